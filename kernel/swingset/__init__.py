@@ -1,0 +1,1 @@
+"""The vat kernel: a library with no Jupyter in it."""

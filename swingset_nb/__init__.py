@@ -1,0 +1,1 @@
+"""Object-capability worlds in a notebook."""
