@@ -1,0 +1,1 @@
+"""Where vat code runs: one small interface, and the engines that stand behind it."""

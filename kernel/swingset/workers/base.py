@@ -1,0 +1,107 @@
+"""The one interface between the kernel and the places where vat code runs.
+
+The kernel knows a vat's engine only through what is in this module: start a vat (or wake it from its heap
+image), hand it a delivery together with a function that answers its syscalls, ask for its heap image between
+deliveries, close it. Engines differ in what they can promise (confinement, metering, heap images), never in
+how they are spoken to, so a transcript made with one can be replayed with another.
+
+Nothing here starts, meters or persists anything by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from swingset.model.limits import Limits
+from swingset.model.reports import DeliveryResult
+
+SyscallHandler = Callable[[list[Any]], list[Any]]
+"""Takes one syscall in its vat-side JSON form, gives ``["ok", value]`` or ``["error", message]``."""
+
+Progress = Callable[[str, float | None], None]
+"""Told the stage of a long preparation, and how far along it is (``None``: no telling)."""
+
+PAGE_SIZE = 4096
+"""The grain of heap images, in bytes."""
+
+
+class WorkerError(Exception):
+    """A worker could not be started or used; the message says what to do."""
+
+
+class ImageMismatch(WorkerError):
+    """A heap image belongs to another base image than the one this engine has."""
+
+
+@dataclass(frozen=True)
+class VatSpec:
+    """What an engine needs to know to start a vat: who it is, and its code."""
+
+    vat_id: str
+    name: str
+    incarnation: int
+    parts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class HeapImage:
+    """A vat's whole memory, told as its difference from a base image.
+
+    ``pages`` maps the number of a 4 KiB page to its content, for each page that differs from the base image
+    (beyond the base image's end: from zeros). ``size`` is the length of the linear memory in bytes.
+    """
+
+    base: str
+    size: int
+    pages: Mapping[int, bytes]
+
+
+@runtime_checkable
+class Worker(Protocol):
+    """One running incarnation of one vat."""
+
+    @property
+    def kind(self) -> str:
+        """The engine's name: ``wasm`` or ``local``."""
+        ...
+
+    def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
+        """Hand over one delivery and run the vat until it is done with it, within the limits."""
+        ...
+
+    def snapshot(self) -> HeapImage | None:
+        """The heap image, between deliveries only; ``None`` when this engine has none to give."""
+        ...
+
+    def heap_digest(self) -> str | None:
+        """SHA-256 (hex) of all memory; ``None`` when this engine has none to show."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; the worker is of no use afterwards."""
+        ...
+
+
+@runtime_checkable
+class WorkerFactory(Protocol):
+    """Makes the workers of one engine."""
+
+    @property
+    def kind(self) -> str:
+        """The engine's name: ``wasm`` or ``local``."""
+        ...
+
+    @property
+    def image_id(self) -> str | None:
+        """Digest of the base image that heap images are told against; ``None`` for engines without."""
+        ...
+
+    def start(self, spec: VatSpec) -> Worker:
+        """A fresh worker; the vat's code runs with the ``startVat`` delivery, not before."""
+        ...
+
+    def restore(self, spec: VatSpec, image: HeapImage) -> Worker:
+        """A worker that carries on from a heap image; raises ``ImageMismatch`` for a foreign one."""
+        ...
