@@ -1,0 +1,138 @@
+"""What waits in the run-queue: sends, notifies, and the lives of vats.
+
+Each event knows its JSON form, in which it lies in the world file where any SQLite tool can read it,
+and the references it holds, which the kernel counts for as long as it waits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from swingset.model.capdata import CapData
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A method call in flight: `[method, args, kwargs?]` as capdata, and the promise for its result."""
+
+    methargs: CapData
+    result: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The wire form, `{"methargs": capdata, "result": ref or null}`."""
+        return {"methargs": self.methargs.to_json(), "result": self.result}
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Message:
+        """Read the wire form."""
+        return cls(CapData.from_json(raw["methargs"]), raw["result"])
+
+    @property
+    def method(self) -> str:
+        """The method's name, for people; `?` where the body is not of the usual form."""
+        try:
+            method = json.loads(self.methargs.body[1:])[0]
+        except (ValueError, LookupError, TypeError):
+            return "?"
+        if not isinstance(method, str):
+            return "?"
+        return method[1:] if method.startswith("!") else method
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Deliver `message` to `target`, an object or a promise. `sender` is the vat, or None for the host."""
+
+    target: str
+    message: Message
+    sender: str | None = None
+
+    def refs(self) -> Iterator[str]:
+        """Every kref the event holds, repeated as often as it is mentioned."""
+        yield self.target
+        yield from self.message.methargs.slots
+        if self.message.result:
+            yield self.message.result
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell `vat` how `promise` was settled."""
+
+    vat: str
+    promise: str
+
+    def refs(self) -> Iterator[str]:
+        """Every kref the event holds."""
+        yield self.promise
+
+
+@dataclass(frozen=True, slots=True)
+class CreateVat:
+    """Start a new vat of `bundle`; settle `result` with its root object."""
+
+    vat: str
+    bundle: str
+    parameters: CapData
+    result: str
+
+    def refs(self) -> Iterator[str]:
+        """Every kref the event holds."""
+        yield from self.parameters.slots
+        yield self.result
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeVat:
+    """Replace the code of `vat`; settle `result` with `{"incarnationNumber": n}`."""
+
+    vat: str
+    bundle: str
+    parameters: CapData
+    message: str
+    result: str
+
+    def refs(self) -> Iterator[str]:
+        """Every kref the event holds."""
+        yield from self.parameters.slots
+        yield self.result
+
+
+Event = Send | Notify | CreateVat | UpgradeVat
+
+
+def event_to_json(event: Event) -> str:
+    """The event as canonical JSON text, `{"type": ..., ...}`."""
+    raw: dict[str, Any]
+    match event:
+        case Send(target, message, sender):
+            raw = {"type": "send", "target": target, "message": message.to_json(), "sender": sender}
+        case Notify(vat, promise):
+            raw = {"type": "notify", "vat": vat, "promise": promise}
+        case CreateVat(vat, bundle, parameters, result):
+            raw = {"type": "create-vat", "vat": vat, "bundle": bundle}
+            raw |= {"parameters": parameters.to_json(), "result": result}
+        case UpgradeVat(vat, bundle, parameters, message_text, result):
+            raw = {"type": "upgrade-vat", "vat": vat, "bundle": bundle}
+            raw |= {"parameters": parameters.to_json(), "message": message_text, "result": result}
+    return json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+
+
+def event_from_json(text: str) -> Event:
+    """The event that `event_to_json` wrote; raises `ValueError` for anything else."""
+    raw = json.loads(text)
+    match raw.get("type"):
+        case "send":
+            return Send(raw["target"], Message.from_json(raw["message"]), raw["sender"])
+        case "notify":
+            return Notify(raw["vat"], raw["promise"])
+        case "create-vat":
+            return CreateVat(raw["vat"], raw["bundle"], CapData.from_json(raw["parameters"]), raw["result"])
+        case "upgrade-vat":
+            return UpgradeVat(
+                raw["vat"], raw["bundle"], CapData.from_json(raw["parameters"]), raw["message"], raw["result"]
+            )
+    raise ValueError(f"no event of the run-queue has type {raw.get('type')!r}")

@@ -1,0 +1,25 @@
+"""Machine-readable reasons: why a promise was rejected by the kernel, or a delivery failed.
+
+The reference implementation says `vat terminated` for death, upgrade and abandonment alike; here each
+has its own code and its own words. Vats read the code as the `code` attribute of the error they catch.
+"""
+
+from __future__ import annotations
+
+TERMINATED = "vat-terminated"
+UPGRADED = "vat-upgraded"
+ABANDONED = "abandoned"
+NOT_CALLABLE = "not-callable"
+START_FAILED = "start-failed"
+OUT_OF_COMPUTRONS = "out-of-computrons"
+OUT_OF_MEMORY = "out-of-memory"
+STACK_OVERFLOW = "stack-overflow"
+WALL_CLOCK = "wall-clock"
+INTERRUPTED = "interrupted"
+GUEST_CRASHED = "guest-crashed"
+PROTOCOL = "protocol"
+ILLEGAL_SYSCALL = "illegal-syscall"
+REPLAY_DIVERGED = "replay-diverged"
+
+LIMIT_REASONS = frozenset({OUT_OF_COMPUTRONS, OUT_OF_MEMORY, STACK_OVERFLOW, WALL_CLOCK, INTERRUPTED})
+"""Faults of one delivery that say nothing against the vat's state before it."""

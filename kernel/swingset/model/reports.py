@@ -1,0 +1,66 @@
+"""What a worker reports of one delivery: that it went well, or the fault, with the user's own line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Frame(NamedTuple):
+    """One line of vat code: the part (a cell's name), the 1-based line in it, the function."""
+
+    part: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.part}, line {self.line}, in {self.function}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a delivery failed. `code` is one of `swingset.model.reasons`; frames are outermost first."""
+
+    code: str
+    message: str
+    name: str = "Error"
+    trace: tuple[Frame, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        where = f" ({self.trace[-1]})" if self.trace else ""
+        return f"{self.message}{where}"
+
+
+@dataclass(frozen=True)
+class DeliveryResult:
+    """The outcome of one delivery.
+
+    `computrons` counts the instructions the vat spent, None where the worker cannot meter. `console`
+    is what it printed, as (stream, text) in order, to be released only after the crank is committed.
+    """
+
+    fault: Fault | None = None
+    computrons: int | None = None
+    console: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the delivery may be committed."""
+        return self.fault is None
+
+
+def frames_from_json(raw: object) -> tuple[Frame, ...]:
+    """Frames out of a guest's word; entries that are not `[part, line, function]` are left out."""
+    if not isinstance(raw, list):
+        return ()
+    return tuple(
+        Frame(item[0][:200], item[1], item[2][:200])
+        for item in raw[:50]
+        if isinstance(item, list)
+        and len(item) == 3
+        and isinstance(item[0], str)
+        and isinstance(item[1], int)
+        and isinstance(item[2], str)
+    )
