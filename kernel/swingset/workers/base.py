@@ -10,10 +10,11 @@ Nothing here starts, meters or persists anything by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 
@@ -23,7 +24,7 @@ SyscallHandler = Callable[[list[Any]], list[Any]]
 Progress = Callable[[str, float | None], None]
 """Told the stage of a long preparation, and how far along it is (``None``: no telling)."""
 
-PAGE_SIZE = 4096
+PAGE_SIZE = HEAP_PAGE
 """The grain of heap images, in bytes."""
 
 
@@ -43,19 +44,6 @@ class VatSpec:
     name: str
     incarnation: int
     parts: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class HeapImage:
-    """A vat's whole memory, told as its difference from a base image.
-
-    ``pages`` maps the number of a 4 KiB page to its content, for each page that differs from the base image
-    (beyond the base image's end: from zeros). ``size`` is the length of the linear memory in bytes.
-    """
-
-    base: str
-    size: int
-    pages: Mapping[int, bytes]
 
 
 @runtime_checkable

@@ -1,0 +1,26 @@
+"""The memory of a vat's worker, as data.
+
+An engine image is large and the same for all vats, so a heap is told by its difference from that
+image: the pages that changed. The world file stores it and the worker makes it, and neither knows
+the other; this is the word they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+HEAP_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class HeapImage:
+    """A linear memory: `size` bytes of the image `base`, with these pages in place of its own.
+
+    Pages are 4 KiB and keyed by page number; a page behind the end of the base image is zero unless
+    it is given here.
+    """
+
+    base: str
+    size: int
+    pages: Mapping[int, bytes]

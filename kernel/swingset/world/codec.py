@@ -1,0 +1,50 @@
+"""The two encodings of a world file: JSON with one spelling, and zstd with a ceiling.
+
+Whatever is addressed by its hash has to be spelled in one way only, so JSON is written here and
+nowhere else in this package. Whatever is decompressed may come from a stranger, so the size that a
+frame announces is looked at before any memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import zstandard
+
+from .errors import DamagedWorld
+
+_compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
+_decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+
+
+def canonical(value: Any) -> str:
+    """One text for one JSON value: sorted keys, no blanks, readable letters.
+
+    A lone surrogate cannot be stored as UTF-8; a value that holds one is spelled in ASCII escapes.
+    """
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return text
+
+
+def compress(data: bytes) -> bytes:
+    """A zstd frame that announces its size."""
+    return _compressor.compress(data)
+
+
+def decompress(data: bytes, most: int, what: str) -> bytes:
+    """The content of a frame made by `compress`, refused when it is larger than `most` bytes."""
+    try:
+        size = zstandard.get_frame_parameters(data).content_size
+        if not 0 <= size <= most:
+            raise DamagedWorld(f"{what} says that it unpacks to {size} bytes; at most {most} make sense")
+        plain = _decompressor.decompress(data, max_output_size=max(size, 1))
+    except zstandard.ZstdError as problem:
+        raise DamagedWorld(f"{what} cannot be unpacked: {problem}") from problem
+    if len(plain) != size:
+        raise DamagedWorld(f"{what} says that it unpacks to {size} bytes, but unpacks to {len(plain)}")
+    return plain

@@ -1,0 +1,60 @@
+"""What can go wrong with a world file, each as its own exception.
+
+A person who meets one of these has a file they care about, so every message names the file or the
+commit, says what was found and what was wanted, and ends with the smallest thing that helps. None
+of them is raised after the file was changed: a refused file is the file it was.
+"""
+
+from __future__ import annotations
+
+
+class WorldError(Exception):
+    """Anything that a world file refuses to do."""
+
+
+class NotAWorld(WorldError):
+    """The file is something else, or too damaged to be read as a world."""
+
+
+class DamagedWorld(NotAWorld):
+    """The file is a world, but what it holds contradicts itself."""
+
+
+class NewerFormat(WorldError):
+    """A later release made this file."""
+
+
+class OlderFormat(WorldError):
+    """An earlier release made this file, and this one cannot migrate it."""
+
+
+class WorldLocked(WorldError):
+    """Somebody else has this world open."""
+
+
+class WorldMissing(WorldError):
+    """There is no file at that path, and none was to be created."""
+
+
+class WorldMisuse(WorldError):
+    """The caller's steps are out of order: a savepoint unreleased, a closed world used."""
+
+
+class UncommittedChanges(WorldMisuse):
+    """The state holds work that no commit has, and the step would lose or misname it."""
+
+
+class UnknownCommit(WorldError):
+    """No commit has that number."""
+
+
+class UnknownLabel(WorldError):
+    """No commit has that label."""
+
+
+class LabelExists(WorldError):
+    """The label already names another commit."""
+
+
+class HistoryBroken(DamagedWorld):
+    """A recorded change does not fit the state it was recorded on."""

@@ -1,0 +1,372 @@
+"""`swingset.world`: everything that a world is, in one SQLite file.
+
+A `WorldFile` is a connection, a transaction and a session. The transaction opens with the first
+write of a run and ends with `commit`, the only point at which anything becomes durable; between the
+two, each crank is a savepoint that is kept or undone as a whole. The session watches the state
+tables meanwhile, and its changeset, stored with the commit, is how history is gone back in.
+
+Other modules say what the rows mean; this one only guards when they are kept. It never commits by
+itself, holds no cache of the state, and reads no clock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import apsw
+
+from . import opening
+from .bundles import Bundles
+from .digest import state_digest
+from .errors import (
+    HistoryBroken,
+    LabelExists,
+    UncommittedChanges,
+    UnknownLabel,
+    WorldError,
+    WorldMissing,
+    WorldMisuse,
+)
+from .heaps import Heaps
+from .history import Commit, History, Label
+from .lock import WorldLock
+from .prune import Pruned, prune
+from .schema import STATE_TABLES
+from .transcripts import Transcripts
+
+_CRANK = "crank"
+_LONGEST_LABEL = 200
+
+
+class WorldFile:
+    """One open world. Make it with `WorldFile.open`."""
+
+    def __init__(self, db: apsw.Connection, path: str | None, lock: WorldLock | None) -> None:
+        self.db = db
+        self.path = path
+        self.name = path or "the world in memory"
+        self.faults: Callable[[str], None] | None = None
+        """Called at each step that a crash could fall on; a test raises or kills there."""
+        self.before_commit: Callable[[], None] | None = None
+        """Called when a commit is certain, as the last chance to write what belongs to it."""
+        self.history = History(db, self.name)
+        self.transcripts = Transcripts(self)
+        self.heaps = Heaps(self)
+        self.bundles = Bundles(self)
+        self.head = self.history.head()
+        self._lock = lock
+        self._savepoints: list[str] = []
+        self._in_run = False
+        self._session: apsw.Session | None = None
+        self._watch()
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None, *, create: bool = True) -> WorldFile:
+        """The world in this file, made if there is none; None for a world that lives in memory only."""
+        if path is None:
+            return cls(opening.in_memory(), None, None)
+        # Through links, so that two names of one file meet at one lock.
+        where = os.path.realpath(os.fspath(path))
+        if not os.path.lexists(where) and not create:
+            raise WorldMissing(f"there is no world at {where}: check the path, or let one be created")
+        if not os.path.isdir(os.path.dirname(where)):
+            raise WorldMissing(f"there is no folder {os.path.dirname(where)}: create it first")
+        lock = WorldLock(where)
+        try:
+            if not os.path.lexists(where):
+                opening.make(where)
+            opening.inspect(where)
+            return cls(opening.on_disk(where), where, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file; what was not committed is lost. Harmless when done twice."""
+        self._unwatch()
+        if self._in_run:
+            self.db.execute("ROLLBACK")
+            self._in_run = False
+        self.db.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> WorldFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- rows
+
+    def execute(self, sql: str, params: tuple[Any, ...] = ()) -> apsw.Cursor:
+        """Run one statement. Anything but a SELECT opens the run's transaction if none is open.
+
+        All writes have to come this way: one made on `db` itself would be durable at once and would
+        be missing from history.
+        """
+        if not self._in_run and not sql.startswith("SELECT"):
+            self._begin()
+        if self.faults is not None and not sql.startswith("SELECT"):
+            self.faults("write")
+        return self.db.execute(sql, params)
+
+    def row(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+        """The first row of a SELECT; None when there is none."""
+        return self.db.execute(sql, params).fetchone()
+
+    def rows(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT, taken at once, so that the tables may be written while they are looked at."""
+        return self.db.execute(sql, params).fetchall()
+
+    def step(self, name: str) -> None:
+        """Pass a step that a crash could fall on."""
+        if self.faults is not None:
+            self.faults(name)
+
+    # ---- cranks
+
+    def begin_crank(self) -> None:
+        """From here on, all changes are kept or undone together."""
+        if self._savepoints:
+            raise WorldMisuse(f"a crank cannot begin while {self._savepoints[-1]!r} is open")
+        self.savepoint(_CRANK)
+
+    def release_crank(self) -> None:
+        """Keep the crank's changes for the next commit."""
+        self.step("release-crank")
+        self.release(_CRANK)
+
+    def rollback_crank(self) -> None:
+        """Undo the crank's changes and end it."""
+        self.rollback_to(_CRANK)
+        self.release(_CRANK)
+
+    def savepoint(self, name: str) -> None:
+        """Open a savepoint inside the one that is open now, if any."""
+        if not name.isidentifier() or name in self._savepoints:
+            raise WorldMisuse(f"{name!r} is not the name of a new savepoint")
+        if not self._in_run:
+            self._begin()
+        self.db.execute(f"SAVEPOINT {name}")
+        self._savepoints.append(name)
+
+    def release(self, name: str) -> None:
+        """End a savepoint and those inside it, keeping their changes."""
+        at = self._find(name)
+        self.db.execute(f"RELEASE {name}")
+        del self._savepoints[at:]
+
+    def rollback_to(self, name: str) -> None:
+        """Undo all since a savepoint, which stays open; those inside it end."""
+        at = self._find(name)
+        self.db.execute(f"ROLLBACK TO {name}")
+        del self._savepoints[at + 1 :]
+
+    def _find(self, name: str) -> int:
+        if name not in self._savepoints:
+            raise WorldMisuse(f"no savepoint {name!r} is open")
+        return self._savepoints.index(name)
+
+    # ---- runs
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the state differs from the head."""
+        return self._in_run and bool(self._changes())
+
+    def commit(self, note: str = "", *, digest: bool = False) -> int | None:
+        """Make everything since the last commit durable; answers the commit's number.
+
+        None when the state did not change. With `digest`, the commit remembers the state's digest,
+        and a later `goto` proves that it came back to the same.
+        """
+        self._no_savepoint("commit")
+        if not self._in_run:
+            return None
+        if self.before_commit is not None:
+            self.before_commit()
+        changes = self._changes()
+        seq: int | None = None
+        self.step("before-commit")
+        try:
+            if changes:
+                proof = state_digest(self.db) if digest else None
+                seq = self.history.record(self.head, changes, note, proof)
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.rollback()
+            raise
+        self._in_run = False
+        if seq is not None:
+            self.head = seq
+            self._watch()
+        self.step("after-commit")
+        return seq
+
+    def rollback(self) -> None:
+        """Go back to the last commit, from wherever the run is, even after SQLite itself gave up on it."""
+        self._unwatch()
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")
+        self._savepoints.clear()
+        self._in_run = False
+        self._watch()
+
+    def _begin(self) -> None:
+        self.step("begin")
+        self.db.execute("BEGIN IMMEDIATE")
+        self._in_run = True
+
+    def _no_savepoint(self, what: str) -> None:
+        if self._savepoints:
+            raise WorldMisuse(
+                f"cannot {what} while {self._savepoints[-1]!r} is open: release it or roll back"
+            )
+
+    # ---- history
+
+    def goto(self, seq: int) -> None:
+        """Make the state that of another commit. Work done from there on is a branch of its own."""
+        self._settle("go to another commit")
+        target = self.history.commit(seq)
+        if seq == self.head:
+            return
+        self._unwatch()
+        try:
+            self._begin()
+            self.history.move(self.head, seq)
+            if target.digest is not None and state_digest(self.db) != target.digest:
+                raise HistoryBroken(
+                    f"{self.name}: going to commit {seq} gave a state with another digest than it had. "
+                    "The world stays where it was"
+                )
+            self.step("before-commit")
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.rollback()
+            raise
+        self._in_run = False
+        self.head = seq
+        self._watch()
+        self.step("after-commit")
+
+    def commits(self) -> list[Commit]:
+        """All commits of all branches, oldest first."""
+        return self.history.commits()
+
+    def label(self, name: str, note: str = "", *, move: bool = False) -> Label:
+        """Give the head a name; one that names another commit stays there unless it may `move`."""
+        self._settle("label the head")
+        if not name.strip() or not name.isprintable() or len(name) > _LONGEST_LABEL:
+            raise WorldError(f"{name!r} is no label: give it 1 to {_LONGEST_LABEL} printable characters")
+        for known in self.labels():
+            if known.name == name and known.seq != self.head and not move:
+                raise LabelExists(
+                    f"{name!r} already names commit {known.seq} (crank {known.crank}): choose another name"
+                )
+        self.execute("INSERT OR REPLACE INTO labels VALUES(?, ?, ?)", (name, self.head, note))
+        self.execute("UPDATE commits SET digest = ? WHERE seq = ?", (self.digest(), self.head))
+        self.commit()
+        return Label(name, self.head, self.history.crank(), note)
+
+    def unlabel(self, name: str) -> None:
+        """Take a label away; its commit stays until it is pruned."""
+        self._settle("remove a label")
+        if self.labelled(name) is not None:
+            self.execute("DELETE FROM labels WHERE name = ?", (name,))
+            self.commit()
+
+    def labels(self) -> list[Label]:
+        """All labels, those of the oldest commits first."""
+        return self.history.labels()
+
+    def labelled(self, name: str) -> Label:
+        """The label of this name."""
+        labels = self.labels()
+        for label in labels:
+            if label.name == name:
+                return label
+        known = ", ".join(repr(label.name) for label in labels) or "none"
+        raise UnknownLabel(f"{self.name} has no label {name!r}; it has {known}")
+
+    def prune(self) -> Pruned:
+        """Forget the branches that neither the head nor a label ends, and give their room back."""
+        self._settle("prune")
+        self._begin()
+        try:
+            report = prune(self)
+            self.step("before-commit")
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.rollback()
+            raise
+        self._in_run = False
+        self.step("after-commit")
+        self._unwatch()
+        self.db.execute("VACUUM")
+        self._watch()
+        if self.path is not None:
+            self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        return report
+
+    def _settle(self, what: str) -> None:
+        """Have no run open; bulk that nothing refers to yet may be kept, changes of state may not."""
+        self._no_savepoint(what)
+        if self.dirty:
+            raise UncommittedChanges(f"cannot {what} with uncommitted changes: commit or roll back first")
+        self.commit()
+
+    # ---- copies
+
+    def fork(self) -> WorldFile:
+        """A second world in memory, from this very state, that never touches this one or its file."""
+        changes = self._changes()
+        twin = WorldFile(opening.in_memory(self.db.serialize("main")), None, None)
+        twin.name = f"a fork of {self.name}"
+        if changes:
+            twin._begin()
+            twin.head = twin.history.record(self.head, changes, "uncommitted work a fork began with", None)
+            twin.db.execute("COMMIT")
+            twin._in_run = False
+        return twin
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the world as of the head, with all its history, to another file."""
+        self._settle("export the world")
+        where = os.path.realpath(os.fspath(path))
+        if os.path.lexists(where):
+            raise WorldError(f"{where} exists already: choose another path")
+        lock = WorldLock(where)
+        try:
+            opening.write_new(where, self.db.serialize("main"))
+        finally:
+            lock.release()
+
+    def digest(self) -> str:
+        """The digest of the state as it is now: the same for equal worlds, whatever their history."""
+        return state_digest(self.db)
+
+    # ---- the session
+
+    def _watch(self) -> None:
+        """Begin a changeset: what the state is now is what it will be told against."""
+        self._unwatch()
+        session = apsw.Session(self.db, "main")
+        for name, _ in STATE_TABLES:
+            session.attach(name)
+        self._session = session
+
+    def _unwatch(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _changes(self) -> bytes:
+        assert self._session is not None, "the world is open"
+        return self._session.changeset()

@@ -1,0 +1,132 @@
+"""Heap snapshots: a map of page numbers to pages, and each distinct page once.
+
+Between two snapshots of a vat few pages change, and vats of one engine hold many pages in common,
+so a page is stored under the hash of its content and a snapshot is little more than a list of
+hashes. A page is checked against its hash when it is loaded: what is put back into a worker is
+what was taken out of one, or nothing is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from swingset.model.heap import HEAP_PAGE, HeapImage
+
+from .codec import canonical, compress, decompress
+from .errors import DamagedWorld
+
+if TYPE_CHECKING:
+    from .file import WorldFile
+
+_RECORD = struct.Struct(">I32s")
+_MOST_MEMORY = 1 << 32  # what a 32-bit linear memory can be
+
+
+@dataclass(frozen=True)
+class SnapshotStats:
+    """What one snapshot is made of; `new` counts against all that the file held before it."""
+
+    pages: int
+    new_pages: int
+    new_bytes: int
+    size: int
+
+
+class Heaps:
+    """The snapshot and page tables of one world."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+
+    def save(self, vat: str, image: HeapImage) -> str:
+        """Remember this heap; answers the snapshot's id, the same for the same heap of the same vat."""
+        _check_size(image.size)
+        execute, row = self._world.execute, self._world.row
+        self._world.step("snapshot")
+        records: list[bytes] = []
+        new_pages = new_bytes = 0
+        for number in sorted(image.pages):
+            page = image.pages[number]
+            if len(page) != HEAP_PAGE or not 0 <= number < image.size // HEAP_PAGE:
+                raise ValueError(
+                    f"vat {vat}: heap page {number} of {len(page)} bytes does not fit a heap of "
+                    f"{image.size} bytes in pages of {HEAP_PAGE}"
+                )
+            digest = hashlib.sha256(page).digest()
+            records.append(_RECORD.pack(number, digest))
+            if row("SELECT 1 FROM heap_pages WHERE digest = ?", (digest,)) is None:
+                packed = compress(page)
+                execute("INSERT INTO heap_pages VALUES(?, ?)", (digest, packed))
+                new_pages += 1
+                new_bytes += len(packed)
+        table = b"".join(records)
+        snapshot = _id(vat, image.base, image.size, table)
+        execute(
+            "INSERT OR IGNORE INTO snapshots VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (snapshot, vat, image.base, image.size, compress(table), new_pages, new_bytes),
+        )
+        return snapshot
+
+    def load(self, id: str) -> HeapImage:
+        """The heap that was saved under this id."""
+        vat, base, size, packed = self._row(id, "vat, base, size, pages")
+        table = self._table(id, size, packed)
+        if _id(vat, base, size, table) != id:
+            raise DamagedWorld(f"{self._world.name}: snapshot {id} was altered: its content has another hash")
+        pages: dict[int, bytes] = {}
+        shared: dict[bytes, bytes] = {}
+        for number, digest in _RECORD.iter_unpack(table):
+            if digest not in shared:
+                shared[digest] = self._page(digest)
+            pages[number] = shared[digest]
+        return HeapImage(base=base, size=size, pages=pages)
+
+    def stats(self, id: str) -> SnapshotStats:
+        """What a snapshot is made of, without loading it."""
+        size, packed, new_pages, new_bytes = self._row(id, "size, pages, new_pages, new_bytes")
+        pages = len(self._table(id, size, packed)) // _RECORD.size
+        return SnapshotStats(pages, new_pages, new_bytes, size)
+
+    def digests(self, id: str) -> set[bytes]:
+        """The pages that a snapshot refers to."""
+        size, packed = self._row(id, "size, pages")
+        return {digest for _, digest in _RECORD.iter_unpack(self._table(id, size, packed))}
+
+    def _row(self, id: str, columns: str) -> tuple[Any, ...]:
+        row = self._world.row(f"SELECT {columns} FROM snapshots WHERE id = ?", (id,))
+        if row is None:
+            raise DamagedWorld(f"{self._world.name}: snapshot {id} is not in the file")
+        return row
+
+    def _table(self, id: str, size: int, packed: bytes) -> bytes:
+        try:
+            _check_size(size)
+        except ValueError as problem:
+            raise DamagedWorld(f"{self._world.name}: snapshot {id}: {problem}") from None
+        what = f"{self._world.name}: the page map of snapshot {id}"
+        table = decompress(packed, size // HEAP_PAGE * _RECORD.size, what)
+        if len(table) % _RECORD.size:
+            raise DamagedWorld(f"{what} is cut off")
+        return table
+
+    def _page(self, digest: bytes) -> bytes:
+        row = self._world.row("SELECT data FROM heap_pages WHERE digest = ?", (digest,))
+        if row is None:
+            raise DamagedWorld(f"{self._world.name}: heap page {digest.hex()} is not in the file")
+        page = decompress(row[0], HEAP_PAGE, f"{self._world.name}: heap page {digest.hex()}")
+        if hashlib.sha256(page).digest() != digest:
+            raise DamagedWorld(f"{self._world.name}: heap page {digest.hex()} was altered")
+        return page
+
+
+def _check_size(size: int) -> None:
+    if not 0 <= size <= _MOST_MEMORY or size % HEAP_PAGE:
+        raise ValueError(f"a heap of {size} bytes is not one of whole 4 KiB pages in 4 GiB of memory")
+
+
+def _id(vat: str, base: str, size: int, table: bytes) -> str:
+    head = canonical([vat, base, size]).encode()
+    return "h1-" + hashlib.sha256(b"%d:%b%b" % (len(head), head, table)).hexdigest()

@@ -1,0 +1,187 @@
+"""History: a tree of commits, each of which knows how to be undone.
+
+A commit holds the changeset of its run: the rows of the state tables that differ between its parent
+and it, with what they were and what they became. Going to any other commit means undoing changesets
+up to the ancestor that both share and applying others down from there, in one transaction. That is
+the only mechanism: rewinding, resuming one checkpoint after another and branching are all `goto`.
+
+This module reads and writes the history's tables; it never decides when something is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from .codec import compress, decompress
+from .errors import HistoryBroken, UnknownCommit, WorldError
+from .schema import STATE_NAMES
+
+_MOST_CHANGES = 1 << 29  # SQLite keeps a blob below 1 GiB
+
+_REASONS = {
+    apsw.SQLITE_CHANGESET_DATA: "holds other values than it left",
+    apsw.SQLITE_CHANGESET_NOTFOUND: "is not there any more",
+    apsw.SQLITE_CHANGESET_CONFLICT: "is there already",
+    apsw.SQLITE_CHANGESET_CONSTRAINT: "would break a rule of its table",
+}
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One durable point: `crank` is the crank counter as of then, `size` its changeset in the file."""
+
+    seq: int
+    parent: int | None
+    crank: int
+    note: str
+    digest: str | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Label:
+    """A name for a commit."""
+
+    name: str
+    seq: int
+    crank: int
+    note: str
+
+
+class History:
+    """The commits and labels of one database."""
+
+    def __init__(self, db: apsw.Connection, name: str) -> None:
+        self._db = db
+        self._name = name
+
+    def head(self) -> int:
+        """The commit that the state stands at, as the file says."""
+        row: Any = self._db.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
+        return int(row[0])
+
+    def crank(self) -> int:
+        """The crank counter of the state as it is now."""
+        row = self._db.execute("SELECT value FROM counters WHERE name = 'crank'").fetchone()
+        return int(row[0]) if row else 0
+
+    def record(self, parent: int, changes: bytes, note: str, digest: str | None) -> int:
+        """Add a commit with these changes after `parent` and stand at it."""
+        if len(changes) > _MOST_CHANGES:
+            raise WorldError(
+                f"{self._name}: one run changed {len(changes)} bytes of state, more than the {_MOST_CHANGES} "
+                "that one commit can hold: commit more often"
+            )
+        self._db.execute(
+            "INSERT INTO commits(parent, crank, note, digest, changeset) VALUES(?, ?, ?, ?, ?)",
+            (parent, self.crank(), note, digest, compress(changes)),
+        )
+        seq = self._db.last_insert_rowid()
+        self.stand_at(seq)
+        return seq
+
+    def stand_at(self, seq: int) -> None:
+        """Write down which commit the state is that of."""
+        self._db.execute("UPDATE meta SET value = ? WHERE key = 'head'", (str(seq),))
+
+    def commit(self, seq: int) -> Commit:
+        """One commit by its number."""
+        row = self._db.execute(
+            "SELECT seq, parent, crank, note, digest, length(changeset) FROM commits WHERE seq = ?", (seq,)
+        ).fetchone()
+        if row is None:
+            raise UnknownCommit(f"{self._name} has no commit {seq}: `commits()` lists those it has")
+        return Commit(*row)
+
+    def commits(self) -> list[Commit]:
+        """All commits of all branches, oldest first."""
+        query = "SELECT seq, parent, crank, note, digest, length(changeset) FROM commits ORDER BY seq"
+        return [Commit(*row) for row in self._db.execute(query)]
+
+    def labels(self) -> list[Label]:
+        """All labels, those of the oldest commits first."""
+        query = (
+            "SELECT name, commit_seq, crank, labels.note FROM labels JOIN commits ON seq = commit_seq "
+            "ORDER BY commit_seq, name"
+        )
+        return [Label(*row) for row in self._db.execute(query)]
+
+    def changes(self, seq: int) -> bytes:
+        """The changeset of a commit."""
+        row: Any = self._db.execute("SELECT changeset FROM commits WHERE seq = ?", (seq,)).fetchone()
+        return decompress(row[0], _MOST_CHANGES, f"{self._name}: commit {seq}")
+
+    def parent(self, seq: int) -> int | None:
+        """The commit before this one; None for the first."""
+        row = self._db.execute("SELECT parent FROM commits WHERE seq = ?", (seq,)).fetchone()
+        if row is None:
+            raise HistoryBroken(f"{self._name}: commit {seq} is missing from its history")
+        parent = row[0]
+        # Numbers grow along every branch, and that is also what keeps a walk through them finite.
+        if (parent is None) != (seq == 0) or (parent is not None and not 0 <= parent < seq):
+            raise HistoryBroken(f"{self._name}: commit {seq} names {parent} as the commit before it")
+        return int(parent) if parent is not None else None
+
+    def ancestors(self, seq: int) -> Iterator[int]:
+        """This commit, the one before it, and so on to the first."""
+        at: int | None = seq
+        while at is not None:
+            yield at
+            at = self.parent(at)
+
+    def move(self, start: int, target: int) -> None:
+        """Turn the state of `start` into that of `target`, inside the caller's transaction."""
+        undo: list[int] = []
+        redo: list[int] = []
+        here, there = start, target
+        while here != there:
+            if here > there:
+                undo.append(here)
+                here = self._before(here)
+            else:
+                redo.append(there)
+                there = self._before(there)
+        for seq in undo:
+            self._apply(seq, backwards=True)
+        for seq in reversed(redo):
+            self._apply(seq, backwards=False)
+        self.stand_at(target)
+
+    def _before(self, seq: int) -> int:
+        parent = self.parent(seq)
+        assert parent is not None, "commit 0 is an ancestor of all, so the walk ends there"
+        return parent
+
+    def _apply(self, seq: int, *, backwards: bool) -> None:
+        changes = self.changes(seq)
+        if not changes:
+            return
+        why: list[str] = []
+
+        def conflict(reason: int, change: apsw.TableChange) -> int:
+            why.append(f"a row of {change.name} {_REASONS.get(reason, 'does not fit')}")
+            return apsw.SQLITE_CHANGESET_ABORT
+
+        def ours(table: str) -> bool:
+            if table not in STATE_NAMES:
+                why.append(f"it changes {table!r}, which is not state")
+            return not why
+
+        try:
+            apsw.Changeset.apply(
+                apsw.Changeset.invert(changes) if backwards else changes,
+                self._db,
+                filter=ours,
+                conflict=conflict,
+            )
+        except apsw.Error as problem:
+            why.append(str(problem))
+        if why:
+            raise HistoryBroken(
+                f"{self._name}: commit {seq} cannot be {'undone' if backwards else 'applied'}: {why[0]}. "
+                "The world stays where it was"
+            )

@@ -1,0 +1,93 @@
+"""Letting go of what no commit that anybody can name refers to.
+
+Going back and working on from there leaves the old branch in the file, where it can still be found
+by its number. Pruning drops the branches that neither the head nor a label ends, and then the bulk
+that only they needed. Bulk is found through the state, as everything is: an id counts as needed when
+a kept commit wrote it anywhere into the state, in a column of its own or inside a queued message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import apsw
+
+if TYPE_CHECKING:
+    from .file import WorldFile
+
+_IDS = re.compile(r"b1-[0-9a-f]{128}|h1-[0-9a-f]{64}")
+_HASH_COLUMNS = (4, 5)  # start_hash and hash of spans
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """How much was dropped."""
+
+    commits: int
+    entries: int
+    snapshots: int
+    pages: int
+    bundles: int
+
+
+def prune(world: WorldFile) -> Pruned:
+    """Drop the unreachable, inside the caller's transaction."""
+    history = world.history
+    kept: set[int] = set()
+    for end in [world.head, *(label.seq for label in history.labels())]:
+        for seq in history.ancestors(end):
+            if seq in kept:
+                break
+            kept.add(seq)
+    ids: set[str] = set()
+    hashes: set[str] = set()
+    for seq in sorted(kept):
+        for table, column, value in _written(history.changes(seq)):
+            ids.update(_IDS.findall(value))
+            if table == "spans" and column in _HASH_COLUMNS:
+                hashes.add(value)
+    pages = set[bytes]().union(*(world.heaps.digests(name) for name in _present(world, "snapshots", ids)))
+    return Pruned(
+        commits=_keep(world, "commits", "seq", kept),
+        entries=_keep(world, "transcript", "hash", _chains(world, hashes)),
+        snapshots=_keep(world, "snapshots", "id", ids),
+        pages=_keep(world, "heap_pages", "digest", pages),
+        bundles=_keep(world, "bundles", "id", ids),
+    )
+
+
+def _written(changes: bytes) -> Iterator[tuple[str, int, str]]:
+    """Every text that a changeset puts into the state, with its table and column."""
+    for change in apsw.Changeset.iter(changes):
+        for column, value in enumerate(change.new or ()):
+            if isinstance(value, str):
+                yield change.name, column, value
+
+
+def _present(world: WorldFile, table: str, ids: set[str]) -> list[str]:
+    return [name for (name,) in world.rows(f"SELECT id FROM {table}") if name in ids]
+
+
+def _chains(world: WorldFile, ends: set[str]) -> set[str]:
+    """The transcript entries with these hashes and all that came before them."""
+    found: set[str] = set()
+    for end in ends:
+        at: str | None = end
+        while at is not None and at not in found:
+            row = world.row("SELECT prev FROM transcript WHERE hash = ?", (at,))
+            if row is None:
+                break
+            found.add(at)
+            at = row[0]
+    return found
+
+
+def _keep(world: WorldFile, table: str, key: str, wanted: set[int] | set[str] | set[bytes]) -> int:
+    """Delete the rows whose key is not wanted; answers how many there were."""
+    gone = [(value,) for (value,) in world.rows(f"SELECT {key} FROM {table}") if value not in wanted]
+    for row in gone:
+        world.execute(f"DELETE FROM {table} WHERE {key} = ?", row)
+    return len(gone)

@@ -1,0 +1,218 @@
+"""The tables of a world, and how a connection to them is set up.
+
+*State* tables are what a world is at one moment. The session extension watches them, so that each
+commit can record the rows it changed and be undone; for that they all have a primary key, and they
+are WITHOUT ROWID so that the key is the row's only identity. *Bulk* tables hold what never changes
+once written, addressed by content: going back needs no undo for them, and two branches of history
+share them. *Meta* tables hold the history itself and are not part of the state's digest.
+
+All tables are STRICT: a file from a stranger cannot smuggle a blob to where the kernel reads text.
+The stored schema has to equal this one to the letter, which also says that a file has no triggers,
+no views and no generated columns; nothing in a world file is ever code that SQLite runs.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import apsw
+
+APPLICATION_ID = 0x53574E42  # "SWNB"
+FORMAT = 1
+PAGE_SIZE = 4096
+
+# Name of each state table with the columns of its key, in the order in which a digest takes them.
+STATE_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("counters", ("name",)),
+    ("vats", ("id",)),
+    ("spans", ("vat",)),
+    ("objects", ("kref",)),
+    ("promises", ("kref",)),
+    ("subscribers", ("promise", "vat")),
+    ("promise_queue", ("promise", "seq")),
+    ("queue", ("seq",)),
+    ("parked", ("vat", "seq")),
+    ("clists", ("vat", "kref")),
+    ("vatstore", ("vat", "key")),
+    ("sources", ("vat", "part")),
+)
+STATE_NAMES = frozenset(name for name, _ in STATE_TABLES)
+
+SCHEMA = (
+    # ---- state
+    """CREATE TABLE counters(
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE vats(
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  worker TEXT NOT NULL,
+  state TEXT NOT NULL, -- live | suspended | terminated
+  reason TEXT,
+  incarnation INTEGER NOT NULL,
+  bundle TEXT,
+  parameters TEXT NOT NULL,
+  options TEXT NOT NULL,
+  created INTEGER NOT NULL -- crank
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE spans(
+  vat TEXT PRIMARY KEY,
+  incarnation INTEGER,
+  start INTEGER NOT NULL, -- first transcript position since the snapshot
+  position INTEGER NOT NULL, -- the next transcript position
+  start_hash TEXT,
+  hash TEXT, -- running hash of the transcript
+  snapshot TEXT, -- null: replay begins at this incarnation's startVat
+  computrons INTEGER NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE objects(
+  kref TEXT PRIMARY KEY,
+  owner TEXT,
+  reachable INTEGER NOT NULL,
+  recognizable INTEGER NOT NULL,
+  fate TEXT
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE promises(
+  kref TEXT PRIMARY KEY,
+  state TEXT NOT NULL,
+  decider TEXT,
+  refcount INTEGER NOT NULL,
+  policy TEXT,
+  body TEXT,
+  slots TEXT
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE subscribers(
+  promise TEXT,
+  vat TEXT,
+  PRIMARY KEY(promise, vat)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE promise_queue(
+  promise TEXT,
+  seq INTEGER,
+  item TEXT NOT NULL,
+  PRIMARY KEY(promise, seq)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE queue(
+  seq INTEGER PRIMARY KEY,
+  item TEXT NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE parked(
+  vat TEXT,
+  seq INTEGER,
+  item TEXT NOT NULL,
+  PRIMARY KEY(vat, seq)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE clists(
+  vat TEXT,
+  kref TEXT,
+  vref TEXT NOT NULL,
+  reachable INTEGER NOT NULL,
+  PRIMARY KEY(vat, kref)
+) STRICT, WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX clists_vref ON clists(vat, vref)",
+    "CREATE INDEX clists_kref ON clists(kref)",
+    """CREATE TABLE vatstore(
+  vat TEXT,
+  key TEXT,
+  value TEXT NOT NULL,
+  PRIMARY KEY(vat, key)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE sources(
+  vat TEXT, -- the vat's name
+  part TEXT,
+  seq INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  PRIMARY KEY(vat, part)
+) STRICT, WITHOUT ROWID""",
+    # ---- bulk: append-only, addressed by content
+    """CREATE TABLE transcript(
+  hash TEXT PRIMARY KEY, -- sha256 of prev and all that follows
+  prev TEXT,
+  vat TEXT NOT NULL,
+  incarnation INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  crank INTEGER NOT NULL,
+  entry TEXT NOT NULL -- JSON
+) STRICT""",
+    """CREATE TABLE heap_pages(
+  digest BLOB PRIMARY KEY, -- sha256 of the plain page
+  data BLOB NOT NULL -- zstd
+) STRICT""",
+    """CREATE TABLE snapshots(
+  id TEXT PRIMARY KEY,
+  vat TEXT NOT NULL,
+  base TEXT NOT NULL, -- the engine image that the pages differ from
+  size INTEGER NOT NULL, -- bytes of linear memory
+  pages BLOB NOT NULL, -- zstd: page number (4 bytes) and digest (32 bytes), for each page
+  new_pages INTEGER NOT NULL, -- how many of them no earlier snapshot had
+  new_bytes INTEGER NOT NULL -- and what those take in this file
+) STRICT""",
+    """CREATE TABLE bundles(
+  id TEXT PRIMARY KEY,
+  source TEXT NOT NULL -- JSON: [[part, source], ...]
+) STRICT""",
+    # ---- meta
+    """CREATE TABLE meta(
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE commits(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice, not even after a prune
+  parent INTEGER,
+  crank INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  digest TEXT, -- of the state as of this commit, where it was asked for
+  changeset BLOB NOT NULL -- zstd
+) STRICT""",
+    """CREATE TABLE labels(
+  name TEXT PRIMARY KEY,
+  commit_seq INTEGER NOT NULL,
+  note TEXT NOT NULL
+) STRICT, WITHOUT ROWID""",
+)
+
+
+def create(db: apsw.Connection, software: str, empty_changeset: bytes) -> None:
+    """Lay out an empty world in an empty database; commit 0 is the world in which nothing happened."""
+    db.execute(f"PRAGMA page_size={PAGE_SIZE}")
+    db.execute("BEGIN")
+    db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version={FORMAT}")
+    for statement in SCHEMA:
+        db.execute(statement)
+    db.executemany(
+        "INSERT INTO meta(key, value) VALUES(?, ?)",
+        [("format", str(FORMAT)), ("software", software), ("head", "0")],
+    )
+    db.execute("INSERT INTO commits VALUES(0, NULL, 0, '', NULL, ?)", (empty_changeset,))
+    db.execute("COMMIT")
+
+
+def stored(db: apsw.Connection) -> list[tuple[object, ...]]:
+    """Everything that the database's own schema table says, in a fixed order."""
+    return list(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"))
+
+
+@cache
+def expected() -> list[tuple[object, ...]]:
+    """What `stored` answers for a world of this format."""
+    db = apsw.Connection(":memory:")
+    try:
+        create(db, "", b"")
+        return stored(db)
+    finally:
+        db.close()
+
+
+def harden(db: apsw.Connection) -> None:
+    """Let the file be data only: no extensions, no schema functions, no edits of its inner tables."""
+    db.enable_load_extension(False)
+    db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    db.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, 0)
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, 0)
+    db.execute("PRAGMA cell_size_check=ON")
+    db.execute("PRAGMA mmap_size=0")
