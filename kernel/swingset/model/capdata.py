@@ -48,11 +48,24 @@ class CapData:
             raise MalformedCapData(f"capdata body has {len(body):,} characters, {MAX_BODY:,} are allowed")
         if len(slots) > MAX_SLOTS:
             raise MalformedCapData(f"capdata has {len(slots):,} slots, {MAX_SLOTS:,} are allowed")
+        if not is_well_formed(body):
+            raise MalformedCapData("capdata body holds a lone surrogate, which no file can store")
         return cls(body, tuple(slots))
 
     def map_slots(self, translate: Callable[[str], str]) -> CapData:
         """The same body under other names: every slot passed through `translate`, in order."""
         return CapData(self.body, tuple(translate(slot) for slot in self.slots)) if self.slots else self
+
+
+def is_well_formed(text: str) -> bool:
+    """Whether the text can be written as UTF-8: it holds no lone surrogate."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def data(value: Any) -> CapData:

@@ -75,6 +75,9 @@ class CreateVat:
     """Start a new vat of `bundle`; settle `result` with its root object."""
 
     vat: str
+    name: str
+    worker: str
+    options: dict[str, Any]
     bundle: str
     parameters: CapData
     result: str
@@ -112,9 +115,9 @@ def event_to_json(event: Event) -> str:
             raw = {"type": "send", "target": target, "message": message.to_json(), "sender": sender}
         case Notify(vat, promise):
             raw = {"type": "notify", "vat": vat, "promise": promise}
-        case CreateVat(vat, bundle, parameters, result):
-            raw = {"type": "create-vat", "vat": vat, "bundle": bundle}
-            raw |= {"parameters": parameters.to_json(), "result": result}
+        case CreateVat(vat, name, worker, options, bundle, parameters, result):
+            raw = {"type": "create-vat", "vat": vat, "name": name, "worker": worker, "options": options}
+            raw |= {"bundle": bundle, "parameters": parameters.to_json(), "result": result}
         case UpgradeVat(vat, bundle, parameters, message_text, result):
             raw = {"type": "upgrade-vat", "vat": vat, "bundle": bundle}
             raw |= {"parameters": parameters.to_json(), "message": message_text, "result": result}
@@ -130,7 +133,15 @@ def event_from_json(text: str) -> Event:
         case "notify":
             return Notify(raw["vat"], raw["promise"])
         case "create-vat":
-            return CreateVat(raw["vat"], raw["bundle"], CapData.from_json(raw["parameters"]), raw["result"])
+            return CreateVat(
+                raw["vat"],
+                raw["name"],
+                raw["worker"],
+                raw["options"],
+                raw["bundle"],
+                CapData.from_json(raw["parameters"]),
+                raw["result"],
+            )
         case "upgrade-vat":
             return UpgradeVat(
                 raw["vat"], raw["bundle"], CapData.from_json(raw["parameters"]), raw["message"], raw["result"]

@@ -1,0 +1,71 @@
+"""One delivery: out through the c-list, into the worker, back through the syscalls, onto the transcript."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from swingset.core.store import KernelStore
+from swingset.core.syscalls import SyscallHandler
+from swingset.core.warehouse import Warehouse, limits_of
+from swingset.model import reasons
+from swingset.model.reports import DeliveryResult, Fault
+from swingset.workers.base import Worker
+from swingset.world.vats import VatRecord
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """How a delivery went. `exit_request` is there where the vat asked to end."""
+
+    result: DeliveryResult
+    exit_request: tuple[bool, dict[str, Any]] | None = None
+
+
+class Deliverer:
+    """Hands deliveries, already in the vat's names, to workers."""
+
+    def __init__(self, store: KernelStore, warehouse: Warehouse) -> None:
+        self._store = store
+        self._warehouse = warehouse
+
+    def deliver(self, vat: VatRecord, worker: Worker, delivery: list[Any], crank: int) -> Delivered:
+        """Run one delivery and write it to the transcript, unless it failed.
+
+        After a fault the crank must be rolled back, and the worker is gone already: its memory has seen
+        what the world will not remember.
+        """
+        handler = SyscallHandler(self._store, vat.id)
+        try:
+            result = worker.deliver(delivery, handler, limits_of(vat))
+        except BaseException:
+            # The host was interrupted, or is itself at fault: the vat's memory is in an unknown state.
+            self._warehouse.discard(vat.id)
+            raise
+        if handler.illegal is not None:
+            result = replace(result, fault=Fault(reasons.ILLEGAL_SYSCALL, handler.illegal))
+        if result.fault is not None:
+            self._warehouse.discard(vat.id)
+        else:
+            self.record(vat, delivery, handler.log, result.computrons, crank)
+        return Delivered(result, handler.exit_request)
+
+    def record(
+        self, vat: VatRecord, delivery: list[Any], log: list[list[Any]], computrons: int | None, crank: int
+    ) -> None:
+        """Append one entry to the vat's transcript."""
+        span = self._store.vats.span(vat.id)
+        entry = {
+            "position": span.position,
+            "delivery": delivery,
+            "syscalls": log,
+            "computrons": computrons,
+        }
+        running = self._store.world.transcripts.append(
+            vat.id, vat.incarnation, span.position, crank, span.hash, entry
+        )
+        self._store.vats.save_span(
+            replace(
+                span, position=span.position + 1, hash=running, computrons=span.computrons + (computrons or 0)
+            )
+        )

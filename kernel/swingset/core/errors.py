@@ -1,0 +1,37 @@
+"""What the kernel raises. Messages name the vat, what came, what was wanted and the smallest fix."""
+
+from __future__ import annotations
+
+from swingset.model.reports import Fault
+
+
+class KernelError(Exception):
+    """A request to the kernel that cannot be met; the world stays as it was."""
+
+
+class NoSuchVat(KernelError):
+    """A name or id that no vat has."""
+
+
+class VatExists(KernelError):
+    """A name that a live vat has already."""
+
+
+class VatFault(KernelError):
+    """A vat's code failed where no promise carries the news: at its start or its upgrade.
+
+    `fault` holds the machine-readable code, the words and the line of the user's own cell.
+    """
+
+    def __init__(self, vat: str, what: str, fault: Fault) -> None:
+        super().__init__(f"vat {vat}: {what}: {fault}")
+        self.vat = vat
+        self.fault = fault
+
+
+class ReplayDiverged(KernelError):
+    """A vat did not repeat its transcript: the engine or the guest library differs from the recorder's."""
+
+
+class IllegalSyscall(Exception):
+    """A vat said something no correct guest says; the crank is undone and the vat terminated."""

@@ -1,0 +1,175 @@
+"""How vats begin, get new code, and end.
+
+An upgrade is one crank: the old incarnation's promises are broken, its ephemeral exports abandoned, the
+new code started. Whatever goes wrong on the way, the crank is rolled back, and with it every trace of the
+attempt. The old incarnation's memory is rebuilt from its image and transcript when it is next needed, so
+even what was only in its heap is as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from swingset.core.delivery import Delivered, Deliverer
+from swingset.core.store import KernelStore
+from swingset.core.translate import Translator
+from swingset.core.warehouse import Warehouse
+from swingset.model import capdata, reasons
+from swingset.model.capdata import CapData
+from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.refs import ROOT, kref_type, parse_vref
+from swingset.world.vats import LIVE, TERMINATED, VatRecord
+
+
+@dataclass(frozen=True)
+class Parting:
+    """What an incarnation left behind: exports abandoned and promises broken, as krefs."""
+
+    abandoned: tuple[str, ...]
+    disconnected: tuple[str, ...]
+
+
+class Lifecycle:
+    """Creation, upgrade, restart and termination of vats. Callers provide the crank around it."""
+
+    def __init__(self, store: KernelStore, warehouse: Warehouse, deliverer: Deliverer) -> None:
+        self._store = store
+        self._warehouse = warehouse
+        self._deliverer = deliverer
+
+    def create(self, event: CreateVat, crank: int) -> Delivered:
+        """Record a new vat and start it; on success its root is known to the kernel."""
+        vat = VatRecord(
+            id=event.vat,
+            name=event.name,
+            worker=event.worker,
+            state=LIVE,
+            reason=None,
+            incarnation=0,
+            bundle=event.bundle,
+            parameters=event.parameters,
+            options=event.options,
+            created=crank,
+        )
+        self._store.vats.add(vat)
+        return self._start(vat, event.parameters, crank)
+
+    def upgrade(self, event: UpgradeVat, crank: int) -> tuple[Delivered, Parting]:
+        """Start a vat's next incarnation under new code."""
+        old = self._vat(event.vat)
+        parting = self.part(old, event.message)
+        vat = old.having(
+            bundle=event.bundle,
+            incarnation=old.incarnation + 1,
+            parameters=event.parameters,
+            state=LIVE,
+            reason=None,
+        )
+        self._store.vats.save(vat)
+        self.begin_incarnation(vat)
+        return self._start(vat, event.parameters, crank), parting
+
+    def restart_attached(self, vat_id: str, message: str) -> Parting:
+        """A new incarnation for a vat whose interpreter the embedder started anew."""
+        old = self._vat(vat_id)
+        parting = self.part(old, message)
+        vat = old.having(incarnation=old.incarnation + 1)
+        self._store.vats.save(vat)
+        self.begin_incarnation(vat)
+        return parting
+
+    def begin_incarnation(self, vat: VatRecord) -> None:
+        """Open a new span: what is brought back from now on starts here."""
+        span = self._store.vats.span(vat.id)
+        self._store.vats.save_span(
+            replace(
+                span,
+                incarnation=vat.incarnation,
+                incarnation_start=span.position,
+                incarnation_hash=span.hash,
+                start=span.position,
+                start_hash=span.hash,
+                snapshot=None,
+            )
+        )
+
+    def part(self, vat: VatRecord, message: str) -> Parting:
+        """Break the vat's promises and abandon its ephemeral exports, as at every upgrade.
+
+        The rejection is plain data, the disconnection object, with the incarnation that is lost. A promise
+        the vat itself waits for keeps its c-list entry, so that the next incarnation hears of it.
+        """
+        store = self._store
+        disconnection = capdata.data(
+            {"name": "vatUpgraded", "upgradeMessage": message, "incarnationNumber": vat.incarnation}
+        )
+        broken = store.promises.decided_by(vat.id)
+        for kref in broken:
+            waits_itself = vat.id in store.promises.subscribers(kref)
+            store.resolve([(kref, True, disconnection)])
+            if not waits_itself and store.clists.by_kref(vat.id, kref) is not None:
+                store.forget(vat.id, kref, exported=False)
+        fate = f"{reasons.ABANDONED}: vat {vat.name} was upgraded to incarnation {vat.incarnation + 1}"
+        abandoned = []
+        for entry in store.clists.of(vat.id):
+            if kref_type(entry.kref) != "o":
+                continue
+            vref = parse_vref(entry.vref)
+            if vref.exported and not vref.outlives_upgrade:
+                self._orphan(vat.id, entry.kref, fate)
+                abandoned.append(entry.kref)
+        return Parting(tuple(abandoned), tuple(broken))
+
+    def terminate(self, vat: VatRecord, code: str, words: str) -> None:
+        """End a vat: its promises are rejected, its exports orphaned, its own state deleted."""
+        store = self._store
+        rejection = capdata.error("Error", words, code=code)
+        for kref in store.promises.decided_by(vat.id):
+            store.resolve([(kref, True, rejection)])
+        for entry in store.clists.of(vat.id):
+            exported = "+" in entry.vref
+            if kref_type(entry.kref) == "o" and exported:
+                self._orphan(vat.id, entry.kref, f"{code}: {words}")
+            else:
+                store.forget(vat.id, entry.kref, exported=exported, reachable=entry.reachable)
+        store.vatstore.clear(vat.id)
+        store.queues.unpark(vat.id)
+        store.sources.replace(vat.name, ())
+        store.vats.save(vat.having(state=TERMINATED, reason=words))
+
+    def root_of(self, vat_id: str) -> str | None:
+        """The kref of the vat's root object, or None before it is started."""
+        entry = self._store.clists.by_vref(vat_id, ROOT)
+        return entry.kref if entry else None
+
+    def _orphan(self, vat: str, kref: str, fate: str) -> None:
+        self._store.clists.delete(vat, kref)
+        self._store.objects.orphan(kref, fate)
+        self._store.touch(kref)
+
+    def _start(self, vat: VatRecord, parameters: CapData, crank: int) -> Delivered:
+        worker = self._warehouse.start(vat)
+        translator = Translator(self._store, vat.id)
+        delivery = ["startVat", translator.capdata_to_vat(parameters)]
+        delivered = self._deliverer.deliver(vat, worker, delivery, crank)
+        if delivered.result.ok:
+            translator.to_kernel(ROOT)
+        return delivered
+
+    def _vat(self, vat_id: str) -> VatRecord:
+        vat = self._store.vats.get(vat_id)
+        if vat is None:
+            raise KeyError(vat_id)
+        return vat
+
+
+def fate_of(fate: str | None) -> tuple[str, str]:
+    """An orphan's machine-readable code and words."""
+    code, _, words = (fate or f"{reasons.TERMINATED}: vat terminated").partition(": ")
+    return code, words
+
+
+def incarnation_outcome(number: int) -> CapData:
+    """What the caller of an upgrade is told: `{"incarnationNumber": number}`."""
+    return CapData("#" + json.dumps({"incarnationNumber": number}, separators=(",", ":")))

@@ -1,0 +1,29 @@
+"""What a crank did, for those who show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swingset.core.lifecycle import Parting
+from swingset.model.messages import Event
+from swingset.model.reports import Fault
+
+
+@dataclass(frozen=True)
+class CrankReport:
+    """One crank.
+
+    `outcome` is one of: delivered, waiting (for a promise), parked (its vat is suspended or detached),
+    rejected (no vat to deliver to), created, upgraded, refused (the crank was undone), dropped (nobody is
+    there any more to be told). `vat` is the name of the vat that ran or would have. `computrons` is None
+    where nothing ran or the worker cannot meter. `console` holds what the vat printed.
+    """
+
+    number: int
+    event: Event
+    outcome: str
+    vat: str | None = None
+    computrons: int | None = None
+    fault: Fault | None = None
+    console: tuple[tuple[str, str], ...] = ()
+    parting: Parting | None = None

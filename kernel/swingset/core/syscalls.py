@@ -1,0 +1,109 @@
+"""What a vat asks of the kernel, applied in the order it asks.
+
+The handler is the only thing a worker is given. It answers `["ok", value]` or `["error", message]`; an
+illegal syscall is answered with an error, remembered, and ends the vat when the crank is judged. Nothing
+that comes in is trusted: shapes and sizes are checked before anything is looked up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swingset.core.errors import IllegalSyscall
+from swingset.core.store import KernelStore
+from swingset.core.translate import Translator
+from swingset.model.capdata import is_well_formed
+from swingset.model.messages import Notify, Send
+from swingset.model.refs import kref_type
+from swingset.world.promises import UNRESOLVED
+
+MAX_KEY = 1_000
+MAX_VALUE = 12_000_000
+
+
+class SyscallHandler:
+    """The kernel's ear for one vat during one delivery.
+
+    `log` is the delivery's part of the transcript: `[[syscall, answer], ...]`. `illegal` is the first
+    illegal syscall's reason; `exit_request` is `(is_failure, capdata)` where the vat asked to end.
+    """
+
+    def __init__(self, store: KernelStore, vat: str) -> None:
+        self._store = store
+        self._vat = vat
+        self._translate = Translator(store, vat)
+        self.log: list[list[Any]] = []
+        self.illegal: str | None = None
+        self.exit_request: tuple[bool, dict[str, Any]] | None = None
+
+    def __call__(self, syscall: list[Any]) -> list[Any]:
+        """Apply one syscall in the vat's names; never raises for anything a vat can say."""
+        if self.illegal is not None:
+            return ["error", self.illegal]
+        try:
+            answer = ["ok", self._apply(syscall)]
+        except IllegalSyscall as error:
+            kind = syscall[0] if isinstance(syscall, list) and syscall else syscall
+            self.illegal = f"illegal syscall {str(kind)[:40]!r}: {error}"
+            return ["error", self.illegal]
+        self.log.append([syscall, answer])
+        return answer
+
+    def _apply(self, syscall: list[Any]) -> Any:
+        if not isinstance(syscall, list):
+            raise IllegalSyscall(f"a syscall is a list, got {type(syscall).__name__}")
+        store, vat = self._store, self._vat
+        match syscall:
+            case ["send", target, message]:
+                kref = self._translate.to_kernel(target)
+                if kref_type(kref) == "d":
+                    raise IllegalSyscall(f"{target} is a device: messages go to objects and promises")
+                store.enqueue(Send(kref, self._translate.message_to_kernel(message), vat))
+            case ["subscribe", promise]:
+                self._subscribe(promise)
+            case ["resolve", raw]:
+                resolutions = self._translate.resolutions_to_kernel(raw)
+                store.resolve(resolutions)
+                self._translate.retire([kref for kref, _, _ in resolutions])
+            case ["vatstoreGet", key]:
+                return store.vatstore.get(vat, _key(key))
+            case ["vatstoreSet", key, value]:
+                store.vatstore.set(vat, _key(key), _value(value))
+            case ["vatstoreDelete", key]:
+                store.vatstore.delete(vat, _key(key))
+            case ["vatstoreGetNextKey", prior]:
+                return store.vatstore.next_key(vat, _key(prior))
+            case ["exit", bool(is_failure), info]:
+                self.exit_request = (is_failure, self._translate.capdata_to_kernel(info).to_json())
+            case _:
+                raise IllegalSyscall(f"no syscall has the form {str(syscall)[:80]}")
+        return None
+
+    def _subscribe(self, vref: object) -> None:
+        store = self._store
+        kref = self._translate.to_kernel(vref)
+        promise = store.promises.get(kref) if kref_type(kref) == "p" else None
+        if promise is None:
+            raise IllegalSyscall(f"{vref} cannot be subscribed to: it is not a promise")
+        if promise.state == UNRESOLVED:
+            store.promises.subscribe(kref, self._vat)
+        else:
+            store.enqueue(Notify(self._vat, kref))
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str) or len(key) > MAX_KEY:
+        raise IllegalSyscall(f"a vatstore key is a str of at most {MAX_KEY} characters")
+    return _well_formed(key)
+
+
+def _value(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_VALUE:
+        raise IllegalSyscall(f"a vatstore value is a str of at most {MAX_VALUE:,} characters")
+    return _well_formed(value)
+
+
+def _well_formed(text: str) -> str:
+    if not is_well_formed(text):
+        raise IllegalSyscall("text with a lone surrogate cannot be stored")
+    return text

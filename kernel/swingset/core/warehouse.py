@@ -1,0 +1,194 @@
+"""Where the workers of live vats are kept, and brought back from.
+
+A worker is a cache. What a vat is lies in the world file: its last heap image and the transcript since.
+So a worker may be thrown away at any moment between cranks, and must be thrown away whenever a crank was
+undone after the vat had run in it. Bringing a vat back repeats its transcript and compares every syscall
+and every count of computrons; the first difference is an error that names delivery and syscall, never a
+vat that quietly became another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from swingset.core.errors import NoSuchVat, ReplayDiverged
+from swingset.core.store import KernelStore
+from swingset.model.limits import DEFAULT_LIMITS, Limits
+from swingset.model.reports import DeliveryResult
+from swingset.workers.base import ImageMismatch, VatSpec, Worker, WorkerFactory
+from swingset.world.vats import VatRecord
+
+
+def limits_of(vat: VatRecord) -> Limits:
+    """What one delivery to the vat may use, by its options and the defaults."""
+    chosen = {name: vat.options[name] for name in _LIMIT_OPTIONS if name in vat.options}
+    return replace(DEFAULT_LIMITS, **chosen)
+
+
+_LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes")
+
+
+class Warehouse:
+    """Workers by vat id, at most `capacity` online; the least recently used goes first.
+
+    Attached vats, whose worker lives in the embedder's own interpreter, are put in by `attach` and never
+    evicted: they cannot be brought back.
+    """
+
+    def __init__(
+        self, store: KernelStore, factories: Mapping[str, WorkerFactory], *, capacity: int = 50
+    ) -> None:
+        self._store = store
+        self._factories = dict(factories)
+        self._online: OrderedDict[str, Worker] = OrderedDict()
+        self._attached: dict[str, Worker] = {}
+        self._capacity = capacity
+
+    def factory(self, kind: str) -> WorkerFactory:
+        """The maker of workers of that kind; raises `NoSuchVat` naming the kinds there are."""
+        try:
+            return self._factories[kind]
+        except KeyError:
+            known = ", ".join(sorted(self._factories)) or "none"
+            raise NoSuchVat(f"no worker of kind {kind!r} here; there are: {known}") from None
+
+    def offer(self, factory: WorkerFactory) -> None:
+        """Make a further kind of worker available."""
+        self._factories[factory.kind] = factory
+
+    def attach(self, vat: str, worker: Worker) -> None:
+        """Use `worker`, which the embedder owns, for an attached vat."""
+        self._attached[vat] = worker
+
+    def is_online(self, vat: str) -> bool:
+        """Whether a worker for the vat is at hand."""
+        return vat in self._attached or vat in self._online
+
+    def start(self, vat: VatRecord) -> Worker:
+        """A fresh worker for a vat's new incarnation; it has not been told `startVat` yet."""
+        worker = self.factory(vat.worker).start(self._spec(vat))
+        self.discard(vat.id)
+        self._keep(vat.id, worker)
+        return worker
+
+    def online(self, vat: VatRecord) -> Worker | None:
+        """The vat's worker, brought back from the world file if need be; None where it is not attached."""
+        if vat.worker == "attached":
+            return self._attached.get(vat.id)
+        worker = self._online.get(vat.id)
+        if worker is None:
+            worker = self._bring_back(vat)
+            self._keep(vat.id, worker)
+        self._online.move_to_end(vat.id)
+        return worker
+
+    def discard(self, vat: str) -> None:
+        """Stop the vat's worker; the next delivery brings back the vat as the world file has it."""
+        worker = self._online.pop(vat, None)
+        if worker is not None:
+            worker.close()
+
+    def discard_all(self) -> None:
+        """Stop every worker but the attached ones."""
+        for vat in list(self._online):
+            self.discard(vat)
+
+    def snapshot(self, vat: VatRecord) -> str | None:
+        """Save the vat's heap; the transcript before it is no longer needed to bring the vat back.
+
+        Returns the snapshot's id, or None where the worker has no heap image or nothing has happened since
+        the last one.
+        """
+        span = self._store.vats.span(vat.id)
+        if vat.worker == "attached" or span.position == span.start:
+            return None
+        worker = self.online(vat)
+        image = worker.snapshot() if worker else None
+        if image is None:
+            return None
+        snapshot = self._store.world.heaps.save(vat.id, image)
+        self._store.vats.save_span(
+            replace(span, start=span.position, start_hash=span.hash, snapshot=snapshot)
+        )
+        return snapshot
+
+    def heap_digest(self, vat: VatRecord) -> str | None:
+        """SHA-256 of the vat's whole memory, hex; None where the worker has none to show."""
+        worker = self.online(vat)
+        return worker.heap_digest() if worker else None
+
+    def _keep(self, vat: str, worker: Worker) -> None:
+        self._online[vat] = worker
+        while len(self._online) > self._capacity:
+            oldest = next(iter(self._online))
+            self.discard(oldest)
+
+    def _spec(self, vat: VatRecord) -> VatSpec:
+        parts = self._store.world.bundles.get(vat.bundle) if vat.bundle else ()
+        return VatSpec(vat.id, vat.name, vat.incarnation, tuple((name, source) for name, source in parts))
+
+    def _bring_back(self, vat: VatRecord) -> Worker:
+        factory, spec = self.factory(vat.worker), self._spec(vat)
+        span = self._store.vats.span(vat.id)
+        worker, since = None, span.incarnation_hash
+        if span.snapshot is not None:
+            try:
+                worker = factory.restore(spec, self._store.world.heaps.load(span.snapshot))
+                since = span.start_hash
+            except ImageMismatch:
+                # Another engine made the image. The transcript of the whole incarnation still stands.
+                worker = None
+        if worker is None:
+            worker = factory.start(spec)
+        try:
+            # Computrons and seconds need no limit: the transcript holds only deliveries that kept theirs.
+            # Memory does, for a vat can see a refused allocation and carry on.
+            limits = replace(limits_of(vat), computrons=None, seconds=None, console_bytes=0)
+            for entry in self._store.world.transcripts.read(span.hash, since):
+                replay(worker, vat.name, entry, limits)
+        except BaseException:
+            worker.close()
+            raise
+        return worker
+
+
+def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) -> DeliveryResult:
+    """Repeat one transcript entry; raises `ReplayDiverged` at the first difference."""
+    recorded = list(entry["syscalls"])
+    position = 0
+    difference: str | None = None
+
+    def answer(syscall: list[Any]) -> list[Any]:
+        nonlocal position, difference
+        expected = recorded[position] if position < len(recorded) else None
+        position += 1
+        if expected is None or expected[0] != syscall:
+            wanted = "no further syscall" if expected is None else _short(expected[0])
+            difference = difference or f"syscall {position}: recorded {wanted}, now {_short(syscall)}"
+            return ["error", "the replay has diverged"]
+        return list(expected[1])
+
+    where = f"vat {name}, delivery {entry['position']} ({_short(entry['delivery'])})"
+    result = worker.deliver(entry["delivery"], answer, limits)
+    if difference is None and position < len(recorded):
+        difference = f"syscall {position + 1}: recorded {_short(recorded[position][0])}, now none"
+    if difference is None and result.fault is not None:
+        difference = f"the delivery failed: {result.fault}"
+    spent, before = result.computrons, entry["computrons"]
+    if difference is None and None not in (spent, before) and spent != before:
+        difference = f"computrons: recorded {before:,}, now {spent:,}"
+    if difference is not None:
+        raise ReplayDiverged(
+            f"{where} does not repeat its transcript: {difference}. The engine or the guest library is"
+            " another one than that which recorded it"
+        )
+    return result
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:117] + "..."

@@ -1,0 +1,34 @@
+"""Named counters: where the next kref, vat id, queue position and crank number come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swingset.world.file import WorldFile
+
+
+class Counters:
+    """Integers by name, each starting at a value given on first use."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+
+    def get(self, name: str, start: int = 0) -> int:
+        """The value of `name`, `start` where it was never set."""
+        for (value,) in self._world.rows("SELECT value from counters where name = ?", (name,)):
+            return int(value)
+        return start
+
+    def set(self, name: str, value: int) -> None:
+        """Store `value` under `name`."""
+        self._world.execute(
+            "insert into counters values (?, ?) on conflict (name) do update set value = excluded.value",
+            (name, value),
+        )
+
+    def take(self, name: str, start: int) -> int:
+        """The value of `name`, which is one higher the next time."""
+        value = self.get(name, start)
+        self.set(name, value + 1)
+        return value

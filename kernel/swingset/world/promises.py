@@ -1,0 +1,116 @@
+"""Kernel promises: who decides each, who waits for it, what is queued to it, how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from swingset.model.capdata import CapData
+
+if TYPE_CHECKING:
+    from swingset.world.file import WorldFile
+
+UNRESOLVED, FULFILLED, REJECTED = "unresolved", "fulfilled", "rejected"
+
+
+class PromiseRecord(NamedTuple):
+    """One promise. `decider` is a vat, or None for the kernel; `data` is there once it is settled."""
+
+    kref: str
+    state: str
+    decider: str | None
+    refcount: int
+    policy: str | None
+    data: CapData | None
+
+
+class Promises:
+    """The tables `promises`, `subscribers` and `promise_queue`."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+
+    def add(self, kref: str, decider: str | None, policy: str | None = None) -> None:
+        """Record a new unresolved promise."""
+        self._world.execute(
+            "insert into promises values (?, 'unresolved', ?, 0, ?, null, null)", (kref, decider, policy)
+        )
+
+    def get(self, kref: str) -> PromiseRecord | None:
+        """The promise of that name, or None."""
+        for row in self._world.rows(f"SELECT {_COLUMNS} from promises where kref = ?", (kref,)):
+            return _record(row)
+        return None
+
+    def all(self) -> Iterator[PromiseRecord]:
+        """Every promise."""
+        for row in self._world.rows(f"SELECT {_COLUMNS} from promises"):
+            yield _record(row)
+
+    def decided_by(self, vat: str) -> list[str]:
+        """The unresolved promises that `vat` decides, oldest first."""
+        rows = self._world.rows("SELECT kref from promises where decider = ?", (vat,))
+        return sorted((kref for (kref,) in rows), key=lambda kref: int(kref[2:]))
+
+    def set_decider(self, kref: str, decider: str | None) -> None:
+        """Hand the right to settle the promise to a vat, or to the kernel (None)."""
+        self._world.execute("update promises set decider = ? where kref = ?", (decider, kref))
+
+    def set_policy(self, kref: str, policy: str | None) -> None:
+        """What the host wants done with the outcome."""
+        self._world.execute("update promises set policy = ? where kref = ?", (policy, kref))
+
+    def count(self, kref: str, change: int) -> None:
+        """Add to the reference count (negative to subtract)."""
+        self._world.execute("update promises set refcount = refcount + ? where kref = ?", (change, kref))
+
+    def settle(self, kref: str, state: str, data: CapData) -> None:
+        """Record the outcome: `fulfilled` or `rejected`, with its data. Nobody decides it any more."""
+        self._world.execute(
+            "update promises set state = ?, decider = null, body = ?, slots = ? where kref = ?",
+            (state, data.body, json.dumps(list(data.slots)), kref),
+        )
+
+    def delete(self, kref: str) -> None:
+        """Forget the promise and who waited for it."""
+        self._world.execute("delete from promises where kref = ?", (kref,))
+        self._world.execute("delete from subscribers where promise = ?", (kref,))
+
+    def subscribe(self, kref: str, vat: str) -> None:
+        """Have `vat` told when the promise is settled; twice is once."""
+        self._world.execute("insert or ignore into subscribers values (?, ?)", (kref, vat))
+
+    def subscribers(self, kref: str) -> list[str]:
+        """The vats that wait, sorted as strings (the reference's order)."""
+        rows = self._world.rows("SELECT vat from subscribers where promise = ? order by vat", (kref,))
+        return [vat for (vat,) in rows]
+
+    def unsubscribe_all(self, kref: str) -> None:
+        """Forget who waited."""
+        self._world.execute("delete from subscribers where promise = ?", (kref,))
+
+    def enqueue(self, kref: str, seq: int, item: str) -> None:
+        """Let a message wait for the promise."""
+        self._world.execute("insert into promise_queue values (?, ?, ?)", (kref, seq, item))
+
+    def waiting(self, kref: str) -> list[str]:
+        """The messages that wait for the promise, oldest first."""
+        rows = self._world.rows("SELECT item from promise_queue where promise = ? order by seq", (kref,))
+        return [item for (item,) in rows]
+
+    def take_waiting(self, kref: str) -> list[str]:
+        """The messages that wait for the promise, which then wait no more."""
+        items = self.waiting(kref)
+        if items:
+            self._world.execute("delete from promise_queue where promise = ?", (kref,))
+        return items
+
+
+_COLUMNS = "kref, state, decider, refcount, policy, body, slots"
+
+
+def _record(row: tuple[object, ...]) -> PromiseRecord:
+    kref, state, decider, refcount, policy, body, slots = row
+    data = None if body is None else CapData(str(body), tuple(json.loads(str(slots))))
+    return PromiseRecord(kref, state, decider, refcount, policy, data)  # type: ignore[arg-type]

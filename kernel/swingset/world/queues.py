@@ -1,0 +1,57 @@
+"""The run-queue, and the places where the events of suspended vats are parked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swingset.model.messages import Event, event_from_json, event_to_json
+from swingset.world.counters import Counters
+
+if TYPE_CHECKING:
+    from swingset.world.file import WorldFile
+
+
+class Queues:
+    """The tables `queue` and `parked`."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+        self._counters = Counters(world)
+
+    def append(self, event: Event) -> None:
+        """Put an event at the end of the run-queue."""
+        seq = self._counters.take("queue", 1)
+        self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
+
+    def head(self) -> tuple[int, Event] | None:
+        """The first event and its position, or None where nothing waits."""
+        for seq, item in self._world.rows("SELECT seq, item from queue order by seq limit 1"):
+            return seq, event_from_json(item)
+        return None
+
+    def remove(self, seq: int) -> None:
+        """Take the event at that position off the run-queue."""
+        self._world.execute("delete from queue where seq = ?", (seq,))
+
+    def length(self) -> int:
+        """How many events wait."""
+        return int(self._world.rows("SELECT count(*) from queue")[0][0])
+
+    def all(self) -> list[tuple[int, Event]]:
+        """Every waiting event with its position, first one first."""
+        rows = self._world.rows("SELECT seq, item from queue order by seq")
+        return [(seq, event_from_json(item)) for seq, item in rows]
+
+    def park(self, vat: str, seq: int, event: Event) -> None:
+        """Set aside an event that stood at `seq`, until `vat` runs again."""
+        self._world.execute("insert into parked values (?, ?, ?)", (vat, seq, event_to_json(event)))
+
+    def parked(self, vat: str) -> list[tuple[int, Event]]:
+        """The events set aside for `vat` with their positions, oldest first."""
+        rows = self._world.rows("SELECT seq, item from parked where vat = ? order by seq", (vat,))
+        return [(seq, event_from_json(item)) for seq, item in rows]
+
+    def unpark(self, vat: str) -> None:
+        """Put the events set aside for `vat` back where they stood, ahead of all that came later."""
+        self._world.execute("insert into queue select seq, item from parked where vat = ?", (vat,))
+        self._world.execute("delete from parked where vat = ?", (vat,))

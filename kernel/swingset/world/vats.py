@@ -1,0 +1,137 @@
+"""The vats' records: what runs under which name, and where its transcript stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from swingset.model.capdata import CapData
+
+if TYPE_CHECKING:
+    from swingset.world.file import WorldFile
+
+LIVE, SUSPENDED, TERMINATED = "live", "suspended", "terminated"
+
+
+@dataclass(frozen=True)
+class VatRecord:
+    """One vat. `reason` says why it is suspended or terminated; `created` is a crank number."""
+
+    id: str
+    name: str
+    worker: str
+    state: str
+    reason: str | None
+    incarnation: int
+    bundle: str | None
+    parameters: CapData
+    options: dict[str, Any]
+    created: int
+
+    def having(self, **changes: Any) -> VatRecord:
+        """A copy with these fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a vat's transcript stands.
+
+    Entries `[start, position)` follow the heap image `snapshot` (None: they follow the start of the
+    incarnation, at `incarnation_start`). Hashes are running hashes up to, not including, that position.
+    `computrons` is the sum over the vat's life.
+    """
+
+    vat: str
+    incarnation: int
+    incarnation_start: int
+    incarnation_hash: str | None
+    start: int
+    start_hash: str | None
+    position: int
+    hash: str | None
+    snapshot: str | None
+    computrons: int
+
+
+class Vats:
+    """The tables `vats` and `spans`."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+
+    def add(self, vat: VatRecord) -> None:
+        """Record a new vat with an empty transcript."""
+        self._world.execute("insert into vats values (?,?,?,?,?,?,?,?,?,?)", _row(vat))
+        self._world.execute(
+            "insert into spans (vat, incarnation, incarnation_start, start, position, computrons) values (?,0,0,0,0,0)",
+            (vat.id,),
+        )
+
+    def save(self, vat: VatRecord) -> None:
+        """Store a changed record."""
+        self._world.execute("insert or replace into vats values (?,?,?,?,?,?,?,?,?,?)", _row(vat))
+
+    def get(self, vat_id: str) -> VatRecord | None:
+        """The vat of that id, or None."""
+        return next(self._select("where id = ?", (vat_id,)), None)
+
+    def named(self, name: str) -> VatRecord | None:
+        """The vat of that name that is not terminated, or None."""
+        return next(self._select("where name = ? and state <> 'terminated'", (name,)), None)
+
+    def all(self) -> list[VatRecord]:
+        """Every vat, terminated ones included, oldest first."""
+        return sorted(self._select("", ()), key=lambda vat: int(vat.id[1:]))
+
+    def span(self, vat_id: str) -> Span:
+        """Where the vat's transcript stands; raises KeyError for an unknown vat."""
+        for row in self._world.rows(f"SELECT {_SPAN} from spans where vat = ?", (vat_id,)):
+            return Span(*row)
+        raise KeyError(vat_id)
+
+    def save_span(self, span: Span) -> None:
+        """Store where the vat's transcript stands."""
+        self._world.execute(
+            f"insert or replace into spans ({_SPAN}) values (?,?,?,?,?,?,?,?,?,?)",
+            (
+                span.vat,
+                span.incarnation,
+                span.incarnation_start,
+                span.incarnation_hash,
+                span.start,
+                span.start_hash,
+                span.position,
+                span.hash,
+                span.snapshot,
+                span.computrons,
+            ),
+        )
+
+    def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
+        for row in self._world.rows(f"SELECT {_VAT} from vats {where}", params):
+            yield VatRecord(*row[:7], CapData.from_json(json.loads(row[7])), json.loads(row[8]), row[9])
+
+
+_VAT = "id, name, worker, state, reason, incarnation, bundle, parameters, options, created"
+_SPAN = (
+    "vat, incarnation, incarnation_start, incarnation_hash, start, start_hash, position, hash, snapshot,"
+    " computrons"
+)
+
+
+def _row(vat: VatRecord) -> tuple[Any, ...]:
+    return (
+        vat.id,
+        vat.name,
+        vat.worker,
+        vat.state,
+        vat.reason,
+        vat.incarnation,
+        vat.bundle,
+        json.dumps(vat.parameters.to_json(), ensure_ascii=False),
+        json.dumps(vat.options, ensure_ascii=False, sort_keys=True),
+        vat.created,
+    )
