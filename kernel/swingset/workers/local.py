@@ -1,0 +1,209 @@
+"""The `local` worker: vat code in the host's own interpreter.
+
+For debuggers, for a quick look, and for machines without the engine. It confines nothing: code in a local
+vat can do whatever the host's process can. It meters nothing and has no heap image, so a local vat comes
+back by repeating its whole transcript. Use it only for code you would run anyway.
+
+`AttachedWorker` is the same for a vat whose guest library the embedder already holds, such as the notebook.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from swingset.guest import context
+from swingset.guest.liveslots import Liveslots, SyscallError
+from swingset.model import reasons
+from swingset.model.limits import Limits
+from swingset.model.reports import DeliveryResult, Fault, frames_from_json
+from swingset.workers.base import HeapImage, ImageMismatch, SyscallHandler, VatSpec
+
+
+class _Console(io.TextIOBase):
+    """Collects what a vat prints, up to a limit, and says when it cut."""
+
+    def __init__(self, limit: int) -> None:
+        self._chunks: list[str] = []
+        self._left = limit
+        self._lost = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        kept = text[: self._left]
+        self._chunks.append(kept)
+        self._left -= len(kept)
+        self._lost += len(text) - len(kept)
+        return len(text)
+
+    def text(self) -> str:
+        cut = f"\n[{self._lost:,} more characters were printed and cut]\n" if self._lost else ""
+        return "".join(self._chunks) + cut
+
+
+class _GuestWorker:
+    """Deliveries to a guest library that lives in this process."""
+
+    kind = "local"
+
+    def __init__(self) -> None:
+        self._handler: SyscallHandler | None = None
+        self.liveslots: Liveslots
+
+    def _outside(self, syscall: list[Any]) -> list[Any]:
+        return ["error", f"syscall {syscall[0]!r} outside of a delivery"]
+
+    def _syscall(self, syscall: list[Any]) -> Any:
+        answer = (self._handler or self._outside)(syscall)
+        if answer[0] != "ok":
+            raise SyscallError(answer[1])
+        return answer[1]
+
+    def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
+        """Run one delivery here and now."""
+        out, err = _Console(limits.console_bytes), _Console(limits.console_bytes)
+        self._handler = syscall
+        timed_out = threading.Event()
+        result: dict[str, Any]
+        try:
+            with (
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+                context.activate(self.liveslots),
+                _watchdog.limit(limits.seconds, timed_out),
+            ):
+                result = self.liveslots.deliver(delivery)
+        except _TimeUp:
+            result = {"status": "ok"}
+        finally:
+            self._handler = None
+        console = tuple(
+            (name, text) for name, text in (("stdout", out.text()), ("stderr", err.text())) if text
+        )
+        if timed_out.is_set():
+            words = f"the delivery ran for more than {limits.seconds:g} seconds and was stopped"
+            return DeliveryResult(Fault(reasons.WALL_CLOCK, words), None, console)
+        return DeliveryResult(fault_from_guest(result), None, console)
+
+    def snapshot(self) -> HeapImage | None:
+        """None: this process's heap cannot be imaged."""
+        return None
+
+    def heap_digest(self) -> str | None:
+        """None: there is no memory to show."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the guest's objects."""
+        del self.liveslots
+
+
+class LocalWorker(_GuestWorker):
+    """One incarnation of one vat in the host's interpreter."""
+
+    def __init__(self, spec: VatSpec) -> None:
+        super().__init__()
+        self.liveslots = Liveslots(
+            self._syscall,
+            vat_name=spec.name,
+            incarnation=spec.incarnation,
+            parts=[list(part) for part in spec.parts],
+        )
+
+
+class AttachedWorker(_GuestWorker):
+    """The embedder's own guest library as a vat; `outside` takes what it says between deliveries."""
+
+    def __init__(
+        self, vat_name: str, incarnation: int, outside: Callable[[list[Any]], list[Any]]
+    ) -> None:
+        super().__init__()
+        self._take_outside = outside
+        self.liveslots = Liveslots(self._syscall, vat_name=vat_name, incarnation=incarnation, parts=None)
+
+    def _outside(self, syscall: list[Any]) -> list[Any]:
+        return self._take_outside(syscall)
+
+
+class LocalWorkerFactory:
+    """Makes local workers."""
+
+    kind = "local"
+    image_id: str | None = None
+
+    def start(self, spec: VatSpec) -> LocalWorker:
+        """A fresh worker, which has run nothing yet."""
+        return LocalWorker(spec)
+
+    def restore(self, spec: VatSpec, image: HeapImage) -> LocalWorker:
+        """Refused: the image is another engine's, and the transcript has to be repeated instead."""
+        raise ImageMismatch(f"vat {spec.name}: a local worker has no heap images, this one is of {image.base}")
+
+
+def fault_from_guest(result: dict[str, Any]) -> Fault | None:
+    """The fault in a guest's report of a delivery, or None where it went well."""
+    if result.get("status") == "ok":
+        return None
+    error = result.get("error") or {}
+    details = error.get("details")
+    return Fault(
+        reasons.START_FAILED,
+        str(error.get("message", "the vat failed without saying why"))[:20_000],
+        str(error.get("name", "Error"))[:200],
+        frames_from_json(error.get("trace")),
+        details if isinstance(details, dict) else {},
+    )
+
+
+class _TimeUp(BaseException):
+    """Thrown into a vat that runs too long; not an Exception, so that vat code seldom catches it."""
+
+
+class _Watchdog:
+    """One thread for the whole process that stops the vat whose time is up."""
+
+    GRAIN = 0.1
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._armed: tuple[float, int, threading.Event] | None = None
+        self._thread: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def limit(self, seconds: float | None, fired: threading.Event) -> Iterator[None]:
+        """Throw `_TimeUp` into this thread, and set `fired`, when the body takes longer."""
+        if seconds is None:
+            yield
+            return
+        before, mine = self._armed, (time.monotonic() + seconds, threading.get_ident(), fired)
+        with self._lock:
+            self._armed = mine
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="local-vat-watchdog", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._armed = before
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(self.GRAIN)
+            with self._lock:
+                if self._armed is None or time.monotonic() < self._armed[0]:
+                    continue
+                _, thread, fired = self._armed
+                self._armed = None
+                fired.set()
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_TimeUp))
+
+
+_watchdog = _Watchdog()

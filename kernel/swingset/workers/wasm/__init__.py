@@ -1,0 +1,6 @@
+"""The confined engine: CPython as a WebAssembly guest, metered, deterministic, with heap images."""
+
+from swingset.workers.wasm.engine import WasmWorkerFactory, prepare_engine
+from swingset.workers.wasm.worker import WasmWorker
+
+__all__ = ["WasmWorker", "WasmWorkerFactory", "prepare_engine"]

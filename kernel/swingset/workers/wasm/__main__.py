@@ -1,0 +1,37 @@
+"""``python -m swingset.workers.wasm``: make the engine ready, and show how far along that is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from swingset.workers.base import WorkerError
+from swingset.workers.wasm.engine import prepare_engine
+from swingset.workers.wasm.image import FLAVOURS
+
+
+def _show(stage: str, fraction: float | None) -> None:
+    if sys.stderr.isatty():
+        share = "" if fraction is None else f" {fraction:4.0%}"
+        print(f"\r\033[K{stage}{share}", end="", file=sys.stderr, flush=True)
+    elif fraction is None or fraction == 1.0:
+        print(stage, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Prepare one flavour."""
+    parser = argparse.ArgumentParser(prog="python -m swingset.workers.wasm", description=__doc__)
+    parser.add_argument("--engine", choices=FLAVOURS, default="lean", help="full adds the scientific packages")
+    begun = time.monotonic()
+    try:
+        factory = prepare_engine(parser.parse_args().engine, _show)
+    except WorkerError as error:
+        print(f"\nerror: {error}", file=sys.stderr)
+        return 1
+    print(f"\nengine {factory.flavour} is ready after {time.monotonic() - begun:.1f} s: {factory.image_id}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""Baking: run the interpreter once, load the guest library into it, and keep its memory.
+
+What vats have in common is the guest library and the standard modules vat code mostly wants. They are loaded
+once, in a guest that is then thrown away; its memory is the base image that every vat starts from. So no vat
+pays for imports, and what a vat changed is told against an image in which all of that is already there.
+
+The memory depends on the interpreter, the library's sources and the bootstrap below, and on nothing else: the
+guest has no clock, no chance and no environment. That is why two machines agree on its digest without ever
+exchanging it, and why it may be cached by the digest of its ingredients.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import wasmtime
+
+from swingset.workers.base import WorkerError
+from swingset.workers.wasm import image, native
+from swingset.workers.wasm.native import Guest, GuestStopped
+from swingset.workers.wasm.wasi import GuestExit, Wasi
+
+RECIPE = "1"
+"""Counts the ways in which images have been baked, apart from the text below; part of the cache key."""
+
+PACKAGES = ("swingset.guest", "swingset.vat")
+TURN = "_swingset_turn()"
+
+_FUEL = 1 << 40
+
+BOOTSTRAP = '''
+import sys, _imp
+
+def _guard():
+    """Compiled packages whose code was removed must be missing, not fatal."""
+    standard = frozenset(sys.stdlib_module_names) | {"_host"}
+    allowed = frozenset(n for n in sys.builtin_module_names if n in standard)
+    sys.builtin_module_names = tuple(sorted(allowed))
+    is_builtin, create_builtin = _imp.is_builtin, _imp.create_builtin
+    def guarded_is_builtin(name):
+        return is_builtin(name) if name in allowed else 0
+    def guarded_create_builtin(spec):
+        if spec.name not in allowed:
+            raise ImportError(f"{spec.name} is not in this vat engine", name=spec.name)
+        return create_builtin(spec)
+    _imp.is_builtin, _imp.create_builtin = guarded_is_builtin, guarded_create_builtin
+
+if LEAN:
+    _guard()
+
+class _Library:
+    """Imports the guest library from the sources given, while baking."""
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in SOURCES:
+            return None
+        from importlib.machinery import ModuleSpec
+        return ModuleSpec(name, _Library, origin=f"<{name}>", is_package=SOURCES[name][0])
+    @staticmethod
+    def create_module(spec):
+        return None
+    @staticmethod
+    def exec_module(module):
+        name = module.__name__
+        module.__file__ = f"<{name}>"
+        exec(compile(SOURCES[name][1], f"<{name}>", "exec", dont_inherit=True), module.__dict__)
+
+def _bake():
+    for importer in list(sys.path_importer_cache.values()):
+        if importer is not None:
+            importer.invalidate_caches()  # this archive may not be the one the interpreter knew
+    import importlib
+    for name in STANDARD:
+        importlib.import_module(name)
+    sys.meta_path.insert(0, _Library)
+    for name in SOURCES:
+        importlib.import_module(name)
+    sys.meta_path.remove(_Library)
+    sys.path_importer_cache.clear()
+    supervisor = sys.modules["swingset.guest.supervisor"]
+    main = sys.modules["__main__"].__dict__
+    for name in [n for n in main if not n.startswith("__")]:
+        del main[name]
+    main["_swingset_turn"] = supervisor.turn
+    import gc
+    gc.collect()
+    gc.freeze()
+
+_bake()
+'''
+
+STANDARD = (
+    "abc", "ast", "base64", "bisect", "builtins", "collections", "collections.abc", "contextlib", "copy",
+    "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "inspect",
+    "itertools", "json", "keyword", "linecache", "math", "numbers", "operator", "random", "re", "reprlib",
+    "statistics", "string", "struct", "textwrap", "traceback", "types", "typing", "warnings", "weakref",
+)  # fmt: skip
+"""Standard modules that every vat finds already loaded."""
+
+
+class BakeError(WorkerError):
+    """The guest library did not load."""
+
+
+def library_sources() -> dict[str, tuple[bool, str]]:
+    """Name to (is a package, source) of each module of the guest library, packages before their modules."""
+    found: dict[str, tuple[bool, str]] = {"swingset": (True, "")}
+    for package in PACKAGES:
+        _collect(package, files(package), found)
+    return found
+
+
+def _collect(package: str, folder: Traversable, found: dict[str, tuple[bool, str]]) -> None:
+    entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    sources = {entry.name.removesuffix(".py"): entry for entry in entries if entry.name.endswith(".py")}
+    init = sources.pop("__init__", None)
+    found[package] = (True, init.read_text("utf-8") if init else "")
+    for name, entry in sources.items():
+        found[f"{package}.{name}"] = (False, entry.read_text("utf-8"))
+
+
+def bootstrap(sources: dict[str, tuple[bool, str]], *, lean: bool) -> str:
+    """The text that is run to bake."""
+    head = f"LEAN = {lean}\nSTANDARD = {STANDARD!r}\nSOURCES = {ascii(sources)}\n"
+    return head + BOOTSTRAP
+
+
+def standard_names(engine: wasmtime.Engine, pre: wasmtime.InstancePre) -> frozenset[str]:
+    """What the interpreter itself lists as its standard library."""
+    return frozenset(_run(engine, pre, b"", "import sys; print(*sys.stdlib_module_names)")[1].split())
+
+
+def bake(engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: bytes, source: str) -> tuple[bytes, int]:
+    """The memory of a guest that ran the bootstrap, its dead stack cleared, and where that stack ends."""
+    memory, printed, stack_end = _memory_after(engine, pre, library, source)
+    if printed:
+        raise BakeError(f"the guest library printed while it was loaded: {printed[:2000]}")
+    return memory, stack_end
+
+
+def _run(
+    engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: bytes, source: str
+) -> tuple[Guest, str, int]:
+    wasi = Wasi(library)
+    guest = Guest(engine, pre, wasi)
+    wasi.guest = guest
+    guest.set_fuel(_FUEL)
+    guest.arm_epochs()
+    resting = guest.global_i32(image.STACK_POINTER)
+    text = source.encode()
+    try:
+        at = guest.function("host_alloc")(len(text))
+        guest.write(at, text)
+        status = guest.function("turn")(at, len(text))
+    except (GuestStopped, GuestExit) as error:
+        raise BakeError(f"the guest library could not be loaded: {error}\n{_printed(wasi)}") from error
+    if status:
+        raise BakeError(f"the guest library could not be loaded:\n{_printed(wasi)}")
+    if guest.global_i32(image.STACK_POINTER) != resting:
+        raise BakeError("the interpreter's stack is not at rest after a turn")
+    return guest, _printed(wasi), resting
+
+
+def _memory_after(
+    engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: bytes, source: str
+) -> tuple[bytes, str, int]:
+    guest, printed, resting = _run(engine, pre, library, source)
+    guest.refresh()
+    memory = bytes(resting) + ctypes.string_at(guest.base + resting, guest.size - resting)
+    guest.close()
+    return memory, printed, resting
+
+
+def _printed(wasi: Wasi) -> str:
+    return "".join(text for _, text in wasi.console.text())
+
+
+__all__ = ["BakeError", "bake", "bootstrap", "library_sources", "native", "standard_names"]

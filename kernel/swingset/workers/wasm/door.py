@@ -1,0 +1,186 @@
+"""The one door out of a vat, as the host sees it.
+
+The guest knocks with bytes: ``D`` asks for the delivery, ``S`` and a JSON list brings syscalls and takes away the
+answer to the last, ``R`` and a JSON object ends the delivery. Whatever comes through is hostile until it is
+checked: vat code can reach the door without the guest library. So everything is checked for form here, before
+the kernel sees it, and a breach ends the delivery with a `ProtocolBreach`; it is never answered with a Python
+exception of the host's.
+
+What references *mean*, and whether the vat may use them, is the kernel's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
+from swingset.workers.base import SyscallHandler, VatSpec
+
+MAX_REQUEST = 64 << 20
+"""Most bytes in one knock."""
+
+MAX_SYSCALLS = 100_000
+"""Most syscalls in one knock."""
+
+MAX_TEXT = 10_000_000
+"""Most characters in a key, a value, a method's name or a reference."""
+
+
+class ProtocolBreach(Exception):
+    """The guest said something at the door that no guest may say."""
+
+
+class Door:
+    """The door during one delivery."""
+
+    def __init__(self, spec: VatSpec, delivery: list[Any], syscall: SyscallHandler) -> None:
+        self.result: dict[str, Any] | None = None
+        self._delivery: list[Any] | None = delivery
+        self._spec = spec
+        self._syscall = syscall
+
+    def __call__(self, request: bytes) -> bytes:
+        """Answer one knock."""
+        if len(request) > MAX_REQUEST:
+            raise ProtocolBreach(f"{len(request):,} bytes at the door, {MAX_REQUEST:,} are allowed")
+        if self.result is not None:
+            raise ProtocolBreach("something at the door after the delivery had ended")
+        match request[:1]:
+            case b"S":
+                return self._serve(_parse(request[1:]))
+            case b"D":
+                return self._hand_over()
+            case b"R":
+                self.result = _checked_result(_parse(request[1:]))
+                return b""
+        raise ProtocolBreach(f"{request[:20]!r} at the door, wanted D, S or R")
+
+    def _hand_over(self) -> bytes:
+        delivery, self._delivery = self._delivery, None
+        if delivery is None:
+            raise ProtocolBreach("the delivery was asked for twice")
+        vat: dict[str, Any] | None = None
+        if delivery[0] == "startVat":
+            spec = self._spec
+            parts = [list(part) for part in spec.parts]
+            vat = {"name": spec.name, "incarnation": spec.incarnation, "parts": parts}
+        return _dump({"delivery": delivery, "vat": vat})
+
+    def _serve(self, syscalls: Any) -> bytes:
+        if not isinstance(syscalls, list) or not 0 < len(syscalls) <= MAX_SYSCALLS:
+            raise ProtocolBreach("S wants a list of syscalls that is not empty")
+        for syscall in syscalls:
+            check_syscall(syscall)
+        answer: list[Any] = []
+        for syscall in syscalls:
+            answer = self._syscall(syscall)
+            if answer[0] != "ok":
+                break
+        return _dump(answer)
+
+
+def check_syscall(raw: Any) -> None:
+    """Raise `ProtocolBreach` unless the syscall has the form its name asks for."""
+    if not isinstance(raw, list) or not raw or not isinstance(raw[0], str):
+        _bad("a list that begins with its name", raw)
+    shape = _SHAPES.get(raw[0])
+    if shape is None:
+        raise ProtocolBreach(f"there is no syscall {raw[0][:40]!r}")
+    if len(raw) != len(shape) + 1:
+        _bad(f"{len(shape)} arguments", raw)
+    for check, value in zip(shape, raw[1:], strict=True):
+        check(raw, value)
+
+
+def _text(raw: Any, value: Any) -> None:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not is_well_formed(value):
+        _bad("text", raw)
+
+
+def _texts(raw: Any, value: Any) -> None:
+    if not isinstance(value, list):
+        _bad("a list of references", raw)
+    for item in value:
+        _text(raw, item)
+
+
+def _flag(raw: Any, value: Any) -> None:
+    if not isinstance(value, bool):
+        _bad("true or false", raw)
+
+
+def _capdata(raw: Any, value: Any) -> None:
+    try:
+        slots = CapData.from_json(value).slots
+    except MalformedCapData as error:
+        raise ProtocolBreach(f"syscall {raw[0]}: {error}") from None
+    _texts(raw, list(slots))
+
+
+def _message(raw: Any, value: Any) -> None:
+    if not isinstance(value, dict) or value.keys() != {"methargs", "result"}:
+        _bad("a message of methargs and result", raw)
+    _capdata(raw, value["methargs"])
+    if value["result"] is not None:
+        _text(raw, value["result"])
+
+
+def _resolutions(raw: Any, value: Any) -> None:
+    if not isinstance(value, list):
+        _bad("a list of resolutions", raw)
+    for item in value:
+        if not isinstance(item, list) or len(item) != 3:
+            _bad("resolutions of promise, rejected, data", raw)
+        _text(raw, item[0])
+        _flag(raw, item[1])
+        _capdata(raw, item[2])
+
+
+_Check = Callable[[Any, Any], None]
+
+_SHAPES: dict[str, tuple[_Check, ...]] = {
+    "send": (_text, _message),
+    "subscribe": (_text,),
+    "resolve": (_resolutions,),
+    "exit": (_flag, _capdata),
+    "vatstoreGet": (_text,),
+    "vatstoreSet": (_text, _text),
+    "vatstoreDelete": (_text,),
+    "vatstoreGetNextKey": (_text,),
+    "dropImports": (_texts,),
+    "retireImports": (_texts,),
+    "retireExports": (_texts,),
+    "abandonExports": (_texts,),
+    "callNow": (_text, _text, _capdata),
+}
+
+
+def _bad(wanted: str, raw: Any) -> NoReturn:
+    shown = repr(raw)
+    raise ProtocolBreach(f"a syscall wants {wanted}, got {shown[:200]}")
+
+
+def _checked_result(raw: Any) -> dict[str, Any]:
+    if isinstance(raw, dict):
+        if raw.get("status") == "ok":
+            return raw
+        if raw.get("status") == "error" and isinstance(raw.get("error"), dict):
+            return raw
+    raise ProtocolBreach("R wants a status of ok, or of error and the error")
+
+
+def _parse(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolBreach(f"what came to the door is not JSON: {type(error).__name__}") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

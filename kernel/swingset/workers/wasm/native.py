@@ -1,0 +1,329 @@
+"""The one module that speaks wasmtime's C API.
+
+wasmtime-py's public classes do three things that a vat engine cannot afford or do without: a call or a host
+function through them looks up types and boxes every value (several times the cost of the call itself), an
+exception in a host function goes through one slot for the whole process (two vats on two threads would take
+each other's), and a store cannot be given a callback for its epochs. All of that is in wasmtime's documented
+C API, and the library that carries it is loaded by wasmtime-py under one private name, ``wasmtime._ffi``.
+That name, and no other private one, is used here and nowhere else.
+
+This module knows nothing of vats: it makes instances and host functions, moves bytes, and says how a call
+into the guest ended. An exception raised by a host function stops the guest and comes out of ``Guest.call``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import threading
+from collections.abc import Callable
+from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_uint8, c_uint64, c_void_p, string_at
+from enum import Enum
+from typing import Any
+
+import wasmtime
+from wasmtime import _ffi  # the C API: see above
+
+MAX_WASM_STACK = 2 << 20
+"""Native stack for the guest, in bytes.
+
+It is taken from the stack of whichever thread delivers, often a notebook's main thread with 8 MiB in all.
+(Above 2 MiB wasmtime would also want its async stack enlarged, which wasmtime-py has no property for.)
+"""
+
+ENGINE_RECIPE = f"fuel,epochs,nan-canonical,fixed-base,stack={MAX_WASM_STACK}"
+"""Names what in the engine's configuration changes compiled code or its behaviour."""
+
+UNLIMITED_FUEL = (1 << 63) - 1
+"""More than any delivery can spend."""
+
+_SLOT = 16  # one wasmtime_val_raw_t: a union as wide as a v128
+_FUNC, _GLOBAL, _MEMORY = (
+    _ffi.WASMTIME_EXTERN_FUNC.value,
+    _ffi.WASMTIME_EXTERN_GLOBAL.value,
+    _ffi.WASMTIME_EXTERN_MEMORY.value,
+)
+_FORMATS = {"i32": "I12x", "i64": "Q8x"}
+
+
+def _c(name: str, result: Any, *arguments: Any) -> Any:
+    return ctypes.CFUNCTYPE(result, *arguments)((name, _ffi.dll))
+
+
+_instantiate = _c("wasmtime_instance_pre_instantiate", c_void_p, c_void_p, c_void_p, c_void_p, POINTER(c_void_p))
+_export = _c("wasmtime_instance_export_get", c_uint8, c_void_p, c_void_p, c_char_p, c_size_t, c_void_p)
+_context_of = _c("wasmtime_store_context", c_void_p, c_void_p)
+_call = _c("wasmtime_func_call_unchecked", c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(c_void_p))
+_memory_data = _c("wasmtime_memory_data", c_void_p, c_void_p, c_void_p)
+_memory_size = _c("wasmtime_memory_data_size", c_size_t, c_void_p, c_void_p)
+_memory_grow = _c("wasmtime_memory_grow", c_void_p, c_void_p, c_void_p, c_uint64, POINTER(c_uint64))
+_global_get = _c("wasmtime_global_get", None, c_void_p, c_void_p, c_void_p)
+_set_fuel = _c("wasmtime_context_set_fuel", c_void_p, c_void_p, c_uint64)
+_get_fuel = _c("wasmtime_context_get_fuel", c_void_p, c_void_p, POINTER(c_uint64))
+_set_epoch_deadline = _c("wasmtime_context_set_epoch_deadline", None, c_void_p, c_uint64)
+_watch_epochs = _c("wasmtime_store_epoch_deadline_callback", None, c_void_p, c_void_p, c_void_p, c_void_p)
+_define = _c(
+    "wasmtime_linker_define_func_unchecked",
+    c_void_p, c_void_p, c_char_p, c_size_t, c_char_p, c_size_t, c_void_p, c_void_p, c_void_p, c_void_p,
+)  # fmt: skip
+_trap_new = _c("wasmtime_trap_new", c_void_p, c_char_p, c_size_t)
+_trap_code = _c("wasmtime_trap_code", c_uint8, c_void_p, POINTER(c_uint8))
+_trap_message = _c("wasm_trap_message", None, c_void_p, c_void_p)
+_trap_delete = _c("wasm_trap_delete", None, c_void_p)
+_error_new = _c("wasmtime_error_new", c_void_p, c_char_p)
+_error_message = _c("wasmtime_error_message", None, c_void_p, c_void_p)
+_error_delete = _c("wasmtime_error_delete", None, c_void_p)
+_bytes_delete = _c("wasm_byte_vec_delete", None, c_void_p)
+
+_HOST_FUNCTION = ctypes.CFUNCTYPE(c_size_t, c_void_p, c_void_p, c_void_p, c_size_t)
+_EPOCH_CALLBACK = ctypes.CFUNCTYPE(c_size_t, c_void_p, c_void_p, POINTER(c_uint64), POINTER(c_uint8))
+
+
+class StopCode(Enum):
+    """What stopped the guest in the middle of a call."""
+
+    FUEL = "fuel"
+    STACK = "stack"
+    TRAP = "trap"
+
+
+_STOP_CODES = {
+    wasmtime.TrapCode.OUT_OF_FUEL.value: StopCode.FUEL,
+    wasmtime.TrapCode.STACK_OVERFLOW.value: StopCode.STACK,
+}
+
+
+class GuestStopped(Exception):
+    """The guest was stopped by a trap."""
+
+    def __init__(self, code: StopCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OutOfBounds(Exception):
+    """The guest handed out an address outside its memory."""
+
+
+class _Current(threading.local):
+    """The guest that runs on this thread: what host functions are called for."""
+
+    guest: Guest | None = None
+
+
+_current = _Current()
+
+
+def new_engine() -> wasmtime.Engine:
+    """An engine as `ENGINE_RECIPE` says: metered, interruptible, and deterministic in its floats."""
+    config = wasmtime.Config()
+    config.consume_fuel = True
+    config.epoch_interruption = True
+    config.cranelift_nan_canonicalization = True
+    config.memory_may_move = False
+    config.max_wasm_stack = MAX_WASM_STACK
+    return wasmtime.Engine(config)
+
+
+def _address(pointer: Any) -> int:
+    return ctypes.cast(pointer, c_void_p).value or 0
+
+
+class HostFunctions:
+    """The host functions of one engine, in one linker that every instance shares.
+
+    Each is called as ``function(guest.host, *arguments)``, integers all, and answers an integer (or nothing).
+    """
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self.linker = wasmtime.Linker(engine)
+        self._alive: list[Any] = []
+
+    def define(self, imported: wasmtime.ImportType, function: Callable[..., int | None]) -> None:
+        """Answer one import of the module with a Python function."""
+        kind = imported.type
+        if not isinstance(kind, wasmtime.FuncType):
+            raise TypeError(f"import {imported.module}.{imported.name} is not a function")
+        unpack = struct.Struct("<" + "".join(_FORMATS[str(p)] for p in kind.params)).unpack
+        length = _SLOT * len(kind.params)
+
+        def callback(_env: int, _caller: int, raw: int, _slots: int) -> int:
+            guest = _current.guest
+            try:
+                answer = function(guest.host, *unpack(string_at(raw, length)))  # type: ignore[union-attr]
+                if answer is not None:
+                    c_int32.from_address(raw).value = answer
+                return 0
+            except BaseException as error:
+                guest.raised = error  # type: ignore[union-attr]
+                return int(_trap_new(b"stopped", 7))
+
+        thunk = _HOST_FUNCTION(callback)
+        self._alive.append(thunk)
+        module, name = imported.module.encode(), (imported.name or "").encode()
+        error = _define(
+            _address(self.linker.ptr()), module, len(module), name, len(name), _address(kind.ptr()),
+            ctypes.cast(thunk, c_void_p), None, None,
+        )  # fmt: skip
+        if error:
+            raise wasmtime.WasmtimeError(_take_error(error))
+
+
+@_EPOCH_CALLBACK
+def _on_epoch(_context: int, _data: int, delta: Any, kind: Any) -> int:
+    guest = _current.guest
+    try:
+        if guest is not None:
+            guest.on_tick()
+        delta[0], kind[0] = 1, 0
+        return 0
+    except BaseException as error:
+        if guest is not None:
+            guest.raised = error
+        return int(_error_new(b"stopped"))
+
+
+def _take_text(message: Callable[[int, Any], None], pointer: int) -> str:
+    vector = _ffi.wasm_byte_vec_t()
+    message(pointer, byref(vector))
+    text = string_at(vector.data, vector.size).decode("utf-8", "replace").rstrip("\0")
+    _bytes_delete(byref(vector))
+    return text
+
+
+def _take_error(pointer: int) -> str:
+    text = _take_text(_error_message, pointer)
+    _error_delete(pointer)
+    return text
+
+
+class Guest:
+    """One instance of a module in a store of its own, with quick ways into it."""
+
+    def __init__(self, engine: wasmtime.Engine, pre: wasmtime.InstancePre, host: Any) -> None:
+        self.host = host
+        self.raised: BaseException | None = None
+        self.on_tick: Callable[[], None] = _no_tick
+        self._store = wasmtime.Store(engine)
+        self._context: int = _context_of(_address(self._store.ptr()))
+        _watch_epochs(_address(self._store.ptr()), ctypes.cast(_on_epoch, c_void_p), None, None)
+        self._instance = _ffi.wasmtime_instance_t()
+        trap = c_void_p()
+        error = _instantiate(_address(pre.ptr()), self._context, byref(self._instance), byref(trap))
+        self._check(error, trap)
+        self._memory = self._find(b"memory", _MEMORY).memory
+        self._memory_at = ctypes.addressof(self._memory)
+        self._raw = (c_uint64 * 8)()
+        self._raw_at = ctypes.addressof(self._raw)
+        self.refresh()
+
+    def _find(self, name: bytes, kind: int) -> Any:
+        item = _ffi.wasmtime_extern_t()
+        if not _export(self._context, byref(self._instance), name, len(name), byref(item)) or item.kind != kind:
+            raise wasmtime.WasmtimeError(f"the module has no export {name.decode()} of the wanted kind")
+        return item.of
+
+    def function(self, name: str) -> Callable[..., int]:
+        """An exported function of i32s, as a callable that answers its i32."""
+        handle = self._find(name.encode(), _FUNC).func
+
+        def call(*arguments: int) -> int:
+            return self._invoke(handle, arguments)
+
+        return call
+
+    def _invoke(self, handle: Any, arguments: tuple[int, ...]) -> int:
+        raw = self._raw
+        for index, value in enumerate(arguments):
+            raw[2 * index] = value
+        trap = c_void_p()
+        before, _current.guest = _current.guest, self
+        try:
+            error = _call(self._context, byref(handle), self._raw_at, max(len(arguments), 1), byref(trap))
+        finally:
+            _current.guest = before
+        if error or trap.value:
+            self._check(error, trap)
+        return raw[0] & 0xFFFFFFFF
+
+    def _check(self, error: int | None, trap: c_void_p) -> None:
+        """Turn the C API's two ways of failing into the exception that stands for them."""
+        code, message = StopCode.TRAP, ""
+        if trap.value:
+            number = c_uint8()
+            if _trap_code(trap, byref(number)):
+                code = _STOP_CODES.get(number.value, StopCode.TRAP)
+            message = _take_text(_trap_message, trap.value)
+            _trap_delete(trap)
+        if error:
+            message = _take_error(error)
+        raised, self.raised = self.raised, None
+        if raised is not None:
+            raise raised
+        if error or trap.value:
+            raise GuestStopped(code, message)
+
+    def global_i32(self, name: str) -> int:
+        """The value of an exported global."""
+        value = _ffi.wasmtime_val_t()
+        item = self._find(name.encode(), _GLOBAL)
+        _global_get(self._context, ctypes.addressof(item), byref(value))
+        return int(value.of.i32) & 0xFFFFFFFF
+
+    def set_fuel(self, fuel: int) -> None:
+        """Give the guest so much fuel, whatever it had."""
+        _set_fuel(self._context, fuel)
+
+    def fuel(self) -> int:
+        """The fuel that is left."""
+        left = c_uint64()
+        _get_fuel(self._context, byref(left))
+        return left.value
+
+    def arm_epochs(self) -> None:
+        """Have `on_tick` called at the engine's next epoch, and at each one after it."""
+        _set_epoch_deadline(self._context, 1)
+
+    def limit_memory(self, size: int) -> None:
+        """Refuse growth of memory beyond so many bytes (-1: no limit)."""
+        self._store.set_limits(memory_size=size)
+
+    def refresh(self) -> None:
+        """Look again how large memory is; its base never moves."""
+        self.size: int = _memory_size(self._context, self._memory_at)
+        self.base: int = _memory_data(self._context, self._memory_at)
+
+    def grow_to(self, size: int) -> None:
+        """Make memory so many bytes large (a multiple of 64 KiB)."""
+        self.refresh()
+        if size > self.size:
+            before = c_uint64()
+            error = _memory_grow(self._context, self._memory_at, (size - self.size) >> 16, byref(before))
+            if error:
+                raise wasmtime.WasmtimeError(_take_error(error))
+            self.refresh()
+
+    def read(self, at: int, length: int) -> bytes:
+        """Copy bytes out of the guest."""
+        if at + length > self.size:
+            self.refresh()
+            if at + length > self.size:
+                raise OutOfBounds(f"{length} bytes at {at} are outside the guest's memory")
+        return string_at(self.base + at, length)
+
+    def write(self, at: int, data: bytes) -> None:
+        """Copy bytes into the guest."""
+        if at + len(data) > self.size:
+            self.refresh()
+            if at + len(data) > self.size:
+                raise OutOfBounds(f"{len(data)} bytes at {at} are outside the guest's memory")
+        ctypes.memmove(self.base + at, data, len(data))
+
+    def close(self) -> None:
+        """Free the instance and its memory."""
+        self.base = self.size = 0
+        self._store.close()
+
+
+def _no_tick() -> None:
+    return None

@@ -1,0 +1,337 @@
+"""A closed WASI: every door of the system interface, answered by us, leading nowhere.
+
+A vat may not see a clock, a random source, a file, a socket or a process of the machine it runs on, both
+because nobody gave it those and because its next run must come out the same. So the system interface
+that the guest's libc expects is implemented here in full, over no resource of the host at all: the clock stands
+still, random bytes are refused, what is printed is collected, and the only file is the standard library's
+archive, read-only, out of bytes that all vats share, with made-up, constant attributes.
+
+Linear memory must be the whole state of a vat, so open files are closed when a delivery ends (`at_rest`): a
+vat that kept one finds it bad in the next delivery, whether or not it was saved and restored in between.
+
+Nothing the guest passes is trusted: addresses are checked against its memory, counts are bounded.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from swingset.workers.wasm.native import Guest, OutOfBounds
+
+LIBRARY_FOLDER = b"/usr/local/lib"
+LIBRARY_NAME = b"python315.zip"
+
+SUCCESS, ACCES, BADF, FAULT, INVAL, ISDIR, NOENT = 0, 2, 8, 21, 28, 31, 44
+NOSYS, NOTDIR, NOTSUP, ROFS, SPIPE = 52, 54, 58, 69, 70
+
+_CHARACTER_DEVICE, _DIRECTORY, _REGULAR_FILE = 2, 3, 4
+_ALL_RIGHTS = 0x1FFFFFFF
+_MAX_VECTORS = 1024
+_MAX_FILES = 64
+_PREOPENED = 3
+
+
+class GuestExit(Exception):
+    """The guest asked to end its process."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the vat's interpreter exited with code {code}")
+        self.code = code
+
+
+@dataclass
+class _File:
+    position: int = 0
+    is_folder: bool = False
+
+
+class Console:
+    """What a vat printed in one delivery, up to a cap; the guest is never told that it was cut."""
+
+    def __init__(self, cap: int) -> None:
+        self._left = cap
+        self._cut = False
+        self._chunks: list[tuple[str, bytearray]] = []
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Take what fits of it."""
+        if len(data) > self._left:
+            self._cut = True
+            data = data[: self._left]
+        self._left -= len(data)
+        if not data:
+            return
+        if not self._chunks or self._chunks[-1][0] != stream:
+            self._chunks.append((stream, bytearray()))
+        self._chunks[-1][1].extend(data)
+
+    def text(self) -> tuple[tuple[str, str], ...]:
+        """What was printed, as (stream, text) in order."""
+        shown = [(stream, bytes(data).decode("utf-8", "replace")) for stream, data in self._chunks]
+        if self._cut:
+            shown.append(("stderr", "\n[the rest of this delivery's output was cut]\n"))
+        return tuple(shown)
+
+
+class Wasi:
+    """The system interface of one vat. Its guest is set once the instance exists."""
+
+    guest: Guest
+
+    def __init__(self, library: bytes | memoryview) -> None:
+        self.library = library
+        self.console = Console(1 << 20)
+        self._files: dict[int, _File] = {}
+        self.at_rest()
+
+    def at_rest(self) -> None:
+        """Close what the vat left open."""
+        self._files = {_PREOPENED: _File(is_folder=True)}
+
+    # What the guest's libc asks at its start.
+
+    def args_get(self, _argv: int, _buffer: int) -> int:
+        """No arguments."""
+        return SUCCESS
+
+    def args_sizes_get(self, count: int, size: int) -> int:
+        """No arguments."""
+        return self._put(count, "<I", 0) or self._put(size, "<I", 0)
+
+    environ_get = args_get
+    environ_sizes_get = args_sizes_get
+
+    # Time and chance.
+
+    def clock_res_get(self, _clock: int, at: int) -> int:
+        """A nanosecond."""
+        return self._put(at, "<Q", 1)
+
+    def clock_time_get(self, _clock: int, _precision: int, at: int) -> int:
+        """The clock stands still at the epoch."""
+        return self._put(at, "<Q", 0)
+
+    def random_get(self, _at: int, _length: int) -> int:
+        """There is no chance in a vat: an error is better than a random number that never changes."""
+        return NOSYS
+
+    def sched_yield(self) -> int:
+        """Nobody to yield to."""
+        return SUCCESS
+
+    def proc_exit(self, code: int) -> None:
+        """Ends the delivery, not the host."""
+        raise GuestExit(code)
+
+    # Open files.
+
+    def fd_write(self, fd: int, vectors: int, count: int, written: int) -> int:
+        """Standard output and error are collected; nothing else can be written."""
+        if fd not in (1, 2):
+            return BADF
+        if count > _MAX_VECTORS:
+            return INVAL
+        try:
+            total = 0
+            stream = "stdout" if fd == 1 else "stderr"
+            for at, length in struct.iter_unpack("<II", self.guest.read(vectors, 8 * count)):
+                self.console.write(stream, self.guest.read(at, length))
+                total += length
+        except OutOfBounds:
+            return FAULT
+        return self._put(written, "<I", total & 0xFFFFFFFF)
+
+    def fd_read(self, fd: int, vectors: int, count: int, read: int) -> int:
+        """Standard input is at its end."""
+        if fd == 0:
+            return self._put(read, "<I", 0)
+        file = self._files.get(fd)
+        if file is None:
+            return BADF
+        if file.is_folder:
+            return ISDIR
+        error, total = self._scatter(file.position, vectors, count)
+        file.position += total
+        return error or self._put(read, "<I", total)
+
+    def fd_pread(self, fd: int, vectors: int, count: int, offset: int, read: int) -> int:
+        """Read without moving."""
+        file = self._files.get(fd)
+        if file is None:
+            return BADF
+        if file.is_folder:
+            return ISDIR
+        error, total = self._scatter(offset, vectors, count)
+        return error or self._put(read, "<I", total)
+
+    def fd_seek(self, fd: int, offset: int, whence: int, result: int) -> int:
+        """Move within the library's archive."""
+        file = self._files.get(fd)
+        if file is None:
+            return SPIPE if fd < _PREOPENED else BADF
+        if file.is_folder or whence > 2:
+            return INVAL
+        signed = offset - (1 << 64) if offset >> 63 else offset
+        position = (0, file.position, len(self.library))[whence] + signed
+        if not 0 <= position < 1 << 40:
+            return INVAL
+        file.position = position
+        return self._put(result, "<Q", position)
+
+    def fd_tell(self, fd: int, result: int) -> int:
+        """Where in the library's archive."""
+        file = self._files.get(fd)
+        return BADF if file is None else self._put(result, "<Q", file.position)
+
+    def fd_close(self, fd: int) -> int:
+        """Close a file; the standard streams stay."""
+        if fd < _PREOPENED:
+            return SUCCESS
+        return BADF if self._files.pop(fd, None) is None else SUCCESS
+
+    def fd_fdstat_get(self, fd: int, at: int) -> int:
+        """What kind of thing a descriptor is."""
+        kind = self._kind(fd)
+        return BADF if kind is None else self._put(at, "<BxHxxxxQQ", kind, 0, _ALL_RIGHTS, _ALL_RIGHTS)
+
+    def fd_fdstat_set_flags(self, fd: int, _flags: int) -> int:
+        """Accepted, without effect."""
+        return BADF if self._kind(fd) is None else SUCCESS
+
+    def fd_filestat_get(self, fd: int, at: int) -> int:
+        """Attributes of an open file."""
+        kind = self._kind(fd)
+        return BADF if kind is None else self._put_stat(at, kind)
+
+    def fd_prestat_get(self, fd: int, at: int) -> int:
+        """One folder is open from the start: the library's."""
+        return self._put(at, "<II", 0, len(LIBRARY_FOLDER)) if fd == _PREOPENED else BADF
+
+    def fd_prestat_dir_name(self, fd: int, at: int, length: int) -> int:
+        """That folder's name."""
+        if fd != _PREOPENED:
+            return BADF
+        return self._put_bytes(at, LIBRARY_FOLDER[:length])
+
+    def fd_readdir(self, fd: int, at: int, length: int, cookie: int, used: int) -> int:
+        """The folder holds one file."""
+        file = self._files.get(fd)
+        if file is None:
+            return BADF
+        if not file.is_folder:
+            return NOTDIR
+        entry = b""
+        if cookie == 0:
+            entry = struct.pack("<QQIBxxx", 1, 0, len(LIBRARY_NAME), _REGULAR_FILE) + LIBRARY_NAME
+        entry = entry[:length]
+        return self._put_bytes(at, entry) or self._put(used, "<I", len(entry))
+
+    # Paths.
+
+    def path_open(
+        self, fd: int, _flags: int, path: int, length: int, how: int, rights: int, _inherit: int, _fdflags: int,
+        opened: int,
+    ) -> int:  # fmt: skip
+        """The folder and the archive open for reading; nothing else exists."""
+        kind = self._look_up(fd, path, length)
+        if kind in (BADF, NOENT):
+            return ROFS if kind == NOENT and how & 1 else kind
+        is_folder = kind == -_DIRECTORY
+        if how & 8 or (rights & 0x40 and not is_folder):  # truncate, or the right to write
+            return ROFS
+        if how & 2 and not is_folder:
+            return NOTDIR
+        if how & 5 == 5:  # create, exclusively
+            return ROFS
+        if len(self._files) >= _MAX_FILES:
+            return 33  # too many open files
+        number = _PREOPENED + 1
+        while number in self._files:
+            number += 1
+        self._files[number] = _File(is_folder=is_folder)
+        return self._put(opened, "<I", number)
+
+    def path_filestat_get(self, fd: int, _flags: int, path: int, length: int, at: int) -> int:
+        """Attributes by name."""
+        kind = self._look_up(fd, path, length)
+        return kind if kind > 0 else self._put_stat(at, -kind)
+
+    def path_readlink(self, fd: int, path: int, length: int, _at: int, _room: int, _used: int) -> int:
+        """There are no links."""
+        kind = self._look_up(fd, path, length)
+        return kind if kind > 0 else INVAL
+
+    # Helpers.
+
+    def _look_up(self, fd: int, path: int, length: int) -> int:
+        """A positive error, or the negated file type."""
+        file = self._files.get(fd)
+        if file is None or not file.is_folder:
+            return BADF
+        if length > 4096:
+            return NOENT
+        try:
+            name = self.guest.read(path, length)
+        except OutOfBounds:
+            return NOENT
+        parts = [part for part in name.split(b"/") if part not in (b"", b".")]
+        if name.startswith(b"/"):
+            return NOENT
+        if not parts:
+            return -_DIRECTORY
+        return -_REGULAR_FILE if parts == [LIBRARY_NAME] else NOENT
+
+    def _kind(self, fd: int) -> int | None:
+        if fd < _PREOPENED:
+            return _CHARACTER_DEVICE
+        file = self._files.get(fd)
+        if file is None:
+            return None
+        return _DIRECTORY if file.is_folder else _REGULAR_FILE
+
+    def _put_stat(self, at: int, kind: int) -> int:
+        size = len(self.library) if kind == _REGULAR_FILE else 0
+        return self._put(at, "<QQB7xQQQQQ", 1, kind, kind, 1, size, 0, 0, 0)
+
+    def _scatter(self, position: int, vectors: int, count: int) -> tuple[int, int]:
+        if count > _MAX_VECTORS:
+            return INVAL, 0
+        total = 0
+        try:
+            for at, length in struct.iter_unpack("<II", self.guest.read(vectors, 8 * count)):
+                chunk = bytes(self.library[position + total : position + total + length])
+                self.guest.write(at, chunk)
+                total += len(chunk)
+        except OutOfBounds:
+            return FAULT, 0
+        return SUCCESS, total
+
+    def _put(self, at: int, layout: str, *values: int) -> int:
+        return self._put_bytes(at, struct.pack(layout, *values))
+
+    def _put_bytes(self, at: int, data: bytes) -> int:
+        try:
+            self.guest.write(at, data)
+        except OutOfBounds:
+            return FAULT
+        return SUCCESS
+
+
+def answer_for(name: str) -> Callable[..., int | None]:
+    """The function that answers one import of the system interface."""
+    method = getattr(Wasi, name, None)
+    if method is not None:
+        return method  # type: ignore[no-any-return]
+    if name.startswith("path_"):
+        return _read_only
+    return _not_here
+
+
+def _read_only(_wasi: Wasi, *_arguments: int) -> int:
+    return ROFS
+
+
+def _not_here(_wasi: Wasi, *_arguments: int) -> int:
+    return NOSYS

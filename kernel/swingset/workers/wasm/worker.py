@@ -1,0 +1,231 @@
+"""A vat in the confined engine: one delivery in, its outcome out.
+
+A worker owns one instance of the interpreter. Between deliveries its linear memory is its whole state: no file
+is open, the C stack is at rest, and the host side keeps nothing. In a delivery it has so many computrons (the
+engine's fuel, the same on every machine), so much memory and so many seconds; crossing a limit stops the guest,
+and a stopped instance is never used for another delivery. It is used for one thing more: its memory is as the
+stop left it, interrupted Python frames included, so it is asked for the line of vat code it stood at.
+
+What the host's syscall handler raises comes out of `deliver` as it is, after the guest has been stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from swingset.model import reasons
+from swingset.model.limits import WASM_PAGE, Limits
+from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
+from swingset.workers.base import HeapImage, SyscallHandler, VatSpec, WorkerError
+from swingset.workers.wasm import image, memory
+from swingset.workers.wasm.bake import TURN
+from swingset.workers.wasm.door import Door, ProtocolBreach
+from swingset.workers.wasm.host import Surroundings
+from swingset.workers.wasm.native import UNLIMITED_FUEL, Guest, GuestStopped, StopCode
+from swingset.workers.wasm.ticker import Ticker
+from swingset.workers.wasm.wasi import Console, GuestExit
+
+_AUTOPSY_FUEL = 200_000_000
+_AUTOPSY = """
+def _swingset_where(prefix):
+    import _host, json, sys
+    frame, found = sys._getframe(), []
+    while frame is not None and len(found) < 50:
+        name = frame.f_code.co_filename
+        if name.startswith(prefix):
+            found.append([name[len(prefix):-1], frame.f_lineno or 0, frame.f_code.co_qualname])
+        frame = frame.f_back
+    _host.call(json.dumps(found[::-1]).encode())
+_swingset_where({prefix!a})
+"""
+
+_STOPS = {
+    StopCode.FUEL: (reasons.OUT_OF_COMPUTRONS, "the delivery used up its computrons"),
+    StopCode.STACK: (reasons.STACK_OVERFLOW, "the engine's stack overflowed; recursion is too deep"),
+}
+
+
+class HostStop(Exception):
+    """The host stopped the guest, for the reason given."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class WasmWorker:
+    """One incarnation of one vat in one instance of the interpreter."""
+
+    kind = "wasm"
+
+    def __init__(
+        self,
+        spec: VatSpec,
+        guest: Guest,
+        base: memory.BaseImage,
+        base_id: str,
+        ticker: Ticker,
+        interruptions: Callable[[], int],
+    ) -> None:
+        self._spec = spec
+        self._guest = guest
+        self._host: Surroundings = guest.host
+        self._base = base
+        self._base_id = base_id
+        self._ticker = ticker
+        self._interruptions = interruptions
+        self._turn = guest.function("turn")
+        self._stack_rests_at = base.stack_end
+        self._memory_limit = -1
+        self._usable = True
+
+    def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
+        """Hand over one delivery and run the vat until it is done with it, within the limits."""
+        self._check_usable()
+        self._usable = False  # until this delivery has ended well
+        guest, door = self._guest, Door(self._spec, delivery, syscall)
+        self._host.door = door
+        self._host.console = Console(limits.console_bytes)
+        fuel = UNLIMITED_FUEL if limits.computrons is None else limits.computrons
+        guest.set_fuel(fuel)
+        self._limit_memory(limits.memory_pages)
+        self._watch(limits.seconds)
+        fault: Fault | None
+        try:
+            with self._ticker:
+                status = self._run(TURN)
+        except (GuestStopped, HostStop, ProtocolBreach, GuestExit) as stop:
+            used = fuel - guest.fuel()
+            fault = self._fault_of(stop, limits, self._autopsy())
+        else:
+            used = fuel - guest.fuel()
+            fault = self._verdict(status, door.result, delivery)
+            self._usable = fault is None or fault.code == reasons.START_FAILED
+        finally:
+            self._host.door = None
+            self._host.at_rest()
+        return DeliveryResult(fault, used, self._host.console.text())
+
+    def snapshot(self) -> HeapImage:
+        """The heap image, between deliveries only."""
+        self._check_usable()
+        pages = self._base.differing_pages(self._guest)
+        return HeapImage(self._base_id, self._guest.size, pages)
+
+    def load(self, heap: HeapImage) -> None:
+        """Make a fresh worker's memory what a heap image of the same base says."""
+        self._base.write_pages(self._guest, heap.size, heap.pages)
+
+    def heap_digest(self) -> str:
+        """SHA-256 of all memory that is alive between deliveries."""
+        self._check_usable()
+        return memory.digest(self._guest, self._base.stack_end)
+
+    def close(self) -> None:
+        """Free the instance."""
+        self._usable = False
+        self._guest.close()
+
+    def _check_usable(self) -> None:
+        if not self._usable:
+            raise WorkerError(
+                f"vat {self._spec.name!r}, incarnation {self._spec.incarnation}: this worker was closed or "
+                "stopped in the middle of a delivery; start or restore another"
+            )
+
+    def _run(self, source: str) -> int:
+        text = source.encode()
+        at = self._host.allocate(len(text))
+        if not at:
+            raise HostStop(reasons.OUT_OF_MEMORY, "no memory is left to begin a delivery")
+        self._guest.write(at, text)
+        return self._turn(at, len(text))
+
+    def _limit_memory(self, pages: int | None) -> None:
+        limit = -1 if pages is None else pages * WASM_PAGE
+        if limit != self._memory_limit:
+            self._guest.limit_memory(limit)
+            self._memory_limit = limit
+
+    def _watch(self, seconds: float | None) -> None:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        before = self._interruptions()
+
+        def on_tick() -> None:
+            if self._interruptions() != before:
+                raise HostStop(reasons.INTERRUPTED, "the delivery was interrupted")
+            if deadline is not None and time.monotonic() > deadline:
+                raise HostStop(reasons.WALL_CLOCK, f"the delivery took longer than {seconds:g} seconds")
+
+        self._guest.on_tick = on_tick
+        self._guest.arm_epochs()
+
+    def _verdict(self, status: int, result: dict[str, Any] | None, delivery: list[Any]) -> Fault | None:
+        """What a delivery that came back by itself amounts to."""
+        if self._guest.global_i32(image.STACK_POINTER) != self._stack_rests_at:
+            return Fault(reasons.GUEST_CRASHED, "the interpreter's stack was not at rest after the delivery")
+        if result is None:
+            said = "".join(text for stream, text in self._host.console.text() if stream == "stderr").strip()
+            last = said.splitlines()[-1][:500] if said else "no reason given"
+            code = reasons.OUT_OF_MEMORY if last.startswith("MemoryError") else reasons.PROTOCOL
+            return Fault(code, f"the delivery ended without a result (status {status}): {last}")
+        if result["status"] == "ok":
+            return None
+        error = result["error"]
+        name = _text_of(error.get("name"), "Error", 200)
+        code = reasons.START_FAILED if delivery[0] == "startVat" else reasons.GUEST_CRASHED
+        if name == "MemoryError":
+            code = reasons.OUT_OF_MEMORY
+        details = error.get("details")
+        return Fault(
+            code,
+            _text_of(error.get("message"), "", 20_000),
+            name,
+            frames_from_json(error.get("trace")),
+            details if isinstance(details, dict) else {},
+        )
+
+    def _fault_of(self, stop: Exception, limits: Limits, trace: tuple[Frame, ...]) -> Fault:
+        """What a delivery that was stopped amounts to."""
+        if isinstance(stop, HostStop):
+            return Fault(stop.code, str(stop), "DeliveryStopped", trace)
+        if isinstance(stop, ProtocolBreach):
+            return Fault(reasons.PROTOCOL, str(stop), "ProtocolBreach", trace)
+        if isinstance(stop, GuestExit):
+            return Fault(reasons.GUEST_CRASHED, str(stop), "GuestExit", trace)
+        assert isinstance(stop, GuestStopped)
+        code, message = _STOPS.get(stop.code, (reasons.GUEST_CRASHED, ""))
+        if stop.code is StopCode.FUEL:
+            message = f"{message} ({limits.computrons:,})"
+        if not message:
+            message = "the vat's interpreter crashed: " + str(stop).strip().splitlines()[-1][:300]
+        return Fault(code, message, "DeliveryStopped", trace)
+
+    def _autopsy(self) -> tuple[Frame, ...]:
+        """The lines of vat code at which a stopped guest stood, outermost first; empty if it cannot tell."""
+        said: list[bytes] = []
+
+        def listen(request: bytes) -> bytes:
+            said.append(request[:100_000])
+            return b""
+
+        printed, self._host.console = self._host.console, Console(0)
+        self._host.door = listen
+        self._limit_memory(None)
+        self._guest.set_fuel(_AUTOPSY_FUEL)
+        self._watch(2.0)
+        try:
+            with self._ticker:
+                self._run(_AUTOPSY.replace("{prefix!a}", ascii(f"<{self._spec.name}:")))
+            return frames_from_json(json.loads(said[0]))
+        except (GuestStopped, HostStop, GuestExit, LookupError, ValueError, RecursionError):
+            return ()
+        finally:
+            self._host.console = printed
+
+
+def _text_of(value: Any, otherwise: str, most: int) -> str:
+    return value.encode("utf-8", "replace").decode()[:most] if isinstance(value, str) else otherwise
