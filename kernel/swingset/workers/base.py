@@ -18,6 +18,18 @@ from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 
+__all__ = [
+    "PAGE_SIZE",
+    "HeapImage",
+    "ImageMismatch",
+    "Progress",
+    "SyscallHandler",
+    "VatSpec",
+    "Worker",
+    "WorkerError",
+    "WorkerFactory",
+]
+
 SyscallHandler = Callable[[list[Any]], list[Any]]
 """Takes one syscall in its vat-side JSON form, gives ``["ok", value]`` or ``["error", message]``."""
 

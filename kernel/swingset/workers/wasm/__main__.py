@@ -22,7 +22,9 @@ def _show(stage: str, fraction: float | None) -> None:
 def main() -> int:
     """Prepare one flavour."""
     parser = argparse.ArgumentParser(prog="python -m swingset.workers.wasm", description=__doc__)
-    parser.add_argument("--engine", choices=FLAVOURS, default="lean", help="full adds the scientific packages")
+    parser.add_argument(
+        "--engine", choices=FLAVOURS, default="lean", help="full adds the scientific packages"
+    )
     begun = time.monotonic()
     try:
         factory = prepare_engine(parser.parse_args().engine, _show)

@@ -1,12 +1,13 @@
 """Baking: run the interpreter once, load the guest library into it, and keep its memory.
 
-What vats have in common is the guest library and the standard modules vat code mostly wants. They are loaded
-once, in a guest that is then thrown away; its memory is the base image that every vat starts from. So no vat
-pays for imports, and what a vat changed is told against an image in which all of that is already there.
+What vats have in common is the guest library and the standard modules vat code mostly wants. They are
+loaded once, in a guest that is then thrown away; its memory is the base image that every vat starts from.
+So no vat pays for imports, and what a vat changed is told against an image in which all of that is already
+there.
 
-The memory depends on the interpreter, the library's sources and the bootstrap below, and on nothing else: the
-guest has no clock, no chance and no environment. That is why two machines agree on its digest without ever
-exchanging it, and why it may be cached by the digest of its ingredients.
+The memory depends on the interpreter, the library's sources and the bootstrap below, and on nothing else:
+the guest has no clock, no chance and no environment. That is why two machines agree on its digest without
+ever exchanging it, and why it may be cached by the digest of its ingredients.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from importlib.resources.abc import Traversable
 import wasmtime
 
 from swingset.workers.base import WorkerError
-from swingset.workers.wasm import image, native
+from swingset.workers.wasm import image
 from swingset.workers.wasm.native import Guest, GuestStopped
-from swingset.workers.wasm.wasi import GuestExit, Wasi
+from swingset.workers.wasm.wasi import GuestExit, Library, Wasi
 
 RECIPE = "1"
 """Counts the ways in which images have been baked, apart from the text below; part of the cache key."""
@@ -123,7 +124,7 @@ def _collect(package: str, folder: Traversable, found: dict[str, tuple[bool, str
 
 def bootstrap(sources: dict[str, tuple[bool, str]], *, lean: bool) -> str:
     """The text that is run to bake."""
-    head = f"LEAN = {lean}\nSTANDARD = {STANDARD!r}\nSOURCES = {ascii(sources)}\n"
+    head = f"LEAN = {lean}\nSTANDARD = {STANDARD!r}\nSOURCES = {sources!a}\n"
     return head + BOOTSTRAP
 
 
@@ -132,16 +133,21 @@ def standard_names(engine: wasmtime.Engine, pre: wasmtime.InstancePre) -> frozen
     return frozenset(_run(engine, pre, b"", "import sys; print(*sys.stdlib_module_names)")[1].split())
 
 
-def bake(engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: bytes, source: str) -> tuple[bytes, int]:
-    """The memory of a guest that ran the bootstrap, its dead stack cleared, and where that stack ends."""
-    memory, printed, stack_end = _memory_after(engine, pre, library, source)
+def bake(
+    engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: Library, source: str
+) -> tuple[bytes, int]:
+    """The memory of a guest that ran the bootstrap, from the end of its stack on, and where that is."""
+    guest, printed, stack_end = _run(engine, pre, library, source)
     if printed:
         raise BakeError(f"the guest library printed while it was loaded: {printed[:2000]}")
+    guest.refresh()
+    memory = ctypes.string_at(guest.base + stack_end, guest.size - stack_end)
+    guest.close()
     return memory, stack_end
 
 
 def _run(
-    engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: bytes, source: str
+    engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: Library, source: str
 ) -> tuple[Guest, str, int]:
     wasi = Wasi(library)
     guest = Guest(engine, pre, wasi)
@@ -158,23 +164,10 @@ def _run(
         raise BakeError(f"the guest library could not be loaded: {error}\n{_printed(wasi)}") from error
     if status:
         raise BakeError(f"the guest library could not be loaded:\n{_printed(wasi)}")
-    if guest.global_i32(image.STACK_POINTER) != resting:
-        raise BakeError("the interpreter's stack is not at rest after a turn")
+    if guest.global_i32(image.STACK_POINTER) != resting or guest.read(image.TURN_RUNS_AT, 1) != b"\0":
+        raise BakeError("the interpreter is not at rest after a turn")
     return guest, _printed(wasi), resting
-
-
-def _memory_after(
-    engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: bytes, source: str
-) -> tuple[bytes, str, int]:
-    guest, printed, resting = _run(engine, pre, library, source)
-    guest.refresh()
-    memory = bytes(resting) + ctypes.string_at(guest.base + resting, guest.size - resting)
-    guest.close()
-    return memory, printed, resting
 
 
 def _printed(wasi: Wasi) -> str:
     return "".join(text for _, text in wasi.console.text())
-
-
-__all__ = ["BakeError", "bake", "bootstrap", "library_sources", "native", "standard_names"]

@@ -2,8 +2,8 @@
 
 Compiled code is native code that will be executed, so the folder is the user's alone (0700), the files too
 (0600), and neither is used if it is somebody else's or others may write to it. Files come into being under
-another name and are renamed into place, so none is ever seen half-written; a lock file lets the second of two
-processes wait for the first instead of doing the same work. Nothing here says what the files mean.
+another name and are renamed into place, so none is ever seen half-written; a lock file lets the second of
+two processes wait for the first instead of doing the same work. Nothing here says what the files mean.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import platformdirs
 from swingset.workers.base import WorkerError
 
 CACHE_VARIABLE = "SWINGSET_CACHE"
+
+_KEPT = 8
 
 if os.name == "posix":
     import fcntl
@@ -61,6 +63,14 @@ def store(path: Path, data: bytes | bytearray) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def prune(folder: Path, prefix: str) -> None:
+    """Delete all but the newest few files whose names begin so; who has one open keeps it."""
+    found = [(path.stat().st_mtime, path) for path in folder.glob(f"{prefix}*") if path.suffix != ".lock"]
+    for _, path in sorted(found, reverse=True)[_KEPT:]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,10 @@
 """The one door out of a vat, as the host sees it.
 
-The guest knocks with bytes: ``D`` asks for the delivery, ``S`` and a JSON list brings syscalls and takes away the
-answer to the last, ``R`` and a JSON object ends the delivery. Whatever comes through is hostile until it is
-checked: vat code can reach the door without the guest library. So everything is checked for form here, before
-the kernel sees it, and a breach ends the delivery with a `ProtocolBreach`; it is never answered with a Python
-exception of the host's.
+The guest knocks with bytes: ``D`` asks for the delivery, ``S`` and a JSON list brings syscalls and takes
+away the answer to the last, ``R`` and a JSON object ends the delivery. Whatever comes through is hostile
+until it is checked: vat code can reach the door without the guest library. So everything is checked for
+form here, before the kernel sees it, and a breach ends the delivery with a `ProtocolBreach`; it is never
+answered with a Python exception of the host's.
 
 What references *mean*, and whether the vat may use them, is the kernel's business.
 """

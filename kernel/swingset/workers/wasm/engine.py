@@ -6,7 +6,8 @@ cache folder and later calls take milliseconds. The compiled code does not depen
 memory is laid over each new instance, so that a change of the library never costs another compile.
 
 The name of the base image, `image_id`, is the digest of everything that decides what a vat does: the
-interpreter's module and flavour, the library's archive, and the baked memory. It is the same on every machine.
+interpreter's module and flavour, the library's archive, and the baked memory. It is the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from typing import Any
 
 import wasmtime
 
-from swingset.workers.base import HeapImage, ImageMismatch, Progress, VatSpec, WorkerError
+from swingset.model.heap import HeapImage
+from swingset.workers.base import ImageMismatch, Progress, VatSpec, WorkerError
 from swingset.workers.wasm import bake, cache, image, native, stdlib
 from swingset.workers.wasm.host import Surroundings, define_imports
 from swingset.workers.wasm.memory import BaseImage
 from swingset.workers.wasm.native import Guest, HostFunctions
 from swingset.workers.wasm.ticker import Ticker
+from swingset.workers.wasm.wasi import Library
 from swingset.workers.wasm.worker import WasmWorker
 
 _EXPECTED_SECONDS = {"lean": 15.0, "full": 90.0}
@@ -49,7 +52,7 @@ class WasmWorkerFactory:
         engine: wasmtime.Engine,
         instances: wasmtime.InstancePre,
         functions: HostFunctions,
-        library: bytes | memoryview,
+        library: Library,
         base: BaseImage,
     ) -> None:
         self.flavour = flavour
@@ -93,7 +96,13 @@ def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> W
         raise WorkerError(f"engine {flavour!r} is not known; wanted one of {', '.join(image.FLAVOURS)}")
     with _preparing:
         if flavour not in _factories:
-            _factories[flavour] = _prepare(flavour, progress or _silent)
+            try:
+                _factories[flavour] = _prepare(flavour, progress or _silent)
+            except OSError as error:
+                raise WorkerError(
+                    f"the engine cannot be kept in the cache folder: {error}; "
+                    f"point ${cache.CACHE_VARIABLE} at a folder of your own with 300 MB free"
+                ) from error
         return _factories[flavour]
 
 
@@ -128,6 +137,7 @@ def _compiled(folder: Path, engine: wasmtime.Engine, flavour: str, progress: Pro
             wasm = image.prepare_module(_read(_artifacts().snapshot, image.MODULE_SHA256), flavour)
             module = _compile(engine, wasm, flavour, progress)
             cache.store(path, module.serialize())
+            cache.prune(folder, f"engine-{flavour}-")
     return _deserialised(engine, path) or module  # from its file, its memory is mapped and shared
 
 
@@ -163,7 +173,7 @@ def _compile(engine: wasmtime.Engine, wasm: bytes, flavour: str, progress: Progr
     return result
 
 
-def _library(folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, flavour: str) -> bytes | mmap.mmap:
+def _library(folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, flavour: str) -> Library:
     """The standard library's archive for this flavour, mapped so that all vats share it."""
     path = folder / f"library-{flavour}-{_key(image.STDLIB_SHA256, stdlib.RECIPE, flavour)}.zip"
     if not cache.trusted(path):
@@ -176,19 +186,22 @@ def _library(folder: Path, engine: wasmtime.Engine, instances: wasmtime.Instance
 
 
 def _base_image(
-    folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, library: Any, flavour: str
+    folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, library: Library, flavour: str
 ) -> BaseImage:
     source = bake.bootstrap(bake.library_sources(), lean=flavour == "lean")
     archive = hashlib.sha256(library).hexdigest()
     name = f"memory-{flavour}-{_key(image.MODULE_SHA256, image.RECIPE, bake.RECIPE, archive, source)}"
-    path, label = folder / f"{name}.image", folder / f"{name}.json"
+    path, label = folder / f"{name}.image", folder / f"{name}.json"  # the label is the pair's last to come
     described = _described(path, label)
     if described is None:
         with cache.locked(folder / f"{name}.lock"):
-            contents, stack_end = bake.bake(engine, instances, library, source)
-            described = {"sha256": hashlib.sha256(contents).hexdigest(), "stack_end": stack_end, "size": len(contents)}
-            cache.store(path, contents)
-            cache.store(label, json.dumps(described).encode())
+            described = _described(path, label)  # another process may have made it meanwhile
+            if described is None:
+                contents, stack_end = bake.bake(engine, instances, library, source)
+                described = {"sha256": hashlib.sha256(contents).hexdigest(), "stack_end": stack_end}
+                cache.store(path, contents)
+                cache.store(label, json.dumps(described).encode())
+                cache.prune(folder, f"memory-{flavour}-")
     identity = _key(image.MODULE_SHA256, flavour, archive, described["sha256"], length=64)
     return BaseImage(path, identity, described["stack_end"])
 
@@ -198,7 +211,7 @@ def _described(path: Path, label: Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(label.read_bytes())
-        good = path.stat().st_size == found["size"] and found["sha256"] and found["stack_end"]
+        good = found["stack_end"] > 0 and hashlib.sha256(path.read_bytes()).hexdigest() == found["sha256"]
     except (ValueError, LookupError, TypeError):
         return None
     return found if good else None

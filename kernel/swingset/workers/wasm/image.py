@@ -1,9 +1,9 @@
 """The interpreter's module: which one, checked, and made lean.
 
-The engine is a build of CPython for WebAssembly that carries, besides the interpreter, the compiled parts of a
-large scientific stack: nine tenths of its code. Vats that do not want them should not wait for them to be
-compiled, so the *lean* flavour replaces those functions' bodies by a trap and points their table entries at
-one of them. Function numbers stay as they are, so nothing else has to be rewritten; importing a removed
+The engine is a build of CPython for WebAssembly that carries, besides the interpreter, the compiled parts
+of a large scientific stack: nine tenths of its code. Vats that do not want them should not wait for them to
+be compiled, so the *lean* flavour replaces those functions' bodies by a trap and points their table entries
+at one of them. Function numbers stay as they are, so nothing else has to be rewritten; importing a removed
 package is refused by a guard in the guest (see `bake`). The *full* flavour keeps every function.
 
 Both flavours lose their custom sections (the names alone are 14 MB) and gain one export, the stack pointer:
@@ -24,6 +24,10 @@ MODULE_SHA256 = "879bdb628a1a799dc3a6d1a645fee0f88944bf4cdf5e1628e0e1d2b4b33d28d
 STDLIB_SHA256 = "a7b8f7cbd4799ac8c81223cbc47f8cea503adac934a04826778b66e5a5e9b847"
 FLAVOURS = ("lean", "full")
 STACK_POINTER = "__stack_pointer"
+
+TURN_RUNS_AT = 27524508
+"""Where the interpreter's `turn` marks in memory that it is running (a byte). A guest that was stopped in the
+middle of a turn refuses another one until this mark is taken back, as only its autopsy does."""
 
 RECIPE = "2"
 """Counts the ways in which this module has rewritten modules; part of every cache key."""
@@ -55,7 +59,7 @@ def read_checked(path: Path, sha256: str) -> bytes:
 
 
 def prepare_module(data: bytes, flavour: str) -> bytes:
-    """The module that is compiled: without custom sections, lean if wanted, with its stack pointer exported."""
+    """The module to compile: without custom sections, lean if wanted, with its stack pointer exported."""
     removed = _removed_functions(data) if flavour == "lean" else range(0)
     out = bytearray(data[:8])
     for section, start, end in _sections(data):
@@ -119,7 +123,7 @@ def _without_bodies(body: bytes, removed: range, first: int) -> bytes:
 
 
 def _redirected(body: bytes, removed: range) -> bytes:
-    """Table entries of removed functions all become the first of them, so that only it needs an entry point."""
+    """Table entries of removed functions all become the first of them: only it needs an entry point."""
     count, at = _read_leb(body, 0)
     if count != 1 or body[at : at + 2] != b"\x00\x41":
         raise ArtifactMismatch("the interpreter's function table has another form; use the full flavour")

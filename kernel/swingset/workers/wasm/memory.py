@@ -1,12 +1,13 @@
 """Linear memory as a whole: the base image all vats start from, and how one vat's memory differs from it.
 
-The base image is a file of the baked guest's memory. A new vat gets it by mapping that file, privately, over
-its own memory, so that pages are shared until they are written to; where that cannot be done it is copied. A
-heap image is then nothing but the 4 KiB pages that differ. They are found by comparing large blocks first.
+The base image is a file of the baked guest's memory. A new vat gets it by mapping that file, privately,
+over its own memory, so that pages are shared until they are written to; where that cannot be done it is
+copied. A heap image is then nothing but the 4 KiB pages that differ. They are found by comparing large
+blocks first.
 
-The guest's C stack fills the low addresses, up to where the stack pointer rests between deliveries. What lies
-there between deliveries is the litter of calls that have returned, which no later call may read; it belongs to
-no image and no digest.
+The guest's C stack fills the low addresses, up to where the stack pointer rests between deliveries. What
+lies there between deliveries is the litter of calls that have returned, which no later call may read; it
+belongs to no image and no digest.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ if _libc is not None:
 
 
 class BaseImage:
-    """The memory every vat starts from, as a read-only mapping of a file."""
+    """The memory every vat starts from, as a mapping of a file that holds it from `stack_end` on."""
 
     def __init__(self, path: Path, base: str, stack_end: int) -> None:
         self.base = base
         self.stack_end = stack_end
         self._file = path.open("rb")
         self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
-        self.size = len(self._map)
-        self._at = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        self._at = ctypes.addressof(ctypes.c_char.from_buffer(self._map)) - stack_end
+        self.size = stack_end + len(self._map)
 
     def lay_over(self, guest: Guest) -> None:
         """Make the guest's memory this image."""
@@ -55,11 +56,11 @@ class BaseImage:
         if guest.size != self.size:
             raise ValueError(f"the guest has {guest.size} bytes of memory, the image {self.size}")
         start = self.stack_end
-        if _libc is not None and start % mmap.PAGESIZE == 0 and sys.platform != "darwin":
+        if _libc is not None and start % mmap.PAGESIZE == 0 and sys.platform == "linux":
             private_fixed = mmap.MAP_PRIVATE | 0x10
             protection = mmap.PROT_READ | mmap.PROT_WRITE
             wanted = guest.base + start
-            got = _mmap(wanted, self.size - start, protection, private_fixed, self._file.fileno(), start)
+            got = _mmap(wanted, self.size - start, protection, private_fixed, self._file.fileno(), 0)
             if got == wanted:
                 return
         ctypes.memmove(guest.base + start, self._at + start, self.size - start)
@@ -82,19 +83,25 @@ class BaseImage:
             elif _libc is not None:
                 same = _memcmp(guest.base + at, self._at + at, _BLOCK) == 0
             else:
-                same = ctypes.string_at(guest.base + at, _BLOCK) == self._map[at : at + _BLOCK]
+                same = ctypes.string_at(guest.base + at, _BLOCK) == self.block(at, _BLOCK)
             if not same:
                 yield at
 
     def page(self, number: int) -> bytes:
         """One page of this image; zeros beyond its end."""
         start = number * PAGE_SIZE
-        return self._map[start : start + PAGE_SIZE] if start < self.size else _ZERO_PAGE
+        return self.block(start, PAGE_SIZE) if start < self.size else _ZERO_PAGE
+
+    def block(self, start: int, length: int) -> bytes:
+        """Some bytes of this image, from `stack_end` on."""
+        return self._map[start - self.stack_end : start - self.stack_end + length]
 
     def write_pages(self, guest: Guest, size: int, pages: Mapping[int, bytes]) -> None:
         """Bring a guest that is as this image to what a heap image says."""
         guest.grow_to(size)
         for number, content in pages.items():
+            if number * PAGE_SIZE < self.stack_end or len(content) != PAGE_SIZE:
+                raise ValueError(f"page {number} of the heap image is no page of a heap")
             guest.write(number * PAGE_SIZE, content)
 
 

@@ -3,12 +3,13 @@
 wasmtime-py's public classes do three things that a vat engine cannot afford or do without: a call or a host
 function through them looks up types and boxes every value (several times the cost of the call itself), an
 exception in a host function goes through one slot for the whole process (two vats on two threads would take
-each other's), and a store cannot be given a callback for its epochs. All of that is in wasmtime's documented
-C API, and the library that carries it is loaded by wasmtime-py under one private name, ``wasmtime._ffi``.
-That name, and no other private one, is used here and nowhere else.
+each other's), and a store cannot be given a callback for its epochs. All of that is in wasmtime's
+documented C API, and the library that carries it is loaded by wasmtime-py under one private name,
+``wasmtime._ffi``. That name, and no other private one, is used here and nowhere else.
 
 This module knows nothing of vats: it makes instances and host functions, moves bytes, and says how a call
-into the guest ended. An exception raised by a host function stops the guest and comes out of ``Guest.call``.
+into the guest ended. An exception raised by a host function stops the guest and comes out of
+``Guest.call``.
 """
 
 from __future__ import annotations
@@ -50,10 +51,14 @@ def _c(name: str, result: Any, *arguments: Any) -> Any:
     return ctypes.CFUNCTYPE(result, *arguments)((name, _ffi.dll))
 
 
-_instantiate = _c("wasmtime_instance_pre_instantiate", c_void_p, c_void_p, c_void_p, c_void_p, POINTER(c_void_p))
+_instantiate = _c(
+    "wasmtime_instance_pre_instantiate", c_void_p, c_void_p, c_void_p, c_void_p, POINTER(c_void_p)
+)
 _export = _c("wasmtime_instance_export_get", c_uint8, c_void_p, c_void_p, c_char_p, c_size_t, c_void_p)
 _context_of = _c("wasmtime_store_context", c_void_p, c_void_p)
-_call = _c("wasmtime_func_call_unchecked", c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(c_void_p))
+_call = _c(
+    "wasmtime_func_call_unchecked", c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(c_void_p)
+)
 _memory_data = _c("wasmtime_memory_data", c_void_p, c_void_p, c_void_p)
 _memory_size = _c("wasmtime_memory_data_size", c_size_t, c_void_p, c_void_p)
 _memory_grow = _c("wasmtime_memory_grow", c_void_p, c_void_p, c_void_p, c_uint64, POINTER(c_uint64))
@@ -148,8 +153,9 @@ class HostFunctions:
         length = _SLOT * len(kind.params)
 
         def callback(_env: int, _caller: int, raw: int, _slots: int) -> int:
-            guest = _current.guest
+            guest = None
             try:
+                guest = _current.guest
                 answer = function(guest.host, *unpack(string_at(raw, length)))  # type: ignore[union-attr]
                 if answer is not None:
                     c_int32.from_address(raw).value = answer
@@ -169,10 +175,10 @@ class HostFunctions:
             raise wasmtime.WasmtimeError(_take_error(error))
 
 
-@_EPOCH_CALLBACK
-def _on_epoch(_context: int, _data: int, delta: Any, kind: Any) -> int:
-    guest = _current.guest
+def _epoch_ended(_context: int, _data: int, delta: Any, kind: Any) -> int:
+    guest = None
     try:
+        guest = _current.guest
         if guest is not None:
             guest.on_tick()
         delta[0], kind[0] = 1, 0
@@ -181,6 +187,9 @@ def _on_epoch(_context: int, _data: int, delta: Any, kind: Any) -> int:
         if guest is not None:
             guest.raised = error
         return int(_error_new(b"stopped"))
+
+
+_on_epoch = _EPOCH_CALLBACK(_epoch_ended)
 
 
 def _take_text(message: Callable[[int, Any], None], pointer: int) -> str:
@@ -219,7 +228,10 @@ class Guest:
 
     def _find(self, name: bytes, kind: int) -> Any:
         item = _ffi.wasmtime_extern_t()
-        if not _export(self._context, byref(self._instance), name, len(name), byref(item)) or item.kind != kind:
+        if (
+            not _export(self._context, byref(self._instance), name, len(name), byref(item))
+            or int(item.kind) != kind
+        ):
             raise wasmtime.WasmtimeError(f"the module has no export {name.decode()} of the wanted kind")
         return item.of
 

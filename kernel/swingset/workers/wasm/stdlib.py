@@ -1,8 +1,8 @@
 """The standard library's archive, as vats see it.
 
-The interpreter finds its library in one zip file. For the full flavour that is the archive that comes with the
-interpreter, scientific packages and all; for the lean one it is rewritten without what cannot work there,
-in a fixed order with fixed dates, so that the bytes are the same on every machine.
+The interpreter finds its library in one zip file. For the full flavour that is the archive that comes with
+the interpreter, scientific packages and all; for the lean one it is rewritten without what cannot work
+there, in a fixed order with fixed dates, so that the bytes are the same on every machine.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import io
 import zipfile
 
-RECIPE = "1"
+RECIPE = "2"
 """Counts the ways in which this module has built archives; part of every cache key."""
 
 _UNWANTED = frozenset({
-    "_pyrepl", "antigravity", "curses", "doctest", "host", "idlelib", "isympy", "lib2to3", "pdb", "profiling",
-    "pydoc", "pydoc_data", "ssl", "test", "this", "tkinter", "turtle", "turtledemo", "unittest",
+    "_pyrepl", "antigravity", "ctypes", "curses", "doctest", "host", "idlelib", "lib2to3", "pdb",
+    "profiling", "pydoc", "pydoc_data", "ssl", "test", "this", "tkinter", "turtle", "turtledemo", "unittest",
     "webbrowser", "ensurepip", "venv",
 })  # fmt: skip
-"""Parts of the standard library that are of no use to a vat: developers' tools, toys, and what needs a machine."""
+"""Parts of the library that are of no use to a vat: developers' tools, toys, what needs a machine."""
 
 _OWN = frozenset({"_sysconfigdata__wasi_wasm32-wasi", "_ast_unparse"})
 """Modules of the interpreter's own that it does not list as standard."""

@@ -1,8 +1,8 @@
 """A closed WASI: every door of the system interface, answered by us, leading nowhere.
 
 A vat may not see a clock, a random source, a file, a socket or a process of the machine it runs on, both
-because nobody gave it those and because its next run must come out the same. So the system interface
-that the guest's libc expects is implemented here in full, over no resource of the host at all: the clock stands
+because nobody gave it those and because its next run must come out the same. So the system interface that
+the guest's libc expects is implemented here in full, over no resource of the host at all: the clock stands
 still, random bytes are refused, what is printed is collected, and the only file is the standard library's
 archive, read-only, out of bytes that all vats share, with made-up, constant attributes.
 
@@ -14,6 +14,7 @@ Nothing the guest passes is trusted: addresses are checked against its memory, c
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ LIBRARY_NAME = b"python315.zip"
 
 SUCCESS, ACCES, BADF, FAULT, INVAL, ISDIR, NOENT = 0, 2, 8, 21, 28, 31, 44
 NOSYS, NOTDIR, NOTSUP, ROFS, SPIPE = 52, 54, 58, 69, 70
+
+Library = bytes | mmap.mmap
+"""The archive's bytes."""
 
 _CHARACTER_DEVICE, _DIRECTORY, _REGULAR_FILE = 2, 3, 4
 _ALL_RIGHTS = 0x1FFFFFFF
@@ -55,6 +59,11 @@ class Console:
         self._cut = False
         self._chunks: list[tuple[str, bytearray]] = []
 
+    @property
+    def room(self) -> int:
+        """As many bytes as are worth reading: one more than fit."""
+        return self._left + 1
+
     def write(self, stream: str, data: bytes) -> None:
         """Take what fits of it."""
         if len(data) > self._left:
@@ -80,7 +89,7 @@ class Wasi:
 
     guest: Guest
 
-    def __init__(self, library: bytes | memoryview) -> None:
+    def __init__(self, library: Library) -> None:
         self.library = library
         self.console = Console(1 << 20)
         self._files: dict[int, _File] = {}
@@ -137,7 +146,7 @@ class Wasi:
             total = 0
             stream = "stdout" if fd == 1 else "stderr"
             for at, length in struct.iter_unpack("<II", self.guest.read(vectors, 8 * count)):
-                self.console.write(stream, self.guest.read(at, length))
+                self.console.write(stream, self.guest.read(at, min(length, self.console.room)))
                 total += length
         except OutOfBounds:
             return FAULT
@@ -231,8 +240,8 @@ class Wasi:
     # Paths.
 
     def path_open(
-        self, fd: int, _flags: int, path: int, length: int, how: int, rights: int, _inherit: int, _fdflags: int,
-        opened: int,
+        self, fd: int, _flags: int, path: int, length: int, how: int, rights: int, _inherit: int,
+        _fdflags: int, opened: int,
     ) -> int:  # fmt: skip
         """The folder and the archive open for reading; nothing else exists."""
         kind = self._look_up(fd, path, length)
@@ -301,7 +310,7 @@ class Wasi:
         total = 0
         try:
             for at, length in struct.iter_unpack("<II", self.guest.read(vectors, 8 * count)):
-                chunk = bytes(self.library[position + total : position + total + length])
+                chunk = self.library[position + total : position + total + length]
                 self.guest.write(at, chunk)
                 total += len(chunk)
         except OutOfBounds:

@@ -1,10 +1,11 @@
 """A vat in the confined engine: one delivery in, its outcome out.
 
-A worker owns one instance of the interpreter. Between deliveries its linear memory is its whole state: no file
-is open, the C stack is at rest, and the host side keeps nothing. In a delivery it has so many computrons (the
-engine's fuel, the same on every machine), so much memory and so many seconds; crossing a limit stops the guest,
-and a stopped instance is never used for another delivery. It is used for one thing more: its memory is as the
-stop left it, interrupted Python frames included, so it is asked for the line of vat code it stood at.
+A worker owns one instance of the interpreter. Between deliveries its linear memory is its whole state: no
+file is open, the C stack is at rest, and the host side keeps nothing. In a delivery it has so many
+computrons (the engine's fuel, the same on every machine), so much memory and so many seconds; crossing a
+limit stops the guest, and a stopped instance is never used for another delivery. It is used for one thing
+more: its memory is as the stop left it, interrupted Python frames included, so it is asked for the line of
+vat code it stood at.
 
 What the host's syscall handler raises comes out of `deliver` as it is, after the guest has been stopped.
 """
@@ -17,9 +18,10 @@ from collections.abc import Callable
 from typing import Any
 
 from swingset.model import reasons
+from swingset.model.heap import HeapImage
 from swingset.model.limits import WASM_PAGE, Limits
 from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
-from swingset.workers.base import HeapImage, SyscallHandler, VatSpec, WorkerError
+from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
 from swingset.workers.wasm import image, memory
 from swingset.workers.wasm.bake import TURN
 from swingset.workers.wasm.door import Door, ProtocolBreach
@@ -217,6 +219,7 @@ class WasmWorker:
         self._limit_memory(None)
         self._guest.set_fuel(_AUTOPSY_FUEL)
         self._watch(2.0)
+        self._guest.write(image.TURN_RUNS_AT, b"\0")
         try:
             with self._ticker:
                 self._run(_AUTOPSY.replace("{prefix!a}", ascii(f"<{self._spec.name}:")))
