@@ -233,8 +233,10 @@ class Kernel:
         parts: tuple[tuple[str, str], ...],
         parameters: CapData,
         options: dict[str, Any],
+        *,
+        first: bool = False,
     ) -> str:
-        """Queue the start of a new vat; returns the promise for its root, which the host holds."""
+        """Queue the start of a new vat, `first` ahead of all that waits; returns the promise for its root, which the host holds."""
         if self.store.vats.named(name) is not None:
             raise VatExists(f"vat {name} exists; upgrade it, or give the new one another name")
         self.warehouse.factory(worker)
@@ -243,13 +245,20 @@ class Kernel:
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
             vat = self.store.new_vat_id()
-            self.store.enqueue(CreateVat(vat, name, worker, options, bundle, parameters, result))
+            event = CreateVat(vat, name, worker, options, bundle, parameters, result)
+            self.store.enqueue(event, first=first)
         return result
 
     def queue_upgrade(
-        self, name: str, parts: tuple[tuple[str, str], ...], parameters: CapData | None, message: str
+        self,
+        name: str,
+        parts: tuple[tuple[str, str], ...],
+        parameters: CapData | None,
+        message: str,
+        *,
+        first: bool = False,
     ) -> str:
-        """Queue an upgrade; returns the promise for `{"incarnationNumber": n}`, which the host holds."""
+        """Queue an upgrade, `first` ahead of all that waits; returns the promise for `{"incarnationNumber": n}`, which the host holds."""
         vat = self.vat(name)
         if vat.worker == "attached":
             raise KernelError(f"vat {name} lives in the embedder's interpreter: restart that to upgrade it")
@@ -258,7 +267,7 @@ class Kernel:
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
             given = parameters or CapData("#null")
-            self.store.enqueue(UpgradeVat(vat.id, bundle, given, message, result))
+            self.store.enqueue(UpgradeVat(vat.id, bundle, given, message, result), first=first)
         return result
 
     def release_result(self, kref: str) -> None:

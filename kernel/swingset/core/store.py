@@ -118,11 +118,14 @@ class KernelStore:
 
     # Events
 
-    def enqueue(self, event: Event) -> None:
-        """Put a new event at the end of the run-queue; what it mentions is held from now on."""
+    def enqueue(self, event: Event, *, first: bool = False) -> None:
+        """Put a new event into the run-queue; what it mentions is held from now on."""
         for kref in event.refs():
             self.hold(kref)
-        self.queues.append(event)
+        if first:
+            self.queues.prepend(event)
+        else:
+            self.queues.append(event)
 
     def consume(self, event: Event) -> None:
         """Let go of what an event held, once it has been dealt with."""

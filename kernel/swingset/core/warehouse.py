@@ -43,7 +43,7 @@ class Warehouse:
         self, store: KernelStore, factories: Mapping[str, WorkerFactory], *, capacity: int = 50
     ) -> None:
         self._store = store
-        self._factories = dict(factories)
+        self._factories = factories
         self._online: OrderedDict[str, Worker] = OrderedDict()
         self._attached: dict[str, Worker] = {}
         self._capacity = capacity
@@ -55,10 +55,6 @@ class Warehouse:
         except KeyError:
             known = ", ".join(sorted(self._factories)) or "none"
             raise NoSuchVat(f"no worker of kind {kind!r} here; there are: {known}") from None
-
-    def offer(self, factory: WorkerFactory) -> None:
-        """Make a further kind of worker available."""
-        self._factories[factory.kind] = factory
 
     def attach(self, vat: str, worker: Worker) -> None:
         """Use `worker`, which the embedder owns, for an attached vat."""

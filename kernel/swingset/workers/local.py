@@ -121,9 +121,7 @@ class LocalWorker(_GuestWorker):
 class AttachedWorker(_GuestWorker):
     """The embedder's own guest library as a vat; `outside` takes what it says between deliveries."""
 
-    def __init__(
-        self, vat_name: str, incarnation: int, outside: Callable[[list[Any]], list[Any]]
-    ) -> None:
+    def __init__(self, vat_name: str, incarnation: int, outside: Callable[[list[Any]], list[Any]]) -> None:
         super().__init__()
         self._take_outside = outside
         self.liveslots = Liveslots(self._syscall, vat_name=vat_name, incarnation=incarnation, parts=None)
@@ -144,7 +142,9 @@ class LocalWorkerFactory:
 
     def restore(self, spec: VatSpec, image: HeapImage) -> LocalWorker:
         """Refused: the image is another engine's, and the transcript has to be repeated instead."""
-        raise ImageMismatch(f"vat {spec.name}: a local worker has no heap images, this one is of {image.base}")
+        raise ImageMismatch(
+            f"vat {spec.name}: a local worker has no heap images, this one is of {image.base}"
+        )
 
 
 def fault_from_guest(result: dict[str, Any]) -> Fault | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from swingset.model.capdata import CapData
+from swingset.model.messages import Event, event_from_json
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -98,6 +99,10 @@ class Promises:
         """The messages that wait for the promise, oldest first."""
         rows = self._world.rows("SELECT item from promise_queue where promise = ? order by seq", (kref,))
         return [item for (item,) in rows]
+
+    def waiting_events(self, kref: str) -> list[Event]:
+        """The same, as events."""
+        return [event_from_json(item) for item in self.waiting(kref)]
 
     def take_waiting(self, kref: str) -> list[str]:
         """The messages that wait for the promise, which then wait no more."""

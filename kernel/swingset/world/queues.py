@@ -23,6 +23,12 @@ class Queues:
         seq = self._counters.take("queue", 1)
         self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
 
+    def prepend(self, event: Event) -> None:
+        """Put an event before all others."""
+        head = self.head()
+        seq = head[0] - 1 if head else self._counters.take("queue", 1)
+        self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
+
     def head(self) -> tuple[int, Event] | None:
         """The first event and its position, or None where nothing waits."""
         for seq, item in self._world.rows("SELECT seq, item from queue order by seq limit 1"):

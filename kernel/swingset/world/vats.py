@@ -66,7 +66,8 @@ class Vats:
         """Record a new vat with an empty transcript."""
         self._world.execute("insert into vats values (?,?,?,?,?,?,?,?,?,?)", _row(vat))
         self._world.execute(
-            "insert into spans (vat, incarnation, incarnation_start, start, position, computrons) values (?,0,0,0,0,0)",
+            "insert into spans (vat, incarnation, incarnation_start, start, position, computrons)"
+            " values (?,0,0,0,0,0)",
             (vat.id,),
         )
 
@@ -112,7 +113,11 @@ class Vats:
 
     def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
         for row in self._world.rows(f"SELECT {_VAT} from vats {where}", params):
-            yield VatRecord(*row[:7], CapData.from_json(json.loads(row[7])), json.loads(row[8]), row[9])
+            id, name, worker, state, reason, incarnation, bundle, parameters, options, created = row
+            given = CapData.from_json(json.loads(parameters))
+            yield VatRecord(
+                id, name, worker, state, reason, incarnation, bundle, given, json.loads(options), created
+            )
 
 
 _VAT = "id, name, worker, state, reason, incarnation, bundle, parameters, options, created"

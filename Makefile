@@ -1,0 +1,58 @@
+# The three commands: make demo, make test, make lab. Everything they need is made on the way.
+
+VENV   ?= .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.PHONY: demo test test-all lint bench lab notebooks engine browser clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+engine: $(READY)
+	@$(BIN)/python -m swingset.workers.wasm
+
+# Runs the quickstart for real and prints it cell by cell.
+demo: engine
+	@$(BIN)/python -m swingset_nb.demo
+
+lab: engine
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+# Chromium for the browser tests, where this machine lets us install it; the tests say so where not.
+browser:
+	@command -v chromium >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+	  echo "chromium is not here and could not be installed: the browser tests will be skipped"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg \
+         --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=60 notebooks/
+
+test: engine browser lint
+	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(NBVAL)
+
+test-all: engine browser lint
+	$(BIN)/pytest
+	$(BIN)/pytest $(NBVAL)
+
+# Executes the notebooks anew and stores their outputs; read the difference before you commit it.
+notebooks: engine
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	  --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
+
+bench: engine
+	@$(BIN)/python benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,312 @@
+"""The controller: a world that is open, with its workers.
+
+One thread at a time is inside it; callers from others wait. A run ends with one durable commit, and only
+then do outputs leave. If the commit fails, or the host is interrupted within a crank, the world is what it
+was at the last commit or the last whole crank, and workers that saw more are thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swingset.core.errors import KernelError, VatFault
+from swingset.core.kernel import Kernel
+from swingset.core.report import CrankReport
+from swingset.host.engines import Engines
+from swingset.host.outputs import Outbox
+from swingset.host.policies import RunPolicy, forever
+from swingset.model.capdata import CapData
+from swingset.workers.base import Progress, WorkerFactory
+from swingset.world.file import WorldFile
+from swingset.world.history import Label
+from swingset.world.vats import LIVE, TERMINATED, VatRecord
+
+Parts = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did. `more` says that something could still run; `commit` is None if nothing changed."""
+
+    cranks: int
+    computrons: int
+    more: bool
+    commit: int | None
+    reports: tuple[CrankReport, ...]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A named commit: its number, the crank, the world's digest, and what its heap images took."""
+
+    name: str
+    commit: int
+    crank: int
+    digest: str
+    vats: int
+    new_pages: int
+    new_bytes: int
+
+
+class Controller:
+    """A world and its workers. Make one with `Controller.open`, close it when done."""
+
+    def __init__(
+        self,
+        world: WorldFile,
+        factories: Mapping[str, WorkerFactory],
+        *,
+        default_worker: str = "wasm",
+        snapshot_interval: int = 200,
+    ) -> None:
+        self.world = world
+        self.kernel = Kernel(world, factories)
+        self.outbox = Outbox()
+        self.lock = threading.RLock()
+        self.default_worker = default_worker
+        self.snapshot_interval = snapshot_interval
+        self._factories = factories
+        self._dirty_vats: set[str] = set()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str] | None,
+        *,
+        create: bool = True,
+        worker: str = "wasm",
+        progress: Progress | None = None,
+        snapshot_interval: int = 200,
+    ) -> Controller:
+        """Open a world file, or make one; None for a world that lives only in memory.
+
+        `worker` is the kind new vats run in unless told otherwise: wasm, wasm-full or local. Raises
+        `swingset.world.errors.WorldError` for files that are not worlds; they are left as they are.
+        """
+        engines = Engines(progress)
+        if worker not in engines:
+            raise KernelError(f"no worker of kind {worker!r}; there are: {', '.join(engines)}")
+        world = WorldFile.open(path, create=create)
+        return cls(world, engines, default_worker=worker, snapshot_interval=snapshot_interval)
+
+    def close(self) -> None:
+        """Stop the workers and let go of the file. What is not committed is lost, as in a crash."""
+        with self.lock:
+            self.kernel.warehouse.discard_all()
+            self.world.close()
+
+    def __enter__(self) -> Controller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Running
+
+    @property
+    def paused(self) -> bool:
+        """Whether runs wait until somebody resumes the world. Stepping still works."""
+        return bool(self.kernel.store.counters.get("paused"))
+
+    def pause(self) -> None:
+        """Let the run-queue stand until `unpause`."""
+        with self.lock:
+            self.kernel.store.counters.set("paused", 1)
+            self.commit("pause")
+
+    def unpause(self) -> None:
+        """Let runs run again."""
+        with self.lock:
+            self.kernel.store.counters.set("paused", 0)
+            self.commit("resume running")
+
+    def step(self) -> CrankReport | None:
+        """Run one crank and commit it; None where nothing can run. Works while paused."""
+        with self.lock:
+            report = self._crank()
+            self.commit("step")
+            return report
+
+    def run(
+        self,
+        policy: RunPolicy | None = None,
+        *,
+        watch: Callable[[CrankReport], None] | None = None,
+    ) -> RunReport:
+        """Run until nothing can, or the policy says stop; then commit once and release the outputs.
+
+        `watch` is told of each crank as it ends, for progress displays: nothing it hears is committed
+        yet. An interrupt stops between cranks, commits the whole ones, and is raised again.
+        """
+        go_on = policy or forever()
+        reports: list[CrankReport] = []
+        with self.lock:
+            try:
+                while not self.paused:
+                    report = self._crank()
+                    if report is None:
+                        break
+                    reports.append(report)
+                    if watch is not None:
+                        watch(report)
+                    if not go_on(report):
+                        break
+            except BaseException:
+                self.commit("interrupted run")
+                raise
+            commit = self.commit("run")
+            more = self.kernel.store.queues.head() is not None
+        spent = sum(report.computrons or 0 for report in reports)
+        return RunReport(len(reports), spent, more, commit, tuple(reports))
+
+    def commit(self, note: str = "") -> int | None:
+        """Make all whole cranks durable and release what they had to say."""
+        with self.lock:
+            try:
+                self._snapshot_long_spans()
+                commit = self.world.commit(note)
+            except BaseException:
+                self.outbox.drop()
+                self.world.rollback()
+                self.kernel.warehouse.discard_all()
+                raise
+            self.outbox.release()
+            return commit
+
+    def _crank(self) -> CrankReport | None:
+        report = self.kernel.step()
+        if report is not None:
+            self.outbox.collect(report)
+            if report.vat is not None:
+                self._dirty_vats.add(report.vat)
+        return report
+
+    def _snapshot_long_spans(self) -> None:
+        store = self.kernel.store
+        dirty, self._dirty_vats = self._dirty_vats, set()
+        for name in sorted(dirty):
+            vat = store.vats.named(name)
+            if vat is None or vat.worker == "attached":
+                continue
+            span = store.vats.span(vat.id)
+            if span.position - span.start >= self.snapshot_interval and self.kernel.warehouse.is_online(vat.id):
+                self.kernel.warehouse.snapshot(vat)
+
+    # Vats
+
+    def create_vat(
+        self,
+        name: str,
+        parts: Parts,
+        *,
+        parameters: CapData | None = None,
+        worker: str | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> str:
+        """Start a vat now, ahead of all that waits, paused or not; returns the kref of its root object.
+
+        Raises `VatFault` with the user's own line where its code fails, and then no vat was made.
+        """
+        with self.lock:
+            given = parameters or CapData("#null")
+            kind = worker or self.default_worker
+            result = self.kernel.queue_creation(name, kind, parts, given, options or {}, first=True)
+            report = self._crank()
+            assert report is not None
+            self._settle_request(result)
+            if report.fault is not None:
+                raise VatFault(name, "it could not be created", report.fault)
+            self.kernel.store.sources.replace(name, parts)
+            self.commit(f"create {name}")
+            return self.kernel.root_of(name)
+
+    def upgrade_vat(
+        self, name: str, parts: Parts, *, parameters: CapData | None = None, message: str = ""
+    ) -> CrankReport:
+        """Replace a vat's code now, ahead of all that waits, paused or not; its durable objects stay.
+
+        Returns the report of the upgrade's crank. Raises `VatFault` with the reason where the new code refuses; the old incarnation is then
+        exactly as it was.
+        """
+        with self.lock:
+            result = self.kernel.queue_upgrade(name, parts, parameters, message or f"vat {name} upgraded", first=True)
+            report = self._crank()
+            assert report is not None
+            self._settle_request(result)
+            if report.fault is not None:
+                raise VatFault(name, "the upgrade was refused and nothing has changed", report.fault)
+            self.kernel.store.sources.replace(name, parts)
+            self.commit(f"upgrade {name}")
+            return report
+
+    def terminate_vat(self, name: str, reason: str = "") -> None:
+        """End a vat: its promises are rejected, its exports are gone, its state is deleted."""
+        with self.lock:
+            self.kernel.terminate(name, reason)
+            self.commit(f"terminate {name}")
+
+    def vats(self) -> list[VatRecord]:
+        """The vats that are not terminated."""
+        return [vat for vat in self.kernel.store.vats.all() if vat.state != TERMINATED]
+
+    def _settle_request(self, result: str) -> None:
+        self.kernel.release_result(result)
+        self.commit()
+
+    # Naming, forking, going back
+
+    def digest(self) -> str:
+        """SHA-256 of the world's state, hex: equal for equal worlds."""
+        with self.lock:
+            return self.world.digest()
+
+    def checkpoint(self, name: str, note: str = "") -> Checkpoint:
+        """Name the world as it is now, with a heap image of every vat that has one to give."""
+        with self.lock:
+            self.commit(f"before checkpoint {name}")
+            before = self._stored_pages()
+            count = 0
+            for vat in self.vats():
+                if vat.state == LIVE and self.kernel.warehouse.snapshot(vat) is not None:
+                    count += 1
+            self.commit(f"checkpoint {name}")
+            label = self.world.label(name, note)
+            pages, size = self._stored_pages()
+            return Checkpoint(
+                name, label.seq, label.crank, self.digest(), count, pages - before[0], size - before[1]
+            )
+
+    def checkpoints(self) -> list[Label]:
+        """The named commits, oldest first."""
+        return self.world.labels()
+
+    def resume(self, name: str) -> None:
+        """Make the world what it was at a checkpoint. Later work stays reachable by its own labels."""
+        with self.lock:
+            label = self.world.labelled(name)
+            self.commit("before resume")
+            self.world.goto(label.seq)
+            self.outbox.drop()
+            self.kernel.store.discard_touched()
+            self.kernel.warehouse.discard_all()
+
+    def fork(self) -> Controller:
+        """A second world in memory, from this very state, on the same engines; throw it away with `close`.
+
+        Attached vats stay with the original: what comes for them in the fork is parked.
+        """
+        with self.lock:
+            return Controller(
+                self.world.fork(),
+                self._factories,
+                default_worker=self.default_worker,
+                snapshot_interval=self.snapshot_interval,
+            )
+
+    def _stored_pages(self) -> tuple[int, int]:
+        row = self.world.row("SELECT count(*), coalesce(sum(length(data)), 0) from heap_pages")
+        return (int(row[0]), int(row[1])) if row else (0, 0)

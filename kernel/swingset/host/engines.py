@@ -1,0 +1,40 @@
+"""The kinds of worker there are, each prepared when a vat first needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from swingset.workers.base import Progress, WorkerFactory
+from swingset.workers.local import LocalWorkerFactory
+
+KINDS = ("wasm", "wasm-full", "local")
+"""The lean engine (default), the one with the scientific packages, and the host's interpreter."""
+
+
+class Engines(Mapping[str, WorkerFactory]):
+    """Worker factories by kind. Asking for an engine that was never compiled here takes its time."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress
+        self._made: dict[str, WorkerFactory] = {}
+
+    def __getitem__(self, kind: str) -> WorkerFactory:
+        if kind not in KINDS:
+            raise KeyError(kind)
+        if kind not in self._made:
+            self._made[kind] = self._make(kind)
+        return self._made[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(KINDS)
+
+    def __len__(self) -> int:
+        return len(KINDS)
+
+    def _make(self, kind: str) -> WorkerFactory:
+        if kind == "local":
+            return LocalWorkerFactory()
+        # Imported late: a host of local vats needs no engine, and may run where there is none.
+        from swingset.workers.wasm import prepare_engine
+
+        return prepare_engine("full" if kind == "wasm-full" else "lean", self.progress)

@@ -1,0 +1,83 @@
+"""What leaves the world: the words of vats, and notices about them.
+
+Nothing here is shown before the commit that makes it true. Between a crank and its commit an output only
+waits; if the commit never comes, neither does the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from swingset.core.report import CrankReport
+from swingset.model.messages import Send
+
+
+@dataclass(frozen=True)
+class Output:
+    """One piece of text. `stream` is stdout or stderr of the vat, or notice: the kernel about the vat."""
+
+    crank: int
+    vat: str
+    stream: str
+    text: str
+
+
+Listener = Callable[[Output], None]
+
+
+class Outbox:
+    """Outputs that wait for their commit, and those who want them then."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Output] = []
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called for every output released from now on; returns how to stop that."""
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
+
+    def collect(self, report: CrankReport) -> None:
+        """Take in what a crank has to say."""
+        vat = report.vat or "?"
+        for stream, text in report.console:
+            self._waiting.append(Output(report.number, vat, stream, text))
+        notice = _notice(report)
+        if notice:
+            self._waiting.append(Output(report.number, vat, "notice", notice))
+
+    def release(self) -> list[Output]:
+        """Show all that waits, now that it is committed."""
+        released, self._waiting = self._waiting, []
+        for output in released:
+            for listener in list(self._listeners):
+                listener(output)
+        return released
+
+    def drop(self) -> None:
+        """Forget what waits: its commit did not come."""
+        self._waiting = []
+
+
+def _notice(report: CrankReport) -> str | None:
+    """Words for failures that no promise carries to anyone."""
+    fault = report.fault
+    if fault is None:
+        return None
+    match report.event:
+        case Send(message=message) if message.result is None:
+            return f"crank {report.number}: {message.method}() was undone: {fault}"
+        case Send():
+            return None
+        case _ if report.outcome == "parked":
+            return (
+                f"crank {report.number}: suspended: {fault}. Its messages wait; upgrade the vat or let it"
+                " carry on"
+            )
+    return None

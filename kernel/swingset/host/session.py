@@ -1,0 +1,230 @@
+"""A session: the embedder's own interpreter as a vat among vats.
+
+What a notebook cell or a host program holds, sends and is told goes through a guest library like anyone's,
+under a name in the world (`notebook`). Its imports show in the c-lists, its promises in the tables. When
+the interpreter is gone and another opens the same world, that is an upgrade of this vat: a new incarnation
+begins, what it had promised is broken, what it had exported is abandoned, and the names it had put into
+its baggage come back. There is no second mechanism for resuming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swingset.core.errors import KernelError, VatFault
+from swingset.core.lifecycle import Parting
+from swingset.core.report import CrankReport
+from swingset.guest import context
+from swingset.guest.eventual import E
+from swingset.guest.promises import Promise
+from swingset.host.controller import Controller, RunReport
+from swingset.host.policies import RunPolicy
+from swingset.host.rehearsal import Rehearsal, kinds_exported, rehearse_upgrade
+from swingset.lens.difference import Difference
+from swingset.lens.tables import Lens, ObjectRow, PromiseRow
+from swingset.workers.local import AttachedWorker
+
+
+class StillPending(KernelError):
+    """A promise was waited for, nothing is left that could run, and it is not settled."""
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What an upgrade did. `kept` counts durable objects by kind; rows are as they were before."""
+
+    vat: str
+    incarnation: int
+    report: CrankReport
+    kept: dict[str, int]
+    abandoned: tuple[ObjectRow, ...]
+    disconnected: tuple[PromiseRow, ...]
+
+
+class Session:
+    """The caller as a vat of an open world. `found_digest` is the world's digest before it joined."""
+
+    def __init__(self, controller: Controller, name: str = "notebook") -> None:
+        self.controller = controller
+        self.name = name
+        self.policy: RunPolicy | None = None
+        self._watch = None
+        self.found_digest = controller.digest()
+        self.attach()
+
+    def attach(self, message: str = "the session was started anew") -> Parting:
+        """Begin an incarnation of this vat: at the start, and after the world has gone back in time."""
+        controller = self.controller
+        with controller.lock:
+            known = controller.kernel.store.vats.named(self.name)
+            incarnation = known.incarnation + 1 if known else 0
+            self._vat_id = known.id if known else ""
+            self.worker = AttachedWorker(self.name, incarnation, self._outside)
+            vat, self.parting = controller.kernel.attach(self.name, self.worker, message)
+            self._vat_id = vat.id
+            self.incarnation = vat.incarnation
+            self.liveslots = self.worker.liveslots
+            self.liveslots.turns.await_hook = self.wait
+            context.set_default(self.liveslots)
+            self.liveslots.deliver(["startVat", {"body": "#null", "slots": []}])
+            controller.commit(f"vat {self.name} attached")
+            return self.parting
+
+    @property
+    def E(self) -> Any:  # noqa: N802 - the field's name
+        """The eventual-send proxy of this vat."""
+        return E
+
+    def close(self) -> None:
+        """Let go of the world: the file keeps everything that was committed."""
+        context.set_default(None)
+        self.controller.close()
+
+    # Running
+
+    def settle(self) -> RunReport:
+        """Run own turns and the world until both are still, commit, and release outputs."""
+        with self.controller.lock:
+            while True:
+                self._run_turns()
+                report = self.controller.run(self.policy, watch=self._watch)
+                self._run_turns()
+                if report.more or self.controller.paused or not self._has_work():
+                    return report
+
+    def wait(self, promise: Promise[Any]) -> Any:
+        """The value a promise settles to, after the commit that settled it; raises its rejection.
+
+        Raises `StillPending` where the world stands still before that.
+        """
+        self._run_turns()
+        if promise.status == "pending":
+            report = self.settle()
+            if promise.status == "pending":
+                raise StillPending(self._why_pending(promise, report))
+        return promise.result()
+
+    def _has_work(self) -> bool:
+        return self.controller.kernel.store.queues.head() is not None
+
+    def _run_turns(self) -> None:
+        with self.controller.lock, context.activate(self.liveslots):
+            self.liveslots.settle()
+
+    def _why_pending(self, promise: Promise[Any], report: RunReport) -> str:
+        waiting = self.controller.kernel.store.queues.length()
+        if self.controller.paused:
+            return f"the world is paused with {waiting} events in the run-queue: run it, or step through them"
+        if report.more:
+            return (
+                f"the run ended at its limit of cranks with {waiting} events left in the run-queue: run the"
+                " world again to carry on"
+            )
+        vpid = getattr(promise, "_vpid", None)
+        kref = self.controller.kernel.recognize(self._vat_id, vpid) if vpid else None
+        for row in Lens(self.controller.kernel.store).promises():
+            if row.kref == kref:
+                return (
+                    f"nothing is left to run, and promise {kref} is still unresolved: vat {row.decider or 'nobody'}"
+                    " has to settle it"
+                )
+        return "nothing is left to run, and the promise is still unresolved: it waits for something in this session"
+
+    def _outside(self, syscall: list[Any]) -> list[Any]:
+        with self.controller.lock:
+            return self.controller.kernel.outside_syscall(self._vat_id, syscall)
+
+    # Vats
+
+    def define(
+        self,
+        vat: str,
+        source: str,
+        *,
+        worker: str | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> Any:
+        """Start a vat of this source and the kinds drafted for it; returns a reference to its root."""
+        parts = self._with(vat, vat, source)
+        self.controller.create_vat(vat, parts, worker=worker, options=options)
+        return self.root(vat)
+
+    def draft(self, vat: str, part: str, source: str) -> None:
+        """Keep a cell for a vat that does not exist yet; it becomes part of it when the vat is defined."""
+        with self.controller.lock:
+            self.controller.kernel.store.sources.put(vat, part, source)
+            self.controller.commit(f"draft {part} for {vat}")
+
+    def difference(self, vat: str, part: str, source: str) -> Difference | None:
+        """How a cell differs from the running one; None where it is the same."""
+        old = dict(self.running_parts(vat)).get(part)
+        return None if old == source else Difference(vat, part, old, source)
+
+    def running_parts(self, vat: str) -> tuple[tuple[str, str], ...]:
+        """The cells that the vat runs now."""
+        record = self.controller.kernel.vat(vat)
+        return self.controller.world.bundles.get(record.bundle) if record.bundle else ()
+
+    def upgrade(self, vat: str, part: str, source: str, message: str = "") -> Upgraded:
+        """Replace one cell of a running vat. Raises `VatFault`, and changes nothing, where it is refused."""
+        with self.controller.lock:
+            lens = Lens(self.controller.kernel.store)
+            objects = {row.kref: row for row in lens.objects()}
+            promises = {row.kref: row for row in lens.promises()}
+            kept = kinds_exported(lens, vat)
+            report = self.controller.upgrade_vat(vat, self._with(vat, part, source), message=message)
+            parting = report.parting or Parting((), ())
+            return Upgraded(
+                vat,
+                self.controller.kernel.vat(vat).incarnation,
+                report,
+                kept,
+                tuple(objects[kref] for kref in parting.abandoned if kref in objects),
+                tuple(promises[kref] for kref in parting.disconnected if kref in promises),
+            )
+
+    def rehearse(self, vat: str, part: str, source: str) -> Rehearsal:
+        """What `upgrade` would do, found out in a fork; the world is not touched."""
+        with self.controller.lock:
+            return rehearse_upgrade(self.controller, vat, self._with(vat, part, source))
+
+    def root(self, vat: str) -> Any:
+        """A reference to the root object of a vat."""
+        with self.controller.lock:
+            return self._reference(self.controller.kernel.root_of(vat), vat)
+
+    def _reference(self, kref: str, iface: str) -> Any:
+        vref = self.controller.kernel.introduce(self._vat_id, kref)
+        with context.activate(self.liveslots):
+            return self.liveslots.unserialize({"body": f'#"$0.Alleged: {iface}"', "slots": [vref]})
+
+    def _with(self, vat: str, part: str, source: str) -> tuple[tuple[str, str], ...]:
+        """The vat's cells with one replaced: kinds first, the vat's own cell last."""
+        live = self.controller.kernel.store.vats.named(vat)
+        parts = dict(self.running_parts(vat) if live else self.controller.kernel.store.sources.parts(vat))
+        parts[part] = source
+        own = [(vat, parts.pop(vat))] if vat in parts else []
+        return (*parts.items(), *own)
+
+    # Names
+
+    def remember(self, namespace: Mapping[str, Any]) -> list[str]:
+        """Put into the baggage every name that stands for a reference, or for data that holds one.
+
+        Names that are bound no longer are forgotten. Returns the names whose value holds a reference but
+        cannot outlive the session, such as promises and objects of the session's own heap.
+        """
+        with self.controller.lock, context.activate(self.liveslots):
+            fleeting = self.liveslots.remember_names(namespace)
+            self.controller.commit("names")
+        return fleeting
+
+    def recall(self) -> dict[str, Any]:
+        """The names in the baggage, with what they stand for."""
+        with self.controller.lock, context.activate(self.liveslots):
+            return self.liveslots.recall_names()
+
+
+__all__ = ["Session", "StillPending", "Upgraded", "VatFault"]

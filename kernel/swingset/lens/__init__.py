@@ -1,0 +1,1 @@
+"""Read-only views of a world: they never change it."""

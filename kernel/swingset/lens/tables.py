@@ -1,0 +1,256 @@
+"""A world as rows for people: vats, run-queue, c-lists, promises.
+
+Everything comes from the world file's tables, so a view is as true of a world that is only being looked at
+as of one that runs. Rows come in an order that depends on nothing but the world.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from swingset.core.store import KernelStore
+from swingset.model.messages import CreateVat, Event, Notify, Send, UpgradeVat
+from swingset.model.refs import ROOT, kref_type, sort_key
+from swingset.world.promises import UNRESOLVED
+from swingset.world.vats import SUSPENDED, TERMINATED
+
+
+@dataclass(frozen=True)
+class VatRow:
+    """One vat. `deliveries` counts its transcript entries; `since_image` those after its last heap image."""
+
+    name: str
+    id: str
+    worker: str
+    state: str
+    reason: str | None
+    incarnation: int
+    exports: int
+    imports: int
+    deliveries: int
+    since_image: int
+    computrons: int
+    parked: int
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """One event that waits. `where` is run-queue, the promise it waits for, or the vat that is suspended."""
+
+    position: int
+    where: str
+    kind: str
+    target: str
+    what: str
+    result: str | None
+    sender: str
+
+
+@dataclass(frozen=True)
+class CListRow:
+    """One entry of a vat's c-list. `direction` is export or import; `label` says what it is, if known."""
+
+    vat: str
+    vref: str
+    kref: str
+    direction: str
+    label: str
+    owner: str
+    reachable: bool
+    counts: str
+
+
+@dataclass(frozen=True)
+class PromiseRow:
+    """One promise. `decider` and `subscribers` are vat names; `waiting` counts messages queued to it."""
+
+    kref: str
+    state: str
+    decider: str
+    subscribers: tuple[str, ...]
+    waiting: int
+    refcount: int
+    value: str
+
+
+@dataclass(frozen=True)
+class ObjectRow:
+    """One object. `fate` says why it has no owner; `holders` are the names of the vats that import it."""
+
+    kref: str
+    label: str
+    owner: str
+    holders: tuple[str, ...]
+    reachable: int
+    recognizable: int
+    fate: str
+
+
+class Lens:
+    """Views of one world."""
+
+    def __init__(self, store: KernelStore) -> None:
+        self._store = store
+
+    def vats(self) -> list[VatRow]:
+        """The vats that are not terminated, oldest first."""
+        rows = []
+        for vat in self._store.vats.all():
+            if vat.state == TERMINATED:
+                continue
+            entries = self._store.clists.of(vat.id)
+            exports = sum("+" in entry.vref for entry in entries)
+            span = self._store.vats.span(vat.id)
+            rows.append(
+                VatRow(
+                    name=vat.name,
+                    id=vat.id,
+                    worker=vat.worker,
+                    state=vat.state,
+                    reason=vat.reason,
+                    incarnation=vat.incarnation,
+                    exports=exports,
+                    imports=len(entries) - exports,
+                    deliveries=span.position,
+                    since_image=span.position - span.start,
+                    computrons=span.computrons,
+                    parked=len(self._store.queues.parked(vat.id)),
+                )
+            )
+        return rows
+
+    def queue(self) -> list[QueueRow]:
+        """Everything that waits: the run-queue first, then what is parked, then what waits for promises."""
+        rows = [self._queue_row(seq, "run-queue", event) for seq, event in self._store.queues.all()]
+        for vat in self._store.vats.all():
+            where = f"vat {vat.name}, suspended" if vat.state == SUSPENDED else f"vat {vat.name}, not attached"
+            rows += [self._queue_row(seq, where, event) for seq, event in self._store.queues.parked(vat.id)]
+        for promise in sorted(self._store.promises.all(), key=lambda record: sort_key(record.kref)):
+            for position, event in enumerate(self._store.promises.waiting_events(promise.kref), 1):
+                rows.append(self._queue_row(position, f"promise {promise.kref}", event))
+        return rows
+
+    def clist(self, vat_name: str) -> list[CListRow]:
+        """The c-list of one vat, exports before imports, by number."""
+        vat = self._store.vats.named(vat_name)
+        if vat is None:
+            return []
+        rows = []
+        for entry in self._store.clists.of(vat.id):
+            exported = "+" in entry.vref
+            if kref_type(entry.kref) == "p":
+                promise = self._store.promises.get(entry.kref)
+                decider = promise.decider if promise else None
+                owner, counts = self._name(decider) or "kernel", str(promise.refcount if promise else 0)
+                label = "promise" if promise is None or promise.state == UNRESOLVED else promise.state
+            else:
+                obj = self._store.objects.get(entry.kref)
+                owner = (self._name(obj.owner) if obj else None) or "nobody"
+                counts = f"{obj.reachable},{obj.recognizable}" if obj else "0,0"
+                label = self.label(entry.kref)
+            rows.append(
+                CListRow(
+                    vat_name,
+                    entry.vref,
+                    entry.kref,
+                    "export" if exported else "import",
+                    label,
+                    owner,
+                    entry.reachable,
+                    counts,
+                )
+            )
+        return sorted(rows, key=lambda row: (row.direction != "export", sort_key(row.kref)))
+
+    def promises(self) -> list[PromiseRow]:
+        """Every promise the kernel knows, by number."""
+        rows = []
+        for record in sorted(self._store.promises.all(), key=lambda record: sort_key(record.kref)):
+            subscribers = tuple(self._name(vat) or vat for vat in self._store.promises.subscribers(record.kref))
+            decider = self._name(record.decider) or ("kernel" if record.state == UNRESOLVED else "")
+            waiting = len(self._store.promises.waiting(record.kref))
+            value = _short(record.data.body[1:]) if record.data else ""
+            rows.append(
+                PromiseRow(
+                    record.kref, record.state, decider, subscribers, waiting, record.refcount, value
+                )
+            )
+        return rows
+
+    def objects(self) -> list[ObjectRow]:
+        """Every object the kernel knows, by number."""
+        rows = []
+        for record in sorted(self._store.objects.all(), key=lambda record: sort_key(record.kref)):
+            holders = tuple(
+                self._name(vat) or vat
+                for vat, entry in self._store.clists.holders(record.kref)
+                if "-" in entry.vref
+            )
+            rows.append(
+                ObjectRow(
+                    record.kref,
+                    self.label(record.kref),
+                    self._name(record.owner) or "nobody",
+                    holders,
+                    record.reachable,
+                    record.recognizable,
+                    record.fate or "",
+                )
+            )
+        return rows
+
+    def label(self, kref: str) -> str:
+        """What an object is, for people: `root of bank`, or the tag of its durable kind."""
+        obj = self._store.objects.get(kref)
+        if obj is None or obj.owner is None:
+            return "abandoned" if obj else "?"
+        entry = self._store.clists.by_kref(obj.owner, kref)
+        vref = entry.vref if entry else ""
+        if vref == ROOT:
+            return f"root of {self._name(obj.owner)}"
+        if vref.startswith("o+d"):
+            return self._kind_tag(obj.owner, vref[3:].partition("/")[0])
+        return "object"
+
+    def _kind_tag(self, vat: str, kind: str) -> str:
+        descriptor = self._store.vatstore.get(vat, f"vom.dkind.{kind}.descriptor")
+        try:
+            tag = json.loads(descriptor or "null")["tag"]
+        except (ValueError, TypeError, KeyError):
+            return f"kind {kind}"
+        return str(tag)[:80]
+
+    def _name(self, vat_id: str | None) -> str | None:
+        vat = self._store.vats.get(vat_id) if vat_id else None
+        return vat.name if vat else vat_id
+
+    def _queue_row(self, position: int, where: str, event: Event) -> QueueRow:
+        match event:
+            case Send(target, message, sender):
+                owner = self._owner(target)
+                what = f"{message.method}()"
+                return QueueRow(
+                    position, where, "send", owner, what, message.result, self._name(sender) or "host"
+                )
+            case Notify(vat, promise):
+                record = self._store.promises.get(promise)
+                what = f"{promise} {record.state if record else 'gone'}"
+                return QueueRow(position, where, "notify", self._name(vat) or vat, what, None, "kernel")
+            case CreateVat(name=name, result=result):
+                return QueueRow(position, where, "create-vat", name, "start", result, "host")
+            case UpgradeVat(vat=vat, result=result):
+                return QueueRow(
+                    position, where, "upgrade-vat", self._name(vat) or vat, "new code", result, "host"
+                )
+
+    def _owner(self, kref: str) -> str:
+        if kref_type(kref) == "p":
+            return f"promise {kref}"
+        obj = self._store.objects.get(kref)
+        owner = self._name(obj.owner) if obj else None
+        return f"{owner or 'nobody'} {kref} ({self.label(kref)})"
+
+
+def _short(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,86 @@
+"""Layers import downwards only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = {
+    "swingset.model": set(),
+    "swingset.guest": set(),
+    "swingset.vat": {"swingset.guest"},
+    "swingset.world": {"swingset.model"},
+    "swingset.workers": {"swingset.model", "swingset.guest"},
+    "swingset.core": {"swingset.model", "swingset.world", "swingset.workers"},
+    "swingset.lens": {"swingset.model", "swingset.world", "swingset.core"},
+    "swingset.host": {
+        "swingset.model",
+        "swingset.guest",
+        "swingset.world",
+        "swingset.workers",
+        "swingset.core",
+        "swingset.lens",
+    },
+    "swingset_nb": {
+        "swingset.model",
+        "swingset.guest",
+        "swingset.vat",
+        "swingset.world",
+        "swingset.workers",
+        "swingset.core",
+        "swingset.lens",
+        "swingset.host",
+    },
+}
+"""For each layer, the layers it may import besides itself."""
+
+
+def _modules() -> list[tuple[str, Path]]:
+    found = []
+    for base, package in ((ROOT / "kernel", "swingset"), (ROOT, "swingset_nb")):
+        for path in sorted((base / package).rglob("*.py")):
+            found.append((".".join(path.relative_to(base).with_suffix("").parts), path))
+    return found
+
+
+def _layer(module: str) -> str | None:
+    return next((name for name in LAYERS if module == name or module.startswith(name + ".")), None)
+
+
+def _imports(module: str, path: Path) -> set[str]:
+    found = set()
+    package = module.split(".")[:-1] if path.name != "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            found.add(".".join([*base, *([node.module] if node.module else [])]))
+    return found
+
+
+@pytest.mark.parametrize(("module", "path"), _modules(), ids=lambda value: str(value) if isinstance(value, str) else "")
+def test_a_module_imports_only_its_own_layer_and_those_below(module: str, path: Path) -> None:
+    """A module imports nothing from a layer above or beside its own."""
+    layer = _layer(module)
+    if layer is None:
+        return
+    for imported in _imports(module, path):
+        other = _layer(imported)
+        assert other is None or other == layer or other in LAYERS[layer], f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("layer", ["swingset.guest", "swingset.vat"])
+def test_what_runs_inside_a_vat_needs_the_standard_library_only(layer: str) -> None:
+    """The guest library imports nothing but the standard library and itself."""
+    import sys
+
+    for module, path in _modules():
+        if _layer(module) != layer:
+            continue
+        for imported in _imports(module, path):
+            top = imported.partition(".")[0]
+            assert top in sys.stdlib_module_names or top in ("swingset", "_host"), f"{module} imports {imported}"
