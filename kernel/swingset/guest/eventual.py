@@ -1,0 +1,92 @@
+"""E: sending a message to an object wherever it is.
+
+`E(x).method(...)` returns a promise at once and never runs anything of x's before the current turn is over,
+even if x is in the same vat. What x is decides the way: a presence, or a promise that another vat decides, is
+sent to through the kernel (pipelined, without waiting); any other promise is waited for; an object of this
+vat is called in a later turn, through the same guards as a message from outside.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .context import current
+from .promises import Promise, settled
+from .remotables import Presence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .liveslots import Liveslots
+
+
+def _world_of(target: Any) -> Liveslots:
+    if isinstance(target, Promise):
+        return target._turns.world
+    if isinstance(target, Presence):
+        return target._world
+    kind = getattr(type(target), "__kind__", None)
+    return kind.world if kind is not None else current()
+
+
+class EMethod:
+    """One method of `E(x)`, waiting for its arguments."""
+
+    __slots__ = ("_name", "_target", "_wanted")
+
+    def __init__(self, target: Any, name: str, wanted: bool) -> None:
+        self._target = target
+        self._name = name
+        self._wanted = wanted
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Send."""
+        world = _world_of(self._target)
+        return world.send(self._target, self._name, list(args), kwargs, wanted=self._wanted)
+
+
+class EProxy:
+    """What `E(x)` returns: every attribute is a method that sends."""
+
+    __slots__ = ("_target", "_wanted")
+
+    def __init__(self, target: Any, wanted: bool) -> None:
+        self._target = target
+        self._wanted = wanted
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_") and name != "__describe__":
+            raise AttributeError(
+                f"{name} cannot be sent: names that start with _ are not reachable from outside"
+            )
+        return EMethod(self._target, name, self._wanted)
+
+    def __repr__(self) -> str:
+        return f"E({type(self._target).__name__})"
+
+
+class Eventual:
+    """The sender: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`."""
+
+    __slots__ = ()
+
+    def __call__(self, target: Any) -> EProxy:
+        """Address messages to `target`; their results are promises."""
+        return EProxy(target, True)
+
+    def send_only(self, target: Any) -> EProxy:
+        """Address messages to `target` whose results nobody wants; they return None."""
+        return EProxy(target, False)
+
+    def when(
+        self,
+        value: Any,
+        on_ok: Callable[[Any], Any] | None = None,
+        on_err: Callable[[BaseException], Any] | None = None,
+    ) -> Promise[Any]:
+        """Promise the value, or what the callbacks make of it."""
+        promise = settled(_world_of(value).turns, value)
+        return promise if on_ok is None and on_err is None else promise.then(on_ok, on_err)
+
+
+E = Eventual()

@@ -1,0 +1,308 @@
+"""One vat from the inside: deliveries in, syscalls out.
+
+Liveslots stands between the kernel's words (vrefs, capdata) and the objects of vat code. A delivery is
+decoded, handed to vat code, and the turn queue is run until nothing moves; then state is written back, and
+only then does the delivery end. What vat code does wrong becomes a rejection of the message that made it do
+so. The delivery itself fails only if the vat cannot start, or if it broke a rule of the kernel.
+
+The parts: `slots` (objects by vref), `promises` (promises by vpid), `kinds` (durable classes), `store` (the
+vat's keys), `turns` (what runs next). Each knows the others only through this object.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from . import remote_errors
+from .baggage import StoredMap
+from .context import DeliveryAbandonedError, activate
+from .kinds import KindError, Kinds
+from .loader import call_builder, run_parts
+from .passable import UnpassableError, brief, copy_passable
+from .promise_table import PromiseTable
+from .promises import REJECTED, Promise, TurnQueue, settled
+from .remotables import Presence, interface_of
+from .slots import Slots
+from .smallcaps import DecodeError
+from .vatstore import Counters, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BAGGAGE = 1  # the number of the collection that every vat has
+
+
+class SyscallError(Exception):
+    """The kernel refused a syscall: the vat broke a rule, and this delivery will not be committed."""
+
+
+class VatStartError(Exception):
+    """The vat's code cannot be started; `details` holds what a program may want to know about it."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class Powers:
+    """What a vat may do to itself."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self.vat_name = world.vat_name
+        self.incarnation = world.incarnation
+
+    def exit(self, completion: Any = None, *, failed: bool = False) -> None:
+        """End this vat after the current delivery; `failed` undoes the delivery and reports a failure."""
+        try:
+            capdata = self._world.slots.encode(completion)
+        except UnpassableError as exc:
+            raise TypeError(self._world.slots.explain("completion", completion, exc)) from None
+        self._world.syscall(["exit", failed, capdata])
+
+
+class Liveslots:
+    """One incarnation of one vat."""
+
+    def __init__(
+        self,
+        syscall: Callable[[list[Any]], Any],
+        *,
+        vat_name: str,
+        incarnation: int,
+        parts: list[list[str]] | None = None,
+    ) -> None:
+        self.vat_name = vat_name
+        self.incarnation = incarnation
+        self.keep_cache = False  # a world with no deliveries has no end of one
+        self.on_unhandled: Callable[[str], None] = self._print_unhandled
+        self._kernel = syscall
+        self._parts = parts
+        self._fatal: SyscallError | None = None
+        self._opened = False
+        self.turns = TurnQueue(self)
+        self.store = Store(self.syscall)
+        self.counters = Counters(self.store)
+        self.slots = Slots(self)
+        self.promises = PromiseTable(self)
+        self.kinds = Kinds(self)
+        self.baggage = StoredMap(self, BAGGAGE, "baggage")
+        self.powers = Powers(self)
+
+    @property
+    def await_hook(self) -> Callable[[Promise[Any]], Any] | None:
+        """Called by `await promise` where no coroutine of this vat runs; it returns the value or raises."""
+        return self.turns.await_hook
+
+    @await_hook.setter
+    def await_hook(self, hook: Callable[[Promise[Any]], Any] | None) -> None:
+        self.turns.await_hook = hook
+
+    def syscall(self, call: list[Any]) -> Any:
+        """Ask the kernel; a refusal ends the delivery, whatever vat code makes of the exception."""
+        try:
+            return self._kernel(call)
+        except SyscallError as exc:
+            self._fatal = self._fatal or exc
+            raise
+
+    def kind_tag(self, cls: type, tag: str | None) -> str:
+        """The tag under which a durable class is known in this vat."""
+        return tag or cls.__name__
+
+    # Deliveries.
+
+    def deliver(self, delivery: list[Any]) -> dict[str, Any]:
+        """Serve one delivery to its end, state written back; the answer tells whether it may be committed."""
+        with activate(self):
+            try:
+                self._dispatch(delivery)
+                self.settle()
+            except DeliveryAbandonedError:
+                raise
+            except BaseException as exc:
+                return {"status": "error", "error": self._report(self._fatal or exc)}
+        if self._fatal is not None:
+            return {"status": "error", "error": self._report(self._fatal)}
+        return {"status": "ok"}
+
+    def settle(self) -> None:
+        """Run turns until none is left and write state back: the end of a delivery, or of a notebook cell."""
+        self.turns.run()
+        for promise in self.turns.take_unhandled():
+            self.on_unhandled(self._unhandled_text(promise._value))
+        self.kinds.flush()
+        self.counters.save()
+        self.store.flush()
+
+    def open(self) -> None:
+        """Pick up what earlier incarnations have left in the store."""
+        if not self._opened:
+            self._opened = True
+            self.counters.load()
+            self.kinds.load()
+
+    def _dispatch(self, delivery: list[Any]) -> None:
+        kind = delivery[0]
+        if kind == "message":
+            self._message(delivery[1], delivery[2]["methargs"], delivery[2].get("result"))
+        elif kind == "notify":
+            self.promises.notified(delivery[1])
+            self.promises.subscribe_new()
+        elif kind == "startVat":
+            self._start(delivery[1])
+        elif kind == "retireExports":
+            self.slots.forget(delivery[1])
+        elif kind not in ("bringOutYourDead", "dropExports", "retireImports", "changeVatOptions"):
+            raise ValueError(f"vat {self.vat_name} cannot serve a delivery of kind {kind!r}")
+
+    def _report(self, exc: BaseException) -> dict[str, Any]:
+        report = {"trace": [], **remote_errors.to_wire(exc, self.vat_name)}
+        report.pop("code", None)
+        details = dict(exc.details) if isinstance(exc, VatStartError) else {}
+        if isinstance(exc, KindError):
+            details["kinds"] = exc.tags
+        if details:
+            report["details"] = details
+        return report
+
+    def _start(self, parameters: Any) -> None:
+        self.open()
+        values = self.slots.decode(parameters)
+        self.promises.subscribe_new()
+        if self._parts is None:
+            return  # a notebook: its code comes cell by cell
+        namespace = run_parts(self.vat_name, self._parts)
+        self.kinds.settle_definitions()
+        build = namespace.get("build_root_object")
+        if build is None:
+            raise VatStartError(
+                f"vat {self.vat_name} defines no build_root_object: add "
+                "`def build_root_object(parameters, baggage):` that returns a @remotable object"
+            )
+        offered = {"powers": self.powers, "parameters": values, "baggage": self.baggage}
+        built = settled(self.turns, call_builder(build, offered, self.vat_name))
+        self.turns.run()
+        if built.status == "pending":
+            raise VatStartError(
+                f"build_root_object of vat {self.vat_name} waits for something outside: it must return in "
+                "the delivery that starts the vat; do the waiting in a method"
+            )
+        root = built.result()
+        if interface_of(root) is None or hasattr(type(root), "__kind__"):
+            came = ("durable " if interface_of(root) else "") + brief(root)
+            raise VatStartError(
+                f"build_root_object of vat {self.vat_name} must return an instance of a @remotable class, "
+                f"not {came}: the root is made anew by each incarnation"
+            )
+        self.slots.add_root(root)
+        lost = self.kinds.lost()
+        if lost:
+            raise VatStartError(
+                f"vat {self.vat_name}, incarnation {self.incarnation}: durable kinds {', '.join(lost)} are "
+                "in the store but not in the code: define them again, even if nothing makes new ones",
+                lostKinds=lost,
+            )
+
+    def _message(self, target: str, methargs: Any, result: str | None) -> None:
+        answer = self.promises.accept_result(result) if result is not None else Promise(self.turns)
+        try:
+            method, args, kwargs = self._read_call(methargs)
+            receiver = self.slots.target(target)
+        except DecodeError as exc:
+            answer._reject(TypeError(f"the message cannot be read: {exc}"))
+        else:
+            self.promises.subscribe_new()
+            if isinstance(receiver, Promise):
+                answer._resolve(self.send(receiver, method, args, kwargs))
+            else:
+                self._invoke(receiver, method, args, kwargs, answer)
+
+    def _read_call(self, methargs: Any) -> tuple[str, list[Any], dict[str, Any]]:
+        call = self.slots.decode(methargs)
+        if type(call) is list and len(call) == 2:
+            call.append({})
+        if (
+            type(call) is not list
+            or [type(item) for item in call] != [str, list, dict]
+            or any(type(key) is not str for key in call[2])
+        ):
+            raise DecodeError("it is not [method, args, kwargs]")
+        return call[0], call[1], call[2]
+
+    def _invoke(
+        self, receiver: Any, method: str, args: list[Any], kwargs: dict[str, Any], answer: Promise[Any]
+    ) -> None:
+        interface = interface_of(receiver)
+        if interface is None:
+            answer._reject(TypeError(f'cannot send method "{method}" to {brief(receiver)}'))
+        else:
+            answer._run(interface.invoke, receiver, method, args, kwargs, self.turns)
+
+    # Sends.
+
+    def send(
+        self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], *, wanted: bool = True
+    ) -> Promise[Any] | None:
+        """Send a message; a promise for the answer, if that is wanted."""
+        try:
+            if isinstance(target, Presence):
+                return self._send_out(target._vref, method, args, kwargs, wanted)
+            if isinstance(target, Promise):
+                last = target._last()
+                vpid = self.promises.known(last)
+                if vpid is not None:
+                    return self._send_out(vpid, method, args, kwargs, wanted)
+            else:
+                last = None
+            call = copy_passable([args, kwargs])
+        except UnpassableError as exc:
+            return self._refused(method, args, kwargs, exc)
+        answer: Promise[Any] = Promise(self.turns)
+        if last is not None:
+            last._react(
+                lambda value: answer._run(self.send, value, method, *call),
+                lambda reason: answer._reject(reason),
+            )
+        else:
+            self.turns.put(lambda _: self._invoke(target, method, call[0], call[1], answer), None)
+        return answer if wanted else None
+
+    def _send_out(
+        self, vref: str, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool
+    ) -> Promise[Any] | None:
+        methargs = self.slots.encode([method, args, kwargs] if kwargs else [method, args])
+        if not wanted:
+            self.syscall(["send", vref, {"methargs": methargs, "result": None}])
+            return None
+        vpid, answer = self.promises.new_result()
+        self.syscall(["send", vref, {"methargs": methargs, "result": vpid}])
+        self.syscall(["subscribe", vpid])
+        return answer
+
+    def _refused(
+        self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError
+    ) -> Promise[Any]:
+        told = self.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
+        if told.startswith('["'):
+            told = told.replace('["', "", 1).replace('"]', "", 1)
+        else:
+            told = "a message" + told
+        answer: Promise[Any] = Promise(self.turns)
+        answer._reject(TypeError(f"E(x).{method}(...) was not sent: {told}"))
+        return answer
+
+    # Rejections that nobody looked at.
+
+    def _unhandled_text(self, reason: BaseException) -> str:
+        text = f"unhandled rejection in {self.vat_name}: {remote_errors.name_of(reason)}: "
+        text += remote_errors.message_of(reason)
+        trace = remote_errors.trace_of(reason, self.vat_name)
+        return f"{text} ({trace[-1][0]}, line {trace[-1][1]}, in {trace[-1][2]})" if trace else text
+
+    def _print_unhandled(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+
+__all__ = ["REJECTED", "Liveslots", "SyscallError", "VatStartError"]

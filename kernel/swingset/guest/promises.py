@@ -1,0 +1,313 @@
+"""Promises and the turn queue that settles them: first in, first out, and nothing else.
+
+There is no event loop here, because an event loop has clocks, sockets and an order of its own. A vat has one
+queue of turns. Settling a promise puts its reactions at the end of that queue; a delivery ends when the queue
+is empty. The order of turns is therefore a function of the deliveries alone, which is what replay needs.
+
+Coroutines are driven by the same queue. A method that awaits is suspended in the heap until the promise
+settles, in this delivery or in a later one. Outside a coroutine of ours (in a notebook cell, whose `await`
+belongs to IPython's loop) `__await__` calls the hook that the embedder installed, which must bring the answer
+itself.
+
+Rejections nobody looked at are reported once, at the end of the delivery in which they happened.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .context import DeliveryAbandonedError, current
+from .remote_errors import RemoteRejection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from .liveslots import Liveslots
+
+T = TypeVar("T")
+
+PENDING, FULFILLED, REJECTED = "pending", "fulfilled", "rejected"
+
+
+class TurnQueue:
+    """The turns of one vat that are waiting to run."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self.world = world
+        self.await_hook: Callable[[Promise[Any]], Any] | None = None
+        self.driving = 0
+        self.rejected: list[Promise[Any]] = []
+        self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
+
+    def put(self, turn: Callable[[Any], None], argument: Any) -> None:
+        """Let `turn(argument)` run after everything that is already waiting."""
+        self._waiting.append((turn, argument))
+
+    def run(self) -> None:
+        """Run turns until none is left."""
+        waiting = self._waiting
+        while waiting:
+            turn, argument = waiting.popleft()
+            turn(argument)
+
+    def take_unhandled(self) -> list[Promise[Any]]:
+        """The promises rejected since the last call that nothing has ever looked at."""
+        rejected, self.rejected = self.rejected, []
+        return [promise for promise in rejected if not promise._handled]
+
+
+class Promise(Generic[T]):
+    """The result of something that has not happened yet; `await` it, or give it to `then`."""
+
+    __slots__ = (
+        "__weakref__",
+        "_handled",
+        "_next",
+        "_reactions",
+        "_state",
+        "_traceback",
+        "_turns",
+        "_value",
+        "_vpid",
+    )
+
+    def __init__(self, turns: TurnQueue) -> None:
+        self._turns = turns
+        self._state = PENDING
+        self._value: Any = None
+        self._traceback: Any = None
+        self._next: Promise[Any] | None = (
+            None  # the promise that decides this one, once it was resolved to one
+        )
+        self._reactions: list[tuple[Callable[[Any], None], Callable[[BaseException], None]]] = []
+        self._handled = False
+        self._vpid: str | None = None  # its name in the kernel, while it has one
+
+    @property
+    def status(self) -> str:
+        """`pending`, `fulfilled` or `rejected`."""
+        return self._state
+
+    def result(self) -> T:
+        """The value, or raise the reason; a pending promise has none and raises RuntimeError."""
+        if self._state is PENDING:
+            raise RuntimeError("the promise is still pending: await it")
+        self._handled = True
+        if self._state is REJECTED:
+            raise self._value.with_traceback(self._traceback)
+        value: T = self._value
+        return value
+
+    def then(
+        self,
+        on_ok: Callable[[T], Any] | None = None,
+        on_err: Callable[[BaseException], Any] | None = None,
+    ) -> Promise[Any]:
+        """Promise the result of `on_ok(value)` or `on_err(exception)`, called in a turn of its own."""
+        derived: Promise[Any] = Promise(self._turns)
+
+        def ok(value: Any) -> None:
+            if on_ok is None:
+                derived._resolve(value)
+            else:
+                derived._run(on_ok, value)
+
+        def err(reason: BaseException) -> None:
+            if on_err is None:
+                derived._reject(reason)
+            else:
+                derived._run(on_err, reason)
+
+        self._react(ok, err)
+        return derived
+
+    def catch(self, on_err: Callable[[BaseException], Any]) -> Promise[Any]:
+        """Promise this value, or the result of `on_err(exception)`."""
+        return self.then(None, on_err)
+
+    @staticmethod
+    def all(items: Iterable[Any]) -> Promise[list[Any]]:
+        """Promise the list of all results, in the order given; the first rejection rejects it."""
+        listed = list(items)
+        turns = next((item._turns for item in listed if isinstance(item, Promise)), None) or current().turns
+        gathered: Promise[list[Any]] = Promise(turns)
+        results: list[Any] = [None] * len(listed)
+        missing = len(listed)
+
+        def collect(index: int, item: Any) -> None:
+            def ok(value: Any) -> None:
+                nonlocal missing
+                results[index] = value
+                missing -= 1
+                if missing == 0:
+                    gathered._resolve(results)
+
+            settled(turns, item)._react(ok, gathered._reject)
+
+        for index, item in enumerate(listed):
+            collect(index, item)
+        if not listed:
+            gathered._resolve(results)
+        return gathered
+
+    def __await__(self) -> Generator[Promise[T], Any, T]:
+        if not self._turns.driving:
+            hook = self._turns.await_hook
+            if hook is None:
+                raise RuntimeError(
+                    "await of a promise outside a vat: only an async method can wait here; use .then(...)"
+                )
+            self._handled = True
+            value: T = hook(self)
+            return value
+        value = yield self
+        return value
+
+    def __repr__(self) -> str:
+        name = f" {self._vpid}" if self._vpid else ""
+        return f"<Promise{name} {self._state}>"
+
+    # What follows is for this library.
+
+    def _react(self, ok: Callable[[Any], None], err: Callable[[BaseException], None]) -> None:
+        """Put one of two turns in the queue when this settles; neither may raise."""
+        self._handled = True
+        if self._state is PENDING:
+            self._reactions.append((ok, err))
+        else:
+            self._turns.put(ok if self._state is FULFILLED else err, self._value)
+
+    def _run(self, function: Callable[..., Any], *args: Any) -> None:
+        """Resolve this to what a call returns, reject it with what the call raises."""
+        try:
+            value = function(*args)
+        except DeliveryAbandonedError:
+            raise
+        except BaseException as exc:
+            self._reject(exc)
+        else:
+            self._resolve(value)
+
+    def _resolve(self, value: Any) -> None:
+        if self._state is not PENDING or self._next is not None:
+            return
+        if type(value) is CoroutineType:
+            value = drive(self._turns, value)
+        if not isinstance(value, Promise):
+            self._settle(FULFILLED, value)
+            return
+        decider = value._last()
+        if decider is self:
+            self._reject(
+                TypeError("a promise cannot be resolved to itself, directly or through other promises")
+            )
+            return
+        self._next = decider
+        decider._react(self._follow_ok, self._follow_err)
+
+    def _follow_ok(self, value: Any) -> None:
+        self._settle(FULFILLED, value)
+
+    def _follow_err(self, reason: BaseException) -> None:
+        self._settle(REJECTED, reason)
+
+    def _reject(self, reason: Any) -> None:
+        if self._state is PENDING and self._next is None:
+            self._settle(REJECTED, reason)
+
+    def _settle(self, state: str, value: Any) -> None:
+        if state is REJECTED:
+            if not isinstance(value, BaseException):
+                value = RemoteRejection(value)
+            self._traceback = value.__traceback__
+            if not self._handled:
+                self._turns.rejected.append(self)
+        self._state = state
+        self._value = value
+        self._next = None
+        reactions, self._reactions = self._reactions, []
+        for ok, err in reactions:
+            self._turns.put(ok if state is FULFILLED else err, value)
+
+    def _last(self) -> Promise[Any]:
+        """The promise at the end of the chain that this one was resolved along."""
+        promise: Promise[Any] = self
+        while promise._next is not None:
+            promise = promise._next
+        return promise
+
+
+class Resolver(Generic[T]):
+    """The right to settle one promise, once."""
+
+    __slots__ = ("_promise",)
+
+    def __init__(self, promise: Promise[T]) -> None:
+        self._promise = promise
+
+    def resolve(self, value: T | Promise[T] | None = None) -> None:
+        """Fulfil the promise with a value, or let another promise decide it."""
+        self._promise._resolve(value)
+
+    def reject(self, reason: Any) -> None:
+        """Reject the promise with an exception, or with plain data."""
+        self._promise._reject(reason)
+
+
+def make_promise() -> tuple[Promise[Any], Resolver[Any]]:
+    """A new promise of the current vat, and the right to settle it."""
+    promise: Promise[Any] = Promise(current().turns)
+    return promise, Resolver(promise)
+
+
+def settled(turns: TurnQueue, value: Any) -> Promise[Any]:
+    """The value itself if it is a promise, otherwise a promise for it."""
+    if isinstance(value, Promise):
+        return value
+    promise: Promise[Any] = Promise(turns)
+    promise._resolve(value)
+    return promise
+
+
+def drive(turns: TurnQueue, coroutine: CoroutineType[Any, Any, Any]) -> Promise[Any]:
+    """Run a coroutine to its first await now, and the rest of it in later turns; promise its result."""
+    result: Promise[Any] = Promise(turns)
+
+    def step(value: Any, error: BaseException | None) -> None:
+        turns.driving += 1
+        try:
+            awaited = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration as stop:
+            result._resolve(stop.value)
+        except DeliveryAbandonedError:
+            raise
+        except BaseException as exc:
+            result._reject(exc)
+        else:
+            if isinstance(awaited, Promise):
+                awaited._react(resume, partial_raise(awaited))
+            else:
+                turns.put(fail, awaited)
+        finally:
+            turns.driving -= 1
+
+    def resume(value: Any) -> None:
+        step(value, None)
+
+    def partial_raise(awaited: Promise[Any]) -> Callable[[BaseException], None]:
+        # Each waiter sees the traceback as it was at the rejection, not what other waiters added to it.
+        return lambda reason: step(None, reason.with_traceback(awaited._traceback))
+
+    def fail(awaited: Any) -> None:
+        step(
+            None,
+            TypeError(
+                f"a vat can only await promises and its own coroutines, not {type(awaited).__name__}: "
+                "there is no asyncio loop here"
+            ),
+        )
+
+    step(None, None)
+    return result

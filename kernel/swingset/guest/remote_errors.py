@@ -1,0 +1,162 @@
+"""Errors that travel: by copy, with their name, message, machine-readable code and the vat's own trace.
+
+An exception that leaves a vat is reduced to what is safe and useful to a stranger: the class name, the
+message, and the frames that lie in the vat's own source. Locals, causes and the host's frames stay behind. On
+arrival it becomes an exception again. Where the name is that of an ordinary builtin the new class inherits
+it, so that `except KeyError` means what it says on both sides of a message; its `remote_*` attributes keep
+what was said.
+
+A promise may also be rejected with plain data (that is how an upgrade tells of itself). Python can only raise
+exceptions, so such data is carried by `RemoteRejection`, and passes on as the same data.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Trace = tuple[tuple[str, int, str], ...]
+
+MESSAGE_LIMIT = 20_000
+TRACE_LIMIT = 50
+
+# Only exceptions that can be made from a bare message and raised anywhere: StopIteration would end a
+# coroutine, and the Unicode errors cannot be made without their five arguments. A fixed list, so that it is
+# the same under every version of Python.
+_PLAIN = frozenset(
+    """
+    ArithmeticError AssertionError AttributeError BufferError EOFError FileExistsError FileNotFoundError
+    FloatingPointError ImportError IndexError KeyError LookupError MemoryError ModuleNotFoundError NameError
+    NotImplementedError OSError OverflowError PermissionError RecursionError ReferenceError RuntimeError
+    TimeoutError TypeError UnboundLocalError ValueError ZeroDivisionError
+    """.split()  # noqa: SIM905
+)
+
+# An address says nothing to the reader and differs between two runs of the same vat.
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+
+
+class RemoteError(Exception):
+    """An error that another vat raised, or that the kernel put in place of an answer.
+
+    `remote_name` is the name of its class over there, `remote_message` the message, `trace` the frames in
+    that vat's source (part, line, function; innermost last), `code` the machine-readable reason, where there
+    is one.
+    """
+
+    def __init__(
+        self, message: str = "", *, name: str = "RemoteError", trace: Trace = (), code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.remote_name = name
+        self.remote_message = message
+        self.trace = trace
+        self.code = code
+
+    def __str__(self) -> str:
+        return self.remote_message
+
+
+class RemoteRejection(RemoteError):
+    """A promise was rejected with plain data, held in `reason`; rejecting with this passes the data on."""
+
+    def __init__(self, reason: Any) -> None:
+        code = None
+        message = f"rejected with {reason!r}"
+        if isinstance(reason, dict) and reason.get("name") == "vatUpgraded":
+            code = "vat-upgraded"
+            message = (
+                f"the vat was upgraded before it answered: {reason.get('upgradeMessage')!r}, "
+                f"incarnation {reason.get('incarnationNumber')!r} ended"
+            )
+        super().__init__(message, name="RemoteRejection", code=code)
+        self.reason = reason
+
+
+def _family(name: str) -> type[RemoteError]:
+    members = {"__module__": "builtins", "__doc__": f"A {name} that arrived from outside this vat."}
+    base = getattr(builtins, name) if name in _PLAIN else None
+    try:
+        return type(name, (RemoteError, base) if base else (RemoteError,), members)
+    except TypeError:  # this Python lays that builtin out in a way that cannot be mixed
+        return type(name, (RemoteError,), members)
+
+
+_families = {name: _family(name) for name in sorted(_PLAIN)}
+
+
+def make(message: str, name: str, trace: Trace = (), code: str | None = None) -> RemoteError:
+    """Build the exception for an error of that name."""
+    if name == "RemoteError":
+        family = RemoteError
+    elif name in _families:
+        family = _families[name]
+    else:
+        family = _family(name if name.isidentifier() and len(name) <= 100 else "RemoteError")
+    return family(message, name=name, trace=trace, code=code)
+
+
+def message_of(exc: BaseException) -> str:
+    """The message as its author wrote it: a KeyError's is not quoted, an address is taken out."""
+    if isinstance(exc, RemoteError):
+        return exc.remote_message
+    try:
+        if isinstance(exc, KeyError) and len(exc.args) == 1:
+            text = exc.args[0] if type(exc.args[0]) is str else repr(exc.args[0])
+        else:
+            text = str(exc)
+    except BaseException as failure:
+        text = f"({type(exc).__name__} whose message cannot be read: {type(failure).__name__})"
+    return _ADDRESS.sub("", text)[:MESSAGE_LIMIT]
+
+
+def name_of(exc: BaseException) -> str:
+    """The class name as it was where the error arose."""
+    return exc.remote_name if isinstance(exc, RemoteError) else type(exc).__name__
+
+
+def code_of(exc: BaseException) -> str | None:
+    """The machine-readable reason, if the error carries one."""
+    code = getattr(exc, "code", None)
+    return code if type(code) is str else None
+
+
+def trace_of(exc: BaseException, vat_name: str) -> Trace:
+    """The frames of an exception that lie in the vat's own parts, innermost last."""
+    if isinstance(exc, RemoteError):
+        return exc.trace
+    prefix = f"<{vat_name}:"
+    frames = []
+    tb = exc.__traceback__
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        if code.co_filename.startswith(prefix):
+            frames.append((code.co_filename[len(prefix) : -1], tb.tb_lineno or 0, code.co_qualname))
+        tb = tb.tb_next
+    return tuple(frames[-TRACE_LIMIT:])
+
+
+def to_wire(exc: BaseException, vat_name: str) -> dict[str, Any]:
+    """What is told about an exception: name, message, and trace and code where known."""
+    wire: dict[str, Any] = {"message": message_of(exc), "name": name_of(exc)}
+    trace = trace_of(exc, vat_name)
+    if trace:
+        wire["trace"] = [list(frame) for frame in trace]
+    code = code_of(exc)
+    if code is not None:
+        wire["code"] = code
+    return wire
+
+
+def read_trace(wire: Any) -> Trace:
+    """Read a trace that a stranger sent: what does not look like a frame is left out."""
+    frames: Iterable[Any] = wire if isinstance(wire, list) else ()
+    return tuple(
+        (frame[0], frame[1], frame[2])
+        for frame in list(frames)[-TRACE_LIMIT:]
+        if isinstance(frame, list) and [type(item) for item in frame] == [str, int, str]
+    )

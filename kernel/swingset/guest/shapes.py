@@ -1,0 +1,277 @@
+"""Annotations as guards: what a parameter, a result or a field of durable state may hold.
+
+An annotation is compiled once, at its first use, into a shape that can check a value and say its own name.
+The name is made here and not by `repr`, because it is stored with the kind and sent in error messages, and
+Python versions spell annotations differently. Compilation is late because a class may mention one that is
+defined below it; an annotation that cannot be evaluated then is an error that names it.
+
+A shape never converts a value. It accepts it or says where inside it the first misfit is.
+"""
+
+from __future__ import annotations
+
+import collections.abc as abc
+import sys
+import types
+import typing
+from typing import TYPE_CHECKING, Any
+
+from .passable import DICTS, Tagged, brief
+from .promises import Promise
+from .remotables import Presence, Remotable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Misfit = tuple[str, str, Any]  # where inside the value, what was wanted there, what came
+
+
+class BadAnnotationError(TypeError):
+    """An annotation that cannot serve as a guard."""
+
+
+class Shape:
+    """One compiled annotation: `text` is its name, `misfit(value)` is None for a value that fits."""
+
+    __slots__ = ("optional", "test", "text")
+
+    def __init__(self, text: str, test: Callable[[Any], Misfit | None], *, optional: bool = False) -> None:
+        self.text = text
+        self.test = test
+        self.optional = optional
+
+    def misfit(self, value: Any) -> Misfit | None:
+        """The first misfit, or None."""
+        return self.test(value)
+
+
+def complaint(where: str, misfit: Misfit, close: str = "") -> str:
+    """`Purse.deposit(amount): wanted int, got str 'five'`."""
+    path, wanted, got = misfit
+    return f"{where}{path}{close}: wanted {wanted}, got {brief(got)}"
+
+
+def _simple(text: str, fits: Callable[[Any], bool], *, optional: bool = False) -> Shape:
+    return Shape(text, lambda value: None if fits(value) else ("", text, value), optional=optional)
+
+
+ANY = Shape("Any", lambda _: None, optional=True)
+
+_BASIC = {
+    Any: ANY,
+    object: Shape("object", lambda _: None, optional=True),
+    typing.NoReturn: ANY,
+    typing.Never: ANY,
+    None: _simple("None", lambda v: v is None, optional=True),
+    type(None): _simple("None", lambda v: v is None, optional=True),
+    bool: _simple("bool", lambda v: isinstance(v, bool)),
+    int: _simple("int", lambda v: isinstance(v, int) and not isinstance(v, bool)),
+    float: _simple("float", lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)),
+    str: _simple("str", lambda v: isinstance(v, str)),
+    bytes: _simple("bytes", lambda v: isinstance(v, bytes)),
+    list: _simple("list", lambda v: isinstance(v, list)),
+    tuple: _simple("tuple", lambda v: isinstance(v, tuple)),
+    dict: _simple("dict", lambda v: type(v) in DICTS or isinstance(v, dict)),
+    Tagged: _simple("Tagged", lambda v: isinstance(v, Tagged)),
+    Promise: _simple("Promise", lambda v: isinstance(v, Promise)),
+    Presence: _simple("Presence", lambda v: isinstance(v, Presence)),
+    Remotable: _simple("Remotable", lambda v: isinstance(v, Remotable)),
+}
+_SEQUENCES = {abc.Sequence: "Sequence", abc.Iterable: "Iterable", abc.Collection: "Collection"}
+_MAPPINGS = {abc.Mapping: "Mapping", abc.MutableMapping: "MutableMapping"}
+_AWAITABLES = (Promise, abc.Awaitable, abc.Coroutine)
+
+
+def compile_shape(annotation: Any, names: dict[str, Any], owner: type | None = None) -> Shape:
+    """Turn an annotation into a shape; `names` is the namespace that strings in it are read in."""
+    try:
+        return _compile(annotation, names, owner)
+    except RecursionError:
+        raise BadAnnotationError("the annotation refers to itself without end: write Any") from None
+
+
+def _compile(note: Any, names: dict[str, Any], owner: type | None) -> Shape:
+    if isinstance(note, (str, typing.ForwardRef)):
+        return _compile(_evaluate(note, names, owner), names, owner)
+    try:
+        basic = _BASIC.get(note)
+    except TypeError:  # not hashable: Literal[[...]] and the like
+        basic = None
+    if basic is not None:
+        return basic
+    if note is typing.Self and owner is not None:
+        note = owner
+    origin, args = typing.get_origin(note), typing.get_args(note)
+    if origin is not None:
+        return _compile_generic(note, origin, args, names, owner)
+    if isinstance(note, type):
+        return _compile_class(note, names)
+    if isinstance(note, typing.NewType):
+        return _compile(note.__supertype__, names, owner)
+    if isinstance(note, typing.TypeVar):
+        return _compile(note.__bound__, names, owner) if note.__bound__ is not None else ANY
+    value = getattr(note, "__value__", None)  # a `type X = ...` alias
+    if value is not None:
+        return _compile(value, names, owner)
+    raise BadAnnotationError(f"{note!r} cannot be checked: write Any, or a type that can pass between vats")
+
+
+def _evaluate(note: Any, names: dict[str, Any], owner: type | None) -> Any:
+    text = note if isinstance(note, str) else note.__forward_arg__
+    if owner is not None and text == owner.__name__:
+        return owner
+    try:
+        return eval(text, names)
+    except Exception as exc:
+        raise BadAnnotationError(
+            f"the annotation {text!r} cannot be evaluated here: {exc}; "
+            "for an object of another vat write `object` or `Remotable`"
+        ) from None
+
+
+def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
+    if cls in _SEQUENCES:
+        return _simple(_SEQUENCES[cls], lambda v: isinstance(v, (list, tuple)))
+    if cls in _MAPPINGS:
+        return _simple(_MAPPINGS[cls], lambda v: isinstance(v, dict))
+    if cls in _AWAITABLES:
+        return _BASIC[Promise]
+    if hasattr(cls, "__interface__") or issubclass(cls, BaseException):
+        return _simple(cls.__name__, lambda v: isinstance(v, cls))
+    if getattr(cls, "_is_protocol", False):
+        # A type checker's view of an object of some other vat: here, anything that can be sent to.
+        return _simple(cls.__name__, lambda v: isinstance(v, Remotable))
+    if typing.is_typeddict(cls):
+        return _typed_dict(cls, names)
+    raise BadAnnotationError(
+        f"{cls.__name__} cannot be a guard, because its instances cannot pass between vats: "
+        "make the class @remotable or @durable, or write `object`"
+    )
+
+
+def _compile_generic(note: Any, origin: Any, args: Any, names: dict[str, Any], owner: type | None) -> Shape:
+    def inner(arg: Any) -> Shape:
+        return _compile(arg, names, owner)
+
+    if origin is typing.Union or origin is types.UnionType:
+        return _union([inner(arg) for arg in args])
+    if origin is typing.Literal:
+        return _literal(args)
+    if origin is typing.Annotated or origin in (typing.Final, typing.ClassVar):
+        return inner(args[0])
+    if origin in _AWAITABLES:
+        return _BASIC[Promise]
+    if origin is tuple:
+        return _tuple(args, inner)
+    if origin is list or origin in _SEQUENCES:
+        return _sequence(origin, inner(args[0]))
+    if origin is dict or origin in _MAPPINGS:
+        return _mapping(_MAPPINGS.get(origin, "dict"), inner(args[0]), inner(args[1]))
+    if isinstance(origin, type):
+        return _compile_class(origin, names)
+    raise BadAnnotationError(f"{note!r} cannot be checked: write Any")
+
+
+def _union(members: list[Shape]) -> Shape:
+    # Sorted, so that a reordered union is the same shape; None reads best at the end.
+    by_text = {member.text: member for member in members}
+    order = sorted(by_text, key=lambda text: (text == "None", text))
+    text = " | ".join(order)
+    chosen = [by_text[name] for name in order]
+
+    def test(value: Any) -> Misfit | None:
+        for member in chosen:
+            if member.test(value) is None:
+                return None
+        return ("", text, value)
+
+    return Shape(text, test, optional=any(member.optional for member in chosen))
+
+
+def _literal(values: tuple[Any, ...]) -> Shape:
+    text = f"Literal[{', '.join(repr(value) for value in values)}]"
+    return _simple(
+        text,
+        lambda v: any(type(v) is type(value) and v == value for value in values),
+        optional=None in values,
+    )
+
+
+def _sequence(origin: Any, item: Shape) -> Shape:
+    text = f"{_SEQUENCES.get(origin, 'list')}[{item.text}]"
+    kinds = list if origin is list else (list, tuple)
+
+    def test(value: Any) -> Misfit | None:
+        if not isinstance(value, kinds):
+            return ("", text, value)
+        for index, element in enumerate(value):
+            found = item.test(element)
+            if found is not None:
+                return (f"[{index}]{found[0]}", found[1], found[2])
+        return None
+
+    return Shape(text, test)
+
+
+def _tuple(args: tuple[Any, ...], inner: Callable[[Any], Shape]) -> Shape:
+    endless = len(args) == 2 and args[1] is Ellipsis
+    items = [inner(arg) for arg in (args[:1] if endless else args)]
+    text = f"tuple[{items[0].text}, ...]" if endless else f"tuple[{', '.join(i.text for i in items) or '()'}]"
+
+    def test(value: Any) -> Misfit | None:
+        if not isinstance(value, tuple) or not (endless or len(value) == len(items)):
+            return ("", text, value)
+        for index, element in enumerate(value):
+            found = items[0 if endless else index].test(element)
+            if found is not None:
+                return (f"[{index}]{found[0]}", found[1], found[2])
+        return None
+
+    return Shape(text, test)
+
+
+def _mapping(name: str, key: Shape, item: Shape) -> Shape:
+    text = f"{name}[{key.text}, {item.text}]"
+
+    def test(value: Any) -> Misfit | None:
+        if not isinstance(value, dict):
+            return ("", text, value)
+        for k, element in value.items():
+            found = key.test(k)
+            if found is not None:
+                return (" (a key)", found[1], found[2])
+            found = item.test(element)
+            if found is not None:
+                return (f"[{k!r}]{found[0]}", found[1], found[2])
+        return None
+
+    return Shape(text, test)
+
+
+def _typed_dict(cls: Any, names: dict[str, Any]) -> Shape:
+    fields = {name: compile_shape(note, names) for name, note in annotations_of(cls).items()}
+    required = sorted(cls.__required_keys__)
+    text = cls.__name__
+
+    def test(value: Any) -> Misfit | None:
+        if not isinstance(value, dict) or any(name not in value for name in required):
+            return ("", f"{text} (a dict with {', '.join(required)})", value)
+        for name, shape in fields.items():
+            found = shape.test(value[name]) if name in value else None
+            if found is not None:
+                return (f"[{name!r}]{found[0]}", found[1], found[2])
+        return None
+
+    return Shape(text, test)
+
+
+def annotations_of(thing: Any) -> dict[str, Any]:
+    """The annotations written on a class or a function itself, in order; unknown names stay unevaluated."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        found: dict[str, Any] = annotationlib.get_annotations(thing, format=annotationlib.Format.FORWARDREF)
+        return found
+    if isinstance(thing, type):
+        return dict(vars(thing).get("__annotations__", {}))
+    return dict(getattr(thing, "__annotations__", {}))

@@ -1,0 +1,270 @@
+"""The codec of message bodies: Python data to one line of JSON and back.
+
+A body is `#` and JSON. Plain data is plain JSON; what JSON lacks is written as a string that starts with a
+sigil or as an object whose first key starts with `#`, and strings that would look like either are escaped
+with `!`. References are written as indices into a list of slots, in the order of first mention, so a body
+says nothing of the names that its sender knows objects by.
+
+Encoding allocates nothing: it returns the objects it met, and the caller names them once it is known that the
+whole value can pass. Decoding trusts nothing: a body may have been written by a hostile vat.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import remote_errors
+from .passable import (
+    DICTS,
+    LISTS,
+    MAX_DEPTH,
+    SCALARS,
+    TOO_DEEP,
+    FrozenDict,
+    FrozenList,
+    Tagged,
+    UnpassableError,
+    why_not,
+)
+from .promises import Promise
+from .remotables import DEFAULT_IFACE, Presence, interface_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BODY_LIMIT = 10_000_000
+SLOT_LIMIT = 10_000
+
+SAFE_INT = 2**53 - 1
+_SIGILS = frozenset("!\"#$%&'()*+,-")
+_BIG_INT = re.compile(r"[+-][0-9]{1,4300}\Z")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,5}\Z")
+_FLOATS = {"#NaN": float("nan"), "#Infinity": float("inf"), "#-Infinity": float("-inf")}
+
+
+class DecodeError(ValueError):
+    """A body that no encoder wrote."""
+
+
+class Encoded(NamedTuple):
+    """A body, and the objects that its slots stand for."""
+
+    body: str
+    objects: list[Any]
+
+
+class _Encoder:
+    __slots__ = ("indices", "objects", "vat_name")
+
+    def __init__(self, vat_name: str) -> None:
+        self.vat_name = vat_name
+        self.objects: list[Any] = []
+        self.indices: dict[int, int] = {}  # by id(); the list keeps the objects alive meanwhile
+
+    def walk(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind is str:
+            return "!" + value if value and value[0] in _SIGILS else value
+        if kind is int:
+            return value if -SAFE_INT <= value <= SAFE_INT else self.big(value)
+        if kind is bool or value is None:
+            return value
+        if depth <= 0:
+            raise UnpassableError(value, TOO_DEEP)
+        if kind in LISTS:
+            return [self.walk(item, depth - 1) for item in value]
+        if kind in DICTS:
+            return self.mapping(value, depth)
+        if kind is float:
+            if value - value == 0:
+                return value
+            return "#NaN" if value != value else "#Infinity" if value > 0 else "#-Infinity"
+        if kind is tuple:
+            return {"#tag": "tuple", "payload": [self.walk(item, depth - 1) for item in value]}
+        if kind is bytes:
+            return {"#tag": "bytes", "payload": base64.b64encode(value).decode("ascii")}
+        if isinstance(value, Promise):
+            return f"&{self.index(value)[0]}"
+        if isinstance(value, Presence):
+            return self.reference(value, value._iface)
+        interface = interface_of(value)
+        if interface is not None:
+            return self.reference(value, f"Alleged: {interface.tag}")
+        if isinstance(value, BaseException):
+            return self.error(value, depth)
+        if kind is Tagged:
+            return {"#tag": self.walk(value.tag, 1), "payload": self.walk(value.payload, depth - 1)}
+        raise why_not(value)
+
+    def big(self, value: int) -> str:
+        try:
+            return f"{value:+d}"
+        except ValueError:
+            raise UnpassableError(value, "an int may have up to 4300 digits: pass it as bytes") from None
+
+    def mapping(self, value: dict[Any, Any], depth: int) -> Any:
+        out: dict[str, Any] = {}
+        for key, item in value.items():
+            if type(key) is not str:
+                break
+            out["!" + key if key and key[0] in _SIGILS else key] = self.walk(item, depth - 1)
+        else:
+            return out
+        pairs = []
+        for key, item in value.items():
+            if type(key) not in SCALARS:
+                raise UnpassableError(key, "a key is a str, a number, bytes, a bool or None")
+            pairs.append([self.walk(key, 1), self.walk(item, depth - 1)])
+        return {"#tag": "map", "payload": pairs}
+
+    def index(self, value: Any) -> tuple[int, bool]:
+        known = self.indices.get(id(value))
+        if known is not None:
+            return known, False
+        fresh = self.indices[id(value)] = len(self.objects)
+        if fresh >= SLOT_LIMIT:
+            raise UnpassableError(
+                value, f"more than {SLOT_LIMIT} references in one message: send it in pieces"
+            )
+        self.objects.append(value)
+        return fresh, True
+
+    def reference(self, value: Any, iface: str) -> str:
+        index, first = self.index(value)
+        return f"${index}.{iface}" if first else f"${index}"
+
+    def error(self, exc: BaseException, depth: int) -> Any:
+        if isinstance(exc, remote_errors.RemoteRejection):
+            return self.walk(exc.reason, depth - 1)
+        wire = remote_errors.to_wire(exc, self.vat_name)
+        return {"#error": wire.pop("message"), **wire}
+
+
+def encode(value: Any, vat_name: str) -> Encoded:
+    """Write a value as a body; raises UnpassableError for what cannot pass."""
+    encoder = _Encoder(vat_name)
+    tree = encoder.walk(value, MAX_DEPTH)
+    body = "#" + json.dumps(tree, separators=(",", ":"), ensure_ascii=False, check_circular=False)
+    size = len(body)
+    if not body.isascii():
+        try:
+            size = len(body.encode())
+        except UnicodeEncodeError:
+            raise UnpassableError(value, "a str in it holds half of a surrogate pair: pass bytes") from None
+    if size > BODY_LIMIT:
+        raise UnpassableError(
+            value, f"{size} bytes is more than the {BODY_LIMIT} a message may have: send it in pieces"
+        )
+    return Encoded(body, encoder.objects)
+
+
+class _Decoder:
+    __slots__ = ("fetch", "frozen")
+
+    def __init__(self, fetch: Callable[[str, int, str | None], Any], frozen: bool) -> None:
+        self.fetch = fetch
+        self.frozen = frozen
+
+    def walk(self, node: Any, depth: int) -> Any:
+        kind = type(node)
+        if kind is str:
+            return self.string(node) if node and node[0] in _SIGILS else node
+        if kind is int or kind is float or kind is bool or node is None:
+            return node
+        if depth <= 0:
+            raise DecodeError(f"nested deeper than {MAX_DEPTH} levels")
+        if kind is list:
+            items = [self.walk(item, depth - 1) for item in node]
+            return FrozenList(items) if self.frozen else items
+        if node and next(iter(node))[:1] == "#":
+            return self.special(node, depth)
+        table = {}
+        for key, item in node.items():
+            if key and key[0] in _SIGILS:
+                if key[0] != "!":
+                    raise DecodeError(f"unescaped key {key[:40]!r}")
+                key = key[1:]
+            table[key] = self.walk(item, depth - 1)
+        return FrozenDict(table) if self.frozen else table
+
+    def string(self, text: str) -> Any:
+        sigil = text[0]
+        if sigil == "!":
+            return text[1:]
+        if sigil in "$&":
+            index, _, iface = text[1:].partition(".")
+            if not _INDEX.match(index):
+                raise DecodeError(f"bad slot reference {text[:40]!r}")
+            return self.fetch(sigil, int(index), iface or None)
+        if sigil in "+-" and _BIG_INT.match(text):
+            return int(text)
+        if text in _FLOATS:
+            return _FLOATS[text]
+        raise DecodeError(f"unknown special string {text[:40]!r}")
+
+    def special(self, node: dict[str, Any], depth: int) -> Any:
+        if "#error" in node:
+            return self.error(node)
+        if set(node) != {"#tag", "payload"} or type(node["#tag"]) is not str:
+            raise DecodeError(f"unknown special object with keys {list(node)[:5]!r}")
+        tag, payload = self.walk(node["#tag"], 1), node["payload"]
+        if tag == "tuple" and type(payload) is list:
+            return tuple([self.walk(item, depth - 1) for item in payload])
+        if tag == "bytes" and type(payload) is str:
+            try:
+                return base64.b64decode(payload, validate=True)
+            except (binascii.Error, ValueError):
+                raise DecodeError("bytes that are not base64") from None
+        if tag == "map" and type(payload) is list:
+            return self.mapping(payload, depth)
+        try:
+            return Tagged(tag, self.walk(payload, depth - 1))
+        except TypeError as exc:
+            raise DecodeError(str(exc)) from None
+
+    def mapping(self, pairs: list[Any], depth: int) -> dict[Any, Any]:
+        table: dict[Any, Any] = {}
+        for pair in pairs:
+            if type(pair) is not list or len(pair) != 2:
+                raise DecodeError("a map whose items are not pairs")
+            key = self.walk(pair[0], depth - 1)
+            if type(key) not in SCALARS or key in table:
+                raise DecodeError("a map with a key that is no scalar, or comes twice")
+            table[key] = self.walk(pair[1], depth - 1)
+        return FrozenDict(table) if self.frozen else table
+
+    def error(self, node: dict[str, Any]) -> BaseException:
+        message, name, code = node["#error"], node.get("name", "Error"), node.get("code")
+        if type(message) is not str or type(name) is not str or not (code is None or type(code) is str):
+            raise DecodeError("an error whose message, name or code is not a str")
+        return remote_errors.make(
+            message[: remote_errors.MESSAGE_LIMIT],
+            name[:100],
+            remote_errors.read_trace(node.get("trace")),
+            code if code is None else code[:100],
+        )
+
+
+def _no_constant(text: str) -> Any:
+    raise DecodeError(f"{text} is not JSON")
+
+
+def decode(body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: bool = False) -> Any:
+    """Read a body; `fetch(sigil, index, iface)` gives the object for a slot. Raises DecodeError."""
+    if type(body) is not str or body[:1] != "#":
+        raise DecodeError("a body starts with '#'")
+    try:
+        return _Decoder(fetch, frozen).walk(json.loads(body[1:], parse_constant=_no_constant), MAX_DEPTH)
+    except RecursionError:
+        raise DecodeError(f"nested deeper than {MAX_DEPTH} levels") from None
+    except DecodeError:
+        raise
+    except ValueError as exc:
+        raise DecodeError(f"not JSON: {exc}") from None
+
+
+__all__ = ["BODY_LIMIT", "DEFAULT_IFACE", "SLOT_LIMIT", "DecodeError", "Encoded", "decode", "encode"]

@@ -1,0 +1,98 @@
+"""The vat's own store: ordered string keys, read once per delivery, written back at its end.
+
+Everything durable in a vat (records of durable instances, baggage, counters, descriptors of kinds) is kept
+under string keys that the host holds. Each access is a syscall, and syscalls are recorded and replayed. So a
+key is read at most once in a delivery, writes are held back and go out in the order of their keys when the
+delivery ends, and nothing is kept from one delivery to the next: what a delivery asks for depends on the
+delivery alone.
+
+Iteration walks the host's order (by UTF-8 bytes, which for Python strings is the order of `<`), so held-back
+writes go out before it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Store:
+    """Reads and writes of one vat's store."""
+
+    def __init__(self, syscall: Callable[[list[Any]], Any]) -> None:
+        self._syscall = syscall
+        self._known: dict[str, str | None] = {}
+        self._dirty: dict[str, None] = {}
+
+    def get(self, key: str) -> str | None:
+        """The value under a key, or None."""
+        if key not in self._known:
+            self._known[key] = self._syscall(["vatstoreGet", key])
+        return self._known[key]
+
+    def set(self, key: str, value: str) -> None:
+        """Put a value under a key, at the end of the delivery."""
+        self._known[key] = value
+        self._dirty[key] = None
+
+    def delete(self, key: str) -> None:
+        """Remove a key, at the end of the delivery."""
+        self._known[key] = None
+        self._dirty[key] = None
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that start with a prefix, in order; keys may come and go meanwhile."""
+        key: str | None = prefix
+        if self.get(prefix) is not None:
+            yield prefix
+        while True:
+            self._write()
+            key = self._syscall(["vatstoreGetNextKey", key])
+            if key is None or not key.startswith(prefix):
+                return
+            yield key
+
+    def flush(self) -> None:
+        """Write what was held back, and forget what was read."""
+        self._write()
+        self._known.clear()
+
+    def _write(self) -> None:
+        for key in sorted(self._dirty):
+            value = self._known[key]
+            self._syscall(["vatstoreDelete", key] if value is None else ["vatstoreSet", key, value])
+        self._dirty.clear()
+
+
+class Counters:
+    """The next ids of this vat, kept in the store so that no incarnation uses an id again."""
+
+    KEY = "idCounters"
+    FIRST: ClassVar = {"exportID": 10, "promiseID": 5, "kindID": 10}
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._next = dict(self.FIRST)
+        self._changed = False
+
+    def load(self) -> None:
+        """Go on where the last incarnation stopped."""
+        text = self._store.get(self.KEY)
+        if text is not None:
+            self._next.update(json.loads(text))
+
+    def take(self, name: str) -> int:
+        """The next id of that name."""
+        value = self._next[name]
+        self._next[name] = value + 1
+        self._changed = True
+        return value
+
+    def save(self) -> None:
+        """Put changed counters into the store."""
+        if self._changed:
+            self._store.set(self.KEY, json.dumps(self._next, separators=(",", ":")))
+            self._changed = False
