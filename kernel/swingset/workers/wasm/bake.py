@@ -101,19 +101,23 @@ STANDARD = (
 """Standard modules that every vat finds already loaded."""
 
 
+Sources = dict[str, tuple[bool, str]]
+"""Modules to bake in, by name: whether each is a package, and its source."""
+
+
 class BakeError(WorkerError):
     """The guest library did not load."""
 
 
-def library_sources() -> dict[str, tuple[bool, str]]:
-    """Name to (is a package, source) of each module of the guest library, packages before their modules."""
-    found: dict[str, tuple[bool, str]] = {"swingset": (True, "")}
+def library_sources() -> Sources:
+    """The modules of the guest library, packages before what is in them."""
+    found: Sources = {"swingset": (True, "")}
     for package in PACKAGES:
         _collect(package, files(package), found)
     return found
 
 
-def _collect(package: str, folder: Traversable, found: dict[str, tuple[bool, str]]) -> None:
+def _collect(package: str, folder: Traversable, found: Sources) -> None:
     entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
     sources = {entry.name.removesuffix(".py"): entry for entry in entries if entry.name.endswith(".py")}
     init = sources.pop("__init__", None)
@@ -122,7 +126,7 @@ def _collect(package: str, folder: Traversable, found: dict[str, tuple[bool, str
         found[f"{package}.{name}"] = (False, entry.read_text("utf-8"))
 
 
-def bootstrap(sources: dict[str, tuple[bool, str]], *, lean: bool) -> str:
+def bootstrap(sources: Sources, *, lean: bool) -> str:
     """The text that is run to bake."""
     head = f"LEAN = {lean}\nSTANDARD = {STANDARD!r}\nSOURCES = {sources!a}\n"
     return head + BOOTSTRAP

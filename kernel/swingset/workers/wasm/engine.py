@@ -97,7 +97,7 @@ def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> W
     with _preparing:
         if flavour not in _factories:
             try:
-                _factories[flavour] = _prepare(flavour, progress or _silent)
+                _factories[flavour] = make_factory(flavour, bake.library_sources(), progress)
             except OSError as error:
                 raise WorkerError(
                     f"the engine cannot be kept in the cache folder: {error}; "
@@ -106,7 +106,9 @@ def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> W
         return _factories[flavour]
 
 
-def _prepare(flavour: str, progress: Progress) -> WasmWorkerFactory:
+def make_factory(flavour: str, sources: bake.Sources, progress: Progress | None = None) -> WasmWorkerFactory:
+    """An engine with these modules baked in, `swingset.guest.supervisor` among them."""
+    progress = progress or _silent
     folder = cache.cache_folder()
     engine = native.new_engine()
     module = _compiled(folder, engine, flavour, progress)
@@ -115,7 +117,8 @@ def _prepare(flavour: str, progress: Progress) -> WasmWorkerFactory:
     instances = functions.linker.instantiate_pre(module)
     progress("loading the guest library", None)
     library = _library(folder, engine, instances, flavour)
-    base = _base_image(folder, engine, instances, library, flavour)
+    source = bake.bootstrap(sources, lean=flavour == "lean")
+    base = _base_image(folder, engine, instances, library, flavour, source)
     progress("ready", 1.0)
     return WasmWorkerFactory(flavour, engine, instances, functions, library, base)
 
@@ -186,9 +189,14 @@ def _library(folder: Path, engine: wasmtime.Engine, instances: wasmtime.Instance
 
 
 def _base_image(
-    folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, library: Library, flavour: str
+    folder: Path,
+    engine: wasmtime.Engine,
+    instances: wasmtime.InstancePre,
+    library: Library,
+    flavour: str,
+    source: str,
 ) -> BaseImage:
-    source = bake.bootstrap(bake.library_sources(), lean=flavour == "lean")
+    """The baked memory, from the cache or fresh."""
     archive = hashlib.sha256(library).hexdigest()
     name = f"memory-{flavour}-{_key(image.MODULE_SHA256, image.RECIPE, bake.RECIPE, archive, source)}"
     path, label = folder / f"{name}.image", folder / f"{name}.json"  # the label is the pair's last to come
