@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,11 +77,11 @@ def test_a_module_imports_only_its_own_layer_and_those_below(module: str, path: 
 @pytest.mark.parametrize("layer", ["swingset.guest", "swingset.vat"])
 def test_what_runs_inside_a_vat_needs_the_standard_library_only(layer: str) -> None:
     """The guest library imports nothing but the standard library and itself."""
-    import sys
-
     for module, path in _modules():
         if _layer(module) != layer:
             continue
         for imported in _imports(module, path):
             top = imported.partition(".")[0]
-            assert top in sys.stdlib_module_names or top in ("swingset", "_host"), f"{module} imports {imported}"
+            # The guest's Python is newer than the host's: one module of its library is not here yet.
+            known = top in sys.stdlib_module_names or top in ("swingset", "_host", "annotationlib")
+            assert known, f"{module} imports {imported}"

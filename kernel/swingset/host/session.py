@@ -9,7 +9,7 @@ its baggage come back. There is no second mechanism for resuming.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,10 @@ from swingset.core.errors import KernelError, VatFault
 from swingset.core.lifecycle import Parting
 from swingset.core.report import CrankReport
 from swingset.guest import context
+from swingset.guest.baggage import StoredMap
 from swingset.guest.eventual import E
 from swingset.guest.promises import Promise
+from swingset.guest.remotables import Presence, interface_of
 from swingset.host.controller import Controller, RunReport
 from swingset.host.policies import RunPolicy
 from swingset.host.rehearsal import Rehearsal, kinds_exported, rehearse_upgrade
@@ -50,7 +52,7 @@ class Session:
         self.controller = controller
         self.name = name
         self.policy: RunPolicy | None = None
-        self._watch = None
+        self.watch: Callable[[CrankReport], None] | None = None
         self.found_digest = controller.digest()
         self.attach()
 
@@ -89,7 +91,7 @@ class Session:
         with self.controller.lock:
             while True:
                 self._run_turns()
-                report = self.controller.run(self.policy, watch=self._watch)
+                report = self.controller.run(self.policy, watch=self.watch)
                 self._run_turns()
                 if report.more or self.controller.paused or not self._has_work():
                     return report
@@ -99,6 +101,8 @@ class Session:
 
         Raises `StillPending` where the world stands still before that.
         """
+        # Whoever waits looks at the outcome, so a rejection is not one that nobody handled.
+        promise.then(None, lambda _reason: None)
         self._run_turns()
         if promise.status == "pending":
             report = self.settle()
@@ -198,7 +202,7 @@ class Session:
     def _reference(self, kref: str, iface: str) -> Any:
         vref = self.controller.kernel.introduce(self._vat_id, kref)
         with context.activate(self.liveslots):
-            return self.liveslots.unserialize({"body": f'#"$0.Alleged: {iface}"', "slots": [vref]})
+            return self.liveslots.slots.decode({"body": f'#"$0.Alleged: {iface}"', "slots": [vref]})
 
     def _with(self, vat: str, part: str, source: str) -> tuple[tuple[str, str], ...]:
         """The vat's cells with one replaced: kinds first, the vat's own cell last."""
@@ -216,15 +220,47 @@ class Session:
         Names that are bound no longer are forgotten. Returns the names whose value holds a reference but
         cannot outlive the session, such as promises and objects of the session's own heap.
         """
+        fleeting = []
         with self.controller.lock, context.activate(self.liveslots):
-            fleeting = self.liveslots.remember_names(namespace)
+            names = self._names()
+            kept = set()
+            for name, value in sorted(namespace.items()):
+                if name.startswith("_") or not _holds_reference(value):
+                    continue
+                try:
+                    names[name] = value
+                    kept.add(name)
+                except (TypeError, ValueError):
+                    fleeting.append(name)
+            for name in [name for name in names if name not in kept]:
+                del names[name]
+            self.liveslots.settle()
             self.controller.commit("names")
         return fleeting
 
     def recall(self) -> dict[str, Any]:
         """The names in the baggage, with what they stand for."""
         with self.controller.lock, context.activate(self.liveslots):
-            return self.liveslots.recall_names()
+            return dict(self._names().items())
+
+    def _names(self) -> StoredMap:
+        return StoredMap(self.liveslots, _NAMES, "the session's names")
+
+
+_NAMES = 2
+"""The collection, beside the baggage, in which a session keeps its names."""
+
+
+def _holds_reference(value: Any, depth: int = 0) -> bool:
+    """Whether a value is a reference into the world, or plain data with one in it."""
+    if isinstance(value, Presence | Promise) or interface_of(value) is not None:
+        return True
+    if depth < 10:
+        if isinstance(value, list | tuple):
+            return any(_holds_reference(item, depth + 1) for item in value)
+        if isinstance(value, dict):
+            return any(_holds_reference(item, depth + 1) for item in value.values())
+    return False
 
 
 __all__ = ["Session", "StillPending", "Upgraded", "VatFault"]
