@@ -27,9 +27,11 @@ from .errors import (
     UncommittedChanges,
     UnknownLabel,
     WorldError,
+    WorldLocked,
     WorldMissing,
     WorldMisuse,
 )
+from .guard import Guard
 from .heaps import Heaps
 from .history import Commit, History, Label
 from .lock import WorldLock
@@ -58,6 +60,7 @@ class WorldFile:
         self.bundles = Bundles(self)
         self.head = self.history.head()
         self._lock = lock
+        self._guard = Guard(path) if path is not None else None
         self._savepoints: list[str] = []
         self._in_run = False
         self._session: apsw.Session | None = None
@@ -87,10 +90,12 @@ class WorldFile:
     def close(self) -> None:
         """Let go of the file; what was not committed is lost. Harmless when done twice."""
         self._unwatch()
-        if self._in_run:
-            self.db.execute("ROLLBACK")
-            self._in_run = False
-        self.db.close()
+        self._in_run = False
+        if self._guard is not None:
+            self._guard.lift()
+        self.db.close()  # which rolls back
+        if self._guard is not None:
+            self._guard.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -110,10 +115,10 @@ class WorldFile:
         All writes have to come this way: one made on `db` itself would be durable at once and would
         be missing from history.
         """
-        if not self._in_run and not sql.startswith("SELECT"):
-            self._begin()
-        if self.faults is not None and not sql.startswith("SELECT"):
-            self.faults("write")
+        if not sql.startswith("SELECT"):
+            self._run()
+            if self.faults is not None:
+                self.faults("write")
         return self.db.execute(sql, params)
 
     def row(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
@@ -151,8 +156,7 @@ class WorldFile:
         """Open a savepoint inside the one that is open now, if any."""
         if not name.isidentifier() or name in self._savepoints:
             raise WorldMisuse(f"{name!r} is not the name of a new savepoint")
-        if not self._in_run:
-            self._begin()
+        self._run()
         self.db.execute(f"SAVEPOINT {name}")
         self._savepoints.append(name)
 
@@ -189,6 +193,7 @@ class WorldFile:
         self._no_savepoint("commit")
         if not self._in_run:
             return None
+        self._run()
         if self.before_commit is not None:
             self.before_commit()
         changes = self._changes()
@@ -216,12 +221,25 @@ class WorldFile:
             self.db.execute("ROLLBACK")
         self._savepoints.clear()
         self._in_run = False
+        self.head = self.history.head()  # an interrupt may have come just after a COMMIT
         self._watch()
 
-    def _begin(self) -> None:
-        self.step("begin")
-        self.db.execute("BEGIN IMMEDIATE")
-        self._in_run = True
+    def _run(self) -> None:
+        """Have a transaction open; a statement outside of one would be durable by itself."""
+        if not self._in_run:
+            self.step("begin")
+            try:
+                self.db.execute("BEGIN IMMEDIATE")
+            except apsw.BusyError as problem:
+                raise WorldLocked(
+                    f"{self.name} is being written by another program: end that first"
+                ) from problem
+            self._in_run = True
+        elif not self.db.in_transaction:
+            raise WorldError(
+                f"{self.name}: SQLite gave up on this run when a write failed (is the disk full?), and "
+                "nothing of it is kept: roll back, and run again"
+            )
 
     def _no_savepoint(self, what: str) -> None:
         if self._savepoints:
@@ -239,7 +257,7 @@ class WorldFile:
             return
         self._unwatch()
         try:
-            self._begin()
+            self._run()
             self.history.move(self.head, seq)
             if target.digest is not None and state_digest(self.db) != target.digest:
                 raise HistoryBroken(
@@ -298,7 +316,7 @@ class WorldFile:
     def prune(self) -> Pruned:
         """Forget the branches that neither the head nor a label ends, and give their room back."""
         self._settle("prune")
-        self._begin()
+        self._run()
         try:
             report = prune(self)
             self.step("before-commit")
@@ -309,10 +327,14 @@ class WorldFile:
         self._in_run = False
         self.step("after-commit")
         self._unwatch()
-        self.db.execute("VACUUM")
-        self._watch()
-        if self.path is not None:
-            self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        try:
+            self.db.execute("VACUUM")
+            if self.path is not None:
+                self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except (apsw.FullError, apsw.BusyError):
+            pass  # the room stays in the file, to be used again
+        finally:
+            self._watch()
         return report
 
     def _settle(self, what: str) -> None:
@@ -330,7 +352,7 @@ class WorldFile:
         twin = WorldFile(opening.in_memory(self.db.serialize("main")), None, None)
         twin.name = f"a fork of {self.name}"
         if changes:
-            twin._begin()
+            twin._run()
             twin.head = twin.history.record(self.head, changes, "uncommitted work a fork began with", None)
             twin.db.execute("COMMIT")
             twin._in_run = False

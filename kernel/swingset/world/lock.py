@@ -4,6 +4,9 @@ The lock is the operating system's, so it ends with the process however that end
 the world file itself, so any SQLite tool may read the world meanwhile. The side file holds the
 owner's process number for the message that a second opener gets; it is removed on release, and a
 leftover one from a killed process means nothing.
+
+A forked child inherits descriptors and with them the locks, and would keep a world locked after its
+parent died; so a child closes the descriptors that are kept here as soon as it begins.
 """
 
 from __future__ import annotations
@@ -14,6 +17,31 @@ import sys
 
 from .errors import WorldLocked
 
+_descriptors: set[int] = set()
+
+
+def open_descriptor(path: str, flags: int) -> int:
+    """A descriptor that no child keeps."""
+    fd = os.open(path, flags, 0o644)
+    _descriptors.add(fd)
+    return fd
+
+
+def close_descriptor(fd: int) -> None:
+    """Close such a descriptor, unless this process is a child that has not got it."""
+    if fd in _descriptors:
+        _descriptors.remove(fd)
+        os.close(fd)
+
+
+def _forget_all() -> None:
+    while _descriptors:
+        os.close(_descriptors.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
 
 class WorldLock:
     """The right to write one world, held until `release` or the end of the process."""
@@ -22,12 +50,12 @@ class WorldLock:
         self.path = world_path + "-lock"
         self._fd: int | None = None
         while self._fd is None:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            fd = open_descriptor(self.path, os.O_RDWR | os.O_CREAT)
             try:
                 _take(fd)
             except OSError:
                 owner = _owner(fd)
-                os.close(fd)
+                close_descriptor(fd)
                 raise WorldLocked(
                     f"{world_path} is open in {owner}: close the world there, or end that process"
                 ) from None
@@ -35,17 +63,17 @@ class WorldLock:
             if _same_file(fd, self.path):
                 self._fd = fd
             else:
-                os.close(fd)
+                close_descriptor(fd)
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         """Let the next one in; harmless when done twice."""
-        if self._fd is not None:
+        fd, self._fd = self._fd, None
+        if fd in _descriptors:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
-            os.close(self._fd)
-            self._fd = None
+            close_descriptor(fd)
 
 
 def _owner(fd: int) -> str:

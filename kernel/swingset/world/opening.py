@@ -86,6 +86,7 @@ def inspect(path: str) -> None:
     except apsw.Error as problem:
         raise NotAWorld(f"{path} cannot be read as a world: {problem}") from problem
     try:
+        db.set_busy_timeout(_BUSY_MS)
         schema.harden(db)
         if db.pragma("user_version") != schema.FORMAT:
             raise _wrong_format(path, int(db.pragma("user_version")))
@@ -99,6 +100,8 @@ def inspect(path: str) -> None:
         head = db.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
         if head is None or not db.execute("SELECT 1 FROM commits WHERE seq = ?", (head[0],)).fetchone():
             raise DamagedWorld(f"{path} does not say which commit it stands at: go back to a copy of it")
+    except apsw.BusyError as problem:
+        raise _busy(path) from problem
     except apsw.Error as problem:
         raise DamagedWorld(f"{path} is damaged ({problem}): go back to a copy of it") from problem
     finally:
@@ -118,7 +121,7 @@ def on_disk(path: str) -> apsw.Connection:
         _set_up(db)
     except apsw.BusyError as problem:
         db.close()
-        raise WorldLocked(f"{path} is being written by another program: close it there") from problem
+        raise _busy(path) from problem
     except apsw.ReadOnlyError as problem:
         db.close()
         raise WorldError(f"{path} cannot be written: give yourself the right to write it") from problem
@@ -126,6 +129,10 @@ def on_disk(path: str) -> apsw.Connection:
         db.close()
         raise
     return db
+
+
+def _busy(path: str) -> WorldLocked:
+    return WorldLocked(f"{path} is being used by another program: close it there")
 
 
 def _set_up(db: apsw.Connection) -> None:

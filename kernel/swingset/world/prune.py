@@ -18,8 +18,8 @@ import apsw
 if TYPE_CHECKING:
     from .file import WorldFile
 
+_HASH = re.compile(r"[0-9a-f]{64}")
 _IDS = re.compile(r"b1-[0-9a-f]{128}|h1-[0-9a-f]{64}")
-_HASH_COLUMNS = (4, 5)  # start_hash and hash of spans
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def prune(world: WorldFile) -> Pruned:
     ids: set[str] = set()
     hashes: set[str] = set()
     for seq in sorted(kept):
-        for table, column, value in _written(history.changes(seq)):
+        for table, value in _written(history.changes(seq)):
             ids.update(_IDS.findall(value))
-            if table == "spans" and column in _HASH_COLUMNS:
+            if table == "spans" and _HASH.fullmatch(value):
                 hashes.add(value)
     pages = set[bytes]().union(*(world.heaps.digests(name) for name in _present(world, "snapshots", ids)))
     return Pruned(
@@ -59,12 +59,12 @@ def prune(world: WorldFile) -> Pruned:
     )
 
 
-def _written(changes: bytes) -> Iterator[tuple[str, int, str]]:
-    """Every text that a changeset puts into the state, with its table and column."""
+def _written(changes: bytes) -> Iterator[tuple[str, str]]:
+    """Every text that a changeset puts into the state, with its table."""
     for change in apsw.Changeset.iter(changes):
-        for column, value in enumerate(change.new or ()):
+        for value in change.new or ():
             if isinstance(value, str):
-                yield change.name, column, value
+                yield change.name, value
 
 
 def _present(world: WorldFile, table: str, ids: set[str]) -> list[str]:

@@ -59,6 +59,8 @@ SCHEMA = (
     """CREATE TABLE spans(
   vat TEXT PRIMARY KEY,
   incarnation INTEGER,
+  incarnation_start INTEGER NOT NULL, -- the transcript position of this incarnation's startVat
+  incarnation_hash TEXT, -- running hash before it
   start INTEGER NOT NULL, -- first transcript position since the snapshot
   position INTEGER NOT NULL, -- the next transcript position
   start_hash TEXT,
@@ -82,6 +84,7 @@ SCHEMA = (
   body TEXT,
   slots TEXT
 ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX promises_decider ON promises(decider)",
     """CREATE TABLE subscribers(
   promise TEXT,
   vat TEXT,
