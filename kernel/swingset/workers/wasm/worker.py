@@ -27,6 +27,7 @@ from swingset.workers.wasm.bake import TURN
 from swingset.workers.wasm.door import Door, ProtocolBreach
 from swingset.workers.wasm.host import Surroundings
 from swingset.workers.wasm.native import UNLIMITED_FUEL, Guest, GuestStopped, StopCode
+from swingset.workers.wasm.sigint import NotedInterrupt
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Console, GuestExit
 
@@ -94,10 +95,10 @@ class WasmWorker:
         fuel = UNLIMITED_FUEL if limits.computrons is None else limits.computrons
         guest.set_fuel(fuel)
         self._limit_memory(limits.memory_pages)
-        self._watch(limits.seconds)
         fault: Fault | None
         try:
-            with self._ticker:
+            with NotedInterrupt() as ctrl_c, self._ticker:
+                self._watch(limits.seconds, ctrl_c)
                 status = self._run(TURN)
         except (GuestStopped, HostStop, ProtocolBreach, GuestExit) as stop:
             used = fuel - guest.fuel()
@@ -152,12 +153,12 @@ class WasmWorker:
             self._guest.limit_memory(limit)
             self._memory_limit = limit
 
-    def _watch(self, seconds: float | None) -> None:
+    def _watch(self, seconds: float | None, ctrl_c: NotedInterrupt) -> None:
         deadline = None if seconds is None else time.monotonic() + seconds
         before = self._interruptions()
 
         def on_tick() -> None:
-            if self._interruptions() != before:
+            if self._interruptions() != before or ctrl_c.came:
                 raise HostStop(reasons.INTERRUPTED, "the delivery was interrupted")
             if deadline is not None and time.monotonic() > deadline:
                 raise HostStop(reasons.WALL_CLOCK, f"the delivery took longer than {seconds:g} seconds")
@@ -218,10 +219,10 @@ class WasmWorker:
         self._host.door = listen
         self._limit_memory(None)
         self._guest.set_fuel(_AUTOPSY_FUEL)
-        self._watch(2.0)
         self._guest.write(image.TURN_RUNS_AT, b"\0")
         try:
-            with self._ticker:
+            with NotedInterrupt() as ctrl_c, self._ticker:
+                self._watch(2.0, ctrl_c)
                 self._run(_AUTOPSY.replace("{prefix!a}", ascii(f"<{self._spec.name}:")))
             return frames_from_json(json.loads(said[0]))
         except (GuestStopped, HostStop, GuestExit, LookupError, ValueError, RecursionError):
