@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import shutil
 import subprocess
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import pytest
 import world_load
-from world_load import at, check, crank, expected, work
+from world_load import at, check, crank, work
 
 from swingset.world import WorldFile
 
 CRANKS = 10
+expected = functools.cache(world_load.expected)
 
 
 class Crash(BaseException):
@@ -58,6 +60,43 @@ def test_crash_at_every_step(path: Path) -> None:
             again.goto(0)
             assert again.digest() == digests[0]
     assert passed > 100
+
+
+def crash_at(world: WorldFile, step: int) -> None:
+    """Have a world's process end at this step."""
+    passed = 0
+
+    def fault(name: str) -> None:
+        nonlocal passed
+        passed += 1
+        if passed == step:
+            raise Crash
+
+    world.faults = fault
+
+
+def test_crash_after_crash(path: Path) -> None:
+    """A run that crashes, is taken up, crashes again and so on still ends where an undisturbed one does."""
+    chance = random.Random(11)
+    for _ in range(25):
+        path.unlink(missing_ok=True)
+        crashes = 0
+        while True:
+            world = WorldFile.open(path)
+            assert world.digest() == expected(at(world))
+            crash_at(world, chance.randrange(1, 90))
+            try:
+                work(world, CRANKS)
+            except Crash:
+                crashes += 1
+            else:
+                break
+            finally:
+                world.close()
+        assert crashes > 0
+        with WorldFile.open(path) as world:
+            assert world.digest() == expected(CRANKS)
+            check(world)
 
 
 def test_crash_while_going_back(path: Path) -> None:

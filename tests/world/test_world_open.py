@@ -28,8 +28,8 @@ from swingset.world import (
     WorldLocked,
     WorldMissing,
     opening,
+    schema,
 )
-from swingset.world.schema import APPLICATION_ID, FORMAT
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -94,7 +94,7 @@ def test_other_databases(path: Path) -> None:
     other.commit()
     other.close()
     refuse(path, NotAWorld, "database of another program")
-    alter(path, f"PRAGMA application_id={APPLICATION_ID}", f"PRAGMA user_version={FORMAT}")
+    alter(path, f"PRAGMA application_id={schema.APPLICATION_ID}", f"PRAGMA user_version={schema.FORMAT}")
     refuse(path, NotAWorld, "has other tables")
 
 
@@ -127,6 +127,26 @@ def test_altered_schemas(made: Path, statement: str) -> None:
     """A file with one table, column, index, view or trigger more or less is refused."""
     alter(made, statement)
     refuse(made, NotAWorld, "other tables than a world has")
+
+
+def test_other_encodings(path: Path) -> None:
+    """The right tables in UTF-16 are refused, because their keys are in another order."""
+    alter(
+        path,
+        "PRAGMA encoding='UTF-16'",
+        f"PRAGMA application_id={schema.APPLICATION_ID}",
+        f"PRAGMA user_version={schema.FORMAT}",
+        *schema.SCHEMA,
+    )
+    refuse(path, NotAWorld, "other tables")
+    path.unlink()
+    alter(
+        path,
+        f"PRAGMA application_id={schema.APPLICATION_ID}",
+        f"PRAGMA user_version={schema.FORMAT}",
+        *schema.SCHEMA,
+    )
+    refuse(path, DamagedWorld, "which commit it stands at")
 
 
 def test_altered_contents(made: Path) -> None:

@@ -90,7 +90,8 @@ def inspect(path: str) -> None:
         schema.harden(db)
         if db.pragma("user_version") != schema.FORMAT:
             raise _wrong_format(path, int(db.pragma("user_version")))
-        if schema.stored(db) != schema.expected():
+        # In another encoding keys would have another order.
+        if schema.stored(db) != schema.expected() or db.pragma("encoding") != "UTF-8":
             raise NotAWorld(
                 f"{path} has other tables than a world has: it was altered, or belongs to another program"
             )

@@ -35,6 +35,13 @@ STATE_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("clists", ("vat", "kref")),
     ("vatstore", ("vat", "key")),
     ("sources", ("vat", "part")),
+    ("gc_actions", ("vat", "kind", "kref")),
+    ("reap", ("vat",)),
+    ("pins", ("kref",)),
+    ("dead", ("vat",)),
+    ("meters", ("id",)),
+    ("devices", ("id",)),
+    ("device_state", ("device", "key")),
 )
 STATE_NAMES = frozenset(name for name, _ in STATE_TABLES)
 
@@ -127,6 +134,44 @@ SCHEMA = (
   seq INTEGER NOT NULL,
   source TEXT NOT NULL,
   PRIMARY KEY(vat, part)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE gc_actions(
+  vat TEXT, -- who is to be told
+  kind TEXT, -- dropExport | retireExport | retireImport
+  kref TEXT,
+  PRIMARY KEY(vat, kind, kref)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE reap(
+  vat TEXT PRIMARY KEY,
+  deliveries INTEGER NOT NULL, -- dirt since the last bringOutYourDead
+  krefs INTEGER NOT NULL,
+  computrons INTEGER NOT NULL,
+  due INTEGER -- its place in the order of vats to be reaped, null while it is not
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE pins(
+  kref TEXT PRIMARY KEY -- held by the host
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE dead(
+  vat TEXT PRIMARY KEY -- terminated, with state still to be deleted
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE meters(
+  id TEXT PRIMARY KEY,
+  remaining INTEGER, -- computrons; null: unlimited
+  threshold INTEGER NOT NULL,
+  notified INTEGER NOT NULL, -- 1 once the threshold was crossed downwards
+  keeper TEXT -- the object that is told
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE devices(
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  options TEXT NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE device_state(
+  device TEXT,
+  key TEXT,
+  value TEXT NOT NULL,
+  PRIMARY KEY(device, key)
 ) STRICT, WITHOUT ROWID""",
     # ---- bulk: append-only, addressed by content
     """CREATE TABLE transcript(
