@@ -197,7 +197,9 @@ class Session:
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat."""
         with self.controller.lock:
-            return self._reference(self.controller.kernel.root_of(vat), vat)
+            root = self._reference(self.controller.kernel.root_of(vat), vat)
+            self.controller.commit(f"{self.name} knows {vat}")
+            return root
 
     def _reference(self, kref: str, iface: str) -> Any:
         vref = self.controller.kernel.introduce(self._vat_id, kref)

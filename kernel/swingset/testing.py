@@ -1,0 +1,137 @@
+"""What tests of a world can lean on: an auditor that counts everything again.
+
+The kernel keeps counts and changes them as references come and go. The auditor ignores how they came about:
+it walks everything that can hold a reference (c-lists, events that wait anywhere, outcomes of promises, the
+host) and says where a stored count, a row or a tie between two tables is not what the walk finds. Call it
+between cranks; it reads, and never writes.
+
+    problems = audit(controller.kernel.store)
+    assert not problems, "\\n".join(problems)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from swingset.core.store import KernelStore
+from swingset.model.messages import Event, Notify, Send
+from swingset.model.refs import ROOT, kref_type, parse_vref, sort_key
+from swingset.world.promises import UNRESOLVED, PromiseRecord
+from swingset.world.vats import LIVE, TERMINATED, VatRecord
+
+
+def audit(store: KernelStore) -> list[str]:
+    """Every discrepancy of a world between cranks, in words; empty for a sound one."""
+    return sorted(_Audit(store).problems(), key=sort_key)
+
+
+class _Audit:
+    def __init__(self, store: KernelStore) -> None:
+        self._store = store
+        self._vats = {vat.id: vat for vat in store.vats.all()}
+        self._objects = {record.kref: record for record in store.objects.all()}
+        self._promises = {record.kref: record for record in store.promises.all()}
+        self._reachable: Counter[str] = Counter()
+        self._recognizable: Counter[str] = Counter()
+        self._known: dict[str, dict[str, str]] = {}
+
+    def problems(self) -> Iterator[str]:
+        for vat in self._vats.values():
+            yield from self._walk_clist(vat)
+        for where, event in self._events():
+            yield from self._walk_event(where, event)
+        for promise in self._promises.values():
+            yield from self._walk_promise(promise)
+        yield from self._compare()
+
+    def _hold(self, kref: str, holder: str, *, reachable: bool = True) -> Iterator[str]:
+        self._recognizable[kref] += 1
+        self._reachable[kref] += reachable
+        if kref not in (self._promises if kref_type(kref) == "p" else self._objects):
+            yield f"{kref}: {holder} holds it, but there is no such row"
+
+    def _walk_clist(self, vat: VatRecord) -> Iterator[str]:
+        known = self._known[vat.id] = {}
+        for entry in self._store.clists.of(vat.id):
+            known[entry.kref] = entry.vref
+            here = f"{vat.name}'s c-list ({entry.vref})"
+            vref = parse_vref(entry.vref)
+            if vref.type != kref_type(entry.kref):
+                yield f"{entry.kref}: {here} names it by another type"
+            if vref.type == "p":
+                yield from self._hold(entry.kref, here)
+            elif not vref.exported:
+                yield from self._hold(entry.kref, here, reachable=entry.reachable)
+            elif (record := self._objects.get(entry.kref)) is None or record.owner != vat.id:
+                yield f"{entry.kref}: {here} exports it, but {record and record.owner} owns it"
+        if vat.state == TERMINATED and known:
+            yield f"{vat.id}: vat {vat.name} is terminated and still has {len(known)} c-list entries"
+        if vat.state != TERMINATED and vat.worker != "attached" and ROOT not in known.values():
+            yield f"{vat.id}: vat {vat.name} has no root object"
+
+    def _events(self) -> Iterator[tuple[str, Event]]:
+        for seq, event in self._store.queues.all():
+            yield f"the run-queue ({seq})", event
+        for vat in self._vats.values():
+            parked = self._store.queues.parked(vat.id)
+            if parked and vat.state != "suspended" and vat.worker != "attached":
+                yield f"the events parked for {vat.name}, which is {vat.state}", parked[0][1]
+            for seq, event in parked:
+                yield f"the events parked for {vat.name} ({seq})", event
+        for promise in self._promises:
+            for event in self._store.promises.waiting_events(promise):
+                yield f"the messages for {promise}", event
+
+    def _walk_event(self, where: str, event: Event) -> Iterator[str]:
+        for kref in event.refs():
+            yield from self._hold(kref, where)
+        if where.endswith(LIVE) or where.endswith(TERMINATED):
+            yield f"{where}: they should have gone back to the run-queue"
+        match event:
+            case Notify(vat, kref):
+                promise = self._promises.get(kref)
+                if promise is not None and promise.state == UNRESOLVED:
+                    yield f"{kref}: {where} tells {vat} of its outcome, but it is unresolved"
+            case Send(message=message) if message.result is not None:
+                result = self._promises.get(message.result)
+                if result is not None and (result.state != UNRESOLVED or result.decider is not None):
+                    yield f"{message.result}: {where} carries it as a result, but it is decided elsewhere"
+
+    def _walk_promise(self, promise: PromiseRecord) -> Iterator[str]:
+        kref, store = promise.kref, self._store
+        subscribers, waiting = store.promises.subscribers(kref), store.promises.waiting(kref)
+        if promise.policy is not None:
+            self._recognizable[kref] += 1  # the host holds it
+        if promise.state != UNRESOLVED:
+            if promise.data is None:
+                yield f"{kref}: it is {promise.state} without data"
+            if promise.decider or subscribers or waiting:
+                yield f"{kref}: it is {promise.state} and still has a decider, subscribers or messages"
+        elif promise.data is not None:
+            yield f"{kref}: it is unresolved and has data"
+        for slot in promise.data.slots if promise.data else ():
+            yield from self._hold(slot, f"the outcome of {kref}")
+        for vat in subscribers:
+            if kref not in self._known.get(vat, {}):
+                yield f"{kref}: {vat} waits for it and does not know it"
+        if promise.decider is not None and kref not in self._known.get(promise.decider, {}):
+            yield f"{kref}: {promise.decider} decides it and does not know it"
+
+    def _compare(self) -> Iterator[str]:
+        for promise in self._promises.values():
+            counted = self._recognizable[promise.kref]
+            if promise.refcount != counted:
+                yield f"{promise.kref}: {promise.refcount} is stored, {counted} hold it"
+            if counted == 0:
+                yield f"{promise.kref}: nobody holds it and it is still there"
+        for record in self._objects.values():
+            counts = self._reachable[record.kref], self._recognizable[record.kref]
+            if (record.reachable, record.recognizable) != counts:
+                stored = f"{record.reachable},{record.recognizable}"
+                yield f"{record.kref}: {stored} is stored, {counts[0]},{counts[1]} hold it"
+            if record.owner is None:
+                if counts[1] == 0:
+                    yield f"{record.kref}: it has no owner, nobody recognizes it, and it is still there"
+            elif record.kref not in self._known.get(record.owner, {}):
+                yield f"{record.kref}: its owner {record.owner} does not know it"

@@ -1,0 +1,79 @@
+"""A stage for tests: a world, a session in it, and an auditor after every crank."""
+
+from __future__ import annotations
+
+import os
+from textwrap import dedent
+from typing import Any
+
+from swingset.guest.eventual import E
+from swingset.host.controller import Controller
+from swingset.host.outputs import Output
+from swingset.host.session import Session, Upgraded
+from swingset.lens.tables import Lens
+from swingset.testing import audit
+
+
+class Stage:
+    """One world with a session in it. After each crank, everything it holds is counted again."""
+
+    def __init__(self, worker: str, path: str | os.PathLike[str] | None = None, **options: Any) -> None:
+        self.worker = worker
+        self.path = path
+        self.controller = Controller.open(path, worker=worker, **options)
+        self.outputs: list[Output] = []
+        self.controller.outbox.listen(self.outputs.append)
+        self._audited(self.controller)
+        self.session = Session(self.controller)
+
+    def _audited(self, controller: Controller) -> None:
+        step = controller.kernel.step
+
+        def audited_step() -> Any:
+            report = step()
+            self.check()
+            return report
+
+        controller.kernel.step = audited_step  # type: ignore[method-assign]
+
+    def check(self) -> None:
+        """Count every reference again."""
+        problems = audit(self.controller.kernel.store)
+        assert not problems, "\n".join(problems)
+
+    @property
+    def lens(self) -> Lens:
+        return Lens(self.controller.kernel.store)
+
+    @property
+    def log(self) -> list[str]:
+        """All lines that vats printed so far, in the order of cranks."""
+        return "".join(out.text for out in self.outputs if out.stream == "stdout").splitlines()
+
+    def define(self, vat: str, source: str, **options: Any) -> Any:
+        """Start a vat of an indented source; its line numbers are those of the text."""
+        return self.session.define(vat, dedent(source), **options)
+
+    def upgrade(self, vat: str, source: str, message: str = "") -> Upgraded:
+        return self.session.upgrade(vat, vat, dedent(source), message)
+
+    def ask(self, target: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Send, run the world, and answer or raise what came back."""
+        return self.session.wait(getattr(E(target), method)(*args, **kwargs))
+
+    def send(self, target: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        return getattr(E(target), method)(*args, **kwargs)
+
+    def heap(self, vat: str) -> str | None:
+        """The digest of a vat's whole memory, where its worker has one to show."""
+        kernel = self.controller.kernel
+        return kernel.warehouse.heap_digest(kernel.vat(vat))
+
+    def transcript(self, vat: str) -> str | None:
+        """The running hash of a vat's transcript."""
+        kernel = self.controller.kernel
+        return kernel.store.vats.span(kernel.vat(vat).id).hash
+
+    def close(self) -> None:
+        self.check()
+        self.session.close()
