@@ -55,6 +55,7 @@ class Bench:
         return self.answer(syscall)
 
     def run(self, source: str, limits: Limits | None = None) -> DeliveryResult:
+        """Deliver source text."""
         return self.worker.deliver(["message", source], self._serve, limits or Limits())
 
 

@@ -3,8 +3,8 @@
 A vat may not see a clock, a random source, a file, a socket or a process of the machine it runs on, both
 because nobody gave it those and because its next run must come out the same. So the system interface that
 the guest's libc expects is implemented here in full, over no resource of the host at all: the clock stands
-still, random bytes are refused, what is printed is collected, and the only file is the standard library's
-archive, read-only, out of bytes that all vats share, with made-up, constant attributes.
+still, chance follows from the delivery, what is printed is collected, and the only file is the standard
+library's archive, read-only, out of bytes that all vats share, with made-up, constant attributes.
 
 Linear memory must be the whole state of a vat, so open files are closed when a delivery ends (`at_rest`): a
 vat that kept one finds it bad in the next delivery, whether or not it was saved and restored in between.
@@ -14,6 +14,7 @@ Nothing the guest passes is trusted: addresses are checked against its memory, c
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import struct
 from collections.abc import Callable
@@ -34,6 +35,7 @@ _CHARACTER_DEVICE, _DIRECTORY, _REGULAR_FILE = 2, 3, 4
 _ALL_RIGHTS = 0x1FFFFFFF
 _MAX_VECTORS = 1024
 _MAX_FILES = 64
+_MAX_RANDOM = 1 << 20
 _PREOPENED = 3
 
 
@@ -91,9 +93,14 @@ class Wasi:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.console = Console(1 << 20)
         self._files: dict[int, _File] = {}
+        self.begin(b"", Console(1 << 20))
         self.at_rest()
+
+    def begin(self, seed: bytes, console: Console) -> None:
+        """What the next delivery's chance follows from, and where its output goes."""
+        self._seed, self._drawn = hashlib.sha256(seed).digest(), 0
+        self.console = console
 
     def at_rest(self) -> None:
         """Close what the vat left open."""
@@ -122,9 +129,14 @@ class Wasi:
         """The clock stands still at the epoch."""
         return self._put(at, "<Q", 0)
 
-    def random_get(self, _at: int, _length: int) -> int:
-        """There is no chance in a vat: an error is better than a random number that never changes."""
-        return NOSYS
+    def random_get(self, at: int, length: int) -> int:
+        """Bytes that follow from the delivery: new in each, the same when it is repeated, never a secret."""
+        if length > _MAX_RANDOM:
+            return INVAL
+        self._drawn += 1
+        return self._put_bytes(
+            at, hashlib.shake_256(self._seed + struct.pack("<Q", self._drawn)).digest(length)
+        )
 
     def sched_yield(self) -> int:
         """Nobody to yield to."""

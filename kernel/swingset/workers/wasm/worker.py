@@ -91,7 +91,8 @@ class WasmWorker:
         self._usable = False  # until this delivery has ended well
         guest, door = self._guest, Door(self._spec, delivery, syscall)
         self._host.door = door
-        self._host.console = Console(limits.console_bytes)
+        seed = json.dumps([self._spec.vat_id, self._spec.incarnation, delivery]).encode()
+        self._host.begin(seed, Console(limits.console_bytes))
         fuel = UNLIMITED_FUEL if limits.computrons is None else limits.computrons
         guest.set_fuel(fuel)
         self._limit_memory(limits.memory_pages)
