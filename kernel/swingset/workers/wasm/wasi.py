@@ -94,12 +94,12 @@ class Wasi:
     def __init__(self, library: Library) -> None:
         self.library = library
         self._files: dict[int, _File] = {}
-        self.begin(b"", Console(1 << 20))
+        self.begin(bytes, Console(1 << 20))
         self.at_rest()
 
-    def begin(self, seed: bytes, console: Console) -> None:
-        """What the next delivery's chance follows from, and where its output goes."""
-        self._seed, self._drawn = hashlib.sha256(seed).digest(), 0
+    def begin(self, seed: Callable[[], bytes], console: Console) -> None:
+        """What the next delivery's chance follows from, asked if need be, and where its output goes."""
+        self._make_seed, self._seed, self._drawn = seed, b"", 0
         self.console = console
 
     def at_rest(self) -> None:
@@ -133,6 +133,7 @@ class Wasi:
         """Bytes that follow from the delivery: new in each, the same when it is repeated, never a secret."""
         if length > _MAX_RANDOM:
             return INVAL
+        self._seed = self._seed or hashlib.sha256(self._make_seed()).digest()
         self._drawn += 1
         return self._put_bytes(
             at, hashlib.shake_256(self._seed + struct.pack("<Q", self._drawn)).digest(length)

@@ -32,6 +32,8 @@ from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Console, GuestExit
 
 _AUTOPSY_FUEL = 200_000_000
+_AUTOPSY_PAGES = 64
+_AUTOPSY_BYTES = 100_000
 _AUTOPSY = """
 def _swingset_where(prefix):
     import _host, json, sys
@@ -91,8 +93,8 @@ class WasmWorker:
         self._usable = False  # until this delivery has ended well
         guest, door = self._guest, Door(self._spec, delivery, syscall)
         self._host.door = door
-        seed = json.dumps([self._spec.vat_id, self._spec.incarnation, delivery]).encode()
-        self._host.begin(seed, Console(limits.console_bytes))
+        identity = [self._spec.vat_id, self._spec.incarnation, delivery]
+        self._host.begin(lambda: json.dumps(identity).encode(), Console(limits.console_bytes))
         fuel = UNLIMITED_FUEL if limits.computrons is None else limits.computrons
         guest.set_fuel(fuel)
         self._limit_memory(limits.memory_pages)
@@ -213,12 +215,15 @@ class WasmWorker:
         said: list[bytes] = []
 
         def listen(request: bytes) -> bytes:
-            said.append(request[:100_000])
+            if said or len(request) > _AUTOPSY_BYTES:
+                raise ProtocolBreach("a stopped guest said too much")
+            said.append(request)
             return b""
 
         printed, self._host.console = self._host.console, Console(0)
         self._host.door = listen
-        self._limit_memory(None)
+        self._guest.refresh()
+        self._limit_memory(self._guest.size // WASM_PAGE + _AUTOPSY_PAGES)
         self._guest.set_fuel(_AUTOPSY_FUEL)
         self._guest.write(image.TURN_RUNS_AT, b"\0")
         try:
@@ -226,8 +231,8 @@ class WasmWorker:
                 self._watch(2.0, ctrl_c)
                 self._run(_AUTOPSY.replace("{prefix!a}", ascii(f"<{self._spec.name}:")))
             return frames_from_json(json.loads(said[0]))
-        except (GuestStopped, HostStop, GuestExit, LookupError, ValueError, RecursionError):
-            return ()
+        except (GuestStopped, HostStop, ProtocolBreach, GuestExit, LookupError, ValueError, RecursionError):
+            return ()  # a guest in this state owes nobody an answer
         finally:
             self._host.console = printed
 
