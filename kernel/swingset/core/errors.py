@@ -29,6 +29,10 @@ class VatFault(KernelError):
         self.fault = fault
 
 
+class KernelPanic(KernelError):
+    """Something declared fatal has happened; nothing runs until the world is opened anew."""
+
+
 class ReplayDiverged(KernelError):
     """A vat did not repeat its transcript: the engine or the guest library differs from the recorder's."""
 

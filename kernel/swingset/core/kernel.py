@@ -18,23 +18,46 @@ from dataclasses import replace
 from typing import Any
 
 from swingset.core.delivery import Delivered, Deliverer
-from swingset.core.errors import KernelError, NoSuchVat, VatExists
+from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists
 from swingset.core.lifecycle import Lifecycle, Parting, fate_of, incarnation_outcome
 from swingset.core.report import CrankReport
-from swingset.core.scheduler import FirstComeFirstServed, Scheduler
+from swingset.core.scheduler import FirstComeFirstServed, Scheduler, choose
 from swingset.core.store import KernelStore
 from swingset.core.syscalls import SyscallHandler
 from swingset.core.translate import Translator
 from swingset.core.warehouse import Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
-from swingset.model.messages import CreateVat, Event, Message, Notify, Send, UpgradeVat
+from swingset.model.messages import (
+    CleanUp,
+    Collect,
+    CreateVat,
+    Event,
+    Message,
+    Notify,
+    QueuedEvent,
+    Reap,
+    Send,
+    UpgradeVat,
+)
 from swingset.model.refs import kref_type
 from swingset.model.reports import Fault
 from swingset.workers.base import Worker, WorkerFactory
 from swingset.world.file import WorldFile
-from swingset.world.promises import REJECTED, UNRESOLVED
+from swingset.world.gc import Dirt
+from swingset.world.promises import FORWARDED, REJECTED, UNRESOLVED
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
+
+CLEAN_UP_ROWS = 1_000
+"""How many rows of a terminated vat one crank deletes unless told otherwise."""
+
+REAP_DEFAULTS: dict[str, Any] = {
+    "reap_interval": 200,
+    "reap_gc_krefs": 20,
+    "reap_computrons": None,
+    "never_reap": False,
+}
+"""When a vat brings out its dead: after so many deliveries, references told of, or computrons."""
 
 
 class Kernel:
@@ -50,6 +73,7 @@ class Kernel:
         self.world = world
         self.store = KernelStore(world)
         self.warehouse = Warehouse(self.store, factories)
+        self.panic: str | None = None
         self._scheduler = scheduler or FirstComeFirstServed()
         self._deliverer = Deliverer(self.store, self.warehouse)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
@@ -61,30 +85,50 @@ class Kernel:
         """How many cranks the world has run."""
         return self.store.counters.get("crank")
 
-    def step(self) -> CrankReport | None:
-        """Run one crank; None where nothing can run."""
-        chosen = self._scheduler.choose(self.store)
+    def step(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
+        """Run one crank; None where nothing can run.
+
+        `clean_up` is how many rows of a terminated vat one crank may delete; None leaves them for another
+        run. Raises `KernelPanic` for ever after a panic.
+        """
+        if self.panic is not None:
+            raise KernelPanic(self.panic)
+        chosen = choose(self.store, self._scheduler, self._can_run, clean_up=clean_up is not None)
         if chosen is None:
             return None
         seq, event = chosen
         number = self.crank + 1
         with self._undoing():
-            self.store.queues.remove(seq)
+            if seq is not None:
+                self.store.queues.remove(seq)
             self.world.savepoint("deliver")
             match event:
                 case Send():
-                    report = self._send(seq, event, number)
+                    report = self._send(seq or 0, event, number)
                 case Notify():
-                    report = self._notify(seq, event, number)
+                    report = self._notify(seq or 0, event, number)
                 case CreateVat():
                     report = self._create(event, number)
                 case UpgradeVat():
                     report = self._upgrade(event, number)
+                case Collect():
+                    report = self._collect(event, number)
+                case Reap():
+                    report = self._reap(event, number)
+                case CleanUp():
+                    report = self._clean_up(event, number, clean_up or 0)
             self.world.release("deliver")
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
             self.store.counters.set("crank", number)
+        self.panic = self.panic or self.store.take_panic()
         return report
+
+    def _can_run(self, vat_id: str) -> bool:
+        vat = self.store.vats.get(vat_id)
+        if vat is None or vat.state != LIVE:
+            return False
+        return vat.worker != "attached" or self.warehouse.is_online(vat_id)
 
     def _undoing(self) -> _Crank:
         return _Crank(self.world, self.store)
@@ -99,9 +143,16 @@ class Kernel:
             promise = self.store.promises.get(target)
             if promise is None:
                 raise AssertionError(f"{target} was forgotten while a message for it waited")
+            while promise.state == FORWARDED and promise.decider is not None:
+                target = promise.decider
+                followed = self.store.promises.get(target)
+                assert followed is not None
+                promise = followed
             if promise.state == UNRESOLVED:
-                self.store.wait_for(target, event)
-                return CrankReport(number, event, "waiting")
+                pipeliner = self._pipeliner(promise.decider)
+                if pipeliner is not None:
+                    return self._deliver_message(seq, event, target, pipeliner, number)
+                return self._wait(event, target, number)
             outcome = promise.data or capdata.data(None)
             if promise.state == REJECTED:
                 return self._undeliverable(event, number, outcome)
@@ -116,6 +167,25 @@ class Kernel:
         if vat is None or vat.state == TERMINATED:
             code, words = fate_of(obj.fate if obj else None)
             return self._undeliverable(event, number, capdata.error("Error", words, code=code))
+        return self._deliver_message(seq, event, target, vat, number)
+
+    def _pipeliner(self, decider: str | None) -> VatRecord | None:
+        """The vat that decides a promise, where it asks for messages to what it has not settled yet."""
+        vat = self.store.vats.get(decider) if decider else None
+        return vat if vat and vat.state != TERMINATED and vat.options.get("enable_pipelining") else None
+
+    def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
+        """Let a message wait for a promise, which it holds from now on instead of what it was sent to."""
+        if promise != event.target:
+            self.store.hold(promise)
+            self.store.release(event.target)
+            event = replace(event, target=promise)
+        self.store.wait_for(promise, event)
+        return CrankReport(number, event, "waiting")
+
+    def _deliver_message(
+        self, seq: int, event: Send, target: str, vat: VatRecord, number: int
+    ) -> CrankReport:
         worker = self.warehouse.online(vat) if vat.state == LIVE else None
         if worker is None:
             return self._park(seq, event, vat, number)
@@ -145,7 +215,73 @@ class Kernel:
             return replace(self._park(seq, event, vat, number), fault=report.fault, console=report.console)
         return report
 
-    def _judge(self, event: Event, vat: VatRecord, delivered: Delivered, number: int) -> CrankReport:
+    def _collect(self, event: Collect, number: int) -> CrankReport:
+        """Tell a vat what was dropped or retired, as far as it still is."""
+        vat = self.store.vats.get(event.vat)
+        assert vat is not None
+        self.store.gc.remove(event.vat, event.kind)
+        translator = Translator(self.store, event.vat)
+        meant = tuple(kref for kref in event.krefs if translator.still_meant(event.kind, kref))
+        worker = self.warehouse.online(vat)
+        if not meant or worker is None:
+            return CrankReport(number, event, "negated", vat.name)
+        delivery = translator.collection_to_vat(event.kind, meant)
+        delivered = self._deliverer.deliver(vat, worker, delivery, number)
+        return self._judge_housekeeping(event, vat, delivered, number, krefs=len(meant))
+
+    def _reap(self, event: Reap, number: int) -> CrankReport:
+        """Have a vat bring out its dead."""
+        vat = self.store.vats.get(event.vat)
+        worker = self.warehouse.online(vat) if vat else None
+        assert vat is not None
+        self.store.reaping.done(event.vat)
+        if worker is None:
+            return CrankReport(number, event, "dropped", vat.name)
+        delivered = self._deliverer.deliver(vat, worker, ["bringOutYourDead"], number)
+        return self._judge_housekeeping(event, vat, delivered, number, deliveries=0)
+
+    def _judge_housekeeping(
+        self,
+        event: Event,
+        vat: VatRecord,
+        delivered: Delivered,
+        number: int,
+        *,
+        deliveries: int = 1,
+        krefs: int = 0,
+    ) -> CrankReport:
+        report = self._judge(event, vat, delivered, number, deliveries=deliveries, krefs=krefs)
+        if report.fault is not None and not self.store.is_dead(vat.id):
+            # What was to be told is still to be told, so the vat cannot go on without it.
+            self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
+        return report
+
+    def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
+        vat = self.store.vats.get(event.vat)
+        self._lifecycle.clean_up(event.vat, budget)
+        return CrankReport(number, event, "cleaned", vat.name if vat else None)
+
+    def _soil(self, vat: VatRecord, dirt: Dirt) -> None:
+        """Count what a vat went through, and have it reaped when its options say so."""
+        total = self.store.reaping.add(vat.id, dirt)
+        options = {**REAP_DEFAULTS, **vat.options}
+        limits = (options["reap_interval"], options["reap_gc_krefs"], options["reap_computrons"])
+        reached = any(
+            limit is not None and spent >= limit for limit, spent in zip(limits, total, strict=True)
+        )
+        if reached and not options["never_reap"]:
+            self.store.reaping.schedule(vat.id)
+
+    def _judge(
+        self,
+        event: Event,
+        vat: VatRecord,
+        delivered: Delivered,
+        number: int,
+        *,
+        deliveries: int = 1,
+        krefs: int = 0,
+    ) -> CrankReport:
         """What follows from a delivery for the vat itself; the caller sees to the sender."""
         result = delivered.result
         report = CrankReport(
@@ -161,6 +297,8 @@ class Kernel:
             if failed:
                 self._back_to_delivery()
             self._end(vat, reasons.TERMINATED, f"vat terminated: vat {vat.name} asked to end: {info['body']}")
+        else:
+            self._soil(vat, Dirt(deliveries, krefs, result.computrons or 0))
         return report
 
     def _create(self, event: CreateVat, number: int) -> CrankReport:
@@ -200,7 +338,7 @@ class Kernel:
         self.store.resolve([(event.result, True, rejection)])
         return replace(report, outcome="refused", parting=None)
 
-    def _park(self, seq: int, event: Event, vat: VatRecord, number: int) -> CrankReport:
+    def _park(self, seq: int, event: QueuedEvent, vat: VatRecord, number: int) -> CrankReport:
         self.store.queues.park(vat.id, seq, event)
         return CrankReport(number, event, "parked", vat.name)
 
@@ -215,6 +353,8 @@ class Kernel:
     def _end(self, vat: VatRecord, code: str, words: str) -> None:
         self._lifecycle.terminate(vat, code, words)
         self.warehouse.discard(vat.id)
+        if vat.options.get("critical"):
+            self.panic = f"critical vat {vat.name} was terminated: {words}"
 
     # Requests of the host. Each is a small crank of its own: whole or not at all.
 
@@ -236,7 +376,10 @@ class Kernel:
         *,
         first: bool = False,
     ) -> str:
-        """Queue the start of a new vat, `first` ahead of all that waits; returns the promise for its root, which the host holds."""
+        """Queue the start of a new vat, `first` ahead of all that waits.
+
+        Returns the promise for its root, which the host holds.
+        """
         if self.store.vats.named(name) is not None:
             raise VatExists(f"vat {name} exists; upgrade it, or give the new one another name")
         self.warehouse.factory(worker)
@@ -258,7 +401,10 @@ class Kernel:
         *,
         first: bool = False,
     ) -> str:
-        """Queue an upgrade, `first` ahead of all that waits; returns the promise for `{"incarnationNumber": n}`, which the host holds."""
+        """Queue an upgrade, `first` ahead of all that waits.
+
+        Returns the promise for `{"incarnationNumber": n}`, which the host holds.
+        """
         vat = self.vat(name)
         if vat.worker == "attached":
             raise KernelError(f"vat {name} lives in the embedder's interpreter: restart that to upgrade it")
@@ -273,6 +419,7 @@ class Kernel:
     def release_result(self, kref: str) -> None:
         """Let go of a promise that the host held."""
         with self._undoing():
+            self.store.promises.set_policy(kref, None)
             self.store.release(kref)
 
     def terminate(self, name: str, reason: str) -> None:

@@ -12,12 +12,13 @@ import json
 from dataclasses import dataclass, replace
 
 from swingset.core.delivery import Delivered, Deliverer
+from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
 from swingset.core.warehouse import Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
-from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.messages import CreateVat, Notify, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, parse_vref
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
@@ -56,8 +57,15 @@ class Lifecycle:
         return self._start(vat, event.parameters, crank)
 
     def upgrade(self, event: UpgradeVat, crank: int) -> tuple[Delivered, Parting]:
-        """Start a vat's next incarnation under new code."""
+        """Start a vat's next incarnation under new code, after the old one has brought out its dead."""
         old = self._vat(event.vat)
+        worker = self._warehouse.online(old)
+        if worker is None:
+            raise KernelError(f"vat {old.name} is not attached")
+        last = self._deliverer.deliver(old, worker, ["bringOutYourDead"], crank)
+        if not last.result.ok:
+            return last, Parting((), ())
+        self._store.reaping.forget(old.id)
         parting = self.part(old, event.message)
         vat = old.having(
             bundle=event.bundle,
@@ -112,7 +120,7 @@ class Lifecycle:
                 store.forget(vat.id, kref, exported=False)
         fate = f"{reasons.ABANDONED}: vat {vat.name} was upgraded to incarnation {vat.incarnation + 1}"
         abandoned = []
-        for entry in store.clists.of(vat.id):
+        for entry in store.clists.exports(vat.id):
             if kref_type(entry.kref) != "o":
                 continue
             vref = parse_vref(entry.vref)
@@ -122,21 +130,44 @@ class Lifecycle:
         return Parting(tuple(abandoned), tuple(broken))
 
     def terminate(self, vat: VatRecord, code: str, words: str) -> None:
-        """End a vat: its promises are rejected, its exports orphaned, its own state deleted."""
+        """End a vat: its promises are rejected now, and from now on its exports are nobody's.
+
+        What it leaves is deleted by `clean_up`, a little at a time.
+        """
         store = self._store
         rejection = capdata.error("Error", words, code=code)
+        store.vats.save(vat.having(state=TERMINATED, reason=f"{code}: {words}"))
         for kref in store.promises.decided_by(vat.id):
             store.resolve([(kref, True, rejection)])
-        for entry in store.clists.of(vat.id):
-            exported = "+" in entry.vref
-            if kref_type(entry.kref) == "o" and exported:
-                self._orphan(vat.id, entry.kref, f"{code}: {words}")
-            else:
-                store.forget(vat.id, entry.kref, exported=exported, reachable=entry.reachable)
-        store.vatstore.clear(vat.id)
+        for seq, event in store.queues.parked(vat.id):
+            if isinstance(event, Notify):
+                store.consume(event)
+                store.queues.drop_parked(vat.id, seq)
         store.queues.unpark(vat.id)
         store.sources.replace(vat.name, ())
-        store.vats.save(vat.having(state=TERMINATED, reason=words))
+        store.reaping.forget(vat.id)
+        store.gc.forget_vat(vat.id)
+        store.graveyard.bury(vat.id)
+
+    def clean_up(self, vat_id: str, budget: int) -> int:
+        """Delete at most `budget` rows of what a terminated vat left; returns how many.
+
+        Exports go first, so that their holders hear of it, then what it held, then its store.
+        """
+        store = self._store
+        vat = self._vat(vat_id)
+        done = 0
+        for entry in store.graveyard.some_entries(vat_id, budget):
+            if kref_type(entry.kref) == "o" and "+" in entry.vref:
+                self._orphan(vat_id, entry.kref, vat.reason or reasons.TERMINATED)
+            else:
+                store.forget(vat_id, entry.kref, exported=False, reachable=entry.reachable)
+            done += 1
+        if done < budget:
+            done += store.graveyard.delete_some_keys(vat_id, budget - done)
+        if done < budget:
+            store.graveyard.done(vat_id)
+        return done
 
     def root_of(self, vat_id: str) -> str | None:
         """The kref of the vat's root object, or None before it is started."""

@@ -10,18 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
-from swingset.model.messages import Event, Notify, Send, event_from_json, event_to_json
+from swingset.model.messages import Event, Notify, QueuedEvent, Send, event_to_json
 from swingset.model.refs import FIRST, kref_type
 from swingset.world.clists import CLists
 from swingset.world.counters import Counters
 from swingset.world.file import WorldFile
+from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT, GCActions, Reaping
+from swingset.world.graveyard import Graveyard
 from swingset.world.objects import Objects
-from swingset.world.promises import FULFILLED, REJECTED, Promises
+from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED, Promises
 from swingset.world.queues import Queues
 from swingset.world.sources import Sources
-from swingset.world.vats import Vats
+from swingset.world.vats import TERMINATED, Vats
 from swingset.world.vatstore import VatStore
+
+PANIC = "panic"
+"""The policy of a host's message whose rejection stops the kernel."""
 
 
 class KernelStore:
@@ -37,7 +43,11 @@ class KernelStore:
         self.queues = Queues(world)
         self.vatstore = VatStore(world)
         self.sources = Sources(world)
+        self.gc = GCActions(world)
+        self.reaping = Reaping(world)
+        self.graveyard = Graveyard(world)
         self._touched: dict[str, None] = {}
+        self._panic: str | None = None
 
     # Names
 
@@ -69,10 +79,14 @@ class KernelStore:
         """Take back one `hold`."""
         self._count(kref, -1, -1)
 
-    def set_reachable(self, vat: str, kref: str, reachable: bool) -> None:
-        """Note whether `vat` can still reach an object that it imported, and count it."""
+    def set_reachable(self, vat: str, kref: str, reachable: bool, *, exported: bool) -> None:
+        """Note whether `vat` can reach an object it imported, or whether the kernel can reach its export.
+
+        Only imports are counted.
+        """
         self.clists.set_reachable(vat, kref, reachable)
-        self._count(kref, 1 if reachable else -1, 0)
+        if not exported:
+            self._count(kref, 1 if reachable else -1, 0)
 
     def forget(self, vat: str, kref: str, *, exported: bool, reachable: bool = True) -> None:
         """Delete a c-list entry, with the count that an import or a promise has."""
@@ -92,7 +106,11 @@ class KernelStore:
         self._touched[kref] = None
 
     def settle(self) -> None:
-        """Forget promises that nobody holds and orphans that nobody recognizes."""
+        """Draw the conclusions of a crank: forget what nobody holds, and decide what vats are to be told.
+
+        An object that nobody can reach is dropped by its owner; one that nobody can recognize either is
+        retired. An orphan that nobody can reach is gone, and whoever could still recognize it is told.
+        """
         while self._touched:
             krefs, self._touched = list(self._touched), {}
             for kref in krefs:
@@ -100,25 +118,48 @@ class KernelStore:
                     promise = self.promises.get(kref)
                     if promise is not None and promise.refcount == 0:
                         self._delete_promise(kref, promise.data)
-                else:
-                    obj = self.objects.get(kref)
-                    if obj is not None and obj.owner is None and obj.recognizable == 0:
-                        self.objects.delete(kref)
+                elif kref_type(kref) == "o":
+                    self._settle_object(kref)
+
+    def _settle_object(self, kref: str) -> None:
+        obj = self.objects.get(kref)
+        if obj is None or obj.reachable > 0:
+            return
+        entry = self.clists.by_kref(obj.owner, kref) if obj.owner else None
+        if entry is None or obj.owner is None or self.is_dead(obj.owner):
+            if obj.owner is None:
+                self.delete_object(kref)
+            return
+        if entry.reachable:
+            self.gc.add(obj.owner, DROP_EXPORT, kref)
+        if obj.recognizable == 0:
+            self.gc.add(obj.owner, RETIRE_EXPORT, kref)
+
+    def delete_object(self, kref: str) -> None:
+        """Forget an object for good; those who could still recognize it are to be told."""
+        for vat, entry in self.clists.holders(kref):
+            if "-" in entry.vref:
+                self.gc.add(vat, RETIRE_IMPORT, kref)
+        self.objects.delete(kref)
+
+    def is_dead(self, vat: str) -> bool:
+        """Whether the vat is terminated."""
+        record = self.vats.get(vat)
+        return record is None or record.state == TERMINATED
 
     def discard_touched(self) -> None:
         """Forget which counts changed, after a rollback has undone the changes."""
         self._touched.clear()
+        self._panic = None
 
     def _delete_promise(self, kref: str, data: CapData | None) -> None:
-        for item in self.promises.take_waiting(kref):
-            raise AssertionError(f"{kref} has no holder but a message waits for it: {item[:200]}")
         self.promises.delete(kref)
         for slot in data.slots if data else ():
             self.release(slot)
 
     # Events
 
-    def enqueue(self, event: Event, *, first: bool = False) -> None:
+    def enqueue(self, event: QueuedEvent, *, first: bool = False) -> None:
         """Put a new event into the run-queue; what it mentions is held from now on."""
         for kref in event.refs():
             self.hold(kref)
@@ -139,15 +180,71 @@ class KernelStore:
     # Promises
 
     def resolve(self, resolutions: Iterable[tuple[str, bool, CapData]]) -> None:
-        """Settle promises: tell their subscribers, and send on what waited for them."""
-        for kref, rejected, outcome in resolutions:
-            for slot in outcome.slots:
-                self.hold(slot)
-            subscribers = self.promises.subscribers(kref)
-            self.promises.unsubscribe_all(kref)
-            self.promises.settle(kref, REJECTED if rejected else FULFILLED, outcome)
-            for vat in subscribers:
-                self.enqueue(Notify(vat, kref))
-            for item in self.promises.take_waiting(kref):
-                self.queues.append(event_from_json(item))
+        """Settle promises: tell their subscribers, send on what waited, settle what was forwarded to them.
+
+        A resolution to one promise forwards. Followers of a promise settle after it, oldest first.
+        """
+        pending = list(resolutions)
+        while pending:
+            kref, rejected, outcome = pending.pop(0)
+            target = None if rejected else forwarded_to(outcome)
+            if target is not None:
+                followed = self._follow(kref, target)
+                if followed is None:
+                    continue
+                rejected, outcome = followed
+            self._settle_promise(kref, rejected, outcome)
+            pending[:0] = [(follower, rejected, outcome) for follower in self.promises.followers(kref)]
+
+    def _follow(self, kref: str, target: str) -> tuple[bool, CapData] | None:
+        """Forward a promise to an unsettled one (None), or find the outcome it has already."""
+        while True:
+            if target == kref:
+                words = f"promise {kref} cannot be forwarded to itself, directly or through other promises"
+                return True, capdata.error("TypeError", words, code=reasons.PROMISE_CYCLE)
+            promise = self.promises.get(target)
+            assert promise is not None
+            if promise.state == FORWARDED and promise.decider is not None:
+                target = promise.decider
+                continue
+            if promise.state != UNRESOLVED and promise.data is not None:
+                return promise.state == REJECTED, promise.data
+            self.hold(target)
+            self.promises.forward(kref, target)
+            self._send_on(kref)
             self._touched[kref] = None
+            return None
+
+    def _settle_promise(self, kref: str, rejected: bool, outcome: CapData) -> None:
+        before = self.promises.get(kref)
+        assert before is not None
+        for slot in outcome.slots:
+            self.hold(slot)
+        for slot in before.data.slots if before.data else ():
+            self.release(slot)
+        subscribers = self.promises.subscribers(kref)
+        self.promises.unsubscribe_all(kref)
+        self.promises.settle(kref, REJECTED if rejected else FULFILLED, outcome)
+        if rejected and before.policy == PANIC:
+            self._panic = f"kernel panic {kref}.policy panic: rejected {outcome.body}"
+        for vat in subscribers:
+            self.enqueue(Notify(vat, kref))
+        self._send_on(kref)
+        self._touched[kref] = None
+
+    def take_panic(self) -> str | None:
+        """Why the kernel has to stop, if this crank gave it a reason."""
+        panic, self._panic = self._panic, None
+        return panic
+
+    def _send_on(self, kref: str) -> None:
+        for event in self.promises.waiting_events(kref):
+            self.queues.append(event)
+        self.promises.forget_waiting(kref)
+
+
+def forwarded_to(outcome: CapData) -> str | None:
+    """The promise, where the whole outcome is one promise; else None."""
+    if len(outcome.slots) == 1 and outcome.body.startswith('#"&0') and kref_type(outcome.slots[0]) == "p":
+        return outcome.slots[0]
+    return None

@@ -15,7 +15,7 @@ from swingset.core.translate import Translator
 from swingset.model.capdata import is_well_formed
 from swingset.model.messages import Notify, Send
 from swingset.model.refs import kref_type
-from swingset.world.promises import UNRESOLVED
+from swingset.world.promises import FORWARDED, UNRESOLVED
 
 MAX_KEY = 1_000
 MAX_VALUE = 12_000_000
@@ -73,6 +73,14 @@ class SyscallHandler:
                 store.vatstore.delete(vat, _key(key))
             case ["vatstoreGetNextKey", prior]:
                 return store.vatstore.next_key(vat, _key(prior))
+            case ["dropImports", vrefs]:
+                self._translate.drop_imports(vrefs)
+            case ["retireImports", vrefs]:
+                self._translate.retire_imports(vrefs)
+            case ["retireExports", vrefs]:
+                self._translate.retire_exports(vrefs)
+            case ["abandonExports", vrefs]:
+                self._translate.abandon_exports(vrefs)
             case ["exit", bool(is_failure), info]:
                 self.exit_request = (is_failure, self._translate.capdata_to_kernel(info).to_json())
             case _:
@@ -85,7 +93,7 @@ class SyscallHandler:
         promise = store.promises.get(kref) if kref_type(kref) == "p" else None
         if promise is None:
             raise IllegalSyscall(f"{vref} cannot be subscribed to: it is not a promise")
-        if promise.state == UNRESOLVED:
+        if promise.state in (UNRESOLVED, FORWARDED):
             store.promises.subscribe(kref, self._vat)
         else:
             store.enqueue(Notify(self._vat, kref))

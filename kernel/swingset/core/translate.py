@@ -7,14 +7,18 @@ names what it was never given has a broken or hostile guest: that is an illegal 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from swingset.core.errors import IllegalSyscall
 from swingset.core.store import KernelStore
+from swingset.model import reasons
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import Message
 from swingset.model.refs import FIRST_IMPORT, MalformedReference, kref_type, parse_vref
-from swingset.world.promises import UNRESOLVED
+from swingset.world.clists import CListEntry
+from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
+from swingset.world.promises import FULFILLED, REJECTED, UNRESOLVED
 
 
 class Translator:
@@ -37,7 +41,7 @@ class Translator:
             store.hold(kref)
             return vref
         if not entry.reachable:
-            store.set_reachable(vat, kref, True)
+            store.set_reachable(vat, kref, True, exported="+" in entry.vref)
         return entry.vref
 
     def capdata_to_vat(self, value: CapData) -> dict[str, Any]:
@@ -68,9 +72,10 @@ class Translator:
         while pending:
             kref = pending.pop(0)
             record = store.promises.get(kref) if kref_type(kref) == "p" else None
-            if kref in batch or record is None or record.state == UNRESOLVED or record.data is None:
+            if kref in batch or record is None or record.state not in (FULFILLED, REJECTED):
                 continue
-            batch[kref] = (record.state == "rejected", record.data)
+            assert record.data is not None
+            batch[kref] = (record.state == REJECTED, record.data)
             pending.extend(record.data.slots)
         if not batch:
             return None
@@ -93,8 +98,10 @@ class Translator:
         store, vat = self._store, self._vat
         entry = store.clists.by_vref(vat, vref.text)
         if entry is not None:
-            if not entry.reachable and not vref.exported:
-                raise IllegalSyscall(f"{vref.text} was dropped by the vat and cannot be mentioned")
+            if not entry.reachable:
+                if not vref.exported:
+                    raise IllegalSyscall(f"{vref.text} was dropped by the vat and cannot be mentioned")
+                store.set_reachable(vat, entry.kref, True, exported=True)
             return entry.kref
         if not vref.exported or vref.type == "d":
             raise IllegalSyscall(f"{vref.text} is not in the vat's c-list: it was never given to the vat")
@@ -149,9 +156,6 @@ class Translator:
             if promise.decider != self._vat or promise.state != UNRESOLVED or kref in found:
                 raise IllegalSyscall(f"{item[0]} cannot be resolved: the vat does not decide it")
             found[kref] = (item[1], self.capdata_to_kernel(item[2]))
-        for kref, (rejected, outcome) in found.items():
-            if not rejected and outcome.body.startswith('#"&') and len(outcome.slots) == 1:
-                raise IllegalSyscall(f"{kref} cannot be resolved to a promise")
         return [(kref, rejected, outcome) for kref, (rejected, outcome) in found.items()]
 
     def retire(self, krefs: list[str]) -> None:
@@ -159,3 +163,77 @@ class Translator:
         for kref in krefs:
             if self._store.clists.by_kref(self._vat, kref) is not None:
                 self._store.forget(self._vat, kref, exported=False)
+
+    # Garbage
+
+    def collection_to_vat(self, kind: str, krefs: tuple[str, ...]) -> list[Any]:
+        """A `dropExports`, `retireExports` or `retireImports` delivery; the c-list follows it."""
+        store, vat = self._store, self._vat
+        vrefs = []
+        for kref in krefs:
+            entry = store.clists.by_kref(vat, kref)
+            assert entry is not None
+            vrefs.append(entry.vref)
+            if kind == DROP_EXPORT:
+                store.set_reachable(vat, kref, False, exported=True)
+            elif kind == RETIRE_EXPORT:
+                store.clists.delete(vat, kref)
+                store.objects.delete(kref)
+            else:
+                store.clists.delete(vat, kref)
+        return [f"{kind}s", vrefs]
+
+    def still_meant(self, kind: str, kref: str) -> bool:
+        """Whether a GC action is still right: much can have happened since it was decided."""
+        entry = self._store.clists.by_kref(self._vat, kref)
+        if entry is None:
+            return False
+        if kind == RETIRE_IMPORT:
+            return True
+        obj = self._store.objects.get(kref)
+        if obj is None or obj.reachable > 0:
+            return False
+        return entry.reachable if kind == DROP_EXPORT else obj.recognizable == 0
+
+    def drop_imports(self, raw: object) -> None:
+        """The vat can no longer reach these imports, though it may still recognize them."""
+        for entry in self._object_entries(raw, exported=False):
+            if not entry.reachable:
+                raise IllegalSyscall(f"{entry.vref} is dropped already")
+            self._store.set_reachable(self._vat, entry.kref, False, exported=False)
+
+    def retire_imports(self, raw: object) -> None:
+        """The vat can no longer recognize these imports; it must have dropped them before."""
+        for entry in self._object_entries(raw, exported=False):
+            if entry.reachable:
+                raise IllegalSyscall(f"{entry.vref} cannot be retired: it is still reachable, drop it first")
+            self._store.forget(self._vat, entry.kref, exported=False, reachable=False)
+
+    def retire_exports(self, raw: object) -> None:
+        """These exports are gone; whoever could still recognize them is told."""
+        for entry in self._object_entries(raw, exported=True):
+            if entry.reachable:
+                raise IllegalSyscall(f"{entry.vref} cannot be retired: others can still reach it")
+            self._store.clists.delete(self._vat, entry.kref)
+            self._store.delete_object(entry.kref)
+
+    def abandon_exports(self, raw: object) -> None:
+        """The vat gives these exports up, whoever holds them."""
+        for entry in self._object_entries(raw, exported=True):
+            self._store.clists.delete(self._vat, entry.kref)
+            self._store.objects.orphan(entry.kref, f"{reasons.ABANDONED}: its vat gave it up")
+            self._store.touch(entry.kref)
+
+    def _object_entries(self, raw: object, *, exported: bool) -> Iterator[CListEntry]:
+        if not isinstance(raw, list):
+            raise IllegalSyscall("a list of references is wanted")
+        for text in raw:
+            try:
+                vref = parse_vref(text)
+            except MalformedReference as error:
+                raise IllegalSyscall(str(error)) from None
+            entry = self._store.clists.by_vref(self._vat, vref.text)
+            if entry is None or vref.type != "o" or vref.exported != exported:
+                wanted = "an export" if exported else "an import"
+                raise IllegalSyscall(f"{vref.text} is not {wanted} in the vat's c-list")
+            yield entry

@@ -193,7 +193,9 @@ class Controller:
             if vat is None or vat.worker == "attached":
                 continue
             span = store.vats.span(vat.id)
-            if span.position - span.start >= self.snapshot_interval and self.kernel.warehouse.is_online(vat.id):
+            if span.position - span.start >= self.snapshot_interval and self.kernel.warehouse.is_online(
+                vat.id
+            ):
                 self.kernel.warehouse.snapshot(vat)
 
     # Vats
@@ -229,11 +231,13 @@ class Controller:
     ) -> CrankReport:
         """Replace a vat's code now, ahead of all that waits, paused or not; its durable objects stay.
 
-        Returns the report of the upgrade's crank. Raises `VatFault` with the reason where the new code refuses; the old incarnation is then
-        exactly as it was.
+        Returns the report of the upgrade's crank. Raises `VatFault` with the reason where the new code
+        refuses; the old incarnation is then exactly as it was.
         """
         with self.lock:
-            result = self.kernel.queue_upgrade(name, parts, parameters, message or f"vat {name} upgraded", first=True)
+            result = self.kernel.queue_upgrade(
+                name, parts, parameters, message or f"vat {name} upgraded", first=True
+            )
             report = self._crank()
             assert report is not None
             self._settle_request(result)

@@ -51,7 +51,9 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts) -> Rehearsa
             return _refused(vat, error.fault)
         parting = report.parting
         abandoned = tuple(objects[kref] for kref in (parting.abandoned if parting else ()) if kref in objects)
-        broken = tuple(promises[kref] for kref in (parting.disconnected if parting else ()) if kref in promises)
+        broken = tuple(
+            promises[kref] for kref in (parting.disconnected if parting else ()) if kref in promises
+        )
         fork.unpause()
         run = fork.run(cranks(FOLLOW_UP_CRANKS))
         faults = [later.fault for later in run.reports if later.fault is not None]
@@ -110,5 +112,7 @@ def _accepted(
         )
         if count
     ]
-    verdict = f"The upgrade of {vat} would go through" + (", but " + " and ".join(losses) if losses else "") + "."
+    verdict = (
+        f"The upgrade of {vat} would go through" + (", but " + " and ".join(losses) if losses else "") + "."
+    )
     return Rehearsal(vat, True, verdict, tuple(lines), None, abandoned, broken, kept, computrons)

@@ -75,7 +75,7 @@ class Session:
             return self.parting
 
     @property
-    def E(self) -> Any:  # noqa: N802 - the field's name
+    def E(self) -> Any:
         """The eventual-send proxy of this vat."""
         return E
 
@@ -95,6 +95,12 @@ class Session:
                 self._run_turns()
                 if report.more or self.controller.paused or not self._has_work():
                     return report
+
+    def flush(self) -> None:
+        """Run own turns and commit what they sent; the world itself stands still."""
+        with self.controller.lock:
+            self._run_turns()
+            self.controller.commit("sent")
 
     def wait(self, promise: Promise[Any]) -> Any:
         """The value a promise settles to, after the commit that settled it; raises its rejection.
@@ -131,10 +137,13 @@ class Session:
         for row in Lens(self.controller.kernel.store).promises():
             if row.kref == kref:
                 return (
-                    f"nothing is left to run, and promise {kref} is still unresolved: vat {row.decider or 'nobody'}"
-                    " has to settle it"
+                    f"nothing is left to run, and promise {kref} is still unresolved:"
+                    f" vat {row.decider or 'nobody'} has to settle it"
                 )
-        return "nothing is left to run, and the promise is still unresolved: it waits for something in this session"
+        return (
+            "nothing is left to run, and the promise is still unresolved: it waits for something in this"
+            " session"
+        )
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
         with self.controller.lock:

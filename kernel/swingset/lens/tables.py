@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from swingset.core.store import KernelStore
-from swingset.model.messages import CreateVat, Event, Notify, Send, UpgradeVat
+from swingset.model.messages import CreateVat, Notify, QueuedEvent, Send, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, sort_key
 from swingset.world.promises import UNRESOLVED
 from swingset.world.vats import SUSPENDED, TERMINATED
@@ -124,7 +124,9 @@ class Lens:
         """Everything that waits: the run-queue first, then what is parked, then what waits for promises."""
         rows = [self._queue_row(seq, "run-queue", event) for seq, event in self._store.queues.all()]
         for vat in self._store.vats.all():
-            where = f"vat {vat.name}, suspended" if vat.state == SUSPENDED else f"vat {vat.name}, not attached"
+            where = (
+                f"vat {vat.name}, suspended" if vat.state == SUSPENDED else f"vat {vat.name}, not attached"
+            )
             rows += [self._queue_row(seq, where, event) for seq, event in self._store.queues.parked(vat.id)]
         for promise in sorted(self._store.promises.all(), key=lambda record: sort_key(record.kref)):
             for position, event in enumerate(self._store.promises.waiting_events(promise.kref), 1):
@@ -167,14 +169,14 @@ class Lens:
         """Every promise the kernel knows, by number."""
         rows = []
         for record in sorted(self._store.promises.all(), key=lambda record: sort_key(record.kref)):
-            subscribers = tuple(self._name(vat) or vat for vat in self._store.promises.subscribers(record.kref))
+            subscribers = tuple(
+                self._name(vat) or vat for vat in self._store.promises.subscribers(record.kref)
+            )
             decider = self._name(record.decider) or ("kernel" if record.state == UNRESOLVED else "")
             waiting = len(self._store.promises.waiting(record.kref))
             value = _short(record.data.body[1:]) if record.data else ""
             rows.append(
-                PromiseRow(
-                    record.kref, record.state, decider, subscribers, waiting, record.refcount, value
-                )
+                PromiseRow(record.kref, record.state, decider, subscribers, waiting, record.refcount, value)
             )
         return rows
 
@@ -225,7 +227,7 @@ class Lens:
         vat = self._store.vats.get(vat_id) if vat_id else None
         return vat.name if vat else vat_id
 
-    def _queue_row(self, position: int, where: str, event: Event) -> QueueRow:
+    def _queue_row(self, position: int, where: str, event: QueuedEvent) -> QueueRow:
         match event:
             case Send(target, message, sender):
                 owner = self._owner(target)

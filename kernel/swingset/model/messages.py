@@ -1,4 +1,4 @@
-"""What waits in the run-queue: sends, notifies, and the lives of vats.
+"""What cranks are about: sends, notifies, the lives of vats, and collecting what they dropped.
 
 Each event knows its JSON form, in which it lies in the world file where any SQLite tool can read it,
 and the references it holds, which the kernel counts for as long as it waits.
@@ -104,10 +104,49 @@ class UpgradeVat:
         yield self.result
 
 
-Event = Send | Notify | CreateVat | UpgradeVat
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Tell `vat` that references were dropped or retired. Never queued: chosen from the set of GC actions."""
+
+    vat: str
+    kind: str
+    krefs: tuple[str, ...]
+
+    def refs(self) -> Iterator[str]:
+        """None: what is being forgotten is not held."""
+        yield from ()
 
 
-def event_to_json(event: Event) -> str:
+@dataclass(frozen=True, slots=True)
+class Reap:
+    """Have `vat` bring out its dead. Never queued: chosen from the vats that are due."""
+
+    vat: str
+
+    def refs(self) -> Iterator[str]:
+        """None."""
+        yield from ()
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """Delete some of what a terminated vat left. Never queued: chosen from the vats that are dead."""
+
+    vat: str
+
+    def refs(self) -> Iterator[str]:
+        """None."""
+        yield from ()
+
+
+QueuedEvent = Send | Notify | CreateVat | UpgradeVat
+"""What can wait in the run-queue."""
+
+Event = QueuedEvent | Collect | Reap | CleanUp
+"""What a crank can be about."""
+
+
+def event_to_json(event: QueuedEvent) -> str:
     """The event as canonical JSON text, `{"type": ..., ...}`."""
     raw: dict[str, Any]
     match event:
@@ -124,7 +163,7 @@ def event_to_json(event: Event) -> str:
     return json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
 
 
-def event_from_json(text: str) -> Event:
+def event_from_json(text: str) -> QueuedEvent:
     """The event that `event_to_json` wrote; raises `ValueError` for anything else."""
     raw = json.loads(text)
     match raw.get("type"):

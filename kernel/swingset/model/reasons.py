@@ -19,6 +19,8 @@ INTERRUPTED = "interrupted"
 GUEST_CRASHED = "guest-crashed"
 PROTOCOL = "protocol"
 ILLEGAL_SYSCALL = "illegal-syscall"
+PROMISE_CYCLE = "promise-cycle"
+METER_EXHAUSTED = "meter-exhausted"
 REPLAY_DIVERGED = "replay-diverged"
 
 LIMIT_REASONS = frozenset({OUT_OF_COMPUTRONS, OUT_OF_MEMORY, STACK_OVERFLOW, WALL_CLOCK, INTERRUPTED})

@@ -55,6 +55,14 @@ class CLists:
         query = "SELECT kref, vref, reachable from clists where vat = ? order by kref"
         return [CListEntry(row[0], row[1], bool(row[2])) for row in self._world.rows(query, (vat,))]
 
+    def exports(self, vat: str) -> list[CListEntry]:
+        """What `vat` has named itself, by kref as text: its exports and the promises it made."""
+        query = (
+            "SELECT kref, vref, reachable from clists"
+            " where vat = ? and substr(vref, 2, 1) = '+' order by kref"
+        )
+        return [CListEntry(row[0], row[1], bool(row[2])) for row in self._world.rows(query, (vat,))]
+
     def holders(self, kref: str) -> list[tuple[str, CListEntry]]:
         """Every vat that has `kref` in its c-list, the owner included."""
         query = "SELECT vat, kref, vref, reachable from clists where kref = ? order by vat"

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from swingset.model.capdata import CapData
-from swingset.model.messages import Event, event_from_json
+from swingset.model.messages import QueuedEvent, event_from_json
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
-UNRESOLVED, FULFILLED, REJECTED = "unresolved", "fulfilled", "rejected"
+UNRESOLVED, FORWARDED, FULFILLED, REJECTED = "unresolved", "forwarded", "fulfilled", "rejected"
 
 
 class PromiseRecord(NamedTuple):
-    """One promise. `decider` is a vat, or None for the kernel; `data` is there once it is settled."""
+    """One promise.
+
+    `decider` is a vat, or None for the kernel. A forwarded promise is decided by the promise it follows,
+    whose kref then stands there, and is its data's one slot. `policy` is set while the host holds it.
+    """
 
     kref: str
     state: str
@@ -54,12 +58,23 @@ class Promises:
         rows = self._world.rows("SELECT kref from promises where decider = ?", (vat,))
         return sorted((kref for (kref,) in rows), key=lambda kref: int(kref[2:]))
 
+    def followers(self, kref: str) -> list[str]:
+        """The promises that were forwarded to this one, oldest first."""
+        return self.decided_by(kref)
+
+    def forward(self, kref: str, target: str) -> None:
+        """Let one promise follow another."""
+        self._world.execute(
+            "update promises set state = 'forwarded', decider = ?, body = ?, slots = ? where kref = ?",
+            (target, '#"&0"', json.dumps([target]), kref),
+        )
+
     def set_decider(self, kref: str, decider: str | None) -> None:
         """Hand the right to settle the promise to a vat, or to the kernel (None)."""
         self._world.execute("update promises set decider = ? where kref = ?", (decider, kref))
 
     def set_policy(self, kref: str, policy: str | None) -> None:
-        """What the host wants done with the outcome."""
+        """What the host wants done with the outcome; None where the host does not hold the promise."""
         self._world.execute("update promises set policy = ? where kref = ?", (policy, kref))
 
     def count(self, kref: str, change: int) -> None:
@@ -100,16 +115,13 @@ class Promises:
         rows = self._world.rows("SELECT item from promise_queue where promise = ? order by seq", (kref,))
         return [item for (item,) in rows]
 
-    def waiting_events(self, kref: str) -> list[Event]:
+    def waiting_events(self, kref: str) -> list[QueuedEvent]:
         """The same, as events."""
         return [event_from_json(item) for item in self.waiting(kref)]
 
-    def take_waiting(self, kref: str) -> list[str]:
-        """The messages that wait for the promise, which then wait no more."""
-        items = self.waiting(kref)
-        if items:
-            self._world.execute("delete from promise_queue where promise = ?", (kref,))
-        return items
+    def forget_waiting(self, kref: str) -> None:
+        """Nothing waits for the promise any more."""
+        self._world.execute("delete from promise_queue where promise = ?", (kref,))
 
 
 _COLUMNS = "kref, state, decider, refcount, policy, body, slots"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swingset.model.messages import Event, event_from_json, event_to_json
+from swingset.model.messages import QueuedEvent, event_from_json, event_to_json
 from swingset.world.counters import Counters
 
 if TYPE_CHECKING:
@@ -18,18 +18,18 @@ class Queues:
         self._world = world
         self._counters = Counters(world)
 
-    def append(self, event: Event) -> None:
+    def append(self, event: QueuedEvent) -> None:
         """Put an event at the end of the run-queue."""
         seq = self._counters.take("queue", 1)
         self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
 
-    def prepend(self, event: Event) -> None:
+    def prepend(self, event: QueuedEvent) -> None:
         """Put an event before all others."""
         head = self.head()
         seq = head[0] - 1 if head else self._counters.take("queue", 1)
         self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
 
-    def head(self) -> tuple[int, Event] | None:
+    def head(self) -> tuple[int, QueuedEvent] | None:
         """The first event and its position, or None where nothing waits."""
         for seq, item in self._world.rows("SELECT seq, item from queue order by seq limit 1"):
             return seq, event_from_json(item)
@@ -43,19 +43,23 @@ class Queues:
         """How many events wait."""
         return int(self._world.rows("SELECT count(*) from queue")[0][0])
 
-    def all(self) -> list[tuple[int, Event]]:
+    def all(self) -> list[tuple[int, QueuedEvent]]:
         """Every waiting event with its position, first one first."""
         rows = self._world.rows("SELECT seq, item from queue order by seq")
         return [(seq, event_from_json(item)) for seq, item in rows]
 
-    def park(self, vat: str, seq: int, event: Event) -> None:
+    def park(self, vat: str, seq: int, event: QueuedEvent) -> None:
         """Set aside an event that stood at `seq`, until `vat` runs again."""
         self._world.execute("insert into parked values (?, ?, ?)", (vat, seq, event_to_json(event)))
 
-    def parked(self, vat: str) -> list[tuple[int, Event]]:
+    def parked(self, vat: str) -> list[tuple[int, QueuedEvent]]:
         """The events set aside for `vat` with their positions, oldest first."""
         rows = self._world.rows("SELECT seq, item from parked where vat = ? order by seq", (vat,))
         return [(seq, event_from_json(item)) for seq, item in rows]
+
+    def drop_parked(self, vat: str, seq: int) -> None:
+        """Forget one event that was set aside."""
+        self._world.execute("delete from parked where vat = ? and seq = ?", (vat, seq))
 
     def unpark(self, vat: str) -> None:
         """Put the events set aside for `vat` back where they stood, ahead of all that came later."""

@@ -63,6 +63,7 @@ SCHEMA = (
   options TEXT NOT NULL,
   created INTEGER NOT NULL -- crank
 ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX vats_name ON vats(name)",
     """CREATE TABLE spans(
   vat TEXT PRIMARY KEY,
   incarnation INTEGER,
@@ -148,6 +149,7 @@ SCHEMA = (
   computrons INTEGER NOT NULL,
   due INTEGER -- its place in the order of vats to be reaped, null while it is not
 ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX reap_due ON reap(due) WHERE due IS NOT NULL",
     """CREATE TABLE pins(
   kref TEXT PRIMARY KEY -- held by the host
 ) STRICT, WITHOUT ROWID""",

@@ -113,10 +113,10 @@ class Vats:
 
     def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
         for row in self._world.rows(f"SELECT {_VAT} from vats {where}", params):
-            id, name, worker, state, reason, incarnation, bundle, parameters, options, created = row
+            vat, name, worker, state, reason, incarnation, bundle, parameters, options, created = row
             given = CapData.from_json(json.loads(parameters))
             yield VatRecord(
-                id, name, worker, state, reason, incarnation, bundle, given, json.loads(options), created
+                vat, name, worker, state, reason, incarnation, bundle, given, json.loads(options), created
             )
 
 

@@ -1,0 +1,103 @@
+"""What the kernel has yet to tell vats about dropped references, and which vats are due to be reaped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from swingset.world.counters import Counters
+
+if TYPE_CHECKING:
+    from swingset.world.file import WorldFile
+
+DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT = "dropExport", "retireExport", "retireImport"
+PRIORITY = (DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT)
+"""The order in which one vat is told."""
+
+
+class Dirt(NamedTuple):
+    """What a vat has gone through since it was last reaped."""
+
+    deliveries: int
+    krefs: int
+    computrons: int
+
+
+class GCActions:
+    """The table `gc_actions`: a set, so that what is decided twice is told once."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+
+    def add(self, vat: str, kind: str, kref: str) -> None:
+        """Have `vat` told of `kref`."""
+        self._world.execute("insert or ignore into gc_actions values (?, ?, ?)", (vat, kind, kref))
+
+    def vats(self) -> list[str]:
+        """The vats there is something to tell, as text in order."""
+        return [vat for (vat,) in self._world.rows("SELECT DISTINCT vat from gc_actions order by vat")]
+
+    def group(self, vat: str) -> tuple[str, list[str]]:
+        """What to tell one vat next: a kind, by `PRIORITY`, and its krefs."""
+        for kind in PRIORITY:
+            rows = self._world.rows(
+                "SELECT kref from gc_actions where vat = ? and kind = ? order by kref", (vat, kind)
+            )
+            if rows:
+                return kind, [kref for (kref,) in rows]
+        raise AssertionError(f"gc_actions of {vat} hold an unknown kind")
+
+    def remove(self, vat: str, kind: str) -> None:
+        """Forget one group."""
+        self._world.execute("delete from gc_actions where vat = ? and kind = ?", (vat, kind))
+
+    def forget_vat(self, vat: str) -> None:
+        """Forget all that was to be told to a vat that is gone."""
+        self._world.execute("delete from gc_actions where vat = ?", (vat,))
+
+    def all(self) -> list[tuple[str, str, str]]:
+        """Every action, as (vat, kind, kref)."""
+        rows = self._world.rows("SELECT vat, kind, kref from gc_actions order by vat, kind, kref")
+        return [(vat, kind, kref) for vat, kind, kref in rows]
+
+
+class Reaping:
+    """The table `reap`: dirt by vat, and who is due for bringOutYourDead."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+        self._counters = Counters(world)
+
+    def dirt(self, vat: str) -> Dirt:
+        """What the vat has gone through since it was last reaped."""
+        row = self._world.row("SELECT deliveries, krefs, computrons from reap where vat = ?", (vat,))
+        return Dirt(*row) if row else Dirt(0, 0, 0)
+
+    def add(self, vat: str, dirt: Dirt) -> Dirt:
+        """Add to the dirt; returns the sum."""
+        self._world.execute(
+            "insert into reap values (?, ?, ?, ?, null) on conflict (vat) do update set deliveries ="
+            " deliveries + excluded.deliveries, krefs = krefs + excluded.krefs,"
+            " computrons = computrons + excluded.computrons",
+            (vat, *dirt),
+        )
+        return self.dirt(vat)
+
+    def schedule(self, vat: str) -> None:
+        """Put the vat at the end of those to be reaped, once, and begin to count anew."""
+        self._world.execute(
+            "insert into reap values (?1, 0, 0, 0, ?2) on conflict (vat) do update set deliveries = 0,"
+            " krefs = 0, computrons = 0, due = coalesce(due, excluded.due)",
+            (vat, self._counters.take("reap", 1)),
+        )
+
+    def due(self) -> list[str]:
+        """The vats to reap, first one first."""
+        return [vat for (vat,) in self._world.rows("SELECT vat from reap where due is not null order by due")]
+
+    def done(self, vat: str) -> None:
+        """The vat is not due any more."""
+        self._world.execute("update reap set due = null where vat = ?", (vat,))
+
+    def forget(self, vat: str) -> None:
+        """Forget a vat that is gone."""
+        self._world.execute("delete from reap where vat = ?", (vat,))

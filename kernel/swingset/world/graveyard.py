@@ -1,0 +1,42 @@
+"""What terminated vats left behind, to be deleted a little at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swingset.world.clists import CListEntry
+
+if TYPE_CHECKING:
+    from swingset.world.file import WorldFile
+
+
+class Graveyard:
+    """The table `dead`, and the rows that are left of its vats."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+
+    def bury(self, vat: str) -> None:
+        """Note that a vat is terminated and its state is to be deleted."""
+        self._world.execute("insert or ignore into dead values (?)", (vat,))
+
+    def next(self) -> str | None:
+        """A vat with state left, or None."""
+        row = self._world.row("SELECT vat from dead order by vat limit 1")
+        return str(row[0]) if row else None
+
+    def done(self, vat: str) -> None:
+        """Nothing is left of the vat."""
+        self._world.execute("delete from dead where vat = ?", (vat,))
+
+    def some_entries(self, vat: str, limit: int) -> list[CListEntry]:
+        """Some rows of the vat's c-list."""
+        query = "SELECT kref, vref, reachable from clists where vat = ? order by kref limit ?"
+        return [CListEntry(row[0], row[1], bool(row[2])) for row in self._world.rows(query, (vat, limit))]
+
+    def delete_some_keys(self, vat: str, limit: int) -> int:
+        """Delete some keys of the vat's store; returns how many."""
+        keys = self._world.rows("SELECT key from vatstore where vat = ? order by key limit ?", (vat, limit))
+        for (key,) in keys:
+            self._world.execute("delete from vatstore where vat = ? and key = ?", (vat, key))
+        return len(keys)
