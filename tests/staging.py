@@ -43,6 +43,7 @@ class Stage:
 
     @property
     def lens(self) -> Lens:
+        """The world as rows."""
         return Lens(self.controller.kernel.store)
 
     @property
@@ -55,6 +56,7 @@ class Stage:
         return self.session.define(vat, dedent(source), **options)
 
     def upgrade(self, vat: str, source: str, message: str = "") -> Upgraded:
+        """Replace a vat's own cell by an indented source."""
         return self.session.upgrade(vat, vat, dedent(source), message)
 
     def ask(self, target: Any, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -62,6 +64,7 @@ class Stage:
         return self.session.wait(getattr(E(target), method)(*args, **kwargs))
 
     def send(self, target: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Send, without running the world; answers the promise."""
         return getattr(E(target), method)(*args, **kwargs)
 
     def heap(self, vat: str) -> str | None:
@@ -75,5 +78,6 @@ class Stage:
         return kernel.store.vats.span(kernel.vat(vat).id).hash
 
     def close(self) -> None:
+        """Count once more, and let go."""
         self.check()
         self.session.close()

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from swingset.core.store import KernelStore
 from swingset.model.messages import Event, Notify, Send
 from swingset.model.refs import ROOT, kref_type, parse_vref, sort_key
-from swingset.world.promises import UNRESOLVED, PromiseRecord
+from swingset.world.promises import FORWARDED, UNRESOLVED, PromiseRecord
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
 
@@ -35,10 +35,13 @@ class _Audit:
         self._reachable: Counter[str] = Counter()
         self._recognizable: Counter[str] = Counter()
         self._known: dict[str, dict[str, str]] = {}
+        self._dead = {vat for (vat,) in store.world.rows("SELECT vat from dead")}
 
     def problems(self) -> Iterator[str]:
         for vat in self._vats.values():
             yield from self._walk_clist(vat)
+        for (kref,) in self._store.world.rows("SELECT kref from pins"):
+            yield from self._hold(kref, "the host")
         for where, event in self._events():
             yield from self._walk_event(where, event)
         for promise in self._promises.values():
@@ -65,8 +68,8 @@ class _Audit:
                 yield from self._hold(entry.kref, here, reachable=entry.reachable)
             elif (record := self._objects.get(entry.kref)) is None or record.owner != vat.id:
                 yield f"{entry.kref}: {here} exports it, but {record and record.owner} owns it"
-        if vat.state == TERMINATED and known:
-            yield f"{vat.id}: vat {vat.name} is terminated and still has {len(known)} c-list entries"
+        if vat.state == TERMINATED and known and vat.id not in self._dead:
+            yield f"{vat.id}: vat {vat.name} is cleaned up and still has {len(known)} c-list entries"
         if vat.state != TERMINATED and vat.worker != "attached" and ROOT not in known.values():
             yield f"{vat.id}: vat {vat.name} has no root object"
 
@@ -86,12 +89,12 @@ class _Audit:
     def _walk_event(self, where: str, event: Event) -> Iterator[str]:
         for kref in event.refs():
             yield from self._hold(kref, where)
-        if where.endswith(LIVE) or where.endswith(TERMINATED):
+        if where.endswith((LIVE, TERMINATED)):
             yield f"{where}: they should have gone back to the run-queue"
         match event:
             case Notify(vat, kref):
                 promise = self._promises.get(kref)
-                if promise is not None and promise.state == UNRESOLVED:
+                if promise is not None and promise.state in (UNRESOLVED, FORWARDED):
                     yield f"{kref}: {where} tells {vat} of its outcome, but it is unresolved"
             case Send(message=message) if message.result is not None:
                 result = self._promises.get(message.result)
@@ -103,7 +106,10 @@ class _Audit:
         subscribers, waiting = store.promises.subscribers(kref), store.promises.waiting(kref)
         if promise.policy is not None:
             self._recognizable[kref] += 1  # the host holds it
-        if promise.state != UNRESOLVED:
+        if promise.state == FORWARDED:
+            if promise.decider not in self._promises or waiting:
+                yield f"{kref}: it is forwarded to {promise.decider}, with {len(waiting)} messages waiting"
+        elif promise.state != UNRESOLVED:
             if promise.data is None:
                 yield f"{kref}: it is {promise.state} without data"
             if promise.decider or subscribers or waiting:
@@ -115,7 +121,11 @@ class _Audit:
         for vat in subscribers:
             if kref not in self._known.get(vat, {}):
                 yield f"{kref}: {vat} waits for it and does not know it"
-        if promise.decider is not None and kref not in self._known.get(promise.decider, {}):
+        if (
+            promise.state == UNRESOLVED
+            and promise.decider is not None
+            and kref not in self._known.get(promise.decider, {})
+        ):
             yield f"{kref}: {promise.decider} decides it and does not know it"
 
     def _compare(self) -> Iterator[str]:
@@ -131,7 +141,7 @@ class _Audit:
                 stored = f"{record.reachable},{record.recognizable}"
                 yield f"{record.kref}: {stored} is stored, {counts[0]},{counts[1]} hold it"
             if record.owner is None:
-                if counts[1] == 0:
-                    yield f"{record.kref}: it has no owner, nobody recognizes it, and it is still there"
+                if counts[0] == 0:
+                    yield f"{record.kref}: it has no owner, nobody can reach it, and it is still there"
             elif record.kref not in self._known.get(record.owner, {}):
                 yield f"{record.kref}: its owner {record.owner} does not know it"

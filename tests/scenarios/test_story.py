@@ -103,7 +103,7 @@ def test_remotable_lives_in_heap(stage: Stage) -> None:
 def test_annotations_are_enforced(stage: Stage) -> None:
     """State and arguments are checked against their annotations, and the message names both."""
     purse = stage.ask(stage.define("bank", BANK), "open_purse", "alice")
-    with pytest.raises(TypeError, match="amount.*wanted int, got str"):
+    with pytest.raises(TypeError, match=r"amount.*wanted int, got str"):
         stage.ask(purse, "deposit", "five")
     with pytest.raises(TypeError, match="balance") as caught:
         stage.ask(purse, "spoil")
@@ -114,7 +114,7 @@ def test_annotations_are_enforced(stage: Stage) -> None:
 def test_error_of_a_vat(stage: Stage) -> None:
     """An exception rejects the promise with its type, its message and the line of the user's own cell."""
     bank = stage.define("bank", BANK)
-    with pytest.raises(ValueError, match="^not enough$") as caught:
+    with pytest.raises(ValueError, match=r"^not enough$") as caught:
         stage.ask(bank, "fail", 11)
     assert isinstance(caught.value, RemoteError)
     assert caught.value.remote_name == "ValueError"
@@ -124,7 +124,7 @@ def test_error_of_a_vat(stage: Stage) -> None:
 def test_unknown_method(stage: Stage) -> None:
     """A method that is not there is refused by name, with those that are."""
     bank = stage.define("bank", BANK)
-    with pytest.raises(TypeError, match='no method "open_purze", has .*open_purse'):
+    with pytest.raises(TypeError, match=r'no method "open_purze", has .*open_purse'):
         stage.ask(bank, "open_purze", "alice")
 
 
