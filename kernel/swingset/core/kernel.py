@@ -422,6 +422,13 @@ class Kernel:
             self.store.promises.set_policy(kref, None)
             self.store.release(kref)
 
+    def pin(self, kref: str) -> None:
+        """Hold an object for the host until the world ends."""
+        with self._undoing():
+            if self.world.row("SELECT 1 from pins where kref = ?", (kref,)) is None:
+                self.world.execute("insert into pins values (?)", (kref,))
+                self.store.hold(kref)
+
     def terminate(self, name: str, reason: str) -> None:
         """End a vat at once, from outside."""
         vat = self.vat(name)

@@ -219,6 +219,9 @@ class Controller:
             result = self.kernel.queue_creation(name, kind, parts, given, options or {}, first=True)
             report = self._crank()
             assert report is not None
+            if report.fault is None:
+                # The host knows the vat by its name, so its root is never collected.
+                self.kernel.pin(self.kernel.root_of(name))
             self._settle_request(result)
             if report.fault is not None:
                 raise VatFault(name, "it could not be created", report.fault)

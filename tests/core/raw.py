@@ -1,0 +1,168 @@
+"""Vats without a guest library: a test says what each answers to a delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from swingset.core.kernel import Kernel
+from swingset.core.report import CrankReport
+from swingset.model.capdata import CapData
+from swingset.model.limits import Limits
+from swingset.model.messages import Message, Send
+from swingset.model.reports import DeliveryResult
+from swingset.workers.base import HeapImage, SyscallHandler, VatSpec
+from swingset.world.file import WorldFile
+
+Behaviour = Callable[[list[Any], Callable[[list[Any]], Any]], int | None]
+"""Given a delivery and how to make syscalls; may return the computrons to report."""
+
+
+class RawWorker:
+    """Runs a test's function as a vat."""
+
+    kind = "raw"
+
+    def __init__(self, vat: RawVat) -> None:
+        self._vat = vat
+
+    def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
+        def ask(call: list[Any]) -> Any:
+            status, value = syscall(call)
+            if status != "ok":
+                raise RuntimeError(value)
+            return value
+
+        self._vat.log.append(delivery)
+        spent: int | None = None
+        try:
+            if self._vat.next is not None:
+                behaviour, self._vat.next = self._vat.next, None
+                spent = behaviour(delivery, ask)
+        except RuntimeError:
+            pass
+        return DeliveryResult(computrons=spent)
+
+    def snapshot(self) -> HeapImage | None:
+        return None
+
+    def heap_digest(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+class RawVat:
+    """What a test knows of its vat: the deliveries it got, and what it does with the next one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.log: list[list[Any]] = []
+        self.next: Behaviour | None = None
+
+    def take_log(self) -> list[list[Any]]:
+        """The deliveries since the last call."""
+        log, self.log = self.log, []
+        return log
+
+
+class RawFactory:
+    """Makes raw workers, one per vat name."""
+
+    kind = "raw"
+    image_id: str | None = None
+
+    def __init__(self) -> None:
+        self.vats: dict[str, RawVat] = {}
+
+    def start(self, spec: VatSpec) -> RawWorker:
+        return RawWorker(self.vats.setdefault(spec.name, RawVat(spec.name)))
+
+    def restore(self, spec: VatSpec, image: HeapImage) -> RawWorker:
+        raise AssertionError("raw vats have no images")
+
+
+class RawWorld:
+    """A kernel whose vats are scripts."""
+
+    def __init__(self, *names: str, **options: Any) -> None:
+        self.factory = RawFactory()
+        self.world = WorldFile.open(None)
+        self.kernel = Kernel(self.world, {"raw": self.factory})
+        self.store = self.kernel.store
+        self.ids: dict[str, str] = {}
+        for name in names:
+            given = {"never_reap": True, **options.get(name, {})}
+            result = self.kernel.queue_creation(name, "raw", ((name, ""),), CapData("#null"), given)
+            self.step()
+            self.ids[name] = self.kernel.vat(name).id
+            self.kernel.pin(self.kernel.root_of(name))
+            self.kernel.release_result(result)
+        self.drain()
+        for name in names:
+            self.vat(name).take_log()
+
+    def vat(self, name: str) -> RawVat:
+        return self.factory.vats[name]
+
+    def step(self) -> CrankReport | None:
+        return self.kernel.step()
+
+    def drain(self) -> list[CrankReport]:
+        """Step until nothing can run."""
+        reports = []
+        while (report := self.step()) is not None:
+            reports.append(report)
+        return reports
+
+    def run_in(self, name: str, behaviour: Callable[[Callable[[list[Any]], Any]], int | None]) -> CrankReport:
+        """Have a vat do something, in a crank of its own that goes before all others."""
+        self.vat(name).next = lambda _delivery, ask: behaviour(ask)
+        with self.kernel._undoing():
+            send = Send(self.kernel.root_of(name), Message(CapData('#["go",[]]')))
+            self.store.enqueue(send, first=True)
+        gc, reap = self.store.gc.vats, self.store.reaping.due
+        self.store.gc.vats = self.store.reaping.due = list  # type: ignore[method-assign]
+        try:
+            report = self.step()
+        finally:
+            self.store.gc.vats, self.store.reaping.due = gc, reap  # type: ignore[method-assign]
+        self.vat(name).log.pop()
+        assert report is not None
+        return report
+
+    def kref(self, name: str, vref: str) -> str | None:
+        return self.kernel.recognize(self.ids[name], vref)
+
+    def vref(self, name: str, kref: str) -> str | None:
+        entry = self.store.clists.by_kref(self.ids[name], kref)
+        return entry.vref if entry else None
+
+    def counts(self, kref: str) -> tuple[str | None, int, int] | None:
+        """Owner's name and both counts of an object, None where it is gone."""
+        obj = self.store.objects.get(kref)
+        if obj is None:
+            return None
+        vat = self.store.vats.get(obj.owner) if obj.owner else None
+        return (vat.name if vat else None, obj.reachable, obj.recognizable)
+
+    def actions(self) -> list[str]:
+        """What is to be told, as `A dropExport`."""
+        names = {vat_id: name for name, vat_id in self.ids.items()}
+        return [f"{names[vat]} {kind}" for vat, kind, _ in self.store.gc.all()]
+
+    def give(self, exporter: str, vref: str, importer: str) -> str:
+        """Let one vat send an export of its own to another; returns the kref."""
+        root = self.kernel.introduce(self.ids[exporter], self.kernel.root_of(importer))
+
+        def send(ask: Callable[[list[Any]], Any]) -> None:
+            methargs = {"body": '#["take",["$0.Alleged: thing"]]', "slots": [vref]}
+            ask(["send", root, {"methargs": methargs, "result": None}])
+
+        self.run_in(exporter, send)
+        self.drain()
+        kref = self.kref(exporter, vref)
+        assert kref is not None
+        self.vat(importer).take_log()
+        return kref
