@@ -17,6 +17,7 @@ import hashlib
 import mmap
 import os
 import sys
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -50,9 +51,10 @@ class BaseImage:
     def __init__(self, path: Path, base: str, stack_end: int) -> None:
         self.base = base
         self.stack_end = stack_end
-        self._file = path.open("rb")
+        self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._file)
         os.utime(path)  # the cache keeps what was used last
-        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_COPY)
         self._at = ctypes.addressof(ctypes.c_char.from_buffer(self._map)) - stack_end
         self.size = stack_end + len(self._map)
 
@@ -68,7 +70,7 @@ class BaseImage:
     def _map_over(self, start: int, length: int) -> bool:
         """Put a private mapping of the file in place of the guest's memory."""
         protection = mmap.PROT_READ | mmap.PROT_WRITE
-        got = _mmap(start, length, protection, mmap.MAP_PRIVATE | _MAP_FIXED, self._file.fileno(), 0)
+        got = _mmap(start, length, protection, mmap.MAP_PRIVATE | _MAP_FIXED, self._file, 0)
         return bool(got == start)
 
     def differing_pages(self, guest: Guest) -> dict[int, bytes]:
