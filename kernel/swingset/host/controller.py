@@ -20,6 +20,7 @@ from swingset.host.engines import Engines
 from swingset.host.outputs import Outbox
 from swingset.host.policies import RunPolicy, forever
 from swingset.model.capdata import CapData
+from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.workers.base import Progress, WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.history import Label
@@ -217,14 +218,12 @@ class Controller:
             given = parameters or CapData("#null")
             kind = worker or self.default_worker
             result = self.kernel.queue_creation(name, kind, parts, given, options or {}, first=True)
-            report = self._crank()
-            assert report is not None
-            if report.fault is None:
-                # The host knows the vat by its name, so its root is never collected.
-                self.kernel.pin(self.kernel.root_of(name))
-            self._settle_request(result)
+            report = self._answer_request(result)
             if report.fault is not None:
+                self.commit(f"could not create {name}")
                 raise VatFault(name, "it could not be created", report.fault)
+            # The host knows the vat by its name, so its root is never collected.
+            self.kernel.pin(self.kernel.root_of(name))
             self.kernel.store.sources.replace(name, parts)
             self.commit(f"create {name}")
             return self.kernel.root_of(name)
@@ -241,10 +240,9 @@ class Controller:
             result = self.kernel.queue_upgrade(
                 name, parts, parameters, message or f"vat {name} upgraded", first=True
             )
-            report = self._crank()
-            assert report is not None
-            self._settle_request(result)
+            report = self._answer_request(result)
             if report.fault is not None:
+                self.commit(f"refused to upgrade {name}")
                 raise VatFault(name, "the upgrade was refused and nothing has changed", report.fault)
             self.kernel.store.sources.replace(name, parts)
             self.commit(f"upgrade {name}")
@@ -260,9 +258,17 @@ class Controller:
         """The vats that are not terminated."""
         return [vat for vat in self.kernel.store.vats.all() if vat.state != TERMINATED]
 
-    def _settle_request(self, result: str) -> None:
-        self.kernel.release_result(result)
-        self.commit()
+    def _answer_request(self, result: str) -> CrankReport:
+        """Run up to the crank that answers a request, and let go of the answer.
+
+        What vats are to be told of dropped references comes before any event, this one included.
+        """
+        while True:
+            report = self._crank()
+            assert report is not None
+            if isinstance(report.event, CreateVat | UpgradeVat) and report.event.result == result:
+                self.kernel.release_result(result)
+                return report
 
     # Naming, forking, going back
 
