@@ -92,7 +92,7 @@ class Bench:
         assert answer == {"status": "ok"}, answer
 
     def ask(self, method: str, *args: Any, **more: Any) -> Any:
-        """Deliver a message that is answered at once; the JSON tree of the answer (an error's is its dict)."""
+        """Deliver a message that is answered at once; the JSON tree of its answer."""
         result = self.send(method, *args, **more)
         settled = {entry[0]: entry for call in self.take() if call[0] == "resolve" for entry in call[1]}
         return json.loads(settled[result][2]["body"][1:])

@@ -69,13 +69,13 @@ class Method:
     def shapes(self) -> dict[str, Shape]:
         """The guards by parameter name, compiled at the first call."""
         if self._shapes is None:
-            from .shapes import BadAnnotationError, annotations_of, compile_shape
+            from .shapes import BadAnnotationError, annotations_of, compile_answer, compile_shape
 
             found = {}
             for name, note in annotations_of(self.visible).items():
-                note = _answer(note) if name == "return" else note
+                compiler = compile_answer if name == "return" else compile_shape
                 try:
-                    found[name] = compile_shape(note, self.visible.__globals__, self.owner)
+                    found[name] = compiler(note, self.visible.__globals__, self.owner)
                 except BadAnnotationError as exc:
                     raise TypeError(f"{self.title}, annotation of {name!r}: {exc}") from None
             self._result = found.pop("return", None)
@@ -170,18 +170,6 @@ class Method:
 
             raise TypeError(complaint(f"{self.title}() returned", misfit))
         return value
-
-
-def _answer(note: Any) -> Any:
-    """What the sender gets to see: `Promise[int]` and `Awaitable[int]` answer with an int."""
-    import typing
-    from collections.abc import Awaitable, Coroutine
-
-    if note in (Promise, Awaitable):
-        return Any
-    if typing.get_origin(note) in (Promise, Awaitable, Coroutine):
-        return typing.get_args(note)[-1]
-    return note
 
 
 class Interface:

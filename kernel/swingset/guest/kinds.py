@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 from weakref import WeakValueDictionary
@@ -79,6 +80,7 @@ class Kind:
 
     def construct(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """What the constructor of the class does."""
+        self.world.kinds.ready(self)
         record = Record(self, {})
         for name, value in self._bind(args, kwargs).items():
             record.write(self.fields[name], value)
@@ -87,7 +89,11 @@ class Kind:
         self.world.kinds.adopt(vref, instance, record)
         finish = getattr(self.cls, "finish", None)
         if finish is not None:
-            finish(instance)
+            try:
+                finish(instance)
+            except BaseException:
+                self.world.kinds.discard(vref)
+                raise
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.fields):
@@ -144,6 +150,7 @@ class Kinds:
         self._alive: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._records: dict[str, Record] = {}
         self.redefinable = False  # a notebook runs its cells again and again
+        self.independent = False  # modules imported outside any vat know nothing of each other's kinds
 
     def load(self) -> None:
         """Learn which kinds earlier incarnations have stored."""
@@ -155,6 +162,11 @@ class Kinds:
 
     def define(self, kind: Kind) -> None:
         """Take a class as the kind of its tag."""
+        if self.independent:
+            kind.id = self._world.counters.take("kindID")
+            kind.described = True
+            self._by_id[kind.id] = kind
+            return
         known = self._by_tag.get(kind.tag)
         if known is not None and not self.redefinable:
             raise KindError(
@@ -168,8 +180,14 @@ class Kinds:
             kind.id = self._stored[kind.tag][0]
         else:
             kind.id = self._world.counters.take("kindID")
+        if kind.tag in self._stored:
+            try:
+                self.ready(kind)  # on the user's line, and before an old class loses its instances
+            except KindError:
+                raise
+            except TypeError:
+                pass  # an annotation names a class that is defined further down
         if known is not None:
-            self._describe(kind)  # before the old class loses its instances to one that does not fit
             self._save_records()
             self._records.clear()
             for instance in list(self._alive.values()):
@@ -180,10 +198,12 @@ class Kinds:
     def settle_definitions(self) -> None:
         """Compare the kinds defined so far with what is stored, and store new descriptors."""
         for kind in self._by_id.values():
-            if not kind.described:
-                self._describe(kind)
+            self.ready(kind)
 
-    def _describe(self, kind: Kind) -> None:
+    def ready(self, kind: Kind) -> None:
+        """See that a kind fits what is stored, and that its descriptor is."""
+        if kind.described:
+            return
         _, stored = self._stored.get(kind.tag, (0, None))
         descriptor = kind.describe(stored)
         if descriptor != stored:
@@ -216,6 +236,11 @@ class Kinds:
         self._records[vref] = record
         record.dirty = True
 
+    def discard(self, vref: str) -> None:
+        """Give up a new instance that could not be finished."""
+        self._alive.pop(vref, None)
+        self._records.pop(vref, None)
+
     def record(self, kind: Kind, instance: Any) -> Record:
         """The record of an instance, read at most once in a delivery."""
         vref = instance.__dict__.get("__vref__")
@@ -223,6 +248,7 @@ class Kinds:
             raise TypeError(f"this {kind.tag} has no state: it was not made by calling {kind.tag}(...)")
         found = self._records.get(vref)
         if found is None:
+            self.ready(kind)
             text = self._world.store.get(f"vom.{vref}")
             if text is None:
                 raise LookupError(f"{vref}: there is no stored {kind.tag} of that number")
@@ -231,7 +257,9 @@ class Kinds:
 
     def flush(self) -> None:
         """Hand changed records to the store and forget all of them."""
-        self.settle_definitions()
+        for kind in self._by_id.values():
+            with suppress(TypeError):  # told where the kind is used; until then it has no instances here
+                self.ready(kind)
         self._save_records()
         if not self._world.keep_cache:
             self._records.clear()
@@ -270,8 +298,7 @@ def _make_kind(cls: C, tag: str | None, where: str, names: dict[str, Any]) -> C:
     world = current()
     name = cls.__name__
     _refuse_misfits(cls, name)
-    tag = world.kind_tag(cls, tag)
-    kind = Kind(world, cls, tag, where, names)
+    kind = Kind(world, cls, tag or name, where, names)
     for base in reversed(cls.__mro__[:-1]):
         inherited = vars(base).get("__kind__")
         for field, note in annotations_of(base).items():

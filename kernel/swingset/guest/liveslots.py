@@ -77,6 +77,7 @@ class Liveslots:
         self.incarnation = incarnation
         self.keep_cache = False  # a world with no deliveries has no end of one
         self.on_unhandled: Callable[[str], None] = self._print_unhandled
+        self.part_of: Callable[[str], str | None] = self._part_of
         self._kernel = syscall
         self._parts = parts
         self._fatal: SyscallError | None = None
@@ -107,9 +108,9 @@ class Liveslots:
             self._fatal = self._fatal or exc
             raise
 
-    def kind_tag(self, cls: type, tag: str | None) -> str:
-        """The tag under which a durable class is known in this vat."""
-        return tag or cls.__name__
+    def trace_of(self, exc: BaseException) -> remote_errors.Trace:
+        """The frames of an exception that lie in this vat's own source."""
+        return remote_errors.trace_of(exc, self.part_of)
 
     # Deliveries.
 
@@ -158,7 +159,7 @@ class Liveslots:
             raise ValueError(f"vat {self.vat_name} cannot serve a delivery of kind {kind!r}")
 
     def _report(self, exc: BaseException) -> dict[str, Any]:
-        report = {"trace": [], **remote_errors.to_wire(exc, self.vat_name)}
+        report = {"trace": [], **remote_errors.to_wire(exc, self.trace_of)}
         report.pop("code", None)
         details = dict(exc.details) if isinstance(exc, VatStartError) else {}
         if isinstance(exc, KindError):
@@ -217,6 +218,9 @@ class Liveslots:
             if isinstance(receiver, Promise):
                 answer._resolve(self.send(receiver, method, args, kwargs))
             else:
+                interface = interface_of(receiver)
+                if result is not None and interface is not None:
+                    self.promises.answers[result] = f"{interface.tag}.{method}()"
                 self._invoke(receiver, method, args, kwargs, answer)
 
     def _read_call(self, methargs: Any) -> tuple[str, list[Any], dict[str, Any]]:
@@ -263,7 +267,8 @@ class Liveslots:
         if last is not None:
             last._react(
                 lambda value: answer._run(self.send, value, method, *call),
-                lambda reason: answer._reject(reason),
+                answer._reject,
+                lambda decider: answer._run(self.send, decider, method, *call),
             )
         else:
             self.turns.put(lambda _: self._invoke(target, method, call[0], call[1], answer), None)
@@ -285,10 +290,8 @@ class Liveslots:
         self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError
     ) -> Promise[Any]:
         told = self.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
-        if told.startswith('["'):
+        if told.startswith('["'):  # the path starts at the dict that was made for it here
             told = told.replace('["', "", 1).replace('"]', "", 1)
-        else:
-            told = "a message" + told
         answer: Promise[Any] = Promise(self.turns)
         answer._reject(TypeError(f"E(x).{method}(...) was not sent: {told}"))
         return answer
@@ -298,8 +301,12 @@ class Liveslots:
     def _unhandled_text(self, reason: BaseException) -> str:
         text = f"unhandled rejection in {self.vat_name}: {remote_errors.name_of(reason)}: "
         text += remote_errors.message_of(reason)
-        trace = remote_errors.trace_of(reason, self.vat_name)
+        trace = self.trace_of(reason)
         return f"{text} ({trace[-1][0]}, line {trace[-1][1]}, in {trace[-1][2]})" if trace else text
+
+    def _part_of(self, filename: str) -> str | None:
+        prefix = f"<{self.vat_name}:"
+        return filename[len(prefix) : -1] if filename.startswith(prefix) else None
 
     def _print_unhandled(self, text: str) -> None:
         print(text, file=sys.stderr)

@@ -73,7 +73,7 @@ DICTS = frozenset((dict, FrozenDict))
 
 
 class UnpassableError(Exception):
-    """Internal: this value, met somewhere inside another, cannot pass, and here is what to do instead."""
+    """Internal: the part of a value that cannot pass, None for all of it, and what to do instead."""
 
     def __init__(self, culprit: Any, fix: str) -> None:
         super().__init__(fix)
@@ -98,6 +98,8 @@ def brief(value: Any) -> str:
         return f"{kind.__name__.removeprefix('Frozen').lower()} of {len(value)}"
     if isinstance(value, Presence):
         return repr(value)
+    if isinstance(value, Promise):
+        return "Promise"
     if isinstance(value, type):
         return f"the class {value.__name__}"
     return f"{kind.__name__} object" if kind.__module__ != "builtins" else kind.__name__
@@ -178,7 +180,7 @@ def copy_passable(value: Any, depth: int = MAX_DEPTH) -> Any:
     if kind in SCALARS or isinstance(value, BaseException):
         return value
     if depth <= 0:
-        raise UnpassableError(value, TOO_DEEP)
+        raise UnpassableError(None, TOO_DEEP)
     if kind in LISTS:
         return [copy_passable(item, depth - 1) for item in value]
     if kind is tuple:

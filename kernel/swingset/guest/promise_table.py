@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .passable import UnpassableError
 from .promises import FULFILLED, PENDING, Promise
+from .smallcaps import DecodeError
 
 if TYPE_CHECKING:
     from .liveslots import Liveslots
@@ -28,6 +30,7 @@ class PromiseTable:
         self._imported: dict[str, Promise[Any]] = {}
         self._exported: dict[str, Promise[Any]] = {}
         self._unsubscribed: dict[str, None] = {}
+        self.answers: dict[str, str] = {}  # which method decides a result promise, for the messages of errors
 
     def known(self, promise: Promise[Any]) -> str | None:
         """The vpid of a promise that somebody else decides, or None: where a message can be pipelined to."""
@@ -91,20 +94,18 @@ class PromiseTable:
         # Everything is read before any name is dropped: the data of one may mention another.
         values = [self._read(resolution) for _, resolution in settled]
         for (promise, resolution), value in zip(settled, values, strict=True):
-            if resolution.get("rejected"):
-                promise._reject(value)
-            elif isinstance(value, _UnreadableError):
+            if isinstance(value, _UnreadableError):
                 promise._reject(value.error)
+            elif resolution.get("rejected"):
+                promise._reject(value)
             else:
                 promise._resolve(value)
-        for vpid, _ in resolutions:
-            promise = self._imported.pop(vpid, promise)
-            promise._vpid = None if promise._vpid == vpid else promise._vpid
-            self._unsubscribed.pop(vpid, None)
+        for (promise, _), (vpid, _) in zip(settled, resolutions, strict=True):
+            promise._vpid = None
+            for table in (self._imported, self._exported, self._unsubscribed):
+                table.pop(vpid, None)
 
     def _read(self, resolution: dict[str, Any]) -> Any:
-        from .smallcaps import DecodeError
-
         try:
             return self._world.slots.decode(resolution["data"])
         except DecodeError as exc:
@@ -125,7 +126,7 @@ class PromiseTable:
         queue, batch = [vpid], []
         for name in queue:
             promise = self._exported[name]
-            rejected, capdata = self._settlement(promise)
+            rejected, capdata = self._settlement(promise, self.answers.pop(name, "the promise"))
             batch.append([name, rejected, capdata])
             for slot in capdata["slots"]:
                 other = self._exported.get(slot)
@@ -135,14 +136,12 @@ class PromiseTable:
         for name in queue:
             self._exported.pop(name)._vpid = None
 
-    def _settlement(self, promise: Promise[Any]) -> tuple[bool, dict[str, Any]]:
-        from .passable import UnpassableError
-
+    def _settlement(self, promise: Promise[Any], what: str) -> tuple[bool, dict[str, Any]]:
         slots = self._world.slots
         try:
             return promise.status is not FULFILLED, slots.encode(promise._value)
         except UnpassableError as exc:
-            return True, slots.encode(TypeError(slots.explain("the result", promise._value, exc)))
+            return True, slots.encode(TypeError(slots.explain(f"the result of {what}", promise._value, exc)))
 
 
 class _UnreadableError:

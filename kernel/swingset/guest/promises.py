@@ -31,6 +31,11 @@ T = TypeVar("T")
 PENDING, FULFILLED, REJECTED = "pending", "fulfilled", "rejected"
 
 
+Reaction = tuple[
+    "Callable[[Any], None]", "Callable[[BaseException], None]", "Callable[[Promise[Any]], None] | None"
+]
+
+
 class TurnQueue:
     """The turns of one vat that are waiting to run."""
 
@@ -73,7 +78,9 @@ class Promise(Generic[T]):
         "_vpid",
     )
 
-    def __init__(self, turns: TurnQueue) -> None:
+    def __init__(self, turns: TurnQueue | None = None) -> None:
+        if turns is None:
+            raise TypeError("a promise comes with the right to settle it: promise, resolver = make_promise()")
         self._turns = turns
         self._state = PENDING
         self._value: Any = None
@@ -81,7 +88,7 @@ class Promise(Generic[T]):
         self._next: Promise[Any] | None = (
             None  # the promise that decides this one, once it was resolved to one
         )
-        self._reactions: list[tuple[Callable[[Any], None], Callable[[BaseException], None]]] = []
+        self._reactions: list[Reaction] = []
         self._handled = False
         self._vpid: str | None = None  # its name in the kernel, while it has one
 
@@ -171,11 +178,20 @@ class Promise(Generic[T]):
 
     # What follows is for this library.
 
-    def _react(self, ok: Callable[[Any], None], err: Callable[[BaseException], None]) -> None:
-        """Put one of two turns in the queue when this settles; neither may raise."""
+    def _react(
+        self,
+        ok: Callable[[Any], None],
+        err: Callable[[BaseException], None],
+        forward: Callable[[Promise[Any]], None] | None = None,
+    ) -> None:
+        """Put one of two turns in the queue when this settles; neither may raise.
+
+        With `forward` given, this is a message that waits for its target: should the promise be resolved to
+        another one, the message is handed on to that at once, so that it stays ahead of later messages.
+        """
         self._handled = True
         if self._state is PENDING:
-            self._reactions.append((ok, err))
+            self._reactions.append((ok, err, forward))
         else:
             self._turns.put(ok if self._state is FULFILLED else err, self._value)
 
@@ -206,6 +222,13 @@ class Promise(Generic[T]):
             return
         self._next = decider
         decider._react(self._follow_ok, self._follow_err)
+        if any(forward is not None for _, _, forward in self._reactions):
+            reactions, self._reactions = self._reactions, []
+            for reaction in reactions:
+                if reaction[2] is None:
+                    self._reactions.append(reaction)
+                else:
+                    reaction[2](decider)
 
     def _follow_ok(self, value: Any) -> None:
         self._settle(FULFILLED, value)
@@ -228,7 +251,7 @@ class Promise(Generic[T]):
         self._value = value
         self._next = None
         reactions, self._reactions = self._reactions, []
-        for ok, err in reactions:
+        for ok, err, _ in reactions:
             self._turns.put(ok if state is FULFILLED else err, value)
 
     def _last(self) -> Promise[Any]:

@@ -17,7 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 Trace = tuple[tuple[str, int, str], ...]
 
@@ -125,25 +125,29 @@ def code_of(exc: BaseException) -> str | None:
     return code if type(code) is str else None
 
 
-def trace_of(exc: BaseException, vat_name: str) -> Trace:
+def trace_of(exc: BaseException, part_of: Callable[[str], str | None]) -> Trace:
     """The frames of an exception that lie in the vat's own parts, innermost last."""
     if isinstance(exc, RemoteError):
         return exc.trace
-    prefix = f"<{vat_name}:"
     frames = []
     tb = exc.__traceback__
     while tb is not None:
         code = tb.tb_frame.f_code
-        if code.co_filename.startswith(prefix):
-            frames.append((code.co_filename[len(prefix) : -1], tb.tb_lineno or 0, code.co_qualname))
+        part = part_of(code.co_filename)
+        if part is not None:
+            frames.append((part, tb.tb_lineno or 0, code.co_qualname))
         tb = tb.tb_next
+    if isinstance(exc, SyntaxError):  # raised by the compiler, so no frame stands on the line it is about
+        part = part_of(exc.filename or "")
+        if part is not None:
+            frames.append((part, exc.lineno or 0, "<module>"))
     return tuple(frames[-TRACE_LIMIT:])
 
 
-def to_wire(exc: BaseException, vat_name: str) -> dict[str, Any]:
+def to_wire(exc: BaseException, tracer: Callable[[BaseException], Trace]) -> dict[str, Any]:
     """What is told about an exception: name, message, and trace and code where known."""
     wire: dict[str, Any] = {"message": message_of(exc), "name": name_of(exc)}
-    trace = trace_of(exc, vat_name)
+    trace = tracer(exc)
     if trace:
         wire["trace"] = [list(frame) for frame in trace]
     code = code_of(exc)

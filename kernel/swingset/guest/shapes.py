@@ -90,6 +90,20 @@ def compile_shape(annotation: Any, names: dict[str, Any], owner: type | None = N
         raise BadAnnotationError("the annotation refers to itself without end: write Any") from None
 
 
+def compile_answer(annotation: Any, names: dict[str, Any], owner: type | None = None) -> Shape:
+    """Like `compile_shape` for what a call returns: `Promise[int]` answers with an int."""
+    note = (
+        _evaluate(annotation, names, owner)
+        if isinstance(annotation, (str, typing.ForwardRef))
+        else annotation
+    )
+    if note in _AWAITABLES:
+        return ANY
+    if typing.get_origin(note) in _AWAITABLES:
+        note = typing.get_args(note)[-1]
+    return compile_shape(note, names, owner)
+
+
 def _compile(note: Any, names: dict[str, Any], owner: type | None) -> Shape:
     if isinstance(note, (str, typing.ForwardRef)):
         return _compile(_evaluate(note, names, owner), names, owner)
@@ -118,10 +132,11 @@ def _compile(note: Any, names: dict[str, Any], owner: type | None) -> Shape:
 
 def _evaluate(note: Any, names: dict[str, Any], owner: type | None) -> Any:
     text = note if isinstance(note, str) else note.__forward_arg__
-    if owner is not None and text == owner.__name__:
-        return owner
+    own = (
+        {} if owner is None else {owner.__name__: owner}
+    )  # a class is not bound to its name while it is made
     try:
-        return eval(text, names)
+        return eval(text, names, own)
     except Exception as exc:
         raise BadAnnotationError(
             f"the annotation {text!r} cannot be evaluated here: {exc}; "

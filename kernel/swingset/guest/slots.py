@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import smallcaps
-from .passable import UnpassableError, path_to
+from .passable import UnpassableError, brief, path_to
 from .promises import Promise
 from .remotables import Presence, clean_iface
 from .smallcaps import DecodeError
@@ -52,14 +52,14 @@ class Slots:
 
     def encode(self, value: Any) -> dict[str, Any]:
         """Write a value as capdata; raises UnpassableError."""
-        body, objects = smallcaps.encode(value, self._world.vat_name)
+        body, objects = smallcaps.encode(value, self._world.trace_of)
         self._check_owner(objects)
         return {"body": body, "slots": [self._name(item) for item in objects]}
 
     def encode_durable(self, value: Any, what: str) -> dict[str, Any]:
         """Write a value that must outlive this incarnation; raises TypeError."""
         try:
-            body, objects = smallcaps.encode(value, self._world.vat_name)
+            body, objects = smallcaps.encode(value, self._world.trace_of)
             self._check_owner(objects)
         except UnpassableError as exc:
             raise TypeError(self.explain(what, value, exc)) from None
@@ -99,11 +99,10 @@ class Slots:
     def explain(self, what: str, value: Any, problem: UnpassableError) -> str:
         """Say which part of a value cannot pass and what to do."""
         culprit = problem.culprit
-        if culprit is value or problem.fix.startswith("nested"):
-            where = what
-        else:
-            where = what + (path_to(value, culprit) or "")
-        return f"{where} is {_a(culprit)}, which cannot be passed: {problem.fix}"
+        if culprit is None:
+            return f"{what or 'the message'} cannot be passed: {problem.fix}"
+        where = what + (path_to(value, culprit) or "")
+        return f"{where or 'something in it'} is {_a(culprit)}, which cannot be passed: {problem.fix}"
 
     def _check_owner(self, objects: list[Any]) -> None:
         for item in objects:
@@ -147,7 +146,7 @@ def _durable_vref(item: Any) -> str | None:
 
 
 def _a(value: Any) -> str:
-    from .passable import brief
-
     text = brief(value)
-    return f"{'an' if text[:1] in 'aeiou' else 'a'} {text}" if text != "None" else text
+    if value is None or text.startswith("the "):
+        return text
+    return f"{'an' if text[0] in 'aeiouAEIOU' else 'a'} {text}"

@@ -36,6 +36,8 @@ from .remotables import DEFAULT_IFACE, Presence, interface_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .remote_errors import Trace
+
 BODY_LIMIT = 10_000_000
 SLOT_LIMIT = 10_000
 
@@ -58,10 +60,10 @@ class Encoded(NamedTuple):
 
 
 class _Encoder:
-    __slots__ = ("indices", "objects", "vat_name")
+    __slots__ = ("indices", "objects", "tracer")
 
-    def __init__(self, vat_name: str) -> None:
-        self.vat_name = vat_name
+    def __init__(self, tracer: Callable[[BaseException], Trace]) -> None:
+        self.tracer = tracer
         self.objects: list[Any] = []
         self.indices: dict[int, int] = {}  # by id(); the list keeps the objects alive meanwhile
 
@@ -74,7 +76,7 @@ class _Encoder:
         if kind is bool or value is None:
             return value
         if depth <= 0:
-            raise UnpassableError(value, TOO_DEEP)
+            raise UnpassableError(None, TOO_DEEP)
         if kind in LISTS:
             return [self.walk(item, depth - 1) for item in value]
         if kind in DICTS:
@@ -128,7 +130,7 @@ class _Encoder:
         fresh = self.indices[id(value)] = len(self.objects)
         if fresh >= SLOT_LIMIT:
             raise UnpassableError(
-                value, f"more than {SLOT_LIMIT} references in one message: send it in pieces"
+                None, f"more than {SLOT_LIMIT} references in one message: send it in pieces"
             )
         self.objects.append(value)
         return fresh, True
@@ -140,13 +142,13 @@ class _Encoder:
     def error(self, exc: BaseException, depth: int) -> Any:
         if isinstance(exc, remote_errors.RemoteRejection):
             return self.walk(exc.reason, depth - 1)
-        wire = remote_errors.to_wire(exc, self.vat_name)
+        wire = remote_errors.to_wire(exc, self.tracer)
         return {"#error": wire.pop("message"), **wire}
 
 
-def encode(value: Any, vat_name: str) -> Encoded:
-    """Write a value as a body; raises UnpassableError for what cannot pass."""
-    encoder = _Encoder(vat_name)
+def encode(value: Any, tracer: Callable[[BaseException], Trace]) -> Encoded:
+    """Write a value as a body, errors with their trace; raises UnpassableError for what cannot pass."""
+    encoder = _Encoder(tracer)
     tree = encoder.walk(value, MAX_DEPTH)
     body = "#" + json.dumps(tree, separators=(",", ":"), ensure_ascii=False, check_circular=False)
     size = len(body)
@@ -154,10 +156,10 @@ def encode(value: Any, vat_name: str) -> Encoded:
         try:
             size = len(body.encode())
         except UnicodeEncodeError:
-            raise UnpassableError(value, "a str in it holds half of a surrogate pair: pass bytes") from None
+            raise UnpassableError(None, "a str in it holds half of a surrogate pair: pass bytes") from None
     if size > BODY_LIMIT:
         raise UnpassableError(
-            value, f"{size} bytes is more than the {BODY_LIMIT} a message may have: send it in pieces"
+            None, f"{size} bytes is more than the {BODY_LIMIT} a message may have: send it in pieces"
         )
     return Encoded(body, encoder.objects)
 

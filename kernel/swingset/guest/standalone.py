@@ -41,13 +41,9 @@ class StandaloneVat(Liveslots):
     def __init__(self) -> None:
         super().__init__(DictStore(), vat_name="standalone", incarnation=0)
         self.keep_cache = True
+        self.kinds.independent = True
         self.await_hook = self._wait
         self.open()
-
-    def kind_tag(self, cls: type, tag: str | None) -> str:
-        """Two modules of one process may each have a Purse, and either may be imported again."""
-        self.kinds.redefinable = True
-        return f"{cls.__module__}.{tag or cls.__qualname__}"
 
     def _wait(self, promise: Promise[Any]) -> Any:
         self.settle()

@@ -45,9 +45,8 @@ class Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that start with a prefix, in order; keys may come and go meanwhile."""
-        key: str | None = prefix
-        if self.get(prefix) is not None:
-            yield prefix
+        # The last name before the prefix, so that the prefix itself may be a key.
+        key: str | None = prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\U0010ffff"
         while True:
             self._write()
             key = self._syscall(["vatstoreGetNextKey", key])
