@@ -219,7 +219,7 @@ class Histories(RuleBasedStateMachine):
         elif how == 4:
             self.world.execute("DELETE FROM clists")
         elif how == 5:
-            self.world.execute("UPDATE vatstore SET key = key || 'x' WHERE key = ?", (key,))
+            self.world.execute("UPDATE OR REPLACE vatstore SET key = key || 'x' WHERE key = ?", (key,))
         elif how == 6:
             self.world.execute("UPDATE OR REPLACE clists SET vref = ? WHERE kref < ?", (text, key))
         else:
@@ -235,7 +235,6 @@ class Histories(RuleBasedStateMachine):
         before = self.world.digest()
         self.world.begin_crank()
         for write in writes:
-            # Two rows may not both get the same new value of a unique column in one update.
             self.world.savepoint("inner")
             self.write(*write)
             self.world.release("inner")

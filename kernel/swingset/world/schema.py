@@ -64,6 +64,7 @@ SCHEMA = (
   created INTEGER NOT NULL -- crank
 ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX vats_name ON vats(name)",
+    "CREATE INDEX vats_suspended ON vats(id) WHERE state = 'suspended'",
     """CREATE TABLE spans(
   vat TEXT PRIMARY KEY,
   incarnation INTEGER,
@@ -160,7 +161,6 @@ SCHEMA = (
   id TEXT PRIMARY KEY,
   remaining INTEGER, -- computrons; null: unlimited
   threshold INTEGER NOT NULL,
-  notified INTEGER NOT NULL, -- 1 once the threshold was crossed downwards
   keeper TEXT -- the object that is told
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE devices(
