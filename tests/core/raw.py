@@ -25,22 +25,34 @@ class RawWorker:
 
     def __init__(self, vat: RawVat) -> None:
         self._vat = vat
+        self._position = 0
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
+        vat, calls = self._vat, []
+
         def ask(call: list[Any]) -> Any:
+            calls.append(call)
             status, value = syscall(call)
             if status != "ok":
                 raise RuntimeError(value)
             return value
 
-        self._vat.log.append(delivery)
+        position, self._position = self._position, self._position + 1
         spent: int | None = None
+        if limits.computrons is None:  # a replay: say again what was said
+            recorded, spent = vat.history[position]
+            for call in recorded:
+                ask(call)
+            return DeliveryResult(computrons=spent)
+        vat.log.append(delivery)
+        del vat.history[position:]
         try:
-            if self._vat.next is not None:
-                behaviour, self._vat.next = self._vat.next, None
+            if vat.next is not None:
+                behaviour, vat.next = vat.next, None
                 spent = behaviour(delivery, ask)
         except RuntimeError:
             pass
+        vat.history.append((calls, spent))
         return DeliveryResult(computrons=spent)
 
     def snapshot(self) -> HeapImage | None:
@@ -60,6 +72,7 @@ class RawVat:
         self.name = name
         self.log: list[list[Any]] = []
         self.next: Behaviour | None = None
+        self.history: list[tuple[list[list[Any]], int | None]] = []
 
     def take_log(self) -> list[list[Any]]:
         """The deliveries since the last call."""
@@ -119,7 +132,7 @@ class RawWorld:
     def run_in(self, name: str, behaviour: Callable[[Callable[[list[Any]], Any]], int | None]) -> CrankReport:
         """Have a vat do something, in a crank of its own that goes before all others."""
         self.vat(name).next = lambda _delivery, ask: behaviour(ask)
-        with self.kernel._undoing():
+        with self.kernel.undoing():
             send = Send(self.kernel.root_of(name), Message(CapData('#["go",[]]')))
             self.store.enqueue(send, first=True)
         gc, reap = self.store.gc.vats, self.store.reaping.due

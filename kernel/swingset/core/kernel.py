@@ -1,366 +1,30 @@
-"""The kernel: one event, one crank, whole or not at all.
+"""The kernel as its host sees it: the cranks, and what the host may ask for between them.
 
-A crank takes the event the scheduler chooses, finds the vat it is for, delivers, and settles the
-reference counts. Two savepoints surround it. If the vat fails, the world goes back to just after the event
-was taken, and what follows from the failure (a rejected promise, a suspended or terminated vat) is written
-instead. If the host fails, the world goes back to before the crank, and the event still waits.
-
-What becomes of a failing vat: a delivery that ran past its limits or crashed the engine is undone, and the
-vat stays as it was before. If it was a message, its result is rejected with the reason. If it was a
-notification there is nobody to reject to, so the vat is suspended with the event parked, and carries on
-after an upgrade or when it is resumed. Only an illegal syscall, which no correct guest makes, ends a vat.
+Every request is whole or not at all, like a crank. None of them commits: durability is the host's decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from swingset.core.delivery import Delivered, Deliverer
-from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists
-from swingset.core.lifecycle import Lifecycle, Parting, fate_of, incarnation_outcome
-from swingset.core.report import CrankReport
-from swingset.core.scheduler import FirstComeFirstServed, Scheduler, choose
-from swingset.core.store import KernelStore
+from swingset.core.cranks import Cranks
+from swingset.core.errors import KernelError, VatExists
+from swingset.core.lifecycle import Parting
 from swingset.core.syscalls import SyscallHandler
 from swingset.core.translate import Translator
-from swingset.core.warehouse import Warehouse
-from swingset.model import capdata, reasons
+from swingset.model import reasons
 from swingset.model.capdata import CapData
-from swingset.model.messages import (
-    CleanUp,
-    Collect,
-    CreateVat,
-    Event,
-    Message,
-    Notify,
-    QueuedEvent,
-    Reap,
-    Send,
-    UpgradeVat,
-)
-from swingset.model.refs import kref_type
-from swingset.model.reports import Fault
-from swingset.workers.base import Worker, WorkerFactory
-from swingset.world.file import WorldFile
-from swingset.world.gc import Dirt
-from swingset.world.promises import FORWARDED, REJECTED, UNRESOLVED
-from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
-
-CLEAN_UP_ROWS = 1_000
-"""How many rows of a terminated vat one crank deletes unless told otherwise."""
-
-REAP_DEFAULTS: dict[str, Any] = {
-    "reap_interval": 200,
-    "reap_gc_krefs": 20,
-    "reap_computrons": None,
-    "never_reap": False,
-}
-"""When a vat brings out its dead: after so many deliveries, references told of, or computrons."""
+from swingset.model.messages import CreateVat, Message, Send, UpgradeVat
+from swingset.workers.base import Worker
+from swingset.world.vats import LIVE, SUSPENDED, VatRecord
 
 
-class Kernel:
-    """The kernel of one world. It never commits: durability is the host's decision."""
-
-    def __init__(
-        self,
-        world: WorldFile,
-        factories: Mapping[str, WorkerFactory],
-        *,
-        scheduler: Scheduler | None = None,
-    ) -> None:
-        self.world = world
-        self.store = KernelStore(world)
-        self.warehouse = Warehouse(self.store, factories)
-        self.panic: str | None = None
-        self._scheduler = scheduler or FirstComeFirstServed()
-        self._deliverer = Deliverer(self.store, self.warehouse)
-        self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
-
-    # Running
-
-    @property
-    def crank(self) -> int:
-        """How many cranks the world has run."""
-        return self.store.counters.get("crank")
-
-    def step(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
-        """Run one crank; None where nothing can run.
-
-        `clean_up` is how many rows of a terminated vat one crank may delete; None leaves them for another
-        run. Raises `KernelPanic` for ever after a panic.
-        """
-        if self.panic is not None:
-            raise KernelPanic(self.panic)
-        chosen = choose(self.store, self._scheduler, self._can_run, clean_up=clean_up is not None)
-        if chosen is None:
-            return None
-        seq, event = chosen
-        number = self.crank + 1
-        with self._undoing():
-            if seq is not None:
-                self.store.queues.remove(seq)
-            self.world.savepoint("deliver")
-            match event:
-                case Send():
-                    report = self._send(seq or 0, event, number)
-                case Notify():
-                    report = self._notify(seq or 0, event, number)
-                case CreateVat():
-                    report = self._create(event, number)
-                case UpgradeVat():
-                    report = self._upgrade(event, number)
-                case Collect():
-                    report = self._collect(event, number)
-                case Reap():
-                    report = self._reap(event, number)
-                case CleanUp():
-                    report = self._clean_up(event, number, clean_up or 0)
-            self.world.release("deliver")
-            if report.outcome not in ("waiting", "parked"):
-                self.store.consume(event)
-            self.store.counters.set("crank", number)
-        self.panic = self.panic or self.store.take_panic()
-        return report
-
-    def _can_run(self, vat_id: str) -> bool:
-        vat = self.store.vats.get(vat_id)
-        if vat is None or vat.state != LIVE:
-            return False
-        return vat.worker != "attached" or self.warehouse.is_online(vat_id)
-
-    def _undoing(self) -> _Crank:
-        return _Crank(self.world, self.store)
-
-    def _back_to_delivery(self) -> None:
-        self.world.rollback_to("deliver")
-        self.store.discard_touched()
-
-    def _send(self, seq: int, event: Send, number: int) -> CrankReport:
-        target = event.target
-        if kref_type(target) == "p":
-            promise = self.store.promises.get(target)
-            if promise is None:
-                raise AssertionError(f"{target} was forgotten while a message for it waited")
-            while promise.state == FORWARDED and promise.decider is not None:
-                target = promise.decider
-                followed = self.store.promises.get(target)
-                assert followed is not None
-                promise = followed
-            if promise.state == UNRESOLVED:
-                pipeliner = self._pipeliner(promise.decider)
-                if pipeliner is not None:
-                    return self._deliver_message(seq, event, target, pipeliner, number)
-                return self._wait(event, target, number)
-            outcome = promise.data or capdata.data(None)
-            if promise.state == REJECTED:
-                return self._undeliverable(event, number, outcome)
-            slot = capdata.single_slot(outcome)
-            if slot is None or kref_type(slot) != "o":
-                words = f"data is not callable, has no method {event.message.method}"
-                rejection = capdata.error("TypeError", words, code=reasons.NOT_CALLABLE)
-                return self._undeliverable(event, number, rejection)
-            target = slot
-        obj = self.store.objects.get(target)
-        vat = self.store.vats.get(obj.owner) if obj and obj.owner else None
-        if vat is None or vat.state == TERMINATED:
-            code, words = fate_of(obj.fate if obj else None)
-            return self._undeliverable(event, number, capdata.error("Error", words, code=code))
-        return self._deliver_message(seq, event, target, vat, number)
-
-    def _pipeliner(self, decider: str | None) -> VatRecord | None:
-        """The vat that decides a promise, where it asks for messages to what it has not settled yet."""
-        vat = self.store.vats.get(decider) if decider else None
-        return vat if vat and vat.state != TERMINATED and vat.options.get("enable_pipelining") else None
-
-    def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
-        """Let a message wait for a promise, which it holds from now on instead of what it was sent to."""
-        if promise != event.target:
-            self.store.hold(promise)
-            self.store.release(event.target)
-            event = replace(event, target=promise)
-        self.store.wait_for(promise, event)
-        return CrankReport(number, event, "waiting")
-
-    def _deliver_message(
-        self, seq: int, event: Send, target: str, vat: VatRecord, number: int
-    ) -> CrankReport:
-        worker = self.warehouse.online(vat) if vat.state == LIVE else None
-        if worker is None:
-            return self._park(seq, event, vat, number)
-        translator = Translator(self.store, vat.id)
-        delivery = translator.message_to_vat(target, event.message)
-        delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        report = self._judge(event, vat, delivered, number)
-        if report.fault is not None and report.outcome == "refused":
-            rejection = _rejection(report.fault, f"vat {vat.name}: {event.message.method}()")
-            self._reject(event.message, rejection)
-        return report
-
-    def _notify(self, seq: int, event: Notify, number: int) -> CrankReport:
-        vat = self.store.vats.get(event.vat)
-        if vat is None or vat.state == TERMINATED:
-            return CrankReport(number, event, "dropped", vat.name if vat else None)
-        worker = self.warehouse.online(vat) if vat.state == LIVE else None
-        if worker is None:
-            return self._park(seq, event, vat, number)
-        delivery = Translator(self.store, vat.id).notify_to_vat(event.promise)
-        if delivery is None:
-            return CrankReport(number, event, "dropped", vat.name)
-        delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        report = self._judge(event, vat, delivered, number)
-        if report.fault is not None and report.outcome == "refused":
-            self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
-            return replace(self._park(seq, event, vat, number), fault=report.fault, console=report.console)
-        return report
-
-    def _collect(self, event: Collect, number: int) -> CrankReport:
-        """Tell a vat what was dropped or retired, as far as it still is."""
-        vat = self.store.vats.get(event.vat)
-        assert vat is not None
-        self.store.gc.remove(event.vat, event.kind)
-        translator = Translator(self.store, event.vat)
-        meant = tuple(kref for kref in event.krefs if translator.still_meant(event.kind, kref))
-        worker = self.warehouse.online(vat)
-        if not meant or worker is None:
-            return CrankReport(number, event, "negated", vat.name)
-        delivery = translator.collection_to_vat(event.kind, meant)
-        delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        return self._judge_housekeeping(event, vat, delivered, number, krefs=len(meant))
-
-    def _reap(self, event: Reap, number: int) -> CrankReport:
-        """Have a vat bring out its dead."""
-        vat = self.store.vats.get(event.vat)
-        worker = self.warehouse.online(vat) if vat else None
-        assert vat is not None
-        self.store.reaping.done(event.vat)
-        if worker is None:
-            return CrankReport(number, event, "dropped", vat.name)
-        delivered = self._deliverer.deliver(vat, worker, ["bringOutYourDead"], number)
-        return self._judge_housekeeping(event, vat, delivered, number, deliveries=0)
-
-    def _judge_housekeeping(
-        self,
-        event: Event,
-        vat: VatRecord,
-        delivered: Delivered,
-        number: int,
-        *,
-        deliveries: int = 1,
-        krefs: int = 0,
-    ) -> CrankReport:
-        report = self._judge(event, vat, delivered, number, deliveries=deliveries, krefs=krefs)
-        if report.fault is not None and not self.store.is_dead(vat.id):
-            # What was to be told is still to be told, so the vat cannot go on without it.
-            self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
-        return report
-
-    def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
-        vat = self.store.vats.get(event.vat)
-        self._lifecycle.clean_up(event.vat, budget)
-        return CrankReport(number, event, "cleaned", vat.name if vat else None)
-
-    def _soil(self, vat: VatRecord, dirt: Dirt) -> None:
-        """Count what a vat went through, and have it reaped when its options say so."""
-        total = self.store.reaping.add(vat.id, dirt)
-        options = {**REAP_DEFAULTS, **vat.options}
-        limits = (options["reap_interval"], options["reap_gc_krefs"], options["reap_computrons"])
-        reached = any(
-            limit is not None and spent >= limit for limit, spent in zip(limits, total, strict=True)
-        )
-        if reached and not options["never_reap"]:
-            self.store.reaping.schedule(vat.id)
-
-    def _judge(
-        self,
-        event: Event,
-        vat: VatRecord,
-        delivered: Delivered,
-        number: int,
-        *,
-        deliveries: int = 1,
-        krefs: int = 0,
-    ) -> CrankReport:
-        """What follows from a delivery for the vat itself; the caller sees to the sender."""
-        result = delivered.result
-        report = CrankReport(
-            number, event, "delivered", vat.name, result.computrons, result.fault, result.console
-        )
-        if result.fault is not None:
-            self._back_to_delivery()
-            if result.fault.code == reasons.ILLEGAL_SYSCALL:
-                self._end(vat, reasons.ILLEGAL_SYSCALL, f"vat terminated: {result.fault.message}")
-            return replace(report, outcome="refused")
-        if delivered.exit_request is not None:
-            failed, info = delivered.exit_request
-            if failed:
-                self._back_to_delivery()
-            self._end(vat, reasons.TERMINATED, f"vat terminated: vat {vat.name} asked to end: {info['body']}")
-        else:
-            self._soil(vat, Dirt(deliveries, krefs, result.computrons or 0))
-        return report
-
-    def _create(self, event: CreateVat, number: int) -> CrankReport:
-        delivered = self._lifecycle.create(event, number)
-        result = delivered.result
-        report = CrankReport(
-            number, event, "created", event.name, result.computrons, result.fault, result.console
-        )
-        if result.fault is None:
-            root = self._lifecycle.root_of(event.vat)
-            assert root is not None
-            outcome = CapData(f'#"$0.Alleged: {event.name}"', (root,))
-            self.store.resolve([(event.result, False, outcome)])
-            return report
-        self._back_to_delivery()
-        rejection = _rejection(result.fault, "Vat Creation Error", code=reasons.START_FAILED)
-        self.store.resolve([(event.result, True, rejection)])
-        return replace(report, outcome="refused")
-
-    def _upgrade(self, event: UpgradeVat, number: int) -> CrankReport:
-        vat = self.store.vats.get(event.vat)
-        if vat is None or vat.state == TERMINATED:
-            rejection = capdata.error("Error", "vat terminated", code=reasons.TERMINATED)
-            self.store.resolve([(event.result, True, rejection)])
-            return CrankReport(number, event, "rejected", vat.name if vat else None)
-        delivered, parting = self._lifecycle.upgrade(event, number)
-        result = delivered.result
-        report = CrankReport(
-            number, event, "upgraded", vat.name, result.computrons, result.fault, result.console, parting
-        )
-        if result.fault is None:
-            self.store.resolve([(event.result, False, incarnation_outcome(vat.incarnation + 1))])
-            self.store.queues.unpark(vat.id)
-            return report
-        self._back_to_delivery()
-        rejection = _rejection(result.fault, "vat-upgrade failure", code=result.fault.code)
-        self.store.resolve([(event.result, True, rejection)])
-        return replace(report, outcome="refused", parting=None)
-
-    def _park(self, seq: int, event: QueuedEvent, vat: VatRecord, number: int) -> CrankReport:
-        self.store.queues.park(vat.id, seq, event)
-        return CrankReport(number, event, "parked", vat.name)
-
-    def _undeliverable(self, event: Send, number: int, rejection: CapData) -> CrankReport:
-        self._reject(event.message, rejection)
-        return CrankReport(number, event, "rejected")
-
-    def _reject(self, message: Message, rejection: CapData) -> None:
-        if message.result is not None:
-            self.store.resolve([(message.result, True, rejection)])
-
-    def _end(self, vat: VatRecord, code: str, words: str) -> None:
-        self._lifecycle.terminate(vat, code, words)
-        self.warehouse.discard(vat.id)
-        if vat.options.get("critical"):
-            self.panic = f"critical vat {vat.name} was terminated: {words}"
-
-    # Requests of the host. Each is a small crank of its own: whole or not at all.
+class Kernel(Cranks):
+    """The kernel of one world."""
 
     def queue_message(self, target: str, methargs: CapData, *, policy: str = "ignore") -> str:
         """Send a message from outside; the host holds the result promise, whose kref is returned."""
-        with self._undoing():
+        with self.undoing():
             result = self.store.new_promise(None, policy)
             self.store.hold(result)
             self.store.enqueue(Send(target, Message(methargs, result)))
@@ -383,7 +47,7 @@ class Kernel:
         if self.store.vats.named(name) is not None:
             raise VatExists(f"vat {name} exists; upgrade it, or give the new one another name")
         self.warehouse.factory(worker)
-        with self._undoing():
+        with self.undoing():
             bundle = self.world.bundles.put(parts)
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
@@ -408,7 +72,7 @@ class Kernel:
         vat = self.vat(name)
         if vat.worker == "attached":
             raise KernelError(f"vat {name} lives in the embedder's interpreter: restart that to upgrade it")
-        with self._undoing():
+        with self.undoing():
             bundle = self.world.bundles.put(parts)
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
@@ -418,13 +82,13 @@ class Kernel:
 
     def release_result(self, kref: str) -> None:
         """Let go of a promise that the host held."""
-        with self._undoing():
+        with self.undoing():
             self.store.promises.set_policy(kref, None)
             self.store.release(kref)
 
     def pin(self, kref: str) -> None:
         """Hold an object for the host until the world ends."""
-        with self._undoing():
+        with self.undoing():
             if self.world.row("SELECT 1 from pins where kref = ?", (kref,)) is None:
                 self.world.execute("insert into pins values (?)", (kref,))
                 self.store.hold(kref)
@@ -432,36 +96,21 @@ class Kernel:
     def terminate(self, name: str, reason: str) -> None:
         """End a vat at once, from outside."""
         vat = self.vat(name)
-        with self._undoing():
+        with self.undoing():
             self._end(vat, reasons.TERMINATED, f"vat terminated: {reason}" if reason else "vat terminated")
 
     def suspend(self, name: str, reason: str) -> None:
         """Deliver nothing more to a vat; what comes for it is parked."""
         vat = self.vat(name)
-        with self._undoing():
+        with self.undoing():
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
 
     def wake(self, name: str) -> None:
         """Let a suspended vat carry on; what was parked comes first."""
         vat = self.vat(name)
-        with self._undoing():
+        with self.undoing():
             self.store.vats.save(vat.having(state=LIVE, reason=None))
             self.store.queues.unpark(vat.id)
-
-    def vat(self, name: str) -> VatRecord:
-        """The live or suspended vat of that name; raises `NoSuchVat` with the names there are."""
-        vat = self.store.vats.named(name)
-        if vat is None:
-            known = ", ".join(v.name for v in self.store.vats.all() if v.state != TERMINATED)
-            raise NoSuchVat(f"there is no vat {name!r}; there are: {known or 'none yet'}")
-        return vat
-
-    def root_of(self, name: str) -> str:
-        """The kref of a vat's root object."""
-        root = self._lifecycle.root_of(self.vat(name).id)
-        if root is None:
-            raise NoSuchVat(f"vat {name} has no root object")
-        return root
 
     # Attached vats: those whose interpreter is the embedder's own.
 
@@ -469,7 +118,7 @@ class Kernel:
         """Give a vat of that name the embedder's worker: a new vat, or the next incarnation of an old one."""
         vat = self.store.vats.named(name)
         parting = Parting((), ())
-        with self._undoing():
+        with self.undoing():
             if vat is None:
                 vat_id = self.store.new_vat_id()
                 record = VatRecord(
@@ -492,7 +141,7 @@ class Kernel:
         handler = SyscallHandler(self.store, vat_id)
         vat = self.store.vats.get(vat_id)
         assert vat is not None
-        with self._undoing() as crank:
+        with self.undoing() as crank:
             answer = handler(syscall)
             if handler.illegal is not None:
                 crank.undo()
@@ -502,40 +151,10 @@ class Kernel:
 
     def introduce(self, vat_id: str, kref: str) -> str:
         """Let a vat know a kref, as the host may; returns the vat's name for it."""
-        with self._undoing():
+        with self.undoing():
             return Translator(self.store, vat_id).to_vat(kref)
 
     def recognize(self, vat_id: str, vref: str) -> str | None:
         """The kref of a vat's own name, or None."""
         entry = self.store.clists.by_vref(vat_id, vref)
         return entry.kref if entry else None
-
-
-class _Crank:
-    """The savepoint around a crank: released with the counts settled, or rolled back."""
-
-    def __init__(self, world: WorldFile, store: KernelStore) -> None:
-        self._world = world
-        self._store = store
-        self._undo = False
-
-    def __enter__(self) -> _Crank:
-        self._world.begin_crank()
-        return self
-
-    def undo(self) -> None:
-        """Have the crank rolled back when it ends."""
-        self._undo = True
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None or self._undo:
-            self._world.rollback_crank()
-            self._store.discard_touched()
-        else:
-            self._store.settle()
-            self._world.release_crank()
-
-
-def _rejection(fault: Fault, context: str, *, code: str | None = None) -> CapData:
-    trace = [list(frame) for frame in fault.trace]
-    return capdata.error(fault.name, f"{context}: {fault.message}", code=code or fault.code, trace=trace)

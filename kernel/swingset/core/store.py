@@ -19,6 +19,7 @@ from swingset.world.counters import Counters
 from swingset.world.file import WorldFile
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT, GCActions, Reaping
 from swingset.world.graveyard import Graveyard
+from swingset.world.meters import Meters
 from swingset.world.objects import Objects
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED, Promises
 from swingset.world.queues import Queues
@@ -46,6 +47,7 @@ class KernelStore:
         self.gc = GCActions(world)
         self.reaping = Reaping(world)
         self.graveyard = Graveyard(world)
+        self.meters = Meters(world)
         self._touched: dict[str, None] = {}
         self._panic: str | None = None
 

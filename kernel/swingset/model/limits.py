@@ -19,11 +19,11 @@ class Limits:
     memory, `seconds` is wall-clock time, `console_bytes` caps what it may print.
     """
 
-    computrons: int | None = 2_000_000_000
+    computrons: int | None = 10_000_000_000
     memory_pages: int | None = 4096
     seconds: float | None = 30.0
     console_bytes: int = 65536
 
 
 DEFAULT_LIMITS = Limits()
-"""Two thousand million computrons (some seconds), 256 MiB, 30 s, 64 KiB of console."""
+"""Ten thousand million computrons (about a second), 256 MiB, 30 s, 64 KiB of console."""

@@ -83,6 +83,10 @@ class Vats:
         """The vat of that name that is not terminated, or None."""
         return next(self._select("where name = ? and state <> 'terminated'", (name,)), None)
 
+    def suspended(self) -> list[VatRecord]:
+        """The suspended vats, oldest first."""
+        return sorted(self._select("where state = 'suspended'", ()), key=lambda vat: int(vat.id[1:]))
+
     def all(self) -> list[VatRecord]:
         """Every vat, terminated ones included, oldest first."""
         return sorted(self._select("", ()), key=lambda vat: int(vat.id[1:]))

@@ -1,0 +1,116 @@
+"""Who pays for a delivery, and what happens when the money is out.
+
+A vat may have a meter of its own, or share one. What a crank spent is deducted after it has run; the
+keeper of the meter is told once, when what remains falls below the threshold. A crank that spent more than
+remains is undone as if it had never run. Then the vat is suspended with its delivery parked, the keeper is
+asked, and after a refill the delivery runs again, so that the vat's transcript is that of a run in which
+the meter never ran dry. A vat created with `on_starvation` "terminate" ends instead, as vats of the
+reference implementation do.
+"""
+
+from __future__ import annotations
+
+from swingset.core.errors import KernelError
+from swingset.core.store import KernelStore
+from swingset.model import capdata, reasons
+from swingset.model.messages import Message, Send
+from swingset.world.meters import Meter
+from swingset.world.vats import SUSPENDED, VatRecord
+
+SUSPEND, TERMINATE = "suspend", "terminate"
+
+
+class Metering:
+    """The meters of one world. Callers provide the crank around it."""
+
+    def __init__(self, store: KernelStore) -> None:
+        self._store = store
+
+    def create(self, remaining: int | None, threshold: int = 0) -> str:
+        """A new meter of so many computrons (None: unlimited); returns its id."""
+        _check(remaining, "remaining")
+        _check(threshold, "threshold")
+        return self._store.meters.add(remaining, threshold)
+
+    def get(self, meter_id: str) -> Meter:
+        """The meter of that id; raises `KernelError` for an unknown one."""
+        meter = self._store.meters.get(meter_id)
+        if meter is None:
+            raise KernelError(f"there is no meter {meter_id!r}")
+        return meter
+
+    def refill(self, meter_id: str, computrons: int) -> Meter:
+        """Add to what remains; vats that starved on this meter carry on."""
+        _check(computrons, "computrons")
+        meter = self.get(meter_id)
+        if meter.remaining is not None:
+            meter = meter._replace(remaining=meter.remaining + computrons)
+            self._store.meters.save(meter)
+        self._wake(meter_id)
+        return meter
+
+    def set_threshold(self, meter_id: str, threshold: int) -> None:
+        """Have the keeper told when what remains falls below this."""
+        _check(threshold, "threshold")
+        self._store.meters.save(self.get(meter_id)._replace(threshold=threshold))
+
+    def set_keeper(self, meter_id: str, kref: str | None) -> None:
+        """Name the object that is told of the meter, and hold it."""
+        meter = self.get(meter_id)
+        if kref is not None:
+            self._store.hold(kref)
+        if meter.keeper is not None:
+            self._store.release(meter.keeper)
+        self._store.meters.save(meter._replace(keeper=kref))
+
+    def charge(self, vat: VatRecord, computrons: int | None) -> bool:
+        """Deduct what a crank spent; False where the meter holds less, and then nothing is deducted."""
+        meter_id = vat.options.get("meter")
+        if meter_id is None or not computrons:
+            return True
+        meter = self.get(meter_id)
+        if meter.remaining is None:
+            return True
+        if computrons > meter.remaining:
+            return False
+        left = meter.remaining - computrons
+        self._store.meters.save(meter._replace(remaining=left))
+        if left < meter.threshold <= meter.remaining:
+            self._tell(meter, "threshold_crossed", left)
+        return True
+
+    def starve(self, vat: VatRecord, computrons: int) -> str:
+        """A crank of the vat spent more than its meter holds and was undone. Returns the vat's new state.
+
+        Under the policy `terminate` the meter is emptied and it is for the caller to end the vat.
+        """
+        meter = self.get(vat.options["meter"])
+        if vat.options.get("on_starvation", SUSPEND) == TERMINATE:
+            self._store.meters.save(meter._replace(remaining=0))
+            if (meter.remaining or 0) >= meter.threshold > 0:
+                self._tell(meter, "threshold_crossed", 0)
+            return TERMINATE
+        words = (
+            f"{reasons.METER_EXHAUSTED}: a crank needs {computrons:,} computrons, meter {meter.id} holds"
+            f" {meter.remaining or 0:,}"
+        )
+        self._store.vats.save(vat.having(state=SUSPENDED, reason=words))
+        self._tell(meter, "refill_wanted", computrons)
+        return SUSPEND
+
+    def _wake(self, meter_id: str) -> None:
+        for vat in self._store.vats.suspended():
+            starved = (vat.reason or "").startswith(reasons.METER_EXHAUSTED)
+            if starved and vat.options.get("meter") == meter_id:
+                self._store.vats.save(vat.having(state="live", reason=None))
+                self._store.queues.unpark(vat.id)
+
+    def _tell(self, meter: Meter, method: str, computrons: int) -> None:
+        if meter.keeper is not None:
+            methargs = capdata.data([method, [meter.id, computrons]])
+            self._store.enqueue(Send(meter.keeper, Message(methargs)))
+
+
+def _check(value: int | None, what: str) -> None:
+    if value is not None and (type(value) is not int or not 0 <= value < 1 << 62):
+        raise KernelError(f"{what} of a meter is an int from 0 to 2**62, got {value!r}")

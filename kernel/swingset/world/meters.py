@@ -1,0 +1,45 @@
+"""Meters: how many computrons a vat, or several together, may still spend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from swingset.world.counters import Counters
+
+if TYPE_CHECKING:
+    from swingset.world.file import WorldFile
+
+
+class Meter(NamedTuple):
+    """One meter. `remaining` is None for an unlimited one.
+
+    `keeper` is the kref that is told when `remaining` falls below `threshold`, and when a vat starves.
+    """
+
+    id: str
+    remaining: int | None
+    threshold: int
+    keeper: str | None
+
+
+class Meters:
+    """The table `meters`."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+        self._counters = Counters(world)
+
+    def add(self, remaining: int | None, threshold: int) -> str:
+        """A new meter; returns its id."""
+        meter = f"m{self._counters.take('m', 1)}"
+        self._world.execute("insert into meters values (?, ?, ?, null)", (meter, remaining, threshold))
+        return meter
+
+    def get(self, meter: str) -> Meter | None:
+        """The meter of that id, or None."""
+        row = self._world.row("SELECT id, remaining, threshold, keeper from meters where id = ?", (meter,))
+        return Meter(*row) if row else None
+
+    def save(self, meter: Meter) -> None:
+        """Store a changed meter."""
+        self._world.execute("insert or replace into meters values (?, ?, ?, ?)", tuple(meter))
