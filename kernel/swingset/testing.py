@@ -17,6 +17,9 @@ from collections.abc import Iterator
 from swingset.core.store import KernelStore
 from swingset.model.messages import Event, Notify, Send
 from swingset.model.refs import ROOT, kref_type, parse_vref, sort_key
+from swingset.world.clists import CListEntry
+from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
+from swingset.world.objects import ObjectRecord
 from swingset.world.promises import FORWARDED, UNRESOLVED, PromiseRecord
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
@@ -34,7 +37,8 @@ class _Audit:
         self._promises = {record.kref: record for record in store.promises.all()}
         self._reachable: Counter[str] = Counter()
         self._recognizable: Counter[str] = Counter()
-        self._known: dict[str, dict[str, str]] = {}
+        self._known: dict[str, dict[str, CListEntry]] = {}
+        self._actions = set(store.gc.all())
         self._dead = {vat for (vat,) in store.world.rows("SELECT vat from dead")}
 
     def problems(self) -> Iterator[str]:
@@ -48,30 +52,41 @@ class _Audit:
             yield from self._walk_promise(promise)
         yield from self._compare()
 
-    def _hold(self, kref: str, holder: str, *, reachable: bool = True) -> Iterator[str]:
+    def _hold(self, kref: str, holder: str) -> Iterator[str]:
         self._recognizable[kref] += 1
-        self._reachable[kref] += reachable
+        self._reachable[kref] += 1
         if kref not in (self._promises if kref_type(kref) == "p" else self._objects):
             yield f"{kref}: {holder} holds it, but there is no such row"
 
     def _walk_clist(self, vat: VatRecord) -> Iterator[str]:
         known = self._known[vat.id] = {}
         for entry in self._store.clists.of(vat.id):
-            known[entry.kref] = entry.vref
+            known[entry.kref] = entry
             here = f"{vat.name}'s c-list ({entry.vref})"
             vref = parse_vref(entry.vref)
             if vref.type != kref_type(entry.kref):
                 yield f"{entry.kref}: {here} names it by another type"
-            if vref.type == "p":
+            elif vref.type == "p":
                 yield from self._hold(entry.kref, here)
-            elif not vref.exported:
-                yield from self._hold(entry.kref, here, reachable=entry.reachable)
-            elif (record := self._objects.get(entry.kref)) is None or record.owner != vat.id:
-                yield f"{entry.kref}: {here} exports it, but {record and record.owner} owns it"
-        if vat.state == TERMINATED and known and vat.id not in self._dead:
+            elif vref.exported:
+                yield from self._walk_export(vat, entry, here)
+            elif entry.kref in self._objects:
+                self._recognizable[entry.kref] += 1
+                self._reachable[entry.kref] += entry.reachable
+            elif entry.reachable or (vat.id, RETIRE_IMPORT, entry.kref) not in self._actions:
+                yield f"{entry.kref}: {here} imports it, but it is gone and nobody is to tell {vat.name}"
+        if vat.state == TERMINATED and vat.id not in self._dead and known:
             yield f"{vat.id}: vat {vat.name} is cleaned up and still has {len(known)} c-list entries"
-        if vat.state != TERMINATED and vat.worker != "attached" and ROOT not in known.values():
+        roots = [entry for entry in known.values() if entry.vref == ROOT]
+        if vat.state != TERMINATED and vat.worker != "attached" and not roots:
             yield f"{vat.id}: vat {vat.name} has no root object"
+
+    def _walk_export(self, vat: VatRecord, entry: CListEntry, here: str) -> Iterator[str]:
+        record = self._objects.get(entry.kref)
+        if record is None or record.owner != vat.id:
+            yield f"{entry.kref}: {here} exports it, but {record and record.owner} owns it"
+        elif record.reachable and not entry.reachable:
+            yield f"{entry.kref}: {here} believes it dropped, but it is reachable"
 
     def _events(self) -> Iterator[tuple[str, Event]]:
         for seq, event in self._store.queues.all():
@@ -112,7 +127,7 @@ class _Audit:
         elif promise.state != UNRESOLVED:
             if promise.data is None:
                 yield f"{kref}: it is {promise.state} without data"
-            if promise.decider or subscribers or waiting:
+            if waiting or promise.decider or subscribers:
                 yield f"{kref}: it is {promise.state} and still has a decider, subscribers or messages"
         elif promise.data is not None:
             yield f"{kref}: it is unresolved and has data"
@@ -140,8 +155,20 @@ class _Audit:
             if (record.reachable, record.recognizable) != counts:
                 stored = f"{record.reachable},{record.recognizable}"
                 yield f"{record.kref}: {stored} is stored, {counts[0]},{counts[1]} hold it"
-            if record.owner is None:
-                if counts[0] == 0:
-                    yield f"{record.kref}: it has no owner, nobody can reach it, and it is still there"
-            elif record.kref not in self._known.get(record.owner, {}):
-                yield f"{record.kref}: its owner {record.owner} does not know it"
+            yield from self._collected(record)
+
+    def _collected(self, record: ObjectRecord) -> Iterator[str]:
+        """Whether what nobody holds is on its way out."""
+        kref, owner = record.kref, record.owner
+        if owner is None:
+            if not record.reachable:
+                yield f"{kref}: it has no owner, nobody can reach it, and it is still there"
+            return
+        entry = self._known.get(owner, {}).get(kref)
+        if entry is None:
+            yield f"{kref}: its owner {owner} does not know it"
+        elif self._vats[owner].state != TERMINATED and not record.reachable:
+            if entry.reachable and (owner, DROP_EXPORT, kref) not in self._actions:
+                yield f"{kref}: nobody can reach it, and nobody is to tell its owner {owner}"
+            if not record.recognizable and (owner, RETIRE_EXPORT, kref) not in self._actions:
+                yield f"{kref}: nobody can recognize it, and nobody is to tell its owner {owner}"
