@@ -46,6 +46,8 @@ class _Audit:
             yield from self._walk_clist(vat)
         for (kref,) in self._store.world.rows("SELECT kref from pins"):
             yield from self._hold(kref, "the host")
+        for meter, keeper in self._store.world.rows("SELECT id, keeper from meters where keeper is not null"):
+            yield from self._hold(keeper, f"meter {meter}")
         for where, event in self._events():
             yield from self._walk_event(where, event)
         for promise in self._promises.values():

@@ -42,7 +42,7 @@ def test_each_crank_is_paid_for_and_the_keeper_hears_of_the_threshold_once() -> 
 
 
 def test_a_vat_that_starves_is_suspended_and_carries_on_after_a_refill() -> None:
-    """The crank is undone, its message parked, the keeper asked; after a refill it runs as if never before."""
+    """The crank is undone and parked, the keeper asked; after a refill it runs as if never before."""
     world, meter = metered()
     spend(world, 101)
     world.drain()
