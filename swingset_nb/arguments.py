@@ -1,0 +1,65 @@
+"""Reading the line of a magic, with errors that a notebook cannot swallow.
+
+The parser is argparse, but it neither prints nor exits: what cannot be read is raised as `BadArguments`
+with the usage line, and with the nearest known word where one was misspelt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shlex
+from collections.abc import Iterable
+from typing import NoReturn
+
+from swingset_nb.errors import BadArguments
+
+
+class LineParser(argparse.ArgumentParser):
+    """The arguments of one magic or subcommand."""
+
+    def __init__(self, prog: str, description: str = "") -> None:
+        super().__init__(prog=prog, description=description, add_help=False, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing to a terminal that is not there."""
+        raise BadArguments(f"{self.prog}: {message}", f"usage: {self.usage_line()}")
+
+    def usage_line(self) -> str:
+        """How the line is written."""
+        return " ".join(self.format_usage().removeprefix("usage: ").split())
+
+    def described(self) -> list[str]:
+        """Each argument with its help text."""
+        named = [
+            ("/".join(action.option_strings) or action.metavar or action.dest, action)
+            for action in self._actions
+        ]
+        return [f"{name}: {action.help}" for name, action in named if action.help]
+
+    def options(self) -> list[str]:
+        """The long options, for completion."""
+        return sorted(name for name in self._option_string_actions if name.startswith("--"))
+
+    def read(self, line: str) -> argparse.Namespace:
+        """Parse a line; quotes group words, as in a shell."""
+        try:
+            words = shlex.split(line)
+        except ValueError as problem:
+            raise BadArguments(f"{self.prog}: {problem}", f"usage: {self.usage_line()}") from None
+        known, unknown = self.parse_known_args(words)
+        if unknown:
+            options = [word for word in unknown if word.startswith("-")]
+            near = nearest(options[0], self.options()) if options else None
+            guess = (f"did you mean {near}?",) if near else ()
+            what = "no such option" if options else "too many words"
+            raise BadArguments(
+                f"{self.prog}: {what}: {' '.join(options or unknown)}", *guess, f"usage: {self.usage_line()}"
+            )
+        return known
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that looks most like `word`, if any does."""
+    close = difflib.get_close_matches(word, list(known), 1, 0.5)
+    return close[0] if close else None

@@ -1,0 +1,180 @@
+"""What running a `%%vat` or `%%kind` cell does.
+
+A new cell makes a vat. An unchanged one does nothing and says so. A changed one shows the difference and
+waits for a word: an upgrade replaces running code and must not happen because somebody ran a notebook from
+the top. The changed source is kept as pending, for the upgrade panel.
+
+The source that reaches a vat begins with an empty line where the cell had its magic, so line 5 of the cell
+is line 5 in every message about it.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swingset.core.errors import VatFault
+from swingset.host.rehearsal import describe_parting
+from swingset.host.session import Upgraded
+from swingset.lens.difference import Difference
+from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
+from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.render import Diff, Message, Shown, Stack
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as the user wrote it: a vat's own, or one that defines a kind for it."""
+
+    vat: str
+    part: str
+    source: str
+    upgrade: bool = False
+    replace: bool = False
+    worker: str | None = None
+    message: str = ""
+
+    @property
+    def magic(self) -> str:
+        """The magic line that this cell is run again with."""
+        if self.part == self.vat:
+            return f"%%vat {self.vat}"
+        return f"%%{self.part} --vat {self.vat}"
+
+
+def run_cell(notebook: Notebook, cell: Cell) -> Shown:
+    """Do what the cell asks for; returns what to show."""
+    world = notebook.require()
+    _check_name(cell.vat, world)
+    if not world.has_vat(cell.vat):
+        if cell.upgrade:
+            raise SwingSetError(f"there is no vat {cell.vat} to upgrade", _define_hint(cell))
+        return _begin(notebook, world, cell)
+    if cell.replace:
+        return _replace(notebook, world, cell)
+    difference = world.session.difference(cell.vat, cell.part, cell.source)
+    if difference is None:
+        forget_pending(world, cell.vat, cell.part)
+        notebook.give({cell.vat: world.session.root(cell.vat)})
+        what = "cell" if cell.part == cell.vat else f"{cell.part} cell"
+        return Message(f"vat {cell.vat} already runs exactly this {what}: nothing changed")
+    if cell.upgrade:
+        return upgrade(notebook, cell.vat, cell.part, cell.source, cell.message)
+    world.pending.setdefault(cell.vat, {}).pop(cell.part, None)
+    world.pending[cell.vat][cell.part] = cell.source
+    hints = (
+        f"`{cell.magic} --upgrade` replaces the code and keeps durable objects",
+        f"`%swingset upgrade {cell.vat}` rehearses it first, in a panel",
+        f"`%%vat {cell.vat} --replace` ends the vat with all its state and starts anew",
+    )
+    return Stack([_changed(difference), Message("To go on", (), hints)])
+
+
+def changed(world: OpenWorld, vat: str) -> Shown:
+    """The cells of a vat that were changed and run, but not applied."""
+    found = [
+        world.session.difference(vat, part, source) for part, source in world.pending.get(vat, {}).items()
+    ]
+    return Stack([_changed(difference) for difference in found if difference is not None])
+
+
+def _changed(difference: Difference) -> Shown:
+    words = f"the cell of {difference.part} differs from what vat {difference.vat} runs: nothing changed yet"
+    return Stack([Message(words), Diff(difference.unified())])
+
+
+def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str = "") -> Message:
+    """Upgrade a vat to a new cell; raises `UpgradeRefused`, with nothing changed, where that fails."""
+    world = notebook.require()
+    world.pending.setdefault(vat, {})[part] = source
+    before = dict(world.session.running_parts(vat))
+    try:
+        done = world.session.upgrade(vat, part, source, message)
+    except VatFault as error:
+        raise vat_failed(error, UpgradeRefused, before | {part: source}) from None
+    finally:
+        notebook.progress.clear()
+    forget_pending(world, vat, part)
+    notebook.give({vat: world.session.root(vat)})
+    return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", upgrade_in_words(done))
+
+
+def upgrade_in_words(done: Upgraded) -> list[str]:
+    """What an upgrade kept, lost and cost."""
+    lines = [f"{count} {kind} kept, with identity and state" for kind, count in done.kept.items()]
+    lines += describe_parting(done.abandoned, done.disconnected)
+    if not done.abandoned:
+        lines.append("no exported object was abandoned")
+    if not done.disconnected:
+        lines.append("no promise was broken")
+    return lines
+
+
+def forget_pending(world: OpenWorld, vat: str, part: str) -> None:
+    """A changed cell was applied, or is the running one again."""
+    parts = world.pending.get(vat, {})
+    parts.pop(part, None)
+    if not parts:
+        world.pending.pop(vat, None)
+
+
+def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
+    drafts: Mapping[str, str] = dict(world.controller.kernel.store.sources.parts(cell.vat))
+    if cell.part != cell.vat:
+        if drafts.get(cell.part) == cell.source:
+            return Message(f"{cell.part} is drafted for vat {cell.vat} already: nothing changed")
+        world.session.draft(cell.vat, cell.part, cell.source)
+        return Message(f"{cell.part} is drafted for vat {cell.vat}", (), (_define_hint(cell),))
+    try:
+        root = world.session.define(cell.vat, cell.source, worker=cell.worker)
+    except VatFault as error:
+        raise vat_failed(error, VatFailed, {**drafts, cell.part: cell.source}) from None
+    finally:
+        notebook.progress.clear()
+    notebook.give({cell.vat: root})
+    record = world.controller.kernel.vat(cell.vat)
+    kinds = [part for part in drafts if part != cell.vat]
+    lines = [f"made of this cell and {', '.join(kinds)}"] if kinds else []
+    return Message(
+        f"vat {cell.vat} runs now: incarnation {record.incarnation}, {record.worker} worker",
+        lines,
+        (f"`{cell.vat}` refers to its root object: `await E({cell.vat}).method(...)`",),
+    )
+
+
+def _replace(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
+    """End the vat and start another of the same name, after a trial in a fork."""
+    controller, vat = world.controller, cell.vat
+    kinds = [
+        (part, source) for part, source in world.session.running_parts(vat) if part not in (vat, cell.part)
+    ]
+    if cell.part != vat:
+        raise BadArguments("--replace belongs to the vat's own cell", f"%%vat {vat} --replace")
+    trial = controller.fork()
+    try:
+        trial.terminate_vat(vat, "replaced")
+        trial.create_vat(vat, (*kinds, (vat, cell.source)), worker=cell.worker)
+    except VatFault as error:
+        raise vat_failed(error, UpgradeRefused, {**dict(kinds), vat: cell.source}) from None
+    finally:
+        trial.close()
+    controller.terminate_vat(vat, "replaced from the notebook")
+    for part, source in kinds:
+        world.session.draft(vat, part, source)
+    world.pending.pop(vat, None)
+    shown = _begin(notebook, world, cell)
+    return Stack([Message(f"vat {vat} was ended with all its state"), shown])
+
+
+def _check_name(name: str, world: OpenWorld) -> None:
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise BadArguments(
+            f"{name!r} cannot name a vat: it becomes a name in the notebook, so letters, digits and _ only"
+        )
+    if name in ("E", world.session.name):
+        raise BadArguments(f"{name} means something else in this notebook: choose another name for the vat")
+
+
+def _define_hint(cell: Cell) -> str:
+    return f"%%vat {cell.vat}"

@@ -1,0 +1,104 @@
+"""The subcommands of `%swingset`: a name, a line of help, arguments, a function each.
+
+The registry is the one place that knows them all; help, completion and the suggestion for a misspelt name
+are made from it. What the commands do lies in the modules `on_worlds`, `on_runs` and `on_views`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from swingset_nb.arguments import LineParser, nearest
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook
+from swingset_nb.render import Message, Shown, Table
+
+Action = Callable[[Notebook, argparse.Namespace], Shown | None]
+Argument = tuple[tuple[str, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand. `completes` says what its first word is: vat, label, command or path."""
+
+    name: str
+    summary: str
+    parser: LineParser
+    action: Action
+    completes: str
+
+
+_registry: dict[str, Command] = {}
+
+
+def command(name: str, summary: str, *arguments: Argument, completes: str = "") -> Callable[[Action], Action]:
+    """Register the decorated function as `%swingset name`."""
+    parser = LineParser(f"%swingset {name}", summary)
+    for names, options in arguments:
+        parser.add_argument(*names, **options)
+
+    def register(action: Action) -> Action:
+        _registry[name] = Command(name, summary, parser, action, completes)
+        return action
+
+    return register
+
+
+def argument(*names: str, **options: Any) -> Argument:
+    """An argument of a command, as argparse takes it."""
+    return names, options
+
+
+def registered() -> dict[str, Command]:
+    """All subcommands by name, in the order in which help lists them."""
+    # Importing them is what registers them; at the top of this file it would be a circle.
+    from swingset_nb import on_runs, on_views, on_worlds  # noqa: F401
+
+    order = {name: place for place, name in enumerate(_ORDER)}
+    return dict(sorted(_registry.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def run(notebook: Notebook, line: str) -> Shown | None:
+    """Do what one `%swingset` line says."""
+    commands = registered()
+    name, _, rest = line.strip().partition(" ")
+    if not name:
+        name = "status"
+    found = commands.get(name)
+    if found is None:
+        near = nearest(name, commands) or _ALSO.get(name)
+        hints = [f"did you mean `%swingset {near}`?"] if near else []
+        raise BadArguments(f"%swingset has no subcommand {name!r}", *hints, "%swingset help")
+    return found.action(notebook, found.parser.read(rest))
+
+
+@command("help", "say what there is", argument("subcommand", nargs="?"), completes="command")
+def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
+    commands = registered()
+    if given.subcommand is None:
+        rows = [[found.parser.usage_line(), found.summary] for found in commands.values()]
+        rows.append(
+            ["%%vat NAME [--upgrade] [--replace] [--worker KIND] [--message TEXT]", "a vat from this cell"]
+        )
+        rows.append(
+            ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"]
+        )
+        notes = ("`%config SwingSet` lists the settings: autorun, progress_after, run_limit",)
+        return Table("%swingset", ["type", "to"], rows, notes=notes)
+    found = commands.get(given.subcommand)
+    if found is None:
+        near = nearest(given.subcommand, commands)
+        hints = [f"did you mean `%swingset help {near}`?"] if near else ["%swingset help"]
+        raise BadArguments(f"%swingset has no subcommand {given.subcommand!r}", *hints)
+    return Message(f"{found.parser.usage_line()} - {found.summary}", found.parser.described())
+
+
+_ORDER = [
+    *("status", "open", "close", "vats", "queue", "clists", "promises", "picture", "step", "run", "pause"),
+    *("checkpoint", "checkpoints", "resume", "digest", "upgrade", "panel", "terminate", "export", "help"),
+]
+_ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "resume", "restore": "resume"}
+_ALSO |= {"draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close", "ls": "vats"}

@@ -1,0 +1,87 @@
+"""Completion on the lines of our magics: subcommands, options, vats, checkpoints, worker kinds.
+
+Python inside a `%%vat` cell is completed by IPython as anywhere else; only the magic line is ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+
+from swingset.host.engines import KINDS
+from swingset_nb.arguments import LineParser
+from swingset_nb.commands import registered
+from swingset_nb.magics import KIND, VAT
+from swingset_nb.notebook import Notebook
+
+_VALUES = {"--engine": ("lean", "full"), "--worker": KINDS}
+
+
+class Completer:
+    """Answers IPython's completer for one notebook."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+
+        def swingset_matcher(context: CompletionContext) -> SimpleMatcherResult:
+            return self.complete(context)
+
+        self.matcher: Any = context_matcher()(swingset_matcher)
+
+    def complete(self, context: CompletionContext) -> SimpleMatcherResult:
+        """Complete the word before the cursor, if it is on one of our lines."""
+        lines = context.full_text.split("\n")
+        line = lines[context.cursor_line] if context.cursor_line < len(lines) else ""
+        before = line[: context.cursor_position]
+        words = before.split()
+        if not words or (before and not before[-1].isspace() and len(words) == 1):
+            return {"completions": []}
+        typed = "" if before[-1:].isspace() else words.pop()
+        candidates = self._candidates(words[0], words[1:], typed)
+        # IPython's own token breaks at dashes and dots; ours is the word.
+        fragment = typed
+        found = [SimpleCompletion(name, type="magic") for name in candidates if name.startswith(typed)]
+        if not found:
+            return {"completions": []}
+        return {"completions": found, "matched_fragment": fragment, "suppress": True}
+
+    def _candidates(self, magic: str, words: list[str], typed: str) -> list[str]:
+        last = words[-1] if words else ""
+        if last == "--vat":
+            return self._vats()
+        if last in _VALUES:
+            return list(_VALUES[last])
+        if magic in ("%%vat", "%vat"):
+            return self._options(VAT, words) if words or typed.startswith("-") else self._vats()
+        if magic == "%%kind":
+            return self._options(KIND, words) if words else []
+        if magic != "%swingset":
+            return []
+        commands = registered()
+        if not words:
+            return list(commands)
+        command = commands.get(words[0])
+        if command is None:
+            return []
+        if typed.startswith("-"):
+            return self._options(command.parser, words)
+        if len(words) > 1:
+            return []
+        world = self._notebook.world
+        match command.completes:
+            case "command":
+                return list(commands)
+            case "vat":
+                return self._vats()
+            case "label":
+                return [label.name for label in world.controller.checkpoints()] if world else []
+        return []
+
+    def _vats(self) -> list[str]:
+        world = self._notebook.world
+        return world.vat_names() if world else []
+
+    @staticmethod
+    def _options(parser: LineParser, words: list[str]) -> list[str]:
+        return [option for option in parser.options() if option not in words]

@@ -1,0 +1,68 @@
+"""Loading and unloading: what the extension adds to a shell, and how all of it is taken away again."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from swingset_nb import errors
+from swingset_nb.completion import Completer
+from swingset_nb.magics import SwingSet
+from swingset_nb.names import CellHooks
+from swingset_nb.notebook import Notebook
+
+PROGRESS_AFTER = "SWINGSET_PROGRESS_AFTER"
+"""An environment variable for where outputs are compared: seconds before progress may be shown."""
+
+_ATTRIBUTE = "_swingset_nb"
+
+
+class Extension:
+    """Everything that was added to one shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.magics = SwingSet(shell=shell)
+        if PROGRESS_AFTER in os.environ:
+            self.magics.progress_after = float(os.environ[PROGRESS_AFTER])
+        self.notebook = self.magics.notebook = Notebook(shell, self.magics)
+        self.hooks = CellHooks(self.notebook)
+        self.completer = Completer(self.notebook)
+
+    def add(self) -> None:
+        """Add it."""
+        shell = self.shell
+        shell.register_magics(self.magics)
+        if self.magics not in shell.configurables:
+            shell.configurables.append(self.magics)
+        self.hooks.install()
+        shell.Completer.custom_matchers.append(self.completer.matcher)
+        errors.install(self.notebook.source_of, self.notebook.advise)
+
+    def remove(self) -> None:
+        """Take it away."""
+        shell = self.shell
+        self.notebook.close()
+        self.hooks.remove()
+        errors.uninstall()
+        shell.Completer.custom_matchers.remove(self.completer.matcher)
+        shell.configurables.remove(self.magics)
+        for kind, names in self.magics.magics.items():
+            for name in names:
+                shell.magics_manager.magics[kind].pop(name, None)
+
+
+def load(shell: Any) -> None:
+    """Load the extension, once."""
+    if getattr(shell, _ATTRIBUTE, None) is None:
+        extension = Extension(shell)
+        extension.add()
+        setattr(shell, _ATTRIBUTE, extension)
+
+
+def unload(shell: Any) -> None:
+    """Unload it, if it is loaded."""
+    extension: Extension | None = getattr(shell, _ATTRIBUTE, None)
+    if extension is not None:
+        extension.remove()
+        delattr(shell, _ATTRIBUTE)

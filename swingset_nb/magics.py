@@ -1,0 +1,121 @@
+"""The magics `%swingset`, `%%vat` and `%%kind`, and the settings under `%config SwingSet`.
+
+A magic is synchronous: IPython does not await those that are not. It reads its line, hands over, and
+returns what to show. Errors leave as `SwingSetError`, which Jupyter counts as errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
+from traitlets import Bool, Float, Int
+
+from swingset.host.engines import KINDS
+from swingset_nb import commands
+from swingset_nb.arguments import LineParser
+from swingset_nb.cells import Cell, run_cell
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook
+from swingset_nb.on_runs import named_vat
+from swingset_nb.render import Message, Shown, Stack
+from swingset_nb.tables import clist_table, vat_table
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+VAT = LineParser("%%vat", "make a vat of this cell, or compare the cell with the vat that runs")
+VAT.add_argument("name", metavar="NAME", help="the vat's name; it becomes a name in the notebook")
+VAT.add_argument("--upgrade", action="store_true", help="replace the running code, keep durable objects")
+VAT.add_argument("--replace", action="store_true", help="end the running vat and start anew from this cell")
+VAT.add_argument("--worker", choices=KINDS, metavar="KIND", help=f"where it runs: {', '.join(KINDS)}")
+VAT.add_argument("--message", default="", metavar="TEXT", help="what broken promises say of the upgrade")
+
+KIND = LineParser("%%kind", "define a durable kind of a vat in a cell of its own")
+KIND.add_argument("name", metavar="NAME", help="the kind's name")
+KIND.add_argument("--vat", required=True, metavar="VAT", help="the vat it belongs to")
+KIND.add_argument("--upgrade", action="store_true", help="upgrade the running vat to this cell")
+KIND.add_argument("--message", default="", metavar="TEXT", help="what broken promises say of the upgrade")
+
+
+def _described(parser: LineParser) -> Callable[[F], F]:
+    """Give a magic the help text of its parser, so that `%%vat?` shows it."""
+
+    def describe(function: F) -> F:
+        lines = [f"{parser.prog}: {parser.description}.", "", f"    {parser.usage_line()}", ""]
+        function.__doc__ = "\n".join([*lines, *parser.described()])
+        return function
+
+    return describe
+
+
+@magics_class
+class SwingSet(Magics):
+    """Object-capability worlds in this notebook."""
+
+    autorun = Bool(True, help="Run the world after every cell.").tag(config=True)
+    progress_after = Float(2.0, help="Seconds of silence before progress is shown.").tag(config=True)
+    run_limit = Int(100_000, help="Most cranks that one cell may run; 0 for no limit.").tag(config=True)
+
+    notebook: Notebook
+
+    @no_var_expand
+    @line_magic
+    def swingset(self, line: str) -> Shown | None:
+        """`%swingset` says where you are; `%swingset help` lists the subcommands."""
+        self.notebook.allow_run()
+        return commands.run(self.notebook, line)
+
+    @no_var_expand
+    @line_cell_magic
+    @_described(VAT)
+    def vat(self, line: str, cell: str | None = None) -> Shown:  # noqa: D102 - made from the parser
+        if cell is None:
+            return self._status(line.strip())
+        given = VAT.read(line)
+        return run_cell(
+            self.notebook,
+            Cell(
+                vat=given.name,
+                part=given.name,
+                source="\n" + cell,
+                upgrade=given.upgrade,
+                replace=given.replace,
+                worker=given.worker,
+                message=given.message,
+            ),
+        )
+
+    @no_var_expand
+    @cell_magic
+    @_described(KIND)
+    def kind(self, line: str, cell: str) -> Shown:  # noqa: D102 - made from the parser
+        given = KIND.read(line)
+        if not given.name.isidentifier():
+            raise BadArguments(f"{given.name!r} cannot name a kind: letters, digits and _ only")
+        return run_cell(
+            self.notebook,
+            Cell(
+                vat=given.vat,
+                part=f"kind {given.name}",
+                source="\n" + cell,
+                upgrade=given.upgrade,
+                message=given.message,
+            ),
+        )
+
+    def _status(self, name: str) -> Shown:
+        world = self.notebook.require()
+        if not name:
+            return vat_table(world)
+        name = named_vat(world, name, own=True)
+        record = world.controller.kernel.vat(name)
+        cells = [part for part, _ in world.session.running_parts(name)]
+        lines = [f"cells: {', '.join(cells)}"] if cells else []
+        if record.reason:
+            lines.append(record.reason)
+        table = clist_table(world, name)
+        return Stack([Message(f"vat {name}: incarnation {record.incarnation}, {record.state}", lines), table])
+
+
+__all__ = ["KIND", "VAT", "SwingSet"]

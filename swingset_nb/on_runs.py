@@ -1,0 +1,112 @@
+"""Commands that push the world on, hold it still, or change which vats run."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.core.report import CrankReport
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.render import Message, Shown, Table
+from swingset_nb.tables import step_row
+
+MOST_STEPS = 10_000
+
+
+@command(
+    "step",
+    "run one crank, or N, even while paused",
+    argument("count", metavar="N", nargs="?", type=int, default=1, help="how many cranks; 1 if left out"),
+)
+def step(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Run some cranks, one commit each, and show what they were."""
+    if not 1 <= given.count <= MOST_STEPS:
+        raise BadArguments(f"N must be between 1 and {MOST_STEPS:,}", "%swingset step")
+    world = notebook.require()
+    reports = take_steps(notebook, given.count)
+    left = f"{world.waiting()} left in the run-queue" if world.waiting() else "the run-queue is empty now"
+    if not reports:
+        return Message("nothing can run: the run-queue is empty")
+    columns = ["crank", "event", "vat", "outcome", "computrons"]
+    return Table("steps", columns, [step_row(world, report) for report in reports], notes=(left,))
+
+
+def take_steps(notebook: Notebook, count: int) -> list[CrankReport]:
+    """Run up to `count` cranks; the notebook's own turns run in between."""
+    world = notebook.require()
+    reports = []
+    try:
+        for _ in range(count):
+            notebook.flush()
+            report = world.controller.step()
+            if report is None:
+                break
+            reports.append(report)
+        notebook.flush()
+    finally:
+        notebook.progress.clear()
+    return reports
+
+
+@command("run", "run until nothing can, and end a pause")
+def run(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """Run to quiescence."""
+    world = notebook.require()
+    headline, lines = run_all(notebook)
+    hints = ("`%swingset run` runs on",) if world.waiting() else ()
+    return Message(headline, lines, hints)
+
+
+def run_all(notebook: Notebook) -> tuple[str, list[str]]:
+    """End a pause and run up to the limit; tell what happened."""
+    world = notebook.require()
+    was_paused = world.controller.paused
+    notebook.flush()
+    before = world.controller.kernel.crank
+    if was_paused:
+        world.controller.unpause()
+    notebook.settle()
+    ran = world.controller.kernel.crank - before
+    lines = ["the pause is over: cells run the world again"] if was_paused else []
+    if world.waiting():
+        lines.append(f"stopped at the limit; {world.waiting():,} events wait")
+    return f"ran {ran:,} {'crank' if ran == 1 else 'cranks'}", lines
+
+
+@command("pause", "let messages wait from now on")
+def pause(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """Hold the world still."""
+    world = notebook.require()
+    world.controller.pause()
+    hint = "`%swingset step` runs one crank, `%swingset run` runs all and ends the pause"
+    return Message("paused: what is sent waits in the run-queue", (), (hint,))
+
+
+@command(
+    "terminate",
+    "end a vat and delete its state",
+    argument("vat", metavar="VAT", help="the vat's name"),
+    completes="vat",
+)
+def terminate(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """End one vat for good."""
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    held = [row for row in world.lens.clist(name) if row.direction == "export"]
+    world.controller.terminate_vat(name, "terminated from the notebook")
+    world.pending.pop(name, None)
+    lines = [f"{len(held)} exports are gone: sending to them is rejected with vat-terminated"]
+    return Message(f"vat {name} is terminated; its state is deleted", lines)
+
+
+def named_vat(world: OpenWorld, name: str, *, own: bool = False) -> str:
+    """The name, if a vat has it; raises with those that there are."""
+    names = world.vat_names()
+    if name in names or (own and name == world.session.name):
+        return name
+    if name == world.session.name:
+        raise BadArguments(f"{name} is this notebook itself: that is not for the notebook to do")
+    raise BadArguments(
+        f"there is no vat {name!r}; there are: {words_of(names) or 'none yet'}", "%swingset vats"
+    )

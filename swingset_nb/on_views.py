@@ -1,0 +1,92 @@
+"""Commands that look: tables, the picture, and the two panels. None of them changes the world."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.lens.picture import draw
+from swingset_nb.commands import argument, command
+from swingset_nb.notebook import Notebook
+from swingset_nb.on_runs import named_vat
+from swingset_nb.render import Drawn, Message, Shown, Stack, Table
+from swingset_nb.tables import clist_table, queue_table, vat_table
+
+
+@command("vats", "the vats and how they are")
+def vats(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List the vats."""
+    return vat_table(notebook.require())
+
+
+@command("queue", "what waits, in the order it will run in")
+def queue(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List everything that waits."""
+    world = notebook.require()
+    notebook.flush()
+    return queue_table(world)
+
+
+@command(
+    "clists",
+    "what each vat holds and has given away",
+    argument("vat", metavar="VAT", nargs="?", help="only this vat's"),
+    completes="vat",
+)
+def clists(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show c-lists."""
+    world = notebook.require()
+    notebook.flush()
+    if given.vat is not None:
+        return clist_table(world, named_vat(world, given.vat, own=True))
+    return Stack([clist_table(world, vat.name) for vat in world.lens.vats()])
+
+
+@command("promises", "the promises the kernel knows")
+def promises(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List promises."""
+    world = notebook.require()
+    notebook.flush()
+    columns = ["promise", "state", "decider", "subscribers", "waiting", "value"]
+    rows = [
+        [row.kref, row.state, row.decider or "-", row.subscribers, row.waiting, row.value or "-"]
+        for row in world.lens.promises()
+    ]
+    return Table("promises", columns, rows, "none: every promise is settled and forgotten")
+
+
+@command("picture", "one picture of the world")
+def picture(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """Draw the world."""
+    world = notebook.require()
+    notebook.flush()
+    return Drawn(draw(world.lens))
+
+
+@command("panel", "a live panel: queue, vats, c-lists, Step and Run")
+def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
+    """Show the world as it is now and, below, a panel that follows it."""
+    from swingset_nb.panel import show_panel
+
+    world = notebook.require()
+    notebook.flush()
+    snapshot = Stack([queue_table(world), vat_table(world)])
+    show_panel(notebook, snapshot)
+
+
+@command(
+    "upgrade",
+    "rehearse and apply the changed cell of a vat, in a panel",
+    argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
+    completes="vat",
+)
+def upgrade(notebook: Notebook, given: argparse.Namespace) -> Shown | None:
+    """Show the pending change of a vat and a panel to rehearse and apply it."""
+    from swingset_nb.upgrade_panel import show_upgrade
+
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    if name not in world.pending:
+        hint = f"change the cell that begins with `%%vat {name}` and run it; then type this again"
+        return Message(f"vat {name} runs the code of its cell: there is no change to apply", (), (hint,))
+    show_upgrade(notebook, name)
+    return None

@@ -1,0 +1,196 @@
+"""Commands on a world as a whole: open and close it, name its states and go back to them."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.core.lifecycle import Parting
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.render import Message, Shown, Table
+
+WORKERS = ("wasm", "wasm-full", "local")
+SHORT = 16
+"""How much of a digest is shown in passing."""
+
+
+@command("status", "where you are and what to type next; `%swingset` alone does the same")
+def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """Say where the user is and what they may want to type."""
+    world = notebook.world
+    if world is None:
+        hint = "`%swingset open bank.world` opens that world, or makes it"
+        return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
+    controller, names = world.controller, world.vat_names()
+    lines = [f"vats: {words_of(names)}" if names else "no vats yet"]
+    lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
+    hints = []
+    if controller.paused:
+        lines.append("paused: messages wait until you step or run")
+        hints.append("`%swingset step` runs one crank, `%swingset run` all that waits, and ends the pause")
+    elif world.waiting():
+        hints.append("`%swingset run` runs what waits, `%swingset queue` lists it")
+    if not notebook.settings.autorun:
+        lines.append("autorun is off: nothing runs after a cell")
+    for vat in world.lens.vats():
+        if vat.state == "suspended":
+            lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
+            hints.append(f"`%%vat {vat.name} --upgrade` with better code wakes it")
+    for vat_name, parts in world.pending.items():
+        lines.append(f"vat {vat_name} has a changed cell that is not applied: {words_of(parts)}")
+        hints.append(f"`%swingset upgrade {vat_name}` rehearses and applies it")
+    if not names:
+        hints.append(
+            "`%%vat bank` on the first line of a cell makes a vat of it; `%swingset help` lists the rest"
+        )
+    elif not hints:
+        hints.append(f"`await E({names[0]}).method(...)` sends; `%swingset picture` shows who holds what")
+    return Message(f"{world.path}, crank {controller.kernel.crank}", lines, hints)
+
+
+@command(
+    "open",
+    "open a world file, or make one",
+    argument("path", metavar="PATH", help="the file; it is made if it is not there"),
+    argument("--worker", choices=WORKERS, help="where new vats run: wasm (default), wasm-full or local"),
+    argument("--engine", choices=("lean", "full"), help="full is wasm with the scientific packages"),
+    completes="path",
+)
+def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Open a world and tell what was found in it."""
+    worker = given.worker or ("wasm-full" if given.engine == "full" else "wasm")
+    if given.engine and worker not in ("wasm", "wasm-full"):
+        raise BadArguments(
+            "--engine chooses among the wasm engines; the local worker has none", "leave it out"
+        )
+    if given.engine == "lean" and worker == "wasm-full":
+        raise BadArguments("--worker wasm-full and --engine lean contradict each other", "leave one out")
+    if given.engine == "full":
+        worker = "wasm-full"
+    world = notebook.open(given.path, worker)
+    notes = ["vats run without confinement, metering and heap images"] if worker == "local" else []
+    if not world.found:
+        hint = "`%%vat bank` on the first line of a cell makes a vat of it"
+        return Message(f"{world.path}: a new world", notes, (hint,))
+    digest = world.session.found_digest
+    lines = [f"vats: {words_of(world.vat_names()) or 'none'}", f"digest as found: {digest}"]
+    lines += _come_back(notebook, world, world.session.parting)
+    if world.controller.paused:
+        lines.append("it is paused")
+    hint = "`%swingset` says what to do next"
+    return Message(
+        f"{world.path}: as it was at crank {world.controller.kernel.crank}", lines + notes, (hint,)
+    )
+
+
+@command("close", "commit and let go of the world")
+def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """Close the world; its names leave the notebook."""
+    world = notebook.close()
+    if world is None:
+        return Message("no world is open in this notebook")
+    return Message(
+        f"{world.path} is closed; everything is in the file", (), (f"`%swingset open {world.path}`",)
+    )
+
+
+@command(
+    "checkpoint",
+    "name the world as it is now, heap images included",
+    argument("name", metavar="NAME", help="any word that names no other checkpoint"),
+)
+def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Label the present state."""
+    world = notebook.require()
+    notebook.flush()
+    notebook.remember()
+    try:
+        made = world.controller.checkpoint(given.name)
+    finally:
+        notebook.progress.clear()
+    lines = [f"digest {made.digest[:SHORT]}…"]
+    if made.vats:
+        lines.append(f"heap images: {made.vats}, with {made.new_pages:,} pages the world did not have yet")
+    if notebook.fleeting:
+        lines.append(f"will not come back, being of this session only: {words_of(notebook.fleeting)}")
+    hint = f"`%swingset resume {given.name}` brings the world back to here"
+    return Message(f"checkpoint {given.name} at crank {made.crank}", lines, (hint,))
+
+
+@command("checkpoints", "list the checkpoints")
+def checkpoints(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List the labels of this world."""
+    labels = notebook.require().controller.checkpoints()
+    rows = [[label.name, str(label.crank), label.note or "-"] for label in labels]
+    empty = "none yet; `%swingset checkpoint NAME` makes one"
+    return Table("checkpoints", ["name", "crank", "note"], rows, empty)
+
+
+@command(
+    "resume",
+    "make the world what it was at a checkpoint",
+    argument("name", metavar="NAME", help="one of `%swingset checkpoints`"),
+    completes="label",
+)
+def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Go back to a label; the notebook's vat begins a new incarnation there."""
+    world = notebook.require()
+    known = [label.name for label in world.controller.checkpoints()]
+    if given.name not in known:
+        names = words_of(known) or "none yet"
+        raise BadArguments(
+            f"no checkpoint is named {given.name!r}; there are: {names}", "%swingset checkpoints"
+        )
+    gone = notebook.withdraw()
+    world.controller.resume(given.name)
+    parting = world.session.attach(f"the world was resumed from {given.name}")
+    world.pending.clear()
+    notebook.give({"E": world.session.E})
+    lines = _come_back(notebook, world, parting)
+    dead = [name for name in gone if name not in notebook.shell.user_ns]
+    if dead:
+        lines.append(f"names of later work are gone from the notebook: {words_of(dead)}")
+    if world.controller.paused:
+        lines.append("the world is paused")
+    return Message(f"{world.path} is as it was at checkpoint {given.name}", lines)
+
+
+@command("digest", "the digest of the world's state")
+def digest(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """Show the full digest."""
+    world = notebook.require()
+    notebook.flush()
+    return Message(f"{world.controller.digest()}", (f"crank {world.controller.kernel.crank}",))
+
+
+@command(
+    "export",
+    "copy the world, as committed, to another file",
+    argument("path", metavar="PATH", help="a file that is not there yet"),
+    completes="path",
+)
+def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Write the world to one file that can be carried elsewhere."""
+    world = notebook.require()
+    notebook.flush()
+    notebook.remember()
+    world.controller.world.export(given.path)
+    return Message(
+        f"the world is in {given.path}", (), (f"`%swingset open {given.path}`, there or elsewhere",)
+    )
+
+
+def _come_back(notebook: Notebook, world: OpenWorld, parting: Parting) -> list[str]:
+    """Bind the names that the world remembers; say what came back and what could not."""
+    recalled = world.session.recall()
+    notebook.give(recalled)
+    names = sorted(recalled)
+    lines = [f"names that came back: {words_of(names)}" if names else "no names were stored"]
+    if parting.abandoned:
+        count = len(parting.abandoned)
+        lines.append(f"lost with the old session: {count} of its own objects that others held")
+    if parting.disconnected:
+        count = len(parting.disconnected)
+        lines.append(f"lost with the old session: {count} promises that it had not settled")
+    return lines

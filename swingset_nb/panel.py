@@ -1,0 +1,99 @@
+"""The live panel: the run-queue as a strip, vats, a c-list, the picture; Step, Run and Pause.
+
+Everything it shows is a table or picture of `lens`, the same as the static commands show. It ships one
+c-list at a time, and of a long one the beginning: a browser is no place for a heap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from swingset.lens.picture import draw
+from swingset_nb.notebook import Notebook
+from swingset_nb.on_runs import run_all, take_steps
+from swingset_nb.render import Shown, Table
+from swingset_nb.tables import clist_table, queue_table, step_row, vat_table
+from swingset_nb.widget import Actions, LiveWidget, script, show, style
+
+MOST_ROWS = 60
+MOST_CARDS = 30
+
+
+class WorldPanel(LiveWidget):
+    """The world, live."""
+
+    _esm = script("panel.js")
+    _css = style()
+
+    def __init__(self, notebook: Notebook) -> None:
+        world = notebook.require()
+        names = world.vat_names()
+        self.selected = names[0] if names else world.session.name
+        self.last = ""
+        super().__init__(notebook, f"panel of {world.path}")
+
+    def actions(self) -> Actions:
+        """Step, run, pause and the choice of a vat."""
+        return {"step": self._step, "run": self._run, "pause": self._pause, "select": self._select}
+
+    def compose(self) -> dict[str, Any]:
+        """The world as it is now."""
+        world = self.notebook.require()
+        names = [vat.name for vat in world.lens.vats()]
+        if self.selected not in names:
+            self.selected = names[-1] if names else ""
+        picture = draw(world.lens)
+        queue = queue_table(world)
+        return {
+            "open": True,
+            "path": world.path,
+            "crank": world.controller.kernel.crank,
+            "paused": world.controller.paused,
+            "last": self.last,
+            "waiting": len(queue.rows),
+            "queue": queue.texts()[:MOST_CARDS],
+            "vats": _data(vat_table(world)),
+            "selected": self.selected,
+            "clist": _data(clist_table(world, self.selected)),
+            "picture": {"src": picture.data_uri, "alt": picture.words, "width": picture.width},
+        }
+
+    def _step(self, _content: Mapping[str, Any]) -> None:
+        reports = take_steps(self.notebook, 1)
+        if reports:
+            crank, event, vat, outcome, spent = step_row(self.notebook.require(), reports[0])
+            metered = "" if spent == "-" else f", {spent:,} computrons"
+            self.last = f"crank {crank}: {event}, vat {vat}: {outcome}{metered}"
+        else:
+            self.last = "nothing can run: the run-queue is empty"
+
+    def _run(self, _content: Mapping[str, Any]) -> None:
+        headline, lines = run_all(self.notebook)
+        self.last = "; ".join([headline, *lines])
+
+    def _pause(self, _content: Mapping[str, Any]) -> None:
+        self.notebook.require().controller.pause()
+        self.last = "paused: what is sent waits in the run-queue"
+
+    def _select(self, content: Mapping[str, Any]) -> None:
+        self.selected = str(content.get("vat", ""))
+
+
+def show_panel(notebook: Notebook, snapshot: Shown) -> None:
+    """Display the snapshot and a panel."""
+    show(notebook, WorldPanel(notebook), snapshot)
+
+
+def _data(table: Table) -> dict[str, Any]:
+    rows = table.texts()
+    notes = list(table.notes)
+    if len(rows) > MOST_ROWS:
+        notes.append(f"and {len(rows) - MOST_ROWS:,} more: `%swingset clists` lists them all")
+    return {
+        "caption": table.caption,
+        "columns": list(table.columns),
+        "rows": rows[:MOST_ROWS],
+        "empty": table.empty,
+        "notes": notes,
+    }

@@ -1,0 +1,82 @@
+"""A sign of life for what takes long: compiling the engine, running many cranks.
+
+Nothing is shown before `progress_after` seconds, and what was shown is taken back when the cell ends. So a
+notebook that is stored, or run by a test, holds the same outputs whether the machine was fast or slow.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from swingset.core.report import CrankReport
+
+REFRESH = 0.3
+QUIET = 1.0
+"""After this long without news, the next piece of news begins another activity."""
+
+
+class Progress:
+    """One line of progress under the running cell. `after` answers how long to stay silent."""
+
+    def __init__(self, shell: Any, after: Callable[[], float]) -> None:
+        self._shell = shell
+        self._after = after
+        self._began: float | None = None
+        self._heard = 0.0
+        self._drawn = 0.0
+        self._id: str | None = None
+        self._count = 0
+        self._silent = False
+
+    def stage(self, name: str, fraction: float | None) -> None:
+        """Hear of a stage of preparing an engine."""
+        if fraction is not None and fraction >= 1.0:
+            self.clear()
+            return
+        self._tell(name if fraction is None else f"{name}: {round(100 * fraction)} %")
+
+    def crank(self, report: CrankReport) -> None:
+        """Hear of one crank."""
+        self._tell(
+            f"running: crank {report.number}, in vat {report.vat or '-'}; interrupt to stop between cranks"
+        )
+
+    def clear(self) -> None:
+        """Take back what is shown; the next news begins anew."""
+        if self._id is not None:
+            self._publish({}, update=True)
+        self._id = self._began = None
+
+    @contextmanager
+    def silenced(self) -> Iterator[None]:
+        """Show nothing meanwhile: there is no cell to show it under."""
+        before, self._silent = self._silent, True
+        try:
+            yield
+        finally:
+            self._silent = before
+
+    def _tell(self, text: str) -> None:
+        now = time.monotonic()
+        if self._began is None or (self._id is None and now - self._heard > QUIET + self._after()):
+            self._began = now
+        self._heard = now
+        if self._silent or now - self._began < self._after() or now - self._drawn < REFRESH:
+            return
+        self._drawn = now
+        update = self._id is not None
+        if not update:
+            self._count += 1
+            self._id = f"swingset-progress-{self._count}"
+        self._publish({"text/plain": f"… {text}"}, update=update)
+
+    def _publish(self, data: dict[str, str], *, update: bool) -> None:
+        if getattr(self._shell, "kernel", None) is None:
+            sys.stderr.write("\r\x1b[K" + data.get("text/plain", ""))
+            sys.stderr.flush()
+        else:
+            self._shell.display_pub.publish(data, {}, transient={"display_id": self._id}, update=update)

@@ -1,0 +1,225 @@
+"""How an answer is shown: three twins of the same facts, made from one value.
+
+HTML for the notebook, markdown for what converts notebooks, plain text for terminals and comparisons. All
+are static and deterministic: no scripts, no times, no addresses. Pictures go into `<img>` with the SVG as
+its address, because untrusted notebooks throw inline SVG away. Every text is escaped here, and nowhere
+else: whoever builds an answer passes text as it is.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from swingset.lens.picture import Picture
+from swingset.lens.visible import one_line, visible
+
+Bundle = dict[str, str]
+
+_CELL = "text-align:left;padding:3px 10px;border:1px solid rgba(128,128,128,0.35)"
+_HEAD = _CELL + ";font-weight:bold"
+_CODE = "font-family:monospace;padding:1px 5px;border:1px solid rgba(128,128,128,0.35)"
+_ADDED = "background-color:rgba(46,160,67,0.18)"
+_REMOVED = "background-color:rgba(248,81,73,0.18)"
+_PRE = "line-height:1.35;padding:8px;border:1px solid rgba(128,128,128,0.35)"
+_MOST_IN_CELL = 120
+
+
+class Shown:
+    """An answer that a cell can end in."""
+
+    def plain(self) -> str:
+        """As text for a terminal."""
+        raise NotImplementedError
+
+    def markdown(self) -> str:
+        """As markdown."""
+        raise NotImplementedError
+
+    def html(self) -> str:
+        """As HTML without scripts."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self.plain()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:  # noqa: ARG002
+        return {"text/plain": self.plain(), "text/markdown": self.markdown(), "text/html": self.html()}
+
+
+@dataclass(frozen=True, repr=False)
+class Message(Shown):
+    """A sentence, some lines below it, and what could be typed next."""
+
+    headline: str
+    lines: Sequence[str] = ()
+    hints: Sequence[str] = ()
+
+    def plain(self) -> str:  # noqa: D102
+        lines = [visible(self.headline), *(f"  {visible(line)}" for line in self.lines)]
+        return "\n".join([*lines, *(f"→ {visible(hint)}" for hint in self.hints)])
+
+    def markdown(self) -> str:  # noqa: D102
+        parts = [_md(self.headline)]
+        if self.lines:
+            parts.append("\n".join(f"- {_md(line)}" for line in self.lines))
+        parts += [f"→ {_md(hint)}" for hint in self.hints]
+        return "\n\n".join(parts)
+
+    def html(self) -> str:  # noqa: D102
+        parts = [f"<div><b>{_ht(self.headline)}</b></div>"]
+        if self.lines:
+            items = "".join(f"<li>{_ht(line)}</li>" for line in self.lines)
+            parts.append(f'<ul style="margin:4px 0">{items}</ul>')
+        parts += [f"<div>→ {_with_code(hint)}</div>" for hint in self.hints]
+        return "".join(parts)
+
+
+@dataclass(frozen=True, repr=False)
+class Table(Shown):
+    """Rows under a caption; `empty` is said where there are none."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    empty: str = "nothing"
+    notes: Sequence[str] = ()
+
+    def plain(self) -> str:  # noqa: D102
+        if not self.rows:
+            return "\n".join([f"{visible(self.caption)}: {self.empty}", *map(visible, self.notes)])
+        grid = [[str(column) for column in self.columns], *self.texts()]
+        widths = [max(len(row[place]) for row in grid) for place in range(len(self.columns))]
+        lines = [
+            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+            for row in grid
+        ]
+        lines.insert(1, "  ".join("─" * width for width in widths))
+        return "\n".join([visible(self.caption), *lines, *map(visible, self.notes)])
+
+    def markdown(self) -> str:  # noqa: D102
+        if not self.rows:
+            return f"**{_md(self.caption)}**: {_md(self.empty)}"
+        lines = [_md_row(self.columns), _md_row(["---"] * len(self.columns), escaped=True)]
+        lines += [_md_row(row) for row in self.texts()]
+        return "\n\n".join([f"**{_md(self.caption)}**", "\n".join(lines), *map(_md, self.notes)])
+
+    def html(self) -> str:  # noqa: D102
+        notes = "".join(f"<div>{_with_code(note)}</div>" for note in self.notes)
+        if not self.rows:
+            return f"<div><b>{_ht(self.caption)}</b>: {_ht(self.empty)}</div>{notes}"
+        head = "".join(f'<th scope="col" style="{_HEAD}">{_ht(column)}</th>' for column in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f'<td style="{_CELL}">{_ht(text)}</td>' for text in row) + "</tr>"
+            for row in self.texts()
+        )
+        return (
+            f'<table style="border-collapse:collapse"><caption style="text-align:left;font-weight:bold">'
+            f"{_ht(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+        )
+
+    def texts(self) -> list[list[str]]:
+        """The rows as short texts, fit to be looked at."""
+        return [[one_line(_cell(value), _MOST_IN_CELL) for value in row] for row in self.rows]
+
+
+@dataclass(frozen=True, repr=False)
+class Diff(Shown):
+    """The lines of a unified diff."""
+
+    lines: Sequence[str]
+
+    def plain(self) -> str:  # noqa: D102
+        return "\n".join(visible(line) for line in self.lines)
+
+    def markdown(self) -> str:  # noqa: D102
+        fence = "````"
+        return f"{fence}diff\n{self.plain().replace(fence, '` ` ` `')}\n{fence}"
+
+    def html(self) -> str:  # noqa: D102
+        spans = []
+        for line in self.lines:
+            style = "" if line.startswith(("+++", "---")) else {"+": _ADDED, "-": _REMOVED}.get(line[:1], "")
+            spans.append(f'<span style="{style}">{_ht(line)}</span>' if style else _ht(line))
+        return f'<pre style="{_PRE}">' + "\n".join(spans) + "</pre>"
+
+
+@dataclass(frozen=True, repr=False)
+class Drawn(Shown):
+    """A picture of a world, with its words for those who do not see it."""
+
+    picture: Picture
+
+    def plain(self) -> str:  # noqa: D102
+        return self.picture.words
+
+    def markdown(self) -> str:  # noqa: D102
+        fence = "````"
+        return f"{fence}\n{self.picture.words.replace(fence, '` ` ` `')}\n{fence}"
+
+    def html(self) -> str:  # noqa: D102
+        alt = html.escape(self.picture.words, quote=True)
+        return (
+            f'<img alt="{alt}" src="{self.picture.data_uri}" width="{self.picture.width}" '
+            f'height="{self.picture.height}" style="max-width:100%;height:auto">'
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Stack(Shown):
+    """Several answers, one below the other."""
+
+    items: Sequence[Shown]
+
+    def plain(self) -> str:  # noqa: D102
+        return "\n\n".join(item.plain() for item in self.items)
+
+    def markdown(self) -> str:  # noqa: D102
+        return "\n\n".join(item.markdown() for item in self.items)
+
+    def html(self) -> str:  # noqa: D102
+        return "".join(f"<div>{item.html()}</div>" for item in self.items)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, tuple | list):
+        return ", ".join(str(item) for item in value) or "-"
+    return str(value)
+
+
+def _ht(text: object) -> str:
+    return html.escape(visible(str(text)), quote=True)
+
+
+def _with_code(hint: str) -> str:
+    """Escaped, with what stands in backquotes set as code."""
+    pieces = hint.split("`")
+    return "".join(
+        f'<code style="{_CODE}">{_ht(piece)}</code>' if place % 2 else _ht(piece)
+        for place, piece in enumerate(pieces)
+    )
+
+
+_MARKS = str.maketrans(
+    {mark: "\\" + mark for mark in "\\*_{}[]()#+!|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+)
+
+
+def _md(text: object) -> str:
+    """Escaped for markdown; what stands in backquotes stays code."""
+    pieces = visible(str(text)).split("`")
+    if len(pieces) % 2 == 0:  # an odd backquote out: none of them means code
+        return "\\`".join(piece.translate(_MARKS) for piece in pieces)
+    return "`".join(piece if place % 2 else piece.translate(_MARKS) for place, piece in enumerate(pieces))
+
+
+def _md_row(row: Iterable[object], *, escaped: bool = False) -> str:
+    texts = [str(text) if escaped else str(text).replace("`", "'") for text in row]
+    return "| " + " | ".join(text if escaped else _md(text) for text in texts) + " |"

@@ -1,0 +1,79 @@
+// What the panels share: building elements from text, never from markup, and talking to the kernel.
+/** @import { AnyModel } from "@anywidget/types" */
+
+/**
+ * Make an element. Text goes in as text: whatever a vat calls itself, it cannot become markup.
+ * @param {string} tag
+ * @param {Record<string, any>} props
+ * @param {...(Node | string | null | undefined)} children
+ * @returns {HTMLElement}
+ */
+function h(tag, props = {}, ...children) {
+  const el = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) el.setAttribute(name, value === true ? "" : String(value));
+  }
+  el.append(...children.filter((child) => child !== null && child !== undefined));
+  return el;
+}
+
+/** Replace what an element holds, and give the focus back to the element of the same key.
+ * @param {HTMLElement} el @param {...(Node | null)} children */
+function fill(el, ...children) {
+  const key = el.contains(document.activeElement) ? document.activeElement?.getAttribute("data-key") : null;
+  el.replaceChildren(...children.filter((child) => child !== null));
+  if (key) /** @type {HTMLElement | undefined} */ ([...el.querySelectorAll("[data-key]")].find((node) => node.getAttribute("data-key") === key))?.focus();
+}
+
+/** A heading and what belongs to it. @param {string} title @param {...(Node | null)} children */
+const section = (title, ...children) => h("section", { "aria-label": title }, h("h4", {}, title), ...children);
+
+/** A list, or a sentence that says it is empty. @param {string[]} lines @param {string} cls */
+const lines = (lines, cls) => h("ul", { class: cls }, ...lines.map((line) => h("li", {}, line)));
+
+/**
+ * The frame of every panel: a bar of buttons that stays, a body that is redrawn, and what vats said and what went wrong.
+ * @param {AnyModel} model @param {HTMLElement} root @param {string} label
+ * @param {[kind: string, text: string, label: string][]} buttons
+ * @param {(view: any, send: (message: object) => void, bar: Record<string, HTMLButtonElement>) => (Node | null)[]} draw
+ */
+function frame(model, root, label, buttons, draw) {
+  const state = h("span", { class: "sw-state", role: "status" });
+  const body = h("div", { class: "sw-body" });
+  const said = h("div", { class: "sw-said", role: "log", "aria-label": "what vats said" });
+  const error = h("pre", { class: "sw-error", role: "alert" });
+  /** @type {Record<string, HTMLButtonElement>} */
+  const bar = {};
+  const panel = h("div", { class: "sw-panel", role: "group", "aria-label": label });
+  const send = (/** @type {object} */ message) => {
+    state.textContent = "waiting for the kernel…";
+    panel.setAttribute("aria-busy", "true");
+    model.send(message);
+  };
+  for (const [kind, text, title] of buttons)
+    bar[kind] = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: `sw-${kind}`, title, "aria-label": title, onclick: () => send({ kind }) }, text));
+  const redraw = () => {
+    const view = model.get("view");
+    for (const button of Object.values(bar)) button.disabled = !view.open;
+    fill(body, ...(view.open ? draw(view, send, bar) : [h("p", { class: "sw-empty" }, `This panel is asleep: ${view.why || "nothing to show yet"}.`)]));
+    const words = model.get("said");
+    fill(said, words.length ? section("Vats said", h("pre", {}, words.join("\n"))) : null);
+    said.scrollTop = said.scrollHeight;
+    error.textContent = model.get("error");
+    error.hidden = !model.get("error");
+  };
+  const settled = () => {
+    state.textContent = "";
+    panel.removeAttribute("aria-busy");
+  };
+  panel.append(h("div", { class: "sw-bar" }, ...Object.values(bar), state), error, body, said);
+  root.append(panel);
+  for (const name of ["view", "said", "error"]) model.on(`change:${name}`, redraw);
+  model.on("change:turn", settled);
+  redraw();
+  return () => {
+    for (const name of ["view", "said", "error"]) model.off(`change:${name}`, redraw);
+    model.off("change:turn", settled);
+  };
+}

@@ -1,0 +1,74 @@
+"""The tables of a world, as the static commands and the live panel both show them."""
+
+from __future__ import annotations
+
+from swingset.core.report import CrankReport
+from swingset.lens.tables import QueueRow
+from swingset.model.messages import CreateVat, Notify, Send, UpgradeVat
+from swingset_nb.notebook import OpenWorld
+from swingset_nb.render import Table
+
+
+def vat_table(world: OpenWorld) -> Table:
+    """The vats as a table."""
+    columns = ["vat", "incarnation", "state", "worker", "exports", "imports", "deliveries", "computrons"]
+    rows = []
+    notes = []
+    for vat in world.lens.vats():
+        attached = vat.worker == "attached"
+        worker = "this notebook" if attached else vat.worker
+        metered = "-" if attached or vat.worker == "local" else vat.computrons
+        state = f"{vat.state}, {vat.parked} parked" if vat.parked else vat.state
+        rows.append(
+            [vat.name, vat.incarnation, state, worker, vat.exports, vat.imports, vat.deliveries, metered]
+        )
+        if vat.reason:
+            notes.append(f"{vat.name}: {vat.reason}")
+    return Table("vats", columns, rows, notes=notes)
+
+
+def queue_table(world: OpenWorld) -> Table:
+    """What waits, as a table."""
+    columns = ["", "event", "target", "from", "result", "where"]
+    rows = [
+        [str(number), _what(row), row.target, row.sender, row.result, row.where]
+        for number, row in enumerate(world.lens.queue(), 1)
+    ]
+    notes = ("paused: `%swingset step` or `%swingset run`",) if world.controller.paused else ()
+    return Table("run-queue", columns, rows, "empty, nothing is waiting", notes)
+
+
+def _what(row: QueueRow) -> str:
+    return row.what if row.kind == "send" else f"{row.kind} {row.what}"
+
+
+def clist_table(world: OpenWorld, name: str) -> Table:
+    """One vat's c-list as a table."""
+    columns = ["in the vat", "in the kernel", "direction", "what", "owner", "reachable", "counts"]
+    rows = [
+        [row.vref, row.kref, row.direction, row.label, row.owner, row.reachable, row.counts]
+        for row in world.lens.clist(name)
+    ]
+    return Table(f"c-list of {name}", columns, rows, "empty: it holds nothing and has given nothing away")
+
+
+def step_row(world: OpenWorld, report: CrankReport) -> list[object]:
+    """One crank as a row: number, event, vat, outcome, computrons."""
+    outcome = f"{report.outcome}: {report.fault}" if report.fault else report.outcome
+    spent = "-" if report.computrons is None else report.computrons
+    return [str(report.number), _event(report, world), report.vat or "-", outcome, spent]
+
+
+def _event(report: CrankReport, world: OpenWorld) -> str:
+    match report.event:
+        case Send(target=target, message=message):
+            return f"{message.method}() to {target}"
+        case Notify(vat=vat, promise=promise):
+            record = world.controller.kernel.store.vats.get(vat)
+            return f"notify {record.name if record else vat} of {promise}"
+        case CreateVat(name=name):
+            return f"create {name}"
+        case UpgradeVat():
+            return "upgrade"
+        case other:
+            return type(other).__name__

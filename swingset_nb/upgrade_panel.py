@@ -1,0 +1,93 @@
+"""The upgrade panel: the difference of the sources, a rehearsal in words, Apply, what happened.
+
+It works on the changed cell that was run last and not applied. A rehearsal upgrades a fork of the world and
+throws the fork away; what it says was observed, not guessed. Apply is the same upgrade as `%%vat NAME
+--upgrade`: where it is refused, nothing has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from swingset_nb.cells import changed, upgrade
+from swingset_nb.errors import SwingSetError
+from swingset_nb.notebook import Notebook
+from swingset_nb.widget import Actions, LiveWidget, script, show, style
+
+MOST_LINES = 400
+
+
+class UpgradePanel(LiveWidget):
+    """One vat's pending change."""
+
+    _esm = script("upgrade_panel.js")
+    _css = style()
+
+    def __init__(self, notebook: Notebook, vat: str) -> None:
+        self.vat = vat
+        self.part = ""
+        self.rehearsed: str | None = None
+        self.verdict: dict[str, Any] = {}
+        self.happened: list[str] = []
+        super().__init__(notebook, f"upgrade panel of vat {vat}")
+
+    def actions(self) -> Actions:
+        """Rehearse, apply, and the choice of a cell where several have changed."""
+        return {"rehearse": self._rehearse, "apply": self._apply, "choose": self._choose}
+
+    def compose(self) -> dict[str, Any]:
+        """The change as it is now, and what is known of it."""
+        world = self.notebook.require()
+        parts = world.pending.get(self.vat, {})
+        if self.part not in parts:
+            self.part = next(reversed(parts), "")
+        source = parts.get(self.part)
+        if source is not None:
+            self.happened = []
+        if source != self.rehearsed:
+            self.verdict = {}
+        difference = None
+        if source is not None and world.has_vat(self.vat):
+            difference = world.session.difference(self.vat, self.part, source)
+        lines = difference.unified() if difference else []
+        record = world.controller.kernel.store.vats.named(self.vat)
+        return {
+            "open": True,
+            "vat": self.vat,
+            "incarnation": record.incarnation if record else None,
+            "part": self.part,
+            "parts": list(parts),
+            "diff": lines[:MOST_LINES],
+            "hidden": max(0, len(lines) - MOST_LINES),
+            "verdict": self.verdict,
+            "happened": self.happened,
+        }
+
+    def _pending(self) -> str:
+        source = self.notebook.require().pending.get(self.vat, {}).get(self.part)
+        if source is None:
+            raise SwingSetError(
+                f"vat {self.vat} has no change to apply: run a changed `%%vat {self.vat}` cell"
+            )
+        return source
+
+    def _rehearse(self, _content: Mapping[str, Any]) -> None:
+        source = self._pending()
+        found = self.notebook.require().session.rehearse(self.vat, self.part, source)
+        self.rehearsed = source
+        self.verdict = {"ok": found.ok, "words": found.verdict, "lines": list(found.lines)}
+
+    def _apply(self, _content: Mapping[str, Any]) -> None:
+        done = upgrade(self.notebook, self.vat, self.part, self._pending(), "applied from the upgrade panel")
+        self.happened = [done.headline, *done.lines]
+        self.verdict = {}
+
+    def _choose(self, content: Mapping[str, Any]) -> None:
+        self.part = str(content.get("part", ""))
+
+
+def show_upgrade(notebook: Notebook, vat: str) -> None:
+    """Display the difference, and a panel to rehearse and apply it."""
+    snapshot = changed(notebook.require(), vat)
+    show(notebook, UpgradePanel(notebook, vat), snapshot)

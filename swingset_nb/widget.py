@@ -1,0 +1,112 @@
+"""What the live panels share: one way from a button to the world and back.
+
+A button's message may arrive on any thread, and while a cell runs; whoever handles it takes the world's
+lock first. What a handler prints or raises would vanish without a trace, so both are caught: the words of
+vats go to `said`, errors to `error`, and the panel shows them. A panel is never the only place where
+something is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import IPython.display
+import traitlets
+
+from swingset_nb.errors import as_text
+from swingset_nb.notebook import Notebook
+
+STATIC = Path(__file__).parent / "static"
+MOST_PANELS = 4
+"""Older panels fall asleep: each one is redrawn after every cell."""
+MOST_SAID = 50
+
+Actions = Mapping[str, Callable[[Mapping[str, Any]], None]]
+
+
+def script(name: str) -> str:
+    """The module of one panel: the few lines that all share, then its own."""
+    return (STATIC / "dom.js").read_text("utf-8") + (STATIC / name).read_text("utf-8")
+
+
+def style() -> str:
+    """The looks of all panels."""
+    return (STATIC / "panel.css").read_text("utf-8")
+
+
+class LiveWidget(anywidget.AnyWidget):
+    """A panel on one notebook. `view` is all that it shows, `turn` counts the messages it has dealt with."""
+
+    view = traitlets.Dict().tag(sync=True)
+    said = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    error = traitlets.Unicode("").tag(sync=True)
+    turn = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, notebook: Notebook, title: str) -> None:
+        self.notebook = notebook
+        self.title = title
+        super().__init__()
+        self.on_msg(self._hear)
+
+    def __repr__(self) -> str:
+        return f"{self.title} (live while the kernel runs)"
+
+    def actions(self) -> Actions:
+        """What the buttons do, by the `kind` of their messages."""
+        raise NotImplementedError
+
+    def compose(self) -> dict[str, Any]:
+        """What to show now, as JSON-able data."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Show the world as it is now."""
+        world = self.notebook.world
+        if world is None:
+            self.sleep("no world is open")
+            return
+        with world.controller.lock:
+            self.view = self.compose()
+
+    def sleep(self, why: str) -> None:
+        """Show nothing but the reason."""
+        self.view = {"open": False, "why": why}
+
+    def _hear(self, _widget: object, content: object, _buffers: object) -> None:
+        if not isinstance(content, dict):
+            return
+        action = self.actions().get(content.get("kind", ""))
+        if action is None:  # anywidget's own messages come this way too
+            return
+        notebook, error = self.notebook, ""
+        try:
+            world = notebook.require()
+            with world.controller.lock, notebook.console.collecting() as lines, notebook.progress.silenced():
+                notebook.allow_run()
+                try:
+                    action(content)
+                finally:
+                    self.said = [*self.said, *lines][-MOST_SAID:]
+                notebook.remember()
+        except (Exception, KeyboardInterrupt) as problem:
+            error = as_text(problem, notebook.source_of, tuple(notebook.advise(problem)))
+        self.error = error
+        try:
+            notebook.refresh_panels()
+        except Exception as problem:
+            self.error = error or as_text(problem, notebook.source_of)
+        self.turn += 1
+
+
+def show(notebook: Notebook, widget: LiveWidget, snapshot: object) -> None:
+    """Display what is so now as a static answer, and below it the panel, as a display of its own."""
+    display: Any = IPython.display.display
+    notebook.panels.append(widget)
+    while len(notebook.panels) > MOST_PANELS:
+        notebook.panels.pop(0).sleep("newer panels took its place")
+    widget.refresh()
+    display(snapshot)
+    display(widget)
