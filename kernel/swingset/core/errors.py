@@ -33,9 +33,5 @@ class KernelPanic(KernelError):
     """Something declared fatal has happened; nothing runs until the world is opened anew."""
 
 
-class ReplayDiverged(KernelError):
-    """A vat did not repeat its transcript: the engine or the guest library differs from the recorder's."""
-
-
 class IllegalSyscall(Exception):
     """A vat said something no correct guest says; the crank is undone and the vat terminated."""

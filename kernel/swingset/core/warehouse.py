@@ -9,17 +9,15 @@ vat that quietly became another.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from swingset.core.errors import NoSuchVat, ReplayDiverged
+from swingset.core.errors import NoSuchVat
 from swingset.core.store import KernelStore
 from swingset.model.limits import DEFAULT_LIMITS, Limits
-from swingset.model.reports import DeliveryResult
 from swingset.workers.base import ImageMismatch, VatSpec, Worker, WorkerFactory
+from swingset.workers.replaying import replay
 from swingset.world.vats import VatRecord
 
 
@@ -141,50 +139,30 @@ class Warehouse:
         if worker is None:
             worker = factory.start(spec)
         try:
-            # Computrons and seconds need no limit: the transcript holds only deliveries that kept theirs.
-            # Memory does, for a vat can see a refused allocation and carry on.
-            limits = replace(limits_of(vat), computrons=None, seconds=None, console_bytes=0)
-            for entry in self._store.world.transcripts.read(span.hash, since):
-                replay(worker, vat.name, entry, limits)
+            self._repeat(worker, vat, since)
         except BaseException:
             worker.close()
             raise
         return worker
 
+    def verify(self, vat: VatRecord) -> tuple[int, str | None]:
+        """Repeat the whole incarnation in a fresh worker beside the live one, and compare every step.
 
-def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) -> DeliveryResult:
-    """Repeat one transcript entry; raises `ReplayDiverged` at the first difference."""
-    recorded = list(entry["syscalls"])
-    position = 0
-    difference: str | None = None
+        Returns how many deliveries were repeated and the heap digest they led to. Raises
+        `ReplayDiverged` at the first difference.
+        """
+        worker = self.factory(vat.worker).start(self._spec(vat))
+        try:
+            count = self._repeat(worker, vat, self._store.vats.span(vat.id).incarnation_hash)
+            return count, worker.heap_digest()
+        finally:
+            worker.close()
 
-    def answer(syscall: list[Any]) -> list[Any]:
-        nonlocal position, difference
-        expected = recorded[position] if position < len(recorded) else None
-        position += 1
-        if expected is None or expected[0] != syscall:
-            wanted = "no further syscall" if expected is None else _short(expected[0])
-            difference = difference or f"syscall {position}: recorded {wanted}, now {_short(syscall)}"
-            return ["error", "the replay has diverged"]
-        return list(expected[1])
-
-    where = f"vat {name}, delivery {entry['position']} ({_short(entry['delivery'])})"
-    result = worker.deliver(entry["delivery"], answer, limits)
-    if difference is None and position < len(recorded):
-        difference = f"syscall {position + 1}: recorded {_short(recorded[position][0])}, now none"
-    if difference is None and result.fault is not None:
-        difference = f"the delivery failed: {result.fault}"
-    spent, before = result.computrons, entry["computrons"]
-    if difference is None and None not in (spent, before) and spent != before:
-        difference = f"computrons: recorded {before:,}, now {spent:,}"
-    if difference is not None:
-        raise ReplayDiverged(
-            f"{where} does not repeat its transcript: {difference}. The engine or the guest library is"
-            " another one than that which recorded it"
-        )
-    return result
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 120 else text[:117] + "..."
+    def _repeat(self, worker: Worker, vat: VatRecord, since: str | None) -> int:
+        # Computrons and seconds need no limit: the transcript holds only deliveries that kept theirs.
+        # Memory does, for a vat can see a refused allocation and carry on.
+        limits = replace(limits_of(vat), computrons=None, seconds=None, console_bytes=0)
+        entries = self._store.world.transcripts.read(self._store.vats.span(vat.id).hash, since)
+        for entry in entries:
+            replay(worker, vat.name, entry, limits)
+        return len(entries)

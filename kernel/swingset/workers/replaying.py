@@ -1,0 +1,58 @@
+"""Repeating a transcript: the same deliveries, and every syscall compared with the recorded one.
+
+This is how a vat comes back after a restart, and how one finds out that an engine or a guest library is not
+the one that made a world. Syscalls are answered from the record and reach no kernel. The first difference is
+an error that names delivery and syscall; after it nothing of the vat is to be believed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from swingset.model.limits import Limits
+from swingset.model.reports import DeliveryResult
+from swingset.workers.base import Worker, WorkerError
+
+
+class ReplayDiverged(WorkerError):
+    """A vat did not repeat its transcript; the message names the first difference."""
+
+
+def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) -> DeliveryResult:
+    """Repeat one transcript entry; raises `ReplayDiverged` at the first difference."""
+    recorded = list(entry["syscalls"])
+    position = 0
+    difference: str | None = None
+
+    def answer(syscall: list[Any]) -> list[Any]:
+        nonlocal position, difference
+        expected = recorded[position] if position < len(recorded) else None
+        position += 1
+        if expected is None or expected[0] != syscall:
+            wanted = "no further syscall" if expected is None else _short(expected[0])
+            difference = difference or f"syscall {position}: recorded {wanted}, now {_short(syscall)}"
+            return ["error", "the replay has diverged"]
+        return list(expected[1])
+
+    where = f"vat {name}, delivery {entry['position']} ({_short(entry['delivery'])})"
+    result = worker.deliver(entry["delivery"], answer, limits)
+    if difference is None and position < len(recorded):
+        difference = f"syscall {position + 1}: recorded {_short(recorded[position][0])}, now none"
+    if difference is None and result.fault is not None:
+        difference = f"the delivery failed: {result.fault}"
+    spent, before = result.computrons, entry["computrons"]
+    if difference is None and None not in (spent, before) and spent != before:
+        difference = f"computrons: recorded {before:,}, now {spent:,}"
+    if difference is not None:
+        raise ReplayDiverged(
+            f"{where} does not repeat its transcript: {difference}. The engine or the guest library is"
+            " another one than that which recorded it"
+        )
+    return result
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:117] + "..."
