@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from swingset.guest import context
+from swingset.guest.context import DeliveryAbandonedError
 from swingset.guest.liveslots import Liveslots, SyscallError
 from swingset.model import reasons
 from swingset.model.limits import Limits
@@ -80,7 +81,7 @@ class _GuestWorker:
                 _watchdog.limit(limits.seconds, timed_out),
             ):
                 result = self.liveslots.deliver(delivery)
-        except _TimeUp:
+        except DeliveryAbandonedError:
             result = {"status": "ok"}
         finally:
             self._handler = None
@@ -162,10 +163,6 @@ def fault_from_guest(result: dict[str, Any]) -> Fault | None:
     )
 
 
-class _TimeUp(BaseException):
-    """Thrown into a vat that runs too long; not an Exception, so that vat code seldom catches it."""
-
-
 class _Watchdog:
     """One thread for the whole process that stops the vat whose time is up."""
 
@@ -178,7 +175,7 @@ class _Watchdog:
 
     @contextlib.contextmanager
     def limit(self, seconds: float | None, fired: threading.Event) -> Iterator[None]:
-        """Throw `_TimeUp` into this thread, and set `fired`, when the body takes longer."""
+        """Throw `DeliveryAbandonedError` into this thread, and set `fired`, when the body takes longer."""
         if seconds is None:
             yield
             return
@@ -203,7 +200,9 @@ class _Watchdog:
                 _, thread, fired = self._armed
                 self._armed = None
                 fired.set()
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_TimeUp))
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(thread), ctypes.py_object(DeliveryAbandonedError)
+                )
 
 
 _watchdog = _Watchdog()
