@@ -12,7 +12,7 @@ from guest_bench import Bench, capdata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swingset.guest import smallcaps
+from swingset.guest import jsontext, smallcaps
 from swingset.guest.passable import FrozenDict, FrozenList, Tagged, UnpassableError
 from swingset.guest.remote_errors import RemoteError, RemoteRejection, trace_of
 from swingset.guest.smallcaps import DecodeError
@@ -183,6 +183,36 @@ def test_nesting_limit_is_the_same_both_ways() -> None:
     assert decode(encode(value)) == value
     with pytest.raises(UnpassableError, match="100 levels"):
         encode([value])
+
+
+def test_nesting_limit_holds_for_every_container() -> None:
+    """A container that takes several levels of JSON may be nested as deep as a list."""
+    for wrap in (lambda v: (v,), lambda v: {1: v}, lambda v: {"a": v}, lambda v: Tagged("t", v)):
+        value: Any = 1
+        for _ in range(99):
+            value = wrap(value)
+        assert decode(encode(value)) == value
+
+
+@pytest.mark.parametrize("text", ['"[[["', '["\\\\","["]', '["\\"[[","x"]', '["\\\\\\"[["]'])
+def test_brackets_in_strings_do_not_nest(text: str) -> None:
+    """Only brackets outside of strings count as nesting, whatever is escaped."""
+    assert jsontext.read_foreign(text, 1) == json.loads(text)
+
+
+@given(ANY_JSON, st.integers(0, 4))
+def test_nesting_is_counted_exactly(tree: Any, limit: int) -> None:
+    """JSON is refused for its nesting if and only if it nests deeper than the limit."""
+
+    def depth(node: Any) -> int:
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    if depth(tree) > limit:
+        with pytest.raises(ValueError, match="too deep"):
+            jsontext.read_foreign(json.dumps(tree), limit)
+    else:
+        assert jsontext.read_foreign(json.dumps(tree), limit) == tree
 
 
 def test_body_limit_is_a_clear_error() -> None:

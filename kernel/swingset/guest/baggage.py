@@ -8,10 +8,10 @@ order.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import jsontext
 from .passable import brief
 from .smallcaps import DecodeError
 
@@ -39,14 +39,14 @@ class StoredMap(MutableMapping[str, Any]):
         if text is None:
             raise KeyError(f"key {key!r} not found in {self._label}")
         try:
-            return self._world.slots.decode(json.loads(text), frozen=True)
+            return self._world.slots.decode(jsontext.read(text), frozen=True)
         except DecodeError as exc:
             raise LookupError(f"{self._label}[{key!r}] cannot be read: {exc}") from None
 
     def __setitem__(self, key: str, value: Any) -> None:
         stored = self._key(key)
         capdata = self._world.slots.encode_durable(value, f'{self._label}["{key}"]')
-        self._world.store.set(stored, json.dumps(capdata, separators=(",", ":"), ensure_ascii=False))
+        self._world.store.set(stored, jsontext.write(capdata))
 
     def __delitem__(self, key: str) -> None:
         stored = self._key(key)

@@ -12,13 +12,13 @@ fields; it may add fields that old records can do without, because they have a d
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 from weakref import WeakValueDictionary
 
+from . import jsontext
 from .context import current
 from .interfaces import Interface
 from .records import MISSING, Field, Record
@@ -157,7 +157,7 @@ class Kinds:
         store = self._world.store
         for key in store.keys("vom.dkind."):
             if key.endswith(".descriptor"):
-                descriptor = json.loads(store.get(key) or "{}")
+                descriptor = jsontext.read(store.get(key) or "{}")
                 self._stored[descriptor["tag"]] = (int(key.split(".")[2]), descriptor)
 
     def define(self, kind: Kind) -> None:
@@ -208,7 +208,7 @@ class Kinds:
         descriptor = kind.describe(stored)
         if descriptor != stored:
             self._stored[kind.tag] = (kind.id, descriptor)
-            self._world.store.set(kind.descriptor_key, json.dumps(descriptor, separators=(",", ":")))
+            self._world.store.set(kind.descriptor_key, jsontext.write(descriptor))
         kind.described = True
 
     def lost(self) -> list[str]:
@@ -252,7 +252,7 @@ class Kinds:
             text = self._world.store.get(f"vom.{vref}")
             if text is None:
                 raise LookupError(f"{vref}: there is no stored {kind.tag} of that number")
-            found = self._records[vref] = Record(kind, json.loads(text))
+            found = self._records[vref] = Record(kind, jsontext.read(text))
         return found
 
     def flush(self) -> None:

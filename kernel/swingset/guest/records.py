@@ -7,9 +7,9 @@ was. Containers come back frozen: they are copies, and changing a copy would sil
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from . import jsontext
 from .passable import SCALARS
 from .shapes import BadAnnotationError, Shape, compile_shape, complaint
 from .smallcaps import DecodeError
@@ -111,4 +111,4 @@ class Record:
         """The record as it is stored, fields in the order of their declaration."""
         raw = self._raw
         ordered = {name: raw[name] for name in self.kind.fields if name in raw}
-        return json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)
+        return jsontext.write(ordered)

@@ -26,10 +26,13 @@ class Presence:
 
     __slots__ = ("__weakref__", "_iface", "_vref", "_world")
 
+    _world: Liveslots
+    _vref: str
+    _iface: str
+
     def __init__(self, world: Liveslots, vref: str, iface: str) -> None:
-        self._world = world
-        self._vref = vref
-        self._iface = iface
+        for name, value in (("_world", world), ("_vref", vref), ("_iface", iface)):
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -37,6 +40,11 @@ class Presence:
         raise AttributeError(
             f"{self!r} lives in another vat, so .{name} cannot be reached directly: "
             f"use `await E(x).{name}(...)`"
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"{self!r} lives in another vat, so .{name} cannot be set: ask it with a message"
         )
 
     def __copy__(self) -> Presence:

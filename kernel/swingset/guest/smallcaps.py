@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import remote_errors
+from . import jsontext, remote_errors
 from .passable import (
     DICTS,
     LISTS,
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 10_000_000
 SLOT_LIMIT = 10_000
+
+JSON_DEPTH = 3 * MAX_DEPTH + 3  # a dict with keys that are not str takes three levels of JSON
 
 SAFE_INT = 2**53 - 1
 _SIGILS = frozenset("!\"#$%&'()*+,-")
@@ -150,7 +151,7 @@ def encode(value: Any, tracer: Callable[[BaseException], Trace]) -> Encoded:
     """Write a value as a body, errors with their trace; raises UnpassableError for what cannot pass."""
     encoder = _Encoder(tracer)
     tree = encoder.walk(value, MAX_DEPTH)
-    body = "#" + json.dumps(tree, separators=(",", ":"), ensure_ascii=False, check_circular=False)
+    body = "#" + jsontext.write(tree)
     size = len(body)
     if not body.isascii():
         try:
@@ -251,22 +252,16 @@ class _Decoder:
         )
 
 
-def _no_constant(text: str) -> Any:
-    raise DecodeError(f"{text} is not JSON")
-
-
 def decode(body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: bool = False) -> Any:
     """Read a body; `fetch(sigil, index, iface)` gives the object for a slot. Raises DecodeError."""
     if type(body) is not str or body[:1] != "#":
         raise DecodeError("a body starts with '#'")
     try:
-        return _Decoder(fetch, frozen).walk(json.loads(body[1:], parse_constant=_no_constant), MAX_DEPTH)
-    except RecursionError:
-        raise DecodeError(f"nested deeper than {MAX_DEPTH} levels") from None
-    except DecodeError:
-        raise
-    except ValueError as exc:
-        raise DecodeError(f"not JSON: {exc}") from None
+        tree = jsontext.read_foreign(body[1:], JSON_DEPTH)
+    except (ValueError, RecursionError, MemoryError):
+        # What the parser says of it differs between versions of Python.
+        raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
+    return _Decoder(fetch, frozen).walk(tree, MAX_DEPTH)
 
 
 __all__ = ["BODY_LIMIT", "DEFAULT_IFACE", "SLOT_LIMIT", "DecodeError", "Encoded", "decode", "encode"]

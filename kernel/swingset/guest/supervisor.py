@@ -9,9 +9,9 @@ The vat lives in this module's globals, that is in linear memory, that is in the
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from . import jsontext
 from .liveslots import Liveslots, SyscallError
 
 # The syscalls that answer nothing.
@@ -42,9 +42,9 @@ def _call(request: bytes) -> bytes:
 
 
 def _flush() -> Any:
-    request = b"S" + json.dumps(_buffer, separators=(",", ":"), ensure_ascii=False).encode()
+    request = b"S" + jsontext.write(_buffer).encode()
     _buffer.clear()
-    status, value = json.loads(_call(request))
+    status, value = jsontext.read(_call(request).decode())
     if status != "ok":
         raise SyscallError(str(value))
     return value
@@ -60,7 +60,7 @@ def _syscall(call: list[Any]) -> Any:
 def _serve() -> dict[str, Any]:
     global _vat
     _buffer.clear()
-    request = json.loads(_call(b"D"))
+    request = jsontext.read(_call(b"D").decode())
     spec = request.get("vat")
     if spec is not None:
         _vat = Liveslots(
@@ -83,4 +83,4 @@ def turn() -> None:
             "status": "error",
             "error": {"name": type(exc).__name__, "message": str(exc)[:10_000], "trace": []},
         }
-    _call(b"R" + json.dumps(result, separators=(",", ":"), ensure_ascii=True).encode())
+    _call(b"R" + jsontext.write(result).encode())

@@ -12,8 +12,9 @@ writes go out before it.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from . import jsontext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +82,7 @@ class Counters:
         """Go on where the last incarnation stopped."""
         text = self._store.get(self.KEY)
         if text is not None:
-            self._next.update(json.loads(text))
+            self._next.update(jsontext.read(text))
 
     def take(self, name: str) -> int:
         """The next id of that name."""
@@ -93,5 +94,5 @@ class Counters:
     def save(self) -> None:
         """Put changed counters into the store."""
         if self._changed:
-            self._store.set(self.KEY, json.dumps(self._next, separators=(",", ":")))
+            self._store.set(self.KEY, jsontext.write(self._next))
             self._changed = False
