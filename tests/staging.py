@@ -19,22 +19,22 @@ class Stage:
 
     def __init__(self, worker: str, path: str | os.PathLike[str] | None = None, **options: Any) -> None:
         self.worker = worker
-        self.path = path
+        self.closed = False
         self.controller = Controller.open(path, worker=worker, **options)
         self.outputs: list[Output] = []
         self.controller.outbox.listen(self.outputs.append)
-        self._audited(self.controller)
+        self._audit_each_crank()
         self.session = Session(self.controller)
 
-    def _audited(self, controller: Controller) -> None:
-        step = controller.kernel.step
+    def _audit_each_crank(self) -> None:
+        step = self.controller.kernel.step
 
         def audited_step() -> Any:
             report = step()
             self.check()
             return report
 
-        controller.kernel.step = audited_step  # type: ignore[method-assign]
+        self.controller.kernel.step = audited_step
 
     def check(self) -> None:
         """Count every reference again."""
@@ -78,6 +78,8 @@ class Stage:
         return kernel.store.vats.span(kernel.vat(vat).id).hash
 
     def close(self) -> None:
-        """Count once more, and let go."""
-        self.check()
-        self.session.close()
+        """Count once more, and let go. Harmless when done twice."""
+        if not self.closed:
+            self.closed = True
+            self.check()
+            self.session.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from staging import Stage
+
 from swingset.guest.eventual import E
 from swingset.guest.remote_errors import RemoteError
 from swingset.host.session import VatFault

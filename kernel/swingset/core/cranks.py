@@ -313,9 +313,13 @@ class Cranks:
             return replace(report, outcome="refused")
         if delivered.exit_request is not None:
             failed, info = delivered.exit_request
+            words = f"vat terminated: vat {vat.name} asked to end: {info['body']}"
             if failed:
                 self._back_to_delivery()
-            self._end(vat, reasons.TERMINATED, f"vat terminated: vat {vat.name} asked to end: {info['body']}")
+            self._end(vat, reasons.TERMINATED, words)
+            if failed and isinstance(event, Send):
+                # Its delivery is undone, so the vat never came to decide the result.
+                self._reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
         elif not self.metering.charge(vat, result.computrons):
             self._back_to_delivery()
             self.warehouse.discard(vat.id)

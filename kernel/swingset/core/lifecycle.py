@@ -161,6 +161,8 @@ class Lifecycle:
             if kref_type(entry.kref) == "o" and "+" in entry.vref:
                 self._orphan(vat_id, entry.kref, vat.reason or reasons.TERMINATED)
             else:
+                if kref_type(entry.kref) == "p":
+                    store.promises.unsubscribe(entry.kref, vat_id)
                 store.forget(vat_id, entry.kref, exported=False, reachable=entry.reachable)
             done += 1
         if done < budget:

@@ -219,11 +219,13 @@ class Controller:
             kind = worker or self.default_worker
             result = self.kernel.queue_creation(name, kind, parts, given, options or {}, first=True)
             report = self._answer_request(result)
+            if report.fault is None:
+                # The host knows the vat by its name, so its root is never collected.
+                self.kernel.pin(self.kernel.root_of(name))
+            self.kernel.release_result(result)
             if report.fault is not None:
                 self.commit(f"could not create {name}")
                 raise VatFault(name, "it could not be created", report.fault)
-            # The host knows the vat by its name, so its root is never collected.
-            self.kernel.pin(self.kernel.root_of(name))
             self.kernel.store.sources.replace(name, parts)
             self.commit(f"create {name}")
             return self.kernel.root_of(name)
@@ -241,6 +243,7 @@ class Controller:
                 name, parts, parameters, message or f"vat {name} upgraded", first=True
             )
             report = self._answer_request(result)
+            self.kernel.release_result(result)
             if report.fault is not None:
                 self.commit(f"refused to upgrade {name}")
                 raise VatFault(name, "the upgrade was refused and nothing has changed", report.fault)
@@ -259,7 +262,7 @@ class Controller:
         return [vat for vat in self.kernel.store.vats.all() if vat.state != TERMINATED]
 
     def _answer_request(self, result: str) -> CrankReport:
-        """Run up to the crank that answers a request, and let go of the answer.
+        """Run up to the crank that answers a request.
 
         What vats are to be told of dropped references comes before any event, this one included.
         """
@@ -267,7 +270,6 @@ class Controller:
             report = self._crank()
             assert report is not None
             if isinstance(report.event, CreateVat | UpgradeVat) and report.event.result == result:
-                self.kernel.release_result(result)
                 return report
 
     # Naming, forking, going back

@@ -102,6 +102,10 @@ class Promises:
         rows = self._world.rows("SELECT vat from subscribers where promise = ? order by vat", (kref,))
         return [vat for (vat,) in rows]
 
+    def unsubscribe(self, kref: str, vat: str) -> None:
+        """Forget that `vat` waited, if it did."""
+        self._world.execute("delete from subscribers where promise = ? and vat = ?", (kref, vat))
+
     def unsubscribe_all(self, kref: str) -> None:
         """Forget who waited."""
         self._world.execute("delete from subscribers where promise = ?", (kref,))
