@@ -250,9 +250,13 @@ class Session:
         return fleeting
 
     def recall(self) -> dict[str, Any]:
-        """The names in the baggage, with what they stand for."""
+        """The names in the baggage with what they stand for, and each vat under its own name.
+
+        A vat whose cell was killed before its name could be remembered is found again this way.
+        """
         with self.controller.lock, context.activate(self.liveslots):
-            return dict(self._names().items())
+            vats = [vat.name for vat in self.controller.vats() if vat.worker != "attached"]
+            return {name: self.root(name) for name in vats} | dict(self._names().items())
 
     def _names(self) -> StoredMap:
         return StoredMap(self.liveslots, _NAMES, "the session's names")
