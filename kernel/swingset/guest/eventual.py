@@ -39,7 +39,7 @@ class EMethod:
         self._name = name
         self._wanted = wanted
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Send."""
         world = _world_of(self._target)
         return world.send(self._target, self._name, list(args), kwargs, wanted=self._wanted)

@@ -340,7 +340,7 @@ def _refuse_misfits(cls: type, name: str) -> None:
         )
 
 
-def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
     kind = type(self).__kind__
     if kind.cls is not type(self):
         raise TypeError(

@@ -20,6 +20,9 @@ from .passable import DICTS, Tagged, brief
 from .promises import Promise
 from .remotables import Presence, Remotable
 
+if sys.version_info >= (3, 14):
+    import annotationlib
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -283,8 +286,6 @@ def _typed_dict(cls: Any, names: dict[str, Any]) -> Shape:
 def annotations_of(thing: Any) -> dict[str, Any]:
     """The annotations written on a class or a function itself, in order; unknown names stay unevaluated."""
     if sys.version_info >= (3, 14):
-        import annotationlib
-
         found: dict[str, Any] = annotationlib.get_annotations(thing, format=annotationlib.Format.FORWARDREF)
         return found
     if isinstance(thing, type):
