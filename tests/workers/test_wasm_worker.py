@@ -104,15 +104,18 @@ def test_syscalls_reach_the_handler_and_answers_come_back(bench: Bench) -> None:
     assert bench.syscalls == [["vatstoreGet", "kéy"]]
 
 
-def test_a_refused_syscall_ends_the_batch(bench: Bench) -> None:
-    """What comes after a syscall that is answered with an error is not served."""
+def test_a_refused_syscall_ends_the_delivery(bench: Bench) -> None:
+    """A syscall that is answered with an error stops the guest at its line; nothing after it is served."""
     bench.answer = lambda _syscall: ["error", "no"]
     source = (
         "import json\n"
         "calls = [['vatstoreSet', 'a', 'b'], ['vatstoreSet', 'c', 'd']]\n"
-        "assert json.loads(_host.call(b'S' + json.dumps(calls).encode())) == ['error', 'no']\n"
+        "_host.call(b'S' + json.dumps(calls).encode())\n"
     )
-    assert bench.run(source).fault is None
+    fault = bench.run(source).fault
+    assert fault is not None
+    assert (fault.code, fault.message) == (reasons.PROTOCOL, "no")
+    assert [frame.line for frame in fault.trace] == [3]
     assert bench.syscalls == [["vatstoreSet", "a", "b"]]
 
 

@@ -27,6 +27,7 @@ from swingset.host.rehearsal import Rehearsal, kinds_exported, rehearse_upgrade
 from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.workers.local import AttachedWorker
+from swingset.world.vats import SUSPENDED
 
 
 class StillPending(KernelError):
@@ -136,6 +137,12 @@ class Session:
         kref = self.controller.kernel.recognize(self._vat_id, vpid) if vpid else None
         for row in Lens(self.controller.kernel.store).promises():
             if row.kref == kref:
+                decider = self.controller.kernel.store.vats.named(row.decider)
+                if decider is not None and decider.state == SUSPENDED:
+                    return (
+                        f"vat {decider.name} is suspended, and promise {kref} is its to settle:"
+                        f" {decider.reason}; upgrade the vat, or wake it"
+                    )
                 return (
                     f"nothing is left to run, and promise {kref} is still unresolved:"
                     f" vat {row.decider or 'nobody'} has to settle it"

@@ -77,7 +77,8 @@ class Door:
         for syscall in syscalls:
             answer = self._syscall(syscall)
             if answer[0] != "ok":
-                break
+                # The delivery is lost; stopped here, it can still be asked for the line it stood at.
+                raise ProtocolBreach(str(answer[1]))
         return _dump(answer)
 
 
