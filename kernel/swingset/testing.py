@@ -35,6 +35,7 @@ class _Audit:
         self._vats = {vat.id: vat for vat in store.vats.all()}
         self._objects = {record.kref: record for record in store.objects.all()}
         self._promises = {record.kref: record for record in store.promises.all()}
+        self._devices = {device.id: device for device in store.devices.all()}
         self._reachable: Counter[str] = Counter()
         self._recognizable: Counter[str] = Counter()
         self._known: dict[str, dict[str, CListEntry]] = {}
@@ -48,6 +49,13 @@ class _Audit:
             yield from self._hold(kref, "the host")
         for meter, keeper in self._store.world.rows("SELECT id, keeper from meters where keeper is not null"):
             yield from self._hold(keeper, f"meter {meter}")
+        for device in self._devices.values():
+            yield from self._hold(device.root, f"device {device.name}, whose root it is,")
+        for name, key, value in self._store.devices.kept():
+            for slot in value.slots:
+                yield from self._hold(slot, f"what device {name} keeps under {key}")
+            if key.startswith("kd") and key not in self._objects:
+                yield f"{key}: device {name} keeps state for it, but there is no such node"
         for where, event in self._events():
             yield from self._walk_event(where, event)
         for promise in self._promises.values():
@@ -167,7 +175,12 @@ class _Audit:
                 yield f"{kref}: it has no owner, nobody can reach it, and it is still there"
             return
         entry = self._known.get(owner, {}).get(kref)
-        if entry is None:
+        if kref_type(kref) == "d":
+            if owner not in self._devices:
+                yield f"{kref}: its owner {owner} is no device"
+            if not record.reachable:
+                yield f"{kref}: nobody can reach this device node, and it is still there"
+        elif entry is None:
             yield f"{kref}: its owner {owner} does not know it"
         elif self._vats[owner].state != TERMINATED and not record.reachable:
             if entry.reachable and (owner, DROP_EXPORT, kref) not in self._actions:

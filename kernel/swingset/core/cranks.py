@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from swingset.core.delivery import Delivered, Deliverer
+from swingset.core.devices import DeviceBoard
 from swingset.core.errors import KernelPanic, NoSuchVat
 from swingset.core.lifecycle import Lifecycle, fate_of, incarnation_outcome
 from swingset.core.metering import TERMINATE, Metering
@@ -75,7 +76,8 @@ class Cranks:
         self.warehouse = Warehouse(self.store, factories)
         self.panic: str | None = None
         self._scheduler = scheduler or FirstComeFirstServed()
-        self._deliverer = Deliverer(self.store, self.warehouse)
+        self.devices = DeviceBoard(self.store)
+        self._deliverer = Deliverer(self.store, self.warehouse, self.devices)
         self.metering = Metering(self.store)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from swingset.core.devices import DeviceBoard
 from swingset.core.store import KernelStore
 from swingset.core.syscalls import SyscallHandler
 from swingset.core.warehouse import Warehouse, limits_of
@@ -25,9 +26,10 @@ class Delivered:
 class Deliverer:
     """Hands deliveries, already in the vat's names, to workers."""
 
-    def __init__(self, store: KernelStore, warehouse: Warehouse) -> None:
+    def __init__(self, store: KernelStore, warehouse: Warehouse, devices: DeviceBoard) -> None:
         self._store = store
         self._warehouse = warehouse
+        self._devices = devices
 
     def deliver(self, vat: VatRecord, worker: Worker, delivery: list[Any], crank: int) -> Delivered:
         """Run one delivery and write it to the transcript, unless it failed.
@@ -35,7 +37,7 @@ class Deliverer:
         After a fault the crank must be rolled back, and the worker is gone already: its memory has seen
         what the world will not remember.
         """
-        handler = SyscallHandler(self._store, vat.id)
+        handler = SyscallHandler(self._store, vat.id, self._devices)
         try:
             result = worker.deliver(delivery, handler, limits_of(vat))
         except BaseException:
@@ -43,7 +45,8 @@ class Deliverer:
             self._warehouse.discard(vat.id)
             raise
         if handler.illegal is not None:
-            result = replace(result, fault=Fault(reasons.ILLEGAL_SYSCALL, handler.illegal))
+            trace = result.fault.trace if result.fault else ()
+            result = replace(result, fault=Fault(reasons.ILLEGAL_SYSCALL, handler.illegal, trace=trace))
         if result.fault is not None:
             self._warehouse.discard(vat.id)
         else:

@@ -112,6 +112,11 @@ class Kernel(Cranks):
             self.store.vats.save(vat.having(state=LIVE, reason=None))
             self.store.queues.unpark(vat.id)
 
+    def add_device(self, name: str, kind: str) -> str:
+        """The root node of the device of that name, which is made if there is none."""
+        with self.undoing():
+            return self.devices.ensure(name, kind).root
+
     # Attached vats: those whose interpreter is the embedder's own.
 
     def attach(self, name: str, worker: Worker, message: str) -> tuple[VatRecord, Parting]:
@@ -138,7 +143,7 @@ class Kernel(Cranks):
 
     def outside_syscall(self, vat_id: str, syscall: list[Any]) -> list[Any]:
         """A syscall that an attached vat makes between deliveries, from a cell say."""
-        handler = SyscallHandler(self.store, vat_id)
+        handler = SyscallHandler(self.store, vat_id, self.devices)
         vat = self.store.vats.get(vat_id)
         assert vat is not None
         with self.undoing() as crank:

@@ -16,6 +16,7 @@ from swingset.model.messages import Event, Notify, QueuedEvent, Send, event_to_j
 from swingset.model.refs import FIRST, kref_type
 from swingset.world.clists import CLists
 from swingset.world.counters import Counters
+from swingset.world.devices import Devices
 from swingset.world.file import WorldFile
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT, GCActions, Reaping
 from swingset.world.graveyard import Graveyard
@@ -48,6 +49,7 @@ class KernelStore:
         self.reaping = Reaping(world)
         self.graveyard = Graveyard(world)
         self.meters = Meters(world)
+        self.devices = Devices(world)
         self._touched: dict[str, None] = {}
         self._panic: str | None = None
 
@@ -70,6 +72,22 @@ class KernelStore:
         self.promises.add(kref, decider, policy)
         self._touched[kref] = None
         return kref
+
+    def new_device_node(self, device: str) -> str:
+        """A new node of a device, which nobody holds yet."""
+        kref = f"kd{self.counters.take('kd', FIRST['kd'])}"
+        self.objects.add(kref, device)
+        self._touched[kref] = None
+        return kref
+
+    def keep_for_device(self, device: str, key: str, value: CapData | None) -> None:
+        """Keep a value in a device's state, or nothing; what it mentions is held as long."""
+        before = self.devices.load(device, key)
+        for slot in value.slots if value else ():
+            self.hold(slot)
+        for slot in before.slots if before else ():
+            self.release(slot)
+        self.devices.keep(device, key, value)
 
     # Counts
 
@@ -122,6 +140,8 @@ class KernelStore:
                         self._delete_promise(kref, promise.data)
                 elif kref_type(kref) == "o":
                     self._settle_object(kref)
+                else:
+                    self._settle_device_node(kref)
 
     def _settle_object(self, kref: str) -> None:
         obj = self.objects.get(kref)
@@ -136,6 +156,14 @@ class KernelStore:
             self.gc.add(obj.owner, DROP_EXPORT, kref)
         if obj.recognizable == 0:
             self.gc.add(obj.owner, RETIRE_EXPORT, kref)
+
+    def _settle_device_node(self, kref: str) -> None:
+        """Forget a device node that nobody can reach, and release what its state held."""
+        node = self.objects.get(kref)
+        if node is not None and node.reachable == 0:
+            if node.owner is not None:
+                self.keep_for_device(node.owner, kref, None)
+            self.delete_object(kref)
 
     def delete_object(self, kref: str) -> None:
         """Forget an object for good; those who could still recognize it are to be told."""

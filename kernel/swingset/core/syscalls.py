@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from swingset.core.devices import DeviceBoard
 from swingset.core.errors import IllegalSyscall
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
@@ -28,9 +29,10 @@ class SyscallHandler:
     illegal syscall's reason; `exit_request` is `(is_failure, capdata)` where the vat asked to end.
     """
 
-    def __init__(self, store: KernelStore, vat: str) -> None:
+    def __init__(self, store: KernelStore, vat: str, devices: DeviceBoard) -> None:
         self._store = store
         self._vat = vat
+        self._devices = devices
         self._translate = Translator(store, vat)
         self.log: list[list[Any]] = []
         self.illegal: str | None = None
@@ -81,11 +83,21 @@ class SyscallHandler:
                 self._translate.retire_exports(vrefs)
             case ["abandonExports", vrefs]:
                 self._translate.abandon_exports(vrefs)
+            case ["callNow", node, method, args]:
+                return self._call_now(node, method, args)
             case ["exit", bool(is_failure), info]:
                 self.exit_request = (is_failure, self._translate.capdata_to_kernel(info).to_json())
             case _:
                 raise IllegalSyscall(f"no syscall has the form {str(syscall)[:80]}")
         return None
+
+    def _call_now(self, vref: object, method: object, raw: object) -> list[Any]:
+        kref = self._translate.to_kernel(vref)
+        if kref_type(kref) != "d":
+            raise IllegalSyscall(f"{vref} cannot be called at once: it is not a device")
+        args = self._translate.capdata_to_kernel(raw)
+        failed, answer = self._devices.call(self._vat, kref, method, args)
+        return [failed, self._translate.capdata_to_vat(answer)]
 
     def _subscribe(self, vref: object) -> None:
         store = self._store

@@ -162,6 +162,8 @@ class Translator:
         """Take settled promises out of the vat's c-list: their names are not used again."""
         for kref in krefs:
             if self._store.clists.by_kref(self._vat, kref) is not None:
+                # A forwarded promise keeps its subscribers, but not one that has no name for it any more.
+                self._store.promises.unsubscribe(kref, self._vat)
                 self._store.forget(self._vat, kref, exported=False)
 
     # Garbage
@@ -233,7 +235,7 @@ class Translator:
             except MalformedReference as error:
                 raise IllegalSyscall(str(error)) from None
             entry = self._store.clists.by_vref(self._vat, vref.text)
-            if entry is None or vref.type != "o" or vref.exported != exported:
+            if entry is None or vref.type == "p" or vref.exported != exported:
                 wanted = "an export" if exported else "an import"
                 raise IllegalSyscall(f"{vref.text} is not {wanted} in the vat's c-list")
             yield entry

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from . import remote_errors
 from .baggage import StoredMap
 from .context import DeliveryAbandonedError, activate
+from .device import DevicePresence
 from .kinds import KindError, Kinds
 from .loader import call_builder, run_parts
 from .passable import UnpassableError, brief, copy_passable
@@ -251,6 +252,8 @@ class Liveslots:
     ) -> Promise[Any] | None:
         """Send a message; a promise for the answer, if that is wanted."""
         try:
+            if isinstance(target, DevicePresence):
+                raise UnpassableError(None, "a device takes no messages: call it with D(x)." + method)
             if isinstance(target, Presence):
                 return self._send_out(target._vref, method, args, kwargs, wanted)
             if isinstance(target, Promise):

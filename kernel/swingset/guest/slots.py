@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import smallcaps
+from .device import DevicePresence
 from .passable import UnpassableError, brief, path_to
 from .promises import Promise
 from .remotables import Presence, clean_iface
@@ -133,7 +134,8 @@ class Slots:
         if found is not None:
             return found
         if vref[:2] in ("o-", "d-"):
-            found = self._objects[vref] = Presence(self._world, vref, clean_iface(iface))
+            presence = DevicePresence if vref[0] == "d" else Presence
+            found = self._objects[vref] = presence(self._world, vref, clean_iface(iface))
             return found
         if vref[:3] == "o+d":
             return self._world.kinds.instance(vref)

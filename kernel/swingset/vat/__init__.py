@@ -4,6 +4,7 @@ The same file works inside a vat and as a plain module under a type checker or a
 """
 
 from ..guest.baggage import StoredMap, provide
+from ..guest.device import D
 from ..guest.eventual import E
 from ..guest.kinds import durable
 from ..guest.liveslots import Powers
@@ -16,6 +17,7 @@ Baggage = StoredMap
 
 __all__ = [
     "Baggage",
+    "D",
     "E",
     "Powers",
     "Presence",

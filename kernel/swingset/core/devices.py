@@ -1,0 +1,175 @@
+"""Devices: what vats call at once, and the one door through which the outside can be reached.
+
+A device is host code with state in the world file. A vat that holds a reference to one of its nodes calls it
+with `callNow` and has the answer before its next line runs. The answer goes onto the vat's transcript, so a
+vat that is brought back hears again what it heard, and the device is not asked a second time.
+
+What a device writes belongs to the crank of the caller and is undone with it. A device that fails is undone
+alone: its caller gets the error and may catch it. Device nodes are counted and collected like objects; what
+the state of a collected node held is released. Devices get their powers when the host constructs them: the
+context of a call gives access to the device's own state, and to sending, nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from swingset.core.errors import IllegalSyscall, KernelError
+from swingset.core.store import KernelStore
+from swingset.model import capdata
+from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
+from swingset.model.messages import Message, Send
+from swingset.model.refs import kref_type
+from swingset.world.devices import DeviceRecord
+from swingset.world.promises import UNRESOLVED
+
+MAX_METHOD = 200
+
+
+class DeviceError(Exception):
+    """What a device tells its caller; becomes an exception of that `name` in the vat."""
+
+    def __init__(self, message: str, *, name: str = "Error", code: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+        self.code = code
+
+
+class DeviceContext:
+    """One device's own corner of the world, for the length of one call.
+
+    `node` is the device node that was called, or None where the host calls. `caller` is the id of the
+    calling vat, or None.
+    """
+
+    def __init__(
+        self, store: KernelStore, device: DeviceRecord, *, node: str | None = None, caller: str | None = None
+    ) -> None:
+        self._store = store
+        self.device = device
+        self.node = node
+        self.caller = caller
+
+    def get(self, key: str) -> CapData | None:
+        """What the device keeps under a key."""
+        return self._store.devices.load(self.device.id, key)
+
+    def set(self, key: str, value: CapData | None) -> None:
+        """Keep a value, or forget it with None. The references in it are held as long as it is kept."""
+        self._store.keep_for_device(self.device.id, key, value)
+
+    def keys(self, prefix: str = "", limit: int | None = None) -> list[str]:
+        """The keys in use, in order."""
+        return self._store.devices.keys(self.device.id, prefix, limit)
+
+    def new_node(self, state: CapData) -> str:
+        """A new device node, which lives as long as somebody holds it; its state is kept under its kref."""
+        kref = self._store.new_device_node(self.device.id)
+        self.set(kref, state)
+        return kref
+
+    def owns(self, kref: str) -> bool:
+        """Whether a kref is a node of this device."""
+        node = self._store.objects.get(kref)
+        return node is not None and node.owner == self.device.id
+
+    def send(self, target: str, methargs: CapData) -> None:
+        """Send a message whose result nobody wants."""
+        self._store.enqueue(Send(target, Message(methargs)))
+
+    def new_promise(self) -> str:
+        """A promise that this device, for the kernel, will settle."""
+        return self._store.new_promise(None)
+
+    def settle(self, promise: str, rejected: bool, outcome: CapData) -> None:
+        """Settle a promise made by `new_promise`; a second outcome is ignored."""
+        record = self._store.promises.get(promise)
+        if record is not None and record.state == UNRESOLVED and record.decider is None:
+            self._store.resolve([(promise, rejected, outcome)])
+
+
+class Device(Protocol):
+    """The code that serves all devices of one kind."""
+
+    kind: str
+
+    def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
+        """Answer a call on one of the device's nodes; `args` is a list. Raises `DeviceError`."""
+        ...
+
+
+class DeviceBoard:
+    """The devices of one world, and the code by kind that this host has for them."""
+
+    def __init__(self, store: KernelStore) -> None:
+        self._store = store
+        self._code: dict[str, Device] = {}
+
+    def install(self, code: Device) -> None:
+        """Have devices of that kind served by this code, from now until the world is closed."""
+        self._code[code.kind] = code
+
+    def ensure(self, name: str, kind: str) -> DeviceRecord:
+        """The device of that name, made if there is none. Within a crank."""
+        found = self._store.devices.named(name)
+        if found is not None:
+            if found.kind != kind:
+                raise KernelError(f"device {name} is a {found.kind}, not a {kind}: give it another name")
+            return found
+        device = self._store.devices.new_id()
+        root = self._store.new_device_node(device)
+        self._store.hold(root)
+        record = DeviceRecord(device, name, kind, root)
+        self._store.devices.add(record)
+        return record
+
+    def context(self, name: str) -> DeviceContext:
+        """The corner of a device, for the host. Raises `KernelError` where there is no such device."""
+        record = self._store.devices.named(name)
+        if record is None:
+            known = ", ".join(device.name for device in self._store.devices.all()) or "none"
+            raise KernelError(f"there is no device {name!r} in this world; there are: {known}")
+        return DeviceContext(self._store, record)
+
+    def call(self, caller: str, node: str, method: object, args: CapData) -> tuple[bool, CapData]:
+        """Serve a vat's call in krefs; returns whether it failed, and the answer or the error."""
+        if not isinstance(method, str) or len(method) > MAX_METHOD or not is_well_formed(method):
+            raise IllegalSyscall(f"the method of a device is a str of at most {MAX_METHOD} characters")
+        if any(kref_type(slot) == "p" for slot in args.slots):
+            raise IllegalSyscall("a device cannot be given a promise: await it first")
+        owned = self._store.objects.get(node)
+        record = self._store.devices.get(owned.owner) if owned and owned.owner else None
+        if record is None:
+            return True, capdata.error("Error", f"there is no device behind {node} any more")
+        code = self._code.get(record.kind)
+        if code is None:
+            return True, capdata.error("Error", f"this host has no code for devices of kind {record.kind!r}")
+        context = DeviceContext(self._store, record, node=node, caller=caller)
+        self._store.world.savepoint("device")
+        try:
+            answer = code.call(method, args, context)
+            answer = CapData.from_json(answer.to_json())
+        except Exception as error:
+            self._store.world.rollback_to("device")
+            self._store.world.release("device")
+            return True, _told(record, method, error)
+        self._store.world.release("device")
+        return False, answer
+
+    def vat_ended(self, vat: str, rejected: bool, outcome: CapData) -> None:
+        """Tell the devices that care how a vat ended."""
+        for record in self._store.devices.all():
+            listener: Any = getattr(self._code.get(record.kind), "vat_ended", None)
+            if listener is not None:
+                listener(vat, rejected, outcome, DeviceContext(self._store, record))
+
+
+def _told(device: DeviceRecord, method: str, error: Exception) -> CapData:
+    if isinstance(error, DeviceError):
+        return capdata.error(error.name, str(error), error.code)
+    if isinstance(error, MalformedCapData):
+        return capdata.error(
+            "TypeError", f"device {device.name}: the answer of {method}() cannot pass: {error}"
+        )
+    name = type(error).__name__
+    return capdata.error(name, f"device {device.name}: {method}() failed: {name}: {error}"[:20_000])
