@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swingset.core.errors import VatFault
-from swingset.host.rehearsal import describe_parting
+from swingset.host.rehearsal import Rehearsal, describe_parting
 from swingset.host.session import Upgraded
 from swingset.lens.difference import Difference
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
@@ -80,7 +80,8 @@ def changed(world: OpenWorld, vat: str) -> Shown:
 
 
 def _changed(difference: Difference) -> Shown:
-    words = f"the cell of {difference.part} differs from what vat {difference.vat} runs: nothing changed yet"
+    which = "this cell" if difference.part == difference.vat else f"the cell of {difference.part}"
+    words = f"{which} differs from what vat {difference.vat} runs; nothing has changed yet"
     return Stack([Message(words), Diff(difference.unified())])
 
 
@@ -98,6 +99,14 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
     forget_pending(world, vat, part)
     notebook.give({vat: world.session.root(vat)})
     return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", upgrade_in_words(done))
+
+
+def rehearse(notebook: Notebook, vat: str, part: str, source: str) -> Rehearsal:
+    """What `upgrade` would do, found out in a fork of the world."""
+    try:
+        return notebook.require().session.rehearse(vat, part, source)
+    finally:
+        notebook.progress.clear()
 
 
 def upgrade_in_words(done: Upgraded) -> list[str]:

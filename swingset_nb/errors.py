@@ -67,7 +67,8 @@ def vat_failed(error: VatFault, what: type[VatFailed], parts: Mapping[str, str])
     fault = _with_place(error.fault)
     name = "" if fault.name in ("Error", "VatStartError") else f"{fault.name}: "
     consequence = "nothing has changed" if what is UpgradeRefused else "no vat was made"
-    message = visible(f"vat {error.vat}: {name}{fault.message} - {consequence}", 4_000)
+    where = "" if fault.message.startswith(f"vat {error.vat}") else f"vat {error.vat}: "
+    message = visible(f"{where}{name}{fault.message} ({consequence})", 4_000)
     lost = fault.details.get("lostKinds")
     hints = []
     if isinstance(lost, list) and lost:
@@ -123,12 +124,12 @@ def _lines(name: str, message: str, frames: Iterable[str], hints: Iterable[str])
 
 
 def _with_place(fault: Fault) -> Fault:
-    """A syntax error says its place in words: make a frame of them."""
-    found = None if fault.trace else _SYNTAX.search(fault.message)
+    """A syntax error says its place in words: make a frame of them, if there is none."""
+    found = _SYNTAX.search(fault.message)
     if found is None:
         return fault
-    frame = Frame(found["part"], int(found["line"]), "")
-    return replace(fault, message=fault.message[: found.start()], trace=(frame,))
+    trace = fault.trace or (Frame(found["part"], int(found["line"]), ""),)
+    return replace(fault, message=fault.message[: found.start()], trace=trace)
 
 
 def _excerpts(trace: Sequence[Frame], sources: Sources, vat: str | None = None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swingset.lens.picture import draw
+from swingset_nb.cells import rehearse
 from swingset_nb.commands import argument, command
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import named_vat
@@ -74,6 +75,26 @@ def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
 
 
 @command(
+    "rehearse",
+    "try the changed cell of a vat on a fork of the world",
+    argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
+    completes="vat",
+)
+def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Say what an upgrade to each pending cell would do."""
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    if name not in world.pending:
+        return _unchanged(name)
+    shown = []
+    for part, source in world.pending[name].items():
+        found = rehearse(notebook, name, part, source)
+        hints = (f"`%swingset upgrade {name}` applies it, in a panel",) if found.ok else ()
+        shown.append(Message(found.verdict, found.lines, hints))
+    return Stack(shown)
+
+
+@command(
     "upgrade",
     "rehearse and apply the changed cell of a vat, in a panel",
     argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
@@ -86,7 +107,11 @@ def upgrade(notebook: Notebook, given: argparse.Namespace) -> Shown | None:
     world = notebook.require()
     name = named_vat(world, given.vat)
     if name not in world.pending:
-        hint = f"change the cell that begins with `%%vat {name}` and run it; then type this again"
-        return Message(f"vat {name} runs the code of its cell: there is no change to apply", (), (hint,))
+        return _unchanged(name)
     show_upgrade(notebook, name)
     return None
+
+
+def _unchanged(name: str) -> Message:
+    hint = f"change the cell that begins with `%%vat {name}` and run it; then type this again"
+    return Message(f"vat {name} runs the code of its cell: there is no change to apply", (), (hint,))

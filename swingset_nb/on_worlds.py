@@ -150,7 +150,7 @@ def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
     lines = _come_back(notebook, world, parting)
     dead = [name for name in gone if name not in notebook.shell.user_ns]
     if dead:
-        lines.append(f"names of later work are gone from the notebook: {words_of(dead)}")
+        lines.append(f"not part of that state, and gone from the notebook: {words_of(dead)}")
     if world.controller.paused:
         lines.append("the world is paused")
     return Message(f"{world.path} is as it was at checkpoint {given.name}", lines)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from swingset_nb.cells import changed, upgrade
+from swingset_nb.cells import changed, rehearse, upgrade
 from swingset_nb.errors import SwingSetError
 from swingset_nb.notebook import Notebook
 from swingset_nb.widget import Actions, LiveWidget, script, show, style
@@ -67,14 +67,13 @@ class UpgradePanel(LiveWidget):
     def _pending(self) -> str:
         source = self.notebook.require().pending.get(self.vat, {}).get(self.part)
         if source is None:
-            raise SwingSetError(
-                f"vat {self.vat} has no change to apply: run a changed `%%vat {self.vat}` cell"
-            )
+            hint = f"run a changed `%%vat {self.vat}` cell; it appears here"
+            raise SwingSetError(f"vat {self.vat} has no change to apply", hint)
         return source
 
     def _rehearse(self, _content: Mapping[str, Any]) -> None:
         source = self._pending()
-        found = self.notebook.require().session.rehearse(self.vat, self.part, source)
+        found = rehearse(self.notebook, self.vat, self.part, source)
         self.rehearsed = source
         self.verdict = {"ok": found.ok, "words": found.verdict, "lines": list(found.lines)}
 

@@ -1,9 +1,9 @@
 """One picture of a world, as SVG: laid out by hand, the same bytes for the same world.
 
 Two columns of boxes with a gutter between them. Everything that an arrow can start at or end on touches the
-gutter, so arrows cross nothing but each other. No layout engine, no measuring of fonts: widths are bounded by
-cutting texts. Colours tell arrows of different holders apart and nothing else; what a thing is, is said by its
-shape and its words.
+gutter, so arrows cross nothing but each other. No layout engine, no measuring of fonts: widths are bounded
+by cutting texts. Colours tell arrows of different holders apart and nothing else; what a thing is, is said
+by its shape and its words.
 
 What is drawn is chosen in `scene`. Nothing here trusts a text: all are escaped.
 """
@@ -102,7 +102,8 @@ class _Drawing:
     def _markers(self) -> str:
         return "".join(
             f"<marker id='a{number}' viewBox='0 0 8 8' refX='7' refY='4' markerWidth='8' markerHeight='8' "
-            f"markerUnits='userSpaceOnUse' orient='auto'><path d='M0 0.5 8 4 0 7.5Z' fill='{colour}'/></marker>"
+            f"markerUnits='userSpaceOnUse' orient='auto'><path d='M0 0.5 8 4 0 7.5Z' fill='{colour}'/>"
+            "</marker>"
             for number, colour in enumerate(_HOLDERS)
         )
 

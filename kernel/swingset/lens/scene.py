@@ -114,7 +114,7 @@ def compose(lens: Lens) -> Scene:
                     arrows[Arrow(subscriber, owner, place, waits=True)] = None
     return Scene(
         tuple(boxes.values()),
-        tuple(arrow for arrow in arrows if not (arrow.holder == arrow.owner)),
+        tuple(arrow for arrow in arrows if arrow.holder != arrow.owner),
         tuple(_queued(number, row) for number, row in enumerate(queue[:MOST_QUEUED], 1)),
         len(queue),
         tuple(left_out),
@@ -176,7 +176,8 @@ def _cut(boxes: dict[str, Box]) -> dict[str, tuple[str, int]]:
 
 def _queued(number: int, row: QueueRow) -> Queued:
     where = "" if row.where == "run-queue" else f" [{row.where}]"
-    return Queued(number, one_line(f"{row.what}{where}", 40), one_line(row.target, 40))
+    what = row.what if row.kind == "send" else f"{row.kind} {row.what}"
+    return Queued(number, one_line(f"{what}{where}", 40), one_line(row.target, 40))
 
 
 def _plural(count: int, word: str) -> str:

@@ -1,0 +1,111 @@
+"""`python -m swingset_nb.demo`: the quickstart in a terminal, executed for real.
+
+It prepares the engine, runs the notebook cell by cell in a kernel of its own, and prints each cell and its
+output as a reader would see them. It exits with 1 if a cell fails that should not, or does not fail that
+should.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from swingset.workers.base import Progress
+from swingset_nb.extension import PROGRESS_AFTER
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "quickstart.ipynb"
+TIMEOUT = 300
+RAISES = "raises-exception"
+_ANSI = re.compile("\x1b\\[[0-9;]*m")
+
+
+def main() -> int:
+    """Run the demonstration; returns the exit status."""
+    try:
+        import nbformat
+        from nbclient import NotebookClient
+    except ImportError as missing:
+        print(f"the demonstration needs {missing.name}: pip install 'swingset-nb[dev]'", file=sys.stderr)
+        return 1
+    if not NOTEBOOK.exists():
+        print(f"{NOTEBOOK} is missing: run this from a clone of the project", file=sys.stderr)
+        return 1
+    prepare(terminal_progress())
+    os.environ[PROGRESS_AFTER] = str(TIMEOUT)
+    notebook: Any = nbformat.read(NOTEBOOK, as_version=4)
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=TIMEOUT,
+            kernel_name="python3",
+            allow_errors=True,
+            resources={"metadata": {"path": folder}},
+        )
+        with client.setup_kernel():
+            for number, cell in enumerate(notebook.cells):
+                if cell.cell_type == "markdown":
+                    print(f"\n{cell.source}\n")
+                    continue
+                print("\n".join(f"    {line}" for line in cell.source.splitlines()))
+                client.execute_cell(cell, number)
+                print(
+                    "\n".join(f"  │ {line}" for text in texts(cell) for line in text.splitlines()), flush=True
+                )
+                failures += surprising(cell)
+    if failures:
+        print(f"\n{failures} cells did not end as they should", file=sys.stderr)
+        return 1
+    print("\nThat was notebooks/quickstart.ipynb, executed just now. To try it yourself: make lab")
+    return 0
+
+
+def prepare(progress: Progress) -> None:
+    """Have the engine ready before the first cell wants it."""
+    from swingset.workers.wasm import prepare_engine
+
+    prepare_engine("lean", progress)
+
+
+def terminal_progress() -> Progress:
+    """Progress as one line that overwrites itself, or as plain lines where there is no terminal."""
+    said: list[str] = []
+
+    def show(stage: str, fraction: float | None) -> None:
+        text = stage if fraction is None else f"{stage}: {round(100 * fraction)} %"
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{'' if fraction == 1.0 else text}")
+        elif stage not in said:
+            said.append(stage)
+            sys.stderr.write(f"{stage}\n")
+        sys.stderr.flush()
+
+    return show
+
+
+def texts(cell: Any) -> Iterator[str]:
+    """A cell's outputs as plain text."""
+    for output in cell.outputs:
+        match output.output_type:
+            case "stream":
+                yield output.text
+            case "error":
+                yield _ANSI.sub("", "\n".join(output.traceback))
+            case _:
+                yield output.data.get("text/plain", "")
+
+
+def surprising(cell: Any) -> bool:
+    """Whether the cell failed though it should not, or did not though it should."""
+    failed = any(output.output_type == "error" for output in cell.outputs)
+    hidden = any(output.get("text", "").startswith("UsageError") for output in cell.outputs)
+    return hidden or failed != (RAISES in cell.metadata.get("tags", []))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""What a person does with the mouse: run the notebooks, step the world, upgrade a vat."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+VAT = """%%vat counter
+from swingset.vat import durable, remotable
+
+@durable
+class Counter:
+    count: int = 0
+    def up(self) -> int:
+        self.count += 1
+        print(f"<b>count</b> is {self.count}")
+        return self.count
+
+@remotable
+class Maker:
+    def make(self):
+        return Counter()
+
+def build_root_object():
+    return Maker()"""
+
+
+def blank(served: Path, name: str) -> str:
+    """An empty notebook in the served folder."""
+    path = served / f"{name}.ipynb"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    # Without a kernel named, JupyterLab would ask for one.
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
+    return path.name
+
+
+def world(lab: Any, name: str) -> None:
+    """A blank notebook with a world and a counter in it."""
+    from playwright.sync_api import expect
+
+    lab.open(blank(lab.served, name))
+    expect(lab.run(f"%load_ext swingset_nb\n%swingset open {name}.world")).to_contain_text("a new world")
+    expect(lab.run(VAT)).to_contain_text("runs now")
+    expect(lab.run("c = await E(counter).make()\nawait E(c).up()")).to_contain_text("counter │")
+
+
+def test_the_quickstart_runs_in_the_page(notebook_page: Any, pictures: Path) -> None:
+    """The quickstart runs to its end in JupyterLab; every picture is drawn; nothing is fetched elsewhere."""
+    from playwright.sync_api import expect
+
+    lab = notebook_page
+    lab.open("quickstart.ipynb")
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    lab.run_all()
+    # Re-running stops at the first cell that raises unless it is tagged, as ours are.
+    last = lab.page.locator(".jp-Notebook .jp-CodeCell").last
+    last.scroll_into_view_if_needed()
+    expect(last).to_contain_text("is closed; everything is in the file")
+    image = lab.page.locator("img[alt*='root ko20']")
+    image.scroll_into_view_if_needed()
+    assert image.evaluate("(img) => img.naturalWidth") > 500
+    lab.page.screenshot(path=pictures / "quickstart.png")
+    assert lab.strangers == []
+
+
+def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None:
+    """Step delivers one message and says so; Run delivers the rest and ends the pause."""
+    from playwright.sync_api import expect
+
+    lab = notebook_page
+    world(lab, "stepping")
+    lab.run("%swingset pause")
+    lab.run("E(c).up(); E(c).up(); E(counter).make()\nNone")
+    lab.run("%swingset panel")
+    panel = lab.page.locator(".sw-panel")
+    expect(panel.locator(".sw-card")).to_have_count(3)
+    panel.locator("button.sw-step").click()
+    expect(panel.locator(".sw-last")).to_contain_text("up() to ko21, vat counter: delivered")
+    expect(panel.locator(".sw-said")).to_contain_text("counter │ <b>count</b> is 2")
+    expect(panel.locator(".sw-where")).to_contain_text("‖ paused")
+    panel.locator("button.sw-vat", has_text="notebook").click()
+    expect(panel.locator("section", has_text="What notebook holds")).to_be_visible()
+    panel.screenshot(path=pictures / "panel.png")
+    panel.locator("button.sw-run").click()
+    expect(panel.locator(".sw-last")).to_contain_text("the pause is over")
+    expect(panel.locator(".sw-empty").first).to_contain_text("nothing is waiting")
+    expect(lab.run("await E(c).up()")).to_contain_text("4")
+    expect(panel.locator(".sw-error")).to_be_hidden()
+    lab.run("%swingset close")
+    panel.scroll_into_view_if_needed()
+    expect(panel).to_contain_text("This panel is asleep")
+    assert lab.strangers == []
+
+
+def test_upgrade_from_the_panel(notebook_page: Any, pictures: Path) -> None:
+    """A lost kind is refused in words; a good change is rehearsed, applied, and keeps the count."""
+    from playwright.sync_api import expect
+
+    lab = notebook_page
+    world(lab, "upgrading")
+    lab.run(VAT.replace("Counter", "Tally"))
+    lab.run("%swingset upgrade counter")
+    panel = lab.page.locator(".sw-panel")
+    expect(panel.locator(".sw-removed").first).to_contain_text("-class Counter:")
+    panel.locator("button.sw-rehearse").click()
+    expect(panel.locator(".sw-bad")).to_contain_text("would be refused")
+    panel.locator("button.sw-apply").click()
+    expect(panel.locator(".sw-error")).to_contain_text("nothing has changed")
+    panel.screenshot(path=pictures / "upgrade-refused.png")
+    lab.run(VAT.replace("+= 1", "+= 10"))
+    panel.scroll_into_view_if_needed()
+    expect(panel.locator(".sw-added").first).to_contain_text("+        self.count += 10")
+    panel.locator("button.sw-rehearse").click()
+    expect(panel.locator(".sw-good")).to_contain_text("would go through")
+    panel.screenshot(path=pictures / "upgrade-rehearsed.png")
+    panel.locator("button.sw-apply").click()
+    expect(panel.locator(".sw-happened")).to_contain_text("1 Counter kept, with identity and state")
+    panel.screenshot(path=pictures / "upgrade-applied.png")
+    expect(lab.run("await E(c).up()")).to_contain_text("11")
+    assert lab.strangers == []
+
+
+def test_a_stored_notebook_can_be_read_without_a_kernel(notebook_page: Any, pictures: Path) -> None:
+    """Opened again and not trusted, tables, differences and the picture are all there."""
+    lab = notebook_page
+    lab.open("quickstart.ipynb")
+    outputs = lab.page.locator(".jp-OutputArea-output")
+    outputs.first.wait_for()
+    lab.page.locator(".jp-Notebook .jp-CodeCell").nth(14).scroll_into_view_if_needed()
+    image = lab.page.locator("img[alt*='root ko20']")
+    image.wait_for()
+    assert image.evaluate("(img) => img.naturalWidth") > 500
+    assert lab.page.locator("table", has_text="buy()").count() >= 1
+    assert not re.search("model not found", lab.page.content())
+    lab.page.screenshot(path=pictures / "stored.png")
