@@ -46,7 +46,7 @@ OPTIONS = {"computrons": 300_000_000}
 
 @dataclass(frozen=True)
 class Attack:
-    """One hostile piece of code. `name` is the exception's, `code` the kernel's; `words` are in the message."""
+    """One hostile piece of code. Its exception, the kernel's code, and words of the message."""
 
     title: str
     code: str | None

@@ -176,7 +176,7 @@ def test_vat_that_runs_out_in_a_notification(wasm: Stage) -> None:
     [row] = [row for row in wasm.lens.vats() if row.name == "other"]
     assert (row.state, row.parked) == ("suspended", 1)
     assert "used up its computrons" in (row.reason or "")
-    assert "line 47" in (row.reason or "")
+    assert "line 48" in (row.reason or "")
     late = wasm.send(purse, "deposit", 3)
     assert wasm.ask(bank, "bump") == 1
     with pytest.raises(StillPending):

@@ -184,4 +184,5 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    # Sorted, because a transcript is: what is replayed has to be the same bytes, or it takes other computrons.
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

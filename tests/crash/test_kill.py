@@ -1,0 +1,111 @@
+"""Processes killed outright, and what another process finds in the world they left."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import crash_story
+import pytest
+
+from swingset.host.controller import Controller
+from swingset.host.session import Session
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["crash_story"])
+
+
+def run_and_kill(path: Path, worker: str, act: str, delay: float) -> list[tuple[str, str]]:
+    """Have a child tell the story, kill it some time after it is ready; answers all that it had told."""
+    ours, theirs = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=crash_story.child, args=(str(path), worker, act, theirs))
+    process.start()
+    theirs.close()
+    told: list[tuple[str, str]] = []
+    try:
+        while not told or told[-1][0] != "ready":
+            told.append(ours.recv())
+        deadline = time.monotonic() + delay
+        while (left := deadline - time.monotonic()) > 0:
+            if ours.poll(left):
+                told.append(ours.recv())
+    finally:
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(30)
+    assert process.exitcode == -signal.SIGKILL
+    drain(ours, told)
+    return [item for item in told if item[0] != "ready"]
+
+
+def drain(pipe: Connection, told: list[tuple[str, str]]) -> None:
+    """Take in what the child had still written; its last words may be cut off."""
+    try:
+        while True:
+            told.append(pipe.recv())
+    except (EOFError, OSError):
+        pipe.close()
+
+
+def allowed(told: list[tuple[str, str]]) -> list[str]:
+    """The digests that may be found: the last commit's, or that of the one in flight."""
+    last = max(index for index, item in enumerate(told) if item[0] == "done")
+    return [digest for _, digest in told[last:]]
+
+
+def find(path: Path, worker: str, told: list[tuple[str, str]], queued: int = 0) -> str:
+    """Open what the child left, check that it is a state it committed, and finish the story."""
+    with Controller.open(path, create=False, worker=worker, snapshot_interval=7) as controller:
+        session = Session(controller)
+        assert session.found_digest in allowed(told)
+        assert session.incarnation == 1
+        crash_story.check_and_finish(controller, session, queued)
+        return session.found_digest
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+@pytest.mark.parametrize(("act", "queued"), [("defined", 0), ("queued", 5), ("upgraded", 0)])
+def test_killed_at_rest(tmp_path: Path, worker: str, act: str, queued: int) -> None:
+    """A process killed between commits leaves exactly the digest of its last one."""
+    told = run_and_kill(tmp_path / "bank.world", worker, act, 0.0)
+    found = find(tmp_path / "bank.world", worker, told, queued)
+    assert told[-1] == ("done", found)
+
+
+def killed_at_random(folder: Path, worker: str, seeds: range, longest: float) -> tuple[int, int]:
+    """Kill one child per seed at a moment of its own; answers how many commits were lost and kept in flight."""
+    lost = kept = 0
+    for seed in seeds:
+        path = folder / f"{worker}{seed}.world"
+        delay = random.Random(seed).uniform(0.0, longest)
+        told = run_and_kill(path, worker, "commits", delay)
+        found = find(path, worker, told)
+        states = allowed(told)
+        if len(states) > 1:
+            kept += found == states[-1]
+            lost += found == states[0]
+        path.unlink()
+    return lost, kept
+
+
+def test_killed_while_committing(tmp_path: Path) -> None:
+    """Killed at any moment, fifty times over, a process leaves the last commit or the one in flight."""
+    killed_at_random(tmp_path, "local", range(50), 0.15)
+
+
+def test_killed_while_committing_heaps(tmp_path: Path) -> None:
+    """The same with confined vats, whose heap images are part of commits."""
+    killed_at_random(tmp_path, "wasm", range(100, 106), 0.4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("worker", "count"), [("local", 500), ("wasm", 100)])
+def test_killed_very_often(tmp_path: Path, worker: str, count: int) -> None:
+    """However often: of all these kills, none leaves a state in between, and both outcomes do occur."""
+    lost, kept = killed_at_random(tmp_path, worker, range(1000, 1000 + count), 0.5)
+    assert lost + kept > 0
