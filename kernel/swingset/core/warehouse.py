@@ -22,7 +22,12 @@ from swingset.world.vats import VatRecord
 
 
 def limits_of(vat: VatRecord) -> Limits:
-    """What one delivery to the vat may use, by its options and the defaults."""
+    """What one delivery to the vat may use, by its options and the defaults.
+
+    Code of an attached vat is the embedder's own and runs as long as the embedder lets it.
+    """
+    if vat.worker == "attached":
+        return replace(DEFAULT_LIMITS, computrons=None, memory_pages=None, seconds=None)
     chosen = {name: vat.options[name] for name in _LIMIT_OPTIONS if name in vat.options}
     return replace(DEFAULT_LIMITS, **chosen)
 
@@ -53,6 +58,10 @@ class Warehouse:
         except KeyError:
             known = ", ".join(sorted(self._factories)) or "none"
             raise NoSuchVat(f"no worker of kind {kind!r} here; there are: {known}") from None
+
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of worker there are."""
+        return tuple(self._factories)
 
     def attach(self, vat: str, worker: Worker) -> None:
         """Use `worker`, which the embedder owns, for an attached vat."""

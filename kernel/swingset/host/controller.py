@@ -70,6 +70,7 @@ class Controller:
         self.lock = threading.RLock()
         self.default_worker = default_worker
         self.snapshot_interval = snapshot_interval
+        self.trusts_local = True
         self._factories = factories
         self._dirty_vats: set[str] = set()
 
@@ -86,13 +87,31 @@ class Controller:
         """Open a world file, or make one; None for a world that lives only in memory.
 
         `worker` is the kind new vats run in unless told otherwise: wasm, wasm-full or local. Raises
-        `swingset.world.errors.WorldError` for files that are not worlds; they are left as they are.
+        `swingset.world.errors.WorldError` for files that are not worlds, which are left as they are, and
+        `KernelError` for a world with local vats unless `worker` is local: their code would run in this
+        process, unconfined, and a file may come from anybody.
         """
         engines = Engines(progress)
         if worker not in engines:
             raise KernelError(f"no worker of kind {worker!r}; there are: {', '.join(engines)}")
+        found = path is not None and os.path.lexists(path)
         world = WorldFile.open(path, create=create)
-        return cls(world, engines, default_worker=worker, snapshot_interval=snapshot_interval)
+        controller = cls(world, engines, default_worker=worker, snapshot_interval=snapshot_interval)
+        controller.trusts_local = worker == "local" or not found
+        try:
+            controller._refuse_untrusted()
+        except KernelError:
+            controller.close()
+            raise
+        return controller
+
+    def _refuse_untrusted(self) -> None:
+        local = [vat.name for vat in self.vats() if vat.worker == "local"]
+        if local and not self.trusts_local:
+            raise KernelError(
+                f"this world has vats in the local worker ({', '.join(local)}): their code would run in your"
+                " own process, unconfined. If you trust the file, open it with the worker local"
+            )
 
     def close(self) -> None:
         """Stop the workers and let go of the file. What is not committed is lost, as in a crash."""
@@ -304,7 +323,13 @@ class Controller:
         with self.lock:
             label = self.world.labelled(name)
             self.commit("before resume")
+            here = self.world.head
             self.world.goto(label.seq)
+            try:
+                self._refuse_untrusted()
+            except KernelError:
+                self.world.goto(here)
+                raise
             self.outbox.drop()
             self.kernel.store.discard_touched()
             self.kernel.warehouse.discard_all()
