@@ -83,7 +83,9 @@ class _Audit:
             elif entry.kref in self._objects:
                 self._recognizable[entry.kref] += 1
                 self._reachable[entry.kref] += entry.reachable
-            elif entry.reachable or (vat.id, RETIRE_IMPORT, entry.kref) not in self._actions:
+            elif vat.state != TERMINATED and (
+                entry.reachable or (vat.id, RETIRE_IMPORT, entry.kref) not in self._actions
+            ):
                 yield f"{entry.kref}: {here} imports it, but it is gone and nobody is to tell {vat.name}"
         if vat.state == TERMINATED and vat.id not in self._dead and known:
             yield f"{vat.id}: vat {vat.name} is cleaned up and still has {len(known)} c-list entries"

@@ -20,6 +20,7 @@ from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Notify, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, parse_vref
+from swingset.model.reports import Fault
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
 
@@ -62,7 +63,7 @@ class Lifecycle:
         worker = self._warehouse.online(old)
         if worker is None:
             raise KernelError(f"vat {old.name} is not attached")
-        last = self._deliverer.deliver(old, worker, ["bringOutYourDead"], crank)
+        last = self._staying(old, self._deliverer.deliver(old, worker, ["bringOutYourDead"], crank))
         if not last.result.ok:
             return last, Parting((), ())
         self._store.reaping.forget(old.id)
@@ -185,10 +186,18 @@ class Lifecycle:
         worker = self._warehouse.start(vat)
         translator = Translator(self._store, vat.id)
         delivery = ["startVat", translator.capdata_to_vat(parameters)]
-        delivered = self._deliverer.deliver(vat, worker, delivery, crank)
+        delivered = self._staying(vat, self._deliverer.deliver(vat, worker, delivery, crank))
         if delivered.result.ok:
             translator.to_kernel(ROOT)
         return delivered
+
+    def _staying(self, vat: VatRecord, delivered: Delivered) -> Delivered:
+        """The same, but a failure where the vat asked to end instead of starting or making way."""
+        if delivered.result.fault is not None or delivered.exit_request is None:
+            return delivered
+        self._warehouse.discard(vat.id)
+        words = f"it asked to end: {delivered.exit_request[1]['body']}"
+        return replace(delivered, result=replace(delivered.result, fault=Fault(reasons.START_FAILED, words)))
 
     def _vat(self, vat_id: str) -> VatRecord:
         vat = self._store.vats.get(vat_id)

@@ -24,9 +24,8 @@ class Queues:
         self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
 
     def prepend(self, event: QueuedEvent) -> None:
-        """Put an event before all others."""
-        head = self.head()
-        seq = head[0] - 1 if head else self._counters.take("queue", 1)
+        """Put an event before all others, those that are parked included."""
+        seq = -self._counters.take("queue.front", 1)
         self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
 
     def head(self) -> tuple[int, QueuedEvent] | None:
