@@ -1,0 +1,119 @@
+"""The picture of a world: the same bytes for the same world, legible when full, safe whatever it is told."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+import pytest
+
+from swingset.host.controller import Controller
+from swingset.host.session import Session
+from swingset.lens.picture import draw
+from swingset.lens.scene import MOST_IN_ONE_BOX, MOST_THINGS, MOST_VATS, compose
+from swingset.lens.tables import Lens
+from swingset.lens.visible import one_line, visible
+
+MAKER = """
+from swingset.vat import durable, remotable
+
+@durable
+class Thing:
+    pass
+
+@remotable
+class Fleeting:
+    pass
+
+@remotable
+class Maker:
+    def make(self): return Thing()
+    def fleeting(self): return Fleeting()
+
+def build_root_object(): return Maker()
+"""
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    """A world in memory with one maker."""
+    running = Session(Controller.open(None, worker="local"))
+    running.define("maker", MAKER)
+    yield running
+    running.close()
+
+
+def lens(session: Session) -> Lens:
+    """Views of the session's world."""
+    return Lens(session.controller.kernel.store)
+
+
+def test_the_same_world_gives_the_same_bytes(session: Session) -> None:
+    """Drawing twice, or the fork of a world, makes no difference."""
+    session.wait(session.E(session.root("maker")).make())
+    first = draw(lens(session))
+    assert draw(lens(session)) == first
+    fork = session.controller.fork()
+    assert draw(Lens(fork.kernel.store)) == first
+    fork.close()
+
+
+def test_it_says_who_holds_what(session: Session) -> None:
+    """Durable, fleeting and abandoned objects, holders and waiting messages are all in the words."""
+    root = session.root("maker")
+    kept = session.wait(session.E(root).make())
+    gone = session.wait(session.E(root).fleeting())
+    words = draw(lens(session)).words
+    assert "  Thing ko21, held by notebook" in words
+    assert "  object ko22, held by notebook" in words
+    session.upgrade("maker", "maker", MAKER + "#")
+    session.controller.pause()
+    promise = session.E(root).make()
+    session.flush()
+    words = draw(lens(session)).words
+    assert "maker (incarnation 1, live, local)" in words
+    assert "nobody (owners are gone)\n  abandoned ko22, held by notebook" in words
+    assert "waiting 1: make() for maker ko20 (root of maker)" in words
+    del kept, gone, promise
+
+
+def test_a_full_world_is_counted_not_crammed(session: Session) -> None:
+    """Past the limits objects and vats are summarised with their number."""
+    root = session.root("maker")
+    kept = [session.wait(session.E(root).make()) for _ in range(60)]
+    for number in range(MOST_VATS + 3):
+        session.define(f"v{number}", MAKER)
+    scene = compose(lens(session))
+    assert len(scene.boxes) == MOST_VATS
+    assert sum(len(box.things) for box in scene.boxes) <= MOST_THINGS + MOST_VATS
+    maker = next(box for box in scene.boxes if box.name == "maker")
+    assert maker.things[-1].label == f"and {61 - MOST_IN_ONE_BOX} more"
+    assert any("more vats are not drawn" in words for words in scene.left_out)
+    ET.fromstring(draw(lens(session)).svg)
+    del kept
+
+
+def test_hostile_names_cannot_leave_their_text(session: Session) -> None:
+    """Whatever kinds and methods are called, the SVG is well-formed and holds no element of theirs."""
+    evil = "</text><script>alert(1)</script><text onload='x'>&"
+    source = MAKER.replace("@durable\nclass Thing:\n    pass", "class Thing:\n    pass")
+    source += f"\nThing.__name__ = Thing.__qualname__ = {evil!r}\nThing = durable(Thing)\n"
+    session.define("evil", source)
+    session.wait(session.E(session.root("evil")).make())
+    session.controller.pause()
+    getattr(session.E(session.root("maker")), "<script>")("x")
+    session.flush()
+    picture = draw(lens(session))
+    tree = ET.fromstring(picture.svg)
+    tags = {element.tag.rpartition("}")[2] for element in tree.iter()}
+    assert "script" not in tags
+    assert not any(name.startswith("on") for element in tree.iter() for name in element.attrib)
+    assert "&lt;script&gt;" in picture.svg
+
+
+def test_invisible_characters_are_spelt_out() -> None:
+    """Escape sequences, reversals and zero-width characters become readable codes."""
+    assert visible("a\x1b[0m\u202eb\u200bc") == "a\\x1b[0m\\u202eb\\u200bc"
+    assert visible("plain äöü 漢字\n\tx") == "plain äöü 漢字\n\tx"
+    assert one_line("a\nb", 10) == "a⏎b"
+    assert visible("abcdef", 4) == "abc…"

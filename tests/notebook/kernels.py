@@ -1,0 +1,114 @@
+"""IPython kernels to talk to, as a front end would, and shells without one for what needs no kernel."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+TIMEOUT = 120
+_ANSI = re.compile("\x1b\\[[0-9;]*m")
+
+BANK = """%%vat bank{options}
+from swingset.vat import durable, remotable
+
+@durable
+class Purse:
+    owner: str
+    balance: int = 0
+
+    def deposit(self, amount: int) -> int:
+        if amount < 0:
+            raise ValueError(f"cannot deposit {{amount}}")
+        self.balance += amount
+        return self.balance
+
+@remotable
+class Bank:
+    def open_purse(self, owner: str):
+        print("opening", owner)
+        return Purse(owner=owner)
+
+def build_root_object():
+    return Bank()
+"""
+"""The raise is in line 11 of the cell, counted as the user counts: the magic is line 1."""
+
+
+def bank(options: str = "") -> str:
+    """The bank's cell."""
+    return BANK.format(options=f" {options}" if options else "")
+
+
+@dataclass
+class Ran:
+    """What came back from one cell."""
+
+    status: str
+    printed: str = ""
+    shown: list[dict[str, Any]] = field(default_factory=list)
+    error: dict[str, Any] | None = None
+
+    @property
+    def plain(self) -> str:
+        """All results as plain text."""
+        return "\n".join(data.get("text/plain", "") for data in self.shown)
+
+    @property
+    def traceback(self) -> str:
+        """The error as it is shown, without colours."""
+        return _ANSI.sub("", "\n".join(self.error["traceback"])) if self.error else ""
+
+
+class Kernel:
+    """One Jupyter kernel with our extension loaded, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.start_kernel(cwd=str(folder), env=os.environ | {"SWINGSET_PROGRESS_AFTER": "600"})
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(TIMEOUT)
+        assert self.run("%load_ext swingset_nb").status == "ok"
+
+    def run(self, code: str) -> Ran:
+        """Run one cell."""
+        ran = Ran("?")
+
+        def hear(message: dict[str, Any]) -> None:
+            content = message["content"]
+            match message["msg_type"]:
+                case "stream":
+                    ran.printed += content["text"]
+                case "execute_result" | "display_data":
+                    ran.shown.append(content["data"])
+                case "error":
+                    ran.error = content
+
+        reply = self.client.execute_interactive(code, output_hook=hear, timeout=TIMEOUT, allow_stdin=False)
+        ran.status = reply["content"]["status"]
+        return ran
+
+    def complete(self, code: str) -> list[str]:
+        """What completion offers at the end of `code`."""
+        self.client.complete(code, len(code))
+        while True:
+            try:
+                message = self.client.get_shell_msg(timeout=TIMEOUT)
+            except queue.Empty:  # pragma: no cover - a kernel that hangs
+                pytest.fail("the kernel did not answer a completion request")
+            if message["msg_type"] == "complete_reply":
+                return list(message["content"]["matches"])
+
+    def kill(self) -> None:
+        """SIGKILL: no clean-up of any sort."""
+        self.manager.shutdown_kernel(now=True)
+        self.client.stop_channels()
+
+    close = kill

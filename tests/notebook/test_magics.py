@@ -1,0 +1,263 @@
+"""The magics through a real kernel: what they show, and that their errors are errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.kernels import Kernel, bank
+
+
+@pytest.fixture(scope="module")
+def opened(kernel: Kernel, worker: str) -> Kernel:
+    """A kernel with a world open and a bank in it."""
+    kernel.run("%swingset close")
+    ran = kernel.run(f"%swingset open {worker}.world --worker {worker}")
+    assert "a new world" in ran.plain
+    assert "vat bank runs now" in kernel.run(bank()).plain
+    return kernel
+
+
+def test_loading_twice_changes_nothing(kernel: Kernel) -> None:
+    """A second `%load_ext` adds no second hook: an output is printed once."""
+    assert kernel.run("%load_ext swingset_nb").status == "ok"
+    assert kernel.run("%reload_ext swingset_nb").status == "ok"
+
+
+def test_alone_it_says_what_to_type(kernel: Kernel) -> None:
+    """`%swingset` with no world says how to open one."""
+    kernel.run("%swingset close")
+    assert "%swingset open" in kernel.run("%swingset").plain
+
+
+def test_a_bad_option_is_a_real_error(opened: Kernel) -> None:
+    """What argparse refuses is an iopub error with our name, and suggests the option that was meant."""
+    ran = opened.run("%%vat bank --upgrde\nx = 1")
+    assert ran.status == "error"
+    assert ran.error is not None
+    assert ran.error["ename"] == "BadArguments"
+    assert "--upgrade" in ran.traceback
+
+
+def test_an_unknown_subcommand_suggests_the_closest(kernel: Kernel) -> None:
+    """`%swingset chekpoint` is an error that names `checkpoint`."""
+    ran = kernel.run("%swingset chekpoint x")
+    assert ran.status == "error"
+    assert "did you mean `%swingset checkpoint`?" in ran.traceback
+
+
+def test_help_is_there_for_every_subcommand(kernel: Kernel) -> None:
+    """`%swingset help NAME` works for all that `%swingset help` lists."""
+    listed = kernel.run("%swingset help").plain
+    names = [line.split()[1] for line in listed.splitlines() if line.startswith("%swingset ")]
+    assert len(names) > 15
+    for name in names:
+        assert f"%swingset {name}" in kernel.run(f"%swingset help {name}").plain
+
+
+def test_the_question_mark_shows_the_arguments(kernel: Kernel) -> None:
+    """`%vat?` and `%%vat?` show the options."""
+    for code in ("%vat?", "%%vat?"):
+        reply = kernel.client.execute(code, reply=True, timeout=60)
+        assert "--upgrade" in str(reply["content"]["payload"])
+
+
+def test_a_vats_output_carries_its_name(opened: Kernel) -> None:
+    """A print in a vat appears under the cell that awaited it, once, marked."""
+    assert opened.run('purse = await E(bank).open_purse("alice")').printed == "bank │ opening alice\n"
+
+
+def test_a_send_without_await_is_delivered_after_the_cell(opened: Kernel) -> None:
+    """Messages that nobody waits for are delivered when the cell ends."""
+    ran = opened.run('E(bank).open_purse("bob")\nprint("cell ends")')
+    assert ran.printed == "cell ends\nbank │ opening bob\n"
+
+
+def test_an_error_in_a_vat_names_the_users_line(opened: Kernel) -> None:
+    """The line quoted is the one the user counts in the cell, and no frame of ours is shown."""
+    opened.run('carol = await E(bank).open_purse("carol")')
+    ran = opened.run("x = 1\nawait E(carol).deposit(-1)")
+    assert ran.error is not None
+    assert (ran.error["ename"], ran.error["evalue"]) == ("ValueError", "cannot deposit -1")
+    assert "vat bank, line 11 of its cell, in Purse.deposit" in ran.traceback
+    assert '> 11             raise ValueError(f"cannot deposit {amount}")' in ran.traceback
+    assert "this cell, line 2" in ran.traceback
+    assert "swingset/" not in ran.traceback
+    assert len(ran.traceback.splitlines()) < 12
+
+
+def test_an_unchanged_cell_does_nothing(opened: Kernel) -> None:
+    """Running the same cell again says so in one line."""
+    assert opened.run(bank()).plain == "vat bank already runs exactly this cell: nothing changed"
+
+
+def test_a_changed_cell_shows_the_difference_and_waits(opened: Kernel) -> None:
+    """A changed cell does not upgrade; it shows the lines, in three forms, and what to type."""
+    ran = opened.run(bank().replace("+= amount", "+= amount * 2"))
+    assert "-        self.balance += amount\n+        self.balance += amount * 2" in ran.plain
+    assert "%%vat bank --upgrade" in ran.plain
+    assert set(ran.shown[0]) == {"text/plain", "text/markdown", "text/html"}
+    assert "<script" not in ran.shown[0]["text/html"]
+    assert "incarnation 0" in opened.run("%vat bank").plain
+    opened.run(bank())
+
+
+def test_an_upgrade_says_what_it_kept_and_lost(opened: Kernel) -> None:
+    """`--upgrade` keeps durable objects with their state, and says how many of which kind."""
+    opened.run('kept = await E(bank).open_purse("dora")\nawait E(kept).deposit(4)')
+    ran = opened.run(bank("--upgrade").replace("+= amount", "+= amount * 2"))
+    assert "incarnation 1 runs now" in ran.plain
+    assert "Purse kept, with identity and state" in ran.plain
+    assert opened.run("await E(kept).deposit(1)").plain == "6"
+
+
+def test_a_refused_upgrade_changes_nothing(opened: Kernel) -> None:
+    """A lost kind and a failing line are named; the vat runs on."""
+    before = opened.run("%vat bank").plain.splitlines()[0]
+    opened.run('still = await E(bank).open_purse("emil")')
+    lost = opened.run(bank("--upgrade").replace("Purse", "Wallet"))
+    assert lost.error is not None
+    assert lost.error["ename"] == "UpgradeRefused"
+    assert "Purse" in lost.error["evalue"]
+    assert "nothing has changed" in lost.error["evalue"]
+    failing = opened.run(bank("--upgrade") + "\n1 / 0\n")
+    assert "ZeroDivisionError" in failing.traceback
+    assert "> 24 1 / 0" in failing.traceback
+    broken = opened.run(bank("--upgrade") + "\ndef (:\n")
+    assert "SyntaxError" in broken.traceback
+    assert "> 24 def (:" in broken.traceback
+    assert opened.run("%vat bank").plain.splitlines()[0] == before
+    assert opened.run("await E(still).deposit(0)").plain == "0"
+
+
+def test_while_paused_messages_wait(opened: Kernel) -> None:
+    """Awaiting in a paused world says so and what to type; stepping and running deliver."""
+    opened.run("%swingset pause")
+    opened.run('waiting = E(bank).open_purse("frida")')
+    ran = opened.run("await waiting")
+    assert ran.error is not None
+    assert ran.error["ename"] == "StillPending"
+    assert "paused with 1 event" in ran.traceback
+    assert "%swingset step" in ran.traceback
+    assert "open_purse()" in opened.run("%swingset queue").plain
+    stepped = opened.run("%swingset step")
+    assert stepped.printed == "bank │ opening frida\n"
+    assert "delivered" in stepped.plain
+    assert "the pause is over" in opened.run("%swingset run").plain
+    assert "Purse" in opened.run("await waiting").plain
+
+
+def test_without_autorun_nothing_runs_after_a_cell(opened: Kernel) -> None:
+    """`%config SwingSet.autorun = False` leaves messages in the queue until a run."""
+    opened.run("%config SwingSet.autorun = False")
+    assert opened.run('E(bank).open_purse("gil")\nNone').printed == ""
+    assert opened.run("%swingset run").printed == "bank │ opening gil\n"
+    opened.run("%config SwingSet.autorun = True")
+
+
+def test_a_cell_stops_at_the_limit_of_cranks(opened: Kernel) -> None:
+    """A world that never comes to rest gives the cell back after `run_limit` cranks."""
+    player = """%%vat {}
+from swingset.vat import E, remotable
+
+@remotable
+class Player:
+    def hit(self, me, other) -> None:
+        E.send_only(other).hit(other, me)
+
+def build_root_object():
+    return Player()
+"""
+    opened.run(player.format("left"))
+    opened.run(player.format("right"))
+    opened.run("%config SwingSet.run_limit = 50")
+    ran = opened.run("E.send_only(left).hit(left, right)\nNone")
+    assert "stopped after 50 cranks" in ran.printed
+    opened.run("%swingset terminate left")
+    opened.run("%swingset terminate right")
+    opened.run("%config SwingSet.run_limit = 100000")
+    assert "run-queue: empty" in opened.run("%swingset").plain
+
+
+def test_a_kind_in_a_cell_of_its_own(opened: Kernel) -> None:
+    """`%%kind` cells are drafted, become part of the vat, and can be upgraded alone."""
+    kind = """%%kind Coin --vat mint{}
+from swingset.vat import durable, remotable
+
+@durable
+class Coin:
+    value: int = 0
+    def worth(self) -> int:
+        return self.value{}
+"""
+    assert "drafted" in opened.run(kind.format("", "")).plain
+    mint = "%%vat mint\n@remotable\nclass Mint:\n    def make(self, n: int):\n        return Coin(value=n)\n"
+    assert "kind Coin" in opened.run(mint + "def build_root_object():\n    return Mint()\n").plain
+    assert opened.run("coin = await E(mint).make(3)\nawait E(coin).worth()").plain == "3"
+    assert "differs" in opened.run(kind.format("", " * 2")).plain
+    assert "incarnation 1" in opened.run(kind.format(" --upgrade", " * 2")).plain
+    assert opened.run("await E(coin).worth()").plain == "6"
+
+
+def test_replace_begins_anew_only_if_the_new_code_starts(opened: Kernel) -> None:
+    """`--replace` with failing code changes nothing; with good code the old state is gone."""
+    one = "%%vat one{}\nfrom swingset.vat import remotable\n@remotable\nclass One:\n    def get(self):\n"
+    one += "        return {}\ndef build_root_object():\n    return One()\n"
+    opened.run(one.format("", "1"))
+    ran = opened.run(one.format(" --replace", "2") + "1 / 0\n")
+    assert "nothing has changed" in ran.traceback
+    assert opened.run("await E(one).get()").plain == "1"
+    assert "with all its state" in opened.run(one.format(" --replace", "2")).plain
+    assert opened.run("await E(one).get()").plain == "2"
+
+
+def test_names_that_cannot_name_a_vat(opened: Kernel) -> None:
+    """Keywords, `E`, `notebook` and what is no identifier are refused."""
+    for name in ("class", "E", "notebook", "a-b", "_x", "1a"):
+        ran = opened.run(f"%%vat {name}\nx = 1")
+        assert ran.error is not None, name
+        assert ran.error["ename"] == "BadArguments"
+
+
+def test_checkpoint_and_resume_bring_names_back(opened: Kernel) -> None:
+    """After a resume, values and names are those of the checkpoint; later names are gone and listed."""
+    opened.run('ina = await E(bank).open_purse("ina")\nawait E(ina).deposit(1)')
+    assert "checkpoint early" in opened.run("%swingset checkpoint early").plain
+    opened.run('await E(ina).deposit(1)\nlater = await E(bank).open_purse("later")')
+    assert "early" in opened.run("%swingset checkpoints").plain
+    ran = opened.run("%swingset resume early")
+    assert "gone from the notebook: later" in ran.plain
+    first = int(opened.run("await E(ina).deposit(0)").plain)
+    assert first in (1, 2)  # the bank doubles deposits by now
+    assert "NameError" in opened.run("later").traceback
+    missing = opened.run("%swingset resume never")
+    assert "there are: early" in missing.traceback
+
+
+def test_completion(opened: Kernel) -> None:
+    """Subcommands, options, vats and checkpoints are completed."""
+    assert "%swingset" not in opened.complete("%swingset clis")
+    assert opened.complete("%swingset clis") == ["clists"]
+    assert "bank" in opened.complete("%swingset clists b")
+    assert "bank" in opened.complete("%%vat ba")
+    assert "--upgrade" in opened.complete("%%vat bank --up")
+    assert opened.complete("%swingset resume ear") == ["early"]
+    assert set(opened.complete("%swingset open x.world --worker wasm")) == {"wasm", "wasm-full"}
+
+
+def test_a_long_print_is_cut_and_control_characters_are_spelt(opened: Kernel) -> None:
+    """A vat can neither flood the page nor steer the terminal."""
+    loud = "%%vat loud\nfrom swingset.vat import remotable\n@remotable\nclass Loud:\n    def shout(self):\n"
+    loud += "        print('\\n'.join(['x'] * 1000))\n        print('\\x1b[31mred\\rover')\n"
+    opened.run(loud + "def build_root_object():\n    return Loud()\n")
+    printed = opened.run("await E(loud).shout()").printed
+    assert "and 80" in printed or "more lines" in printed
+    assert "\x1b" not in printed
+    assert printed.count("\n") < 300
+
+
+def test_unloading_takes_everything_away(kernel: Kernel) -> None:
+    """After `%unload_ext` the world is closed and the magics are gone; loading again works."""
+    kernel.run("%unload_ext swingset_nb")
+    assert "not found" in kernel.run("%swingset").printed
+    assert kernel.run("%load_ext swingset_nb").status == "ok"
+    assert "no world is open" in kernel.run("%swingset").plain

@@ -1,0 +1,126 @@
+"""The panels without a browser: what their buttons do, and that nothing they meet is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from swingset_nb import extension
+from swingset_nb.panel import WorldPanel
+from swingset_nb.upgrade_panel import UpgradePanel
+from swingset_nb.widget import STATIC, script
+from tests.notebook.kernels import bank
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A shell with a local world open and a bank in it, which is paused with one message waiting."""
+    monkeypatch.chdir(tmp_path)
+    running = InteractiveShell()
+    extension.load(running)
+    running.run_cell("%swingset open a.world --worker local")
+    running.run_cell(bank())
+    running.run_cell('purse = await E(bank).open_purse("alice")')
+    running.run_cell("%swingset pause")
+    running.run_cell('second = E(bank).open_purse("bob")')
+    yield running
+    extension.unload(running)
+
+
+def notebook_of(shell: Any) -> Any:
+    """The notebook behind a shell."""
+    return shell._swingset_nb.notebook
+
+
+def press(panel: Any, **message: object) -> None:
+    """Send what a button sends."""
+    panel._hear(panel, message, [])
+
+
+def test_step_runs_one_crank_and_keeps_what_vats_said(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Step shows the crank and the output in the panel and prints nothing."""
+    panel = WorldPanel(notebook_of(shell))
+    panel.refresh()
+    assert panel.view["waiting"] == 1
+    capsys.readouterr()
+    press(panel, kind="step")
+    assert "open_purse()" in panel.last
+    assert panel.said == ["bank │ opening bob"]
+    assert panel.error == ""
+    assert panel.turn == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_run_ends_the_pause(shell: Any) -> None:
+    """Run delivers what waits; the promise in the notebook is settled."""
+    panel = WorldPanel(notebook_of(shell))
+    notebook_of(shell).panels.append(panel)
+    press(panel, kind="run")
+    assert panel.view["paused"] is False
+    assert panel.view["queue"] == []
+    assert shell.user_ns["second"].status == "fulfilled"
+    press(panel, kind="pause")
+    assert panel.view["paused"] is True
+
+
+def test_a_panel_shows_errors_and_ignores_strangers(shell: Any) -> None:
+    """A failing handler ends in `error`; messages that are not ours do nothing."""
+    notebook = notebook_of(shell)
+    panel = WorldPanel(notebook)
+    press(panel, kind="anywidget-command")
+    panel._hear(panel, "nonsense", [])
+    assert panel.turn == 0
+    notebook.close()
+    press(panel, kind="step")
+    assert "no world is open" in panel.error
+    assert panel.turn == 1
+
+
+def test_an_upgrade_is_rehearsed_and_applied(shell: Any) -> None:
+    """A rehearsal says what would happen and changes nothing; Apply does it; a refusal is shown."""
+    notebook = notebook_of(shell)
+    shell.run_cell(bank().replace("Purse", "Wallet"))
+    panel = UpgradePanel(notebook, "bank")
+    notebook.panels.append(panel)
+    panel.refresh()
+    assert "-class Purse:" in panel.view["diff"]
+    press(panel, kind="rehearse")
+    assert panel.view["verdict"]["ok"] is False
+    press(panel, kind="apply")
+    assert "nothing has changed" in panel.error
+    assert panel.view["incarnation"] == 0
+    shell.run_cell(bank().replace("+= amount", "+= 2 * amount"))
+    assert panel.view["verdict"] == {}
+    press(panel, kind="rehearse")
+    assert panel.view["verdict"]["ok"] is True
+    assert panel.view["incarnation"] == 0
+    press(panel, kind="apply")
+    assert panel.error == ""
+    assert panel.view["incarnation"] == 1
+    assert panel.view["happened"][0] == "vat bank upgraded: incarnation 1 runs now"
+    assert panel.view["diff"] == []
+    press(panel, kind="apply")
+    assert "no change to apply" in panel.error
+
+
+def test_closing_the_world_puts_panels_to_sleep(shell: Any) -> None:
+    """A panel of a closed world says why it shows nothing."""
+    notebook = notebook_of(shell)
+    panel = WorldPanel(notebook)
+    notebook.panels.append(panel)
+    shell.run_cell("%swingset close")
+    assert panel.view == {"open": False, "why": "its world was closed"}
+
+
+def test_scripts_are_small_and_stand_alone() -> None:
+    """Each panel's module is under 10 kB, fetches nothing, and makes elements from text only."""
+    for name in ("panel.js", "upgrade_panel.js"):
+        source = script(name)
+        assert len(source.encode()) < 10_000
+        for word in ("http:", "https:", "import(", "innerHTML", "insertAdjacentHTML", "document.write"):
+            assert word not in source
+    assert "@import url" not in (STATIC / "panel.css").read_text()
