@@ -49,7 +49,8 @@ test-all: engine browser lint
 # Executes the notebooks anew and stores their outputs; read the difference before you commit it.
 notebooks: engine
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-	  --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
+	  --ExecutePreprocessor.store_widget_state=False \
+	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 bench: engine
 	@$(BIN)/python benchmarks/bench.py
