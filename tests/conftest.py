@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from staging import Stage
+from tests.staging import Stage
 
 WORKERS = ("local", "wasm")
 

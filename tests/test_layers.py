@@ -16,6 +16,8 @@ LAYERS = {
     "swingset.world": {"swingset.model"},
     "swingset.workers": {"swingset.model", "swingset.guest"},
     "swingset.core": {"swingset.model", "swingset.world", "swingset.workers"},
+    "swingset.devices": {"swingset.model", "swingset.world", "swingset.core"},
+    "swingset.vats": {"swingset.vat"},
     "swingset.lens": {"swingset.model", "swingset.world", "swingset.core"},
     "swingset.host": {
         "swingset.model",
@@ -23,6 +25,8 @@ LAYERS = {
         "swingset.world",
         "swingset.workers",
         "swingset.core",
+        "swingset.devices",
+        "swingset.vats",
         "swingset.lens",
     },
     "swingset_nb": {
@@ -74,7 +78,7 @@ def test_a_module_imports_only_its_own_layer_and_those_below(module: str, path: 
         assert other is None or other == layer or other in LAYERS[layer], f"{module} imports {imported}"
 
 
-@pytest.mark.parametrize("layer", ["swingset.guest", "swingset.vat"])
+@pytest.mark.parametrize("layer", ["swingset.guest", "swingset.vat", "swingset.vats"])
 def test_what_runs_inside_a_vat_needs_the_standard_library_only(layer: str) -> None:
     """The guest library imports nothing but the standard library and itself."""
     for module, path in _modules():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from core.raw import RawWorld
+from tests.core.raw import RawWorld
 
 from swingset.core.errors import KernelError
 from swingset.model.capdata import CapData

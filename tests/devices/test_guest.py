@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from staging import Stage
+from tests.staging import Stage
 
 from swingset.guest import context
 from swingset.guest.device import D

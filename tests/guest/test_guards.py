@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from guest_bench import Bench
+
+from tests.guest.guest_bench import Bench
 
 SOURCE = """
 from __future__ import annotations

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from guest_bench import Bench, capdata
+
+from tests.guest.guest_bench import Bench, capdata
 
 HEAD = """
 from swingset.vat import E, Tagged, durable, make_promise, provide, remotable

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from guest_bench import ROOT, Bench, capdata
 
 from swingset.guest.context import DeliveryAbandonedError
 from swingset.guest.liveslots import Liveslots, SyscallError
+from tests.guest.guest_bench import ROOT, Bench, capdata
 
 SOURCE = """
 from swingset.vat import Baggage, E, Powers, Presence, provide, durable, remotable, make_promise

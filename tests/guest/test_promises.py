@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from guest_bench import ROOT, Bench, capdata
+
+from tests.guest.guest_bench import ROOT, Bench, capdata
 
 SOURCE = """
 from swingset.vat import E, Promise, RemoteRejection, make_promise, remotable

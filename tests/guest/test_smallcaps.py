@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from guest_bench import Bench, capdata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from swingset.guest import jsontext, smallcaps
 from swingset.guest.passable import FrozenDict, FrozenList, Tagged, UnpassableError
 from swingset.guest.remote_errors import RemoteError, RemoteRejection, trace_of
 from swingset.guest.smallcaps import DecodeError
+from tests.guest.guest_bench import Bench, capdata
 
 NO_SURROGATES = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 SCALARS = st.one_of(

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from guest_bench import capdata
 
 from swingset.guest import supervisor
+from tests.guest.guest_bench import capdata
 
 SOURCE = """
 from swingset.vat import E, durable, remotable

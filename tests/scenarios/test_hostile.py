@@ -11,7 +11,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 import pytest
-from staging import Stage
+from tests.staging import Stage
 
 from swingset.guest.remote_errors import RemoteError, RemoteRejection
 from swingset.host.session import StillPending, VatFault

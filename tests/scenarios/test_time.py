@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import MakeStage
-from staging import Stage
+from tests.conftest import MakeStage
+from tests.staging import Stage
 
 from swingset.core.errors import NoSuchVat
 from swingset.guest.remote_errors import RemoteError

@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 import zstandard
-from world_load import page
+from tests.world.world_load import page
 
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.world import DamagedWorld, SnapshotStats, WorldFile

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-import world_load
-from world_load import at, check, crank, work
+from tests.world import world_load
+from tests.world.world_load import at, check, crank, work
 
 from swingset.world import WorldFile
 

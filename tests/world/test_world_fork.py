@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from world_load import at, check, crank, expected, work
+from tests.world.world_load import at, check, crank, expected, work
 
 from swingset.world import WorldFile
 

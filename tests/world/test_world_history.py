@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from world_load import page, span
+from tests.world.world_load import page, span
 
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.world import (

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from world_load import at, check, work
+from tests.world.world_load import at, check, work
 
 from swingset.world import (
     DamagedWorld,
