@@ -124,7 +124,7 @@ def test_durable_shape_names_nothing_ephemeral(note: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "told"),
     [
-        ("gt(None)", ""),
+        ("gt(None)", "gt(None): a bound is a number, str or bytes, not NoneType"),
         ("gt([1])", "gt([1]): a bound is a number, str or bytes, not list"),
         ("between(1, 'a')", "between(1, 'a'): both bounds are numbers, or both are strings"),
         ("prefix(5)", "prefix(5): wants a str"),

@@ -23,7 +23,7 @@ from .context import current
 from .interfaces import Interface
 from .records import MISSING, Field, Record
 from .remotables import give_repr
-from .shapes import annotations_of
+from .shapes import annotations_of, complaint
 from .smallcaps import DecodeError
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class KindError(TypeError):
 
 class Kind:
     """One durable kind of one vat: its class, its fields, and its instances that are alive."""
+
+    durable = True
 
     def __init__(self, world: Liveslots, cls: type, tag: str, where: str, names: dict[str, Any]) -> None:
         self.world = world
@@ -136,7 +138,14 @@ class Kind:
                         f"instances have no such field, so give it one: `{name}: {field.shape.text} = ...`",
                         [self.tag],
                     )
+        self._check_defaults()
         return {"tag": self.tag, "fields": fields}
+
+    def _check_defaults(self) -> None:
+        for name, field in self.fields.items():
+            misfit = None if field.default is MISSING else field.shape.misfit(field.default)
+            if misfit is not None:
+                raise TypeError(complaint(f"{self.tag}.{name}: the default does not fit", misfit))
 
 
 class Kinds:
@@ -311,9 +320,9 @@ def _make_kind(cls: C, tag: str | None, where: str, names: dict[str, Any]) -> C:
             if isinstance(default, FunctionType):
                 raise TypeError(f"{name}.{field} is a method, so it cannot be a field too: rename one")
             kind.fields[field] = Field(kind, field, note, default)
-    world.kinds.define(kind)
     cls.__kind__ = kind  # type: ignore[attr-defined]
     cls.__interface__ = Interface(cls, name, hidden=("finish",))  # type: ignore[attr-defined]
+    world.kinds.define(kind)
     cls.__init__ = _init  # type: ignore[misc]
     cls.__setattr__ = _setattr  # type: ignore[method-assign, assignment]
     cls.__copy__ = cls.__deepcopy__ = _itself  # type: ignore[attr-defined]

@@ -46,6 +46,11 @@ class Field:
                 self._shape = compile_shape(self._note, self.kind.names, self.kind.cls)
             except BadAnnotationError as exc:
                 raise TypeError(f"{self.kind.tag}.{self.name}: {exc}") from None
+            if self._shape.fleeting is not None:
+                raise TypeError(
+                    f"{self.kind.tag}.{self.name}: {self._shape.text} is not durable: "
+                    f"{_why_fleeting(self._shape.fleeting)}"
+                )
         return self._shape
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -64,6 +69,12 @@ class Field:
         raise AttributeError(
             f"{self.kind.tag}.{self.name} is state and cannot be deleted: assign None or a default"
         )
+
+
+def _why_fleeting(name: str) -> str:
+    if name == "Promise":
+        return "an upgrade ends every promise: keep the value that it settles to"
+    return f"an upgrade ends every {name}: make the class @durable"
 
 
 class Record:

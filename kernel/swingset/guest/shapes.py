@@ -17,6 +17,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from .passable import DICTS, Tagged, brief
+from .patterns import Pattern
 from .promises import Promise
 from .remotables import Presence, Remotable
 
@@ -34,14 +35,25 @@ class BadAnnotationError(TypeError):
 
 
 class Shape:
-    """One compiled annotation: `text` is its name, `misfit(value)` is None for a value that fits."""
+    """One compiled annotation: `text` is its name, `misfit(value)` is None for a value that fits.
 
-    __slots__ = ("optional", "test", "text")
+    `optional` says that None fits; `fleeting` names a type in it whose instances an upgrade ends.
+    """
 
-    def __init__(self, text: str, test: Callable[[Any], Misfit | None], *, optional: bool = False) -> None:
+    __slots__ = ("fleeting", "optional", "test", "text")
+
+    def __init__(
+        self,
+        text: str,
+        test: Callable[[Any], Misfit | None],
+        *,
+        optional: bool = False,
+        fleeting: str | None = None,
+    ) -> None:
         self.text = text
         self.test = test
         self.optional = optional
+        self.fleeting = fleeting
 
     def misfit(self, value: Any) -> Misfit | None:
         """The first misfit, or None."""
@@ -54,8 +66,19 @@ def complaint(where: str, misfit: Misfit, close: str = "") -> str:
     return f"{where}{path}{close}: wanted {wanted}, got {brief(got)}"
 
 
-def _simple(text: str, fits: Callable[[Any], bool], *, optional: bool = False) -> Shape:
-    return Shape(text, lambda value: None if fits(value) else ("", text, value), optional=optional)
+def _simple(
+    text: str, fits: Callable[[Any], bool], *, optional: bool = False, fleeting: str | None = None
+) -> Shape:
+    return Shape(
+        text,
+        lambda value: None if fits(value) else ("", text, value),
+        optional=optional,
+        fleeting=fleeting,
+    )
+
+
+def _fleeting(shapes: list[Shape]) -> str | None:
+    return next((shape.fleeting for shape in shapes if shape.fleeting is not None), None)
 
 
 ANY = Shape("Any", lambda _: None, optional=True)
@@ -76,12 +99,13 @@ _BASIC = {
     tuple: _simple("tuple", lambda v: isinstance(v, tuple)),
     dict: _simple("dict", lambda v: type(v) in DICTS or isinstance(v, dict)),
     Tagged: _simple("Tagged", lambda v: isinstance(v, Tagged)),
-    Promise: _simple("Promise", lambda v: isinstance(v, Promise)),
+    Promise: _simple("Promise", lambda v: isinstance(v, Promise), fleeting="Promise"),
     Presence: _simple("Presence", lambda v: isinstance(v, Presence)),
     Remotable: _simple("Remotable", lambda v: isinstance(v, Remotable)),
 }
 _SEQUENCES = {abc.Sequence: "Sequence", abc.Iterable: "Iterable", abc.Collection: "Collection"}
 _MAPPINGS = {abc.Mapping: "Mapping", abc.MutableMapping: "MutableMapping"}
+_TRANSPARENT = (typing.Final, typing.ClassVar, typing.Required, typing.NotRequired)
 _AWAITABLES = (Promise, abc.Awaitable, abc.Coroutine)
 
 
@@ -154,7 +178,10 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
         return _simple(_MAPPINGS[cls], lambda v: isinstance(v, dict))
     if cls in _AWAITABLES:
         return _BASIC[Promise]
-    if hasattr(cls, "__interface__") or issubclass(cls, BaseException):
+    if hasattr(cls, "__interface__"):
+        durable = getattr(getattr(cls, "__kind__", None), "durable", False)
+        return _simple(cls.__name__, lambda v: isinstance(v, cls), fleeting=None if durable else cls.__name__)
+    if issubclass(cls, BaseException):
         return _simple(cls.__name__, lambda v: isinstance(v, cls))
     if getattr(cls, "_is_protocol", False):
         # A type checker's view of an object of some other vat: here, anything that can be sent to.
@@ -175,7 +202,9 @@ def _compile_generic(note: Any, origin: Any, args: Any, names: dict[str, Any], o
         return _union([inner(arg) for arg in args])
     if origin is typing.Literal:
         return _literal(args)
-    if origin is typing.Annotated or origin in (typing.Final, typing.ClassVar):
+    if origin is typing.Annotated:
+        return _annotated(inner(args[0]), [extra for extra in args[1:] if isinstance(extra, Pattern)])
+    if origin in _TRANSPARENT:
         return inner(args[0])
     if origin in _AWAITABLES:
         return _BASIC[Promise]
@@ -203,7 +232,26 @@ def _union(members: list[Shape]) -> Shape:
                 return None
         return ("", text, value)
 
-    return Shape(text, test, optional=any(member.optional for member in chosen))
+    return Shape(text, test, optional=any(member.optional for member in chosen), fleeting=_fleeting(chosen))
+
+
+def _annotated(base: Shape, patterns: list[Pattern]) -> Shape:
+    if not patterns:
+        return base
+    wanted = f"{base.text} {' and '.join(pattern.words for pattern in patterns)}"
+
+    def test(value: Any) -> Misfit | None:
+        found = base.test(value)
+        if found is not None:
+            return found
+        return None if all(pattern.fits(value) for pattern in patterns) else ("", wanted, value)
+
+    return Shape(
+        f"Annotated[{base.text}, {', '.join(pattern.text for pattern in patterns)}]",
+        test,
+        optional=base.optional and all(pattern.fits(None) for pattern in patterns),
+        fleeting=base.fleeting,
+    )
 
 
 def _literal(values: tuple[Any, ...]) -> Shape:
@@ -228,7 +276,7 @@ def _sequence(origin: Any, item: Shape) -> Shape:
                 return (f"[{index}]{found[0]}", found[1], found[2])
         return None
 
-    return Shape(text, test)
+    return Shape(text, test, fleeting=item.fleeting)
 
 
 def _tuple(args: tuple[Any, ...], inner: Callable[[Any], Shape]) -> Shape:
@@ -245,7 +293,7 @@ def _tuple(args: tuple[Any, ...], inner: Callable[[Any], Shape]) -> Shape:
                 return (f"[{index}]{found[0]}", found[1], found[2])
         return None
 
-    return Shape(text, test)
+    return Shape(text, test, fleeting=_fleeting(items))
 
 
 def _mapping(name: str, key: Shape, item: Shape) -> Shape:
@@ -263,24 +311,26 @@ def _mapping(name: str, key: Shape, item: Shape) -> Shape:
                 return (f"[{k!r}]{found[0]}", found[1], found[2])
         return None
 
-    return Shape(text, test)
+    return Shape(text, test, fleeting=_fleeting([key, item]))
 
 
 def _typed_dict(cls: Any, names: dict[str, Any]) -> Shape:
     fields = {name: compile_shape(note, names) for name, note in annotations_of(cls).items()}
     required = sorted(cls.__required_keys__)
-    text = cls.__name__
+    wanted = f"{cls.__name__} (a dict with {', '.join(required)})"
+    inside = [f"{name}{'' if name in required else '?'}: {shape.text}" for name, shape in fields.items()]
 
     def test(value: Any) -> Misfit | None:
         if not isinstance(value, dict) or any(name not in value for name in required):
-            return ("", f"{text} (a dict with {', '.join(required)})", value)
+            return ("", wanted, value)
         for name, shape in fields.items():
             found = shape.test(value[name]) if name in value else None
             if found is not None:
                 return (f"[{name!r}]{found[0]}", found[1], found[2])
         return None
 
-    return Shape(text, test)
+    # The fields are part of the name, since the name is what an upgrade compares.
+    return Shape(f"{cls.__name__}{{{', '.join(inside)}}}", test, fleeting=_fleeting(list(fields.values())))
 
 
 def annotations_of(thing: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ..guest.eventual import E
 from ..guest.kinds import durable
 from ..guest.liveslots import Powers
 from ..guest.passable import Tagged
+from ..guest.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
 from ..guest.promises import Promise, Resolver, make_promise
 from ..guest.remotables import Presence, Remotable, remotable
 from ..guest.remote_errors import RemoteError, RemoteRejection
@@ -27,8 +28,17 @@ __all__ = [
     "RemoteRejection",
     "Resolver",
     "Tagged",
+    "alleged",
+    "between",
     "durable",
+    "gt",
+    "gte",
+    "length",
+    "lt",
+    "lte",
     "make_promise",
+    "matching",
+    "prefix",
     "provide",
     "remotable",
 ]
