@@ -99,7 +99,16 @@ class Cranks:
         chosen = choose(self.store, self._scheduler, self._can_run, clean_up=clean_up is not None)
         if chosen is None:
             return None
-        seq, event = chosen
+        try:
+            report = self._run_crank(*chosen, clean_up or 0)
+        except BaseException:
+            # The host is at fault. A worker may have seen what the world has just forgotten.
+            self.warehouse.discard_all()
+            raise
+        self.panic = self.panic or self.store.take_panic()
+        return report
+
+    def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
         number = self.crank + 1
         with self.undoing():
             if seq is not None:
@@ -119,14 +128,13 @@ class Cranks:
                 case Reap():
                     report = self._reap(event, number)
                 case CleanUp():
-                    report = self._clean_up(event, number, clean_up or 0)
+                    report = self._clean_up(event, number, clean_up)
             if report.outcome == "starved":
                 report = self._starve(seq, event, report)
             self.world.release("deliver")
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
             self.store.counters.set("crank", number)
-        self.panic = self.panic or self.store.take_panic()
         return report
 
     def _starve(self, seq: int | None, event: Event, report: CrankReport) -> CrankReport:
@@ -418,12 +426,19 @@ class Undoing:
         self._undo = True
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None or self._undo:
-            self._world.rollback_crank()
-            self._store.discard_touched()
+        if kind is None and not self._undo:
+            try:
+                self._store.settle()
+                self._world.release_crank()
+            except BaseException:
+                self._roll_back()
+                raise
         else:
-            self._store.settle()
-            self._world.release_crank()
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        self._world.rollback_crank()
+        self._store.discard_touched()
 
 
 def _rejection(fault: Fault, context: str, *, code: str | None = None) -> CapData:

@@ -80,6 +80,16 @@ class Kernel(Cranks):
             self.store.enqueue(UpgradeVat(vat.id, bundle, given, message, result), first=first)
         return result
 
+    def withdraw(self, result: str) -> None:
+        """Take back a creation or an upgrade that is still queued, and let go of its answer."""
+        with self.undoing():
+            for seq, event in self.store.queues.all():
+                if isinstance(event, CreateVat | UpgradeVat) and event.result == result:
+                    self.store.queues.remove(seq)
+                    self.store.consume(event)
+            self.store.promises.set_policy(result, None)
+            self.store.release(result)
+
     def release_result(self, kref: str) -> None:
         """Let go of a promise that the host held."""
         with self.undoing():

@@ -285,11 +285,15 @@ class Controller:
 
         What vats are to be told of dropped references comes before any event, this one included.
         """
-        while True:
-            report = self._crank()
-            assert report is not None
-            if isinstance(report.event, CreateVat | UpgradeVat) and report.event.result == result:
-                return report
+        try:
+            while True:
+                report = self._crank()
+                assert report is not None
+                if isinstance(report.event, CreateVat | UpgradeVat) and report.event.result == result:
+                    return report
+        except BaseException:
+            self.kernel.withdraw(result)
+            raise
 
     # Naming, forking, going back
 

@@ -56,19 +56,25 @@ class _GuestWorker:
 
     def __init__(self) -> None:
         self._handler: SyscallHandler | None = None
+        self._host_problem: BaseException | None = None
         self.liveslots: Liveslots
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
         return ["error", f"syscall {syscall[0]!r} outside of a delivery"]
 
     def _syscall(self, syscall: list[Any]) -> Any:
-        answer = (self._handler or self._outside)(syscall)
+        try:
+            answer = (self._handler or self._outside)(syscall)
+        except BaseException as problem:
+            # The guest turns whatever it meets into a rejection; this one is the host's own.
+            self._host_problem = self._host_problem or problem
+            raise
         if answer[0] != "ok":
             raise SyscallError(answer[1])
         return answer[1]
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
-        """Run one delivery here and now."""
+        """Run one delivery here and now. What the syscall handler raises comes out as it is."""
         out, err = _Console(limits.console_bytes), _Console(limits.console_bytes)
         self._handler = syscall
         timed_out = threading.Event()
@@ -85,6 +91,9 @@ class _GuestWorker:
             result = {"status": "ok"}
         finally:
             self._handler = None
+            problem, self._host_problem = self._host_problem, None
+        if problem is not None:
+            raise problem
         console = tuple(
             (name, text) for name, text in (("stdout", out.text()), ("stderr", err.text())) if text
         )
