@@ -11,11 +11,11 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tests.crash import crash_story
 import pytest
 
 from swingset.host.controller import Controller
 from swingset.host.session import Session
+from tests.crash import crash_story
 
 _processes = multiprocessing.get_context("forkserver")
 
