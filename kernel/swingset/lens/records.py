@@ -1,0 +1,113 @@
+"""What the kernel can see of a vat's inside: the records of its store, and whom they mention.
+
+A vat's heap is opaque. But what a guest keeps for its next incarnation lies in its vatstore as text, capdata
+in JSON, and its slots are the vat's own names for what it holds. This module reads those names out, and says
+in words where they were found: a field of a durable object, or an entry of the baggage. It never runs or
+asks a vat, and a value that it cannot read mentions nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from swingset.core.store import KernelStore
+from swingset.lens.visible import one_line
+from swingset.model.refs import ROOT, MalformedReference, parse_vref
+
+_INSTANCE = "vom.o+"
+_BAGGAGE = "vc.1.s"
+
+
+class Mention(NamedTuple):
+    """One place in a vat's store that names `vref`.
+
+    `instance` is the durable object whose record it is, or None where the place is not an object's: then it
+    is held for as long as the vat lives.
+    """
+
+    vref: str
+    instance: str | None
+    field: str
+
+
+class Records:
+    """The stores of one world's vats, read as records."""
+
+    def __init__(self, store: KernelStore) -> None:
+        self._store = store
+
+    def all(self, vat: str) -> Iterator[Mention]:
+        """Every mention in one vat's store, in the order of its keys."""
+        query = "SELECT key, value from vatstore where vat = ? and instr(value, '\"slots\"') order by key"
+        for key, value in self._store.world.rows(query, (vat,)):
+            yield from _mentions(key, value)
+
+    def naming(self, vat: str, vref: str) -> Iterator[Mention]:
+        """The places in one vat's store that name `vref`, or a facet of it."""
+        query = "SELECT key, value from vatstore where vat = ? and instr(value, ?) order by key"
+        # Without the closing quote: the name of a facet begins with that of its object.
+        for key, value in self._store.world.rows(query, (vat, f'"{vref}')):
+            for mention in _mentions(key, value):
+                if base(mention.vref) == vref or mention.vref == vref:
+                    yield mention
+
+    def called(self, vat: str, vref: str) -> str:
+        """What a vat's own object is, for people: the tag of its kind, or `object`."""
+        if vref == ROOT:
+            return "root"
+        if not vref.startswith(("o+d", "o+v")):
+            return "object"
+        kind = vref[3:].partition("/")[0]
+        text = self._store.vatstore.get(vat, f"vom.dkind.{kind}.descriptor")
+        try:
+            return one_line(str(json.loads(text or "null")["tag"]), 80)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return f"object of kind {kind}"
+
+
+def base(vref: str) -> str:
+    """The object that a facet belongs to; the name itself where it is no facet's."""
+    return vref.partition(":")[0]
+
+
+def where(mention: Mention) -> str:
+    """The place of a mention inside its vat, for people."""
+    if mention.instance is not None:
+        return f"field {mention.field!r}"
+    return mention.field
+
+
+def _mentions(key: str, value: str) -> Iterator[Mention]:
+    try:
+        raw = json.loads(value)
+    except (ValueError, RecursionError):
+        return
+    instance = _instance(key)
+    if instance is not None and isinstance(raw, dict) and "slots" not in raw:
+        for field, capdata in raw.items():
+            for vref in _slots(capdata):
+                yield Mention(vref, instance, one_line(field, 80))
+        return
+    place = one_line(key, 80)
+    if key.startswith(_BAGGAGE):
+        place = f"baggage[{one_line(key[len(_BAGGAGE) :], 80)!r}]"
+    for vref in _slots(raw):
+        yield Mention(vref, instance, "state" if instance else place)
+
+
+def _instance(key: str) -> str | None:
+    if not key.startswith(_INSTANCE):
+        return None
+    try:
+        return parse_vref(key.removeprefix("vom.")).text
+    except MalformedReference:
+        return None
+
+
+def _slots(capdata: Any) -> Iterator[str]:
+    slots = capdata.get("slots") if isinstance(capdata, dict) else None
+    for slot in slots if isinstance(slots, list) else ():
+        if isinstance(slot, str):
+            yield slot
