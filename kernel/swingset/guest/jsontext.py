@@ -1,7 +1,8 @@
 """JSON as this library writes and reads it: one spelling, ready-made codecs, and a limit to nesting.
 
-`json.dumps` with options builds an encoder per call, which in a metered vat costs more than the encoding; so
-the codecs are made once. The reader looks at the nesting before it reads, because the parser underneath
+`json.dumps` with options builds an encoder per call, which in a metered vat costs more than the encoding, and
+the methods around the C codecs cost as much again; so the codecs are made once, and called directly where
+this Python has them. The reader looks at the nesting before it reads, because the parser underneath
 recurses on the C stack, and in the wasm guest a text written for the purpose would overflow that stack and
 end the vat.
 """
@@ -9,8 +10,13 @@ end the vat.
 from __future__ import annotations
 
 import json
+import json.encoder
+import json.scanner
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 
@@ -19,9 +25,32 @@ def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
-write = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
-read = json.JSONDecoder().decode
-_read_strictly = json.JSONDecoder(parse_constant=_no_constant).decode
+def _writer() -> Callable[[Any], str]:
+    plain = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
+    make = json.encoder.c_make_encoder
+    if make is None:
+        return plain.encode
+    chunks = make(None, plain.default, json.encoder.encode_basestring, None, ":", ",", False, False, True)
+    return lambda value: "".join(chunks(value, 0))
+
+
+def _reader(decoder: json.JSONDecoder) -> Callable[[str], Any]:
+    scan = json.scanner.make_scanner(decoder)
+
+    def read(text: str) -> Any:
+        try:
+            value, end = scan(text, 0)
+        except StopIteration:
+            end = -1
+        # Blanks around the value, and texts that are wrong, are left to those who know what to say.
+        return value if end == len(text) else decoder.decode(text)
+
+    return read
+
+
+write = _writer()
+read = _reader(json.JSONDecoder())
+_read_strictly = _reader(json.JSONDecoder(parse_constant=_no_constant))
 
 
 def read_foreign(text: str, max_depth: int) -> Any:

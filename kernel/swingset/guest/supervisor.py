@@ -30,6 +30,11 @@ _SILENT = frozenset(
 )
 _BUFFER_LIMIT = 256
 
+# What nearly every delivery hears and says last, ready-made: an eighth of what a small delivery spends.
+_NOTHING = b'["ok",null]'
+_OK = {"status": "ok"}
+_WELL = b'R{"status":"ok"}'
+
 _vat: Liveslots | None = None
 _buffer: list[list[Any]] = []
 
@@ -44,7 +49,10 @@ def _call(request: bytes) -> bytes:
 def _flush() -> Any:
     request = b"S" + jsontext.write(_buffer).encode()
     _buffer.clear()
-    status, value = jsontext.read(_call(request).decode())
+    answer = _call(request)
+    if answer == _NOTHING:
+        return None
+    status, value = jsontext.read(answer.decode())
     if status != "ok":
         raise SyscallError(str(value))
     return value
@@ -83,4 +91,4 @@ def turn() -> None:
             "status": "error",
             "error": {"name": type(exc).__name__, "message": str(exc)[:10_000], "trace": []},
         }
-    _call(b"R" + jsontext.write(result).encode())
+    _call(_WELL if result == _OK else b"R" + jsontext.write(result).encode())
