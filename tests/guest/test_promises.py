@@ -158,12 +158,73 @@ def test_pending_promise_is_exported_and_resolved_later(bench: Bench) -> None:
 
 
 def test_result_resolved_to_a_promise_waits_for_it(bench: Bench) -> None:
-    """A method that returns a promise answers when that promise does; no promise resolves to a bare one."""
+    """A method that returns a promise which only this vat knows answers when that promise does."""
     bench.send("fresh", "p", result=None)
     result = bench.send("give", "p")
     assert bench.take() == []
     bench.send("resolve", "p", 3, result=None)
     assert bench.take() == [resolution(str(result), 3)]
+
+
+def forwarded(vpid: str | None, target: str) -> list[object]:
+    return ["resolve", [[vpid, False, capdata("&0", target)]]]
+
+
+def test_result_resolved_to_a_promise_of_another_vat_is_forwarded(bench: Bench) -> None:
+    """A method that returns the promise of somebody else hands its result over to it at once."""
+    bench.send("keep", "p", "&0", slots=("p-70",), result=None)
+    bench.take()
+    result = bench.send("give", "p")
+    assert bench.take() == [forwarded(result, "p-70")]
+    bench.notify(("p-70", False, capdata(3)))
+    assert bench.take() == []
+
+
+def test_result_resolved_to_the_answer_of_a_send_is_forwarded(bench: Bench) -> None:
+    """A method that returns what another vat will answer is out of the way before the answer comes."""
+    bench.send("keep", "x", ALICE, slots=("o-50",), result=None)
+    bench.send("call", "x", "hello", result=None)
+    bench.take()
+    result = bench.send("give", "answer")
+    assert bench.take() == [forwarded(result, "p+5")]
+
+
+def test_exported_promise_is_forwarded_and_goes_by_the_other_name_from_then_on(bench: Bench) -> None:
+    """A promise that follows another is sent under the other's name, and messages to it go there."""
+    bench.send("fresh", "mine", result=None)
+    bench.send("keep", "theirs", "&0", slots=("p-70",), result=None)
+    bench.send("give_inside", "mine")
+    bench.take()
+    bench.send("resolve_to", "mine", "theirs", result=None)
+    assert bench.take() == [forwarded("p+5", "p-70")]
+    bench.send("call", "mine", "hello", result=None)
+    assert bench.take()[0][:2] == ["send", "p-70"]
+    result = bench.send("give_inside", "mine")
+    assert bench.take() == [resolution(str(result), ["&0"], "p-70")]
+
+
+def test_chain_of_promises_is_forwarded_when_its_end_is_known(bench: Bench) -> None:
+    """Whatever follows a local promise is forwarded as soon as that one is resolved to a known one."""
+    for name in ("a", "b"):
+        bench.send("fresh", name, result=None)
+    result = bench.send("give", "a")
+    bench.send("resolve_to", "a", "b", result=None)
+    assert bench.take() == []
+    bench.send("keep", "theirs", "&0", slots=("p-70",), result=None)
+    bench.take()
+    bench.send("resolve_to", "b", "theirs", result=None)
+    assert bench.take() == [forwarded(result, "p-70")]
+
+
+def test_result_is_forwarded_when_the_promise_it_follows_gets_a_name(bench: Bench) -> None:
+    """A result that follows a promise of ours is forwarded to it once that one is sent out."""
+    bench.send("fresh", "p", result=None)
+    first = bench.send("give", "p")
+    assert bench.take() == []
+    second = bench.send("give_inside", "p")
+    assert bench.take() == [forwarded(first, "p+5"), resolution(str(second), ["&0"], "p+5")]
+    bench.send("resolve", "p", 3, result=None)
+    assert bench.take() == [resolution("p+5", 3)]
 
 
 def test_settled_promise_in_an_answer_is_resolved_in_the_same_batch(bench: Bench) -> None:

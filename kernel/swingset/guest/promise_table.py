@@ -6,6 +6,9 @@ the promises that others decide (results of our sends, promises that came in) an
 retired on both sides at once. The Python object lives on; sending it again gives it a new name, which is
 resolved within the same delivery, because by then we know the answer.
 
+A promise of ours that comes to follow another which the kernel knows is forwarded: the kernel is told at once
+which promise decides it, and from then on we have no part in it.
+
 A resolution takes along every promise of ours that its data mentions and that is settled too, and theirs in
 turn, so that a receiver never has to ask for what is known. Cycles come out as one batch.
 """
@@ -52,7 +55,7 @@ class PromiseTable:
 
     def name(self, promise: Promise[Any]) -> str:
         """The vpid of a promise that is about to be sent; one that has none is ours to decide."""
-        vpid = promise._vpid
+        vpid = promise._vpid or promise._last()._vpid
         if vpid is None:
             vpid = self._new_vpid()
             self._export(vpid, promise)
@@ -81,6 +84,14 @@ class PromiseTable:
             self._imported[vpid] = promise
             self._unsubscribed[vpid] = None
         return promise
+
+    def forward(self, vpid: str, decider: Promise[Any]) -> None:
+        """Tell the kernel that one of our promises follows another that it knows, and retire its name."""
+        target = decider._vpid
+        if target is not None and vpid in self._exported:
+            self._exported.pop(vpid)._vpid = None
+            self.answers.pop(vpid, None)
+            self._world.syscall(["resolve", [[vpid, False, {"body": '#"&0"', "slots": [target]}]]])
 
     def subscribe_new(self) -> None:
         """Ask the kernel for the fate of the promises that have come in."""
@@ -117,6 +128,9 @@ class PromiseTable:
     def _export(self, vpid: str, promise: Promise[Any]) -> None:
         promise._vpid = vpid
         self._exported[vpid] = promise
+        for follower in promise._followers():
+            if follower._vpid is not None:
+                self.forward(follower._vpid, promise)
         promise._react(lambda _: self._resolved(vpid), lambda _: self._resolved(vpid))
 
     def _resolved(self, vpid: str) -> None:

@@ -186,8 +186,9 @@ class Promise(Generic[T]):
     ) -> None:
         """Put one of two turns in the queue when this settles; neither may raise.
 
-        With `forward` given, this is a message that waits for its target: should the promise be resolved to
-        another one, the message is handed on to that at once, so that it stays ahead of later messages.
+        With `forward` given, this is a message that waits for its target, or a promise that follows this one:
+        should this be resolved to another promise, it is handed on to that at once. So a message stays ahead
+        of later ones, and whoever waits for a promise is told where its answer will come from.
         """
         self._handled = True
         if self._state is PENDING:
@@ -220,8 +221,16 @@ class Promise(Generic[T]):
                 TypeError("a promise cannot be resolved to itself, directly or through other promises")
             )
             return
+        self._follow(decider)
+
+    def _follow(self, decider: Promise[Any]) -> None:
+        """Let another promise decide this one; should that be handed on in turn, follow to where it goes."""
+        if self._state is not PENDING:
+            return
         self._next = decider
-        decider._react(self._follow_ok, self._follow_err)
+        decider._react(self._follow_ok, self._follow_err, self._follow)
+        if self._vpid is not None:
+            self._turns.world.promises.forward(self._vpid, decider)
         if any(forward is not None for _, _, forward in self._reactions):
             reactions, self._reactions = self._reactions, []
             for reaction in reactions:
@@ -253,6 +262,11 @@ class Promise(Generic[T]):
         reactions, self._reactions = self._reactions, []
         for ok, err, _ in reactions:
             self._turns.put(ok if state is FULFILLED else err, value)
+
+    def _followers(self) -> list[Promise[Any]]:
+        """The promises that were resolved to this one and wait for it."""
+        owners = [getattr(forward, "__self__", None) for _, _, forward in self._reactions]
+        return [owner for owner in owners if isinstance(owner, Promise)]
 
     def _last(self) -> Promise[Any]:
         """The promise at the end of the chain that this one was resolved along."""
