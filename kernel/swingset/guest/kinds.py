@@ -1,79 +1,116 @@
-"""Durable kinds: classes whose instances outlive the code that made them.
+"""Kinds: classes whose instances live in the vat's store, and may outlive the code that made them.
 
 The annotated attributes of a `@durable` class are its state. Values are not kept in the Python object, which
 is only a stand-in with a name (`o+d10/1`): they are kept in the vat's store, one record per instance, checked
 against the annotation on every write and written back at the end of the delivery. An upgrade throws the heap
-away, keeps the store, and a class with the same tag picks up where the old one left off.
+away, keeps the store, and a class with the same tag picks up where the old one left off. A `@virtual` class
+is the same for one incarnation only: its instances need no memory, and an upgrade ends them.
 
-A kind is known by its tag (the class name unless said otherwise). Its descriptor, the tag and the text of
-every field's annotation, is stored with it. New code must define every stored kind again, with the same
-fields; it may add fields that old records can do without, because they have a default or may be None.
+A kind is known by its tag (the class name unless said otherwise), or by a handle. `descriptors` says what is
+stored of it and how new code is compared with that, `facets` how one state gets several faces, `migration`
+how records of an older version are brought up to date.
 """
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from . import jsontext
-from .context import current
-from .interfaces import Interface
+from .descriptors import Descriptor, KindError, arrange_facets, describe
+from .facets import make_facet, make_facet_class, marked_methods
+from .migration import MigrationError, Steps, marked_migrations, migrated
 from .records import MISSING, Field, Record
-from .remotables import give_repr
-from .shapes import annotations_of, complaint
 from .smallcaps import DecodeError
+from .sweep import Sweep
+from .vrefs import base_vref, parse_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .liveslots import Liveslots
 
-C = TypeVar("C", bound=type)
-
-
-class KindError(TypeError):
-    """A durable kind whose definition does not fit itself or what is stored; `tags` names the kinds."""
-
-    def __init__(self, message: str, tags: list[str]) -> None:
-        super().__init__(message)
-        self.tags = tags
+EAGER = 100  # how many records an upgrade migrates at once, to see that they do
 
 
 class Kind:
-    """One durable kind of one vat: its class, its fields, and its instances that are alive."""
+    """One kind of one vat: its class, its fields and facets, and the way to its instances."""
 
-    durable = True
-
-    def __init__(self, world: Liveslots, cls: type, tag: str, where: str, names: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        world: Liveslots,
+        cls: type,
+        tag: str,
+        where: str,
+        names: dict[str, Any],
+        *,
+        durable: bool = True,
+        version: int = 1,
+        eager: int = EAGER,
+    ) -> None:
         self.world = world
         self.cls = cls
         self.tag = tag
         self.where = where
         self.names = names
+        self.durable = durable
+        self.version = version
+        self.eager = eager
         self.id = 0
+        self.has_handle = False
+        self.loose = False  # the fields of a record are those it was made with, of any shape
         self.fields: dict[str, Field] = {}
         self.described = False
-        self._next: int | None = None
+        self.older: dict[str, dict[str, str]] = {}
+        self.migrations: Steps = marked_migrations(cls)
+        self.facet_classes: dict[str, type] = {
+            name: make_facet_class(self, name, methods) for name, methods in marked_methods(cls).items()
+        }
+        self.facets: list[str] = sorted(self.facet_classes)
+
+    @property
+    def _prefix(self) -> str:
+        return f"vom.{'d' if self.durable else 'v'}kind.{self.id}."
 
     @property
     def next_key(self) -> str:
         """Where the number of the next instance is stored."""
-        return f"vom.dkind.{self.id}.nextID"
+        return self._prefix + "nextID"
 
     @property
     def descriptor_key(self) -> str:
         """Where the descriptor is stored."""
-        return f"vom.dkind.{self.id}.descriptor"
+        return self._prefix + "descriptor"
+
+    @property
+    def records_prefix(self) -> str:
+        """What the keys of all its records begin with."""
+        return f"vom.o+{'d' if self.durable else 'v'}{self.id}/"
+
+    def next_number(self) -> int:
+        """The number that the next instance will get."""
+        return int(self.world.store.get(self.next_key) or "1")
+
+    def has_records(self) -> bool:
+        """Whether any instance is stored."""
+        return next(self.world.store.keys(self.records_prefix), None) is not None
 
     def new_vref(self) -> str:
         """The name of a new instance, never used before."""
-        store = self.world.store
-        number = int(store.get(self.next_key) or "1")
-        store.set(self.next_key, str(number + 1))
-        return f"o+d{self.id}/{number}"
+        number = self.next_number()
+        self.world.store.set(self.next_key, str(number + 1))
+        return base_vref(self.durable, self.id, number)
+
+    def field(self, name: str) -> Field:
+        """A field by its name; where the state has no shape, any name is one."""
+        found = self.fields.get(name)
+        return Field(self, name, object, MISSING) if found is None and self.loose else self.fields[name]
+
+    def facet_of(self, cohort: Any, name: str) -> Any:
+        """The facet of that name."""
+        vref = cohort.__dict__.get("__vref__")
+        if vref is None:
+            raise TypeError(f"this {self.tag} has no facets yet: it was not made by calling {self.tag}(...)")
+        return self.world.kinds.facet(self, vref, self.facets.index(name), cohort)
 
     def signature(self) -> str:
         """`Purse(owner, balance=0)`, for complaints about the constructor."""
@@ -82,10 +119,15 @@ class Kind:
 
     def construct(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """What the constructor of the class does."""
+        self.make(instance, self._bind(args, kwargs))
+
+    def make(self, instance: Any, values: dict[str, Any]) -> None:
+        """Give a new instance its name and its first values, and let its class finish it."""
         self.world.kinds.ready(self)
-        record = Record(self, {})
-        for name, value in self._bind(args, kwargs).items():
-            record.write(self.fields[name], value)
+        record = Record(self, {}, self.version)
+        for name, value in values.items():
+            record.write(self.field(name), value)
+        record.dirty = True
         vref = self.new_vref()
         instance.__dict__["__vref__"] = vref
         self.world.kinds.adopt(vref, instance, record)
@@ -112,161 +154,225 @@ class Kind:
             raise TypeError(f"{self.signature()}: missing {', '.join(repr(name) for name in missing)}")
         return {name: values.get(name, field.default) for name, field in self.fields.items()}
 
-    def describe(self, stored: dict[str, Any] | None) -> dict[str, Any]:
-        """The descriptor to store, after comparing it with the one that is stored."""
-        fields = [[name, field.shape.text] for name, field in self.fields.items()]
-        for name, text in (stored or {}).get("fields", []):
-            if name not in self.fields:
-                raise KindError(
-                    f"{self.tag}.{name}: expected `{name}: {text}` as stored, found no such field; "
-                    "keep it, even if nothing uses it any more",
-                    [self.tag],
-                )
-            found = self.fields[name].shape.text
-            if found != text:
-                raise KindError(
-                    f"{self.tag}.{name}: expected {text} as stored, found {found}; keep the annotation, "
-                    "and add a new field for values of the new type",
-                    [self.tag],
-                )
-        if stored is not None:
-            old = {name for name, _ in stored["fields"]}
-            for name, field in self.fields.items():
-                if name not in old and field.default is MISSING and not field.shape.optional:
-                    raise KindError(
-                        f"{self.tag}.{name}: expected a default, found `{name}: {field.shape.text}`; stored "
-                        f"instances have no such field, so give it one: `{name}: {field.shape.text} = ...`",
-                        [self.tag],
-                    )
-        self._check_defaults()
-        return {"tag": self.tag, "fields": fields}
-
-    def _check_defaults(self) -> None:
-        for name, field in self.fields.items():
-            misfit = None if field.default is MISSING else field.shape.misfit(field.default)
-            if misfit is not None:
-                raise TypeError(complaint(f"{self.tag}.{name}: the default does not fit", misfit))
-
 
 class Kinds:
-    """All durable kinds of one vat."""
+    """All kinds of one vat."""
 
     def __init__(self, world: Liveslots) -> None:
         self._world = world
         self._by_id: dict[int, Kind] = {}
         self._by_tag: dict[str, Kind] = {}
-        self._stored: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._stored: dict[int, Descriptor] = {}
         self._alive: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._faces: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._records: dict[str, Record] = {}
+        self.migrating: list[str] = []  # the records on their way, the one at work last
+        self.sweep = Sweep(world)
         self.redefinable = False  # a notebook runs its cells again and again
         self.independent = False  # modules imported outside any vat know nothing of each other's kinds
+
+    # Definitions.
 
     def load(self) -> None:
         """Learn which kinds earlier incarnations have stored."""
         store = self._world.store
         for key in store.keys("vom.dkind."):
             if key.endswith(".descriptor"):
-                descriptor = jsontext.read(store.get(key) or "{}")
-                self._stored[descriptor["tag"]] = (int(key.split(".")[2]), descriptor)
+                self._stored[int(key.split(".")[2])] = jsontext.read(store.get(key) or "{}")
 
     def define(self, kind: Kind) -> None:
-        """Take a class as the kind of its tag."""
+        """Take a class as the kind of its tag, or of its handle if it has an id already."""
+        known = self._by_id.get(kind.id) if kind.has_handle else self._by_tag.get(kind.tag)
+        if known is not None and not (self.redefinable or self.independent):
+            raise KindError(
+                f"{'durable' if kind.durable else 'virtual'} kind {kind.tag!r} is defined twice in vat "
+                f"{self._world.vat_name}, at {known.where} and at {kind.where}: rename one, or give it a tag "
+                'of its own with @durable(tag="...")',
+                [kind.tag],
+            )
         if self.independent:
-            kind.id = self._world.counters.take("kindID")
+            kind.id = kind.id or self._world.counters.take("kindID")
             kind.described = True
             self._by_id[kind.id] = kind
             return
-        known = self._by_tag.get(kind.tag)
-        if known is not None and not self.redefinable:
-            raise KindError(
-                f"durable kind {kind.tag!r} is defined twice in vat {self._world.vat_name}, at {known.where} "
-                f'and at {kind.where}: rename one, or give it a tag of its own with @durable(tag="...")',
-                [kind.tag],
-            )
-        if known is not None:
+        if known is not None and known.durable == kind.durable:
             kind.id = known.id
-        elif kind.tag in self._stored:
-            kind.id = self._stored[kind.tag][0]
-        else:
-            kind.id = self._world.counters.take("kindID")
-        if kind.tag in self._stored:
+        elif not kind.has_handle:
+            kind.id = self._stored_id(kind) or self._world.counters.take("kindID")
+        if known is not None:
+            self._save_records()
+        stored = self._stored.get(kind.id)
+        kind.facets = arrange_facets(kind.tag, list(kind.facet_classes), stored)
+        if stored is not None:
             try:
                 self.ready(kind)  # on the user's line, and before an old class loses its instances
-            except KindError:
+            except (KindError, MigrationError):
                 raise
             except TypeError:
                 pass  # an annotation names a class that is defined further down
         if known is not None:
-            self._save_records()
-            self._records.clear()
-            for instance in list(self._alive.values()):
-                if type(instance) is known.cls:
-                    instance.__class__ = kind.cls
-        self._by_id[kind.id] = self._by_tag[kind.tag] = kind
+            self._succeed(known, kind)
+        self._by_id[kind.id] = kind
+        if not kind.has_handle:
+            self._by_tag[kind.tag] = kind
+
+    def _stored_id(self, kind: Kind) -> int | None:
+        if not kind.durable:
+            return None
+        found = (n for n, d in self._stored.items() if d["tag"] == kind.tag and "handle" not in d)
+        return next(found, None)
+
+    def _succeed(self, old: Kind, new: Kind) -> None:
+        """Let the instances that are alive have the behaviour of a class that replaces theirs."""
+        self._records.clear()
+        for instance in [*self._alive.values(), *self._faces.values()]:
+            cls = type(instance)
+            if cls is old.cls:
+                instance.__class__ = new.cls
+            elif getattr(cls, "__kind__", None) is old and cls.__facet__ in new.facet_classes:
+                object.__setattr__(instance, "__class__", new.facet_classes[cls.__facet__])
 
     def settle_definitions(self) -> None:
         """Compare the kinds defined so far with what is stored, and store new descriptors."""
-        for kind in self._by_id.values():
+        for kind in list(self._by_id.values()):
             self.ready(kind)
 
     def ready(self, kind: Kind) -> None:
         """See that a kind fits what is stored, and that its descriptor is."""
         if kind.described:
             return
-        _, stored = self._stored.get(kind.tag, (0, None))
-        descriptor = kind.describe(stored)
+        stored = self._stored.get(kind.id)
+        descriptor = describe(kind, stored)
         if descriptor != stored:
-            self._stored[kind.tag] = (kind.id, descriptor)
-            self._world.store.set(kind.descriptor_key, jsontext.write(descriptor))
+            self.save_descriptor(kind, descriptor)
+        kind.older = descriptor.get("older", {})
         kind.described = True
+
+    def save_descriptor(self, kind: Kind, descriptor: Descriptor) -> None:
+        """Store what is known of a kind."""
+        if kind.durable:
+            self._stored[kind.id] = descriptor
+        self._world.store.set(kind.descriptor_key, jsontext.write(descriptor))
+
+    def new_handle(self, tag: str) -> int:
+        """An id for a durable kind that is yet to be defined; from now on every incarnation has to."""
+        number = self._world.counters.take("kindID")
+        self._stored[number] = {"tag": tag, "handle": True}
+        self._world.store.set(f"vom.dkind.{number}.descriptor", jsontext.write(self._stored[number]))
+        return number
+
+    def stored(self, number: int) -> Descriptor | None:
+        """What is stored of a durable kind."""
+        return self._stored.get(number)
+
+    def add_builtin(self, kind: Kind, number: int) -> None:
+        """Take in a kind of this library, whose instances have no records."""
+        kind.id = number
+        kind.described = True
+        self._by_id[number] = kind
 
     def lost(self) -> list[str]:
         """The tags of stored kinds that no class has taken up."""
-        return [tag for tag in self._stored if tag not in self._by_tag]
+        return [descriptor["tag"] for number, descriptor in self._stored.items() if number not in self._by_id]
+
+    def outdated(self) -> list[Kind]:
+        """The kinds of which there may be records of another version."""
+        return [kind for _, kind in sorted(self._by_id.items()) if kind.older]
+
+    # Instances.
 
     def instance(self, vref: str) -> Any:
-        """The one object for a durable vref."""
+        """The one object for the name of an instance, or of a facet of one; raises DecodeError."""
         found = self._alive.get(vref)
         if found is None:
-            kind_id, _, number = vref[3:].partition("/")
-            kind = self._by_id.get(int(kind_id)) if kind_id.isdigit() and number.isdigit() else None
-            if kind is None:
-                tags = [tag for tag, (known, _) in self._stored.items() if str(known) == kind_id]
-                what = f"the kind {tags[0]!r}, which is not defined (yet)" if tags else "an unknown kind"
-                raise DecodeError(f"{vref} in vat {self._world.vat_name} is of {what}")
+            found = self._faces.get(vref)
+        if found is not None and type(found).__interface__ is not None:
+            return found
+        name = parse_instance(vref)
+        kind = self._by_id.get(name.kind) if name is not None else None
+        if name is None or kind is None or kind.durable is not name.durable:
+            stored = self._stored.get(name.kind) if name is not None and name.durable else None
+            what = (
+                f"the kind {stored['tag']!r}, which is not defined (yet)"
+                if stored is not None
+                else "an unknown kind"
+            )
+            raise DecodeError(f"{vref} in vat {self._world.vat_name} is of {what}")
+        if name.facet is None and not kind.facets:
+            return self._whole(kind, vref)
+        if name.facet is None or name.facet >= len(kind.facets):
+            raise DecodeError(
+                f"{vref} in vat {self._world.vat_name} is no facet of {kind.tag}, "
+                f"which has {len(kind.facets)}"
+            )
+        return self.facet(kind, name.base, name.facet, self._whole(kind, name.base))
+
+    def _whole(self, kind: Kind, vref: str) -> Any:
+        found = self._alive.get(vref)
+        if found is None:
             found = object.__new__(kind.cls)
             found.__dict__["__vref__"] = vref
             self._alive[vref] = found
+        return found
+
+    def facet(self, kind: Kind, base: str, index: int, cohort: Any) -> Any:
+        """The one object for a facet."""
+        vref = f"{base}:{index}"
+        found = self._faces.get(vref)
+        if found is None:
+            found = self._faces[vref] = make_facet(kind.facet_classes[kind.facets[index]], vref, cohort)
         return found
 
     def adopt(self, vref: str, instance: Any, record: Record) -> None:
         """Take in a new instance."""
         self._alive[vref] = instance
         self._records[vref] = record
-        record.dirty = True
 
     def discard(self, vref: str) -> None:
         """Give up a new instance that could not be finished."""
         self._alive.pop(vref, None)
         self._records.pop(vref, None)
 
+    # Records.
+
     def record(self, kind: Kind, instance: Any) -> Record:
-        """The record of an instance, read at most once in a delivery."""
+        """The record of an instance, read at most once in a delivery, and of the kind's own version."""
         vref = instance.__dict__.get("__vref__")
         if vref is None:
             raise TypeError(f"this {kind.tag} has no state: it was not made by calling {kind.tag}(...)")
         found = self._records.get(vref)
-        if found is None:
-            self.ready(kind)
-            text = self._world.store.get(f"vom.{vref}")
-            if text is None:
-                raise LookupError(f"{vref}: there is no stored {kind.tag} of that number")
-            found = self._records[vref] = Record(kind, jsontext.read(text))
+        return self.fetch(kind, vref) if found is None else found
+
+    def writable(self, kind: Kind, instance: Any) -> Record:
+        """The record of an instance that is about to change."""
+        record = self.record(kind, instance)
+        if self.migrating and record.stored:
+            raise TypeError(
+                f"a migration is under way, of {self.migrating[-1]}, and cannot change a stored {kind.tag}: "
+                "return the new record and do the rest in a method"
+            )
+        return record
+
+    def fetch(self, kind: Kind, vref: str) -> Record:
+        """Read a record, and migrate it if it is of another version; raises MigrationError."""
+        self.ready(kind)
+        text = self._world.store.get(f"vom.{vref}")
+        if text is None:
+            raise LookupError(f"{vref}: there is no stored {kind.tag} of that number")
+        found = Record.from_text(kind, text)
+        if found.version != kind.version:
+            found = migrated(kind, vref, found, kind.older.get(str(found.version), {}))
+            found.stored = True
+        self._records[vref] = found
         return found
+
+    def held(self, vref: str) -> Record | None:
+        """The record of an instance if this delivery has touched it."""
+        return self._records.get(vref)
 
     def flush(self) -> None:
         """Hand changed records to the store and forget all of them."""
-        for kind in self._by_id.values():
+        for kind in list(self._by_id.values()):
             with suppress(TypeError):  # told where the kind is used; until then it has no instances here
                 self.ready(kind)
         self._save_records()
@@ -278,102 +384,4 @@ class Kinds:
             if record.dirty:
                 self._world.store.set(f"vom.{vref}", record.to_text())
                 record.dirty = False
-
-
-@overload
-@dataclass_transform(kw_only_default=False)
-def durable(cls: C) -> C: ...
-@overload
-@dataclass_transform(kw_only_default=False)
-def durable(*, tag: str) -> Callable[[C], C]: ...
-def durable(cls: Any = None, *, tag: str | None = None) -> Any:
-    """Make a class a durable kind: its annotated attributes are state that survives upgrades.
-
-    The constructor takes the fields in their order or by name. A method `finish(self)`, if there is one, runs
-    once when an instance is new. The kind is known to later versions of the code by its class name, or by
-    `tag`.
-    """
-    frame = sys._getframe(1)
-    where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    names = frame.f_globals
-
-    def decorate(cls: C) -> C:
-        return _make_kind(cls, tag, where, names)
-
-    return decorate if cls is None else decorate(cls)
-
-
-def _make_kind(cls: C, tag: str | None, where: str, names: dict[str, Any]) -> C:
-    world = current()
-    name = cls.__name__
-    _refuse_misfits(cls, name)
-    kind = Kind(world, cls, tag or name, where, names)
-    for base in reversed(cls.__mro__[:-1]):
-        inherited = vars(base).get("__kind__")
-        for field, note in annotations_of(base).items():
-            text = note if isinstance(note, str) else ""
-            if "ClassVar" in text or "ClassVar" in repr(note):
-                continue
-            if field == "finish" or field.startswith("__"):
-                raise TypeError(f"{name}.{field}: a field of a durable class cannot have this name")
-            default = inherited.fields[field].default if inherited else vars(base).get(field, MISSING)
-            if isinstance(default, FunctionType):
-                raise TypeError(f"{name}.{field} is a method, so it cannot be a field too: rename one")
-            kind.fields[field] = Field(kind, field, note, default)
-    cls.__kind__ = kind  # type: ignore[attr-defined]
-    cls.__interface__ = Interface(cls, name, hidden=("finish",))  # type: ignore[attr-defined]
-    world.kinds.define(kind)
-    cls.__init__ = _init  # type: ignore[misc]
-    cls.__setattr__ = _setattr  # type: ignore[method-assign, assignment]
-    cls.__copy__ = cls.__deepcopy__ = _itself  # type: ignore[attr-defined]
-    give_repr(cls, _repr)
-    for field_name, state in kind.fields.items():
-        setattr(cls, field_name, state)
-    return cls
-
-
-def _refuse_misfits(cls: type, name: str) -> None:
-    if "__kind__" in vars(cls):
-        raise TypeError(f"{name} is @durable already")
-    if cls.__init__ not in (object.__init__, _init):  # type: ignore[misc]
-        raise TypeError(
-            f"durable class {name} cannot define __init__: the constructor is made from the annotations; "
-            "do the rest in finish(self)"
-        )
-    if "__slots__" in vars(cls):
-        raise TypeError(f"durable class {name} cannot define __slots__: its state is not kept in the object")
-    finish = getattr(cls, "finish", None)
-    if finish is not None and finish.__code__.co_flags & 0x80:
-        raise TypeError(
-            f"{name}.finish cannot be async: an instance is finished when its constructor returns"
-        )
-
-
-def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
-    kind = type(self).__kind__
-    if kind.cls is not type(self):
-        raise TypeError(
-            f"{type(self).__name__} is a subclass of durable {kind.tag}: decorate it with @durable too"
-        )
-    kind.construct(self, args, kwargs)
-
-
-def _setattr(self: Any, name: str, value: Any) -> None:
-    for base in type(self).__mro__:
-        found: Any = vars(base).get(name)
-        if hasattr(type(found), "__set__"):
-            found.__set__(self, value)
-            return
-    kind = type(self).__kind__
-    raise AttributeError(
-        f"{kind.tag} has no field {name!r}: declare it in the class as `{name}: <type>`, "
-        "with a default if instances exist already"
-    )
-
-
-def _itself(self: Any, _memo: Any = None) -> Any:
-    return self
-
-
-def _repr(self: Any) -> str:
-    return f"<{type(self).__name__} {self.__dict__.get('__vref__', 'without state')}>"
+                record.stored = True

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from . import remote_errors
 from .baggage import StoredMap
 from .context import DeliveryAbandonedError, activate
+from .descriptors import KindError
 from .device import DevicePresence
-from .kinds import KindError, Kinds
+from .kinds import Kinds
 from .loader import call_builder, run_parts
+from .migration import MigrationError
 from .passable import UnpassableError, brief, copy_passable
 from .promise_table import PromiseTable
 from .promises import REJECTED, Promise, TurnQueue, settled
@@ -53,6 +55,13 @@ class Powers:
         self._world = world
         self.vat_name = world.vat_name
         self.incarnation = world.incarnation
+
+    def migrate_some(self, budget: int) -> dict[str, Any]:
+        """Visit up to `budget` records of kinds with a new version; how far that is, by tag.
+
+        An empty answer says that there is nothing left to migrate.
+        """
+        return self._world.kinds.sweep.some(budget)
 
     def exit(self, completion: Any = None, *, failed: bool = False) -> None:
         """End this vat after the current delivery; `failed` undoes the delivery and reports a failure."""
@@ -111,7 +120,8 @@ class Liveslots:
 
     def trace_of(self, exc: BaseException) -> remote_errors.Trace:
         """The frames of an exception that lie in this vat's own source."""
-        return remote_errors.trace_of(exc, self.part_of)
+        trace = remote_errors.trace_of(exc, self.part_of)
+        return (*trace, exc.vat_frame) if isinstance(exc, MigrationError) and exc.vat_frame else trace
 
     # Deliveries.
 
@@ -156,13 +166,16 @@ class Liveslots:
             self._start(delivery[1])
         elif kind == "retireExports":
             self.slots.forget(delivery[1])
-        elif kind not in ("bringOutYourDead", "dropExports", "retireImports", "changeVatOptions"):
+        elif kind == "changeVatOptions":
+            if "migrate" in delivery[1]:
+                self.kinds.sweep.some(delivery[1]["migrate"])
+        elif kind not in ("bringOutYourDead", "dropExports", "retireImports"):
             raise ValueError(f"vat {self.vat_name} cannot serve a delivery of kind {kind!r}")
 
     def _report(self, exc: BaseException) -> dict[str, Any]:
         report = {"trace": [], **remote_errors.to_wire(exc, self.trace_of)}
         report.pop("code", None)
-        details = dict(exc.details) if isinstance(exc, VatStartError) else {}
+        details = dict(exc.details) if isinstance(exc, (VatStartError, MigrationError)) else {}
         if isinstance(exc, KindError):
             details["kinds"] = exc.tags
         if details:
@@ -177,6 +190,7 @@ class Liveslots:
             return  # a notebook: its code comes cell by cell
         namespace = run_parts(self.vat_name, self._parts)
         self.kinds.settle_definitions()
+        self.kinds.sweep.at_start()
         build = namespace.get("build_root_object")
         if build is None:
             raise VatStartError(
@@ -251,6 +265,10 @@ class Liveslots:
         self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], *, wanted: bool = True
     ) -> Promise[Any] | None:
         """Send a message; a promise for the answer, if that is wanted."""
+        if self.kinds.migrating:
+            raise TypeError(
+                f"a migration is under way, of {self.kinds.migrating[-1]}, and cannot send messages"
+            )
         try:
             if isinstance(target, DevicePresence):
                 raise UnpassableError(None, "a device takes no messages: call it with D(x)." + method)

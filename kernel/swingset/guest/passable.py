@@ -125,6 +125,9 @@ def why_not(value: Any) -> UnpassableError:
         "dict_items",
     ):
         fix = "pass list(...) of it"
+    elif hasattr(kind, "__kind__") and kind.__interface__ is None:
+        name = kind.__kind__.facets[0]
+        fix = f"pass one of its facets, x.facets.{name}"
     elif kind.__name__ in ("EProxy", "EMethod"):
         fix = "pass the object itself, not E(...) of it"
     elif callable(value) and hasattr(value, "__code__" if kind.__name__ != "method" else "__func__"):

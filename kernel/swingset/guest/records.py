@@ -25,6 +25,8 @@ class _Missing:
 
 MISSING = _Missing()
 
+VERSION = "#version"  # in a record beside the fields; a record without it is of version 1
+
 
 class Field:
     """One field of a kind; in the class it stands in the place of the annotated attribute."""
@@ -46,7 +48,7 @@ class Field:
                 self._shape = compile_shape(self._note, self.kind.names, self.kind.cls)
             except BadAnnotationError as exc:
                 raise TypeError(f"{self.kind.tag}.{self.name}: {exc}") from None
-            if self._shape.fleeting is not None:
+            if self.kind.durable and self._shape.fleeting is not None:
                 raise TypeError(
                     f"{self.kind.tag}.{self.name}: {self._shape.text} is not durable: "
                     f"{_why_fleeting(self._shape.fleeting)}"
@@ -63,7 +65,7 @@ class Field:
 
     def __set__(self, instance: Any, value: Any) -> None:
         kind = type(instance).__kind__
-        kind.world.kinds.record(kind, instance).write(kind.fields[self.name], value)
+        kind.world.kinds.writable(kind, instance).write(kind.fields[self.name], value)
 
     def __delete__(self, instance: Any) -> None:
         raise AttributeError(
@@ -78,15 +80,30 @@ def _why_fleeting(name: str) -> str:
 
 
 class Record:
-    """The values of one instance, as stored and as read."""
+    """The values of one instance, as stored and as read, and the version of the kind that they fit."""
 
-    __slots__ = ("_raw", "_values", "dirty", "kind")
+    __slots__ = ("_values", "dirty", "kind", "raw", "stored", "version")
 
-    def __init__(self, kind: Kind, raw: dict[str, Any]) -> None:
+    def __init__(self, kind: Kind, raw: dict[str, Any], version: int, *, stored: bool = False) -> None:
         self.kind = kind
+        self.raw = raw
+        self.version = version
+        self.stored = stored
         self.dirty = False
-        self._raw = raw
         self._values: dict[str, Any] = {}
+
+    @classmethod
+    def from_text(cls, kind: Kind, text: str) -> Record:
+        """Read what is stored."""
+        raw = jsontext.read(text)
+        return cls(kind, raw, raw.pop(VERSION, 1), stored=True)
+
+    def to_text(self) -> str:
+        """The record as it is stored, fields in the order of their declaration."""
+        head = {} if self.version == 1 else {VERSION: self.version}
+        raw = self.raw
+        names = raw if self.kind.loose else [name for name in self.kind.fields if name in raw]
+        return jsontext.write({**head, **{name: raw[name] for name in names}})
 
     def read(self, field: Field) -> Any:
         """The value of a field; a record older than the field gives the default."""
@@ -94,10 +111,10 @@ class Record:
         if name in self._values:
             return self._values[name]
         slots = self.kind.world.slots
-        capdata = self._raw.get(name)
+        capdata = self.raw.get(name)
         if capdata is None:
             default = None if field.default is MISSING else field.default
-            capdata = slots.encode_durable(default, f"{self.kind.tag}.{name}")
+            capdata = slots.encode_state(default, f"{self.kind.tag}.{name}", durable=self.kind.durable)
         try:
             value = slots.decode(capdata, frozen=True)
         except DecodeError as exc:
@@ -107,19 +124,18 @@ class Record:
 
     def write(self, field: Field, value: Any) -> None:
         """Check a value and keep it."""
-        what = f"{self.kind.tag}.{field.name}"
         misfit = field.shape.misfit(value)
         if misfit is not None:
-            raise TypeError(complaint(what, misfit))
-        self._raw[field.name] = self.kind.world.slots.encode_durable(value, what)
-        if type(value) in SCALARS:
-            self._values[field.name] = value
-        else:
-            self._values.pop(field.name, None)
-        self.dirty = True
+            raise TypeError(complaint(f"{self.kind.tag}.{field.name}", misfit))
+        self.put(field, value)
 
-    def to_text(self) -> str:
-        """The record as it is stored, fields in the order of their declaration."""
-        raw = self._raw
-        ordered = {name: raw[name] for name in self.kind.fields if name in raw}
-        return jsontext.write(ordered)
+    def put(self, field: Field, value: Any) -> None:
+        """Keep a value that fits; raises TypeError for one that cannot be kept."""
+        name = field.name
+        what = f"{self.kind.tag}.{name}"
+        self.raw[name] = self.kind.world.slots.encode_state(value, what, durable=self.kind.durable)
+        if type(value) in SCALARS:
+            self._values[name] = value
+        else:
+            self._values.pop(name, None)
+        self.dirty = True

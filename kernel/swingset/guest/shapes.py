@@ -178,6 +178,11 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
         return _simple(_MAPPINGS[cls], lambda v: isinstance(v, dict))
     if cls in _AWAITABLES:
         return _BASIC[Promise]
+    if getattr(cls, "__interface__", cls) is None:
+        raise BadAnnotationError(
+            f"a {cls.__name__} has facets, and only they are passed and stored: name one, "
+            f"`Annotated[Remotable, {cls.__name__}.facets.{next(iter(cls.__kind__.facets))}]`"  # type: ignore[attr-defined]
+        )
     if hasattr(cls, "__interface__"):
         durable = getattr(getattr(cls, "__kind__", None), "durable", False)
         return _simple(cls.__name__, lambda v: isinstance(v, cls), fleeting=None if durable else cls.__name__)
@@ -203,7 +208,7 @@ def _compile_generic(note: Any, origin: Any, args: Any, names: dict[str, Any], o
     if origin is typing.Literal:
         return _literal(args)
     if origin is typing.Annotated:
-        return _annotated(inner(args[0]), [extra for extra in args[1:] if isinstance(extra, Pattern)])
+        return _annotated(inner(args[0]), [_pattern(extra) for extra in args[1:] if _is_pattern(extra)])
     if origin in _TRANSPARENT:
         return inner(args[0])
     if origin in _AWAITABLES:
@@ -233,6 +238,17 @@ def _union(members: list[Shape]) -> Shape:
         return ("", text, value)
 
     return Shape(text, test, optional=any(member.optional for member in chosen), fleeting=_fleeting(chosen))
+
+
+def _is_pattern(extra: Any) -> bool:
+    return isinstance(extra, Pattern) or (isinstance(extra, type) and hasattr(extra, "__facet__"))
+
+
+def _pattern(extra: Any) -> Pattern:
+    if isinstance(extra, Pattern):
+        return extra
+    name = f"{extra.__kind__.tag}.facets.{extra.__facet__}"
+    return Pattern(name, f"that is a {extra.__name__}", lambda value: isinstance(value, extra))
 
 
 def _annotated(base: Shape, patterns: list[Pattern]) -> Shape:

@@ -59,6 +59,13 @@ class Slots:
 
     def encode_durable(self, value: Any, what: str) -> dict[str, Any]:
         """Write a value that must outlive this incarnation; raises TypeError."""
+        return self.encode_state(value, what, durable=True)
+
+    def encode_state(self, value: Any, what: str, *, durable: bool) -> dict[str, Any]:
+        """Write a value into the store, where references are held by name; raises TypeError.
+
+        What is durable may only name what an upgrade leaves alive; no state holds promises.
+        """
         try:
             body, objects = smallcaps.encode(value, self._world.trace_of)
             self._check_owner(objects)
@@ -66,16 +73,19 @@ class Slots:
             raise TypeError(self.explain(what, value, exc)) from None
         slots = []
         for index, item in enumerate(objects):
-            vref = item._vref if isinstance(item, Presence) else _durable_vref(item)
-            if vref is None:
+            if isinstance(item, Promise) or not (
+                isinstance(item, Presence) or _outlives(item) or not durable
+            ):
                 where = what + (path_to(value, item) or "")
                 if isinstance(item, Promise):
                     told = "is a promise: await it and keep its value"
                 else:
-                    name = type(item).__name__
-                    told = f"is a @remotable {name}, which an upgrade ends: make its class @durable"
+                    sort = "@virtual" if hasattr(type(item), "__kind__") else "@remotable"
+                    told = (
+                        f"is a {sort} {type(item).__name__}, which an upgrade ends: make its class @durable"
+                    )
                 raise TypeError(f"value for {what!r} is not durable: slot {index} of it, {where}, {told}")
-            slots.append(vref)
+            slots.append(self._name(item))
         return {"body": body, "slots": slots}
 
     def decode(self, capdata: Any, *, frozen: bool = False) -> Any:
@@ -122,7 +132,7 @@ class Slots:
     def _name(self, item: Any) -> str:
         if isinstance(item, Promise):
             return self._world.promises.name(item)
-        vref = item._vref if isinstance(item, Presence) else _durable_vref(item) or self._vrefs.get(id(item))
+        vref = item._vref if isinstance(item, Presence) else _instance_vref(item) or self._vrefs.get(id(item))
         if vref is None:
             vref = f"o+{self._world.counters.take('exportID')}"
             self._objects[vref] = item
@@ -137,14 +147,19 @@ class Slots:
             presence = DevicePresence if vref[0] == "d" else Presence
             found = self._objects[vref] = presence(self._world, vref, clean_iface(iface))
             return found
-        if vref[:3] == "o+d":
+        if vref[:3] in ("o+d", "o+v"):
             return self._world.kinds.instance(vref)
         raise DecodeError(f"there is no object {vref} in vat {self._world.vat_name}")
 
 
-def _durable_vref(item: Any) -> str | None:
+def _instance_vref(item: Any) -> str | None:
     vref: str | None = item.__dict__.get("__vref__") if hasattr(type(item), "__kind__") else None
     return vref
+
+
+def _outlives(item: Any) -> bool:
+    kind = getattr(type(item), "__kind__", None)
+    return kind is not None and kind.durable
 
 
 def _a(value: Any) -> str:

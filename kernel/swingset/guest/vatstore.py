@@ -44,10 +44,13 @@ class Store:
         self._known[key] = None
         self._dirty[key] = None
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that start with a prefix, in order; keys may come and go meanwhile."""
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """The keys that start with a prefix, in order, from the first or after one of them.
+
+        Keys may come and go meanwhile.
+        """
         # The last name before the prefix, so that the prefix itself may be a key.
-        key: str | None = prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\U0010ffff"
+        key: str | None = after or prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\U0010ffff"
         while True:
             self._write()
             key = self._syscall(["vatstoreGetNextKey", key])

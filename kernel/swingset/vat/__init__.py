@@ -4,10 +4,12 @@ The same file works inside a vat and as a plain module under a type checker or a
 """
 
 from ..guest.baggage import StoredMap, provide
+from ..guest.classes import durable, virtual
 from ..guest.device import D
 from ..guest.eventual import E
-from ..guest.kinds import durable
+from ..guest.facets import Cohort, Facets, amplify, facet
 from ..guest.liveslots import Powers
+from ..guest.migration import MigrationError, migrate
 from ..guest.passable import Tagged
 from ..guest.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
 from ..guest.promises import Promise, Resolver, make_promise
@@ -18,8 +20,11 @@ Baggage = StoredMap
 
 __all__ = [
     "Baggage",
+    "Cohort",
     "D",
     "E",
+    "Facets",
+    "MigrationError",
     "Powers",
     "Presence",
     "Promise",
@@ -29,8 +34,10 @@ __all__ = [
     "Resolver",
     "Tagged",
     "alleged",
+    "amplify",
     "between",
     "durable",
+    "facet",
     "gt",
     "gte",
     "length",
@@ -38,7 +45,9 @@ __all__ = [
     "lte",
     "make_promise",
     "matching",
+    "migrate",
     "prefix",
     "provide",
     "remotable",
+    "virtual",
 ]
