@@ -27,7 +27,7 @@ def _no_constant(text: str) -> Any:
 
 def _writer() -> Callable[[Any], str]:
     plain = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
-    make = json.encoder.c_make_encoder
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return plain.encode
     chunks = make(None, plain.default, json.encoder.encode_basestring, None, ":", ",", False, False, True)
@@ -35,7 +35,7 @@ def _writer() -> Callable[[Any], str]:
 
 
 def _reader(decoder: json.JSONDecoder) -> Callable[[str], Any]:
-    scan = json.scanner.make_scanner(decoder)
+    scan: Any = json.scanner.make_scanner(decoder)  # type: ignore[arg-type]
 
     def read(text: str) -> Any:
         try:
