@@ -46,6 +46,17 @@ class SwingSetError(Exception):
         return _lines(type(self).__name__, str(self), self.frames, self.hints)
 
 
+class Interrupted(KeyboardInterrupt):
+    """A run was interrupted. Not an ordinary exception: no `except Exception` shall swallow it."""
+
+    def __init__(self, message: str, *hints: str) -> None:
+        super().__init__(message)
+        self.hints = hints
+
+    def _render_traceback_(self) -> list[str]:
+        return _lines("Interrupted", str(self), _in_cell(self), self.hints)
+
+
 class BadArguments(SwingSetError):
     """A magic's line that cannot be read."""
 
@@ -158,7 +169,10 @@ def _in_cell(error: BaseException) -> tuple[str, ...]:
         tb = tb.tb_next
     if found is None:
         return ()
-    return (f"  this cell, line {found[1]}", f"  ----> {found[1]} {linecache.getline(*found).strip()}")
+    line = linecache.getline(*found).strip()
+    if line.startswith("get_ipython()"):  # a magic, as IPython rewrites it: not what the user wrote
+        return ()
+    return (f"  this cell, line {found[1]}", f"  ----> {found[1]} {line}")
 
 
 def _quote(lines: Sequence[str], at: int) -> list[str]:
@@ -174,6 +188,7 @@ def _quote(lines: Sequence[str], at: int) -> list[str]:
 
 __all__ = [
     "BadArguments",
+    "Interrupted",
     "NoWorldOpen",
     "StillPending",
     "SwingSetError",

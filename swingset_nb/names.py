@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from swingset_nb.errors import FOREIGN, SwingSetError
-from swingset_nb.notebook import Notebook
+from swingset_nb.notebook import Notebook, events_wait
 
 
 class CellHooks:
@@ -48,12 +48,10 @@ class CellHooks:
                 report = notebook.settle()
                 if report.more and not world.controller.paused:
                     limit = notebook.settings.run_limit
-                    print(f"stopped after {limit:,} cranks, {world.waiting():,} events wait: %swingset run")
+                    print(f"stopped after {limit:,} cranks, {events_wait(world)}: %swingset run")
             else:
                 notebook.flush()
             notebook.remember()
             notebook.refresh_panels()
-        except KeyboardInterrupt:
-            print(f"interrupted between cranks; {world.waiting():,} events wait: %swingset run")
-        except (SwingSetError, *FOREIGN):
+        except (KeyboardInterrupt, SwingSetError, *FOREIGN):
             notebook.shell.showtraceback()

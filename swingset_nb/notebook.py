@@ -22,6 +22,7 @@ from swingset.host.session import Session, StillPending
 from swingset.lens.tables import Lens
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
+from swingset_nb.interrupts import NotebookSession
 from swingset_nb.progress import Progress
 
 MOST_IN_CONTAINER = 1_000
@@ -110,7 +111,7 @@ class Notebook:
         controller = Controller.open(path, worker=worker, progress=self.progress.stage)
         try:
             controller.outbox.listen(self.console)
-            session = Session(controller)
+            session = NotebookSession(controller)
         except BaseException:
             controller.close()
             raise
@@ -236,3 +237,9 @@ def words_of(names: Iterable[str]) -> str:
     """Names as a phrase: `a, b and c`."""
     listed = list(names)
     return " and ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else "".join(listed)
+
+
+def events_wait(world: OpenWorld) -> str:
+    """How much is in the run-queue, as a clause."""
+    count = world.waiting()
+    return f"{count:,} {'event waits' if count == 1 else 'events wait'}"

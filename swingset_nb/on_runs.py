@@ -7,7 +7,7 @@ import argparse
 from swingset.core.report import CrankReport
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
-from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.notebook import Notebook, OpenWorld, events_wait, words_of
 from swingset_nb.render import Message, Shown, Table
 from swingset_nb.tables import step_row
 
@@ -70,7 +70,7 @@ def run_all(notebook: Notebook) -> tuple[str, list[str]]:
     ran = world.controller.kernel.crank - before
     lines = ["the pause is over: cells run the world again"] if was_paused else []
     if world.waiting():
-        lines.append(f"stopped at the limit; {world.waiting():,} events wait")
+        lines.append(f"stopped at the limit of {notebook.settings.run_limit:,} cranks; {events_wait(world)}")
     return f"ran {ran:,} {'crank' if ran == 1 else 'cranks'}", lines
 
 

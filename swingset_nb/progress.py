@@ -50,6 +50,7 @@ class Progress:
         if self._id is not None:
             self._publish({}, update=True)
         self._id = self._began = None
+        self._drawn = 0.0
 
     @contextmanager
     def silenced(self) -> Iterator[None]:

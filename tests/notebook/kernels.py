@@ -53,6 +53,7 @@ class Ran:
     status: str
     printed: str = ""
     shown: list[dict[str, Any]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
     error: dict[str, Any] | None = None
 
     @property
@@ -88,6 +89,8 @@ class Kernel:
                     ran.printed += content["text"]
                 case "execute_result" | "display_data":
                     ran.shown.append(content["data"])
+                case "update_display_data":
+                    ran.updates.append(content["data"])
                 case "error":
                     ran.error = content
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 
 from tests.notebook.kernels import Kernel, bank
@@ -154,9 +157,7 @@ def test_without_autorun_nothing_runs_after_a_cell(opened: Kernel) -> None:
     opened.run("%config SwingSet.autorun = True")
 
 
-def test_a_cell_stops_at_the_limit_of_cranks(opened: Kernel) -> None:
-    """A world that never comes to rest gives the cell back after `run_limit` cranks."""
-    player = """%%vat {}
+PLAYER = """%%vat {}
 from swingset.vat import E, remotable
 
 @remotable
@@ -167,15 +168,61 @@ class Player:
 def build_root_object():
     return Player()
 """
-    opened.run(player.format("left"))
-    opened.run(player.format("right"))
-    opened.run("%config SwingSet.run_limit = 50")
-    ran = opened.run("E.send_only(left).hit(left, right)\nNone")
-    assert "stopped after 50 cranks" in ran.printed
+"""Two of them send to each other for ever."""
+
+
+@pytest.fixture
+def players(opened: Kernel) -> Iterator[Kernel]:
+    """Two players who have not begun."""
+    opened.run(PLAYER.format("left"))
+    opened.run(PLAYER.format("right"))
+    yield opened
     opened.run("%swingset terminate left")
     opened.run("%swingset terminate right")
-    opened.run("%config SwingSet.run_limit = 100000")
-    assert "run-queue: empty" in opened.run("%swingset").plain
+    opened.run("%swingset run")
+
+
+@pytest.mark.parametrize("code", ["await E(left).hit(left, right)\nawait E(left).never()", "%swingset run"])
+def test_an_interrupt_stops_between_cranks(players: Kernel, worker: str, code: str) -> None:
+    """An interrupt ends a run that has no end, in a cell with `await` too, and the world is paused then."""
+    if worker == "local":
+        pytest.skip("in the host's interpreter an interrupt may hit the vat's own code")
+    players.run("%swingset pause")
+    players.run("E.send_only(left).hit(left, right)\nNone")
+    players.run("%config SwingSet.run_limit = 0")
+    code = f"get_ipython().run_line_magic('swingset', 'run')\n{code}" if code.startswith("await") else code
+    timer = threading.Timer(1.5, players.manager.interrupt_kernel)
+    timer.start()
+    ran = players.run(code)
+    timer.join()
+    players.run("%config SwingSet.run_limit = 100000")
+    assert ran.error is not None
+    assert ran.error["ename"] == "Interrupted"
+    assert "the world is paused now" in ran.error["evalue"]
+    assert "swingset/" not in ran.traceback
+    assert "paused" in players.run("%swingset").plain
+
+
+def test_progress_leaves_nothing_behind(players: Kernel) -> None:
+    """What a long run shows is taken back when it ends; a short run shows nothing."""
+    players.run("%swingset pause")
+    players.run("E.send_only(left).hit(left, right)\n%config SwingSet.run_limit = 20\nNone")
+    quick = players.run("%swingset run")
+    assert ["ran 20 cranks" in data["text/plain"] for data in quick.shown] == [True]
+    players.run("%config SwingSet.progress_after = 0.0")
+    slow = players.run("%swingset run")
+    assert slow.shown[0]["text/plain"].startswith("… running: crank")
+    assert slow.updates[-1] == {}
+    players.run("%config SwingSet.progress_after = 600.0")
+    players.run("%config SwingSet.run_limit = 100000")
+
+
+def test_a_cell_stops_at_the_limit_of_cranks(players: Kernel) -> None:
+    """A world that never comes to rest gives the cell back after `run_limit` cranks."""
+    players.run("%config SwingSet.run_limit = 50")
+    ran = players.run("E.send_only(left).hit(left, right)\nNone")
+    assert "stopped after 50 cranks" in ran.printed
+    players.run("%config SwingSet.run_limit = 100000")
 
 
 def test_a_kind_in_a_cell_of_its_own(opened: Kernel) -> None:
