@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.staging import Stage
 
 WORKERS = ("local", "wasm")

@@ -29,8 +29,8 @@ class Stage:
     def _audit_each_crank(self) -> None:
         step = self.controller.kernel.step
 
-        def audited_step() -> Any:
-            report = step()
+        def audited_step(*given: Any) -> Any:
+            report = step(*given)
             self.check()
             return report
 

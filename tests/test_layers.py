@@ -44,11 +44,11 @@ LAYERS = {
 
 
 def _modules() -> list[tuple[str, Path]]:
-    found = []
-    for base, package in ((ROOT / "kernel", "swingset"), (ROOT, "swingset_nb")):
-        for path in sorted((base / package).rglob("*.py")):
-            found.append((".".join(path.relative_to(base).with_suffix("").parts), path))
-    return found
+    return [
+        (".".join(path.relative_to(base).with_suffix("").parts), path)
+        for base, package in ((ROOT / "kernel", "swingset"), (ROOT, "swingset_nb"))
+        for path in sorted((base / package).rglob("*.py"))
+    ]
 
 
 def _layer(module: str) -> str | None:
@@ -57,7 +57,7 @@ def _layer(module: str) -> str | None:
 
 def _imports(module: str, path: Path) -> set[str]:
     found = set()
-    package = module.split(".")[:-1] if path.name != "__init__.py" else module.split(".")[:-1]
+    package = module.split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -67,7 +67,7 @@ def _imports(module: str, path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("module", "path"), _modules(), ids=lambda value: str(value) if isinstance(value, str) else "")
+@pytest.mark.parametrize(("module", "path"), [pytest.param(*found, id=found[0]) for found in _modules()])
 def test_a_module_imports_only_its_own_layer_and_those_below(module: str, path: Path) -> None:
     """A module imports nothing from a layer above or beside its own."""
     layer = _layer(module)

@@ -173,9 +173,9 @@ def test_fault_while_recovering(tmp_path: Path) -> None:
     for first, second in itertools.product(range(20, faults.passed, 97), range(1, 200, 37)):
         path = tmp_path / f"{first}-{second}.world"
         for at in (first, second):
-            with open_world(path, "local", Faults(at, lasting=True)) as controller:
-                with contextlib.suppress(Crash):
-                    play(controller)
+            faults = Faults(at, lasting=True)
+            with open_world(path, "local", faults) as controller, contextlib.suppress(Crash):
+                play(controller)
         with Controller.open(path, create=False, worker="local", snapshot_interval=3) as controller:
             play(controller)
             assert controller.digest() == digest, f"steps {first} and {second}"

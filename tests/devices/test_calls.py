@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.core.raw import RawWorld
 
 from swingset.core.errors import KernelError
 from swingset.model.capdata import CapData
 from swingset.testing import audit
+from tests.core.raw import RawWorld
 
 from .shelf import Shelf
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.staging import Stage
 
 from swingset.guest import context
 from swingset.guest.device import D
+from tests.staging import Stage
 
 from .shelf import Shelf
 

@@ -11,11 +11,11 @@ from textwrap import dedent, indent
 from typing import Any
 
 import pytest
-from tests.staging import Stage
 
 from swingset.guest.remote_errors import RemoteError, RemoteRejection
 from swingset.host.session import StillPending, VatFault
 from swingset.world.schema import STATE_TABLES
+from tests.staging import Stage
 
 CELL = """
 from swingset.vat import E, durable, remotable

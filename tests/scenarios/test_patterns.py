@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.staging import Stage
 
 from swingset.guest.eventual import E
 from swingset.guest.remote_errors import RemoteError
 from swingset.model import capdata
+from tests.staging import Stage
 
 ALICE = """
     import json

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.staging import Stage
 
 from swingset.guest.eventual import E
 from swingset.guest.remote_errors import RemoteError
 from swingset.host.session import VatFault
+from tests.staging import Stage
 
 BANK = """
     from swingset.vat import E, durable, remotable, make_promise, provide

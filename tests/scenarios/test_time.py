@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.conftest import MakeStage
-from tests.staging import Stage
 
 from swingset.core.errors import NoSuchVat
 from swingset.guest.remote_errors import RemoteError
@@ -14,6 +12,8 @@ from swingset.host.controller import Controller
 from swingset.host.policies import cranks
 from swingset.host.session import Session, StillPending
 from swingset.vat import make_promise
+from tests.conftest import MakeStage
+from tests.staging import Stage
 
 VAT = """
     from swingset.vat import E, durable, make_promise, provide, remotable

@@ -8,10 +8,10 @@ import tracemalloc
 
 import pytest
 import zstandard
-from tests.world.world_load import page
 
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.world import DamagedWorld, SnapshotStats, WorldFile
+from tests.world.world_load import page
 
 SIZE = 64 * HEAP_PAGE
 

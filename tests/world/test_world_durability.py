@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.world import world_load
-from tests.world.world_load import at, check, crank, work
 
 from swingset.world import WorldFile
+from tests.world import world_load
+from tests.world.world_load import at, check, crank, work
 
 CRANKS = 10
 expected = functools.cache(world_load.expected)

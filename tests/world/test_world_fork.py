@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.world.world_load import at, check, crank, expected, work
-
 from swingset.world import WorldFile
+from tests.world.world_load import at, check, crank, expected, work
 
 
 def test_fork_and_world_go_their_own_ways(path: Path) -> None:

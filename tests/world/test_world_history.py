@@ -6,7 +6,6 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.world.world_load import page, span
 
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.world import (
@@ -17,6 +16,7 @@ from swingset.world import (
     WorldError,
     WorldFile,
 )
+from tests.world.world_load import page, span
 
 KEYS = st.sampled_from(["a", "b", "c", "d", "e"])
 TEXTS = st.sampled_from(["", "1", "2", "long" * 50])

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.world.world_load import at, check, work
 
 from swingset.world import (
     DamagedWorld,
@@ -30,6 +29,7 @@ from swingset.world import (
     opening,
     schema,
 )
+from tests.world.world_load import at, check, work
 
 
 def files(folder: Path) -> dict[str, bytes]:

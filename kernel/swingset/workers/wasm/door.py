@@ -184,5 +184,5 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _dump(value: Any) -> bytes:
-    # Sorted, because a transcript is: what is replayed has to be the same bytes, or it takes other computrons.
+    # Sorted, because a transcript is: a replay has to give the same bytes, or it takes other computrons.
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
