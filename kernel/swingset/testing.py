@@ -49,6 +49,9 @@ class _Audit:
             yield from self._hold(kref, "the host")
         for meter, keeper in self._store.world.rows("SELECT id, keeper from meters where keeper is not null"):
             yield from self._hold(keeper, f"meter {meter}")
+        for vat in self._vats.values():
+            for slot in vat.parameters.slots:
+                yield from self._hold(slot, f"vat {vat.name}, whose parameter it is,")
         for device in self._devices.values():
             yield from self._hold(device.root, f"device {device.name}, whose root it is,")
         for name, key, value in self._store.devices.kept():

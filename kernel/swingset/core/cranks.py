@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from swingset.core.administration import Administration
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
 from swingset.core.errors import KernelPanic, NoSuchVat
@@ -79,6 +80,7 @@ class Cranks:
         self.devices = DeviceBoard(self.store)
         self._deliverer = Deliverer(self.store, self.warehouse, self.devices)
         self.metering = Metering(self.store)
+        self.administration = Administration(self.store, self.warehouse, self.metering)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
 
     # Running
@@ -131,6 +133,7 @@ class Cranks:
                     report = self._clean_up(event, number, clean_up)
             if report.outcome == "starved":
                 report = self._starve(seq, event, report)
+            self._end_doomed()
             self.world.release("deliver")
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
@@ -326,7 +329,7 @@ class Cranks:
             words = f"vat terminated: vat {vat.name} asked to end: {info['body']}"
             if failed:
                 self._back_to_delivery()
-            self._end(vat, reasons.TERMINATED, words)
+            self._end(vat, reasons.TERMINATED, words, self._last_words(info, failed), failed=failed)
             if failed and isinstance(event, Send):
                 # Its delivery is undone, so the vat never came to decide the result.
                 self._reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
@@ -338,22 +341,52 @@ class Cranks:
             self._soil(vat, Dirt(deliveries, krefs, result.computrons or 0))
         return report
 
+    def _last_words(self, info: dict[str, Any], failed: bool) -> CapData:
+        """What a vat said when it asked to end, where that still means something."""
+        told = CapData.from_json(info)
+        if failed and any(not self._exists(slot) for slot in told.slots):
+            return capdata.error("Error", "the vat ended with a failure that names what was undone with it")
+        return told
+
+    def _exists(self, kref: str) -> bool:
+        table = self.store.promises if kref_type(kref) == "p" else self.store.objects
+        return table.get(kref) is not None
+
     def _create(self, event: CreateVat, number: int) -> CrankReport:
+        if self.store.vats.named(event.name) is not None:
+            taken = Fault(reasons.START_FAILED, f"vat {event.name} exists: choose another name", "Error")
+            return self._not_created(event, CrankReport(number, event, "refused", event.name, fault=taken))
         delivered = self._lifecycle.create(event, number)
         result = delivered.result
         report = CrankReport(
             number, event, "created", event.name, result.computrons, result.fault, result.console
         )
-        if result.fault is None:
+        report = self._charge_for_start(event.vat, report)
+        if report.fault is None:
             root = self._lifecycle.root_of(event.vat)
             assert root is not None
             outcome = CapData(f'#"$0.Alleged: {event.name}"', (root,))
             self.store.resolve([(event.result, False, outcome)])
             return report
         self._back_to_delivery()
-        rejection = _rejection(result.fault, "Vat Creation Error", code=reasons.START_FAILED)
+        return self._not_created(event, replace(report, outcome="refused"))
+
+    def _not_created(self, event: CreateVat, report: CrankReport) -> CrankReport:
+        assert report.fault is not None
+        rejection = _rejection(report.fault, "Vat Creation Error", code=reasons.START_FAILED)
         self.store.resolve([(event.result, True, rejection)])
-        return replace(report, outcome="refused")
+        self.devices.vat_ended(event.vat, True, rejection)
+        return report
+
+    def _charge_for_start(self, vat_id: str, report: CrankReport) -> CrankReport:
+        """The same report, or one with the fault that the vat's meter could not pay for its start."""
+        vat = self.store.vats.get(vat_id)
+        if report.fault is not None or vat is None or self.metering.charge(vat, report.computrons):
+            return report
+        self.warehouse.discard(vat_id)
+        meter, spent = vat.options["meter"], report.computrons or 0
+        words = f"meter {meter} cannot pay the {spent:,} computrons of its start"
+        return replace(report, fault=Fault(reasons.METER_EXHAUSTED, words, "Error"))
 
     def _upgrade(self, event: UpgradeVat, number: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)
@@ -366,12 +399,13 @@ class Cranks:
         report = CrankReport(
             number, event, "upgraded", vat.name, result.computrons, result.fault, result.console, parting
         )
-        if result.fault is None:
+        report = self._charge_for_start(event.vat, report)
+        if report.fault is None:
             self.store.resolve([(event.result, False, incarnation_outcome(vat.incarnation + 1))])
             self.store.queues.unpark(vat.id)
             return report
         self._back_to_delivery()
-        rejection = _rejection(result.fault, "vat-upgrade failure", code=result.fault.code)
+        rejection = _rejection(report.fault, "vat-upgrade failure")
         self.store.resolve([(event.result, True, rejection)])
         return replace(report, outcome="refused", parting=None)
 
@@ -387,8 +421,22 @@ class Cranks:
         if message.result is not None:
             self.store.resolve([(message.result, True, rejection)])
 
-    def _end(self, vat: VatRecord, code: str, words: str) -> None:
+    def _end_doomed(self) -> None:
+        """End the vats that a device was told to end in this crank."""
+        while self.store.doomed:
+            vat_id, outcome = next(iter(self.store.doomed.items()))
+            del self.store.doomed[vat_id]
+            vat = self.store.vats.get(vat_id)
+            if vat is not None and vat.state != TERMINATED:
+                self._end(vat, reasons.TERMINATED, "vat terminated", outcome)
+
+    def _end(
+        self, vat: VatRecord, code: str, words: str, outcome: CapData | None = None, *, failed: bool = True
+    ) -> None:
+        """Terminate a vat. Callers hear the words; its keeper hears the outcome, where there is one."""
+        told = outcome or capdata.error("Error", words, code=code)
         self._lifecycle.terminate(vat, code, words)
+        self.devices.vat_ended(vat.id, failed, told)
         self.warehouse.discard(vat.id)
         if vat.options.get("critical"):
             self.panic = f"critical vat {vat.name} was terminated: {words}"

@@ -12,7 +12,7 @@ from swingset.core.errors import KernelError, VatExists
 from swingset.core.lifecycle import Parting
 from swingset.core.syscalls import SyscallHandler
 from swingset.core.translate import Translator
-from swingset.model import reasons
+from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Message, Send, UpgradeVat
 from swingset.workers.base import Worker
@@ -107,7 +107,8 @@ class Kernel(Cranks):
         """End a vat at once, from outside."""
         vat = self.vat(name)
         with self.undoing():
-            self._end(vat, reasons.TERMINATED, f"vat terminated: {reason}" if reason else "vat terminated")
+            words = f"vat terminated: {reason}" if reason else "vat terminated"
+            self._end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
 
     def suspend(self, name: str, reason: str) -> None:
         """Deliver nothing more to a vat; what comes for it is parked."""
@@ -162,6 +163,7 @@ class Kernel(Cranks):
                 crank.undo()
             elif not str(syscall[0]).startswith("vatstore"):
                 self._deliverer.record(vat, ["turn"], handler.log, None, self.crank)
+            self._end_doomed()
         return answer
 
     def introduce(self, vat_id: str, kref: str) -> str:

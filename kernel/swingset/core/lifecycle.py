@@ -55,6 +55,7 @@ class Lifecycle:
             created=crank,
         )
         self._store.vats.add(vat)
+        self._hold_parameters(vat)
         return self._start(vat, event.parameters, crank)
 
     def upgrade(self, event: UpgradeVat, crank: int) -> tuple[Delivered, Parting]:
@@ -76,6 +77,8 @@ class Lifecycle:
             reason=None,
         )
         self._store.vats.save(vat)
+        self._hold_parameters(vat)
+        self._release_parameters(old)
         self.begin_incarnation(vat)
         return self._start(vat, event.parameters, crank), parting
 
@@ -137,7 +140,9 @@ class Lifecycle:
         """
         store = self._store
         rejection = capdata.error("Error", words, code=code)
-        store.vats.save(vat.having(state=TERMINATED, reason=f"{code}: {words}"))
+        ended = vat.having(state=TERMINATED, reason=f"{code}: {words}", parameters=CapData("#null"))
+        store.vats.save(ended)
+        self._release_parameters(vat)
         for kref in store.promises.decided_by(vat.id):
             store.resolve([(kref, True, rejection)])
         for seq, event in store.queues.parked(vat.id):
@@ -176,6 +181,15 @@ class Lifecycle:
         """The kref of the vat's root object, or None before it is started."""
         entry = self._store.clists.by_vref(vat_id, ROOT)
         return entry.kref if entry else None
+
+    def _hold_parameters(self, vat: VatRecord) -> None:
+        """What a vat was started with is held as long as it is its record: an upgrade may want it again."""
+        for slot in vat.parameters.slots:
+            self._store.hold(slot)
+
+    def _release_parameters(self, vat: VatRecord) -> None:
+        for slot in vat.parameters.slots:
+            self._store.release(slot)
 
     def _orphan(self, vat: str, kref: str, fate: str) -> None:
         self._store.clists.delete(vat, kref)

@@ -50,6 +50,7 @@ class KernelStore:
         self.graveyard = Graveyard(world)
         self.meters = Meters(world)
         self.devices = Devices(world)
+        self.doomed: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
         self._touched: dict[str, None] = {}
         self._panic: str | None = None
 
@@ -180,6 +181,7 @@ class KernelStore:
     def discard_touched(self) -> None:
         """Forget which counts changed, after a rollback has undone the changes."""
         self._touched.clear()
+        self.doomed.clear()
         self._panic = None
 
     def _delete_promise(self, kref: str, data: CapData | None) -> None:

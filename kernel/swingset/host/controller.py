@@ -16,6 +16,7 @@ from typing import Any
 from swingset.core.errors import KernelError, VatFault
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
+from swingset.host.devices import HostDevices
 from swingset.host.engines import Engines
 from swingset.host.outputs import Outbox
 from swingset.host.policies import RunPolicy, forever
@@ -66,6 +67,7 @@ class Controller:
     ) -> None:
         self.world = world
         self.kernel = Kernel(world, factories)
+        self.devices = HostDevices(self)
         self.outbox = Outbox()
         self.lock = threading.RLock()
         self.default_worker = default_worker

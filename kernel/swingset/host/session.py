@@ -24,6 +24,7 @@ from swingset.guest.remotables import Presence, interface_of
 from swingset.host.controller import Controller, RunReport
 from swingset.host.policies import RunPolicy
 from swingset.host.rehearsal import Rehearsal, kinds_exported, rehearse_upgrade
+from swingset.host.services import Services
 from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.workers.local import AttachedWorker
@@ -46,7 +47,7 @@ class Upgraded:
     disconnected: tuple[PromiseRow, ...]
 
 
-class Session:
+class Session(Services):
     """The caller as a vat of an open world. `found_digest` is the world's digest before it joined."""
 
     def __init__(self, controller: Controller, name: str = "notebook") -> None:

@@ -1,0 +1,72 @@
+"""What a device may do to vats, from within the crank of its caller.
+
+The host has `Kernel` for this; a device acts in the middle of a crank, so nothing here opens one, and nothing
+here takes effect on a vat at once. Creations and upgrades are queued like any event. An ending is noted, and
+carried out when the crank is whole: a vat may even end itself and finish its delivery.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.core.metering import Metering
+from swingset.core.store import KernelStore
+from swingset.core.warehouse import Warehouse
+from swingset.model.capdata import CapData
+from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.world.vats import TERMINATED, VatRecord
+
+
+class Administration:
+    """The power over the vats of one world."""
+
+    def __init__(self, store: KernelStore, warehouse: Warehouse, metering: Metering) -> None:
+        self._store = store
+        self._warehouse = warehouse
+        self.metering = metering
+
+    def vat(self, vat_id: str) -> VatRecord | None:
+        """The vat of that id, unless it is terminated."""
+        vat = self._store.vats.get(vat_id)
+        return None if vat is None or vat.state == TERMINATED else vat
+
+    def owner_of(self, kref: str) -> str | None:
+        """The id of the vat or device that an object or device node belongs to."""
+        found = self._store.objects.get(kref)
+        return found.owner if found else None
+
+    def workers(self) -> tuple[str, ...]:
+        """The kinds of worker that this host can run."""
+        return self._warehouse.kinds()
+
+    def create(
+        self, name: str | None, worker: str, bundle: str, parameters: CapData, options: dict[str, Any]
+    ) -> tuple[str, str]:
+        """Queue the start of a vat; returns its id and the promise for its root.
+
+        Without a name of its own it goes by its id.
+        """
+        vat = self._store.new_vat_id()
+        result = self._store.new_promise(None)
+        self._store.enqueue(CreateVat(vat, name or vat, worker, options, bundle, parameters, result))
+        return vat, result
+
+    def upgrade(self, vat_id: str, bundle: str, parameters: CapData, message: str) -> str:
+        """Queue an upgrade; returns the promise for `{"incarnationNumber": n}`."""
+        result = self._store.new_promise(None)
+        self._store.enqueue(UpgradeVat(vat_id, bundle, parameters, message, result))
+        return result
+
+    def end(self, vat_id: str, outcome: CapData) -> None:
+        """Terminate a vat as soon as the crank that runs now is whole; `outcome` is for its keeper."""
+        self._store.doomed[vat_id] = outcome
+
+    def change_options(self, vat_id: str, changes: dict[str, Any]) -> None:
+        """Change options of a live vat; None takes one back to its default."""
+        vat = self.vat(vat_id)
+        if vat is None:
+            raise KernelError("vat terminated")
+        merged = {**vat.options, **changes}
+        options = {name: value for name, value in merged.items() if value is not None}
+        self._store.vats.save(vat.having(options=options))

@@ -1,0 +1,124 @@
+"""The bundle device: code that is installed once and named by what it is.
+
+A bundle is an ordered list of modules, each with a name. Its id is the hash of all of it, and a module's hash
+is that of its source alone, so someone with a slow line asks which modules are missing and sends only those.
+A bundlecap is a device node: whoever holds one can have a vat made of that bundle. It is collected when
+nobody does; the bundle stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from swingset.core.devices import DeviceContext, DeviceError
+from swingset.devices import plain
+from swingset.devices.plain import Ref
+from swingset.model.capdata import CapData
+from swingset.world.bundles import Bundles
+
+Manifest = Sequence[tuple[str, str]]
+"""The modules of a bundle, in order: the name and the hash of each."""
+
+_ROOT_METHODS = ("get_bundlecap", "get_named_bundlecap", "wait_for_bundlecap", "get_id")
+
+
+def module_hash(source: str) -> str:
+    """The name that a module's source goes by."""
+    return hashlib.sha512(source.encode()).hexdigest()
+
+
+class BundleDevice:
+    """Serves devices of kind `bundle`."""
+
+    kind = "bundle"
+
+    def __init__(self, bundles: Bundles) -> None:
+        self._bundles = bundles
+
+    def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
+        """Hand out bundlecaps by id or name, and tell the id of one."""
+        if method == "get_id":
+            return plain.write(self._id_of(plain.arguments(args, method, "bundlecap")[0], context))
+        if method not in _ROOT_METHODS or context.node != context.device.root:
+            raise plain.no_method("the bundle device", method, *_ROOT_METHODS)
+        if method == "get_named_bundlecap":
+            name = plain.text(plain.arguments(args, method, "name")[0], "name")
+            known = context.get(f"name.{name}")
+            if known is None:
+                raise DeviceError(f"there is no bundle named {json.dumps(name)}", name="LookupError")
+            return self._cap(str(plain.read(known)), context)
+        bundle = plain.text(plain.arguments(args, method, "id")[0], "id")
+        if context.get(f"bundle.{bundle}") is not None:
+            return self._cap(bundle, context)
+        if method == "wait_for_bundlecap":
+            return self._promise(bundle, context)
+        raise DeviceError(f"bundle {bundle[:24]}... is not installed", name="LookupError")
+
+    # For the host
+
+    def missing(self, manifest: Manifest, context: DeviceContext) -> list[str]:
+        """Those of a manifest's module hashes whose source is not here."""
+        wanted = dict.fromkeys(digest for _, digest in manifest)
+        return [digest for digest in wanted if context.get(f"module.{digest}") is None]
+
+    def upload(self, source: str, context: DeviceContext) -> str:
+        """Take in one module; returns its hash."""
+        digest = module_hash(source)
+        if context.get(f"module.{digest}") is None:
+            context.set(f"module.{digest}", plain.write({"source": source}))
+        return digest
+
+    def install(self, manifest: Manifest, name: str | None, context: DeviceContext) -> str:
+        """Make a bundle of modules that are here; returns its id, which is also known by `name` now."""
+        absent = self.missing(manifest, context)
+        if absent or not manifest:
+            short = ", ".join(digest[:12] for digest in absent) or "all of them"
+            raise DeviceError(f"a bundle cannot be installed: modules are missing: {short}")
+        if len({part for part, _ in manifest}) < len(manifest):
+            raise DeviceError("a bundle cannot be installed: two of its modules have one name")
+        bundle = self._bundles.put([(part, self._source(digest, context)) for part, digest in manifest])
+        context.set(f"bundle.{bundle}", plain.write([list(entry) for entry in manifest]))
+        for index, (_, digest) in enumerate(manifest):
+            # From now on the source is found in the bundle.
+            context.set(f"module.{digest}", plain.write({"bundle": bundle, "index": index}))
+        if name is not None:
+            context.set(f"name.{name}", plain.write(bundle))
+        waiting = context.get(f"wait.{bundle}")
+        if waiting is not None:
+            context.settle(waiting.slots[0], False, self._cap(bundle, context))
+            context.set(f"wait.{bundle}", None)
+        return bundle
+
+    def _source(self, digest: str, context: DeviceContext) -> str:
+        kept = context.get(f"module.{digest}")
+        assert kept is not None
+        where = plain.read(kept)
+        if "source" in where:
+            return str(where["source"])
+        parts = self._bundles.get(str(where["bundle"]))
+        return parts[int(where["index"])][1]
+
+    def _cap(self, bundle: str, context: DeviceContext) -> CapData:
+        """The bundlecap: the one that is in use, or a new one. The note of it does not keep it alive."""
+        known = context.get(f"cap.{bundle}")
+        kref = str(plain.read(known)) if known else ""
+        if not context.owns(kref):
+            kref = context.new_node(plain.write({"bundle": bundle}))
+            context.set(f"cap.{bundle}", plain.write(kref))
+        return plain.write(Ref(kref, "bundlecap"))
+
+    def _id_of(self, cap: object, context: DeviceContext) -> str:
+        kref = cap.kref if isinstance(cap, Ref) else ""
+        state = context.get(kref) if context.owns(kref) and kref != context.device.root else None
+        if state is None:
+            raise DeviceError(f"get_id() requires a bundlecap, got {plain.shown(cap)}", name="TypeError")
+        return str(plain.read(state)["bundle"])
+
+    def _promise(self, bundle: str, context: DeviceContext) -> CapData:
+        waiting = context.get(f"wait.{bundle}")
+        if waiting is None:
+            waiting = plain.write(Ref(context.new_promise()))
+            context.set(f"wait.{bundle}", waiting)
+        return waiting
