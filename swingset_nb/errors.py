@@ -9,6 +9,7 @@ The frames of the machinery are never shown. The frames of the vat and of the ce
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -117,6 +118,17 @@ def explain(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
         frames = _excerpts(fault.trace, sources, error.vat)
         return _lines("VatFault", visible(str(error), 4_000), frames, hints)
     return _lines(type(error).__name__, visible(str(error), 4_000), _in_cell(error), hints)
+
+
+def shorten(error: Exception) -> None:
+    """Have an ordinary exception shown without the frames that brought it to the cell."""
+    if not hasattr(error, "_render_traceback_"):
+        with contextlib.suppress(AttributeError):  # an exception with slots keeps its long form
+
+            def render() -> list[str]:
+                return _lines(type(error).__name__, visible(str(error), 4_000), _in_cell(error), ())
+
+            error._render_traceback_ = render  # type: ignore[attr-defined]
 
 
 def as_text(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -> str:

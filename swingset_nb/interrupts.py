@@ -12,10 +12,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from swingset.guest.promises import Promise
 from swingset.host.controller import RunReport
 from swingset.host.session import Session
-from swingset_nb.errors import Interrupted
+from swingset_nb.errors import Interrupted, shorten
 
 
 @contextmanager
@@ -32,7 +34,15 @@ def interruptible() -> Iterator[None]:
 
 
 class NotebookSession(Session):
-    """A session whose runs can be interrupted from the front end."""
+    """A session whose runs can be interrupted from the front end, and whose errors are short."""
+
+    def wait(self, promise: Promise[Any]) -> Any:
+        """The promise's value; a rejection that arose in this session shows the cell's line and no more."""
+        try:
+            return super().wait(promise)
+        except Exception as error:
+            shorten(error)
+            raise
 
     def settle(self) -> RunReport:
         """Run the world as `Session.settle` does; an interrupt pauses it, so that it stays still."""

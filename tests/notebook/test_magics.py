@@ -88,6 +88,18 @@ def test_an_error_in_a_vat_names_the_users_line(opened: Kernel) -> None:
     assert len(ran.traceback.splitlines()) < 12
 
 
+def test_what_cannot_be_sent_is_told_in_the_cells_line(opened: Kernel) -> None:
+    """An argument that cannot be passed, and a failing callback in the notebook, show no frame of ours."""
+    opened.run('hans = await E(bank).open_purse("hans")')
+    ran = opened.run("x = 1\nawait E(hans).deposit(open)")
+    assert "args[0]" in ran.traceback
+    assert "----> 2 await E(hans).deposit(open)" in ran.traceback
+    failing = opened.run("def then(value):\n    return 1 / value\nawait E(hans).deposit(0).then(then)")
+    assert "----> 2 return 1 / value" in failing.traceback
+    for each in (ran, failing):
+        assert "swingset/" not in each.traceback
+
+
 def test_an_unchanged_cell_does_nothing(opened: Kernel) -> None:
     """Running the same cell again says so in one line."""
     assert opened.run(bank()).plain == "vat bank already runs exactly this cell: nothing changed"
