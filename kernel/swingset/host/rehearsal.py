@@ -104,11 +104,11 @@ def _accepted(
         lines.append(f"what was waiting then ran for {ran} cranks, {len(faults)} of them undone")
     lines += [f"undone: {fault}" for fault in faults[:5]]
     losses = [
-        words
-        for count, words in (
-            (len(abandoned), f"{len(abandoned)} exported objects would be abandoned"),
-            (len(broken), f"{len(broken)} promises would be broken"),
-            (len(faults), f"{len(faults)} waiting deliveries would be undone"),
+        f"{count} {one if count == 1 else many}"
+        for count, one, many in (
+            (len(abandoned), "exported object would be abandoned", "exported objects would be abandoned"),
+            (len(broken), "promise would be broken", "promises would be broken"),
+            (len(faults), "waiting delivery would be undone", "waiting deliveries would be undone"),
         )
         if count
     ]
