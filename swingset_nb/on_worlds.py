@@ -90,9 +90,9 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     world = notebook.close()
     if world is None:
         return Message("no world is open in this notebook")
-    return Message(
-        f"{world.path} is closed; everything is in the file", (), (f"`%swingset open {world.path}`",)
-    )
+    worker = world.controller.default_worker
+    again = f"%swingset open {world.path}" + (f" --worker {worker}" if worker != "wasm" else "")
+    return Message(f"{world.path} is closed; everything is in the file", (), (f"`{again}`",))
 
 
 @command(
