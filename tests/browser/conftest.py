@@ -30,7 +30,7 @@ OPEN = """async (path) => {
 }"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> str:
     """The path of Debian's Chromium, or a skip that says what is missing."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -39,7 +39,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where screenshots go: SWINGSET_PICTURES, or a temporary folder."""
     folder = Path(os.environ.get("SWINGSET_PICTURES") or tmp_path_factory.mktemp("pictures"))
@@ -47,7 +47,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A JupyterLab of its own: its address, and the folder that it serves."""
     home = tmp_path_factory.mktemp("lab")
@@ -95,7 +95,7 @@ def _address(runtime: Path, server: subprocess.Popen[bytes], log: Path) -> str:
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Any]:
     """Chromium, headless."""
     from playwright.sync_api import sync_playwright

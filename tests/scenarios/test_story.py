@@ -223,9 +223,16 @@ def test_names_of_a_session(stage: Stage) -> None:
     names["promise"] = stage.send(bank, "count")
     assert stage.session.remember(names) == ["promise"]
     assert stage.session.recall() == {"bank": bank, "held": {"alice": [purse]}}
-    del names["bank"]
+    del names["held"]
     stage.session.remember(names)
-    assert stage.session.recall() == {"held": {"alice": [purse]}}
+    assert stage.session.recall() == {"bank": bank}
+
+
+def test_vat_whose_name_was_not_remembered(stage: Stage) -> None:
+    """A vat is found under its own name even if the session was killed before it remembered the name."""
+    bank = stage.define("bank", BANK)
+    stage.session.remember({})
+    assert stage.session.recall() == {"bank": bank}
 
 
 def test_unchanged_cell(stage: Stage) -> None:
