@@ -83,7 +83,8 @@ class _Walk:
         else:
             self.end()
             return visited
-        store.set(self.key, jsontext.write(state))
+        if visited:
+            store.set(self.key, jsontext.write(state))
         return visited
 
     def visit(self, key: str) -> bool:
