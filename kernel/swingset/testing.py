@@ -63,6 +63,7 @@ class _Audit:
             yield from self._walk_event(where, event)
         for promise in self._promises.values():
             yield from self._walk_promise(promise)
+        yield from self._walk_kept()
         yield from self._compare()
 
     def _hold(self, kref: str, holder: str) -> Iterator[str]:
@@ -157,6 +158,12 @@ class _Audit:
             and kref not in self._known.get(promise.decider, {})
         ):
             yield f"{kref}: {promise.decider} decides it and does not know it"
+
+    def _walk_kept(self) -> Iterator[str]:
+        for (kref,) in self._store.world.rows("SELECT promise from kept"):
+            promise = self._promises.get(kref)
+            if promise is None or promise.state != UNRESOLVED or promise.decider not in self._vats:
+                yield f"{kref}: it is kept for the next incarnation of its decider, and has none"
 
     def _compare(self) -> Iterator[str]:
         for promise in self._promises.values():

@@ -9,6 +9,7 @@ even what was only in its heap is as it was.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from swingset.core.delivery import Delivered, Deliverer
@@ -68,7 +69,8 @@ class Lifecycle:
         if not last.result.ok:
             return last, Parting((), ())
         self._store.reaping.forget(old.id)
-        parting = self.part(old, event.message)
+        kept = self._store.promises.kept_by(old.id)
+        parting = self.part(old, event.message, kept)
         vat = old.having(
             bundle=event.bundle,
             incarnation=old.incarnation + 1,
@@ -80,7 +82,13 @@ class Lifecycle:
         self._hold_parameters(vat)
         self._release_parameters(old)
         self.begin_incarnation(vat)
-        return self._start(vat, event.parameters, crank), parting
+        delivered = self._start(vat, event.parameters, crank)
+        if delivered.result.ok:
+            claimed = set(self._store.promises.kept_by(vat.id))
+            unclaimed = [kref for kref in self._unsettled(vat.id, kept) if kref not in claimed]
+            self._break(old, unclaimed, event.message)
+            parting = replace(parting, disconnected=(*parting.disconnected, *unclaimed))
+        return delivered, parting
 
     def restart_attached(self, vat_id: str, message: str) -> Parting:
         """A new incarnation for a vat whose interpreter the embedder started anew."""
@@ -106,22 +114,17 @@ class Lifecycle:
             )
         )
 
-    def part(self, vat: VatRecord, message: str) -> Parting:
+    def part(self, vat: VatRecord, message: str, kept: Collection[str] = ()) -> Parting:
         """Break the vat's promises and abandon its ephemeral exports, as at every upgrade.
 
-        The rejection is plain data, the disconnection object, with the incarnation that is lost. A promise
-        the vat itself waits for keeps its c-list entry, so that the next incarnation hears of it.
+        Promises that the vat has `kept` stay as they are, decider and c-list entry included, but only until
+        the next incarnation is started: which of them it wants, it has to say then.
         """
         store = self._store
-        disconnection = capdata.data(
-            {"name": "vatUpgraded", "upgradeMessage": message, "incarnationNumber": vat.incarnation}
-        )
-        broken = store.promises.decided_by(vat.id)
-        for kref in broken:
-            waits_itself = vat.id in store.promises.subscribers(kref)
-            store.resolve([(kref, True, disconnection)])
-            if not waits_itself and store.clists.by_kref(vat.id, kref) is not None:
-                store.forget(vat.id, kref, exported=False)
+        broken = [kref for kref in store.promises.decided_by(vat.id) if kref not in kept]
+        self._break(vat, broken, message)
+        for kref in kept:
+            store.promises.give_up(kref)
         fate = f"{reasons.ABANDONED}: vat {vat.name} was upgraded to incarnation {vat.incarnation + 1}"
         abandoned = []
         for entry in store.clists.exports(vat.id):
@@ -132,6 +135,25 @@ class Lifecycle:
                 self._orphan(vat.id, entry.kref, fate)
                 abandoned.append(entry.kref)
         return Parting(tuple(abandoned), tuple(broken))
+
+    def _break(self, vat: VatRecord, promises: Collection[str], message: str) -> None:
+        """Reject promises with the disconnection object, plain data that names the incarnation that is lost.
+
+        A promise the vat itself waits for keeps its c-list entry, so that the next incarnation hears of it.
+        """
+        store = self._store
+        disconnection = capdata.data(
+            {"name": "vatUpgraded", "upgradeMessage": message, "incarnationNumber": vat.incarnation}
+        )
+        for kref in promises:
+            waits_itself = vat.id in store.promises.subscribers(kref)
+            store.resolve([(kref, True, disconnection)])
+            if not waits_itself and store.clists.by_kref(vat.id, kref) is not None:
+                store.forget(vat.id, kref, exported=False)
+
+    def _unsettled(self, vat_id: str, promises: Collection[str]) -> list[str]:
+        decided = set(self._store.promises.decided_by(vat_id))
+        return [kref for kref in promises if kref in decided]
 
     def terminate(self, vat: VatRecord, code: str, words: str) -> None:
         """End a vat: its promises are rejected now, and from now on its exports are nobody's.

@@ -81,6 +81,9 @@ class SyscallHandler:
                 self._translate.retire_imports(vrefs)
             case ["retireExports", vrefs]:
                 self._translate.retire_exports(vrefs)
+            case ["keepPromises", vpids]:
+                for kref in self._translate.own_promises(vpids):
+                    store.promises.keep(kref)
             case ["abandonExports", vrefs]:
                 self._translate.abandon_exports(vrefs)
             case ["callNow", node, method, args]:

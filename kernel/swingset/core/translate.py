@@ -158,6 +158,17 @@ class Translator:
             found[kref] = (item[1], self.capdata_to_kernel(item[2]))
         return [(kref, rejected, outcome) for kref, (rejected, outcome) in found.items()]
 
+    def own_promises(self, raw: object) -> list[str]:
+        """Promises that the vat decides and has not settled; it may name new ones."""
+        if not isinstance(raw, list):
+            raise IllegalSyscall("a list of promises is wanted")
+        krefs = [self.to_kernel(vref) for vref in raw]
+        for vref, kref in zip(raw, krefs, strict=True):
+            promise = self._store.promises.get(kref) if kref_type(kref) == "p" else None
+            if promise is None or promise.decider != self._vat or promise.state != UNRESOLVED:
+                raise IllegalSyscall(f"{vref} cannot be kept: it is no promise that the vat decides")
+        return krefs
+
     def retire(self, krefs: list[str]) -> None:
         """Take settled promises out of the vat's c-list: their names are not used again."""
         for kref in krefs:

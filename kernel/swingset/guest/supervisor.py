@@ -26,6 +26,7 @@ _SILENT = frozenset(
         "retireImports",
         "retireExports",
         "abandonExports",
+        "keepPromises",
     )
 )
 _BUFFER_LIMIT = 256

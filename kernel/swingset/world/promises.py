@@ -31,7 +31,7 @@ class PromiseRecord(NamedTuple):
 
 
 class Promises:
-    """The tables `promises`, `subscribers` and `promise_queue`."""
+    """The tables `promises`, `subscribers`, `promise_queue` and `kept`."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
@@ -68,6 +68,7 @@ class Promises:
             "update promises set state = 'forwarded', decider = ?, body = ?, slots = ? where kref = ?",
             (target, '#"&0"', json.dumps([target]), kref),
         )
+        self.give_up(kref)
 
     def set_decider(self, kref: str, decider: str | None) -> None:
         """Hand the right to settle the promise to a vat, or to the kernel (None)."""
@@ -87,6 +88,7 @@ class Promises:
             "update promises set state = ?, decider = null, body = ?, slots = ? where kref = ?",
             (state, data.body, json.dumps(list(data.slots)), kref),
         )
+        self.give_up(kref)
 
     def delete(self, kref: str) -> None:
         """Forget the promise and who waited for it."""
@@ -109,6 +111,19 @@ class Promises:
     def unsubscribe_all(self, kref: str) -> None:
         """Forget who waited."""
         self._world.execute("delete from subscribers where promise = ?", (kref,))
+
+    def keep(self, kref: str) -> None:
+        """Leave the promise, if it is still unsettled then, to the next incarnation of its decider."""
+        self._world.execute("insert or ignore into kept values (?)", (kref,))
+
+    def give_up(self, kref: str) -> None:
+        """Take back `keep`, if there was one."""
+        self._world.execute("delete from kept where promise = ?", (kref,))
+
+    def kept_by(self, vat: str) -> list[str]:
+        """The promises that `vat` decides and keeps, oldest first."""
+        query = "SELECT kref from kept join promises on kref = promise where decider = ?"
+        return sorted((kref for (kref,) in self._world.rows(query, (vat,))), key=lambda kref: int(kref[2:]))
 
     def enqueue(self, kref: str, seq: int, item: str) -> None:
         """Let a message wait for the promise."""

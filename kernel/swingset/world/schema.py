@@ -30,6 +30,7 @@ STATE_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("promises", ("kref",)),
     ("subscribers", ("promise", "vat")),
     ("promise_queue", ("promise", "seq")),
+    ("kept", ("promise",)),
     ("queue", ("seq",)),
     ("parked", ("vat", "seq")),
     ("clists", ("vat", "kref")),
@@ -104,6 +105,9 @@ SCHEMA = (
   seq INTEGER,
   item TEXT NOT NULL,
   PRIMARY KEY(promise, seq)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE kept(
+  promise TEXT PRIMARY KEY -- its decider wants to hand it to its next incarnation
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE queue(
   seq INTEGER PRIMARY KEY,

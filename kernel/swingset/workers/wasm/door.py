@@ -154,6 +154,7 @@ _SHAPES: dict[str, tuple[_Check, ...]] = {
     "retireImports": (_texts,),
     "retireExports": (_texts,),
     "abandonExports": (_texts,),
+    "keepPromises": (_texts,),
     "callNow": (_text, _text, _capdata),
 }
 
