@@ -203,13 +203,15 @@ FORGED = [
 
 
 def state(stage: Stage) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of the world's state, but for counters and for what the session itself has been told."""
+    """All rows of the world's state, but for counters and for what the session itself was told."""
     me = stage.controller.kernel.vat("notebook").id
     tables = {}
     for name, key in STATE_TABLES:
         rows = stage.controller.world.rows(f"SELECT * FROM {name} ORDER BY {', '.join(key)}")
         tables[name] = [
-            row for row in rows if name != "counters" and not (row[0] == me and name in HOUSEKEEPING)
+            row
+            for row in rows
+            if name not in ("counters", "activity") and not (row[0] == me and name in HOUSEKEEPING)
         ]
     return tables
 

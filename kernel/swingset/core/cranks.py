@@ -14,7 +14,7 @@ after an upgrade or when it is resumed. Only an illegal syscall, which no correc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from swingset.core.administration import Administration
@@ -90,6 +90,10 @@ class Cranks:
         """How many cranks the world has run."""
         return self.store.counters.get("crank")
 
+    def has_work(self) -> bool:
+        """Whether another crank could run now."""
+        return choose(self.store, self._scheduler, self._can_run, clean_up=True) is not None
+
     def step(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
         """Run one crank; None where nothing can run.
 
@@ -138,7 +142,15 @@ class Cranks:
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
             self.store.counters.set("crank", number)
+            self._remember(event, report)
         return report
+
+    def _remember(self, event: Event, report: CrankReport) -> None:
+        """Extend the activity digest by this crank: what it was about, what came of it, what the vat did."""
+        vat = self.store.vats.named(report.vat) if report.vat else None
+        transcript = self.store.vats.span(vat.id).hash if vat else None
+        done = [type(event).__name__, asdict(event), report.outcome, report.vat, transcript]
+        self.store.activity.extend([report.number, *done])
 
     def _starve(self, seq: int | None, event: Event, report: CrankReport) -> CrankReport:
         """What follows when a vat's meter could not pay for the crank, which is undone by now."""
@@ -290,8 +302,8 @@ class Cranks:
 
     def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)
-        self._lifecycle.clean_up(event.vat, budget)
-        return CrankReport(number, event, "cleaned", vat.name if vat else None)
+        cleaned = self._lifecycle.clean_up(event.vat, budget)
+        return CrankReport(number, event, "cleaned", vat.name if vat else None, cleaned=cleaned)
 
     def _soil(self, vat: VatRecord, dirt: Dirt) -> None:
         """Count what a vat went through, and have it reaped when its options say so."""
@@ -367,6 +379,7 @@ class Cranks:
             assert root is not None
             outcome = CapData(f'#"$0.Alleged: {event.name}"', (root,))
             self.store.resolve([(event.result, False, outcome)])
+            self.devices.vat_started(event.vat, root)
             return report
         self._back_to_delivery()
         return self._not_created(event, replace(report, outcome="refused"))

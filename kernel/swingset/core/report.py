@@ -16,7 +16,8 @@ class CrankReport:
     `outcome` is one of: delivered, waiting (for a promise), parked (its vat is suspended or detached),
     rejected (no vat to deliver to), created, upgraded, refused (the crank was undone), dropped (nobody is
     there any more to be told). `vat` is the name of the vat that ran or would have. `computrons` is None
-    where nothing ran or the worker cannot meter. `console` holds what the vat printed.
+    where nothing ran or the worker cannot meter. `console` holds what the vat printed. `cleaned` counts the
+    rows of a terminated vat that were deleted.
     """
 
     number: int
@@ -27,3 +28,4 @@ class CrankReport:
     fault: Fault | None = None
     console: tuple[tuple[str, str], ...] = ()
     parting: Parting | None = None
+    cleaned: int = 0

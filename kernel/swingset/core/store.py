@@ -14,6 +14,7 @@ from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import Event, Notify, QueuedEvent, Send, event_to_json
 from swingset.model.refs import FIRST, kref_type
+from swingset.world.activity import Activity
 from swingset.world.clists import CLists
 from swingset.world.counters import Counters
 from swingset.world.devices import Devices
@@ -38,6 +39,7 @@ class KernelStore:
     def __init__(self, world: WorldFile) -> None:
         self.world = world
         self.counters = Counters(world)
+        self.activity = Activity(world)
         self.vats = Vats(world)
         self.objects = Objects(world)
         self.promises = Promises(world)

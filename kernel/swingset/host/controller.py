@@ -13,13 +13,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from swingset.core.cranks import CLEAN_UP_ROWS
 from swingset.core.errors import KernelError, VatFault
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.host.devices import HostDevices
 from swingset.host.engines import Engines
 from swingset.host.outputs import Outbox
-from swingset.host.policies import RunPolicy, forever
+from swingset.host.policies import RunPolicy, forever, rows_allowed
+from swingset.host.requests import Requests
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.workers.base import Progress, WorkerFactory
@@ -54,7 +56,7 @@ class Checkpoint:
     new_bytes: int
 
 
-class Controller:
+class Controller(Requests):
     """A world and its workers. Make one with `Controller.open`, close it when done."""
 
     def __init__(
@@ -169,7 +171,7 @@ class Controller:
         with self.lock:
             try:
                 while not self.paused:
-                    report = self._crank()
+                    report = self._crank(rows_allowed(go_on))
                     if report is None:
                         break
                     reports.append(report)
@@ -181,7 +183,7 @@ class Controller:
                 self.commit("interrupted run")
                 raise
             commit = self.commit("run")
-            more = self.kernel.store.queues.head() is not None
+            more = self.kernel.panic is None and self.kernel.has_work()
         spent = sum(report.computrons or 0 for report in reports)
         return RunReport(len(reports), spent, more, commit, tuple(reports))
 
@@ -190,6 +192,7 @@ class Controller:
         with self.lock:
             try:
                 self._snapshot_long_spans()
+                self._log_outcomes()
                 commit = self.world.commit(note)
             except BaseException:
                 self.outbox.drop()
@@ -199,8 +202,12 @@ class Controller:
             self.outbox.release()
             return commit
 
-    def _crank(self) -> CrankReport | None:
-        report = self.kernel.step()
+    def _log_outcomes(self) -> None:
+        for line in self.logged():
+            self.outbox.say(self.kernel.crank, line)
+
+    def _crank(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
+        report = self.kernel.step(clean_up)
         if report is not None:
             self.outbox.collect(report)
             if report.vat is not None:

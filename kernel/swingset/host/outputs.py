@@ -52,6 +52,10 @@ class Outbox:
         if notice:
             self._waiting.append(Output(report.number, vat, "notice", notice))
 
+    def say(self, crank: int, text: str) -> None:
+        """Have the host told something, in the kernel's own words."""
+        self._waiting.append(Output(crank, "kernel", "notice", text))
+
     def release(self) -> list[Output]:
         """Show all that waits, now that it is committed."""
         released, self._waiting = self._waiting, []

@@ -1,6 +1,10 @@
 """How far one run goes: asked after every crank whether to go on.
 
 A run that stops early loses nothing. What is left stays in the run-queue for the next run.
+
+A policy is called with the report of each crank, whatever it was about: a vat was created where the outcome
+says `created`, rows of a terminated vat were deleted where it says `cleaned`. A policy that has an attribute
+`clean_up` is also asked before each crank how many such rows it may delete; None leaves them for another run.
 """
 
 from __future__ import annotations
@@ -8,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from swingset.core.cranks import CLEAN_UP_ROWS
 from swingset.core.report import CrankReport
 
 RunPolicy = Callable[[CrankReport], bool]
@@ -43,7 +48,67 @@ def computrons(limit: int) -> RunPolicy:
     return policy
 
 
+def vats_created(limit: int) -> RunPolicy:
+    """Until `limit` vats were created."""
+    left = limit
+
+    def policy(report: CrankReport) -> bool:
+        nonlocal left
+        left -= report.outcome == "created"
+        return left > 0
+
+    return policy
+
+
 def seconds(limit: float) -> RunPolicy:
     """For about `limit` seconds of wall-clock time: for hosts that have to answer somebody."""
     end = time.monotonic() + limit
     return lambda _report: time.monotonic() < end
+
+
+class Cleaning:
+    """Another policy, with a budget for what terminated vats left: rows for one crank, and for the run.
+
+    `rows` 0 deletes nothing. When the run's budget is spent the run goes on without cleaning.
+    """
+
+    def __init__(
+        self, policy: RunPolicy | None = None, *, rows: int = CLEAN_UP_ROWS, total: int | None = None
+    ):
+        self._policy = policy or forever()
+        self._rows = rows
+        self._left = total
+
+    def __call__(self, report: CrankReport) -> bool:
+        """Count what was deleted, and go on as the other policy says."""
+        if self._left is not None:
+            self._left -= report.cleaned
+        return self._policy(report)
+
+    def clean_up(self) -> int | None:
+        """How many rows the next crank may delete."""
+        return min(self._rows, self._rows if self._left is None else self._left) or None
+
+
+def all_of(*policies: RunPolicy) -> RunPolicy:
+    """As long as each of them says so; each is told of every crank."""
+    asked = [policy for policy in policies if hasattr(policy, "clean_up")]
+
+    def policy(report: CrankReport) -> bool:
+        answers = [one(report) for one in policies]
+        return all(answers)
+
+    if asked:
+        policy.clean_up = lambda: _least(asked)  # type: ignore[attr-defined]
+    return policy
+
+
+def rows_allowed(policy: RunPolicy) -> int | None:
+    """How many rows of a terminated vat the next crank may delete under a policy."""
+    ask = getattr(policy, "clean_up", None)
+    return ask() if ask is not None else CLEAN_UP_ROWS
+
+
+def _least(policies: list[RunPolicy]) -> int | None:
+    allowed = [rows_allowed(policy) for policy in policies]
+    return None if None in allowed else min(rows for rows in allowed if rows is not None)

@@ -24,6 +24,7 @@ PAGE_SIZE = 4096
 # Name of each state table with the columns of its key, in the order in which a digest takes them.
 STATE_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("counters", ("name",)),
+    ("activity", ("name",)),
     ("vats", ("id",)),
     ("spans", ("vat",)),
     ("objects", ("kref",)),
@@ -51,6 +52,10 @@ SCHEMA = (
     """CREATE TABLE counters(
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE activity(
+  name TEXT PRIMARY KEY,
+  digest TEXT NOT NULL -- running hash of all cranks
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE vats(
   id TEXT PRIMARY KEY,
@@ -83,7 +88,8 @@ SCHEMA = (
   owner TEXT,
   reachable INTEGER NOT NULL,
   recognizable INTEGER NOT NULL,
-  fate TEXT
+  fate TEXT, -- why it has no owner any more
+  iface TEXT -- what its owner called it, for people only
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE promises(
   kref TEXT PRIMARY KEY,
@@ -95,6 +101,7 @@ SCHEMA = (
   slots TEXT
 ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX promises_decider ON promises(decider)",
+    "CREATE INDEX promises_policy ON promises(policy) WHERE policy IS NOT NULL",
     """CREATE TABLE subscribers(
   promise TEXT,
   vat TEXT,

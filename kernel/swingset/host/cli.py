@@ -1,0 +1,209 @@
+"""The command `swingset`: run a world file and look into it, without a notebook.
+
+It works on a file that no notebook has open. What comes for a notebook's own vat meanwhile is parked, and the
+notebook finds it when it attaches again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.core.report import CrankReport
+from swingset.host.config import open_world
+from swingset.host.controller import Controller
+from swingset.host.outputs import Output
+from swingset.host.policies import cranks, forever
+from swingset.lens.tables import Lens
+from swingset.lens.visible import visible
+from swingset.testing import audit
+from swingset.workers.base import WorkerError
+from swingset.world.errors import WorldError
+
+DONE, PROBLEM = 0, 1
+
+EXAMPLES = """\
+examples:
+  swingset run my.world                     run until nothing can
+  swingset run my.world --cranks 100        at most 100 cranks; run again to carry on
+  swingset run my.world --config my.toml    make the world first, if there is none
+  swingset explain my.world ko42            why is this object still alive?
+  swingset dump my.world | jq .vats         the whole state, for programs
+
+A world file is one SQLite database. If another program has it open, close it there first.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    chosen = _parser().parse_args(argv)
+    try:
+        worker = "local" if chosen.trust_local else "wasm"
+        config = getattr(chosen, "config", None)
+        with open_world(chosen.world, config, create=config is not None, worker=worker) as controller:
+            status: int = chosen.command(controller, chosen)
+            return status
+    except (KernelError, WorldError, WorkerError) as problem:
+        print(f"swingset: {problem}", file=sys.stderr)
+        return PROBLEM
+    except BrokenPipeError:
+        sys.stderr.close()
+        return PROBLEM
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="swingset",
+        description=(__doc__ or "").split("\n\n", 1)[1],
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, action: Any, words: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        added.set_defaults(command=action)
+        added.add_argument("world", metavar="WORLD", help="the world file")
+        added.add_argument(
+            "--trust-local",
+            action="store_true",
+            help="also open worlds with vats in the local worker, whose code is not confined",
+        )
+        return added
+
+    run = command("run", _run, "run until nothing can, and commit")
+    run.add_argument("--cranks", type=_count, metavar="N", help="stop after N cranks; nothing is lost")
+    run.add_argument(
+        "--config", metavar="FILE", help="make the world after this TOML or JSON file if it is new"
+    )
+    step = command("step", _step, "run N cranks, one commit each, even while the world is paused")
+    step.add_argument("count", nargs="?", type=_count, default=1, metavar="N", help="how many (1)")
+    command("status", _status, "say how the world stands in a few lines")
+    vats = command("vats", _vats, "list the vats")
+    vats.add_argument("--json", action="store_true", help="as JSON")
+    dump = command("dump", _dump, "write the whole kernel state as JSON")
+    dump.add_argument("--json", action="store_true", help="on one line")
+    explain = command("explain", _explain, "say why an object or a promise is alive, one hop a line")
+    explain.add_argument("kref", metavar="KREF", help="such as ko42 or kp43")
+    command("digest", _digest, "print the digests of the state and of all that was done")
+    command("verify", _verify, "check the file, and count every reference again")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1 is wanted")
+    return number
+
+
+def _run(controller: Controller, chosen: argparse.Namespace) -> int:
+    controller.outbox.listen(_show)
+    if controller.paused:
+        print("the world is paused: nothing runs; use step")
+        return DONE
+    report = controller.run(cranks(chosen.cranks) if chosen.cranks else forever())
+    more = "; more can run" if report.more else ""
+    print(f"{_plural(report.cranks, 'crank')}, {report.computrons:,} computrons{more}")
+    return DONE
+
+
+def _step(controller: Controller, chosen: argparse.Namespace) -> int:
+    controller.outbox.listen(_show)
+    for _ in range(chosen.count):
+        report = controller.step()
+        if report is None:
+            print("nothing can run")
+            break
+        print(_crank(report))
+    return DONE
+
+
+def _status(controller: Controller, _: argparse.Namespace) -> int:
+    stats = controller.stats()
+    paused = ", paused" if controller.paused else ""
+    print(f"crank {stats['cranks']}{paused}")
+    print(
+        f"{_plural(stats['vats_live'], 'live vat')}, {stats['vats_suspended']} suspended,"
+        f" {stats['vats_terminated']} terminated"
+    )
+    print(f"{_plural(stats['objects'], 'object')}, {_plural(stats['promises'], 'promise')}")
+    waiting = f"{_plural(stats['queue'], 'event')} in the run-queue, {stats['parked']} parked"
+    print(f"{waiting}, {stats['promise_queue']} waiting for promises")
+    for vat in Lens(controller.kernel.store).vats():
+        if vat.reason:
+            print(f"vat {vat.name} is {vat.state}: {visible(vat.reason, 300)}")
+    return DONE
+
+
+def _vats(controller: Controller, chosen: argparse.Namespace) -> int:
+    rows = Lens(controller.kernel.store).vats()
+    if chosen.json:
+        print(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
+        return DONE
+    columns = ("name", "id", "worker", "state", "incarnation", "exports", "imports", "deliveries", "parked")
+    table = [columns, *[tuple(visible(str(getattr(row, column)), 40) for column in columns) for row in rows]]
+    widths = [max(len(line[at]) for line in table) for at in range(len(columns))]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return DONE
+
+
+def _dump(controller: Controller, chosen: argparse.Namespace) -> int:
+    print(json.dumps(controller.dump(), ensure_ascii=False, indent=None if chosen.json else 2))
+    return DONE
+
+
+def _explain(controller: Controller, chosen: argparse.Namespace) -> int:
+    found = controller.explain(chosen.kref)
+    for line in (*found.hops, *found.notes):
+        print(visible(line))
+    return DONE if found.verdict != "gone" else PROBLEM
+
+
+def _digest(controller: Controller, _: argparse.Namespace) -> int:
+    print(f"state     {controller.digest()}")
+    print(f"activity  {controller.activity_digest()}")
+    return DONE
+
+
+def _verify(controller: Controller, _: argparse.Namespace) -> int:
+    """Opening has checked the file; this counts what is in it, and reads every live transcript."""
+    store = controller.kernel.store
+    problems = audit(store)
+    for vat in controller.vats():
+        span = store.vats.span(vat.id)
+        controller.world.transcripts.read(span.hash)
+        if vat.bundle is not None:
+            controller.world.bundles.get(vat.bundle)
+        if span.snapshot is not None:
+            controller.world.heaps.load(span.snapshot)
+    for problem in problems:
+        print(visible(problem))
+    print(f"{_plural(len(problems), 'problem')} found")
+    return PROBLEM if problems else DONE
+
+
+def _crank(report: CrankReport) -> str:
+    fault = f": {visible(str(report.fault), 300)}" if report.fault else ""
+    return f"crank {report.number}: {type(report.event).__name__} {report.vat or ''} {report.outcome}{fault}"
+
+
+def _show(output: Output) -> None:
+    text = visible(output.text)
+    stream = sys.stderr if output.stream != "stdout" else sys.stdout
+    for line in text.splitlines():
+        print(f"{visible(output.vat, 40)}: {line}", file=stream)
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

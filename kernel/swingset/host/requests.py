@@ -1,0 +1,251 @@
+"""What an embedder asks of a world without being a vat in it: messages from outside, and their outcomes.
+
+Arguments and results are plain Python data. A reference to something in the world is a `Ref`, which carries
+the kernel's name for it. What the host names it must hold: a vat's root is pinned, a result is held until it
+is released, and a reference in a result lives as long as that result is held.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.core.kernel import Kernel
+from swingset.devices import plain
+from swingset.devices.plain import Ref
+from swingset.guest import smallcaps
+from swingset.lens import dump as dumping
+from swingset.lens.explain import Explanation, explain
+from swingset.lens.visible import one_line
+from swingset.model.capdata import CapData
+from swingset.model.messages import Message, Send
+from swingset.model.refs import is_kref, kref_type
+from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED
+from swingset.world.vats import LIVE, TERMINATED
+
+POLICIES = ("ignore", "log_always", "log_failure", "panic", "none")
+"""What a host wants done with the outcome of its message; `none` asks for no outcome at all."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a promise stands: unresolved, fulfilled or rejected, and the data it was settled with."""
+
+    kref: str
+    status: str
+    data: CapData | None
+
+    @property
+    def value(self) -> Any:
+        """The data as Python values: references are `Ref`s, errors are exceptions. None while unresolved."""
+        return None if self.data is None else read(self.data)
+
+
+def read(data: CapData) -> Any:
+    """Python values of capdata in the kernel's names."""
+
+    def fetch(_sigil: str, index: int, iface: str | None) -> Ref:
+        if index >= len(data.slots):
+            raise smallcaps.DecodeError(f"there is no slot {index}")
+        return Ref(data.slots[index], (iface or "Remotable").removeprefix("Alleged: "))
+
+    return smallcaps.decode(data.body, fetch)
+
+
+def write(value: Any) -> CapData:
+    """Capdata of plain Python data; raises `TypeError` naming the place of what cannot be passed."""
+    _check(value, "the argument")
+    return plain.write(value)
+
+
+class Requests:
+    """The part of a controller that speaks for the host."""
+
+    kernel: Kernel
+    lock: threading.RLock
+
+    def commit(self, note: str = "") -> int | None:
+        """Make all whole cranks durable."""
+        raise NotImplementedError
+
+    # Messages
+
+    def queue_to_root(
+        self,
+        vat: str,
+        method: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        policy: str = "ignore",
+    ) -> str | None:
+        """Send a message to a vat's root; it runs with the next run. Returns the promise for its result.
+
+        The host holds that promise until `release`. With the policy `none` there is none.
+        """
+        with self.lock:
+            return self.queue_to_object(self.kernel.root_of(vat), method, args, kwargs, policy=policy)
+
+    def queue_to_object(
+        self,
+        kref: str,
+        method: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        policy: str = "ignore",
+    ) -> str | None:
+        """Send a message to an object, or to a promise for one."""
+        if policy not in POLICIES:
+            raise KernelError(f"no result policy {policy!r}; there are: {', '.join(POLICIES)}")
+        methargs = [method, list(args), dict(kwargs)] if kwargs else [method, list(args)]
+        data = write(methargs)
+        with self.lock:
+            for slot in (kref, *data.slots):
+                self._must_be_held(slot)
+            kernel = self.kernel
+            if policy != "none":
+                return kernel.queue_message(kref, data, policy=policy)
+            with kernel.undoing():
+                kernel.store.enqueue(Send(kref, Message(data)))
+            return None
+
+    def status(self, kref: str) -> str:
+        """`unresolved`, `fulfilled` or `rejected`."""
+        return self.outcome(kref).status
+
+    def resolution(self, kref: str) -> Any:
+        """What a promise was settled with, as Python values; a rejection is not raised but returned."""
+        return self.outcome(kref).value
+
+    def outcome(self, kref: str) -> Outcome:
+        """How a promise stands; one that follows another stands as that one does."""
+        with self.lock:
+            promise = self.kernel.store.promises.get(kref) if is_kref(kref) else None
+            if promise is None:
+                raise KernelError(f"there is no promise {kref!r}: it was released, or never was")
+            if promise.state == FORWARDED:
+                return Outcome(kref, UNRESOLVED, None)
+            return Outcome(kref, promise.state, promise.data)
+
+    def release(self, kref: str) -> None:
+        """Let go of a result that the host held."""
+        with self.lock:
+            promise = self.kernel.store.promises.get(kref)
+            if promise is None or promise.policy is None:
+                raise KernelError(f"the host does not hold {kref}")
+            self.kernel.release_result(kref)
+
+    def _must_be_held(self, kref: str) -> None:
+        store = self.kernel.store
+        if is_kref(kref) and kref_type(kref) == "p":
+            known = store.promises.get(kref) is not None
+        else:
+            found = store.objects.get(kref) if is_kref(kref) else None
+            known = found is not None and found.reachable > 0
+        if not known:
+            raise KernelError(
+                f"nobody holds {kref}: pin it, or hold the result it came in, for as long as you use it"
+            )
+
+    def logged(self) -> list[str]:
+        """Outcomes that the host wanted logged and that have come, in words; each is told once."""
+        store, lines = self.kernel.store, []
+        query = "SELECT kref from promises where policy in ('log_always', 'log_failure') order by kref"
+        for (kref,) in store.world.rows(query):
+            promise = store.promises.get(kref)
+            if promise is None or promise.state not in (FULFILLED, REJECTED):
+                continue
+            if promise.state == REJECTED or promise.policy == "log_always":
+                lines.append(
+                    f"{kref} was {promise.state}: {one_line(promise.data.body if promise.data else '', 500)}"
+                )
+            store.promises.set_policy(kref, "ignore")
+        return lines
+
+    # Vats
+
+    def pin_vat_root(self, vat: str) -> str:
+        """Hold a vat's root for as long as the world lasts; returns its kref."""
+        with self.lock:
+            root = self.kernel.root_of(vat)
+            self.kernel.pin(root)
+            return root
+
+    def suspend_vat(self, vat: str, reason: str = "suspended by the host") -> None:
+        """Deliver nothing to a vat until it is resumed; what comes for it is parked, in order."""
+        with self.lock:
+            self.kernel.suspend(vat, reason)
+            self.commit(f"suspend {vat}")
+
+    def resume_vat(self, vat: str) -> None:
+        """Let a suspended vat carry on, with what was parked first."""
+        with self.lock:
+            self.kernel.wake(vat)
+            self.commit(f"resume {vat}")
+
+    def reap_all_vats(self) -> list[str]:
+        """Have every vat bring out its dead in the next run; returns their names."""
+        with self.lock, self.kernel.undoing():
+            vats = [vat for vat in self.kernel.store.vats.all() if vat.state != TERMINATED]
+            for vat in vats:
+                self.kernel.store.reaping.schedule(vat.id)
+            return [vat.name for vat in vats]
+
+    def snapshot_all_vats(self) -> list[str]:
+        """Save the heap of every live vat that has one and has done something since; returns their names."""
+        with self.lock:
+            live = [vat for vat in self.kernel.store.vats.all() if vat.state == LIVE]
+            saved = [vat.name for vat in live if self.kernel.warehouse.snapshot(vat) is not None]
+            self.commit("snapshot all vats")
+            return saved
+
+    # Looking
+
+    def explain(self, kref: str) -> Explanation:
+        """Why something is alive."""
+        with self.lock:
+            return explain(self.kernel.store, kref)
+
+    def activity_digest(self) -> str:
+        """A running hash of all cranks: equal for two runs that did the same."""
+        with self.lock:
+            return self.kernel.store.activity.digest()
+
+    def dump(self) -> dict[str, Any]:
+        """The whole state as JSON data, vat stores left out."""
+        with self.lock:
+            return dumping.dump(self.kernel.store)
+
+    def stats(self) -> dict[str, int]:
+        """Counts: how much of what there is, and how much there ever was."""
+        with self.lock:
+            return dumping.stats(self.kernel.store)
+
+
+def _check(value: Any, where: str) -> None:
+    if value is None or isinstance(value, bool | int | str):
+        return
+    if isinstance(value, Ref):
+        if not is_kref(value.kref):
+            raise TypeError(f"{where} is a Ref of {value.kref!r}, which is not a kref such as ko20")
+    elif isinstance(value, float):
+        if value - value != 0:
+            raise TypeError(f"{where} is {value}: a host passes finite numbers")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _check(item, f"{where}[{number}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{where} has a key that is {type(key).__name__}: keys are str")
+            _check(item, f"{where}[{key!r}]")
+    else:
+        found = type(value).__name__
+        raise TypeError(f"{where} is {found}: a host passes None, bool, int, float, str, list, dict, Ref")
+
+
+__all__ = ["POLICIES", "Outcome", "Ref", "Requests", "read", "write"]

@@ -1,0 +1,92 @@
+"""A world as JSON data, for programs: everything the kernel keeps about vats, objects, promises and queues.
+
+Vat stores are left out, for they may be large, and are the vats' own. Order depends on nothing but the world.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from swingset.core.store import KernelStore
+from swingset.model.messages import QueuedEvent, event_to_json
+from swingset.model.refs import sort_key
+
+COUNTED = ("objects", "promises", "clists", "queue", "parked", "promise_queue", "gc_actions", "vatstore")
+
+
+def dump(store: KernelStore) -> dict[str, Any]:
+    """The state of the kernel."""
+    vats = store.vats.all()
+    return {
+        "crank": store.counters.get("crank"),
+        "activity": store.activity.digest(),
+        "vats": [
+            {
+                "id": vat.id,
+                "name": vat.name,
+                "worker": vat.worker,
+                "state": vat.state,
+                "reason": vat.reason,
+                "incarnation": vat.incarnation,
+                "bundle": vat.bundle,
+                "options": vat.options,
+                "deliveries": store.vats.span(vat.id).position,
+                "transcript": store.vats.span(vat.id).hash,
+            }
+            for vat in vats
+        ],
+        "objects": [
+            record._asdict()
+            for record in sorted(store.objects.all(), key=lambda record: sort_key(record.kref))
+        ],
+        "promises": [
+            {
+                **record._asdict(),
+                "data": record.data.to_json() if record.data else None,
+                "subscribers": store.promises.subscribers(record.kref),
+                "waiting": [_event(event) for event in store.promises.waiting_events(record.kref)],
+            }
+            for record in sorted(store.promises.all(), key=lambda record: sort_key(record.kref))
+        ],
+        "clists": {
+            vat.id: [
+                [entry.kref, entry.vref, "R" if entry.reachable else "_"]
+                for entry in sorted(store.clists.of(vat.id), key=lambda entry: sort_key(entry.kref))
+            ]
+            for vat in vats
+        },
+        "run_queue": [{"seq": seq, **_event(event)} for seq, event in store.queues.all()],
+        "parked": {
+            vat.id: [{"seq": seq, **_event(event)} for seq, event in events]
+            for vat in vats
+            if (events := store.queues.parked(vat.id))
+        },
+        "gc_actions": [list(action) for action in store.gc.all()],
+        "reap_queue": store.reaping.due(),
+        "pins": [kref for (kref,) in store.world.rows("SELECT kref from pins order by kref")],
+    }
+
+
+def stats(store: KernelStore) -> dict[str, int]:
+    """How many rows of each sort there are, and how much there ever was."""
+    found = {
+        "cranks": store.counters.get("crank"),
+        "vats_created": store.counters.get("v", 1) - 1,
+        "objects_created": store.counters.get("ko", 20) - 20,
+        "promises_created": store.counters.get("kp", 40) - 40,
+    }
+    states = store.world.rows("SELECT state, count(*) from vats group by state")
+    for state in ("live", "suspended", "terminated"):
+        found[f"vats_{state}"] = dict(states).get(state, 0)
+    for table in COUNTED:
+        row = store.world.row(f"SELECT count(*) from {table}")
+        found[table] = int(row[0]) if row else 0
+    spent = store.world.row("SELECT coalesce(sum(computrons), 0), coalesce(sum(position), 0) from spans")
+    found["computrons"], found["deliveries"] = (int(spent[0]), int(spent[1])) if spent else (0, 0)
+    return found
+
+
+def _event(event: QueuedEvent) -> dict[str, Any]:
+    raw: dict[str, Any] = json.loads(event_to_json(event))
+    return raw
