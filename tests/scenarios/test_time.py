@@ -61,8 +61,7 @@ VAT = """
 
             def spin_when(self, promise, flag):
                 def told(value):
-                    while SPIN:
-                        pass
+                    while SPIN: pass
                     print("told", value)
                 promise.then(told)
 
@@ -176,7 +175,7 @@ def test_vat_that_runs_out_in_a_notification(wasm: Stage) -> None:
     [row] = [row for row in wasm.lens.vats() if row.name == "other"]
     assert (row.state, row.parked) == ("suspended", 1)
     assert "used up its computrons" in (row.reason or "")
-    assert "line 48" in (row.reason or "")
+    assert "line 47" in (row.reason or "")
     late = wasm.send(purse, "deposit", 3)
     assert wasm.ask(bank, "bump") == 1
     with pytest.raises(StillPending):
@@ -315,3 +314,20 @@ def test_session_promises_break_when_it_restarts(stage: Stage) -> None:
         "incarnationNumber": 0,
     }
     assert stage.ask(stage.session.root("vat"), "heard") == [told]
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_commit_with_unsettled_messages(worker: str, tmp_path: Path, make_stage: MakeStage) -> None:
+    """Messages that a commit took along before the session settled are not confused with later ones."""
+    path = tmp_path / "bank.world"
+    stage = make_stage(worker, path)
+    root = stage.define("vat", VAT)
+    stage.send(root, "bump")
+    stage.controller.pause()  # commits, with the message in the run-queue
+    stage.controller.close()
+    stage.closed = True
+
+    with Controller.open(path, create=False, worker=worker) as controller:
+        session = Session(controller)
+        controller.unpause()
+        assert session.wait(session.E(session.root("vat")).bump()) == 2

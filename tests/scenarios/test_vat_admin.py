@@ -17,6 +17,7 @@ from swingset import vats
 from swingset.core.errors import KernelPanic
 from swingset.devices.bundles import module_hash
 from swingset.guest.remote_errors import RemoteError, RemoteRejection
+from swingset.model.messages import CreateVat
 from tests.staging import Stage
 
 COUNTER = """
@@ -188,9 +189,7 @@ def test_the_queued_creation_holds_its_parameters(admin: Admin) -> None:
     admin.between()
     admin.send(admin.vat_admin, "create_vat", admin.counter, {"vatParameters": [admin.counter]})
     before = admin.counts(admin.kref(admin.counter))
-    while not any(
-        event.__class__.__name__ == "CreateVat" for _, event in controller.kernel.store.queues.all()
-    ):
+    while not any(isinstance(event, CreateVat) for _, event in controller.kernel.store.queues.all()):
         controller.step()
     assert admin.counts(admin.kref(admin.counter))[0] > before[0] - 1
     admin.stage.check()
@@ -402,6 +401,28 @@ def test_a_critical_vat_takes_the_key_and_its_end_stops_the_world(admin: Admin) 
     _, node = admin.create(name="heart", critical=key)
     with pytest.raises(KernelPanic, match="critical vat heart was terminated"):
         admin.ask(node, "terminate_with_failure", "stop") or admin.ask(node, "done")
+
+
+def test_answers_under_way_survive_an_upgrade_of_vat_admin(stage: Stage) -> None:
+    """A creation that is queued and a done that is waited for belong to the kernel, not to vatAdmin's heap."""
+    admin = Admin(stage, False)
+    controller = stage.controller
+    made = admin.send(admin.vat_admin, "create_vat", admin.counter, {"name": "late"})
+    stage.session.flush()
+    while not any(isinstance(event, CreateVat) for _, event in controller.kernel.store.queues.all()):
+        controller.step()
+    stage.session.upgrade("vatAdmin", "vatAdmin", vats.source("vat_admin"))
+    assert controller.kernel.store.vats.named("late") is None
+    found = admin.wait(made)
+    assert admin.ask(found["root"], "thirteen") == 13
+    done = admin.send(found["adminNode"], "done")
+    stage.session.settle()
+    stage.session.upgrade("vatAdmin", "vatAdmin", vats.source("vat_admin"))
+    assert done.status == "pending"
+    admin.ask(found["adminNode"], "terminate_with_failure", "enough")
+    with pytest.raises(RemoteRejection) as caught:
+        admin.wait(done)
+    assert caught.value.reason == "enough"
 
 
 # Bundles

@@ -72,6 +72,7 @@ class Session(Services):
             self.liveslots = self.worker.liveslots
             self.liveslots.turns.await_hook = self.wait
             context.set_default(self.liveslots)
+            controller.world.before_commit = self._write_back
             self.liveslots.deliver(["startVat", {"body": "#null", "slots": []}])
             controller.commit(f"vat {self.name} attached")
             return self.parting
@@ -84,6 +85,7 @@ class Session(Services):
     def close(self) -> None:
         """Let go of the world: the file keeps everything that was committed."""
         context.set_default(None)
+        self.controller.world.before_commit = None
         self.controller.close()
 
     # Running
@@ -152,6 +154,15 @@ class Session(Services):
             "nothing is left to run, and the promise is still unresolved: it waits for something in this"
             " session"
         )
+
+    def _write_back(self) -> None:
+        """Have every commit that holds messages of this session hold also which names they have used up.
+
+        Else the next incarnation would use them again, if this one ends before it settles.
+        """
+        with context.activate(self.liveslots):
+            self.liveslots.counters.save()
+            self.liveslots.store.flush()
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
         with self.controller.lock:

@@ -29,6 +29,9 @@ class Counters:
 
     def take(self, name: str, start: int) -> int:
         """The value of `name`, which is one higher the next time."""
-        value = self.get(name, start)
-        self.set(name, value + 1)
-        return value
+        rows = self._world.execute(
+            "insert into counters values (?1, ?2 + 1)"
+            " on conflict (name) do update set value = value + 1 returning value - 1",
+            (name, start),
+        ).fetchall()
+        return int(rows[0][0])

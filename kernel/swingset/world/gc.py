@@ -74,13 +74,13 @@ class Reaping:
 
     def add(self, vat: str, dirt: Dirt) -> Dirt:
         """Add to the dirt; returns the sum."""
-        self._world.execute(
+        rows = self._world.execute(
             "insert into reap values (?, ?, ?, ?, null) on conflict (vat) do update set deliveries ="
             " deliveries + excluded.deliveries, krefs = krefs + excluded.krefs,"
-            " computrons = computrons + excluded.computrons",
+            " computrons = computrons + excluded.computrons returning deliveries, krefs, computrons",
             (vat, *dirt),
-        )
-        return self.dirt(vat)
+        ).fetchall()
+        return Dirt(*rows[0])
 
     def schedule(self, vat: str) -> None:
         """Put the vat at the end of those to be reaped, once, and begin to count anew."""
