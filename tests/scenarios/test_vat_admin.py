@@ -404,7 +404,7 @@ def test_a_critical_vat_takes_the_key_and_its_end_stops_the_world(admin: Admin) 
 
 
 def test_answers_under_way_survive_an_upgrade_of_vat_admin(stage: Stage) -> None:
-    """A creation that is queued and a done that is waited for belong to the kernel, not to vatAdmin's heap."""
+    """A queued creation and an awaited done belong to the kernel, not to the heap of vatAdmin."""
     admin = Admin(stage, False)
     controller = stage.controller
     made = admin.send(admin.vat_admin, "create_vat", admin.counter, {"name": "late"})

@@ -12,6 +12,7 @@ context of a call gives access to the device's own state, and to sending, nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from swingset.core.errors import IllegalSyscall, KernelError
@@ -157,11 +158,20 @@ class DeviceBoard:
         return False, answer
 
     def vat_ended(self, vat: str, rejected: bool, outcome: CapData) -> None:
-        """Tell the devices that care how a vat ended."""
+        """Tell the devices that care how a vat ended, or that it never began."""
+        for listener, context in self._listeners("vat_ended"):
+            listener(vat, rejected, outcome, context)
+
+    def vat_started(self, vat: str, root: str) -> None:
+        """Tell the devices that care that a vat has begun."""
+        for listener, context in self._listeners("vat_started"):
+            listener(vat, root, context)
+
+    def _listeners(self, event: str) -> Iterator[tuple[Any, DeviceContext]]:
         for record in self._store.devices.all():
-            listener: Any = getattr(self._code.get(record.kind), "vat_ended", None)
+            listener = getattr(self._code.get(record.kind), event, None)
             if listener is not None:
-                listener(vat, rejected, outcome, DeviceContext(self._store, record))
+                yield listener, DeviceContext(self._store, record)
 
 
 def _told(device: DeviceRecord, method: str, error: Exception) -> CapData:

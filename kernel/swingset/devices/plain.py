@@ -123,7 +123,7 @@ def blank(value: CapData, *path: int | str) -> CapData:
     try:
         for step in path[:-1]:
             node = node[step]
-        if path[-1] in node:
+        if node[path[-1]] is not None:
             node[path[-1]] = None
     except (LookupError, TypeError):
         return value
@@ -166,6 +166,11 @@ def shown(value: Any) -> str:
     if isinstance(value, Ref):
         return f"a reference to {value.iface}"[:80]
     return "None" if value is None else f"{type(value).__name__} {json.dumps(value, ensure_ascii=False)[:40]}"
+
+
+def not_plain(what: str) -> DeviceError:
+    """The complaint about a reference where only data can pass."""
+    return DeviceError(f"{what} takes plain data, and was given a reference", name="TypeError")
 
 
 def no_method(kind: str, method: str, *known: str) -> DeviceError:

@@ -51,10 +51,20 @@ class VatAdminDevice:
 
     def vat_ended(self, vat: str, rejected: bool, outcome: CapData, context: DeviceContext) -> None:
         """Settle what the keeper of a vat waits for."""
-        done = context.get(f"vat.{vat}")
-        if done is not None:
-            context.settle(done.slots[0], rejected, outcome)
-            context.set(f"vat.{vat}", None)
+        for key in (f"made.{vat}", f"vat.{vat}"):
+            promise = context.get(key)
+            if promise is not None:
+                context.settle(promise.slots[0], rejected, outcome)
+                context.set(key, None)
+
+    def vat_started(self, vat: str, root: str, context: DeviceContext) -> None:
+        """Settle what the creator of a vat waits for."""
+        made = context.get(f"made.{vat}")
+        if made is not None:
+            promise, admin_node = plain.read(made)
+            outcome = {"root": Ref(root, "root"), "adminNode": admin_node}
+            context.settle(promise.kref, False, plain.write(outcome))
+            context.set(f"made.{vat}", None)
 
     def critical_key(self, context: DeviceContext) -> str:
         """The device node that allows making critical vats; the host decides who gets it."""
@@ -77,8 +87,11 @@ class VatAdminDevice:
         raise plain.no_method("the vat-admin device", method, *_ROOT_METHODS)
 
     def _create(self, args: CapData, context: DeviceContext) -> CapData:
-        """Answers `[admin node, promise for the root]`."""
-        cap, options_given = plain.arguments(_without_parameters(args), "create", "bundlecap", "options")
+        """Answers `[device node, promise]`: the promise is for the root, and the object that stands for the
+        device node outside, as `{"root": ..., "adminNode": ...}`.
+        """
+        found = plain.arguments(_without_parameters(args), "create", "bundlecap", "options", "admin_node")
+        cap, options_given, admin_node = found
         given = _options(options_given)
         bundle = self._bundle(cap)
         if bundle is None:
@@ -92,11 +105,13 @@ class VatAdminDevice:
         caller = self._admin.vat(context.caller or "")
         worker = self._worker(given.get("worker"), caller.worker if caller else "")
         parameters = plain.part(args, 1, "vatParameters") if "vatParameters" in given else _NOTHING
-        vat, root = self._admin.create(name, worker, bundle, parameters, options)
+        vat, _ = self._admin.create(name, worker, bundle, parameters, options)
+        made = Ref(context.new_promise())
+        context.set(f"made.{vat}", plain.write([made, plain.reference(admin_node, "admin_node")]))
         done = Ref(context.new_promise())
         context.set(f"vat.{vat}", plain.write(done))
         node = context.new_node(plain.write({"vat": vat, "done": done}))
-        return plain.write([Ref(node, "adminNode"), Ref(root)])
+        return plain.write([Ref(node, "adminNode"), made])
 
     def _bundle(self, cap: object) -> str | None:
         """The id of the bundle that a bundlecap stands for, whichever device handed it out."""

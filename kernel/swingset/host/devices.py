@@ -6,20 +6,28 @@ every host that opens the world; what they remember is in the world.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from swingset import vats
+from swingset.core.devices import DeviceContext
 from swingset.core.kernel import Kernel
 from swingset.devices import plain
+from swingset.devices.bridge import BridgeDevice
 from swingset.devices.bundles import BundleDevice
+from swingset.devices.mailbox import MailboxDevice
 from swingset.devices.plain import Ref
+from swingset.devices.plugin import Function, PluginDevice
+from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
+from swingset.model.capdata import CapData
 
 if TYPE_CHECKING:
     from swingset.host.controller import Controller, Parts
 
 VAT_ADMIN = "vatAdmin"
+TIMER = "timer"
 
 
 class HostDevices:
@@ -30,7 +38,18 @@ class HostDevices:
         self._kernel: Kernel = controller.kernel
         self._bundles = BundleDevice(self._kernel.world.bundles)
         self._vat_admin = VatAdminDevice(self._kernel.administration, self._kernel.store.devices)
-        for code in (self._bundles, self._vat_admin):
+        self._timer = TimerDevice()
+        self._mailbox = MailboxDevice()
+        self._bridge = BridgeDevice()
+        self._plugins = PluginDevice()
+        for code in (
+            self._bundles,
+            self._vat_admin,
+            self._timer,
+            self._mailbox,
+            self._bridge,
+            self._plugins,
+        ):
             self._kernel.devices.install(code)
 
     # Vats and their code
@@ -77,6 +96,81 @@ class HostDevices:
                 bundle = self._bundles.install(manifest, name, self._kernel.devices.context("bundles"))
             self._controller.commit(f"install {name or 'a bundle'}")
             return bundle
+
+    # Time
+
+    def timer(self) -> str:
+        """The kref of the root of vat `timer`, which is started if there is none."""
+        with self._controller.lock:
+            if self._kernel.store.vats.named(TIMER) is None:
+                given = {"timer": self._node("timer", "timer")}
+                parts = ((TIMER, vats.source("timer")),)
+                self._controller.create_vat(TIMER, parts, parameters=plain.write(given))
+            return self._kernel.root_of(TIMER)
+
+    def poll(self, now: int) -> int:
+        """Say what time it is; returns how many alarms went off. Run the world to let them be heard."""
+        with self._using("timer", "timer", "poll") as context:
+            return self._timer.poll(now, context)
+
+    def next_alarm(self) -> int | None:
+        """The time of the next alarm, or None: no poll before that changes anything."""
+        with self._using("timer", "timer", None) as context:
+            return self._timer.next(context)
+
+    # Mail
+
+    def mailbox(self) -> str:
+        """The kref of the mailbox device, which is made if there is none."""
+        with self._controller.lock:
+            return self._node("mailbox", "mailbox").kref
+
+    def outbox(self) -> dict[str, dict[str, Any]]:
+        """What is to be carried to peers: `{peer: {"messages": [[number, body], ...], "ack": n}}`."""
+        with self._using("mailbox", "mailbox", None) as context:
+            return self._mailbox.outbox(context)
+
+    def receive(self, peer: str, messages: Sequence[Sequence[Any]], ack: int = 0) -> int:
+        """Take in what a peer's carrier brought, repeated or not; returns how many messages were new."""
+        with self._using("mailbox", "mailbox", "mail") as context:
+            return self._mailbox.receive(peer, messages, ack, context)
+
+    # The program around
+
+    def bridge(self) -> str:
+        """The kref of the bridge device, which is made if there is none."""
+        with self._controller.lock:
+            return self._node("bridge", "bridge").kref
+
+    def bridge_outbound(self) -> list[tuple[int, CapData]]:
+        """What vats have sent over the bridge and nobody has dealt with; commit before looking."""
+        with self._using("bridge", "bridge", None) as context:
+            return self._bridge.outbound(context)
+
+    def bridge_taken(self, number: int) -> None:
+        """Everything up to this number is dealt with."""
+        with self._using("bridge", "bridge", "bridge") as context:
+            self._bridge.taken(number, context)
+
+    def bridge_deliver(self, data: CapData) -> None:
+        """Send data, without references, to the vat that registered with the bridge."""
+        with self._using("bridge", "bridge", "bridge") as context:
+            self._bridge.deliver(data, context)
+
+    def plugin(self, name: str, function: Function) -> str:
+        """Let vats that hold the device node, whose kref is returned, call a function of this process."""
+        with self._using("plugins", "plugin", "plugin") as context:
+            return self._plugins.hand_in(name, function, context)
+
+    @contextmanager
+    def _using(self, name: str, kind: str, note: str | None) -> Iterator[DeviceContext]:
+        """A device's context within a crank of its own, committed where there is a note."""
+        with self._controller.lock:
+            self._node(name, kind)
+            with self._kernel.undoing():
+                yield self._kernel.devices.context(name)
+            if note is not None:
+                self._controller.commit(note)
 
     def _bundle_root(self) -> Ref:
         return self._node("bundles", "bundle")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from swingset.guest import context
+from swingset.guest import context, smallcaps
 from swingset.guest.device import D
+from swingset.guest.passable import UnpassableError
 from swingset.host.controller import Controller, Parts
-from swingset.host.devices import VAT_ADMIN
+from swingset.host.devices import TIMER, VAT_ADMIN
+from swingset.model.capdata import CapData
 
 
 class Services:
@@ -32,6 +35,60 @@ class Services:
             parts = (("main", code),) if isinstance(code, str) else code
             bundle = self.controller.devices.install_bundle(parts, name)
             return self.call(self.device("bundles"), "get_bundlecap", bundle)
+
+    def timer(self) -> Any:
+        """The vat that sets alarms: `E(timer).delay(5)`. Time passes by `controller.devices.poll(now)`."""
+        with self.controller.lock:
+            return self._known(self.controller.devices.timer(), TIMER)
+
+    def mailbox(self) -> Any:
+        """The mailbox device, for the vat that deals with mail."""
+        with self.controller.lock:
+            return self._known(self.controller.devices.mailbox(), "mailbox")
+
+    def bridge(self) -> Any:
+        """The bridge device, for the vat that talks with this program."""
+        with self.controller.lock:
+            return self._known(self.controller.devices.bridge(), "bridge")
+
+    def bridge_send(self, data: Any) -> None:
+        """Send plain data to the vat that registered with the bridge."""
+        self.controller.devices.bridge_deliver(self._write(data))
+
+    def bridge_receive(self, deal: Callable[[Any], None]) -> int:
+        """Deal with what vats sent over the bridge, in order; what fails is there the next time."""
+        outbound = self.controller.devices.bridge_outbound()
+        for number, data in outbound:
+            deal(self._read(data))
+            self.controller.devices.bridge_taken(number)
+        return len(outbound)
+
+    def plugin(self, name: str, function: Callable[..., Any]) -> Any:
+        """Let vats call a function of this process: give them the device, and they say `D(device).call(...)`.
+
+        Arguments and answer are plain data. The function is there until this session ends; in a rehearsal it
+        is not there, so that a rehearsal has no effects.
+        """
+
+        def call(args: CapData) -> CapData:
+            return self._write(function(*self._read(args)))
+
+        with self.controller.lock:
+            return self._known(self.controller.devices.plugin(name, call), name)
+
+    def _read(self, value: CapData) -> Any:
+        with context.activate(self.liveslots):
+            return self.liveslots.slots.decode(value.to_json())
+
+    def _write(self, value: Any) -> CapData:
+        try:
+            body, objects = smallcaps.encode(value, self.liveslots.trace_of)
+        except UnpassableError as error:
+            words = self.liveslots.slots.explain("the answer", value, error)
+            raise TypeError(words) from None
+        if objects:
+            raise TypeError("the answer of a host function is plain data, and cannot hold references")
+        return CapData(body)
 
     def device(self, name: str) -> Any:
         """The root of a device of this world, to be called with `D`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swingset.vat import Baggage, D, E, Promise, Resolver, durable, make_promise, remotable
+from swingset.vat import Baggage, D, Promise, Resolver, durable, make_promise, remotable
 
 waiting: dict[object, list[Resolver[Any]]] = {}
 """Who waits for the next update of which meter. An upgrade breaks these promises, and they ask again."""
@@ -18,7 +18,7 @@ waiting: dict[object, list[Resolver[Any]]] = {}
 class AdminNode:
     """The right to end one vat, to replace its code, and to hear how it ended."""
 
-    node: object
+    node: object = None
 
     def terminate_with_failure(self, reason: Any = None) -> None:
         """End the vat; `done` rejects with the reason."""
@@ -115,8 +115,11 @@ class VatAdmin:
 
     def create_vat(self, bundlecap: object, options: dict[str, Any] | None = None) -> Promise[Any]:
         """Make a vat of a bundle; promises `{"root": ..., "adminNode": ...}`."""
-        node, root = D(self._admin).create(bundlecap, with_meter(options or {}))
-        return E.when(root, lambda root: {"root": root, "adminNode": AdminNode(node)})
+        admin_node = AdminNode()
+        answer = D(self._admin).create(bundlecap, with_meter(options or {}), admin_node)
+        admin_node.node, made = answer
+        promise: Promise[Any] = made
+        return promise
 
     def create_vat_by_id(self, id: str, options: dict[str, Any] | None = None) -> Promise[Any]:
         """Make a vat of the bundle of that id."""

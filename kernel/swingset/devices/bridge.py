@@ -1,0 +1,59 @@
+"""The bridge device: plain data between the vats and the program that embeds them.
+
+What a vat sends over waits in the world until the host has taken it, so it is seen only after its commit, and
+seen again if the host stops before it was done. Where a vat needs an answer at once, that is a plugin.
+"""
+
+from __future__ import annotations
+
+from swingset.core.devices import DeviceContext
+from swingset.core.errors import KernelError
+from swingset.devices import plain
+from swingset.model.capdata import CapData
+
+
+class BridgeDevice:
+    """Serves devices of kind `bridge`."""
+
+    kind = "bridge"
+
+    def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
+        """Let a vat register for what comes in, and send out."""
+        if method == "register":
+            handler = plain.reference(plain.arguments(args, method, "handler")[0], "handler")
+            context.set("handler", plain.write(handler))
+            return CapData("#null")
+        if method == "send":
+            plain.arguments(plain.blank(args, 0), method, "data")
+            if args.slots:
+                raise plain.not_plain("send(data) of the bridge")
+            known = context.get("count")
+            number = int(plain.read(known)) + 1 if known else 1
+            context.set("count", plain.write(number))
+            context.set(f"out.{number:015d}", plain.part(args, 0))
+            return plain.write(number)
+        raise plain.no_method("the bridge device", method, "register", "send")
+
+    # For the host
+
+    def outbound(self, context: DeviceContext) -> list[tuple[int, CapData]]:
+        """What was sent over and not taken yet, oldest first, numbered."""
+        found = []
+        for key in context.keys("out."):
+            kept = context.get(key)
+            assert kept is not None
+            found.append((int(key.removeprefix("out.")), kept))
+        return found
+
+    def taken(self, number: int, context: DeviceContext) -> None:
+        """The host has dealt with everything up to this number."""
+        for key in context.keys("out."):
+            if int(key.removeprefix("out.")) <= number:
+                context.set(key, None)
+
+    def deliver(self, data: CapData, context: DeviceContext) -> None:
+        """Send `inbound(data)` to the registered handler. Raises `KernelError` where there is none."""
+        handler = context.get("handler")
+        if handler is None:
+            raise KernelError("no vat has registered with the bridge yet: nothing was sent")
+        context.send(handler.slots[0], CapData(f'#["inbound",[{data.body[1:]}]]'))

@@ -1,0 +1,57 @@
+"""The plugin device: functions of the host that vats may call at once.
+
+A notebook hands in a function under a name, and gives the device node to whom it trusts with it. The function
+runs in the host with all the host's powers, in the middle of the caller's crank: if that crank is undone, the
+function has run all the same. It is gone when the session ends; the node stays, and says so until a function
+of that name is handed in again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from swingset.core.devices import DeviceContext, DeviceError
+from swingset.devices import plain
+from swingset.devices.plain import Ref
+from swingset.model.capdata import CapData
+
+Function = Callable[[CapData], CapData]
+"""Takes the list of arguments and answers, both without references."""
+
+
+class PluginDevice:
+    """Serves devices of kind `plugin`."""
+
+    kind = "plugin"
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Function] = {}
+
+    def hand_in(self, name: str, function: Function, context: DeviceContext) -> str:
+        """Let vats call a function; returns its device node, the same for the same name."""
+        self._functions[name] = function
+        known = context.get(f"plugin.{name}")
+        if known is None:
+            known = plain.write(Ref(context.new_node(plain.write({"plugin": name})), name))
+            context.set(f"plugin.{name}", known)
+        return known.slots[0]
+
+    def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
+        """Run the function of the node that was called."""
+        state = context.get(context.node or "")
+        if state is None or method != "call":
+            raise plain.no_method("a host function", method, "call")
+        name = str(plain.read(state)["plugin"])
+        function = self._functions.get(name)
+        if function is None:
+            words = f"host function {json.dumps(name)} is not here: the session that handed it in has ended"
+            raise DeviceError(
+                f"{words}; hand it in again under that name", name="LookupError", code="no-plugin"
+            )
+        if args.slots:
+            raise plain.not_plain(f"host function {json.dumps(name)}")
+        answer = function(args)
+        if answer.slots:
+            raise DeviceError(f"host function {json.dumps(name)} answered with a reference", name="TypeError")
+        return answer

@@ -1,0 +1,108 @@
+"""The timer device: time is what the host says it is, and it never goes back.
+
+There is no clock in a world. The host polls: it says what time it is now, and what was set for a time up to
+then happens, in order of time and then of setting. An alarm either sends `wake(now)` to a handler or settles
+a promise. Promises are kept here and not in a vat, so they outlive any upgrade.
+"""
+
+from __future__ import annotations
+
+from swingset.core.devices import DeviceContext
+from swingset.core.errors import KernelError
+from swingset.devices import plain
+from swingset.devices.plain import Ref
+from swingset.model import capdata
+from swingset.model.capdata import CapData
+
+CANCELLED = {"name": "TimerCancelled"}
+"""What the promise of a cancelled alarm is rejected with."""
+
+_METHODS = ("now", "alarm", "promise_at", "cancel", "pending")
+
+
+class TimerDevice:
+    """Serves devices of kind `timer`."""
+
+    kind = "timer"
+
+    def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
+        """Tell the time, set alarms and cancel them."""
+        if method == "now":
+            return plain.write(self.now(context))
+        if method == "alarm":
+            when, handler, token = plain.arguments(args, method, "when", "handler", "token", optional=1)
+            entry = {"handler": plain.reference(handler, "handler")}
+            return plain.write(self._set(plain.whole(when, "when"), entry, token, context))
+        if method == "promise_at":
+            when, token = plain.arguments(args, method, "when", "token", optional=1)
+            promise = Ref(context.new_promise())
+            moment = plain.whole(when, "when")
+            if moment <= self.now(context):
+                context.settle(promise.kref, False, plain.write(self.now(context)))
+            else:
+                self._set(moment, {"promise": promise}, token, context)
+            return plain.write(promise)
+        if method == "cancel":
+            token = plain.reference(plain.arguments(args, method, "token")[0], "token")
+            return plain.write(self._cancel(token, context))
+        if method == "pending":
+            return plain.write(len(context.keys("at.")))
+        raise plain.no_method("the timer device", method, *_METHODS)
+
+    def now(self, context: DeviceContext) -> int:
+        """The time of the last poll, 0 before the first."""
+        known = context.get("now")
+        return int(plain.read(known)) if known else 0
+
+    def poll(self, now: int, context: DeviceContext) -> int:
+        """It is `now`: let what is due happen; returns how many alarms went off. Raises `KernelError`."""
+        before = self.now(context)
+        if type(now) is not int or not before <= now < 1 << 62:
+            raise KernelError(
+                f"time is an int and only goes forward: it was {before:,}, the poll says {now!r}"
+            )
+        context.set("now", plain.write(now))
+        due = [key for key in context.keys("at.") if int(key.split(".")[1]) <= now]
+        for key in due:
+            entry = self._take(key, context)
+            if "handler" in entry:
+                context.send(entry["handler"].kref, plain.write(["wake", [now]]))
+            else:
+                context.settle(entry["promise"].kref, False, plain.write(now))
+        return len(due)
+
+    def next(self, context: DeviceContext) -> int | None:
+        """The time of the next alarm, or None: when the host should poll again."""
+        keys = context.keys("at.", 1)
+        return int(keys[0].split(".")[1]) if keys else None
+
+    def _set(self, when: int, entry: dict[str, Ref], token: object, context: DeviceContext) -> int:
+        if token is not None:
+            entry["token"] = plain.reference(token, "token")
+        known = context.get("count")
+        count = int(plain.read(known)) + 1 if known else 1
+        context.set("count", plain.write(count))
+        context.set(f"at.{when:020d}.{count:015d}", plain.write(entry))
+        return when
+
+    def _take(self, key: str, context: DeviceContext) -> dict[str, Ref]:
+        kept = context.get(key)
+        assert kept is not None
+        entry: dict[str, Ref] = plain.read(kept)
+        context.set(key, None)
+        return entry
+
+    def _cancel(self, token: Ref, context: DeviceContext) -> int:
+        """Undo all alarms that were set with a token; returns how many."""
+        cancelled = 0
+        for key in context.keys("at."):
+            kept = context.get(key)
+            if kept is None or token.kref not in kept.slots:
+                continue
+            entry = plain.read(kept)
+            if "token" in entry and entry["token"].kref == token.kref:
+                self._take(key, context)
+                if "promise" in entry:
+                    context.settle(entry["promise"].kref, True, capdata.data(CANCELLED))
+                cancelled += 1
+        return cancelled

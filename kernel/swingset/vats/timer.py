@@ -1,0 +1,197 @@
+"""The vat `timer`: what to do at which time, for those who hold it.
+
+Single alarms and their promises live in the timer device. A method that returns such a promise returns it as
+it is, hence `Promise[Any]`: a result that is checked would be a promise of this heap, and end with it.
+Repeating alarms live here, as durable objects that set one alarm after the other, each when its handler has
+dealt with the last. All of it survives an upgrade of this vat.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swingset.vat import Baggage, D, E, Promise, RemoteError, durable, provide, remotable
+
+
+@durable
+class Repeating:
+    """Wakes a handler at `start` and every `interval` after, never twice at once."""
+
+    device: object
+    registry: object
+    number: int
+    start: int
+    interval: int
+    handler: object
+    token: object = None
+    waiting: bool = False
+    over: bool = False
+
+    def arm(self) -> None:
+        """Set the alarm for the next time that is still to come."""
+        now = D(self.device).now()
+        passed = max(0, (now - self.start) // self.interval + 1) if now >= self.start else 0
+        D(self.device).alarm(self.start + passed * self.interval, self)
+
+    def wake(self, now: int) -> None:
+        """The device's call: it is time."""
+        if self.over or self.waiting:
+            return
+        self.waiting = True
+        E(self.handler).wake(now).then(lambda _: self._again(), self._failed)
+
+    def _again(self) -> None:
+        if not self.over:
+            self.waiting = False
+            self.arm()
+
+    def _failed(self, problem: BaseException) -> None:
+        if isinstance(problem, RemoteError) and problem.code == "vat-upgraded":
+            self._again()
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """Wake the handler no more."""
+        self.over = True
+        self.registry._forget(self.number)  # type: ignore[attr-defined]
+
+
+@durable
+class Registry:
+    """The repeating alarms there are; `entries` by number."""
+
+    count: int = 0
+    entries: Any = None
+
+    def _add(self, device: object, start: int, interval: int, handler: object, token: object) -> None:
+        if interval < 1:
+            raise ValueError(f"an interval is at least 1, got {interval}")
+        self.count += 1
+        made = Repeating(device, self, self.count, start, interval, handler, token)
+        self.entries = {**(self.entries or {}), str(self.count): made}
+        made.arm()
+
+    def _forget(self, number: int) -> None:
+        self.entries = {key: entry for key, entry in (self.entries or {}).items() if key != str(number)}
+
+    def _all(self) -> list[Repeating]:
+        return list((self.entries or {}).values())
+
+    def _cancel(self, token: object) -> int:
+        found = [entry for entry in self._all() if entry.token is token]
+        for entry in found:
+            entry.end()
+        return len(found)
+
+
+@durable
+class Repeater:
+    """Wakes every handler that is scheduled with it, at the same times."""
+
+    device: object
+    registry: Registry
+    start: int
+    interval: int
+
+    def schedule(self, handler: object) -> int:
+        """Have `handler.wake(now)` called from the next time on; returns the first time of all."""
+        self.registry._add(self.device, self.start, self.interval, handler, self)
+        return self.start
+
+    def disable(self) -> int:
+        """Wake nobody any more; returns how many handlers there were."""
+        return self.registry._cancel(self)
+
+
+@durable
+class TimerNotifier:
+    """Tells of the times `start`, `start + interval`, and so on, to those who ask."""
+
+    device: object
+    start: int
+    interval: int
+
+    def get_update_since(self, count: int | None = None) -> Any:
+        """`{"value": time, "updateCount": time}` for the last time that has come, if it is not `count`."""
+        now = D(self.device).now()
+        latest = now - (now - self.start) % self.interval if now >= self.start else None
+        if latest is not None and latest != count:
+            return {"value": latest, "updateCount": latest}
+        coming = self.start if latest is None else latest + self.interval
+        woken: Promise[int] = D(self.device).promise_at(coming)
+        return woken.then(lambda _: self.get_update_since(count))
+
+
+@durable
+class Clock:
+    """The right to know what time it is, and no other."""
+
+    device: object
+
+    def get_current_timestamp(self) -> int:
+        """The time of the host's last poll."""
+        now: int = D(self.device).now()
+        return now
+
+
+@remotable
+class Timer:
+    """Sets alarms. A token that is passed with one cancels it, and all others that were set with it."""
+
+    def __init__(self, device: object, registry: Registry) -> None:
+        self._device = device
+        self._registry = registry
+
+    def get_current_timestamp(self) -> int:
+        """The time of the host's last poll."""
+        now: int = D(self._device).now()
+        return now
+
+    def get_clock(self) -> Clock:
+        """An object that tells the time."""
+        return Clock(self._device)
+
+    def set_wakeup(self, when: int, handler: object, token: object = None) -> int:
+        """Have `handler.wake(now)` called at a time, or by the next poll where that is over; returns it."""
+        D(self._device).alarm(when, handler, token)
+        return when
+
+    def wake_at(self, when: int, token: object = None) -> Promise[Any]:
+        """A promise for the time, settled when it has come; it survives upgrades of this vat."""
+        promise: Promise[Any] = D(self._device).promise_at(when, token)
+        return promise
+
+    def delay(self, duration: int, token: object = None) -> Promise[Any]:
+        """Like `wake_at`, so much later than now."""
+        return self.wake_at(self.get_current_timestamp() + duration, token)
+
+    def repeat_after(self, delay: int, interval: int, handler: object, token: object = None) -> None:
+        """Wake a handler again and again, until its token is cancelled or it fails."""
+        self._registry._add(self._device, self._from(delay), interval, handler, token)
+
+    def make_repeater(self, delay: int, interval: int) -> Repeater:
+        """A repeater that handlers can be scheduled with."""
+        return Repeater(self._device, self._registry, self._from(delay), interval)
+
+    def make_notifier(self, delay: int, interval: int) -> TimerNotifier:
+        """A notifier of the times, for those who would rather ask."""
+        return TimerNotifier(self._device, self._from(delay), interval)
+
+    def cancel(self, token: object) -> int:
+        """Cancel everything that was set with a token; returns how many alarms that were."""
+        return int(D(self._device).cancel(token)) + self._registry._cancel(token)
+
+    def _from(self, delay: int) -> int:
+        return self.get_current_timestamp() + delay
+
+
+def build_root_object(parameters: dict[str, object] | None, baggage: Baggage) -> Timer:
+    """Begin, or carry on: a handler that was being waited for when the vat was upgraded is woken again."""
+    device = provide(baggage, "device", lambda: (parameters or {})["timer"])
+    registry = provide(baggage, "registry", Registry)
+    for entry in registry._all():
+        if entry.waiting:
+            entry.waiting = False
+            entry.arm()
+    return Timer(device, registry)

@@ -1,0 +1,222 @@
+"""The timer: the host moves time, vats are woken, and nothing of it is lost in an upgrade or a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swingset import vats
+from swingset.core.errors import KernelError
+from swingset.guest.remote_errors import RemoteError, RemoteRejection
+from tests.staging import Stage
+
+WAKER = """
+    from swingset.vat import durable, make_promise, remotable
+
+    waiting = []
+
+    @durable
+    class Handler:
+        name: str
+        slow: bool = False
+        broken: bool = False
+
+        def wake(self, now):
+            print(self.name, now)
+            if self.broken:
+                raise ValueError("no")
+            if self.slow:
+                promise, resolver = make_promise()
+                waiting.append(resolver)
+                return promise
+
+    @remotable
+    class Root:
+        def handler(self, name, **options):
+            return Handler(name, **options)
+
+        def finish(self):
+            waiting.pop(0).resolve(None)
+
+        def token(self):
+            return Handler("token")
+
+    def build_root_object():
+        return Root()
+"""
+
+
+class Clockwork:
+    """A stage with a timer and a vat that makes handlers."""
+
+    def __init__(self, stage: Stage, upgrading: bool = False) -> None:
+        self.stage = stage
+        self.upgrading = upgrading
+        self.timer = stage.session.timer()
+        self.waker = stage.define("waker", WAKER)
+
+    def ask(self, target: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if self.upgrading:
+            self.upgrade()
+        return self.stage.ask(target, method, *args, **kwargs)
+
+    def upgrade(self) -> None:
+        self.stage.session.upgrade("timer", "timer", vats.source("timer"))
+
+    def handler(self, name: str, **options: Any) -> Any:
+        return self.ask(self.waker, "handler", name, **options)
+
+    def send(self, method: str, *args: Any) -> Any:
+        promise = self.stage.send(self.timer, method, *args)
+        self.stage.session.settle()
+        if self.upgrading:
+            self.upgrade()
+        return promise
+
+    def poll(self, now: int) -> int:
+        if self.upgrading:
+            self.upgrade()
+        count = self.stage.controller.devices.poll(now)
+        self.stage.session.settle()
+        return count
+
+
+@pytest.fixture(params=[False, True], ids=["", "timer-upgraded"])
+def clockwork(request: pytest.FixtureRequest, stage: Stage) -> Clockwork:
+    """A timer that is or is not upgraded between the steps."""
+    return Clockwork(stage, request.param)
+
+
+def test_time_is_what_the_host_says_and_never_goes_back(clockwork: Clockwork) -> None:
+    """It begins at 0, moves by polls, and a poll into the past is refused and changes nothing."""
+    assert clockwork.ask(clockwork.timer, "get_current_timestamp") == 0
+    clockwork.poll(100)
+    clock = clockwork.ask(clockwork.timer, "get_clock")
+    assert clockwork.ask(clock, "get_current_timestamp") == 100
+    with pytest.raises(KernelError, match="it was 100, the poll says 99"):
+        clockwork.poll(99)
+    assert clockwork.poll(100) == 0
+    assert clockwork.ask(clock, "get_current_timestamp") == 100
+
+
+def test_wakeups_come_in_the_order_of_their_times(clockwork: Clockwork) -> None:
+    """A poll wakes whoever is due, earlier ones first, those of one time in the order they were set."""
+    for name, when in (("late", 30), ("b", 20), ("c", 20), ("a", 10)):
+        assert clockwork.ask(clockwork.timer, "set_wakeup", when, clockwork.handler(name)) == when
+    assert clockwork.stage.controller.devices.next_alarm() == 10
+    assert clockwork.poll(9) == 0
+    assert clockwork.poll(25) == 3
+    assert clockwork.stage.log == ["a 25", "b 25", "c 25"]
+    assert clockwork.poll(30) == 1
+    assert clockwork.stage.log[3:] == ["late 30"]
+    assert clockwork.stage.controller.devices.next_alarm() is None
+
+
+def test_a_delay_is_a_promise_that_outlives_the_vat_that_made_it(clockwork: Clockwork) -> None:
+    """It is settled with the time of the poll, upgrade of the timer or not."""
+    clockwork.poll(100)
+    delayed, at = clockwork.send("delay", 10), clockwork.send("wake_at", 105)
+    assert clockwork.send("wake_at", 50).result() == 100
+    clockwork.poll(107)
+    assert (delayed.status, at.status) == ("pending", "fulfilled")
+    clockwork.poll(110)
+    assert clockwork.stage.session.wait(delayed) == 110
+    assert clockwork.stage.session.wait(at) == 107
+
+
+def test_a_token_cancels_what_was_set_with_it(clockwork: Clockwork) -> None:
+    """Promises are rejected as cancelled, handlers are not woken, others are."""
+    token, other = (clockwork.ask(clockwork.waker, "token") for _ in range(2))
+    delayed = clockwork.send("delay", 10, token)
+    clockwork.ask(clockwork.timer, "set_wakeup", 10, clockwork.handler("cancelled"), token)
+    clockwork.ask(clockwork.timer, "set_wakeup", 10, clockwork.handler("kept"), other)
+    clockwork.ask(clockwork.timer, "repeat_after", 5, 5, clockwork.handler("repeated"), token)
+    assert clockwork.ask(clockwork.timer, "cancel", token) == 3
+    with pytest.raises(RemoteRejection) as caught:
+        clockwork.stage.session.wait(delayed)
+    assert caught.value.reason == {"name": "TimerCancelled"}
+    clockwork.poll(20)
+    assert clockwork.stage.log == ["kept 20"]
+    assert clockwork.ask(clockwork.timer, "cancel", token) == 0
+
+
+def test_a_repeating_wakeup_keeps_its_times(clockwork: Clockwork) -> None:
+    """After a late poll the next wakeup is at the next of the times that were agreed."""
+    clockwork.poll(3)
+    clockwork.ask(clockwork.timer, "repeat_after", 7, 10, clockwork.handler("tick"))
+    for now in (9, 10, 15, 34, 39, 40):
+        clockwork.poll(now)
+    assert clockwork.stage.log == ["tick 10", "tick 34", "tick 40"]
+
+
+def test_a_repeating_wakeup_waits_for_its_handler(local: Stage) -> None:
+    """A handler that has not answered is not woken again; an upgrade of the timer forgives it."""
+    clockwork = Clockwork(local)
+    clockwork.ask(clockwork.timer, "repeat_after", 10, 10, clockwork.handler("slow", slow=True))
+    for now in (10, 20, 30):
+        clockwork.poll(now)
+    assert clockwork.stage.log == ["slow 10"]
+    clockwork.ask(clockwork.waker, "finish")
+    clockwork.poll(40)
+    assert clockwork.stage.log == ["slow 10", "slow 40"]
+    clockwork.upgrade()
+    clockwork.poll(50)
+    assert clockwork.stage.log == ["slow 10", "slow 40", "slow 50"]
+
+
+def test_a_handler_that_fails_is_not_repeated(clockwork: Clockwork) -> None:
+    """One exception ends the repetition."""
+    clockwork.ask(clockwork.timer, "repeat_after", 10, 10, clockwork.handler("broken", broken=True))
+    for now in (10, 20):
+        clockwork.poll(now)
+    assert clockwork.stage.log == ["broken 10"]
+
+
+def test_a_repeater_wakes_all_its_handlers_until_it_is_disabled(clockwork: Clockwork) -> None:
+    """Handlers share its times."""
+    repeater = clockwork.ask(clockwork.timer, "make_repeater", 5, 10)
+    for name in ("a", "b"):
+        assert clockwork.ask(repeater, "schedule", clockwork.handler(name)) == 5
+    clockwork.poll(5)
+    assert clockwork.ask(repeater, "disable") == 2
+    clockwork.poll(15)
+    assert clockwork.stage.log == ["a 5", "b 5"]
+    bad = clockwork.ask(clockwork.timer, "make_repeater", 5, 0)
+    with pytest.raises(RemoteError, match="an interval is at least 1, got 0"):
+        clockwork.ask(bad, "schedule", clockwork.handler("c"))
+
+
+def test_a_notifier_tells_the_times(clockwork: Clockwork) -> None:
+    """It answers with the last time there was, or when the next has come."""
+    notifier = clockwork.ask(clockwork.timer, "make_notifier", 10, 5)
+    clockwork.poll(12)
+    assert clockwork.ask(notifier, "get_update_since") == {"value": 10, "updateCount": 10}
+    waiting = clockwork.stage.send(notifier, "get_update_since", 10)
+    clockwork.stage.session.settle()
+    assert waiting.status == "pending"
+    clockwork.stage.controller.devices.poll(15)
+    clockwork.stage.session.settle()
+    assert clockwork.stage.session.wait(waiting) == {"value": 15, "updateCount": 15}
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_alarms_outlive_the_process(worker: str, tmp_path: Path) -> None:
+    """Another process opens the file, says what time it is, and the handlers are woken."""
+    path = tmp_path / "world"
+    first = Stage(worker, path)
+    clockwork = Clockwork(first)
+    clockwork.ask(clockwork.timer, "repeat_after", 10, 10, clockwork.handler("tick"))
+    clockwork.ask(clockwork.timer, "set_wakeup", 15, clockwork.handler("once"))
+    clockwork.poll(10)
+    assert first.log == ["tick 10"]
+    first.close()
+    again = Stage(worker, path)
+    assert again.controller.devices.next_alarm() == 15
+    for now in (15, 20):
+        again.controller.devices.poll(now)
+        again.session.settle()
+    assert again.log == ["once 15", "tick 20"]
+    assert again.ask(again.session.timer(), "get_current_timestamp") == 20
+    again.close()
