@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -29,7 +29,7 @@ class Counters:
 
     def take(self, name: str, start: int) -> int:
         """The value of `name`, which is one higher the next time."""
-        rows = self._world.execute(
+        rows: list[Any] = self._world.execute(
             "insert into counters values (?1, ?2 + 1)"
             " on conflict (name) do update set value = value + 1 returning value - 1",
             (name, start),

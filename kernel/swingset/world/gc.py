@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swingset.world.counters import Counters
 
@@ -74,7 +74,7 @@ class Reaping:
 
     def add(self, vat: str, dirt: Dirt) -> Dirt:
         """Add to the dirt; returns the sum."""
-        rows = self._world.execute(
+        rows: list[Any] = self._world.execute(
             "insert into reap values (?, ?, ?, ?, null) on conflict (vat) do update set deliveries ="
             " deliveries + excluded.deliveries, krefs = krefs + excluded.krefs,"
             " computrons = computrons + excluded.computrons returning deliveries, krefs, computrons",
