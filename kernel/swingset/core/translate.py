@@ -13,7 +13,7 @@ from typing import Any
 from swingset.core.errors import IllegalSyscall
 from swingset.core.store import KernelStore
 from swingset.model import reasons
-from swingset.model.capdata import CapData, MalformedCapData
+from swingset.model.capdata import CapData, MalformedCapData, iface_of
 from swingset.model.messages import Message
 from swingset.model.refs import FIRST_IMPORT, MalformedReference, kref_type, parse_vref
 from swingset.world.clists import CListEntry
@@ -115,11 +115,20 @@ class Translator:
         return kref
 
     def capdata_to_kernel(self, raw: object) -> CapData:
-        """Capdata in the kernel's names."""
+        """Capdata in the kernel's names. What the vat calls its new exports is noted, for people."""
         try:
-            return CapData.from_json(raw).map_slots(self.to_kernel)
+            value = CapData.from_json(raw)
         except MalformedCapData as error:
             raise IllegalSyscall(str(error)) from None
+        if not value.slots:
+            return value
+        krefs = []
+        for index, slot in enumerate(value.slots):
+            fresh = slot.startswith("o+") and self._store.clists.by_vref(self._vat, slot) is None
+            krefs.append(self.to_kernel(slot))
+            if fresh and (iface := iface_of(value.body, index)):
+                self._store.objects.call(krefs[-1], iface)
+        return CapData(value.body, tuple(krefs))
 
     def message_to_kernel(self, raw: object) -> Message:
         """A message that the vat sends. Its result, if any, must be a promise the vat newly names."""

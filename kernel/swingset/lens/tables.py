@@ -206,14 +206,14 @@ class Lens:
         """What an object is, for people: `root of bank`, or the tag of its durable kind."""
         obj = self._store.objects.get(kref)
         if obj is None or obj.owner is None:
-            return "abandoned" if obj else "?"
+            return f"{obj.iface or 'object'}, abandoned" if obj else "?"
         entry = self._store.clists.by_kref(obj.owner, kref)
         vref = entry.vref if entry else ""
         if vref == ROOT:
             return f"root of {self._name(obj.owner)}"
         if vref.startswith("o+d"):
             return self._kind_tag(obj.owner, vref[3:].partition("/")[0])
-        return "object"
+        return obj.iface or "object"
 
     def _kind_tag(self, vat: str, kind: str) -> str:
         descriptor = self._store.vatstore.get(vat, f"vom.dkind.{kind}.descriptor")

@@ -8,6 +8,7 @@ reach nothing but what is in its c-list.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +90,15 @@ def error(name: str, message: str, code: str | None = None, trace: list[list[Any
     if trace:
         body["trace"] = _escape(trace)
     return CapData("#" + json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+
+def iface_of(body: str, index: int) -> str | None:
+    """What a body calls the remotable in slot `index`, of at most 80 characters; None if it does not say.
+
+    Words for people. A body is a stranger's text, so nothing may ever depend on them.
+    """
+    found = re.search(rf'"\${index}\.(?:Alleged: )?([^"\\]{{1,80}})"', body)
+    return found[1] if found else None
 
 
 def single_slot(value: CapData) -> str | None:

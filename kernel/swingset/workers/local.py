@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ class _GuestWorker:
         """Run one delivery here and now. What the syscall handler raises comes out as it is."""
         out, err = _Console(limits.console_bytes), _Console(limits.console_bytes)
         self._handler = syscall
-        timed_out = threading.Event()
+        timed_out, interrupted = threading.Event(), threading.Event()
         result: dict[str, Any]
         try:
             with (
@@ -85,6 +86,7 @@ class _GuestWorker:
                 contextlib.redirect_stderr(err),
                 context.activate(self.liveslots),
                 _watchdog.limit(limits.seconds, timed_out),
+                _interruptible(interrupted),
             ):
                 result = self.liveslots.deliver(delivery)
         except DeliveryAbandonedError:
@@ -92,6 +94,8 @@ class _GuestWorker:
         finally:
             self._handler = None
             problem, self._host_problem = self._host_problem, None
+        if interrupted.is_set():
+            raise KeyboardInterrupt
         if problem is not None:
             raise problem
         console = tuple(
@@ -170,6 +174,28 @@ def fault_from_guest(result: dict[str, Any]) -> Fault | None:
         frames_from_json(error.get("trace")),
         details if isinstance(details, dict) else {},
     )
+
+
+@contextlib.contextmanager
+def _interruptible(interrupted: threading.Event) -> Iterator[None]:
+    """Have Ctrl-C abandon the delivery: vat code would turn a KeyboardInterrupt into a rejection."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        interrupted.set()
+        raise DeliveryAbandonedError
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Watchdog:

@@ -13,7 +13,8 @@ class ObjectRecord(NamedTuple):
     """One object. `owner` is None once orphaned, and `fate` then says why: a code and words.
 
     `reachable` counts the imports and kernel-held references that could send to it; `recognizable`
-    those that could at least tell it apart. The owner's own export is not counted.
+    those that could at least tell it apart. The owner's own export is not counted. `iface` is what its
+    owner called it when it first let it out: words for people, on which nothing depends.
     """
 
     kref: str
@@ -21,6 +22,7 @@ class ObjectRecord(NamedTuple):
     reachable: int
     recognizable: int
     fate: str | None
+    iface: str | None = None
 
 
 class Objects:
@@ -31,7 +33,7 @@ class Objects:
 
     def add(self, kref: str, owner: str) -> None:
         """Record a new object that nobody holds yet."""
-        self._world.execute("insert into objects values (?, ?, 0, 0, null)", (kref, owner))
+        self._world.execute("insert into objects values (?, ?, 0, 0, null, null)", (kref, owner))
 
     def get(self, kref: str) -> ObjectRecord | None:
         """The object of that name, or None."""
@@ -50,6 +52,10 @@ class Objects:
         """Take the owner away, and remember why."""
         self._world.execute("update objects set owner = null, fate = ? where kref = ?", (fate, kref))
 
+    def call(self, kref: str, iface: str) -> None:
+        """Note what the owner calls the object."""
+        self._world.execute("update objects set iface = ? where kref = ?", (iface, kref))
+
     def delete(self, kref: str) -> None:
         """Forget the object."""
         self._world.execute("delete from objects where kref = ?", (kref,))
@@ -60,4 +66,4 @@ class Objects:
             yield ObjectRecord(*row)
 
 
-_COLUMNS = "kref, owner, reachable, recognizable, fate"
+_COLUMNS = "kref, owner, reachable, recognizable, fate, iface"
