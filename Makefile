@@ -54,6 +54,7 @@ notebooks: engine
 
 bench: engine
 	@$(BIN)/python benchmarks/bench.py
+	@$(BIN)/python benchmarks/scale.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -34,7 +34,14 @@ class GCActions:
 
     def vats(self) -> list[str]:
         """The vats there is something to tell, as text in order."""
-        return [vat for (vat,) in self._world.rows("SELECT DISTINCT vat from gc_actions order by vat")]
+        # From one vat to the next through the key, however much each of them is to be told.
+        query = (
+            "WITH RECURSIVE told(vat) AS (SELECT min(vat) from gc_actions UNION ALL"
+            " SELECT (SELECT min(vat) from gc_actions where vat > told.vat) from told"
+            " where told.vat is not null)"
+            " SELECT vat from told where vat is not null"
+        )
+        return [vat for (vat,) in self._world.rows(query)]
 
     def group(self, vat: str) -> tuple[str, list[str]]:
         """What to tell one vat next: a kind, by `PRIORITY`, and its krefs."""
