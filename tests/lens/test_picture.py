@@ -65,14 +65,14 @@ def test_it_says_who_holds_what(session: Session) -> None:
     gone = session.wait(session.E(root).fleeting())
     words = draw(lens(session)).words
     assert "  Thing ko21, held by notebook" in words
-    assert "  object ko22, held by notebook" in words
+    assert "  Fleeting ko22, held by notebook" in words
     session.upgrade("maker", "maker", MAKER + "#")
     session.controller.pause()
     promise = session.E(root).make()
     session.flush()
     words = draw(lens(session)).words
     assert "maker (incarnation 1, live, local)" in words
-    assert "nobody (owners are gone)\n  abandoned ko22, held by notebook" in words
+    assert "nobody (owners are gone)\n  Fleeting, abandoned ko22, held by notebook" in words
     assert "waiting 1: make() for maker ko20 (root of maker)" in words
     del kept, gone, promise
 

@@ -97,7 +97,7 @@ def compose(lens: Lens) -> Scene:
     lost = [row for row in lens.objects() if row.owner not in clists and row.holders]
     if lost:
         boxes["nobody"] = nobody = Box("nobody", "nobody", "owners are gone")
-        nobody.things += [Thing(row.kref, "abandoned", LOST) for row in lost]
+        nobody.things += [Thing(row.kref, one_line(row.label, 30), LOST) for row in lost]
 
     places = _cut(boxes)
     arrows: dict[Arrow, None] = {}
@@ -153,7 +153,7 @@ def _thing(row: CListRow) -> Thing:
         return Thing(row.kref, "root", ROOT)
     if row.vref.startswith("o+d"):
         return Thing(row.kref, one_line(row.label, 22), DURABLE)
-    return Thing(row.kref, "object", HEAP)
+    return Thing(row.kref, one_line(row.label, 22), HEAP)
 
 
 def _cut(boxes: dict[str, Box]) -> dict[str, tuple[str, int]]:
