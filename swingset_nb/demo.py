@@ -46,6 +46,8 @@ def main() -> int:
             timeout=TIMEOUT,
             kernel_name="python3",
             allow_errors=True,
+            # ipykernel warns of unencrypted TCP, which here stays on this machine.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
             resources={"metadata": {"path": folder}},
         )
         with client.setup_kernel():
