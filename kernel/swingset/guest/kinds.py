@@ -27,6 +27,8 @@ from .sweep import Sweep
 from .vrefs import base_vref, parse_instance
 
 if TYPE_CHECKING:
+    from types import FunctionType
+
     from .liveslots import Liveslots
 
 EAGER = 100  # how many records an upgrade migrates at once, to see that they do
@@ -46,6 +48,7 @@ class Kind:
         durable: bool = True,
         version: int = 1,
         eager: int = EAGER,
+        faces: dict[str, dict[str, FunctionType]] | None = None,
     ) -> None:
         self.world = world
         self.cls = cls
@@ -63,7 +66,8 @@ class Kind:
         self.older: dict[str, dict[str, str]] = {}
         self.migrations: Steps = marked_migrations(cls)
         self.facet_classes: dict[str, type] = {
-            name: make_facet_class(self, name, methods) for name, methods in marked_methods(cls).items()
+            name: make_facet_class(self, name, methods)
+            for name, methods in (marked_methods(cls) if faces is None else faces).items()
         }
         self.facets: list[str] = sorted(self.facet_classes)
 

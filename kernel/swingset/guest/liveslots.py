@@ -19,6 +19,7 @@ from .baggage import StoredMap
 from .context import DeliveryAbandonedError, activate
 from .descriptors import KindError
 from .device import DevicePresence
+from .explicit import add_handles
 from .kinds import Kinds
 from .loader import call_builder, run_parts
 from .migration import MigrationError
@@ -98,6 +99,7 @@ class Liveslots:
         self.slots = Slots(self)
         self.promises = PromiseTable(self)
         self.kinds = Kinds(self)
+        add_handles(self)
         self.baggage = StoredMap(self, BAGGAGE, "baggage")
         self.powers = Powers(self)
 
@@ -190,7 +192,6 @@ class Liveslots:
             return  # a notebook: its code comes cell by cell
         namespace = run_parts(self.vat_name, self._parts)
         self.kinds.settle_definitions()
-        self.kinds.sweep.at_start()
         build = namespace.get("build_root_object")
         if build is None:
             raise VatStartError(
@@ -220,6 +221,8 @@ class Liveslots:
                 "in the store but not in the code: define them again, even if nothing makes new ones",
                 lostKinds=lost,
             )
+        self.kinds.settle_definitions()  # of the kinds that the builder defined
+        self.kinds.sweep.at_start()
 
     def _message(self, target: str, methargs: Any, result: str | None) -> None:
         answer = self.promises.accept_result(result) if result is not None else Promise(self.turns)

@@ -45,14 +45,14 @@ class Field:
         """What the field may hold, compiled when it is first asked for."""
         if self._shape is None:
             try:
-                self._shape = compile_shape(self._note, self.kind.names, self.kind.cls)
+                shape = compile_shape(self._note, self.kind.names, self.kind.cls)
             except BadAnnotationError as exc:
                 raise TypeError(f"{self.kind.tag}.{self.name}: {exc}") from None
-            if self.kind.durable and self._shape.fleeting is not None:
+            if self.kind.durable and shape.fleeting is not None:
                 raise TypeError(
-                    f"{self.kind.tag}.{self.name}: {self._shape.text} is not durable: "
-                    f"{_why_fleeting(self._shape.fleeting)}"
+                    f"{self.kind.tag}.{self.name}: {shape.text} is not durable: {_why_fleeting(shape.fleeting)}"
                 )
+            self._shape = shape
         return self._shape
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

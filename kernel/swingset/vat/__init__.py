@@ -7,6 +7,17 @@ from ..guest.baggage import StoredMap, provide
 from ..guest.classes import durable, virtual
 from ..guest.device import D
 from ..guest.eventual import E
+from ..guest.explicit import (
+    define_durable_kind,
+    define_durable_kind_multi,
+    define_kind,
+    define_kind_multi,
+    make_kind_handle,
+    prepare_kind,
+    prepare_kind_multi,
+    prepare_singleton,
+    provide_kind_handle,
+)
 from ..guest.facets import Cohort, Facets, amplify, facet
 from ..guest.liveslots import Powers
 from ..guest.migration import MigrationError, migrate
@@ -36,6 +47,10 @@ __all__ = [
     "alleged",
     "amplify",
     "between",
+    "define_durable_kind",
+    "define_durable_kind_multi",
+    "define_kind",
+    "define_kind_multi",
     "durable",
     "facet",
     "gt",
@@ -43,11 +58,16 @@ __all__ = [
     "length",
     "lt",
     "lte",
+    "make_kind_handle",
     "make_promise",
     "matching",
     "migrate",
     "prefix",
+    "prepare_kind",
+    "prepare_kind_multi",
+    "prepare_singleton",
     "provide",
+    "provide_kind_handle",
     "remotable",
     "virtual",
 ]
