@@ -21,12 +21,14 @@ from swingset.core.administration import Administration
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
 from swingset.core.errors import KernelPanic, NoSuchVat
-from swingset.core.lifecycle import Lifecycle, fate_of, incarnation_outcome
+from swingset.core.lifecycle import Lifecycle, incarnation_outcome
 from swingset.core.metering import TERMINATE, Metering
 from swingset.core.report import CrankReport
+from swingset.core.routing import Nowhere, ToPromise, ToVat, route
 from swingset.core.scheduler import FirstComeFirstServed, Scheduler, choose
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
+from swingset.core.undoing import Undoing
 from swingset.core.warehouse import Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
@@ -47,7 +49,6 @@ from swingset.model.reports import Fault
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.gc import Dirt
-from swingset.world.promises import FORWARDED, REJECTED, UNRESOLVED
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
 
 CLEAN_UP_ROWS = 1_000
@@ -182,41 +183,14 @@ class Cranks:
         self.store.discard_touched()
 
     def _send(self, seq: int, event: Send, number: int) -> CrankReport:
-        target = event.target
-        if kref_type(target) == "p":
-            promise = self.store.promises.get(target)
-            if promise is None:
-                raise AssertionError(f"{target} was forgotten while a message for it waited")
-            while promise.state == FORWARDED and promise.decider is not None:
-                target = promise.decider
-                followed = self.store.promises.get(target)
-                assert followed is not None
-                promise = followed
-            if promise.state == UNRESOLVED:
-                pipeliner = self._pipeliner(promise.decider)
-                if pipeliner is not None:
-                    return self._deliver_message(seq, event, target, pipeliner, number)
-                return self._wait(event, target, number)
-            outcome = promise.data or capdata.data(None)
-            if promise.state == REJECTED:
-                return self._undeliverable(event, number, outcome)
-            slot = capdata.single_slot(outcome)
-            if slot is None or kref_type(slot) != "o":
-                words = f"data is not callable, has no method {event.message.method}"
-                rejection = capdata.error("TypeError", words, code=reasons.NOT_CALLABLE)
-                return self._undeliverable(event, number, rejection)
-            target = slot
-        obj = self.store.objects.get(target)
-        vat = self.store.vats.get(obj.owner) if obj and obj.owner else None
-        if vat is None or vat.state == TERMINATED:
-            code, words = fate_of(obj.fate if obj else None)
-            return self._undeliverable(event, number, capdata.error("Error", words, code=code))
-        return self._deliver_message(seq, event, target, vat, number)
-
-    def _pipeliner(self, decider: str | None) -> VatRecord | None:
-        """The vat that decides a promise, where it asks for messages to what it has not settled yet."""
-        vat = self.store.vats.get(decider) if decider else None
-        return vat if vat and vat.state != TERMINATED and vat.options.get("enable_pipelining") else None
+        match route(self.store, event):
+            case ToVat(vat, target):
+                return self._deliver_message(seq, event, target, vat, number)
+            case ToPromise(promise):
+                return self._wait(event, promise, number)
+            case Nowhere(rejection):
+                self._reject(event.message, rejection)
+                return CrankReport(number, event, "rejected")
 
     def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
         """Let a message wait for a promise, which it holds from now on instead of what it was sent to."""
@@ -426,10 +400,6 @@ class Cranks:
         self.store.queues.park(vat.id, seq, event)
         return CrankReport(number, event, "parked", vat.name)
 
-    def _undeliverable(self, event: Send, number: int, rejection: CapData) -> CrankReport:
-        self._reject(event.message, rejection)
-        return CrankReport(number, event, "rejected")
-
     def _reject(self, message: Message, rejection: CapData) -> None:
         if message.result is not None:
             self.store.resolve([(message.result, True, rejection)])
@@ -468,38 +438,6 @@ class Cranks:
         if root is None:
             raise NoSuchVat(f"vat {name} has no root object")
         return root
-
-
-class Undoing:
-    """The savepoint around a crank: released with the counts settled, or rolled back."""
-
-    def __init__(self, world: WorldFile, store: KernelStore) -> None:
-        self._world = world
-        self._store = store
-        self._undo = False
-
-    def __enter__(self) -> Undoing:
-        self._world.begin_crank()
-        return self
-
-    def undo(self) -> None:
-        """Have the crank rolled back when it ends."""
-        self._undo = True
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and not self._undo:
-            try:
-                self._store.settle()
-                self._world.release_crank()
-            except BaseException:
-                self._roll_back()
-                raise
-        else:
-            self._roll_back()
-
-    def _roll_back(self) -> None:
-        self._world.rollback_crank()
-        self._store.discard_touched()
 
 
 def _rejection(fault: Fault, context: str, *, code: str | None = None) -> CapData:

@@ -1,0 +1,77 @@
+"""Where a message goes: found anew each time it reaches the head of the queue.
+
+A message may have been sent to a promise that has settled since, or was forwarded to another, and an object
+may have lost its owner. So nothing is decided when a message is sent; everything is when it is its turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swingset.core.lifecycle import fate_of
+from swingset.core.store import KernelStore
+from swingset.model import capdata, reasons
+from swingset.model.capdata import CapData
+from swingset.model.messages import Send
+from swingset.model.refs import kref_type
+from swingset.world.promises import FORWARDED, REJECTED, UNRESOLVED
+from swingset.world.vats import TERMINATED, VatRecord
+
+
+@dataclass(frozen=True)
+class ToVat:
+    """Deliver to `vat`, whose object or undecided promise `target` is."""
+
+    vat: VatRecord
+    target: str
+
+
+@dataclass(frozen=True)
+class ToPromise:
+    """Let the message wait for this promise."""
+
+    promise: str
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """Reject the message's result with this."""
+
+    rejection: CapData
+
+
+def route(store: KernelStore, event: Send) -> ToVat | ToPromise | Nowhere:
+    """Where a message goes as things stand now."""
+    target = event.target
+    if kref_type(target) == "p":
+        promise = store.promises.get(target)
+        if promise is None:
+            raise AssertionError(f"{target} was forgotten while a message for it waited")
+        while promise.state == FORWARDED and promise.decider is not None:
+            target = promise.decider
+            followed = store.promises.get(target)
+            assert followed is not None
+            promise = followed
+        if promise.state == UNRESOLVED:
+            pipeliner = _pipeliner(store, promise.decider)
+            return ToPromise(target) if pipeliner is None else ToVat(pipeliner, target)
+        outcome = promise.data or capdata.data(None)
+        if promise.state == REJECTED:
+            return Nowhere(outcome)
+        slot = capdata.single_slot(outcome)
+        if slot is None or kref_type(slot) != "o":
+            words = f"data is not callable, has no method {event.message.method}"
+            return Nowhere(capdata.error("TypeError", words, code=reasons.NOT_CALLABLE))
+        target = slot
+    obj = store.objects.get(target)
+    vat = store.vats.get(obj.owner) if obj and obj.owner else None
+    if vat is None or vat.state == TERMINATED:
+        code, words = fate_of(obj.fate if obj else None)
+        return Nowhere(capdata.error("Error", words, code=code))
+    return ToVat(vat, target)
+
+
+def _pipeliner(store: KernelStore, decider: str | None) -> VatRecord | None:
+    """The vat that decides a promise, where it asks for messages to what it has not settled yet."""
+    vat = store.vats.get(decider) if decider else None
+    return vat if vat and vat.state != TERMINATED and vat.options.get("enable_pipelining") else None

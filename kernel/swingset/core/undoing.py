@@ -1,0 +1,38 @@
+"""The savepoint around a crank, or around a host's request: whole or not at all."""
+
+from __future__ import annotations
+
+from swingset.core.store import KernelStore
+from swingset.world.file import WorldFile
+
+
+class Undoing:
+    """The savepoint around a crank: released with the counts settled, or rolled back."""
+
+    def __init__(self, world: WorldFile, store: KernelStore) -> None:
+        self._world = world
+        self._store = store
+        self._undo = False
+
+    def __enter__(self) -> Undoing:
+        self._world.begin_crank()
+        return self
+
+    def undo(self) -> None:
+        """Have the crank rolled back when it ends."""
+        self._undo = True
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and not self._undo:
+            try:
+                self._store.settle()
+                self._world.release_crank()
+            except BaseException:
+                self._roll_back()
+                raise
+        else:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        self._world.rollback_crank()
+        self._store.discard_touched()
