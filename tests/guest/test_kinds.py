@@ -413,7 +413,7 @@ def test_dirty_records_are_written_in_order(bench: Bench) -> None:
     bench.everything.clear()
     bench.ask("open", "carol")
     keys = [call[1] for call in bench.everything if call[0] == "vatstoreSet"]
-    assert keys == ["vom.dkind.10.nextID", "vom.o+d10/3"]
+    assert keys == ["vom.dkind.10.nextID", "vom.es.o+d10/3", "vom.o+d10/3"]
 
 
 def test_notebook_may_run_a_cell_again() -> None:

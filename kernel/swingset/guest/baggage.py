@@ -46,12 +46,18 @@ class StoredMap(MutableMapping[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         stored = self._key(key)
         capdata = self._world.slots.encode_durable(value, f'{self._label}["{key}"]')
+        self._change(stored, capdata["slots"])
         self._world.store.set(stored, jsontext.write(capdata))
+
+    def _change(self, stored: str, after: list[str]) -> None:
+        before = self._world.store.get(stored)
+        self._world.references.change(jsontext.read(before)["slots"] if before is not None else (), after)
 
     def __delitem__(self, key: str) -> None:
         stored = self._key(key)
         if self._world.store.get(stored) is None:
             raise KeyError(f"key {key!r} not found in {self._label}")
+        self._change(stored, [])
         self._world.store.delete(stored)
 
     def __contains__(self, key: object) -> bool:

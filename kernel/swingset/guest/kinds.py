@@ -22,6 +22,7 @@ from .descriptors import Descriptor, KindError, arrange_facets, describe
 from .facets import make_facet, make_facet_class, marked_methods
 from .migration import MigrationError, Steps, marked_migrations, migrated
 from .records import MISSING, Field, Record
+from .references import slots_of
 from .smallcaps import DecodeError
 from .sweep import Sweep
 from .vrefs import base_vref, parse_instance
@@ -204,7 +205,7 @@ class Kinds:
         elif not kind.has_handle:
             kind.id = self._stored_id(kind) or self._world.counters.take("kindID")
         if known is not None:
-            self._save_records()
+            self.save_records()
         stored = self._stored.get(kind.id)
         kind.facets = arrange_facets(kind.tag, list(kind.facet_classes), stored)
         if stored is not None:
@@ -331,11 +332,31 @@ class Kinds:
         """Take in a new instance."""
         self._alive[vref] = instance
         self._records[vref] = record
+        self._world.references.begin(vref)
 
     def discard(self, vref: str) -> None:
         """Give up a new instance that could not be finished."""
         self._alive.pop(vref, None)
         self._records.pop(vref, None)
+        self._world.references.doubtful.pop(vref, None)
+
+    def in_memory(self, base: str) -> bool:
+        """Whether an instance, or a facet of it, is alive: a facet holds its cohort."""
+        return base in self._alive
+
+    def facet_count(self, base: str) -> int:
+        """How many facets an instance has."""
+        name = parse_instance(base)
+        kind = self._by_id.get(name.kind) if name is not None else None
+        return len(kind.facets) if kind is not None else 0
+
+    def delete(self, base: str) -> None:
+        """Delete the record of an instance that nothing holds, and let go of what it referred to."""
+        self._records.pop(base, None)
+        text = self._world.store.get(f"vom.{base}")
+        if text is not None:
+            self._world.references.change(slots_of(jsontext.read(text)), ())
+            self._world.store.delete(f"vom.{base}")
 
     # Records.
 
@@ -365,8 +386,10 @@ class Kinds:
             raise LookupError(f"{vref}: there is no stored {kind.tag} of that number")
         found = Record.from_text(kind, text)
         if found.version != kind.version:
+            counted = found.counted
             found = migrated(kind, vref, found, kind.older.get(str(found.version), {}))
             found.stored = True
+            found.counted = counted
         self._records[vref] = found
         return found
 
@@ -379,13 +402,17 @@ class Kinds:
         for kind in list(self._by_id.values()):
             with suppress(TypeError):  # told where the kind is used; until then it has no instances here
                 self.ready(kind)
-        self._save_records()
+        self.save_records()
         if not self._world.keep_cache:
             self._records.clear()
 
-    def _save_records(self) -> None:
+    def save_records(self) -> None:
+        """Hand changed records to the store."""
         for vref, record in self._records.items():
             if record.dirty:
                 self._world.store.set(f"vom.{vref}", record.to_text())
+                now = slots_of(record.raw)
+                self._world.references.change(record.counted, now)
+                record.counted = now
                 record.dirty = False
                 record.stored = True

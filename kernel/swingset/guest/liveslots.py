@@ -26,6 +26,9 @@ from .migration import MigrationError
 from .passable import UnpassableError, brief, copy_passable
 from .promise_table import PromiseTable
 from .promises import REJECTED, Promise, TurnQueue, settled
+from .reaper import Reaper
+from .recognizers import Recognizers
+from .references import References
 from .remotables import Presence, interface_of
 from .slots import Slots
 from .smallcaps import DecodeError
@@ -96,6 +99,9 @@ class Liveslots:
         self.turns = TurnQueue(self)
         self.store = Store(self.syscall)
         self.counters = Counters(self.store)
+        self.references = References(self)
+        self.recognizers = Recognizers(self)
+        self.reaper = Reaper(self)
         self.slots = Slots(self)
         self.promises = PromiseTable(self)
         self.kinds = Kinds(self)
@@ -146,9 +152,17 @@ class Liveslots:
         self.turns.run()
         for promise in self.turns.take_unhandled():
             self.on_unhandled(self._unhandled_text(promise._value))
-        self.kinds.flush()
+        self.settle_state()
+        if self._parts is None:
+            self.reaper.save()
         self.counters.save()
         self.store.flush()
+
+    def settle_state(self) -> None:
+        """Hand what has changed to the store, counts included."""
+        self.kinds.flush()
+        self.references.settle()
+        self.slots.heap.settle()
 
     def open(self) -> None:
         """Pick up what earlier incarnations have left in the store."""
@@ -156,6 +170,7 @@ class Liveslots:
             self._opened = True
             self.counters.load()
             self.kinds.load()
+            self.reaper.load()
 
     def _dispatch(self, delivery: list[Any]) -> None:
         kind = delivery[0]
@@ -166,12 +181,19 @@ class Liveslots:
             self.promises.subscribe_new()
         elif kind == "startVat":
             self._start(delivery[1])
+        elif kind == "bringOutYourDead":
+            self.reaper.bring_out()
+        elif kind == "dropExports":
+            self.slots.dropped(delivery[1])
         elif kind == "retireExports":
-            self.slots.forget(delivery[1])
+            self.slots.retired(delivery[1])
+        elif kind == "retireImports":
+            for vref in delivery[1]:
+                self.recognizers.forget(vref)
         elif kind == "changeVatOptions":
             if "migrate" in delivery[1]:
                 self.kinds.sweep.some(delivery[1]["migrate"])
-        elif kind not in ("bringOutYourDead", "dropExports", "retireImports"):
+        else:
             raise ValueError(f"vat {self.vat_name} cannot serve a delivery of kind {kind!r}")
 
     def _report(self, exc: BaseException) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import jsontext
 from .passable import SCALARS
+from .references import slots_of
 from .shapes import BadAnnotationError, Shape, compile_shape, complaint
 from .smallcaps import DecodeError
 
@@ -50,7 +51,8 @@ class Field:
                 raise TypeError(f"{self.kind.tag}.{self.name}: {exc}") from None
             if self.kind.durable and shape.fleeting is not None:
                 raise TypeError(
-                    f"{self.kind.tag}.{self.name}: {shape.text} is not durable: {_why_fleeting(shape.fleeting)}"
+                    f"{self.kind.tag}.{self.name}: {shape.text} is not durable: "
+                    f"{_why_fleeting(shape.fleeting)}"
                 )
             self._shape = shape
         return self._shape
@@ -82,13 +84,14 @@ def _why_fleeting(name: str) -> str:
 class Record:
     """The values of one instance, as stored and as read, and the version of the kind that they fit."""
 
-    __slots__ = ("_values", "dirty", "kind", "raw", "stored", "version")
+    __slots__ = ("_values", "counted", "dirty", "kind", "raw", "stored", "version")
 
     def __init__(self, kind: Kind, raw: dict[str, Any], version: int, *, stored: bool = False) -> None:
         self.kind = kind
         self.raw = raw
         self.version = version
         self.stored = stored
+        self.counted = slots_of(raw) if stored else []  # the references that the vat's counts know of
         self.dirty = False
         self._values: dict[str, Any] = {}
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import smallcaps
-from .device import DevicePresence
+from .heap import ROOT, Heap
+from .imports import Imports
 from .passable import UnpassableError, brief, path_to
 from .promises import Promise
-from .remotables import Presence, clean_iface
+from .references import is_import, is_stored
+from .remotables import Presence
 from .smallcaps import DecodeError
 
 if TYPE_CHECKING:
@@ -28,19 +30,29 @@ class Slots:
 
     def __init__(self, world: Liveslots) -> None:
         self._world = world
-        self._objects: dict[str, Any] = {}  # imports and heap exports, both held strongly
-        self._vrefs: dict[int, str] = {}  # heap exports by id(), which is theirs as long as they are held
+        self.imports = Imports(world)
+        self.heap = Heap()
 
     def add_root(self, root: Any) -> None:
         """Give the root object its name."""
-        self._objects["o+0"] = root
-        self._vrefs[id(root)] = "o+0"
+        self.heap.add(ROOT, root)
+        self.heap.exported(ROOT)
 
-    def forget(self, vrefs: list[str]) -> None:
-        """Drop heap exports that the kernel has retired: exported again, they get a new name."""
+    def dropped(self, vrefs: list[str]) -> None:
+        """The kernel can no longer reach these exports."""
         for vref in vrefs:
-            if vref != "o+0" and vref in self._objects:
-                self._vrefs.pop(id(self._objects.pop(vref)), None)
+            if is_stored(vref):
+                self._world.references.dropped(vref)
+            else:
+                self.heap.dropped(vref)
+
+    def retired(self, vrefs: list[str]) -> None:
+        """The kernel has forgotten these exports."""
+        for vref in vrefs:
+            if is_stored(vref):
+                self._world.references.retired(vref)
+            else:
+                self.heap.retired(vref)
 
     def target(self, vref: str) -> Any:
         """The object that a message is for; raises DecodeError."""
@@ -55,7 +67,13 @@ class Slots:
         """Write a value as capdata; raises UnpassableError."""
         body, objects = smallcaps.encode(value, self._world.trace_of)
         self._check_owner(objects)
-        return {"body": body, "slots": [self._name(item) for item in objects]}
+        slots = [self._name(item) for item in objects]
+        for vref in slots:
+            if is_stored(vref):
+                self._world.references.exported(vref)
+            else:
+                self.heap.exported(vref)
+        return {"body": body, "slots": slots}
 
     def encode_durable(self, value: Any, what: str) -> dict[str, Any]:
         """Write a value that must outlive this incarnation; raises TypeError."""
@@ -86,14 +104,19 @@ class Slots:
                     )
                 raise TypeError(f"value for {what!r} is not durable: slot {index} of it, {where}, {told}")
             slots.append(self._name(item))
+            self.heap.keep(slots[-1])
         return {"body": body, "slots": slots}
 
     def decode(self, capdata: Any, *, frozen: bool = False) -> Any:
-        """Read capdata; raises DecodeError."""
+        """Read capdata, from the store where `frozen`, from the kernel otherwise; raises DecodeError."""
         try:
             body, slots = capdata["body"], capdata["slots"]
         except (TypeError, KeyError):
             raise DecodeError("capdata without body or slots") from None
+        if not frozen:
+            # Also what the body does not use: the kernel believes that this vat has it now.
+            doubtful = self._world.references.doubtful
+            doubtful.update((vref, None) for vref in slots if is_import(vref))
 
         def fetch(sigil: str, index: int, iface: str | None) -> Any:
             if index >= len(slots):
@@ -132,23 +155,20 @@ class Slots:
     def _name(self, item: Any) -> str:
         if isinstance(item, Promise):
             return self._world.promises.name(item)
-        vref = item._vref if isinstance(item, Presence) else _instance_vref(item) or self._vrefs.get(id(item))
+        vref = item._vref if isinstance(item, Presence) else _instance_vref(item) or self.heap.name_of(item)
         if vref is None:
             vref = f"o+{self._world.counters.take('exportID')}"
-            self._objects[vref] = item
-            self._vrefs[id(item)] = vref
+            self.heap.add(vref, item)
         return str(vref)
 
     def _object(self, vref: str, iface: str | None) -> Any:
-        found = self._objects.get(vref)
+        if is_import(vref):
+            return self.imports.get(vref, iface)
+        if is_stored(vref):
+            return self._world.kinds.instance(vref)
+        found = self.heap.find(vref)
         if found is not None:
             return found
-        if vref[:2] in ("o-", "d-"):
-            presence = DevicePresence if vref[0] == "d" else Presence
-            found = self._objects[vref] = presence(self._world, vref, clean_iface(iface))
-            return found
-        if vref[:3] in ("o+d", "o+v"):
-            return self._world.kinds.instance(vref)
         raise DecodeError(f"there is no object {vref} in vat {self._world.vat_name}")
 
 

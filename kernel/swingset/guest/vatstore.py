@@ -34,6 +34,14 @@ class Store:
             self._known[key] = self._syscall(["vatstoreGet", key])
         return self._known[key]
 
+    def look(self, key: str) -> str | None:
+        """The value under a key, which is not kept in memory: for walks through much of the store."""
+        return self._known[key] if key in self._known else self._syscall(["vatstoreGet", key])
+
+    def known_absent(self, key: str) -> None:
+        """Nothing is under this key, and nobody needs to ask."""
+        self._known.setdefault(key, None)
+
     def set(self, key: str, value: str) -> None:
         """Put a value under a key, at the end of the delivery."""
         self._known[key] = value
@@ -41,6 +49,8 @@ class Store:
 
     def delete(self, key: str) -> None:
         """Remove a key, at the end of the delivery."""
+        if key not in self._dirty and self._known.get(key, "") is None:
+            return
         self._known[key] = None
         self._dirty[key] = None
 
@@ -52,7 +62,7 @@ class Store:
         # The last name before the prefix, so that the prefix itself may be a key.
         key: str | None = after or prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\U0010ffff"
         while True:
-            self._write()
+            self.write_back()
             key = self._syscall(["vatstoreGetNextKey", key])
             if key is None or not key.startswith(prefix):
                 return
@@ -60,10 +70,11 @@ class Store:
 
     def flush(self) -> None:
         """Write what was held back, and forget what was read."""
-        self._write()
+        self.write_back()
         self._known.clear()
 
-    def _write(self) -> None:
+    def write_back(self) -> None:
+        """Write what was held back, in the order of keys; what is set later goes out after it."""
         for key in sorted(self._dirty):
             value = self._known[key]
             self._syscall(["vatstoreDelete", key] if value is None else ["vatstoreSet", key, value])

@@ -1,0 +1,112 @@
+"""The heap objects of this vat that have a name: those others hold, or that virtual state mentions.
+
+While the kernel can reach one, or stored data mentions it, it is held strongly. After that it is held weakly,
+under the same name, for as long as the kernel might recognize it: vat code that still has it may send it
+again. A named object whose memory is gone is found out when the dead are brought out, and by nothing else.
+An object whose class allows no weak references is kept until its name is retired.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakValueDictionary
+
+ROOT = "o+0"
+
+
+class Heap:
+    """Named heap objects."""
+
+    def __init__(self) -> None:
+        self._strong: dict[str, Any] = {}
+        self._weak: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._names: dict[int, str] = {}  # by id(), believed only if the name leads back to the object
+        self._ids: dict[str, int] = {}
+        self._reachable: dict[str, bool] = {}  # what the kernel knows, and whether it can reach it
+        self._mentioned: dict[str, None] = {}
+        self._kept: dict[str, None] = {}  # held to the end of the delivery, when the counts are settled
+
+    def find(self, vref: str) -> Any:
+        """The object of that name, or None."""
+        found = self._strong.get(vref)
+        return self._weak.get(vref) if found is None else found
+
+    def name_of(self, item: Any) -> str | None:
+        """The name of an object, or None."""
+        vref = self._names.get(id(item))
+        return vref if vref is not None and self.find(vref) is item else None
+
+    def add(self, vref: str, item: Any) -> None:
+        """Give an object a name, and keep it to the end of the delivery."""
+        self._strong[vref] = item
+        self._names[id(item)] = vref
+        self._ids[vref] = id(item)
+        self._kept[vref] = None
+
+    def keep(self, vref: str) -> None:
+        """Hold an object to the end of the delivery: its name is about to be stored."""
+        if vref in self._ids:
+            self._kept[vref] = None
+            self._hold(vref)
+
+    def settle(self) -> None:
+        """Let go of what was held for this delivery only."""
+        kept, self._kept = self._kept, {}
+        for vref in kept:
+            self.loosen(vref)
+
+    def exported(self, vref: str) -> None:
+        """The kernel is told of an object."""
+        if vref in self._ids:
+            self._reachable[vref] = True
+            self._hold(vref)
+
+    def mentioned(self, vref: str) -> None:
+        """Stored data comes to mention an object."""
+        self._mentioned[vref] = None
+        self._hold(vref)
+
+    def unmentioned(self, vref: str) -> None:
+        """Stored data no longer mentions an object."""
+        self._mentioned.pop(vref, None)
+        self.loosen(vref)
+
+    def dropped(self, vref: str) -> None:
+        """The kernel can no longer reach an object."""
+        if vref in self._reachable:
+            self._reachable[vref] = False
+            self.loosen(vref)
+
+    def retired(self, vref: str) -> None:
+        """The kernel has forgotten an object: sent again, it gets a new name."""
+        if vref == ROOT or self._reachable.pop(vref, None) is None or vref in self._mentioned:
+            return
+        self._weak.pop(vref, None)
+        self._strong.pop(vref, None)
+        self._forget(vref)
+
+    def loosen(self, vref: str) -> None:
+        """Hold an object weakly if nobody but memory holds it."""
+        if vref == ROOT or self._reachable.get(vref) or vref in self._mentioned or vref not in self._strong:
+            return
+        try:
+            self._weak[vref] = self._strong[vref]
+        except TypeError:
+            return
+        del self._strong[vref]
+
+    def bury(self) -> list[tuple[str, bool]]:
+        """The names of objects that are gone, and whether the kernel could recognize them."""
+        dead = [vref for vref in self._ids if vref not in self._strong and vref not in self._weak]
+        return [(vref, self._forget(vref)) for vref in dead]
+
+    def _hold(self, vref: str) -> None:
+        found = self._weak.pop(vref, None)
+        if found is not None:
+            self._strong[vref] = found
+
+    def _forget(self, vref: str) -> bool:
+        number = self._ids.pop(vref)
+        if self._names.get(number) == vref:
+            del self._names[number]
+        return self._reachable.pop(vref, None) is not None

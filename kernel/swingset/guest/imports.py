@@ -1,0 +1,44 @@
+"""The objects of others that this vat knows: one stand-in for each, while anything here needs it.
+
+Presences are held weakly. That one has gone from memory is not noticed by any finaliser, and by nothing at
+all before the dead are brought out: then whoever is asked for by name and not found has died. Between those
+moments even the alleged name of a presence that died and came back stays what it was, so that vat code and
+transcripts cannot tell when the interpreter happened to collect it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from .device import DevicePresence
+from .remotables import Presence, clean_iface
+
+if TYPE_CHECKING:
+    from .liveslots import Liveslots
+
+
+class Imports:
+    """Presences by name."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self._alive: WeakValueDictionary[str, Presence] = WeakValueDictionary()
+        self._ifaces: dict[str, str] = {}
+
+    def get(self, vref: str, iface: str | None) -> Presence:
+        """The one presence for a name."""
+        found = self._alive.get(vref)
+        if found is None:
+            kind = DevicePresence if vref[0] == "d" else Presence
+            told = self._ifaces.setdefault(vref, clean_iface(iface))
+            found = self._alive[vref] = kind(self._world, vref, told)
+        return found
+
+    def in_memory(self, vref: str) -> bool:
+        """Whether a presence of that name is alive."""
+        return vref in self._alive
+
+    def tidy(self) -> None:
+        """Forget what was known of presences that are gone."""
+        self._ifaces = {vref: iface for vref, iface in self._ifaces.items() if vref in self._alive}

@@ -1,0 +1,124 @@
+"""Bringing out the dead: the one moment at which a vat acts on what the interpreter has collected.
+
+The interpreter may free an object at any time, and not at the same time on every engine. So nothing happens
+when it does. When the kernel asks, the vat has the interpreter collect all it can, and then looks at what was
+noted as doubtful since the last time: an object in memory stays doubtful, one that stored data or the kernel
+still holds is not doubtful any more, and the rest is dead. Dead objects of this vat lose their record, and
+with it all it referred to, which may leave others without a pillar; so it goes on until nothing more is
+found. Deleting records frees no memory that vat code could have, which is why collecting once is enough.
+Then the kernel is told, in the order of names: which imports are dropped, which it may forget altogether, and
+which exports are gone.
+
+What is still doubtful at the end is what memory alone holds. It is written down, so that the next
+incarnation, which has none of this memory, can let go of it the first time it is asked. An upgrade asks the
+old incarnation just before it ends. A notebook's interpreter ends unasked, so its vat writes the list
+whenever it has changed.
+
+One round deletes so many records at most; what is left waits for the next.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+from . import jsontext
+from .references import is_import
+
+if TYPE_CHECKING:
+    from .liveslots import Liveslots
+
+BUDGET = 5_000  # records deleted in one round
+CHUNK = 1_000  # names in one stored piece of the list of what memory alone holds
+LIST = "vom.doubtful."
+
+
+class Reaper:
+    """What one vat does when it is asked to bring out its dead."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self._stored: list[str] = []
+        self.lost_recognizers: dict[str, None] = {}  # imports that a weak collection knows no longer
+
+    def load(self) -> None:
+        """Take up as doubtful what the last incarnation held in its heap."""
+        store, doubtful = self._world.store, self._world.references.doubtful
+        for key in store.keys(LIST):
+            text = store.get(key) or "[]"
+            self._stored.append(text)
+            doubtful.update(dict.fromkeys(jsontext.read(text)))
+
+    def save(self) -> None:
+        """Write down what memory alone holds."""
+        names = sorted(self._world.references.doubtful)
+        pieces = [jsontext.write(names[i : i + CHUNK]) for i in range(0, len(names), CHUNK)]
+        store, before = self._world.store, self._stored
+        for index in range(max(len(pieces), len(before))):
+            key = f"{LIST}{index:06}"
+            if index >= len(pieces):
+                store.delete(key)
+            elif index >= len(before) or before[index] != pieces[index]:
+                store.set(key, pieces[index])
+        self._stored = pieces
+
+    def bring_out(self) -> None:
+        """Serve one `bringOutYourDead`."""
+        world = self._world
+        references, heap = world.references, world.slots.heap
+        world.settle_state()
+        gc.collect()
+        drop: list[str] = []
+        retire: dict[str, None] = {}
+        gone: list[str] = []
+        for vref, recognizable in heap.bury():
+            world.recognizers.forget(vref)
+            if recognizable:
+                gone.append(vref)
+        left = BUDGET
+        while left > 0:
+            references.settle()
+            dead = sorted(name for name in references.doubtful if not self._in_memory(name))[:left]
+            if not dead:
+                break
+            left -= len(dead)
+            for name in dead:
+                del references.doubtful[name]
+                if references.count(name) > 0:
+                    continue
+                if is_import(name):
+                    drop.append(name)
+                    retire[name] = None
+                elif "r" not in references.status(name):
+                    gone.extend(self._delete(name))
+        lost, self.lost_recognizers = self.lost_recognizers, {}
+        dropped = set(drop)
+        for name in lost:
+            if name in dropped or not self._held(name):
+                retire[name] = None
+        self._tell("dropImports", drop)
+        self._tell("retireImports", [name for name in retire if not world.recognizers.know(name)])
+        self._tell("retireExports", gone)
+        world.slots.imports.tidy()
+        references.settle()
+        self.save()
+
+    def _held(self, name: str) -> bool:
+        """Whether an import is held in memory or by stored data, and so was not dropped."""
+        references = self._world.references
+        return self._in_memory(name) or name in references.doubtful or references.count(name) > 0
+
+    def _in_memory(self, name: str) -> bool:
+        world = self._world
+        return world.slots.imports.in_memory(name) if is_import(name) else world.kinds.in_memory(name)
+
+    def _delete(self, name: str) -> list[str]:
+        """Delete an object of this vat; the names by which the kernel could recognize it."""
+        world = self._world
+        world.kinds.delete(name)
+        world.recognizers.forget(name)
+        return world.references.forget(name)
+
+    def _tell(self, syscall: str, names: list[str]) -> None:
+        if names:
+            self._world.syscall([syscall, sorted(names)])

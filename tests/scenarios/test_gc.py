@@ -1,0 +1,197 @@
+"""Garbage in whole worlds: what one vat lets go of, another may delete."""
+
+from __future__ import annotations
+
+import pytest
+from tests.staging import Stage
+
+EXPORTER = """
+from swingset.vat import durable, remotable, virtual
+
+@durable
+class Counter:
+    n: int = 0
+    friend: object = None
+    def increment(self):
+        self.n += 1
+        return self.n
+
+@virtual
+class Passing:
+    n: int = 0
+    friend: object = None
+    def increment(self):
+        self.n += 1
+        return self.n
+
+@remotable
+class Fleeting:
+    def __init__(self): self.n = 0
+    def increment(self):
+        self.n += 1
+        return self.n
+
+@remotable
+class Root:
+    def __init__(self, baggage):
+        self.baggage = baggage
+        self.kept = []
+    def durable(self, friend=None): return Counter(0, friend)
+    def virtual(self, friend=None): return Passing(0, friend)
+    def fleeting(self): return Fleeting()
+    def keep(self, *things): self.kept.extend(things)
+    def store(self, key: str, value): self.baggage[key] = value
+    def fetch(self, key: str): return self.baggage[key]
+
+def build_root_object(baggage):
+    return Root(baggage)
+"""
+
+IMPORTER = """
+from swingset.vat import E, remotable
+
+@remotable
+class Root:
+    def __init__(self, baggage): self.baggage = baggage
+    def hold(self, thing): self.held = thing
+    def lose(self): self.held = None
+    def held(self): return self.held
+    def increment(self): return E(self.held).increment()
+    def store(self, key: str, value): self.baggage[key] = value
+
+def build_root_object(baggage):
+    return Root(baggage)
+"""
+
+
+def reap(stage: Stage, *vats: str) -> None:
+    """Have vats bring out their dead, again and again until nothing more comes of it."""
+    kernel = stage.controller.kernel
+    for _ in range(3):
+        for vat in vats:
+            kernel.store.reaping.schedule(kernel.vat(vat).id)
+        stage.session.settle()
+
+
+def records(stage: Stage, vat: str, prefix: str = "vom.o+") -> list[str]:
+    """The keys of one vat's store that start with a prefix."""
+    kernel = stage.controller.kernel
+    query = "SELECT key from vatstore where vat = ? and key >= ? and key < ? order by key"
+    found = kernel.world.rows(query, (kernel.vat(vat).id, prefix, prefix + "\U0010ffff"))
+    return [key for (key,) in found]
+
+
+def clist(stage: Stage, vat: str) -> list[str]:
+    """The names of objects in one vat's c-list."""
+    kernel = stage.controller.kernel
+    return sorted(e.vref for e in kernel.store.clists.of(kernel.vat(vat).id) if e.vref[0] == "o")
+
+
+@pytest.mark.parametrize("sort", ["durable", "virtual", "fleeting"])
+def test_an_exporter_hears_that_nobody_holds_its_object(stage: Stage, sort: str) -> None:
+    """Dropped by its importer, an object is dropped, deleted and retired by its exporter."""
+    exporter, importer = stage.define("exporter", EXPORTER), stage.define("importer", IMPORTER)
+    thing = stage.ask(exporter, sort)
+    stage.ask(importer, "hold", thing)
+    del thing
+    reap(stage, "notebook", "exporter", "importer")
+    assert stage.ask(importer, "increment") == 1
+    assert len(clist(stage, "exporter")) == 2
+    stage.ask(importer, "lose")
+    reap(stage, "importer", "exporter")
+    assert clist(stage, "exporter") == ["o+0"]
+    assert clist(stage, "importer") == ["o+0"]
+    assert records(stage, "exporter") == records(stage, "exporter", "vom.es.") == []
+
+
+def test_a_dropped_object_that_is_stored_stays(stage: Stage) -> None:
+    """An object in the baggage of its vat outlives all importers, and works when it is handed out again."""
+    exporter = stage.define("exporter", EXPORTER)
+    counter = stage.ask(exporter, "durable")
+    stage.ask(exporter, "store", "counter", counter)
+    assert stage.ask(counter, "increment") == 1
+    del counter
+    reap(stage, "notebook", "exporter")
+    assert records(stage, "exporter") == ["vom.o+d10/1"]
+    assert stage.ask(stage.ask(exporter, "fetch", "counter"), "increment") == 2
+
+
+def test_what_a_deleted_record_referred_to_is_let_go(stage: Stage) -> None:
+    """The death of a durable object in one vat can end an object in another."""
+    exporter, other = stage.define("exporter", EXPORTER), stage.define("other", EXPORTER)
+    friend = stage.ask(other, "durable")
+    counter = stage.ask(exporter, "durable", friend)
+    del friend
+    reap(stage, "notebook", "exporter", "other")
+    assert records(stage, "other") == ["vom.o+d10/1"]
+    del counter
+    reap(stage, "notebook", "exporter", "other")
+    assert records(stage, "exporter") == records(stage, "other") == []
+
+
+def test_an_upgrade_abandons_what_it_ends(stage: Stage) -> None:
+    """Heap and virtual exports lose their owner and refuse, the durable one keeps it and its state."""
+    exporter = stage.define("exporter", EXPORTER)
+    things = [stage.ask(exporter, sort) for sort in ("fleeting", "virtual", "durable")]
+    assert [stage.ask(thing, "increment") for thing in things] == [1, 1, 1]
+    krefs = [row.kref for row in stage.lens.objects() if row.owner == "exporter"][1:]
+    stage.upgrade("exporter", EXPORTER)
+    owners = {row.kref: row.owner for row in stage.lens.objects()}
+    assert [owners[kref] for kref in krefs] == ["nobody", "nobody", "exporter"]
+    for thing in things[:2]:
+        with pytest.raises(Exception, match="upgraded to incarnation 1"):
+            stage.ask(thing, "increment")
+    assert stage.ask(things[2], "increment") == 2
+
+
+def test_an_upgrade_drops_what_only_the_old_heap_held(stage: Stage) -> None:
+    """Imports in stored data stay, those that only the old incarnation's memory held are let go."""
+    exporter, importer = stage.define("exporter", EXPORTER), stage.define("importer", IMPORTER)
+    kept, lost = stage.ask(exporter, "durable"), stage.ask(exporter, "durable")
+    stage.ask(importer, "store", "kept", kept)
+    stage.ask(importer, "hold", lost)
+    del kept, lost
+    reap(stage, "notebook", "exporter")
+    assert records(stage, "exporter") == ["vom.o+d10/1", "vom.o+d10/2"]
+    stage.upgrade("importer", IMPORTER)
+    reap(stage, "importer", "exporter")
+    assert records(stage, "exporter") == ["vom.o+d10/1"]
+    assert len(clist(stage, "importer")) == 2
+
+
+def test_a_restarted_session_drops_what_it_had_in_memory(local: Stage) -> None:
+    """The names it remembered are kept, everything else its cells held is let go."""
+    exporter = local.define("exporter", EXPORTER)
+    kept, lost = local.ask(exporter, "durable"), local.ask(exporter, "durable")
+    local.session.remember({"kept": kept})
+    assert lost is not None
+    del kept, lost
+    local.session.attach()
+    reap(local, "notebook", "exporter")
+    assert records(local, "exporter") == ["vom.o+d10/1"]
+    assert local.ask(local.session.recall()["kept"], "increment") == 1
+
+
+def test_vats_are_asked_without_being_told_to(stage: Stage) -> None:
+    """After so many deliveries a vat brings out its dead by itself."""
+    exporter = stage.define("exporter", EXPORTER, options={"reap_interval": 4})
+    for _ in range(6):
+        stage.ask(exporter, "keep")
+    stage.ask(exporter, "durable")
+    reap(stage, "notebook")
+    for _ in range(6):
+        stage.ask(exporter, "keep")
+    assert records(stage, "exporter") == []
+
+
+def test_a_transcript_with_garbage_repeats(stage: Stage) -> None:
+    """The dead are the same when a vat is rebuilt from its transcript."""
+    exporter, importer = stage.define("exporter", EXPORTER), stage.define("importer", IMPORTER)
+    for sort in ("durable", "virtual", "fleeting"):
+        stage.ask(importer, "hold", stage.ask(exporter, sort))
+        reap(stage, "notebook", "importer", "exporter")
+    kernel = stage.controller.kernel
+    for vat in ("exporter", "importer"):
+        count, digest = kernel.warehouse.verify(kernel.vat(vat))
+        assert count > 5
+        assert digest == stage.heap(vat)
