@@ -155,8 +155,8 @@ class Method:
         self.check(args, kwargs)
         result = self.function(target, *args, **kwargs)
         shape = self._result
-        if shape is None:
-            return result
+        if shape is None or hasattr(self.function, "__resumable__"):
+            return result  # a resumable function checks its result itself, when it has one
         if type(result) is CoroutineType:
             result = drive(turns, result)
         if isinstance(result, Promise):

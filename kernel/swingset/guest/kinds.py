@@ -365,6 +365,7 @@ class Kinds:
         vref = instance.__dict__.get("__vref__")
         if vref is None:
             raise TypeError(f"this {kind.tag} has no state: it was not made by calling {kind.tag}(...)")
+        self._world.store.refuse()
         found = self._records.get(vref)
         return self.fetch(kind, vref) if found is None else found
 

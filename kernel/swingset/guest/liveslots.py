@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from . import remote_errors
+from .adoption import Adoptions
 from .baggage import StoredMap
 from .context import DeliveryAbandonedError, activate
 from .descriptors import KindError
@@ -30,9 +31,11 @@ from .reaper import Reaper
 from .recognizers import Recognizers
 from .references import References
 from .remotables import Presence, interface_of
+from .resumable import Calls
 from .slots import Slots
 from .smallcaps import DecodeError
 from .vatstore import Counters, Store
+from .watching import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +110,9 @@ class Liveslots:
         self.kinds = Kinds(self)
         add_handles(self)
         self.baggage = StoredMap(self, BAGGAGE, "baggage")
+        self.watches = Watches(self)
+        self.adoptions = Adoptions(self)
+        self.calls = Calls(self)
         self.powers = Powers(self)
 
     @property
@@ -152,6 +158,7 @@ class Liveslots:
         self.turns.run()
         for promise in self.turns.take_unhandled():
             self.on_unhandled(self._unhandled_text(promise._value))
+        self.calls.settle()
         self.settle_state()
         if self._parts is None:
             self.reaper.save()
@@ -171,6 +178,11 @@ class Liveslots:
             self.counters.load()
             self.kinds.load()
             self.reaper.load()
+            if self.incarnation:
+                if self._parts is None:
+                    self.calls.stored.clear()
+                self.adoptions.load(honoured=self._parts is not None)
+                self.watches.load()
 
     def _dispatch(self, delivery: list[Any]) -> None:
         kind = delivery[0]
@@ -245,6 +257,8 @@ class Liveslots:
             )
         self.kinds.settle_definitions()  # of the kinds that the builder defined
         self.kinds.sweep.at_start()
+        self.calls.resume()
+        self.adoptions.hand_over()
 
     def _message(self, target: str, methargs: Any, result: str | None) -> None:
         answer = self.promises.accept_result(result) if result is not None else Promise(self.turns)
@@ -290,6 +304,8 @@ class Liveslots:
         self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], *, wanted: bool = True
     ) -> Promise[Any] | None:
         """Send a message; a promise for the answer, if that is wanted."""
+        if self.calls.running is not None:
+            return self.calls.running.send(target, method, args, kwargs, wanted)
         if self.kinds.migrating:
             raise TypeError(
                 f"a migration is under way, of {self.kinds.migrating[-1]}, and cannot send messages"

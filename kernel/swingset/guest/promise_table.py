@@ -92,6 +92,22 @@ class PromiseTable:
             self._exported.pop(vpid)._vpid = None
             self.answers.pop(vpid, None)
             self._world.syscall(["resolve", [[vpid, False, {"body": '#"&0"', "slots": [target]}]]])
+            self._world.watches.moved(vpid, target)
+            self._world.adoptions.moved(vpid, target)
+
+    def restore(self, vpid: str) -> Promise[Any]:
+        """The promise of a name that an earlier incarnation has subscribed to."""
+        promise = self.find(vpid)
+        if promise is None:
+            promise = self._imported[vpid] = Promise(self._world.turns)
+            promise._vpid = vpid
+        return promise
+
+    def take_over(self, vpid: str) -> Promise[Any]:
+        """The promise of a name that an earlier incarnation was to decide, and that this one decides now."""
+        promise: Promise[Any] = Promise(self._world.turns)
+        self._export(vpid, promise)
+        return promise
 
     def subscribe_new(self) -> None:
         """Ask the kernel for the fate of the promises that have come in."""

@@ -113,6 +113,10 @@ class Promise(Generic[T]):
         on_err: Callable[[BaseException], Any] | None = None,
     ) -> Promise[Any]:
         """Promise the result of `on_ok(value)` or `on_err(exception)`, called in a turn of its own."""
+        if self._turns.world.calls.running is not None:
+            raise RuntimeError(
+                "a @resumable function cannot give callbacks, which no log would call again: await the promise"
+            )
         derived: Promise[Any] = Promise(self._turns)
 
         def ok(value: Any) -> None:

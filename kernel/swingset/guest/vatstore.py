@@ -27,9 +27,20 @@ class Store:
         self._syscall = syscall
         self._known: dict[str, str | None] = {}
         self._dirty: dict[str, None] = {}
+        self.closed: str | None = None  # the @resumable function that is running, which may not look in here
+
+    def refuse(self) -> None:
+        """Keep a resumable function from what it would do twice."""
+        if self.closed is not None:
+            raise RuntimeError(
+                f"@resumable {self.closed} touches the state of its vat, which nobody would log: "
+                "do it in a method, and send to that: `await E(x).method(...)`"
+            )
 
     def get(self, key: str) -> str | None:
         """The value under a key, or None."""
+        if self.closed is not None:
+            self.refuse()
         if key not in self._known:
             self._known[key] = self._syscall(["vatstoreGet", key])
         return self._known[key]
@@ -44,6 +55,8 @@ class Store:
 
     def set(self, key: str, value: str) -> None:
         """Put a value under a key, at the end of the delivery."""
+        if self.closed is not None:
+            self.refuse()
         self._known[key] = value
         self._dirty[key] = None
 
@@ -60,6 +73,7 @@ class Store:
         Keys may come and go meanwhile.
         """
         # The last name before the prefix, so that the prefix itself may be a key.
+        self.refuse()
         key: str | None = after or prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\U0010ffff"
         while True:
             self.write_back()
@@ -85,7 +99,7 @@ class Counters:
     """The next ids of this vat, kept in the store so that no incarnation uses an id again."""
 
     KEY = "idCounters"
-    FIRST: ClassVar = {"exportID": 10, "promiseID": 5, "kindID": 10}
+    FIRST: ClassVar = {"exportID": 10, "promiseID": 5, "kindID": 10, "callID": 1}
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -3,6 +3,7 @@
 The same file works inside a vat and as a plain module under a type checker or a test.
 """
 
+from ..guest.adoption import adopt_promise
 from ..guest.baggage import StoredMap, provide
 from ..guest.classes import durable, virtual
 from ..guest.device import D
@@ -26,6 +27,8 @@ from ..guest.patterns import alleged, between, gt, gte, length, lt, lte, matchin
 from ..guest.promises import Promise, Resolver, make_promise
 from ..guest.remotables import Presence, Remotable, remotable
 from ..guest.remote_errors import RemoteError, RemoteRejection
+from ..guest.resumable import resumable
+from ..guest.watching import watch_promise
 
 Baggage = StoredMap
 
@@ -44,6 +47,7 @@ __all__ = [
     "RemoteRejection",
     "Resolver",
     "Tagged",
+    "adopt_promise",
     "alleged",
     "amplify",
     "between",
@@ -69,5 +73,7 @@ __all__ = [
     "provide",
     "provide_kind_handle",
     "remotable",
+    "resumable",
     "virtual",
+    "watch_promise",
 ]
