@@ -1,4 +1,4 @@
-"""What becomes of a promise when its vat is upgraded: each kind of promise, under each policy, on each worker."""
+"""What becomes of promises when their vat is upgraded: each kind of promise under each policy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from swingset.guest.eventual import E
 from swingset.guest.remote_errors import RemoteError, RemoteRejection
-
 from tests.staging import Stage
 
 ORACLE = """
@@ -37,7 +36,7 @@ ORACLE = """
 
 HOUSE = """
     from swingset.vat import (
-        E, RemoteRejection, adopt_promise, durable, make_promise, provide, remotable, resumable, watch_promise,
+        E, adopt_promise, durable, make_promise, provide, remotable, resumable, watch_promise,
     )
 
     open_now = {}
@@ -91,7 +90,8 @@ HOUSE = """
             watch_promise(self._make(policy, name), provide(self.baggage, "watcher", Watcher), name)
 
         def watch_asked(self, name):
-            watch_promise(E(self.baggage["oracle"]).ask(name), provide(self.baggage, "watcher", Watcher), name)
+            asked = E(self.baggage["oracle"]).ask(name)
+            watch_promise(asked, provide(self.baggage, "watcher", Watcher), name)
 
         def hand_on(self, name):
             return E(self.baggage["oracle"]).ask(name)
@@ -371,9 +371,16 @@ def test_new_code_behind_the_await_counts(stage: Stage, flow: tuple[Any, Any]) -
     root, oracle = flow
     promise = stage.send(root, "asks", oracle, "q")
     stage.session.settle()
-    stage.upgrade("flow", FLOW.replace("return await E(oracle).ask(question)", """
+    stage.upgrade(
+        "flow",
+        FLOW.replace(
+            "return await E(oracle).ask(question)",
+            """
         answer = await E(oracle).ask(question)
-        return answer * 100""".replace("\n", "\n    ")), "new")
+        return answer * 100""".replace("\n", "\n    "),
+        ),
+        "new",
+    )
     stage.ask(oracle, "answer", "q", 5)
     assert fate(stage, promise) == ["ok", 500]
 
@@ -389,7 +396,7 @@ def test_result_is_checked_by_its_annotation(stage: Stage, flow: tuple[Any, Any]
 
 
 def test_divergence_names_the_line(stage: Stage, flow: tuple[Any, Any]) -> None:
-    """Code that does something else than the log says rejects its promise with both lines, and sends nothing."""
+    """Code that does what the log does not say rejects its promise with both lines, and sends nothing."""
     root, oracle = flow
     promise = stage.send(root, "spend", oracle, 3)
     stage.session.settle()

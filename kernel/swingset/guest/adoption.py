@@ -1,8 +1,8 @@
 """Promises that this vat decides and hands to its next incarnation, instead of having them broken.
 
-An upgrade rejects what the old incarnation had promised, unless it said who takes the promise over. There are
-two who can: a durable object, which is given the promise's resolver in the next incarnation, or a logged async
-function, which goes on where it was. Either is stored here under the promise's name. The kernel is told to
+An upgrade rejects what the old incarnation had promised, unless it said who takes the promise over. Two can:
+a durable object, which is given the promise's resolver in the next incarnation, or a logged async function,
+which goes on where it was. Either is stored here under the promise's name. The kernel is told to
 keep the promise, and the next incarnation claims it while it starts, so that a promise which nobody wants any
 more is broken after all.
 """
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 KEPT = 4  # the number of the collection in which kept promises are stored
 
 ON_ADOPTED = "on_adopted"
+
+
+class CallPromise(Promise[Any]):
+    """The result of a call that can be resumed: kept as soon as it is known to outlast its delivery."""
+
+    __slots__ = ()
 
 
 class Adoptions:
@@ -82,6 +88,10 @@ class Adoptions:
             ours = promise is not None and self._world.promises.known(promise) is None
             if promise is not None and ours and new not in self._kept:
                 self.keep(promise, heir)
+
+    def keeps(self, promise: Promise[Any]) -> bool:
+        """Whether a promise has an heir, or belongs to a call that will see to it."""
+        return isinstance(promise, CallPromise) or promise._last()._vpid in self._kept
 
     def give_up(self, promise: Promise[Any]) -> None:
         """Keep a promise no longer."""

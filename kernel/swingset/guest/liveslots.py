@@ -305,7 +305,8 @@ class Liveslots:
     ) -> Promise[Any] | None:
         """Send a message; a promise for the answer, if that is wanted."""
         if self.calls.running is not None:
-            return self.calls.running.send(target, method, args, kwargs, wanted)
+            logged: Promise[Any] | None = self.calls.running.send(target, method, args, kwargs, wanted)
+            return logged
         if self.kinds.migrating:
             raise TypeError(
                 f"a migration is under way, of {self.kinds.migrating[-1]}, and cannot send messages"

@@ -115,7 +115,7 @@ class Promise(Generic[T]):
         """Promise the result of `on_ok(value)` or `on_err(exception)`, called in a turn of its own."""
         if self._turns.world.calls.running is not None:
             raise RuntimeError(
-                "a @resumable function cannot give callbacks, which no log would call again: await the promise"
+                "a @resumable function gives no callbacks, which no log would call again: await the promise"
             )
         derived: Promise[Any] = Promise(self._turns)
 

@@ -7,9 +7,8 @@ not made again, an await whose outcome is known goes on at once. Where the log e
 may change behind the await that a call stands at, and must do the same as before in front of it. If it does
 not, the promise of the call is rejected with the line.
 
-Nothing but the log may tell two runs apart. While a step runs, the vat's store is closed to it: state is
-reached by messages, `await E(self.purse).balance()`, whose answers are in the log. What is not logged, because
-it needs no log, is arithmetic.
+Two runs may not differ in anything that is not in the log. So, while a step runs, the vat's store is closed
+to it: state is reached by messages, `await E(purse).balance()`, whose answers are in the log.
 
 Calls that end in the delivery in which they began are never stored.
 """
@@ -23,6 +22,7 @@ from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import smallcaps
+from .adoption import CallPromise
 from .baggage import StoredMap
 from .context import DeliveryAbandonedError, current
 from .passable import UnpassableError, brief, copy_passable
@@ -77,7 +77,7 @@ class Calls:
             return self.running.nested(tag, args, kwargs)
         self.world.slots.encode_durable([args, kwargs], f"{tag}(*args, **kwargs)")
         number = self.world.counters.take("callID")
-        call = self.alive[number] = Call(self, number, tag, Promise(self.world.turns), [])
+        call = self.alive[number] = Call(self, number, tag, CallPromise(self.world.turns), [])
         call.given = copy_passable([args, kwargs])
         call.run(self._functions[tag])
         return call.promise
@@ -444,15 +444,13 @@ def resumable(function: F) -> F:
     like everything else. The code in front of the `await` at which a call stands must stay as it is; behind
     it the new code counts.
     """
-    if type(function) is not FunctionType or not function.__code__.co_flags & 0x80:
+    if not isinstance(function, FunctionType) or not function.__code__.co_flags & 0x80:
         raise TypeError(f"@resumable goes on an async function, not on {brief(function)}")
     calls = current().calls
-    tag = calls.register(function)
+    tag = calls.register(function)  # a name that the next incarnation will know it by
 
     @functools.wraps(function)
     def begin(*args: Any, **kwargs: Any) -> Promise[Any]:
         return calls.begin(tag, list(args), kwargs)
 
-    begin.__resumable__ = True  # type: ignore[attr-defined]
     return begin  # type: ignore[return-value]
-
