@@ -575,7 +575,7 @@ class Frail(Bench):
 
     def next_key(self, prior: str) -> str | None:
         """Like a database: without looking at every key for each."""
-        keys = ORDERED.setdefault(id(self.store), sorted(self.store))
+        keys = ORDERED.get(id(self.store)) or sorted(self.store)
         at = bisect_right(keys, prior)
         while at < len(keys) and keys[at] not in self.store:
             at += 1

@@ -211,3 +211,14 @@ def test_shape_of_a_typed_dict_is_stored_whole() -> None:
         "Holder.v: expected Point{x: int, y?: int} as stored, found Point{x: str"
         in (bench.upgrade(source).start()["error"]["message"])
     )
+
+
+def test_far_reference_is_anything_that_can_be_sent_to() -> None:
+    """A `FarRef` field takes any reference, since what it answers to is for its owner to say."""
+    head = "from swingset.vat import FarRef\nclass Api: pass\n"
+    bench = Bench(head + HEAD + KIND.format(note="FarRef[Api] | None") + ROOT.format(note="FarRef")).up()
+    bench.ask("other")
+    assert "#error" not in (bench.ask("make", "$0.Alleged: X", slots=("o-50",)) or {})
+    assert bench.ask("put", "$0", target=HOLDER, slots=(OTHER,)) is None
+    assert bench.ask("put", 5, target=HOLDER)["#error"] == "Holder.v: wanted FarRef[Api] | None, got int 5"
+    assert bench.ask("guarded", "$0", slots=(OTHER,)) == "fine"

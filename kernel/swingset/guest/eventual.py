@@ -8,9 +8,10 @@ vat is called in a later turn, through the same guards as a message from outside
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .context import current
+from .far import FarRef
 from .promises import Promise, settled
 from .remotables import Presence
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .liveslots import Liveslots
+
+I = TypeVar("I")  # noqa: E741
 
 
 def _world_of(target: Any) -> Liveslots:
@@ -54,7 +57,7 @@ class EProxy:
         self._target = target
         self._wanted = wanted
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Callable[..., Promise[Any]]:
         if name.startswith("_") and name != "__describe__":
             raise AttributeError(
                 f"{name} cannot be sent: names that start with _ are not reachable from outside"
@@ -70,11 +73,19 @@ class Eventual:
 
     __slots__ = ()
 
-    def __call__(self, target: Any) -> EProxy:
+    @overload
+    def __call__(self, target: FarRef[I] | Promise[FarRef[I]]) -> I: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, target: object) -> EProxy: ...
+    def __call__(self, target: Any) -> Any:
         """Address messages to `target`; their results are promises."""
         return EProxy(target, True)
 
-    def send_only(self, target: Any) -> EProxy:
+    @overload
+    def send_only(self, target: FarRef[I] | Promise[FarRef[I]]) -> I: ...  # type: ignore[overload-overlap]
+    @overload
+    def send_only(self, target: object) -> EProxy: ...
+    def send_only(self, target: Any) -> Any:
         """Address messages to `target` whose results nobody wants; they return None."""
         return EProxy(target, False)
 

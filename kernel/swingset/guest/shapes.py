@@ -16,6 +16,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
+from .far import FarRef
 from .passable import DICTS, Tagged, brief
 from .patterns import Pattern
 from .promises import Promise
@@ -102,6 +103,7 @@ _BASIC = {
     Promise: _simple("Promise", lambda v: isinstance(v, Promise), fleeting="Promise"),
     Presence: _simple("Presence", lambda v: isinstance(v, Presence)),
     Remotable: _simple("Remotable", lambda v: isinstance(v, Remotable)),
+    FarRef: _simple("FarRef", lambda v: isinstance(v, Remotable)),
 }
 _SEQUENCES = {abc.Sequence: "Sequence", abc.Iterable: "Iterable", abc.Collection: "Collection"}
 _MAPPINGS = {abc.Mapping: "Mapping", abc.MutableMapping: "MutableMapping"}
@@ -213,6 +215,9 @@ def _compile_generic(note: Any, origin: Any, args: Any, names: dict[str, Any], o
         return inner(args[0])
     if origin in _AWAITABLES:
         return _BASIC[Promise]
+    if origin is FarRef:
+        name = getattr(args[0], "__name__", None) or getattr(args[0], "__forward_arg__", None) or str(args[0])
+        return _simple(f"FarRef[{name}]", lambda v: isinstance(v, Remotable))
     if origin is tuple:
         return _tuple(args, inner)
     if origin is list or origin in _SEQUENCES:

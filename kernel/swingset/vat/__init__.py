@@ -20,6 +20,7 @@ from ..guest.explicit import (
     provide_kind_handle,
 )
 from ..guest.facets import Cohort, Facets, amplify, facet
+from ..guest.far import FarRef
 from ..guest.liveslots import Powers
 from ..guest.migration import MigrationError, migrate
 from ..guest.passable import Tagged
@@ -38,6 +39,7 @@ __all__ = [
     "D",
     "E",
     "Facets",
+    "FarRef",
     "MigrationError",
     "Powers",
     "Presence",
