@@ -369,6 +369,25 @@ class Purse:
     assert "its migration touches the record itself" in bench.ask("get", target=vref(1))["#error"]
 
 
+def test_dropped_references_are_let_go_of() -> None:
+    """A migration that drops a field takes back the counts of what it referred to, and of nothing else."""
+    fields = "    friend: object = None\n    other: object = None\n    def get"
+    old = V1.replace("    def get", fields, 1).replace(
+        "return [self.owner", "return [self.friend, self.owner"
+    )
+    old += "    def meet(self, friend, other): self.friend, self.other = friend, other\n"
+    new = V2.replace("    note:", "    other: object = None\n    note:").replace(
+        '"cents": old', '"other": old["other"], "cents": old'
+    )
+    bench = stocked(old, count=3)
+    bench.ask("meet", "$0", ["$1", "$0", "$2"], target=vref(1), slots=(vref(2), "o-50", vref(3)))
+    counts = {key: value for key, value in bench.store.items() if key.startswith("vom.rc.")}
+    assert counts == {"vom.rc.o+d10/2": "2", "vom.rc.o+d10/3": "1", "vom.rc.o-50": "1"}
+    after = bench.upgrade(code(new)).up()
+    counts = {key: value for key, value in after.store.items() if key.startswith("vom.rc.")}
+    assert counts == {"vom.rc.o+d10/2": "1", "vom.rc.o+d10/3": "1", "vom.rc.o-50": "1"}
+
+
 def test_missing_migration_refuses_the_upgrade() -> None:
     """A version without a way to it is refused on the user's line, unless there is nothing to migrate."""
     bare = V2.replace("@migrate(1, 2)", "@migrate(5, 2)")
