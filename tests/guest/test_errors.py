@@ -179,9 +179,10 @@ def test_hostile_trace_is_left_out(bench: Bench) -> None:
 
 
 def test_forgotten_rejection_is_reported_with_its_line(bench: Bench) -> None:
-    """The failure of a call that nobody waits for is told with the line that raised."""
+    """The failure of a call that nobody waits for is told with the lines that raised and sent."""
     bench.send("forgets")
     assert bench.unhandled == [
         "unhandled rejection in bank: ValueError: five is too much "
-        f"(bank, line {line('five is')}, in Root.plain)"
+        f"(bank, line {line('five is')}, in Root.plain); "
+        f"sent as E(...).plain() in bank, line {line('E(self).plain')}"
     ]

@@ -413,14 +413,18 @@ def test_gathering_promises(bench: Bench) -> None:
 
 
 def test_unhandled_rejection_is_reported_once(bench: Bench) -> None:
-    """A rejected answer that nobody looks at is reported at the end of the delivery, with its reason."""
+    """A rejected answer that nobody looks at is reported once, with its reason and the send it answers."""
     bench.send("keep", "x", ALICE, slots=("o-50",), result=None)
     bench.send("call", "x", "hello", result=None)
     bench.notify(
         ("p+5", True, capdata({"#error": "no", "name": "ValueError", "trace": [["kind A", 3, "f"]]}))
     )
     bench.send("wait", 1)
-    assert bench.unhandled == ["unhandled rejection in bank: ValueError: no (kind A, line 3, in f)"]
+    line = next(n for n, text in enumerate(SOURCE.splitlines(), 1) if 'kept["answer"] = E(' in text)
+    assert bench.unhandled == [
+        "unhandled rejection in bank: ValueError: no (kind A, line 3, in f); "
+        f"sent as E(...).hello() in bank, line {line}"
+    ]
 
 
 def test_handled_rejection_is_not_reported(bench: Bench) -> None:

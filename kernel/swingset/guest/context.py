@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _active: ContextVar[Liveslots | None] = ContextVar("swingset_active_vat", default=None)
 _default: Liveslots | None = None
+_standalone: Liveslots | None = None
 
 
 class DeliveryAbandonedError(BaseException):
@@ -39,6 +40,17 @@ def current() -> Liveslots:
 
         found = world()
     return found
+
+
+def found() -> Liveslots | None:
+    """Like `current`, but makes nothing."""
+    return _active.get() or _default or _standalone
+
+
+def set_standalone(liveslots: Liveslots) -> None:
+    """Name the vat that stands in where there is none."""
+    global _standalone
+    _standalone = liveslots
 
 
 def set_default(liveslots: Liveslots | None) -> None:

@@ -8,6 +8,7 @@ vat is called in a later turn, through the same guards as a message from outside
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .context import current
@@ -45,7 +46,11 @@ class EMethod:
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Send."""
         world = _world_of(self._target)
-        return world.send(self._target, self._name, list(args), kwargs, wanted=self._wanted)
+        answer = world.send(self._target, self._name, list(args), kwargs, wanted=self._wanted)
+        if answer is not None:
+            sender = sys._getframe(1)
+            answer._cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
+        return answer
 
 
 class EProxy:

@@ -18,6 +18,7 @@ from . import remote_errors
 from .adoption import Adoptions
 from .baggage import StoredMap
 from .context import DeliveryAbandonedError, activate
+from .copies import Copies
 from .descriptors import KindError
 from .device import DevicePresence
 from .explicit import add_handles
@@ -100,6 +101,7 @@ class Liveslots:
         self._fatal: SyscallError | None = None
         self._opened = False
         self.turns = TurnQueue(self)
+        self.copies = Copies(redefinable=parts is None)
         self.store = Store(self.syscall)
         self.counters = Counters(self.store)
         self.references = References(self)
@@ -157,7 +159,7 @@ class Liveslots:
         """Run turns until none is left and write state back: the end of a delivery, or of a notebook cell."""
         self.turns.run()
         for promise in self.turns.take_unhandled():
-            self.on_unhandled(self._unhandled_text(promise._value))
+            self.on_unhandled(self._unhandled_text(promise))
         self.calls.settle()
         self.settle_state()
         if self._parts is None:
@@ -361,11 +363,17 @@ class Liveslots:
 
     # Rejections that nobody looked at.
 
-    def _unhandled_text(self, reason: BaseException) -> str:
+    def _unhandled_text(self, promise: Promise[Any]) -> str:
+        reason = promise._value
         text = f"unhandled rejection in {self.vat_name}: {remote_errors.name_of(reason)}: "
         text += remote_errors.message_of(reason)
         trace = self.trace_of(reason)
-        return f"{text} ({trace[-1][0]}, line {trace[-1][1]}, in {trace[-1][2]})" if trace else text
+        if trace:
+            text += f" ({trace[-1][0]}, line {trace[-1][1]}, in {trace[-1][2]})"
+        if promise._cause is not None:
+            method, filename, line = promise._cause
+            text += f"; sent as E(...).{method}() in {self.part_of(filename) or filename}, line {line}"
+        return text
 
     def _part_of(self, filename: str) -> str | None:
         prefix = f"<{self.vat_name}:"

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from .copies import RESERVED_TAGS, copy_of
 from .promises import Promise
 from .remotables import Presence, interface_of
 
 MAX_DEPTH = 100
-
-RESERVED_TAGS = ("tuple", "bytes", "map")
 
 
 class Tagged:
@@ -137,7 +136,7 @@ def why_not(value: Any) -> UnpassableError:
         and hasattr(value, "name")
         and isinstance(getattr(kind, "__members__", None), object)
     ):
-        fix = "pass its .value"
+        fix = f'pass its .value, or say register_copy("{kind.__name__}", {kind.__name__})'
     elif isinstance(value, (bool, int, float, str, bytes, list, tuple, dict)):
         base = next(b for b in kind.__mro__ if b.__module__ == "builtins")
         fix = f"pass {base.__name__}(...) of it"
@@ -145,6 +144,8 @@ def why_not(value: Any) -> UnpassableError:
         fix = "pass bytes(...) of it"
     elif kind.__module__ == "builtins":
         fix = "pass str, numbers, lists and dicts, or an object whose class is @remotable or @durable"
+    elif hasattr(kind, "__dataclass_fields__"):
+        fix = f'say register_copy("{kind.__name__}", {kind.__name__}) in both vats, if it is frozen'
     else:
         fix = f"make {kind.__name__} @remotable or @durable, or pass its data as a dict"
     return UnpassableError(value, fix)
@@ -197,4 +198,12 @@ def copy_passable(value: Any, depth: int = MAX_DEPTH) -> Any:
         return Tagged(value.tag, copy_passable(value.payload, depth - 1))
     if is_reference(value):
         return value
+    copy = copy_of(kind)
+    if copy is not None:
+        try:
+            return copy.from_data(copy_passable(copy.to_data(value), depth - 1))
+        except UnpassableError:
+            raise
+        except Exception as exc:
+            raise UnpassableError(value, str(exc)) from None
     raise why_not(value)

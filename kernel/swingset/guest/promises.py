@@ -68,6 +68,7 @@ class Promise(Generic[T]):
 
     __slots__ = (
         "__weakref__",
+        "_cause",
         "_handled",
         "_next",
         "_reactions",
@@ -90,6 +91,7 @@ class Promise(Generic[T]):
         )
         self._reactions: list[Reaction] = []
         self._handled = False
+        self._cause: tuple[str, str, int] | None = None  # the method, file and line of the send it answers
         self._vpid: str | None = None  # its name in the kernel, while it has one
 
     @property
@@ -118,6 +120,7 @@ class Promise(Generic[T]):
                 "a @resumable function gives no callbacks, which no log would call again: await the promise"
             )
         derived: Promise[Any] = Promise(self._turns)
+        derived._cause = self._cause
 
         def ok(value: Any) -> None:
             if on_ok is None:

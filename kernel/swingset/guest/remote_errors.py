@@ -40,6 +40,14 @@ _PLAIN = frozenset(
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
+class VatError(Exception):
+    """An error with a machine-readable `code`, which travels with it: `VatError("no money", code="broke")`."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class RemoteError(Exception):
     """An error that another vat raised, or that the kernel put in place of an answer.
 

@@ -16,6 +16,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
+from .copies import copy_of
 from .far import FarRef
 from .passable import DICTS, Tagged, brief
 from .patterns import Pattern
@@ -195,6 +196,8 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
         return _simple(cls.__name__, lambda v: isinstance(v, Remotable))
     if typing.is_typeddict(cls):
         return _typed_dict(cls, names)
+    if copy_of(cls) is not None:
+        return _simple(cls.__name__, lambda v: isinstance(v, cls))
     raise BadAnnotationError(
         f"{cls.__name__} cannot be a guard, because its instances cannot pass between vats: "
         "make the class @remotable or @durable, or write `object`"

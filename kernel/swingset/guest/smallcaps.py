@@ -17,6 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import jsontext, remote_errors
+from .copies import copy_named, copy_of
 from .passable import (
     DICTS,
     LISTS,
@@ -101,6 +102,13 @@ class _Encoder:
             return self.error(value, depth)
         if kind is Tagged:
             return {"#tag": self.walk(value.tag, 1), "payload": self.walk(value.payload, depth - 1)}
+        copy = copy_of(kind)
+        if copy is not None:
+            try:
+                data = copy.to_data(value)
+            except Exception as exc:
+                raise UnpassableError(value, str(exc)) from None
+            return {"#tag": self.walk(copy.tag, 1), "payload": self.walk(data, depth - 1)}
         raise why_not(value)
 
     def big(self, value: int) -> str:
@@ -224,6 +232,14 @@ class _Decoder:
                 raise DecodeError("bytes that are not base64") from None
         if tag == "map" and type(payload) is list:
             return self.mapping(payload, depth)
+        copy = copy_named(tag)
+        if copy is not None:
+            try:
+                return copy.from_data(self.walk(payload, depth - 1))
+            except DecodeError:
+                raise
+            except Exception as exc:
+                raise DecodeError(f"a {tag} that cannot be made: {str(exc)[:200]}") from None
         try:
             return Tagged(tag, self.walk(payload, depth - 1))
         except TypeError as exc:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .context import set_standalone
 from .liveslots import Liveslots
 from .promises import Promise
 
@@ -42,6 +43,7 @@ class StandaloneVat(Liveslots):
         super().__init__(DictStore(), vat_name="standalone", incarnation=0)
         self.keep_cache = True
         self.kinds.independent = True
+        self.copies.redefinable = True
         self.await_hook = self._wait
         self.open()
 
@@ -60,6 +62,7 @@ def world() -> StandaloneVat:
     global _world
     if _world is None:
         _world = StandaloneVat()
+        set_standalone(_world)
     return _world
 
 

@@ -6,6 +6,7 @@ The same file works inside a vat and as a plain module under a type checker or a
 from ..guest.adoption import adopt_promise
 from ..guest.baggage import StoredMap, provide
 from ..guest.classes import durable, virtual
+from ..guest.copies import register_copy
 from ..guest.device import D
 from ..guest.eventual import E
 from ..guest.explicit import (
@@ -27,7 +28,7 @@ from ..guest.passable import Tagged
 from ..guest.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
 from ..guest.promises import Promise, Resolver, make_promise
 from ..guest.remotables import Presence, Remotable, remotable
-from ..guest.remote_errors import RemoteError, RemoteRejection
+from ..guest.remote_errors import RemoteError, RemoteRejection, VatError
 from ..guest.resumable import resumable
 from ..guest.watching import watch_promise
 
@@ -49,6 +50,7 @@ __all__ = [
     "RemoteRejection",
     "Resolver",
     "Tagged",
+    "VatError",
     "adopt_promise",
     "alleged",
     "amplify",
@@ -74,6 +76,7 @@ __all__ = [
     "prepare_singleton",
     "provide",
     "provide_kind_handle",
+    "register_copy",
     "remotable",
     "resumable",
     "virtual",
