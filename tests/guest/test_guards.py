@@ -260,7 +260,14 @@ def test_describe_lists_methods_with_signatures(bench: Bench) -> None:
     assert told["methods"]["documented"] == {
         "signature": "documented(amount: int, note: str | None = None) -> int",
         "doc": "Say what this does.\n\nIn two parts.",
+        "async": False,
+        "parameters": [
+            {"name": "amount", "type": "int", "required": True, "keyword_only": False},
+            {"name": "note", "type": "str | None", "required": False, "keyword_only": False},
+        ],
+        "returns": "int",
     }
+    assert told["methods"]["late_liar"]["async"] is True
     assert told["methods"]["unknown"]["signature"].startswith("unknown(v)  # Root.unknown, annotation of 'v'")
     assert "_hidden" not in told["methods"]
 

@@ -10,6 +10,7 @@ depend on the version of Python.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from .shapes import Shape
 
-_VARARGS, _VARKW = 0x04, 0x08
+_VARARGS, _VARKW, _COROUTINE = 0x04, 0x08, 0x80
 
 
 class Method:
@@ -71,13 +72,17 @@ class Method:
         if self._shapes is None:
             from .shapes import BadAnnotationError, annotations_of, compile_answer, compile_shape
 
-            found = {}
-            for name, note in annotations_of(self.visible).items():
-                compiler = compile_answer if name == "return" else compile_shape
-                try:
-                    found[name] = compiler(note, self.visible.__globals__, self.owner)
-                except BadAnnotationError as exc:
-                    raise TypeError(f"{self.title}, annotation of {name!r}: {exc}") from None
+            found: dict[str, Shape] = {}
+            # Its own annotations, then those of the interfaces that its class has declared.
+            for source in (self.visible, *getattr(self.visible, "__declared__", ())):
+                for name, note in annotations_of(source).items():
+                    if name in found:
+                        continue
+                    compiler = compile_answer if name == "return" else compile_shape
+                    try:
+                        found[name] = compiler(note, source.__globals__, self.owner)
+                    except BadAnnotationError as exc:
+                        raise TypeError(f"{self.title}, annotation of {name!r}: {exc}") from None
             self._result = found.pop("return", None)
             self._shapes = found
         return self._shapes
@@ -113,6 +118,27 @@ class Method:
             parts.append("**" + shown(self.keywords))
         result = f" -> {self._result.text}" if self._result is not None else ""
         return f"{self.name}({', '.join(parts)}){result}{problem}"
+
+    def describe(self) -> dict[str, Any]:
+        """What a caller may know: the signature as text and in parts, the doc, whether it is async."""
+        shapes: dict[str, Shape] = {}
+        with suppress(TypeError):  # told in the signature
+            shapes = self.shapes()
+        return {
+            "signature": self.signature(),
+            "doc": _doc(self.visible),
+            "async": bool(self.visible.__code__.co_flags & _COROUTINE),
+            "parameters": [
+                {
+                    "name": name,
+                    "type": shapes[name].text if name in shapes else None,
+                    "required": name not in self.defaults,
+                    "keyword_only": name in self.keyword_only,
+                }
+                for name in (*self.positional, *self.keyword_only)
+            ],
+            "returns": self._result.text if self._result is not None else None,
+        }
 
     def check(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Refuse arguments that do not bind, or that a guard does not accept."""
@@ -215,10 +241,8 @@ class Interface:
         return {
             "tag": self.tag,
             "doc": _doc(self.cls),
-            "methods": {
-                name: {"signature": method.signature(), "doc": _doc(method.visible)}
-                for name, method in self.methods().items()
-            },
+            "methods": {name: method.describe() for name, method in self.methods().items()},
+            "facet": getattr(self.cls, "__facet__", None),
         }
 
 

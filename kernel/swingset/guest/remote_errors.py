@@ -41,7 +41,7 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 class VatError(Exception):
-    """An error with a machine-readable `code`, which travels with it: `VatError("no money", code="broke")`."""
+    """An error with a machine-readable `code` that travels along: `VatError("no money", code="broke")`."""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)

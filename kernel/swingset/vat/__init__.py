@@ -7,6 +7,7 @@ from ..guest.adoption import adopt_promise
 from ..guest.baggage import StoredMap, provide
 from ..guest.classes import durable, virtual
 from ..guest.copies import register_copy
+from ..guest.declared import Interface, implements
 from ..guest.device import D
 from ..guest.eventual import E
 from ..guest.explicit import (
@@ -41,6 +42,7 @@ __all__ = [
     "E",
     "Facets",
     "FarRef",
+    "Interface",
     "MigrationError",
     "Powers",
     "Presence",
@@ -63,6 +65,7 @@ __all__ = [
     "facet",
     "gt",
     "gte",
+    "implements",
     "length",
     "lt",
     "lte",
