@@ -42,6 +42,9 @@ class Root:
     def exits(self):
         raise SystemExit(3)
 
+    def last_word(self):
+        raise SystemExit("bye")
+
     def interrupt(self):
         raise KeyboardInterrupt
 
@@ -99,6 +102,21 @@ def test_error_carries_name_message_and_trace(bench: Bench) -> None:
         "name": "ValueError",
         "trace": [["bank", line("five is"), "Root.plain"]],
     }
+
+
+def test_exit_status_is_not_a_reason(bench: Bench) -> None:
+    """What a SystemExit is given is its message, not a machine-readable code."""
+    error = bench.ask("last_word")
+    assert error["#error"] == "bye"
+    assert "code" not in error
+
+
+@pytest.mark.parametrize(
+    ("method", "words"), [("memory", "the vat's memory is full"), ("interrupt", "interrupted")]
+)
+def test_silent_error_gets_words(bench: Bench, method: str, words: str) -> None:
+    """An exception that the interpreter raises without a word arrives with one."""
+    assert bench.ask(method)["#error"] == words
 
 
 def test_trace_is_innermost_last(bench: Bench) -> None:

@@ -208,7 +208,7 @@ def test_digest_tells_values_apart(world: WorldFile) -> None:
         seen.add(world.digest())
         world.rollback()
     for fate in (None, "", "n"):
-        world.execute("INSERT INTO objects VALUES('ko1', 'v1', 1, 1, ?)", (fate,))
+        world.execute("INSERT INTO objects VALUES('ko1', 'v1', 1, 1, ?, NULL)", (fate,))
         seen.add(world.digest())
         world.rollback()
     world.execute("INSERT INTO queue VALUES(1, 'x')")

@@ -36,6 +36,12 @@ _PLAIN = frozenset(
     """.split()  # noqa: SIM905
 )
 
+# What the interpreter raises without a word.
+_SILENT: dict[type[BaseException], str] = {
+    MemoryError: "the vat's memory is full",
+    KeyboardInterrupt: "interrupted",
+}
+
 # An address says nothing to the reader and differs between two runs of the same vat.
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
@@ -116,7 +122,7 @@ def message_of(exc: BaseException) -> str:
         if isinstance(exc, KeyError) and len(exc.args) == 1:
             text = exc.args[0] if type(exc.args[0]) is str else repr(exc.args[0])
         else:
-            text = str(exc)
+            text = str(exc) or _SILENT.get(type(exc), "")
     except BaseException as failure:
         text = f"({type(exc).__name__} whose message cannot be read: {type(failure).__name__})"
     return _ADDRESS.sub("", text)[:MESSAGE_LIMIT]
@@ -129,7 +135,8 @@ def name_of(exc: BaseException) -> str:
 
 def code_of(exc: BaseException) -> str | None:
     """The machine-readable reason, if the error carries one."""
-    code = getattr(exc, "code", None)
+    # What a SystemExit calls its code is an exit status, or a last word.
+    code = None if isinstance(exc, SystemExit) else getattr(exc, "code", None)
     return code if type(code) is str else None
 
 
