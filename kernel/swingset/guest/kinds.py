@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from .liveslots import Liveslots
 
+FIRST_KIND = 10  # the kinds below are of this library
 EAGER = 100  # how many records an upgrade migrates at once, to see that they do
 
 
@@ -276,6 +277,10 @@ class Kinds:
         kind.described = True
         self._by_id[number] = kind
 
+    def classes(self) -> dict[str, type]:
+        """The classes of all kinds by their names."""
+        return {kind.cls.__name__: kind.cls for kind in self._by_id.values()}
+
     def lost(self) -> list[str]:
         """The tags of stored kinds that no class has taken up."""
         return [descriptor["tag"] for number, descriptor in self._stored.items() if number not in self._by_id]
@@ -334,6 +339,11 @@ class Kinds:
         self._records[vref] = record
         self._world.references.begin(vref)
 
+    def adopt_builtin(self, vref: str, instance: Any) -> None:
+        """Take in a new instance of a kind of this library."""
+        self._alive[vref] = instance
+        self._world.references.begin(vref)
+
     def discard(self, vref: str) -> None:
         """Give up a new instance that could not be finished."""
         self._alive.pop(vref, None)
@@ -352,6 +362,10 @@ class Kinds:
 
     def delete(self, base: str) -> None:
         """Delete the record of an instance that nothing holds, and let go of what it referred to."""
+        name = parse_instance(base)
+        if name is not None and name.kind < FIRST_KIND:
+            self._world.collections.condemn(base)
+            return
         self._records.pop(base, None)
         text = self._world.store.get(f"vom.{base}")
         if text is not None:

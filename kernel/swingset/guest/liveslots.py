@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from . import remote_errors
 from .adoption import Adoptions
 from .baggage import StoredMap
+from .bigmaps import bases
 from .context import DeliveryAbandonedError, activate
 from .copies import Copies
 from .descriptors import KindError
 from .device import DevicePresence
 from .explicit import add_handles
 from .kinds import Kinds
+from .leftovers import Leftovers
 from .loader import call_builder, run_parts
 from .migration import MigrationError
 from .passable import UnpassableError, brief, copy_passable
@@ -35,6 +37,7 @@ from .remotables import Presence, interface_of
 from .resumable import Calls
 from .slots import Slots
 from .smallcaps import DecodeError
+from .stores import Collections
 from .vatstore import Counters, Store
 from .watching import Watches
 
@@ -110,6 +113,9 @@ class Liveslots:
         self.slots = Slots(self)
         self.promises = PromiseTable(self)
         self.kinds = Kinds(self)
+        self.leftovers = Leftovers(self)
+        self.collections = Collections(self)
+        self.collections.fit_out(bases())
         add_handles(self)
         self.baggage = StoredMap(self, BAGGAGE, "baggage")
         self.watches = Watches(self)
@@ -180,6 +186,7 @@ class Liveslots:
             self.counters.load()
             self.kinds.load()
             self.reaper.load()
+            self.leftovers.load()
             if self.incarnation:
                 if self._parts is None:
                     self.calls.stored.clear()
@@ -227,6 +234,7 @@ class Liveslots:
         if self._parts is None:
             return  # a notebook: its code comes cell by cell
         namespace = run_parts(self.vat_name, self._parts)
+        self.collections.names = namespace
         self.kinds.settle_definitions()
         build = namespace.get("build_root_object")
         if build is None:

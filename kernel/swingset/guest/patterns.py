@@ -74,6 +74,19 @@ def _family(value: Any) -> str | None:
     return "str" if isinstance(value, str) else "bytes" if isinstance(value, bytes) else None
 
 
+class Prefix(Pattern):
+    """All strings that start alike."""
+
+    __slots__ = ("start",)
+
+    def __init__(self, start: str) -> None:
+        super().__init__(f"prefix({start!r})", f"starting with {start!r}", self._starts)
+        self.start = start
+
+    def _starts(self, value: Any) -> bool:
+        return isinstance(value, str) and value.startswith(self.start)
+
+
 def gt(low: S) -> Range:
     """Greater than `low`."""
     return Range(f"gt({low!r})", f"> {low!r}", low, None, False, False)
@@ -102,15 +115,11 @@ def between(low: S, high: S) -> Range:
     return Range(text, f"from {low!r} to {high!r}", low, high, True, True)
 
 
-def prefix(start: str) -> Pattern:
+def prefix(start: str) -> Prefix:
     """A str that starts with `start`."""
     if type(start) is not str:
         raise TypeError(f"prefix({start!r}): wants a str")
-    return Pattern(
-        f"prefix({start!r})",
-        f"starting with {start!r}",
-        lambda value: isinstance(value, str) and value.startswith(start),
-    )
+    return Prefix(start)
 
 
 def matching(regex: str) -> Pattern:
@@ -150,3 +159,7 @@ def alleged(iface: str) -> Pattern:
         return interface is not None and interface.tag == iface
 
     return Pattern(f"alleged({iface!r})", f"alleged to be {iface}", test)
+
+
+MAKERS = ("alleged", "between", "gt", "gte", "length", "lt", "lte", "matching", "prefix")
+"""The names under which patterns are made: what their texts can be read with."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
-from . import jsontext
+from . import jsontext, leftovers
 from .references import is_import
 
 if TYPE_CHECKING:
@@ -75,13 +75,15 @@ class Reaper:
             world.recognizers.forget(vref)
             if recognizable:
                 gone.append(vref)
-        left = BUDGET
+        left, for_leftovers = BUDGET, leftovers.BUDGET
         while left > 0:
             references.settle()
             dead = sorted(name for name in references.doubtful if not self._in_memory(name))[:left]
-            if not dead:
-                break
             left -= len(dead)
+            if not dead:
+                before, for_leftovers = for_leftovers, world.leftovers.some(for_leftovers)
+                if for_leftovers == before:
+                    break
             for name in dead:
                 del references.doubtful[name]
                 if references.count(name) > 0:
@@ -100,6 +102,7 @@ class Reaper:
         self._tell("retireImports", [name for name in retire if not world.recognizers.know(name)])
         self._tell("retireExports", gone)
         world.slots.imports.tidy()
+        world.collections.tidy()
         references.settle()
         self.save()
 
@@ -117,7 +120,8 @@ class Reaper:
         world = self._world
         world.kinds.delete(name)
         world.recognizers.forget(name)
-        return world.references.forget(name)
+        recognizable = world.references.forget(name)
+        return [] if world.leftovers.are_old(name) else recognizable
 
     def _tell(self, syscall: str, names: list[str]) -> None:
         if names:

@@ -138,6 +138,19 @@ class Slots:
         where = what + (path_to(value, culprit) or "")
         return f"{where or 'something in it'} is {_a(culprit)}, which cannot be passed: {problem.fix}"
 
+    def known_name(self, item: Any) -> str | None:
+        """The name of an object that has one; None for all else, and for what belongs to another vat."""
+        if isinstance(item, Presence):
+            return item._vref if item._world is self._world else None
+        kind = getattr(type(item), "__kind__", None)
+        if kind is None:
+            return self.heap.name_of(item)
+        return _instance_vref(item) if kind.world is self._world else None
+
+    def object_of(self, vref: str, iface: str | None) -> Any:
+        """The object of a name that this vat has stored; raises DecodeError."""
+        return self._object(vref, iface)
+
     def _check_owner(self, objects: list[Any]) -> None:
         for item in objects:
             if isinstance(item, Promise):

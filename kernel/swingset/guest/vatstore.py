@@ -99,7 +99,7 @@ class Counters:
     """The next ids of this vat, kept in the store so that no incarnation uses an id again."""
 
     KEY = "idCounters"
-    FIRST: ClassVar = {"exportID": 10, "promiseID": 5, "kindID": 10, "callID": 1}
+    FIRST: ClassVar = {"exportID": 10, "promiseID": 5, "kindID": 10, "callID": 1, "collectionID": 10}
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -118,6 +118,10 @@ class Counters:
         self._next[name] = value + 1
         self._changed = True
         return value
+
+    def peek(self, name: str) -> int:
+        """What the next id of that name will be."""
+        return self._next[name]
 
     def save(self) -> None:
         """Put changed counters into the store."""

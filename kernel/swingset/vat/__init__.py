@@ -5,6 +5,16 @@ The same file works inside a vat and as a plain module under a type checker or a
 
 from ..guest.adoption import adopt_promise
 from ..guest.baggage import StoredMap, provide
+from ..guest.bigmaps import (
+    BigMap,
+    BigSet,
+    WeakBigMap,
+    WeakBigSet,
+    make_scalar_big_map_store,
+    make_scalar_big_set_store,
+    make_scalar_big_weak_map_store,
+    make_scalar_big_weak_set_store,
+)
 from ..guest.classes import durable, virtual
 from ..guest.copies import register_copy
 from ..guest.declared import Interface, implements
@@ -37,6 +47,8 @@ Baggage = StoredMap
 
 __all__ = [
     "Baggage",
+    "BigMap",
+    "BigSet",
     "Cohort",
     "D",
     "E",
@@ -53,6 +65,8 @@ __all__ = [
     "Resolver",
     "Tagged",
     "VatError",
+    "WeakBigMap",
+    "WeakBigSet",
     "adopt_promise",
     "alleged",
     "amplify",
@@ -71,6 +85,10 @@ __all__ = [
     "lte",
     "make_kind_handle",
     "make_promise",
+    "make_scalar_big_map_store",
+    "make_scalar_big_set_store",
+    "make_scalar_big_weak_map_store",
+    "make_scalar_big_weak_set_store",
     "matching",
     "migrate",
     "prefix",

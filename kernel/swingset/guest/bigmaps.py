@@ -1,0 +1,351 @@
+"""Big collections: maps and sets that live in the vat's store, in the order of their keys.
+
+    accounts = BigMap("accounts", keys=str, values=Purse)
+    accounts["alice"] = Purse(owner="alice")
+    for name, purse in accounts.items(prefix("a")):
+        ...
+
+They read like a dict and a set, and are unlike them where size matters: nothing is in memory, keys are
+scalars or objects and come in their order (`keys` says which), and a walk can be narrowed by a pattern. While
+one walks, entries may be deleted and changed, but none may be added. `WeakBigMap` and `WeakBigSet` take
+objects as keys, do not keep them alive, and cannot be walked or counted. With `durable=False` a collection
+ends with the incarnation and may hold what does too.
+
+`init` wants a key that is new, `set` one that is there, and item assignment takes both; `get` without a
+default raises where there is nothing, as `map[key]` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .context import current
+from .interfaces import Interface
+from .records import MISSING
+from .stores import ADDED, Entries
+
+
+class _AnyVat:
+    """Stands in the base classes for the kind that each vat's own subclasses have."""
+
+    durable = True
+    facets: tuple[str, ...] = ()
+
+
+class _Collection:
+    """What all collections have in common."""
+
+    __kind__: Any = _AnyVat()
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Any:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.__dict__['__vref__']}>"
+
+
+def _make(cls: type, label: str, keys: Any, values: Any, durable: bool) -> Any:
+    if hasattr(cls.__kind__, "world") or cls.__name__ not in _BASES:  # type: ignore[attr-defined]
+        raise TypeError(f"{cls.__name__} cannot be made a collection of: call BigMap, BigSet, or their kin")
+    return current().collections.make(cls.__name__, label, keys, values, durable=durable)
+
+
+class _Strong(_Collection):
+    """A collection that holds its keys and can be walked."""
+
+    def __contains__(self, key: object) -> bool:
+        return Entries(self).find(key) is not None
+
+    def has(self, key: Any) -> bool:
+        """Whether a key is there."""
+        return key in self
+
+    def __len__(self) -> int:
+        return Entries(self).size()
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def size(self) -> int:
+        """How many entries there are."""
+        return len(self)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.keys()
+
+    def keys(self, pattern: Any = MISSING) -> Iterator[Any]:
+        """The keys that fit a pattern, in order."""
+        for _, key in self._walk(pattern):
+            yield key
+
+    def delete(self, key: Any) -> None:
+        """Delete a key, which has to be there."""
+        entries = Entries(self)
+        stored = entries.find(key)
+        if stored is None:
+            raise entries.missing(key)
+        entries.remove(stored)
+
+    def clear(self, pattern: Any = MISSING) -> None:
+        """Delete all entries, or those whose keys fit a pattern."""
+        entries = Entries(self)
+        for stored, _ in entries.walk(pattern):
+            entries.remove(stored)
+
+    def _walk(self, pattern: Any) -> Iterator[tuple[str, Any]]:
+        started = self.__dict__.get("__added__", 0)
+        walk = Entries(self).walk(pattern)
+        while True:
+            if self.__dict__.get("__added__", 0) != started:
+                raise RuntimeError(ADDED)
+            found = next(walk, None)
+            if found is None:
+                return
+            yield found
+
+    def _add(self, entries: Entries, key: Any, value: Any) -> None:
+        entries.add(key, value)
+        self.__dict__["__added__"] = self.__dict__.get("__added__", 0) + 1
+
+
+class BigMap(_Strong):
+    """A map that may be larger than memory, in the order of its keys."""
+
+    def __new__(
+        cls,
+        label: str = "map",
+        *,
+        keys: Any = MISSING,
+        values: Any = MISSING,
+        durable: bool = True,
+    ) -> Any:
+        """Make an empty map of the current vat."""
+        return _make(cls, label, keys, values, durable)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.get(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        entries = Entries(self)
+        entries.check_key(key)
+        entries.check_value(value)
+        stored = entries.find(key)
+        if stored is None:
+            self._add(entries, key, value)
+        else:
+            entries.replace(stored, key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self.delete(key)
+
+    def get(self, key: Any, default: Any = MISSING) -> Any:
+        """The value of a key; where there is none the default, and without one an error."""
+        entries = Entries(self)
+        stored = entries.find(key)
+        if stored is not None:
+            return entries.read(stored)
+        if default is MISSING:
+            raise entries.missing(key)
+        return default
+
+    def init(self, key: Any, value: Any) -> None:
+        """Add a key that is not there."""
+        entries = Entries(self)
+        entries.check_key(key)
+        entries.check_value(value)
+        if entries.find(key) is not None:
+            raise entries.registered(key)
+        self._add(entries, key, value)
+
+    def set(self, key: Any, value: Any) -> None:
+        """Give a key that is there another value."""
+        entries = Entries(self)
+        stored = entries.find(key)
+        if stored is None:
+            raise entries.missing(key)
+        entries.check_value(value)
+        entries.replace(stored, key, value)
+
+    def values(self, pattern: Any = MISSING) -> Iterator[Any]:
+        """The values of the keys that fit a pattern, in the order of keys."""
+        for _, value in self.items(pattern):
+            yield value
+
+    def items(self, pattern: Any = MISSING) -> Iterator[tuple[Any, Any]]:
+        """The keys that fit a pattern with their values, in the order of keys."""
+        for stored, key in self._walk(pattern):
+            entries = Entries(self)
+            yield key, entries.decode(entries.store.look(stored))
+
+    def update(self, pairs: Any) -> None:
+        """Take over the items of a mapping, or pairs."""
+        for key, value in pairs.items() if hasattr(pairs, "keys") else pairs:
+            self[key] = value
+
+
+class BigSet(_Strong):
+    """A set that may be larger than memory, in the order of its keys."""
+
+    def __new__(cls, label: str = "set", *, keys: Any = MISSING, durable: bool = True) -> Any:
+        """Make an empty set of the current vat."""
+        return _make(cls, label, keys, MISSING, durable)
+
+    def add(self, key: Any) -> None:
+        """Add a key, if it is not there."""
+        entries = Entries(self)
+        entries.check_key(key)
+        if entries.find(key) is None:
+            self._add(entries, key, None)
+
+    def discard(self, key: Any) -> None:
+        """Delete a key, if it is there."""
+        entries = Entries(self)
+        stored = entries.find(key)
+        if stored is not None:
+            entries.remove(stored)
+
+    def values(self, pattern: Any = MISSING) -> Iterator[Any]:
+        """The keys that fit a pattern, in order."""
+        return self.keys(pattern)
+
+    def update(self, keys: Iterable[Any]) -> None:
+        """Add all of some keys."""
+        for key in keys:
+            self.add(key)
+
+
+class _Weak(_Collection):
+    """A collection that does not hold its keys."""
+
+    def __contains__(self, key: object) -> bool:
+        return Entries(self).weak_find(key) is not None
+
+    def has(self, key: Any) -> bool:
+        """Whether an object is there."""
+        return key in self
+
+    def delete(self, key: Any) -> None:
+        """Delete an object, which has to be there."""
+        entries = Entries(self)
+        stored = entries.weak_find(key)
+        if stored is None:
+            raise entries.missing(key)
+        entries.weak_remove(stored)
+
+
+class WeakBigMap(_Weak):
+    """A map from objects to values that does not keep the objects alive."""
+
+    def __new__(
+        cls,
+        label: str = "weakMap",
+        *,
+        keys: Any = MISSING,
+        values: Any = MISSING,
+        durable: bool = True,
+    ) -> Any:
+        """Make an empty weak map of the current vat."""
+        return _make(cls, label, keys, values, durable)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.get(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key in self:
+            self.set(key, value)
+        else:
+            self.init(key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self.delete(key)
+
+    def get(self, key: Any, default: Any = MISSING) -> Any:
+        """The value of an object; where there is none the default, and without one an error."""
+        entries = Entries(self)
+        stored = entries.weak_find(key)
+        if stored is not None:
+            return entries.read(stored)
+        if default is MISSING:
+            raise entries.missing(key)
+        return default
+
+    def init(self, key: Any, value: Any) -> None:
+        """Add an object that is not there."""
+        entries = Entries(self)
+        entries.check_key(key)
+        entries.check_value(value)
+        if entries.weak_find(key) is not None:
+            raise entries.registered(key)
+        entries.weak_add(key, value)
+
+    def set(self, key: Any, value: Any) -> None:
+        """Give an object that is there another value."""
+        entries = Entries(self)
+        stored = entries.weak_find(key)
+        if stored is None:
+            raise entries.missing(key)
+        entries.check_value(value)
+        entries.replace(stored, key, value)
+
+
+class WeakBigSet(_Weak):
+    """A set of objects that does not keep them alive."""
+
+    def __new__(cls, label: str = "weakSet", *, keys: Any = MISSING, durable: bool = True) -> Any:
+        """Make an empty weak set of the current vat."""
+        return _make(cls, label, keys, MISSING, durable)
+
+    def add(self, key: Any) -> None:
+        """Add an object, if it is not there."""
+        entries = Entries(self)
+        entries.check_key(key)
+        if entries.weak_find(key) is None:
+            entries.weak_add(key, None)
+
+    def discard(self, key: Any) -> None:
+        """Delete an object, if it is there."""
+        entries = Entries(self)
+        stored = entries.weak_find(key)
+        if stored is not None:
+            entries.weak_remove(stored)
+
+
+WALKS = ("keys", "values", "items")  # what a walk gives cannot be passed, so they are not for others to call
+_BASES: dict[str, Any] = {cls.__name__: cls for cls in (BigMap, BigSet, WeakBigMap, WeakBigSet)}
+for _cls in _BASES.values():
+    _cls.__interface__ = Interface(_cls, _cls.__name__, WALKS)
+
+
+def bases() -> dict[str, type]:
+    """The classes of collections by name."""
+    return dict(_BASES)
+
+
+def make_scalar_big_map_store(
+    label: str = "map", *, key_shape: Any = MISSING, value_shape: Any = MISSING, durable: bool = False
+) -> Any:
+    """A `BigMap`, under its standard name; it ends with the incarnation unless it is said to be durable."""
+    return BigMap(label, keys=key_shape, values=value_shape, durable=durable)
+
+
+def make_scalar_big_set_store(label: str = "set", *, key_shape: Any = MISSING, durable: bool = False) -> Any:
+    """A `BigSet`, under its standard name; it ends with the incarnation unless it is said to be durable."""
+    return BigSet(label, keys=key_shape, durable=durable)
+
+
+def make_scalar_big_weak_map_store(
+    label: str = "weakMap", *, key_shape: Any = MISSING, value_shape: Any = MISSING, durable: bool = False
+) -> Any:
+    """A `WeakBigMap`, under its standard name; it ends with the incarnation unless it is durable."""
+    return WeakBigMap(label, keys=key_shape, values=value_shape, durable=durable)
+
+
+def make_scalar_big_weak_set_store(
+    label: str = "weakSet", *, key_shape: Any = MISSING, durable: bool = False
+) -> Any:
+    """A `WeakBigSet`, under its standard name; it ends with the incarnation unless it is durable."""
+    return WeakBigSet(label, keys=key_shape, durable=durable)
