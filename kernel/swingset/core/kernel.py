@@ -171,6 +171,11 @@ class Kernel(Cranks):
         with self.undoing():
             return Translator(self.store, vat_id).to_vat(kref)
 
+    def take_capdata(self, vat_id: str, raw: dict[str, Any]) -> CapData:
+        """What a vat has written, in the kernel's names; what it mentions that is new becomes its export."""
+        with self.undoing():
+            return Translator(self.store, vat_id).capdata_to_kernel(raw)
+
     def recognize(self, vat_id: str, vref: str) -> str | None:
         """The kref of a vat's own name, or None."""
         entry = self.store.clists.by_vref(vat_id, vref)

@@ -29,6 +29,12 @@ class StoredMap(MutableMapping[str, Any]):
         self._prefix = f"vc.{collection}.s"
         self._label = label
 
+    def inner(self, name: str) -> StoredMap:
+        """A map inside this one, whose entries are this one's under `name/...`."""
+        inner = StoredMap(self._world, 0, f"{self._label}/{name}")
+        inner._prefix = f"{self._prefix}{name}/"
+        return inner
+
     def _key(self, key: Any) -> str:
         if type(key) is not str:
             raise TypeError(f"a key of {self._label} is a str, got {brief(key)}")

@@ -1,8 +1,8 @@
 """Interfaces that are declared apart from the classes that have them.
 
 A class is its own interface: its methods' annotations are their guards. Where several classes, or several
-vats, mean the same thing, the interface is written down once, as a `Protocol` or as a table of signatures, and
-a class says that it has it:
+vats, mean the same thing, the interface is written down once, as a `Protocol` or as a table of signatures,
+and a class says that it has it:
 
     PurseI = Interface("PurseI", {"deposit": "(amount: int) -> int", "balance": "() -> int"})
 
@@ -84,7 +84,7 @@ def _methods_of(interface: Any) -> tuple[str, dict[str, FunctionType]]:
 
 
 def implements(*interfaces: Any) -> Callable[[C], C]:
-    """Say that a class has these interfaces, and be guarded by them; goes below `@durable` or `@remotable`."""
+    """Say that a class has these interfaces, which guard it; goes below `@durable` or `@remotable`."""
 
     def decorate(cls: C) -> C:
         for interface in interfaces:
@@ -106,9 +106,8 @@ def _adopt(cls: type, interface: str, name: str, declared: FunctionType) -> None
     has = Method(cls, cls.__name__, name, function)
     problem = _difference(wanted, has)
     if problem:
-        raise TypeError(
-            f"{cls.__name__}.{name} does not implement {interface}: {problem}; declared is {wanted.signature()}"
-        )
+        told = f"{problem}; declared is {wanted.signature()}"
+        raise TypeError(f"{cls.__name__}.{name} does not implement {interface}: {told}")
     has.visible.__declared__ = [*getattr(has.visible, "__declared__", ()), declared]
 
 

@@ -19,6 +19,7 @@ from swingset.core.report import CrankReport
 from swingset.guest import context
 from swingset.guest.baggage import StoredMap
 from swingset.guest.eventual import E
+from swingset.guest.passable import UnpassableError
 from swingset.guest.promises import Promise
 from swingset.guest.remotables import Presence, interface_of
 from swingset.host.controller import Controller, RunReport
@@ -27,6 +28,7 @@ from swingset.host.rehearsal import Rehearsal, kinds_exported, rehearse_upgrade
 from swingset.host.services import Services
 from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
+from swingset.model.capdata import CapData
 from swingset.workers.local import AttachedWorker
 from swingset.world.vats import SUSPENDED
 
@@ -177,10 +179,12 @@ class Session(Services):
         *,
         worker: str | None = None,
         options: dict[str, Any] | None = None,
+        parameters: Any = None,
     ) -> Any:
         """Start a vat of this source and the kinds drafted for it; returns a reference to its root."""
         parts = self._with(vat, vat, source)
-        self.controller.create_vat(vat, parts, worker=worker, options=options)
+        given = self._given(parameters)
+        self.controller.create_vat(vat, parts, worker=worker, options=options, parameters=given)
         return self.root(vat)
 
     def draft(self, vat: str, part: str, source: str) -> None:
@@ -199,14 +203,17 @@ class Session(Services):
         record = self.controller.kernel.vat(vat)
         return self.controller.world.bundles.get(record.bundle) if record.bundle else ()
 
-    def upgrade(self, vat: str, part: str, source: str, message: str = "") -> Upgraded:
+    def upgrade(
+        self, vat: str, part: str, source: str, message: str = "", *, parameters: Any = None
+    ) -> Upgraded:
         """Replace one cell of a running vat. Raises `VatFault`, and changes nothing, where it is refused."""
         with self.controller.lock:
             lens = Lens(self.controller.kernel.store)
             objects = {row.kref: row for row in lens.objects()}
             promises = {row.kref: row for row in lens.promises()}
             kept = kinds_exported(lens, vat)
-            report = self.controller.upgrade_vat(vat, self._with(vat, part, source), message=message)
+            parts, given = self._with(vat, part, source), self._given(parameters)
+            report = self.controller.upgrade_vat(vat, parts, parameters=given, message=message)
             parting = report.parting or Parting((), ())
             return Upgraded(
                 vat,
@@ -221,6 +228,18 @@ class Session(Services):
         """What `upgrade` would do, found out in a fork; the world is not touched."""
         with self.controller.lock:
             return rehearse_upgrade(self.controller, vat, self._with(vat, part, source))
+
+    def _given(self, parameters: Any) -> CapData | None:
+        """What a vat is to be started with, in the kernel's names."""
+        if parameters is None:
+            return None
+        with self.controller.lock, context.activate(self.liveslots):
+            slots = self.liveslots.slots
+            try:
+                written = slots.encode(parameters)
+            except UnpassableError as exc:
+                raise TypeError(slots.explain("parameters", parameters, exc)) from None
+            return self.controller.kernel.take_capdata(self._vat_id, written)
 
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat."""

@@ -1,0 +1,39 @@
+"""What contract authors import: `from swingset.vat.contract import contract, durable, provide`.
+
+A contract author sees terms, private arguments, a baggage and the facets to return, and nothing of the vat.
+"""
+
+from ..guest.baggage import StoredMap, provide
+from ..guest.classes import durable, virtual
+from ..guest.contracts import CAN_BE_UPGRADED, CAN_UPGRADE, NONE, ContractRoot, contract, provide_map
+from ..guest.eventual import E
+from ..guest.explicit import prepare_kind, prepare_kind_multi, prepare_singleton, provide_kind_handle
+from ..guest.facets import Cohort, Facets, facet
+from ..guest.remotables import Remotable, remotable
+from ..guest.remote_errors import VatError
+
+Baggage = StoredMap
+
+__all__ = [
+    "CAN_BE_UPGRADED",
+    "CAN_UPGRADE",
+    "NONE",
+    "Baggage",
+    "Cohort",
+    "ContractRoot",
+    "E",
+    "Facets",
+    "Remotable",
+    "VatError",
+    "contract",
+    "durable",
+    "facet",
+    "prepare_kind",
+    "prepare_kind_multi",
+    "prepare_singleton",
+    "provide",
+    "provide_kind_handle",
+    "provide_map",
+    "remotable",
+    "virtual",
+]
