@@ -10,7 +10,7 @@ from swingset.host.session import VatFault
 from tests.staging import Stage
 
 AUCTION = """
-from swingset.vat.contract import Cohort, contract, durable, facet, provide, provide_map
+from swingset.vat.contract import Cohort, amplify, contract, durable, facet, provide, provide_map
 
 VERSION = 1
 
@@ -42,16 +42,10 @@ def prepare(baggage):
     return {"starts": count}
 
 def start(terms, private, baggage, prepared):
-    auction = provide(baggage, "auction", lambda: Auction(terms["item"]).facets.creator)
+    creator = provide(baggage, "auction", lambda: Auction(terms["item"]).facets.creator)
     bids = provide_map(baggage, "bids")
     bids[str(prepared["starts"])] = private
-    kit = provide(baggage, "public", lambda: make(auction))
-    return {"creator": auction, "public": kit}
-
-def make(auction):
-    from swingset.vat import amplify
-    cohort = amplify(auction)
-    return cohort.facets.public
+    return {"creator": creator, "public": amplify(Auction, creator).facets.public}
 
 build_root_object = contract(start, prepare=prepare, upgradable="can_upgrade")
 """

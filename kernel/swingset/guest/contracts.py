@@ -175,9 +175,8 @@ def _parameters(parameters: Any) -> dict[str, Any]:
     if parameters is None:
         return {}
     if type(parameters) is not dict or set(parameters) - {"terms", "private"}:
-        raise TypeError(
-            f'a contract takes the parameters {{"terms": ..., "private": ...}}, got {brief(parameters)}'
-        )
+        wanted = '{"terms": ..., "private": ...}'
+        raise TypeError(f"a contract takes the parameters {wanted}, got {brief(parameters)}")
     return parameters
 
 

@@ -8,7 +8,7 @@ from ..guest.classes import durable, virtual
 from ..guest.contracts import CAN_BE_UPGRADED, CAN_UPGRADE, NONE, ContractRoot, contract, provide_map
 from ..guest.eventual import E
 from ..guest.explicit import prepare_kind, prepare_kind_multi, prepare_singleton, provide_kind_handle
-from ..guest.facets import Cohort, Facets, facet
+from ..guest.facets import Cohort, Facets, amplify, facet
 from ..guest.remotables import Remotable, remotable
 from ..guest.remote_errors import VatError
 
@@ -25,6 +25,7 @@ __all__ = [
     "Facets",
     "Remotable",
     "VatError",
+    "amplify",
     "contract",
     "durable",
     "facet",
