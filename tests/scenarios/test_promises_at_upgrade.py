@@ -404,7 +404,7 @@ def test_divergence_names_the_line(stage: Stage, flow: tuple[Any, Any]) -> None:
     [status, words] = fate(stage, promise)
     assert status == "error"
     assert words.startswith("@resumable spend cannot be resumed: line 20 of spend sends E(o-")
-    assert '.ask[["c"],{}], but the log says that line 20 of the old code sends' in words
+    assert '.ask(...) with [["c"],{}], but the log says that line 20 of the old code sends' in words
     assert stage.ask(oracle, "questions") == ["a", "b"]
     assert stage.ask(root, "balance") == 7
 

@@ -428,7 +428,7 @@ def _in_words(kind: str, what: Any) -> str:
     if kind == AWAIT:
         return "awaits" + ("" if what is None else " another answer")
     target, method, shape = what
-    return f"sends E({target}).{method}{shape[0].removeprefix('#')}" if target else f"calls {method}"
+    return f"sends E({target}).{method}(...) with {shape[0][1:]}" if target else f"calls {method}"
 
 
 def _as_exception(value: Any) -> BaseException:

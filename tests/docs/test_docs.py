@@ -1,0 +1,159 @@
+"""The pages of the documentation say what happens: each snippet is run, in order, in a world of its own page.
+
+A fence that opens with `vat NAME` defines that vat, or upgrades it if there is one. A fence that opens with
+`python` is a cell of a session: it may `await`, what it prints and the value of its last line are its output,
+and what it raises is its output too. A `text` fence after either holds what its output must be. Fences of any
+other language are only shown.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import CodeType, CoroutineType
+from typing import Any, NamedTuple
+
+import pytest
+
+import swingset.vat
+from swingset.core.errors import VatFault
+from swingset.host.controller import Controller
+from swingset.host.outputs import Output
+from swingset.host.session import Session
+from swingset.testing import audit
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+
+_FENCE = re.compile(r"^```(\w+)?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Fence(NamedTuple):
+    """One fenced block: its language, what stands behind that, the line it begins at, and its text."""
+
+    language: str
+    name: str
+    line: int
+    text: str
+
+
+def fences(page: Path) -> list[Fence]:
+    text = page.read_text()
+    return [
+        Fence(found[1] or "", found[2].strip(), text.count("\n", 0, found.start()) + 1, found[3])
+        for found in _FENCE.finditer(text)
+    ]
+
+
+class Reader:
+    """Somebody who tries out a page."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "my.world"
+        self.said = io.StringIO()
+        self.names: dict[str, Any] = {"world_file": self.path}
+        self.open()
+
+    def open(self) -> None:
+        """Open the world, again perhaps, as a new session."""
+        self.controller = Controller.open(self.path, worker="local")
+        self.controller.outbox.listen(
+            lambda out: self.said.write(out.text) if out.stream != "notice" else None
+        )
+        self.session = Session(self.controller)
+        public = {name: getattr(swingset.vat, name) for name in swingset.vat.__all__}
+        known = {"session": self.session, "controller": self.controller, "reopen": self.reopen}
+        self.names.update(public | known | self.session.recall())
+
+    def _hear(self, output: Output) -> None:
+        if output.stream != "notice":
+            self.said.write(output.text)
+
+    def reopen(self) -> None:
+        """What a restart of the interpreter does."""
+        self.session.remember(self.names)
+        self.session.close()
+        self.open()
+
+    def vat(self, name: str, source: str) -> str:
+        """Define a vat, or upgrade it."""
+        try:
+            if name in [vat.name for vat in self.controller.vats()]:
+                self.session.upgrade(name, name, source, "new code")
+            else:
+                self.names[name] = self.session.define(name, source)
+        except VatFault as fault:
+            self.said.write(f"{fault}\n")
+        return self.heard()
+
+    def cell(self, source: str, where: str) -> str:
+        """Run a cell; its output."""
+        tree = ast.parse(source, where)
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        with redirect_stdout(self.said):
+            try:
+                self._run(compile(tree, where, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
+                if isinstance(last, ast.Expr):
+                    shown = compile(ast.Expression(last.value), where, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+                    value = self._run(shown)
+                    if value is not None:
+                        print(repr(value))
+            except Exception as exc:
+                print(f"{type(exc).__name__}: {exc}")
+        return self.heard()
+
+    def _run(self, code: CodeType) -> Any:
+        value = eval(code, self.names)
+        if isinstance(value, CoroutineType):
+            try:
+                value.send(None)
+            except StopIteration as stop:
+                return stop.value
+            raise AssertionError("a cell waits for something that is no promise")
+        return value
+
+    def heard(self) -> str:
+        self.session.settle()
+        text = self.said.getvalue()
+        self.said.seek(0)
+        self.said.truncate()
+        return text
+
+    def close(self) -> None:
+        problems = audit(self.controller.kernel.store)
+        self.session.close()
+        assert not problems, problems
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    found = Reader(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page_says_what_happens(page: Path, reader: Reader) -> None:
+    """Every snippet of the page runs, and its output is what the page shows."""
+    blocks = fences(page)
+    assert any(block.language == "python" for block in blocks), "the page shows nothing that runs"
+    for block, after in zip(blocks, [*blocks[1:], Fence("", "", 0, "")], strict=True):
+        where = f"{page.name}:{block.line}"
+        if block.language == "vat":
+            output = reader.vat(block.name, "\n" + block.text)
+        elif block.language == "python":
+            output = reader.cell(block.text, where)
+        else:
+            continue
+        shown = after.text if after.language == "text" else ""
+        assert output == shown, f"{where} says:\n{output}"
+
+
+def test_every_page_is_listed() -> None:
+    """The first page names all others, and only pages that exist."""
+    named = re.findall(r"\]\((\w+)\.md\)", (DOCS / "README.md").read_text())
+    assert sorted(named) == [page.stem for page in PAGES if page.stem != "README"]
