@@ -1,0 +1,107 @@
+"""Deleting what a large vat left behind: as much as the budget says, whatever is still to come."""
+
+from __future__ import annotations
+
+import pytest
+
+from swingset import policies
+from swingset.core.report import CrankReport
+from swingset.host.controller import Controller
+from swingset.model.messages import CleanUp
+from swingset.testing import audit
+from swingset.world.file import WorldFile
+
+from .raw import RawFactory
+
+MANY, FEW = 50_000, 2_000
+KEYS = 500
+ROWS, TOTAL = 100, 1_000
+
+
+def populated(objects: int) -> Controller:
+    """A world where vat A has exported so many objects to B, and has some keys in its store."""
+    controller = Controller(WorldFile.open(None), {"raw": RawFactory()}, default_worker="raw")
+    for name in ("A", "B"):
+        controller.create_vat(name, ((name, ""),), options={"never_reap": True})
+    world, kernel = controller.world, controller.kernel
+    exporter, importer = kernel.vat("A").id, kernel.vat("B").id
+    for number in range(1, objects + 1):
+        kref = f"ko{number + 1_000}"
+        world.execute("insert into objects values (?, ?, 1, 1, null, null)", (kref, exporter))
+        world.execute("insert into clists values (?, ?, ?, 1)", (exporter, kref, f"o+{number}"))
+        world.execute("insert into clists values (?, ?, ?, 1)", (importer, kref, f"o-{number + 1_000}"))
+    for number in range(KEYS):
+        world.execute("insert into vatstore values (?, ?, 'x')", (exporter, f"key.{number:05}"))
+    controller.commit("populated")
+    assert audit(kernel.store) == []
+    return controller
+
+
+def left(controller: Controller) -> int:
+    """How many rows vat A still has, in its c-list and in its store."""
+    exporter = controller.kernel.store.vats.named("A")
+    vat = exporter.id if exporter else "v1"
+    counts = [
+        controller.world.row(f"SELECT count(*) from {table} where vat = ?", (vat,))
+        for table in ("clists", "vatstore")
+    ]
+    return sum(row[0] for row in counts if row)
+
+
+class Effort:
+    """Counts the instructions of the database's machine, ten at a time."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.tens = 0
+        controller.world.db.set_progress_handler(self._tick, 10)
+
+    def _tick(self) -> bool:
+        self.tens += 1
+        return False
+
+    def take(self) -> int:
+        """The tens since the last call."""
+        tens, self.tens = self.tens, 0
+        return tens
+
+
+def test_a_vat_with_50_000_objects_is_deleted_within_the_budget_of_each_run() -> None:
+    """No crank deletes more rows than it may, no run more than it may, and in the end nothing is left."""
+    with populated(MANY) as controller:
+        rows = left(controller)
+        assert rows >= MANY + KEYS
+        controller.terminate_vat("A", "enough")
+        assert left(controller) == rows
+        runs = 0
+        while controller.kernel.has_work():
+            before: list[int] = [left(controller)]
+
+            def watch(report: CrankReport, before: list[int] = before) -> None:
+                assert isinstance(report.event, CleanUp)
+                before.append(left(controller))
+                assert before[-2] - before[-1] == report.cleaned <= ROWS
+
+            budget = policies.Cleaning(rows=ROWS, total=TOTAL)
+            controller.run(policies.all_of(policies.cranks(TOTAL // ROWS), budget), watch=watch)
+            assert before[0] - before[-1] <= TOTAL
+            runs += 1
+        assert left(controller) == 0
+        assert runs == -(-(rows + 1) // TOTAL)
+        assert audit(controller.kernel.store) == []
+        orphans = "SELECT count(*) from objects where owner is null and reachable = 1"
+        assert controller.world.row(orphans) == (MANY + 1,)
+
+
+@pytest.mark.parametrize("doing", ["terminate", "clean up"])
+def test_what_a_step_of_the_end_costs_does_not_grow_with_the_vat(doing: str) -> None:
+    """Ending a vat, and each run of its deletion, cost the same for 2,000 objects and for 50,000."""
+    spent = []
+    for objects in (FEW, MANY):
+        with populated(objects) as controller:
+            effort = Effort(controller)
+            controller.terminate_vat("A", "enough")
+            if doing == "clean up":
+                effort.take()
+                controller.run(policies.all_of(policies.cranks(10), policies.Cleaning(rows=ROWS)))
+            spent.append(effort.take())
+    assert 0 < spent[1] <= spent[0] * 1.5, spent
