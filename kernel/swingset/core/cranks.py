@@ -46,6 +46,7 @@ from swingset.model.messages import (
 )
 from swingset.model.refs import kref_type
 from swingset.model.reports import Fault
+from swingset.model.wording import fit
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.gc import Dirt
@@ -312,7 +313,7 @@ class Cranks:
             return replace(report, outcome="refused")
         if delivered.exit_request is not None:
             failed, info = delivered.exit_request
-            words = f"vat terminated: vat {vat.name} asked to end: {info['body']}"
+            words = fit(f"vat terminated: vat {vat.name} asked to end: {info['body']}")
             if failed:
                 self._back_to_delivery()
             self._end(vat, reasons.TERMINATED, words, self._last_words(info, failed), failed=failed)

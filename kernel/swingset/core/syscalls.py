@@ -16,6 +16,7 @@ from swingset.core.translate import Translator
 from swingset.model.capdata import is_well_formed
 from swingset.model.messages import Notify, Send
 from swingset.model.refs import kref_type
+from swingset.model.wording import fit
 from swingset.world.promises import FORWARDED, UNRESOLVED
 
 MAX_KEY = 1_000
@@ -46,7 +47,7 @@ class SyscallHandler:
             answer = ["ok", self._apply(syscall)]
         except IllegalSyscall as error:
             kind = syscall[0] if isinstance(syscall, list) and syscall else syscall
-            self.illegal = f"illegal syscall {str(kind)[:40]!r}: {error}"
+            self.illegal = fit(f"illegal syscall {str(kind)[:40]!r}: {error}")
             return ["error", self.illegal]
         self.log.append([syscall, answer])
         return answer

@@ -13,7 +13,7 @@ from typing import Any
 from swingset.core.errors import IllegalSyscall
 from swingset.core.store import KernelStore
 from swingset.model import reasons
-from swingset.model.capdata import CapData, MalformedCapData, iface_of
+from swingset.model.capdata import CapData, MalformedCapData, ifaces_of
 from swingset.model.messages import Message
 from swingset.model.refs import FIRST_IMPORT, MalformedReference, kref_type, parse_vref
 from swingset.world.clists import CListEntry
@@ -122,12 +122,17 @@ class Translator:
             raise IllegalSyscall(str(error)) from None
         if not value.slots:
             return value
-        krefs = []
+        krefs: list[str] = []
+        ifaces: dict[int, str] | None = None
         for index, slot in enumerate(value.slots):
             fresh = slot.startswith("o+") and self._store.clists.by_vref(self._vat, slot) is None
             krefs.append(self.to_kernel(slot))
-            if fresh and (iface := iface_of(value.body, index)):
-                self._store.objects.call(krefs[-1], iface)
+            if not fresh:
+                continue
+            if ifaces is None:
+                ifaces = ifaces_of(value.body)
+            if index in ifaces:
+                self._store.objects.call(krefs[-1], ifaces[index])
         return CapData(value.body, tuple(krefs))
 
     def message_to_kernel(self, raw: object) -> Message:

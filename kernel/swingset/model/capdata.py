@@ -13,11 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from swingset.model.wording import MOST_NAME, fit
+
 MAX_BODY = 10_000_000
 """Largest body, in characters (the reference implementation's limit)."""
 
 MAX_SLOTS = 10_000
 """Most slots in one value (the reference implementation's limit)."""
+
+_MENTION = re.compile(r'"\$(0|[1-9][0-9]{0,4})\.(?:Alleged: )?([^"\\]{1,80})"')
 
 
 class MalformedCapData(ValueError):
@@ -79,12 +83,12 @@ def data(value: Any) -> CapData:
 
 
 def error(name: str, message: str, code: str | None = None, trace: list[list[Any]] | None = None) -> CapData:
-    """Capdata of an error the kernel raises itself.
+    """Capdata of an error the kernel raises itself; what it quotes of a vat is made fit to be stored.
 
     `code` is the machine-readable reason, one of `swingset.model.reasons`; `trace` is a list of
     `[part, line, function]`, outermost first.
     """
-    body: dict[str, Any] = {"#error": _escape(message), "name": _escape(name)}
+    body: dict[str, Any] = {"#error": _escape(fit(message, 30_000)), "name": _escape(fit(name, MOST_NAME))}
     if code:
         body["code"] = _escape(code)
     if trace:
@@ -92,13 +96,15 @@ def error(name: str, message: str, code: str | None = None, trace: list[list[Any
     return CapData("#" + json.dumps(body, ensure_ascii=False, separators=(",", ":")))
 
 
-def iface_of(body: str, index: int) -> str | None:
-    """What a body calls the remotable in slot `index`, of at most 80 characters; None if it does not say.
+def ifaces_of(body: str) -> dict[int, str]:
+    """What a body calls its remotables, by slot, in at most 80 characters each; those it is silent of lack.
 
     Words for people. A body is a stranger's text, so nothing may ever depend on them.
     """
-    found = re.search(rf'"\${index}\.(?:Alleged: )?([^"\\]{{1,80}})"', body)
-    return found[1] if found else None
+    found: dict[int, str] = {}
+    for mention in _MENTION.finditer(body):
+        found.setdefault(int(mention[1]), mention[2])
+    return found
 
 
 def single_slot(value: CapData) -> str | None:

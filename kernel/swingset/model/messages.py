@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swingset.model.capdata import CapData
+from swingset.model.wording import MOST_NAME, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,14 @@ class Message:
 
     @property
     def method(self) -> str:
-        """The method's name, for people; `?` where the body is not of the usual form."""
+        """The method's name, for people and cut to a length; `?` where the body is not of the usual form."""
         try:
             method = json.loads(self.methargs.body[1:])[0]
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             return "?"
         if not isinstance(method, str):
             return "?"
-        return method[1:] if method.startswith("!") else method
+        return fit(method[1:] if method.startswith("!") else method, MOST_NAME)
 
 
 @dataclass(frozen=True, slots=True)

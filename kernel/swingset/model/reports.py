@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from swingset.model.wording import MOST_NAME, fit
+
 
 class Frame(NamedTuple):
     """One line of vat code: the part (a cell's name), the 1-based line in it, the function."""
@@ -56,11 +58,12 @@ def frames_from_json(raw: object) -> tuple[Frame, ...]:
     if not isinstance(raw, list):
         return ()
     return tuple(
-        Frame(item[0][:200], item[1], item[2][:200])
+        Frame(fit(item[0], MOST_NAME), item[1], fit(item[2], MOST_NAME))
         for item in raw[:50]
         if isinstance(item, list)
         and len(item) == 3
         and isinstance(item[0], str)
         and isinstance(item[1], int)
+        and 0 <= item[1] < 1 << 31
         and isinstance(item[2], str)
     )

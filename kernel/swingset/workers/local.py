@@ -24,6 +24,7 @@ from swingset.guest.liveslots import Liveslots, SyscallError
 from swingset.model import reasons
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault, frames_from_json
+from swingset.model.wording import MOST_NAME, fit
 from swingset.workers.base import HeapImage, ImageMismatch, SyscallHandler, VatSpec
 
 
@@ -169,8 +170,8 @@ def fault_from_guest(result: dict[str, Any]) -> Fault | None:
     details = error.get("details")
     return Fault(
         reasons.START_FAILED,
-        str(error.get("message", "the vat failed without saying why"))[:20_000],
-        str(error.get("name", "Error"))[:200],
+        fit(str(error.get("message", "the vat failed without saying why")), 20_000),
+        fit(str(error.get("name", "Error")), MOST_NAME),
         frames_from_json(error.get("trace")),
         details if isinstance(details, dict) else {},
     )

@@ -21,6 +21,7 @@ from swingset.model import reasons
 from swingset.model.heap import HeapImage
 from swingset.model.limits import WASM_PAGE, Limits
 from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
+from swingset.model.wording import fit
 from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
 from swingset.workers.wasm import image, memory
 from swingset.workers.wasm.bake import TURN
@@ -238,4 +239,4 @@ class WasmWorker:
 
 
 def _text_of(value: Any, otherwise: str, most: int) -> str:
-    return value.encode("utf-8", "replace").decode()[:most] if isinstance(value, str) else otherwise
+    return fit(value, most) if isinstance(value, str) else otherwise
