@@ -10,6 +10,7 @@ is line 5 in every message about it.
 
 from __future__ import annotations
 
+import builtins
 import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,12 +48,19 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     """Do what the cell asks for; returns what to show."""
     world = notebook.require()
     _check_name(cell.vat, world)
+    if cell.upgrade and cell.replace:
+        words = "--upgrade keeps the state of the vat and --replace deletes it: give one of them"
+        raise BadArguments(words, f"{cell.magic} --upgrade", f"{cell.magic} --replace")
     if not world.has_vat(cell.vat):
         if cell.upgrade:
             raise SwingSetError(f"there is no vat {cell.vat} to upgrade", _define_hint(cell))
         return _begin(notebook, world, cell)
     if cell.replace:
         return _replace(notebook, world, cell)
+    runs_in = world.controller.kernel.vat(cell.vat).worker
+    if cell.worker is not None and cell.worker != runs_in:
+        words = f"vat {cell.vat} runs in a {runs_in} worker, and stays there as long as it lives"
+        raise BadArguments(words, f"{cell.magic} --replace --worker {cell.worker}")
     difference = world.session.difference(cell.vat, cell.part, cell.source)
     if difference is None:
         forget_pending(world, cell.vat, cell.part)
@@ -63,6 +71,7 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
         return upgrade(notebook, cell.vat, cell.part, cell.source, cell.message)
     world.pending.setdefault(cell.vat, {}).pop(cell.part, None)
     world.pending[cell.vat][cell.part] = cell.source
+    notebook.give({cell.vat: world.session.root(cell.vat)})
     hints = (
         f"`{cell.magic} --upgrade` replaces the code and keeps durable objects",
         f"`%swingset upgrade {cell.vat}` rehearses it first, in a panel",
@@ -181,7 +190,8 @@ def _check_name(name: str, world: OpenWorld) -> None:
         raise BadArguments(
             f"{name!r} cannot name a vat: it becomes a name in the notebook, so letters, digits and _ only"
         )
-    if name in ("E", world.session.name):
+    taken = hasattr(builtins, name) and not world.has_vat(name)
+    if taken or name in ("E", world.session.name):
         raise BadArguments(f"{name} means something else in this notebook: choose another name for the vat")
 
 

@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any, Protocol
 
 from swingset.core.errors import KernelError
@@ -105,7 +106,7 @@ class Notebook:
         """Open a world file, or make one, and join it as the vat `notebook`."""
         if self._world is not None:
             raise SwingSetError(
-                f"{self._world.path} is open already", "%swingset close", f"%swingset open {path}"
+                f"{self._world.path} is open already", "%swingset close", f"%swingset open {quote(path)}"
             )
         found = os.path.exists(path)
         controller = Controller.open(path, worker=worker, progress=self.progress.stage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from shlex import quote
 
 from swingset.core.lifecycle import Parting
 from swingset_nb.commands import argument, command
@@ -91,7 +92,7 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if world is None:
         return Message("no world is open in this notebook")
     worker = world.controller.default_worker
-    again = f"%swingset open {world.path}" + (f" --worker {worker}" if worker != "wasm" else "")
+    again = f"%swingset open {quote(world.path)}" + (f" --worker {worker}" if worker != "wasm" else "")
     return Message(f"{world.path} is closed; everything is in the file", (), (f"`{again}`",))
 
 
@@ -114,7 +115,7 @@ def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
         lines.append(f"heap images: {made.vats}, with {made.new_pages:,} pages the world did not have yet")
     if notebook.fleeting:
         lines.append(f"will not come back, being of this session only: {words_of(notebook.fleeting)}")
-    hint = f"`%swingset resume {given.name}` brings the world back to here"
+    hint = f"`%swingset resume {quote(given.name)}` brings the world back to here"
     return Message(f"checkpoint {given.name} at crank {made.crank}", lines, (hint,))
 
 
@@ -177,7 +178,7 @@ def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notebook.remember()
     world.controller.world.export(given.path)
     return Message(
-        f"the world is in {given.path}", (), (f"`%swingset open {given.path}`, there or elsewhere",)
+        f"the world is in {given.path}", (), (f"`%swingset open {quote(given.path)}`, there or elsewhere",)
     )
 
 

@@ -318,3 +318,53 @@ def test_unloading_takes_everything_away(kernel: Kernel) -> None:
     assert "not found" in kernel.run("%swingset").printed
     assert kernel.run("%load_ext swingset_nb").status == "ok"
     assert "no world is open" in kernel.run("%swingset").plain
+
+
+def test_upgrade_and_replace_together_are_refused(opened: Kernel) -> None:
+    """A cell that asks to keep the state and to delete it does neither."""
+    ran = opened.run(bank("--upgrade --replace"))
+    assert ran.error is not None
+    assert ran.error["ename"] == "BadArguments"
+    assert "give one of them" in ran.traceback
+
+
+def test_another_worker_for_a_running_vat_is_refused(opened: Kernel, worker: str) -> None:
+    """A vat does not move; the error says how to begin it anew elsewhere."""
+    other = "wasm" if worker == "local" else "local"
+    ran = opened.run(bank(f"--worker {other}"))
+    assert ran.error is not None
+    assert ran.error["ename"] == "BadArguments"
+    assert f"%%vat bank --replace --worker {other}" in ran.traceback
+
+
+def test_a_vat_cannot_take_the_name_of_a_builtin(opened: Kernel) -> None:
+    """A vat named `print` would take `print` away from the notebook."""
+    ran = opened.run(bank().replace("%%vat bank", "%%vat print"))
+    assert ran.error is not None
+    assert "means something else" in ran.traceback
+    assert opened.run("print('still')").printed == "still\n"
+
+
+def test_a_changed_cell_gives_the_name_back(opened: Kernel) -> None:
+    """Whoever lost the name of a vat gets it by running its cell, changed or not."""
+    ran = opened.run("del bank\n")
+    assert ran.status == "ok"
+    assert "nothing has changed yet" in opened.run(bank() + "\n# changed").plain
+    assert opened.run("bank").status == "ok"
+    opened.run(bank())
+
+
+def test_a_file_name_with_a_space_is_quoted_in_hints(opened: Kernel, worker: str) -> None:
+    """What a hint says to type can be typed."""
+    ran = opened.run("%swingset checkpoint 'two words'")
+    assert "%swingset resume 'two words'" in ran.plain
+    ran = opened.run(f"%swingset export '{worker} copy.world'")
+    assert f"`%swingset open '{worker} copy.world'`, there or elsewhere" in ran.plain
+
+
+def test_export_into_a_missing_folder(opened: Kernel) -> None:
+    """A folder that is not there is named in an error of ours."""
+    ran = opened.run("%swingset export nowhere/copy.world")
+    assert ran.error is not None
+    assert ran.error["ename"] == "WorldMissing"
+    assert "create it first" in ran.traceback

@@ -7,7 +7,7 @@ waits; if the commit never comes, neither does the output.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swingset.core.report import CrankReport
 from swingset.model.messages import Send
@@ -26,11 +26,17 @@ class Output:
 Listener = Callable[[Output], None]
 
 
+MOST_WAITING = 1_000_000
+"""Characters that wait for one commit: two vats that print at each other could fill the host's memory."""
+
+
 class Outbox:
     """Outputs that wait for their commit, and those who want them then."""
 
     def __init__(self) -> None:
         self._waiting: list[Output] = []
+        self._room = MOST_WAITING
+        self._lost = 0
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> Callable[[], None]:
@@ -47,10 +53,19 @@ class Outbox:
         """Take in what a crank has to say."""
         vat = report.vat or "?"
         for stream, text in report.console:
-            self._waiting.append(Output(report.number, vat, stream, text))
+            self._take(Output(report.number, vat, stream, text))
         notice = _notice(report)
         if notice:
-            self._waiting.append(Output(report.number, vat, "notice", notice))
+            self._take(Output(report.number, vat, "notice", notice))
+
+    def _take(self, output: Output) -> None:
+        size = len(output.text)
+        if size > self._room:
+            output = replace(output, text=output.text[: self._room])
+            self._lost += size - self._room
+        self._room -= len(output.text)
+        if output.text:
+            self._waiting.append(output)
 
     def say(self, crank: int, text: str) -> None:
         """Have the host told something, in the kernel's own words."""
@@ -58,7 +73,11 @@ class Outbox:
 
     def release(self) -> list[Output]:
         """Show all that waits, now that it is committed."""
-        released, self._waiting = self._waiting, []
+        if self._lost:
+            words = f"{self._lost:,} more characters were said in this run, and are not shown"
+            self.say(self._waiting[-1].crank, words)
+        released = self._waiting
+        self.drop()
         for output in released:
             for listener in list(self._listeners):
                 listener(output)
@@ -66,7 +85,7 @@ class Outbox:
 
     def drop(self) -> None:
         """Forget what waits: its commit did not come."""
-        self._waiting = []
+        self._waiting, self._room, self._lost = [], MOST_WAITING, 0
 
 
 def _notice(report: CrankReport) -> str | None:

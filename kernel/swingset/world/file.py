@@ -75,8 +75,7 @@ class WorldFile:
         where = os.path.realpath(os.fspath(path))
         if not os.path.lexists(where) and not create:
             raise WorldMissing(f"there is no world at {where}: check the path, or let one be created")
-        if not os.path.isdir(os.path.dirname(where)):
-            raise WorldMissing(f"there is no folder {os.path.dirname(where)}: create it first")
+        _check_folder(where)
         lock = WorldLock(where)
         try:
             if not os.path.lexists(where):
@@ -364,6 +363,7 @@ class WorldFile:
         where = os.path.realpath(os.fspath(path))
         if os.path.lexists(where):
             raise WorldError(f"{where} exists already: choose another path")
+        _check_folder(where)
         lock = WorldLock(where)
         try:
             opening.write_new(where, self.db.serialize("main"))
@@ -392,3 +392,10 @@ class WorldFile:
     def _changes(self) -> bytes:
         assert self._session is not None, "the world is open"
         return self._session.changeset()
+
+
+def _check_folder(path: str) -> None:
+    """Raise `WorldMissing` where a file cannot be at this path for want of a folder to be in."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise WorldMissing(f"there is no folder {folder}: create it first")
