@@ -91,3 +91,19 @@ def test_a_delivery_past_its_limit_is_undone_and_the_vat_lives(wasm: Stage, upgr
     with pytest.raises(RemoteRejection) as ended:
         admin.wait(done)
     assert ended.value.reason == "enough"
+
+
+def test_a_delivery_past_its_limit_is_paid_for(wasm: Stage) -> None:
+    """The meter pays for what was undone, up to the limit, else endless deliveries would cost nothing."""
+    admin = Admin(wasm, False)
+    meter = admin.ask(admin.vat_admin, "create_meter", 10**12, 0)
+    root, _ = admin.create(admin.bundle(BURNER), meter=meter, computrons=300_000_000)
+    waiting = admin.send(root, "wait")
+    wasm.session.settle()
+    for _ in range(2):
+        before = admin.ask(meter, "get")["remaining"]
+        with pytest.raises(RemoteError) as caught:
+            admin.ask(root, "burn")
+        assert caught.value.code == "out-of-computrons"
+        assert before - admin.ask(meter, "get")["remaining"] == 300_000_000
+    assert waiting.status == "pending"

@@ -308,24 +308,25 @@ class Cranks:
         )
         if result.fault is not None:
             self._back_to_delivery()
+            self.metering.deduct(vat, result.computrons)
             if result.fault.code == reasons.ILLEGAL_SYSCALL:
                 self._end(vat, reasons.ILLEGAL_SYSCALL, f"vat terminated: {result.fault.message}")
             return replace(report, outcome="refused")
-        if delivered.exit_request is not None:
-            failed, info = delivered.exit_request
-            words = fit(f"vat terminated: vat {vat.name} asked to end: {info['body']}")
-            if failed:
-                self._back_to_delivery()
-            self._end(vat, reasons.TERMINATED, words, self._last_words(info, failed), failed=failed)
-            if failed and isinstance(event, Send):
-                # Its delivery is undone, so the vat never came to decide the result.
-                self._reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
-        elif not self.metering.charge(vat, result.computrons):
+        failed, info = delivered.exit_request or (False, None)
+        if failed:
+            self._back_to_delivery()
+        if not self.metering.charge(vat, result.computrons):
             self._back_to_delivery()
             self.warehouse.discard(vat.id)
             return replace(report, outcome="starved", console=())
-        else:
+        if info is None:
             self._soil(vat, Dirt(deliveries, krefs, result.computrons or 0))
+            return report
+        words = fit(f"vat terminated: vat {vat.name} asked to end: {info['body']}")
+        self._end(vat, reasons.TERMINATED, words, self._last_words(info, failed), failed=failed)
+        if failed and isinstance(event, Send):
+            # Its delivery is undone, so the vat never came to decide the result.
+            self._reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
         return report
 
     def _last_words(self, info: dict[str, Any], failed: bool) -> CapData:

@@ -6,6 +6,9 @@ remains is undone as if it had never run. Then the vat is suspended with its del
 asked, and after a refill the delivery runs again, so that the vat's transcript is that of a run in which
 the meter never ran dry. A vat created with `on_starvation` "terminate" ends instead, as vats of the
 reference implementation do.
+
+A delivery that fails is undone, but it has been paid for, else whoever knows an argument that makes a vat
+run past its limits could have it run for nothing.
 """
 
 from __future__ import annotations
@@ -78,6 +81,16 @@ class Metering:
         if left < meter.threshold <= meter.remaining:
             self._tell(meter, "threshold_crossed", left)
         return True
+
+    def deduct(self, vat: VatRecord, computrons: int | None) -> None:
+        """Deduct what a crank that failed has spent, or all that is left where that is less.
+
+        It was undone for its failure, and would fail again however much there were.
+        """
+        meter_id = vat.options.get("meter")
+        if meter_id is not None and computrons:
+            remaining = self.get(meter_id).remaining
+            self.charge(vat, computrons if remaining is None else min(computrons, remaining))
 
     def starve(self, vat: VatRecord, computrons: int) -> str:
         """A crank of the vat spent more than its meter holds and was undone. Returns the vat's new state.
