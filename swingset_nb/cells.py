@@ -19,6 +19,7 @@ from swingset.core.errors import VatFault
 from swingset.host.rehearsal import Rehearsal, describe_parting
 from swingset.host.session import Upgraded
 from swingset.lens.difference import Difference
+from swingset.model.capdata import is_well_formed
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
 from swingset_nb.notebook import Notebook, OpenWorld
 from swingset_nb.render import Diff, Message, Shown, Stack
@@ -48,6 +49,8 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     """Do what the cell asks for; returns what to show."""
     world = notebook.require()
     _check_name(cell.vat, world)
+    if not is_well_formed(cell.source):
+        raise BadArguments("the cell holds half of a surrogate pair, which no file can hold: write an escape")
     if cell.upgrade and cell.replace:
         words = "--upgrade keeps the state of the vat and --replace deletes it: give one of them"
         raise BadArguments(words, f"{cell.magic} --upgrade", f"{cell.magic} --replace")

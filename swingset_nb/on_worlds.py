@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from shlex import quote
 
 from swingset.core.lifecycle import Parting
@@ -69,7 +70,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise BadArguments("--worker wasm-full and --engine lean contradict each other", "leave one out")
     if given.engine == "full":
         worker = "wasm-full"
-    world = notebook.open(given.path, worker)
+    world = notebook.open(os.path.expanduser(given.path), worker)
     notes = ["vats run without confinement, metering and heap images"] if worker == "local" else []
     if not world.found:
         hint = "`%%vat bank` on the first line of a cell makes a vat of it"
@@ -176,7 +177,7 @@ def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     notebook.remember()
-    world.controller.world.export(given.path)
+    world.controller.world.export(os.path.expanduser(given.path))
     return Message(
         f"the world is in {given.path}", (), (f"`%swingset open {quote(given.path)}`, there or elsewhere",)
     )

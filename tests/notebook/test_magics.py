@@ -368,3 +368,18 @@ def test_export_into_a_missing_folder(opened: Kernel) -> None:
     assert ran.error is not None
     assert ran.error["ename"] == "WorldMissing"
     assert "create it first" in ran.traceback
+
+
+def test_a_cell_that_no_file_can_hold(opened: Kernel) -> None:
+    """Half of a surrogate pair in a cell is refused before it gets anywhere."""
+    ran = opened.run("get_ipython().run_cell_magic('vat', 'odd', 'x = \"\\ud800\"')")
+    assert ran.error is not None
+    assert "write an escape" in ran.traceback
+    assert "odd" not in opened.run("%swingset vats").plain
+
+
+def test_a_path_in_the_home_folder(opened: Kernel) -> None:
+    """`~` is the home folder, as everywhere."""
+    ran = opened.run("%swingset export ~/nowhere-at-all/x.world")
+    assert ran.error is not None
+    assert "~" not in ran.error["evalue"]

@@ -381,3 +381,10 @@ def test_large_history_opens_quickly(path: Path) -> None:
     start = time.perf_counter()
     WorldFile.open(path).close()
     assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"], ids=["too long", "with a NUL"])
+def test_a_name_that_no_file_can_have(path: Path, name: str) -> None:
+    """What the system refuses as a file's name is refused in words that name the path."""
+    with pytest.raises(WorldError, match=r"cannot be opened for writing|is no path"):
+        WorldFile.open(str(path.parent / name))

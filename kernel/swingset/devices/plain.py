@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.devices import DeviceError
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, is_well_formed
 
 SAFE_INT = 2**53 - 1
 _REFERENCE = re.compile(r"([$&])(0|[1-9][0-9]{0,5})(?:\.(.*))?\Z", re.DOTALL)
@@ -65,7 +66,14 @@ def _read_key(key: str) -> str:
 def write(value: Any) -> CapData:
     """Capdata of plain data with `Ref`s in it."""
     slots: dict[str, int] = {}
-    body = json.dumps(_write(value, slots), ensure_ascii=False, separators=(",", ":"))
+    return _capdata(_write(value, slots), slots)
+
+
+def _capdata(tree: Any, slots: Iterable[str]) -> CapData:
+    """Capdata of a tree in its wire form, if a file can hold it: JSON can spell text that no file can."""
+    body = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+    if not is_well_formed(body):
+        raise DeviceError("text with half of a surrogate pair cannot be stored", name="ValueError")
     return CapData("#" + body, tuple(slots))
 
 
@@ -94,8 +102,8 @@ def part(value: CapData, *path: int | str) -> CapData:
         node = node[step]
     order: dict[int, tuple[int, str]] = {}
     # The interface stands at the first mention, which may lie outside of this part.
-    body = json.dumps(_renumber(node, value.slots, order), ensure_ascii=False, separators=(",", ":"))
-    return CapData("#" + body, tuple(kref for _, kref in order.values()))
+    renumbered = _renumber(node, value.slots, order)
+    return _capdata(renumbered, (kref for _, kref in order.values()))
 
 
 def _renumber(node: Any, slots: tuple[str, ...], order: dict[int, tuple[int, str]]) -> Any:
@@ -127,7 +135,7 @@ def blank(value: CapData, *path: int | str) -> CapData:
             node[path[-1]] = None
     except (LookupError, TypeError):
         return value
-    return CapData("#" + json.dumps(tree, ensure_ascii=False, separators=(",", ":")), value.slots)
+    return _capdata(tree, value.slots)
 
 
 def arguments(args: CapData, method: str, *names: str, optional: int = 0) -> list[Any]:

@@ -72,7 +72,7 @@ class WorldFile:
         if path is None:
             return cls(opening.in_memory(), None, None)
         # Through links, so that two names of one file meet at one lock.
-        where = os.path.realpath(os.fspath(path))
+        where = _real(path)
         if not os.path.lexists(where) and not create:
             raise WorldMissing(f"there is no world at {where}: check the path, or let one be created")
         _check_folder(where)
@@ -360,7 +360,7 @@ class WorldFile:
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the world as of the head, with all its history, to another file."""
         self._settle("export the world")
-        where = os.path.realpath(os.fspath(path))
+        where = _real(path)
         if os.path.lexists(where):
             raise WorldError(f"{where} exists already: choose another path")
         _check_folder(where)
@@ -392,6 +392,14 @@ class WorldFile:
     def _changes(self) -> bytes:
         assert self._session is not None, "the world is open"
         return self._session.changeset()
+
+
+def _real(path: str | os.PathLike[str]) -> str:
+    """The path without links; raises `WorldError` for what no path can be."""
+    try:
+        return os.path.realpath(os.fspath(path))
+    except ValueError as problem:
+        raise WorldError(f"{os.fspath(path)!r} is no path: {problem}") from None
 
 
 def _check_folder(path: str) -> None:

@@ -15,7 +15,7 @@ import contextlib
 import os
 import sys
 
-from .errors import WorldLocked
+from .errors import WorldError, WorldLocked
 
 _descriptors: set[int] = set()
 
@@ -50,7 +50,12 @@ class WorldLock:
         self.path = world_path + "-lock"
         self._fd: int | None = None
         while self._fd is None:
-            fd = open_descriptor(self.path, os.O_RDWR | os.O_CREAT)
+            try:
+                fd = open_descriptor(self.path, os.O_RDWR | os.O_CREAT)
+            except OSError as problem:
+                raise WorldError(
+                    f"{world_path} cannot be opened for writing: {problem.strerror}: choose another path"
+                ) from None
             try:
                 _take(fd)
             except OSError:
