@@ -348,6 +348,7 @@ def test_promise_resolved_to_itself_is_rejected(bench: Bench) -> None:
             {
                 "#error": "a promise cannot be resolved to itself, directly or through other promises",
                 "name": "TypeError",
+                "code": "promise-cycle",
             },
             rejected=True,
         )

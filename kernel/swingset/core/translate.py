@@ -7,6 +7,7 @@ names what it was never given has a broken or hostile guest: that is an illegal 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,9 +69,9 @@ class Translator:
         if store.clists.by_kref(vat, promise) is None:
             return None
         batch: dict[str, tuple[bool, CapData]] = {}
-        pending = [promise]
+        pending = deque([promise])
         while pending:
-            kref = pending.pop(0)
+            kref = pending.popleft()
             record = store.promises.get(kref) if kref_type(kref) == "p" else None
             if kref in batch or record is None or record.state not in (FULFILLED, REJECTED):
                 continue

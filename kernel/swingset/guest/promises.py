@@ -224,9 +224,9 @@ class Promise(Generic[T]):
             return
         decider = value._last()
         if decider is self:
-            self._reject(
-                TypeError("a promise cannot be resolved to itself, directly or through other promises")
-            )
+            cycle = TypeError("a promise cannot be resolved to itself, directly or through other promises")
+            cycle.code = "promise-cycle"  # type: ignore[attr-defined]
+            self._reject(cycle)
             return
         self._follow(decider)
 

@@ -92,4 +92,4 @@ def turn() -> None:
             "status": "error",
             "error": {"name": type(exc).__name__, "message": str(exc)[:10_000], "trace": []},
         }
-    _call(_WELL if result == _OK else b"R" + jsontext.write(result).encode())
+    _call(_WELL if result == _OK else b"R" + jsontext.write(result).encode("utf-8", "replace"))

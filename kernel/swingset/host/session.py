@@ -132,7 +132,8 @@ class Session(Services):
     def _why_pending(self, promise: Promise[Any], report: RunReport) -> str:
         waiting = self.controller.kernel.store.queues.length()
         if self.controller.paused:
-            return f"the world is paused with {waiting} events in the run-queue: run it, or step through them"
+            events = "1 event" if waiting == 1 else f"{waiting} events"
+            return f"the world is paused with {events} in the run-queue: run it, or step through them"
         if report.more:
             return (
                 f"the run ended at its limit of cranks with {waiting} events left in the run-queue: run the"

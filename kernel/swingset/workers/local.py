@@ -105,7 +105,7 @@ class _GuestWorker:
         if timed_out.is_set():
             words = f"the delivery ran for more than {limits.seconds:g} seconds and was stopped"
             return DeliveryResult(Fault(reasons.WALL_CLOCK, words), None, console)
-        return DeliveryResult(fault_from_guest(result), None, console)
+        return DeliveryResult(fault_from_guest(delivery, result), None, console)
 
     def snapshot(self) -> HeapImage | None:
         """None: this process's heap cannot be imaged."""
@@ -162,14 +162,14 @@ class LocalWorkerFactory:
         )
 
 
-def fault_from_guest(result: dict[str, Any]) -> Fault | None:
+def fault_from_guest(delivery: list[Any], result: dict[str, Any]) -> Fault | None:
     """The fault in a guest's report of a delivery, or None where it went well."""
     if result.get("status") == "ok":
         return None
     error = result.get("error") or {}
     details = error.get("details")
     return Fault(
-        reasons.START_FAILED,
+        reasons.START_FAILED if delivery[0] == "startVat" else reasons.GUEST_CRASHED,
         fit(str(error.get("message", "the vat failed without saying why")), 20_000),
         fit(str(error.get("name", "Error")), MOST_NAME),
         frames_from_json(error.get("trace")),
