@@ -380,6 +380,15 @@ def test_virtual_objects_die_like_durable_ones(bench: Bench) -> None:
     assert state(bench) == []
 
 
+@pytest.mark.parametrize("key", ["x" * 300, "a\ud800"])
+def test_a_key_that_cannot_be_stored_does_not_end_the_vat(bench: Bench, key: str) -> None:
+    """The baggage refuses a key that the kernel would not take."""
+    with pytest.raises((TypeError, ValueError), match=r"key too large|surrogate"):
+        bench.vat.baggage[key] = 1
+    with pytest.raises((TypeError, ValueError), match=r"key too large|surrogate"):
+        _ = key in bench.vat.baggage
+
+
 def test_the_list_of_doubts_is_written_in_pieces(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much memory holds, no stored value grows beyond a bound."""
     monkeypatch.setattr("swingset.guest.reaper.CHUNK", 2)

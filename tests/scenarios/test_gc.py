@@ -196,3 +196,129 @@ def test_a_transcript_with_garbage_repeats(stage: Stage) -> None:
         count, digest = kernel.warehouse.verify(kernel.vat(vat))
         assert count > 5
         assert digest == stage.heap(vat)
+
+
+RINGS = """
+from swingset.vat import durable, remotable
+
+@durable
+class Node:
+    other: object = None
+    def tie(self, other): self.other = other
+
+@remotable
+class Root:
+    def __init__(self, powers, baggage):
+        self.powers = powers
+        self.baggage = baggage
+    def ring(self, size: int, friend):
+        ring = [Node(friend) for _ in range(size)]
+        for i, node in enumerate(ring):
+            node.tie([friend, ring[i - 1]])
+    def keep(self, name: str):
+        self.baggage[name] = Node()
+        self.baggage[name].tie(self.baggage[name])
+    def lose(self, name: str): del self.baggage[name]
+    def collect(self): self.powers.collect_cycles()
+
+def build_root_object(powers, baggage):
+    return Root(powers, baggage)
+"""
+
+
+def test_rings_of_durable_objects_are_found(stage: Stage) -> None:
+    """Objects that only hold each other are deleted, and what they held in another vat with them."""
+    rings, exporter = stage.define("rings", RINGS), stage.define("exporter", EXPORTER)
+    friend = stage.ask(exporter, "durable")
+    stage.ask(rings, "ring", 30, friend)
+    stage.ask(rings, "keep", "mine")
+    del friend
+    reap(stage, "notebook", "rings", "exporter")
+    assert (len(records(stage, "rings")), len(records(stage, "exporter"))) == (31, 1)
+    stage.ask(rings, "collect")
+    reap(stage, "rings", "exporter")
+    assert (len(records(stage, "rings")), len(records(stage, "exporter"))) == (1, 0)
+    kernel = stage.controller.kernel
+    assert kernel.warehouse.verify(kernel.vat("rings"))[1] == stage.heap("rings")
+
+
+def test_an_upgrade_is_followed_by_a_search(stage: Stage) -> None:
+    """The next incarnation finds the rings that the old one left, a number of records at a time."""
+    rings = stage.define("rings", RINGS)
+    stage.ask(rings, "ring", 300, None)
+    stage.ask(rings, "keep", "mine")
+    stage.upgrade("rings", RINGS)
+    reap(stage, "rings")
+    reap(stage, "rings")
+    assert len(records(stage, "rings")) == 1
+    stage.ask(rings, "lose", "mine")
+    stage.ask(rings, "collect")
+    reap(stage, "rings")
+    assert records(stage, "rings") == []
+
+
+def test_the_reference_upgrade(stage: Stage) -> None:
+    """After an upgrade exactly the durable exports are still owned, and exactly the stored imports held."""
+    keeper = """
+    from swingset.vat import BigMap, WeakBigMap, durable, remotable, virtual
+
+    @durable
+    class Dur:
+        imports: object = None
+        def hello(self): return "v1"
+
+    @virtual
+    class Vir:
+        imports: object = None
+
+    @remotable
+    class Rem:
+        pass
+
+    @remotable
+    class Root:
+        def __init__(self, baggage): self.baggage = baggage
+        def build(self, imports: list):
+            self.baggage["data"] = ["some", "data"]
+            self.baggage["presence"] = imports[0]
+            self.baggage["dc"] = BigMap("dc4")
+            self.baggage["dc"]["x"] = [imports[1], Dur(imports[2])]
+            self.baggage["weak"] = WeakBigMap("weak")
+            self.baggage["weak"][imports[3]] = imports[4]
+            self.heap = imports[5]
+            self.vir = Vir(imports[6])
+            self.vc = BigMap("vc", durable=False)
+            self.vc[imports[7]] = Dur(imports[8])
+            self.dur = Dur(imports[9])
+            return [self.dur, self.baggage["dc"], self.vir, self.vc, Rem(), Rem()]
+        def data(self): return [self.baggage["data"], self.baggage["presence"]]
+        def new(self): return Dur()
+
+    def build_root_object(baggage):
+        return Root(baggage)
+    """
+    exporter, root = stage.define("exporter", EXPORTER), stage.define("keeper", keeper)
+    imports = [stage.ask(exporter, "durable") for _ in range(10)]
+    exports = stage.ask(root, "build", imports)
+    reap(stage, "keeper", "exporter")
+    after = stage.upgrade("keeper", keeper.replace('"v1"', '"v2"'))
+    assert after.incarnation == 1
+    owned = [row.owner for row in stage.lens.objects() if row.owner in ("keeper", "nobody")]
+    assert sorted(owned) == ["keeper"] * 3 + ["nobody"] * 4
+    assert stage.ask(exports[0], "hello") == "v2"
+    assert stage.ask(exports[1], "size") == 1
+    data, presence = stage.ask(root, "data")
+    assert (data, presence) == (["some", "data"], imports[0])
+    for lost in exports[2:]:
+        with pytest.raises(Exception, match="upgraded to incarnation 1"):
+            stage.ask(lost, "hello")
+    del exports, lost, presence
+    reap(stage, "notebook", "keeper", "exporter")
+    reap(stage, "keeper", "exporter")
+    held = [vref for vref in clist(stage, "keeper") if vref.startswith("o-")]
+    assert len(held) == 5  # the presence, two in the map, and a weak entry while the notebook has its key
+    del imports
+    reap(stage, "notebook", "keeper", "exporter")
+    reap(stage, "keeper", "exporter")
+    assert len(records(stage, "exporter")) == 3
+    assert [key for key in records(stage, "keeper") if key.startswith("vom.o+v")] == []

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import jsontext
+from .keys import encode_scalar
 from .passable import brief
 from .smallcaps import DecodeError
 
@@ -38,6 +39,7 @@ class StoredMap(MutableMapping[str, Any]):
     def _key(self, key: Any) -> str:
         if type(key) is not str:
             raise TypeError(f"a key of {self._label} is a str, got {brief(key)}")
+        encode_scalar(key)  # refuses what the kernel would end the vat for
         return self._prefix + key
 
     def __getitem__(self, key: str) -> Any:

@@ -354,6 +354,10 @@ class Kinds:
         """Whether an instance, or a facet of it, is alive: a facet holds its cohort."""
         return base in self._alive
 
+    def alive(self) -> list[str]:
+        """The names of all instances that are alive."""
+        return sorted(self._alive)
+
     def facet_count(self, base: str) -> int:
         """How many facets an instance has."""
         name = parse_instance(base)

@@ -20,6 +20,7 @@ from .baggage import StoredMap
 from .bigmaps import bases
 from .context import DeliveryAbandonedError, activate
 from .copies import Copies
+from .cycles import Cycles
 from .descriptors import KindError
 from .device import DevicePresence
 from .explicit import add_handles
@@ -74,6 +75,13 @@ class Powers:
         """
         return self._world.kinds.sweep.some(budget)
 
+    def collect_cycles(self) -> None:
+        """Have the next bringing out of the dead search all stored objects for dead cycles.
+
+        Without being asked it searches too, but only so many objects at a time.
+        """
+        self._world.cycles.wanted = True
+
     def exit(self, completion: Any = None, *, failed: bool = False) -> None:
         """End this vat after the current delivery; `failed` undoes the delivery and reports a failure."""
         try:
@@ -115,6 +123,7 @@ class Liveslots:
         self.kinds = Kinds(self)
         self.leftovers = Leftovers(self)
         self.collections = Collections(self)
+        self.cycles = Cycles(self)
         self.collections.fit_out(bases())
         add_handles(self)
         self.baggage = StoredMap(self, BAGGAGE, "baggage")

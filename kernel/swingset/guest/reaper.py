@@ -14,7 +14,8 @@ incarnation, which has none of this memory, can let go of it the first time it i
 old incarnation just before it ends. A notebook's interpreter ends unasked, so its vat writes the list
 whenever it has changed.
 
-One round deletes so many records at most; what is left waits for the next.
+One round deletes so many records at most; what is left waits for the next. When all that was doubtful is
+settled, some time goes into what `leftovers` and `cycles` are about.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Reaper:
     def __init__(self, world: Liveslots) -> None:
         self._world = world
         self._stored: list[str] = []
+        self._saved: dict[str, None] = {}
         self.lost_recognizers: dict[str, None] = {}  # imports that a weak collection knows no longer
 
     def load(self) -> None:
@@ -48,9 +50,13 @@ class Reaper:
             text = store.get(key) or "[]"
             self._stored.append(text)
             doubtful.update(dict.fromkeys(jsontext.read(text)))
+        self._saved = dict(doubtful)
 
     def save(self) -> None:
         """Write down what memory alone holds."""
+        if self._saved == self._world.references.doubtful:
+            return
+        self._saved = dict(self._world.references.doubtful)
         names = sorted(self._world.references.doubtful)
         pieces = [jsontext.write(names[i : i + CHUNK]) for i in range(0, len(names), CHUNK)]
         store, before = self._world.store, self._stored
@@ -75,15 +81,21 @@ class Reaper:
             world.recognizers.forget(vref)
             if recognizable:
                 gone.append(vref)
-        left, for_leftovers = BUDGET, leftovers.BUDGET
+        left, for_leftovers, for_cycles = BUDGET, leftovers.BUDGET, world.cycles.budget()
         while left > 0:
             references.settle()
             dead = sorted(name for name in references.doubtful if not self._in_memory(name))[:left]
             left -= len(dead)
             if not dead:
                 before, for_leftovers = for_leftovers, world.leftovers.some(for_leftovers)
-                if for_leftovers == before:
+                if for_leftovers != before:
+                    continue
+                for_cycles, rings = world.cycles.some(for_cycles)
+                if not rings:
                     break
+                left -= len(rings)
+                for name in rings:
+                    gone.extend(self._delete(name))
             for name in dead:
                 del references.doubtful[name]
                 if references.count(name) > 0:

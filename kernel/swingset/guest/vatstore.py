@@ -82,6 +82,12 @@ class Store:
                 return
             yield key
 
+    def next_key(self, after: str) -> str | None:
+        """The first key after a text."""
+        self.write_back()
+        found: str | None = self._syscall(["vatstoreGetNextKey", after])
+        return found
+
     def flush(self) -> None:
         """Write what was held back, and forget what was read."""
         self.write_back()
