@@ -1,18 +1,45 @@
-"""What all tests share: stages, on either kind of worker."""
+"""What all tests share: an auditor after every crank, and stages on either kind of worker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
+from swingset.core.cranks import Cranks
+from swingset.testing import audit
 from tests.staging import Stage
 
 WORKERS = ("local", "wasm")
 
 MakeStage = Callable[..., Stage]
+
+AUDITED_EACH = 2_000
+"""A world with so many c-list entries is counted again after every crank; one of twice the size after every
+second, and so on, so that a test of a large world ends."""
+
+
+@pytest.fixture(autouse=True)
+def auditor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count every reference again after every crank that any test runs in this process."""
+    if request.node.get_closest_marker("unaudited"):
+        return
+    step, left = Cranks.step, WeakKeyDictionary[Cranks, int]()
+
+    def audited_step(kernel: Cranks, *given: Any, **named: Any) -> Any:
+        report = step(kernel, *given, **named)
+        left[kernel] = left.get(kernel, 0) - 1
+        if report is not None and left[kernel] < 0:
+            problems = audit(kernel.store)
+            assert not problems, "\n".join(problems)
+            (entries,) = kernel.world.row("SELECT count(*) from clists") or (0,)
+            left[kernel] = entries // AUDITED_EACH
+        return report
+
+    monkeypatch.setattr(Cranks, "step", audited_step)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A stage for tests: a world, a session in it, and an auditor after every crank."""
+"""A stage for tests: a world and a session in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from swingset.testing import audit
 
 
 class Stage:
-    """One world with a session in it. After each crank, everything it holds is counted again."""
+    """One world with a session in it; when it closes, everything the world holds is counted again."""
 
     def __init__(self, worker: str, path: str | os.PathLike[str] | None = None, **options: Any) -> None:
         self.worker = worker
@@ -23,18 +23,7 @@ class Stage:
         self.controller = Controller.open(path, worker=worker, **options)
         self.outputs: list[Output] = []
         self.controller.outbox.listen(self.outputs.append)
-        self._audit_each_crank()
         self.session = Session(self.controller)
-
-    def _audit_each_crank(self) -> None:
-        step = self.controller.kernel.step
-
-        def audited_step(*given: Any) -> Any:
-            report = step(*given)
-            self.check()
-            return report
-
-        self.controller.kernel.step = audited_step
 
     def check(self) -> None:
         """Count every reference again."""

@@ -92,6 +92,7 @@ def test_a_vat_with_50_000_objects_is_deleted_within_the_budget_of_each_run() ->
         assert controller.world.row(orphans) == (MANY + 1,)
 
 
+@pytest.mark.unaudited
 @pytest.mark.parametrize("doing", ["terminate", "clean up"])
 def test_what_a_step_of_the_end_costs_does_not_grow_with_the_vat(doing: str) -> None:
     """Ending a vat, and each run of its deletion, cost the same for 2,000 objects and for 50,000."""
