@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from swingset.core import warehouse
+from swingset.vat import durable, provide, remotable
 from swingset.workers.replaying import replay
 from tests.conftest import MakeStage
 from tests.staging import Stage
@@ -137,3 +138,56 @@ def test_an_image_of_every_vat_is_saved_once(stage: Stage, repeated: list[str]) 
     stage.controller.kernel.warehouse.discard_all()
     assert stage.ask(root, "add", 1) == 2
     assert len(repeated) == (0 if vats else 2)
+
+
+class Embedder:
+    """The program around a world, as it starts each time: code, and names from its vat's baggage."""
+
+    def __init__(self, stage: Stage) -> None:
+        @durable
+        class Sturdy:
+            count: int = 0
+
+        @remotable
+        class Counter:
+            def __init__(self) -> None:
+                self.count = 0
+                self.sturdy = provide(stage.session.liveslots.baggage, "sturdy", Sturdy)
+
+            def both(self) -> list[int]:
+                self.count += 1
+                self.sturdy.count += 1
+                return [self.count, self.sturdy.count]
+
+        self.counter = Counter()
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_the_vat_without_a_transcript_keeps_only_what_it_stored(
+    worker: str, tmp_path: Path, make_stage: MakeStage
+) -> None:
+    """The embedder's own vat counts from 0 again in memory, and on in its durable object.
+
+    It is the only vat whose deliveries are not repeated to bring it back. No other can be had without a
+    transcript: what it does would depend on when its worker was put away.
+    """
+    caller = """
+    from swingset.vat import E, remotable
+
+    @remotable
+    class Caller:
+        async def call(self, counter):
+            return await E(counter).both()
+
+    def build_root_object():
+        return Caller()
+    """
+    path = tmp_path / "a.world"
+    stage = make_stage(worker, path)
+    root = stage.define("caller", caller)
+    counter = Embedder(stage).counter
+    assert [stage.ask(root, "call", counter) for _ in range(3)] == [[1, 1], [2, 2], [3, 3]]
+    stage = reopened(make_stage, stage, path)
+    counter = Embedder(stage).counter
+    assert stage.ask(stage.session.root("caller"), "call", counter) == [1, 4]
+    assert stage.session.incarnation == 1
