@@ -6,7 +6,7 @@ import pytest
 
 from swingset import policies
 from swingset.guest.remote_errors import RemoteError, RemoteRejection
-from tests.scenarios.test_vat_admin import Admin
+from tests.scenarios.admin import Admin
 from tests.staging import Stage
 
 PLAYER = """

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from swingset.guest.remote_errors import RemoteError
-from tests.scenarios.test_vat_admin import Admin
-from tests.staging import Stage
+from tests.scenarios.admin import Admin
 
 PINGED = """
     from swingset.vat import E, durable, make_promise, provide, remotable, watch_promise
@@ -73,12 +72,6 @@ SPY = """
     def build_root_object():
         return Spy()
 """
-
-
-@pytest.fixture(params=[False, True], ids=["", "vatAdmin-upgraded"])
-def admin(request: pytest.FixtureRequest, stage: Stage) -> Admin:
-    """A world with vatAdmin, which is or is not upgraded between the steps."""
-    return Admin(stage, request.param)
 
 
 def rows(admin: Admin) -> tuple[Any, ...]:
