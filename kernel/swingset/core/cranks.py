@@ -21,11 +21,12 @@ from swingset.core.administration import Administration
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
 from swingset.core.errors import KernelPanic, NoSuchVat
-from swingset.core.lifecycle import Lifecycle, incarnation_outcome
+from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import TERMINATE, Metering
 from swingset.core.report import CrankReport
 from swingset.core.routing import Nowhere, ToPromise, ToVat, route
 from swingset.core.scheduler import FirstComeFirstServed, Scheduler, choose
+from swingset.core.starts import Starts, rejection_of
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
 from swingset.core.undoing import Undoing
@@ -85,6 +86,14 @@ class Cranks:
         self.administration = Administration(self.store, self.warehouse, self.metering)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
 
+        self._starts = Starts(
+            self.store,
+            self.warehouse,
+            self.devices,
+            self.metering,
+            self._lifecycle,
+            undo=self._back_to_delivery,
+        )
     # Running
 
     @property
@@ -128,9 +137,9 @@ class Cranks:
                 case Notify():
                     report = self._notify(seq or 0, event, number)
                 case CreateVat():
-                    report = self._create(event, number)
+                    report = self._starts.create(event, number)
                 case UpgradeVat():
-                    report = self._upgrade(event, number)
+                    report = self._starts.upgrade(event, number)
                 case Collect():
                     report = self._collect(event, number)
                 case Reap():
@@ -213,7 +222,7 @@ class Cranks:
         delivered = self._deliverer.deliver(vat, worker, delivery, number)
         report = self._judge(event, vat, delivered, number)
         if report.fault is not None:
-            rejection = _rejection(report.fault, f"vat {vat.name}: {event.message.method}()")
+            rejection = rejection_of(report.fault, f"vat {vat.name}: {event.message.method}()")
             self._reject(event.message, rejection)
         return report
 
@@ -340,64 +349,6 @@ class Cranks:
         table = self.store.promises if kref_type(kref) == "p" else self.store.objects
         return table.get(kref) is not None
 
-    def _create(self, event: CreateVat, number: int) -> CrankReport:
-        if self.store.vats.named(event.name) is not None:
-            taken = Fault(reasons.START_FAILED, f"vat {event.name} exists: choose another name", "Error")
-            return self._not_created(event, CrankReport(number, event, "refused", event.name, fault=taken))
-        delivered = self._lifecycle.create(event, number)
-        result = delivered.result
-        report = CrankReport(
-            number, event, "created", event.name, result.computrons, result.fault, result.console
-        )
-        report = self._charge_for_start(event.vat, report)
-        if report.fault is None:
-            root = self._lifecycle.root_of(event.vat)
-            assert root is not None
-            outcome = CapData(f'#"$0.Alleged: {event.name}"', (root,))
-            self.store.resolve([(event.result, False, outcome)])
-            self.devices.vat_started(event.vat, root)
-            return report
-        self._back_to_delivery()
-        return self._not_created(event, replace(report, outcome="refused"))
-
-    def _not_created(self, event: CreateVat, report: CrankReport) -> CrankReport:
-        assert report.fault is not None
-        rejection = _rejection(report.fault, "Vat Creation Error", code=reasons.START_FAILED)
-        self.store.resolve([(event.result, True, rejection)])
-        self.devices.vat_ended(event.vat, True, rejection)
-        return report
-
-    def _charge_for_start(self, vat_id: str, report: CrankReport) -> CrankReport:
-        """The same report, or one with the fault that the vat's meter could not pay for its start."""
-        vat = self.store.vats.get(vat_id)
-        if report.fault is not None or vat is None or self.metering.charge(vat, report.computrons):
-            return report
-        self.warehouse.discard(vat_id)
-        meter, spent = vat.options["meter"], report.computrons or 0
-        words = f"meter {meter} cannot pay the {spent:,} computrons of its start"
-        return replace(report, fault=Fault(reasons.METER_EXHAUSTED, words, "Error"))
-
-    def _upgrade(self, event: UpgradeVat, number: int) -> CrankReport:
-        vat = self.store.vats.get(event.vat)
-        if vat is None or vat.state == TERMINATED:
-            rejection = capdata.error("Error", "vat terminated", code=reasons.TERMINATED)
-            self.store.resolve([(event.result, True, rejection)])
-            return CrankReport(number, event, "rejected", vat.name if vat else None)
-        delivered, parting = self._lifecycle.upgrade(event, number)
-        result = delivered.result
-        report = CrankReport(
-            number, event, "upgraded", vat.name, result.computrons, result.fault, result.console, parting
-        )
-        report = self._charge_for_start(event.vat, report)
-        if report.fault is None:
-            self.store.resolve([(event.result, False, incarnation_outcome(vat.incarnation + 1))])
-            self.store.queues.unpark(vat.id)
-            return report
-        self._back_to_delivery()
-        rejection = _rejection(report.fault, "vat-upgrade failure")
-        self.store.resolve([(event.result, True, rejection)])
-        return replace(report, outcome="refused", parting=None)
-
     def _park(self, seq: int, event: QueuedEvent, vat: VatRecord, number: int) -> CrankReport:
         self.store.queues.park(vat.id, seq, event)
         return CrankReport(number, event, "parked", vat.name)
@@ -440,8 +391,3 @@ class Cranks:
         if root is None:
             raise NoSuchVat(f"vat {name} has no root object")
         return root
-
-
-def _rejection(fault: Fault, context: str, *, code: str | None = None) -> CapData:
-    trace = [list(frame) for frame in fault.trace]
-    return capdata.error(fault.name, f"{context}: {fault.message}", code=code or fault.code, trace=trace)

@@ -60,7 +60,10 @@ class Lifecycle:
         return self._start(vat, event.parameters, crank)
 
     def upgrade(self, event: UpgradeVat, crank: int) -> tuple[Delivered, Parting]:
-        """Start a vat's next incarnation under new code, after the old one has brought out its dead."""
+        """Start a vat's next incarnation under new code, after the old one has brought out its dead.
+
+        The computrons are those of both deliveries; all else is told of the last one.
+        """
         old = self._vat(event.vat)
         worker = self._warehouse.online(old)
         if worker is None:
@@ -88,7 +91,7 @@ class Lifecycle:
             unclaimed = [kref for kref in self._unsettled(vat.id, kept) if kref not in claimed]
             self._break(old, unclaimed, event.message)
             parting = replace(parting, disconnected=(*parting.disconnected, *unclaimed))
-        return delivered, parting
+        return _together(last, delivered), parting
 
     def restart_attached(self, vat_id: str, message: str) -> Parting:
         """A new incarnation for a vat whose interpreter the embedder started anew."""
@@ -240,6 +243,13 @@ class Lifecycle:
         if vat is None:
             raise KeyError(vat_id)
         return vat
+
+
+def _together(first: Delivered, last: Delivered) -> Delivered:
+    """The last of two deliveries, with the computrons of both and what both have printed."""
+    one, two = first.result, last.result
+    spent = (one.computrons or 0) + (two.computrons or 0) if (one.computrons or two.computrons) else None
+    return replace(last, result=replace(two, computrons=spent, console=one.console + two.console))
 
 
 def fate_of(fate: str | None) -> tuple[str, str]:

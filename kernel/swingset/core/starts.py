@@ -1,0 +1,118 @@
+"""The cranks in which code is started: that of a new vat, or of an old one's next incarnation.
+
+A start happens whole or not at all. Where it fails, the world goes back to before it, and only two things
+follow: whoever asked for it hears why, and the vat's meter pays for what was computed all the same, else
+whoever may start vats could have code run for nothing as long as it fails in the end. A meter that holds
+less than a start has cost is emptied, and the start has failed. It is not parked until there is a refill,
+as a delivery is: nothing yet waits for the vat, and whoever asked may ask again.
+
+An upgrade costs what both of its deliveries have cost, the one in which the old incarnation brings out its
+dead and the one in which the new one starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from swingset.core.devices import DeviceBoard
+from swingset.core.lifecycle import Lifecycle, incarnation_outcome
+from swingset.core.metering import Metering
+from swingset.core.report import CrankReport
+from swingset.core.store import KernelStore
+from swingset.core.warehouse import Warehouse
+from swingset.model import capdata, reasons
+from swingset.model.capdata import CapData
+from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.reports import Fault
+from swingset.world.vats import TERMINATED, VatRecord
+
+
+class Starts:
+    """Creations and upgrades as cranks. `undo` takes the world back to just before the delivery."""
+
+    def __init__(
+        self,
+        store: KernelStore,
+        warehouse: Warehouse,
+        devices: DeviceBoard,
+        metering: Metering,
+        lifecycle: Lifecycle,
+        *,
+        undo: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._warehouse = warehouse
+        self._devices = devices
+        self._metering = metering
+        self._lifecycle = lifecycle
+        self._undo = undo
+
+    def create(self, event: CreateVat, number: int) -> CrankReport:
+        """Start a new vat, and settle the event's promise with its root or with why there is none."""
+        if self._store.vats.named(event.name) is not None:
+            taken = Fault(reasons.START_FAILED, f"vat {event.name} exists: choose another name", "Error")
+            return self._not_created(event, CrankReport(number, event, "refused", event.name, fault=taken))
+        delivered = self._lifecycle.create(event, number)
+        result = delivered.result
+        report = CrankReport(
+            number, event, "created", event.name, result.computrons, result.fault, result.console
+        )
+        vat = self._store.vats.get(event.vat)
+        assert vat is not None
+        report = self._paid(vat, report)
+        if report.fault is None:
+            root = self._lifecycle.root_of(event.vat)
+            assert root is not None
+            outcome = CapData(f'#"$0.Alleged: {event.name}"', (root,))
+            self._store.resolve([(event.result, False, outcome)])
+            self._devices.vat_started(event.vat, root)
+            return report
+        return self._not_created(event, report)
+
+    def _not_created(self, event: CreateVat, report: CrankReport) -> CrankReport:
+        assert report.fault is not None
+        rejection = rejection_of(report.fault, "Vat Creation Error", code=reasons.START_FAILED)
+        self._store.resolve([(event.result, True, rejection)])
+        self._devices.vat_ended(event.vat, True, rejection)
+        return report
+
+    def upgrade(self, event: UpgradeVat, number: int) -> CrankReport:
+        """Start a vat's next incarnation, and settle the event's promise with its number or with why not."""
+        vat = self._store.vats.get(event.vat)
+        if vat is None or vat.state == TERMINATED:
+            rejection = capdata.error("Error", "vat terminated", code=reasons.TERMINATED)
+            self._store.resolve([(event.result, True, rejection)])
+            return CrankReport(number, event, "rejected", vat.name if vat else None)
+        delivered, parting = self._lifecycle.upgrade(event, number)
+        result = delivered.result
+        report = CrankReport(
+            number, event, "upgraded", vat.name, result.computrons, result.fault, result.console, parting
+        )
+        report = self._paid(vat, report)
+        if report.fault is None:
+            self._store.resolve([(event.result, False, incarnation_outcome(vat.incarnation + 1))])
+            self._store.queues.unpark(vat.id)
+            return report
+        rejection = rejection_of(report.fault, "vat-upgrade failure")
+        self._store.resolve([(event.result, True, rejection)])
+        return replace(report, parting=None)
+
+    def _paid(self, vat: VatRecord, report: CrankReport) -> CrankReport:
+        """Have the vat's meter pay. Where it cannot, or the start has failed, the start is undone by then."""
+        if report.fault is None:
+            if self._metering.charge(vat, report.computrons):
+                return report
+            self._warehouse.discard(vat.id)
+            meter, spent = vat.options["meter"], report.computrons or 0
+            words = f"meter {meter} cannot pay the {spent:,} computrons of its start"
+            report = replace(report, fault=Fault(reasons.METER_EXHAUSTED, words, "Error"))
+        self._undo()
+        self._metering.deduct(vat, report.computrons)
+        return replace(report, outcome="refused")
+
+
+def rejection_of(fault: Fault, context: str, *, code: str | None = None) -> CapData:
+    """What a sender hears of a fault: where it happened, the words, and the lines of vat code."""
+    trace = [list(frame) for frame in fault.trace]
+    return capdata.error(fault.name, f"{context}: {fault.message}", code=code or fault.code, trace=trace)
