@@ -1,13 +1,74 @@
-"""A kernel small enough to see through: it records the syscalls of one vat and makes its deliveries."""
+"""A kernel small enough to see through: it records the syscalls of one vat and makes its deliveries.
+
+The vat runs on one of two engines, whichever the fixture `engine` has chosen: in this interpreter ("host"),
+or confined, in a worker as worlds have them ("wasm"). A test that says `usefixtures("engine")` runs on both,
+and sees no difference: the same deliveries bring the same syscalls, stored keys, answers and words.
+
+Some tests cannot be had in both. `host_only` marks those that look into the vat's own objects, take syscalls
+from it or end them by exceptions of the host, give it no code at all, as a notebook's vat has none, show
+functions without any vat, or show a rule in hundreds of random histories, some of which a test beside it
+repeats in the engine. `wasm_only` marks those repetitions.
+"""
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
+import pytest
+
 from swingset.guest.liveslots import Liveslots
+from swingset.model.limits import Limits
+from swingset.workers.base import VatSpec
+from swingset.workers.wasm import WasmWorker, prepare_engine
 
 ROOT = "o+0"
+ENGINES = ("host", "wasm")
+
+host_only = pytest.mark.parametrize("engine", ["host"], indirect=True)
+wasm_only = pytest.mark.parametrize("engine", ["wasm"], indirect=True)
+
+_LIMITS = Limits()
+_chosen = "host"
+_running: list[WasmVat] = []
+_tuning: list[str] = []
+
+
+@contextmanager
+def running_on(engine: str) -> Iterator[None]:
+    """Have every bench in the body run its vat on this engine; their workers are closed at its end."""
+    global _chosen
+    before, _chosen = _chosen, engine
+    gc.freeze()  # else each bringing out of the dead walks through all that the tests ever imported
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        _chosen = before
+        close_vats()
+
+
+def close_vats() -> None:
+    """Free the memory of all confined vats: for tests that make hundreds."""
+    while _running:
+        _running.pop().worker.close()
+
+
+@contextmanager
+def tuned(module: str, **values: int) -> Iterator[None]:
+    """Give budgets in a module of the guest library other values, for vats that start in the body."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setattr(import_module(f"swingset.guest.{module}"), name, value)
+            _tuning.append(f"import swingset.guest.{module}; swingset.guest.{module}.{name} = {value}")
+        try:
+            yield
+        finally:
+            del _tuning[-len(values) :]
 
 
 def capdata(value: Any, *slots: str) -> dict[str, Any]:
@@ -15,11 +76,44 @@ def capdata(value: Any, *slots: str) -> dict[str, Any]:
     return {"body": "#" + json.dumps(value, separators=(",", ":")), "slots": list(slots)}
 
 
+class WasmVat:
+    """One incarnation in a confined worker, spoken to as `Liveslots` is."""
+
+    def __init__(self, bench: Bench, spec: VatSpec) -> None:
+        self.bench = bench
+        self.incarnation = spec.incarnation
+        self.worker: WasmWorker = prepare_engine().start(spec)
+        _running.append(self)
+
+    def _serve(self, call: list[Any]) -> list[Any]:
+        return ["ok", self.bench.syscall(call)]
+
+    def deliver(self, delivery: list[Any]) -> dict[str, Any]:
+        """What the worker makes of a delivery, in the words of `Liveslots`."""
+        result = self.worker.deliver(delivery, self._serve, _LIMITS)
+        for stream, text in result.console:
+            if stream == "stderr":
+                self.bench.unhandled += text.splitlines()
+        fault = result.fault
+        if fault is None:
+            return {"status": "ok"}
+        error: dict[str, Any] = {"name": fault.name, "message": fault.message}
+        error["trace"] = [list(frame) for frame in fault.trace]
+        if fault.details:
+            error["details"] = fault.details
+        return {"status": "error", "error": error}
+
+
 class Bench:
     """One vat over a dict, with everything it asked for."""
 
     def __init__(
-        self, source: str = "", *, store: dict[str, str] | None = None, incarnation: int = 0
+        self,
+        source: str = "",
+        *,
+        parts: list[list[str]] | None = None,
+        store: dict[str, str] | None = None,
+        incarnation: int = 0,
     ) -> None:
         self.store: dict[str, str] = {} if store is None else store
         self.log: list[Any] = []
@@ -27,13 +121,17 @@ class Bench:
         self.everything: list[Any] = []
         self.unhandled: list[str] = []
         self.next_promise = 60
-        self.vat = Liveslots(
-            self.syscall,
-            vat_name="bank",
-            incarnation=incarnation,
-            parts=[["bank", source]] if source else None,
-        )
-        self.vat.on_unhandled = self.unhandled.append
+        self.vat: Any = self._vat(parts or ([["bank", source]] if source else None), incarnation)
+
+    def _vat(self, parts: list[list[str]] | None, incarnation: int) -> Any:
+        if _chosen == "wasm":
+            assert parts is not None, "a confined vat has code: mark the test host_only"
+            tuning = [("tuning", line) for line in _tuning]
+            spec = VatSpec("v1", "bank", incarnation, (*tuning, *((name, text) for name, text in parts)))
+            return WasmVat(self, spec)
+        made = Liveslots(self.syscall, vat_name="bank", incarnation=incarnation, parts=parts)
+        made.on_unhandled = self.unhandled.append
+        return made
 
     def syscall(self, call: list[Any]) -> Any:
         self.everything.append(call)

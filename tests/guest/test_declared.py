@@ -6,6 +6,8 @@ import pytest
 
 from .guest_bench import Bench
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 SOURCE = """
 from typing import Protocol
 from swingset.vat import FarRef, Interface, Promise, durable, implements, provide, remotable

@@ -9,6 +9,8 @@ import pytest
 
 from tests.guest.guest_bench import Bench, capdata
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 SOURCE = """
 from swingset.vat import E, RemoteError, remotable
 

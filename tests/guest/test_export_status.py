@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.guest.guest_bench import Bench
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 SOURCE = """
 from swingset.vat import Cohort, amplify, durable, facet, provide, remotable

@@ -10,6 +10,8 @@ import pytest
 from swingset.guest.vrefs import base_of, parse_instance
 from tests.guest.guest_bench import Bench
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 HEAD = """
 from typing import Annotated
 from swingset.vat import Cohort, E, Remotable, amplify, durable, facet, provide, remotable, virtual

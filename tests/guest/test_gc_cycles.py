@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.guest.guest_bench import Bench
+from tests.guest.guest_bench import Bench, close_vats, tuned
 from tests.guest.test_gc import reap
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 SOURCE = """
 from swingset.vat import BigMap, BigSet, WeakBigMap, durable, facet, remotable, virtual
@@ -179,10 +182,10 @@ def test_a_chain_of_weak_values_is_kept_by_its_first_key(bench: Bench) -> None:
     assert nodes(bench) == ["o+d3/10"]
 
 
-def test_the_search_goes_on_from_round_to_round(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_goes_on_from_round_to_round(tune: Callable[..., None]) -> None:
     """With a small budget it takes many rounds, and new links made meanwhile are seen."""
-    monkeypatch.setattr("swingset.guest.cycles.BUDGET", 3)
-    monkeypatch.setattr("swingset.guest.cycles.CHANGES", 1)
+    tune("cycles", BUDGET=3, CHANGES=1)
+    bench = Bench(SOURCE).up()
     run(bench, "ring = [Node() for i in range(20)]\nfor i in range(20): ring[i].tie(ring[i - 1])")
     run(
         bench,
@@ -210,9 +213,10 @@ def test_a_new_incarnation_searches_by_itself(bench: Bench) -> None:
     assert nodes(after) == ["o+d10/3"]
 
 
-def test_many_changes_begin_a_search(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_changes_begin_a_search(tune: Callable[..., None]) -> None:
     """Nobody has to ask: what has changed much is searched."""
-    monkeypatch.setattr("swingset.guest.cycles.CHANGES", 6)
+    tune("cycles", CHANGES=6)
+    bench = Bench(SOURCE).up()
     run(bench, "a, b = Node(), Node()\na.tie(b)\nb.tie(a)")
     reap(bench)
     assert len(nodes(bench)) == 2
@@ -282,10 +286,9 @@ class Model:
 @settings(max_examples=25, deadline=None)
 def test_exactly_what_is_reached_is_there(steps: list[tuple[str, int, int]], budget: int) -> None:
     """In any history nothing is deleted that can be reached, and a search leaves nothing that cannot."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("swingset.guest.cycles.BUDGET", budget)
-        patch.setattr("swingset.guest.cycles.CHANGES", 1)
+    with tuned("cycles", BUDGET=budget, CHANGES=1):
         play(steps)
+    close_vats()
 
 
 def play(steps: list[tuple[str, int, int]]) -> None:

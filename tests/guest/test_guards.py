@@ -8,6 +8,8 @@ import pytest
 
 from tests.guest.guest_bench import Bench
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 SOURCE = """
 from __future__ import annotations
 from typing import Annotated, Any, Literal, NamedTuple, Optional, Protocol, TypedDict, Union

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.guest.guest_bench import Bench, capdata
+from tests.guest.guest_bench import Bench, capdata, host_only
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 HEAD = """
 from swingset.vat import E, Tagged, durable, make_promise, provide, remotable
@@ -416,6 +418,7 @@ def test_dirty_records_are_written_in_order(bench: Bench) -> None:
     assert keys == ["vom.dkind.10.nextID", "vom.es.o+d10/3", "vom.o+d10/3"]
 
 
+@host_only
 def test_notebook_may_run_a_cell_again() -> None:
     """Where kinds are redefinable, live instances take the new behaviour, and a misfit changes nothing."""
     bench = Bench().up()

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from swingset.guest.context import DeliveryAbandonedError
-from swingset.guest.liveslots import Liveslots, SyscallError
-from tests.guest.guest_bench import ROOT, Bench, capdata
+from swingset.guest.liveslots import SyscallError
+from tests.guest.guest_bench import ROOT, Bench, capdata, host_only
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 SOURCE = """
 from swingset.vat import Baggage, E, Powers, Presence, provide, durable, remotable, make_promise
@@ -134,9 +136,7 @@ def test_parts_share_one_namespace() -> None:
         ],
         ["bank", "assert __name__ == 'bank'\ndef build_root_object(): return R()"],
     ]
-    bench = Bench()
-    bench.vat = Liveslots(bench.syscall, vat_name="bank", incarnation=0, parts=parts)
-    bench.up()
+    bench = Bench(parts=parts).up()
     assert bench.ask("hi")["trace"] == [["kind R", 5, "R.hi"]]
 
 
@@ -326,6 +326,7 @@ def test_exit(bench: Bench) -> None:
     assert bench.take() == [["exit", True, capdata({"why": "done"})]]
 
 
+@host_only
 def test_refused_syscall_fails_the_delivery(bench: Bench) -> None:
     """When the kernel refuses a syscall the delivery fails, even if vat code catches the exception."""
 
@@ -340,6 +341,7 @@ def test_refused_syscall_fails_the_delivery(bench: Bench) -> None:
     assert (result["error"]["name"], result["error"]["message"]) == ("SyscallError", "prepare to die")
 
 
+@host_only
 def test_abandoned_delivery_is_not_caught(bench: Bench) -> None:
     """The exception by which a worker stops a delivery goes through everything."""
 

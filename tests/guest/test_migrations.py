@@ -15,7 +15,9 @@ from swingset.guest.context import DeliveryAbandonedError
 from swingset.guest.migration import path
 from swingset.guest.standalone import drain
 from swingset.vat import durable, migrate
-from tests.guest.guest_bench import Bench, capdata
+from tests.guest.guest_bench import Bench, capdata, close_vats, host_only
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 HEAD = """
 from typing import Annotated, Any
@@ -188,6 +190,7 @@ def test_way_back() -> None:
     assert "version" not in descriptor(bench)
 
 
+@host_only
 @pytest.mark.parametrize(
     ("steps", "old", "new", "way"),
     [
@@ -480,6 +483,7 @@ class Shelf:
         return {"name": new["title"], "table": dict(new["places"])}
 
 
+@host_only
 @given(st.text(), st.dictionaries(st.text(), st.integers()))
 def test_down_undoes_up(name: str, table: dict[str, int]) -> None:
     """A pair of migrations loses nothing: down(up(x)) is x."""
@@ -522,6 +526,7 @@ def test_upgrade_and_downgrade_restore_the_store(shelves: list[tuple[str, dict[s
     before = dict(bench.store)
     after = bench.upgrade(HEAD + SHELF_2 + root).up().upgrade(HEAD + SHELF_1 + root).up()
     assert after.store == before
+    close_vats()
 
 
 # Killed at every write.
@@ -636,6 +641,8 @@ def through(store: dict[str, str], source: str, work: list[list[Any]], *, kill: 
             work, served = work[1:], 0
         else:
             kills, served, vat = kills + 1, served + 1, None
+        if vat is None:
+            close_vats()
     return kills
 
 
@@ -671,6 +678,7 @@ def test_killed_at_every_write() -> None:
     assert (none, kills > 4 * 40, rough) == (0, True, smooth)
 
 
+@host_only
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_ten_thousand_killed_at_every_write() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from tests.guest.guest_bench import ROOT, Bench, capdata
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 SOURCE = """
 from swingset.vat import E, Promise, RemoteRejection, make_promise, remotable
 

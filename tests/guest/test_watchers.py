@@ -8,6 +8,8 @@ import pytest
 
 from .guest_bench import Bench, capdata
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 SOURCE = """
 from swingset.vat import E, adopt_promise, durable, make_promise, provide, remotable, watch_promise
 
