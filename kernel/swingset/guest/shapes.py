@@ -168,10 +168,10 @@ def _evaluate(note: Any, names: dict[str, Any], owner: type | None) -> Any:
     try:
         return eval(text, names, own)
     except Exception as exc:
-        raise BadAnnotationError(
-            f"the annotation {text!r} cannot be evaluated here: {exc}; "
-            "for an object of another vat write `object` or `Remotable`"
-        ) from None
+        told = f"the annotation {text!r} cannot be evaluated here: {exc}"
+        if isinstance(exc, NameError):
+            told += "; for an object of another vat write `object` or `Remotable`"
+        raise BadAnnotationError(told) from None
 
 
 def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
