@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swingset.core.report import CrankReport
 from swingset.lens.tables import QueueRow
-from swingset.model.messages import CreateVat, Notify, Send, UpgradeVat
+from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
 from swingset_nb.notebook import OpenWorld
 from swingset_nb.render import Table
 
@@ -70,5 +70,7 @@ def _event(report: CrankReport, world: OpenWorld) -> str:
             return f"create {name}"
         case UpgradeVat():
             return "upgrade"
+        case ChangeVatOptions():
+            return "options"
         case other:
             return type(other).__name__

@@ -8,7 +8,8 @@ instead. If the host fails, the world goes back to before the crank, and the eve
 What becomes of a failing vat: a delivery that ran past its limits or crashed the engine is undone, and the
 vat stays as it was before. If it was a message, its result is rejected with the reason. If it was a
 notification there is nobody to reject to, so the vat is suspended with the event parked, and carries on
-after an upgrade or when it is resumed. Only an illegal syscall, which no correct guest makes, ends a vat.
+after an upgrade or when it is resumed, unless it was the size of what others settled that broke it (`news`).
+Only an illegal syscall, which no correct guest makes, ends a vat.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from swingset.core.devices import DeviceBoard
 from swingset.core.errors import KernelPanic, NoSuchVat
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import TERMINATE, Metering
+from swingset.core.news import gather, tell_instead, too_much
 from swingset.core.report import CrankReport
 from swingset.core.routing import Nowhere, ToPromise, ToVat, route
 from swingset.core.scheduler import FirstComeFirstServed, Scheduler, choose
@@ -34,6 +36,7 @@ from swingset.core.warehouse import Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import (
+    ChangeVatOptions,
     CleanUp,
     Collect,
     CreateVat,
@@ -85,7 +88,6 @@ class Cranks:
         self.metering = Metering(self.store)
         self.administration = Administration(self.store, self.warehouse, self.metering)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
-
         self._starts = Starts(
             self.store,
             self.warehouse,
@@ -94,6 +96,7 @@ class Cranks:
             self._lifecycle,
             undo=self._back_to_delivery,
         )
+
     # Running
 
     @property
@@ -140,6 +143,8 @@ class Cranks:
                     report = self._starts.create(event, number)
                 case UpgradeVat():
                     report = self._starts.upgrade(event, number)
+                case ChangeVatOptions():
+                    report = self._change_options(event, number)
                 case Collect():
                     report = self._collect(event, number)
                 case Reap():
@@ -233,15 +238,27 @@ class Cranks:
         worker = self.warehouse.online(vat) if vat.state == LIVE else None
         if worker is None:
             return self._park(seq, event, vat, number)
-        delivery = Translator(self.store, vat.id).notify_to_vat(event.promise)
-        if delivery is None:
+        news = gather(self.store, event.promise) if self._knows(vat, event.promise) else None
+        if news is None or not news.outcomes:
+            # It heard already, with an earlier promise.
             return CrankReport(number, event, "dropped", vat.name)
+        if news.too_much:
+            fault = too_much(news)
+            tell_instead(self.store, vat, event.promise, fault)
+            return CrankReport(number, event, "refused", vat.name, fault=fault)
+        delivery = Translator(self.store, vat.id).notify_to_vat(news)
         delivered = self._deliverer.deliver(vat, worker, delivery, number)
         report = self._judge(event, vat, delivered, number)
-        if report.fault is not None and not self.store.is_dead(vat.id):
-            self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
-            return replace(self._park(seq, event, vat, number), fault=report.fault, console=report.console)
-        return report
+        if report.fault is None or self.store.is_dead(vat.id):
+            return report
+        if news.broke(report.fault):
+            tell_instead(self.store, vat, event.promise, report.fault)
+            return report
+        self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
+        return replace(self._park(seq, event, vat, number), fault=report.fault, console=report.console)
+
+    def _knows(self, vat: VatRecord, kref: str) -> bool:
+        return self.store.clists.by_kref(vat.id, kref) is not None
 
     def _collect(self, event: Collect, number: int) -> CrankReport:
         """Tell a vat what was dropped or retired, as far as it still is."""

@@ -14,7 +14,7 @@ from swingset.core.syscalls import SyscallHandler
 from swingset.core.translate import Translator
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
-from swingset.model.messages import CreateVat, Message, Send, UpgradeVat
+from swingset.model.messages import ChangeVatOptions, CreateVat, Message, Send, UpgradeVat
 from swingset.workers.base import Worker
 from swingset.world.vats import LIVE, SUSPENDED, VatRecord
 
@@ -79,6 +79,20 @@ class Kernel(Cranks):
             given = parameters or CapData("#null")
             self.store.enqueue(UpgradeVat(vat.id, bundle, given, message, result), first=first)
         return result
+
+    def queue_options(self, name: str, options: dict[str, Any]) -> ChangeVatOptions:
+        """Queue, ahead of all that waits, that a vat is told of options; returns the event."""
+        event = ChangeVatOptions(self.vat(name).id, options)
+        with self.undoing():
+            self.store.enqueue(event, first=True)
+        return event
+
+    def withdraw_options(self, told: ChangeVatOptions) -> None:
+        """Take back options that a vat has not been told of yet."""
+        with self.undoing():
+            for seq, event in self.store.queues.all():
+                if event == told:
+                    self.store.queues.remove(seq)
 
     def withdraw(self, result: str) -> None:
         """Take back a creation or an upgrade that is still queued, and let go of its answer."""

@@ -17,13 +17,14 @@ from swingset.core.cranks import CLEAN_UP_ROWS
 from swingset.core.errors import KernelError, VatFault
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
+from swingset.host import migrating
 from swingset.host.devices import HostDevices
 from swingset.host.engines import Engines
 from swingset.host.outputs import Outbox
 from swingset.host.policies import RunPolicy, forever, rows_allowed
 from swingset.host.requests import Requests
 from swingset.model.capdata import CapData
-from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.messages import CreateVat, Event, UpgradeVat
 from swingset.workers.base import Progress, WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.history import Label
@@ -280,6 +281,33 @@ class Controller(Requests):
             self.commit(f"upgrade {name}")
             return report
 
+    def tell_options(self, name: str, options: dict[str, Any]) -> CrankReport:
+        """Tell a vat now, ahead of all that waits, of options that concern its inside, and commit.
+
+        `{"migrate": n}` has it migrate, of its older records, those among the next n. What it cannot do
+        within its limits is undone, and the report says so.
+        """
+        with self.lock:
+            told = self.kernel.queue_options(name, options)
+            report = self._run_up_to(lambda event: event == told, lambda: self.kernel.withdraw_options(told))
+            self.commit(f"options for {name}")
+            return report
+
+    def migrate(
+        self,
+        name: str,
+        *,
+        budget: int | None = None,
+        step: int = migrating.STEP,
+        progress: migrating.Watcher | None = None,
+    ) -> migrating.Migrated:
+        """Migrate the older records of a vat now, `step` of them in a crank and a commit.
+
+        Stops when none is left but those that do not migrate, or when `budget` records were visited.
+        `progress` is told after each step. It may be interrupted or killed, and goes on when called again.
+        """
+        return migrating.migrate(self, name, budget=budget, step=step, progress=progress)
+
     def terminate_vat(self, name: str, reason: str = "") -> None:
         """End a vat: its promises are rejected, its exports are gone, its state is deleted."""
         with self.lock:
@@ -291,7 +319,14 @@ class Controller(Requests):
         return [vat for vat in self.kernel.store.vats.all() if vat.state != TERMINATED]
 
     def _answer_request(self, result: str) -> CrankReport:
-        """Run up to the crank that answers a request.
+        """Run up to the crank that answers a request."""
+        return self._run_up_to(
+            lambda event: isinstance(event, CreateVat | UpgradeVat) and event.result == result,
+            lambda: self.kernel.withdraw(result),
+        )
+
+    def _run_up_to(self, wanted: Callable[[Event], bool], withdraw: Callable[[], None]) -> CrankReport:
+        """Run up to the crank of an event that was queued ahead of all that waits.
 
         What vats are to be told of dropped references comes before any event, this one included.
         """
@@ -299,10 +334,10 @@ class Controller(Requests):
             while True:
                 report = self._crank()
                 assert report is not None
-                if isinstance(report.event, CreateVat | UpgradeVat) and report.event.result == result:
+                if wanted(report.event):
                     return report
         except BaseException:
-            self.kernel.withdraw(result)
+            withdraw()
             raise
 
     # Naming, forking, going back

@@ -2,17 +2,29 @@
 
 The fork is the whole world, heaps and queue included, on the same engines. What it says is therefore not
 a prediction from rules but an observation, and the live world cannot be touched by it.
+
+An upgrade that changes kinds migrates their first records at once and leaves the others for later, when one
+that does not migrate would be found out by whoever sends to it. So a rehearsal can go through all of them.
+Where one of the first records refuses the upgrade, a second fork puts the first look off, so as to hear of
+the others too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from swingset.core.errors import VatFault
 from swingset.host.controller import Controller, Parts
+from swingset.host.migrating import Migrated
 from swingset.host.policies import cranks
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
+from swingset.lens.versions import Versions
 from swingset.model.reports import Fault
+from swingset.world.vats import LIVE
+
+Extent = int | Literal["all"] | None
+"""How many records of changed kinds a rehearsal migrates; None: those that the upgrade itself migrates."""
 
 FOLLOW_UP_CRANKS = 1_000
 """How many cranks of what already waits are run after the rehearsed upgrade."""
@@ -23,7 +35,8 @@ class Rehearsal:
     """What an upgrade would do.
 
     `verdict` says it in one sentence, `lines` in several. `abandoned` are exports that would be lost,
-    `disconnected` promises that would be broken, `kept` counts durable objects by kind.
+    `disconnected` promises that would be broken, `kept` counts durable objects by kind. `records` is there
+    where more records were migrated than the upgrade itself does; one that does not makes it not `ok`.
     """
 
     vat: str
@@ -35,10 +48,15 @@ class Rehearsal:
     disconnected: tuple[PromiseRow, ...]
     kept: dict[str, int]
     computrons: int | None
+    records: Migrated | None = None
 
 
-def rehearse_upgrade(controller: Controller, vat: str, parts: Parts) -> Rehearsal:
-    """Upgrade `vat` to `parts` in a fork of the world, then run what waits there."""
+def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records: Extent = None) -> Rehearsal:
+    """Upgrade `vat` to `parts` in a fork of the world, then run what waits there.
+
+    With `records`, so many older records are migrated after that, or all of them, and those that do not
+    migrate are told of.
+    """
     fork = controller.fork()
     try:
         lens = Lens(fork.kernel.store)
@@ -48,7 +66,10 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts) -> Rehearsa
         try:
             report = fork.upgrade_vat(vat, parts)
         except VatFault as error:
-            return _refused(vat, error.fault)
+            found = _refused(vat, error.fault)
+            if records is None or "record" not in error.fault.details:
+                return found
+            return _with_records(found, _all_the_same(controller, vat, parts, records))
         parting = report.parting
         abandoned = tuple(objects[kref] for kref in (parting.abandoned if parting else ()) if kref in objects)
         broken = tuple(
@@ -57,9 +78,48 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts) -> Rehearsa
         fork.unpause()
         run = fork.run(cranks(FOLLOW_UP_CRANKS))
         faults = [later.fault for later in run.reports if later.fault is not None]
-        return _accepted(vat, report.computrons, abandoned, broken, kept, run.cranks, faults)
+        found = _accepted(vat, report.computrons, abandoned, broken, kept, run.cranks, faults)
+        return found if records is None else _with_records(found, _migrated(fork, vat, records))
     finally:
         fork.close()
+
+
+def _all_the_same(controller: Controller, vat: str, parts: Parts, records: Extent) -> Migrated | None:
+    """What becomes of the records under code that one of the first of them refuses."""
+    fork = controller.fork()
+    try:
+        store, vat_id = fork.kernel.store, fork.kernel.vat(vat).id
+        with fork.kernel.undoing():
+            for number in Versions(store, vat_id).kinds():
+                store.vatstore.set(vat_id, f"vom.sweep.{number}", '{"putOff":true}')
+        fork.upgrade_vat(vat, parts)
+        return _migrated(fork, vat, records)
+    except VatFault:
+        return None  # there is more in the way than records
+    finally:
+        fork.close()
+
+
+def _migrated(fork: Controller, vat: str, records: Extent) -> Migrated | None:
+    if fork.kernel.vat(vat).state != LIVE:
+        return None
+    return fork.migrate(vat, budget=None if records == "all" else records)
+
+
+def _with_records(found: Rehearsal, migrated: Migrated | None) -> Rehearsal:
+    if migrated is None:
+        return found
+    verdict = found.verdict
+    if found.ok and migrated.failed:
+        does = "1 record does" if migrated.failed == 1 else f"{migrated.failed:,} records do"
+        verdict = (
+            f"The upgrade of {found.vat} would leave broken records behind: {does} not migrate, and messages "
+            "that touch them would be rejected."
+        )
+    elif found.ok and migrated.stopped is not None:
+        verdict = f"The upgrade of {found.vat} would go through, but its records could not all be migrated."
+    ok = found.ok and not migrated.failed and migrated.stopped is None
+    return replace(found, ok=ok, verdict=verdict, lines=(*found.lines, *migrated.lines()), records=migrated)
 
 
 def kinds_exported(lens: Lens, vat: str) -> dict[str, int]:

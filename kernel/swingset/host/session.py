@@ -23,8 +23,9 @@ from swingset.guest.passable import UnpassableError
 from swingset.guest.promises import Promise
 from swingset.guest.remotables import Presence, interface_of
 from swingset.host.controller import Controller, RunReport
+from swingset.host.migrating import Migrated, Watcher
 from swingset.host.policies import RunPolicy
-from swingset.host.rehearsal import Rehearsal, kinds_exported, rehearse_upgrade
+from swingset.host.rehearsal import Extent, Rehearsal, kinds_exported, rehearse_upgrade
 from swingset.host.services import Services
 from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
@@ -225,10 +226,21 @@ class Session(Services):
                 tuple(promises[kref] for kref in parting.disconnected if kref in promises),
             )
 
-    def rehearse(self, vat: str, part: str, source: str) -> Rehearsal:
-        """What `upgrade` would do, found out in a fork; the world is not touched."""
+    def migrate(self, vat: str, *, budget: int | None = None, progress: Watcher | None = None) -> Migrated:
+        """Migrate the older records of a vat now, in steps of one commit each; see `Controller.migrate`."""
         with self.controller.lock:
-            return rehearse_upgrade(self.controller, vat, self._with(vat, part, source))
+            self._run_turns()
+            return self.controller.migrate(vat, budget=budget, progress=progress)
+
+    def rehearse(self, vat: str, part: str, source: str, *, records: Extent = None) -> Rehearsal:
+        """What `upgrade` would do, found out in a fork; the world is not touched.
+
+        `records` says how many records of changed kinds are migrated there, `"all"` or a number; without it
+        those that the upgrade itself migrates. One that does not migrate is told of, and spoils the verdict.
+        """
+        with self.controller.lock:
+            parts = self._with(vat, part, source)
+            return rehearse_upgrade(self.controller, vat, parts, records=records)
 
     def _given(self, parameters: Any) -> CapData | None:
         """What a vat is to be started with, in the kernel's names."""

@@ -20,7 +20,15 @@ from typing import NamedTuple
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.lens.records import Records, base, where
-from swingset.model.messages import CreateVat, Notify, QueuedEvent, Send, UpgradeVat, event_from_json
+from swingset.model.messages import (
+    ChangeVatOptions,
+    CreateVat,
+    Notify,
+    QueuedEvent,
+    Send,
+    UpgradeVat,
+    event_from_json,
+)
 from swingset.model.refs import ROOT, is_kref, kref_type
 from swingset.world.gc import RETIRE_IMPORT
 from swingset.world.promises import FORWARDED, UNRESOLVED
@@ -285,6 +293,8 @@ class _Search:
                 return f"start of vat {name}"
             case UpgradeVat(vat=vat):
                 return f"upgrade of vat {self._name(vat)}"
+            case ChangeVatOptions(vat=vat):
+                return f"options for vat {self._name(vat)}"
 
     # Where there is no path
 

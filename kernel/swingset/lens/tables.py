@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from swingset.core.store import KernelStore
-from swingset.model.messages import CreateVat, Notify, QueuedEvent, Send, UpgradeVat
+from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, QueuedEvent, Send, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, sort_key
 from swingset.world.promises import UNRESOLVED
 from swingset.world.vats import SUSPENDED, TERMINATED
@@ -245,6 +245,9 @@ class Lens:
                 return QueueRow(
                     position, where, "upgrade-vat", self._name(vat) or vat, "new code", result, "host"
                 )
+            case ChangeVatOptions(vat, options):
+                what = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))
+                return QueueRow(position, where, "options", self._name(vat) or vat, what, None, "host")
 
     def _owner(self, kref: str) -> str:
         if kref_type(kref) == "p":

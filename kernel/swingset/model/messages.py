@@ -106,6 +106,18 @@ class UpgradeVat:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeVatOptions:
+    """Tell `vat` of options that concern what goes on inside it, such as `{"migrate": records to visit}`."""
+
+    vat: str
+    options: dict[str, Any]
+
+    def refs(self) -> Iterator[str]:
+        """None."""
+        yield from ()
+
+
+@dataclass(frozen=True, slots=True)
 class Collect:
     """Tell `vat` that references were dropped or retired. Never queued: chosen from the set of GC actions."""
 
@@ -140,7 +152,7 @@ class CleanUp:
         yield from ()
 
 
-QueuedEvent = Send | Notify | CreateVat | UpgradeVat
+QueuedEvent = Send | Notify | CreateVat | UpgradeVat | ChangeVatOptions
 """What can wait in the run-queue."""
 
 Event = QueuedEvent | Collect | Reap | CleanUp
@@ -161,6 +173,8 @@ def event_to_json(event: QueuedEvent) -> str:
         case UpgradeVat(vat, bundle, parameters, message_text, result):
             raw = {"type": "upgrade-vat", "vat": vat, "bundle": bundle}
             raw |= {"parameters": parameters.to_json(), "message": message_text, "result": result}
+        case ChangeVatOptions(vat, options):
+            raw = {"type": "change-vat-options", "vat": vat, "options": options}
     return json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -186,4 +200,6 @@ def event_from_json(text: str) -> QueuedEvent:
             return UpgradeVat(
                 raw["vat"], raw["bundle"], CapData.from_json(raw["parameters"]), raw["message"], raw["result"]
             )
+        case "change-vat-options":
+            return ChangeVatOptions(raw["vat"], raw["options"])
     raise ValueError(f"no event of the run-queue has type {raw.get('type')!r}")

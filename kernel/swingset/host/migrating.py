@@ -1,0 +1,175 @@
+"""Eager migration: bringing the records of a vat up to date now, instead of when each is touched.
+
+The walk itself is the vat's (`guest/sweep.py`): told to migrate so many records, it goes on from where it
+stopped, which stands in its store beside the records. Here it is driven. Each step is one crank with one
+commit, so a process that ends between two of them, or within one, has lost nothing that was done, and the
+next one goes on from there. A step that runs past the vat's limits is undone, and a smaller one is tried.
+
+What was done is counted from the vat's transcript, and what is left from its store.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from swingset.core.errors import KernelError
+from swingset.lens.versions import Failure, Moved, Stale, Versions
+from swingset.model import reasons
+from swingset.world.vats import LIVE
+
+if TYPE_CHECKING:
+    from swingset.core.report import CrankReport
+    from swingset.host.controller import Controller
+
+STEP = 100
+"""How many records are visited in one crank."""
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """How far the migration of a vat's records is.
+
+    `moved` and `steps` are of this run alone. `left` counts the records that are older than the code,
+    `failed` those among them that were tried and do not migrate, of which `failures` describes some.
+    `stopped` says what kept the run from going on, where that was neither its end nor its budget.
+    """
+
+    vat: str
+    steps: int
+    moved: tuple[Moved, ...]
+    left: tuple[Stale, ...]
+    failed: int
+    failures: tuple[Failure, ...]
+    stopped: str | None = None
+
+    @property
+    def migrated(self) -> int:
+        """How many records were migrated in this run."""
+        return sum(row.count for row in self.moved)
+
+    @property
+    def remaining(self) -> int:
+        """How many records are still older than the code."""
+        return sum(row.count for row in self.left)
+
+    def lines(self) -> list[str]:
+        """The same as sentences."""
+        said = [
+            f"{row.kind}: {_records(row.count)} went from version {row.old} to {row.new}"
+            for row in self.moved
+        ]
+        said += [
+            f"{row.kind}: {_records(row.count)} of version {row.version} left, to become version {row.wanted}"
+            for row in self.left
+        ]
+        if self.failed:
+            said.append(
+                f"{_records(self.failed)} of these {'does' if self.failed == 1 else 'do'} not migrate"
+            )
+        said += [str(failure) for failure in self.failures]
+        if self.failed > len(self.failures):
+            said.append(f"and {self.failed - len(self.failures):,} more")
+        if self.stopped is not None:
+            said.append(f"stopped: {self.stopped}")
+        return said
+
+
+Watcher = Callable[[Migrated], None]
+
+
+def migrate(
+    controller: Controller,
+    vat: str,
+    *,
+    budget: int | None = None,
+    step: int = STEP,
+    progress: Watcher | None = None,
+) -> Migrated:
+    """Migrate the older records of a vat, visiting at most `budget` of its records (None: all).
+
+    `progress` is told after each step, which is committed by then.
+    """
+    for what, value in (("budget", budget), ("step", step)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise KernelError(
+                f"vat {vat}: the {what} of a migration is a number of records from 1, got {value!r}"
+            )
+    with controller.lock:
+        return _Run(controller, vat).go(budget, step, progress)
+
+
+class _Run:
+    """One run, from the first step to the end, the budget or an obstacle."""
+
+    def __init__(self, controller: Controller, vat: str) -> None:
+        self._controller = controller
+        self._vat = controller.kernel.vat(vat)
+        if self._vat.state != LIVE:
+            raise KernelError(
+                f"vat {vat} is {self._vat.state}: {self._vat.reason}; wake it before its records migrate"
+            )
+        self._versions = Versions(controller.kernel.store, self._vat.id)
+        self._moved: Counter[tuple[str, int, int]] = Counter()
+        self._steps = 0
+
+    def go(self, budget: int | None, step: int, progress: Watcher | None) -> Migrated:
+        left = self._versions.stale()
+        stopped = None
+        kinds = self._versions.outdated()
+        begins = True
+        while kinds and (budget is None or budget > 0) and (begins or not all(kind.walked for kind in kinds)):
+            begins = False
+            size = step if budget is None else min(step, budget)
+            store = self._controller.kernel.store
+            before, crank = store.vats.span(self._vat.id).hash, self._controller.kernel.crank
+            report = self._controller.tell_options(self._vat.name, {"migrate": size})
+            if report.outcome == "delivered":
+                self._steps += 1
+                budget = None if budget is None else budget - size
+                moved = self._versions.moved(before, kinds)
+                for row in moved:
+                    self._moved[row.kind, row.old, row.new] += row.count
+                quiet = self._controller.kernel.crank == crank + 1
+                left = _less(left, moved) if quiet else self._versions.stale()
+            elif size > 1 and report.fault is not None and report.fault.code != reasons.METER_EXHAUSTED:
+                step = size // 2
+            else:
+                stopped = self._why(report)
+                break
+            kinds = self._versions.outdated()
+            if progress is not None:
+                progress(self._told(left, stopped))
+        return self._told(self._versions.stale(), stopped)
+
+    def _told(self, left: tuple[Stale, ...], stopped: str | None) -> Migrated:
+        kinds = self._versions.outdated()
+        return Migrated(
+            self._vat.name,
+            self._steps,
+            tuple(Moved(*what, count) for what, count in sorted(self._moved.items())),
+            left,
+            sum(kind.failed for kind in kinds),
+            tuple(failure for kind in kinds for failure in kind.failures),
+            stopped,
+        )
+
+    def _why(self, report: CrankReport) -> str:
+        if report.fault is None:
+            now = self._controller.kernel.store.vats.get(self._vat.id)
+            return f"vat {self._vat.name} is {now.state if now else 'gone'}: {now.reason if now else ''}"
+        at = self._versions.next_stale()
+        return f"{report.fault}" + (f"; it stands at record {at}" if at else "")
+
+
+def _less(left: tuple[Stale, ...], moved: tuple[Moved, ...]) -> tuple[Stale, ...]:
+    """What is left when some have gone."""
+    gone = Counter({(row.kind, row.old): row.count for row in moved})
+    rows = (Stale(row.kind, row.version, row.wanted, row.count - gone[row.kind, row.version]) for row in left)
+    return tuple(row for row in rows if row.count > 0)
+
+
+def _records(count: int) -> str:
+    return f"{count:,} {'record' if count == 1 else 'records'}"

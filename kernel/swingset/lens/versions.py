@@ -1,0 +1,191 @@
+"""Which records of a vat are older than its code, and which of them do not migrate.
+
+All of it is read from the vat's store. The descriptor of a kind says whether there may be older records at
+all, so a vat without any costs a look at its descriptors; only for the other kinds are records counted, one
+pass each. What the store says is a vat's word: what does not have the expected shape is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from swingset.core.store import KernelStore
+from swingset.lens.visible import one_line, visible
+from swingset.model.reports import Frame, frames_from_json
+
+_VERSION = """CASE WHEN json_valid(value) THEN coalesce(json_extract(value, '$."#version"'), 1) END"""
+_RECORD = re.compile(r"vom\.(o\+d([0-9]+)/[0-9]+)\Z", re.ASCII)
+_DESCRIPTOR = re.compile(r"vom\.dkind\.([0-9]{1,9})\.descriptor\Z", re.ASCII)
+_MOST_FAILURES = 100
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """A kind of which there may be older records. `walked`: all were visited, and `failed` do not migrate."""
+
+    number: int
+    kind: str
+    version: int
+    walked: bool
+    failed: int
+    after: str
+    failures: tuple[Failure, ...]
+
+    @property
+    def range(self) -> tuple[str, str]:
+        """The keys of its records: from the first name on, and before the second."""
+        return f"vom.o+d{self.number}/", f"vom.o+d{self.number}0"
+
+
+@dataclass(frozen=True)
+class Stale:
+    """How many records of a kind are of an older version than the code, which wants `wanted`."""
+
+    kind: str
+    version: int
+    wanted: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A record that does not migrate: what its vat said, and the vat's own line."""
+
+    kind: str
+    record: str
+    version: int
+    wanted: int
+    words: str
+    frame: Frame | None
+
+    def __str__(self) -> str:
+        return f"{self.words} ({self.frame})" if self.frame else self.words
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How many records of a kind went from one version to another."""
+
+    kind: str
+    old: int
+    new: int
+    count: int
+
+
+class Versions:
+    """The records of one vat, by version."""
+
+    def __init__(self, store: KernelStore, vat: str) -> None:
+        self._store = store
+        self._vat = vat
+
+    def kinds(self) -> dict[int, dict[str, Any]]:
+        """The descriptors of the vat's durable kinds by number, as far as they can be read."""
+        found = {}
+        query = "SELECT key, value from vatstore where vat = ? and key > 'vom.dkind.' and key < 'vom.dkind/'"
+        for key, value in self._store.world.rows(query, (self._vat,)):
+            match = _DESCRIPTOR.match(key)
+            if match:
+                found[int(match[1])] = _object(value)
+        return dict(sorted(found.items()))
+
+    def outdated(self) -> tuple[Outdated, ...]:
+        """The kinds of which there may be older records, in the order in which they are walked through."""
+        return tuple(
+            self._outdated(number, descriptor)
+            for number, descriptor in self.kinds().items()
+            if isinstance(descriptor.get("older"), dict) and descriptor["older"]
+        )
+
+    def _outdated(self, number: int, descriptor: dict[str, Any]) -> Outdated:
+        tag = one_line(str(descriptor.get("tag")), 80)
+        version = _number(descriptor.get("version", 1))
+        walk = _object(self._store.vatstore.get(self._vat, f"vom.sweep.{number}"))
+        if walk.get("to") != version:
+            walk = {}
+        told = walk.get("failures")
+        failures = []
+        for vref, said in list(told.items())[:_MOST_FAILURES] if isinstance(told, dict) else ():
+            if isinstance(said, list) and len(said) >= 2:
+                frames = frames_from_json(said[2:3])
+                words = visible(str(said[1]), 2_000)
+                frame = frames[0] if frames else None
+                failures.append(Failure(tag, one_line(vref, 80), _number(said[0]), version, words, frame))
+        after = walk.get("after")
+        return Outdated(
+            number,
+            tag,
+            version,
+            walk.get("done") is True,
+            _number(walk.get("failed")),
+            after if isinstance(after, str) else "",
+            tuple(failures),
+        )
+
+    def stale(self) -> tuple[Stale, ...]:
+        """The records that are older than the code, counted: one pass through each kind that may have any."""
+        found = []
+        query = (
+            f"SELECT {_VERSION} v, count(*) from vatstore where vat = ? and key >= ? and key < ? group by v"
+        )
+        for kind in self.outdated():
+            for version, count in self._store.world.rows(query, (self._vat, *kind.range)):
+                if version != kind.version:
+                    found.append(Stale(kind.kind, _number(version), kind.version, count))
+        return tuple(found)
+
+    def next_stale(self) -> str | None:
+        """The record at which a walk through the older records would go on, or None."""
+        query = (
+            f"SELECT key from vatstore where vat = ? and key >= ? and key < ? and key > ? and {_VERSION} != ?"
+            " order by key limit 1"
+        )
+        for kind in self.outdated():
+            if not kind.walked:
+                row = self._store.world.row(query, (self._vat, *kind.range, kind.after, kind.version))
+                if row is not None:
+                    return one_line(str(row[0]).removeprefix("vom."), 80)
+        return None
+
+    def moved(self, since: str | None, kinds: tuple[Outdated, ...]) -> tuple[Moved, ...]:
+        """Which records of some kinds went to another version in the deliveries after a transcript's hash.
+
+        Counted from what the vat read and wrote there, not from what it says of it.
+        """
+        tags = {str(kind.number): kind.kind for kind in kinds}
+        counts: Counter[tuple[str, int, int]] = Counter()
+        for entry in self._store.world.transcripts.read(self._store.vats.span(self._vat).hash, since):
+            read: dict[str, int] = {}
+            for syscall, answer in entry["syscalls"]:
+                match = _RECORD.match(syscall[1]) if syscall[0] in ("vatstoreGet", "vatstoreSet") else None
+                if match is None or match[2] not in tags:
+                    continue
+                if syscall[0] == "vatstoreGet":
+                    if answer[1] is not None:
+                        read.setdefault(match[1], _version(answer[1]))
+                elif match[1] in read:
+                    old, new = read[match[1]], _version(syscall[2])
+                    if old != new:
+                        counts[tags[match[2]], old, new] += 1
+                        read[match[1]] = new
+        return tuple(Moved(*what, count) for what, count in sorted(counts.items()))
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        raw = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def _version(text: str) -> int:
+    return _number(_object(text).get("#version", 1))
+
+
+def _number(value: object) -> int:
+    return value if type(value) is int and 0 <= value < 1 << 62 else 0
