@@ -260,6 +260,15 @@ class Cranks:
     def _knows(self, vat: VatRecord, kref: str) -> bool:
         return self.store.clists.by_kref(vat.id, kref) is not None
 
+    def _change_options(self, event: ChangeVatOptions, number: int) -> CrankReport:
+        """Tell a vat of options. What it cannot do within its limits is undone, and it goes on without."""
+        vat = self.store.vats.get(event.vat)
+        worker = self.warehouse.online(vat) if vat is not None and vat.state == LIVE else None
+        if vat is None or worker is None:
+            return CrankReport(number, event, "dropped", vat.name if vat else None)
+        delivery = ["changeVatOptions", event.options]
+        return self._judge(event, vat, self._deliverer.deliver(vat, worker, delivery, number), number)
+
     def _collect(self, event: Collect, number: int) -> CrankReport:
         """Tell a vat what was dropped or retired, as far as it still is."""
         vat = self.store.vats.get(event.vat)
