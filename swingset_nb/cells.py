@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swingset.core.errors import VatFault
-from swingset.host.rehearsal import Rehearsal, describe_parting
+from swingset.host.rehearsal import Extent, Rehearsal, describe_parting
 from swingset.host.session import Upgraded
 from swingset.lens.difference import Difference
 from swingset.model.capdata import is_well_formed
@@ -113,10 +113,10 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
     return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", upgrade_in_words(done))
 
 
-def rehearse(notebook: Notebook, vat: str, part: str, source: str) -> Rehearsal:
-    """What `upgrade` would do, found out in a fork of the world."""
+def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Extent = None) -> Rehearsal:
+    """What `upgrade` would do, found out in a fork of the world; `records` are migrated there."""
     try:
-        return notebook.require().session.rehearse(vat, part, source)
+        return notebook.require().session.rehearse(vat, part, source, records=records)
     finally:
         notebook.progress.clear()
 

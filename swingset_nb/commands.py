@@ -98,8 +98,8 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 _ORDER = [
     *("status", "open", "close", "vats", "queue", "clists", "promises", "picture", "step", "run", "pause"),
-    *("checkpoint", "checkpoints", "resume", "digest", "rehearse", "upgrade", "panel", "terminate"),
-    *("export", "help"),
+    *("checkpoint", "checkpoints", "resume", "digest", "rehearse", "upgrade", "migrate", "panel"),
+    *("terminate", "export", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "resume", "restore": "resume"}
 _ALSO |= {"draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close", "ls": "vats"}

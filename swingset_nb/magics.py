@@ -13,6 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, 
 from traitlets import Bool, Float, Int
 
 from swingset.host.engines import KINDS
+from swingset.lens.versions import Versions
 from swingset_nb import commands
 from swingset_nb.arguments import LineParser
 from swingset_nb.cells import Cell, run_cell
@@ -114,8 +115,16 @@ class SwingSet(Magics):
         lines = [f"cells: {', '.join(cells)}"] if cells else []
         if record.reason:
             lines.append(record.reason)
+        older = Versions(world.controller.kernel.store, record.id).stale()
+        lines += [
+            f"{row.count:,} records of {row.kind} are of version {row.version}, the code wants {row.wanted}"
+            for row in older
+        ]
+        hints = (f"`%swingset migrate {name}` brings them up to date",) if older else ()
         table = clist_table(world, name)
-        return Stack([Message(f"vat {name}: incarnation {record.incarnation}, {record.state}", lines), table])
+        return Stack(
+            [Message(f"vat {name}: incarnation {record.incarnation}, {record.state}", lines, hints), table]
+        )
 
 
 __all__ = ["KIND", "VAT", "SwingSet"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 
 from swingset.core.report import CrankReport
+from swingset.host.migrating import Migrated
 from swingset_nb.commands import argument, command
-from swingset_nb.errors import BadArguments
+from swingset_nb.errors import BadArguments, Interrupted
+from swingset_nb.interrupts import interruptible
 from swingset_nb.notebook import Notebook, OpenWorld, events_wait, words_of
 from swingset_nb.render import Message, Shown, Table
 from swingset_nb.tables import step_row
@@ -81,6 +83,55 @@ def pause(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     world.controller.pause()
     hint = "`%swingset step` runs one crank, `%swingset run` runs all and ends the pause"
     return Message("paused: what is sent waits in the run-queue", (), (hint,))
+
+
+@command(
+    "migrate",
+    "bring the older records of a vat up to date, now rather than when each is touched",
+    argument("vat", metavar="VAT", help="the vat's name"),
+    argument("--budget", metavar="N", type=int, help="visit at most so many records; all if left out"),
+    completes="vat",
+)
+def migrate(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Migrate records, in steps of one commit each; an interrupt stops between two."""
+    world = notebook.require()
+    name = named_vat(world, given.vat, own=True)
+    if given.budget is not None and given.budget < 1:
+        raise BadArguments(
+            f"N is a number of records from 1, not {given.budget}", f"%swingset migrate {name}"
+        )
+    notebook.flush()
+
+    def tell(done: Migrated) -> None:
+        notebook.progress.stage(
+            f"migrating records of {name}", done.migrated / max(1, done.migrated + done.remaining)
+        )
+
+    try:
+        with interruptible():
+            done = world.session.migrate(name, budget=given.budget, progress=tell)
+    except KeyboardInterrupt:
+        words = f"stopped between two steps of the migration of {name}; what was done is kept"
+        raise Interrupted(words, f"%swingset migrate {name}") from None
+    finally:
+        notebook.progress.clear()
+    return _migrated(done)
+
+
+def _migrated(done: Migrated) -> Message:
+    left = f"{done.remaining:,} left" if done.remaining else "none left"
+    moved = f"{done.migrated:,} {'record' if done.migrated == 1 else 'records'} migrated"
+    headline = f"vat {done.vat}: {moved}, {left}"
+    if not done.steps and not done.remaining:
+        headline = f"vat {done.vat}: every record is of the version that its code wants"
+    hints = []
+    if done.failed:
+        hints.append(
+            f"`%%vat {done.vat} --upgrade` with a better `@migrate` takes up those that do not migrate"
+        )
+    if done.remaining > done.failed and done.stopped is None:
+        hints.append(f"`%swingset migrate {done.vat}` goes on")
+    return Message(headline, done.lines(), hints)
 
 
 @command(

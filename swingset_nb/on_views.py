@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from swingset.host.rehearsal import Extent
 from swingset.lens.picture import draw
 from swingset_nb.cells import rehearse
 from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
@@ -78,6 +80,7 @@ def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
     "rehearse",
     "try the changed cell of a vat on a fork of the world",
     argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
+    argument("--records", metavar="N", help="migrate so many records of changed kinds there, or `all`"),
     completes="vat",
 )
 def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -86,9 +89,10 @@ def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     name = named_vat(world, given.vat)
     if name not in world.pending:
         return _unchanged(name)
+    records = _extent(given.records)
     shown = []
     for part, source in world.pending[name].items():
-        found = rehearse(notebook, name, part, source)
+        found = rehearse(notebook, name, part, source, records)
         hints = (f"`%swingset upgrade {name}` applies it, in a panel",) if found.ok else ()
         shown.append(Message(found.verdict, found.lines, hints))
     return Stack(shown)
@@ -110,6 +114,15 @@ def upgrade(notebook: Notebook, given: argparse.Namespace) -> Shown | None:
         return _unchanged(name)
     show_upgrade(notebook, name)
     return None
+
+
+def _extent(given: str | None) -> Extent:
+    if given is None or given == "all":
+        return "all" if given else None
+    if given.isascii() and given.isdigit() and int(given[:18]) > 0:
+        return int(given[:18])
+    words = f"--records takes a number of records from 1, or `all`, not {given!r}"
+    raise BadArguments(words, "%swingset rehearse VAT --records all")
 
 
 def _unchanged(name: str) -> Message:

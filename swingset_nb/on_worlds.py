@@ -7,6 +7,7 @@ import os
 from shlex import quote
 
 from swingset.core.lifecycle import Parting
+from swingset.lens.versions import Versions
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
@@ -39,6 +40,10 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         if vat.state == "suspended":
             lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
             hints.append(f"`%%vat {vat.name} --upgrade` with better code wakes it")
+        older = [kind.kind for kind in Versions(controller.kernel.store, vat.id).outdated()]
+        if older:
+            lines.append(f"vat {vat.name} may have older records of {words_of(older)}")
+            hints.append(f"`%vat {vat.name}` counts them, `%swingset migrate {vat.name}` migrates them")
     for vat_name, parts in world.pending.items():
         lines.append(f"vat {vat_name} has a changed cell that is not applied: {words_of(parts)}")
         hints.append(f"`%swingset upgrade {vat_name}` rehearses and applies it")
