@@ -1,8 +1,8 @@
 """What may be stored, and in which order it is read: the reference's tables of collections and state shapes.
 
 The same tables as in `tests/guest`, here between real vats and on both workers, where a key or a value has
-been through the engine, the kernel's store and an upgrade. Python has one kind of whole number, no symbols and
-no `undefined`: what the reference tells apart as numbers and bigints is here in one order, by value.
+been through the engine, the kernel's store and an upgrade. Python has one kind of whole number, no symbols
+and no `undefined`: what the reference tells apart as numbers and bigints is here in one order, by value.
 """
 
 from __future__ import annotations
