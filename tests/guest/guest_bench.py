@@ -25,6 +25,7 @@ from swingset.guest.liveslots import Liveslots
 from swingset.model.limits import Limits
 from swingset.workers.base import VatSpec
 from swingset.workers.wasm import WasmWorker, prepare_engine
+from swingset.workers.wasm.door import check_syscall
 
 ROOT = "o+0"
 ENGINES = ("host", "wasm")
@@ -134,6 +135,7 @@ class Bench:
         return made
 
     def syscall(self, call: list[Any]) -> Any:
+        check_syscall(call)  # as the door does: what it would not let through is a mistake on any engine
         self.everything.append(call)
         name = call[0]
         if name == "vatstoreGet":

@@ -348,7 +348,10 @@ class Entries:
 
 
 def _shown(key: Any) -> str:
-    return jsontext.write(key) if type(key) is str else repr(key)
+    try:
+        return jsontext.write(key) if type(key) is str else repr(key)
+    except Exception:  # an int of thousands of digits, or a class that cannot show its instances
+        return brief(key)
 
 
 def _a(wanted: str) -> str:
