@@ -14,9 +14,11 @@ from swingset.workers.wasm.worker import WasmWorker
 # A guest with no object model: each delivery is source text, run in one namespace. It shows the engine bare.
 SUPERVISOR = """
 import json
+import sys
 import _host
 
 NAMES = {"_host": _host}
+STREAMS = (sys.stdout, sys.stderr)
 
 def knock(syscall):
     return json.loads(_host.call(b"S" + json.dumps([syscall]).encode()))
@@ -30,6 +32,8 @@ def turn():
         exec(compile(request["delivery"][1], "<tester:cell>", "exec"), NAMES)
     except BaseException as error:
         result = {"status": "error", "error": {"name": type(error).__name__, "message": str(error)}}
+    for stream in STREAMS:
+        stream.flush()
     _host.call(b"R" + json.dumps(result).encode())
 """
 

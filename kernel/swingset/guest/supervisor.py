@@ -9,6 +9,8 @@ The vat lives in this module's globals, that is in linear memory, that is in the
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import Any
 
 from . import jsontext
@@ -35,6 +37,8 @@ _BUFFER_LIMIT = 256
 _NOTHING = b'["ok",null]'
 _OK = {"status": "ok"}
 _WELL = b'R{"status":"ok"}'
+
+_STREAMS = (sys.stdout, sys.stderr)
 
 _vat: Liveslots | None = None
 _buffer: list[list[Any]] = []
@@ -66,6 +70,13 @@ def _syscall(call: list[Any]) -> Any:
     return _flush()
 
 
+def _print() -> None:
+    """Let the host have what the vat printed; a stream that the vat has closed has nothing to say."""
+    for stream in _STREAMS:
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+
+
 def _serve() -> dict[str, Any]:
     global _vat
     _buffer.clear()
@@ -92,4 +103,5 @@ def turn() -> None:
             "status": "error",
             "error": {"name": type(exc).__name__, "message": str(exc)[:10_000], "trace": []},
         }
+    _print()
     _call(_WELL if result == _OK else b"R" + jsontext.write(result).encode("utf-8", "replace"))

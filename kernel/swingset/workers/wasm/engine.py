@@ -206,13 +206,14 @@ def _base_image(
         with cache.locked(folder / f"{name}.lock"):
             described = _described(path, label)  # another process may have made it meanwhile
             if described is None:
-                contents, stack_end = bake.bake(engine, instances, library, source)
-                described = {"sha256": hashlib.sha256(contents).hexdigest(), "stack_end": stack_end}
+                contents, stack_end, turn_at = bake.bake(engine, instances, library, source)
+                digest = hashlib.sha256(contents).hexdigest()
+                described = {"sha256": digest, "stack_end": stack_end, "turn_at": turn_at}
                 cache.store(path, contents)
                 cache.store(label, json.dumps(described).encode())
                 cache.prune(folder, f"memory-{flavour}-")
     identity = _key(image.MODULE_SHA256, flavour, archive, described["sha256"], length=64)
-    return BaseImage(path, identity, described["stack_end"])
+    return BaseImage(path, identity, described["stack_end"], described["turn_at"])
 
 
 def _described(path: Path, label: Path) -> dict[str, Any] | None:
@@ -220,7 +221,8 @@ def _described(path: Path, label: Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(label.read_bytes())
-        good = found["stack_end"] > 0 and hashlib.sha256(path.read_bytes()).hexdigest() == found["sha256"]
+        good = found["stack_end"] > 0 and found["turn_at"] > 0
+        good = good and hashlib.sha256(path.read_bytes()).hexdigest() == found["sha256"]
     except (ValueError, LookupError, TypeError):
         return None
     return found if good else None

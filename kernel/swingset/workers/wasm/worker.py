@@ -24,7 +24,6 @@ from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_jso
 from swingset.model.wording import fit
 from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
 from swingset.workers.wasm import image, memory
-from swingset.workers.wasm.bake import TURN
 from swingset.workers.wasm.door import Door, ProtocolBreach
 from swingset.workers.wasm.host import Surroundings
 from swingset.workers.wasm.native import UNLIMITED_FUEL, Guest, GuestStopped, StopCode
@@ -83,7 +82,7 @@ class WasmWorker:
         self._base_id = base_id
         self._ticker = ticker
         self._interruptions = interruptions
-        self._turn = guest.function("turn")
+        self._call = guest.function(image.CALL)
         self._stack_rests_at = base.stack_end
         self._memory_limit = -1
         self._usable = True
@@ -103,13 +102,13 @@ class WasmWorker:
         try:
             with NotedInterrupt() as ctrl_c, self._ticker:
                 self._watch(limits.seconds, ctrl_c)
-                status = self._run(TURN)
+                self._call(self._base.turn_at)
         except (GuestStopped, HostStop, ProtocolBreach, GuestExit) as stop:
             used = fuel - guest.fuel()
             fault = self._fault_of(stop, limits, self._autopsy())
         else:
             used = fuel - guest.fuel()
-            fault = self._verdict(status, door.result, delivery)
+            fault = self._verdict(door.result, delivery)
             self._usable = fault is None or fault.code == reasons.START_FAILED
         finally:
             self._host.door = None
@@ -143,14 +142,6 @@ class WasmWorker:
                 "stopped in the middle of a delivery; start or restore another"
             )
 
-    def _run(self, source: str) -> int:
-        text = source.encode()
-        at = self._host.allocate(len(text))
-        if not at:
-            raise HostStop(reasons.OUT_OF_MEMORY, "no memory is left to begin a delivery")
-        self._guest.write(at, text)
-        return self._turn(at, len(text))
-
     def _limit_memory(self, pages: int | None) -> None:
         limit = -1 if pages is None else pages * WASM_PAGE
         if limit != self._memory_limit:
@@ -170,7 +161,7 @@ class WasmWorker:
         self._guest.on_tick = on_tick
         self._guest.arm_epochs()
 
-    def _verdict(self, status: int, result: dict[str, Any] | None, delivery: list[Any]) -> Fault | None:
+    def _verdict(self, result: dict[str, Any] | None, delivery: list[Any]) -> Fault | None:
         """What a delivery that came back by itself amounts to."""
         if self._guest.global_i32(image.STACK_POINTER) != self._stack_rests_at:
             return Fault(reasons.GUEST_CRASHED, "the interpreter's stack was not at rest after the delivery")
@@ -178,7 +169,7 @@ class WasmWorker:
             said = "".join(text for stream, text in self._host.console.text() if stream == "stderr").strip()
             last = said.splitlines()[-1][:500] if said else "no reason given"
             code = reasons.OUT_OF_MEMORY if last.startswith("MemoryError") else reasons.PROTOCOL
-            return Fault(code, f"the delivery ended without a result (status {status}): {last}")
+            return Fault(code, f"the delivery ended without a result: {last}")
         if result["status"] == "ok":
             return None
         error = result["error"]
@@ -230,7 +221,12 @@ class WasmWorker:
         try:
             with NotedInterrupt() as ctrl_c, self._ticker:
                 self._watch(2.0, ctrl_c)
-                self._run(_AUTOPSY.replace("{prefix!a}", ascii(f"<{self._spec.name}:")))
+                text = _AUTOPSY.replace("{prefix!a}", ascii(f"<{self._spec.name}:")).encode()
+                at = self._host.allocate(len(text))
+                if not at:
+                    return ()
+                self._guest.write(at, text)
+                self._guest.function("turn")(at, len(text))
             return frames_from_json(json.loads(said[0]))
         except (GuestStopped, HostStop, ProtocolBreach, GuestExit, LookupError, ValueError, RecursionError):
             return ()  # a guest in this state owes nobody an answer
