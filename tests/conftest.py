@@ -22,6 +22,17 @@ AUDITED_EACH = 2_000
 second, and so on, so that a test of a large world ends."""
 
 
+SLOW = pytest.mark.timeout(3_600)
+"""How many seconds a slow sweep may take."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the slow sweeps more time than other tests have."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(SLOW, append=False)
+
+
 @pytest.fixture(autouse=True)
 def auditor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Count every reference again after every crank that any test runs in this process."""

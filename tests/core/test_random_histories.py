@@ -240,7 +240,6 @@ def test_a_random_history_leaks_nothing_and_frees_nothing_early(seed: int) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("block", range(40))
 def test_two_thousand_random_histories_leak_nothing_and_free_nothing_early(block: int) -> None:
     """The same for histories of other lengths and other chance."""
