@@ -17,6 +17,7 @@ from swingset.host.migrating import Migrated
 from swingset.lens.versions import Moved, Stale, Versions
 from swingset.testing import audit
 from swingset.world.file import WorldFile
+from tests.guest.test_migrations import generations
 from tests.staging import Stage
 
 BANK = """
@@ -437,3 +438,87 @@ def test_killed_between_steps_it_goes_on(worker: str, tmp_path: Path) -> None:
             else:
                 last = controller.migrate("bank", step=3)
                 assert (last.migrated, last.remaining) == (2, 0)
+
+
+# Many.
+
+SHELF = """
+@remotable
+class Root:
+    def __init__(self, baggage):
+        self.shelves = provide(baggage, "shelves", lambda: make_scalar_big_map_store("shelves", durable=True))
+
+    def fill(self, start, count):
+        peer = self.shelves.get(start - 1) if start else None
+        for n in range(start, start + count):
+            peer = Purse(f"name{n} last", n, peer)
+            self.shelves.init(n, peer)
+
+def build_root_object(baggage):
+    return Root(baggage)
+"""
+
+
+def many(path: Path, worker: str, *, kill: bool, count: int, step: int) -> tuple[str, int]:
+    """Take a population through five versions, each step of each killed at another of its writes."""
+    sources = [
+        "from swingset.vat import make_scalar_big_map_store\n" + source.partition("@remotable")[0] + SHELF
+        for source in generations(eager=0)
+    ]
+    with Controller.open(path, worker=worker) as controller:
+        controller.create_vat("bank", (("bank", sources[0]),))
+        for start in range(0, count, 1_000):
+            result = controller.queue_to_root("bank", "fill", [start, min(1_000, count - start)])
+            controller.run()
+            assert controller.status(str(result)) == "fulfilled", controller.resolution(str(result))
+            controller.release(str(result))
+    kills = steps = killed_at = 0
+    for source in sources[1:]:
+        with Controller.open(path, worker=worker) as controller:
+            upgraded(source)(controller)
+        more = True
+        while more:
+            with Controller.open(path, worker=worker, snapshot_interval=10) as controller:
+                left = (37 * steps) % (step + 15)
+
+                def fault(_step: str) -> None:
+                    nonlocal left
+                    left -= 1
+                    if left < 0:
+                        raise Killed
+
+                if kill and killed_at != controller.world.head:
+                    killed_at = controller.world.head
+                    controller.world.faults = fault
+                try:
+                    controller.migrate("bank", step=step, budget=step)
+                except Killed:
+                    kills += 1
+                    continue
+                steps += 1
+                more = Versions(controller.kernel.store, controller.kernel.vat("bank").id).outdated() != ()
+    with Controller.open(path, worker=worker) as controller:
+        assert audit(controller.kernel.store) == []
+        kernel = controller.kernel
+        rows = kernel.world.rows("SELECT value from vatstore where key like 'vom.o+d10/%'")
+        assert [json.loads(value)["#version"] for (value,) in rows] == [5] * count
+        return controller.digest(), kills
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_population_reaches_its_fifth_version_through_kills(worker: str, tmp_path: Path) -> None:
+    """Objects go through five versions, each step killed once at some write, with nothing to show for it."""
+    smooth, _ = many(tmp_path / "smooth.world", worker, kill=False, count=20, step=10)
+    rough, kills = many(tmp_path / "rough.world", worker, kill=True, count=20, step=10)
+    assert (kills > 7, rough) == (True, smooth)
+
+
+@pytest.mark.slow
+@pytest.mark.unaudited
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_ten_thousand_reach_their_fifth_version_through_kills(worker: str, tmp_path: Path) -> None:
+    """Ten thousand objects go through five versions in a world file, each step killed at some write."""
+    smooth, _ = many(tmp_path / "smooth.world", worker, kill=False, count=10_000, step=250)
+    rough, kills = many(tmp_path / "rough.world", worker, kill=True, count=10_000, step=250)
+    assert (kills > 120, rough) == (True, smooth)
