@@ -53,7 +53,11 @@ def costs(admin: Admin) -> tuple[int, int, int]:
 
 
 def test_underflow_can_end_a_vat_as_in_the_reference(metered: Admin) -> None:
-    """Two runs are paid, the third ends the vat; the meter holds exactly nothing."""
+    """Two runs are paid, the third ends the vat; the meter holds exactly nothing.
+
+    In the reference the caller of the third hears no more than `vat terminated`, and its notifier never
+    tells.
+    """
     start, first, second = costs(metered)
     meter = metered.ask(metered.vat_admin, "create_meter", start + first + second * 3 // 2, second)
     notifier = metered.ask(meter, "get_notifier")
@@ -65,11 +69,27 @@ def test_underflow_can_end_a_vat_as_in_the_reference(metered: Admin) -> None:
     crossed = metered.ask(notifier, "get_update_since")
     assert crossed["updateCount"] == seen["updateCount"] + 1
     assert crossed["value"]["remaining"] == metered.ask(meter, "get")["remaining"] < second
-    with pytest.raises(RemoteError, match="vat terminated"):
-        metered.ask(root, "burn", 20_000)
-    with pytest.raises(RemoteError, match="meter underflow, vat terminated"):
-        metered.ask(node, "done")
+    words = "meter underflow, vat terminated"
+    for target, method, *args in ((root, "burn", 20_000), (node, "done"), (root, "burn", 20_000)):
+        with pytest.raises(RemoteError) as caught:
+            metered.ask(target, method, *args)
+        assert (str(caught.value), caught.value.code) == (words, "meter-exhausted")
     assert metered.ask(meter, "get")["remaining"] == 0
+
+
+def test_underflow_and_notice_may_share_a_crank(metered: Admin) -> None:
+    """A vat that spends all at once crosses the threshold in the crank that ends it."""
+    start, first, _ = costs(metered)
+    meter = metered.ask(metered.vat_admin, "create_meter", start + first // 2, 1)
+    notifier = metered.ask(meter, "get_notifier")
+    seen = metered.ask(notifier, "get_update_since")
+    root, _ = metered.create(meter=meter, onStarvation="terminate")
+    assert metered.ask(notifier, "get_update_since") == seen
+    with pytest.raises(RemoteError, match=r"^meter underflow, vat terminated$"):
+        metered.ask(root, "burn", 20_000)
+    assert metered.ask(meter, "get") == {"remaining": 0, "threshold": 1}
+    told = metered.ask(notifier, "get_update_since")
+    assert (told["updateCount"], told["value"]["remaining"]) == (seen["updateCount"] + 1, 0)
 
 
 def run_three_times(admin: Admin, capacity: int) -> tuple[list[Any], bool]:
