@@ -14,6 +14,7 @@ from .passable import SCALARS
 from .references import slots_of
 from .shapes import BadAnnotationError, Shape, compile_shape, complaint
 from .smallcaps import DecodeError
+from .vatstore import check_room
 
 if TYPE_CHECKING:
     from .kinds import Kind
@@ -25,6 +26,8 @@ class _Missing:
 
 
 MISSING = _Missing()
+
+_LONG = 1_000  # a body as short as that is not what makes a record too large
 
 VERSION = "#version"  # in a record beside the fields; a record without it is of version 1
 
@@ -136,7 +139,13 @@ class Record:
         """Keep a value that fits; raises TypeError for one that cannot be kept."""
         name = field.name
         what = f"{self.kind.tag}.{name}"
-        self.raw[name] = self.kind.world.slots.encode_state(value, what, durable=self.kind.durable)
+        written = self.kind.world.slots.encode_state(value, what, durable=self.kind.durable)
+        if len(written["body"]) > _LONG:
+            fields = {**self.raw, name: written}
+            bodies = [data["body"] for data in fields.values()]
+            whole = {VERSION: self.version, **fields}
+            check_room(f"the state of a {self.kind.tag} with this {name!r}", whole, *bodies)
+        self.raw[name] = written
         if type(value) in SCALARS:
             self._values[name] = value
         else:

@@ -20,6 +20,7 @@ from .promises import Promise
 from .references import is_import, is_stored
 from .remotables import Presence
 from .smallcaps import DecodeError
+from .vatstore import check_room
 
 if TYPE_CHECKING:
     from .liveslots import Liveslots
@@ -105,7 +106,9 @@ class Slots:
                 raise TypeError(f"value for {what!r} is not durable: slot {index} of it, {where}, {told}")
             slots.append(self._name(item))
             self.heap.keep(slots[-1])
-        return {"body": body, "slots": slots}
+        data = {"body": body, "slots": slots}
+        check_room(f"value for {what!r}", data, body)
+        return data
 
     def decode(self, capdata: Any, *, frozen: bool = False) -> Any:
         """Read capdata, from the store where `frozen`, from the kernel otherwise; raises DecodeError."""

@@ -20,6 +20,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+VALUE_LIMIT = 10_000_000
+"""The most characters that a value of the store has: the kernel would end the delivery for one more."""
+
+_SURELY_FITS = 2_000_000  # written out, a body doubles at most, and its references take less than the rest
+
+
+def check_room(what: str, data: dict[str, Any], *bodies: str) -> None:
+    """Refuse what takes more room than one value of the store has; raises TypeError.
+
+    The bodies are those inside of the data: only where they are long is it written out to be measured.
+    """
+    if sum(map(len, bodies)) > _SURELY_FITS:
+        size = len(jsontext.write(data))
+        if size > VALUE_LIMIT:
+            raise TypeError(
+                f"{what} is too large: stored it would take {size} characters, and one value has room for "
+                f"{VALUE_LIMIT}: keep it in pieces, such as the entries of a BigMap"
+            )
+
+
 class Store:
     """Reads and writes of one vat's store."""
 
