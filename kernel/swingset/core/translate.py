@@ -7,11 +7,11 @@ names what it was never given has a broken or hostile guest: that is an illegal 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from swingset.core.errors import IllegalSyscall
+from swingset.core.news import News
 from swingset.core.store import KernelStore
 from swingset.model import reasons
 from swingset.model.capdata import CapData, MalformedCapData, ifaces_of
@@ -19,7 +19,7 @@ from swingset.model.messages import Message
 from swingset.model.refs import FIRST_IMPORT, MalformedReference, kref_type, parse_vref
 from swingset.world.clists import CListEntry
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
-from swingset.world.promises import FULFILLED, REJECTED, UNRESOLVED
+from swingset.world.promises import UNRESOLVED
 
 
 class Translator:
@@ -59,33 +59,14 @@ class Translator:
             self._store.promises.set_decider(message.result, self._vat)
         return ["message", vref, {"methargs": methargs, "result": result}]
 
-    def notify_to_vat(self, promise: str) -> list[Any] | None:
-        """A `notify` delivery for a settled promise and all settled promises that its data mentions.
-
-        Their c-list entries go: the vat hears of a promise's outcome once, and its name is retired. None
-        where the vat heard already, with an earlier promise.
-        """
-        store, vat = self._store, self._vat
-        if store.clists.by_kref(vat, promise) is None:
-            return None
-        batch: dict[str, tuple[bool, CapData]] = {}
-        pending = deque([promise])
-        while pending:
-            kref = pending.popleft()
-            record = store.promises.get(kref) if kref_type(kref) == "p" else None
-            if kref in batch or record is None or record.state not in (FULFILLED, REJECTED):
-                continue
-            assert record.data is not None
-            batch[kref] = (record.state == REJECTED, record.data)
-            pending.extend(record.data.slots)
-        if not batch:
-            return None
+    def notify_to_vat(self, news: News) -> list[Any]:
+        """A `notify` delivery. Its c-list entries go: a vat hears of an outcome once, its name is retired."""
         resolutions = [
             [self.to_vat(kref), {"rejected": rejected, "data": self.capdata_to_vat(data)}]
-            for kref, (rejected, data) in batch.items()
+            for kref, (rejected, data) in news.outcomes.items()
         ]
-        for kref in batch:
-            store.forget(vat, kref, exported=False)
+        for kref in news.outcomes:
+            self._store.forget(self._vat, kref, exported=False)
         return ["notify", resolutions]
 
     # What the vat says

@@ -20,6 +20,7 @@ GUEST_CRASHED = "guest-crashed"
 PROTOCOL = "protocol"
 ILLEGAL_SYSCALL = "illegal-syscall"
 PROMISE_CYCLE = "promise-cycle"
+TOO_LARGE = "too-large"
 METER_EXHAUSTED = "meter-exhausted"
 REPLAY_DIVERGED = "replay-diverged"
 
