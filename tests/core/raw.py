@@ -10,12 +10,21 @@ from swingset.core.report import CrankReport
 from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
 from swingset.model.messages import Message, Send
-from swingset.model.reports import DeliveryResult
+from swingset.model.reports import DeliveryResult, Fault
 from swingset.workers.base import HeapImage, SyscallHandler, VatSpec
 from swingset.world.file import WorldFile
 
 Behaviour = Callable[[list[Any], Callable[[list[Any]], Any]], int | None]
-"""Given a delivery and how to make syscalls; may return the computrons to report."""
+"""Given a delivery and how to make syscalls; may return the computrons to report, or raise `Failed`."""
+
+
+class Failed(Exception):
+    """The delivery fails with this fault, having spent so many computrons."""
+
+    def __init__(self, fault: Fault, computrons: int | None = None) -> None:
+        super().__init__(fault)
+        self.fault = fault
+        self.computrons = computrons
 
 
 class RawWorker:
@@ -52,6 +61,8 @@ class RawWorker:
                 spent = behaviour(delivery, ask)
         except RuntimeError:
             pass
+        except Failed as failure:
+            return DeliveryResult(fault=failure.fault, computrons=failure.computrons)
         vat.history.append((calls, spent))
         return DeliveryResult(computrons=spent)
 
