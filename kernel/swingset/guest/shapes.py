@@ -11,6 +11,7 @@ A shape never converts a value. It accepts it or says where inside it the first 
 from __future__ import annotations
 
 import collections.abc as abc
+import enum
 import sys
 import types
 import typing
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .copies import copy_of
 from .far import FarRef
-from .passable import DICTS, Tagged, brief
+from .passable import DICTS, SCALARS, Tagged, brief
 from .patterns import Pattern
 from .promises import Promise
 from .remotables import Presence, Remotable
@@ -278,8 +279,19 @@ def _annotated(base: Shape, patterns: list[Pattern]) -> Shape:
     )
 
 
+def _spelled(value: Any) -> str:
+    if isinstance(value, enum.Enum):
+        return str(f"{type(value).__name__}.{value.name}")
+    if type(value) in SCALARS:
+        return repr(value)
+    raise BadAnnotationError(
+        f"Literal of {brief(value)}: a literal is None, a bool, an int, a float, a str, bytes, or a member "
+        "of an enum, which later code can spell again"
+    )
+
+
 def _literal(values: tuple[Any, ...]) -> Shape:
-    text = f"Literal[{', '.join(repr(value) for value in values)}]"
+    text = f"Literal[{', '.join(map(_spelled, values))}]"
     return _simple(
         text,
         lambda v: any(type(v) is type(value) and v == value for value in values),
