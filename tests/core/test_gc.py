@@ -6,6 +6,7 @@ that it makes through an acceptance queue.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,22 @@ def test_a_drop_alone_leaves_the_object_recognizable(world: RawWorld) -> None:
     assert audit(world.store) == []
 
 
+def test_an_owner_that_retires_later_ends_the_object(world: RawWorld) -> None:
+    """It is as if it had retired at once: the record is gone, and who could recognize the object is told."""
+    amy = world.give("A", "o+1", "B")
+    vref = str(world.vref("B", amy))
+    world.run_in("B", drop(vref))
+    world.drain()
+    assert world.counts(amy) == ("A", 0, 1)
+    assert world.vat("A").take_log() == [["dropExports", ["o+1"]]]
+    world.run_in("A", lambda ask: ask(["retireExports", ["o+1"]]))
+    assert (world.counts(amy), world.actions()) == (None, ["B retireImport"])
+    world.step()
+    assert world.vat("B").take_log() == [["retireImports", [vref]]]
+    assert world.kref("B", vref) is None
+    assert audit(world.store) == []
+
+
 def test_an_importer_that_retires_after_the_drop_ends_the_object(world: RawWorld) -> None:
     """When the last that could recognize it retires, the owner hears retireExports."""
     amy = world.give("A", "o+1", "B")
@@ -131,6 +148,52 @@ def test_importers_that_only_drop_are_told_in_order_when_the_owner_retires(world
     assert second is not None
     assert (first.vat, second.vat) == ("B", "C")
     assert world.step() is None
+
+
+def test_one_vat_is_told_of_drops_then_retired_exports_then_retired_imports(world: RawWorld) -> None:
+    """One crank for each kind, with all that is to be told of that kind, however it came about."""
+    for number in (1, 2, 3, 4):
+        world.give("A", f"o+{number}", "B")
+    bert = world.give("C", "o+1", "A")
+    name = world.vref("A", bert)
+    names = [entry.vref for entry in world.store.clists.of(world.ids["B"]) if "-" in entry.vref]
+    world.run_in("A", lambda ask: ask(["dropImports", [name]]))
+    world.drain()
+    world.vat("A").take_log()
+    world.run_in("C", lambda ask: ask(["retireExports", ["o+1"]]))
+
+    def let_go(ask: Ask) -> None:
+        ask(["dropImports", names])
+        ask(["retireImports", names[:2]])
+
+    world.run_in("B", let_go)
+    assert [action.partition(" ")[2] for action in world.actions()] == (
+        ["dropExport"] * 4 + ["retireExport"] * 2 + ["retireImport"]
+    )
+    world.drain()
+    assert world.vat("A").take_log() == [
+        ["dropExports", ["o+1", "o+2", "o+3", "o+4"]],
+        ["retireExports", ["o+1", "o+2"]],
+        ["retireImports", [name]],
+    ]
+    assert audit(world.store) == []
+
+
+def test_vats_are_told_in_the_order_of_their_ids_as_text() -> None:
+    """v10 and v11 come before v2, as in the reference, so that every replica has the same order."""
+    world = RawWorld(*"ABCDEFGHIJK")
+    amy = world.give("A", "o+1", "B")
+    for name in "CDEFGHIJK":
+        world.give("A", "o+1", name)
+    for name in "KBJC":
+        world.run_in(name, drop(str(world.vref(name, amy))))
+    for name in "DEFGHI":
+        world.run_in(name, drop_and_retire(str(world.vref(name, amy))))
+    world.vat("A").next = lambda _delivery, ask: ask(["retireExports", ["o+1"]])
+    world.step()
+    told = [report.vat for report in world.drain()]
+    assert [world.ids[name] for name in "JKBC"] == ["v10", "v11", "v2", "v3"]
+    assert told == ["J", "K", "B", "C"]
 
 
 def test_retiring_what_is_still_reachable_ends_the_vat(world: RawWorld) -> None:
@@ -235,4 +298,39 @@ def test_clean_up_never_does_more_than_its_budget_in_one_crank(world: RawWorld) 
     assert world.kernel.step(clean_up=None) is None
     world.drain()
     assert world.store.clists.of(world.ids["A"]) == []
+    assert audit(world.store) == []
+
+
+def test_what_a_vat_left_is_deleted_in_phases(world: RawWorld) -> None:
+    """First exports, so that who holds them hears of it, then imports, then promises, then its store."""
+    for number in (1, 2, 3):
+        world.give("A", f"o+{number}", "B")
+        world.give("C", f"o+{number}", "A")
+    root = world.kernel.introduce(world.ids["A"], world.kernel.root_of("B"))
+    go = {"body": '#["go",[]]', "slots": []}
+
+    def prepare(ask: Ask) -> None:
+        for number in (5, 6):
+            ask(["send", root, {"methargs": go, "result": f"p+{number}"}])
+            ask(["vatstoreSet", f"key{number}", "x"])
+
+    world.run_in("A", prepare)
+    world.drain()
+    vat = world.ids["A"]
+    world.kernel.terminate("A", "enough")
+    seen: list[str] = []
+    while world.store.graveyard.next() == vat:
+        before = {entry.vref for entry in world.store.clists.of(vat)}
+        keys = [key for (key,) in world.world.rows("SELECT key from vatstore where vat = ?", (vat,))]
+        report = world.kernel.step(clean_up=1)
+        assert report is not None
+        if report.outcome != "cleaned":
+            continue
+        seen += sorted(before - {entry.vref for entry in world.store.clists.of(vat)})
+        left = [key for (key,) in world.world.rows("SELECT key from vatstore where vat = ?", (vat,))]
+        seen += sorted(set(keys) - set(left))
+    assert [re.sub(r"\d+$", "", name) for name in seen] == (
+        ["o+"] * 4 + ["o-"] * 4 + ["p+"] * 2 + ["key"] * 2
+    )
+    world.drain()
     assert audit(world.store) == []
