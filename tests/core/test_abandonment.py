@@ -12,6 +12,7 @@ from swingset.testing import audit
 from .raw import RawWorld
 
 Ask = Callable[[list[Any]], Any]
+GONE = '#{"name":"vatUpgraded","upgradeMessage":"new code","incarnationNumber":0}'
 
 
 @pytest.fixture
@@ -69,4 +70,37 @@ def test_a_durable_export_and_the_root_are_not_abandoned(world: RawWorld) -> Non
     assert upgrade(world, "A") == (fleeting,)
     assert [world.vref("A", kref) for kref in (root, held, seen)] == ["o+0", "o+d10/1", "o+d10/2"]
     assert (world.counts(held), world.counts(seen)) == (("A", 1, 1), ("A", 0, 1))
+    assert audit(world.store) == []
+
+
+def test_a_broken_promise_that_its_vat_waits_for_itself_is_told_to_the_next_incarnation(
+    world: RawWorld,
+) -> None:
+    """Its name stays until it is told; the name of one that only others wait for goes with the upgrade."""
+    root = world.kernel.introduce(world.ids["A"], world.kernel.root_of("B"))
+
+    def share(ask: Ask) -> None:
+        methargs = {"body": '#["take",["&0","&1"]]', "slots": ["p+5", "p+6"]}
+        ask(["send", root, {"methargs": methargs, "result": None}])
+        ask(["subscribe", "p+6"])
+
+    def take(delivery: list[Any], ask: Ask) -> None:
+        for name in delivery[2]["methargs"]["slots"]:
+            ask(["subscribe", name])
+
+    world.vat("B").next = take
+    world.run_in("A", share)
+    world.drain()
+    krefs = [str(world.kref("A", name)) for name in ("p+5", "p+6")]
+    names = [world.vref("B", kref) for kref in krefs]
+    world.vat("B").take_log()
+    upgrade(world, "A")
+    assert [world.kref("A", name) for name in ("p+5", "p+6")] == [None, krefs[1]]
+    world.vat("A").take_log()
+    world.drain()
+    gone = {"rejected": True, "data": {"body": GONE, "slots": []}}
+    assert world.vat("A").take_log() == [["notify", [["p+6", gone]]]]
+    assert world.vat("B").take_log() == [["notify", [[name, gone]]] for name in names]
+    assert world.kref("A", "p+6") is None
+    assert list(world.store.promises.all()) == []
     assert audit(world.store) == []

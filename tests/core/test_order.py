@@ -63,6 +63,44 @@ def test_subscribers_hear_in_the_order_of_vats_and_before_what_waited(world: Raw
     assert audit(world.store) == []
 
 
+def test_subscribers_hear_in_the_order_of_their_ids_as_text() -> None:
+    """v10 and v11 are told before v2, as in the reference, whoever subscribed first."""
+    world = RawWorld(*"ABCDEFGHIJK")
+    names = ["C", "K", "B", "J"]
+    roots = [world.kernel.introduce("v1", world.kernel.root_of(name)) for name in names]
+
+    def share(ask: Ask) -> None:
+        for root in roots:
+            methargs = {"body": '#["take",["&0"]]', "slots": ["p+7"]}
+            ask(["send", root, {"methargs": methargs, "result": None}])
+
+    for name in names:
+        world.vat(name).next = lambda delivery, ask: ask(["subscribe", delivery[2]["methargs"]["slots"][0]])
+    world.run_in("A", share)
+    world.drain()
+    world.run_in("A", lambda ask: ask(["resolve", [["p+7", False, {"body": "#1", "slots": []}]]]))
+    told = [world.ids[str(report.vat)] for report in world.drain()]
+    assert told == ["v10", "v11", "v2", "v3"]
+
+
+def test_a_vat_is_made_and_started_in_one_crank() -> None:
+    """From the first of all cranks: v1, with its root ko20, the promise for which is kp40."""
+    world = RawWorld()
+    result = world.kernel.queue_creation("A", "raw", (("A", ""),), CapData("#null"), {})
+    assert result == "kp40"
+    report = world.step()
+    assert report is not None
+    assert (report.number, report.outcome, report.vat) == (1, "created", "A")
+    assert (world.kernel.vat("A").id, world.kernel.root_of("A")) == ("v1", "ko20")
+    assert world.vat("A").log == [["startVat", {"body": "#null", "slots": []}]]
+    promise = world.store.promises.get(result)
+    assert promise is not None
+    assert promise.data == CapData('#"$0.Alleged: A"', ("ko20",))
+    assert world.step() is None
+    with world.kernel.undoing():
+        assert world.kernel.metering.create(1) == "m1"
+
+
 def test_housekeeping_goes_before_messages(world: RawWorld) -> None:
     """Clean-up, then what vats are told of dropped references, then the dead, then the run-queue.
 
