@@ -134,6 +134,23 @@ def test_names_are_told_in_order(bench: Bench) -> None:
     assert reap(bench)["dropImports"] == ["o-51", "o-55", "o-60"]
 
 
+def test_what_died_is_told_in_one_order(bench: Bench) -> None:
+    """Dropped imports come first, then retired ones, then retired exports, each in the order of names."""
+    bench.send("store_node", "n", "a", ["$0", "$1"], slots=("o-61", "o-52"))
+    bench.send("fetch", "n")
+    bench.send("node", "b")
+    tell(bench, "dropExports", "o+d10/1", "o+d10/2")
+    bench.send("nothing", "$0", slots=("o-60",))
+    bench.send("delete", "n")
+    bench.take()
+    assert bench.vat.deliver(["bringOutYourDead"]) == {"status": "ok"}
+    assert bench.take() == [
+        ["dropImports", ["o-52", "o-60", "o-61"]],
+        ["retireImports", ["o-52", "o-60", "o-61"]],
+        ["retireExports", ["o+d10/1", "o+d10/2"]],
+    ]
+
+
 @pytest.mark.parametrize("holder", ["baggage", "record"])
 def test_an_import_in_stored_data_is_kept_without_memory(bench: Bench, holder: str) -> None:
     """Stored data keeps an import alive, and dropping it there lets go of it."""
