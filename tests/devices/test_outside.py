@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,41 @@ def test_a_host_function_takes_and_gives_no_references(stage: Stage) -> None:
         stage.ask(clerk, "call", function, clerk)
     with pytest.raises(RemoteError, match="cannot hold references"):
         stage.ask(clerk, "call", function)
+
+
+ACTS: dict[str, Callable[[Stage, Any], object]] = {
+    "run": lambda stage, _: stage.controller.run(),
+    "step": lambda stage, _: stage.controller.step(),
+    "settle": lambda stage, _: stage.session.settle(),
+    "wait": lambda stage, clerk: stage.ask(clerk, "call_and_catch", clerk),
+    "send": lambda stage, clerk: stage.send(clerk, "call_and_catch", clerk),
+    "queue": lambda stage, _: stage.controller.queue_to_root("clerk", "call_and_catch"),
+    "commit": lambda stage, _: stage.controller.commit(),
+    "checkpoint": lambda stage, _: stage.controller.checkpoint("within"),
+    "resume": lambda stage, _: stage.controller.resume("before"),
+    "define": lambda stage, _: stage.define("other", CLERK),
+    "upgrade": lambda stage, _: stage.upgrade("clerk", CLERK),
+    "terminate": lambda stage, _: stage.controller.terminate_vat("clerk"),
+    "suspend": lambda stage, _: stage.controller.suspend_vat("clerk"),
+    "pause": lambda stage, _: stage.controller.pause(),
+    "snapshot": lambda stage, _: stage.controller.snapshot_all_vats(),
+    "close": lambda stage, _: stage.controller.close(),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_host_function_cannot_enter_the_world_again(stage: Stage, act: str) -> None:
+    """A crank is one at a time: what would run or change the world within one is refused, and all goes on."""
+    clerk = stage.define("clerk", CLERK)
+    stage.controller.checkpoint("before")
+    function = stage.session.plugin("act", lambda: str(ACTS[act](stage, clerk)))
+    for _ in range(2):
+        with pytest.raises(RemoteError, match="the world is in the middle of a delivery"):
+            stage.ask(clerk, "call", function)
+    assert [row.name for row in stage.lens.vats()] == ["notebook", "clerk"]
+    assert [label.name for label in stage.controller.checkpoints()] == ["before"]
+    kernel = stage.controller.kernel
+    assert kernel.warehouse.verify(kernel.vat("clerk"))[1] == stage.heap("clerk")
 
 
 def test_a_host_function_is_not_repeated_when_its_caller_is_brought_back(stage: Stage) -> None:

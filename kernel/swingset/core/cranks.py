@@ -31,7 +31,7 @@ from swingset.core.scheduler import FirstComeFirstServed, Scheduler, choose
 from swingset.core.starts import Starts, rejection_of
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
-from swingset.core.undoing import Undoing
+from swingset.core.undoing import Undoing, refuse_within_crank
 from swingset.core.warehouse import Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
@@ -112,10 +112,11 @@ class Cranks:
         """Run one crank; None where nothing can run.
 
         `clean_up` is how many rows of a terminated vat one crank may delete; None leaves them for another
-        run. Raises `KernelPanic` for ever after a panic.
+        run. Raises `KernelPanic` for ever after a panic, and `KernelError` within another crank.
         """
         if self.panic is not None:
             raise KernelPanic(self.panic)
+        refuse_within_crank(self.world)
         chosen = choose(self.store, self._scheduler, self._can_run, clean_up=clean_up is not None)
         if chosen is None:
             return None

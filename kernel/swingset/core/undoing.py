@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.world.file import WorldFile
+
+
+def refuse_within_crank(world: WorldFile) -> None:
+    """Raise `KernelError` while a crank is under way: only a host function called in it can ask then."""
+    if world.in_crank:
+        raise KernelError(
+            "the world is in the middle of a delivery: a host function that is called in it cannot run the"
+            " world, commit it or change it; do that when the run has ended"
+        )
 
 
 class Undoing:
@@ -15,6 +25,7 @@ class Undoing:
         self._undo = False
 
     def __enter__(self) -> Undoing:
+        refuse_within_crank(self._world)
         self._world.begin_crank()
         return self
 

@@ -17,6 +17,7 @@ from swingset.core.cranks import CLEAN_UP_ROWS
 from swingset.core.errors import KernelError, VatFault
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
+from swingset.core.undoing import refuse_within_crank
 from swingset.host import migrating
 from swingset.host.devices import HostDevices
 from swingset.host.engines import Engines
@@ -121,6 +122,7 @@ class Controller(Requests):
     def close(self) -> None:
         """Stop the workers and let go of the file. What is not committed is lost, as in a crash."""
         with self.lock:
+            refuse_within_crank(self.world)
             self.kernel.warehouse.discard_all()
             self.world.close()
 
@@ -192,6 +194,7 @@ class Controller(Requests):
     def commit(self, note: str = "") -> int | None:
         """Make all whole cranks durable and release what they had to say."""
         with self.lock:
+            refuse_within_crank(self.world)
             try:
                 self._snapshot_long_spans()
                 self._log_outcomes()

@@ -14,6 +14,7 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
+from swingset.core.undoing import refuse_within_crank
 from swingset.devices import plain
 from swingset.devices.plain import Ref
 from swingset.guest import smallcaps
@@ -198,6 +199,7 @@ class Requests:
     def snapshot_all_vats(self) -> list[str]:
         """Save the heap of every live vat that has one and has done something since; returns their names."""
         with self.lock:
+            refuse_within_crank(self.kernel.world)
             live = [vat for vat in self.kernel.store.vats.all() if vat.state == LIVE]
             saved = [vat.name for vat in live if self.kernel.warehouse.snapshot(vat) is not None]
             self.commit("snapshot all vats")

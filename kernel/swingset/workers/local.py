@@ -69,7 +69,8 @@ class _GuestWorker:
             answer = (self._handler or self._outside)(syscall)
         except BaseException as problem:
             # The guest turns whatever it meets into a rejection; this one is the host's own.
-            self._host_problem = self._host_problem or problem
+            if self._handler is not None:
+                self._host_problem = self._host_problem or problem
             raise
         if answer[0] != "ok":
             raise SyscallError(answer[1])
