@@ -73,6 +73,24 @@ def test_a_durable_export_and_the_root_are_not_abandoned(world: RawWorld) -> Non
     assert audit(world.store) == []
 
 
+def test_a_vat_may_abandon_an_export_by_itself(world: RawWorld) -> None:
+    """Whoever holds it keeps it as nobody's, whoever only recognizes it is told to retire it."""
+    held, seen = world.give("A", "o+1", "B"), world.give("A", "o+2", "B")
+    name = world.vref("B", seen)
+    world.run_in("B", lambda ask: ask(["dropImports", [name]]))
+    world.drain()
+    world.vat("B").take_log()
+    world.run_in("A", lambda ask: ask(["abandonExports", ["o+1", "o+2"]]))
+    assert (world.counts(held), world.counts(seen)) == ((None, 1, 1), None)
+    assert [world.vref("A", kref) for kref in (held, seen)] == [None, None]
+    world.drain()
+    assert world.vat("B").take_log() == [["retireImports", [name]]]
+    assert audit(world.store) == []
+    report = world.run_in("B", lambda ask: ask(["abandonExports", [world.vref("B", held)]]))
+    assert report.fault is not None
+    assert report.fault.code == "illegal-syscall"
+
+
 def test_a_broken_promise_that_its_vat_waits_for_itself_is_told_to_the_next_incarnation(
     world: RawWorld,
 ) -> None:
