@@ -22,6 +22,8 @@ class Watcher:
 
     def on_fulfilled(self, value, *args):
         self.heard = [*self.heard, [value, *args]]
+        if args[:1] == ("fail",):
+            raise ValueError("cannot bear it")
 
     def on_rejected(self, reason, *args):
         self.heard = [*self.heard, ["rejected", getattr(reason, "reason", None), *args]]
@@ -59,6 +61,18 @@ class Root:
 
     def watch(self, value, *args):
         watch_promise(value, self.watcher(), *args)
+
+    def watch_second(self, items, *args):
+        second = provide(self.baggage, "second", lambda: Watcher("second"))
+        watch_promise(items[0], second, *args)
+
+    def watch_rejected(self, *args):
+        promise, resolver = make_promise()
+        resolver.reject(KeyError("lost"))
+        return watch_promise(promise, self.watcher(), *args)
+
+    def log(self, name):
+        return self.baggage[name].heard
 
     def watch_own(self, *args):
         promise, kept["own"] = make_promise()
@@ -134,6 +148,57 @@ def test_watch_survives_an_upgrade(bench: Bench) -> None:
     assert later.take() == []
     later.notify(("p-70", False, capdata(5)))
     assert later.ask("heard") == [[5, "a"]]
+
+
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_watchers_are_told_in_the_order_in_which_they_came(bench: Bench, upgraded: bool) -> None:
+    """One promise may have many watchers, and one watcher twice; each is told once for each time."""
+    for method, word in (("first", "a"), ("second", "b"), ("first", "c"), ("first", "c")):
+        bench.send(f"watch_{method}", ["&0"], word, slots=("p-70",), result=None)
+    bench.send("watch_first", ["&0"], "other", slots=("p-71",), result=None)
+    assert bench.take() == [["subscribe", "p-70"], ["subscribe", "p-71"]]
+    later = bench.upgrade(SOURCE).up() if upgraded else bench
+    later.notify(("p-70", False, capdata(1)))
+    assert later.ask("log", "watcher") == [[1, "a"], [1, "c"], [1, "c"]]
+    assert later.ask("log", "second") == [[1, "b"]]
+    later.notify(("p-70", False, capdata(2)))
+    assert later.ask("log", "second") == [[1, "b"]]
+    later.notify(("p-71", True, capdata("no")))
+    assert later.ask("heard")[-1] == ["rejected", "no", "other"]
+    assert [key for key in later.store if key.startswith("vc.3")] == []
+
+
+def test_watcher_that_fails_is_reported_and_others_are_told(bench: Bench) -> None:
+    """What a watcher raises is nobody's rejection but its own, and its state is as it left it."""
+    bench.send("watch_first", ["&0"], "fail", slots=("p-70",), result=None)
+    bench.send("watch_second", ["&0"], "b", slots=("p-70",), result=None)
+    bench.notify(("p-70", False, capdata(1)))
+    assert bench.ask("log", "second") == [[1, "b"]]
+    assert bench.ask("heard") == [[1, "fail"]]
+    assert len(bench.unhandled) == 1
+    assert bench.unhandled[0].startswith("unhandled rejection in bank: ValueError: cannot bear it")
+
+
+def test_references_reach_a_watcher_of_the_next_incarnation(bench: Bench) -> None:
+    """The value and the arguments may be objects, which are the same when they arrive."""
+    bench.send("watcher")
+    bench.send("watch_first", ["&0"], "$1.Alleged: Bob", "$2", slots=("p-70", "o-50", "o+d10/1"), result=None)
+    assert bench.store["vom.rc.o-50"] == "1"
+    later = bench.upgrade(SOURCE).up()
+    later.take()
+    later.notify(("p-70", False, capdata("$0.Alleged: Eve", "o-51")))
+    later.send("heard")
+    assert later.take()[-1][1][0][2] == capdata(
+        [["$0.Alleged: Eve", "$1.Alleged: Bob", "$2.Alleged: Watcher"]], "o-51", "o-50", "o+d10/1"
+    )
+
+
+def test_rejection_that_is_there_already_is_told_too(bench: Bench) -> None:
+    """A promise that was rejected before it was watched needs no name and no subscription."""
+    result = bench.send("watch_rejected", "x")
+    assert bench.take() == [["resolve", [[result, False, capdata(None)]]]]
+    assert bench.ask("heard") == [["rejected", None, "x"]]
+    assert bench.unhandled == []
 
 
 def test_local_promise_is_exported_and_subscribed_to(bench: Bench) -> None:
