@@ -109,7 +109,8 @@ class _Audit:
             yield f"the run-queue ({seq})", event
         for vat in self._vats.values():
             parked = self._store.queues.parked(vat.id)
-            if parked and vat.state != "suspended" and vat.worker != "attached":
+            waits = vat.state == "suspended" or vat.worker == "attached" or vat.id in self._dead
+            if parked and not waits:
                 yield f"the events parked for {vat.name}, which is {vat.state}", parked[0][1]
             for seq, event in parked:
                 yield f"the events parked for {vat.name} ({seq})", event

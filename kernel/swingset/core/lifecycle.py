@@ -3,7 +3,9 @@
 An upgrade is one crank: the old incarnation's promises are broken, its ephemeral exports abandoned, the
 new code started. Whatever goes wrong on the way, the crank is rolled back, and with it every trace of the
 attempt. The old incarnation's memory is rebuilt from its image and transcript when it is next needed, so
-even what was only in its heap is as it was.
+even what was only in its heap is as it was. It stays one crank however much there is to break and abandon,
+unlike the end of a vat, which is spread over as many cranks as it takes: the new code must not find a promise
+or an export half of which is the old one's, and the attempt could not be undone once others have heard of it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from swingset.model.messages import CreateVat, Notify, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, parse_vref
 from swingset.model.reports import Fault
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
+
+REJECTED_AT_ONCE = 1_000
+"""How many promises are rejected, and how many parked events sent on, in the crank that ends their vat."""
 
 
 @dataclass(frozen=True)
@@ -159,36 +164,37 @@ class Lifecycle:
         return [kref for kref in promises if kref in decided]
 
     def terminate(self, vat: VatRecord, code: str, words: str) -> None:
-        """End a vat: its promises are rejected now, and from now on its exports are nobody's.
+        """End a vat: from now on its exports are nobody's, and the promises it decides are rejected.
 
-        What it leaves is deleted by `clean_up`, a little at a time.
+        Only so many of them are rejected at once. The others, and all else it leaves, are seen to by
+        `clean_up`, a little at a time, so that this crank is as short for a large vat as for a small one. A
+        promise whose turn has not come is unsettled until then: whoever waits for it or sends to it waits a
+        little longer, and hears the same.
         """
         store = self._store
-        rejection = capdata.error("Error", words, code=code)
         ended = vat.having(state=TERMINATED, reason=f"{code}: {words}", parameters=CapData("#null"))
         store.vats.save(ended)
         self._release_parameters(vat)
-        for kref in store.promises.decided_by(vat.id):
-            store.resolve([(kref, True, rejection)])
-        for seq, event in store.queues.parked(vat.id):
-            if isinstance(event, Notify):
-                store.consume(event)
-                store.queues.drop_parked(vat.id, seq)
-        store.queues.unpark(vat.id)
+        store.graveyard.bury(vat.id)
+        self._reject_some(ended, REJECTED_AT_ONCE)
+        self._unpark_some(ended, REJECTED_AT_ONCE)
         store.sources.replace(vat.name, ())
         store.reaping.forget(vat.id)
         store.gc.forget_vat(vat.id)
-        store.graveyard.bury(vat.id)
 
     def clean_up(self, vat_id: str, budget: int) -> int:
-        """Delete at most `budget` rows of what a terminated vat left; returns how many.
+        """See to at most `budget` rows of what a terminated vat left; returns how many.
 
-        Exports go first, so that their holders hear of it, then what it held, then its store.
+        First come the promises that it was to settle and the events that were parked for it, since others
+        wait for what becomes of them; then its c-list, so that the holders of its exports hear of it; then
+        its store.
         """
         store = self._store
         vat = self._vat(vat_id)
-        done = 0
-        for entry in store.graveyard.some_entries(vat_id, budget):
+        done = self._reject_some(vat, budget)
+        if done < budget:
+            done += self._unpark_some(vat, budget - done)
+        for entry in store.graveyard.some_entries(vat_id, budget - done):
             if kref_type(entry.kref) == "o" and "+" in entry.vref:
                 self._orphan(vat_id, entry.kref, vat.reason or reasons.TERMINATED)
             else:
@@ -201,6 +207,27 @@ class Lifecycle:
         if done < budget:
             store.graveyard.done(vat_id)
         return done
+
+    def _reject_some(self, vat: VatRecord, limit: int) -> int:
+        """Reject promises that a terminated vat was to settle; returns how many."""
+        code, words = fate_of(vat.reason)
+        rejection = capdata.error("Error", words, code=code)
+        promises = self._store.graveyard.some_promises(vat.id, limit)
+        for kref in promises:
+            self._store.resolve([(kref, True, rejection)])
+        return len(promises)
+
+    def _unpark_some(self, vat: VatRecord, limit: int) -> int:
+        """Send on messages that were parked for a terminated vat, and forget notifications; how many."""
+        store = self._store
+        parked = store.queues.parked(vat.id, limit)
+        for seq, event in parked:
+            if isinstance(event, Notify):
+                store.consume(event)
+                store.queues.drop_parked(vat.id, seq)
+            else:
+                store.queues.unpark_one(vat.id, seq)
+        return len(parked)
 
     def root_of(self, vat_id: str) -> str | None:
         """The kref of the vat's root object, or None before it is started."""

@@ -29,6 +29,13 @@ class Graveyard:
         """Nothing is left of the vat."""
         self._world.execute("delete from dead where vat = ?", (vat,))
 
+    def some_promises(self, vat: str, limit: int) -> list[str]:
+        """Some promises that the vat decides, the oldest of them first."""
+        # Picked in the order of the index: the oldest of all would take as long to find as there are.
+        query = "SELECT kref from promises where decider = ? order by kref limit ?"
+        krefs = [kref for (kref,) in self._world.rows(query, (vat, limit))]
+        return sorted(krefs, key=lambda kref: int(kref[2:]))
+
     def some_entries(self, vat: str, limit: int) -> list[CListEntry]:
         """Some rows of the vat's c-list: exported objects first, then what it imported, promises last."""
         # Each range is read in the order of the index on (vat, vref): what is outside is not looked at.

@@ -51,14 +51,20 @@ class Queues:
         """Set aside an event that stood at `seq`, until `vat` runs again."""
         self._world.execute("insert into parked values (?, ?, ?)", (vat, seq, event_to_json(event)))
 
-    def parked(self, vat: str) -> list[tuple[int, QueuedEvent]]:
-        """The events set aside for `vat` with their positions, oldest first."""
-        rows = self._world.rows("SELECT seq, item from parked where vat = ? order by seq", (vat,))
-        return [(seq, event_from_json(item)) for seq, item in rows]
+    def parked(self, vat: str, limit: int = -1) -> list[tuple[int, QueuedEvent]]:
+        """The events set aside for `vat` with their positions, oldest first; all of them, or so many."""
+        query = "SELECT seq, item from parked where vat = ? order by seq limit ?"
+        return [(seq, event_from_json(item)) for seq, item in self._world.rows(query, (vat, limit))]
 
     def drop_parked(self, vat: str, seq: int) -> None:
         """Forget one event that was set aside."""
         self._world.execute("delete from parked where vat = ? and seq = ?", (vat, seq))
+
+    def unpark_one(self, vat: str, seq: int) -> None:
+        """Put one event set aside for `vat` back where it stood."""
+        query = "insert into queue select seq, item from parked where vat = ? and seq = ?"
+        self._world.execute(query, (vat, seq))
+        self.drop_parked(vat, seq)
 
     def unpark(self, vat: str) -> None:
         """Put the events set aside for `vat` back where they stood, ahead of all that came later."""
