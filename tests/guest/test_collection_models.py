@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from swingset.guest import smallcaps
 from swingset.guest.keys import decode_scalar, encode_scalar
-from swingset.vat import gt, gte, lt, lte, prefix
+from swingset.vat import Remotable, Tagged, gt, gte, lt, lte, prefix
 from tests.guest.guest_bench import Bench, close_vats, host_only, wasm_only
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -39,6 +39,8 @@ def rank(key: Any) -> tuple[Any, ...]:
 
 def same(key: Any) -> Any:
     """What tells keys apart where a dict would not."""
+    if isinstance(key, Tagged):
+        return ("object", key.payload)
     return (type(key).__name__, 0.0 if key == 0 and isinstance(key, float) else key)
 
 
@@ -56,17 +58,27 @@ def test_texts_of_keys_are_in_the_order_of_keys(a: Any, b: Any) -> None:
 
 
 VAT = """
-from swingset.vat import BigMap, gt, gte, lt, lte, prefix, provide, remotable
+from swingset.vat import BigMap, Remotable, Tagged, gt, gte, lt, lte, prefix, provide, remotable
 
 @remotable
 class Root:
-    def __init__(self, baggage): self.things = provide(baggage, "things", lambda: BigMap("map"))
+    def __init__(self, baggage):
+        self.baggage = baggage
+        self.things = provide(baggage, "things", lambda: BigMap("map"))
+
+    def meet(self, *objects):
+        self.baggage["objects"] = objects
 
     def play(self, steps: list):
         return [self.step(*step) for step in steps]
 
+    def named(self, key):
+        return Tagged("object", self.baggage["objects"].index(key)) if isinstance(key, Remotable) else key
+
     def step(self, how, key, value):
         things = self.things
+        if isinstance(key, Tagged):
+            key = self.baggage["objects"][key.payload]
         try:
             if how == "put":
                 things[key] = value
@@ -75,7 +87,7 @@ class Root:
             elif how in ("get", "delete"):
                 return [getattr(things, how)(key)]
             elif how == "walk":
-                return list(things.items(eval(value)))
+                return [(self.named(k), v) for k, v in things.items(eval(value))]
             elif how == "clear":
                 things.clear(eval(value))
             return [len(things), key in things]
@@ -89,7 +101,11 @@ def build_root_object(baggage):
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["put", "init", "set", "delete", "get", "clear", "walk", "walk"]),
-        st.one_of(SCALARS, st.sampled_from([1, 1.0, True, "1", 0, -0.0, "a", "ab", 2**53, 2.0**53])),
+        st.one_of(
+            SCALARS,
+            st.sampled_from([1, 1.0, True, "1", 0, -0.0, "a", "ab", 2**53, 2.0**53]),
+            st.integers(0, 3).map(lambda number: Tagged("object", number)),
+        ),
         SCALARS,
     ),
     max_size=40,
@@ -98,6 +114,8 @@ STEPS = st.lists(
 
 def choose(low: Any, how: int) -> Any:
     """A pattern of keys, mostly one that has to do with this key."""
+    if isinstance(low, Tagged):
+        return (Remotable, Any)[how % 2]
     number = isinstance(low, (int, float)) and not isinstance(low, bool)
     finite = not isinstance(low, float) or math.isfinite(low)  # only those have a spelling of their own
     if (number and finite) or isinstance(low, (str, bytes)):
@@ -107,6 +125,10 @@ def choose(low: Any, how: int) -> Any:
 
 
 def fits(pattern: Any, key: Any) -> bool:
+    if pattern is Any or isinstance(key, Tagged):
+        return pattern in (Any, Remotable)
+    if pattern is Remotable:
+        return False
     if pattern is float:
         return isinstance(key, (int, float)) and not isinstance(key, bool)
     if isinstance(pattern, type):
@@ -124,12 +146,21 @@ class Model:
 
     def __init__(self) -> None:
         self.entries: dict[Any, tuple[Any, Any]] = {}
+        self.added = 0
+        self.order: dict[Any, int] = {}  # when each key was added last
+
+    def by_rank(self, pair: tuple[Any, Any]) -> tuple[Any, ...]:
+        key = pair[0]
+        return (1.5, self.order[same(key)]) if isinstance(key, Tagged) else rank(key)
 
     def step(self, how: str, key: Any, value: Any) -> Any:
         there = same(key) in self.entries
         if (how == "init" and there) or (how in ("set", "get", "delete") and not there):
             return "KeyError"
         if how in ("put", "init", "set"):
+            if not there:
+                self.added += 1
+                self.order[same(key)] = self.added
             self.entries[same(key)] = (self.entries[same(key)][0] if there else key, value)
         elif how == "get":
             return [self.entries[same(key)][1]]
@@ -137,7 +168,8 @@ class Model:
             del self.entries[same(key)]
             return [None]
         else:
-            chosen = sorted((pair for pair in self.entries.values() if fits(value, pair[0])), key=by_rank)
+            chosen = [pair for pair in self.entries.values() if fits(value, pair[0])]
+            chosen.sort(key=self.by_rank)
             if how == "walk":
                 return [(0.0 if k == 0 and type(k) is float else k, v) for k, v in chosen]
             for gone, _ in chosen:
@@ -145,20 +177,18 @@ class Model:
         return [len(self.entries), same(key) in self.entries]
 
 
-def by_rank(pair: tuple[Any, Any]) -> tuple[Any, ...]:
-    return rank(pair[0])
-
-
 def play(steps: list[tuple[str, Any, Any]], how: int, together: int) -> None:
     """Let a map and a model do the same, so many steps to a delivery, and upgrade the vat at half-time."""
     bench, model = Bench(VAT).up(), Model()
+    bench.send("meet", *[f"${n}" for n in range(4)], slots=tuple(f"o-{50 + n}" for n in range(4)))
+    bench.take()
     for at in range(0, len(steps), together):
         if at == len(steps) // 2 // together * together:
             bench = bench.upgrade(VAT).up()
         batch, wanted = [], []
         for step, key, value in steps[at : at + together]:
             pattern = choose(key, how) if step in ("walk", "clear") else None
-            text = getattr(pattern, "__name__", None) or repr(pattern)
+            text = "object" if pattern is Any else getattr(pattern, "__name__", None) or repr(pattern)
             batch.append([step, key, value if pattern is None else text])
             wanted.append(model.step(step, key, value if pattern is None else pattern))
         found = answer(bench, "play", batch)
