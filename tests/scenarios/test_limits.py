@@ -65,8 +65,7 @@ BURNER = """
 """
 
 
-@pytest.mark.parametrize("upgrading", [False, True], ids=["", "vatAdmin-upgraded"])
-def test_a_delivery_past_its_limit_is_undone_and_the_vat_lives(wasm: Stage, upgrading: bool) -> None:
+def test_a_delivery_past_its_limit_is_undone_and_the_vat_lives(metered: Admin) -> None:
     """Only the message that ran out is rejected, as out-of-computrons; memory and promises are as before.
 
     The reference terminates the vat, breaks its promises and rejects done with `Compute meter exceeded`. That
@@ -74,7 +73,7 @@ def test_a_delivery_past_its_limit_is_undone_and_the_vat_lives(wasm: Stage, upgr
     undone as if it had never been made, so nothing is half done that would make the vat unfit to go on.
     Computrons are counted in the engine only.
     """
-    admin = Admin(wasm, upgrading)
+    admin, wasm = metered, metered.stage
     root, node = admin.create(admin.bundle(BURNER), name="burner", computrons=300_000_000)
     done, waiting = admin.send(node, "done"), admin.send(root, "wait")
     assert admin.ask(root, "keep", "before") == ["before"]
@@ -93,13 +92,13 @@ def test_a_delivery_past_its_limit_is_undone_and_the_vat_lives(wasm: Stage, upgr
     assert ended.value.reason == "enough"
 
 
-def test_a_delivery_past_its_limit_is_paid_for(wasm: Stage) -> None:
+def test_a_delivery_past_its_limit_is_paid_for(metered: Admin) -> None:
     """The meter pays for what was undone, up to the limit, else endless deliveries would cost nothing."""
-    admin = Admin(wasm, False)
+    admin = metered
     meter = admin.ask(admin.vat_admin, "create_meter", 10**12, 0)
     root, _ = admin.create(admin.bundle(BURNER), meter=meter, computrons=300_000_000)
     waiting = admin.send(root, "wait")
-    wasm.session.settle()
+    admin.stage.session.settle()
     for _ in range(2):
         before = admin.ask(meter, "get")["remaining"]
         with pytest.raises(RemoteError) as caught:

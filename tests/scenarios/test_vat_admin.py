@@ -324,8 +324,9 @@ def test_done_is_told_when_the_admin_node_ends_the_vat(admin: Admin) -> None:
     root, node = admin.create()
     pending = admin.send(root, "never")
     admin.stage.session.settle()
-    done = admin.stage.send(node, "done")
-    admin.stage.ask(node, "terminate_with_failure", {"because": [1, 2]})
+    done = admin.send(node, "done")
+    admin.stage.session.settle()
+    admin.ask(node, "terminate_with_failure", {"because": [1, 2]})
     with pytest.raises(RemoteRejection) as caught:
         admin.wait(done)
     assert caught.value.reason == {"because": [1, 2]}
@@ -416,18 +417,22 @@ def test_a_bundle_is_uploaded_piece_by_piece(admin: Admin) -> None:
     assert admin.ask(made["root"], "value") == 44
 
 
-def test_a_bundlecap_can_be_waited_for(stage: Stage) -> None:
+def test_a_bundlecap_can_be_waited_for(admin: Admin) -> None:
     """The promise settles when the bundle is installed."""
-    admin = Admin(stage, False)
+    session, devices = admin.stage.session, admin.stage.controller.devices
     other = Stage("local")
     bundle = other.controller.devices.install_bundle((("main", "x = 2\n"),))
     other.close()
     promise = admin.send(admin.vat_admin, "wait_for_bundlecap", bundle)
-    stage.session.settle()
+    session.settle()
+    admin.between()
+    session.settle()
     assert promise.status == "pending"
-    assert stage.controller.devices.install_bundle((("main", "x = 2\n"),)) == bundle
+    assert devices.install_bundle((("main", "x = 2\n"),)) == bundle
+    admin.between()
     cap = admin.wait(promise)
-    assert stage.session.call(stage.session.device("bundles"), "get_id", cap) == bundle
+    assert session.call(session.device("bundles"), "get_id", cap) == bundle
+    assert admin.ask(admin.vat_admin, "get_bundlecap", bundle) is cap
 
 
 def test_a_bundlecap_nobody_holds_is_collected_and_the_bundle_stays(admin: Admin) -> None:
