@@ -151,9 +151,9 @@ def test_a_repeating_wakeup_keeps_its_times(clockwork: Clockwork) -> None:
     assert clockwork.stage.log == ["tick 10", "tick 34", "tick 40"]
 
 
-def test_a_repeating_wakeup_waits_for_its_handler(local: Stage) -> None:
+def test_a_repeating_wakeup_waits_for_its_handler(stage: Stage) -> None:
     """A handler that has not answered is not woken again; an upgrade of the timer forgives it."""
-    clockwork = Clockwork(local)
+    clockwork = Clockwork(stage)
     clockwork.ask(clockwork.timer, "repeat_after", 10, 10, clockwork.handler("slow", slow=True))
     for now in (10, 20, 30):
         clockwork.poll(now)
@@ -164,6 +164,17 @@ def test_a_repeating_wakeup_waits_for_its_handler(local: Stage) -> None:
     clockwork.upgrade()
     clockwork.poll(50)
     assert clockwork.stage.log == ["slow 10", "slow 40", "slow 50"]
+
+
+def test_an_upgrade_of_the_handlers_vat_is_no_failure(clockwork: Clockwork) -> None:
+    """The answer that the timer waited for is lost with the old incarnation, and the new one is woken."""
+    clockwork.ask(clockwork.timer, "repeat_after", 10, 10, clockwork.handler("slow", slow=True))
+    clockwork.poll(10)
+    clockwork.stage.upgrade("waker", WAKER)
+    clockwork.stage.session.settle()
+    clockwork.poll(19)
+    clockwork.poll(20)
+    assert clockwork.stage.log == ["slow 10", "slow 20"]
 
 
 def test_a_handler_that_fails_is_not_repeated(clockwork: Clockwork) -> None:
