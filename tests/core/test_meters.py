@@ -41,6 +41,27 @@ def test_each_crank_is_paid_for_and_the_keeper_hears_of_the_threshold_once() -> 
     assert told[2]["methargs"]["body"] == f'#["threshold_crossed",["{meter}",40]]'
 
 
+def test_each_crossing_of_the_threshold_is_told() -> None:
+    """After a refill it can be crossed again; a threshold that is raised past what is left tells nothing."""
+    world, meter = metered()
+    spend(world, 60)
+    world.drain()
+    with world.kernel.undoing():
+        world.kernel.metering.refill(meter, 40)
+    spend(world, 10)  # 70 are left
+    world.drain()
+    with world.kernel.undoing():
+        world.kernel.metering.set_threshold(meter, 90)
+    spend(world, 10)
+    world.drain()
+    with world.kernel.undoing():
+        world.kernel.metering.set_threshold(meter, 60)
+    spend(world, 1)
+    world.drain()
+    told = [delivery[2]["methargs"]["body"] for delivery in world.vat("K").log]
+    assert told == [f'#["threshold_crossed",["{meter}",{left}]]' for left in (40, 59)]
+
+
 def test_a_vat_that_starves_is_suspended_and_carries_on_after_a_refill() -> None:
     """The crank is undone and parked, the keeper asked; after a refill it runs as if never before."""
     world, meter = metered()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from swingset.core.errors import KernelPanic
 from swingset.devices.plain import Ref
+from tests.conftest import MakeStage
 from tests.scenarios.test_patterns import cast
 from tests.staging import Stage
 
@@ -123,3 +125,21 @@ def test_a_failure_that_ends_the_kernel(stage: Stage) -> None:
     assert stage.controller.status(result) == "rejected"
     assert str(stage.controller.resolution(result)) == "gratuitous error"
     assert [row.what for row in stage.lens.queue()] == ["data()"]
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_a_kernel_that_has_ended_can_be_started_anew(
+    worker: str, tmp_path: Path, make_stage: MakeStage
+) -> None:
+    """The failure is in the file; who opens it again finds the outcome and what still waits, and runs on."""
+    path = tmp_path / "a.world"
+    stage = make_stage(worker, path)
+    stage.define("vat", ROOT)
+    failed, waiting = queue(stage, "vat", "error", policy="panic"), queue(stage, "vat", "data")
+    with pytest.raises(KernelPanic):
+        stage.controller.run()
+    stage.close()
+    again = make_stage(worker, path)
+    again.controller.run()
+    assert str(again.controller.resolution(failed)) == "gratuitous error"
+    assert again.controller.resolution(waiting) == [1, "two", None]
