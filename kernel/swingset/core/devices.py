@@ -105,6 +105,7 @@ class DeviceBoard:
     def __init__(self, store: KernelStore) -> None:
         self._store = store
         self._code: dict[str, Device] = {}
+        store.node_gone = self._node_gone
 
     def install(self, code: Device) -> None:
         """Have devices of that kind served by this code, from now until the world is closed."""
@@ -166,6 +167,13 @@ class DeviceBoard:
         """Tell the devices that care that a vat has begun."""
         for listener, context in self._listeners("vat_started"):
             listener(vat, root, context)
+
+    def _node_gone(self, device: str, state: CapData) -> None:
+        """Tell a device, if it cares, that nobody holds one of its nodes any more, and what that one was."""
+        record = self._store.devices.get(device)
+        listener = getattr(self._code.get(record.kind), "node_gone", None) if record else None
+        if record is not None and listener is not None:
+            listener(state, DeviceContext(self._store, record))
 
     def _listeners(self, event: str) -> Iterator[tuple[Any, DeviceContext]]:
         for record in self._store.devices.all():

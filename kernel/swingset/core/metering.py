@@ -66,6 +66,16 @@ class Metering:
             self._store.release(meter.keeper)
         self._store.meters.save(meter._replace(keeper=kref))
 
+    def forget_unused(self, meter_id: str) -> bool:
+        """Forget a meter that pays for no vat, and let go of its keeper; whether it is gone."""
+        meter = self._store.meters.get(meter_id)
+        if meter is None or self._store.meters.pays(meter_id):
+            return meter is None
+        if meter.keeper is not None:
+            self._store.release(meter.keeper)
+        self._store.meters.delete(meter_id)
+        return True
+
     def charge(self, vat: VatRecord, computrons: int | None) -> bool:
         """Deduct what a crank spent; False where the meter holds less, and then nothing is deducted."""
         meter_id = vat.options.get("meter")

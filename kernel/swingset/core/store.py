@@ -8,7 +8,7 @@ of a crank, where a count may touch zero for a moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
@@ -53,6 +53,8 @@ class KernelStore:
         self.meters = Meters(world)
         self.devices = Devices(world)
         self.doomed: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
+        self.node_gone: Callable[[str, CapData], None] | None = None
+        """Told of each device node that nobody holds any more: its device and its state."""
         self._touched: dict[str, None] = {}
         self._panic: str | None = None
 
@@ -164,9 +166,12 @@ class KernelStore:
         """Forget a device node that nobody can reach, and release what its state held."""
         node = self.objects.get(kref)
         if node is not None and node.reachable == 0:
+            state = self.devices.load(node.owner, kref) if node.owner else None
             if node.owner is not None:
                 self.keep_for_device(node.owner, kref, None)
             self.delete_object(kref)
+            if node.owner is not None and state is not None and self.node_gone is not None:
+                self.node_gone(node.owner, state)
 
     def delete_object(self, kref: str) -> None:
         """Forget an object for good; those who could still recognize it are to be told."""

@@ -3,6 +3,9 @@
 Its root belongs to the vat `vatAdmin` alone. Each vat that is made has a device node, its admin node, which
 can end it and replace its code; each meter has one too. What takes time answers with a promise of the kernel,
 so that nothing depends on the vat that asked: `done` of a vat is kept here, not in anybody's heap.
+
+A meter is forgotten when nobody holds its device node and it pays for no vat: nobody could refill it, and
+nobody would notice. One whose node is gone first is noted as `loose`, and looked at when a vat ends.
 """
 
 from __future__ import annotations
@@ -55,6 +58,19 @@ class VatAdminDevice:
             promise = context.get(key)
             if promise is not None:
                 context.settle(promise.slots[0], rejected, outcome)
+                context.set(key, None)
+        self._forget_loose_meters(context)
+
+    def node_gone(self, state: CapData, context: DeviceContext) -> None:
+        """Forget a meter that nobody can refill, as soon as it pays for no vat."""
+        meter = plain.read(state).get("meter")
+        if meter is not None:
+            context.set(f"loose.{meter}", _NOTHING)
+            self._forget_loose_meters(context)
+
+    def _forget_loose_meters(self, context: DeviceContext) -> None:
+        for key in context.keys("loose."):
+            if self._admin.metering.forget_unused(key.removeprefix("loose.")):
                 context.set(key, None)
 
     def vat_started(self, vat: str, root: str, context: DeviceContext) -> None:
@@ -157,6 +173,7 @@ class VatAdminDevice:
                 meter = given["meter"]
                 changes["meter"] = None if meter is None else self._meter(meter, context)
             self._admin.change_options(vat, changes)
+            self._forget_loose_meters(context)
             return _NOTHING
         raise plain.no_method("an admin node", method, *_VAT_METHODS)
 

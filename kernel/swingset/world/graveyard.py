@@ -1,4 +1,10 @@
-"""What terminated vats left behind, to be deleted a little at a time."""
+"""What terminated vats left behind, to be deleted a little at a time.
+
+Deleted is what weighs on the state: names, stored keys, counters. A vat's record and its span stay, two rows
+that say how it ended and where its transcript does, so that it can still be looked at and replayed. The
+transcript itself, the heap images and the code are bulk: every commit of the vat's lifetime needs them, for
+the world can go back to it, and they go when pruning drops the last such commit (`prune`).
+"""
 
 from __future__ import annotations
 
@@ -26,8 +32,10 @@ class Graveyard:
         return str(row[0]) if row else None
 
     def done(self, vat: str) -> None:
-        """Nothing is left of the vat."""
+        """Nothing is left of the vat: its own counters go as well, for no id is used twice."""
         self._world.execute("delete from dead where vat = ?", (vat,))
+        for letter in "dop":
+            self._world.execute("delete from counters where name = ?", (f"{vat}.{letter}",))
 
     def some_promises(self, vat: str, limit: int) -> list[str]:
         """Some promises that the vat decides, the oldest of them first."""

@@ -40,6 +40,16 @@ class Meters:
         row = self._world.row("SELECT id, remaining, threshold, keeper from meters where id = ?", (meter,))
         return Meter(*row) if row else None
 
+    def delete(self, meter: str) -> None:
+        """Forget a meter."""
+        self._world.execute("delete from meters where id = ?", (meter,))
+
+    def pays(self, meter: str) -> bool:
+        """Whether a vat has the meter, or one that is about to be created will have it."""
+        vats = "SELECT 1 from vats where state <> 'terminated' and json_extract(options, '$.meter') = ?"
+        events = "SELECT 1 from queue where json_extract(item, '$.options.meter') = ?"
+        return any(self._world.row(query, (meter,)) is not None for query in (vats, events))
+
     def save(self, meter: Meter) -> None:
         """Store a changed meter."""
         self._world.execute("insert or replace into meters values (?, ?, ?, ?)", tuple(meter))

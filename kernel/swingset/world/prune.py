@@ -3,7 +3,9 @@
 Going back and working on from there leaves the old branch in the file, where it can still be found
 by its number. Pruning drops the branches that neither the head nor a label ends, and then the bulk
 that only they needed. Bulk is found through the state, as everything is: an id counts as needed when
-a kept commit wrote it anywhere into the state, in a column of its own or inside a queued message.
+a kept commit wrote it anywhere into the state, in a column of its own or inside a queued message. That
+goes for live vats, terminated ones and installed bundles alike: as long as a commit can be gone back to,
+what it needs stays, and nothing else deletes bulk.
 """
 
 from __future__ import annotations
