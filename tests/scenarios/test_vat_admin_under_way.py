@@ -1,0 +1,68 @@
+"""The vat `vatAdmin` upgraded in the middle of what it does for others: after any crank of a whole story."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeStage
+from tests.scenarios.admin import Admin
+
+BOOT = """
+    from swingset.vat import E, RemoteRejection, remotable
+
+    @remotable
+    class Boot:
+        async def run(self, vat_admin, bundle, meter_size):
+            meter = await E(vat_admin).create_meter(meter_size, 0)
+            options = {"vatParameters": {"start": 5}, "meter": meter}
+            made = await E(vat_admin).create_vat(bundle, options)
+            root, node = made["root"], made["adminNode"]
+            log = [await E(root).increment(1)]
+            done = E(node).done()
+            log.append(await E(node).upgrade(bundle, {"vatParameters": {"start": 7}}))
+            log.append(await E(root).increment(1))
+            await E(node).change_options({"reapInterval": 3})
+            await E(meter).add_remaining(5)
+            log.append(await E(meter).get())
+            await E(node).terminate_with_failure("enough")
+            try:
+                await done
+            except RemoteRejection as problem:
+                log.append(problem.reason)
+            return log
+
+    def build_root_object():
+        return Boot()
+"""
+SIZE = 10**12
+
+
+def play(admin: Admin, after: int | None) -> tuple[list[Any], int]:
+    """Run the story, vatAdmin upgraded after so many cranks; what came of it, and how many there were."""
+    stage = admin.stage
+    promise = stage.send(stage.define("boot", BOOT), "run", admin.vat_admin, admin.counter, SIZE)
+    stage.session.flush()
+    cranks = 0
+    while after is not None and cranks < after and stage.controller.step() is not None:
+        cranks += 1
+    if after is not None:
+        admin.between()
+    while stage.controller.step() is not None:
+        cranks += 1
+    log = stage.session.wait(promise)
+    assert log[3].pop("remaining") <= SIZE + 5
+    return log, cranks
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_vat_admin_may_be_upgraded_after_any_crank(worker: str, make_stage: MakeStage) -> None:
+    """What was asked of it is answered as if nothing had happened, wherever the upgrade falls."""
+    log, cranks = play(Admin(make_stage(worker), True), None)
+    assert log == [6, {"incarnationNumber": 1}, 8, {"threshold": 0}, "enough"]
+    assert cranks > 15
+    for after in range(cranks):
+        stage = make_stage(worker)
+        assert play(Admin(stage, True), after)[0] == log, f"upgraded after {after} of {cranks} cranks"
+        stage.close()
