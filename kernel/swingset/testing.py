@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from swingset.core.store import KernelStore
 from swingset.model.messages import Event, Notify, Send
-from swingset.model.refs import ROOT, kref_type, parse_vref, sort_key
+from swingset.model.refs import kref_type, parse_vref, sort_key
 from swingset.world.clists import CListEntry
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
 from swingset.world.objects import ObjectRecord
@@ -93,9 +93,6 @@ class _Audit:
                 yield f"{entry.kref}: {here} imports it, but it is gone and nobody is to tell {vat.name}"
         if vat.state == TERMINATED and vat.id not in self._dead and known:
             yield f"{vat.id}: vat {vat.name} is cleaned up and still has {len(known)} c-list entries"
-        roots = [entry for entry in known.values() if entry.vref == ROOT]
-        if vat.state != TERMINATED and vat.worker != "attached" and not roots:
-            yield f"{vat.id}: vat {vat.name} has no root object"
 
     def _walk_export(self, vat: VatRecord, entry: CListEntry, here: str) -> Iterator[str]:
         record = self._objects.get(entry.kref)

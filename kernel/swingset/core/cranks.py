@@ -50,7 +50,6 @@ from swingset.model.messages import (
 )
 from swingset.model.refs import kref_type
 from swingset.model.reports import Fault
-from swingset.model.wording import fit
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.gc import Dirt
@@ -358,7 +357,7 @@ class Cranks:
         if info is None:
             self._soil(vat, Dirt(deliveries, krefs, result.computrons or 0))
             return report
-        words = fit(f"vat terminated: vat {vat.name} asked to end: {info['body']}")
+        words = f"vat terminated: vat {vat.name} asked to end"
         self._end(vat, reasons.TERMINATED, words, self._last_words(info, failed), failed=failed)
         if failed and isinstance(event, Send):
             # Its delivery is undone, so the vat never came to decide the result.
@@ -412,9 +411,16 @@ class Cranks:
             raise NoSuchVat(f"there is no vat {name!r}; there are: {known or 'none yet'}")
         return vat
 
+    def has_root(self, name: str) -> bool:
+        """Whether the kernel still knows a vat's root object: one that nobody held is forgotten."""
+        return self._lifecycle.root_of(self.vat(name).id) is not None
+
     def root_of(self, name: str) -> str:
-        """The kref of a vat's root object."""
+        """The kref of a vat's root object; raises `NoSuchVat` where nobody held it."""
         root = self._lifecycle.root_of(self.vat(name).id)
         if root is None:
-            raise NoSuchVat(f"vat {name} has no root object")
+            raise NoSuchVat(
+                f"the root object of vat {name} is forgotten, since nobody held it; the vat lives on in what"
+                " else it has given away"
+            )
         return root

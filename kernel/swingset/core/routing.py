@@ -63,6 +63,9 @@ def route(store: KernelStore, event: Send) -> ToVat | ToPromise | Nowhere:
             words = f"data is not callable, has no method {event.message.method}"
             return Nowhere(capdata.error("TypeError", words, code=reasons.NOT_CALLABLE))
         target = slot
+    if kref_type(target) == "d":
+        words = f"a device node takes no messages; a vat calls it: D(node).{event.message.method}(...)"
+        return Nowhere(capdata.error("TypeError", words, code=reasons.NOT_CALLABLE))
     obj = store.objects.get(target)
     vat = store.vats.get(obj.owner) if obj and obj.owner else None
     if vat is None or vat.state == TERMINATED:

@@ -16,7 +16,7 @@ from swingset.core.store import KernelStore
 from swingset.model import reasons
 from swingset.model.capdata import CapData, MalformedCapData, ifaces_of
 from swingset.model.messages import Message
-from swingset.model.refs import FIRST_IMPORT, MalformedReference, kref_type, parse_vref
+from swingset.model.refs import FIRST_IMPORT, ROOT, MalformedReference, kref_type, parse_vref
 from swingset.world.clists import CListEntry
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
 from swingset.world.promises import UNRESOLVED
@@ -229,6 +229,8 @@ class Translator:
     def abandon_exports(self, raw: object) -> None:
         """The vat gives these exports up, whoever holds them."""
         for entry in self._object_entries(raw, exported=True):
+            if entry.vref == ROOT:
+                raise IllegalSyscall("a vat cannot abandon its root object")
             self._store.clists.delete(self._vat, entry.kref)
             self._store.objects.orphan(entry.kref, f"{reasons.ABANDONED}: its vat gave it up")
             self._store.touch(entry.kref)

@@ -303,11 +303,13 @@ class Session(Services):
     def recall(self) -> dict[str, Any]:
         """The names in the baggage with what they stand for, and each vat under its own name.
 
-        A vat whose cell was killed before its name could be remembered is found again this way.
+        A vat whose cell was killed before its name could be remembered is found again this way. One whose
+        root nobody held has none any more: it can be reached only through what else it has given away.
         """
         with self.controller.lock, context.activate(self.liveslots):
+            has_root = self.controller.kernel.has_root
             vats = [vat.name for vat in self.controller.vats() if vat.worker != "attached"]
-            return {name: self.root(name) for name in vats} | dict(self._names().items())
+            return {name: self.root(name) for name in vats if has_root(name)} | dict(self._names().items())
 
     def _names(self) -> StoredMap:
         return StoredMap(self.liveslots, _NAMES, "the session's names")
