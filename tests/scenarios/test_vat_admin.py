@@ -209,6 +209,23 @@ def test_names_of_vats_are_checked(admin: Admin) -> None:
     assert admin.refused(admin.counter, {"name": "n" * 199}).startswith("Vat Creation Error: vat nnn")
 
 
+def test_a_vat_without_a_name_goes_by_its_id(admin: Admin) -> None:
+    """Somebody else who has called a vat so cannot hinder it: then it goes by its id and a number."""
+    controller = admin.stage.controller
+    admin.create()
+    mine = controller.vats()[-1]
+    assert mine.name == mine.id
+    coming = f"v{int(mine.id[1:]) + 3}"
+    admin.create(name=coming)
+    admin.create(name=f"{coming}-2")
+    root, _ = admin.create()
+    assert admin.ask(root, "thirteen") == 13
+    assert {vat.id: vat.name for vat in controller.vats()}[coming] == f"{coming}-3"
+    assert admin.refused(admin.counter, {"name": coming}).startswith(
+        f"Vat Creation Error: vat {coming} exists"
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -50,6 +50,8 @@ class Starts:
 
     def create(self, event: CreateVat, number: int) -> CrankReport:
         """Start a new vat, and settle the event's promise with its root or with why there is none."""
+        if event.name == event.vat:
+            event = replace(event, name=self._free_name(event.vat))
         if self._store.vats.named(event.name) is not None:
             taken = Fault(reasons.START_FAILED, f"vat {event.name} exists: choose another name", "Error")
             return self._not_created(event, CrankReport(number, event, "refused", event.name, fault=taken))
@@ -69,6 +71,13 @@ class Starts:
             self._devices.vat_started(event.vat, root)
             return report
         return self._not_created(event, report)
+
+    def _free_name(self, vat: str) -> str:
+        """What a vat goes by that was given no name: its id, unless somebody has called another vat so."""
+        name, number = vat, 2
+        while self._store.vats.named(name) is not None:
+            name, number = f"{vat}-{number}", number + 1
+        return name
 
     def _not_created(self, event: CreateVat, report: CrankReport) -> CrankReport:
         assert report.fault is not None
