@@ -151,9 +151,11 @@ class DeviceBoard:
         try:
             answer = code.call(method, args, context)
             answer = CapData.from_json(answer.to_json())
-        except Exception as error:
+        except BaseException as error:
             self._store.world.rollback_to("device")
             self._store.world.release("device")
+            if not isinstance(error, Exception):
+                raise
             return True, _told(record, method, error)
         self._store.world.release("device")
         return False, answer

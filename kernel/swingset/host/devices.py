@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from swingset import vats
-from swingset.core.devices import DeviceContext
+from swingset.core.devices import DeviceContext, DeviceError
 from swingset.core.kernel import Kernel
 from swingset.devices import plain
 from swingset.devices.bridge import BridgeDevice
@@ -21,6 +21,7 @@ from swingset.devices.plain import Ref
 from swingset.devices.plugin import Function, PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
+from swingset.guest.context import DeliveryAbandonedError
 from swingset.model.capdata import CapData
 
 if TYPE_CHECKING:
@@ -158,9 +159,25 @@ class HostDevices:
             self._bridge.deliver(data, context)
 
     def plugin(self, name: str, function: Function) -> str:
-        """Let vats that hold the device node, whose kref is returned, call a function of this process."""
+        """Let vats that hold the device node, whose kref is returned, call a function of this process.
+
+        What it raises goes to its caller, even a `SystemExit`; only an interrupt ends the run.
+        """
+
+        def call(args: CapData) -> CapData:
+            try:
+                return function(args)
+            except (Exception, KeyboardInterrupt, DeliveryAbandonedError):
+                raise
+            except BaseException as error:
+                # It would end every later run as well, for the message that asked for it still waits.
+                raise DeviceError(
+                    f"host function {name}() ended with {type(error).__name__}: {error}",
+                    name=type(error).__name__,
+                ) from None
+
         with self._using("plugins", "plugin", "plugin") as context:
-            return self._plugins.hand_in(name, function, context)
+            return self._plugins.hand_in(name, call, context)
 
     @contextmanager
     def _using(self, name: str, kind: str, note: str | None) -> Iterator[DeviceContext]:

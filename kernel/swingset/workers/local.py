@@ -67,6 +67,8 @@ class _GuestWorker:
     def _syscall(self, syscall: list[Any]) -> Any:
         try:
             answer = (self._handler or self._outside)(syscall)
+        except DeliveryAbandonedError:
+            raise
         except BaseException as problem:
             # The guest turns whatever it meets into a rejection; this one is the host's own.
             if self._handler is not None:
