@@ -37,6 +37,7 @@ _LIMITS = Limits()
 _chosen = "host"
 _running: list[WasmVat] = []
 _tuning: list[str] = []
+_made: list[list[Bench]] = []
 
 
 @contextmanager
@@ -70,6 +71,16 @@ def tuned(module: str, **values: int) -> Iterator[None]:
             yield
         finally:
             del _tuning[-len(values) :]
+
+
+@contextmanager
+def made_in() -> Iterator[list[Bench]]:
+    """All benches that are made in the body."""
+    _made.append([])
+    try:
+        yield _made[-1]
+    finally:
+        _made.pop()
 
 
 def capdata(value: Any, *slots: str) -> dict[str, Any]:
@@ -122,6 +133,8 @@ class Bench:
         self.everything: list[Any] = []
         self.unhandled: list[str] = []
         self.next_promise = 60
+        for made in _made:
+            made.append(self)
         self.vat: Any = self._vat(parts or ([["bank", source]] if source else None), incarnation)
 
     def _vat(self, parts: list[list[str]] | None, incarnation: int) -> Any:

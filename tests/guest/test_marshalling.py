@@ -51,7 +51,9 @@ NAMES += [(f"p-{n}", "") for n in (80, 81, 82)]
 MARK = "\x00"  # of a leaf that stands for a reference
 
 GRAPHS = st.recursive(
-    SCALARS | st.integers(0, len(NAMES) - 1).map(lambda index: f"{MARK}{index}"),
+    SCALARS
+    | st.integers(0, len(NAMES) - 1).map(lambda index: f"{MARK}{index}")
+    | st.one_of(st.dates(), st.timedeltas(), st.decimals(), st.fractions()),
     lambda inner: st.one_of(
         st.lists(inner, max_size=5),
         st.lists(inner, max_size=3).map(tuple),
