@@ -3,6 +3,9 @@
 There is no clock in a world. The host polls: it says what time it is now, and what was set for a time up to
 then happens, in order of time and then of setting. An alarm either sends `wake(now)` to a handler or settles
 a promise. Promises are kept here and not in a vat, so they outlive any upgrade.
+
+Alarms are kept by time, as `at.<when>.<count>`, and those that have a token once more by that one, as
+`by.<token>.<when>.<count>`: what a poll or a cancellation takes grows with what it finds, not with all alarms.
 """
 
 from __future__ import annotations
@@ -62,19 +65,23 @@ class TimerDevice:
                 f"time is an int and only goes forward: it was {before:,}, the poll says {now!r}"
             )
         context.set("now", plain.write(now))
-        due = [key for key in context.keys("at.") if int(key.split(".")[1]) <= now]
-        for key in due:
+        rung = 0
+        while (key := self._first(context)) is not None and _when(key) <= now:
             entry = self._take(key, context)
             if "handler" in entry:
                 context.send(entry["handler"].kref, plain.write(["wake", [now]]))
             else:
                 context.settle(entry["promise"].kref, False, plain.write(now))
-        return len(due)
+            rung += 1
+        return rung
 
     def next(self, context: DeviceContext) -> int | None:
         """The time of the next alarm, or None: when the host should poll again."""
-        keys = context.keys("at.", 1)
-        return int(keys[0].split(".")[1]) if keys else None
+        key = self._first(context)
+        return None if key is None else _when(key)
+
+    def _first(self, context: DeviceContext) -> str | None:
+        return next(iter(context.keys("at.", 1)), None)
 
     def _set(self, when: int, entry: dict[str, Ref], token: object, context: DeviceContext) -> int:
         if token is not None:
@@ -82,7 +89,10 @@ class TimerDevice:
         known = context.get("count")
         count = int(plain.read(known)) + 1 if known else 1
         context.set("count", plain.write(count))
-        context.set(f"at.{when:020d}.{count:015d}", plain.write(entry))
+        key = f"at.{when:020d}.{count:015d}"
+        context.set(key, plain.write(entry))
+        if "token" in entry:
+            context.set(_by_token(entry["token"], key), plain.write(None))
         return when
 
     def _take(self, key: str, context: DeviceContext) -> dict[str, Ref]:
@@ -90,19 +100,25 @@ class TimerDevice:
         assert kept is not None
         entry: dict[str, Ref] = plain.read(kept)
         context.set(key, None)
+        if "token" in entry:
+            context.set(_by_token(entry["token"], key), None)
         return entry
 
     def _cancel(self, token: Ref, context: DeviceContext) -> int:
         """Undo all alarms that were set with a token; returns how many."""
-        cancelled = 0
-        for key in context.keys("at."):
-            kept = context.get(key)
-            if kept is None or token.kref not in kept.slots:
-                continue
-            entry = plain.read(kept)
-            if "token" in entry and entry["token"].kref == token.kref:
-                self._take(key, context)
-                if "promise" in entry:
-                    context.settle(entry["promise"].kref, True, capdata.data(CANCELLED))
-                cancelled += 1
-        return cancelled
+        prefix = _by_token(token, "")
+        found = context.keys(prefix)
+        for note in found:
+            entry = self._take("at." + note.removeprefix(prefix), context)
+            if "promise" in entry:
+                context.settle(entry["promise"].kref, True, capdata.data(CANCELLED))
+        return len(found)
+
+
+def _when(key: str) -> int:
+    return int(key.split(".")[1])
+
+
+def _by_token(token: Ref, key: str) -> str:
+    """Where an alarm is noted under its token."""
+    return f"by.{token.kref}.{key.removeprefix('at.')}"
