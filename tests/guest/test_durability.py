@@ -13,8 +13,8 @@ pytestmark = pytest.mark.usefixtures("engine")
 SOURCE = """
 from decimal import Decimal
 from swingset.vat import (
-    BigMap, BigSet, Cohort, Tagged, WeakBigMap, WeakBigSet, adopt_promise, define_kind, durable, facet,
-    make_kind_handle, make_promise, provide, remotable, virtual, watch_promise
+    BigMap, BigSet, Cohort, Tagged, WeakBigMap, WeakBigSet, adopt_promise, can_be_durable, define_kind,
+    durable, facet, make_kind_handle, make_promise, provide, remotable, virtual, watch_promise
 )
 
 @durable
@@ -110,7 +110,9 @@ class Root:
     def keep(self, place: str, what: str, deep: bool, *args):
         value = MAKE[what](args)
         put(place, [args[0], {"here": value}] if deep else value, self.baggage)
-    def handle(self): return make_kind_handle("Spare")
+    def can(self, what: str, *args):
+        value = MAKE[what](args)
+        return [can_be_durable(value), can_be_durable([args[0], {"here": value}])]
     def fetch(self): return self.baggage["x"]
 
 def build_root_object(baggage):
@@ -200,6 +202,15 @@ def test_virtual_state_may_end_with_what_it_holds(bench: Bench, what: str) -> No
         told = keep(bench, place, what, False)
         assert (told is None) is (what != "promise"), (place, told)
         assert told is None or told.endswith(FLEETING["promise"])
+
+
+@pytest.mark.parametrize("what", [*DURABLE, *DATA, *FLEETING])
+def test_it_can_be_asked_what_is_durable(bench: Bench, what: str) -> None:
+    """Asking says what keeping would, and keeps nothing."""
+    slots = ("o-50", "d-70")
+    durable = what not in FLEETING
+    assert bench.ask("can", what, "$0.Alleged: Bob", "$1.Alleged: Timer", slots=slots) == [durable] * 2
+    assert not [key for key in bench.store if key.startswith(("vom.rc", "vom.es"))]
 
 
 @pytest.mark.parametrize("what", [*DURABLE, *DATA])

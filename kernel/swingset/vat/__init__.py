@@ -19,6 +19,7 @@ from ..guest.classes import durable, virtual
 from ..guest.copies import register_copy
 from ..guest.declared import Interface, implements
 from ..guest.device import D
+from ..guest.durability import can_be_durable
 from ..guest.eventual import E
 from ..guest.explicit import (
     define_durable_kind,
@@ -71,6 +72,7 @@ __all__ = [
     "alleged",
     "amplify",
     "between",
+    "can_be_durable",
     "define_durable_kind",
     "define_durable_kind_multi",
     "define_kind",
