@@ -9,6 +9,7 @@ import pytest
 
 from swingset.core.errors import KernelPanic
 from swingset.devices.plain import Ref
+from swingset.host.policies import cranks
 from tests.conftest import MakeStage
 from tests.scenarios.test_patterns import cast
 from tests.staging import Stage
@@ -128,18 +129,35 @@ def test_a_failure_that_ends_the_kernel(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("worker", ["local", "wasm"])
-def test_a_kernel_that_has_ended_can_be_started_anew(
+def test_a_world_that_has_panicked_stays_so_until_it_is_overruled(
     worker: str, tmp_path: Path, make_stage: MakeStage
 ) -> None:
-    """The failure is in the file; who opens it again finds the outcome and what still waits, and runs on."""
+    """Who opens it again hears the same; what still waits runs when the host says so."""
     path = tmp_path / "a.world"
     stage = make_stage(worker, path)
     stage.define("vat", ROOT)
     failed, waiting = queue(stage, "vat", "error", policy="panic"), queue(stage, "vat", "data")
-    with pytest.raises(KernelPanic):
-        stage.controller.run()
+    with pytest.raises(KernelPanic, match="gratuitous error"):
+        stage.controller.run(cranks(1))
     stage.close()
     again = make_stage(worker, path)
+    with pytest.raises(KernelPanic, match="gratuitous error"):
+        again.controller.run()
+    assert again.controller.status(waiting) == "unresolved"
+    again.controller.overrule_panic()
     again.controller.run()
     assert str(again.controller.resolution(failed)) == "gratuitous error"
     assert again.controller.resolution(waiting) == [1, "two", None]
+
+
+def test_a_world_can_go_back_to_before_its_panic(stage: Stage) -> None:
+    """The end of a critical vat stops the world until it goes back to where the vat lived."""
+    stage.define("vat", ROOT, options={"critical": True})
+    stage.controller.checkpoint("before")
+    stage.controller.terminate_vat("vat", "enough")
+    with pytest.raises(KernelPanic, match=r"critical vat vat was terminated: vat terminated: enough$"):
+        stage.controller.run()
+    stage.controller.resume("before")
+    waiting = queue(stage, "vat", "data")
+    stage.controller.run()
+    assert stage.controller.resolution(waiting) == [1, "two", None]

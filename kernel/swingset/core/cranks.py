@@ -9,7 +9,8 @@ What becomes of a failing vat: a delivery that ran past its limits or crashed th
 vat stays as it was before. If it was a message, its result is rejected with the reason. If it was a
 notification there is nobody to reject to, so the vat is suspended with the event parked, and carries on
 after an upgrade or when it is resumed, unless it was the size of what others settled that broke it (`news`).
-Only an illegal syscall, which no correct guest makes, ends a vat.
+A vat that does not repeat its transcript is suspended before anything more is delivered to it. Only an
+illegal syscall, which no correct guest makes, ends a vat.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from swingset.core.starts import Starts, rejection_of
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
 from swingset.core.undoing import Undoing, refuse_within_crank
-from swingset.core.warehouse import Warehouse
+from swingset.core.warehouse import VatDiverged, Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import (
@@ -80,7 +81,6 @@ class Cranks:
         self.world = world
         self.store = KernelStore(world)
         self.warehouse = Warehouse(self.store, factories)
-        self.panic: str | None = None
         self._scheduler = scheduler or FirstComeFirstServed()
         self.devices = DeviceBoard(self.store)
         self._deliverer = Deliverer(self.store, self.warehouse, self.devices)
@@ -103,6 +103,11 @@ class Cranks:
         """How many cranks the world has run."""
         return self.store.counters.get("crank")
 
+    @property
+    def panic(self) -> str | None:
+        """Why the world has stopped, if it has."""
+        return self.store.panic.words()
+
     def has_work(self) -> bool:
         """Whether another crank could run now."""
         return choose(self.store, self._scheduler, self._can_run, clean_up=True) is not None
@@ -113,20 +118,29 @@ class Cranks:
         `clean_up` is how many rows of a terminated vat one crank may delete; None leaves them for another
         run. Raises `KernelPanic` for ever after a panic, and `KernelError` within another crank.
         """
-        if self.panic is not None:
-            raise KernelPanic(self.panic)
+        if (words := self.panic) is not None:
+            raise KernelPanic(words)
         refuse_within_crank(self.world)
-        chosen = choose(self.store, self._scheduler, self._can_run, clean_up=clean_up is not None)
-        if chosen is None:
-            return None
-        try:
-            report = self._run_crank(*chosen, clean_up or 0)
-        except BaseException:
-            # The host is at fault. A worker may have seen what the world has just forgotten.
-            self.warehouse.discard_all()
-            raise
-        self.panic = self.panic or self.store.take_panic()
-        return report
+        while True:
+            chosen = choose(self.store, self._scheduler, self._can_run, clean_up=clean_up is not None)
+            if chosen is None:
+                return None
+            try:
+                return self._run_crank(*chosen, clean_up or 0)
+            except VatDiverged as lost:
+                self._set_aside(lost)
+            except BaseException:
+                # The host is at fault. A worker may have seen what the world has just forgotten.
+                self.warehouse.discard_all()
+                raise
+
+    def _set_aside(self, lost: VatDiverged) -> None:
+        """Suspend a vat that cannot be brought back, so that the world goes on without it."""
+        with self.undoing():
+            vat = self.store.vats.get(lost.vat)
+            assert vat is not None
+            reason = f"{reasons.REPLAY_DIVERGED}: {lost}"
+            self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
 
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
         number = self.crank + 1
@@ -401,7 +415,7 @@ class Cranks:
         self.devices.vat_ended(vat.id, failed, told)
         self.warehouse.discard(vat.id)
         if vat.options.get("critical"):
-            self.panic = f"critical vat {vat.name} was terminated: {words}"
+            self.store.panic.over_vat(vat.id)
 
     def vat(self, name: str) -> VatRecord:
         """The live or suspended vat of that name; raises `NoSuchVat` with the names there are."""

@@ -30,7 +30,11 @@ class VatFault(KernelError):
 
 
 class KernelPanic(KernelError):
-    """Something declared fatal has happened; nothing runs until the world is opened anew."""
+    """Something declared fatal has happened.
+
+    Nothing runs, in this process or the next, until the world goes back to a commit before it or the host
+    overrules it (`Controller.overrule_panic`).
+    """
 
 
 class IllegalSyscall(Exception):

@@ -18,7 +18,7 @@ from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
-from swingset.core.warehouse import Warehouse
+from swingset.core.warehouse import VatDiverged, Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Notify, UpgradeVat
@@ -67,14 +67,12 @@ class Lifecycle:
     def upgrade(self, event: UpgradeVat, crank: int) -> tuple[Delivered, Parting]:
         """Start a vat's next incarnation under new code, after the old one has brought out its dead.
 
-        The computrons are those of both deliveries; all else is told of the last one.
+        The computrons are those of both deliveries; all else is told of the last one. Where the old one
+        cannot be brought back, nobody brings out its dead: what it held then stays held.
         """
         old = self._vat(event.vat)
-        worker = self._warehouse.online(old)
-        if worker is None:
-            raise KernelError(f"vat {old.name} is not attached")
-        last = self._staying(old, self._deliverer.deliver(old, worker, ["bringOutYourDead"], crank))
-        if not last.result.ok:
+        last = self._bring_out(old, crank)
+        if last is not None and not last.result.ok:
             return last, Parting((), ())
         self._store.reaping.forget(old.id)
         kept = self._store.promises.kept_by(old.id)
@@ -96,7 +94,16 @@ class Lifecycle:
             unclaimed = [kref for kref in self._unsettled(vat.id, kept) if kref not in claimed]
             self._break(old, unclaimed, event.message)
             parting = replace(parting, disconnected=(*parting.disconnected, *unclaimed))
-        return _together(last, delivered), parting
+        return (_together(last, delivered) if last else delivered), parting
+
+    def _bring_out(self, vat: VatRecord, crank: int) -> Delivered | None:
+        try:
+            worker = self._warehouse.online(vat)
+        except VatDiverged:
+            return None
+        if worker is None:
+            raise KernelError(f"vat {vat.name} is not attached")
+        return self._staying(vat, self._deliverer.deliver(vat, worker, ["bringOutYourDead"], crank))
 
     def restart_attached(self, vat_id: str, message: str) -> Parting:
         """A new incarnation for a vat whose interpreter the embedder started anew."""

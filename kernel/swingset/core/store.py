@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from swingset.core.panic import Panic
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import Event, Notify, QueuedEvent, Send, event_to_json
@@ -52,11 +53,11 @@ class KernelStore:
         self.graveyard = Graveyard(world)
         self.meters = Meters(world)
         self.devices = Devices(world)
+        self.panic = Panic(world)
         self.doomed: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
         self.node_gone: Callable[[str, CapData], None] | None = None
         """Told of each device node that nobody holds any more: its device and its state."""
         self._touched: dict[str, None] = {}
-        self._panic: str | None = None
 
     # Names
 
@@ -189,7 +190,6 @@ class KernelStore:
         """Forget which counts changed, after a rollback has undone the changes."""
         self._touched.clear()
         self.doomed.clear()
-        self._panic = None
 
     def _delete_promise(self, kref: str, data: CapData | None) -> None:
         self.promises.delete(kref)
@@ -265,16 +265,11 @@ class KernelStore:
         self.promises.unsubscribe_all(kref)
         self.promises.settle(kref, REJECTED if rejected else FULFILLED, outcome)
         if rejected and before.policy == PANIC:
-            self._panic = f"kernel panic {kref}.policy panic: rejected {outcome.body}"
+            self.panic.over_promise(kref)
         for vat in subscribers:
             self.enqueue(Notify(vat, kref))
         self._send_on(kref)
         self._touched[kref] = None
-
-    def take_panic(self) -> str | None:
-        """Why the kernel has to stop, if this crank gave it a reason."""
-        panic, self._panic = self._panic, None
-        return panic
 
     def _send_on(self, kref: str) -> None:
         for event in self.promises.waiting_events(kref):

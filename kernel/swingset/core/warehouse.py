@@ -13,11 +13,11 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from swingset.core.errors import NoSuchVat
+from swingset.core.errors import KernelError, NoSuchVat
 from swingset.core.store import KernelStore
 from swingset.model.limits import DEFAULT_LIMITS, Limits
 from swingset.workers.base import ImageMismatch, VatSpec, Worker, WorkerFactory
-from swingset.workers.replaying import replay
+from swingset.workers.replaying import ReplayDiverged, replay
 from swingset.world.vats import VatRecord
 
 
@@ -33,6 +33,14 @@ def limits_of(vat: VatRecord) -> Limits:
 
 
 _LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes")
+
+
+class VatDiverged(KernelError):
+    """A vat cannot be brought back: it does not repeat its transcript. `vat` is its id."""
+
+    def __init__(self, vat: str, message: str) -> None:
+        super().__init__(message)
+        self.vat = vat
 
 
 class Warehouse:
@@ -79,7 +87,10 @@ class Warehouse:
         return worker
 
     def online(self, vat: VatRecord) -> Worker | None:
-        """The vat's worker, brought back from the world file if need be; None where it is not attached."""
+        """The vat's worker, brought back from the world file if need be; None where it is not attached.
+
+        Raises `VatDiverged`.
+        """
         if vat.worker == "attached":
             return self._attached.get(vat.id)
         worker = self._online.get(vat.id)
@@ -103,13 +114,16 @@ class Warehouse:
     def snapshot(self, vat: VatRecord) -> str | None:
         """Save the vat's heap; the transcript before it is no longer needed to bring the vat back.
 
-        Returns the snapshot's id, or None where the worker has no heap image or nothing has happened since
-        the last one.
+        Returns the snapshot's id, or None where the worker has no heap image, nothing has happened since the
+        last one, or the vat cannot be brought back: its next delivery will say so.
         """
         span = self._store.vats.span(vat.id)
         if vat.worker == "attached" or span.position == span.start:
             return None
-        worker = self.online(vat)
+        try:
+            worker = self.online(vat)
+        except VatDiverged:
+            return None
         image = worker.snapshot() if worker else None
         if image is None:
             return None
@@ -149,6 +163,9 @@ class Warehouse:
             worker = factory.start(spec)
         try:
             self._repeat(worker, vat, since)
+        except ReplayDiverged as difference:
+            worker.close()
+            raise VatDiverged(vat.id, str(difference)) from difference
         except BaseException:
             worker.close()
             raise

@@ -128,6 +128,8 @@ def _status(controller: Controller, _: argparse.Namespace) -> int:
     stats = controller.stats()
     paused = ", paused" if controller.paused else ""
     print(f"crank {stats['cranks']}{paused}")
+    if (panic := controller.kernel.panic) is not None:
+        print(f"stopped: {panic}")
     print(
         f"{_plural(stats['vats_live'], 'live vat')}, {stats['vats_suspended']} suspended,"
         f" {stats['vats_terminated']} terminated"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from swingset.core.cranks import CLEAN_UP_ROWS
-from swingset.core.errors import KernelError, VatFault
+from swingset.core.errors import KernelError, KernelPanic, VatFault
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.undoing import refuse_within_crank
@@ -152,11 +152,25 @@ class Controller(Requests):
             self.commit("resume running")
 
     def step(self) -> CrankReport | None:
-        """Run one crank and commit it; None where nothing can run. Works while paused."""
+        """Run one crank and commit it; None where nothing can run. Works while paused.
+
+        Raises `KernelPanic` after the commit where this crank gave the world a reason to stop.
+        """
         with self.lock:
             report = self._crank()
             self.commit("step")
+            self._raise_panic()
             return report
+
+    def overrule_panic(self) -> None:
+        """Let a world that has panicked run on as it is."""
+        with self.lock:
+            self.kernel.store.panic.overrule()
+            self.commit("panic overruled")
+
+    def _raise_panic(self) -> None:
+        if (words := self.kernel.panic) is not None:
+            raise KernelPanic(words)
 
     def run(
         self,
@@ -167,7 +181,7 @@ class Controller(Requests):
         """Run until nothing can, or the policy says stop; then commit once and release the outputs.
 
         `watch` is told of each crank as it ends, for progress displays: nothing it hears is committed
-        yet. An interrupt stops between cranks, commits the whole ones, and is raised again.
+        yet. An interrupt stops between cranks, commits the whole ones, and is raised again; so is a panic.
         """
         go_on = policy or forever()
         reports: list[CrankReport] = []
@@ -187,7 +201,8 @@ class Controller(Requests):
                 self.commit("interrupted run")
                 raise
             commit = self.commit("run")
-            more = self.kernel.panic is None and self.kernel.has_work()
+            self._raise_panic()
+            more = self.kernel.has_work()
         spent = sum(report.computrons or 0 for report in reports)
         return RunReport(len(reports), spent, more, commit, tuple(reports))
 

@@ -48,7 +48,9 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
     if difference is not None:
         raise ReplayDiverged(
             f"{where} does not repeat its transcript: {difference}. The engine or the guest library is"
-            " another one than that which recorded it"
+            " another one than that which recorded it, or the vat's worker let it see something of its host"
+            " (a local vat the clock, say, or the order of a set of str). Upgrade the vat: what it has"
+            " stored is whole"
         )
     return result
 
