@@ -283,7 +283,7 @@ class Model:
 
 
 @given(STEPS, st.integers(1, 9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_exactly_what_is_reached_is_there(steps: list[tuple[str, int, int]], budget: int) -> None:
     """In any history nothing is deleted that can be reached, and a search leaves nothing that cannot."""
     with tuned("cycles", BUDGET=budget, CHANGES=1):
