@@ -8,11 +8,11 @@ from swingset.world.file import WorldFile
 
 
 def refuse_within_crank(world: WorldFile) -> None:
-    """Raise `KernelError` while a crank is under way: only a host function called in it can ask then."""
+    """Raise `KernelError` while a crank is under way: only what is called in it can ask then."""
     if world.in_crank:
         raise KernelError(
-            "the world is in the middle of a delivery: a host function that is called in it cannot run the"
-            " world, commit it or change it; do that when the run has ended"
+            "the world is in the middle of a delivery: what is called in it, a host function or a promise's"
+            " callback, cannot run the world, commit it or change it; do that when the run has ended"
         )
 
 

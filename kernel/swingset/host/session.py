@@ -31,6 +31,7 @@ from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.model.capdata import CapData
 from swingset.workers.local import AttachedWorker
+from swingset.world.promises import FORWARDED
 from swingset.world.vats import SUSPENDED
 
 
@@ -142,18 +143,26 @@ class Session(Services):
             )
         vpid = getattr(promise, "_vpid", None)
         kref = self.controller.kernel.recognize(self._vat_id, vpid) if vpid else None
-        for row in Lens(self.controller.kernel.store).promises():
-            if row.kref == kref:
-                decider = self.controller.kernel.store.vats.named(row.decider)
-                if decider is not None and decider.state == SUSPENDED:
-                    return (
-                        f"vat {decider.name} is suspended, and promise {kref} is its to settle:"
-                        f" {decider.reason}; upgrade the vat, or wake it"
-                    )
+        lens = Lens(self.controller.kernel.store)
+        rows = {row.kref: row for row in lens.promises()}
+        row = rows.get(kref or "")
+        while row is not None and row.state == FORWARDED:
+            row = rows.get(row.decider)  # there a promise that follows another has the name of that
+        if row is not None:
+            decider = self.controller.kernel.store.vats.named(row.decider)
+            if decider is not None and decider.state == SUSPENDED:
                 return (
-                    f"nothing is left to run, and promise {kref} is still unresolved:"
-                    f" vat {row.decider or 'nobody'} has to settle it"
+                    f"vat {decider.name} is suspended, and promise {row.kref} is its to settle:"
+                    f" {decider.reason}; upgrade the vat, or wake it"
                 )
+            sent = [event for event in lens.queue() if event.result == row.kref]
+            if decider is not None:
+                why = f"vat {decider.name} has to settle it"
+            elif sent:
+                why = f"the message {sent[0].what}, whose result it is, waits: {sent[0].where}"
+            else:
+                why = "it waits for a device or for the host"
+            return f"nothing is left to run, and promise {row.kref} is still unresolved: {why}"
         return (
             "nothing is left to run, and the promise is still unresolved: it waits for something in this"
             " session"
