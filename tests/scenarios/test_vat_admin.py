@@ -258,8 +258,24 @@ def test_options_reach_the_kernel_and_can_be_changed(admin: Admin) -> None:
     admin.ask(node, "change_options", {"reapInterval": 3, "computrons": None})
     kept = {"reap_interval": 3, "never_reap": True}
     assert vats_table.named("tuned").options == kept  # type: ignore[union-attr]
-    with pytest.raises(RemoteError, match='changeOptions: unknown options "name"'):
-        admin.ask(node, "change_options", {"name": "other"})
+    for wrong, words in (
+        ({"name": "other"}, 'changeOptions: unknown options "name"'),
+        ({"meter": 5}, "changeOptions: meter wants a meter, got int 5"),
+        ({"neverReap": 1}, "changeOptions: neverReap wants True or False, got int 1"),
+    ):
+        with pytest.raises(RemoteError) as caught:
+            admin.ask(node, "change_options", wrong)
+        assert str(caught.value) == words
+    assert vats_table.named("tuned").options == kept  # type: ignore[union-attr]
+
+
+def test_options_that_say_nothing_are_as_if_they_were_not_there(admin: Admin) -> None:
+    """None for any option, and False for what a vat is not."""
+    nothing = dict.fromkeys(("name", "meter", "worker", "reapInterval", "computrons", "vatParameters"))
+    root, _ = admin.create(**nothing, critical=False, neverReap=False)
+    assert admin.ask(root, "thirteen") == 13
+    root, _ = admin.create(critical=None)
+    assert admin.ask(root, "get_parameters") is None
 
 
 # Upgrade

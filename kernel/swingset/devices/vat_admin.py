@@ -115,8 +115,8 @@ class VatAdminDevice:
         name = vat_options.check_name(given.get("name"))
         options = vat_options.convert(given)
         if given.get("meter") is not None:
-            options["meter"] = self._meter(given["meter"], context)
-        if given.get("critical") is not None:
+            options["meter"] = self._meter("CreateVatOptions", given["meter"], context)
+        if given.get("critical") not in (None, False):
             options["critical"] = self._check_key(given["critical"], context)
         caller = self._admin.vat(context.caller or "")
         worker = self._worker(given.get("worker"), caller.worker if caller else "")
@@ -171,7 +171,7 @@ class VatAdminDevice:
             changes = vat_options.convert(given, changing=True)
             if "meter" in given:
                 meter = given["meter"]
-                changes["meter"] = None if meter is None else self._meter(meter, context)
+                changes["meter"] = None if meter is None else self._meter("changeOptions", meter, context)
             self._admin.change_options(vat, changes)
             self._forget_loose_meters(context)
             return _NOTHING
@@ -212,12 +212,12 @@ class VatAdminDevice:
             return _NOTHING
         raise plain.no_method("a meter", method, *_METER_METHODS)
 
-    def _meter(self, given: object, context: DeviceContext) -> str:
+    def _meter(self, where: str, given: object, context: DeviceContext) -> str:
         kref = given.kref if isinstance(given, Ref) else ""
         state = context.get(kref) if context.owns(kref) else None
         known = plain.read(state) if state else {}
         if "meter" not in known:
-            raise DeviceError(f"CreateVatOptions: meter wants a meter, got {plain.shown(given)}")
+            raise DeviceError(f"{where}: meter wants a meter, got {plain.shown(given)}")
         return str(known["meter"])
 
 
