@@ -185,6 +185,18 @@ def test_vats_are_asked_without_being_told_to(stage: Stage) -> None:
     assert records(stage, "exporter") == []
 
 
+def test_an_image_asks_nothing_of_a_vat(stage: Stage) -> None:
+    """Saving heaps is the host's affair: unlike in the reference no vat brings out its dead for it."""
+    exporter = stage.define("exporter", EXPORTER)
+    thing = stage.ask(exporter, "durable")
+    before = stage.transcript("exporter"), stage.heap("exporter"), clist(stage, "exporter")
+    stage.controller.snapshot_all_vats()
+    stage.controller.checkpoint("here")
+    stage.session.settle()
+    assert (stage.transcript("exporter"), stage.heap("exporter"), clist(stage, "exporter")) == before
+    assert stage.ask(thing, "increment") == 1
+
+
 def test_a_transcript_with_garbage_repeats(stage: Stage) -> None:
     """The dead are the same when a vat is rebuilt from its transcript."""
     exporter, importer = stage.define("exporter", EXPORTER), stage.define("importer", IMPORTER)

@@ -198,6 +198,25 @@ def test_two_importers_that_only_drop(steps: Steps) -> None:
     assert steps.stage.controller.step() is None
 
 
+def test_an_upgrade_ends_what_was_only_recognized(steps: Steps) -> None:
+    """Amy was of the old heap: her record goes with it, and B, whose weak map knows her, is told."""
+    only_dropped(steps, "B")
+    steps.stage.upgrade("A", EXPORTER)
+    assert (steps.amy(), steps.known_in(), steps.actions()) == (None, {"B": "_"}, ["B retireImport"])
+    assert steps.told() == "B retireImport"
+    assert (steps.known_in(), steps.actions()) == ({}, [])
+
+
+def test_an_upgrade_abandons_what_is_held(steps: Steps) -> None:
+    """Amy is nobody's then, and is gone when the last who holds her lets go; nobody needs to be told."""
+    steps.give(steps.b)
+    steps.stage.upgrade("A", EXPORTER)
+    assert (steps.amy(), steps.known_in(), steps.actions()) == (("nobody", 1, 1), {"B": "R"}, [])
+    steps.stage.ask(steps.b, "lose")
+    steps.reap("B")
+    assert (steps.amy(), steps.known_in(), steps.actions()) == (None, {}, [])
+
+
 def test_retired_without_being_dropped(steps: Steps) -> None:
     """No guest does it, so a vat that does is ended, and amy is collected.
 
