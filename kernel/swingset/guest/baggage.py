@@ -3,7 +3,11 @@
 A durable map with string keys, the only thing that new code is handed from the old one. Values must be
 durable (data, durable instances, presences). Underneath is a collection in the vat's store, one key per
 entry, so that it may be large: looking at one entry reads one key, and iteration walks the keys in their
-order.
+order. As in a `BigMap`, none may be added meanwhile.
+
+A baggage may hold maps, and these more maps. Their entries are not its own, however anybody's keys are
+spelled: the entries of `vc.1.` lie under `vc.1.s`, and the map `orders` in it has all that it holds under
+`vc.1.morders/`, or under `vc.1.lorders/` where this library made it and vat code must not come upon it.
 """
 
 from __future__ import annotations
@@ -12,29 +16,61 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import jsontext
-from .keys import encode_scalar
+from .context import current
+from .keys import LIMIT, encode_scalar
 from .passable import brief
 from .smallcaps import DecodeError
+from .stores import ADDED
 
 if TYPE_CHECKING:
     from .liveslots import Liveslots
 
 T = TypeVar("T")
 
+_ROOM = 1_000 - LIMIT  # for what comes before a key, so that the kernel takes the whole of it
+
 
 class StoredMap(MutableMapping[str, Any]):
-    """A map of durable values with string keys, kept in the vat's store, in the order of its keys."""
+    """A map of durable values with string keys, kept in the vat's store, in the order of its keys.
 
-    def __init__(self, world: Liveslots, collection: int, label: str) -> None:
-        self._world = world
-        self._prefix = f"vc.{collection}.s"
+    A vat is handed one. Where vat code is imported as a plain module, `Baggage()` makes one to try it with.
+    """
+
+    def __init__(
+        self, world: Liveslots | None = None, collection: int | None = None, label: str = "baggage"
+    ) -> None:
+        self._world = current() if world is None else world
+        if collection is None:
+            if not self._world.kinds.independent:
+                raise TypeError(
+                    "a vat is handed its baggage: name it as a parameter, `def build_root_object(baggage)`"
+                )
+            collection = self._world.counters.take("collectionID")
+        self._root = f"vc.{collection}."
         self._label = label
+        self._added: dict[str, int] = {}  # how many keys were added, by map, since this baggage was opened
 
-    def inner(self, name: str) -> StoredMap:
-        """A map inside this one, whose entries are this one's under `name/...`."""
-        inner = StoredMap(self._world, 0, f"{self._label}/{name}")
-        inner._prefix = f"{self._prefix}{name}/"
+    @property
+    def _prefix(self) -> str:
+        return self._root + "s"
+
+    def inner(self, name: str, *, hidden: bool = False) -> StoredMap:
+        """The map of that name inside this one; a hidden one is not met by those who name maps."""
+        inner: StoredMap = object.__new__(StoredMap)
+        inner._world, inner._added = self._world, self._added
+        inner._root = f"{self._root}{'l' if hidden else 'm'}{name}/"
+        inner._label = f"{self._label}/{name}"
+        encode_scalar(name)
+        if len(inner._prefix) > _ROOM:
+            raise TypeError(f"{inner._label[:80]}... lies in too many maps of long names: shorten them")
         return inner
+
+    def has_any(self, start: str) -> bool:
+        """Whether any key begins with this."""
+        return next(self._world.store.keys(self._prefix + start), None) is not None
+
+    def __bool__(self) -> bool:
+        return self.has_any("")
 
     def _key(self, key: Any) -> str:
         if type(key) is not str:
@@ -54,12 +90,14 @@ class StoredMap(MutableMapping[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         stored = self._key(key)
         capdata = self._world.slots.encode_durable(value, f'{self._label}["{key}"]')
-        self._change(stored, capdata["slots"])
+        if not self._change(stored, capdata["slots"]):
+            self._added[self._root] = self._added.get(self._root, 0) + 1
         self._world.store.set(stored, jsontext.write(capdata))
 
-    def _change(self, stored: str, after: list[str]) -> None:
+    def _change(self, stored: str, after: list[str]) -> bool:
         before = self._world.store.get(stored)
         self._world.references.change(jsontext.read(before)["slots"] if before is not None else (), after)
+        return before is not None
 
     def __delitem__(self, key: str) -> None:
         stored = self._key(key)
@@ -72,7 +110,14 @@ class StoredMap(MutableMapping[str, Any]):
         return self._world.store.get(self._key(key)) is not None
 
     def __iter__(self) -> Iterator[str]:
-        for key in self._world.store.keys(self._prefix):
+        started = self._added.get(self._root, 0)
+        walk = self._world.store.keys(self._prefix)
+        while True:
+            if self._added.get(self._root, 0) != started:
+                raise RuntimeError(ADDED)
+            key = next(walk, None)
+            if key is None:
+                return
             yield key[len(self._prefix) :]
 
     def __len__(self) -> int:

@@ -17,6 +17,7 @@ from .interfaces import Interface
 from .kinds import EAGER, Kind
 from .records import MISSING, Field
 from .remotables import give_repr
+from .passable import check_name
 from .shapes import annotations_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def durable(cls: Any = None, *, tag: str | None = None, version: int = 1, eager:
         name = tag or world_cls.__name__
         return Kind(current(), world_cls, name, where, names, version=version, eager=eager)
 
+        check_name("the tag of a @durable class", name)
     return _decorator(cls, make)
 
 
@@ -63,7 +65,9 @@ def virtual(cls: Any = None, *, tag: str | None = None) -> Any:
     """
 
     def make(world_cls: type, where: str, names: dict[str, Any]) -> Kind:
-        return Kind(current(), world_cls, tag or world_cls.__name__, where, names, durable=False)
+        name = tag or world_cls.__name__
+        check_name("the tag of a @virtual class", name)
+        return Kind(current(), world_cls, name, where, names, durable=False)
 
     return _decorator(cls, make)
 

@@ -3,42 +3,63 @@
 A contract is a function `start(terms, private, baggage)` that returns its facets, one for the creator and one
 for the public. It runs once in each incarnation. The first time it makes what it needs and puts it into its
 baggage; later it finds it there, through the same `provide(...)`. What kinds and helpers all instances share
-is made by `prepare(baggage)`, which runs before it. The instance's baggage lies inside that of the
-installation, so that neither has to know the names that the other uses.
+is made by `prepare(baggage)`, which runs before it. The instance's baggage is a map of its own, and so is
+what this module keeps, so that nobody has to know the names that the others use.
 
-A contract says what an upgrade may do to it. `none`: its facets may end with the incarnation, and it is never
-upgraded. `can_be_upgraded`: its facets are durable, and other code may take over. `can_upgrade`: it is such
-code itself. A restart is an upgrade to the same code with new private arguments. The facets that come out of
-`start` must be the ones that the parties hold already, or the upgrade is refused and nothing has changed.
+What the parties agreed to stays as it was given: it is stored before `start` runs, which is handed what was
+stored, frozen, the first time as well as later. So what an upgrade would refuse is refused at once.
+
+A contract says what an upgrade may do to it. `none`: its facets may end with the incarnation, it is never
+upgraded, and nothing is kept of it. `can_be_upgraded`: its facets are durable, and other code may take over.
+`can_upgrade`: it is such code itself. A restart is an upgrade to the same code with new private arguments.
+The facets that come out of `start` must be the ones that the parties hold already, or the upgrade is refused
+and nothing has changed.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from .baggage import StoredMap
 from .context import current
-from .passable import brief
+from .passable import brief, frozen
 from .remotables import interface_of, remotable
 from .remote_errors import VatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping
 
 NONE, CAN_BE_UPGRADED, CAN_UPGRADE = "none", "can_be_upgraded", "can_upgrade"
 FACETS = ("creator", "public")
 
-_LEVEL, _TERMS, _PRIVATE, _FACETS = "contract.level", "contract.terms", "contract.private", "contract.facets"
+_LEVEL, _TERMS, _PRIVATE, _FACETS, _STARTED = "level", "terms", "private", "facets", "started"
 
 
 def provide_map(baggage: MutableMapping[str, Any], name: str) -> StoredMap:
     """The durable map of that name inside a baggage, empty at first; its keys are str."""
-    if not isinstance(baggage, StoredMap):
-        raise TypeError(f"provide_map wants a baggage, got {brief(baggage)}")
+    baggage = _stored(baggage, "provide_map")
     if type(name) is not str or not name or "/" in name:
         raise TypeError(f"a map in a baggage has a name without slashes, got {brief(name)}")
-    return baggage.inner(name)
+    found = baggage.inner(name)
+    if current().incarnation and not found and baggage.has_any(f"{name}/"):
+        # Before maps were apart from the baggage, their entries were entries of it, with such keys.
+        raise LookupError(
+            f"the map {name!r} in {baggage!r} is empty, and what a map of that name held may lie beside it, "
+            f"under keys that begin with '{name}/': take them out first, `old = {{key: baggage.pop(key) for "
+            f"key in list(baggage) if key.startswith('{name}/')}}`, or give the map another name"
+        )
+    return found
+
+
+def _stored(baggage: MutableMapping[str, Any], who: str) -> StoredMap:
+    if not isinstance(baggage, StoredMap):
+        raise TypeError(
+            f"{who} wants a baggage, got {brief(baggage)}: where vat code is tried without a vat, "
+            "Baggage() makes one"
+        )
+    return baggage
 
 
 @remotable
@@ -62,7 +83,7 @@ class ContractRoot:
 
     def terms(self) -> Any:
         """What the parties agreed to when the contract was started."""
-        return self._contract.baggage.get(_TERMS)
+        return self._contract.terms
 
     def upgradable(self) -> str:
         """What an upgrade may do: `none`, `can_be_upgraded` or `can_upgrade`."""
@@ -72,42 +93,67 @@ class ContractRoot:
 class _Contract:
     """One incarnation of one contract."""
 
-    def __init__(
-        self, start: Callable[..., Any], level: str, prepared: Any, baggage: MutableMapping[str, Any]
-    ) -> None:
+    def __init__(self, start: Callable[..., Any], level: str, prepared: Any, baggage: StoredMap) -> None:
         self.level = level
-        self.baggage = baggage
+        self.terms: Any = None
+        self._kept = _kept(baggage)
+        self._instance = baggage.inner("instance", hidden=True)
         self._start = start
         self._prepared = prepared
+        self._starting = False
         self._facets: dict[str, Any] | None = None
 
     async def start(self, terms: Any, private: Any) -> dict[str, Any]:
-        if self._facets is not None:
-            raise VatError("the contract is started already", code="already-started")
-        facets = await self._run(terms, private)
-        self.baggage[_TERMS], self.baggage[_PRIVATE] = terms, private
+        if self._starting:
+            being = "" if self._facets is not None else "being "
+            raise VatError(f"the contract is {being}started already", code="already-started")
+        self._starting = True
+        try:
+            terms, private = self._keep(_TERMS, terms), self._keep(_PRIVATE, private)
+            facets = await self._run(terms, private)
+        except BaseException:
+            self._starting = False
+            for name in (_TERMS, _PRIVATE):
+                self._kept.pop(name, None)
+            raise
         if self.level != NONE:
-            self.baggage[_FACETS] = facets
-        self._facets = facets
+            self._kept[_FACETS] = facets
+        self._kept[_STARTED] = True
+        self._facets, self.terms = facets, terms
         return facets
 
     async def restart(self, given: Mapping[str, Any]) -> None:
-        if _TERMS not in self.baggage:
+        if _STARTED not in self._kept:
             return  # prepared in the last incarnation, and not started yet
-        if _FACETS not in self.baggage:
+        if _FACETS not in self._kept:
             raise _failed("original contract facets were not durable")
         if "terms" in given:
             raise TypeError(
                 "the terms of a contract are fixed when it is started: give new private arguments"
             )
-        private = given["private"] if "private" in given else self.baggage[_PRIVATE]
-        facets = await self._run(self.baggage[_TERMS], private)
-        before = self.baggage[_FACETS]
+        if "private" in given:
+            self._keep(_PRIVATE, given["private"])
+        self._starting = True
+        terms = self._kept[_TERMS]
+        facets = await self._run(terms, self._kept[_PRIVATE])
+        before = self._kept[_FACETS]
         changed = [name for name in FACETS if facets.get(name) is not before.get(name)]
         if changed:
             raise _failed("facets returned by contract changed identity", f" ({', '.join(changed)})")
-        self.baggage[_PRIVATE] = private
-        self._facets = facets
+        self._facets, self.terms = facets, terms
+
+    def _keep(self, name: str, value: Any) -> Any:
+        """Store what the contract is started with, and read it back; without upgrades only freeze it."""
+        if self.level == NONE:
+            return frozen(value)
+        try:
+            self._kept[name] = value
+        except TypeError as exc:
+            raise TypeError(
+                f"the {'terms' if name == _TERMS else 'private arguments'} of a contract that is declared "
+                f"{self.level!r} are kept for the next incarnation: {exc}"
+            ) from None
+        return self._kept[name]
 
     def facet(self, name: str) -> Any:
         if self._facets is None:
@@ -118,7 +164,7 @@ class _Contract:
         offered = {
             "terms": terms,
             "private": private,
-            "baggage": provide_map(self.baggage, "instance"),
+            "baggage": self._instance,
             "prepared": self._prepared,
         }
         facets = await _called(self._start, offered)
@@ -153,22 +199,65 @@ def contract(
 
     async def build_root_object(parameters: Any, baggage: StoredMap) -> ContractRoot:
         given = _parameters(parameters)
-        if _LEVEL in baggage and upgradable != CAN_UPGRADE:
+        kept = _kept(_stored(baggage, "a contract"))
+        _take_over(baggage, kept)
+        if _LEVEL in kept and upgradable != CAN_UPGRADE:
             raise VatError(
                 f"contract cannot upgrade: the new code is declared {upgradable!r}, "
                 f"and only {CAN_UPGRADE!r} takes over from another incarnation",
                 code="cannot-upgrade",
             )
-        prepared = await _called(prepare, {"baggage": baggage}) if prepare is not None else None
+        again = _LEVEL in kept
+        prepared = None
+        if prepare is not None:
+            with _telling("prepare() may only wait for what is in this vat"):
+                prepared = await _called(prepare, {"baggage": baggage})
         made = _Contract(start, upgradable, prepared, baggage)
-        if _LEVEL in baggage:
-            await made.restart(given)
+        if again:
+            with _telling(
+                "start() runs again, and has to find in its baggage what it waited for the first time: "
+                'keep the answer, `if "brand" not in baggage: baggage["brand"] = await E(issuer).brand()`'
+            ):
+                await made.restart(given)
         elif parameters is not None:
-            await made.start(given.get("terms"), given.get("private"))
-        baggage[_LEVEL] = upgradable
+            with _telling(
+                "start() waits for another vat, so start the vat without parameters, and the contract with "
+                "`E(root).start(terms, private)`"
+            ):
+                await made.start(given.get("terms"), given.get("private"))
+        kept[_LEVEL] = upgradable
         return ContractRoot(made)
 
     return build_root_object
+
+
+def _kept(baggage: StoredMap) -> StoredMap:
+    return baggage.inner("contract", hidden=True)
+
+
+def _take_over(baggage: StoredMap, kept: StoredMap) -> None:
+    """Find again what was kept when all of it lay among the keys of the baggage itself."""
+    if f"contract.{_LEVEL}" not in baggage or _LEVEL in kept:
+        return
+    instance = baggage.inner("instance", hidden=True)
+    for key in list(baggage):
+        head, _, rest = key.partition("/")
+        if head == "instance" and rest:
+            instance[rest] = baggage.pop(key)
+    for name in (_LEVEL, _TERMS, _PRIVATE, _FACETS):
+        if f"contract.{name}" in baggage:
+            kept[name] = baggage.pop(f"contract.{name}")
+    if _TERMS in kept:
+        kept[_STARTED] = True
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Say this where the start of the vat does not end in its delivery."""
+    world = current()
+    world.waiting_in_start = what
+    yield
+    world.waiting_in_start = None
 
 
 def _parameters(parameters: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from .context import current
 from .facets import Facets
 from .interfaces import Interface
 from .kinds import EAGER, Kind
-from .passable import brief
+from .passable import brief, check_name
 from .records import MISSING, Field
 from .remotables import give_repr
 
@@ -116,6 +116,7 @@ def make_kind_handle(tag: str) -> Any:
     """A handle for a durable kind that is defined with `define_durable_kind`, now and in each incarnation."""
     if type(tag) is not str or not tag:
         raise TypeError(f"make_kind_handle({tag!r}): wants the tag of the kind, a str")
+    check_name("the tag of a kind", tag)
     world = current()
     return world.kinds.instance(f"o+d{HANDLES}/{world.kinds.new_handle(tag)}")
 
@@ -262,6 +263,9 @@ def _make(
     }
     if not faces:
         raise TypeError(f"{tag}: a kind with facets has at least one")
+    check_name("the tag of a kind", tag)
+    for face in faces:
+        check_name(f"{tag}: the name of a facet", face)
     cls: Any = type(tag, (), {} if multi else dict(faces[""]))
     cls.__module__ = frame.f_globals.get("__name__", "")
     if finish is not None:
@@ -303,6 +307,7 @@ def _defined(
 ) -> Callable[..., Any]:
     kind.loose = state_shape is None
     for name, note in (state_shape or {}).items():
+        check_name(f"{kind.tag}: the name of a field", name)
         kind.fields[name] = Field(kind, name, note, MISSING)
     fit_class(kind)
     kind.world.kinds.ready(kind)
@@ -311,6 +316,8 @@ def _defined(
         values = init(*args, **kwargs)
         if type(values) is not dict or any(type(name) is not str for name in values):
             raise TypeError(f"{kind.tag}: init must return the first state as a dict, not {brief(values)}")
+        for name in values if kind.loose else ():
+            check_name(f"{kind.tag}: the name of a field", name)
         for name, field in kind.fields.items():
             if field.shape.optional:
                 values.setdefault(name, None)

@@ -20,6 +20,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .passable import has_half_pair
+
 LIMIT = 220
 """The length that the text of a key stays below."""
 
@@ -58,7 +60,7 @@ def encode_scalar(key: Any) -> str | None:
         return None
     if len(text) >= LIMIT:
         raise KeyTooLargeError
-    if not text.isascii() and any(0xD800 <= ord(char) < 0xE000 for char in text):
+    if has_half_pair(text):
         raise TypeError("a key holds half of a surrogate pair, which cannot be stored: use bytes")
     return text
 

@@ -22,10 +22,12 @@ from .descriptors import Descriptor, KindError, arrange_facets, describe
 from .facets import make_facet, make_facet_class, marked_methods
 from .migration import MigrationError, Steps, marked_migrations, migrated
 from .records import MISSING, Field, Record
+from .passable import has_half_pair
 from .references import slots_of
 from .smallcaps import DecodeError
 from .sweep import Sweep
 from .vrefs import base_vref, parse_instance
+from .vatstore import check_room
 
 if TYPE_CHECKING:
     from types import FunctionType
@@ -258,7 +260,11 @@ class Kinds:
         """Store what is known of a kind."""
         if kind.durable:
             self._stored[kind.id] = descriptor
-        self._world.store.set(kind.descriptor_key, jsontext.write(descriptor))
+        self._world.store.set(kind.descriptor_key, text)
+        text = jsontext.write(descriptor)
+        if has_half_pair(text):
+            raise TypeError(f"{kind.tag}: its annotations or defaults hold half of a surrogate pair")
+        check_room(f"what is stored of the kind {kind.tag}", descriptor, text)
 
     def new_handle(self, tag: str) -> int:
         """An id for a durable kind that is yet to be defined; from now on every incarnation has to."""

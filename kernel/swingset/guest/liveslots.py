@@ -112,6 +112,7 @@ class Liveslots:
         self._fatal: SyscallError | None = None
         self._opened = False
         self.turns = TurnQueue(self)
+        self.waiting_in_start: str | None = None  # what helps where the start of the vat does not end
         self.copies = Copies(redefinable=parts is None)
         self.store = Store(self.syscall)
         self.counters = Counters(self.store)
@@ -257,13 +258,14 @@ class Liveslots:
         if built.status == "pending":
             raise VatStartError(
                 f"build_root_object of vat {self.vat_name} waits for something outside: it must return in "
-                "the delivery that starts the vat; do the waiting in a method"
+                f"the delivery that starts the vat; {fix}"
             )
         root = built.result()
         if interface_of(root) is None or hasattr(type(root), "__kind__"):
             came = ("durable " if interface_of(root) else "") + brief(root)
             raise VatStartError(
                 f"build_root_object of vat {self.vat_name} must return an instance of a @remotable class, "
+            fix = self.waiting_in_start or "do the waiting in a method"
                 f"not {came}: the root is made anew by each incarnation"
             )
         self.slots.add_root(root)

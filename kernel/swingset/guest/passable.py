@@ -46,7 +46,8 @@ def _refuse(self: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
     kind = "list" if isinstance(self, list) else "dict"
     fix = "self.items = [*self.items, x]" if kind == "list" else "self.table = {**self.table, key: value}"
     raise TypeError(
-        f"this {kind} was read from durable state and is a frozen copy; assign a new one instead: `{fix}`"
+        f"this {kind} was read from durable state and is a frozen copy; assign a new one instead: `{fix}`, "
+        f"or change a copy of it, {kind}(x)"
     )
 
 
@@ -66,9 +67,43 @@ class FrozenDict(dict[Any, Any]):
     __setitem__ = __delitem__ = __ior__ = _refuse
 
 
+NAME_LIMIT = 1_000
+"""The most characters of a tag, a label, or another name that the vat's code gives to what is stored."""
+
+
+def check_name(what: str, text: str) -> None:
+    """Refuse a name that the vat's store has no room for, or no spelling; raises TypeError."""
+    if len(text) > NAME_LIMIT:
+        raise TypeError(f"{what} has up to {NAME_LIMIT} characters, got {len(text)}")
+    if has_half_pair(text):
+        raise TypeError(f"{what} holds half of a surrogate pair, which cannot be stored: {ascii(text)[:60]}")
+
+
+def has_half_pair(text: str) -> bool:
+    """Whether a text holds a surrogate, which no UTF-8 can say."""
+    try:
+        return not text.isascii() and not text.encode()
+    except UnicodeEncodeError:
+        return True
+
+
 SCALARS = frozenset((type(None), bool, int, float, str, bytes))
 LISTS = frozenset((list, FrozenList))
 DICTS = frozenset((dict, FrozenDict))
+
+
+def frozen(value: Any) -> Any:
+    """Data as if it was read from durable state: an equal copy that cannot be changed in place."""
+    kind = type(value)
+    if kind in LISTS:
+        return FrozenList([frozen(item) for item in value])
+    if kind in DICTS:
+        return FrozenDict({key: frozen(item) for key, item in value.items()})
+    if kind is tuple:
+        return tuple([frozen(item) for item in value])
+    if kind is Tagged:
+        return Tagged(value.tag, frozen(value.payload))
+    return value
 
 
 class UnpassableError(Exception):

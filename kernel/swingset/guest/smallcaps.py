@@ -28,6 +28,7 @@ from .passable import (
     FrozenList,
     Tagged,
     UnpassableError,
+    has_half_pair,
     why_not,
 )
 from .promises import Promise
@@ -46,6 +47,7 @@ JSON_DEPTH = 3 * MAX_DEPTH + 3  # a dict with keys that are not str takes three 
 SAFE_INT = 2**53 - 1
 _SIGILS = frozenset("!\"#$%&'()*+,-")
 _BIG_INT = re.compile(r"[+-][0-9]{1,4300}\Z")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # no encoder of ours escapes one
 _INDEX = re.compile(r"0|[1-9][0-9]{0,5}\Z")
 _FLOATS = {"#NaN": float("nan"), "#Infinity": float("inf"), "#-Infinity": float("-inf")}
 
@@ -281,3 +283,7 @@ def decode(body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: b
 
 
 __all__ = ["BODY_LIMIT", "DEFAULT_IFACE", "SLOT_LIMIT", "DecodeError", "Encoded", "decode", "encode"]
+        if _SURROGATE.search(body) and has_half_pair(jsontext.write(tree)):
+            raise DecodeError("a str in it holds half of a surrogate pair")
+    except DecodeError:
+        raise

@@ -20,7 +20,7 @@ from .interfaces import Interface
 from .key_patterns import Span, span_of
 from .keys import END, decode_scalar, encode_object, encode_scalar, object_of
 from .kinds import Kind
-from .passable import SCALARS, Tagged, brief, is_reference
+from .passable import SCALARS, Tagged, brief, check_name, is_reference
 from .patterns import Pattern
 from .recognizers import weak_entry_key
 from .records import MISSING
@@ -87,6 +87,7 @@ class Collections:
         """A new, empty collection."""
         if type(label) is not str:
             raise TypeError(f"{name}({brief(label)}): a label is a str")
+        check_name(f"the label of a {name}", label)
         schema = Schema(label, self._shape(name, "keys", keys), self._shape(name, "values", values))
         for what, shape in (("keys", schema.key), ("values", schema.value)):
             if durable and shape.fleeting is not None:

@@ -9,6 +9,7 @@ asks a vat, and a value that it cannot read mentions nobody.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from swingset.lens.visible import one_line
 from swingset.model.refs import ROOT, MalformedReference, parse_vref
 
 _INSTANCE = "vom.o+"
-_BAGGAGE = "vc.1.s"
+_BAGGAGE = re.compile(r"vc\.1\.((?:[ml][^/]*/)*)s(.*)", re.DOTALL)
 
 
 class Mention(NamedTuple):
@@ -91,8 +92,10 @@ def _mentions(key: str, value: str) -> Iterator[Mention]:
                 yield Mention(vref, instance, one_line(field, 80))
         return
     place = one_line(key, 80)
-    if key.startswith(_BAGGAGE):
-        place = f"baggage[{one_line(key[len(_BAGGAGE) :], 80)!r}]"
+    entry = _BAGGAGE.fullmatch(key)
+    if entry is not None:
+        maps = "".join(f"/{name[1:]}" for name in entry[1].split("/")[:-1])
+        place = f"baggage{one_line(maps, 80)}[{one_line(entry[2], 80)!r}]"
     for vref in _slots(raw):
         yield Mention(vref, instance, "state" if instance else place)
 
