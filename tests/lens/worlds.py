@@ -11,6 +11,7 @@ from swingset.core.store import KernelStore
 from swingset.lens.explain import ASSUMED
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Send, event_to_json
+from swingset.world.devices import DeviceRecord
 from swingset.world.file import WorldFile
 from swingset.world.promises import FULFILLED
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
@@ -136,6 +137,8 @@ def sketches(draw: st.DrawFn, *, durable_only: bool = False) -> Sketch:
         store.world.execute("insert into pins values (?)", (pinned,))
         store.objects.count(pinned, 1, 1)
         sketch.hold(ROOT, pinned)
+    if not durable_only:
+        _edges_of_the_world(draw, sketch, vats, living, known)
     for vat in vats:
         _records(draw, sketch, vat, names[vat], living[vat], dense=durable_only)
         if durable_only:
@@ -143,6 +146,51 @@ def sketches(draw: st.DrawFn, *, durable_only: bool = False) -> Sketch:
                 if not living[vat] or (vat, kref) not in sketch.explained:
                     sketch.hold(ROOT, kref)
     return sketch
+
+
+def _edges_of_the_world(
+    draw: st.DrawFn, sketch: Sketch, vats: list[str], living: dict[str, bool], known: list[str]
+) -> None:
+    """Devices with nodes and what they keep, parameters of vats, keepers of meters."""
+    store = sketch.store
+    nodes = [f"kd{30 + number}" for number in range(draw(st.integers(0, 4)))]
+    for kref in nodes:
+        store.objects.add(kref, "d7")
+    if nodes:
+        store.devices.add(DeviceRecord("d7", "shelf", "test", nodes[0]))
+        store.objects.count(nodes[0], 1, 1)
+        sketch.hold(ROOT, nodes[0])
+
+    def count(held: str) -> None:
+        if held[1] != "p":
+            store.objects.count(held, 1, 1)
+
+    mentioned = st.lists(st.sampled_from([*known, *nodes]), unique=True, max_size=3)
+    for key in [*nodes[1:], *(["a key"] if nodes else [])]:
+        slots = draw(mentioned)
+        store.devices.keep("d7", key, CapData("#[]", tuple(slots)))
+        for held in slots:
+            sketch.hold(ROOT if key == "a key" else key, held)
+            count(held)
+    for vat in vats:
+        for kref in draw(st.lists(st.sampled_from(nodes), unique=True, max_size=2)) if nodes else ():
+            store.clists.add(vat, kref, f"d-{70 + int(kref[2:])}")
+            store.objects.count(kref, 1, 1)
+            sketch.hold(ROOT, kref, ASSUMED if living[vat] else 1)
+        record = store.vats.get(vat)
+        assert record is not None
+        slots = draw(mentioned) if living[vat] and draw(st.integers(0, 3)) == 0 else []
+        store.vats.save(record.having(parameters=CapData("#[]", tuple(slots))))
+        for held in slots:
+            sketch.hold(ROOT, held)
+            count(held)
+    if draw(st.integers(0, 3)) == 0:
+        keeper = draw(st.sampled_from([kref for kref in known if kref[1] == "o"]))
+        meter = store.meters.get(store.meters.add(1, 0))
+        assert meter is not None
+        store.meters.save(meter._replace(keeper=keeper))
+        store.objects.count(keeper, 1, 1)
+        sketch.hold(ROOT, keeper)
 
 
 def _records(

@@ -5,7 +5,7 @@ then happens, in order of time and then of setting. An alarm either sends `wake(
 a promise. Promises are kept here and not in a vat, so they outlive any upgrade.
 
 Alarms are kept by time, as `at.<when>.<count>`, and those that have a token once more by that one, as
-`by.<token>.<when>.<count>`: what a poll or a cancellation takes grows with what it finds, not with all alarms.
+`by.<token>.<when>.<count>`: a poll or a cancellation looks at what it finds and at no more.
 """
 
 from __future__ import annotations

@@ -69,7 +69,10 @@ def dump(store: KernelStore) -> dict[str, Any]:
 
 
 def stats(store: KernelStore) -> dict[str, int]:
-    """How many rows of each sort there are, and how much there ever was."""
+    """How many rows of each sort there are, and how much there ever was.
+
+    Counted when it is asked for, so it takes as long as there are rows; no crank pays for it.
+    """
     found = {
         "cranks": store.counters.get("crank"),
         "vats_created": store.counters.get("v", 1) - 1,

@@ -256,7 +256,8 @@ class _Search:
         if record_ is None or record_.owner is None:
             return f"{kref} (an object without an owner)"
         if record_.owner not in self._vats:
-            return f"{kref} (a node of device {record_.owner})"
+            device = self._store.devices.get(record_.owner)
+            return f"{kref} (a node of device {device.name if device else record_.owner})"
         entry = self._store.clists.by_kref(record_.owner, kref)
         kind = self._records.called(record_.owner, base(entry.vref)) if entry else "object"
         return f"{kref} ({kind} of {self._name(record_.owner)})"

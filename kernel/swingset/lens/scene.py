@@ -33,7 +33,7 @@ class Thing:
 
 @dataclass
 class Box:
-    """One vat, or `nobody` for what has no owner any more."""
+    """One vat, one device whose nodes are held, or `nobody` for what has no owner any more."""
 
     name: str
     title: str
@@ -94,7 +94,18 @@ def compose(lens: Lens) -> Scene:
             boxes[promise.decider].things.append(Thing(promise.kref, "promise", PROMISE))
     if settled:
         left_out.append(f"{settled} settled {_plural(settled, 'promise')} not drawn")
-    lost = [row for row in lens.objects() if row.owner not in clists and row.holders]
+    apart = [row for row in lens.objects() if row.owner not in clists and row.holders]
+    for node in apart:
+        if node.kref[1] == "d":
+            box = boxes.setdefault(
+                node.owner, Box(node.owner, one_line(node.owner, 30), "an edge of the world")
+            )
+            box.things.append(
+                Thing(node.kref, "root", ROOT)
+                if node.label != "device node"
+                else Thing(node.kref, "node", HEAP)
+            )
+    lost = [row for row in apart if row.kref[1] != "d"]
     if lost:
         boxes["nobody"] = nobody = Box("nobody", "nobody", "owners are gone")
         nobody.things += [Thing(row.kref, one_line(row.label, 30), LOST) for row in lost]

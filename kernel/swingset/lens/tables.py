@@ -207,6 +207,9 @@ class Lens:
         obj = self._store.objects.get(kref)
         if obj is None or obj.owner is None:
             return f"{obj.iface or 'object'}, abandoned" if obj else "?"
+        if kref_type(kref) == "d":
+            device = self._store.devices.get(obj.owner)
+            return f"root of {self._name(obj.owner)}" if device and device.root == kref else "device node"
         entry = self._store.clists.by_kref(obj.owner, kref)
         vref = entry.vref if entry else ""
         if vref == ROOT:
@@ -223,9 +226,10 @@ class Lens:
             return f"kind {kind}"
         return str(tag)[:80]
 
-    def _name(self, vat_id: str | None) -> str | None:
-        vat = self._store.vats.get(vat_id) if vat_id else None
-        return vat.name if vat else vat_id
+    def _name(self, owner: str | None) -> str | None:
+        vat = self._store.vats.get(owner) if owner else None
+        device = self._store.devices.get(owner) if owner and vat is None else None
+        return vat.name if vat else f"device {device.name}" if device else owner
 
     def _queue_row(self, position: int, where: str, event: QueuedEvent) -> QueueRow:
         match event:
