@@ -8,9 +8,11 @@ kinds are made of (its own `__init__`, `__slots__`) is refused here, on the line
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
+from .collector import refuse_finaliser
 from .context import current
 from .facets import FacetsAttribute
 from .interfaces import Interface
@@ -100,6 +102,14 @@ def refuse_misfits(cls: type) -> None:
         )
     if "__slots__" in vars(cls):
         raise TypeError(f"durable class {name} cannot define __slots__: its state is not kept in the object")
+    refuse_finaliser(cls)
+    for base in cls.__mro__:
+        for attribute, value in vars(base).items():
+            if isinstance(value, cached_property):
+                raise TypeError(
+                    f"{name}.{attribute} cannot be a cached_property: the object is only a stand-in for what "
+                    "is stored, and may be made anew at any time: make it a @property, or a field"
+                )
     finish = getattr(cls, "finish", None)
     if finish is not None and finish.__code__.co_flags & 0x80:
         raise TypeError(

@@ -1,9 +1,10 @@
 """The heap objects of this vat that have a name: those others hold, or that virtual state mentions.
 
-While the kernel can reach one, or stored data mentions it, it is held strongly. After that it is held weakly,
-under the same name, for as long as the kernel might recognize it: vat code that still has it may send it
-again. A named object whose memory is gone is found out when the dead are brought out, and by nothing else.
-An object whose class allows no weak references is kept until its name is retired.
+While the kernel can reach one, or stored data mentions it, it is held strongly, and on from there to the next
+bringing out of the dead. After that it is held weakly, under the same name, for as long as the kernel might
+recognize it: vat code that still has it may send it again. A named object whose memory is gone is found out
+when the dead are brought out, and by nothing else. An object whose class allows no weak references is kept
+until its name is retired.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Heap:
         self._ids: dict[str, int] = {}
         self._reachable: dict[str, bool] = {}  # what the kernel knows, and whether it can reach it
         self._mentioned: dict[str, None] = {}
-        self._kept: dict[str, None] = {}  # held to the end of the delivery, when the counts are settled
+        self._kept: dict[str, None] = {}  # held until the dead are brought out
 
     def find(self, vref: str) -> Any:
         """The object of that name, or None."""
@@ -37,23 +38,23 @@ class Heap:
         return vref if vref is not None and self.find(vref) is item else None
 
     def add(self, vref: str, item: Any) -> None:
-        """Give an object a name, and keep it to the end of the delivery."""
+        """Give an object a name, and keep it until the dead are brought out."""
         self._strong[vref] = item
         self._names[id(item)] = vref
         self._ids[vref] = id(item)
         self._kept[vref] = None
 
     def keep(self, vref: str) -> None:
-        """Hold an object to the end of the delivery: its name is about to be stored."""
+        """Hold an object until the dead are brought out: its name is about to be stored."""
         if vref in self._ids:
             self._kept[vref] = None
             self._hold(vref)
 
     def settle(self) -> None:
-        """Let go of what was held for this delivery only."""
+        """Hold weakly what nobody but memory holds: the dead are about to be brought out."""
         kept, self._kept = self._kept, {}
         for vref in kept:
-            self.loosen(vref)
+            self._loosen(vref)
 
     def exported(self, vref: str) -> None:
         """The kernel is told of an object."""
@@ -69,13 +70,13 @@ class Heap:
     def unmentioned(self, vref: str) -> None:
         """Stored data no longer mentions an object."""
         self._mentioned.pop(vref, None)
-        self.loosen(vref)
+        self._kept[vref] = None
 
     def dropped(self, vref: str) -> None:
         """The kernel can no longer reach an object."""
         if vref in self._reachable:
             self._reachable[vref] = False
-            self.loosen(vref)
+            self._kept[vref] = None
 
     def retired(self, vref: str) -> None:
         """The kernel has forgotten an object: sent again, it gets a new name."""
@@ -85,8 +86,7 @@ class Heap:
         self._strong.pop(vref, None)
         self._forget(vref)
 
-    def loosen(self, vref: str) -> None:
-        """Hold an object weakly if nobody but memory holds it."""
+    def _loosen(self, vref: str) -> None:
         if vref == ROOT or self._reachable.get(vref) or vref in self._mentioned or vref not in self._strong:
             return
         try:

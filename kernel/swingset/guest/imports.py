@@ -1,7 +1,8 @@
 """The objects of others that this vat knows: one stand-in for each, while anything here needs it.
 
-Presences are held weakly. That one has gone from memory is not noticed by any finaliser, and by nothing at
-all before the dead are brought out: then whoever is asked for by name and not found has died. Between those
+Presences are held weakly, apart from those that were touched lately. That one has gone from memory is not
+noticed by any finaliser, and by nothing at all before the dead are brought out: then whoever is asked for by
+name and not found has died. Between those
 moments even the alleged name of a presence that died and came back stays what it was, so that vat code and
 transcripts cannot tell when the interpreter happened to collect it.
 """
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from .device import DevicePresence
+from .lately import Lately
 from .remotables import Presence, clean_iface
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Imports:
         self._world = world
         self._alive: WeakValueDictionary[str, Presence] = WeakValueDictionary()
         self._ifaces: dict[str, str] = {}
+        self.lately = Lately()
 
     def get(self, vref: str, iface: str | None) -> Presence:
         """The one presence for a name."""
@@ -33,6 +36,7 @@ class Imports:
             kind = DevicePresence if vref[0] == "d" else Presence
             told = self._ifaces.setdefault(vref, clean_iface(iface))
             found = self._alive[vref] = kind(self._world, vref, told)
+        self.lately.touch(vref, found)
         return found
 
     def in_memory(self, vref: str) -> bool:

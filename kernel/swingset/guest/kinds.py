@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from . import jsontext
 from .descriptors import Descriptor, KindError, arrange_facets, describe
 from .facets import make_facet, make_facet_class, marked_methods
+from .lately import Lately
 from .migration import MigrationError, Steps, marked_migrations, migrated
 from .records import MISSING, Field, Record
 from .passable import has_half_pair
@@ -131,6 +132,7 @@ class Kind:
 
     def make(self, instance: Any, values: dict[str, Any]) -> None:
         """Give a new instance its name and its first values, and let its class finish it."""
+        self.world.store.refuse()
         self.world.kinds.ready(self)
         record = Record(self, {}, self.version)
         for name, value in values.items():
@@ -173,6 +175,7 @@ class Kinds:
         self._stored: dict[int, Descriptor] = {}
         self._alive: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._faces: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self.lately = Lately()
         self._records: dict[str, Record] = {}
         self.migrating: list[str] = []  # the records on their way, the one at work last
         self.sweep = Sweep(world)
@@ -303,6 +306,7 @@ class Kinds:
         if found is None:
             found = self._faces.get(vref)
         if found is not None and type(found).__interface__ is not None:
+            self.lately.touch(vref, found)
             return found
         name = parse_instance(vref)
         kind = self._by_id.get(name.kind) if name is not None else None
@@ -329,6 +333,7 @@ class Kinds:
             found = object.__new__(kind.cls)
             found.__dict__["__vref__"] = vref
             self._alive[vref] = found
+        self.lately.touch(vref, found)
         return found
 
     def facet(self, kind: Kind, base: str, index: int, cohort: Any) -> Any:
@@ -337,17 +342,20 @@ class Kinds:
         found = self._faces.get(vref)
         if found is None:
             found = self._faces[vref] = make_facet(kind.facet_classes[kind.facets[index]], vref, cohort)
+        self.lately.touch(vref, found)
         return found
 
     def adopt(self, vref: str, instance: Any, record: Record) -> None:
         """Take in a new instance."""
         self._alive[vref] = instance
+        self.lately.touch(vref, instance)
         self._records[vref] = record
         self._world.references.begin(vref)
 
     def adopt_builtin(self, vref: str, instance: Any) -> None:
         """Take in a new instance of a kind of this library."""
         self._alive[vref] = instance
+        self.lately.touch(vref, instance)
         self._world.references.begin(vref)
 
     def discard(self, vref: str) -> None:

@@ -18,6 +18,7 @@ from . import remote_errors
 from .adoption import Adoptions
 from .baggage import StoredMap
 from .bigmaps import bases
+from .collector import Collector
 from .context import DeliveryAbandonedError, activate
 from .copies import Copies
 from .cycles import Cycles
@@ -111,8 +112,9 @@ class Liveslots:
         self._parts = parts
         self._fatal: SyscallError | None = None
         self._opened = False
-        self.turns = TurnQueue(self)
         self.waiting_in_start: str | None = None  # what helps where the start of the vat does not end
+        self.turns = TurnQueue(self)
+        self.collector = Collector(self)
         self.copies = Copies(redefinable=parts is None)
         self.store = Store(self.syscall)
         self.counters = Counters(self.store)
@@ -132,6 +134,7 @@ class Liveslots:
         self.adoptions = Adoptions(self)
         self.calls = Calls(self)
         self.powers = Powers(self)
+        self.turns.deaf = parts is not None
 
     @property
     def await_hook(self) -> Callable[[Promise[Any]], Any] | None:
@@ -144,6 +147,8 @@ class Liveslots:
 
     def syscall(self, call: list[Any]) -> Any:
         """Ask the kernel; a refusal ends the delivery, whatever vat code makes of the exception."""
+        if self.turns.deaf:
+            raise SyscallError(f"vat {self.vat_name} is in no delivery and has nobody to {call[0]} to")
         try:
             return self._kernel(call)
         except SyscallError as exc:
@@ -159,6 +164,8 @@ class Liveslots:
 
     def deliver(self, delivery: list[Any]) -> dict[str, Any]:
         """Serve one delivery to its end, state written back; the answer tells whether it may be committed."""
+        self._fatal = None
+        self.turns.deaf = False
         with activate(self):
             try:
                 self._dispatch(delivery)
@@ -167,6 +174,9 @@ class Liveslots:
                 raise
             except BaseException as exc:
                 return {"status": "error", "error": self._report(self._fatal or exc)}
+            finally:
+                # What memory frees from now on may still run vat code: in no delivery, so nobody listens.
+                self.turns.deaf = self._parts is not None
         if self._fatal is not None:
             return {"status": "error", "error": self._report(self._fatal)}
         return {"status": "ok"}
@@ -187,7 +197,6 @@ class Liveslots:
         """Hand what has changed to the store, counts included."""
         self.kinds.flush()
         self.references.settle()
-        self.slots.heap.settle()
 
     def open(self) -> None:
         """Pick up what earlier incarnations have left in the store."""
@@ -256,6 +265,7 @@ class Liveslots:
         built = settled(self.turns, call_builder(build, offered, self.vat_name))
         self.turns.run()
         if built.status == "pending":
+            fix = self.waiting_in_start or "do the waiting in a method"
             raise VatStartError(
                 f"build_root_object of vat {self.vat_name} waits for something outside: it must return in "
                 f"the delivery that starts the vat; {fix}"
@@ -265,7 +275,6 @@ class Liveslots:
             came = ("durable " if interface_of(root) else "") + brief(root)
             raise VatStartError(
                 f"build_root_object of vat {self.vat_name} must return an instance of a @remotable class, "
-            fix = self.waiting_in_start or "do the waiting in a method"
                 f"not {came}: the root is made anew by each incarnation"
             )
         self.slots.add_root(root)
@@ -325,6 +334,8 @@ class Liveslots:
         self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], *, wanted: bool = True
     ) -> Promise[Any] | None:
         """Send a message; a promise for the answer, if that is wanted."""
+        if self.turns.deaf:
+            return Promise(self.turns) if wanted else None
         if self.calls.running is not None:
             logged: Promise[Any] | None = self.calls.running.send(target, method, args, kwargs, wanted)
             return logged

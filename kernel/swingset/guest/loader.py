@@ -10,6 +10,8 @@ from __future__ import annotations
 import linecache
 from typing import TYPE_CHECKING, Any
 
+from .collector import refuse_finalisers
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,7 +23,9 @@ def run_parts(vat_name: str, parts: list[list[str]]) -> dict[str, Any]:
         filename = f"<{vat_name}:{part}>"
         # So that tracebacks and debuggers can show the lines of a source that is in no file.
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-        exec(compile(source, filename, "exec", dont_inherit=True), namespace)
+        code = compile(source, filename, "exec", dont_inherit=True)
+        refuse_finalisers(code)
+        exec(code, namespace)
     return namespace
 
 

@@ -43,12 +43,14 @@ class TurnQueue:
         self.world = world
         self.await_hook: Callable[[Promise[Any]], Any] | None = None
         self.driving = 0
+        self.deaf = False  # vat code runs only because something was freed: see `collector`
         self.rejected: list[Promise[Any]] = []
         self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
 
     def put(self, turn: Callable[[Any], None], argument: Any) -> None:
         """Let `turn(argument)` run after everything that is already waiting."""
-        self._waiting.append((turn, argument))
+        if not self.deaf:
+            self._waiting.append((turn, argument))
 
     def run(self) -> None:
         """Run turns until none is left."""
@@ -198,6 +200,8 @@ class Promise(Generic[T]):
         of later ones, and whoever waits for a promise is told where its answer will come from.
         """
         self._handled = True
+        if self._turns.deaf:
+            return
         if self._state is PENDING:
             self._reactions.append((ok, err, forward))
         else:
@@ -215,7 +219,7 @@ class Promise(Generic[T]):
             self._resolve(value)
 
     def _resolve(self, value: Any) -> None:
-        if self._state is not PENDING or self._next is not None:
+        if self._state is not PENDING or self._next is not None or self._turns.deaf:
             return
         if type(value) is CoroutineType:
             value = drive(self._turns, value)
@@ -253,7 +257,7 @@ class Promise(Generic[T]):
         self._settle(REJECTED, reason)
 
     def _reject(self, reason: Any) -> None:
-        if self._state is PENDING and self._next is None:
+        if self._state is PENDING and self._next is None and not self._turns.deaf:
             self._settle(REJECTED, reason)
 
     def _settle(self, state: str, value: Any) -> None:
@@ -318,9 +322,12 @@ def settled(turns: TurnQueue, value: Any) -> Promise[Any]:
 def drive(turns: TurnQueue, coroutine: CoroutineType[Any, Any, Any]) -> Promise[Any]:
     """Run a coroutine to its first await now, and the rest of it in later turns; promise its result."""
     result: Promise[Any] = Promise(turns)
+    suspended = turns.world.collector.suspended
+    number = id(coroutine)
 
     def step(value: Any, error: BaseException | None) -> None:
         turns.driving += 1
+        suspended.pop(number, None)
         try:
             awaited = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration as stop:
@@ -330,6 +337,7 @@ def drive(turns: TurnQueue, coroutine: CoroutineType[Any, Any, Any]) -> Promise[
         except BaseException as exc:
             result._reject(exc)
         else:
+            suspended[number] = coroutine
             if isinstance(awaited, Promise):
                 awaited._react(resume, partial_raise(awaited))
             else:

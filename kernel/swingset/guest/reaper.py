@@ -20,7 +20,6 @@ settled, some time goes into what `leftovers` and `cycles` are about.
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 from . import jsontext, leftovers
@@ -73,7 +72,7 @@ class Reaper:
         world = self._world
         references, heap = world.references, world.slots.heap
         world.settle_state()
-        gc.collect()
+        world.collector.collect()
         drop: list[str] = []
         retire: dict[str, None] = {}
         gone: list[str] = []

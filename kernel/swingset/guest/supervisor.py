@@ -89,6 +89,7 @@ def _serve() -> dict[str, Any]:
     if _vat is None:
         raise RuntimeError("this worker has no vat: its first delivery must be startVat")
     result = _vat.deliver(request["delivery"])
+    _vat.collector.tidy()
     if _buffer:
         _flush()
     return result

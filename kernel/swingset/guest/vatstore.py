@@ -82,6 +82,8 @@ class Store:
 
     def delete(self, key: str) -> None:
         """Remove a key, at the end of the delivery."""
+        if self.closed is not None:
+            self.refuse()
         if key not in self._dirty and self._known.get(key, "") is None:
             return
         self._known[key] = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import io
 import signal
 import threading
@@ -89,6 +90,7 @@ class _GuestWorker:
                 contextlib.redirect_stdout(out),
                 contextlib.redirect_stderr(err),
                 context.activate(self.liveslots),
+                _no_collector(),
                 _watchdog.limit(limits.seconds, timed_out),
                 _interruptible(interrupted),
             ):
@@ -119,7 +121,8 @@ class _GuestWorker:
         return None
 
     def close(self) -> None:
-        """Let go of the guest's objects."""
+        """Let go of the guest's objects, and listen to none of them any more."""
+        self.liveslots.collector.close()
         del self.liveslots
 
 
@@ -178,6 +181,19 @@ def fault_from_guest(delivery: list[Any], result: dict[str, Any]) -> Fault | Non
         frames_from_json(error.get("trace")),
         details if isinstance(details, dict) else {},
     )
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Keep the host's collector from running code of any vat in the middle of a delivery."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextlib.contextmanager

@@ -85,6 +85,7 @@ def _bake():
     for name in [n for n in main if not n.startswith("__")]:
         del main[name]
     import gc
+    gc.disable()  # a vat collects when it is told to bring out its dead, and at no other moment
     gc.collect()
     gc.freeze()
     return id(supervisor.turn)
