@@ -17,9 +17,9 @@ from .context import current
 from .facets import FacetsAttribute
 from .interfaces import Interface
 from .kinds import EAGER, Kind
+from .passable import check_name
 from .records import MISSING, Field
 from .remotables import give_repr
-from .passable import check_name
 from .shapes import annotations_of
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def durable(cls: Any = None, *, tag: str | None = None, version: int = 1, eager:
 
     def make(world_cls: type, where: str, names: dict[str, Any]) -> Kind:
         name = tag or world_cls.__name__
+        check_name("the tag of a @durable class", name)
         return Kind(current(), world_cls, name, where, names, version=version, eager=eager)
 
-        check_name("the tag of a @durable class", name)
     return _decorator(cls, make)
 
 

@@ -22,13 +22,13 @@ from .descriptors import Descriptor, KindError, arrange_facets, describe
 from .facets import make_facet, make_facet_class, marked_methods
 from .lately import Lately
 from .migration import MigrationError, Steps, marked_migrations, migrated
-from .records import MISSING, Field, Record
 from .passable import has_half_pair
+from .records import MISSING, Field, Record
 from .references import slots_of
 from .smallcaps import DecodeError
 from .sweep import Sweep
-from .vrefs import base_vref, parse_instance
 from .vatstore import check_room
+from .vrefs import base_vref, parse_instance
 
 if TYPE_CHECKING:
     from types import FunctionType
@@ -261,13 +261,13 @@ class Kinds:
 
     def save_descriptor(self, kind: Kind, descriptor: Descriptor) -> None:
         """Store what is known of a kind."""
-        if kind.durable:
-            self._stored[kind.id] = descriptor
-        self._world.store.set(kind.descriptor_key, text)
         text = jsontext.write(descriptor)
         if has_half_pair(text):
             raise TypeError(f"{kind.tag}: its annotations or defaults hold half of a surrogate pair")
         check_room(f"what is stored of the kind {kind.tag}", descriptor, text)
+        if kind.durable:
+            self._stored[kind.id] = descriptor
+        self._world.store.set(kind.descriptor_key, text)
 
     def new_handle(self, tag: str) -> int:
         """An id for a durable kind that is yet to be defined; from now on every incarnation has to."""
