@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from swingset.guest.remote_errors import RemoteError, RemoteRejection
 from tests.conftest import MakeStage
 from tests.scenarios.admin import Admin
 
@@ -66,3 +67,48 @@ def test_vat_admin_may_be_upgraded_after_any_crank(worker: str, make_stage: Make
         stage = make_stage(worker)
         assert play(Admin(stage, True), after)[0] == log, f"upgraded after {after} of {cranks} cranks"
         stage.close()
+
+
+def test_upgrades_that_wait_for_each_other(admin: Admin) -> None:
+    """Each begins where the last one ended, and one that is refused in between counts for nothing."""
+    root, node = admin.create()
+    bad = admin.bundle("def build_root_object():\n    raise ValueError('kaboom')\n")
+    asked = [admin.send(node, "upgrade", bundle) for bundle in (admin.counter, bad, admin.counter)]
+    first, second = admin.wait(asked[0]), admin.wait(asked[2])
+    assert (first, second) == ({"incarnationNumber": 1}, {"incarnationNumber": 2})
+    with pytest.raises(RemoteError, match=r"^vat-upgrade failure: kaboom"):
+        admin.wait(asked[1])
+    assert admin.ask(root, "thirteen") == 13
+
+
+@pytest.mark.parametrize("first", ["upgrade", "terminate_with_failure"])
+def test_an_upgrade_and_an_end_that_wait_for_each_other(admin: Admin, first: str) -> None:
+    """An end does not wait in the run-queue: an upgrade that does finds the vat ended, whoever was first."""
+    root, node = admin.create()
+    pending, done = admin.send(root, "never"), admin.send(node, "done")
+    admin.stage.session.settle()
+    asked = {}
+    for method in sorted(("upgrade", "terminate_with_failure"), key=lambda name: name != first):
+        asked[method] = admin.send(node, method, admin.counter if method == "upgrade" else "enough")
+    assert admin.wait(asked["terminate_with_failure"]) is None
+    with pytest.raises(RemoteRejection) as caught:
+        admin.wait(done)
+    assert caught.value.reason == "enough"
+    late = [admin.send(root, "thirteen"), admin.send(node, "upgrade", admin.counter)]
+    for promise in (asked["upgrade"], pending, *late):
+        with pytest.raises(RemoteError) as ended:
+            admin.wait(promise)
+        assert (str(ended.value), ended.value.code) == ("vat terminated", "vat-terminated")
+
+
+def test_creations_of_one_name(admin: Admin) -> None:
+    """Of two that ask for a name the first gets it; when its vat has ended it is free for others."""
+    asked = [admin.send(admin.vat_admin, "create_vat", admin.counter, {"name": "one"}) for _ in range(2)]
+    made = admin.wait(asked[0])
+    with pytest.raises(RemoteError, match=r"^Vat Creation Error: vat one exists: choose another name$"):
+        admin.wait(asked[1])
+    admin.ask(made["adminNode"], "terminate_with_failure", "done with")
+    root, _ = admin.create(name="one")
+    assert admin.ask(root, "thirteen") == 13
+    with pytest.raises(RemoteError, match=r"^vat terminated$"):
+        admin.ask(made["root"], "thirteen")
