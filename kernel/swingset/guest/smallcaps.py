@@ -276,6 +276,10 @@ def decode(body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: b
         raise DecodeError("a body starts with '#'")
     try:
         tree = jsontext.read_foreign(body[1:], JSON_DEPTH)
+        if _SURROGATE.search(body) and has_half_pair(jsontext.write(tree)):
+            raise DecodeError("a str in it holds half of a surrogate pair")
+    except DecodeError:
+        raise
     except (ValueError, RecursionError, MemoryError):
         # What the parser says of it differs between versions of Python.
         raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
@@ -283,7 +287,3 @@ def decode(body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: b
 
 
 __all__ = ["BODY_LIMIT", "DEFAULT_IFACE", "SLOT_LIMIT", "DecodeError", "Encoded", "decode", "encode"]
-        if _SURROGATE.search(body) and has_half_pair(jsontext.write(tree)):
-            raise DecodeError("a str in it holds half of a surrogate pair")
-    except DecodeError:
-        raise
