@@ -3,30 +3,74 @@
 A vat's code is a list of named parts, the cells that define kinds first and the vat's own cell last. They see
 each other's names as the cells of a notebook do. Each is compiled under a file name of its own (`<bank:kind
 Purse>`) so that every line of a traceback leads back to the cell it was written in.
+
+Since 3.14 Python evaluates annotations late, so a class may mention one that is defined below it. The vats of
+an older host, which run in its interpreter, are compiled so that their annotations are text and are evaluated
+late too: a source does the same on both. Dataclasses read annotations that are text in the module which
+`sys.modules` has by the name of the class's module. So while the parts run the vat's namespace is there,
+unless a real module goes by that name.
 """
 
 from __future__ import annotations
+import __future__
 
 import linecache
+import sys
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from .collector import refuse_finalisers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_FLAGS = 0 if sys.version_info >= (3, 14) else __future__.annotations.compiler_flag
 
 
 def run_parts(vat_name: str, parts: list[list[str]]) -> dict[str, Any]:
     """Execute the parts and return their namespace."""
     namespace: dict[str, Any] = {"__name__": vat_name, "__doc__": None}
+    with _as_module(vat_name, namespace):
+        _run(vat_name, parts, namespace)
+    return namespace
+
+
+def _run(vat_name: str, parts: list[list[str]], namespace: dict[str, Any]) -> None:
     for part, source in parts:
         filename = f"<{vat_name}:{part}>"
         # So that tracebacks and debuggers can show the lines of a source that is in no file.
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-        code = compile(source, filename, "exec", dont_inherit=True)
+        code = compile(source, filename, "exec", flags=_FLAGS, dont_inherit=True)
         refuse_finalisers(code)
         exec(code, namespace)
-    return namespace
+
+
+class _Module:
+    """What `sys.modules` has for a vat whose parts are running."""
+
+
+@contextmanager
+def _as_module(name: str, namespace: dict[str, Any]) -> Iterator[None]:
+    if _is_module(name):
+        yield
+        return
+    module: Any = _Module()
+    module.__dict__ = namespace
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+def _is_module(name: str) -> bool:
+    if name in sys.modules or "." in name:  # to look for a.b is to import a
+        return name in sys.modules
+    try:
+        return find_spec(name) is not None
+    except ValueError:
+        return False
 
 
 def call_builder(build: Callable[..., Any], offered: dict[str, Any], vat_name: str) -> Any:
