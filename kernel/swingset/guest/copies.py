@@ -11,6 +11,7 @@ What a stranger wrote under a tag is data to be checked: it must be spelled as t
 from __future__ import annotations
 
 import enum
+import sys
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -31,12 +32,13 @@ class NotExactError(ValueError):
 
 
 class Copy(NamedTuple):
-    """How the instances of one class pass."""
+    """How the instances of one class pass; `names` reads the annotations of fields that are its data."""
 
     tag: str
     cls: type
     to_data: Callable[[Any], Any]
     from_data: Callable[[Any], Any]
+    names: dict[str, Any] | None = None
 
 
 def _datetime(value: datetime) -> str:
@@ -112,7 +114,7 @@ def _of_enum(tag: str, cls: Any) -> Copy:
     return Copy(tag, cls, lambda member: member.name, lambda name: cls[name])
 
 
-def _of_dataclass(tag: str, cls: Any) -> Copy:
+def _of_dataclass(tag: str, cls: Any, where: dict[str, Any]) -> Copy:
     import dataclasses  # loaded already, or there would be no dataclass; it is large
 
     fields = dataclasses.fields(cls)
@@ -126,7 +128,9 @@ def _of_dataclass(tag: str, cls: Any) -> Copy:
             f"{cls.__name__} has fields that its constructor does not take: give to_data and from_data"
         )
     names = [field.name for field in fields]
-    return Copy(tag, cls, lambda v: {name: getattr(v, name) for name in names}, lambda data: cls(**data))
+    return Copy(
+        tag, cls, lambda v: {name: getattr(v, name) for name in names}, lambda data: cls(**data), where
+    )
 
 
 @overload
@@ -144,8 +148,13 @@ def register_copy(tag: str, cls: Any = None, to_data: Any = None, from_data: Any
     `to_data(value)` makes plain data of an instance, `from_data(data)` an equal instance of the data. For
     enums and frozen dataclasses both are known. As a decorator: `@register_copy("point")`.
     """
+    where = sys._getframe(1).f_globals
     if cls is None:
-        return lambda decorated: register_copy(tag, decorated)
+        return lambda decorated: _register(tag, decorated, None, None, where)
+    return _register(tag, cls, to_data, from_data, where)
+
+
+def _register(tag: str, cls: Any, to_data: Any, from_data: Any, where: dict[str, Any]) -> Any:
     if not isinstance(cls, type):
         raise TypeError(f"register_copy({tag!r}, ...) wants a class")
     if cls in _BY_CLASS:
@@ -155,7 +164,7 @@ def register_copy(tag: str, cls: Any = None, to_data: Any = None, from_data: Any
     elif issubclass(cls, enum.Enum):
         copy = _of_enum(tag, cls)
     elif hasattr(cls, "__dataclass_fields__"):
-        copy = _of_dataclass(tag, cls)
+        copy = _of_dataclass(tag, cls, where)
     else:
         raise TypeError(f"register_copy({tag!r}, {cls.__name__}) wants to_data and from_data")
     current().copies.register(copy)

@@ -123,10 +123,11 @@ def _compare_fields(kind: Kind, stored: Descriptor) -> None:
                 f"keep it, even if nothing uses it any more, {migrate} old values",
                 [tag],
             )
-        found = kind.fields[name].shape.text
-        if found != text:
+        shape = kind.fields[name].shape
+        if not shape.takes_over(text):
+            keep = "the classes in it" if "{" in text else "the annotation"
             raise KindError(
-                f"{tag}.{name}: expected {text} as stored, found {found}; keep the annotation and add a new "
+                f"{tag}.{name}: expected {text} as stored, found {shape.text}; keep {keep} and add a new "
                 f"field, {migrate} old values",
                 [tag],
             )

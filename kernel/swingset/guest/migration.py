@@ -15,6 +15,9 @@ the shortest way that the kind's functions offer, and the result is checked like
 does it replace the old record, by the one write that every changed record gets at the end of a delivery: at
 no moment is there half a record. What goes wrong rejects the message that touched it and leaves it as it was.
 
+A function is given dataclasses and enums as such, where the class as it is now can be made of what is stored.
+Where it cannot, because it has other fields or members, the function is given the data as `Tagged`.
+
 A way back is a function like any other: code of version 1 that has `@migrate(2, 1)` takes over records of
 version 2. A function makes a new record of an old one and does nothing else: it may look at other objects
 and make new ones, but it cannot send messages or change state that is stored already.
@@ -140,7 +143,7 @@ class _Migration:
         values = {}
         for name, capdata in stored.items():
             try:
-                values[name] = slots.decode(capdata)
+                values[name] = slots.decode(capdata, old=True)
             except DecodeError as exc:
                 raise self.failure(f"the old value of {name!r} cannot be read: {exc}", name) from None
         return values

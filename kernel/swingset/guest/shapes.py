@@ -6,12 +6,17 @@ Python versions spell annotations differently. Compilation is late because a cla
 defined below it; an annotation that cannot be evaluated then is an error that names it.
 
 A shape never converts a value. It accepts it or says where inside it the first misfit is.
+
+It has two names. `spelled` is the annotation as it would be written again, which is what errors say and what
+a collection evaluates when it is opened. `text` also tells what the classes in it are made of, the fields of
+a dataclass and the members of an enum, because an upgrade compares it. `structures` has those shapes.
 """
 
 from __future__ import annotations
 
 import collections.abc as abc
 import enum
+import re
 import sys
 import types
 import typing
@@ -38,22 +43,24 @@ class BadAnnotationError(TypeError):
 
 
 class Shape:
-    """One compiled annotation: `text` is its name, `misfit(value)` is None for a value that fits.
+    """One compiled annotation: `text` and `spelled` name it, `misfit(value)` is None for a value that fits.
 
     `optional` says that None fits; `fleeting` names a type in it whose instances an upgrade ends.
     """
 
-    __slots__ = ("fleeting", "optional", "test", "text")
+    __slots__ = ("fleeting", "optional", "spelled", "test", "text")
 
     def __init__(
         self,
         text: str,
         test: Callable[[Any], Misfit | None],
         *,
+        spelled: str | None = None,
         optional: bool = False,
         fleeting: str | None = None,
     ) -> None:
         self.text = text
+        self.spelled = text if spelled is None else spelled
         self.test = test
         self.optional = optional
         self.fleeting = fleeting
@@ -61,6 +68,26 @@ class Shape:
     def misfit(self, value: Any) -> Misfit | None:
         """The first misfit, or None."""
         return self.test(value)
+
+    def takes_over(self, stored: str) -> bool:
+        """Whether values stored under the text of a shape fit this one: it is the same, or an enum grew.
+
+        The text that was stored before classes were looked into is the spelling.
+        """
+        return stored in (self.text, self.spelled) or _with_members_of(self.text, stored) == self.text
+
+
+_MEMBERS = re.compile(r"(\w+){([^{}:]*)}")
+
+
+def _with_members_of(text: str, stored: str) -> str:
+    now = {name: members.split(", ") for name, members in _MEMBERS.findall(text)}
+
+    def grown(found: re.Match[str]) -> str:
+        members = now.get(found[1], [])
+        return f"{found[1]}{{{', '.join(members)}}}" if {*found[2].split(", ")} <= {*members} else found[0]
+
+    return _MEMBERS.sub(grown, stored)
 
 
 def complaint(where: str, misfit: Misfit, close: str = "") -> str:
@@ -80,7 +107,8 @@ def _simple(
     )
 
 
-def _fleeting(shapes: list[Shape]) -> str | None:
+def first_fleeting(shapes: list[Shape]) -> str | None:
+    """What is fleeting in one of these shapes, if anything is."""
     return next((shape.fleeting for shape in shapes if shape.fleeting is not None), None)
 
 
@@ -124,9 +152,7 @@ def compile_shape(annotation: Any, names: dict[str, Any], owner: type | None = N
 def compile_answer(annotation: Any, names: dict[str, Any], owner: type | None = None) -> Shape:
     """Like `compile_shape` for what a call returns: `Promise[int]` answers with an int."""
     note = (
-        _evaluate(annotation, names, owner)
-        if isinstance(annotation, (str, typing.ForwardRef))
-        else annotation
+        evaluate(annotation, names, owner) if isinstance(annotation, (str, typing.ForwardRef)) else annotation
     )
     if note in _AWAITABLES:
         return ANY
@@ -137,7 +163,7 @@ def compile_answer(annotation: Any, names: dict[str, Any], owner: type | None = 
 
 def _compile(note: Any, names: dict[str, Any], owner: type | None) -> Shape:
     if isinstance(note, (str, typing.ForwardRef)):
-        return _compile(_evaluate(note, names, owner), names, owner)
+        return _compile(evaluate(note, names, owner), names, owner)
     try:
         basic = _BASIC.get(note)
     except TypeError:  # not hashable: Literal[[...]] and the like
@@ -161,7 +187,8 @@ def _compile(note: Any, names: dict[str, Any], owner: type | None) -> Shape:
     raise BadAnnotationError(f"{note!r} cannot be checked: write Any, or a type that can pass between vats")
 
 
-def _evaluate(note: Any, names: dict[str, Any], owner: type | None) -> Any:
+def evaluate(note: Any, names: dict[str, Any], owner: type | None = None) -> Any:
+    """What the text of an annotation means; raises BadAnnotationError."""
     text = note if isinstance(note, str) else note.__forward_arg__
     own = (
         {} if owner is None else {owner.__name__: owner}
@@ -176,6 +203,8 @@ def _evaluate(note: Any, names: dict[str, Any], owner: type | None) -> Any:
 
 
 def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
+    from .structures import copy_shape, typed_dict_shape
+
     if cls in _SEQUENCES:
         return _simple(_SEQUENCES[cls], lambda v: isinstance(v, (list, tuple)))
     if cls in _MAPPINGS:
@@ -196,9 +225,10 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
         # A type checker's view of an object of some other vat: here, anything that can be sent to.
         return _simple(cls.__name__, lambda v: isinstance(v, Remotable))
     if typing.is_typeddict(cls):
-        return _typed_dict(cls, names)
-    if copy_of(cls) is not None:
-        return _simple(cls.__name__, lambda v: isinstance(v, cls))
+        return typed_dict_shape(cls, names)
+    copy = copy_of(cls)
+    if copy is not None:
+        return copy_shape(copy, lambda note, inside: _compile(note, inside, cls))
     raise BadAnnotationError(
         f"{cls.__name__} cannot be a guard, because its instances cannot pass between vats: "
         "make the class @remotable or @durable, or write `object`"
@@ -237,16 +267,26 @@ def _union(members: list[Shape]) -> Shape:
     # Sorted, so that a reordered union is the same shape; None reads best at the end.
     by_text = {member.text: member for member in members}
     order = sorted(by_text, key=lambda text: (text == "None", text))
-    text = " | ".join(order)
     chosen = [by_text[name] for name in order]
+    spelled = " | ".join(sorted((s.spelled for s in chosen), key=lambda text: (text == "None", text)))
 
     def test(value: Any) -> Misfit | None:
+        inside = []  # of which member it is an instance, with a misfit in one of its fields
         for member in chosen:
-            if member.test(value) is None:
+            found = member.test(value)
+            if found is None:
                 return None
-        return ("", text, value)
+            if found[0][:1] == ".":
+                inside.append(found)
+        return inside[0] if len(inside) == 1 else ("", spelled, value)
 
-    return Shape(text, test, optional=any(member.optional for member in chosen), fleeting=_fleeting(chosen))
+    return Shape(
+        " | ".join(order),
+        test,
+        spelled=spelled,
+        optional=any(member.optional for member in chosen),
+        fleeting=first_fleeting(chosen),
+    )
 
 
 def _is_pattern(extra: Any) -> bool:
@@ -263,7 +303,8 @@ def _pattern(extra: Any) -> Pattern:
 def _annotated(base: Shape, patterns: list[Pattern]) -> Shape:
     if not patterns:
         return base
-    wanted = f"{base.text} {' and '.join(pattern.words for pattern in patterns)}"
+    wanted = f"{base.spelled} {' and '.join(pattern.words for pattern in patterns)}"
+    more = ", ".join(pattern.text for pattern in patterns)
 
     def test(value: Any) -> Misfit | None:
         found = base.test(value)
@@ -272,8 +313,9 @@ def _annotated(base: Shape, patterns: list[Pattern]) -> Shape:
         return None if all(pattern.fits(value) for pattern in patterns) else ("", wanted, value)
 
     return Shape(
-        f"Annotated[{base.text}, {', '.join(pattern.text for pattern in patterns)}]",
+        f"Annotated[{base.text}, {more}]",
         test,
+        spelled=f"Annotated[{base.spelled}, {more}]",
         optional=base.optional and all(pattern.fits(None) for pattern in patterns),
         fleeting=base.fleeting,
     )
@@ -300,44 +342,49 @@ def _literal(values: tuple[Any, ...]) -> Shape:
 
 
 def _sequence(origin: Any, item: Shape) -> Shape:
-    text = f"{_SEQUENCES.get(origin, 'list')}[{item.text}]"
+    name = _SEQUENCES.get(origin, "list")
+    spelled = f"{name}[{item.spelled}]"
     kinds = list if origin is list else (list, tuple)
 
     def test(value: Any) -> Misfit | None:
         if not isinstance(value, kinds):
-            return ("", text, value)
+            return ("", spelled, value)
         for index, element in enumerate(value):
             found = item.test(element)
             if found is not None:
                 return (f"[{index}]{found[0]}", found[1], found[2])
         return None
 
-    return Shape(text, test, fleeting=item.fleeting)
+    return Shape(f"{name}[{item.text}]", test, spelled=spelled, fleeting=item.fleeting)
 
 
 def _tuple(args: tuple[Any, ...], inner: Callable[[Any], Shape]) -> Shape:
     endless = len(args) == 2 and args[1] is Ellipsis
     items = [inner(arg) for arg in (args[:1] if endless else args)]
-    text = f"tuple[{items[0].text}, ...]" if endless else f"tuple[{', '.join(i.text for i in items) or '()'}]"
+
+    def named(texts: list[str]) -> str:
+        return f"tuple[{texts[0]}, ...]" if endless else f"tuple[{', '.join(texts) or '()'}]"
+
+    spelled = named([item.spelled for item in items])
 
     def test(value: Any) -> Misfit | None:
         if not isinstance(value, tuple) or not (endless or len(value) == len(items)):
-            return ("", text, value)
+            return ("", spelled, value)
         for index, element in enumerate(value):
             found = items[0 if endless else index].test(element)
             if found is not None:
                 return (f"[{index}]{found[0]}", found[1], found[2])
         return None
 
-    return Shape(text, test, fleeting=_fleeting(items))
+    return Shape(named([item.text for item in items]), test, spelled=spelled, fleeting=first_fleeting(items))
 
 
 def _mapping(name: str, key: Shape, item: Shape) -> Shape:
-    text = f"{name}[{key.text}, {item.text}]"
+    spelled = f"{name}[{key.spelled}, {item.spelled}]"
 
     def test(value: Any) -> Misfit | None:
         if not isinstance(value, dict):
-            return ("", text, value)
+            return ("", spelled, value)
         for k, element in value.items():
             found = key.test(k)
             if found is not None:
@@ -347,26 +394,8 @@ def _mapping(name: str, key: Shape, item: Shape) -> Shape:
                 return (f"[{k!r}]{found[0]}", found[1], found[2])
         return None
 
-    return Shape(text, test, fleeting=_fleeting([key, item]))
-
-
-def _typed_dict(cls: Any, names: dict[str, Any]) -> Shape:
-    fields = {name: compile_shape(note, names) for name, note in annotations_of(cls).items()}
-    required = sorted(cls.__required_keys__)
-    wanted = f"{cls.__name__} (a dict with {', '.join(required)})"
-    inside = [f"{name}{'' if name in required else '?'}: {shape.text}" for name, shape in fields.items()]
-
-    def test(value: Any) -> Misfit | None:
-        if not isinstance(value, dict) or any(name not in value for name in required):
-            return ("", wanted, value)
-        for name, shape in fields.items():
-            found = shape.test(value[name]) if name in value else None
-            if found is not None:
-                return (f"[{name!r}]{found[0]}", found[1], found[2])
-        return None
-
-    # The fields are part of the name, since the name is what an upgrade compares.
-    return Shape(f"{cls.__name__}{{{', '.join(inside)}}}", test, fleeting=_fleeting(list(fields.values())))
+    text = f"{name}[{key.text}, {item.text}]"
+    return Shape(text, test, spelled=spelled, fleeting=first_fleeting([key, item]))
 
 
 def annotations_of(thing: Any) -> dict[str, Any]:

@@ -110,8 +110,11 @@ class Slots:
         check_room(f"value for {what!r}", data, body)
         return data
 
-    def decode(self, capdata: Any, *, frozen: bool = False) -> Any:
-        """Read capdata, from the store where `frozen`, from the kernel otherwise; raises DecodeError."""
+    def decode(self, capdata: Any, *, frozen: bool = False, old: bool = False) -> Any:
+        """Read capdata, from the store where `frozen`, from the kernel otherwise; raises DecodeError.
+
+        What is `old` may hold data of classes that have changed since, which is read as `Tagged`.
+        """
         try:
             body, slots = capdata["body"], capdata["slots"]
         except (TypeError, KeyError):
@@ -131,7 +134,7 @@ class Slots:
                 return self._world.promises.receive(vref)
             return self._object(vref, iface)
 
-        return smallcaps.decode(body, fetch, frozen=frozen)
+        return smallcaps.decode(body, fetch, frozen=frozen, old=old)
 
     def explain(self, what: str, value: Any, problem: UnpassableError) -> str:
         """Say which part of a value cannot pass and what to do."""

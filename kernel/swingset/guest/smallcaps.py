@@ -17,7 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import jsontext, remote_errors
-from .copies import copy_named, copy_of
+from .copies import RESERVED_TAGS, copy_named, copy_of
 from .passable import (
     DICTS,
     LISTS,
@@ -176,11 +176,12 @@ def encode(value: Any, tracer: Callable[[BaseException], Trace]) -> Encoded:
 
 
 class _Decoder:
-    __slots__ = ("fetch", "frozen")
+    __slots__ = ("fetch", "frozen", "old")
 
-    def __init__(self, fetch: Callable[[str, int, str | None], Any], frozen: bool) -> None:
+    def __init__(self, fetch: Callable[[str, int, str | None], Any], frozen: bool, old: bool) -> None:
         self.fetch = fetch
         self.frozen = frozen
+        self.old = old
 
     def walk(self, node: Any, depth: int) -> Any:
         kind = type(node)
@@ -236,11 +237,12 @@ class _Decoder:
             return self.mapping(payload, depth)
         copy = copy_named(tag)
         if copy is not None:
+            data = self.walk(payload, depth - 1)
             try:
-                return copy.from_data(self.walk(payload, depth - 1))
-            except DecodeError:
-                raise
+                return copy.from_data(data)
             except Exception as exc:
+                if self.old and tag not in RESERVED_TAGS:
+                    return Tagged(tag, data)
                 raise DecodeError(f"a {tag} that cannot be made: {str(exc)[:200]}") from None
         try:
             return Tagged(tag, self.walk(payload, depth - 1))
@@ -270,8 +272,13 @@ class _Decoder:
         )
 
 
-def decode(body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: bool = False) -> Any:
-    """Read a body; `fetch(sigil, index, iface)` gives the object for a slot. Raises DecodeError."""
+def decode(
+    body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: bool = False, old: bool = False
+) -> Any:
+    """Read a body; `fetch(sigil, index, iface)` gives the object for a slot. Raises DecodeError.
+
+    In an `old` body there may be data of which a class can no longer be made; it is read as `Tagged`.
+    """
     if type(body) is not str or body[:1] != "#":
         raise DecodeError("a body starts with '#'")
     try:
@@ -283,7 +290,7 @@ def decode(body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: b
     except (ValueError, RecursionError, MemoryError):
         # What the parser says of it differs between versions of Python.
         raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
-    return _Decoder(fetch, frozen).walk(tree, MAX_DEPTH)
+    return _Decoder(fetch, frozen, old).walk(tree, MAX_DEPTH)
 
 
 __all__ = ["BODY_LIMIT", "DEFAULT_IFACE", "SLOT_LIMIT", "DecodeError", "Encoded", "decode", "encode"]
