@@ -339,6 +339,20 @@ def test_walk_narrowed_by_a_pattern_refuses_additions_too() -> None:
         next(walk)
 
 
+def test_walk_may_last_for_several_deliveries() -> None:
+    """What later messages delete is not met, and the first addition by one of them ends the walk."""
+    bench = Bench(BASE).up()
+    bench.send("run", "root.m = m = baggage['m'] = BigMap()\nm.update({1: 1, 2: 2, 3: 3, 4: 4})")
+    assert bench.ask("run", "root.walk = root.m.items()\nanswer = next(root.walk)[0]") == 1
+    bench.send("run", "m = baggage['m']\ndel m[1], m[2]\nm[3] = 'new'")
+    assert bench.ask("run", "answer = list(next(root.walk))") == [3, "new"]
+    assert bench.ask("init", 2, 2, target="o+d2/10") is None
+    assert bench.ask("run", "next(root.walk)")["#error"] == (
+        "keys in store cannot be added to during iteration"
+    )
+    assert bench.ask("run", "answer = list(baggage['m'])") == [2, 3, 4]
+
+
 @inside()
 def test_walk_of_another_collection_goes_on() -> None:
     """An addition ends the walks of its own collection, as does one that fails end none."""
