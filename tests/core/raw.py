@@ -8,6 +8,7 @@ from typing import Any
 
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
+from swingset.core.scheduler import Waiting
 from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
 from swingset.model.messages import Message, Send
@@ -109,6 +110,19 @@ class RawFactory:
         raise AssertionError("raw vats have no images")
 
 
+class Nobody:
+    """A table in which no vat waits."""
+
+    def __init__(self) -> None:
+        self.added: set[Any] = set()
+
+    def waiting(self) -> list[Any]:
+        return []
+
+    def waits(self, entry: Any) -> bool:
+        return False
+
+
 class RawWorld:
     """A kernel whose vats are scripts."""
 
@@ -148,12 +162,13 @@ class RawWorld:
         with self.kernel.undoing():
             send = Send(self.kernel.root_of(name), Message(CapData('#["go",[]]')))
             self.store.enqueue(send, first=True)
-        gc, reap = self.store.gc.vats, self.store.reaping.due
-        self.store.gc.vats = self.store.reaping.due = list  # type: ignore[method-assign]
+        agenda = self.kernel.agenda
+        to_tell, to_reap = agenda.to_tell, agenda.to_reap
+        agenda.to_tell = agenda.to_reap = Waiting(self.store, Nobody())
         try:
             report = self.step()
         finally:
-            self.store.gc.vats, self.store.reaping.due = gc, reap  # type: ignore[method-assign]
+            agenda.to_tell, agenda.to_reap = to_tell, to_reap
         self.vat(name).log.pop()
         assert report is not None
         return report

@@ -61,7 +61,19 @@ class History:
         return [vat for vat in self.store.vats.all() if vat.state != TERMINATED]
 
     def step(self) -> CrankReport | None:
-        return self.kernel.step(clean_up=self.random.choice((1, 3, 1_000)))
+        report = self.kernel.step(clean_up=self.random.choice((1, 3, 1_000)))
+        self.check_agenda()
+        return report
+
+    def check_agenda(self) -> None:
+        """What is found quickly is what a look at all tables finds."""
+        store, can_run = self.store, self.kernel._can_run
+        for table, found in (
+            (store.gc, self.kernel.agenda.to_tell),
+            (store.reaping, self.kernel.agenda.to_reap),
+        ):
+            first = next((vat for _, vat in table.waiting() if can_run(vat)), None)
+            assert found.first(can_run) == first
 
     def drain(self, most: int = 3_000) -> None:
         """Run until nothing can; wild vats may talk for ever, so not for ever."""

@@ -28,7 +28,7 @@ from swingset.core.metering import TERMINATE, Metering
 from swingset.core.news import gather, tell_instead, too_much
 from swingset.core.report import CrankReport
 from swingset.core.routing import Nowhere, ToPromise, ToVat, route
-from swingset.core.scheduler import FirstComeFirstServed, Scheduler, choose
+from swingset.core.scheduler import Agenda, FirstComeFirstServed, Scheduler
 from swingset.core.starts import Starts, rejection_of
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
@@ -81,7 +81,7 @@ class Cranks:
         self.world = world
         self.store = KernelStore(world)
         self.warehouse = Warehouse(self.store, factories)
-        self._scheduler = scheduler or FirstComeFirstServed()
+        self.agenda = Agenda(self.store, scheduler or FirstComeFirstServed())
         self.devices = DeviceBoard(self.store)
         self._deliverer = Deliverer(self.store, self.warehouse, self.devices)
         self.metering = Metering(self.store)
@@ -110,7 +110,7 @@ class Cranks:
 
     def has_work(self) -> bool:
         """Whether another crank could run now."""
-        return choose(self.store, self._scheduler, self._can_run, clean_up=True) is not None
+        return self.agenda.choose(self._can_run, clean_up=True) is not None
 
     def step(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
         """Run one crank; None where nothing can run.
@@ -122,7 +122,7 @@ class Cranks:
             raise KernelPanic(words)
         refuse_within_crank(self.world)
         while True:
-            chosen = choose(self.store, self._scheduler, self._can_run, clean_up=clean_up is not None)
+            chosen = self.agenda.choose(self._can_run, clean_up=clean_up is not None)
             if chosen is None:
                 return None
             try:

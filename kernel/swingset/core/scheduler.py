@@ -7,8 +7,9 @@ run-queue, and its order is the part that `FirstComeFirstServed` decides.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from swingset.core.store import KernelStore
 from swingset.model.messages import CleanUp, Collect, Event, QueuedEvent, Reap
@@ -33,17 +34,69 @@ class FirstComeFirstServed:
         return store.queues.head()
 
 
-def choose(
-    store: KernelStore, scheduler: Scheduler, runnable: Runnable, *, clean_up: bool
-) -> tuple[int | None, Event] | None:
-    """The next event, with its position where it comes from the run-queue."""
-    if clean_up and (dead := store.graveyard.next()) is not None:
-        return None, CleanUp(dead)
-    for vat in store.gc.vats():
-        if runnable(vat):
-            kind, krefs = store.gc.group(vat)
+class Table(Protocol):
+    """Vats that wait for something of one sort, each in an entry after what it is sorted by."""
+
+    added: set[Any]
+
+    def waiting(self) -> list[Any]:
+        """All entries."""
+        ...
+
+    def waits(self, entry: Any) -> bool:
+        """Whether an entry still stands."""
+        ...
+
+
+class Waiting:
+    """The first vat of a table that can run, found without looking at all that cannot.
+
+    It keeps a heap of entries in memory. What the heap offers is checked against the table, and thrown out
+    where it does not stand any more or its vat cannot run now. It may hold too much, then, but never too
+    little: entries that are added come in, and all come in again when a vat's record has changed or state
+    was undone.
+    """
+
+    def __init__(self, store: KernelStore, table: Table) -> None:
+        self._store = store
+        self._table = table
+        self._heap: list[Any] = []
+        self._seen = (-1, -1)
+
+    def first(self, runnable: Runnable) -> str | None:
+        """The vat to see to next, or None."""
+        now = (self._store.vats.saved, self._store.world.rewound)
+        if now != self._seen:
+            self._seen, self._heap = now, sorted(self._table.waiting())
+        else:
+            for entry in self._table.added:
+                heapq.heappush(self._heap, entry)
+        self._table.added.clear()
+        while self._heap:
+            entry = self._heap[0]
+            if self._table.waits(entry) and runnable(entry[1]):
+                vat: str = entry[1]
+                return vat
+            heapq.heappop(self._heap)
+        return None
+
+
+class Agenda:
+    """What a kernel does next."""
+
+    def __init__(self, store: KernelStore, scheduler: Scheduler) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self.to_tell = Waiting(store, store.gc)
+        self.to_reap = Waiting(store, store.reaping)
+
+    def choose(self, runnable: Runnable, *, clean_up: bool) -> tuple[int | None, Event] | None:
+        """The next event, with its position where it comes from the run-queue."""
+        if clean_up and (dead := self._store.graveyard.next()) is not None:
+            return None, CleanUp(dead)
+        if (vat := self.to_tell.first(runnable)) is not None:
+            kind, krefs = self._store.gc.group(vat)
             return None, Collect(vat, kind, tuple(krefs))
-    for vat in store.reaping.due():
-        if runnable(vat):
+        if (vat := self.to_reap.first(runnable)) is not None:
             return None, Reap(vat)
-    return scheduler.choose(store)
+        return self._scheduler.choose(self._store)

@@ -63,7 +63,7 @@ def dump(store: KernelStore) -> dict[str, Any]:
             if (events := store.queues.parked(vat.id))
         },
         "gc_actions": [list(action) for action in store.gc.all()],
-        "reap_queue": store.reaping.due(),
+        "reap_queue": [vat for _, vat in store.reaping.waiting()],
         "pins": [kref for (kref,) in store.world.rows("SELECT kref from pins order by kref")],
     }
 

@@ -54,6 +54,8 @@ class WorldFile:
         """Called at each step that a crash could fall on; a test raises or kills there."""
         self.before_commit: Callable[[], None] | None = None
         """Called when a commit is certain, as the last chance to write what belongs to it."""
+        self.rewound = 0
+        """How often state was undone: who remembers something of it in memory then has to look again."""
         self.history = History(db, self.name)
         self.transcripts = Transcripts(self)
         self.heaps = Heaps(self)
@@ -175,6 +177,7 @@ class WorldFile:
         at = self._find(name)
         self.db.execute(f"ROLLBACK TO {name}")
         del self._savepoints[at + 1 :]
+        self.rewound += 1
 
     def _find(self, name: str) -> int:
         if name not in self._savepoints:
@@ -225,6 +228,7 @@ class WorldFile:
             self.db.execute("ROLLBACK")
         self._savepoints.clear()
         self._in_run = False
+        self.rewound += 1
         self.head = self.history.head()  # an interrupt may have come just after a COMMIT
         self._watch()
 
@@ -274,6 +278,7 @@ class WorldFile:
             self.rollback()
             raise
         self._in_run = False
+        self.rewound += 1
         self.head = seq
         self._watch()
         self.step("after-commit")

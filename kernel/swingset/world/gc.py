@@ -27,13 +27,20 @@ class GCActions:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self.added: set[tuple[str, str]] = set()
+        """Entries of `waiting` since whoever remembers them has looked."""
 
     def add(self, vat: str, kind: str, kref: str) -> None:
         """Have `vat` told of `kref`."""
         self._world.execute("insert or ignore into gc_actions values (?, ?, ?)", (vat, kind, kref))
+        self.added.add((vat, vat))
 
-    def vats(self) -> list[str]:
-        """The vats there is something to tell, as text in order."""
+    def waits(self, entry: tuple[str, str]) -> bool:
+        """Whether there still is something to tell."""
+        return self._world.row("SELECT 1 from gc_actions where vat = ? limit 1", (entry[1],)) is not None
+
+    def waiting(self) -> list[tuple[str, str]]:
+        """The vats there is something to tell, each after what it is sorted by: its id as text."""
         # From one vat to the next through the key, however much each of them is to be told.
         query = (
             "WITH RECURSIVE told(vat) AS (SELECT min(vat) from gc_actions UNION ALL"
@@ -41,7 +48,7 @@ class GCActions:
             " where told.vat is not null)"
             " SELECT vat from told where vat is not null"
         )
-        return [vat for (vat,) in self._world.rows(query)]
+        return [(vat, vat) for (vat,) in self._world.rows(query)]
 
     def group(self, vat: str) -> tuple[str, list[str]]:
         """What to tell one vat next: a kind, by `PRIORITY`, and its krefs."""
@@ -73,6 +80,8 @@ class Reaping:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._counters = Counters(world)
+        self.added: set[tuple[int, str]] = set()
+        """Entries of `waiting` since whoever remembers them has looked."""
 
     def dirt(self, vat: str) -> Dirt:
         """What the vat has gone through since it was last reaped."""
@@ -91,15 +100,22 @@ class Reaping:
 
     def schedule(self, vat: str) -> None:
         """Put the vat at the end of those to be reaped, once, and begin to count anew."""
-        self._world.execute(
+        rows: list[Any] = self._world.execute(
             "insert into reap values (?1, 0, 0, 0, ?2) on conflict (vat) do update set deliveries = 0,"
-            " krefs = 0, computrons = 0, due = coalesce(due, excluded.due)",
+            " krefs = 0, computrons = 0, due = coalesce(due, excluded.due) returning due",
             (vat, self._counters.take("reap", 1)),
-        )
+        ).fetchall()
+        self.added.add((rows[0][0], vat))
 
-    def due(self) -> list[str]:
-        """The vats to reap, first one first."""
-        return [vat for (vat,) in self._world.rows("SELECT vat from reap where due is not null order by due")]
+    def waits(self, entry: tuple[int, str]) -> bool:
+        """Whether the vat is still due, at that place."""
+        due, vat = entry
+        return self._world.row("SELECT 1 from reap where vat = ? and due = ?", (vat, due)) is not None
+
+    def waiting(self) -> list[tuple[int, str]]:
+        """The vats to reap, each after its place, first one first."""
+        rows = self._world.rows("SELECT due, vat from reap where due is not null order by due")
+        return [(due, vat) for due, vat in rows]
 
     def done(self, vat: str) -> None:
         """The vat is not due any more."""

@@ -61,6 +61,7 @@ class Vats:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self.saved = 0  # how often a record was changed: who remembers something of one then looks again
 
     def add(self, vat: VatRecord) -> None:
         """Record a new vat with an empty transcript."""
@@ -73,6 +74,7 @@ class Vats:
 
     def save(self, vat: VatRecord) -> None:
         """Store a changed record."""
+        self.saved += 1
         self._world.execute("insert or replace into vats values (?,?,?,?,?,?,?,?,?,?)", _row(vat))
 
     def get(self, vat_id: str) -> VatRecord | None:
