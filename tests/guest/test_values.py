@@ -45,18 +45,18 @@ def there_and_back(value: Any) -> Any:
     return read(wire(value))
 
 
-@pytest.mark.parametrize(
-    ("value", "tag", "payload"),
-    [
-        (date(2024, 2, 29), "date", "2024-02-29"),
-        (datetime(2024, 2, 29, 1, 2, 3, 4), "datetime", "2024-02-29T01:02:03.000004"),
-        (datetime(2024, 2, 29, tzinfo=timezone.utc), "datetime", "2024-02-29T00:00:00+00:00"),  # noqa: UP017
-        (timedelta(days=-1, microseconds=5), "timedelta", [-1, 0, 5]),
-        (Decimal("-0.10"), "decimal", "!-0.10"),
-        (Decimal("sNaN12"), "decimal", "sNaN12"),
-        (Fraction(2, -6), "fraction", [-1, 3]),
-    ],
-)
+STANDARD = [
+    (date(2024, 2, 29), "date", "2024-02-29"),
+    (datetime(2024, 2, 29, 1, 2, 3, 4), "datetime", "2024-02-29T01:02:03.000004"),
+    (datetime(2024, 2, 29, tzinfo=timezone.utc), "datetime", "2024-02-29T00:00:00+00:00"),  # noqa: UP017
+    (timedelta(days=-1, microseconds=5), "timedelta", [-1, 0, 5]),
+    (Decimal("-0.10"), "decimal", "!-0.10"),
+    (Decimal("sNaN12"), "decimal", "sNaN12"),
+    (Fraction(2, -6), "fraction", [-1, 3]),
+]
+
+
+@pytest.mark.parametrize(("value", "tag", "payload"), STANDARD)
 def test_standard_types_are_known_everywhere(value: Any, tag: str, payload: Any) -> None:
     """Exact types of the standard library pass under a tag of their own, readable by other tools."""
     assert wire(value) == {"#tag": tag, "payload": payload}
@@ -97,21 +97,21 @@ def test_time_zone_that_is_more_than_an_offset_is_refused(value: datetime) -> No
         wire(value)
 
 
-@pytest.mark.parametrize(
-    ("tag", "payload"),
-    [
-        ("date", "20240229"),
-        ("date", "2024-02-30"),
-        ("datetime", "2024-02-29"),
-        ("decimal", " 1"),
-        ("decimal", "1_0"),
-        ("decimal", 5),
-        ("fraction", [2, 4]),
-        ("fraction", [1, 0]),
-        ("timedelta", [0, 90_000, 0]),
-        ("timedelta", "5"),
-    ],
-)
+MISSPELLED = [
+    ("date", "20240229"),
+    ("date", "2024-02-30"),
+    ("datetime", "2024-02-29"),
+    ("decimal", " 1"),
+    ("decimal", "1_0"),
+    ("decimal", 5),
+    ("fraction", [2, 4]),
+    ("fraction", [1, 0]),
+    ("timedelta", [0, 90_000, 0]),
+    ("timedelta", "5"),
+]
+
+
+@pytest.mark.parametrize(("tag", "payload"), MISSPELLED)
 def test_other_spelling_is_refused(tag: str, payload: Any) -> None:
     """A stranger's data under a known tag must be spelled as the library spells it."""
     with pytest.raises(DecodeError, match=f"a {tag} that cannot be made"):
@@ -263,6 +263,19 @@ def build_root_object(baggage):
 """
 
 
+ECHO = """
+from swingset.vat import remotable
+
+@remotable
+class Root:
+    def echo(self, value): return value
+    def shown(self, value): return repr(value)
+
+def build_root_object():
+    return Root()
+"""
+
+
 def test_copies_are_state_arguments_and_results(stage: Stage) -> None:
     """Copies pass guards and between vats, and are durable state that survives an upgrade."""
     root = stage.define("shop", SOURCE)
@@ -283,6 +296,20 @@ def test_error_with_a_code(stage: Stage) -> None:
     assert (caught.value.code, caught.value.remote_name) == ("broke", "VatError")  # type: ignore[attr-defined]
 
 
+@pytest.mark.usefixtures("engine")
+def test_vats_of_both_engines_spell_alike() -> None:
+    """A vat answers with the standard values it was sent, and refuses what is spelled in another way."""
+    bench = Bench(ECHO).up()
+    for value, tag, payload in STANDARD:
+        tree = {"#tag": tag, "payload": payload}
+        assert bench.ask("echo", tree) == tree
+        assert bench.ask("shown", tree) == repr(value)
+    for tag, payload in MISSPELLED:
+        told = bench.ask("echo", {"#tag": tag, "payload": payload})["#error"]
+        assert told.startswith(f"the message cannot be read: a {tag} that cannot be made")
+
+
+@pytest.mark.usefixtures("engine")
 def test_unregistered_dataclass_is_explained() -> None:
     """A send of a dataclass that is not registered says what to do."""
     bench = Bench(SOURCE.replace('@register_copy("price")', "").replace("price: Price", "price: object")).up()
