@@ -11,6 +11,12 @@ notification there is nobody to reject to, so the vat is suspended with the even
 after an upgrade or when it is resumed, unless it was the size of what others settled that broke it (`news`).
 A vat that does not repeat its transcript is suspended before anything more is delivered to it. Only an
 illegal syscall, which no correct guest makes, ends a vat.
+
+A delivery that was stopped by the host, for its clock or at somebody's wish, is no crank at all: another host
+would have finished it. It is as if it had never begun, and waits in its place; the vat is suspended, as the
+host may suspend any vat. If it is woken before anything else has run, nothing tells this world from one whose
+host was faster. A start has no vat to suspend yet: it is refused, and the activity digest, which takes in why
+a crank was refused, is then another than the faster host's.
 """
 
 from __future__ import annotations
@@ -22,7 +28,7 @@ from typing import Any
 from swingset.core.administration import Administration
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
-from swingset.core.errors import KernelPanic, NoSuchVat
+from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import TERMINATE, Metering
 from swingset.core.news import gather, tell_instead, too_much
@@ -128,19 +134,22 @@ class Cranks:
             try:
                 return self._run_crank(*chosen, clean_up or 0)
             except VatDiverged as lost:
-                self._set_aside(lost)
+                self._set_aside(lost.vat, f"{reasons.REPLAY_DIVERGED}: {lost}")
+            except DeliveryStopped as stopped:
+                vat = self._set_aside(stopped.vat, f"{stopped.fault.code}: {stopped}")
+                return CrankReport(self.crank + 1, chosen[1], "stopped", vat.name, fault=stopped.fault)
             except BaseException:
                 # The host is at fault. A worker may have seen what the world has just forgotten.
                 self.warehouse.discard_all()
                 raise
 
-    def _set_aside(self, lost: VatDiverged) -> None:
-        """Suspend a vat that cannot be brought back, so that the world goes on without it."""
+    def _set_aside(self, vat_id: str, reason: str) -> VatRecord:
+        """Suspend a vat that this host cannot go on with, as no part of any crank, and answer its record."""
         with self.undoing():
-            vat = self.store.vats.get(lost.vat)
+            vat = self.store.vats.get(vat_id)
             assert vat is not None
-            reason = f"{reasons.REPLAY_DIVERGED}: {lost}"
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
+        return vat
 
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
         number = self.crank + 1
@@ -179,7 +188,8 @@ class Cranks:
         """Extend the activity digest by this crank: what it was about, what came of it, what the vat did."""
         vat = self.store.vats.named(report.vat) if report.vat else None
         transcript = self.store.vats.span(vat.id).hash if vat else None
-        done = [type(event).__name__, asdict(event), report.outcome, report.vat, transcript]
+        fault = report.fault.code if report.fault else None
+        done = [type(event).__name__, asdict(event), report.outcome, fault, report.vat, transcript]
         self.store.activity.extend([report.number, *done])
 
     def _starve(self, seq: int | None, event: Event, report: CrankReport) -> CrankReport:
@@ -356,6 +366,8 @@ class Cranks:
             number, event, "delivered", vat.name, result.computrons, result.fault, result.console
         )
         if result.fault is not None:
+            if result.fault.code in reasons.HOST_CHOSEN:
+                raise DeliveryStopped(vat.id, result.fault)
             self._back_to_delivery()
             self.metering.deduct(vat, result.computrons)
             if result.fault.code == reasons.ILLEGAL_SYSCALL:

@@ -37,5 +37,14 @@ class KernelPanic(KernelError):
     """
 
 
+class DeliveryStopped(Exception):
+    """The host's clock, or its hand, ended a delivery. The crank is undone, and the vat, by id, set aside."""
+
+    def __init__(self, vat: str, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.vat = vat
+        self.fault = fault
+
+
 class IllegalSyscall(Exception):
     """A vat said something no correct guest says; the crank is undone and the vat terminated."""

@@ -93,6 +93,8 @@ def _notice(report: CrankReport) -> str | None:
     fault = report.fault
     if fault is None:
         return None
+    if report.outcome == "stopped":
+        return f"vat {report.vat} is suspended: {fault}. Nothing of that is kept, and its messages wait"
     match report.event:
         case Send(message=message) if message.result is None:
             return f"crank {report.number}: {message.method}() was undone: {fault}"

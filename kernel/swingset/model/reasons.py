@@ -24,5 +24,5 @@ TOO_LARGE = "too-large"
 METER_EXHAUSTED = "meter-exhausted"
 REPLAY_DIVERGED = "replay-diverged"
 
-LIMIT_REASONS = frozenset({OUT_OF_COMPUTRONS, OUT_OF_MEMORY, STACK_OVERFLOW, WALL_CLOCK, INTERRUPTED})
-"""Faults of one delivery that say nothing against the vat's state before it."""
+HOST_CHOSEN = frozenset({WALL_CLOCK, INTERRUPTED})
+"""Faults that depend on the host, its clock or its hand: another host would not have had them."""
