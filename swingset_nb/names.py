@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from swingset_nb.errors import FOREIGN, SwingSetError
-from swingset_nb.notebook import Notebook, events_wait
+from swingset_nb.notebook import Notebook, events_wait, words_of
 
 
 class CellHooks:
@@ -51,6 +51,9 @@ class CellHooks:
                     print(f"stopped after {limit:,} cranks, {events_wait(world)}: %swingset run")
             else:
                 notebook.flush()
+            back = notebook.regain()
+            if back:
+                print(f"names that came back: {words_of(back)}")
             notebook.remember()
             notebook.refresh_panels()
         except (KeyboardInterrupt, SwingSetError, *FOREIGN):

@@ -179,6 +179,14 @@ class Notebook:
         self.given = {}
         return sorted(gone)
 
+    def regain(self) -> list[str]:
+        """Bind stored names whose class the last cell has defined, unless they mean something else by now."""
+        namespace = self.shell.user_ns
+        more = self.require().session.recall_more()
+        found = {name: value for name, value in more.items() if name not in namespace}
+        self.give(found)
+        return sorted(found)
+
     def remember(self) -> None:
         """Store the names of the notebook in the world, so that they come back with it."""
         session = self.require().session

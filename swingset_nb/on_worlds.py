@@ -36,6 +36,12 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         hints.append("`%swingset run` runs what waits, `%swingset queue` lists it")
     if not notebook.settings.autorun:
         lines.append("autorun is off: nothing runs after a cell")
+    lacking = world.session.lacking()
+    if lacking:
+        waiting = sum(vat.parked for vat in world.lens.vats() if vat.name == world.session.name)
+        wait = f"; {waiting} outcomes wait for that" if waiting else ""
+        lines.append(f"not defined yet in this session: {words_of(lacking)}{wait}")
+        hints.append("run the cells that define these, then what waits for them goes on")
     for vat in world.lens.vats():
         if vat.state == "suspended":
             lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
@@ -194,6 +200,11 @@ def _come_back(notebook: Notebook, world: OpenWorld, parting: Parting) -> list[s
     notebook.give(recalled)
     names = sorted(recalled)
     lines = [f"names that came back: {words_of(names)}" if names else "no names were stored"]
+    if world.session.unread:
+        lines.append(f"names that wait for their class: {words_of(sorted(world.session.unread))}")
+    lacking = world.session.lacking()
+    if lacking:
+        lines.append(f"not defined yet in this session: {words_of(lacking)}; run their cells")
     if parting.abandoned:
         count = len(parting.abandoned)
         lines.append(f"lost with the old session: {count} of its own objects that others held")

@@ -116,6 +116,82 @@ def build_root_object():
         second.kill()
 
 
+ORACLE = """%%vat oracle
+from swingset.vat import E, make_promise, remotable
+
+@remotable
+class Oracle:
+    def __init__(self):
+        self.asked, self.resolvers, self.said = [], {}, "nothing"
+
+    def ask(self, question):
+        self.asked.append(question)
+        promise, self.resolvers[question] = make_promise()
+        return promise
+
+    def answer(self, question, value):
+        self.resolvers[question].resolve(value)
+
+    async def wait(self, promise) -> None:
+        self.said = await promise
+
+    def state(self):
+        return [self.asked, self.said]
+
+def build_root_object():
+    return Oracle()
+"""
+CODE = """from swingset.vat import durable, resumable, watch_promise
+
+@durable
+class Listener:
+    name: str
+
+    def on_fulfilled(self, value):
+        print(self.name, "heard", value)
+
+@resumable
+async def trial(oracle):
+    return [await E(oracle).ask("guilty?"), await E(oracle).ask("sure?")]
+"""
+
+
+@pytest.mark.parametrize("worker", ["wasm", "local"])
+def test_watchers_and_resumable_calls_of_the_notebook_go_on(tmp_path: Path, worker: str) -> None:
+    """What a killed notebook watched and ran waits in the next for the cell that defines it, and goes on."""
+    first = Kernel(tmp_path)
+    try:
+        first.run(f"%swingset open it.world --worker {worker}")
+        first.run(ORACLE)
+        first.run(CODE)
+        first.run('ann = Listener("ann")\nwatch_promise(E(oracle).ask("when?"), ann)')
+        first.run("E.send_only(oracle).wait(trial(oracle))\nNone")
+    finally:
+        first.kill()
+    second = Kernel(tmp_path)
+    try:
+        found = second.run(f"%swingset open it.world --worker {worker}").plain
+        assert "names that came back: oracle\n" in found
+        assert "names that wait for their class: ann\n" in found
+        assert "not defined yet in this session: @durable Listener and @resumable trial" in found
+        assert "lost with the old session" not in found
+        second.run('await E(oracle).answer("when?", "soon")\nawait E(oracle).answer("guilty?", "no")')
+        status = second.run("%swingset").plain
+        assert "@durable Listener and @resumable trial; 2 outcomes wait for that" in status
+        assert "without its session or its code" in second.run("%swingset queue").plain
+        defined = second.run(CODE)
+        assert "names that came back: ann\n" in defined.printed
+        assert "ann heard soon" in defined.printed
+        assert "not defined yet" not in second.run("%swingset").plain
+        assert second.run("ann.name").plain == "'ann'"
+        second.run('await E(oracle).answer("sure?", "yes")')
+        assert second.run("await E(oracle).state()").plain == (
+            "[['when?', 'guilty?', 'sure?'], ['no', 'yes']]"
+        )
+    finally:
+        second.kill()
+
+
 def test_two_kernels_cannot_open_one_world(tmp_path: Path) -> None:
     """The second is told that the world is open elsewhere, as a real error."""
     first, second = Kernel(tmp_path), Kernel(tmp_path)

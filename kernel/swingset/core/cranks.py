@@ -275,6 +275,9 @@ class Cranks:
         report = self._judge(event, vat, delivered, number)
         if report.fault is None or self.store.is_dead(vat.id):
             return report
+        if report.fault.code == reasons.CODE_MISSING:
+            # An embedder's interpreter that was started anew is given its code bit by bit.
+            return self._park(seq, event, vat, number)
         if news.broke(report.fault):
             tell_instead(self.store, vat, event.promise, report.fault)
             return report

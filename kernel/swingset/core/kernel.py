@@ -166,6 +166,12 @@ class Kernel(Cranks):
         assert attached is not None
         return attached, parting
 
+    def unpark(self, vat_id: str) -> None:
+        """Have what waits for an attached vat's code tried again: some has come."""
+        if self.store.queues.parked(vat_id):
+            with self.undoing():
+                self.store.queues.unpark(vat_id)
+
     def outside_syscall(self, vat_id: str, syscall: list[Any]) -> list[Any]:
         """A syscall that an attached vat makes between deliveries, from a cell say."""
         handler = SyscallHandler(self.store, vat_id, self.devices)

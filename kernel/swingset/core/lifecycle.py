@@ -106,9 +106,12 @@ class Lifecycle:
         return self._staying(vat, self._deliverer.deliver(vat, worker, ["bringOutYourDead"], crank))
 
     def restart_attached(self, vat_id: str, message: str) -> Parting:
-        """A new incarnation for a vat whose interpreter the embedder started anew."""
+        """A new incarnation for a vat whose interpreter the embedder started anew.
+
+        The promises that the old one has kept are the new one's to claim while it starts, as at an upgrade.
+        """
         old = self._vat(vat_id)
-        parting = self.part(old, message)
+        parting = self.part(old, message, self._store.promises.kept_by(old.id))
         vat = old.having(incarnation=old.incarnation + 1)
         self._store.vats.save(vat)
         self.begin_incarnation(vat)

@@ -40,13 +40,8 @@ class Adoptions:
         self._kept: dict[str, None] = {}
         self._found: dict[str, Promise[Any]] = {}
 
-    def load(self, *, honoured: bool) -> None:
-        """Find the promises that the last incarnation has kept; they go by their old names.
-
-        An embedder's interpreter that is started anew is given none: its code is not there yet to go on.
-        """
-        if not honoured:
-            self._stored.clear()
+    def load(self) -> None:
+        """Find the promises that the last incarnation has kept; they go by their old names."""
         for vpid in self._stored:
             self._found[vpid] = self._world.promises.take_over(vpid)
             self._watch(vpid, self._found[vpid])
@@ -104,14 +99,50 @@ class Adoptions:
 
     def hand_over(self) -> None:
         """Claim what was found, and give each resolver to its adopter: the end of starting."""
+        self.claim()
         found, self._found = self._found, {}
-        wanted = [vpid for vpid in found if vpid in self._kept and found[vpid].status is PENDING]
-        if wanted:
-            self._world.syscall(["keepPromises", wanted])
-        for vpid in wanted:
+        for vpid, promise in found.items():
             heir = self._stored[vpid]
             if heir[0] == "adopt":
-                self._give(found[vpid], heir[1], heir[2])
+                self._give(promise, heir[1], heir[2])
+
+    def claim(self) -> None:
+        """Tell the kernel which of the promises that were found this incarnation wants to decide."""
+        self._found = {vpid: promise for vpid, promise in self._found.items() if self._open(vpid, promise)}
+        if self._found:
+            self._world.syscall(["keepPromises", list(self._found)])
+
+    def take_up(self) -> None:
+        """Hand over what was found, as far as the code of the heirs has come by now."""
+        for vpid, promise in list(self._found.items()):
+            if not self._open(vpid, promise):
+                del self._found[vpid]
+                continue
+            try:
+                heir = self._stored[vpid]
+            except LookupError:  # the adopter's kind is not defined yet
+                continue
+            if heir[0] == "adopt":
+                del self._found[vpid]
+                self._give(promise, heir[1], heir[2])
+            elif self._world.calls.take_up(heir[1], promise):
+                del self._found[vpid]
+
+    def lacking(self) -> list[str]:
+        """The functions of calls that were found and have no code yet."""
+        found = []
+        for vpid in self._found:
+            try:
+                heir = self._stored[vpid]
+            except LookupError:
+                continue
+            tag = self._world.calls.unknown(heir[1]) if heir[0] != "adopt" else None
+            if tag is not None:
+                found.append(tag)
+        return sorted(set(found))
+
+    def _open(self, vpid: str, promise: Promise[Any]) -> bool:
+        return vpid in self._kept and promise.status is PENDING
 
     def _give(self, promise: Promise[Any], adopter: Any, args: list[Any]) -> None:
         turns = self._world.turns

@@ -226,6 +226,7 @@ class Kinds:
         self._by_id[kind.id] = kind
         if not kind.has_handle:
             self._by_tag[kind.tag] = kind
+        self._world.definitions += 1
 
     def _stored_id(self, kind: Kind) -> int | None:
         if not kind.durable:

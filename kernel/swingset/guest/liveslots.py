@@ -113,6 +113,8 @@ class Liveslots:
         self._fatal: SyscallError | None = None
         self._opened = False
         self.waiting_in_start: str | None = None  # what helps where the start of the vat does not end
+        self.definitions = 0  # of kinds and resumable functions, as they come
+        self._taken_up = 0
         self.turns = TurnQueue(self)
         self.collector = Collector(self)
         self.copies = Copies(redefinable=parts is None)
@@ -183,6 +185,9 @@ class Liveslots:
 
     def settle(self) -> None:
         """Run turns until none is left and write state back: the end of a delivery, or of a notebook cell."""
+        if self._parts is None and self._taken_up != self.definitions:
+            self._taken_up = self.definitions
+            self.adoptions.take_up()
         self.turns.run()
         for promise in self.turns.take_unhandled():
             self.on_unhandled(self._unhandled_text(promise))
@@ -207,10 +212,17 @@ class Liveslots:
             self.reaper.load()
             self.leftovers.load()
             if self.incarnation:
-                if self._parts is None:
-                    self.calls.stored.clear()
-                self.adoptions.load(honoured=self._parts is not None)
+                self.adoptions.load()
                 self.watches.load()
+
+    def lacks_code(self, delivery: list[Any]) -> bool:
+        """Whether a delivery is for somebody of an earlier interpreter whose code has not come yet."""
+        return delivery[0] == "notify" and any(self.watches.lack_code(vpid) for vpid, _ in delivery[1])
+
+    def lacking(self) -> list[str]:
+        """What something in the store is of or waits for, and a notebook has yet to define."""
+        kinds = [f"@durable {tag}" for tag in sorted(set(self.kinds.lost()))]
+        return kinds + [f"@resumable {tag}" for tag in self.adoptions.lacking()]
 
     def _dispatch(self, delivery: list[Any]) -> None:
         kind = delivery[0]
@@ -251,6 +263,7 @@ class Liveslots:
         values = self.slots.decode(parameters)
         self.promises.subscribe_new()
         if self._parts is None:
+            self.adoptions.claim()
             return  # a notebook: its code comes cell by cell
         namespace = run_parts(self.vat_name, self._parts)
         self.collections.names = namespace

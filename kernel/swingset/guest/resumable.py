@@ -57,6 +57,7 @@ class Calls:
                 "incarnation cannot find it: define it at the top of a cell, or in a class that is"
             )
         self._functions[tag] = function
+        self.world.definitions += 1
         return tag
 
     def begin(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
@@ -89,6 +90,28 @@ class Calls:
             expected = self.world.watches.expected(STEP)
             for number, promise in sorted(found, key=lambda item: item[0]):
                 self._resume(number, promise, expected.get(number, {}))
+
+    def take_up(self, number: int, promise: Promise[Any]) -> bool:
+        """Go on with a call of an earlier interpreter; False while its function, or a kind, is not there."""
+        try:
+            tag = self.stored[f"{number}"][0]
+            if tag in self._functions:
+                self._resume(number, promise, self.world.watches.expected(STEP).get(number, {}))
+        except LookupError:
+            return False
+        return tag in self._functions
+
+    def waits(self, number: int) -> bool:
+        """Whether a call of an earlier interpreter is yet to be taken up."""
+        return number not in self.alive and f"{number}" in self.stored
+
+    def unknown(self, number: int) -> str | None:
+        """The function of a call that waits for it; None where it is there, or something else is missing."""
+        try:
+            tag = str(self.stored[f"{number}"][0]) if self.waits(number) else ""
+        except LookupError:  # a kind of its arguments is not defined
+            return None
+        return tag if tag and tag not in self._functions else None
 
     def _resume(self, number: int, promise: Promise[Any], expected: dict[int, Promise[Any]]) -> None:
         tag, given, length = self.stored[f"{number}"]

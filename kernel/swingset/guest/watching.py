@@ -46,18 +46,35 @@ class Watches:
         self._world = world
         self._stored = StoredMap(world, WATCHES, "watches")
         self._watched: dict[str, _Watched] = {}
+        self._inherited: dict[str, None] = {}
         self.on_step: Callable[[list[Any], bool, Any], None] | None = None  # for watches that are no objects
 
     def load(self) -> None:
         """Take up the watches that earlier incarnations have left."""
         for vpid in self._stored:
+            self._inherited[vpid] = None
             self._attach(vpid, self._world.promises.restore(vpid))
+
+    def lack_code(self, vpid: str) -> bool:
+        """Whether a promise of an earlier interpreter is watched by what has no code here yet."""
+        if vpid not in self._inherited or vpid not in self._watched:
+            return False
+        try:
+            entries = self._stored[vpid]
+        except LookupError:  # the kind of a watcher is not defined
+            return True
+        calls = self._world.calls
+        return any(entry[0] != "call" and calls.waits(entry[1]) for entry in entries)
 
     def expected(self, kind: str) -> dict[int, dict[int, Promise[Any]]]:
         """The promises that entries `[kind, number, index]` wait for, by number and index."""
         found: dict[int, dict[int, Promise[Any]]] = {}
         for vpid in self._watched:
-            for entry in self._stored[vpid]:
+            try:
+                entries = self._stored[vpid]
+            except LookupError:  # the kind of a watcher is not defined yet; whoever else watches is told
+                continue
+            for entry in entries:
                 if entry[0] == kind:
                     found.setdefault(entry[1], {})[entry[2]] = self._world.promises.restore(vpid)
         return found
@@ -89,13 +106,30 @@ class Watches:
 
     def moved(self, old: str, new: str) -> None:
         """One promise is forwarded to another: its watches go with it."""
-        watched = self._watched.pop(old, None)
+        watched = self._watched.get(old)
         if watched is not None:
             watched.vpid = None
             promise = self._world.promises.find(new)
+            lack = self.lack_code(old)
+            del self._watched[old]
+            if lack:
+                self._carry(old, new, promise)
+                return
             for entry in self._stored.pop(old):
                 if promise is not None:
                     self.add(promise, entry)
+
+    def _carry(self, old: str, new: str, promise: Promise[Any] | None) -> None:
+        """Move watches that cannot be read yet, as they are stored."""
+        store, prefix = self._world.store, f"vc.{WATCHES}.s"
+        text = store.get(prefix + old)
+        if text is not None and promise is not None and new not in self._stored:
+            store.delete(prefix + old)
+            store.set(prefix + new, text)
+            self._inherited[new] = None
+            self._attach(new, promise)
+        else:
+            self._world.on_unhandled(f"in {self._world.vat_name}: who watched {old} cannot also watch {new}")
 
     def _attach(self, vpid: str, promise: Promise[Any]) -> None:
         watched = self._watched[vpid] = _Watched(vpid)

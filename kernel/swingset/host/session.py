@@ -4,7 +4,12 @@ What a notebook cell or a host program holds, sends and is told goes through a g
 under a name in the world (`notebook`). Its imports show in the c-lists, its promises in the tables. When
 the interpreter is gone and another opens the same world, that is an upgrade of this vat: a new incarnation
 begins, what it had promised is broken, what it had exported is abandoned, and the names it had put into
-its baggage come back. There is no second mechanism for resuming.
+its baggage come back. Promises with a watcher, an adopter or a resumable function survive. There is no
+second mechanism for resuming.
+
+One thing is different. A vat starts with all its code, an interpreter is given its code bit by bit, say cell
+by cell. So what the last one left waits for its code: a name for its class, a call for its function, and the
+outcome of a watched promise, which the kernel sets aside meanwhile, for the watcher's class.
 """
 
 from __future__ import annotations
@@ -60,6 +65,7 @@ class Session(Services):
         self.policy: RunPolicy | None = None
         self.watch: Callable[[CrankReport], None] | None = None
         self.found_digest = controller.digest()
+        self.unread: dict[str, str] = {}
         self.attach()
 
     def attach(self, message: str = "the session was started anew") -> Parting:
@@ -74,6 +80,7 @@ class Session(Services):
             self._vat_id = vat.id
             self.incarnation = vat.incarnation
             self.liveslots = self.worker.liveslots
+            self._defined = self.liveslots.definitions
             self.liveslots.turns.await_hook = self.wait
             context.set_default(self.liveslots)
             controller.world.before_commit = self._write_back
@@ -130,6 +137,18 @@ class Session(Services):
     def _run_turns(self) -> None:
         with self.controller.lock, context.activate(self.liveslots):
             self.liveslots.settle()
+            if self._defined != self.liveslots.definitions:
+                self._defined = self.liveslots.definitions
+                self.controller.kernel.unpark(self._vat_id)
+
+    def lacking(self) -> list[str]:
+        """What the last interpreter defined, this one has not yet, and something in the world waits for.
+
+        As it is written: `@durable Listener`, `@resumable trial`.
+        """
+        with self.controller.lock, context.activate(self.liveslots):
+            lacking: list[str] = self.liveslots.lacking()
+            return lacking
 
     def _why_pending(self, promise: Promise[Any], report: RunReport) -> str:
         waiting = self.controller.kernel.store.queues.length()
@@ -304,7 +323,8 @@ class Session(Services):
                 except (TypeError, ValueError):
                     fleeting.append(name)
             for name in [name for name in names if name not in kept]:
-                del names[name]
+                if name not in self.unread or name in namespace:
+                    del names[name]
             self.liveslots.settle()
             self.controller.commit("names")
         return fleeting
@@ -314,11 +334,30 @@ class Session(Services):
 
         A vat whose cell was killed before its name could be remembered is found again this way. One whose
         root nobody held has none any more: it can be reached only through what else it has given away.
+        Names of objects whose class is not defined yet are left out, and kept: `recall_more` finds them.
         """
         with self.controller.lock, context.activate(self.liveslots):
             has_root = self.controller.kernel.has_root
             vats = [vat.name for vat in self.controller.vats() if vat.worker != "attached"]
-            return {name: self.root(name) for name in vats if has_root(name)} | dict(self._names().items())
+            roots = {name: self.root(name) for name in vats if has_root(name)}
+            return roots | self._read_names(list(self._names()))
+
+    def recall_more(self) -> dict[str, Any]:
+        """Names that `recall` had to leave out, as far as their classes have been defined since."""
+        with self.controller.lock, context.activate(self.liveslots):
+            return self._read_names(list(self.unread)) if self.unread else {}
+
+    def _read_names(self, wanted: list[str]) -> dict[str, Any]:
+        names, found = self._names(), {}
+        for name in wanted:
+            self.unread.pop(name, None)
+            if name not in names:
+                continue
+            try:
+                found[name] = names[name]
+            except LookupError as problem:
+                self.unread[name] = str(problem)
+        return found
 
     def _names(self) -> StoredMap:
         return StoredMap(self.liveslots, _NAMES, "the session's names")

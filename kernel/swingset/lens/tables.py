@@ -125,7 +125,9 @@ class Lens:
         rows = [self._queue_row(seq, "run-queue", event) for seq, event in self._store.queues.all()]
         for vat in self._store.vats.all():
             where = (
-                f"vat {vat.name}, suspended" if vat.state == SUSPENDED else f"vat {vat.name}, not attached"
+                f"vat {vat.name}, suspended"
+                if vat.state == SUSPENDED
+                else f"vat {vat.name}, without its session or its code"
             )
             rows += [self._queue_row(seq, where, event) for seq, event in self._store.queues.parked(vat.id)]
         for promise in sorted(self._store.promises.all(), key=lambda record: sort_key(record.kref)):

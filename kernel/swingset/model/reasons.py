@@ -22,6 +22,7 @@ ILLEGAL_SYSCALL = "illegal-syscall"
 PROMISE_CYCLE = "promise-cycle"
 TOO_LARGE = "too-large"
 METER_EXHAUSTED = "meter-exhausted"
+CODE_MISSING = "code-missing"
 REPLAY_DIVERGED = "replay-diverged"
 
 HOST_CHOSEN = frozenset({WALL_CLOCK, INTERRUPTED})

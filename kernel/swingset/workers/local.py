@@ -147,6 +147,18 @@ class AttachedWorker(_GuestWorker):
         self._take_outside = outside
         self.liveslots = Liveslots(self._syscall, vat_name=vat_name, incarnation=incarnation, parts=None)
 
+    def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
+        """Run one delivery, or fail with `code-missing` where the code it is for has yet to come."""
+        self._handler = syscall
+        try:
+            with context.activate(self.liveslots):
+                if self.liveslots.lacks_code(delivery):
+                    lacking = ", ".join(self.liveslots.lacking())
+                    return DeliveryResult(Fault(reasons.CODE_MISSING, f"it waits for code: {lacking}"))
+        finally:
+            self._handler = None
+        return super().deliver(delivery, syscall, limits)
+
     def _outside(self, syscall: list[Any]) -> list[Any]:
         return self._take_outside(syscall)
 
