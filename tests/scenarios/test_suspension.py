@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from swingset.guest.remote_errors import RemoteError
+from swingset.vat import make_promise
 from tests.conftest import MakeStage
 from tests.staging import Stage
 
@@ -132,3 +134,44 @@ def test_suspension_outlives_the_process(worker: str, tmp_path: Path, make_stage
     assert (row.state, row.parked, row.reason) == ("suspended", 6, "for a look")
     stage.controller.resume_vat("listener")
     assert stage.ask(stage.session.root("listener"), "all") == HEARD
+
+
+LOOPS = """
+    from swingset.vat import E, remotable
+
+    @remotable
+    class Root:
+        def wait_for(self, promise):
+            E.when(promise, self.told)
+            self.heard = 0
+        def told(self, value):
+            while value == "loop": pass
+            self.heard += 1
+        def spin(self):
+            while True: pass
+        def count(self):
+            return self.heard
+
+    def build_root_object():
+        return Root()
+"""
+
+
+def test_what_suspends_a_vat_each_time_can_be_given_up(wasm: Stage) -> None:
+    """The first parked event goes: an outcome is never told, a message is rejected; the rest is as it was."""
+    root = wasm.define("vat", LOOPS, options={"computrons": 300_000_000})
+    promise, resolver = make_promise()
+    wasm.ask(root, "wait_for", promise)
+    resolver.resolve("loop")
+    wasm.session.settle()
+    assert wasm.controller.kernel.vat("vat").state == "suspended"
+    lost, kept = wasm.send(root, "spin"), wasm.send(root, "count")
+    wasm.session.settle()
+    assert (wasm.controller.drop_parked("vat") or "").startswith("the outcome of kp")
+    assert wasm.controller.drop_parked("vat") == "spin()"
+    wasm.controller.resume_vat("vat")
+    with pytest.raises(RemoteError) as caught:
+        wasm.session.wait(lost)
+    assert caught.value.code == "dropped"
+    assert wasm.session.wait(kept) == 0
+    assert wasm.controller.drop_parked("vat") is None

@@ -63,10 +63,16 @@ class Administration:
         self._store.doomed[vat_id] = outcome
 
     def change_options(self, vat_id: str, changes: dict[str, Any]) -> None:
-        """Change options of a live vat; None takes one back to its default."""
+        """Change options of a live vat; None takes one back to its default.
+
+        A vat that starved tries again when it is given another meter, or none.
+        """
         vat = self.vat(vat_id)
         if vat is None:
             raise KernelError("vat terminated")
         merged = {**vat.options, **changes}
         options = {name: value for name, value in merged.items() if value is not None}
-        self._store.vats.save(vat.having(options=options))
+        changed = vat.having(options=options)
+        self._store.vats.save(changed)
+        if options.get("meter") != vat.options.get("meter"):
+            self.metering.try_again(changed)

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from swingset.core.cranks import Cranks
-from swingset.core.errors import KernelError, VatExists
+from swingset.core.errors import KernelError, NoSuchVat, VatExists
 from swingset.core.lifecycle import Parting
 from swingset.core.syscalls import SyscallHandler
 from swingset.core.translate import Translator
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
-from swingset.model.messages import ChangeVatOptions, CreateVat, Message, Send, UpgradeVat
+from swingset.model.messages import ChangeVatOptions, CreateVat, Message, QueuedEvent, Send, UpgradeVat
 from swingset.workers.base import Worker
-from swingset.world.vats import LIVE, SUSPENDED, VatRecord
+from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
 
 
 class Kernel(Cranks):
@@ -137,6 +137,25 @@ class Kernel(Cranks):
             self.store.vats.save(vat.having(state=LIVE, reason=None))
             self.store.queues.unpark(vat.id)
 
+    def drop_parked(self, name: str) -> QueuedEvent | None:
+        """Give up what was parked first for a suspended vat, and answer it; None where nothing is.
+
+        A message is rejected to its sender with the reason `dropped`. Of a promise whose outcome waited to be
+        told the vat never hears.
+        """
+        vat = self.vat(name)
+        parked = self.store.queues.parked(vat.id, 1)
+        if not parked:
+            return None
+        ((seq, event),) = parked
+        with self.undoing():
+            self.store.queues.drop_parked(vat.id, seq)
+            if isinstance(event, Send):
+                words = f"the host gave up this message, which waited while vat {name} was suspended"
+                self._reject(event.message, capdata.error("Error", words, code=reasons.DROPPED))
+            self.store.consume(event)
+        return event
+
     def add_device(self, name: str, kind: str) -> str:
         """The root node of the device of that name, which is made if there is none."""
         with self.undoing():
@@ -177,6 +196,7 @@ class Kernel(Cranks):
         handler = SyscallHandler(self.store, vat_id, self.devices)
         vat = self.store.vats.get(vat_id)
         assert vat is not None
+        self._refuse_ended(vat_id)
         with self.undoing() as crank:
             answer = handler(syscall)
             if handler.illegal is not None:
@@ -187,14 +207,22 @@ class Kernel(Cranks):
         return answer
 
     def introduce(self, vat_id: str, kref: str) -> str:
-        """Let a vat know a kref, as the host may; returns the vat's name for it."""
+        """Let a vat know a kref, as the host may; returns the vat's name for it. Raises `NoSuchVat`."""
+        self._refuse_ended(vat_id)
         with self.undoing():
             return Translator(self.store, vat_id).to_vat(kref)
 
     def take_capdata(self, vat_id: str, raw: dict[str, Any]) -> CapData:
         """What a vat has written, in the kernel's names; what it mentions that is new becomes its export."""
+        self._refuse_ended(vat_id)
         with self.undoing():
             return Translator(self.store, vat_id).capdata_to_kernel(raw)
+
+    def _refuse_ended(self, vat_id: str) -> None:
+        vat = self.store.vats.get(vat_id)
+        if vat is None or vat.state == TERMINATED:
+            name = vat.name if vat else vat_id
+            raise NoSuchVat(f"vat {name} was terminated: nothing can be said or given in its name any more")
 
     def recognize(self, vat_id: str, vref: str) -> str | None:
         """The kref of a vat's own name, or None."""

@@ -18,7 +18,7 @@ from swingset.core.store import KernelStore
 from swingset.model import capdata, reasons
 from swingset.model.messages import Message, Send
 from swingset.world.meters import Meter
-from swingset.world.vats import SUSPENDED, VatRecord
+from swingset.world.vats import LIVE, SUSPENDED, VatRecord
 
 SUSPEND, TERMINATE = "suspend", "terminate"
 
@@ -121,12 +121,16 @@ class Metering:
         self._tell(meter, "refill_wanted", computrons)
         return SUSPEND
 
+    def try_again(self, vat: VatRecord) -> None:
+        """Let a vat that starved carry on, if that is why it is suspended."""
+        if vat.state == SUSPENDED and (vat.reason or "").startswith(reasons.METER_EXHAUSTED):
+            self._store.vats.save(vat.having(state=LIVE, reason=None))
+            self._store.queues.unpark(vat.id)
+
     def _wake(self, meter_id: str) -> None:
         for vat in self._store.vats.suspended():
-            starved = (vat.reason or "").startswith(reasons.METER_EXHAUSTED)
-            if starved and vat.options.get("meter") == meter_id:
-                self._store.vats.save(vat.having(state="live", reason=None))
-                self._store.queues.unpark(vat.id)
+            if vat.options.get("meter") == meter_id:
+                self.try_again(vat)
 
     def _tell(self, meter: Meter, method: str, computrons: int) -> None:
         if meter.keeper is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from swingset.core.devices import DeviceError
 from swingset.core.metering import SUSPEND, TERMINATE
 from swingset.devices import plain
+from swingset.model.limits import DEFAULT_LIMITS
 
 NAME_LIMIT = 199
 _NAME = re.compile(r"[A-Za-z0-9._-]+\Z", re.ASCII)
@@ -27,6 +28,12 @@ CHANGEABLE = {
 """Options that can be changed later, with the names that the kernel keeps them under."""
 
 FOR_GOOD = {"enablePipelining": "enable_pipelining"}
+
+MOST = {
+    "computrons": DEFAULT_LIMITS.computrons or 0,
+    "memoryPages": DEFAULT_LIMITS.memory_pages or 0,
+}
+"""What one vat may let another use of its host: no more than any vat has, which is also what None means."""
 
 
 def check_name(name: Any) -> str | None:
@@ -56,7 +63,9 @@ def convert(options: Mapping[str, Any], *, changing: bool = False) -> dict[str, 
     found = {}
     for name, value in options.items():
         if name in known:
-            found[known[name]] = _check(where, name, value)
+            checked = _check(where, name, value)
+            if checked is not None or changing or name not in MOST:
+                found[known[name]] = checked
     return found
 
 
@@ -66,7 +75,9 @@ def _check(where: str, name: str, value: Any) -> Any:
     elif name == "onStarvation":
         fits, wanted = value in (SUSPEND, TERMINATE), f'"{SUSPEND}" or "{TERMINATE}"'
     else:
-        fits, wanted = value is None or (type(value) is int and 0 < value < 1 << 62), "None or an int from 1"
+        most = MOST.get(name, 1 << 62)
+        fits = value is None or (type(value) is int and 0 < value <= most)
+        wanted = f"None or an int from 1 to {most:,}" if name in MOST else "None or an int from 1"
     if not fits:
         raise DeviceError(f"{where}: {name} wants {wanted}, got {plain.shown(value)}", name="TypeError")
     return value

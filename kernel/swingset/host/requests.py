@@ -22,7 +22,7 @@ from swingset.lens import dump as dumping
 from swingset.lens.explain import Explanation, explain
 from swingset.lens.visible import one_line
 from swingset.model.capdata import CapData
-from swingset.model.messages import Message, Send
+from swingset.model.messages import Message, Notify, Send
 from swingset.model.refs import is_kref, kref_type
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED
 from swingset.world.vats import LIVE, TERMINATED
@@ -187,6 +187,22 @@ class Requests:
         with self.lock:
             self.kernel.wake(vat)
             self.commit(f"resume {vat}")
+
+    def drop_parked(self, vat: str) -> str | None:
+        """Give up what was parked first for a suspended vat: an event that suspends it each time, say.
+
+        A message is rejected to its sender with the reason `dropped`; an outcome is never told. Returns what
+        it was, `deposit()` or `the outcome of kp41`; None where nothing is parked.
+        """
+        with self.lock:
+            event = self.kernel.drop_parked(vat)
+            self.commit(f"dropped what was parked for {vat}")
+        match event:
+            case Send(message=message):
+                return f"{message.method}()"
+            case Notify(promise=promise):
+                return f"the outcome of {promise}"
+        return None
 
     def reap_all_vats(self) -> list[str]:
         """Have every vat bring out its dead in the next run; returns their names."""
