@@ -687,3 +687,85 @@ def test_ten_thousand_killed_at_every_write() -> None:
     smooth, _ = five_versions(10_000, 20, kill=False)
     rough, kills = five_versions(10_000, 20, kill=True)
     assert (kills > 40_000, rough) == (True, smooth)
+
+
+# What the store says of records that do not migrate.
+
+
+TWO = """
+@durable(version=2, eager=0)
+class Note:
+    text: str
+
+    @migrate(1, 2)
+    @staticmethod
+    def louder(old): return {"text": old["text"].upper()}
+"""
+
+
+def walk(bench: Bench, number: int = 10) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(bench.store.get(f"vom.sweep.{number}", "{}"))
+    return made
+
+
+def test_store_says_which_records_do_not_migrate() -> None:
+    """How many they are, and for some of them the version, the words and the vat's own line, is stored."""
+    body = "return {'owner': old['owner'], 'cents': 100 // (old['balance'] % 2)}"
+    bench = stocked(count=50).upgrade(bad(body, eager=0)).up()
+    bench.ask("go", 30)
+    assert (walk(bench)["failed"], "done" in walk(bench)) == (15, False)
+    bench.ask("go", 30)
+    told = walk(bench)
+    assert (told["failed"], told["done"], len(told["failures"])) == (25, True, 20)
+    version, words, line = told["failures"]["o+d10/10"]
+    assert (version, line) == (1, ["bank", 18, "Purse.to_cents"])
+    assert "ZeroDivisionError" in words
+    assert words.endswith("; the record is as it was")
+
+
+def test_words_that_cannot_be_stored_are_made_fit() -> None:
+    """What a migration raises may hold half of a surrogate pair and be long, and is stored all the same."""
+    bench = stocked().upgrade(bad(r"raise ValueError('\ud800' * 5000)", eager=0)).up()
+    bench.ask("go", 5)
+    _, words, _ = walk(bench)["failures"]["o+d10/1"]
+    assert len(words) == 600
+    words.encode()
+
+
+def test_next_incarnation_walks_anew_where_some_failed() -> None:
+    """Better code of the same version takes up what did not migrate, without being asked twice."""
+    body = "return {'owner': old['owner'], 'cents': 100 // (old['balance'] - 2)}"
+    bench = stocked(count=5).upgrade(bad(body, eager=0)).up()
+    for budget in (3, 10):
+        bench.ask("go", budget)
+        mended = "return {'owner': old['owner']}"
+        bench = bench.upgrade(bad(mended if budget == 10 else body, eager=0)).up()
+        assert not walk(bench).get("failed")
+    assert bench.ask("go", 10)["Purse"]["complete"]
+    assert walk(bench) == {}
+
+
+def test_kind_that_was_walked_through_waits_for_the_others() -> None:
+    """A kind with records that do not migrate is walked again only when all kinds have been."""
+    make = "    def note(self, text): return Note(text)\n"
+    old = V1 + "\n@durable\nclass Note:\n    text: str\n"
+    bench = Bench(HEAD + old + ROOT.replace("    def go", make + "    def go")).up()
+    for index in range(4):
+        bench.ask("make", "owner", index)
+        bench.ask("note", f"note {index}")
+    new = bad("return {'owner': old['owner'], 'cents': 1 // old['balance']}", eager=0)
+    bench = bench.upgrade(new.replace(ROOT, TWO + ROOT).replace("class Other", "class Other_")).up()
+    told = [bench.ask("go", 2) for _ in range(5)]
+    assert [list(part) for part in told] == [["Purse"], ["Purse"], ["Note"], ["Note"], ["Purse"]]
+    assert json.loads(bench.store["vom.o+d11/4"])["#version"] == 2
+
+
+def test_rehearsal_puts_the_first_visit_off() -> None:
+    """With the mark of a rehearsal in the store, the start visits nothing, and the walk visits all."""
+    body = "return {'owner': old['owner'], 'cents': 100 // (old['balance'] - 1)}"
+    bench = stocked(count=3)
+    bench.store["vom.sweep.10"] = '{"putOff":true}'
+    bench = bench.upgrade(bad(body)).up()
+    assert "#version" not in record(bench, 2)
+    told = bench.ask("go", 10)["Purse"]
+    assert (told["seen"], told["migrated"], told["failed"]) == (3, 2, 1)
