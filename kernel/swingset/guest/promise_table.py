@@ -55,10 +55,11 @@ class PromiseTable:
 
     def name(self, promise: Promise[Any]) -> str:
         """The vpid of a promise that is about to be sent; one that has none is ours to decide."""
-        vpid = promise._vpid or promise._last()._vpid
+        last = promise._last()
+        vpid = promise._vpid or last._vpid
         if vpid is None:
             vpid = self._new_vpid()
-            self._export(vpid, promise)
+            self._export(vpid, last)
         return vpid
 
     def accept_result(self, vpid: str) -> Promise[Any]:

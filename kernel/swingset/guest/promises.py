@@ -9,6 +9,11 @@ settles, in this delivery or in a later one. Outside a coroutine of ours (in a n
 belongs to IPython's loop) `__await__` calls the hook that the embedder installed, which must bring the answer
 itself.
 
+A promise that was resolved to another follows it. Followers are a tree: whoever follows a promise that comes
+to follow another stays where it is, and is told when that one is told, in the same turn. So a long chain of
+promises costs no more than its length. Only what has to know the end of the chain at once is handed on to it:
+messages, and promises that the kernel knows.
+
 Rejections nobody looked at are reported once, at the end of the delivery in which they happened.
 """
 
@@ -91,7 +96,7 @@ class Promise(Generic[T]):
         self._next: Promise[Any] | None = (
             None  # the promise that decides this one, once it was resolved to one
         )
-        self._reactions: list[Reaction] = []
+        self._reactions: list[Reaction | Promise[Any]] = []  # and the promises that follow this one
         self._handled = False
         self._cause: tuple[str, str, int] | None = None  # the method, file and line of the send it answers
         self._vpid: str | None = None  # its name in the kernel, while it has one
@@ -195,9 +200,8 @@ class Promise(Generic[T]):
     ) -> None:
         """Put one of two turns in the queue when this settles; neither may raise.
 
-        With `forward` given, this is a message that waits for its target, or a promise that follows this one:
-        should this be resolved to another promise, it is handed on to that at once. So a message stays ahead
-        of later ones, and whoever waits for a promise is told where its answer will come from.
+        With `forward` given, this is a message that waits for its target: should this be resolved to another
+        promise, it is handed on to that at once, so that it stays ahead of later ones.
         """
         self._handled = True
         if self._turns.deaf:
@@ -235,32 +239,51 @@ class Promise(Generic[T]):
         self._follow(decider)
 
     def _follow(self, decider: Promise[Any]) -> None:
-        """Let another promise decide this one; should that be handed on in turn, follow to where it goes."""
+        """Let another promise decide this one, and hand on what has to know of that."""
         if self._state is not PENDING:
             return
+        promises = self._turns.world.promises
         self._next = decider
-        decider._react(self._follow_ok, self._follow_err, self._follow)
+        decider._handled = True
+        if decider._state is PENDING:
+            decider._reactions.append(self)
+        else:
+            decider._tell(self)
         if self._vpid is not None:
-            self._turns.world.promises.forward(self._vpid, decider)
-        if any(forward is not None for _, _, forward in self._reactions):
-            reactions, self._reactions = self._reactions, []
-            for reaction in reactions:
-                if reaction[2] is None:
+            promises.forward(self._vpid, decider)
+        waits = decider._state is PENDING and promises.known(decider) is None
+        reactions, self._reactions = self._reactions, []
+        for reaction in reactions:
+            if isinstance(reaction, Promise):
+                if reaction._vpid is None:
                     self._reactions.append(reaction)
                 else:
-                    reaction[2](decider)
+                    reaction._follow(decider)
+            elif reaction[2] is None:
+                self._reactions.append(reaction)
+            elif waits:
+                decider._reactions.append(reaction)
+            else:
+                reaction[2](decider)
 
     def _follow_ok(self, value: Any) -> None:
-        self._settle(FULFILLED, value)
+        self._settle_tree(FULFILLED, value)
 
     def _follow_err(self, reason: BaseException) -> None:
-        self._settle(REJECTED, reason)
+        self._settle_tree(REJECTED, reason)
+
+    def _settle_tree(self, state: str, value: Any) -> None:
+        """Settle this and whatever follows it, directly or through others."""
+        tree: list[Promise[Any]] = [self]
+        for promise in tree:
+            tree += promise._followers()
+            promise._settle(state, value, followed=True)
 
     def _reject(self, reason: Any) -> None:
         if self._state is PENDING and self._next is None and not self._turns.deaf:
             self._settle(REJECTED, reason)
 
-    def _settle(self, state: str, value: Any) -> None:
+    def _settle(self, state: str, value: Any, *, followed: bool = False) -> None:
         if state is REJECTED:
             if not isinstance(value, BaseException):
                 value = RemoteRejection(value)
@@ -271,20 +294,29 @@ class Promise(Generic[T]):
         self._value = value
         self._next = None
         reactions, self._reactions = self._reactions, []
-        for ok, err, _ in reactions:
-            self._turns.put(ok if state is FULFILLED else err, value)
+        for reaction in reactions:
+            if not (followed and isinstance(reaction, Promise)):
+                self._tell(reaction)
+
+    def _tell(self, reaction: Reaction | Promise[Any]) -> None:
+        """Put the turn in the queue that tells one of those who wait how this is settled."""
+        if isinstance(reaction, Promise):
+            reaction = (reaction._follow_ok, reaction._follow_err, None)
+        self._turns.put(reaction[0] if self._state is FULFILLED else reaction[1], self._value)
 
     def _followers(self) -> list[Promise[Any]]:
         """The promises that were resolved to this one and wait for it."""
-        owners = [getattr(forward, "__self__", None) for _, _, forward in self._reactions]
-        return [owner for owner in owners if isinstance(owner, Promise)]
+        return [reaction for reaction in self._reactions if isinstance(reaction, Promise)]
 
     def _last(self) -> Promise[Any]:
         """The promise at the end of the chain that this one was resolved along."""
+        last: Promise[Any] = self
+        while last._next is not None:
+            last = last._next
         promise: Promise[Any] = self
-        while promise._next is not None:
-            promise = promise._next
-        return promise
+        while promise._next is not None and promise is not last:
+            promise._next, promise = last, promise._next  # the next to ask has a shorter way
+        return last
 
 
 class Resolver(Generic[T]):
