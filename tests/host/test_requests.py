@@ -70,7 +70,7 @@ def test_plain_data_comes_back_as_it_went(world: Controller, value: Any) -> None
     assert ask(world, "echo", value, key=value) == [[value], {"key": value}]
 
 
-@pytest.mark.parametrize("value", [(1, 2), b"x", {1: 2}, object(), float("nan"), [{"a": {3}}]])
+@pytest.mark.parametrize("value", [{1, 2}, range(3), {(): 2}, object(), Exception, [{"a": {3}}]])
 def test_what_cannot_pass_is_refused_with_its_place(world: Controller, value: Any) -> None:
     """Nothing is queued, and the message says where in the arguments the trouble is."""
     with pytest.raises(TypeError, match=r"the argument\[1\]\[0\]"):

@@ -1,8 +1,9 @@
 """What an embedder asks of a world without being a vat in it: messages from outside, and their outcomes.
 
-Arguments and results are plain Python data. A reference to something in the world is a `Ref`, which carries
-the kernel's name for it. What the host names it must hold: a vat's root is pinned, a result is held until it
-is released, and a reference in a result lives as long as that result is held.
+Arguments and results are values as vats pass them by copy, tuples, bytes, dates and errors among them. A
+reference to something in the world is a `Ref`, which carries the kernel's name for it. What the host names it
+must hold: a vat's root is pinned, a result is held until it is released, and a reference in a result lives as
+long as that result is held.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.undoing import refuse_within_crank
-from swingset.devices import plain
 from swingset.devices.plain import Ref
 from swingset.guest import smallcaps
+from swingset.guest.passable import MAX_DEPTH, TOO_DEEP, Tagged, UnpassableError, brief, path_to
+from swingset.guest.promises import Promise
+from swingset.guest.remotables import Presence
 from swingset.lens import dump as dumping
 from swingset.lens.explain import Explanation, explain
 from swingset.lens.visible import one_line
@@ -47,19 +50,32 @@ class Outcome:
 
 def read(data: CapData) -> Any:
     """Python values of capdata in the kernel's names."""
+    ifaces: dict[int, str] = {}  # told with the first mention only
 
     def fetch(_sigil: str, index: int, iface: str | None) -> Ref:
         if index >= len(data.slots):
             raise smallcaps.DecodeError(f"there is no slot {index}")
-        return Ref(data.slots[index], (iface or "Remotable").removeprefix("Alleged: "))
+        known = ifaces.setdefault(index, (iface or "Remotable").removeprefix("Alleged: "))
+        return Ref(data.slots[index], known)
 
     return smallcaps.decode(data.body, fetch)
 
 
 def write(value: Any) -> CapData:
-    """Capdata of plain Python data; raises `TypeError` naming the place of what cannot be passed."""
-    _check(value, "the argument")
-    return plain.write(value)
+    """Capdata of a value as vats pass it, with `Ref`s in it.
+
+    Raises `TypeError` naming the place of what cannot be passed, and what to pass instead.
+    """
+    names: dict[int, str] = {}
+    tree = _named(value, "the argument", {}, names, MAX_DEPTH)
+    try:
+        body, objects = smallcaps.encode(tree, lambda _: ())
+    except UnpassableError as problem:
+        raise _cannot_pass(tree, problem.culprit, problem.fix) from None
+    for found in objects:
+        if id(found) not in names:
+            raise _cannot_pass(tree, found, "")
+    return CapData(body, tuple(names[id(found)] for found in objects))
 
 
 class Requests:
@@ -215,7 +231,7 @@ class Requests:
     def snapshot_all_vats(self) -> list[str]:
         """Save the heap of every live vat that has one and has done something since; returns their names."""
         with self.lock:
-            refuse_within_crank(self.kernel.world)
+            refuse_within_crank(self.kernel.store)
             live = [vat for vat in self.kernel.store.vats.all() if vat.state == LIVE]
             saved = [vat.name for vat in live if self.kernel.warehouse.snapshot(vat) is not None]
             self.commit("snapshot all vats")
@@ -244,26 +260,44 @@ class Requests:
             return dumping.stats(self.kernel.store)
 
 
-def _check(value: Any, where: str) -> None:
-    if value is None or isinstance(value, bool | int | str):
-        return
-    if isinstance(value, Ref):
+def _named(value: Any, where: str, known: dict[str, Any], names: dict[int, str], depth: int) -> Any:
+    """The same value with something that the codec takes for a reference in place of each `Ref`.
+
+    `known` has these by kref, and `names` has the krefs by their ids.
+    """
+    kind = type(value)
+    if kind is Ref:
         if not is_kref(value.kref):
             raise TypeError(f"{where} is a Ref of {value.kref!r}, which is not a kref such as ko20")
-    elif isinstance(value, float):
-        if value - value != 0:
-            raise TypeError(f"{where} is {value}: a host passes finite numbers")
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            _check(item, f"{where}[{number}]")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"{where} has a key that is {type(key).__name__}: keys are str")
-            _check(item, f"{where}[{key!r}]")
-    else:
-        found = type(value).__name__
-        raise TypeError(f"{where} is {found}: a host passes None, bool, int, float, str, list, dict, Ref")
+        if value.kref not in known:
+            is_promise = kref_type(value.kref) == "p"
+            stands: Any = Promise.__new__(Promise) if is_promise else object.__new__(Presence)
+            if not is_promise:
+                object.__setattr__(stands, "_iface", f"Alleged: {value.iface}")
+            known[value.kref] = stands
+            names[id(stands)] = value.kref
+        return known[value.kref]
+    if kind not in (list, tuple, dict, Tagged):
+        return value
+    if depth <= 0:
+        raise TypeError(f"the argument is {TOO_DEEP}")
+    if kind is dict:
+        return {
+            key: _named(item, f"{where}[{key!r}]", known, names, depth - 1) for key, item in value.items()
+        }
+    if kind is Tagged:
+        return Tagged(value.tag, _named(value.payload, f"{where}.payload", known, names, depth - 1))
+    return kind(
+        [_named(item, f"{where}[{number}]", known, names, depth - 1) for number, item in enumerate(value)]
+    )
+
+
+def _cannot_pass(tree: Any, culprit: Any, fix: str) -> TypeError:
+    if culprit is None:
+        return TypeError(f"the argument cannot be passed: {fix}")
+    if not fix or "@" in fix or "register_copy" in fix:  # that is for vats
+        fix = "a host passes data by copy, and a reference to something in the world as a Ref"
+    return TypeError(f"the argument{path_to(tree, culprit) or ''} is {brief(culprit)}: {fix}")
 
 
 __all__ = ["POLICIES", "Outcome", "Ref", "Requests", "read", "write"]
