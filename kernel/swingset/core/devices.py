@@ -111,6 +111,22 @@ class DeviceBoard:
         """Have devices of that kind served by this code, from now until the world is closed."""
         self._code[code.kind] = code
 
+    def find(self, kind: str, name: str | None = None) -> DeviceRecord | None:
+        """The device of that name, or the only one of the kind. None where there is none of the kind.
+
+        Raises `KernelError` for a name that no device of the kind has, and where it takes a name to choose.
+        """
+        found = [device for device in self._store.devices.all() if device.kind == kind]
+        if name is None and len(found) < 2:
+            return found[0] if found else None
+        for device in found:
+            if device.name == name:
+                return device
+        known = ", ".join(device.name for device in found) or "none"
+        if name is None:
+            raise KernelError(f"there are several devices of kind {kind}, say which one: {known}")
+        raise KernelError(f"there is no device {name!r} of kind {kind} in this world; there are: {known}")
+
     def ensure(self, name: str, kind: str) -> DeviceRecord:
         """The device of that name, made if there is none. Within a crank."""
         found = self._store.devices.named(name)

@@ -10,6 +10,7 @@ from typing import Any
 from swingset.core.cranks import Cranks
 from swingset.core.errors import KernelError, NoSuchVat, VatExists
 from swingset.core.lifecycle import Parting
+from swingset.core.options import NAME_WANTS, host_options, name_trouble, reserved
 from swingset.core.syscalls import SyscallHandler
 from swingset.core.translate import Translator
 from swingset.model import capdata, reasons
@@ -39,13 +40,21 @@ class Kernel(Cranks):
         options: dict[str, Any],
         *,
         first: bool = False,
+        service: bool = False,
     ) -> str:
         """Queue the start of a new vat, `first` ahead of all that waits.
 
-        Returns the promise for its root, which the host holds.
+        Returns the promise for its root, which the host holds. Only a `service`, a vat that comes with the
+        library, may have a name that is kept for one. Raises `KernelError` for a name or an option that
+        cannot be.
         """
+        if (trouble := name_trouble(name)) is not None:
+            raise KernelError(f"{trouble}: {NAME_WANTS}")
+        if not service and (taken := reserved(name)) is not None:
+            raise KernelError(taken)
         if self.store.vats.named(name) is not None:
             raise VatExists(f"vat {name} exists; upgrade it, or give the new one another name")
+        options = self._checked(name, options)
         self.warehouse.factory(worker)
         with self.undoing():
             bundle = self.world.bundles.put(parts)
@@ -80,6 +89,19 @@ class Kernel(Cranks):
             self.store.enqueue(UpgradeVat(vat.id, bundle, given, message, result), first=first)
         return result
 
+    def change_options(self, name: str, changes: dict[str, Any]) -> None:
+        """Change options of a vat; None takes one back to its default. Raises `KernelError` for a bad one."""
+        vat = self.vat(name)
+        changes = self._checked(name, changes, changing=True)
+        with self.undoing():
+            self.administration.change_options(vat.id, changes)
+
+    def _checked(self, name: str, options: object, *, changing: bool = False) -> dict[str, Any]:
+        found = host_options(name, options, changing=changing)
+        if found.get("meter") is not None:
+            self.metering.get(found["meter"])
+        return found
+
     def queue_options(self, name: str, options: dict[str, Any]) -> ChangeVatOptions:
         """Queue, ahead of all that waits, that a vat is told of options; returns the event."""
         event = ChangeVatOptions(self.vat(name).id, options)
@@ -111,11 +133,19 @@ class Kernel(Cranks):
             self.store.release(kref)
 
     def pin(self, kref: str) -> None:
-        """Hold an object for the host until the world ends."""
+        """Hold an object for the host until it is unpinned."""
         with self.undoing():
             if self.world.row("SELECT 1 from pins where kref = ?", (kref,)) is None:
                 self.world.execute("insert into pins values (?)", (kref,))
                 self.store.hold(kref)
+
+    def unpin(self, kref: str) -> None:
+        """Let go of an object that the host held. Raises `KernelError` for one that it did not."""
+        if self.world.row("SELECT 1 from pins where kref = ?", (kref,)) is None:
+            raise KernelError(f"{kref} is not pinned")
+        with self.undoing():
+            self.world.execute("delete from pins where kref = ?", (kref,))
+            self.store.release(kref)
 
     def terminate(self, name: str, reason: str) -> None:
         """End a vat at once, from outside."""

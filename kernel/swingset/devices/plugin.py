@@ -29,8 +29,13 @@ class PluginDevice:
         self._functions: dict[str, Function] = {}
 
     def hand_in(self, name: str, function: Function, context: DeviceContext) -> str:
-        """Let vats call a function; returns its device node, the same for the same name."""
+        """Let vats call a function; returns its device node, the same for the same name.
+
+        A device that has the function's own name is its node.
+        """
         self._functions[name] = function
+        if name == context.device.name:
+            return context.device.root
         known = context.get(f"plugin.{name}")
         if known is None:
             known = plain.write(Ref(context.new_node(plain.write({"plugin": name})), name))
@@ -40,9 +45,9 @@ class PluginDevice:
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
         """Run the function of the node that was called."""
         state = context.get(context.node or "")
-        if state is None or method != "call":
+        if method != "call":
             raise plain.no_method("a host function", method, "call")
-        name = str(plain.read(state)["plugin"])
+        name = str(plain.read(state)["plugin"]) if state is not None else context.device.name
         function = self._functions.get(name)
         if function is None:
             words = f"host function {json.dumps(name)} is not here: the session that handed it in has ended"

@@ -1,33 +1,17 @@
-"""The options of a new vat, as its creator says them and as the kernel keeps them."""
+"""The options of a new vat as its creator says them, made into those that the kernel keeps."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from swingset.core.devices import DeviceError
-from swingset.core.metering import SUSPEND, TERMINATE
+from swingset.core.options import FOR_GOOD, SPELLINGS, name_trouble, option_wants, reserved
 from swingset.devices import plain
 from swingset.model.limits import DEFAULT_LIMITS
 
-NAME_LIMIT = 199
-_NAME = re.compile(r"[A-Za-z0-9._-]+\Z", re.ASCII)
-
 CONVERTED_ELSEWHERE = ("name", "vatParameters", "meter", "critical", "worker")
-CHANGEABLE = {
-    "reapInterval": "reap_interval",
-    "reapGCKrefs": "reap_gc_krefs",
-    "reapComputrons": "reap_computrons",
-    "neverReap": "never_reap",
-    "onStarvation": "on_starvation",
-    "computrons": "computrons",
-    "memoryPages": "memory_pages",
-}
-"""Options that can be changed later, with the names that the kernel keeps them under."""
-
-FOR_GOOD = {"enablePipelining": "enable_pipelining"}
 
 MOST = {
     "computrons": DEFAULT_LIMITS.computrons or 0,
@@ -40,19 +24,20 @@ def check_name(name: Any) -> str | None:
     """A vat's name, or None where it is given none. Raises `DeviceError`."""
     if name is None:
         return None
-    if not isinstance(name, str):
-        raise DeviceError(f"CreateVatOptions: bad vat name {plain.shown(name)}", name="TypeError")
-    if len(name) > NAME_LIMIT:
-        raise DeviceError(f"CreateVatOptions: oversized vat name {json.dumps(name)}")
-    if not _NAME.match(name):
-        raise DeviceError(f"CreateVatOptions: bad vat name {json.dumps(name)}")
-    return name
+    trouble = name_trouble(name)
+    if trouble is None and isinstance(name, str):
+        trouble = reserved(name)
+    if trouble is not None:
+        raise DeviceError(
+            f"CreateVatOptions: {trouble}", name="Error" if isinstance(name, str) else "TypeError"
+        )
+    return str(name)
 
 
 def convert(options: Mapping[str, Any], *, changing: bool = False) -> dict[str, Any]:
     """The kernel's options for those that a creator gave; raises `DeviceError` for unknown ones."""
     where = "changeOptions" if changing else "CreateVatOptions"
-    known = CHANGEABLE if changing else CHANGEABLE | FOR_GOOD
+    known = {said: name for said, name in SPELLINGS.items() if not (changing and name in FOR_GOOD)}
     unknown = [
         name for name in options if name not in known and (changing or name not in CONVERTED_ELSEWHERE)
     ]
@@ -70,14 +55,10 @@ def convert(options: Mapping[str, Any], *, changing: bool = False) -> dict[str, 
 
 
 def _check(where: str, name: str, value: Any) -> Any:
-    if name in ("neverReap", "enablePipelining"):
-        fits, wanted = isinstance(value, bool), "True or False"
-    elif name == "onStarvation":
-        fits, wanted = value in (SUSPEND, TERMINATE), f'"{SUSPEND}" or "{TERMINATE}"'
-    else:
-        most = MOST.get(name, 1 << 62)
-        fits = value is None or (type(value) is int and 0 < value <= most)
-        wanted = f"None or an int from 1 to {most:,}" if name in MOST else "None or an int from 1"
-    if not fits:
+    wanted = option_wants(SPELLINGS[name], value)
+    most = MOST.get(name)
+    if most is not None and (wanted is not None or (value or 0) > most):
+        wanted = f"None or an int from 1 to {most:,}"
+    if wanted is not None:
         raise DeviceError(f"{where}: {name} wants {wanted}, got {plain.shown(value)}", name="TypeError")
     return value

@@ -3,6 +3,7 @@
 A configuration is a table, written in Python or in a TOML or JSON file:
 
     bootstrap = "main"                    # this vat's root gets bootstrap(vats, devices)
+    services = ["vatAdmin", "timer"]      # vats of the library, which bootstrap gets too, optional
 
     [vats.bank]
     source = "bank.py"                    # beside the configuration
@@ -11,11 +12,14 @@ A configuration is a table, written in Python or in a TOML or JSON file:
     worker = "local"                      # optional
     options = { critical = true }         # optional
 
+    [bundles.auction]                     # code for vats that vats make, by name
+    source = "auction.py"                 # and kinds, as for a vat
+
     [devices]
     clock = "timer"                       # name = kind, where the host has code for that kind
 
-It is read once, when the world is made. A world that exists is what its file says, and its vats change by
-upgrade, never by editing a configuration.
+It is read once, when the world is made: whole, or not at all. A world that exists is what its file says, and
+its vats change by upgrade, never by editing a configuration.
 """
 
 from __future__ import annotations
@@ -23,17 +27,24 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from swingset.core.errors import KernelError
+from swingset.core.options import host_options, name_trouble, reserved
 from swingset.host.controller import Controller, Parts
+from swingset.host.devices import DEVICE_KINDS, TIMER, VAT_ADMIN
+from swingset.host.engines import KINDS
 from swingset.host.requests import Ref, write
 from swingset.workers.base import Progress
 
+SERVICES = (VAT_ADMIN, TIMER)
+"""The vats of the library that a configuration can ask for."""
+
 _BUILT = "configured"
+_BUILDING = "configuring"
 _BOOTSTRAP = "bootstrap"
 
 
@@ -53,11 +64,17 @@ class VatConfig:
 
 @dataclass(frozen=True)
 class Configuration:
-    """The vats of a new world in the order they are made, its devices, and the vat that is told of them."""
+    """What is in a new world.
+
+    `vats` are made in their order, `bootstrap` is the one of them that is told of all. `devices` are kinds by
+    name, `services` are vats of the library (`vatAdmin`, `timer`), `bundles` code by name.
+    """
 
     vats: Mapping[str, VatConfig]
     bootstrap: str | None = None
     devices: Mapping[str, str] = field(default_factory=dict)
+    services: Sequence[str] = ()
+    bundles: Mapping[str, Parts] = field(default_factory=dict)
 
 
 def load(path: str | os.PathLike[str]) -> Configuration:
@@ -68,6 +85,8 @@ def load(path: str | os.PathLike[str]) -> Configuration:
         raw = json.loads(text) if where.suffix == ".json" else tomllib.loads(text)
     except OSError as problem:
         raise BadConfiguration(f"{where} cannot be read: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadConfiguration(f"{where} cannot be read: it is not UTF-8") from None
     except ValueError as problem:
         kind = "JSON" if where.suffix == ".json" else "TOML"
         raise BadConfiguration(f"{where} is not {kind}: {problem}") from None
@@ -76,31 +95,61 @@ def load(path: str | os.PathLike[str]) -> Configuration:
 
 def parse(raw: Any, folder: Path, where: str = "the configuration") -> Configuration:
     """A configuration out of plain data, with `source` and `kinds` as paths in `folder`."""
-    table = _table(raw, where, "bootstrap", "vats", "devices")
+    table = _table(raw, where, "bootstrap", "services", "vats", "bundles", "devices")
     vats = {
         name: _vat(name, given, folder, f"{where}: vats.{name}")
         for name, given in _table(table.get("vats", {}), f"{where}: vats").items()
     }
     bootstrap = table.get("bootstrap")
-    if bootstrap is not None and bootstrap not in vats:
+    if bootstrap is not None and (not isinstance(bootstrap, str) or bootstrap not in vats):
         known = ", ".join(vats) or "none"
         raise BadConfiguration(f"{where}: bootstrap is {bootstrap!r}, which is no vat; there are: {known}")
     devices = _table(table.get("devices", {}), f"{where}: devices")
     for name, kind in devices.items():
         if not isinstance(kind, str):
             raise BadConfiguration(f"{where}: devices.{name} wants the name of a kind of device")
-    return Configuration(vats, bootstrap, devices)
+        if kind not in DEVICE_KINDS:
+            known = ", ".join(DEVICE_KINDS)
+            raise BadConfiguration(
+                f"{where}: devices.{name}: there is no kind of device {kind!r}; there are: {known}"
+            )
+    services = table.get("services", [])
+    if not isinstance(services, list) or any(service not in SERVICES for service in services):
+        raise BadConfiguration(f"{where}: services wants a list of some of {', '.join(SERVICES)}")
+    bundles = {}
+    for name, given in _table(table.get("bundles", {}), f"{where}: bundles").items():
+        place = f"{where}: bundles.{name}"
+        bundles[name] = _parts("main", _table(given, place, "source", "kinds"), folder, place)
+    return Configuration(vats, bootstrap, devices, tuple(services), bundles)
 
 
 def _vat(name: str, raw: Any, folder: Path, where: str) -> VatConfig:
     table = _table(raw, where, "source", "kinds", "parameters", "worker", "options")
+    parts = _parts(name, table, folder, where)
+    worker = table.get("worker")
+    if worker is not None and worker not in KINDS:
+        raise BadConfiguration(f"{where}: worker wants one of {', '.join(KINDS)}, got {worker!r}")
+    try:
+        write(table.get("parameters"))
+    except TypeError as problem:
+        raise BadConfiguration(f"{where}: parameters: {problem}") from None
+    options = _table(table.get("options", {}), f"{where}.options")
+    if (trouble := reserved(name) or name_trouble(name)) is not None:
+        raise BadConfiguration(f"{where}: {trouble}")
+    try:
+        host_options(name, options)
+    except KernelError as problem:
+        raise BadConfiguration(f"{where}: {problem}") from None
+    return VatConfig(parts, table.get("parameters"), worker, options)
+
+
+def _parts(name: str, table: Mapping[str, Any], folder: Path, where: str) -> Parts:
+    """The cells of a vat or a bundle: its kinds, and what `source` names last."""
     if "source" not in table:
         raise BadConfiguration(f"{where} wants source, the file of its code")
     kinds = _table(table.get("kinds", {}), f"{where}.kinds")
     cells = [(f"kind {kind}", _source(folder, file, where)) for kind, file in kinds.items()]
-    parts = (*cells, (name, _source(folder, table["source"], where)))
-    options = _table(table.get("options", {}), f"{where}.options")
-    return VatConfig(parts, table.get("parameters"), table.get("worker"), options)
+    return (*cells, (name, _source(folder, table["source"], where)))
 
 
 def _source(folder: Path, file: Any, where: str) -> str:
@@ -110,6 +159,8 @@ def _source(folder: Path, file: Any, where: str) -> str:
         return (folder / file).read_text(encoding="utf-8")
     except OSError as problem:
         raise BadConfiguration(f"{where}: {folder / file} cannot be read: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadConfiguration(f"{where}: {folder / file} cannot be read: it is not UTF-8") from None
 
 
 def _table(raw: Any, where: str, *known: str) -> dict[str, Any]:
@@ -132,7 +183,8 @@ def open_world(
     """Open a world file, or make one after a configuration; None for a world in memory.
 
     The configuration, an object or the path of a file, is used where the world is new and ignored where it is
-    not. The bootstrap message waits in the run-queue of a new world: `run` delivers it.
+    not. It is built whole: where it cannot be, the world stays empty, and may be opened with a better one.
+    The bootstrap message waits in the run-queue of a new world: `run` delivers it.
     """
     wanted = load(config) if isinstance(config, str | os.PathLike) else config
     controller = Controller.open(
@@ -148,32 +200,52 @@ def open_world(
 
 
 def build(controller: Controller, config: Configuration) -> str | None:
-    """Make the vats of a configuration; returns the promise for the outcome of bootstrap, if there is one.
+    """Make what a configuration says; returns the promise for the outcome of bootstrap, if there is one.
 
-    A vat whose code fails raises `VatFault` with the line; the vats before it stay.
+    All of it or nothing: where a vat's code fails, `VatFault` tells the line, and the world is what it was.
+    The same holds if the process is killed meanwhile, for the next build goes back to where that one began.
     """
     with controller.lock:
         counters = controller.kernel.store.counters
-        roots: dict[str, Ref] = {}
-        for name, vat in config.vats.items():
-            kref = controller.create_vat(
-                name,
-                vat.parts,
-                parameters=None if vat.parameters is None else write(vat.parameters),
-                worker=vat.worker,
-                options=dict(vat.options),
-            )
-            roots[name] = Ref(kref, name)
-        devices = {
-            name: Ref(controller.kernel.add_device(name, kind), name) for name, kind in config.devices.items()
-        }
-        result = None
-        if config.bootstrap is not None:
-            result = controller.queue_to_root(config.bootstrap, "bootstrap", [roots, devices], policy="panic")
-            counters.set(_BOOTSTRAP, int((result or "kp0")[2:]))
-        counters.set(_BUILT, 1)
-        controller.commit("build")
+        if begun := counters.get(_BUILDING):
+            controller.go_back(begun - 1)
+        controller.commit("before the build")
+        before = controller.world.head
+        counters.set(_BUILDING, before + 1)
+        try:
+            result = _build(controller, config)
+            counters.set(_BUILDING, 0)
+            counters.set(_BUILT, 1)
+            controller.commit("build")
+        except BaseException:
+            controller.go_back(before)
+            raise
         return result
+
+
+def _build(controller: Controller, config: Configuration) -> str | None:
+    own = controller.devices
+    devices = {name: Ref(own.add(name, kind), name) for name, kind in config.devices.items()}
+    for name, parts in config.bundles.items():
+        own.install_bundle(parts, name)
+    makers = {VAT_ADMIN: own.vat_admin, TIMER: own.timer}
+    roots: dict[str, Ref] = {}
+    for name in config.services:
+        roots[name] = Ref(makers[name](), name)
+    for name, vat in config.vats.items():
+        kref = controller.create_vat(
+            name,
+            vat.parts,
+            parameters=None if vat.parameters is None else write(vat.parameters),
+            worker=vat.worker,
+            options=dict(vat.options),
+        )
+        roots[name] = Ref(kref, name)
+    if config.bootstrap is None:
+        return None
+    result = controller.queue_to_root(config.bootstrap, "bootstrap", [roots, devices], policy="panic")
+    controller.kernel.store.counters.set(_BOOTSTRAP, int((result or "kp0")[2:]))
+    return result
 
 
 def bootstrap_result(controller: Controller) -> str | None:

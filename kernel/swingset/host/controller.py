@@ -19,7 +19,7 @@ from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.undoing import refuse_within_crank
 from swingset.host import migrating
-from swingset.host.devices import HostDevices
+from swingset.host.devices import HostDevices, service_counter
 from swingset.host.engines import Engines
 from swingset.host.outputs import Outbox
 from swingset.host.policies import RunPolicy, forever, rows_allowed
@@ -257,15 +257,22 @@ class Controller(Requests):
         parameters: CapData | None = None,
         worker: str | None = None,
         options: dict[str, Any] | None = None,
+        service: bool = False,
     ) -> str:
         """Start a vat now, ahead of all that waits, paused or not; returns the kref of its root object.
 
-        Raises `VatFault` with the user's own line where its code fails, and then no vat was made.
+        `options` are `reap_interval`, `reap_gc_krefs`, `reap_computrons`, `never_reap`, `computrons`,
+        `memory_pages`, `seconds`, `console_bytes`, `meter`, `on_starvation`, `critical` and
+        `enable_pipelining`. Only the library's own vats, of which the world remembers that they are, are a
+        `service`. Raises `KernelError` for a name or an option that cannot be, and `VatFault` with the
+        user's own line where the code fails; then no vat was made.
         """
         with self.lock:
             given = parameters or CapData("#null")
             kind = worker or self.default_worker
-            result = self.kernel.queue_creation(name, kind, parts, given, options or {}, first=True)
+            result = self.kernel.queue_creation(
+                name, kind, parts, given, {} if options is None else options, first=True, service=service
+            )
             report = self._answer_request(result)
             if report.fault is None:
                 # The host knows the vat by its name, so its root is never collected.
@@ -275,6 +282,9 @@ class Controller(Requests):
                 self.commit(f"could not create {name}")
                 raise VatFault(name, "it could not be created", report.fault)
             self.kernel.store.sources.replace(name, parts)
+            if service:
+                number = int(self.kernel.vat(name).id[1:])
+                self.kernel.store.counters.set(service_counter(name), number)
             self.commit(f"create {name}")
             return self.kernel.root_of(name)
 
@@ -397,9 +407,20 @@ class Controller(Requests):
             except KernelError:
                 self.world.goto(here)
                 raise
-            self.outbox.drop()
-            self.kernel.store.discard_touched()
-            self.kernel.warehouse.discard_all()
+            self._forget_what_ran()
+
+    def go_back(self, commit: int) -> None:
+        """Make the world what it was at a commit of this very host; what is not committed is lost."""
+        with self.lock:
+            refuse_within_crank(self.world)
+            self.world.rollback()
+            self.world.goto(commit)
+            self._forget_what_ran()
+
+    def _forget_what_ran(self) -> None:
+        self.outbox.drop()
+        self.kernel.store.discard_touched()
+        self.kernel.warehouse.discard_all()
 
     def fork(self) -> Controller:
         """A second world in memory, from this very state, on the same engines; throw it away with `close`.

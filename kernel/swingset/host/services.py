@@ -34,33 +34,34 @@ class Services:
         with self.controller.lock:
             parts = (("main", code),) if isinstance(code, str) else code
             bundle = self.controller.devices.install_bundle(parts, name)
-            return self.call(self.device("bundles"), "get_bundlecap", bundle)
+            device = self._known(self.controller.devices.bundles(), "bundles")
+            return self.call(device, "get_bundlecap", bundle)
 
     def timer(self) -> Any:
         """The vat that sets alarms: `E(timer).delay(5)`. Time passes by `controller.devices.poll(now)`."""
         with self.controller.lock:
             return self._known(self.controller.devices.timer(), TIMER)
 
-    def mailbox(self) -> Any:
-        """The mailbox device, for the vat that deals with mail."""
+    def mailbox(self, *, device: str | None = None) -> Any:
+        """The mailbox device, for the vat that deals with mail; `device` names one of several."""
         with self.controller.lock:
-            return self._known(self.controller.devices.mailbox(), "mailbox")
+            return self._known(self.controller.devices.mailbox(device=device), "mailbox")
 
-    def bridge(self) -> Any:
-        """The bridge device, for the vat that talks with this program."""
+    def bridge(self, *, device: str | None = None) -> Any:
+        """The bridge device, for the vat that talks with this program; `device` names one of several."""
         with self.controller.lock:
-            return self._known(self.controller.devices.bridge(), "bridge")
+            return self._known(self.controller.devices.bridge(device=device), "bridge")
 
-    def bridge_send(self, data: Any) -> None:
+    def bridge_send(self, data: Any, *, device: str | None = None) -> None:
         """Send plain data to the vat that registered with the bridge."""
-        self.controller.devices.bridge_deliver(self._write(data))
+        self.controller.devices.bridge_deliver(self._write(data), device=device)
 
-    def bridge_receive(self, deal: Callable[[Any], None]) -> int:
+    def bridge_receive(self, deal: Callable[[Any], None], *, device: str | None = None) -> int:
         """Deal with what vats sent over the bridge, in order; what fails is there the next time."""
-        outbound = self.controller.devices.bridge_outbound()
+        outbound = self.controller.devices.bridge_outbound(device=device)
         for number, data in outbound:
             deal(self._read(data))
-            self.controller.devices.bridge_taken(number)
+            self.controller.devices.bridge_taken(number, device=device)
         return len(outbound)
 
     def plugin(self, name: str, function: Callable[..., Any]) -> Any:

@@ -1,0 +1,103 @@
+"""The options and names that a vat may have, whoever makes it.
+
+A host says them as the kernel keeps them (`reap_interval`), a creator in a vat as the reference
+implementation spells them (`reapInterval`), and a host may use that spelling too. What is wrong with one is
+found before anything is queued: an option that the kernel cannot use would come to light in a crank, and
+then in every later run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.core.metering import SUSPEND, TERMINATE
+
+NAME_LIMIT = 199
+NAME_WANTS = "a name has 1 to 199 letters, digits, '.', '_' and '-'"
+_NAME = re.compile(r"[A-Za-z0-9._-]+\Z", re.ASCII)
+
+RESERVED = ("notebook", "timer", "vatAdmin")
+"""Names that the library's own vats and the session go by: whoever had one could pass for them."""
+
+SPELLINGS = {
+    "reapInterval": "reap_interval",
+    "reapGCKrefs": "reap_gc_krefs",
+    "reapComputrons": "reap_computrons",
+    "neverReap": "never_reap",
+    "onStarvation": "on_starvation",
+    "computrons": "computrons",
+    "memoryPages": "memory_pages",
+    "enablePipelining": "enable_pipelining",
+}
+"""The options that a creator can give, with the names that the kernel keeps them under."""
+
+HOST_ONLY = ("console_bytes", "critical", "meter", "seconds")
+"""What only the host gives in this form; a creator needs a key, or a meter that it holds."""
+
+FOR_GOOD = ("enable_pipelining",)
+"""What cannot be changed while the vat lives."""
+
+
+def name_trouble(name: object) -> str | None:
+    """What is wrong with a vat's name, or None."""
+    if not isinstance(name, str):
+        return f"bad vat name {_shown(name)}"
+    if len(name) > NAME_LIMIT:
+        return f"oversized vat name {json.dumps(name)}"
+    if not _NAME.match(name):
+        return f"bad vat name {json.dumps(name)}"
+    return None
+
+
+def reserved(name: str) -> str | None:
+    """Why a vat may not have a name, or None."""
+    if name not in RESERVED:
+        return None
+    return f"the name {name} is kept for a vat of the library or of the session: choose another name"
+
+
+def option_wants(name: str, value: object) -> str | None:
+    """What an option of that name wants instead of a value, or None where the value fits."""
+    match name:
+        case "never_reap" | "enable_pipelining" | "critical":
+            return None if isinstance(value, bool) else "True or False"
+        case "on_starvation":
+            return None if value in (SUSPEND, TERMINATE) else f'"{SUSPEND}" or "{TERMINATE}"'
+        case "meter":
+            return None if value is None or isinstance(value, str) else "None or the id of a meter"
+        case "seconds":
+            fits = type(value) in (int, float) and 0 < value < float("inf")  # type: ignore[operator]
+            return None if value is None or fits else "None or a number of seconds above 0"
+        case "console_bytes":
+            return None if type(value) is int and 0 <= value < 1 << 31 else "an int from 0"
+        case _:
+            fits = type(value) is int and 0 < value < 1 << 62
+            return None if value is None or fits else "None or an int from 1"
+
+
+def host_options(vat: str, given: object, *, changing: bool = False) -> dict[str, Any]:
+    """The options that a host gives a vat, as the kernel keeps them. Raises `KernelError` for a bad one."""
+    if not isinstance(given, Mapping):
+        raise KernelError(f"vat {vat}: options want a dict, got {_shown(given)}")
+    known = [name for name in (*SPELLINGS.values(), *HOST_ONLY) if not (changing and name in FOR_GOOD)]
+    found: dict[str, Any] = {}
+    for said, value in given.items():
+        name = SPELLINGS.get(said, said)
+        if name not in known:
+            words = f"vat {vat}: unknown option {_shown(said)}; there are: {', '.join(sorted(known))}"
+            raise KernelError(words)
+        wanted = option_wants(name, value)
+        if wanted is not None:
+            raise KernelError(f"vat {vat}: option {said} wants {wanted}, got {_shown(value)}")
+        if name in found:
+            raise KernelError(f"vat {vat}: option {name} is given twice")
+        found[name] = value
+    return found
+
+
+def _shown(value: object) -> str:
+    return "None" if value is None else f"{type(value).__name__} {value!r}"[:80]
