@@ -54,13 +54,14 @@ def told(out: str, pattern: str) -> dict[int, str]:
     return found
 
 
-def test_vat_code_is_accepted_and_its_types_are_known(check: Check) -> None:
+@pytest.mark.parametrize(("sample", "types"), [("known.py", 9), ("promised.py", 1)])
+def test_vat_code_is_accepted_and_its_types_are_known(check: Check, sample: str, types: int) -> None:
     """Under the strictest rules, sends through a known interface have its methods, arguments and results."""
-    out, _ = check(SAMPLES / "known.py")
+    out, _ = check(SAMPLES / sample)
     assert "error:" not in out, out
-    wanted = marked(SAMPLES / "known.py", r"reveal_type\(.*\)  # (.*)$")
+    wanted = marked(SAMPLES / sample, r"reveal_type\(.*\)  # (.*)$")
     assert told(out, r'note: Revealed type is "(.*)"$') == wanted
-    assert len(wanted) == 9
+    assert len(wanted) == types
 
 
 def test_wrong_vat_code_is_refused_at_its_line(check: Check) -> None:

@@ -18,7 +18,7 @@ default raises where there is nothing, as `map[key]` does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from .context import current
 from .interfaces import Interface
@@ -37,6 +37,7 @@ class _Collection:
     """What all collections have in common."""
 
     __kind__: Any = _AnyVat()
+    __reversed__ = None  # keys are found by what comes before them
 
     def __copy__(self) -> Any:
         return self
@@ -152,6 +153,19 @@ class BigMap(_Strong):
             raise entries.missing(key)
         return default
 
+    def pop(self, key: Any, default: Any = MISSING) -> Any:
+        """Delete a key and give its value; where there is none the default, and without one an error."""
+        value = self.get(key, default)
+        if key in self:
+            self.delete(key)
+        return value
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """The value of a key, which is given the default if it is not there."""
+        if key not in self:
+            self.init(key, default)
+        return self.get(key)
+
     def init(self, key: Any, value: Any) -> None:
         """Add a key that is not there."""
         entries = Entries(self)
@@ -208,6 +222,10 @@ class BigSet(_Strong):
         if stored is not None:
             entries.remove(stored)
 
+    def remove(self, key: Any) -> None:
+        """Delete a key, which has to be there."""
+        self.delete(key)
+
     def values(self, pattern: Any = MISSING) -> Iterator[Any]:
         """The keys that fit a pattern, in order."""
         return self.keys(pattern)
@@ -223,6 +241,13 @@ class _Weak(_Collection):
 
     def __contains__(self, key: object) -> bool:
         return Entries(self).weak_find(key) is not None
+
+    def __iter__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"a {name} cannot be walked, for it does not keep its keys alive: use a "
+            f"{name.removeprefix('Weak')}, or keep the objects elsewhere too"
+        )
 
     def has(self, key: Any) -> bool:
         """Whether an object is there."""
@@ -273,6 +298,19 @@ class WeakBigMap(_Weak):
             raise entries.missing(key)
         return default
 
+    def pop(self, key: Any, default: Any = MISSING) -> Any:
+        """Delete an object and give its value; where there is none the default, and without one an error."""
+        value = self.get(key, default)
+        if key in self:
+            self.delete(key)
+        return value
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """The value of an object, which is given the default if it is not there."""
+        if key not in self:
+            self.init(key, default)
+        return self.get(key)
+
     def init(self, key: Any, value: Any) -> None:
         """Add an object that is not there."""
         entries = Entries(self)
@@ -305,6 +343,10 @@ class WeakBigSet(_Weak):
         entries.check_key(key)
         if entries.weak_find(key) is None:
             entries.weak_add(key, None)
+
+    def remove(self, key: Any) -> None:
+        """Delete an object, which has to be there."""
+        self.delete(key)
 
     def discard(self, key: Any) -> None:
         """Delete an object, if it is there."""

@@ -63,7 +63,7 @@ class Call:
     def run(self, function: FunctionType) -> None:
         """Start, or start again."""
         self._function = function
-        args, kwargs = self.given
+        args, kwargs = copy_passable(self.given)  # what it makes of them is not what it was given
         try:
             self._coroutine = function(*args, **kwargs)
         except TypeError as exc:  # the parameters do not fit

@@ -24,13 +24,24 @@ class Tagged:
 
     __slots__ = ("payload", "tag")
 
+    tag: str
+    payload: Any
+
     def __init__(self, tag: str, payload: Any = None) -> None:
         if type(tag) is not str or not tag or tag in RESERVED_TAGS:
             raise TypeError(
                 f"a tag is a non-empty str other than {', '.join(RESERVED_TAGS)}; got {brief(tag)}"
             )
-        self.tag = tag
-        self.payload = payload
+        object.__setattr__(self, "tag", tag)
+        object.__setattr__(self, "payload", payload)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a Tagged does not change: make another, Tagged({self.tag!r}, ...)")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __reduce__(self) -> Any:
+        return Tagged, (self.tag, self.payload)  # for copies, which could not set the attributes
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tagged) and (self.tag, self.payload) == (other.tag, other.payload)
@@ -52,17 +63,35 @@ def _refuse(self: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
 
 
 class FrozenList(list[Any]):
-    """A list read from durable state: like any other, but it cannot be changed in place."""
+    """A list read from durable state: like any other, but it cannot be changed in place; its copies can."""
 
     __slots__ = ()
+
+    def __copy__(self) -> list[Any]:
+        return list(self)
+
+    def __deepcopy__(self, memo: Any) -> list[Any]:
+        from copy import deepcopy
+
+        return [deepcopy(item, memo) for item in self]
+
     append = extend = insert = remove = pop = clear = sort = reverse = _refuse
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
 
 
 class FrozenDict(dict[Any, Any]):
-    """A dict read from durable state: like any other, but it cannot be changed in place."""
+    """A dict read from durable state: like any other, but it cannot be changed in place; its copies can."""
 
     __slots__ = ()
+
+    def __copy__(self) -> dict[Any, Any]:
+        return dict(self)
+
+    def __deepcopy__(self, memo: Any) -> dict[Any, Any]:
+        from copy import deepcopy
+
+        return {key: deepcopy(item, memo) for key, item in self.items()}
+
     update = setdefault = pop = popitem = clear = _refuse
     __setitem__ = __delitem__ = __ior__ = _refuse
 

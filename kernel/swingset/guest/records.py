@@ -125,7 +125,8 @@ class Record:
             value = slots.decode(capdata, frozen=True)
         except DecodeError as exc:
             raise LookupError(f"{self.kind.tag}.{name} cannot be read: {exc}") from None
-        self._values[name] = value
+        if '"#tag"' not in capdata["body"]:  # else it may hold an object that can be changed in place
+            self._values[name] = value
         return value
 
     def write(self, field: Field, value: Any) -> None:

@@ -8,7 +8,7 @@ it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from .collector import refuse_finaliser
 from .interfaces import Interface
@@ -108,5 +108,13 @@ class _AnyReference(type):
         return isinstance(value, Presence) or interface_of(value) is not None
 
 
-class Remotable(metaclass=_AnyReference):
-    """Annotation for any object that can be sent to: a presence, a `@remotable` or a `@durable` one."""
+if TYPE_CHECKING:
+
+    @runtime_checkable
+    class Remotable(Protocol):
+        """What a decorator makes of a class is not for a checker to see, so every object fits."""
+
+else:
+
+    class Remotable(metaclass=_AnyReference):
+        """Annotation for any object that can be sent to: a presence, a `@remotable` or a `@durable` one."""

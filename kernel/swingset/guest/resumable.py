@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .adoption import CallPromise
 from .baggage import StoredMap
@@ -27,11 +27,12 @@ from .passable import brief, copy_passable
 from .promises import Promise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from .liveslots import Liveslots
 
-F = TypeVar("F", bound="Callable[..., Any]")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CALLS = 5  # the number of the collection in which calls and their logs are stored
 
@@ -132,7 +133,7 @@ class Calls:
             call.heard(entry[2], rejected, value)
 
 
-def resumable(function: F) -> F:
+def resumable(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Promise[T]]:
     """Let the calls of an async function go on after an upgrade, where they were.
 
     Its arguments, and everything it awaits, must be durable. It reaches the state of its vat by messages,
@@ -145,7 +146,7 @@ def resumable(function: F) -> F:
     tag = calls.register(function)  # a name that the next incarnation will know it by
 
     @functools.wraps(function)
-    def begin(*args: Any, **kwargs: Any) -> Promise[Any]:
-        return calls.begin(tag, list(args), kwargs)
+    def begin(*args: P.args, **kwargs: P.kwargs) -> Promise[T]:
+        return calls.begin(tag, list(args), dict(kwargs))
 
-    return begin  # type: ignore[return-value]
+    return begin
