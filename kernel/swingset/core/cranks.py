@@ -300,7 +300,7 @@ class Cranks:
         """Tell a vat what was dropped or retired, as far as it still is."""
         vat = self.store.vats.get(event.vat)
         assert vat is not None
-        self.store.gc.remove(event.vat, event.kind)
+        self.store.gc.remove(event.vat, event.kind, event.krefs[-1])
         translator = Translator(self.store, event.vat)
         meant = tuple(kref for kref in event.krefs if translator.still_meant(event.kind, kref))
         worker = self.warehouse.online(vat)

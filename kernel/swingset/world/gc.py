@@ -13,6 +13,9 @@ DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT = "dropExport", "retireExport", "retir
 PRIORITY = (DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT)
 """The order in which one vat is told."""
 
+MOST_TOLD = 10_000
+"""How many references one delivery tells of: others decide how many there are, so it may not be too much."""
+
 
 class Dirt(NamedTuple):
     """What a vat has gone through since it was last reaped."""
@@ -51,18 +54,18 @@ class GCActions:
         return [(vat, vat) for (vat,) in self._world.rows(query)]
 
     def group(self, vat: str) -> tuple[str, list[str]]:
-        """What to tell one vat next: a kind, by `PRIORITY`, and its krefs."""
+        """What to tell one vat next: a kind, by `PRIORITY`, and its krefs, at most `MOST_TOLD` of them."""
+        query = "SELECT kref from gc_actions where vat = ? and kind = ? order by kref limit ?"
         for kind in PRIORITY:
-            rows = self._world.rows(
-                "SELECT kref from gc_actions where vat = ? and kind = ? order by kref", (vat, kind)
-            )
+            rows = self._world.rows(query, (vat, kind, MOST_TOLD))
             if rows:
                 return kind, [kref for (kref,) in rows]
         raise AssertionError(f"gc_actions of {vat} hold an unknown kind")
 
-    def remove(self, vat: str, kind: str) -> None:
-        """Forget one group."""
-        self._world.execute("delete from gc_actions where vat = ? and kind = ?", (vat, kind))
+    def remove(self, vat: str, kind: str, last: str) -> None:
+        """Forget one group, which ends with `last`."""
+        query = "delete from gc_actions where vat = ? and kind = ? and kref <= ?"
+        self._world.execute(query, (vat, kind, last))
 
     def forget_vat(self, vat: str) -> None:
         """Forget all that was to be told to a vat that is gone."""
