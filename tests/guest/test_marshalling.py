@@ -155,6 +155,12 @@ def test_random_graphs_keep_their_form_in_the_engine(play: Play, graphs: st.Sear
     settings(max_examples=25, deadline=None)(given(graphs)(play))()
 
 
+def test_object_is_called_by_its_name_where_it_is_met_first() -> None:
+    """Also in a dict whose first keys are strings and whose others are not."""
+    for value in ({"a": f"{MARK}0", None: f"{MARK}0"}, {"a": {"b": f"{MARK}1", 1: 2}, 3: [f"{MARK}1"]}):
+        echo(value)
+
+
 def outcome(bench: Bench, body: str) -> str:
     """What becomes of a message with this body."""
     delivery = ["message", "o+0", {"methargs": {"body": body, "slots": []}, "result": "p-60"}]

@@ -186,7 +186,8 @@ def test_nesting_limit_is_the_same_both_ways() -> None:
 
 def test_nesting_limit_holds_for_every_container() -> None:
     """A container that takes several levels of JSON may be nested as deep as a list."""
-    for wrap in (lambda v: (v,), lambda v: {1: v}, lambda v: {"a": v}, lambda v: Tagged("t", v)):
+    mixed = lambda v: {"a": v, 1: 0}  # noqa: E731
+    for wrap in (lambda v: (v,), lambda v: {1: v}, mixed, lambda v: {"a": v}, lambda v: Tagged("t", v)):
         value: Any = 1
         for _ in range(99):
             value = wrap(value)

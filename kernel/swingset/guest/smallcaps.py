@@ -120,13 +120,16 @@ class _Encoder:
             raise UnpassableError(value, "an int may have up to 4300 digits: pass it as bytes") from None
 
     def mapping(self, value: dict[Any, Any], depth: int) -> Any:
-        out: dict[str, Any] = {}
-        for key, item in value.items():
+        # The keys are looked at first: a walk that is begun again would mention objects twice, and take twice
+        # as long for each level of nesting.
+        for key in value:
             if type(key) is not str:
                 break
-            out["!" + key if key and key[0] in _SIGILS else key] = self.walk(item, depth - 1)
         else:
-            return out
+            return {
+                "!" + key if key and key[0] in _SIGILS else key: self.walk(item, depth - 1)
+                for key, item in value.items()
+            }
         pairs = []
         for key, item in value.items():
             if type(key) not in SCALARS:
