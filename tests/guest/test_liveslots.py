@@ -47,7 +47,8 @@ class Root:
             return str(exc)
     async def send_odd(self, how):
         odd = {"set": [{"x": {1}}], "lambda": [lambda: 1], "class": [Thing], "self": [], "object": [object()],
-               "proxy": [E(self)], "range": [range(3)], "big": ["x" * 10_000_001], "half": ["\\ud800"]}[how]
+               "proxy": [E(self)], "range": [range(3)], "big": ["x" * 10_000_001], "half": ["\\ud800"],
+               "key": [{"a": {1}, 2**20000: 1}], "long key": [{2**20000: 1}]}[how]
         if how == "self":
             odd.append(odd)
         try:
@@ -291,6 +292,11 @@ def test_send_only_wants_no_answer(bench: Bench) -> None:
         (
             "proxy",
             "args[0] is an EProxy object, which cannot be passed: pass the object itself, not E(...) of it",
+        ),
+        ("key", 'args[0]["a"] is a set of 1, which cannot be passed: a set has no order'),
+        (
+            "long key",
+            "args[0] (its key int (very large)) is an int (very large), which cannot be passed",
         ),
         ("range", "args[0] is a range, which cannot be passed: pass list(...) of it"),
         ("big", "the message cannot be passed: 10000015 bytes is more than the 10000000 a message may have"),

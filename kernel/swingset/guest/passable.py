@@ -218,6 +218,15 @@ def why_not(value: Any) -> UnpassableError:
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels, or contains itself: pass a flatter structure"
 
 
+def _shown_key(key: Any) -> str:
+    if type(key) is str:
+        return '"' + key + '"'
+    try:
+        return repr(key)
+    except Exception:  # an int of thousands of digits, or a class that cannot show its instances
+        return brief(key)
+
+
 def path_to(value: Any, culprit: Any, path: str = "", depth: int = 0) -> str | None:
     """Where inside a value the culprit is first met, as an index expression."""
     if value is culprit:
@@ -229,10 +238,9 @@ def path_to(value: Any, culprit: Any, path: str = "", depth: int = 0) -> str | N
         inner = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
     elif isinstance(value, dict):
         for key, item in value.items():
-            shown = repr(key) if type(key) is not str else '"' + key + '"'
             if key is culprit:
                 return f"{path} (its key {brief(key)})"
-            inner.append((f"{path}[{shown}]", item))
+            inner.append((f"{path}[{_shown_key(key)}]", item))
     elif isinstance(value, Tagged):
         inner = [(f"{path}.payload", value.payload)]
     for deeper, item in inner:
