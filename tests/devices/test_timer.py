@@ -178,11 +178,12 @@ def test_an_upgrade_of_the_handlers_vat_is_no_failure(clockwork: Clockwork) -> N
 
 
 def test_a_handler_that_fails_is_not_repeated(clockwork: Clockwork) -> None:
-    """One exception ends the repetition."""
+    """One exception ends the repetition, and the timer's console says so."""
     clockwork.ask(clockwork.timer, "repeat_after", 10, 10, clockwork.handler("broken", broken=True))
     for now in (10, 20):
         clockwork.poll(now)
-    assert clockwork.stage.log == ["broken 10"]
+    said = "a repeating wakeup ended, since its handler failed: ValueError('no')"
+    assert clockwork.stage.log == ["broken 10", said]
 
 
 def test_a_repeater_wakes_all_its_handlers_until_it_is_disabled(clockwork: Clockwork) -> None:
@@ -194,9 +195,6 @@ def test_a_repeater_wakes_all_its_handlers_until_it_is_disabled(clockwork: Clock
     assert clockwork.ask(repeater, "disable") == 2
     clockwork.poll(15)
     assert clockwork.stage.log == ["a 5", "b 5"]
-    bad = clockwork.ask(clockwork.timer, "make_repeater", 5, 0)
-    with pytest.raises(RemoteError, match="an interval is at least 1, got 0"):
-        clockwork.ask(bad, "schedule", clockwork.handler("c"))
 
 
 def test_a_notifier_tells_the_times(clockwork: Clockwork) -> None:
@@ -231,3 +229,60 @@ def test_alarms_outlive_the_process(worker: str, tmp_path: Path) -> None:
     assert again.log == ["once 15", "tick 20"]
     assert again.ask(again.session.timer(), "get_current_timestamp") == 20
     again.close()
+
+
+def test_a_cancelled_repetition_leaves_nothing_in_the_device(clockwork: Clockwork) -> None:
+    """Its next alarm goes with it; so do those of a repeater that is disabled, or cancelled by its token."""
+    devices, token = clockwork.stage.controller.devices, clockwork.ask(clockwork.waker, "token")
+    clockwork.ask(clockwork.timer, "repeat_after", 1000, 1000, clockwork.handler("far"), token)
+    assert devices.next_alarm() == 1000
+    assert clockwork.ask(clockwork.timer, "cancel", token) == 1
+    assert devices.next_alarm() is None
+    for cancel in (True, False):
+        repeater = clockwork.ask(clockwork.timer, "make_repeater", 10, 10, token)
+        clockwork.ask(repeater, "schedule", clockwork.handler("one"))
+        clockwork.ask(repeater, "schedule", clockwork.handler("two"))
+        assert devices.next_alarm() == 10
+        ended = (
+            clockwork.ask(clockwork.timer, "cancel", token) if cancel else clockwork.ask(repeater, "disable")
+        )
+        assert ended == 2
+        assert devices.next_alarm() is None
+
+
+def test_a_notifiers_token_rejects_whoever_waits(stage: Stage) -> None:
+    """The promise of the next update is rejected, as that of any cancelled alarm is."""
+    clockwork = Clockwork(stage)
+    token = clockwork.ask(clockwork.waker, "token")
+    notifier = clockwork.ask(clockwork.timer, "make_notifier", 10, 10, token)
+    waiting = clockwork.stage.send(notifier, "get_update_since")
+    clockwork.stage.session.settle()
+    assert clockwork.ask(clockwork.timer, "cancel", token) == 1
+    with pytest.raises(RemoteRejection) as caught:
+        clockwork.stage.session.wait(waiting)
+    assert caught.value.reason == {"name": "TimerCancelled"}
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "words"),
+    [
+        ("make_notifier", (0, 0), "an interval is at least 1, got 0"),
+        ("make_repeater", (0, -1), "an interval is at least 1, got -1"),
+        ("delay", (-5,), "a delay is at least 0, got -5"),
+    ],
+)
+def test_time_that_does_not_pass_is_refused(
+    stage: Stage, method: str, args: tuple[int, ...], words: str
+) -> None:
+    """An interval of nothing and a delay into the past are refused when they are asked for."""
+    with pytest.raises(RemoteError, match=words):
+        Clockwork(stage).ask(stage.session.timer(), method, *args)
+
+
+def test_a_wakeup_for_a_time_that_has_come_is_at_once(clockwork: Clockwork) -> None:
+    """It does not wait for another poll, and neither does a promise for such a time."""
+    clockwork.poll(100)
+    assert clockwork.ask(clockwork.timer, "set_wakeup", 50, clockwork.handler("late")) == 50
+    clockwork.stage.session.settle()
+    assert clockwork.stage.log == ["late 100"]
+    assert clockwork.ask(clockwork.timer, "wake_at", 50) == 100

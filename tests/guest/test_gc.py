@@ -431,3 +431,19 @@ def test_the_list_of_doubts_is_written_in_pieces(tune: Callable[..., None]) -> N
     bench.send("lose")
     assert len(reap(bench)["dropImports"]) == 5
     assert not [key for key in bench.store if key.startswith("vom.doubtful")]
+
+
+def test_an_import_is_dropped_once_where_the_record_that_held_it_dies_with_it(bench: Bench) -> None:
+    """What memory held, and a record that died in the same round, is dropped once and not twice."""
+    bench.send("store_node", "n", "x", "$0", slots=("o-50",))
+    bench.send("keep", "$0", slots=("o-50",))
+    reap(bench)
+    bench.send("delete", "n")
+    bench.send("lose")
+    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    bench.send("store_node", "n", "x", "$0", slots=("o-51",))
+    bench.send("keep", "$0", slots=("o-51",))
+    reap(bench)
+    after = bench.upgrade(SOURCE).up()
+    after.send("delete", "n")
+    assert reap(after) == {"dropImports": ["o-51"], "retireImports": ["o-51"]}

@@ -73,7 +73,7 @@ class Reaper:
         references, heap = world.references, world.slots.heap
         world.settle_state()
         world.collector.collect()
-        drop: list[str] = []
+        drop: dict[str, None] = {}  # the last record that held one can die after it was found to be dead
         retire: dict[str, None] = {}
         gone: list[str] = []
         for vref, recognizable in heap.bury():
@@ -100,16 +100,15 @@ class Reaper:
                 if references.count(name) > 0:
                     continue
                 if is_import(name):
-                    drop.append(name)
+                    drop[name] = None
                     retire[name] = None
                 elif "r" not in references.status(name):
                     gone.extend(self._delete(name))
         lost, self.lost_recognizers = self.lost_recognizers, {}
-        dropped = set(drop)
         for name in lost:
-            if name in dropped or not self._held(name):
+            if name in drop or not self._held(name):
                 retire[name] = None
-        self._tell("dropImports", drop)
+        self._tell("dropImports", list(drop))
         self._tell("retireImports", [name for name in retire if not world.recognizers.know(name)])
         self._tell("retireExports", gone)
         world.slots.imports.tidy()

@@ -26,12 +26,13 @@ class Repeating:
     token: object = None
     waiting: bool = False
     over: bool = False
+    repeater: object = None
 
     def arm(self) -> None:
-        """Set the alarm for the next time that is still to come."""
+        """Set the alarm for the next time that is still to come, with itself as the token that undoes it."""
         now = D(self.device).now()
         passed = max(0, (now - self.start) // self.interval + 1) if now >= self.start else 0
-        D(self.device).alarm(self.start + passed * self.interval, self)
+        D(self.device).alarm(self.start + passed * self.interval, self, self)
 
     def wake(self, now: int) -> None:
         """The device's call: it is time."""
@@ -49,11 +50,13 @@ class Repeating:
         if isinstance(problem, RemoteError) and problem.code == "vat-upgraded":
             self._again()
         else:
+            print(f"a repeating wakeup ended, since its handler failed: {problem!r}")
             self.end()
 
     def end(self) -> None:
-        """Wake the handler no more."""
+        """Wake the handler no more, and leave nothing in the device."""
         self.over = True
+        D(self.device).cancel(self)
         self.registry._forget(self.number)  # type: ignore[attr-defined]
 
 
@@ -64,11 +67,17 @@ class Registry:
     count: int = 0
     entries: Any = None
 
-    def _add(self, device: object, start: int, interval: int, handler: object, token: object) -> None:
-        if interval < 1:
-            raise ValueError(f"an interval is at least 1, got {interval}")
+    def _add(
+        self,
+        device: object,
+        start: int,
+        interval: int,
+        handler: object,
+        token: object,
+        repeater: object = None,
+    ) -> None:
         self.count += 1
-        made = Repeating(device, self, self.count, start, interval, handler, token)
+        made = Repeating(device, self, self.count, start, interval, handler, token, False, False, repeater)
         self.entries = {**(self.entries or {}), str(self.count): made}
         made.arm()
 
@@ -79,7 +88,7 @@ class Registry:
         return list((self.entries or {}).values())
 
     def _cancel(self, token: object) -> int:
-        found = [entry for entry in self._all() if entry.token is token]
+        found = [entry for entry in self._all() if entry.token is token or entry.repeater is token]
         for entry in found:
             entry.end()
         return len(found)
@@ -93,10 +102,11 @@ class Repeater:
     registry: Registry
     start: int
     interval: int
+    token: object = None
 
     def schedule(self, handler: object) -> int:
         """Have `handler.wake(now)` called from the next time on; returns the first time of all."""
-        self.registry._add(self.device, self.start, self.interval, handler, self)
+        self.registry._add(self.device, self.start, self.interval, handler, self.token, self)
         return self.start
 
     def disable(self) -> int:
@@ -111,6 +121,7 @@ class TimerNotifier:
     device: object
     start: int
     interval: int
+    token: object = None
 
     def get_update_since(self, count: int | None = None) -> Any:
         """`{"value": time, "updateCount": time}` for the last time that has come, if it is not `count`."""
@@ -119,7 +130,7 @@ class TimerNotifier:
         if latest is not None and latest != count:
             return {"value": latest, "updateCount": latest}
         coming = self.start if latest is None else latest + self.interval
-        woken: Promise[int] = D(self.device).promise_at(coming)
+        woken: Promise[int] = D(self.device).promise_at(coming, self.token)
         return woken.then(lambda _: self.get_update_since(count))
 
 
@@ -153,8 +164,12 @@ class Timer:
         return Clock(self._device)
 
     def set_wakeup(self, when: int, handler: object, token: object = None) -> int:
-        """Have `handler.wake(now)` called at a time, or by the next poll where that is over; returns it."""
-        D(self._device).alarm(when, handler, token)
+        """Have `handler.wake(now)` called at a time, or at once where that has come; returns it."""
+        now = self.get_current_timestamp()
+        if when <= now:
+            E.send_only(handler).wake(now)
+        else:
+            D(self._device).alarm(when, handler, token)
         return when
 
     def wake_at(self, when: int, token: object = None) -> Promise[Any]:
@@ -164,26 +179,34 @@ class Timer:
 
     def delay(self, duration: int, token: object = None) -> Promise[Any]:
         """Like `wake_at`, so much later than now."""
-        return self.wake_at(self.get_current_timestamp() + duration, token)
+        return self.wake_at(self._from(duration), token)
 
     def repeat_after(self, delay: int, interval: int, handler: object, token: object = None) -> None:
         """Wake a handler again and again, until its token is cancelled or it fails."""
-        self._registry._add(self._device, self._from(delay), interval, handler, token)
+        self._registry._add(self._device, self._from(delay), _positive(interval), handler, token)
 
-    def make_repeater(self, delay: int, interval: int) -> Repeater:
-        """A repeater that handlers can be scheduled with."""
-        return Repeater(self._device, self._registry, self._from(delay), interval)
+    def make_repeater(self, delay: int, interval: int, token: object = None) -> Repeater:
+        """A repeater that handlers can be scheduled with; the token cancels them all."""
+        return Repeater(self._device, self._registry, self._from(delay), _positive(interval), token)
 
-    def make_notifier(self, delay: int, interval: int) -> TimerNotifier:
-        """A notifier of the times, for those who would rather ask."""
-        return TimerNotifier(self._device, self._from(delay), interval)
+    def make_notifier(self, delay: int, interval: int, token: object = None) -> TimerNotifier:
+        """A notifier of the times, for those who would rather ask; the token rejects whoever waits."""
+        return TimerNotifier(self._device, self._from(delay), _positive(interval), token)
 
     def cancel(self, token: object) -> int:
         """Cancel everything that was set with a token; returns how many alarms that were."""
         return int(D(self._device).cancel(token)) + self._registry._cancel(token)
 
     def _from(self, delay: int) -> int:
+        if delay < 0:
+            raise ValueError(f"a delay is at least 0, got {delay}")
         return self.get_current_timestamp() + delay
+
+
+def _positive(interval: int) -> int:
+    if interval < 1:
+        raise ValueError(f"an interval is at least 1, got {interval}")
+    return interval
 
 
 def build_root_object(parameters: dict[str, object] | None, baggage: Baggage) -> Timer:
