@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from swingset.guest.promises import Promise
-from swingset.host.controller import RunReport
+from swingset.host.reports import RunReport
 from swingset.host.session import Session
 from swingset_nb.errors import Interrupted, shorten
 

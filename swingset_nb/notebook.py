@@ -17,8 +17,9 @@ from typing import Any, Protocol
 from swingset.core.errors import KernelError
 from swingset.guest.promises import Promise
 from swingset.guest.remotables import Presence, interface_of
-from swingset.host.controller import Controller, RunReport
+from swingset.host.controller import Controller
 from swingset.host.policies import cranks
+from swingset.host.reports import RunReport
 from swingset.host.session import Session, StillPending
 from swingset.lens.tables import Lens
 from swingset_nb.console import Console

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists, VatFault
     from swingset.host import policies
     from swingset.host.config import BadConfiguration, Configuration, VatConfig, bootstrap_result, open_world
-    from swingset.host.controller import Checkpoint, Controller, RunReport
+    from swingset.host.controller import Checkpoint, Controller
     from swingset.host.outputs import Output
+    from swingset.host.reports import RunReport
     from swingset.host.requests import Outcome, Ref
     from swingset.host.session import Session, StillPending
     from swingset.world.errors import WorldError, WorldLocked
@@ -37,7 +38,7 @@ _HOMES = {
     "Outcome": "swingset.host.requests",
     "Output": "swingset.host.outputs",
     "Ref": "swingset.host.requests",
-    "RunReport": "swingset.host.controller",
+    "RunReport": "swingset.host.reports",
     "Session": "swingset.host.session",
     "StillPending": "swingset.host.session",
     "VatConfig": "swingset.host.config",

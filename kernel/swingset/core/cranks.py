@@ -114,9 +114,9 @@ class Cranks:
         """Why the world has stopped, if it has."""
         return self.store.panic.words()
 
-    def has_work(self) -> bool:
-        """Whether another crank could run now."""
-        return self.agenda.choose(self._can_run, clean_up=True) is not None
+    def has_work(self, *, clean_up: bool = True) -> bool:
+        """Whether another crank could run now, with or without those that clean up after dead vats."""
+        return self.agenda.choose(self._can_run, clean_up=clean_up) is not None
 
     def step(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
         """Run one crank; None where nothing can run.

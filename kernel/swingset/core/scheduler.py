@@ -1,8 +1,8 @@
 """What happens next: one object, so that another order can take its place.
 
 The standing rules come first: what terminated vats left is cleaned up while the run allows it, then vats
-are told what they no longer need to keep, then those that are due bring out their dead. Only then comes the
-run-queue, and its order is the part that `FirstComeFirstServed` decides.
+are told what they no longer need to keep, then those that are due bring out their dead. What the host wants
+at once goes ahead of the run-queue. Only then comes that, and its order is the part that a scheduler decides.
 """
 
 from __future__ import annotations
@@ -99,4 +99,4 @@ class Agenda:
             return None, Collect(vat, kind, tuple(krefs))
         if (vat := self.to_reap.first(runnable)) is not None:
             return None, Reap(vat)
-        return self._scheduler.choose(self._store)
+        return self._store.queues.urgent() or self._scheduler.choose(self._store)

@@ -34,6 +34,7 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.options import host_options, name_trouble, reserved
+from swingset.core.scheduler import Scheduler
 from swingset.host.controller import Controller, Parts
 from swingset.host.devices import DEVICE_KINDS, TIMER, VAT_ADMIN
 from swingset.host.engines import KINDS
@@ -179,6 +180,7 @@ def open_world(
     worker: str = "wasm",
     progress: Progress | None = None,
     snapshot_interval: int = 200,
+    scheduler: Scheduler | None = None,
 ) -> Controller:
     """Open a world file, or make one after a configuration; None for a world in memory.
 
@@ -188,7 +190,12 @@ def open_world(
     """
     wanted = load(config) if isinstance(config, str | os.PathLike) else config
     controller = Controller.open(
-        path, create=create, worker=worker, progress=progress, snapshot_interval=snapshot_interval
+        path,
+        create=create,
+        worker=worker,
+        progress=progress,
+        snapshot_interval=snapshot_interval,
+        scheduler=scheduler,
     )
     try:
         if wanted is not None and not controller.kernel.store.counters.get(_BUILT):

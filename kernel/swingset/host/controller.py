@@ -1,29 +1,32 @@
 """The controller: a world that is open, with its workers.
 
-One thread at a time is inside it; callers from others wait. A run ends with one durable commit, and only
-then do outputs leave. If the commit fails, or the host is interrupted within a crank, the world is what it
-was at the last commit or the last whole crank, and workers that saw more are thrown away.
+One thread at a time is inside it; callers from others wait, or are heard between cranks (`turns`). A run
+ends with one durable commit, and only then do outputs leave. If the commit fails, or the host is interrupted
+within a crank, the world is what it was at the last commit or the last whole crank, and workers that saw
+more are thrown away.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.cranks import CLEAN_UP_ROWS
 from swingset.core.errors import KernelError, KernelPanic, VatFault
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
+from swingset.core.scheduler import Scheduler
 from swingset.core.undoing import refuse_within_crank
 from swingset.host import migrating
 from swingset.host.devices import HostDevices, service_counter
 from swingset.host.engines import Engines
 from swingset.host.outputs import Outbox
 from swingset.host.policies import RunPolicy, forever, rows_allowed
+from swingset.host.reports import Reports, RunReport
 from swingset.host.requests import Requests
+from swingset.host.turns import Turns
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Event, UpgradeVat
 from swingset.workers.base import Progress, WorkerFactory
@@ -32,17 +35,6 @@ from swingset.world.history import Label
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
 Parts = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """What a run did. `more` says that something could still run; `commit` is None if nothing changed."""
-
-    cranks: int
-    computrons: int
-    more: bool
-    commit: int | None
-    reports: tuple[CrankReport, ...]
 
 
 @dataclass(frozen=True)
@@ -68,12 +60,15 @@ class Controller(Requests):
         *,
         default_worker: str = "wasm",
         snapshot_interval: int = 200,
+        scheduler: Scheduler | None = None,
     ) -> None:
         self.world = world
-        self.kernel = Kernel(world, factories)
+        self.kernel = Kernel(world, factories, scheduler=scheduler)
         self.devices = HostDevices(self)
         self.outbox = Outbox()
-        self.lock = threading.RLock()
+        self.turns = Turns()
+        self.lock = self.turns.lock
+        self._scheduler = scheduler
         self.default_worker = default_worker
         self.snapshot_interval = snapshot_interval
         self.trusts_local = True
@@ -89,21 +84,31 @@ class Controller(Requests):
         worker: str = "wasm",
         progress: Progress | None = None,
         snapshot_interval: int = 200,
+        scheduler: Scheduler | None = None,
+        look_only: bool = False,
     ) -> Controller:
         """Open a world file, or make one; None for a world that lives only in memory.
 
-        `worker` is the kind new vats run in unless told otherwise: wasm, wasm-full or local. Raises
+        `worker` is the kind new vats run in unless told otherwise: wasm, wasm-full or local. `scheduler`
+        chooses among the events of the run-queue (`swingset.core.scheduler`). Raises
         `swingset.world.errors.WorldError` for files that are not worlds, which are left as they are, and
         `KernelError` for a world with local vats unless `worker` is local: their code would run in this
-        process, unconfined, and a file may come from anybody.
+        process, unconfined, and a file may come from anybody. With `look_only` there is no worker at all: no
+        code can run, so any world may be looked at.
         """
         engines = Engines(progress)
         if worker not in engines:
             raise KernelError(f"no worker of kind {worker!r}; there are: {', '.join(engines)}")
         found = path is not None and os.path.lexists(path)
         world = WorldFile.open(path, create=create)
-        controller = cls(world, engines, default_worker=worker, snapshot_interval=snapshot_interval)
-        controller.trusts_local = worker == "local" or not found
+        controller = cls(
+            world,
+            {} if look_only else engines,
+            default_worker=worker,
+            snapshot_interval=snapshot_interval,
+            scheduler=scheduler,
+        )
+        controller.trusts_local = worker == "local" or look_only or not found
         try:
             controller._refuse_untrusted()
         except KernelError:
@@ -140,16 +145,17 @@ class Controller(Requests):
         return bool(self.kernel.store.counters.get("paused"))
 
     def pause(self) -> None:
-        """Let the run-queue stand until `unpause`."""
-        with self.lock:
-            self.kernel.store.counters.set("paused", 1)
-            self.commit("pause")
+        """Let the run-queue stand until `unpause`. From another thread, a run stops at its next crank."""
+        self.turns.ask(lambda: self._set_paused(1, "pause"))
 
     def unpause(self) -> None:
         """Let runs run again."""
-        with self.lock:
-            self.kernel.store.counters.set("paused", 0)
-            self.commit("resume running")
+        self.turns.ask(lambda: self._set_paused(0, "resume running"))
+
+    def _set_paused(self, paused: int, note: str) -> None:
+        refuse_within_crank(self.world)
+        self.kernel.store.counters.set("paused", paused)
+        self.commit(note)
 
     def step(self) -> CrankReport | None:
         """Run one crank and commit it; None where nothing can run. Works while paused.
@@ -184,17 +190,19 @@ class Controller(Requests):
         yet. An interrupt stops between cranks, commits the whole ones, and is raised again; so is a panic.
         """
         go_on = policy or forever()
-        reports: list[CrankReport] = []
+        reports = Reports()
         with self.lock:
+            cleans = rows_allowed(go_on) is not None
             try:
+                self.turns.serve()
                 while not self.paused:
                     report = self._crank(rows_allowed(go_on))
                     if report is None:
                         break
-                    # What was printed is in the outbox, which knows how much is too much.
-                    reports.append(replace(report, console=()))
+                    reports.add(report)
                     if watch is not None:
                         watch(report)
+                    self.turns.serve()
                     if not go_on(report):
                         break
             except BaseException:
@@ -202,9 +210,8 @@ class Controller(Requests):
                 raise
             commit = self.commit("run")
             self._raise_panic()
-            more = self.kernel.has_work()
-        spent = sum(report.computrons or 0 for report in reports)
-        return RunReport(len(reports), spent, more, commit, tuple(reports))
+            more = self.kernel.has_work(clean_up=cleans)
+        return RunReport(reports.count, reports.computrons, more, commit, reports.kept())
 
     def commit(self, note: str = "") -> int | None:
         """Make all whole cranks durable and release what they had to say."""
@@ -337,10 +344,16 @@ class Controller(Requests):
         return migrating.migrate(self, name, budget=budget, step=step, progress=progress)
 
     def terminate_vat(self, name: str, reason: str = "") -> None:
-        """End a vat: its promises are rejected, its exports are gone, its state is deleted."""
-        with self.lock:
+        """End a vat: its promises are rejected, its exports are gone, its state is deleted.
+
+        From another thread this is done between two cranks of the run.
+        """
+
+        def terminate() -> None:
             self.kernel.terminate(name, reason)
             self.commit(f"terminate {name}")
+
+        self.turns.ask(terminate)
 
     def vats(self) -> list[VatRecord]:
         """The vats that are not terminated."""
@@ -356,11 +369,12 @@ class Controller(Requests):
     def _run_up_to(self, wanted: Callable[[Event], bool], withdraw: Callable[[], None]) -> CrankReport:
         """Run up to the crank of an event that was queued ahead of all that waits.
 
-        What vats are to be told of dropped references comes before any event, this one included.
+        What vats are to be told of dropped references comes before any event, this one included. What dead
+        vats left is not cleaned up for it: that has a budget, and this is wanted now.
         """
         try:
             while True:
-                report = self._crank()
+                report = self._crank(None)
                 assert report is not None
                 if wanted(report.event):
                     return report
@@ -433,6 +447,7 @@ class Controller(Requests):
                 self._factories,
                 default_worker=self.default_worker,
                 snapshot_interval=self.snapshot_interval,
+                scheduler=self._scheduler,
             )
 
     def _stored_pages(self) -> tuple[int, int]:

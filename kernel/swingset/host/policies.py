@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from swingset.core.cranks import CLEAN_UP_ROWS
+from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
 
 RunPolicy = Callable[[CrankReport], bool]
@@ -25,8 +26,8 @@ def forever() -> RunPolicy:
 
 
 def cranks(limit: int) -> RunPolicy:
-    """At most `limit` cranks."""
-    left = limit
+    """At most `limit` cranks, at least 1."""
+    left = _at_least_one(limit, "cranks")
 
     def policy(_report: CrankReport) -> bool:
         nonlocal left
@@ -37,8 +38,8 @@ def cranks(limit: int) -> RunPolicy:
 
 
 def computrons(limit: int) -> RunPolicy:
-    """Until at least `limit` computrons are spent."""
-    left = limit
+    """Until at least `limit` computrons are spent. Local vats spend none, so a run of them goes on."""
+    left = _at_least_one(limit, "computrons")
 
     def policy(report: CrankReport) -> bool:
         nonlocal left
@@ -50,7 +51,7 @@ def computrons(limit: int) -> RunPolicy:
 
 def vats_created(limit: int) -> RunPolicy:
     """Until `limit` vats were created."""
-    left = limit
+    left = _at_least_one(limit, "vats_created")
 
     def policy(report: CrankReport) -> bool:
         nonlocal left
@@ -66,6 +67,12 @@ def seconds(limit: float) -> RunPolicy:
     return lambda _report: time.monotonic() < end
 
 
+def _at_least_one(limit: int, what: str) -> int:
+    if type(limit) is not int or limit < 1:
+        raise KernelError(f"{what}() wants an int from 1, got {limit!r}: a run that begins runs a crank")
+    return limit
+
+
 class Cleaning:
     """Another policy, with a budget for what terminated vats left: rows for one crank, and for the run.
 
@@ -75,6 +82,9 @@ class Cleaning:
     def __init__(
         self, policy: RunPolicy | None = None, *, rows: int = CLEAN_UP_ROWS, total: int | None = None
     ):
+        for what, budget in (("rows", rows), ("total", total)):
+            if budget is not None and (type(budget) is not int or budget < 0):
+                raise KernelError(f"Cleaning: {what} wants an int from 0, got {budget!r}")
         self._policy = policy or forever()
         self._rows = rows
         self._left = total

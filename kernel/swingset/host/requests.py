@@ -21,6 +21,7 @@ from swingset.guest import smallcaps
 from swingset.guest.passable import MAX_DEPTH, TOO_DEEP, Tagged, UnpassableError, brief, path_to
 from swingset.guest.promises import Promise
 from swingset.guest.remotables import Presence
+from swingset.host.turns import Turns
 from swingset.lens import dump as dumping
 from swingset.lens.explain import Explanation, explain
 from swingset.lens.visible import one_line
@@ -82,6 +83,7 @@ class Requests:
     """The part of a controller that speaks for the host."""
 
     kernel: Kernel
+    turns: Turns
     lock: threading.RLock
 
     def commit(self, note: str = "") -> int | None:
@@ -194,15 +196,21 @@ class Requests:
 
     def suspend_vat(self, vat: str, reason: str = "suspended by the host") -> None:
         """Deliver nothing to a vat until it is resumed; what comes for it is parked, in order."""
-        with self.lock:
+
+        def suspend() -> None:
             self.kernel.suspend(vat, reason)
             self.commit(f"suspend {vat}")
 
+        self.turns.ask(suspend)
+
     def resume_vat(self, vat: str) -> None:
         """Let a suspended vat carry on, with what was parked first."""
-        with self.lock:
+
+        def wake() -> None:
             self.kernel.wake(vat)
             self.commit(f"resume {vat}")
+
+        self.turns.ask(wake)
 
     def drop_parked(self, vat: str) -> str | None:
         """Give up what was parked first for a suspended vat: an event that suspends it each time, say.

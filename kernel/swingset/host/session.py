@@ -27,10 +27,11 @@ from swingset.guest.eventual import E
 from swingset.guest.passable import UnpassableError
 from swingset.guest.promises import Promise
 from swingset.guest.remotables import Presence, interface_of
-from swingset.host.controller import Controller, RunReport
+from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated, Watcher
 from swingset.host.policies import RunPolicy
 from swingset.host.rehearsal import Extent, Rehearsal, kinds_exported, rehearse_upgrade
+from swingset.host.reports import RunReport
 from swingset.host.services import Services
 from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
@@ -132,7 +133,7 @@ class Session(Services):
         return promise.result()
 
     def _has_work(self) -> bool:
-        return self.controller.kernel.store.queues.head() is not None
+        return self.controller.kernel.has_work(clean_up=False)
 
     def _run_turns(self) -> None:
         with self.controller.lock, context.activate(self.liveslots):

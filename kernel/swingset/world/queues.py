@@ -34,6 +34,12 @@ class Queues:
             return seq, event_from_json(item)
         return None
 
+    def urgent(self) -> tuple[int, QueuedEvent] | None:
+        """The first event that was put before all others, or None."""
+        for seq, item in self._world.rows("SELECT seq, item from queue where seq < 0 order by seq limit 1"):
+            return seq, event_from_json(item)
+        return None
+
     def remove(self, seq: int) -> None:
         """Take the event at that position off the run-queue."""
         self._world.execute("delete from queue where seq = ?", (seq,))

@@ -1,0 +1,57 @@
+"""What is told of a run when it has ended, within bounds: a run may be endless, and its messages large."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from swingset.core.report import CrankReport
+from swingset.model.messages import Send
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did. `commit` is None if nothing changed.
+
+    `more` says that another run under this policy could go on. `reports` are those of the last cranks, at
+    most `MOST_REPORTS` and not many of large ones: an endless run would fill the memory, and `watch` is told
+    of each.
+    """
+
+    cranks: int
+    computrons: int
+    more: bool
+    commit: int | None
+    reports: tuple[CrankReport, ...]
+
+
+MOST_REPORTS = 1_000
+"""How many cranks a run tells of when it ends."""
+
+MOST_CHARACTERS = 10_000_000
+"""How much of the data of messages a run's reports may hold."""
+
+
+class Reports:
+    """The reports of the last cranks of a run."""
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[int, CrankReport]] = deque()
+        self._size = 0
+        self.count = 0
+        self.computrons = 0
+
+    def add(self, report: CrankReport) -> None:
+        """Take in one more, and let go of the oldest where they are too many or too large."""
+        self.count += 1
+        self.computrons += report.computrons or 0
+        size = len(report.event.message.methargs.body) if isinstance(report.event, Send) else 0
+        # What was printed is in the outbox, which knows how much is too much.
+        self._kept.append((size, replace(report, console=())))
+        self._size += size
+        while len(self._kept) > MOST_REPORTS or (len(self._kept) > 1 and self._size > MOST_CHARACTERS):
+            self._size -= self._kept.popleft()[0]
+
+    def kept(self) -> tuple[CrankReport, ...]:
+        """Those that are still here, oldest first."""
+        return tuple(report for _, report in self._kept)
