@@ -11,6 +11,7 @@ import pytest
 
 import swingset.vat
 from tests.conftest import MakeStage
+from tests.scenarios.test_eager_migration import stale
 from tests.staging import Stage
 
 ORACLE = """
@@ -237,3 +238,27 @@ def test_name_waits_for_its_class(program: Program) -> None:
     assert (program.names["ann"].name, program.names["others"]) == ("ann", 5)
     program.again()
     assert sorted(program.stage.session.unread) == ["ann"]
+
+
+def test_records_of_the_program_itself_are_migrated(program: Program) -> None:
+    """A cell that defines a class in a new version leaves older records, which the host can have migrated."""
+    program.run(LISTENER, 'all_of_them = [Listener(f"listener {n}") for n in range(7)]')
+    program.again()
+    newer = LISTENER.replace("@durable", "@durable(version=2)").replace(
+        "        name: str", "        title: str"
+    )
+    step = """
+        @migrate(1, 2)
+        @staticmethod
+        def renamed(old):
+            return {"title": old["name"]}
+"""
+    program.run(newer.replace("self.name", "self.title") + step)
+    program.run("title = all_of_them[3].title")
+    assert program.names["title"] == "listener 3"
+    assert [row.count for row in stale(program.stage, "notebook")] == [6]
+    done = program.stage.session.migrate("notebook", budget=5)
+    assert (done.migrated, done.remaining) == (4, 2)
+    assert program.stage.session.migrate("notebook").lines() == [
+        "Listener: 2 records went from version 1 to 2"
+    ]

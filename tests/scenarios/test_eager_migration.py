@@ -235,6 +235,27 @@ def test_record_past_the_limits_stops_the_migration(wasm: Stage) -> None:
     assert wasm.ask(wasm.ask(root, "purse", 4), "see") == 300
 
 
+def test_interrupted_within_a_step_leaves_nothing_over(stage: Stage) -> None:
+    """An interrupt in the middle of a step undoes it and withdraws it, and the next run does it all."""
+    stocked(stage, purses=10)
+    stage.upgrade("bank", V2)
+    writes = 0
+
+    def fault(_step: str) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == 8:
+            raise KeyboardInterrupt
+
+    stage.controller.world.faults = fault
+    with pytest.raises(KeyboardInterrupt):
+        stage.controller.migrate("bank")
+    stage.controller.world.faults = None
+    assert stage.controller.kernel.store.queues.length() == 0
+    assert stale(stage) == (Stale("Purse", 1, 2, 10),)
+    assert stage.controller.migrate("bank").migrated == 10
+
+
 def test_senseless_requests_are_refused(stage: Stage) -> None:
     """A budget of nothing, a vat that is not there and one that is suspended are refused with the reason."""
     stocked(stage, purses=1)
