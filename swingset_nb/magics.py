@@ -13,7 +13,6 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, 
 from traitlets import Bool, Float, Int
 
 from swingset.host.engines import KINDS
-from swingset.lens.versions import Versions
 from swingset_nb import commands
 from swingset_nb.arguments import LineParser
 from swingset_nb.cells import Cell, run_cell
@@ -115,7 +114,7 @@ class SwingSet(Magics):
         lines = [f"cells: {', '.join(cells)}"] if cells else []
         if record.reason:
             lines.append(record.reason)
-        older = Versions(world.controller.kernel.store, record.id).stale()
+        older = world.lens.older_records(name)
         lines += [
             f"{row.count:,} records of {row.kind} are of version {row.version}, the code wants {row.wanted}"
             for row in older

@@ -86,8 +86,7 @@ THIRDS = "1 // (int(old['owner'].split()[1]) % 3)"
 
 
 def stale(stage: Stage, vat: str = "bank") -> tuple[Stale, ...]:
-    kernel = stage.controller.kernel
-    return Versions(kernel.store, kernel.vat(vat).id).stale()
+    return stage.lens.older_records(vat)
 
 
 def records(stage: Stage, kind: int = 10) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 
 from swingset.core.store import KernelStore
+from swingset.lens.versions import Stale, Versions
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, QueuedEvent, Send, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, sort_key
 from swingset.world.promises import UNRESOLVED
@@ -166,6 +167,14 @@ class Lens:
                 )
             )
         return sorted(rows, key=lambda row: (row.direction != "export", sort_key(row.kref)))
+
+    def older_records(self, vat_name: str) -> tuple[Stale, ...]:
+        """How many records of one vat are older than its code, by kind and version.
+
+        Looks through all records of the kinds that may have any; a vat without such kinds costs nothing.
+        """
+        vat = self._store.vats.named(vat_name)
+        return () if vat is None else Versions(self._store, vat.id).stale()
 
     def promises(self) -> list[PromiseRow]:
         """Every promise the kernel knows, by number."""
