@@ -218,3 +218,34 @@ def test_flags_are_known_by_their_values() -> None:
     bench.upgrade(source.replace("LARGE = 2", "LARGE = 2; HUGE = 4")).up()
     error = bench.upgrade(source.replace("LARGE = 2", "LARGE = 4")).start()["error"]
     assert "found list[size{SMALL=1, LARGE=4}]" in error["message"]
+
+
+def test_collection_is_made_for_copies_and_dicts_with_keys() -> None:
+    """A collection whose values are a dataclass or a TypedDict looks into them, after an upgrade too."""
+    source = version().replace("    def make(self)", SHELVES).replace("import Any", "import Any, TypedDict")
+    source = source.replace("Tagged, durable", "BigMap, Tagged, durable, provide")
+    source = source.replace(
+        "def build_root_object(): return Root()", "def build_root_object(baggage):\n    return Root(baggage)"
+    )
+    source = source.replace("@remotable", "class Row(TypedDict):\n    price: Price\n\n@remotable")
+    bench = Bench(source).up()
+    price = tagged("price", amount=5)
+    for after in (bench, bench.upgrade(source).up()):
+        assert after.ask("keep", "a", price, [{"price": price}]) is None
+        answer = after.ask("keep", "b", tagged("price", amount=None), [])
+        assert answer["#error"] == (
+            'invalid value type for collection "prices": None at .amount - Must be int'
+        )
+        answer = after.ask("keep", "b", price, [{"price": 5}])
+        assert answer["#error"] == (
+            "invalid value type for collection \"rows\": int 5 at [0]['price'] - Must be Price"
+        )
+
+
+SHELVES = """    def __init__(self, baggage):
+        self.prices = provide(baggage, "prices", lambda: BigMap("prices", values=Price))
+        self.rows = provide(baggage, "rows", lambda: BigMap("rows", values=list[Row]))
+    def keep(self, key, price, rows):
+        self.prices[key] = price
+        self.rows[key] = rows
+    def make(self)"""

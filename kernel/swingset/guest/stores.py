@@ -99,7 +99,7 @@ class Collections:
         base = base_vref(durable, number, self.world.counters.take("collectionID"))
         made: Any = object.__new__(cls)
         made.__dict__["__vref__"] = base
-        record = {"label": label, "keys": schema.key.text, "values": schema.value.text}
+        record = {"label": label, "keys": schema.key.spelled, "values": schema.value.spelled}
         self.world.store.set(f"vom.{base}", jsontext.write(record))
         self.world.kinds.adopt_builtin(base, made)
         self._schemas[base] = schema
@@ -137,12 +137,12 @@ class Collections:
                 shape = compile_shape(f"Annotated[object, {note.text}]", self.scope())
             else:
                 shape = compile_shape(note, self.scope())
-            if compile_shape(shape.text, self.scope()).text == shape.text:
+            if compile_shape(shape.spelled, self.scope()).text == shape.text:
                 return shape
         except BadAnnotationError as exc:
             raise TypeError(f"{name}(..., {what}=...): {exc}") from None
         raise TypeError(
-            f"{name}(..., {what}={shape.text}): use types and patterns that later code finds by their names"
+            f"{name}(..., {what}={shape.spelled}): use types and patterns that later code finds by its names"
         )
 
     def _stored_shape(self, label: str, text: str) -> Shape:
