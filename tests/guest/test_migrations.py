@@ -266,7 +266,7 @@ class Purse:
 BAD = [
     ("return {'owner': old['nobody']}", "KeyError: nobody", None, 18),
     ("return 5", "it must return the new record as a dict of fields, not int 5", None, 15),
-    ("return {}", "it returned no 'owner': str", "owner", 15),
+    ("return {}", "it returned no 'owner', which the old record has", "owner", 15),
     (
         "return {**old, 'owner': 5}",
         "it returned a field 'balance' that version 2 does not have",

@@ -18,6 +18,10 @@ no moment is there half a record. What goes wrong rejects the message that touch
 A function is given dataclasses and enums as such, where the class as it is now can be made of what is stored.
 Where it cannot, because it has other fields or members, the function is given the data as `Tagged`.
 
+A field that both versions have has to be returned, if only with its old value: a default in its place would
+be a loss that nobody notices. A subclass that is a kind too inherits the functions of its base. They know
+nothing of its own fields, which are handed on as they are.
+
 A way back is a function like any other: code of version 1 that has `@migrate(2, 1)` takes over records of
 version 2. A function makes a new record of an old one and does nothing else: it may look at other objects
 and make new ones, but it cannot send messages or change state that is stored already.
@@ -129,10 +133,10 @@ class _Migration:
             raise self.failure("its migration touches the record itself")
         kinds.migrating.append(self.vref)
         try:
-            values = self.read(defaults)
+            values = before = self.read(defaults)
             for step in steps:
-                values = self.step(step, values)
-            return self.write(values)
+                values = self.step(step, values, last=step is steps[-1])
+            return self.write(values, before)
         finally:
             kinds.migrating.pop()
 
@@ -148,10 +152,11 @@ class _Migration:
                 raise self.failure(f"the old value of {name!r} cannot be read: {exc}", name) from None
         return values
 
-    def step(self, step: tuple[int, int], values: dict[str, Any]) -> dict[str, Any]:
+    def step(self, step: tuple[int, int], values: dict[str, Any], *, last: bool) -> dict[str, Any]:
         function: Any = self.kind.migrations[step]
         self.function = function
         self.versions = step
+        given = dict(values)
         try:
             made = function(values)
         except Exception as exc:
@@ -161,9 +166,21 @@ class _Migration:
             raise failure from None
         if type(made) is not dict or any(type(name) is not str for name in made):
             raise self.failure(f"it must return the new record as a dict of fields, not {brief(made)}")
-        return made
+        base = self.base_of(function)
+        if base is None:
+            return made
+        own = [name for name in given if name not in base.fields and (name in self.kind.fields or not last)]
+        return {**{name: given[name] for name in own}, **made}
 
-    def write(self, values: dict[str, Any]) -> Record:
+    def base_of(self, function: FunctionType) -> Kind | None:
+        """The kind that a migration is inherited from, if it is."""
+        for cls in self.kind.cls.__mro__:
+            if any(getattr(value, "__func__", value) is function for value in vars(cls).values()):
+                kind: Kind | None = vars(cls).get("__kind__")
+                return kind if kind is not self.kind else None
+        return None
+
+    def write(self, values: dict[str, Any], before: dict[str, Any]) -> Record:
         kind = self.kind
         record = Record(kind, {}, kind.version)
         for name in values:
@@ -173,6 +190,12 @@ class _Migration:
                 )
         for name in kind.fields or values:
             field = kind.field(name)
+            if name not in values and name in before:
+                raise self.failure(
+                    f"it returned no {name!r}, which the old record has and version {kind.version} too: "
+                    f"return old[{name!r}]",
+                    name,
+                )
             value = values.get(name, None if field.default is MISSING else field.default)
             if name not in values and field.default is MISSING and not field.shape.optional:
                 raise self.failure(f"it returned no {name!r}: {field.shape.text}", name)
