@@ -6,6 +6,8 @@ seen again if the host stops before it was done. Where a vat needs an answer at 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from swingset.core.devices import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.devices import plain
@@ -17,6 +19,10 @@ class BridgeDevice:
 
     kind = "bridge"
 
+    def __init__(self, check: Callable[[CapData], None]) -> None:
+        """`check` raises `DeviceError` for what the host could not read: it would block all that follows."""
+        self._check = check
+
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
         """Let a vat register for what comes in, and send out."""
         if method == "register":
@@ -27,10 +33,12 @@ class BridgeDevice:
             plain.arguments(plain.blank(args, 0), method, "data")
             if args.slots:
                 raise plain.not_plain("send(data) of the bridge")
+            data = plain.part(args, 0)
+            self._check(data)
             known = context.get("count")
             number = int(plain.read(known)) + 1 if known else 1
             context.set("count", plain.write(number))
-            context.set(f"out.{number:015d}", plain.part(args, 0))
+            context.set(f"out.{number:015d}", data)
             return plain.write(number)
         raise plain.no_method("the bridge device", method, "register", "send")
 

@@ -11,11 +11,12 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
-from swingset.host.config import open_world
+from swingset.host.config import Configuration, bootstrap_result, load, open_world
 from swingset.host.controller import Controller
 from swingset.host.outputs import Output
 from swingset.host.policies import cranks, forever
@@ -32,6 +33,7 @@ examples:
   swingset run my.world                     run until nothing can
   swingset run my.world --cranks 100        at most 100 cranks; run again to carry on
   swingset run my.world --config my.toml    make the world first, if there is none
+  swingset status my.world                  how it stands; this and all below run no code
   swingset explain my.world ko42            why is this object still alive?
   swingset dump my.world | jq .vats         the whole state, for programs
 
@@ -41,11 +43,22 @@ A world file is one SQLite database. If another program has it open, close it th
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    chosen = _parser().parse_args(argv)
+    parser = _parser()
+    chosen = parser.parse_args(argv)
+    if not hasattr(chosen, "command"):
+        parser.print_help()
+        return PROBLEM
     try:
         worker = "local" if chosen.trust_local else "wasm"
-        config = getattr(chosen, "config", None)
-        with open_world(chosen.world, config, create=config is not None, worker=worker) as controller:
+        path = getattr(chosen, "config", None)
+        config = None if path is None else _config(path, chosen.trust_local)
+        with open_world(
+            chosen.world,
+            config,
+            create=config is not None,
+            worker=worker,
+            look_only=chosen.command not in (_run, _step),
+        ) as controller:
             status: int = chosen.command(controller, chosen)
             return status
     except (KernelError, WorldError, WorkerError) as problem:
@@ -56,6 +69,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return PROBLEM
 
 
+def _config(path: str, trust_local: bool) -> Configuration:
+    """The configuration of a file, unless it makes a world that could then not be run."""
+    config = load(path)
+    local = [name for name, vat in config.vats.items() if vat.worker == "local"]
+    if local and not trust_local:
+        raise KernelError(
+            f"{path}: the code of {', '.join(local)} is to run in the local worker, which does not confine"
+            " it: say --trust-local if you trust it"
+        )
+    return config
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="swingset",
@@ -63,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"swingset {version('swingset-nb')}")
+    commands = parser.add_subparsers(metavar="COMMAND")
 
     def command(name: str, action: Any, words: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
@@ -72,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument(
             "--trust-local",
             action="store_true",
-            help="also open worlds with vats in the local worker, whose code is not confined",
+            help="also run vats in the local worker, whose code is not confined; looking needs no trust",
         )
         return added
 
@@ -90,16 +116,40 @@ def _parser() -> argparse.ArgumentParser:
     dump.add_argument("--json", action="store_true", help="on one line")
     explain = command("explain", _explain, "say why an object or a promise is alive, one hop a line")
     explain.add_argument("kref", metavar="KREF", help="such as ko42 or kp43")
+    command("rings", _rings, "look for objects of several vats that only hold each other")
+    options = command("options", _options, "show the options of a vat, or change them")
+    options.add_argument("vat", metavar="VAT", help="its name")
+    options.add_argument(
+        "changes", nargs="*", metavar="NAME=VALUE", help="such as reap_interval=50; =null for the default"
+    )
+    meters = command("meters", _meters, "list the meters, make one, or refill one")
+    meters.add_argument("--new", type=_amount, metavar="N", help="make one of N computrons, or unlimited")
+    meters.add_argument("--refill", nargs=2, metavar=("METER", "N"), help="add N computrons, such as m1 5000")
+    command("pause", _pause, "let runs wait until unpause; step still works")
+    command("unpause", _unpause, "let runs run again")
+    suspend = command("suspend", _suspend, "deliver nothing to a vat until it is resumed")
+    suspend.add_argument("vat", metavar="VAT", help="its name")
+    resume = command("resume", _resume, "let a suspended vat carry on with what was parked")
+    resume.add_argument("vat", metavar="VAT", help="its name")
+    pin = command("pin", _pin, "hold an object that somebody holds now")
+    pin.add_argument("kref", metavar="KREF", help="such as ko42")
+    unpin = command("unpin", _unpin, "let go of a pinned object")
+    unpin.add_argument("kref", metavar="KREF", help="such as ko42")
+    poll = command("poll", _poll, "say what time it is; run lets the alarms be heard")
+    poll.add_argument("now", type=int, metavar="NOW", help="a whole number that only goes up")
     command("digest", _digest, "print the digests of the state and of all that was done")
     command("verify", _verify, "check the file, and count every reference again")
     return parser
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1 is wanted")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a number from 1 is wanted, got {text!r}")
+    return int(text)
+
+
+def _amount(text: str) -> int | str:
+    return text if text == "unlimited" else _count(text)
 
 
 def _run(controller: Controller, chosen: argparse.Namespace) -> int:
@@ -140,6 +190,10 @@ def _status(controller: Controller, _: argparse.Namespace) -> int:
     for vat in Lens(controller.kernel.store).vats():
         if vat.reason:
             print(f"vat {vat.name} is {vat.state}: {visible(vat.reason, 300)}")
+    if (kref := bootstrap_result(controller)) is not None:
+        outcome = controller.outcome(kref)
+        said = f": {visible(outcome.data.body, 300)}" if outcome.data is not None else ""
+        print(f"bootstrap is {outcome.status}{said}")
     return DONE
 
 
@@ -166,6 +220,81 @@ def _explain(controller: Controller, chosen: argparse.Namespace) -> int:
     for line in (*found.hops, *found.notes):
         print(visible(line))
     return DONE if found.verdict != "gone" else PROBLEM
+
+
+def _rings(controller: Controller, _: argparse.Namespace) -> int:
+    rings = controller.find_rings()
+    for ring in rings:
+        print(f"ring of {', '.join(ring.vats)}:")
+        for line in ring.lines:
+            print(f"  {visible(line)}")
+    print(f"{_plural(len(rings), 'ring')} found")
+    return DONE
+
+
+def _options(controller: Controller, chosen: argparse.Namespace) -> int:
+    changes = {}
+    for change in chosen.changes:
+        name, given, text = change.partition("=")
+        if not given:
+            raise KernelError(f"{change!r} is no change of an option: NAME=VALUE is wanted")
+        try:
+            changes[name] = json.loads(text)
+        except ValueError:
+            changes[name] = text
+    if changes:
+        controller.change_options(chosen.vat, changes)
+    print(json.dumps(controller.kernel.vat(chosen.vat).options, sort_keys=True))
+    return DONE
+
+
+def _meters(controller: Controller, chosen: argparse.Namespace) -> int:
+    if chosen.new is not None:
+        controller.create_meter(None if chosen.new == "unlimited" else chosen.new)
+    if chosen.refill is not None:
+        meter, computrons = chosen.refill
+        if not computrons.isdecimal():
+            raise KernelError(f"a refill is a number of computrons, got {computrons!r}")
+        controller.refill_meter(meter, int(computrons))
+    for row in controller.meters():
+        holds = "unlimited" if row.remaining is None else f"{row.remaining:,} computrons"
+        print(f"{row.id}: {holds}, pays for {', '.join(row.vats) or 'no vat'}")
+    return DONE
+
+
+def _pause(controller: Controller, _: argparse.Namespace) -> int:
+    controller.pause()
+    return DONE
+
+
+def _unpause(controller: Controller, _: argparse.Namespace) -> int:
+    controller.unpause()
+    return DONE
+
+
+def _pin(controller: Controller, chosen: argparse.Namespace) -> int:
+    controller.pin(chosen.kref)
+    return DONE
+
+
+def _unpin(controller: Controller, chosen: argparse.Namespace) -> int:
+    controller.unpin(chosen.kref)
+    return DONE
+
+
+def _suspend(controller: Controller, chosen: argparse.Namespace) -> int:
+    controller.suspend_vat(chosen.vat)
+    return DONE
+
+
+def _resume(controller: Controller, chosen: argparse.Namespace) -> int:
+    controller.resume_vat(chosen.vat)
+    return DONE
+
+
+def _poll(controller: Controller, chosen: argparse.Namespace) -> int:
+    print(f"{_plural(controller.devices.poll(chosen.now), 'alarm')} went off")
+    return DONE
 
 
 def _digest(controller: Controller, _: argparse.Namespace) -> int:

@@ -181,6 +181,7 @@ def open_world(
     progress: Progress | None = None,
     snapshot_interval: int = 200,
     scheduler: Scheduler | None = None,
+    look_only: bool = False,
 ) -> Controller:
     """Open a world file, or make one after a configuration; None for a world in memory.
 
@@ -196,6 +197,7 @@ def open_world(
         progress=progress,
         snapshot_interval=snapshot_interval,
         scheduler=scheduler,
+        look_only=look_only,
     )
     try:
         if wanted is not None and not controller.kernel.store.counters.get(_BUILT):

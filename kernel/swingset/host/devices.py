@@ -23,8 +23,10 @@ from swingset.devices.plain import Ref
 from swingset.devices.plugin import Function, PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
+from swingset.guest import smallcaps
 from swingset.guest.context import DeliveryAbandonedError
 from swingset.model.capdata import CapData
+from swingset.model.messages import Message, Send
 from swingset.world.devices import DeviceRecord
 from swingset.world.vats import TERMINATED
 
@@ -47,6 +49,18 @@ DEVICE_KINDS = (*_DEFAULTS, "plugin")
 """The kinds of device that this host has code for."""
 
 
+def _check_readable(data: CapData) -> None:
+    """Raise `DeviceError` for a body without references that the host could not read."""
+
+    def fetch(*_: object) -> None:
+        raise smallcaps.DecodeError("it mentions a slot")
+
+    try:
+        smallcaps.decode(data.body, fetch)
+    except smallcaps.DecodeError as problem:
+        raise DeviceError(f"send(data) of the bridge: {problem}", name="TypeError") from None
+
+
 def service_counter(name: str) -> str:
     """The counter that remembers the id of one of the library's own vats."""
     return f"service.{name}"
@@ -62,7 +76,7 @@ class HostDevices:
         self._vat_admin = VatAdminDevice(self._kernel.administration, self._kernel.store.devices)
         self._timer = TimerDevice()
         self._mailbox = MailboxDevice()
-        self._bridge = BridgeDevice()
+        self._bridge = BridgeDevice(_check_readable)
         self._plugins = PluginDevice()
         for code in (
             self._bundles,
@@ -103,6 +117,25 @@ class HostDevices:
             self.vat_admin()
             with self._using("vat-admin", None, None) as context:
                 return self._vat_admin.critical_key(context)
+
+    def admin_node(self, vat: str) -> str:
+        """A promise, which the host holds, for the admin node of any vat, also of one that the host made.
+
+        It comes with the next run. Give it to whoever is to upgrade, change or end that vat.
+        """
+        with self._controller.lock:
+            record = self._kernel.vat(vat)
+            if record.worker == "attached":
+                raise KernelError(f"vat {vat} lives in the embedder's interpreter: it has no admin node")
+            target = self.vat_admin()
+            store = self._kernel.store
+            with self._using("vat-admin", None, f"admin node of {vat}") as context:
+                node = Ref(self._vat_admin.admin_node(record.id, context), "adminNode")
+                result = store.new_promise(None, "ignore")
+                store.hold(result)
+                methargs = plain.write(["admin_node_of", [node]])
+                store.enqueue(Send(target, Message(methargs, result)))
+            return result
 
     def bundles(self) -> str:
         """The kref of the bundle device, which is made if there is none."""

@@ -8,20 +8,18 @@ long as that result is held.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.errors import KernelError
-from swingset.core.kernel import Kernel
 from swingset.core.undoing import refuse_within_crank
 from swingset.devices.plain import Ref
 from swingset.guest import smallcaps
 from swingset.guest.passable import MAX_DEPTH, TOO_DEEP, Tagged, UnpassableError, brief, path_to
 from swingset.guest.promises import Promise
 from swingset.guest.remotables import Presence
-from swingset.host.turns import Turns
+from swingset.host.administering import Administering
 from swingset.lens import dump as dumping
 from swingset.lens.explain import Explanation, explain
 from swingset.lens.visible import one_line
@@ -45,8 +43,15 @@ class Outcome:
 
     @property
     def value(self) -> Any:
-        """The data as Python values: references are `Ref`s, errors are exceptions. None while unresolved."""
-        return None if self.data is None else read(self.data)
+        """The data as Python values: references are `Ref`s, errors are exceptions. None while unresolved.
+
+        Raises `KernelError` for data that no correct vat sends.
+        """
+        try:
+            return None if self.data is None else read(self.data)
+        except smallcaps.DecodeError as problem:
+            words = f"{self.kref} was {self.status} with data that cannot be read: {problem}"
+            raise KernelError(words) from None
 
 
 def read(data: CapData) -> Any:
@@ -79,16 +84,8 @@ def write(value: Any) -> CapData:
     return CapData(body, tuple(names[id(found)] for found in objects))
 
 
-class Requests:
+class Requests(Administering):
     """The part of a controller that speaks for the host."""
-
-    kernel: Kernel
-    turns: Turns
-    lock: threading.RLock
-
-    def commit(self, note: str = "") -> int | None:
-        """Make all whole cranks durable."""
-        raise NotImplementedError
 
     # Messages
 
@@ -167,7 +164,7 @@ class Requests:
             known = found is not None and found.reachable > 0
         if not known:
             raise KernelError(
-                f"nobody holds {kref}: pin it, or hold the result it came in, for as long as you use it"
+                f"nobody holds {kref}: pin() it, or hold the result it came in, for as long as you use it"
             )
 
     def logged(self) -> list[str]:
@@ -188,7 +185,7 @@ class Requests:
     # Vats
 
     def pin_vat_root(self, vat: str) -> str:
-        """Hold a vat's root for as long as the world lasts; returns its kref."""
+        """Hold a vat's root until `unpin`; returns its kref."""
         with self.lock:
             root = self.kernel.root_of(vat)
             self.kernel.pin(root)

@@ -18,11 +18,24 @@ class Services:
 
     controller: Controller
     liveslots: Any
+    _vat_id: str
 
     def vat_admin(self) -> Any:
         """The vat that makes vats: `E(vat_admin).create_vat(bundlecap, options)`."""
         with self.controller.lock:
             return self._known(self.controller.devices.vat_admin(), VAT_ADMIN)
+
+    def admin_node(self, vat: str) -> Any:
+        """A promise for the admin node of any vat, also of one that this session made."""
+        with self.controller.lock:
+            kref = self.controller.devices.admin_node(vat)
+            vref = self.controller.kernel.introduce(self._vat_id, kref)
+            with context.activate(self.liveslots):
+                found = self.liveslots.slots.decode({"body": '#"&0"', "slots": [vref]})
+                self.liveslots.promises.subscribe_new()
+            self.controller.release(kref)
+            self.controller.commit(f"knows the admin node of {vat}")
+            return found
 
     def critical_vat_key(self) -> Any:
         """What the option `critical` wants; whoever has it can make vats whose end stops the world."""

@@ -16,10 +16,16 @@ COUNTED = ("objects", "promises", "clists", "queue", "parked", "promise_queue", 
 
 
 def dump(store: KernelStore) -> dict[str, Any]:
-    """The state of the kernel."""
+    """The state of the kernel. `cleaned_up` are dead vats of which something is left, `kept` promises that
+    their deciders take along at an upgrade.
+    """
     vats = store.vats.all()
+    kept = [(device, key, value.to_json()) for device, key, value in store.devices.kept()]
     return {
         "crank": store.counters.get("crank"),
+        "paused": bool(store.counters.get("paused")),
+        "panic": store.panic.words(),
+        "counters": dict(store.world.rows("SELECT name, value from counters order by name")),
         "activity": store.activity.digest(),
         "vats": [
             {
@@ -31,6 +37,7 @@ def dump(store: KernelStore) -> dict[str, Any]:
                 "incarnation": vat.incarnation,
                 "bundle": vat.bundle,
                 "options": vat.options,
+                "parameters": vat.parameters.to_json(),
                 "deliveries": store.vats.span(vat.id).position,
                 "transcript": store.vats.span(vat.id).hash,
             }
@@ -64,6 +71,13 @@ def dump(store: KernelStore) -> dict[str, Any]:
         },
         "gc_actions": [list(action) for action in store.gc.all()],
         "reap_queue": [vat for _, vat in store.reaping.waiting()],
+        "kept": _column(store, "promise", "kept"),
+        "cleaned_up": _column(store, "vat", "dead"),
+        "meters": [meter._asdict() for meter in store.meters.all()],
+        "devices": [
+            {**device._asdict(), "state": {key: value for owner, key, value in kept if owner == device.id}}
+            for device in store.devices.all()
+        ],
         "pins": [kref for (kref,) in store.world.rows("SELECT kref from pins order by kref")],
     }
 
@@ -88,6 +102,11 @@ def stats(store: KernelStore) -> dict[str, int]:
     spent = store.world.row("SELECT coalesce(sum(computrons), 0), coalesce(sum(position), 0) from spans")
     found["computrons"], found["deliveries"] = (int(spent[0]), int(spent[1])) if spent else (0, 0)
     return found
+
+
+def _column(store: KernelStore, column: str, table: str) -> list[str]:
+    found = [str(value) for (value,) in store.world.rows(f"SELECT {column} from {table}")]
+    return sorted(found, key=lambda name: int(name.lstrip("kpv")))
 
 
 def _event(event: QueuedEvent) -> dict[str, Any]:

@@ -150,6 +150,12 @@ class VatAdmin:
         cap: object = D(self._bundles).get_named_bundlecap(name)
         return cap
 
+    def admin_node_of(self, node: object) -> AdminNode:
+        """The right that a device node of the vat-admin device stands for; the host hands these out."""
+        admin_node = AdminNode()
+        admin_node.node = node
+        return admin_node
+
     def create_meter(self, remaining: int, threshold: int = 0) -> Meter:
         """A meter that holds so many computrons."""
         return Meter(D(self._admin).create_meter(remaining, threshold))

@@ -40,6 +40,11 @@ class Meters:
         row = self._world.row("SELECT id, remaining, threshold, keeper from meters where id = ?", (meter,))
         return Meter(*row) if row else None
 
+    def all(self) -> list[Meter]:
+        """Every meter, oldest first."""
+        rows = self._world.rows("SELECT id, remaining, threshold, keeper from meters")
+        return sorted((Meter(*row) for row in rows), key=lambda meter: int(meter.id[1:]))
+
     def delete(self, meter: str) -> None:
         """Forget a meter."""
         self._world.execute("delete from meters where id = ?", (meter,))
