@@ -126,7 +126,7 @@ class Cranks:
         """
         if (words := self.panic) is not None:
             raise KernelPanic(words)
-        refuse_within_crank(self.world)
+        refuse_within_crank(self.store)
         while True:
             chosen = self.agenda.choose(self._can_run, clean_up=clean_up is not None)
             if chosen is None:

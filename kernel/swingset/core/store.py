@@ -54,6 +54,7 @@ class KernelStore:
         self.meters = Meters(world)
         self.devices = Devices(world)
         self.panic = Panic(world)
+        self.in_crank = False  # whether a crank has begun and not ended
         self.doomed: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
         self.node_gone: Callable[[str, CapData], None] | None = None
         """Told of each device node that nobody holds any more: its device and its state."""

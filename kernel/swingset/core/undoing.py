@@ -7,9 +7,9 @@ from swingset.core.store import KernelStore
 from swingset.world.file import WorldFile
 
 
-def refuse_within_crank(world: WorldFile) -> None:
+def refuse_within_crank(store: KernelStore) -> None:
     """Raise `KernelError` while a crank is under way: only what is called in it can ask then."""
-    if world.in_crank:
+    if store.in_crank:
         raise KernelError(
             "the world is in the middle of a delivery: what is called in it, a host function or a promise's"
             " callback, cannot run the world, commit it or change it; do that when the run has ended"
@@ -25,8 +25,9 @@ class Undoing:
         self._undo = False
 
     def __enter__(self) -> Undoing:
-        refuse_within_crank(self._world)
+        refuse_within_crank(self._store)
         self._world.begin_crank()
+        self._store.in_crank = True
         return self
 
     def undo(self) -> None:
@@ -34,6 +35,8 @@ class Undoing:
         self._undo = True
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Also where not even the way back is left, as on a full disk: then the host rolls back the run.
+        self._store.in_crank = False
         if kind is None and not self._undo:
             try:
                 self._store.settle()

@@ -127,7 +127,7 @@ class Controller(Requests):
     def close(self) -> None:
         """Stop the workers and let go of the file. What is not committed is lost, as in a crash."""
         with self.lock:
-            refuse_within_crank(self.world)
+            refuse_within_crank(self.kernel.store)
             self.kernel.warehouse.discard_all()
             self.world.close()
 
@@ -153,7 +153,7 @@ class Controller(Requests):
         self.turns.ask(lambda: self._set_paused(0, "resume running"))
 
     def _set_paused(self, paused: int, note: str) -> None:
-        refuse_within_crank(self.world)
+        refuse_within_crank(self.kernel.store)
         self.kernel.store.counters.set("paused", paused)
         self.commit(note)
 
@@ -216,7 +216,7 @@ class Controller(Requests):
     def commit(self, note: str = "") -> int | None:
         """Make all whole cranks durable and release what they had to say."""
         with self.lock:
-            refuse_within_crank(self.world)
+            refuse_within_crank(self.kernel.store)
             try:
                 self._snapshot_long_spans()
                 self._log_outcomes()
@@ -426,7 +426,7 @@ class Controller(Requests):
     def go_back(self, commit: int) -> None:
         """Make the world what it was at a commit of this very host; what is not committed is lost."""
         with self.lock:
-            refuse_within_crank(self.world)
+            refuse_within_crank(self.kernel.store)
             self.world.rollback()
             self.world.goto(commit)
             self._forget_what_ran()

@@ -137,11 +137,6 @@ class WorldFile:
 
     # ---- cranks
 
-    @property
-    def in_crank(self) -> bool:
-        """Whether a crank has begun and not ended."""
-        return bool(self._savepoints)
-
     def begin_crank(self) -> None:
         """From here on, all changes are kept or undone together."""
         if self._savepoints:
