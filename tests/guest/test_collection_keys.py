@@ -522,9 +522,14 @@ def test_weak_collections_tell_nothing_of_what_they_have() -> None:
         members.discard(bob)
         members.discard(bob)
         assert not members.has(bob)
-        for name in ("keys", "values", "items", "size", "clear", "__len__", "__iter__"):
+        for name in ("keys", "values", "items", "size", "clear", "__len__"):
             assert not hasattr(weak, name), name
             assert not hasattr(members, name), name
+        for each in (weak, members):
+            with pytest.raises(
+                TypeError, match=r"^a Weak\w+ cannot be walked, for it does not keep its keys"
+            ):
+                list(each)
 
 
 MAKERS = {
