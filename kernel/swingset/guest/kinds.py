@@ -288,8 +288,9 @@ class Kinds:
         self._by_id[number] = kind
 
     def classes(self) -> dict[str, type]:
-        """The classes of all kinds by their names."""
-        return {kind.cls.__name__: kind.cls for kind in self._by_id.values()}
+        """The classes of all kinds by their tags, and by their names where these are no tags."""
+        kinds = self._by_id.values()
+        return {kind.cls.__name__: kind.cls for kind in kinds} | {kind.tag: kind.cls for kind in kinds}
 
     def lost(self) -> list[str]:
         """The tags of stored kinds that no class has taken up."""

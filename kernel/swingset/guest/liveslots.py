@@ -298,6 +298,9 @@ class Liveslots:
                 "in the store but not in the code: define them again, even if nothing makes new ones",
                 lostKinds=lost,
             )
+        gone = self.collections.lost() if self.incarnation else None
+        if gone is not None:
+            raise VatStartError(f"vat {self.vat_name}, incarnation {self.incarnation}: {gone}")
         self.kinds.settle_definitions()  # of the kinds that the builder defined
         self.kinds.sweep.at_start()
         self.calls.resume()

@@ -217,8 +217,12 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
             f"`Annotated[Remotable, {cls.__name__}.facets.{next(iter(cls.__kind__.facets))}]`"  # type: ignore[attr-defined]
         )
     if hasattr(cls, "__interface__"):
-        durable = getattr(getattr(cls, "__kind__", None), "durable", False)
-        return _simple(cls.__name__, lambda v: isinstance(v, cls), fleeting=None if durable else cls.__name__)
+        kind: Any = getattr(cls, "__kind__", None)
+        # A kind is known by its tag: its class may be renamed. Only a word can be read again as one.
+        named = kind is not None and kind.cls is cls and kind.tag.isidentifier()
+        name = kind.tag if named else cls.__name__
+        fleeting = None if kind is not None and kind.durable else cls.__name__
+        return _simple(name, lambda v: isinstance(v, cls), fleeting=fleeting)
     if issubclass(cls, BaseException):
         return _simple(cls.__name__, lambda v: isinstance(v, cls))
     if getattr(cls, "_is_protocol", False):

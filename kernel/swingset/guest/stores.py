@@ -15,7 +15,7 @@ import collections.abc as abc
 import typing
 from typing import TYPE_CHECKING, Any
 
-from . import jsontext, patterns
+from . import jsontext, patterns, schemas
 from .interfaces import Interface
 from .key_patterns import Span, span_of
 from .keys import END, decode_scalar, encode_object, encode_scalar, object_of
@@ -67,6 +67,7 @@ class Collections:
     def __init__(self, world: Liveslots) -> None:
         self.world = world
         self.virtual_kinds = tuple(VIRTUAL.values())
+        self.durable_kinds = tuple(DURABLE.values())
         self._schemas: dict[str, Schema] = {}
         self._classes: dict[int, type] = {}
         self.names: dict[str, Any] = {}  # where the annotations of keys and values find classes
@@ -101,6 +102,9 @@ class Collections:
         made.__dict__["__vref__"] = base
         record = {"label": label, "keys": schema.key.spelled, "values": schema.value.spelled}
         self.world.store.set(f"vom.{base}", jsontext.write(record))
+        if durable:
+            for shape in {schema.key.text: schema.key, schema.value.text: schema.value}.values():
+                schemas.note(self, shape, _NAMES)
         self.world.kinds.adopt_builtin(base, made)
         self._schemas[base] = schema
         return made
@@ -116,6 +120,10 @@ class Collections:
             shapes = [self._stored_shape(record["label"], record[what]) for what in ("keys", "values")]
             found = self._schemas[base] = Schema(record["label"], *shapes)
         return found
+
+    def lost(self) -> str | None:
+        """What a durable collection was made for and the code does not have any more, in words."""
+        return schemas.lost(self)
 
     def tidy(self) -> None:
         """Forget what is quickly read again."""
@@ -142,7 +150,7 @@ class Collections:
         except BadAnnotationError as exc:
             raise TypeError(f"{name}(..., {what}=...): {exc}") from None
         raise TypeError(
-            f"{name}(..., {what}={shape.spelled}): use types and patterns that later code finds by its names"
+            f"{name}(..., {what}={shape.spelled}): use types and patterns that later code finds by name"
         )
 
     def _stored_shape(self, label: str, text: str) -> Shape:
