@@ -526,9 +526,7 @@ def test_weak_collections_tell_nothing_of_what_they_have() -> None:
             assert not hasattr(weak, name), name
             assert not hasattr(members, name), name
         for each in (weak, members):
-            with pytest.raises(
-                TypeError, match=r"^a Weak\w+ cannot be walked, for it does not keep its keys"
-            ):
+            with pytest.raises(TypeError, match=r"^a Weak\w+ cannot be walked, for it"):
                 list(each)
 
 
