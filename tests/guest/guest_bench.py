@@ -12,7 +12,6 @@ repeats in the engine. `wasm_only` marks those repetitions.
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,11 +44,9 @@ def running_on(engine: str) -> Iterator[None]:
     """Have every bench in the body run its vat on this engine; their workers are closed at its end."""
     global _chosen
     before, _chosen = _chosen, engine
-    gc.freeze()  # else each bringing out of the dead walks through all that the tests ever imported
     try:
         yield
     finally:
-        gc.unfreeze()
         _chosen = before
         close_vats()
 
