@@ -33,6 +33,23 @@ class DivergedError(BaseException):
     """The code does something else than the log says. Vat code does not catch it by accident."""
 
 
+class Unheard:
+    """Where a call prints while it does again what it did before: what it printed then has been seen."""
+
+    def __init__(self, call: Call, shown: Any) -> None:
+        self._call = call
+        self._shown = shown
+
+    def write(self, text: str) -> int:
+        """Show a text, if it is new."""
+        if not self._call.repeats:
+            self._shown.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shown, name)
+
+
 class Call:
     """One call: its log, and the coroutine that writes it or is led by it.
 
@@ -60,6 +77,11 @@ class Call:
         self._coroutine: CoroutineType[Any, Any, Any] | None = None
         self._diverged: str | None = None
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it is still being led by its log."""
+        return self._position < self._known
+
     def run(self, function: FunctionType) -> None:
         """Start, or start again."""
         self._function = function
@@ -81,6 +103,9 @@ class Call:
         ended: tuple[bool, Any] | None = None
         turns.driving += 1
         self._calls.running, store.closed = self, self._tag
+        shown = sys.stdout
+        if self.repeats:
+            sys.stdout = Unheard(self, shown)
         try:
             awaited = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration as stop:
@@ -92,11 +117,12 @@ class Call:
         finally:
             turns.driving -= 1
             self._calls.running = store.closed = None
+            sys.stdout = shown
         if self._diverged is not None:
             self.diverge(self._diverged)
         elif ended is None:
             self._await(awaited)
-        elif self._position < self._known:
+        elif self.repeats:
             line = self._log[self._position][1]
             self.diverge(f"{self._tag} ends where it went on before, at line {line} of the old code")
         else:

@@ -130,9 +130,22 @@ def _read_fields(kind: Kind) -> None:
             if field in ("finish", "facets") or field.startswith("__"):
                 raise TypeError(f"{name}.{field}: a field of a durable class cannot have this name")
             default = inherited.fields[field].default if inherited else vars(base).get(field, MISSING)
-            if isinstance(default, FunctionType):
-                raise TypeError(f"{name}.{field} is a method, so it cannot be a field too: rename one")
-            kind.fields[field] = Field(kind, field, note, default)
+            kind.fields[field] = Field(kind, field, note, _default(name, field, default))
+        for field, known in kind.fields.items():
+            if inherited is not None and field in inherited.fields:
+                known.default = inherited.fields[field].default
+            elif field in vars(base):  # as in any class, another value for what a base has
+                known.default = _default(name, field, vars(base)[field])
+
+
+def _default(name: str, field: str, value: Any) -> Any:
+    if isinstance(value, (FunctionType, property, classmethod, staticmethod)):
+        raise TypeError(f"{name}.{field} is a method, so it cannot be a field too: rename one")
+    if type(value).__module__ == "dataclasses":
+        raise TypeError(
+            f"{name}.{field}: a default is written as it is, `= []`, and every instance has its own"
+        )
+    return value
 
 
 def fit_class(kind: Kind) -> None:

@@ -66,7 +66,7 @@ def span_of(pattern: Any, entries: Entries) -> Span | None:
 
 def _of_type(pattern: Any, entries: Entries) -> Span:
     try:
-        shape = compile_shape(pattern, entries.world.collections.scope())
+        shape = compile_shape(pattern, entries.world.collections.scope(entries.base))
     except BadAnnotationError as exc:
         raise TypeError(f"no pattern of keys: {exc}") from None
 

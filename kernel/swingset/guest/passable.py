@@ -10,11 +10,14 @@ mutators raise and show the assignment that does.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .copies import RESERVED_TAGS, copy_of
 from .promises import Promise
 from .remotables import Presence, interface_of
+
+if TYPE_CHECKING:
+    from .copies import Copy
 
 MAX_DEPTH = 100
 
@@ -243,11 +246,24 @@ def path_to(value: Any, culprit: Any, path: str = "", depth: int = 0) -> str | N
             inner.append((f"{path}[{_shown_key(key)}]", item))
     elif isinstance(value, Tagged):
         inner = [(f"{path}.payload", value.payload)]
+    elif (copy := copy_of(type(value))) is not None:
+        inner = _data_of(copy, value, path)
     for deeper, item in inner:
         found = path_to(item, culprit, deeper, depth + 1)
         if found is not None:
             return found
     return None
+
+
+def _data_of(copy: Copy, value: Any, path: str) -> list[tuple[str, Any]]:
+    """What an object that passes as a copy is made of, each with its path."""
+    try:
+        data = copy.to_data(value)
+    except Exception:  # told elsewhere
+        return []
+    if type(data) is dict and copy.names is not None:  # a dataclass: its fields
+        return [(f"{path}.{name}", item) for name, item in data.items()]
+    return [(path, data)]
 
 
 def copy_passable(value: Any, depth: int = MAX_DEPTH) -> Any:

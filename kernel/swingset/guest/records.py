@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import jsontext
-from .passable import SCALARS
+from .passable import SCALARS, frozen
 from .references import slots_of
 from .shapes import BadAnnotationError, Shape, compile_shape, complaint
 from .smallcaps import DecodeError
@@ -64,7 +64,7 @@ class Field:
         if instance is None:
             if self.default is MISSING:
                 raise AttributeError(f"{self.name} is a field of the instances of {self.kind.tag}")
-            return self.default
+            return frozen(self.default)  # it is everybody's
         kind = type(instance).__kind__
         return kind.world.kinds.record(kind, instance).read(kind.fields[self.name])
 

@@ -7,18 +7,25 @@ run the turns. There is no other vat to send to, and nothing is kept when the pr
 
 from __future__ import annotations
 
-from typing import Any
+from bisect import bisect_left, bisect_right, insort
+from typing import TYPE_CHECKING, Any
 
-from .context import set_standalone
+from .baggage import StoredMap
+from .context import current, set_standalone
 from .liveslots import Liveslots
-from .promises import Promise
+from .loader import call_builder
+from .promises import Promise, settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class DictStore:
-    """The part of a kernel that a vat alone needs: its store, in a dict."""
+    """The part of a kernel that a vat alone needs: its store, in a dict, and the keys in order."""
 
     def __init__(self) -> None:
         self.entries: dict[str, str] = {}
+        self._order: list[str] = []
 
     def __call__(self, call: list[Any]) -> Any:
         """Serve one syscall."""
@@ -26,11 +33,15 @@ class DictStore:
         if name == "vatstoreGet":
             return self.entries.get(call[1])
         if name == "vatstoreSet":
+            if call[1] not in self.entries:
+                insort(self._order, call[1])
             self.entries[call[1]] = call[2]
         elif name == "vatstoreDelete":
-            self.entries.pop(call[1], None)
+            if self.entries.pop(call[1], None) is not None:
+                del self._order[bisect_left(self._order, call[1])]
         elif name == "vatstoreGetNextKey":
-            return min((key for key in self.entries if key > call[1]), default=None)
+            following = bisect_right(self._order, call[1])
+            return self._order[following] if following < len(self._order) else None
         elif name not in ("exit", "resolve", "subscribe", "keepPromises"):
             raise RuntimeError(f"outside a kernel there is nobody to {name} to")
         return None
@@ -67,5 +78,31 @@ def world() -> StandaloneVat:
 
 
 def drain() -> None:
-    """Run everything that is waiting to run."""
-    world().settle()
+    """Run everything that is waiting to run, in the vat that a plain import has."""
+    _alone("drain()").settle()
+
+
+def start(
+    build_root_object: Callable[..., Any], parameters: Any = None, baggage: StoredMap | None = None
+) -> Any:
+    """The root object that a vat of this `build_root_object` would have; what it raises is raised.
+
+    With the baggage of an earlier start it finds what an upgrade would find; kinds and objects stay as they
+    are.
+    """
+    vat = _alone("start(...)")
+    kept = StoredMap(vat) if baggage is None else baggage
+    offered = {"powers": vat.powers, "parameters": parameters, "baggage": kept}
+    built = settled(vat.turns, call_builder(build_root_object, offered, vat.vat_name))
+    vat.settle()
+    return built.result()
+
+
+def _alone(what: str) -> StandaloneVat:
+    found = current()
+    if not isinstance(found, StandaloneVat):
+        raise RuntimeError(
+            f"{what} is for vat code that is imported as a plain module, and this is vat {found.vat_name}, "
+            "whose turns its deliveries run"
+        )
+    return found

@@ -12,6 +12,7 @@ What is said here of all collections is given its Python look in `bigmaps`.
 from __future__ import annotations
 
 import collections.abc as abc
+import sys
 import typing
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,8 @@ _NAMES: dict[str, Any] = {
     "Tagged": Tagged,
 }
 
+_LIBRARY = __name__.rpartition(".")[0] + "."
+
 ADDED = "keys in store cannot be added to during iteration"
 
 
@@ -70,6 +73,7 @@ class Collections:
         self.durable_kinds = tuple(DURABLE.values())
         self._schemas: dict[str, Schema] = {}
         self._classes: dict[int, type] = {}
+        self._makers: dict[str | None, dict[str, Any]] = {}
         self.names: dict[str, Any] = {}  # where the annotations of keys and values find classes
 
     def fit_out(self, bases: dict[str, type]) -> None:
@@ -89,7 +93,9 @@ class Collections:
         if type(label) is not str:
             raise TypeError(f"{name}({brief(label)}): a label is a str")
         check_name(f"the label of a {name}", label)
-        schema = Schema(label, self._shape(name, "keys", keys), self._shape(name, "values", values))
+        scope = self.scope()
+        shapes = self._shape(name, "keys", keys, scope), self._shape(name, "values", values, scope)
+        schema = Schema(label, *shapes)
         for what, shape in (("keys", schema.key), ("values", schema.value)):
             if durable and shape.fleeting is not None:
                 raise TypeError(
@@ -107,6 +113,8 @@ class Collections:
                 schemas.note(self, shape, _NAMES)
         self.world.kinds.adopt_builtin(base, made)
         self._schemas[base] = schema
+        if not self.names:
+            self._makers[base] = _names_of_caller()
         return made
 
     def schema(self, base: str) -> Schema:
@@ -117,7 +125,8 @@ class Collections:
             if text is None:
                 raise LookupError(f"there is no collection {base} in vat {self.world.vat_name}")
             record = jsontext.read(text)
-            shapes = [self._stored_shape(record["label"], record[what]) for what in ("keys", "values")]
+            scope = self.scope(base)
+            shapes = [self._stored_shape(record["label"], record[what], scope) for what in ("keys", "values")]
             found = self._schemas[base] = Schema(record["label"], *shapes)
         return found
 
@@ -135,17 +144,18 @@ class Collections:
         if self.world.store.get(f"vom.{base}") is not None:
             self.world.store.delete(f"vom.{base}")
             self._schemas.pop(base, None)
+            self._makers.pop(base, None)
             self.world.leftovers.condemn(number)
 
-    def _shape(self, name: str, what: str, note: Any) -> Shape:
+    def _shape(self, name: str, what: str, note: Any, scope: dict[str, Any]) -> Shape:
         if note is MISSING:
             return ANY
         try:
             if isinstance(note, Pattern):
-                shape = compile_shape(f"Annotated[object, {note.text}]", self.scope())
+                shape = compile_shape(f"Annotated[object, {note.text}]", scope)
             else:
-                shape = compile_shape(note, self.scope())
-            if compile_shape(shape.spelled, self.scope()).text == shape.text:
+                shape = compile_shape(note, scope)
+            if compile_shape(shape.spelled, scope).text == shape.text:
                 return shape
         except BadAnnotationError as exc:
             raise TypeError(f"{name}(..., {what}=...): {exc}") from None
@@ -153,15 +163,27 @@ class Collections:
             f"{name}(..., {what}={shape.spelled}): use types and patterns that later code finds by name"
         )
 
-    def _stored_shape(self, label: str, text: str) -> Shape:
+    def _stored_shape(self, label: str, text: str, scope: dict[str, Any]) -> Shape:
         try:
-            return compile_shape(text, self.scope())
+            return compile_shape(text, scope)
         except BadAnnotationError as exc:
             raise LookupError(f'collection "{label}" was made for {text}: {exc}') from None
 
-    def scope(self) -> dict[str, Any]:
-        """The names that the texts of shapes are read with."""
-        return {**_NAMES, **self.names, **self.world.kinds.classes()}
+    def scope(self, base: str | None = None) -> dict[str, Any]:
+        """The names that the texts of a collection's shapes are read with.
+
+        Where the vat has no parts, these are the names of whoever made it, or is at work now.
+        """
+        names = self.names or self._makers.get(base) or _names_of_caller()
+        return {**_NAMES, **names, **self.world.kinds.classes()}
+
+
+def _names_of_caller() -> dict[str, Any]:
+    """The global names of the code that has called this library."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_LIBRARY):
+        frame = frame.f_back
+    return frame.f_globals
 
 
 class Entries:

@@ -48,9 +48,11 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
     if difference is not None:
         raise ReplayDiverged(
             f"{where} does not repeat its transcript: {difference}. The engine or the guest library is"
-            " another one than that which recorded it, or the vat's worker let it see something of its host"
-            " (a local vat the clock, say, or the order of a set of str). Upgrade the vat: what it has"
-            " stored is whole"
+            " another one than that which recorded it, or the vat's worker let it see something of its host:"
+            " a local vat that walks a set of str sees an order that every process makes anew, unless all of"
+            " them have the same PYTHONHASHSEED"
+            " (a local vat the clock, say, or the order of a set of str, which is another one in each process"
+            " unless all have the same PYTHONHASHSEED). Upgrade the vat: what it has stored is whole"
         )
     return result
 
