@@ -25,6 +25,7 @@ from swingset.model.limits import Limits
 from swingset.workers.base import VatSpec
 from swingset.workers.wasm import WasmWorker, prepare_engine
 from swingset.workers.wasm.door import check_syscall
+from tests.guest.protocol import Protocol
 
 ROOT = "o+0"
 ENGINES = ("host", "wasm")
@@ -99,10 +100,12 @@ class WasmVat:
 
     def deliver(self, delivery: list[Any]) -> dict[str, Any]:
         """What the worker makes of a delivery, in the words of `Liveslots`."""
+        self.bench.protocol.delivered(delivery)
         result = self.worker.deliver(delivery, self._serve, _LIMITS)
         for stream, text in result.console:
             if stream == "stderr":
                 self.bench.unhandled += text.splitlines()
+        self.bench.keep_the_law()
         fault = result.fault
         if fault is None:
             return {"status": "ok"}
@@ -111,6 +114,19 @@ class WasmVat:
         if fault.details:
             error["details"] = fault.details
         return {"status": "error", "error": error}
+
+
+class HostVat(Liveslots):
+    """One incarnation in this interpreter."""
+
+    bench: Bench
+
+    def deliver(self, delivery: list[Any]) -> dict[str, Any]:
+        """Serve one delivery."""
+        self.bench.protocol.delivered(delivery)
+        result = super().deliver(delivery)
+        self.bench.keep_the_law()
+        return result
 
 
 class Bench:
@@ -123,7 +139,9 @@ class Bench:
         parts: list[list[str]] | None = None,
         store: dict[str, str] | None = None,
         incarnation: int = 0,
+        protocol: Protocol | None = None,
     ) -> None:
+        self.protocol = protocol or Protocol()
         self.store: dict[str, str] = {} if store is None else store
         self.log: list[Any] = []
         self.calls: list[Any] = []
@@ -140,13 +158,15 @@ class Bench:
             tuning = [("tuning", line) for line in _tuning]
             spec = VatSpec("v1", "bank", incarnation, (*tuning, *((name, text) for name, text in parts)))
             return WasmVat(self, spec)
-        made = Liveslots(self.syscall, vat_name="bank", incarnation=incarnation, parts=parts)
+        made = HostVat(self.syscall, vat_name="bank", incarnation=incarnation, parts=parts)
+        made.bench = self
         made.on_unhandled = self.unhandled.append
         return made
 
     def syscall(self, call: list[Any]) -> Any:
         check_syscall(call)  # as the door does: what it would not let through is a mistake on any engine
         self.everything.append(call)
+        self.protocol.said(call)
         name = call[0]
         if name == "vatstoreGet":
             return self.store.get(call[1])
@@ -159,6 +179,10 @@ class Bench:
         else:
             self.calls.append(json.loads(json.dumps(call)))
         return None
+
+    def keep_the_law(self) -> None:
+        """Fail where the kernel would end the vat for what it has said."""
+        assert not self.protocol.broken, self.protocol.broken
 
     def take(self) -> list[Any]:
         """The syscalls other than the store's since the last look."""
@@ -176,7 +200,12 @@ class Bench:
 
     def upgrade(self, source: str) -> Bench:
         """The next incarnation over the same store, not yet started."""
-        return Bench(source, store=self.store, incarnation=self.vat.incarnation + 1)
+        return Bench(
+            source,
+            store=self.store,
+            incarnation=self.vat.incarnation + 1,
+            protocol=self.protocol.upgraded(),
+        )
 
     def send(
         self,

@@ -310,7 +310,7 @@ def test_a_notebook_knows_without_having_been_asked() -> None:
     presence = bench.vat.slots.decode({"body": '#"$0.Alleged: Bob"', "slots": ["o-50"]})
     bench.vat.settle()
     assert presence is not None
-    after = Bench(store=bench.store, incarnation=1).up()
+    after = Bench(store=bench.store, incarnation=1, protocol=bench.protocol.upgraded()).up()
     assert reap(after) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
