@@ -87,6 +87,9 @@ def build_root_object():
 """
 
 
+HERE = ["bank", SOURCE[: SOURCE.index("await value\n\n    async def waits")].count("\n") + 1, "Root.passed"]
+
+
 def line(text: str) -> int:
     """The line of the source that holds a text."""
     return next(n for n, found in enumerate(SOURCE.splitlines(), 1) if text in found)
@@ -183,10 +186,11 @@ def test_remote_error_is_caught_by_its_builtin_name(bench: Bench, name: str) -> 
     "name", ["StopIteration", "SystemExit", "Strange", "not a name", "UnicodeDecodeError"]
 )
 def test_error_passes_through_unchanged(bench: Bench, name: str) -> None:
-    """An error of any name goes through a vat without losing or gaining anything."""
-    wire = {"#error": "no", "name": name, "trace": [["kind A", 3, "f"]], "code": "x"}
+    """An error of any name goes through a vat losing nothing, and gains the line that waited for it."""
+    wire: dict[str, Any] = {"#error": "no", "name": name, "trace": [["kind A", 3, "f"]], "code": "x"}
     result = bench.send("passed", "&0", slots=("p-70",))
     bench.notify(("p-70", True, capdata(wire)))
+    wire["trace"].insert(0, HERE)
     assert bench.take()[-1] == ["resolve", [[result, True, capdata(wire)]]]
 
 
@@ -195,7 +199,8 @@ def test_hostile_trace_is_left_out(bench: Bench) -> None:
     wire: dict[str, Any] = {"#error": "no", "name": "ValueError", "trace": [["a", "b", "c"], 5]}
     bench.send("passed", "&0", slots=("p-70",))
     bench.notify(("p-70", True, capdata(wire)))
-    assert json.loads(bench.take()[-1][1][0][2]["body"][1:]) == {"#error": "no", "name": "ValueError"}
+    told = json.loads(bench.take()[-1][1][0][2]["body"][1:])
+    assert told == {"#error": "no", "name": "ValueError", "trace": [HERE]}
 
 
 def test_forgotten_rejection_is_reported_with_its_line(bench: Bench) -> None:

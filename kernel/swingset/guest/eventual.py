@@ -9,7 +9,7 @@ vat is called in a later turn, through the same guards as a message from outside
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from .context import current
 from .far import FarRef
@@ -46,11 +46,13 @@ class EMethod:
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Send."""
         world = _world_of(self._target)
-        answer = world.send(self._target, self._name, list(args), kwargs, wanted=self._wanted)
-        if answer is not None:
-            sender = sys._getframe(1)
-            answer._cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
-        return answer
+        sender = sys._getframe(1)
+        cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
+        return world.send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
+
+    def __await__(self) -> NoReturn:
+        sender = "E" if self._wanted else "E.send_only"
+        raise TypeError(f"{sender}(x).{self._name} was not called: await E(x).{self._name}(...)")
 
 
 class EProxy:

@@ -29,9 +29,9 @@ from .kinds import Kinds
 from .leftovers import Leftovers
 from .loader import call_builder, run_parts
 from .migration import MigrationError
-from .passable import UnpassableError, brief, copy_passable
+from .passable import UnpassableError, brief
 from .promise_table import PromiseTable
-from .promises import REJECTED, Promise, TurnQueue, settled
+from .promises import REJECTED, Cause, Promise, TurnQueue, settled
 from .reaper import Reaper
 from .recognizers import Recognizers
 from .references import References
@@ -251,6 +251,7 @@ class Liveslots:
     def _report(self, exc: BaseException) -> dict[str, Any]:
         report = {"trace": [], **remote_errors.to_wire(exc, self.trace_of)}
         report.pop("code", None)
+        report.pop("family", None)
         details = dict(exc.details) if isinstance(exc, (VatStartError, MigrationError)) else {}
         if isinstance(exc, KindError):
             details["kinds"] = exc.tags
@@ -318,9 +319,11 @@ class Liveslots:
             if isinstance(receiver, Promise):
                 answer._resolve(self.send(receiver, method, args, kwargs))
             else:
-                interface = interface_of(receiver)
-                if result is not None and interface is not None:
-                    self.promises.answers[result] = f"{interface.tag}.{method}()"
+                title = self._title(receiver, method)
+                if result is None:
+                    answer._cause = f"{title} was called by a sender that wants no answer"
+                elif interface_of(receiver) is not None:
+                    self.promises.answers[result] = title
                 self._invoke(receiver, method, args, kwargs, answer)
 
     def _read_call(self, methargs: Any) -> tuple[str, list[Any], dict[str, Any]]:
@@ -344,16 +347,42 @@ class Liveslots:
         else:
             answer._run(interface.invoke, receiver, method, args, kwargs, self.turns)
 
+    def _title(self, receiver: Any, method: str) -> str:
+        interface = interface_of(receiver)
+        return f"{interface.tag if interface else brief(receiver)}.{method}()"
+
+    def cross(self, method: str, state: str, value: Any) -> tuple[str, Any]:
+        """How a message that stays in this vat is answered: as another vat would be."""
+        try:
+            return state, self.slots.across(value)
+        except UnpassableError as exc:
+            problem = self.slots.explain(f"the result of {method}", value, exc)
+        except DecodeError as exc:
+            problem = f"the answer cannot be read: {exc}"
+        return REJECTED, self.slots.across(TypeError(problem))
+
     # Sends.
 
     def send(
-        self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], *, wanted: bool = True
+        self,
+        target: Any,
+        method: str,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        *,
+        wanted: bool = True,
+        cause: Cause = None,
     ) -> Promise[Any] | None:
-        """Send a message; a promise for the answer, if that is wanted."""
+        """Send a message; a promise for the answer, if that is wanted.
+
+        The cause is told where a rejection of the answer is seen by nobody.
+        """
         if self.turns.deaf:
             return Promise(self.turns) if wanted else None
         if self.calls.running is not None:
             logged: Promise[Any] | None = self.calls.running.send(target, method, args, kwargs, wanted)
+            if logged is not None:
+                logged._cause = cause
             return logged
         if self.kinds.migrating:
             raise TypeError(
@@ -363,18 +392,21 @@ class Liveslots:
             if isinstance(target, DevicePresence):
                 raise UnpassableError(None, "a device takes no messages: call it with D(x)." + method)
             if isinstance(target, Presence):
-                return self._send_out(target._vref, method, args, kwargs, wanted)
+                return self._send_out(target._vref, method, args, kwargs, wanted, cause)
             if isinstance(target, Promise):
                 last = target._last()
                 vpid = self.promises.known(last)
                 if vpid is not None:
-                    return self._send_out(vpid, method, args, kwargs, wanted)
+                    return self._send_out(vpid, method, args, kwargs, wanted, cause)
             else:
                 last = None
-            call = copy_passable([args, kwargs])
+            call = self._copy_call(args, kwargs)
         except UnpassableError as exc:
-            return self._refused(method, args, kwargs, exc)
+            refused = self._refused(method, args, kwargs, exc)
+            refused._cause = cause
+            return refused if wanted else None
         answer: Promise[Any] = Promise(self.turns)
+        answer._cause = cause
         if last is not None:
             last._react(
                 lambda value: answer._run(self.send, value, method, *call),
@@ -382,17 +414,32 @@ class Liveslots:
                 lambda decider: answer._run(self.send, decider, method, *call),
             )
         else:
+            answer._border = self._title(target, method)
             self.turns.put(lambda _: self._invoke(target, method, call[0], call[1], answer), None)
         return answer if wanted else None
 
+    def _copy_call(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        across = self.slots.across
+        try:
+            return [across(item) for item in args], {name: across(item) for name, item in kwargs.items()}
+        except DecodeError as exc:
+            raise UnpassableError(None, f"it cannot be read: {exc}") from None
+
     def _send_out(
-        self, vref: str, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool
+        self,
+        vref: str,
+        method: str,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        wanted: bool,
+        cause: Cause,
     ) -> Promise[Any] | None:
         methargs = self.slots.encode([method, args, kwargs] if kwargs else [method, args])
         if not wanted:
             self.syscall(["send", vref, {"methargs": methargs, "result": None}])
             return None
         vpid, answer = self.promises.new_result()
+        answer._cause = cause
         self.syscall(["send", vref, {"methargs": methargs, "result": vpid}])
         self.syscall(["subscribe", vpid])
         return answer
@@ -417,9 +464,14 @@ class Liveslots:
         if trace:
             text += f" ({trace[-1][0]}, line {trace[-1][1]}, in {trace[-1][2]})"
         if promise._cause is not None:
-            method, filename, line = promise._cause
-            text += f"; sent as E(...).{method}() in {self.part_of(filename) or filename}, line {line}"
+            text += f"; {self._cause_text(promise._cause)}"
         return text
+
+    def _cause_text(self, cause: tuple[str, str, int] | str) -> str:
+        if isinstance(cause, str):
+            return cause
+        method, filename, line = cause
+        return f"sent as E(...).{method}() in {self.part_of(filename) or filename}, line {line}"
 
     def _part_of(self, filename: str) -> str | None:
         prefix = f"<{self.vat_name}:"

@@ -41,6 +41,10 @@ Reaction = tuple[
 ]
 
 
+Cause = tuple[str, str, int] | str | None
+"""What a promise answers: method, file and line of a send of this vat, or else a word about it."""
+
+
 class TurnQueue:
     """The turns of one vat that are waiting to run."""
 
@@ -75,6 +79,7 @@ class Promise(Generic[T]):
 
     __slots__ = (
         "__weakref__",
+        "_border",
         "_cause",
         "_handled",
         "_next",
@@ -98,7 +103,8 @@ class Promise(Generic[T]):
         )
         self._reactions: list[Reaction | Promise[Any]] = []  # and the promises that follow this one
         self._handled = False
-        self._cause: tuple[str, str, int] | None = None  # the method, file and line of the send it answers
+        self._cause: Cause = None
+        self._border: str | None = None  # the method of this vat that it answers to a message from this vat
         self._vpid: str | None = None  # its name in the kernel, while it has one
 
     @property
@@ -165,7 +171,13 @@ class Promise(Generic[T]):
                 if missing == 0:
                     gathered._resolve(results)
 
-            settled(turns, item)._react(ok, gathered._reject)
+            promise = settled(turns, item)
+
+            def err(reason: BaseException) -> None:
+                gathered._cause = gathered._cause or promise._cause
+                gathered._reject(reason)
+
+            promise._react(ok, err)
 
         for index, item in enumerate(listed):
             collect(index, item)
@@ -274,16 +286,19 @@ class Promise(Generic[T]):
 
     def _settle_tree(self, state: str, value: Any) -> None:
         """Settle this and whatever follows it, directly or through others."""
-        tree: list[Promise[Any]] = [self]
-        for promise in tree:
-            tree += promise._followers()
-            promise._settle(state, value, followed=True)
+        tree: list[tuple[Promise[Any], str, Any]] = [(self, state, value)]
+        for promise, told, what in tree:
+            followers = promise._followers()
+            promise._settle(told, what, followed=True)
+            tree += [(follower, promise._state, promise._value) for follower in followers]
 
     def _reject(self, reason: Any) -> None:
         if self._state is PENDING and self._next is None and not self._turns.deaf:
             self._settle(REJECTED, reason)
 
     def _settle(self, state: str, value: Any, *, followed: bool = False) -> None:
+        if self._border is not None:
+            state, value = self._turns.world.cross(self._border, state, value)
         if state is REJECTED:
             if not isinstance(value, BaseException):
                 value = RemoteRejection(value)

@@ -2,9 +2,9 @@
 
 An exception that leaves a vat is reduced to what is safe and useful to a stranger: the class name, the
 message, and the frames that lie in the vat's own source. Locals, causes and the host's frames stay behind. On
-arrival it becomes an exception again. Where the name is that of an ordinary builtin the new class inherits
-it, so that `except KeyError` means what it says on both sides of a message; its `remote_*` attributes keep
-what was said.
+arrival it becomes an exception again. Where it was one of an ordinary builtin, or of a class below it, the
+new class inherits that, so that `except KeyError` means what it says on both sides of a message; its
+`remote_*` attributes keep what was said.
 
 A promise may also be rejected with plain data (that is how an upgrade tells of itself). Python can only raise
 exceptions, so such data is carried by `RemoteRejection`, and passes on as the same data.
@@ -91,27 +91,29 @@ class RemoteRejection(RemoteError):
         self.reason = reason
 
 
-def _family(name: str) -> type[RemoteError]:
+def _family(name: str, family: str) -> type[RemoteError]:
     members = {"__module__": "builtins", "__doc__": f"A {name} that arrived from outside this vat."}
-    base = getattr(builtins, name) if name in _PLAIN else None
+    base = getattr(builtins, family) if family in _PLAIN else None
     try:
         return type(name, (RemoteError, base) if base else (RemoteError,), members)
     except TypeError:  # this Python lays that builtin out in a way that cannot be mixed
         return type(name, (RemoteError,), members)
 
 
-_families = {name: _family(name) for name in sorted(_PLAIN)}
+_families = {name: _family(name, name) for name in sorted(_PLAIN)}
 
 
-def make(message: str, name: str, trace: Trace = (), code: str | None = None) -> RemoteError:
-    """Build the exception for an error of that name."""
-    if name == "RemoteError":
-        family = RemoteError
-    elif name in _families:
-        family = _families[name]
+def make(
+    message: str, name: str, trace: Trace = (), code: str | None = None, family: str = ""
+) -> RemoteError:
+    """Build the exception for an error of that name, which is one of an ordinary builtin's family."""
+    if name in _families:
+        cls = _families[name]
+    elif name == "RemoteError" and family not in _PLAIN:
+        cls = RemoteError
     else:
-        family = _family(name if name.isidentifier() and len(name) <= 100 else "RemoteError")
-    return family(message, name=name, trace=trace, code=code)
+        cls = _family(name if name.isidentifier() and len(name) <= 100 else "RemoteError", family)
+    return cls(message, name=name, trace=trace, code=code)
 
 
 def message_of(exc: BaseException) -> str:
@@ -133,6 +135,12 @@ def name_of(exc: BaseException) -> str:
     return exc.remote_name if isinstance(exc, RemoteError) else type(exc).__name__
 
 
+def family_of(exc: BaseException) -> str | None:
+    """The nearest ordinary builtin that the error is one of, if it is one of any."""
+    names = (cls.__name__ for cls in type(exc).__mro__ if cls.__module__ == "builtins")
+    return next((name for name in names if name in _PLAIN), None)
+
+
 def code_of(exc: BaseException) -> str | None:
     """The machine-readable reason, if the error carries one."""
     # What a SystemExit calls its code is an exit status, or a last word.
@@ -141,10 +149,11 @@ def code_of(exc: BaseException) -> str | None:
 
 
 def trace_of(exc: BaseException, part_of: Callable[[str], str | None]) -> Trace:
-    """The frames of an exception that lie in the vat's own parts, innermost last."""
-    if isinstance(exc, RemoteError):
-        return exc.trace
-    frames = []
+    """The frames of an exception that lie in the vat's own parts, innermost last.
+
+    Those it had in other vats come behind: they are where it was raised.
+    """
+    frames: list[tuple[str, int, str]] = []
     tb = exc.__traceback__
     while tb is not None:
         code = tb.tb_frame.f_code
@@ -156,12 +165,18 @@ def trace_of(exc: BaseException, part_of: Callable[[str], str | None]) -> Trace:
         part = part_of(exc.filename or "")
         if part is not None:
             frames.append((part, exc.lineno or 0, "<module>"))
+    if isinstance(exc, RemoteError):
+        frames += exc.trace
     return tuple(frames[-TRACE_LIMIT:])
 
 
 def to_wire(exc: BaseException, tracer: Callable[[BaseException], Trace]) -> dict[str, Any]:
-    """What is told about an exception: name, message, and trace and code where known."""
-    wire: dict[str, Any] = {"message": message_of(exc), "name": name_of(exc)}
+    """What is told about an exception: name, message, and family, trace and code where known."""
+    name = name_of(exc)
+    wire: dict[str, Any] = {"message": message_of(exc), "name": name}
+    family = family_of(exc)
+    if family is not None and family != name:
+        wire["family"] = family
     trace = tracer(exc)
     if trace:
         wire["trace"] = [list(frame) for frame in trace]

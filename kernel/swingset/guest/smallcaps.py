@@ -265,6 +265,7 @@ class _Decoder:
 
     def error(self, node: dict[str, Any]) -> BaseException:
         message, name, code = node["#error"], node.get("name", "Error"), node.get("code")
+        family = node.get("family")
         if type(message) is not str or type(name) is not str or not (code is None or type(code) is str):
             raise DecodeError("an error whose message, name or code is not a str")
         return remote_errors.make(
@@ -272,6 +273,7 @@ class _Decoder:
             name[:100],
             remote_errors.read_trace(node.get("trace")),
             code if code is None else code[:100],
+            family if type(family) is str else "",
         )
 
 

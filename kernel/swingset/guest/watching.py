@@ -150,6 +150,8 @@ class Watches:
         method = ON_REJECTED if rejected else ON_FULFILLED
         outcome: Promise[Any] = Promise(self._world.turns)
         interface = interface_of(watcher)
+        title = f"{interface.tag if interface else brief(watcher)}.{method}()"
+        outcome._cause = f"{title} was to be told by watch_promise"
         if interface is not None and method in interface.methods():
             outcome._run(interface.invoke, watcher, method, [value, *args], {}, self._world.turns)
         elif rejected:
