@@ -76,12 +76,12 @@ def describe(kind: Kind, stored: Descriptor | None) -> Descriptor:
     older = dict(stored.get("older", {}))
     if kind.version == version:
         _compare_fields(kind, stored)
+        given = stored.get("defaults", {})
         late = {name for name in kind.fields if not kind.loose and name not in dict(stored["fields"])}
-        late.update(stored.get("defaults", {}))
     else:
         older[str(version)] = stored.get("defaults", {})
-        late = set(older.pop(str(kind.version), {}))
-    defaults = _defaults(kind, late)
+        given, late = older.pop(str(kind.version), {}), set()
+    defaults = _defaults(kind, given, late)
     if defaults:
         made["defaults"] = defaults
     if older and not kind.has_records():
@@ -140,11 +140,13 @@ def _compare_fields(kind: Kind, stored: Descriptor) -> None:
             )
 
 
-def _defaults(kind: Kind, late: set[str]) -> dict[str, str]:
-    """What some fields hold in records that are older than they, for a migration that comes later."""
+def _defaults(kind: Kind, given: dict[str, str], late: set[str]) -> dict[str, str]:
+    """What some fields hold in records that are older than they: the default they came with, for ever."""
     found = {}
     for name, field in kind.fields.items():
-        if name in late:
+        if name in given:
+            found[name] = given[name]
+        elif name in late:
             found[name] = _plain_body(kind, name, None if field.default is MISSING else field.default)
     return found
 

@@ -69,6 +69,7 @@ class Kind:
         self.fields: dict[str, Field] = {}
         self.described = False
         self.older: dict[str, dict[str, str]] = {}
+        self.late: dict[str, str] = {}  # what fields hold in records that are older than they
         self.migrations: Steps = marked_migrations(cls)
         self.facet_classes: dict[str, type] = {
             name: make_facet_class(self, name, methods)
@@ -258,6 +259,7 @@ class Kinds:
         if descriptor != stored:
             self.save_descriptor(kind, descriptor)
         kind.older = descriptor.get("older", {})
+        kind.late = descriptor.get("defaults", {})
         kind.described = True
 
     def save_descriptor(self, kind: Kind, descriptor: Descriptor) -> None:

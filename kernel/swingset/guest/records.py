@@ -112,12 +112,14 @@ class Record:
         return jsontext.write({**head, **{name: raw[name] for name in names}})
 
     def read(self, field: Field) -> Any:
-        """The value of a field; a record older than the field gives the default."""
+        """The value of a field; a record older than the field gives the default that the field came with."""
         name = field.name
         if name in self._values:
             return self._values[name]
         slots = self.kind.world.slots
         capdata = self.raw.get(name)
+        if capdata is None and name in self.kind.late:
+            capdata = {"body": self.kind.late[name], "slots": []}
         if capdata is None:
             default = None if field.default is MISSING else field.default
             capdata = slots.encode_state(default, f"{self.kind.tag}.{name}", durable=self.kind.durable)
