@@ -305,11 +305,13 @@ class Louder(Loud, Counter):
 
 
 def test_failing_finish_leaves_no_facet() -> None:
-    """A cohort that cannot be finished was never there; one that can may hand its facets out in `finish`."""
+    """A cohort that cannot be finished is brought out; one that can may hand its facets out in `finish`."""
     source = COUNTER + "    def finish(self):\n        if self.value: raise ValueError('no')\n"
     bench = Bench(HEAD + source + ROOT.replace("Counter()", "Counter(len(made))")).up()
     bench.send("make")
     assert bench.ask("make")["#error"] == "no"
+    bench.ask("read", target="o+d10/1:1")
+    bench.vat.deliver(["bringOutYourDead"])
     assert "there is no stored Counter" in bench.ask("read", target="o+d10/2:1")["#error"]
 
 

@@ -311,7 +311,7 @@ def build_root_object():
 
 
 def test_finish_runs_once_and_is_not_reachable() -> None:
-    """`finish` completes a new instance; a failing one leaves no instance behind."""
+    """`finish` completes a new instance; one that fails leaves an instance to be collected."""
     purse = """
 made = []
 @durable
@@ -329,6 +329,8 @@ class Purse:
     assert bench.ask("get", target=ALICE) == 5
     assert bench.ask("finish", target=ALICE)["#error"] == 'target has no method "finish", has [get]'
     assert bench.ask("open", "nobody")["#error"] == "no"
+    bench.ask("get", target=ALICE)
+    bench.vat.deliver(["bringOutYourDead"])
     assert sorted(key for key in bench.store if key.startswith("vom.o+")) == ["vom.o+d10/1"]
 
 

@@ -132,7 +132,11 @@ class Kind:
         self.make(instance, self._bind(args, kwargs))
 
     def make(self, instance: Any, values: dict[str, Any]) -> None:
-        """Give a new instance its name and its first values, and let its class finish it."""
+        """Give a new instance its name and its first values, and let its class finish it.
+
+        What `finish` leaves unfinished by an exception it may have handed out before. So the instance stays
+        what it is, and dies like any other if nothing holds it.
+        """
         self.world.store.refuse()
         self.world.kinds.ready(self)
         record = Record(self, {}, self.version)
@@ -144,11 +148,7 @@ class Kind:
         self.world.kinds.adopt(vref, instance, record)
         finish = getattr(self.cls, "finish", None)
         if finish is not None:
-            try:
-                finish(instance)
-            except BaseException:
-                self.world.kinds.discard(vref)
-                raise
+            finish(instance)
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.fields):
@@ -361,12 +361,6 @@ class Kinds:
         self._alive[vref] = instance
         self.lately.touch(vref, instance)
         self._world.references.begin(vref)
-
-    def discard(self, vref: str) -> None:
-        """Give up a new instance that could not be finished."""
-        self._alive.pop(vref, None)
-        self._records.pop(vref, None)
-        self._world.references.doubtful.pop(vref, None)
 
     def in_memory(self, base: str) -> bool:
         """Whether an instance, or a facet of it, is alive: a facet holds its cohort."""
