@@ -306,10 +306,8 @@ def test_the_next_incarnation_lets_go_of_what_the_heap_held(bench: Bench) -> Non
 @host_only
 def test_a_notebook_knows_without_having_been_asked() -> None:
     """A vat whose interpreter may vanish at any time keeps the list of what it holds up to date."""
-    bench = Bench().up()
-    presence = bench.vat.slots.decode({"body": '#"$0.Alleged: Bob"', "slots": ["o-50"]})
-    bench.vat.settle()
-    assert presence is not None
+    bench = Bench()
+    assert bench.start("$0.Alleged: Bob", "o-50") == {"status": "ok"}
     after = Bench(store=bench.store, incarnation=1, protocol=bench.protocol.upgraded()).up()
     assert reap(after) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
