@@ -108,7 +108,10 @@ def _adopt(cls: type, interface: str, name: str, declared: FunctionType) -> None
     if problem:
         told = f"{problem}; declared is {wanted.signature()}"
         raise TypeError(f"{cls.__name__}.{name} does not implement {interface}: {told}")
-    has.visible.__declared__ = [*getattr(has.visible, "__declared__", ()), declared]
+    # On the class and not on the function, which other classes may have too.
+    if "__declared__" not in vars(cls):
+        cls.__declared__ = {}  # type: ignore[attr-defined]
+    cls.__declared__.setdefault(name, []).append(declared)  # type: ignore[attr-defined]
 
 
 def _difference(wanted: Method, has: Method) -> str:

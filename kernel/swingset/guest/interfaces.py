@@ -74,7 +74,7 @@ class Method:
 
             found: dict[str, Shape] = {}
             # Its own annotations, then those of the interfaces that its class has declared.
-            for source in (self.visible, *getattr(self.visible, "__declared__", ())):
+            for source in (self.visible, *self._declared()):
                 for name, note in annotations_of(source).items():
                     if name in found:
                         continue
@@ -86,6 +86,12 @@ class Method:
             self._result = found.pop("return", None)
             self._shapes = found
         return self._shapes
+
+    def _declared(self) -> Iterator[FunctionType]:
+        """What the interfaces say that the class, or the cohort of which it is a facet, has declared."""
+        cls: Any = self.owner
+        for base in (cls.__kind__.cls if "__facet__" in vars(cls) else cls).__mro__:
+            yield from vars(base).get("__declared__", {}).get(self.name, ())
 
     def signature(self) -> str:
         """`deposit(amount: int) -> int`, with the annotations spelled as the guards are."""
