@@ -87,6 +87,30 @@ def test_collections_find_the_classes_of_a_plain_module() -> None:
             made["a"] = "text"
 
 
+@durable
+class Book:
+    """Who has what."""
+
+    accounts: BigMap[str, int]
+
+    def swap(self, accounts: BigMap[str, int]) -> BigMap[str, int]:
+        """Take another map."""
+        before, self.accounts = self.accounts, accounts
+        return before
+
+
+def test_a_collection_with_parameters_is_the_collection() -> None:
+    """What is told a type checker in brackets changes nothing when the code runs, as annotation or call."""
+    assert BigMap[str, int] is BigMap
+    first, second = BigMap[str, int]("first", keys=str), BigMap("second")
+    answer = E(Book(first)).swap(second)
+    refused = E(Book(first)).swap({})
+    drain()
+    assert answer.result() is first
+    with pytest.raises(TypeError, match="wanted BigMap, got dict of 0"):
+        refused.result()
+
+
 def test_collections_of_a_session_find_its_classes(local: Stage) -> None:
     """A collection made in a notebook's cell knows the classes of the cells, when it is read again too."""
     names: dict[str, Any] = {"__name__": "__main__", "session": local.session}

@@ -18,22 +18,42 @@ default raises where there is nothing, as `map[key]` does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from .context import current
 from .interfaces import Interface
 from .records import MISSING
 from .stores import ADDED, Entries
 
+if TYPE_CHECKING:
+    from typing import Generic, TypeVar
+
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    K = TypeVarWithDefault("K", default=Any)
+    V = TypeVarWithDefault("V", default=Any)
+    D = TypeVar("D")
+else:
+    # A type checker is told what is in a collection, `BigMap[str, Purse]`. At run time the collection itself
+    # knows what it was made for, the class is the same for all, and the guards of its methods take anything.
+    K = V = D = Any
+
+    class Generic:
+        """Takes parameters, and is the same with them."""
+
+        def __class_getitem__(cls, parameters: Any) -> type:
+            return cls
+
 
 class _AnyVat:
     """Stands in the base classes for the kind that each vat's own subclasses have."""
 
+    cls: type | None = None
     durable = True
     facets: tuple[str, ...] = ()
 
 
-class _Collection:
+class _Collection(Generic[K]):
     """What all collections have in common."""
 
     __kind__: Any = _AnyVat()
@@ -55,13 +75,13 @@ def _make(cls: type, label: str, keys: Any, values: Any, durable: bool) -> Any:
     return current().collections.make(cls.__name__, label, keys, values, durable=durable)
 
 
-class _Strong(_Collection):
+class _Strong(_Collection[K]):
     """A collection that holds its keys and can be walked."""
 
     def __contains__(self, key: object) -> bool:
         return Entries(self).find(key) is not None
 
-    def has(self, key: Any) -> bool:
+    def has(self, key: K) -> bool:
         """Whether a key is there."""
         return key in self
 
@@ -75,15 +95,15 @@ class _Strong(_Collection):
         """How many entries there are."""
         return len(self)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[K]:
         return self.keys()
 
-    def keys(self, pattern: Any = MISSING) -> Iterator[Any]:
+    def keys(self, pattern: Any = MISSING) -> Iterator[K]:
         """The keys that fit a pattern, in order."""
         for _, key in self._walk(pattern):
             yield key
 
-    def delete(self, key: Any) -> None:
+    def delete(self, key: K) -> None:
         """Delete a key, which has to be there."""
         entries = Entries(self)
         stored = entries.find(key)
@@ -113,24 +133,47 @@ class _Strong(_Collection):
         self.__dict__["__added__"] = self.__dict__.get("__added__", 0) + 1
 
 
-class BigMap(_Strong):
+class BigMap(_Strong[K], Generic[K, V]):
     """A map that may be larger than memory, in the order of its keys."""
 
-    def __new__(
-        cls,
-        label: str = "map",
-        *,
-        keys: Any = MISSING,
-        values: Any = MISSING,
-        durable: bool = True,
-    ) -> Any:
-        """Make an empty map of the current vat."""
-        return _make(cls, label, keys, values, durable)
+    if TYPE_CHECKING:
 
-    def __getitem__(self, key: Any) -> Any:
+        @overload
+        def __init__(
+            self, label: str = ..., *, keys: type[K], values: type[V], durable: bool = ...
+        ) -> None: ...
+        @overload
+        def __init__(
+            self, label: str = ..., *, keys: type[K], values: Any = ..., durable: bool = ...
+        ) -> None: ...
+        @overload
+        def __init__(
+            self, label: str = ..., *, keys: Any = ..., values: type[V], durable: bool = ...
+        ) -> None: ...
+        @overload
+        def __init__(
+            self, label: str = ..., *, keys: Any = ..., values: Any = ..., durable: bool = ...
+        ) -> None: ...
+        def __init__(self, label: Any = ..., **options: Any) -> None:
+            """Make an empty map of the current vat."""
+
+    else:
+
+        def __new__(
+            cls,
+            label: str = "map",
+            *,
+            keys: Any = MISSING,
+            values: Any = MISSING,
+            durable: bool = True,
+        ) -> Any:
+            """Make an empty map of the current vat."""
+            return _make(cls, label, keys, values, durable)
+
+    def __getitem__(self, key: K) -> V:
         return self.get(key)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: K, value: V) -> None:
         entries = Entries(self)
         entries.check_key(key)
         entries.check_value(value)
@@ -140,9 +183,13 @@ class BigMap(_Strong):
         else:
             entries.replace(stored, key, value)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: K) -> None:
         self.delete(key)
 
+    @overload
+    def get(self, key: K) -> V: ...
+    @overload
+    def get(self, key: K, default: D) -> V | D: ...
     def get(self, key: Any, default: Any = MISSING) -> Any:
         """The value of a key; where there is none the default, and without one an error."""
         entries = Entries(self)
@@ -153,6 +200,10 @@ class BigMap(_Strong):
             raise entries.missing(key)
         return default
 
+    @overload
+    def pop(self, key: K) -> V: ...
+    @overload
+    def pop(self, key: K, default: D) -> V | D: ...
     def pop(self, key: Any, default: Any = MISSING) -> Any:
         """Delete a key and give its value; where there is none the default, and without one an error."""
         value = self.get(key, default)
@@ -160,13 +211,13 @@ class BigMap(_Strong):
             self.delete(key)
         return value
 
-    def setdefault(self, key: Any, default: Any = None) -> Any:
+    def setdefault(self, key: K, default: V = None) -> V:  # type: ignore[assignment]
         """The value of a key, which is given the default if it is not there."""
         if key not in self:
             self.init(key, default)
         return self.get(key)
 
-    def init(self, key: Any, value: Any) -> None:
+    def init(self, key: K, value: V) -> None:
         """Add a key that is not there."""
         entries = Entries(self)
         entries.check_key(key)
@@ -175,7 +226,7 @@ class BigMap(_Strong):
             raise entries.registered(key)
         self._add(entries, key, value)
 
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: K, value: V) -> None:
         """Give a key that is there another value."""
         entries = Entries(self)
         stored = entries.find(key)
@@ -184,12 +235,12 @@ class BigMap(_Strong):
         entries.check_value(value)
         entries.replace(stored, key, value)
 
-    def values(self, pattern: Any = MISSING) -> Iterator[Any]:
+    def values(self, pattern: Any = MISSING) -> Iterator[V]:
         """The values of the keys that fit a pattern, in the order of keys."""
         for _, value in self.items(pattern):
             yield value
 
-    def items(self, pattern: Any = MISSING) -> Iterator[tuple[Any, Any]]:
+    def items(self, pattern: Any = MISSING) -> Iterator[tuple[K, V]]:
         """The keys that fit a pattern with their values, in the order of keys."""
         for stored, key in self._walk(pattern):
             entries = Entries(self)
@@ -201,42 +252,53 @@ class BigMap(_Strong):
             self[key] = value
 
 
-class BigSet(_Strong):
+class BigSet(_Strong[K]):
     """A set that may be larger than memory, in the order of its keys."""
 
-    def __new__(cls, label: str = "set", *, keys: Any = MISSING, durable: bool = True) -> Any:
-        """Make an empty set of the current vat."""
-        return _make(cls, label, keys, MISSING, durable)
+    if TYPE_CHECKING:
 
-    def add(self, key: Any) -> None:
+        @overload
+        def __init__(self, label: str = ..., *, keys: type[K], durable: bool = ...) -> None: ...
+        @overload
+        def __init__(self, label: str = ..., *, keys: Any = ..., durable: bool = ...) -> None: ...
+        def __init__(self, label: Any = ..., **options: Any) -> None:
+            """Make an empty set of the current vat."""
+
+    else:
+
+        def __new__(cls, label: str = "set", *, keys: Any = MISSING, durable: bool = True) -> Any:
+            """Make an empty set of the current vat."""
+            return _make(cls, label, keys, MISSING, durable)
+
+    def add(self, key: K) -> None:
         """Add a key, if it is not there."""
         entries = Entries(self)
         entries.check_key(key)
         if entries.find(key) is None:
             self._add(entries, key, None)
 
-    def discard(self, key: Any) -> None:
+    def discard(self, key: K) -> None:
         """Delete a key, if it is there."""
         entries = Entries(self)
         stored = entries.find(key)
         if stored is not None:
             entries.remove(stored)
 
-    def remove(self, key: Any) -> None:
+    def remove(self, key: K) -> None:
         """Delete a key, which has to be there."""
         self.delete(key)
 
-    def values(self, pattern: Any = MISSING) -> Iterator[Any]:
+    def values(self, pattern: Any = MISSING) -> Iterator[K]:
         """The keys that fit a pattern, in order."""
         return self.keys(pattern)
 
-    def update(self, keys: Iterable[Any]) -> None:
+    def update(self, keys: Iterable[K]) -> None:
         """Add all of some keys."""
         for key in keys:
             self.add(key)
 
 
-class _Weak(_Collection):
+class _Weak(_Collection[K]):
     """A collection that does not hold its keys."""
 
     def __contains__(self, key: object) -> bool:
@@ -249,11 +311,11 @@ class _Weak(_Collection):
             f"{name.removeprefix('Weak')}, or keep the objects elsewhere too"
         )
 
-    def has(self, key: Any) -> bool:
+    def has(self, key: K) -> bool:
         """Whether an object is there."""
         return key in self
 
-    def delete(self, key: Any) -> None:
+    def delete(self, key: K) -> None:
         """Delete an object, which has to be there."""
         entries = Entries(self)
         stored = entries.weak_find(key)
@@ -262,32 +324,59 @@ class _Weak(_Collection):
         entries.weak_remove(stored)
 
 
-class WeakBigMap(_Weak):
+class WeakBigMap(_Weak[K], Generic[K, V]):
     """A map from objects to values that does not keep the objects alive."""
 
-    def __new__(
-        cls,
-        label: str = "weakMap",
-        *,
-        keys: Any = MISSING,
-        values: Any = MISSING,
-        durable: bool = True,
-    ) -> Any:
-        """Make an empty weak map of the current vat."""
-        return _make(cls, label, keys, values, durable)
+    if TYPE_CHECKING:
 
-    def __getitem__(self, key: Any) -> Any:
+        @overload
+        def __init__(
+            self, label: str = ..., *, keys: type[K], values: type[V], durable: bool = ...
+        ) -> None: ...
+        @overload
+        def __init__(
+            self, label: str = ..., *, keys: type[K], values: Any = ..., durable: bool = ...
+        ) -> None: ...
+        @overload
+        def __init__(
+            self, label: str = ..., *, keys: Any = ..., values: type[V], durable: bool = ...
+        ) -> None: ...
+        @overload
+        def __init__(
+            self, label: str = ..., *, keys: Any = ..., values: Any = ..., durable: bool = ...
+        ) -> None: ...
+        def __init__(self, label: Any = ..., **options: Any) -> None:
+            """Make an empty weak map of the current vat."""
+
+    else:
+
+        def __new__(
+            cls,
+            label: str = "weakMap",
+            *,
+            keys: Any = MISSING,
+            values: Any = MISSING,
+            durable: bool = True,
+        ) -> Any:
+            """Make an empty weak map of the current vat."""
+            return _make(cls, label, keys, values, durable)
+
+    def __getitem__(self, key: K) -> V:
         return self.get(key)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: K, value: V) -> None:
         if key in self:
             self.set(key, value)
         else:
             self.init(key, value)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: K) -> None:
         self.delete(key)
 
+    @overload
+    def get(self, key: K) -> V: ...
+    @overload
+    def get(self, key: K, default: D) -> V | D: ...
     def get(self, key: Any, default: Any = MISSING) -> Any:
         """The value of an object; where there is none the default, and without one an error."""
         entries = Entries(self)
@@ -298,6 +387,10 @@ class WeakBigMap(_Weak):
             raise entries.missing(key)
         return default
 
+    @overload
+    def pop(self, key: K) -> V: ...
+    @overload
+    def pop(self, key: K, default: D) -> V | D: ...
     def pop(self, key: Any, default: Any = MISSING) -> Any:
         """Delete an object and give its value; where there is none the default, and without one an error."""
         value = self.get(key, default)
@@ -305,13 +398,13 @@ class WeakBigMap(_Weak):
             self.delete(key)
         return value
 
-    def setdefault(self, key: Any, default: Any = None) -> Any:
+    def setdefault(self, key: K, default: V = None) -> V:  # type: ignore[assignment]
         """The value of an object, which is given the default if it is not there."""
         if key not in self:
             self.init(key, default)
         return self.get(key)
 
-    def init(self, key: Any, value: Any) -> None:
+    def init(self, key: K, value: V) -> None:
         """Add an object that is not there."""
         entries = Entries(self)
         entries.check_key(key)
@@ -320,7 +413,7 @@ class WeakBigMap(_Weak):
             raise entries.registered(key)
         entries.weak_add(key, value)
 
-    def set(self, key: Any, value: Any) -> None:
+    def set(self, key: K, value: V) -> None:
         """Give an object that is there another value."""
         entries = Entries(self)
         stored = entries.weak_find(key)
@@ -330,25 +423,36 @@ class WeakBigMap(_Weak):
         entries.replace(stored, key, value)
 
 
-class WeakBigSet(_Weak):
+class WeakBigSet(_Weak[K]):
     """A set of objects that does not keep them alive."""
 
-    def __new__(cls, label: str = "weakSet", *, keys: Any = MISSING, durable: bool = True) -> Any:
-        """Make an empty weak set of the current vat."""
-        return _make(cls, label, keys, MISSING, durable)
+    if TYPE_CHECKING:
 
-    def add(self, key: Any) -> None:
+        @overload
+        def __init__(self, label: str = ..., *, keys: type[K], durable: bool = ...) -> None: ...
+        @overload
+        def __init__(self, label: str = ..., *, keys: Any = ..., durable: bool = ...) -> None: ...
+        def __init__(self, label: Any = ..., **options: Any) -> None:
+            """Make an empty weak set of the current vat."""
+
+    else:
+
+        def __new__(cls, label: str = "weakSet", *, keys: Any = MISSING, durable: bool = True) -> Any:
+            """Make an empty weak set of the current vat."""
+            return _make(cls, label, keys, MISSING, durable)
+
+    def add(self, key: K) -> None:
         """Add an object, if it is not there."""
         entries = Entries(self)
         entries.check_key(key)
         if entries.weak_find(key) is None:
             entries.weak_add(key, None)
 
-    def remove(self, key: Any) -> None:
+    def remove(self, key: K) -> None:
         """Delete an object, which has to be there."""
         self.delete(key)
 
-    def discard(self, key: Any) -> None:
+    def discard(self, key: K) -> None:
         """Delete an object, if it is there."""
         entries = Entries(self)
         stored = entries.weak_find(key)

@@ -17,11 +17,13 @@ from .promises import Promise, settled
 from .remotables import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from .liveslots import Liveslots
 
 I = TypeVar("I")  # noqa: E741
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 def _world_of(target: Any) -> Liveslots:
@@ -96,6 +98,21 @@ class Eventual:
         """Address messages to `target` whose results nobody wants; they return None."""
         return EProxy(target, False)
 
+    @overload
+    def when(self, value: Awaitable[T], on_ok: None = None, on_err: None = None) -> Promise[T]: ...
+    @overload
+    def when(self, value: T, on_ok: None = None, on_err: None = None) -> Promise[T]: ...
+    @overload
+    def when(self, value: Awaitable[T], on_ok: Callable[[T], Awaitable[U]]) -> Promise[U]: ...
+    @overload
+    def when(self, value: Awaitable[T], on_ok: Callable[[T], U]) -> Promise[U]: ...
+    @overload
+    def when(
+        self,
+        value: Any,
+        on_ok: Callable[[Any], Any] | None = None,
+        on_err: Callable[[BaseException], Any] | None = None,
+    ) -> Promise[Any]: ...
     def when(
         self,
         value: Any,

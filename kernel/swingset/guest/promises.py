@@ -21,17 +21,26 @@ from __future__ import annotations
 
 from collections import deque
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .context import DeliveryAbandonedError, current
 from .remote_errors import RemoteRejection
 
+T = TypeVar("T")
+U = TypeVar("U")
+W = TypeVar("W")
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Awaitable, Callable, Generator, Iterable
+
+    from typing_extensions import TypeVar as TypeVarWithDefault
 
     from .liveslots import Liveslots
 
-T = TypeVar("T")
+    # What a checker need not be told where nothing is known of it. At run time nobody reads it.
+    Any_ = TypeVarWithDefault("Any_", default=Any)
+    Failed = Callable[[BaseException], W]
+
 
 PENDING, FULFILLED, REJECTED = "pending", "fulfilled", "rejected"
 
@@ -122,6 +131,24 @@ class Promise(Generic[T]):
         value: T = self._value
         return value
 
+    @overload
+    def then(self, on_ok: None = None, on_err: None = None) -> Promise[T]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], Awaitable[U]], on_err: None = None) -> Promise[U]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], U], on_err: None = None) -> Promise[U]: ...
+    @overload
+    def then(self, on_ok: None = None, on_err: Failed[Awaitable[W]] = ...) -> Promise[T | W]: ...
+    @overload
+    def then(self, on_ok: None = None, on_err: Failed[W] = ...) -> Promise[T | W]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], Awaitable[U]], on_err: Failed[Awaitable[W]]) -> Promise[U | W]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], Awaitable[U]], on_err: Failed[W]) -> Promise[U | W]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], U], on_err: Failed[Awaitable[W]]) -> Promise[U | W]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], U], on_err: Failed[W]) -> Promise[U | W]: ...
     def then(
         self,
         on_ok: Callable[[T], Any] | None = None,
@@ -150,10 +177,20 @@ class Promise(Generic[T]):
         self._react(ok, err)
         return derived
 
+    @overload
+    def catch(self, on_err: Failed[Awaitable[W]]) -> Promise[T | W]: ...
+    @overload
+    def catch(self, on_err: Failed[W]) -> Promise[T | W]: ...
     def catch(self, on_err: Callable[[BaseException], Any]) -> Promise[Any]:
         """Promise this value, or the result of `on_err(exception)`."""
         return self.then(None, on_err)
 
+    @overload
+    @staticmethod
+    def all(items: Iterable[Awaitable[Any_]]) -> Promise[list[Any_]]: ...
+    @overload
+    @staticmethod
+    def all(items: Iterable[Any]) -> Promise[list[Any]]: ...
     @staticmethod
     def all(items: Iterable[Any]) -> Promise[list[Any]]:
         """Promise the list of all results, in the order given; the first rejection rejects it."""
@@ -351,9 +388,9 @@ class Resolver(Generic[T]):
         self._promise._reject(reason)
 
 
-def make_promise() -> tuple[Promise[Any], Resolver[Any]]:
+def make_promise() -> tuple[Promise[Any_], Resolver[Any_]]:
     """A new promise of the current vat, and the right to settle it."""
-    promise: Promise[Any] = Promise(current().turns)
+    promise: Promise[Any_] = Promise(current().turns)
     return promise, Resolver(promise)
 
 

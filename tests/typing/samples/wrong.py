@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from swingset.vat import E, FarRef, Promise, durable
+from swingset.vat import BigMap, E, FarRef, Promise, durable
 
 
 class PurseApi(Protocol):
@@ -28,3 +28,7 @@ async def use(purse: FarRef[PurseApi]) -> None:
     Purse()  # call-arg
     Purse(5)  # arg-type
     Purse("alice").balance = "x"  # assignment
+    numbers = BigMap("numbers", keys=str, values=int)
+    numbers["a"] = "b"  # assignment
+    length: Promise[int] = E(purse).deposit(5).then(str)  # arg-type
+    print(length)
