@@ -12,6 +12,9 @@ and a class says that it has it:
 
 What is declared is checked when the class is made: each method is there and takes these parameters. A method
 that has no annotation for one is guarded by the interface's.
+
+As an annotation an interface stands for the objects that have it: `def merge(self, purse: PurseI)`. What an
+object of another vat has is for that vat to say, so any passes; one of this vat must have the methods.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import __future__
 
 import sys
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from .interfaces import Method
 from .passable import brief
@@ -41,6 +44,16 @@ class Interface:
         self.methods: dict[str, FunctionType] = {}
         for method, signature in methods.items():
             self.methods[method] = _function(name, method, signature, names)
+
+    def __or__(self, other: Any) -> Any:
+        return Union[self, other]  # noqa: UP007  (it would be this very method)
+
+    def __ror__(self, other: Any) -> Any:
+        return Union[other, self]  # noqa: UP007
+
+    def __call__(self) -> None:
+        """Nothing: but what cannot be called, `Union` takes for no type."""
+        raise TypeError(f"{self.name} is an interface and makes no objects: make one of a class that has it")
 
     def __repr__(self) -> str:
         return f"<Interface {self.name}: {', '.join(self.methods)}>"
@@ -66,7 +79,8 @@ def _function(interface: str, method: str, signature: str, names: dict[str, Any]
     return function
 
 
-def _methods_of(interface: Any) -> tuple[str, dict[str, FunctionType]]:
+def methods_of(interface: Any) -> tuple[str, dict[str, FunctionType]]:
+    """The name of an interface or a protocol, and its methods; raises TypeError for anything else."""
     if isinstance(interface, Interface):
         return interface.name, interface.methods
     if getattr(interface, "_is_protocol", False):
@@ -88,7 +102,7 @@ def implements(*interfaces: Any) -> Callable[[C], C]:
 
     def decorate(cls: C) -> C:
         for interface in interfaces:
-            name, methods = _methods_of(interface)
+            name, methods = methods_of(interface)
             for method, declared in methods.items():
                 _adopt(cls, name, method, declared)
         return cls

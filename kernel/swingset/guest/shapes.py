@@ -23,11 +23,12 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from .copies import copy_of
+from .declared import Interface, methods_of
 from .far import FarRef
 from .passable import DICTS, SCALARS, Tagged, brief
 from .patterns import Pattern
 from .promises import Promise
-from .remotables import Presence, Remotable
+from .remotables import Presence, Remotable, interface_of
 
 if sys.version_info >= (3, 14):
     import annotationlib
@@ -177,6 +178,8 @@ def _compile(note: Any, names: dict[str, Any], owner: type | None) -> Shape:
         return _compile_generic(note, origin, args, names, owner)
     if isinstance(note, type):
         return _compile_class(note, names)
+    if isinstance(note, Interface):
+        return _has_methods(note)
     if isinstance(note, typing.NewType):
         return _compile(note.__supertype__, names, owner)
     if isinstance(note, typing.TypeVar):
@@ -226,8 +229,7 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
     if issubclass(cls, BaseException):
         return _simple(cls.__name__, lambda v: isinstance(v, cls))
     if getattr(cls, "_is_protocol", False):
-        # A type checker's view of an object of some other vat: here, anything that can be sent to.
-        return _simple(cls.__name__, lambda v: isinstance(v, Remotable))
+        return _has_methods(cls)
     if typing.is_typeddict(cls):
         return typed_dict_shape(cls, names)
     copy = copy_of(cls)
@@ -237,6 +239,17 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
         f"{cls.__name__} cannot be a guard, because its instances cannot pass between vats: "
         "make the class @remotable or @durable, or write `object`"
     )
+
+
+def _has_methods(interface: Any) -> Shape:
+    """Of another vat anything that can be sent to, of this one an object with the methods."""
+    name, methods = methods_of(interface)
+
+    def fits(value: Any) -> bool:
+        own = interface_of(value)
+        return isinstance(value, Remotable) and (own is None or own.methods().keys() >= methods.keys())
+
+    return _simple(name, fits)
 
 
 def _compile_generic(note: Any, origin: Any, args: Any, names: dict[str, Any], owner: type | None) -> Shape:
