@@ -50,6 +50,23 @@ def _datetime(value: datetime) -> str:
     return value.isoformat()
 
 
+MOST_DIGITS = 4300  # what Python makes an int of, and a Decimal where that is written in Python
+
+_LONG_DECIMAL = f"a Decimal may have up to {MOST_DIGITS} digits: round it, or pass it as a str"
+
+
+def _decimal_text(value: Decimal) -> str:
+    if len(value.as_tuple().digits) > MOST_DIGITS:
+        raise NotExactError(_LONG_DECIMAL)
+    return str(value)
+
+
+def _decimal(text: str) -> Decimal:
+    if sum(map(str.isdigit, text.partition("E")[0])) > MOST_DIGITS:
+        raise NotExactError(_LONG_DECIMAL)
+    return Decimal(text)
+
+
 def _spelled(read: Callable[[Any], Any], write: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def read_strictly(data: Any) -> Any:
         value = read(data)
@@ -68,7 +85,7 @@ _KNOWN = (
     _copy("date", date, date.isoformat, date.fromisoformat),
     _copy("datetime", datetime, _datetime, datetime.fromisoformat),
     _copy("timedelta", timedelta, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)),
-    _copy("decimal", Decimal, str, Decimal),
+    _copy("decimal", Decimal, _decimal_text, _decimal),
     _copy("fraction", Fraction, lambda v: [v.numerator, v.denominator], lambda d: Fraction(*d)),
 )
 _BY_CLASS = {copy.cls: copy for copy in _KNOWN}
