@@ -175,14 +175,15 @@ BAD = [
     (
         "unknown",
         5,
-        "Root.unknown, annotation of 'v': the annotation 'NoSuchClass' cannot be evaluated here: name "
-        "'NoSuchClass' is not defined; for an object of another vat write `object` or `Remotable`",
+        "Root.unknown, annotation of 'v' at <bank:bank>:53: the annotation 'NoSuchClass' cannot be "
+        "evaluated here: name 'NoSuchClass' is not defined; for an object of another vat write `object` or "
+        "`Remotable`",
     ),
     (
         "a_set",
         5,
-        "Root.a_set, annotation of 'v': set cannot be a guard, because its instances cannot pass between "
-        "vats: make the class @remotable or @durable, or write `object`",
+        "Root.a_set, annotation of 'v' at <bank:bank>:54: set cannot be a guard, because its instances "
+        "cannot pass between vats: write `list`",
     ),
 ]
 

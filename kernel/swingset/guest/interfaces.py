@@ -82,7 +82,9 @@ class Method:
                     try:
                         found[name] = compiler(note, source.__globals__, self.owner)
                     except BadAnnotationError as exc:
-                        raise TypeError(f"{self.title}, annotation of {name!r}: {exc}") from None
+                        code = source.__code__
+                        where = f"{code.co_filename}:{code.co_firstlineno}"
+                        raise TypeError(f"{self.title}, annotation of {name!r} at {where}: {exc}") from None
             self._result = found.pop("return", None)
             self._shapes = found
         return self._shapes

@@ -138,6 +138,10 @@ _BASIC = {
 }
 _SEQUENCES = {abc.Sequence: "Sequence", abc.Iterable: "Iterable", abc.Collection: "Collection"}
 _MAPPINGS = {abc.Mapping: "Mapping", abc.MutableMapping: "MutableMapping"}
+_INSTEAD = (
+    ((abc.Set, abc.Iterator, abc.ValuesView, range), "list"),
+    ((bytearray, memoryview), "bytes"),
+)  # of classes that nobody can decorate
 _TRANSPARENT = (typing.Final, typing.ClassVar, typing.Required, typing.NotRequired)
 _AWAITABLES = (Promise, abc.Awaitable, abc.Coroutine)
 
@@ -235,9 +239,10 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
     copy = copy_of(cls)
     if copy is not None:
         return copy_shape(copy, lambda note, inside: _compile(note, inside, cls))
+    instead = next((f"write `{fix}`" for bases, fix in _INSTEAD if issubclass(cls, bases)), None)
     raise BadAnnotationError(
         f"{cls.__name__} cannot be a guard, because its instances cannot pass between vats: "
-        "make the class @remotable or @durable, or write `object`"
+        f"{instead or 'make the class @remotable or @durable, or write `object`'}"
     )
 
 
