@@ -87,3 +87,35 @@ def test_vat_is_no_module_of_its_host(bench: Bench) -> None:
     before = sys.modules["json"]
     Bench(parts=[["json", "import json\nassert json.dumps(1) == '1'\n" + SOURCE]]).up()
     assert sys.modules["json"] is before
+
+
+LOCAL = """
+from swingset.vat import durable, remotable
+
+def build_root_object():
+    @durable
+    class Purse:
+        n: int = 0
+
+    @durable
+    class Box:
+        purse: Purse | None = None
+
+    @remotable
+    class Root:
+        def make(self): return Box(Purse())
+        def put(self, purse: Purse): return "fine"
+    return Root()
+"""
+
+
+def test_annotation_may_mention_what_is_local_to_a_function(future: str) -> None:
+    """A class that is made in a function can want another one, unless the source has text for annotations."""
+    if future:
+        error = Bench(future + LOCAL).start()["error"]
+        assert "Box.purse: the annotation 'Purse | None' cannot be evaluated here" in error["message"]
+        return
+    bench = Bench(LOCAL).up()
+    bench.send("make")
+    assert bench.ask("put", "$0", slots=("o+d10/1",)) == "fine"
+    assert bench.ask("put", 5)["#error"] == "Root.put(purse): wanted Purse, got int 5"

@@ -6,9 +6,11 @@ Purse>`) so that every line of a traceback leads back to the cell it was written
 
 Since 3.14 Python evaluates annotations late, so a class may mention one that is defined below it. The vats of
 an older host, which run in its interpreter, are compiled so that their annotations are text and are evaluated
-late too: a source does the same on both. Dataclasses read annotations that are text in the module which
-`sys.modules` has by the name of the class's module. So while the parts run the vat's namespace is there,
-unless a real module goes by that name.
+late too: a source does the same on both. Text is read with the names of the module alone, so a part that has
+annotations inside of functions, which may mention what is local there, is compiled as it is.
+
+Dataclasses read annotations that are text in the module which `sys.modules` has by the name of the class's
+module. So while the parts run the vat's namespace is there, unless a real module goes by that name.
 """
 
 from __future__ import annotations
@@ -25,8 +27,6 @@ from .collector import refuse_finalisers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_FLAGS = 0 if sys.version_info >= (3, 14) else __future__.annotations.compiler_flag
-
 
 def run_parts(vat_name: str, parts: list[list[str]]) -> dict[str, Any]:
     """Execute the parts and return their namespace."""
@@ -41,9 +41,33 @@ def _run(vat_name: str, parts: list[list[str]], namespace: dict[str, Any]) -> No
         filename = f"<{vat_name}:{part}>"
         # So that tracebacks and debuggers can show the lines of a source that is in no file.
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-        code = compile(source, filename, "exec", flags=_FLAGS, dont_inherit=True)
+        code = compile(source, filename, "exec", flags=_flags(source), dont_inherit=True)
         refuse_finalisers(code)
         exec(code, namespace)
+
+
+def _flags(source: str) -> int:
+    if sys.version_info >= (3, 14):
+        return 0
+    import ast  # large, and of no use in the engine
+
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return 0  # to be told by compile
+    sorts = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for function in ast.walk(tree):
+        for node in ast.walk(function) if isinstance(function, sorts) else ():
+            if isinstance(node, ast.ClassDef):
+                return 0
+            if isinstance(node, sorts) and node is not function:
+                notes = [
+                    node.returns,
+                    *(arg.annotation for arg in ast.walk(node.args) if isinstance(arg, ast.arg)),
+                ]
+                if any(notes):
+                    return 0
+    return __future__.annotations.compiler_flag
 
 
 class _Module:
