@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from swingset.guest.eventual import E
+from swingset.host.session import VatFault
 from tests.guest.test_values_from_state import COLLECTOR, ORACLE
 from tests.staging import Stage
 
+FOR_THE_OBJECT = {"self": 1}
+
 KINDS = """
     import dataclasses
+    from typing import Literal
     from swingset.vat import durable, register_copy, remotable
 
     @register_copy("bag")
@@ -29,8 +34,18 @@ KINDS = """
     class Heavy(Gold):
         weight: int = 1
 
+    @durable
+    class Choice:
+        of: Literal["b", "a", None] = None
+
     @remotable
     class Root:
+        def anything(self, **given):
+            return given
+
+        def choice(self):
+            return Choice("a")
+
         def defaults(self):
             return [Purse().balance, Gold().balance, Heavy().balance, Gold.balance]
 
@@ -62,6 +77,24 @@ def test_defaults_of_kinds(stage: Stage) -> None:
     assert stage.ask(root, "tags") == [1]
     with pytest.raises(TypeError, match=r"Wrong\.write: a default is written as it is, `= \[\]`"):
         stage.ask(root, "wrong")
+
+
+def test_an_argument_cannot_take_the_place_of_the_object(stage: Stage) -> None:
+    """A method that takes any keywords is not given one that is called as its own object is."""
+    root = stage.define("v", KINDS)
+    assert stage.ask(root, "anything", other=1) == {"other": 1}
+    with pytest.raises(TypeError, match="has no parameter 'self'"):
+        stage.session.wait(E(root).anything(**FOR_THE_OBJECT))
+
+
+def test_the_order_of_a_literal_says_nothing(stage: Stage) -> None:
+    """An upgrade may write the choices of a Literal in another order, and not drop one."""
+    root = stage.define("v", KINDS)
+    choice = stage.ask(root, "choice")
+    stage.upgrade("v", KINDS.replace('"b", "a", None', 'None, "a", "b"'))
+    assert stage.ask(stage.session.root("v"), "choice") is not choice
+    with pytest.raises(VatFault, match="expected Literal"):
+        stage.upgrade("v", KINDS.replace('"b", "a", None', '"a", None'))
 
 
 def test_the_path_into_a_copy_is_named(stage: Stage) -> None:

@@ -28,6 +28,7 @@ class Method:
     """One method of one class."""
 
     __slots__ = (
+        "_own",
         "_result",
         "_shapes",
         "defaults",
@@ -55,6 +56,7 @@ class Method:
         code = visible.__code__
         names = code.co_varnames
         count, extra = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+        self._own = names[0] if count and not code.co_posonlyargcount else None  # no argument is called that
         self.positional = names[1:count]
         self.positional_only = max(code.co_posonlyargcount - 1, 0)
         self.keyword_only = names[count:extra]
@@ -170,7 +172,7 @@ class Method:
                 raise self._misuse(f"{name!r} is given twice")
             if name in by_keyword:
                 bound[name] = value
-            elif not self.keywords:
+            elif not self.keywords or name == self._own:
                 raise self._misuse(f"has no parameter {name!r}")
             else:
                 yield self.keywords, value

@@ -355,12 +355,14 @@ def _spelled(value: Any) -> str:
 
 
 def _literal(values: tuple[Any, ...]) -> Shape:
-    text = f"Literal[{', '.join(map(_spelled, values))}]"
-    return _simple(
-        text,
-        lambda v: any(type(v) is type(value) and v == value for value in values),
-        optional=None in values,
-    )
+    spelled = f"Literal[{', '.join(map(_spelled, values))}]"
+
+    def test(value: Any) -> Misfit | None:
+        fits = any(type(value) is type(item) and value == item for item in values)
+        return None if fits else ("", spelled, value)
+
+    text = f"Literal[{', '.join(sorted(map(_spelled, values)))}]"  # the order says nothing
+    return Shape(text, test, spelled=spelled, optional=None in values)
 
 
 def _sequence(origin: Any, item: Shape) -> Shape:
