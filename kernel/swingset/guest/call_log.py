@@ -167,7 +167,8 @@ class Call:
     def send(self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool) -> Any:
         """Make a send of the coroutine, or answer it from the log."""
         what = [self._name(target), method, self._shape(args, kwargs)]
-        return self._ask(what, lambda: self._world.send(target, method, args, kwargs, wanted=wanted), wanted)
+        send = self._world.sends.send
+        return self._ask(what, lambda: send(target, method, args, kwargs, wanted=wanted), wanted)
 
     def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
         """Make a call of another resumable function."""

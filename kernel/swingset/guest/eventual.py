@@ -50,7 +50,8 @@ class EMethod:
         world = _world_of(self._target)
         sender = sys._getframe(1)
         cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
-        return world.send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
+        send = world.sends.send
+        return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
 
     def __await__(self) -> NoReturn:
         sender = "E" if self._wanted else "E.send_only"

@@ -23,20 +23,21 @@ from .context import DeliveryAbandonedError, activate
 from .copies import Copies
 from .cycles import Cycles
 from .descriptors import KindError
-from .device import DevicePresence
 from .explicit import add_handles
 from .kinds import Kinds
 from .leftovers import Leftovers
 from .loader import call_builder, run_parts
 from .migration import MigrationError
-from .passable import UnpassableError, brief
+from .passable import brief
+from .powers import Powers
 from .promise_table import PromiseTable
-from .promises import REJECTED, Cause, Promise, TurnQueue, settled
+from .promises import REJECTED, Promise, TurnQueue, settled
 from .reaper import Reaper
 from .recognizers import Recognizers
 from .references import References
-from .remotables import Presence, interface_of
+from .remotables import interface_of
 from .resumable import Calls
+from .sends import Sends
 from .slots import Slots
 from .smallcaps import DecodeError
 from .stores import Collections
@@ -59,37 +60,6 @@ class VatStartError(Exception):
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
         self.details = details
-
-
-class Powers:
-    """What a vat may do to itself."""
-
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
-        self.vat_name = world.vat_name
-        self.incarnation = world.incarnation
-
-    def migrate_some(self, budget: int) -> dict[str, Any]:
-        """Visit up to `budget` records of kinds with a new version; how far that is, by tag.
-
-        An empty answer says that there is nothing left to migrate.
-        """
-        return self._world.kinds.sweep.some(budget)
-
-    def collect_cycles(self) -> None:
-        """Have the next bringing out of the dead search all stored objects for dead cycles.
-
-        Without being asked it searches too, but only so many objects at a time.
-        """
-        self._world.cycles.wanted = True
-
-    def exit(self, completion: Any = None, *, failed: bool = False) -> None:
-        """End this vat after the current delivery; `failed` undoes the delivery and reports a failure."""
-        try:
-            capdata = self._world.slots.encode(completion)
-        except UnpassableError as exc:
-            raise TypeError(self._world.slots.explain("completion", completion, exc)) from None
-        self._world.syscall(["exit", failed, capdata])
 
 
 class Liveslots:
@@ -136,6 +106,7 @@ class Liveslots:
         self.adoptions = Adoptions(self)
         self.calls = Calls(self)
         self.powers = Powers(self)
+        self.sends = Sends(self)
         self.turns.deaf = parts is not None
 
     @property
@@ -317,14 +288,14 @@ class Liveslots:
         else:
             self.promises.subscribe_new()
             if isinstance(receiver, Promise):
-                answer._resolve(self.send(receiver, method, args, kwargs))
+                answer._resolve(self.sends.send(receiver, method, args, kwargs))
             else:
-                title = self._title(receiver, method)
+                title = self.sends.title(receiver, method)
                 if result is None:
                     answer._cause = f"{title} was called by a sender that wants no answer"
                 elif interface_of(receiver) is not None:
                     self.promises.answers[result] = title
-                self._invoke(receiver, method, args, kwargs, answer)
+                self.sends.invoke(receiver, method, args, kwargs, answer)
 
     def _read_call(self, methargs: Any) -> tuple[str, list[Any], dict[str, Any]]:
         call = self.slots.decode(methargs)
@@ -337,122 +308,6 @@ class Liveslots:
         ):
             raise DecodeError("it is not [method, args, kwargs]")
         return call[0], call[1], call[2]
-
-    def _invoke(
-        self, receiver: Any, method: str, args: list[Any], kwargs: dict[str, Any], answer: Promise[Any]
-    ) -> None:
-        interface = interface_of(receiver)
-        if interface is None:
-            answer._reject(TypeError(f'cannot send method "{method}" to {brief(receiver)}'))
-        else:
-            answer._run(interface.invoke, receiver, method, args, kwargs, self.turns)
-
-    def _title(self, receiver: Any, method: str) -> str:
-        interface = interface_of(receiver)
-        return f"{interface.tag if interface else brief(receiver)}.{method}()"
-
-    def cross(self, method: str, state: str, value: Any) -> tuple[str, Any]:
-        """How a message that stays in this vat is answered: as another vat would be."""
-        try:
-            return state, self.slots.across(value)
-        except UnpassableError as exc:
-            problem = self.slots.explain(f"the result of {method}", value, exc)
-        except DecodeError as exc:
-            problem = f"the answer cannot be read: {exc}"
-        return REJECTED, self.slots.across(TypeError(problem))
-
-    # Sends.
-
-    def send(
-        self,
-        target: Any,
-        method: str,
-        args: list[Any],
-        kwargs: dict[str, Any],
-        *,
-        wanted: bool = True,
-        cause: Cause = None,
-    ) -> Promise[Any] | None:
-        """Send a message; a promise for the answer, if that is wanted.
-
-        The cause is told where a rejection of the answer is seen by nobody.
-        """
-        if self.turns.deaf:
-            return Promise(self.turns) if wanted else None
-        if self.calls.running is not None:
-            logged: Promise[Any] | None = self.calls.running.send(target, method, args, kwargs, wanted)
-            if logged is not None:
-                logged._cause = cause
-            return logged
-        if self.kinds.migrating:
-            raise TypeError(
-                f"a migration is under way, of {self.kinds.migrating[-1]}, and cannot send messages"
-            )
-        try:
-            if isinstance(target, DevicePresence):
-                raise UnpassableError(None, "a device takes no messages: call it with D(x)." + method)
-            if isinstance(target, Presence):
-                return self._send_out(target._vref, method, args, kwargs, wanted, cause)
-            if isinstance(target, Promise):
-                last = target._last()
-                vpid = self.promises.known(last)
-                if vpid is not None:
-                    return self._send_out(vpid, method, args, kwargs, wanted, cause)
-            else:
-                last = None
-            call = self._copy_call(args, kwargs)
-        except UnpassableError as exc:
-            refused = self._refused(method, args, kwargs, exc)
-            refused._cause = cause
-            return refused if wanted else None
-        answer: Promise[Any] = Promise(self.turns)
-        answer._cause = cause
-        if last is not None:
-            last._react(
-                lambda value: answer._run(self.send, value, method, *call),
-                answer._reject,
-                lambda decider: answer._run(self.send, decider, method, *call),
-            )
-        else:
-            answer._border = self._title(target, method)
-            self.turns.put(lambda _: self._invoke(target, method, call[0], call[1], answer), None)
-        return answer if wanted else None
-
-    def _copy_call(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        across = self.slots.across
-        try:
-            return [across(item) for item in args], {name: across(item) for name, item in kwargs.items()}
-        except DecodeError as exc:
-            raise UnpassableError(None, f"it cannot be read: {exc}") from None
-
-    def _send_out(
-        self,
-        vref: str,
-        method: str,
-        args: list[Any],
-        kwargs: dict[str, Any],
-        wanted: bool,
-        cause: Cause,
-    ) -> Promise[Any] | None:
-        methargs = self.slots.encode([method, args, kwargs] if kwargs else [method, args])
-        if not wanted:
-            self.syscall(["send", vref, {"methargs": methargs, "result": None}])
-            return None
-        vpid, answer = self.promises.new_result()
-        answer._cause = cause
-        self.syscall(["send", vref, {"methargs": methargs, "result": vpid}])
-        self.syscall(["subscribe", vpid])
-        return answer
-
-    def _refused(
-        self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError
-    ) -> Promise[Any]:
-        told = self.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
-        if told.startswith('["'):  # the path starts at the dict that was made for it here
-            told = told.replace('["', "", 1).replace('"]', "", 1)
-        answer: Promise[Any] = Promise(self.turns)
-        answer._reject(TypeError(f"E(x).{method}(...) was not sent: {told}"))
-        return answer
 
     # Rejections that nobody looked at.
 

@@ -335,7 +335,7 @@ class Promise(Generic[T]):
 
     def _settle(self, state: str, value: Any, *, followed: bool = False) -> None:
         if self._border is not None:
-            state, value = self._turns.world.cross(self._border, state, value)
+            state, value = self._turns.world.sends.cross(self._border, state, value)
         if state is REJECTED:
             if not isinstance(value, BaseException):
                 value = RemoteRejection(value)

@@ -34,10 +34,10 @@ from ..guest.explicit import (
 )
 from ..guest.facets import Cohort, Facets, amplify, facet
 from ..guest.far import FarRef
-from ..guest.liveslots import Powers
 from ..guest.migration import MigrationError, migrate
 from ..guest.passable import Tagged
 from ..guest.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
+from ..guest.powers import Powers
 from ..guest.promises import Promise, Resolver, make_promise
 from ..guest.remotables import Presence, Remotable, remotable
 from ..guest.remote_errors import RemoteError, RemoteRejection, VatError

@@ -1,0 +1,41 @@
+"""What a vat may do to itself: the object that `build_root_object` is handed as `powers`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .passable import UnpassableError
+
+if TYPE_CHECKING:
+    from .liveslots import Liveslots
+
+
+class Powers:
+    """What a vat may do to itself."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self.vat_name = world.vat_name
+        self.incarnation = world.incarnation
+
+    def migrate_some(self, budget: int) -> dict[str, Any]:
+        """Visit up to `budget` records of kinds with a new version; how far that is, by tag.
+
+        An empty answer says that there is nothing left to migrate.
+        """
+        return self._world.kinds.sweep.some(budget)
+
+    def collect_cycles(self) -> None:
+        """Have the next bringing out of the dead search all stored objects for dead cycles.
+
+        Without being asked it searches too, but only so many objects at a time.
+        """
+        self._world.cycles.wanted = True
+
+    def exit(self, completion: Any = None, *, failed: bool = False) -> None:
+        """End this vat after the current delivery; `failed` undoes the delivery and reports a failure."""
+        try:
+            capdata = self._world.slots.encode(completion)
+        except UnpassableError as exc:
+            raise TypeError(self._world.slots.explain("completion", completion, exc)) from None
+        self._world.syscall(["exit", failed, capdata])
