@@ -52,7 +52,7 @@ notebooks: engine
 	  --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
-# Takes half an hour; `make bench GUEST="--touched 50000"` is done in a few minutes.
+# Takes a quarter of an hour; `make bench GUEST="--touched 50000"` is done in a few minutes.
 bench: engine
 	@$(BIN)/python benchmarks/bench.py
 	@$(BIN)/python benchmarks/guest.py $(GUEST)
