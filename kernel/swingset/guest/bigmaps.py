@@ -54,10 +54,11 @@ class _AnyVat:
 
 
 class _Collection(Generic[K]):
-    """What all collections have in common."""
+    """What all collections have in common: keys that are there or not, one by one."""
 
     __kind__: Any = _AnyVat()
     __reversed__ = None  # keys are found by what comes before them
+    _label = ""
 
     def __copy__(self) -> Any:
         return self
@@ -68,22 +69,40 @@ class _Collection(Generic[K]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.__dict__['__vref__']}>"
 
-
-def _make(cls: type, label: str, keys: Any, values: Any, durable: bool) -> Any:
-    if hasattr(cls.__kind__, "world") or cls.__name__ not in _BASES:  # type: ignore[attr-defined]
-        raise TypeError(f"{cls.__name__} cannot be made a collection of: call BigMap, BigSet, or their kin")
-    return current().collections.make(cls.__name__, label, keys, values, durable=durable)
-
-
-class _Strong(_Collection[K]):
-    """A collection that holds its keys and can be walked."""
-
     def __contains__(self, key: object) -> bool:
-        return Entries(self).find(key) is not None
+        return self._find(Entries(self), key) is not None
 
     def has(self, key: K) -> bool:
         """Whether a key is there."""
         return key in self
+
+    def delete(self, key: K) -> None:
+        """Delete a key, which has to be there."""
+        entries = Entries(self)
+        stored = self._find(entries, key)
+        if stored is None:
+            raise entries.missing(key)
+        self._remove(entries, stored)
+
+    def _find(self, entries: Entries, key: Any) -> str | None:
+        raise NotImplementedError
+
+    def _add(self, entries: Entries, key: Any, value: Any) -> None:
+        raise NotImplementedError
+
+    def _remove(self, entries: Entries, stored: str) -> None:
+        raise NotImplementedError
+
+
+def _make(cls: Any, label: str | None, keys: Any, values: Any, durable: bool) -> Any:
+    if hasattr(cls.__kind__, "world") or cls.__name__ not in _BASES:
+        raise TypeError(f"{cls.__name__} cannot be made a collection of: call BigMap, BigSet, or their kin")
+    chosen = cls._label if label is None else label
+    return current().collections.make(cls.__name__, chosen, keys, values, durable=durable)
+
+
+class _Strong(_Collection[K]):
+    """A collection that holds its keys and can be walked."""
 
     def __len__(self) -> int:
         return Entries(self).size()
@@ -103,14 +122,6 @@ class _Strong(_Collection[K]):
         for _, key in self._walk(pattern):
             yield key
 
-    def delete(self, key: K) -> None:
-        """Delete a key, which has to be there."""
-        entries = Entries(self)
-        stored = entries.find(key)
-        if stored is None:
-            raise entries.missing(key)
-        entries.remove(stored)
-
     def clear(self, pattern: Any = MISSING) -> None:
         """Delete all entries, or those whose keys fit a pattern."""
         entries = Entries(self)
@@ -128,13 +139,39 @@ class _Strong(_Collection[K]):
                 return
             yield found
 
+    def _find(self, entries: Entries, key: Any) -> str | None:
+        return entries.find(key)
+
     def _add(self, entries: Entries, key: Any, value: Any) -> None:
         entries.add(key, value)
         self.__dict__["__added__"] = self.__dict__.get("__added__", 0) + 1
 
+    def _remove(self, entries: Entries, stored: str) -> None:
+        entries.remove(stored)
 
-class BigMap(_Strong[K], Generic[K, V]):
-    """A map that may be larger than memory, in the order of its keys."""
+
+class _Weak(_Collection[K]):
+    """A collection that does not hold its keys, which are objects."""
+
+    def __iter__(self) -> NoReturn:
+        name = type(self).__name__
+        raise TypeError(
+            f"a {name} cannot be walked, for it does not keep its keys alive: use a "
+            f"{name.removeprefix('Weak')}, or keep the objects elsewhere too"
+        )
+
+    def _find(self, entries: Entries, key: Any) -> str | None:
+        return entries.weak_find(key)
+
+    def _add(self, entries: Entries, key: Any, value: Any) -> None:
+        entries.weak_add(key, value)
+
+    def _remove(self, entries: Entries, stored: str) -> None:
+        entries.weak_remove(stored)
+
+
+class _Map(_Collection[K], Generic[K, V]):
+    """A collection whose keys have values."""
 
     if TYPE_CHECKING:
 
@@ -161,7 +198,7 @@ class BigMap(_Strong[K], Generic[K, V]):
 
         def __new__(
             cls,
-            label: str = "map",
+            label: str | None = None,
             *,
             keys: Any = MISSING,
             values: Any = MISSING,
@@ -177,7 +214,7 @@ class BigMap(_Strong[K], Generic[K, V]):
         entries = Entries(self)
         entries.check_key(key)
         entries.check_value(value)
-        stored = entries.find(key)
+        stored = self._find(entries, key)
         if stored is None:
             self._add(entries, key, value)
         else:
@@ -193,7 +230,7 @@ class BigMap(_Strong[K], Generic[K, V]):
     def get(self, key: Any, default: Any = MISSING) -> Any:
         """The value of a key; where there is none the default, and without one an error."""
         entries = Entries(self)
-        stored = entries.find(key)
+        stored = self._find(entries, key)
         if stored is not None:
             return entries.read(stored)
         if default is MISSING:
@@ -222,18 +259,61 @@ class BigMap(_Strong[K], Generic[K, V]):
         entries = Entries(self)
         entries.check_key(key)
         entries.check_value(value)
-        if entries.find(key) is not None:
+        if self._find(entries, key) is not None:
             raise entries.registered(key)
         self._add(entries, key, value)
 
     def set(self, key: K, value: V) -> None:
         """Give a key that is there another value."""
         entries = Entries(self)
-        stored = entries.find(key)
+        stored = self._find(entries, key)
         if stored is None:
             raise entries.missing(key)
         entries.check_value(value)
         entries.replace(stored, key, value)
+
+
+class _Set(_Collection[K]):
+    """A collection of keys alone."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, label: str = ..., *, keys: type[K], durable: bool = ...) -> None: ...
+        @overload
+        def __init__(self, label: str = ..., *, keys: Any = ..., durable: bool = ...) -> None: ...
+        def __init__(self, label: Any = ..., **options: Any) -> None:
+            """Make an empty set of the current vat."""
+
+    else:
+
+        def __new__(cls, label: str | None = None, *, keys: Any = MISSING, durable: bool = True) -> Any:
+            """Make an empty set of the current vat."""
+            return _make(cls, label, keys, MISSING, durable)
+
+    def add(self, key: K) -> None:
+        """Add a key, if it is not there."""
+        entries = Entries(self)
+        entries.check_key(key)
+        if self._find(entries, key) is None:
+            self._add(entries, key, None)
+
+    def remove(self, key: K) -> None:
+        """Delete a key, which has to be there."""
+        self.delete(key)
+
+    def discard(self, key: K) -> None:
+        """Delete a key, if it is there."""
+        entries = Entries(self)
+        stored = self._find(entries, key)
+        if stored is not None:
+            self._remove(entries, stored)
+
+
+class BigMap(_Strong[K], _Map[K, V]):
+    """A map that may be larger than memory, in the order of its keys."""
+
+    _label = "map"
 
     def values(self, pattern: Any = MISSING) -> Iterator[V]:
         """The values of the keys that fit a pattern, in the order of keys."""
@@ -252,41 +332,10 @@ class BigMap(_Strong[K], Generic[K, V]):
             self[key] = value
 
 
-class BigSet(_Strong[K]):
+class BigSet(_Strong[K], _Set[K]):
     """A set that may be larger than memory, in the order of its keys."""
 
-    if TYPE_CHECKING:
-
-        @overload
-        def __init__(self, label: str = ..., *, keys: type[K], durable: bool = ...) -> None: ...
-        @overload
-        def __init__(self, label: str = ..., *, keys: Any = ..., durable: bool = ...) -> None: ...
-        def __init__(self, label: Any = ..., **options: Any) -> None:
-            """Make an empty set of the current vat."""
-
-    else:
-
-        def __new__(cls, label: str = "set", *, keys: Any = MISSING, durable: bool = True) -> Any:
-            """Make an empty set of the current vat."""
-            return _make(cls, label, keys, MISSING, durable)
-
-    def add(self, key: K) -> None:
-        """Add a key, if it is not there."""
-        entries = Entries(self)
-        entries.check_key(key)
-        if entries.find(key) is None:
-            self._add(entries, key, None)
-
-    def discard(self, key: K) -> None:
-        """Delete a key, if it is there."""
-        entries = Entries(self)
-        stored = entries.find(key)
-        if stored is not None:
-            entries.remove(stored)
-
-    def remove(self, key: K) -> None:
-        """Delete a key, which has to be there."""
-        self.delete(key)
+    _label = "set"
 
     def values(self, pattern: Any = MISSING) -> Iterator[K]:
         """The keys that fit a pattern, in order."""
@@ -298,166 +347,16 @@ class BigSet(_Strong[K]):
             self.add(key)
 
 
-class _Weak(_Collection[K]):
-    """A collection that does not hold its keys."""
-
-    def __contains__(self, key: object) -> bool:
-        return Entries(self).weak_find(key) is not None
-
-    def __iter__(self) -> NoReturn:
-        name = type(self).__name__
-        raise TypeError(
-            f"a {name} cannot be walked, for it does not keep its keys alive: use a "
-            f"{name.removeprefix('Weak')}, or keep the objects elsewhere too"
-        )
-
-    def has(self, key: K) -> bool:
-        """Whether an object is there."""
-        return key in self
-
-    def delete(self, key: K) -> None:
-        """Delete an object, which has to be there."""
-        entries = Entries(self)
-        stored = entries.weak_find(key)
-        if stored is None:
-            raise entries.missing(key)
-        entries.weak_remove(stored)
-
-
-class WeakBigMap(_Weak[K], Generic[K, V]):
+class WeakBigMap(_Weak[K], _Map[K, V]):
     """A map from objects to values that does not keep the objects alive."""
 
-    if TYPE_CHECKING:
-
-        @overload
-        def __init__(
-            self, label: str = ..., *, keys: type[K], values: type[V], durable: bool = ...
-        ) -> None: ...
-        @overload
-        def __init__(
-            self, label: str = ..., *, keys: type[K], values: Any = ..., durable: bool = ...
-        ) -> None: ...
-        @overload
-        def __init__(
-            self, label: str = ..., *, keys: Any = ..., values: type[V], durable: bool = ...
-        ) -> None: ...
-        @overload
-        def __init__(
-            self, label: str = ..., *, keys: Any = ..., values: Any = ..., durable: bool = ...
-        ) -> None: ...
-        def __init__(self, label: Any = ..., **options: Any) -> None:
-            """Make an empty weak map of the current vat."""
-
-    else:
-
-        def __new__(
-            cls,
-            label: str = "weakMap",
-            *,
-            keys: Any = MISSING,
-            values: Any = MISSING,
-            durable: bool = True,
-        ) -> Any:
-            """Make an empty weak map of the current vat."""
-            return _make(cls, label, keys, values, durable)
-
-    def __getitem__(self, key: K) -> V:
-        return self.get(key)
-
-    def __setitem__(self, key: K, value: V) -> None:
-        if key in self:
-            self.set(key, value)
-        else:
-            self.init(key, value)
-
-    def __delitem__(self, key: K) -> None:
-        self.delete(key)
-
-    @overload
-    def get(self, key: K) -> V: ...
-    @overload
-    def get(self, key: K, default: D) -> V | D: ...
-    def get(self, key: Any, default: Any = MISSING) -> Any:
-        """The value of an object; where there is none the default, and without one an error."""
-        entries = Entries(self)
-        stored = entries.weak_find(key)
-        if stored is not None:
-            return entries.read(stored)
-        if default is MISSING:
-            raise entries.missing(key)
-        return default
-
-    @overload
-    def pop(self, key: K) -> V: ...
-    @overload
-    def pop(self, key: K, default: D) -> V | D: ...
-    def pop(self, key: Any, default: Any = MISSING) -> Any:
-        """Delete an object and give its value; where there is none the default, and without one an error."""
-        value = self.get(key, default)
-        if key in self:
-            self.delete(key)
-        return value
-
-    def setdefault(self, key: K, default: V = None) -> V:  # type: ignore[assignment]
-        """The value of an object, which is given the default if it is not there."""
-        if key not in self:
-            self.init(key, default)
-        return self.get(key)
-
-    def init(self, key: K, value: V) -> None:
-        """Add an object that is not there."""
-        entries = Entries(self)
-        entries.check_key(key)
-        entries.check_value(value)
-        if entries.weak_find(key) is not None:
-            raise entries.registered(key)
-        entries.weak_add(key, value)
-
-    def set(self, key: K, value: V) -> None:
-        """Give an object that is there another value."""
-        entries = Entries(self)
-        stored = entries.weak_find(key)
-        if stored is None:
-            raise entries.missing(key)
-        entries.check_value(value)
-        entries.replace(stored, key, value)
+    _label = "weakMap"
 
 
-class WeakBigSet(_Weak[K]):
+class WeakBigSet(_Weak[K], _Set[K]):
     """A set of objects that does not keep them alive."""
 
-    if TYPE_CHECKING:
-
-        @overload
-        def __init__(self, label: str = ..., *, keys: type[K], durable: bool = ...) -> None: ...
-        @overload
-        def __init__(self, label: str = ..., *, keys: Any = ..., durable: bool = ...) -> None: ...
-        def __init__(self, label: Any = ..., **options: Any) -> None:
-            """Make an empty weak set of the current vat."""
-
-    else:
-
-        def __new__(cls, label: str = "weakSet", *, keys: Any = MISSING, durable: bool = True) -> Any:
-            """Make an empty weak set of the current vat."""
-            return _make(cls, label, keys, MISSING, durable)
-
-    def add(self, key: K) -> None:
-        """Add an object, if it is not there."""
-        entries = Entries(self)
-        entries.check_key(key)
-        if entries.weak_find(key) is None:
-            entries.weak_add(key, None)
-
-    def remove(self, key: K) -> None:
-        """Delete an object, which has to be there."""
-        self.delete(key)
-
-    def discard(self, key: K) -> None:
-        """Delete an object, if it is there."""
-        entries = Entries(self)
-        stored = entries.weak_find(key)
-        if stored is not None:
-            entries.weak_remove(stored)
+    _label = "weakSet"
 
 
 WALKS = ("keys", "values", "items")  # what a walk gives cannot be passed, so they are not for others to call
