@@ -46,6 +46,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         if vat.state == "suspended":
             lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
             hints.append(f"`%%vat {vat.name} --upgrade` with better code wakes it")
+            hints.append(f"`%swingset wake {vat.name}` lets it go on as it is")
         older = [kind.kind for kind in Versions(controller.kernel.store, vat.id).outdated()]
         if older:
             lines.append(f"vat {vat.name} may have older records of {words_of(older)}")

@@ -1,0 +1,91 @@
+"""Commands about one vat or one object: hold a vat still, let it go on, and say why something is alive."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.model.refs import is_kref
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook, words_of
+from swingset_nb.on_runs import named_vat
+from swingset_nb.render import Message, Shown
+
+_VAT = argument("vat", metavar="VAT", help="the vat's name")
+
+
+@command(
+    "suspend",
+    "deliver nothing to a vat until it is woken; what comes for it waits",
+    _VAT,
+    argument("reason", metavar="WHY", nargs="*", help="for whoever looks at it later"),
+    completes="vat",
+)
+def suspend(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Hold one vat still; all others go on."""
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    world.controller.suspend_vat(name, " ".join(given.reason) or "suspended from the notebook")
+    hint = f"`%swingset wake {name}` lets it go on, `%vat {name}` shows it as it stands"
+    return Message(f"vat {name} is suspended: what comes for it waits", (), (hint,))
+
+
+@command("wake", "let a suspended vat go on, with what waited for it first", _VAT, completes="vat")
+def wake(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Let a suspended vat carry on, and run what waited."""
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    vat = world.controller.kernel.vat(name)
+    if vat.state != "suspended":
+        return Message(f"vat {name} is not suspended")
+    world.controller.resume_vat(name)
+    notebook.settle()
+    again = world.controller.kernel.vat(name)
+    if again.state == "suspended":
+        hints = (
+            f"`%%vat {name} --upgrade` with better code wakes it",
+            f"`%swingset drop {name}` gives up what waits first",
+        )
+        return Message(f"vat {name} is suspended again: {again.reason}", (), hints)
+    return Message(f"vat {name} goes on")
+
+
+@command("drop", "give up what waits first for a suspended vat", _VAT, completes="vat")
+def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Get rid of the event that suspends a vat each time; a message is rejected to whoever sent it."""
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    dropped = world.controller.drop_parked(name)
+    if dropped is None:
+        return Message(f"nothing waits for vat {name} while it is suspended")
+    return Message(f"dropped {dropped}", (), (f"`%swingset wake {name}` lets the vat go on",))
+
+
+@command(
+    "explain",
+    "why something is alive: who holds it, hop by hop",
+    argument("what", metavar="WHAT", help="a name of this notebook, or the kernel's name for it: ko23"),
+)
+def explain(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Lead from what lives by itself to an object or a promise."""
+    world = notebook.require()
+    notebook.flush()
+    kref = given.what if is_kref(given.what) else None
+    if kref is None and given.what in notebook.shell.user_ns:
+        kref = world.session.kref_of(notebook.shell.user_ns[given.what])
+    if kref is None:
+        raise BadArguments(
+            f"{given.what!r} is no name of an object in the world", "%swingset clists lists those there are"
+        )
+    found = world.controller.explain(kref)
+    return Message(f"{kref} is {found.verdict}", [*found.hops, *found.notes])
+
+
+@command("rings", "objects of several vats that only hold each other, which counting cannot collect")
+def rings(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """Look for rings; nothing is changed."""
+    world = notebook.require()
+    notebook.flush()
+    found = world.controller.find_rings()
+    lines = [f"{words_of(list(ring.vats))}: {'; '.join(ring.lines)}" for ring in found]
+    return Message(f"{len(found)} {'ring' if len(found) == 1 else 'rings'} found", lines)

@@ -1,0 +1,75 @@
+"""One vat held still and let go on from the notebook, and the question why something is alive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.notebook.kernels import Kernel
+
+DESK = """%%vat desk
+from swingset.vat import durable, remotable
+
+@durable
+class Note:
+    words: str
+
+@remotable
+class Desk:
+    def write(self, words):
+        print(words)
+        return Note(words)
+
+def build_root_object():
+    return Desk()
+"""
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Kernel]:
+    """A notebook with a world and a vat in it."""
+    kernel = Kernel(tmp_path)
+    kernel.run("%swingset open desk.world --worker local")
+    kernel.run(DESK)
+    yield kernel
+    kernel.close()
+
+
+def test_a_vat_is_held_still_and_goes_on(opened: Kernel) -> None:
+    """What is sent meanwhile waits, is told of by `%swingset`, and is delivered when the vat is woken."""
+    said = opened.run("%swingset suspend desk for lunch").plain
+    assert said.startswith("vat desk is suspended: what comes for it waits")
+    opened.run("answer = E(desk).write('hello')")
+    status = opened.run("%swingset").plain
+    assert "vat desk is suspended: for lunch; 1 messages wait for it" in status
+    assert "`%swingset wake desk` lets it go on as it is" in status
+    woken = opened.run("%swingset wake desk")
+    assert "vat desk goes on" in woken.plain
+    assert "desk │ hello" in woken.printed
+    assert opened.run("(await answer) is not None").plain == "True"
+    assert "vat desk is not suspended" in opened.run("%swingset wake desk").plain
+
+
+def test_what_waits_is_given_up(opened: Kernel) -> None:
+    """The first message is rejected to whoever sent it, by a code."""
+    opened.run("%swingset suspend desk")
+    opened.run("answer = E(desk).write('hello')")
+    assert "dropped write()" in opened.run("%swingset drop desk").plain
+    assert "nothing waits for vat desk" in opened.run("%swingset drop desk").plain
+    opened.run("%swingset wake desk")
+    failed = opened.run("try: await answer\nexcept Exception as problem: print(problem.code)")
+    assert failed.printed.strip() == "dropped"
+
+
+def test_why_something_is_alive(opened: Kernel) -> None:
+    """A name of the notebook or of the kernel is explained; a name of neither is refused."""
+    opened.run("note = await E(desk).write('hello')")
+    said = opened.run("%swingset explain note").plain
+    assert said.splitlines()[0].endswith("is held")
+    assert "notebook" in said
+    kref = said.split()[0]
+    assert opened.run(f"%swingset explain {kref}").plain == said
+    assert "is no name of an object in the world" in opened.run("%swingset explain nothing").traceback
+    assert "0 rings found" in opened.run("%swingset rings").plain
