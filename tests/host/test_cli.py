@@ -157,3 +157,30 @@ def test_help_shows_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     for name in ("run", "step", "status", "vats", "dump", "explain", "digest", "verify", "examples:"):
         assert name in out
+
+
+def test_a_world_that_stopped_for_good_is_told_of_and_overruled(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rejected message under the policy `panic` stops every run, in words, until it is overruled."""
+    with swingset.open_world(path, worker="local") as world:
+        world.queue_to_root("bank", "missing", policy="panic")
+        world.commit("a message")
+    for _ in range(2):
+        status, _, err = command(capsys, "run", path)
+        assert status == 1
+        assert "policy panic: rejected" in err
+    assert "stopped: kernel panic" in command(capsys, "status", path)[1]
+    assert command(capsys, "overrule", path)[0] == 0
+    assert "stopped" not in command(capsys, "status", path)[1]
+    assert command(capsys, "run", path)[0] == 0
+
+
+def test_what_waits_for_a_suspended_vat_is_dropped(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first parked message is given up, and the next one is delivered when the vat goes on."""
+    command(capsys, "suspend", path, "bank")
+    command(capsys, "run", path)
+    assert command(capsys, "drop", path, "bank")[:2] == (0, "dropped say()\n")
+    command(capsys, "resume", path, "bank")
+    assert "bank: two" in command(capsys, "run", path)[1]
+    assert command(capsys, "drop", path, "bank")[:2] == (1, "nothing waits for vat bank\n")

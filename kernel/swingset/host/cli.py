@@ -131,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     suspend.add_argument("vat", metavar="VAT", help="its name")
     resume = command("resume", _resume, "let a suspended vat carry on with what was parked")
     resume.add_argument("vat", metavar="VAT", help="its name")
+    drop = command("drop", _drop, "give up what waits first for a suspended vat")
+    drop.add_argument("vat", metavar="VAT", help="its name")
+    command("overrule", _overrule, "let a world run on that has stopped for good")
     pin = command("pin", _pin, "hold an object that somebody holds now")
     pin.add_argument("kref", metavar="KREF", help="such as ko42")
     unpin = command("unpin", _unpin, "let go of a pinned object")
@@ -269,6 +272,17 @@ def _pause(controller: Controller, _: argparse.Namespace) -> int:
 
 def _unpause(controller: Controller, _: argparse.Namespace) -> int:
     controller.unpause()
+    return DONE
+
+
+def _drop(controller: Controller, chosen: argparse.Namespace) -> int:
+    dropped = controller.drop_parked(chosen.vat)
+    print(f"dropped {visible(dropped)}" if dropped else f"nothing waits for vat {chosen.vat}")
+    return DONE if dropped else PROBLEM
+
+
+def _overrule(controller: Controller, _: argparse.Namespace) -> int:
+    controller.overrule_panic()
     return DONE
 
 
