@@ -2,6 +2,8 @@
 
 `%load_ext swingset_nb` adds three magics, `%swingset`, `%%vat` and `%%kind`; `%swingset` alone says what to
 do next. Nothing else happens at import: the engine is prepared when a vat first needs it.
+
+What no magic is for, such as devices, meters and host functions, is had from `session()`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from swingset.host.session import Session
 
 __version__ = "0.1.0"
 
@@ -26,3 +30,15 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from swingset_nb.extension import unload
 
     unload(shell)
+
+
+def session() -> Session:
+    """The session of the world that is open in this notebook; its `controller` is the world itself.
+
+    Raises `NoWorldOpen` where none is open, and `RuntimeError` where the extension is not loaded.
+    """
+    from IPython import get_ipython
+
+    from swingset_nb.extension import loaded
+
+    return loaded(get_ipython()).notebook.require().session

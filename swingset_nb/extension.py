@@ -60,6 +60,14 @@ def load(shell: Any) -> None:
         setattr(shell, _ATTRIBUTE, extension)
 
 
+def loaded(shell: Any) -> Extension:
+    """The extension in a shell; raises `RuntimeError` where it is not loaded."""
+    extension: Extension | None = getattr(shell, _ATTRIBUTE, None)
+    if extension is None:
+        raise RuntimeError("this is no notebook with the extension in it: %load_ext swingset_nb")
+    return extension
+
+
 def unload(shell: Any) -> None:
     """Unload it, if it is loaded."""
     extension: Extension | None = getattr(shell, _ATTRIBUTE, None)

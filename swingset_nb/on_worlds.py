@@ -29,6 +29,11 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     lines = [f"vats: {words_of(names)}" if names else "no vats yet"]
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
     hints = []
+    panic = controller.kernel.panic
+    if panic is not None:
+        lines.append(f"stopped for good: {panic}")
+        hints.append("`%swingset resume NAME` goes back to a checkpoint before that")
+        hints.append("`swingset_nb.session().controller.overrule_panic()` lets the world run on as it is")
     if controller.paused:
         lines.append("paused: messages wait until you step or run")
         hints.append("`%swingset step` runs one crank, `%swingset run` all that waits, and ends the pause")

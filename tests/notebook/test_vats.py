@@ -73,3 +73,24 @@ def test_why_something_is_alive(opened: Kernel) -> None:
     assert opened.run(f"%swingset explain {kref}").plain == said
     assert "is no name of an object in the world" in opened.run("%swingset explain nothing").traceback
     assert "0 rings found" in opened.run("%swingset rings").plain
+
+
+def test_the_session_is_there_for_what_no_magic_does(opened: Kernel) -> None:
+    """A cell hands a host function to a vat, and `%swingset` tells of a world that has stopped for good."""
+    opened.run("import swingset_nb\nsession = swingset_nb.session()")
+    opened.run("twice = session.plugin('twice', lambda n: 2 * n)")
+    opened.run(
+        "%%vat caller\nfrom swingset.vat import D, remotable\n@remotable\nclass Caller:\n"
+        "    def ask(self, device, n): return D(device).call(n)\n"
+        "def build_root_object(): return Caller()"
+    )
+    assert opened.run("await E(caller).ask(twice, 21)").plain == "42"
+    opened.run("session.controller.queue_to_root('desk', 'missing', policy='panic')")
+    assert opened.run("session.controller.run()").status == "error"
+    status = opened.run("%swingset").plain
+    assert "stopped for good: kernel panic" in status
+    assert "overrule_panic()" in status
+    opened.run("session.controller.overrule_panic()")
+    assert "stopped for good" not in opened.run("%swingset").plain
+    opened.run("%swingset close")
+    assert "%swingset open" in opened.run("swingset_nb.session()").traceback
