@@ -57,7 +57,7 @@ def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
     name = named_vat(world, given.vat)
     dropped = world.controller.drop_parked(name)
     if dropped is None:
-        return Message(f"nothing waits for vat {name} while it is suspended")
+        return Message(f"nothing is parked for vat {name}")
     return Message(f"dropped {dropped}", (), (f"`%swingset wake {name}` lets the vat go on",))
 
 

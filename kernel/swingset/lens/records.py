@@ -19,6 +19,8 @@ from swingset.model.refs import ROOT, MalformedReference, parse_vref
 
 _INSTANCE = "vom.o+"
 _BAGGAGE = re.compile(r"vc\.1\.((?:[ml][^/]*/)*)s(.*)", re.DOTALL)
+_NAMES = re.compile(r"vc\.2\.s(.*)", re.DOTALL)
+_WATCHES = re.compile(r"vc\.3\.s(.*)", re.DOTALL)
 
 
 class Mention(NamedTuple):
@@ -96,6 +98,10 @@ def _mentions(key: str, value: str) -> Iterator[Mention]:
     if entry is not None:
         maps = "".join(f"/{name[1:]}" for name in entry[1].split("/")[:-1])
         place = f"baggage{one_line(maps, 80)}[{one_line(entry[2], 80)!r}]"
+    elif (entry := _NAMES.fullmatch(key)) is not None:
+        place = f"its name {one_line(entry[1], 80)!r}"
+    elif (entry := _WATCHES.fullmatch(key)) is not None:
+        place = f"what watches {one_line(entry[1], 80)}"
     for vref in _slots(raw):
         yield Mention(vref, instance, "state" if instance else place)
 
