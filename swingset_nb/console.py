@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from swingset.host.outputs import Output
-from swingset.lens.visible import visible
+from swingset.model.visible import visible
 
 MOST_LINES = 200
 """Lines of one output that are shown; a vat that prints thousands is summarised."""

@@ -18,8 +18,8 @@ from dataclasses import replace
 from swingset.core.errors import KernelError, VatFault
 from swingset.guest.remote_errors import RemoteError
 from swingset.host.session import StillPending
-from swingset.lens.visible import visible
 from swingset.model.reports import Fault, Frame
+from swingset.model.visible import visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from swingset.lens.picture import Picture
-from swingset.lens.visible import one_line, visible
+from swingset.model.visible import one_line, visible
 
 Bundle = dict[str, str]
 

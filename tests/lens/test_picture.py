@@ -12,7 +12,7 @@ from swingset.host.session import Session
 from swingset.lens.picture import draw
 from swingset.lens.scene import MOST_IN_ONE_BOX, MOST_THINGS, MOST_VATS, compose
 from swingset.lens.tables import Lens
-from swingset.lens.visible import one_line, visible
+from swingset.model.visible import one_line, visible
 
 MAKER = """
 from swingset.vat import durable, remotable

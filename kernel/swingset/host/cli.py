@@ -21,7 +21,7 @@ from swingset.host.controller import Controller
 from swingset.host.outputs import Output
 from swingset.host.policies import cranks, forever
 from swingset.lens.tables import Lens
-from swingset.lens.visible import visible
+from swingset.model.visible import visible
 from swingset.testing import audit
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError

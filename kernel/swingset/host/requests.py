@@ -22,10 +22,10 @@ from swingset.guest.remotables import Presence
 from swingset.host.administering import Administering
 from swingset.lens import dump as dumping
 from swingset.lens.explain import Explanation, explain
-from swingset.lens.visible import one_line
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Notify, Send
 from swingset.model.refs import is_kref, kref_type
+from swingset.model.visible import one_line
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED
 from swingset.world.vats import LIVE, TERMINATED
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from swingset.core.store import KernelStore
-from swingset.lens.visible import one_line
 from swingset.model.refs import ROOT, MalformedReference, parse_vref
+from swingset.model.visible import one_line
 
 _INSTANCE = "vom.o+"
 _BAGGAGE = re.compile(r"vc\.1\.((?:[ml][^/]*/)*)s(.*)", re.DOTALL)

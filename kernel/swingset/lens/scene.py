@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from swingset.lens.tables import CListRow, Lens, QueueRow, VatRow
-from swingset.lens.visible import one_line
+from swingset.model.visible import one_line
 
 MOST_VATS = 12
 MOST_THINGS = 40

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.store import KernelStore
-from swingset.lens.visible import one_line, visible
 from swingset.model.reports import Frame, frames_from_json
+from swingset.model.visible import one_line, visible
 
 _VERSION = """CASE WHEN json_valid(value) THEN coalesce(json_extract(value, '$."#version"'), 1) END"""
 _RECORD = re.compile(r"vom\.(o\+d([0-9]+)/[0-9]+)\Z", re.ASCII)

@@ -18,7 +18,7 @@ from functools import cache
 import apsw
 
 APPLICATION_ID = 0x53574E42  # "SWNB"
-FORMAT = 1
+FORMAT = 2
 PAGE_SIZE = 4096
 
 # Name of each state table with the columns of its key, in the order in which a digest takes them.
