@@ -187,7 +187,8 @@ class Cranks:
     def _remember(self, event: Event, report: CrankReport) -> None:
         """Extend the activity digest by this crank: what it was about, what came of it, what the vat did."""
         vat = self.store.vats.named(report.vat) if report.vat else None
-        transcript = self.store.vats.span(vat.id).hash if vat else None
+        # What an attached vat keeps is written back with each commit, so its transcript tells of the host.
+        transcript = self.store.vats.span(vat.id).hash if vat and vat.worker != "attached" else None
         fault = report.fault.code if report.fault else None
         done = [type(event).__name__, asdict(event), report.outcome, fault, report.vat, transcript]
         self.store.activity.extend([report.number, *done])

@@ -57,7 +57,7 @@ class Warehouse:
         self._factories = factories
         self._online: OrderedDict[str, Worker] = OrderedDict()
         self._attached: dict[str, Worker] = {}
-        self._capacity = capacity
+        self.capacity = capacity
 
     def factory(self, kind: str) -> WorkerFactory:
         """The maker of workers of that kind; raises `NoSuchVat` naming the kinds there are."""
@@ -140,7 +140,7 @@ class Warehouse:
 
     def _keep(self, vat: str, worker: Worker) -> None:
         self._online[vat] = worker
-        while len(self._online) > self._capacity:
+        while len(self._online) > self.capacity:
             oldest = next(iter(self._online))
             self.discard(oldest)
 

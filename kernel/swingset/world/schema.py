@@ -4,7 +4,8 @@
 commit can record the rows it changed and be undone; for that they all have a primary key, and they
 are WITHOUT ROWID so that the key is the row's only identity. *Bulk* tables hold what never changes
 once written, addressed by content: going back needs no undo for them, and two branches of history
-share them. *Meta* tables hold the history itself and are not part of the state's digest.
+share them. *Meta* tables hold the history itself and are not part of the state's digest. Of state, a digest
+takes what is a function of the world's inputs (`digest`).
 
 All tables are STRICT: a file from a stranger cannot smuggle a blob to where the kernel reads text.
 The stored schema has to equal this one to the letter, which also says that a file has no triggers,
