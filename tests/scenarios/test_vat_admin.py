@@ -365,7 +365,6 @@ def test_done_is_told_when_the_admin_node_ends_the_vat(admin: Admin) -> None:
         with pytest.raises(RemoteError) as failed:
             admin.wait(promise)
         assert (str(failed.value), failed.value.code) == ("vat terminated", "vat-terminated")
-    admin.ask(node, "terminate_with_failure", "again")
     with pytest.raises(RemoteError, match="vat terminated"):
         admin.ask(node, "change_options", {"reapInterval": 5})
 

@@ -31,6 +31,11 @@ class Administration:
         vat = self._store.vats.get(vat_id)
         return None if vat is None or vat.state == TERMINATED else vat
 
+    def is_over(self, vat_id: str) -> bool:
+        """Whether a vat has ended, or ends with this crank; one that is yet to be started has not."""
+        vat = self._store.vats.get(vat_id)
+        return vat_id in self._store.doomed or (vat is not None and vat.state == TERMINATED)
+
     def owner_of(self, kref: str) -> str | None:
         """The id of the vat or device that an object or device node belongs to."""
         found = self._store.objects.get(kref)

@@ -431,7 +431,7 @@ class Cranks:
         self.devices.vat_ended(vat.id, failed, told)
         self.warehouse.discard(vat.id)
         if vat.options.get("critical"):
-            self.store.panic.over_vat(vat.id)
+            self.store.panic.over_vat(vat.id, vat.name, words, outcome)
 
     def vat(self, name: str) -> VatRecord:
         """The live or suspended vat of that name; raises `NoSuchVat` with the names there are."""

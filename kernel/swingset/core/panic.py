@@ -3,53 +3,52 @@
 A world that has panicked runs no crank, and says why to everybody who asks it to. What led to it is
 committed like all else, so the panic is part of the state too: it is there when the world is opened again,
 and gone where the world goes back to a commit before it. Only the host can overrule it.
+
+What a critical vat said at its end is for the host, which has to mend something. Those who send to it hear
+that it was terminated, and nothing more.
 """
 
 from __future__ import annotations
 
-from swingset.model import reasons
-from swingset.world.counters import Counters
+from swingset.model import capdata
+from swingset.model.capdata import CapData
+from swingset.model.visible import one_line
+from swingset.model.wording import MOST_WORDS, fit
 from swingset.world.file import WorldFile
 from swingset.world.promises import Promises
-from swingset.world.vats import Vats
-
-_VAT, _PROMISE = "panic.vat", "panic.promise"
 
 
 class Panic:
-    """Whether a world has panicked, and over what: the number of a vat or of a promise, in `counters`."""
+    """Whether a world has panicked, and over what: the table `panics`."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
-        self._counters = Counters(world)
 
-    def over_vat(self, vat: str) -> None:
-        """A critical vat was terminated."""
-        self._counters.set(_VAT, int(vat[1:]))
+    def over_vat(self, vat: str, name: str, fate: str, last_words: CapData | None) -> None:
+        """A critical vat was terminated; `last_words` are its own, or those of who ended it."""
+        said = "" if last_words is None or last_words.body == "#null" else capdata.in_words(last_words)
+        words = f"critical vat {name} was terminated: {fate}"
+        self._note(vat, fit(words if not said or words.endswith(f": {said}") else f"{words}: {said}"))
 
     def over_promise(self, kref: str) -> None:
         """The host sent a message under the policy `panic`, and its result was rejected."""
-        self._counters.set(_PROMISE, int(kref[2:]))
+        self._note(kref, "")
+
+    def _note(self, cause: str, words: str) -> None:
+        self._world.execute("insert or replace into panics values (?, ?)", (cause, words))
 
     def overrule(self) -> None:
         """Let the world run on as it is."""
-        for name in (_VAT, _PROMISE):
-            if self._counters.get(name):
-                self._counters.set(name, 0)
+        self._world.execute("delete from panics")
 
     def words(self) -> str | None:
         """Why the world stands still; None where it does not."""
-        row = self._world.row(
-            "SELECT name, value from counters where name in (?, ?) and value > 0", (_PROMISE, _VAT)
-        )
+        row = self._world.row("SELECT cause, words from panics order by cause limit 1")
         if row is None:
             return None
-        name, number = row
-        if name == _PROMISE:
-            promise = Promises(self._world).get(f"kp{number}")
+        cause, words = str(row[0]), str(row[1])
+        if cause.startswith("kp"):
+            promise = Promises(self._world).get(cause)
             outcome = promise.data.body if promise is not None and promise.data is not None else ""
-            return f"kernel panic kp{number}.policy panic: rejected {outcome}".rstrip()
-        vat = Vats(self._world).get(f"v{number}")
-        assert vat is not None
-        fate = (vat.reason or reasons.TERMINATED).partition(": ")[2]
-        return f"critical vat {vat.name} was terminated: {fate}"
+            words = f"kernel panic {cause}.policy panic: rejected {outcome}".rstrip()
+        return one_line(words, MOST_WORDS)

@@ -18,6 +18,7 @@ from swingset.core.errors import KernelError
 from swingset.devices import plain, vat_options
 from swingset.devices.bundles import BundleDevice
 from swingset.devices.plain import Ref
+from swingset.model import reasons
 from swingset.model.capdata import CapData
 from swingset.world.devices import Devices
 
@@ -168,6 +169,8 @@ class VatAdminDevice:
         vat = str(known["vat"])
         if method == "done":
             return plain.write(known["done"])
+        if method in _VAT_METHODS and self._admin.is_over(vat):
+            raise DeviceError("vat terminated", code=reasons.TERMINATED)
         if method == "terminate":
             if self._admin.vat(vat) is not None:
                 self._admin.end(vat, plain.part(args, 0))

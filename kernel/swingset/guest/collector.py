@@ -83,6 +83,11 @@ class Collector:
             alive = [call() for call in calls]
             suspended.update((id(call), call) for call in alive if call is not None)
 
+    def let_go(self) -> list[str]:
+        """Let go of the heap objects that stored data mentions no longer; their names."""
+        with self.deafly():
+            return self._world.slots.heap.settle()
+
     def tidy(self) -> None:
         """Have the interpreter free rings of plain objects, if there may be many: nothing named dies of it.
 

@@ -9,8 +9,11 @@ until its name is retired.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = "o+0"
 
@@ -50,11 +53,10 @@ class Heap:
             self._kept[vref] = None
             self._hold(vref)
 
-    def settle(self) -> None:
-        """Hold weakly what nobody but memory holds: the dead are about to be brought out."""
+    def settle(self) -> list[str]:
+        """Hold weakly what nobody but memory holds, to bring out the dead; the names of what that is."""
         kept, self._kept = self._kept, {}
-        for vref in kept:
-            self._loosen(vref)
+        return [vref for vref in kept if self._loosen(vref)]
 
     def exported(self, vref: str) -> None:
         """The kernel is told of an object."""
@@ -86,18 +88,20 @@ class Heap:
         self._strong.pop(vref, None)
         self._forget(vref)
 
-    def _loosen(self, vref: str) -> None:
+    def _loosen(self, vref: str) -> bool:
         if vref == ROOT or self._reachable.get(vref) or vref in self._mentioned or vref not in self._strong:
-            return
+            return False
         try:
             self._weak[vref] = self._strong[vref]
         except TypeError:
-            return
+            return False
         del self._strong[vref]
+        return True
 
-    def bury(self) -> list[tuple[str, bool]]:
-        """The names of objects that are gone, and whether the kernel could recognize them."""
-        dead = [vref for vref in self._ids if vref not in self._strong and vref not in self._weak]
+    def bury(self, among: Iterable[str] | None = None) -> list[tuple[str, bool]]:
+        """The names of objects that are gone, all or among these; whether the kernel could recognize them."""
+        names = self._ids if among is None else among
+        dead = [vref for vref in names if vref not in self._strong and vref not in self._weak]
         return [(vref, self._forget(vref)) for vref in dead]
 
     def _hold(self, vref: str) -> None:

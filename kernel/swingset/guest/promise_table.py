@@ -40,6 +40,10 @@ class PromiseTable:
         vpid = promise._vpid
         return vpid if vpid is not None and vpid in self._imported else None
 
+    def name_of(self, promise: Promise[Any]) -> str | None:
+        """The vpid of a promise, whoever decides it; None while it has none."""
+        return promise._vpid or promise._last()._vpid
+
     def find(self, vpid: str) -> Promise[Any] | None:
         """The promise of that name, whoever decides it."""
         found = self._imported.get(vpid)
@@ -55,11 +59,10 @@ class PromiseTable:
 
     def name(self, promise: Promise[Any]) -> str:
         """The vpid of a promise that is about to be sent; one that has none is ours to decide."""
-        last = promise._last()
-        vpid = promise._vpid or last._vpid
+        vpid = self.name_of(promise)
         if vpid is None:
             vpid = self._new_vpid()
-            self._export(vpid, last)
+            self._export(vpid, promise._last())
         return vpid
 
     def accept_result(self, vpid: str) -> Promise[Any]:

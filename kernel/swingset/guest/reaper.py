@@ -5,7 +5,9 @@ when it does. When the kernel asks, the vat has the interpreter collect all it c
 noted as doubtful since the last time: an object in memory stays doubtful, one that stored data or the kernel
 still holds is not doubtful any more, and the rest is dead. Dead objects of this vat lose their record, and
 with it all it referred to, which may leave others without a pillar; so it goes on until nothing more is
-found. Deleting records frees no memory that vat code could have, which is why collecting once is enough.
+found. That includes memory: what dies in the store may have been all that held an object of the heap, and
+that one all that held another stored object. Python frees such an object at once, unless it is in a ring of
+plain objects: then the interpreter has to look again, which it does a few times in one round at most.
 Then the kernel is told, in the order of names: which imports are dropped, which it may forget altogether, and
 which exports are gone.
 
@@ -28,7 +30,8 @@ from .references import is_import
 if TYPE_CHECKING:
     from .liveslots import Liveslots
 
-BUDGET = 5_000  # records deleted in one round
+BUDGET = 5_000  # records and heap objects let go of in one round
+COLLECTIONS = 4  # how often the interpreter looks through the whole heap in one round, at most
 CHUNK = 1_000  # names in one stored piece of the list of what memory alone holds
 LIST = "vom.doubtful."
 
@@ -70,16 +73,14 @@ class Reaper:
     def bring_out(self) -> None:
         """Serve one `bringOutYourDead`."""
         world = self._world
-        references, heap = world.references, world.slots.heap
+        references = world.references
         world.settle_state()
         world.collector.collect()
+        collections, in_rings = 1, 0
         drop: dict[str, None] = {}  # the last record that held one can die after it was found to be dead
         retire: dict[str, None] = {}
         gone: list[str] = []
-        for vref, recognizable in heap.bury():
-            world.recognizers.forget(vref)
-            if recognizable:
-                gone.append(vref)
+        self._bury(gone)
         left, for_leftovers, for_cycles = BUDGET, leftovers.BUDGET, world.cycles.budget()
         while left > 0:
             references.settle()
@@ -88,6 +89,15 @@ class Reaper:
             if not dead:
                 before, for_leftovers = for_leftovers, world.leftovers.some(for_leftovers)
                 if for_leftovers != before:
+                    continue
+                if freed := world.collector.let_go():
+                    left -= len(freed)
+                    in_rings += len(freed) - self._bury(gone, freed)
+                    continue
+                if in_rings and collections < COLLECTIONS:
+                    collections, in_rings = collections + 1, 0
+                    world.collector.collect()
+                    self._bury(gone)
                     continue
                 for_cycles, rings = world.cycles.some(for_cycles)
                 if not rings:
@@ -115,6 +125,15 @@ class Reaper:
         world.collections.tidy()
         references.settle()
         self.save()
+
+    def _bury(self, gone: list[str], among: list[str] | None = None) -> int:
+        """Forget the heap objects that are gone from memory, all or among these; how many there are."""
+        dead = self._world.slots.heap.bury(among)
+        for vref, recognizable in dead:
+            self._world.recognizers.forget(vref)
+            if recognizable:
+                gone.append(vref)
+        return len(dead)
 
     def _held(self, name: str) -> bool:
         """Whether an import is held in memory or by stored data, and so was not dropped."""

@@ -83,7 +83,8 @@ class Slots:
     def encode_state(self, value: Any, what: str, *, durable: bool) -> dict[str, Any]:
         """Write a value into the store, where references are held by name; raises TypeError.
 
-        What is durable may only name what an upgrade leaves alive; no state holds promises.
+        What is durable may only name what an upgrade leaves alive. A promise is held like any object of the
+        heap, under a name that the kernel never hears.
         """
         try:
             body, objects = smallcaps.encode(value, self._world.trace_of)
@@ -92,9 +93,7 @@ class Slots:
             raise TypeError(self.explain(what, value, exc)) from None
         slots = []
         for index, item in enumerate(objects):
-            if isinstance(item, Promise) or not (
-                isinstance(item, Presence) or _outlives(item) or not durable
-            ):
+            if durable and not (isinstance(item, Presence) or _outlives(item)):
                 where = what + (path_to(value, item) or "")
                 if isinstance(item, Promise):
                     told = "is a promise: await it and keep its value"
@@ -104,7 +103,7 @@ class Slots:
                         f"is a {sort} {type(item).__name__}, which an upgrade ends: make its class @durable"
                     )
                 raise TypeError(f"value for {what!r} is not durable: slot {index} of it, {where}, {told}")
-            slots.append(self._name(item))
+            slots.append(self._name_in_heap(item) if isinstance(item, Promise) else self._name(item))
             self.heap.keep(slots[-1])
         data = {"body": body, "slots": slots}
         check_room(f"value for {what!r}", data, body)
@@ -128,6 +127,8 @@ class Slots:
             if index >= len(slots):
                 raise DecodeError(f"slot {index} of {len(slots)}")
             vref = slots[index]
+            if frozen and sigil == "&":
+                return self._stored_promise(vref)
             if type(vref) is not str or (vref[:1] == "p") != (sigil == "&"):
                 raise DecodeError(f"slot {index} is {vref!r}, which {sigil!r} does not fit")
             if sigil == "&":
@@ -184,11 +185,21 @@ class Slots:
     def _name(self, item: Any) -> str:
         if isinstance(item, Promise):
             return self._world.promises.name(item)
-        vref = item._vref if isinstance(item, Presence) else _instance_vref(item) or self.heap.name_of(item)
+        vref = item._vref if isinstance(item, Presence) else _instance_vref(item)
+        return str(vref or self._name_in_heap(item))
+
+    def _name_in_heap(self, item: Any) -> str:
+        vref = self.heap.name_of(item)
         if vref is None:
             vref = f"o+{self._world.counters.take('exportID')}"
             self.heap.add(vref, item)
-        return str(vref)
+        return vref
+
+    def _stored_promise(self, vref: object) -> Promise[Any]:
+        found = self.heap.find(vref) if type(vref) is str else None
+        if not isinstance(found, Promise):
+            raise DecodeError(f"there is no promise {vref!r} in vat {self._world.vat_name}")
+        return found
 
     def _object(self, vref: str, iface: str | None) -> Any:
         if is_import(vref):

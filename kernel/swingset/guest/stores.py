@@ -23,6 +23,7 @@ from .keys import END, decode_scalar, encode_object, encode_scalar, object_of
 from .kinds import Kind
 from .passable import SCALARS, Tagged, brief, check_name, is_reference
 from .patterns import Pattern
+from .promises import Promise
 from .recognizers import weak_entry_key
 from .records import MISSING
 from .references import is_import
@@ -347,6 +348,11 @@ class Entries:
         if not is_reference(key):
             raise TypeError(
                 f'key of collection "{self.schema.label}": wanted a scalar or an object, got {brief(key)}'
+            )
+        if isinstance(key, Promise) and not self.durable:
+            raise TypeError(
+                f'key of collection "{self.schema.label}": wanted a scalar or an object, and this is a '
+                "promise: await it and keep its value"
             )
         what = f"key of {self.schema.label}"
         return str(self.world.slots.encode_state(key, what, durable=self.durable)["slots"][0])

@@ -293,7 +293,7 @@ class Session(Services):
     def kref_of(self, value: object) -> str | None:
         """The kernel's name for a reference or a promise that this vat holds; None where it has none."""
         promises, slots = self.liveslots.promises, self.liveslots.slots
-        vref = promises.known(value._last()) if isinstance(value, Promise) else slots.known_name(value)
+        vref = promises.name_of(value) if isinstance(value, Promise) else slots.known_name(value)
         return self.controller.kernel.recognize(self._vat_id, vref) if vref else None
 
     def _reference(self, kref: str, iface: str) -> Any:

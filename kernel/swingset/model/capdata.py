@@ -96,6 +96,27 @@ def error(name: str, message: str, code: str | None = None, trace: list[list[Any
     return CapData("#" + json.dumps(body, ensure_ascii=False, separators=(",", ":")))
 
 
+def in_words(value: CapData) -> str:
+    """What a value says to people: a text itself, an error's name and message, the body of all else.
+
+    It is what a stranger wrote: whoever shows it makes it visible.
+    """
+    try:
+        tree = json.loads(value.body[1:])
+    except (ValueError, RecursionError):
+        return value.body
+    if isinstance(tree, str):
+        return _plain(tree)
+    if isinstance(tree, dict) and isinstance(tree.get("#error"), str):
+        name = tree.get("name")
+        return f"{_plain(name) if isinstance(name, str) else 'Error'}: {_plain(tree['#error'])}"
+    return value.body[1:]
+
+
+def _plain(text: str) -> str:
+    return text.removeprefix("!")
+
+
 def ifaces_of(body: str) -> dict[int, str]:
     """What a body calls its remotables, by slot, in at most 80 characters each; those it is silent of lack.
 

@@ -21,7 +21,7 @@ class AdminNode:
     node: object = None
 
     def terminate_with_failure(self, reason: Any = None) -> None:
-        """End the vat; `done` rejects with the reason."""
+        """End the vat; `done` rejects with the reason. Fails where the vat has ended already."""
         D(self.node).terminate(reason)
 
     def done(self) -> Promise[Any]:

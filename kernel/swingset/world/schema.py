@@ -45,6 +45,7 @@ STATE_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("meters", ("id",)),
     ("devices", ("id",)),
     ("device_state", ("device", "key")),
+    ("panics", ("cause",)),
 )
 STATE_NAMES = frozenset(name for name, _ in STATE_TABLES)
 
@@ -186,6 +187,10 @@ SCHEMA = (
   key TEXT,
   value TEXT NOT NULL,
   PRIMARY KEY(device, key)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE panics(
+  cause TEXT PRIMARY KEY, -- the vat or the promise that stopped the world
+  words TEXT NOT NULL -- of a vat: how it ended, its last words among them
 ) STRICT, WITHOUT ROWID""",
     # ---- bulk: append-only, addressed by content
     """CREATE TABLE transcript(
