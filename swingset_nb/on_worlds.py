@@ -34,6 +34,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         lines.append(f"stopped for good: {panic}")
         hints.append("`%swingset resume NAME` goes back to a checkpoint before that")
         hints.append("`swingset_nb.session().controller.overrule_panic()` lets the world run on as it is")
+    lines += world.controller.held_back()
     if controller.paused:
         lines.append("paused: messages wait until you step or run")
         hints.append("`%swingset step` runs one crank, `%swingset run` all that waits, and ends the pause")
@@ -95,6 +96,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     digest = world.session.found_digest
     lines = [f"vats: {words_of(world.vat_names()) or 'none'}", f"digest as found: {digest}"]
     lines += _come_back(notebook, world, world.session.parting)
+    lines += world.controller.held_back()
     if world.controller.paused:
         lines.append("it is paused")
     hint = "`%swingset` says what to do next"

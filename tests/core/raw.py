@@ -98,6 +98,7 @@ class RawFactory:
     """Makes raw workers, one per vat name."""
 
     kind = "raw"
+    confines = True
     image_id: str | None = None
 
     def __init__(self) -> None:

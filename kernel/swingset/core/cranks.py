@@ -28,7 +28,7 @@ from typing import Any
 from swingset.core.administration import Administration
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
-from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat
+from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat, WorkerRefused
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import TERMINATE, Metering
 from swingset.core.news import gather, tell_instead, too_much
@@ -83,10 +83,11 @@ class Cranks:
         factories: Mapping[str, WorkerFactory],
         *,
         scheduler: Scheduler | None = None,
+        confined_only: bool = False,
     ) -> None:
         self.world = world
         self.store = KernelStore(world)
-        self.warehouse = Warehouse(self.store, factories)
+        self.warehouse = Warehouse(self.store, factories, confined_only=confined_only)
         self.agenda = Agenda(self.store, scheduler or FirstComeFirstServed())
         self.devices = DeviceBoard(self.store)
         self._deliverer = Deliverer(self.store, self.warehouse, self.devices)
@@ -135,6 +136,12 @@ class Cranks:
                 return self._run_crank(*chosen, clean_up or 0)
             except VatDiverged as lost:
                 self._set_aside(lost.vat, f"{reasons.REPLAY_DIVERGED}: {lost}")
+            except WorkerRefused as refused:
+                seq, event = chosen
+                if seq is not None and isinstance(event, CreateVat | UpgradeVat):
+                    self.agenda.pass_over(seq)
+                else:
+                    self._set_aside(refused.vat or "", f"{reasons.WORKER_REFUSED}: {refused}")
             except DeliveryStopped as stopped:
                 vat = self._set_aside(stopped.vat, f"{stopped.fault.code}: {stopped}")
                 return CrankReport(self.crank + 1, chosen[1], "stopped", vat.name, fault=stopped.fault)

@@ -13,6 +13,14 @@ class NoSuchVat(KernelError):
     """A name or id that no vat has."""
 
 
+class WorkerRefused(KernelError):
+    """A worker that this host does not make. `vat` is the id of the vat it was wanted for, if it has one."""
+
+    def __init__(self, message: str, vat: str | None = None) -> None:
+        super().__init__(message)
+        self.vat = vat
+
+
 class VatExists(KernelError):
     """A name that a live vat has already."""
 

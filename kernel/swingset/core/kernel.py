@@ -81,6 +81,7 @@ class Kernel(Cranks):
         vat = self.vat(name)
         if vat.worker == "attached":
             raise KernelError(f"vat {name} lives in the embedder's interpreter: restart that to upgrade it")
+        self.warehouse.factory(vat.worker)
         with self.undoing():
             bundle = self.world.bundles.put(parts)
             result = self.store.new_promise(None, "ignore")
@@ -146,6 +147,16 @@ class Kernel(Cranks):
         with self.undoing():
             self.world.execute("delete from pins where kref = ?", (kref,))
             self.store.release(kref)
+
+    def starts(self) -> list[tuple[int, str, str]]:
+        """The creations and upgrades in the run-queue: where each stands, what it is, its kind of worker."""
+        found = []
+        for seq, event in self.store.queues.all():
+            if isinstance(event, CreateVat):
+                found.append((seq, f"the creation of vat {event.name}", event.worker))
+            elif isinstance(event, UpgradeVat) and (vat := self.store.vats.get(event.vat)) is not None:
+                found.append((seq, f"the upgrade of vat {vat.name}", vat.worker))
+        return found
 
     def terminate(self, name: str, reason: str) -> None:
         """End a vat at once, from outside."""

@@ -3,6 +3,10 @@
 The standing rules come first: what terminated vats left is cleaned up while the run allows it, then vats
 are told what they no longer need to keep, then those that are due bring out their dead. What the host wants
 at once goes ahead of the run-queue. Only then comes that, and its order is the part that a scheduler decides.
+
+A start that this host has no worker for is passed over. It stays where it stands, and nothing is written
+about it: to the world it is the same as if its turn had not come, so a host that may run it finds it in its
+place.
 """
 
 from __future__ import annotations
@@ -89,6 +93,15 @@ class Agenda:
         self._scheduler = scheduler
         self.to_tell = Waiting(store, store.gc)
         self.to_reap = Waiting(store, store.reaping)
+        self._passed_over: set[int] = set()
+
+    def pass_over(self, seq: int) -> None:
+        """Choose the event at that position of the run-queue no more."""
+        self._passed_over.add(seq)
+
+    def look_again(self) -> None:
+        """Pass over nothing: the world went to another commit, where a position may be another event's."""
+        self._passed_over.clear()
 
     def choose(self, runnable: Runnable, *, clean_up: bool) -> tuple[int | None, Event] | None:
         """The next event, with its position where it comes from the run-queue."""
@@ -99,4 +112,11 @@ class Agenda:
             return None, Collect(vat, kind, tuple(krefs))
         if (vat := self.to_reap.first(runnable)) is not None:
             return None, Reap(vat)
-        return self._store.queues.urgent() or self._scheduler.choose(self._store)
+        passed = self._passed_over
+        if not passed:
+            return self._store.queues.urgent() or self._scheduler.choose(self._store)
+        first = self._store.queues.first_but(passed)
+        if first is None or first[0] < 0:
+            return first
+        chosen = self._scheduler.choose(self._store)
+        return first if chosen is None or chosen[0] in passed else chosen

@@ -5,6 +5,9 @@ So a worker may be thrown away at any moment between cranks, and must be thrown 
 undone after the vat had run in it. Bringing a vat back repeats its transcript and compares every syscall
 and every count of computrons; the first difference is an error that names delivery and syscall, never a
 vat that quietly became another.
+
+All workers are made here, whoever asks: a queue, an upgrade, a replay, a fork. So this is where it is asked
+whether the world may have a worker that does not confine its code.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from swingset.core.errors import KernelError, NoSuchVat
+from swingset.core.errors import KernelError, WorkerRefused
 from swingset.core.store import KernelStore
 from swingset.model.limits import DEFAULT_LIMITS, Limits
 from swingset.workers.base import ImageMismatch, VatSpec, Worker, WorkerFactory
@@ -35,6 +38,13 @@ def limits_of(vat: VatRecord) -> Limits:
 _LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes")
 
 
+UNTRUSTED = (
+    "its code would run in your own process, unconfined, and the world is from a file that was not opened as"
+    " one you trust: if you do, open it with the worker local"
+)
+"""Why a world may not have a worker that does not confine its code."""
+
+
 class VatDiverged(KernelError):
     """A vat cannot be brought back: it does not repeat its transcript. `vat` is its id."""
 
@@ -51,21 +61,36 @@ class Warehouse:
     """
 
     def __init__(
-        self, store: KernelStore, factories: Mapping[str, WorkerFactory], *, capacity: int = 50
+        self,
+        store: KernelStore,
+        factories: Mapping[str, WorkerFactory],
+        *,
+        capacity: int = 50,
+        confined_only: bool = False,
     ) -> None:
         self._store = store
         self._factories = factories
         self._online: OrderedDict[str, Worker] = OrderedDict()
         self._attached: dict[str, Worker] = {}
         self.capacity = capacity
+        self._confined_only = confined_only
 
-    def factory(self, kind: str) -> WorkerFactory:
-        """The maker of workers of that kind; raises `NoSuchVat` naming the kinds there are."""
+    def factory(self, kind: str, vat: str | None = None) -> WorkerFactory:
+        """The maker of workers of that kind, for a vat by id, if there is one.
+
+        Raises `WorkerRefused` for a kind that this host does not have, or that this world may not have, and
+        `KernelError` where it has none.
+        """
         try:
-            return self._factories[kind]
+            found = self._factories[kind]
         except KeyError:
-            known = ", ".join(sorted(self._factories)) or "none"
-            raise NoSuchVat(f"no worker of kind {kind!r} here; there are: {known}") from None
+            known = ", ".join(sorted(self._factories))
+            words = f"no worker of kind {kind!r} here; there are: {known or 'none'}"
+            # Where there is none at all, a world is looked at: nothing about it may change.
+            raise WorkerRefused(words, vat) if known else KernelError(words) from None
+        if self._confined_only and not found.confines:
+            raise WorkerRefused(UNTRUSTED, vat)
+        return found
 
     def kinds(self) -> tuple[str, ...]:
         """The kinds of worker there are."""
@@ -81,7 +106,7 @@ class Warehouse:
 
     def start(self, vat: VatRecord) -> Worker:
         """A fresh worker for a vat's new incarnation; it has not been told `startVat` yet."""
-        worker = self.factory(vat.worker).start(self._spec(vat))
+        worker = self.factory(vat.worker, vat.id).start(self._spec(vat))
         self.discard(vat.id)
         self._keep(vat.id, worker)
         return worker
@@ -89,7 +114,7 @@ class Warehouse:
     def online(self, vat: VatRecord) -> Worker | None:
         """The vat's worker, brought back from the world file if need be; None where it is not attached.
 
-        Raises `VatDiverged`.
+        Raises `VatDiverged`, and `WorkerRefused` where this host makes no worker for it.
         """
         if vat.worker == "attached":
             return self._attached.get(vat.id)
@@ -122,7 +147,7 @@ class Warehouse:
             return None
         try:
             worker = self.online(vat)
-        except VatDiverged:
+        except (VatDiverged, WorkerRefused):
             return None
         image = worker.snapshot() if worker else None
         if image is None:
@@ -149,7 +174,7 @@ class Warehouse:
         return VatSpec(vat.id, vat.name, vat.incarnation, tuple((name, source) for name, source in parts))
 
     def _bring_back(self, vat: VatRecord) -> Worker:
-        factory, spec = self.factory(vat.worker), self._spec(vat)
+        factory, spec = self.factory(vat.worker, vat.id), self._spec(vat)
         span = self._store.vats.span(vat.id)
         worker, since = None, span.incarnation_hash
         if span.snapshot is not None:
@@ -175,9 +200,9 @@ class Warehouse:
         """Repeat the whole incarnation in a fresh worker beside the live one, and compare every step.
 
         Returns how many deliveries were repeated and the heap digest they led to. Raises
-        `ReplayDiverged` at the first difference.
+        `ReplayDiverged` at the first difference, and `WorkerRefused`.
         """
-        worker = self.factory(vat.worker).start(self._spec(vat))
+        worker = self.factory(vat.worker, vat.id).start(self._spec(vat))
         try:
             count = self._repeat(worker, vat, self._store.vats.span(vat.id).incarnation_hash)
             return count, worker.heap_digest()

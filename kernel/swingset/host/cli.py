@@ -161,6 +161,7 @@ def _run(controller: Controller, chosen: argparse.Namespace) -> int:
         print("the world is paused: nothing runs; use step")
         return DONE
     report = controller.run(cranks(chosen.cranks) if chosen.cranks else forever())
+    _show_held_back(controller)
     more = "; more can run" if report.more else ""
     print(f"{_plural(report.cranks, 'crank')}, {report.computrons:,} computrons{more}")
     return DONE
@@ -172,6 +173,7 @@ def _step(controller: Controller, chosen: argparse.Namespace) -> int:
         report = controller.step()
         if report is None:
             print("nothing can run")
+            _show_held_back(controller)
             break
         print(_crank(report))
     return DONE
@@ -190,6 +192,7 @@ def _status(controller: Controller, _: argparse.Namespace) -> int:
     print(f"{_plural(stats['objects'], 'object')}, {_plural(stats['promises'], 'promise')}")
     waiting = f"{_plural(stats['queue'], 'event')} in the run-queue, {stats['parked']} parked"
     print(f"{waiting}, {stats['promise_queue']} waiting for promises")
+    _show_held_back(controller)
     for vat in Lens(controller.kernel.store).vats():
         if vat.reason:
             print(f"vat {vat.name} is {vat.state}: {visible(vat.reason, 300)}")
@@ -198,6 +201,11 @@ def _status(controller: Controller, _: argparse.Namespace) -> int:
         said = f": {visible(outcome.data.body, 300)}" if outcome.data is not None else ""
         print(f"bootstrap is {outcome.status}{said}")
     return DONE
+
+
+def _show_held_back(controller: Controller) -> None:
+    for line in controller.held_back():
+        print(visible(line, 600))
 
 
 def _vats(controller: Controller, chosen: argparse.Namespace) -> int:

@@ -19,9 +19,10 @@ from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.scheduler import Scheduler
 from swingset.core.undoing import refuse_within_crank
+from swingset.core.warehouse import UNTRUSTED
 from swingset.host import migrating
 from swingset.host.devices import HostDevices, service_counter
-from swingset.host.engines import Engines
+from swingset.host.engines import KINDS, Engines
 from swingset.host.outputs import Outbox
 from swingset.host.policies import RunPolicy, forever, rows_allowed
 from swingset.host.reports import Reports, RunReport
@@ -61,9 +62,10 @@ class Controller(Requests):
         default_worker: str = "wasm",
         snapshot_interval: int = 200,
         scheduler: Scheduler | None = None,
+        trusts_local: bool = True,
     ) -> None:
         self.world = world
-        self.kernel = Kernel(world, factories, scheduler=scheduler)
+        self.kernel = Kernel(world, factories, scheduler=scheduler, confined_only=not trusts_local)
         self.devices = HostDevices(self)
         self.outbox = Outbox()
         self.turns = Turns()
@@ -71,7 +73,7 @@ class Controller(Requests):
         self._scheduler = scheduler
         self.default_worker = default_worker
         self.snapshot_interval = snapshot_interval
-        self.trusts_local = True
+        self.trusts_local = trusts_local
         self._factories = factories
         self._dirty_vats: set[str] = set()
 
@@ -93,8 +95,10 @@ class Controller(Requests):
         chooses among the events of the run-queue (`swingset.core.scheduler`). Raises
         `swingset.world.errors.WorldError` for files that are not worlds, which are left as they are, and
         `KernelError` for a world with local vats unless `worker` is local: their code would run in this
-        process, unconfined, and a file may come from anybody. With `look_only` there is no worker at all: no
-        code can run, so any world may be looked at.
+        process, unconfined, and a file may come from anybody. For the same reason no local worker is made for
+        a file that was there already, whatever asks for one, unless `worker` is local: a creation that waits
+        in its run-queue goes on waiting (`held_back`). With `look_only` there is no worker at all: no code
+        can run, so any world may be looked at.
         """
         engines = Engines(progress)
         if worker not in engines:
@@ -107,8 +111,8 @@ class Controller(Requests):
             default_worker=worker,
             snapshot_interval=snapshot_interval,
             scheduler=scheduler,
+            trusts_local=worker == "local" or not found,
         )
-        controller.trusts_local = worker == "local" or look_only or not found
         try:
             controller._refuse_untrusted()
         except KernelError:
@@ -118,11 +122,22 @@ class Controller(Requests):
 
     def _refuse_untrusted(self) -> None:
         local = [vat.name for vat in self.vats() if vat.worker == "local"]
-        if local and not self.trusts_local:
+        if local and self._factories and not self.trusts_local:
             raise KernelError(
                 f"this world has vats in the local worker ({', '.join(local)}): their code would run in your"
                 " own process, unconfined. If you trust the file, open it with the worker local"
             )
+
+    def held_back(self) -> list[str]:
+        """Sentences about creations and upgrades in the run-queue that do not run here, and why."""
+        known = {*KINDS, *self._factories}
+        with self.lock:
+            return [
+                f"{what} waits in the run-queue, at {seq}: "
+                + (UNTRUSTED if kind in known else f"there is no worker of kind {kind!r}")
+                for seq, what, kind in self.kernel.starts()
+                if kind not in known or (kind == "local" and not self.trusts_local)
+            ]
 
     def close(self) -> None:
         """Stop the workers and let go of the file. What is not committed is lost, as in a crash."""
@@ -224,6 +239,7 @@ class Controller(Requests):
             except BaseException:
                 self.outbox.drop()
                 self.world.rollback()
+                self.kernel.agenda.look_again()
                 self.kernel.warehouse.discard_all()
                 raise
             self.outbox.release()
@@ -415,12 +431,7 @@ class Controller(Requests):
             label = self.world.labelled(name)
             self.commit("before resume")
             here = self.world.head
-            self.world.goto(label.seq)
-            try:
-                self._refuse_untrusted()
-            except KernelError:
-                self.world.goto(here)
-                raise
+            self._goto_trusted(label.seq, here)
             self._forget_what_ran()
 
     def go_back(self, commit: int) -> None:
@@ -428,10 +439,21 @@ class Controller(Requests):
         with self.lock:
             refuse_within_crank(self.kernel.store)
             self.world.rollback()
-            self.world.goto(commit)
+            here = self.world.head
+            self._goto_trusted(commit, here)
             self._forget_what_ran()
 
+    def _goto_trusted(self, commit: int, here: int) -> None:
+        """Go to a commit, or stay `here` where that one has vats that this world may not run."""
+        self.world.goto(commit)
+        try:
+            self._refuse_untrusted()
+        except KernelError:
+            self.world.goto(here)
+            raise
+
     def _forget_what_ran(self) -> None:
+        self.kernel.agenda.look_again()
         self.outbox.drop()
         self.kernel.store.discard_touched()
         self.kernel.warehouse.discard_all()
@@ -448,6 +470,7 @@ class Controller(Requests):
                 default_worker=self.default_worker,
                 snapshot_interval=self.snapshot_interval,
                 scheduler=self._scheduler,
+                trusts_local=self.trusts_local,
             )
 
     def _stored_pages(self) -> tuple[int, int]:

@@ -94,6 +94,11 @@ class WorkerFactory(Protocol):
         ...
 
     @property
+    def confines(self) -> bool:
+        """Whether code in these workers can do nothing but compute and speak to the kernel."""
+        ...
+
+    @property
     def image_id(self) -> str | None:
         """Digest of the base image that heap images are told against; ``None`` for engines without."""
         ...

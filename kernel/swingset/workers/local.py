@@ -167,6 +167,7 @@ class LocalWorkerFactory:
     """Makes local workers."""
 
     kind = "local"
+    confines = False
     image_id: str | None = None
 
     def start(self, spec: VatSpec) -> LocalWorker:

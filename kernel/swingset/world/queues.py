@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from swingset.model.messages import QueuedEvent, event_from_json, event_to_json
@@ -32,6 +33,15 @@ class Queues:
         """The first event and its position, or None where nothing waits."""
         for seq, item in self._world.rows("SELECT seq, item from queue order by seq limit 1"):
             return seq, event_from_json(item)
+        return None
+
+    def first_but(self, passed: Set[int]) -> tuple[int, QueuedEvent] | None:
+        """The first event that does not stand at one of these positions, or None."""
+        rows = self._world.rows("SELECT seq from queue order by seq limit ?", (len(passed) + 1,))
+        for seq in (seq for (seq,) in rows if seq not in passed):
+            return seq, event_from_json(
+                self._world.rows("SELECT item from queue where seq = ?", (seq,))[0][0]
+            )
         return None
 
     def urgent(self) -> tuple[int, QueuedEvent] | None:

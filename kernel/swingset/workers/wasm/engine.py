@@ -45,6 +45,7 @@ class WasmWorkerFactory:
     """Starts vats in the confined engine; made by `prepare_engine`."""
 
     kind = "wasm"
+    confines = True
 
     def __init__(
         self,
