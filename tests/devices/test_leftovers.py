@@ -130,8 +130,8 @@ def test_a_vat_that_is_given_another_meter_lets_go_of_a_loose_one() -> None:
     payer.pay_for("B")
     context = world.kernel.devices.context("vatAdmin")
     with world.kernel.undoing():
-        state = {"vat": world.ids["B"], "done": None}
-        admin = context.new_node(CapData("#" + json.dumps(state)))
+        state = {"vat": world.ids["B"], "done": "&0"}
+        admin = context.new_node(CapData("#" + json.dumps(state), (context.new_promise(),)))
         world.store.hold(admin)
     node = world.kernel.introduce(world.ids["A"], admin)
     with world.kernel.undoing():

@@ -153,8 +153,7 @@ class Cranks:
     def _set_aside(self, vat_id: str, reason: str) -> VatRecord:
         """Suspend a vat that this host cannot go on with, as no part of any crank, and answer its record."""
         with self.undoing():
-            vat = self.store.vats.get(vat_id)
-            assert vat is not None
+            vat = self.store.vats.known(vat_id)
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
         return vat
 
@@ -306,8 +305,7 @@ class Cranks:
 
     def _collect(self, event: Collect, number: int) -> CrankReport:
         """Tell a vat what was dropped or retired, as far as it still is."""
-        vat = self.store.vats.get(event.vat)
-        assert vat is not None
+        vat = self.store.vats.known(event.vat)
         self.store.gc.remove(event.vat, event.kind, event.krefs[-1])
         translator = Translator(self.store, event.vat)
         meant = tuple(kref for kref in event.krefs if translator.still_meant(event.kind, kref))
@@ -320,9 +318,8 @@ class Cranks:
 
     def _reap(self, event: Reap, number: int) -> CrankReport:
         """Have a vat bring out its dead."""
-        vat = self.store.vats.get(event.vat)
-        worker = self.warehouse.online(vat) if vat else None
-        assert vat is not None
+        vat = self.store.vats.known(event.vat)
+        worker = self.warehouse.online(vat)
         self.store.reaping.done(event.vat)
         if worker is None:
             return CrankReport(number, event, "dropped", vat.name)

@@ -22,6 +22,7 @@ from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
 from swingset.model.messages import Message, Send
 from swingset.model.refs import kref_type
 from swingset.world.devices import DeviceRecord
+from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.promises import UNRESOLVED
 
 MAX_METHOD = 200
@@ -51,9 +52,17 @@ class DeviceContext:
         self.node = node
         self.caller = caller
 
+    def of(self, device: DeviceRecord) -> DeviceContext:
+        """The corner of another device, for one that knows its ways."""
+        return DeviceContext(self._store, device)
+
     def get(self, key: str) -> CapData | None:
         """What the device keeps under a key."""
         return self._store.devices.load(self.device.id, key)
+
+    def damaged(self, key: str, reason: str) -> DamagedRow:
+        """The complaint about what is kept under a key."""
+        return self._store.devices.damaged(self.device.id, key, reason)
 
     def set(self, key: str, value: CapData | None) -> None:
         """Keep a value, or forget it with None. The references in it are held as long as it is kept."""
@@ -170,7 +179,8 @@ class DeviceBoard:
         except BaseException as error:
             self._store.world.rollback_to("device")
             self._store.world.release("device")
-            if not isinstance(error, Exception):
+            # A damaged file is the host's concern: what it says of itself must not reach a vat.
+            if not isinstance(error, Exception) or isinstance(error, WorldError):
                 raise
             return True, _told(record, method, error)
         self._store.world.release("device")

@@ -222,9 +222,7 @@ class Kernel(Cranks):
                 parting = self._lifecycle.restart_attached(vat_id, message)
                 self.store.queues.unpark(vat_id)
         self.warehouse.attach(vat_id, worker)
-        attached = self.store.vats.get(vat_id)
-        assert attached is not None
-        return attached, parting
+        return self.store.vats.known(vat_id), parting
 
     def unpark(self, vat_id: str) -> None:
         """Have what waits for an attached vat's code tried again: some has come."""
@@ -235,9 +233,8 @@ class Kernel(Cranks):
     def outside_syscall(self, vat_id: str, syscall: list[Any]) -> list[Any]:
         """A syscall that an attached vat makes between deliveries, from a cell say."""
         handler = SyscallHandler(self.store, vat_id, self.devices)
-        vat = self.store.vats.get(vat_id)
-        assert vat is not None
         self._refuse_ended(vat_id)
+        vat = self.store.vats.known(vat_id)
         with self.undoing() as crank:
             answer = handler(syscall)
             if handler.illegal is not None:

@@ -276,10 +276,7 @@ class Lifecycle:
         return replace(delivered, result=replace(delivered.result, fault=Fault(reasons.START_FAILED, words)))
 
     def _vat(self, vat_id: str) -> VatRecord:
-        vat = self._store.vats.get(vat_id)
-        if vat is None:
-            raise KeyError(vat_id)
-        return vat
+        return self._store.vats.known(vat_id)
 
 
 def _together(first: Delivered, last: Delivered) -> Delivered:

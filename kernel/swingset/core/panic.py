@@ -16,6 +16,9 @@ from swingset.model.visible import one_line
 from swingset.model.wording import MOST_WORDS, fit
 from swingset.world.file import WorldFile
 from swingset.world.promises import Promises
+from swingset.world.rows import Reader
+
+_PANIC = Reader("panics", "cause, words")
 
 
 class Panic:
@@ -46,6 +49,7 @@ class Panic:
         row = self._world.row("SELECT cause, words from panics order by cause limit 1")
         if row is None:
             return None
+        _PANIC.check(self._world.name, row)
         cause, words = str(row[0]), str(row[1])
         if cause.startswith("kp"):
             promise = Promises(self._world).get(cause)

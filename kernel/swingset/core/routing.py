@@ -46,11 +46,14 @@ def route(store: KernelStore, event: Send) -> ToVat | ToPromise | Nowhere:
     if kref_type(target) == "p":
         promise = store.promises.get(target)
         if promise is None:
-            raise AssertionError(f"{target} was forgotten while a message for it waited")
+            raise store.promises.missing(target, "a message for it waits")
+        passed = {target}
         while promise.state == FORWARDED and promise.decider is not None:
             target = promise.decider
             followed = store.promises.get(target)
-            assert followed is not None
+            if followed is None or target in passed:
+                raise store.promises.astray(promise)
+            passed.add(target)
             promise = followed
         if promise.state == UNRESOLVED:
             pipeliner = _pipeliner(store, promise.decider)

@@ -238,13 +238,18 @@ class KernelStore:
 
     def _follow(self, kref: str, target: str) -> tuple[bool, CapData] | None:
         """Forward a promise to an unsettled one (None), or find the outcome it has already."""
+        passed: set[str] = set()
         while True:
             if target == kref:
                 words = f"promise {kref} cannot be forwarded to itself, directly or through other promises"
                 return True, capdata.error("TypeError", words, code=reasons.PROMISE_CYCLE)
             promise = self.promises.get(target)
-            assert promise is not None
+            if promise is None:
+                raise self.promises.missing(target, f"{kref} is settled with it")
             if promise.state == FORWARDED and promise.decider is not None:
+                if target in passed:
+                    raise self.promises.astray(promise)
+                passed.add(target)
                 target = promise.decider
                 continue
             if promise.state != UNRESOLVED and promise.data is not None:
@@ -257,7 +262,8 @@ class KernelStore:
 
     def _settle_promise(self, kref: str, rejected: bool, outcome: CapData) -> None:
         before = self.promises.get(kref)
-        assert before is not None
+        if before is None:
+            raise self.promises.missing(kref, "it is to be settled")
         for slot in outcome.slots:
             self.hold(slot)
         for slot in before.data.slots if before.data else ():

@@ -35,8 +35,7 @@ class BridgeDevice:
                 raise plain.not_plain("send(data) of the bridge")
             data = plain.part(args, 0)
             self._check(data)
-            known = context.get("count")
-            number = int(plain.read(known)) + 1 if known else 1
+            number = (plain.kept(context, "count", plain.is_number) or 0) + 1
             context.set("count", plain.write(number))
             context.set(f"out.{number:015d}", data)
             return plain.write(number)
@@ -49,19 +48,19 @@ class BridgeDevice:
         found = []
         for key in context.keys("out."):
             kept = context.get(key)
-            assert kept is not None
-            found.append((int(key.removeprefix("out.")), kept))
+            if kept is not None:
+                found.append((plain.number_in(context, key, "out."), kept))
         return found
 
     def taken(self, number: int, context: DeviceContext) -> None:
         """The host has dealt with everything up to this number."""
         for key in context.keys("out."):
-            if int(key.removeprefix("out.")) <= number:
+            if plain.number_in(context, key, "out.") <= number:
                 context.set(key, None)
 
     def deliver(self, data: CapData, context: DeviceContext) -> None:
         """Send `inbound(data)` to the registered handler. Raises `KernelError` where there is none."""
-        handler = context.get("handler")
+        handler = plain.kept_reference(context, "handler")
         if handler is None:
             raise KernelError("no vat has registered with the bridge yet: nothing was sent")
-        context.send(handler.slots[0], CapData(f'#["inbound",[{data.body[1:]}]]'))
+        context.send(handler, CapData(f'#["inbound",[{data.body[1:]}]]'))

@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from swingset.core.devices import DeviceContext, DeviceError
 from swingset.devices import plain
 from swingset.devices.plain import Ref
 from swingset.model.capdata import CapData
+from swingset.model.refs import is_kref
 from swingset.world.bundles import Bundles
 
 Manifest = Sequence[tuple[str, str]]
@@ -27,6 +29,28 @@ _ROOT_METHODS = ("get_bundlecap", "get_named_bundlecap", "wait_for_bundlecap", "
 def module_hash(source: str) -> str:
     """The name that a module's source goes by."""
     return hashlib.sha512(source.encode()).hexdigest()
+
+
+def bundle_of_cap(context: DeviceContext, node: str) -> str | None:
+    """The id of the bundle that a node stands for, None for a node of another device."""
+    known = plain.kept(context, node, _is_cap)
+    return None if known is None else str(known["bundle"])
+
+
+def _is_cap(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("bundle"), str)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_module(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    if set(value) == {"source"}:
+        return isinstance(value["source"], str)
+    return set(value) == {"bundle", "index"} and _is_cap(value) and plain.is_number(value["index"])
 
 
 class BundleDevice:
@@ -45,10 +69,10 @@ class BundleDevice:
             raise plain.no_method("the bundle device", method, *_ROOT_METHODS)
         if method == "get_named_bundlecap":
             name = plain.text(plain.arguments(args, method, "name")[0], "name")
-            known = context.get(f"name.{name}")
+            known = plain.kept(context, f"name.{name}", _is_text)
             if known is None:
                 raise DeviceError(f"there is no bundle named {json.dumps(name)}", name="LookupError")
-            return self._cap(str(plain.read(known)), context)
+            return self._cap(known, context)
         bundle = plain.text(plain.arguments(args, method, "id")[0], "id")
         if context.get(f"bundle.{bundle}") is not None:
             return self._cap(bundle, context)
@@ -85,25 +109,27 @@ class BundleDevice:
             context.set(f"module.{digest}", plain.write({"bundle": bundle, "index": index}))
         if name is not None:
             context.set(f"name.{name}", plain.write(bundle))
-        waiting = context.get(f"wait.{bundle}")
+        waiting = plain.kept_reference(context, f"wait.{bundle}", "p")
         if waiting is not None:
-            context.settle(waiting.slots[0], False, self._cap(bundle, context))
+            context.settle(waiting, False, self._cap(bundle, context))
             context.set(f"wait.{bundle}", None)
         return bundle
 
     def _source(self, digest: str, context: DeviceContext) -> str:
-        kept = context.get(f"module.{digest}")
-        assert kept is not None
-        where = plain.read(kept)
+        key = f"module.{digest}"
+        where = plain.kept(context, key, _is_module)
+        if where is None:
+            raise context.damaged(key, "the row is missing, and a bundle names it")
         if "source" in where:
             return str(where["source"])
-        parts = self._bundles.get(str(where["bundle"]))
-        return parts[int(where["index"])][1]
+        parts = self._bundles.get(where["bundle"])
+        if where["index"] >= len(parts):
+            raise context.damaged(key, "index is past the end of the bundle")
+        return str(parts[where["index"]][1])
 
     def _cap(self, bundle: str, context: DeviceContext) -> CapData:
         """The bundlecap: the one that is in use, or a new one. The note of it does not keep it alive."""
-        known = context.get(f"cap.{bundle}")
-        kref = str(plain.read(known)) if known else ""
+        kref: str = plain.kept(context, f"cap.{bundle}", is_kref) or ""
         if not context.owns(kref):
             kref = context.new_node(plain.write({"bundle": bundle}))
             context.set(f"cap.{bundle}", plain.write(kref))
@@ -111,14 +137,14 @@ class BundleDevice:
 
     def _id_of(self, cap: object, context: DeviceContext) -> str:
         kref = cap.kref if isinstance(cap, Ref) else ""
-        state = context.get(kref) if context.owns(kref) and kref != context.device.root else None
+        state = bundle_of_cap(context, kref) if context.owns(kref) and kref != context.device.root else None
         if state is None:
             raise DeviceError(f"get_id() requires a bundlecap, got {plain.shown(cap)}", name="TypeError")
-        return str(plain.read(state)["bundle"])
+        return state
 
     def _promise(self, bundle: str, context: DeviceContext) -> CapData:
-        waiting = context.get(f"wait.{bundle}")
-        if waiting is None:
-            waiting = plain.write(Ref(context.new_promise()))
-            context.set(f"wait.{bundle}", waiting)
-        return waiting
+        kref = plain.kept_reference(context, f"wait.{bundle}", "p")
+        if kref is None:
+            kref = context.new_promise()
+            context.set(f"wait.{bundle}", plain.write(Ref(kref)))
+        return plain.write(Ref(kref))

@@ -56,28 +56,27 @@ class MailboxDevice:
             peer = key.removeprefix("peer.")
             messages = []
             for entry in context.keys(f"out.{peer}/"):
-                kept = context.get(entry)
-                assert kept is not None
-                messages.append([int(entry.rpartition("/")[2]), str(plain.read(kept))])
+                body = plain.kept(context, entry, lambda value: isinstance(value, str))
+                messages.append([plain.number_in(context, entry, f"out.{peer}/"), body])
             found[peer] = {"messages": messages, "ack": self._peer(peer, context)["acked"]}
         return found
 
     def receive(self, peer: str, messages: Sequence[Sequence[Any]], ack: int, context: DeviceContext) -> int:
         """Take what a peer's carrier brought; returns how many messages were new. Raises `KernelError`."""
-        handler = context.get("handler")
+        handler = plain.kept_reference(context, "handler")
         if handler is None:
             raise KernelError("no vat has registered with the mailbox yet: nothing was taken")
         try:
             known = self._peer(peer, context)
             for entry in context.keys(f"out.{peer}/"):
-                if int(entry.rpartition("/")[2]) <= plain.whole(ack, "ack"):
+                if plain.number_in(context, entry, f"out.{peer}/") <= plain.whole(ack, "ack"):
                     context.set(entry, None)
             new = 0
             for number, body in sorted(messages, key=lambda message: message[0]):
                 if plain.whole(number, "number") > known["delivered"]:
                     known["delivered"] = number
                     told = plain.write(["deliver", [peer, number, plain.text(body, "body")]])
-                    context.send(handler.slots[0], told)
+                    context.send(handler, told)
                     new += 1
         except DeviceError as error:
             raise KernelError(f"mail from {peer!r}: {error}") from None
@@ -87,5 +86,9 @@ class MailboxDevice:
     def _peer(self, peer: object, context: DeviceContext) -> dict[str, int]:
         if not isinstance(peer, str) or not _PEER.match(peer):
             raise DeviceError(f"bad peer name {plain.shown(peer)}: letters, digits, '.', '_' and '-'")
-        known = context.get(f"peer.{peer}")
-        return plain.read(known) if known else dict(_NEW)
+        found: dict[str, int] | None = plain.kept(context, f"peer.{peer}", _is_peer)
+        return dict(_NEW) if found is None else found
+
+
+def _is_peer(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == set(_NEW) and all(map(plain.is_number, value.values()))

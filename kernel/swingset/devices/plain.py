@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from swingset.core.devices import DeviceError
+from swingset.core.devices import DeviceContext, DeviceError
 from swingset.model.capdata import CapData, is_well_formed
+from swingset.model.jsontext import MalformedJSON, parse
 
 SAFE_INT = 2**53 - 1
 _REFERENCE = re.compile(r"([$&])(0|[1-9][0-9]{0,5})(?:\.(.*))?\Z", re.DOTALL)
+_DIGITS = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
 _BIG_INT = re.compile(r"[+-][0-9]{1,4300}\Z")
 
 
@@ -61,6 +63,42 @@ def _read_key(key: str) -> str:
     if key.startswith("#"):
         raise DeviceError("a device reads numbers, text, lists, dicts and references only", name="TypeError")
     return key[1:] if key.startswith("!") else key
+
+
+def kept(context: DeviceContext, key: str, fits: Callable[[Any], bool]) -> Any:
+    """What a device keeps under a key, as data; None where it keeps nothing.
+
+    Raises `DamagedRow` for what does not fit: no device has written that.
+    """
+    value = context.get(key)
+    if value is None:
+        return None
+    try:
+        found = _read(parse(value.body[1:]), value.slots)
+    except (MalformedJSON, DeviceError) as problem:
+        raise context.damaged(key, f"value cannot be read ({problem})") from None
+    if not value.body.startswith("#") or not fits(found):
+        raise context.damaged(key, "value is not what this device keeps there")
+    return found
+
+
+def kept_reference(context: DeviceContext, key: str, letter: str = "o") -> str | None:
+    """The kref that a device keeps under a key, or None. Raises `DamagedRow` for anything else."""
+    found = kept(context, key, lambda value: isinstance(value, Ref) and value.kref[1] == letter)
+    return None if found is None else str(found.kref)
+
+
+def is_number(value: Any) -> bool:
+    """Whether something kept is a number that a device counts with."""
+    return type(value) is int and 0 <= value < 1 << 62
+
+
+def number_in(context: DeviceContext, key: str, prefix: str) -> int:
+    """The number that follows a prefix in a key, up to a point. Raises `DamagedRow` where there is none."""
+    digits = key.removeprefix(prefix).partition(".")[0]
+    if not key.startswith(prefix) or not _DIGITS.match(digits):
+        raise context.damaged(key, "no number is in its key")
+    return int(digits)
 
 
 def write(value: Any) -> CapData:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from swingset.core.devices import DeviceContext, DeviceError
 from swingset.devices import plain
@@ -36,18 +37,18 @@ class PluginDevice:
         self._functions[name] = function
         if name == context.device.name:
             return context.device.root
-        known = context.get(f"plugin.{name}")
-        if known is None:
-            known = plain.write(Ref(context.new_node(plain.write({"plugin": name})), name))
-            context.set(f"plugin.{name}", known)
-        return known.slots[0]
+        node = plain.kept_reference(context, f"plugin.{name}", "d")
+        if node is None:
+            node = context.new_node(plain.write({"plugin": name}))
+            context.set(f"plugin.{name}", plain.write(Ref(node, name)))
+        return node
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
         """Run the function of the node that was called."""
-        state = context.get(context.node or "")
+        state = plain.kept(context, context.node or "", _is_plugin)
         if method != "call":
             raise plain.no_method("a host function", method, "call")
-        name = str(plain.read(state)["plugin"]) if state is not None else context.device.name
+        name = str(state["plugin"]) if state is not None else context.device.name
         function = self._functions.get(name)
         if function is None:
             words = f"host function {json.dumps(name)} is not here: the session that handed it in has ended"
@@ -60,3 +61,7 @@ class PluginDevice:
         if answer.slots:
             raise DeviceError(f"host function {json.dumps(name)} answered with a reference", name="TypeError")
         return answer
+
+
+def _is_plugin(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("plugin"), str)

@@ -10,6 +10,8 @@ Alarms are kept by time, as `at.<when>.<count>`, and those that have a token onc
 
 from __future__ import annotations
 
+from typing import Any
+
 from swingset.core.devices import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.devices import plain
@@ -54,8 +56,7 @@ class TimerDevice:
 
     def now(self, context: DeviceContext) -> int:
         """The time of the last poll, 0 before the first."""
-        known = context.get("now")
-        return int(plain.read(known)) if known else 0
+        return plain.kept(context, "now", plain.is_number) or 0
 
     def poll(self, now: int, context: DeviceContext) -> int:
         """It is `now`: let what is due happen; returns how many alarms went off. Raises `KernelError`."""
@@ -66,7 +67,7 @@ class TimerDevice:
             )
         context.set("now", plain.write(now))
         rung = 0
-        while (key := self._first(context)) is not None and _when(key) <= now:
+        while (key := self._first(context)) is not None and _when(context, key) <= now:
             entry = self._take(key, context)
             if "handler" in entry:
                 context.send(entry["handler"].kref, plain.write(["wake", [now]]))
@@ -78,7 +79,7 @@ class TimerDevice:
     def next(self, context: DeviceContext) -> int | None:
         """The time of the next alarm, or None: when the host should poll again."""
         key = self._first(context)
-        return None if key is None else _when(key)
+        return None if key is None else _when(context, key)
 
     def _first(self, context: DeviceContext) -> str | None:
         return next(iter(context.keys("at.", 1)), None)
@@ -86,8 +87,7 @@ class TimerDevice:
     def _set(self, when: int, entry: dict[str, Ref], token: object, context: DeviceContext) -> int:
         if token is not None:
             entry["token"] = plain.reference(token, "token")
-        known = context.get("count")
-        count = int(plain.read(known)) + 1 if known else 1
+        count = (plain.kept(context, "count", plain.is_number) or 0) + 1
         context.set("count", plain.write(count))
         key = f"at.{when:020d}.{count:015d}"
         context.set(key, plain.write(entry))
@@ -96,9 +96,9 @@ class TimerDevice:
         return when
 
     def _take(self, key: str, context: DeviceContext) -> dict[str, Ref]:
-        kept = context.get(key)
-        assert kept is not None
-        entry: dict[str, Ref] = plain.read(kept)
+        entry: dict[str, Ref] | None = plain.kept(context, key, _is_alarm)
+        if entry is None:
+            raise context.damaged(key, "the row is missing, and a token names it")
         context.set(key, None)
         if "token" in entry:
             context.set(_by_token(entry["token"], key), None)
@@ -115,8 +115,17 @@ class TimerDevice:
         return len(found)
 
 
-def _when(key: str) -> int:
-    return int(key.split(".")[1])
+def _is_alarm(entry: Any) -> bool:
+    """Whether something kept is what `_set` wrote."""
+    if not isinstance(entry, dict) or not all(isinstance(value, Ref) for value in entry.values()):
+        return False
+    letters = {name: ref.kref[1] for name, ref in entry.items()}
+    token = letters.pop("token", "o")
+    return letters in ({"handler": "o"}, {"promise": "p"}) and token == "o"
+
+
+def _when(context: DeviceContext, key: str) -> int:
+    return plain.number_in(context, key, "at.")
 
 
 def _by_token(token: Ref, key: str) -> str:

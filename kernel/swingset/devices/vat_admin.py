@@ -16,10 +16,11 @@ from swingset.core.administration import Administration
 from swingset.core.devices import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.devices import plain, vat_options
-from swingset.devices.bundles import BundleDevice
+from swingset.devices.bundles import BundleDevice, bundle_of_cap
 from swingset.devices.plain import Ref
 from swingset.model import reasons
 from swingset.model.capdata import CapData
+from swingset.model.refs import is_vat_id
 from swingset.world.devices import Devices
 
 _ROOT_METHODS = ("create", "create_meter")
@@ -43,8 +44,7 @@ class VatAdminDevice:
         try:
             if context.node == context.device.root:
                 return self._call_root(method, args, context)
-            state = context.get(context.node)
-            known = plain.read(state) if state else {}
+            known = plain.kept(context, context.node, _is_node) or {}
             if "vat" in known:
                 return self._call_vat(method, args, context, known)
             if "meter" in known:
@@ -56,15 +56,16 @@ class VatAdminDevice:
     def vat_ended(self, vat: str, rejected: bool, outcome: CapData, context: DeviceContext) -> None:
         """Settle what the keeper of a vat waits for."""
         for key in (f"made.{vat}", f"vat.{vat}"):
-            promise = context.get(key)
-            if promise is not None:
-                context.settle(promise.slots[0], rejected, outcome)
+            held = plain.kept(context, key, _is_made if key.startswith("made.") else _is_promise)
+            if held is not None:
+                promise = held[0] if isinstance(held, list) else held
+                context.settle(promise.kref, rejected, outcome)
                 context.set(key, None)
         self._forget_loose_meters(context)
 
     def node_gone(self, state: CapData, context: DeviceContext) -> None:
         """Forget a meter that nobody can refill, as soon as it pays for no vat."""
-        meter = plain.read(state).get("meter")
+        meter = meter_of(state)
         if meter is not None:
             context.set(f"loose.{meter}", _NOTHING)
             self._forget_loose_meters(context)
@@ -76,28 +77,28 @@ class VatAdminDevice:
 
     def vat_started(self, vat: str, root: str, context: DeviceContext) -> None:
         """Settle what the creator of a vat waits for."""
-        made = context.get(f"made.{vat}")
+        made = plain.kept(context, f"made.{vat}", _is_made)
         if made is not None:
-            promise, admin_node = plain.read(made)
+            promise, admin_node = made
             outcome = {"root": Ref(root, "root"), "adminNode": admin_node}
             context.settle(promise.kref, False, plain.write(outcome))
             context.set(f"made.{vat}", None)
 
     def admin_node(self, vat: str, context: DeviceContext) -> str:
         """A device node that ends and changes a vat which nobody made through this device; for the host."""
-        known = context.get(f"vat.{vat}")
-        if known is None:
-            known = plain.write(Ref(context.new_promise()))
-            context.set(f"vat.{vat}", known)
-        return context.new_node(plain.write({"vat": vat, "done": Ref(known.slots[0])}))
+        done = plain.kept_reference(context, f"vat.{vat}", "p")
+        if done is None:
+            done = context.new_promise()
+            context.set(f"vat.{vat}", plain.write(Ref(done)))
+        return context.new_node(plain.write({"vat": vat, "done": Ref(done)}))
 
     def critical_key(self, context: DeviceContext) -> str:
         """The device node that allows making critical vats; the host decides who gets it."""
-        known = context.get("criticalKey")
-        if known is None:
-            known = plain.write(Ref(context.new_node(plain.write({"critical": True})), "criticalVatKey"))
-            context.set("criticalKey", known)
-        return known.slots[0]
+        node = plain.kept_reference(context, "criticalKey", "d")
+        if node is None:
+            node = context.new_node(plain.write({"critical": True}))
+            context.set("criticalKey", plain.write(Ref(node, "criticalVatKey")))
+        return node
 
     # Making
 
@@ -118,7 +119,7 @@ class VatAdminDevice:
         found = plain.arguments(_without_parameters(args), "create", "bundlecap", "options", "admin_node")
         cap, options_given, admin_node = found
         given = _options(options_given)
-        bundle = self._bundle(cap)
+        bundle = self._bundle(cap, context)
         if bundle is None:
             raise DeviceError("Vat Creation Error: createVat() requires a bundlecap")
         name = vat_options.check_name(given.get("name"))
@@ -138,18 +139,17 @@ class VatAdminDevice:
         node = context.new_node(plain.write({"vat": vat, "done": done}))
         return plain.write([Ref(node, "adminNode"), made])
 
-    def _bundle(self, cap: object) -> str | None:
+    def _bundle(self, cap: object, context: DeviceContext) -> str | None:
         """The id of the bundle that a bundlecap stands for, whichever device handed it out."""
         owner = self._admin.owner_of(cap.kref) if isinstance(cap, Ref) else None
         device = self._devices.get(owner) if owner else None
         if device is None or device.kind != BundleDevice.kind or not isinstance(cap, Ref):
             return None
-        state = self._devices.load(device.id, cap.kref)
-        return str(plain.read(state)["bundle"]) if state else None
+        return bundle_of_cap(context.of(device), cap.kref)
 
     def _check_key(self, key: object, context: DeviceContext) -> bool:
-        known = context.get("criticalKey")
-        if known is None or not isinstance(key, Ref) or key.kref != known.slots[0]:
+        known = plain.kept_reference(context, "criticalKey", "d")
+        if known is None or not isinstance(key, Ref) or key.kref != known:
             raise DeviceError("CreateVatOptions: critical wants the criticalVatKey")
         return True
 
@@ -176,7 +176,7 @@ class VatAdminDevice:
                 self._admin.end(vat, plain.part(args, 0))
             return _NOTHING
         if method == "upgrade":
-            return self._upgrade(vat, args)
+            return self._upgrade(vat, args, context)
         if method == "change_options":
             given = _options(plain.arguments(args, method, "options")[0])
             changes = vat_options.convert(given, changing=True)
@@ -188,14 +188,14 @@ class VatAdminDevice:
             return _NOTHING
         raise plain.no_method("an admin node", method, *_VAT_METHODS)
 
-    def _upgrade(self, vat: str, args: CapData) -> CapData:
+    def _upgrade(self, vat: str, args: CapData, context: DeviceContext) -> CapData:
         cap, options_given = plain.arguments(_without_parameters(args), "upgrade", "bundlecap", "options")
         given = _options(options_given)
         unknown = [name for name in given if name not in ("vatParameters", "upgradeMessage")]
         if unknown:
             listed = ", ".join(f'"{name}"' for name in unknown)
             raise DeviceError(f"upgrade() received unknown options: {listed}")
-        bundle = self._bundle(cap)
+        bundle = self._bundle(cap, context)
         if bundle is None:
             raise DeviceError("upgrade() requires a bundlecap", name="TypeError")
         message = plain.text(given.get("upgradeMessage", "vat upgraded"), "upgradeMessage")
@@ -225,11 +225,42 @@ class VatAdminDevice:
 
     def _meter(self, where: str, given: object, context: DeviceContext) -> str:
         kref = given.kref if isinstance(given, Ref) else ""
-        state = context.get(kref) if context.owns(kref) else None
-        known = plain.read(state) if state else {}
+        known = (plain.kept(context, kref, _is_node) if context.owns(kref) else None) or {}
         if "meter" not in known:
             raise DeviceError(f"{where}: meter wants a meter, got {plain.shown(given)}")
         return str(known["meter"])
+
+
+def meter_of(state: CapData) -> str | None:
+    """The meter that a device node stood for, by the state it had, or None."""
+    try:
+        known = plain.read(state)
+    except (ValueError, RecursionError, DeviceError):
+        return None
+    return str(known["meter"]) if _is_node(known) and "meter" in known else None
+
+
+def _is_node(value: Any) -> bool:
+    """Whether something kept is the state of an admin node, a meter's node or the key of critical vats."""
+    if not isinstance(value, dict):
+        return False
+    if set(value) == {"vat", "done"}:
+        return is_vat_id(value["vat"]) and _is_promise(value["done"])
+    return value == {"critical": True} or (set(value) == {"meter"} and isinstance(value["meter"], str))
+
+
+def _is_promise(value: Any) -> bool:
+    return isinstance(value, Ref) and value.kref[1] == "p"
+
+
+def _is_made(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and _is_promise(value[0])
+        and isinstance(value[1], Ref)
+        and value[1].kref[1] == "o"
+    )
 
 
 def _options(given: object) -> dict[str, Any]:

@@ -7,11 +7,14 @@ and the references it holds, which the kernel counts for as long as it waits.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, is_well_formed
+from swingset.model.jsontext import parse
+from swingset.model.refs import is_kref, is_vat_id
 from swingset.model.wording import MOST_NAME, fit
 
 
@@ -178,28 +181,97 @@ def event_to_json(event: QueuedEvent) -> str:
     return json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
 
 
+class MalformedEvent(ValueError):
+    """A text that is no event of the run-queue; the message says which part of it is wrong."""
+
+
 def event_from_json(text: str) -> QueuedEvent:
-    """The event that `event_to_json` wrote; raises `ValueError` for anything else."""
-    raw = json.loads(text)
-    match raw.get("type"):
+    """The event that `event_to_json` wrote; raises `ValueError` with what is wrong for anything else."""
+    raw = parse(text)
+    if not isinstance(raw, dict):
+        raise MalformedEvent("is no event: a JSON object is wanted")
+    kind = raw.get("type")
+    fields = _FIELDS.get(kind) if isinstance(kind, str) else None
+    if fields is None:
+        raise MalformedEvent("is no event: its type is none that the run-queue has")
+    if set(raw) != {"type", *fields}:
+        raise MalformedEvent(f"is no event: {kind} wants exactly {', '.join(fields)}")
+    for name in fields:
+        wanted = _WANTED[name]
+        if not wanted[0](raw[name]):
+            raise MalformedEvent(f"is no event: {name} of {kind} wants {wanted[1]}")
+    match kind:
         case "send":
-            return Send(raw["target"], Message.from_json(raw["message"]), raw["sender"])
+            message = raw["message"]
+            if not _is_message(message):
+                raise MalformedEvent("is no event: message of send wants methargs and result")
+            sent = Message(_capdata(message["methargs"]), message["result"])
+            return Send(raw["target"], sent, raw["sender"])
         case "notify":
             return Notify(raw["vat"], raw["promise"])
-        case "create-vat":
-            return CreateVat(
-                raw["vat"],
-                raw["name"],
-                raw["worker"],
-                raw["options"],
-                raw["bundle"],
-                CapData.from_json(raw["parameters"]),
-                raw["result"],
-            )
-        case "upgrade-vat":
-            return UpgradeVat(
-                raw["vat"], raw["bundle"], CapData.from_json(raw["parameters"]), raw["message"], raw["result"]
-            )
         case "change-vat-options":
             return ChangeVatOptions(raw["vat"], raw["options"])
-    raise ValueError(f"no event of the run-queue has type {raw.get('type')!r}")
+    given = _capdata(raw["parameters"])
+    if kind == "upgrade-vat":
+        if not _is_text(raw["message"]):
+            raise MalformedEvent("is no event: message of upgrade-vat wants text")
+        return UpgradeVat(raw["vat"], raw["bundle"], given, raw["message"], raw["result"])
+    made = raw["name"], raw["worker"], raw["options"]
+    return CreateVat(raw["vat"], *made, raw["bundle"], given, raw["result"])
+
+
+def _capdata(raw: object) -> CapData:
+    found = CapData.from_json(raw)
+    if not all(map(is_kref, found.slots)):
+        raise MalformedEvent("is no event: a slot is no kref")
+    return found
+
+
+def _is_promise(value: object) -> bool:
+    return is_kref(value) and isinstance(value, str) and value[1] == "p"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and is_well_formed(value)
+
+
+def _is_message(value: object) -> bool:
+    if not isinstance(value, dict) or set(value) != {"methargs", "result"}:
+        return False
+    return value["result"] is None or _is_promise(value["result"])
+
+
+def are_options(value: object) -> bool:
+    """Whether a value is what a vat's options can be: an object of numbers, text, true, false and null."""
+    return isinstance(value, dict) and all(
+        _is_text(name)
+        and (item is None or isinstance(item, bool | int) or _is_text(item) or _is_finite(item))
+        for name, item in value.items()
+    )
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float) and isfinite(value)
+
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "send": ("target", "message", "sender"),
+    "notify": ("vat", "promise"),
+    "create-vat": ("vat", "name", "worker", "options", "bundle", "parameters", "result"),
+    "upgrade-vat": ("vat", "bundle", "parameters", "message", "result"),
+    "change-vat-options": ("vat", "options"),
+}
+
+_WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "target": (is_kref, "a kref"),
+    "sender": (lambda value: value is None or is_vat_id(value), "the id of a vat or null"),
+    "vat": (is_vat_id, "the id of a vat"),
+    "name": (lambda value: _is_text(value) and 0 < len(value) <= 199, "a name"),
+    "worker": (lambda value: _is_text(value) and len(value) <= 199, "a kind of worker"),
+    "options": (are_options, "an object of numbers and text"),
+    "bundle": (lambda value: _is_text(value) and len(value) < 200, "the id of a bundle"),
+    "parameters": (lambda value: isinstance(value, dict), "capdata"),
+    "promise": (_is_promise, "the kref of a promise"),
+    "result": (_is_promise, "the kref of a promise"),
+    "message": (lambda value: _is_message(value) or _is_text(value), "a message"),
+}

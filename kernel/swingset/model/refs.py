@@ -26,6 +26,7 @@ _VREF = re.compile(
     re.ASCII,
 )
 _KREF = re.compile(r"k[opd][1-9]\d{0,15}\Z", re.ASCII)
+_VAT = re.compile(r"v[1-9]\d{0,14}\Z", re.ASCII)
 
 
 class MalformedReference(ValueError):
@@ -61,6 +62,11 @@ def parse_vref(text: object) -> VRef:
 def is_kref(text: object) -> bool:
     """Whether `text` has the form of a kref."""
     return isinstance(text, str) and _KREF.match(text) is not None
+
+
+def is_vat_id(text: object) -> bool:
+    """Whether `text` has the form of a vat's id."""
+    return isinstance(text, str) and _VAT.match(text) is not None
 
 
 def kref_type(kref: str) -> str:

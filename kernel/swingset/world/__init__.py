@@ -5,6 +5,7 @@ in `transcripts`, `heaps` and `bundles`, addressed by content; the state is plai
 """
 
 from .errors import (
+    DamagedRow,
     DamagedWorld,
     HistoryBroken,
     LabelExists,
@@ -27,6 +28,7 @@ from .transcripts import Entry
 
 __all__ = [
     "Commit",
+    "DamagedRow",
     "DamagedWorld",
     "Entry",
     "HistoryBroken",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swingset.world.rows import Reader
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -14,6 +16,9 @@ class CListEntry(NamedTuple):
     kref: str
     vref: str
     reachable: bool
+
+
+_ENTRY = Reader("clists", "kref, vref, reachable")
 
 
 class CLists:
@@ -30,14 +35,14 @@ class CLists:
         """What `vat` knows as `kref`, or None."""
         query = "SELECT kref, vref, reachable from clists where vat = ? and kref = ?"
         for row in self._world.rows(query, (vat, kref)):
-            return CListEntry(row[0], row[1], bool(row[2]))
+            return self._entry(row)
         return None
 
     def by_vref(self, vat: str, vref: str) -> CListEntry | None:
         """What `vat` names `vref`, or None."""
         query = "SELECT kref, vref, reachable from clists where vat = ? and vref = ?"
         for row in self._world.rows(query, (vat, vref)):
-            return CListEntry(row[0], row[1], bool(row[2]))
+            return self._entry(row)
         return None
 
     def set_reachable(self, vat: str, kref: str, reachable: bool) -> None:
@@ -53,7 +58,7 @@ class CLists:
     def of(self, vat: str) -> list[CListEntry]:
         """The whole c-list of `vat`, by kref as text."""
         query = "SELECT kref, vref, reachable from clists where vat = ? order by kref"
-        return [CListEntry(row[0], row[1], bool(row[2])) for row in self._world.rows(query, (vat,))]
+        return [self._entry(row) for row in self._world.rows(query, (vat,))]
 
     def exports(self, vat: str) -> list[CListEntry]:
         """What `vat` has named itself, by kref as text: its exports and the promises it made."""
@@ -61,11 +66,13 @@ class CLists:
             "SELECT kref, vref, reachable from clists"
             " where vat = ? and substr(vref, 2, 1) = '+' order by kref"
         )
-        return [CListEntry(row[0], row[1], bool(row[2])) for row in self._world.rows(query, (vat,))]
+        return [self._entry(row) for row in self._world.rows(query, (vat,))]
 
     def holders(self, kref: str) -> list[tuple[str, CListEntry]]:
         """Every vat that has `kref` in its c-list, the owner included."""
         query = "SELECT vat, kref, vref, reachable from clists where kref = ? order by vat"
-        return [
-            (row[0], CListEntry(row[1], row[2], bool(row[3]))) for row in self._world.rows(query, (kref,))
-        ]
+        return [(row[0], self._entry(row[1:])) for row in self._world.rows(query, (kref,))]
+
+    def _entry(self, row: tuple[Any, ...]) -> CListEntry:
+        _ENTRY.check(self._world.name, row)
+        return CListEntry(row[0], row[1], bool(row[2]))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from swingset.world.rows import Reader
+
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
+
+_VALUE = Reader("counters", "name, value")
 
 
 class Counters:
@@ -17,6 +21,7 @@ class Counters:
     def get(self, name: str, start: int = 0) -> int:
         """The value of `name`, `start` where it was never set."""
         for (value,) in self._world.rows("SELECT value from counters where name = ?", (name,)):
+            _VALUE.check(self._world.name, (name, value))
             return int(value)
         return start
 
@@ -34,4 +39,6 @@ class Counters:
             " on conflict (name) do update set value = value + 1 returning value - 1",
             (name, start),
         ).fetchall()
-        return int(rows[0][0])
+        value = rows[0][0]
+        _VALUE.check(self._world.name, (name, value))
+        return int(value)

@@ -7,10 +7,12 @@ those of anything else that waits in the world.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swingset.model.capdata import CapData
 from swingset.world.counters import Counters
+from swingset.world.errors import DamagedRow
+from swingset.world.rows import Reader, capdata_of, root_of, shown
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -57,12 +59,14 @@ class Devices:
     def all(self) -> list[DeviceRecord]:
         """Every device, oldest first."""
         rows = self._world.rows("SELECT id, name, kind, options from devices")
-        return sorted((_record(row) for row in rows), key=lambda device: int(device.id[1:]))
+        return sorted((self._record(row) for row in rows), key=lambda device: int(device.id[1:]))
 
     def load(self, device: str, key: str) -> CapData | None:
         """What the device keeps under a key, or None."""
-        row = self._world.row("SELECT value from device_state where device = ? and key = ?", (device, key))
-        return CapData.from_json(json.loads(row[0])) if row else None
+        row = self._world.row(
+            "SELECT device, key, value from device_state where device = ? and key = ?", (device, key)
+        )
+        return self._kept(row)[2] if row else None
 
     def keep(self, device: str, key: str, value: CapData | None) -> None:
         """Keep a value under a key, or nothing. Counting the references is the caller's."""
@@ -83,12 +87,25 @@ class Devices:
     def kept(self) -> list[tuple[str, str, CapData]]:
         """Everything that any device keeps, as (device, key, value)."""
         rows = self._world.rows("SELECT device, key, value from device_state order by device, key")
-        return [(device, key, CapData.from_json(json.loads(value))) for device, key, value in rows]
+        return [self._kept(row) for row in rows]
+
+    def damaged(self, device: str, key: str, reason: str) -> DamagedRow:
+        """The complaint about something kept that is not what the device keeps there."""
+        return DamagedRow(self._world.name, "device_state", shown(device, key), reason)
+
+    def _kept(self, row: tuple[Any, ...]) -> tuple[str, str, CapData]:
+        device, key, text = row
+        _KEPT.check(self._world.name, row)
+        return device, key, capdata_of(text)
 
     def _one(self, where: str, value: str) -> DeviceRecord | None:
         row = self._world.row(f"SELECT id, name, kind, options from devices {where}", (value,))
-        return _record(row) if row else None
+        return self._record(row) if row else None
+
+    def _record(self, row: tuple[Any, ...]) -> DeviceRecord:
+        _DEVICE.check(self._world.name, row)
+        return DeviceRecord(row[0], row[1], row[2], root_of(row[3]))
 
 
-def _record(row: tuple[str, str, str, str]) -> DeviceRecord:
-    return DeviceRecord(row[0], row[1], row[2], json.loads(row[3])["root"])
+_DEVICE = Reader("devices", "id, name, kind, options")
+_KEPT = Reader("device_state", "device, key, value")

@@ -20,6 +20,16 @@ class DamagedWorld(NotAWorld):
     """The file is a world, but what it holds contradicts itself."""
 
 
+class DamagedRow(DamagedWorld):
+    """One row holds what no world writes there. `table`, `key` and `reason` tell which row, and what."""
+
+    def __init__(self, world: str, table: str, key: str, reason: str) -> None:
+        super().__init__(f"{world}: table {table}, row {key}: {reason}: go back to a copy of the file")
+        self.table = table
+        self.key = key
+        self.reason = reason
+
+
 class NewerFormat(WorldError):
     """A later release made this file."""
 

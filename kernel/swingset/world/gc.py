@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swingset.world.counters import Counters
+from swingset.world.errors import DamagedRow
+from swingset.world.rows import Reader
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -23,6 +25,10 @@ class Dirt(NamedTuple):
     deliveries: int
     krefs: int
     computrons: int
+
+
+_ACTION, _TOLD = Reader("gc_actions", "vat, kind, kref"), Reader("gc_actions", "vat")
+_DIRT, _DUE = Reader("reap", "vat, deliveries, krefs, computrons"), Reader("reap", "due, vat")
 
 
 class GCActions:
@@ -51,7 +57,10 @@ class GCActions:
             " where told.vat is not null)"
             " SELECT vat from told where vat is not null"
         )
-        return [(vat, vat) for (vat,) in self._world.rows(query)]
+        vats = [vat for (vat,) in self._world.rows(query)]
+        for vat in vats:
+            _TOLD.check(self._world.name, (vat,))
+        return [(vat, vat) for vat in vats]
 
     def group(self, vat: str) -> tuple[str, list[str]]:
         """What to tell one vat next: a kind, by `PRIORITY`, and its krefs, at most `MOST_TOLD` of them."""
@@ -59,8 +68,10 @@ class GCActions:
         for kind in PRIORITY:
             rows = self._world.rows(query, (vat, kind, MOST_TOLD))
             if rows:
+                for (kref,) in rows:
+                    _ACTION.check(self._world.name, (vat, kind, kref))
                 return kind, [kref for (kref,) in rows]
-        raise AssertionError(f"gc_actions of {vat} hold an unknown kind")
+        raise DamagedRow(self._world.name, "gc_actions", vat, f"its kind is none of {', '.join(PRIORITY)}")
 
     def remove(self, vat: str, kind: str, last: str) -> None:
         """Forget one group, which ends with `last`."""
@@ -74,6 +85,8 @@ class GCActions:
     def all(self) -> list[tuple[str, str, str]]:
         """Every action, as (vat, kind, kref)."""
         rows = self._world.rows("SELECT vat, kind, kref from gc_actions order by vat, kind, kref")
+        for row in rows:
+            _ACTION.check(self._world.name, row)
         return [(vat, kind, kref) for vat, kind, kref in rows]
 
 
@@ -88,8 +101,11 @@ class Reaping:
 
     def dirt(self, vat: str) -> Dirt:
         """What the vat has gone through since it was last reaped."""
-        row = self._world.row("SELECT deliveries, krefs, computrons from reap where vat = ?", (vat,))
-        return Dirt(*row) if row else Dirt(0, 0, 0)
+        row = self._world.row("SELECT vat, deliveries, krefs, computrons from reap where vat = ?", (vat,))
+        if row is None:
+            return Dirt(0, 0, 0)
+        _DIRT.check(self._world.name, row)
+        return Dirt(*row[1:])
 
     def add(self, vat: str, dirt: Dirt) -> Dirt:
         """Add to the dirt; returns the sum."""
@@ -118,6 +134,8 @@ class Reaping:
     def waiting(self) -> list[tuple[int, str]]:
         """The vats to reap, each after its place, first one first."""
         rows = self._world.rows("SELECT due, vat from reap where due is not null order by due")
+        for row in rows:
+            _DUE.check(self._world.name, row)
         return [(due, vat) for due, vat in rows]
 
     def done(self, vat: str) -> None:

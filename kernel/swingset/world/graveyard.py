@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swingset.world.clists import CListEntry
+from swingset.world.rows import Reader
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -29,7 +30,10 @@ class Graveyard:
     def next(self) -> str | None:
         """A vat with state left, or None."""
         row = self._world.row("SELECT vat from dead order by vat limit 1")
-        return str(row[0]) if row else None
+        if row is None:
+            return None
+        _DEAD.check(self._world.name, row)
+        return str(row[0])
 
     def done(self, vat: str) -> None:
         """Nothing is left of the vat: its own counters go as well, for no id is used twice."""
@@ -42,6 +46,8 @@ class Graveyard:
         # Picked in the order of the index: the oldest of all would take as long to find as there are.
         query = "SELECT kref from promises where decider = ? order by kref limit ?"
         krefs = [kref for (kref,) in self._world.rows(query, (vat, limit))]
+        for kref in krefs:
+            _PROMISE.check(self._world.name, (kref,))
         return sorted(krefs, key=lambda kref: int(kref[2:]))
 
     def some_entries(self, vat: str, limit: int) -> list[CListEntry]:
@@ -54,7 +60,9 @@ class Graveyard:
                 " order by vref limit ?"
             )
             rows = self._world.rows(query, (vat, low, high, limit - len(found)))
-            found += [CListEntry(row[0], row[1], bool(row[2])) for row in rows]
+            for row in rows:
+                _ENTRY.check(self._world.name, row)
+                found.append(CListEntry(row[0], row[1], bool(row[2])))
         return found
 
     def delete_some_keys(self, vat: str, limit: int) -> int:
@@ -65,5 +73,7 @@ class Graveyard:
         return len(keys)
 
 
+_PROMISE, _DEAD = Reader("promises", "kref"), Reader("dead", "vat")
+_ENTRY = Reader("clists", "kref, vref, reachable")
 _PHASES = (("o+", "o,"), ("d", "e"), ("o-", "o."), ("p", "q"))
 """Exports, device nodes, imports, promises: the ranges that their vrefs lie in."""

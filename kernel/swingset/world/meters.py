@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swingset.world.counters import Counters
+from swingset.world.rows import Reader
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
+
+
+_ROW = Reader("meters", "id, remaining, threshold, keeper")
+_METER_OF = "CASE WHEN json_valid({0}) THEN json_extract({0}, '{1}') END"
 
 
 class Meter(NamedTuple):
@@ -38,12 +43,12 @@ class Meters:
     def get(self, meter: str) -> Meter | None:
         """The meter of that id, or None."""
         row = self._world.row("SELECT id, remaining, threshold, keeper from meters where id = ?", (meter,))
-        return Meter(*row) if row else None
+        return self._meter(row) if row else None
 
     def all(self) -> list[Meter]:
         """Every meter, oldest first."""
         rows = self._world.rows("SELECT id, remaining, threshold, keeper from meters")
-        return sorted((Meter(*row) for row in rows), key=lambda meter: int(meter.id[1:]))
+        return sorted((self._meter(row) for row in rows), key=lambda meter: int(meter.id[1:]))
 
     def delete(self, meter: str) -> None:
         """Forget a meter."""
@@ -51,9 +56,15 @@ class Meters:
 
     def pays(self, meter: str) -> bool:
         """Whether a vat has the meter, or one that is about to be created will have it."""
-        vats = "SELECT 1 from vats where state <> 'terminated' and json_extract(options, '$.meter') = ?"
-        events = "SELECT 1 from queue where json_extract(item, '$.options.meter') = ?"
+        vats = "SELECT 1 from vats where state <> 'terminated' and {} = ?".format(
+            _METER_OF.format("options", "$.meter")
+        )
+        events = "SELECT 1 from queue where {} = ?".format(_METER_OF.format("item", "$.options.meter"))
         return any(self._world.row(query, (meter,)) is not None for query in (vats, events))
+
+    def _meter(self, row: tuple[Any, ...]) -> Meter:
+        _ROW.check(self._world.name, row)
+        return Meter(*row)
 
     def save(self, meter: Meter) -> None:
         """Store a changed meter."""

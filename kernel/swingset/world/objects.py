@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swingset.world.rows import Reader
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -38,7 +40,7 @@ class Objects:
     def get(self, kref: str) -> ObjectRecord | None:
         """The object of that name, or None."""
         for row in self._world.rows(f"SELECT {_COLUMNS} from objects where kref = ?", (kref,)):
-            return ObjectRecord(*row)
+            return self._record(row)
         return None
 
     def count(self, kref: str, reachable: int, recognizable: int) -> None:
@@ -63,7 +65,12 @@ class Objects:
     def all(self) -> Iterator[ObjectRecord]:
         """Every object."""
         for row in self._world.rows(f"SELECT {_COLUMNS} from objects"):
-            yield ObjectRecord(*row)
+            yield self._record(row)
+
+    def _record(self, row: tuple[Any, ...]) -> ObjectRecord:
+        _ROW.check(self._world.name, row)
+        return ObjectRecord(*row)
 
 
 _COLUMNS = "kref, owner, reachable, recognizable, fate, iface"
+_ROW = Reader("objects", _COLUMNS)

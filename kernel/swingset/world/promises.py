@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swingset.model.capdata import CapData
 from swingset.model.messages import QueuedEvent, event_from_json
+from swingset.world.errors import DamagedRow
+from swingset.world.rows import Reader, shown, slots_of
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -45,18 +47,18 @@ class Promises:
     def get(self, kref: str) -> PromiseRecord | None:
         """The promise of that name, or None."""
         for row in self._world.rows(f"SELECT {_COLUMNS} from promises where kref = ?", (kref,)):
-            return _record(row)
+            return self._record(row)
         return None
 
     def all(self) -> Iterator[PromiseRecord]:
         """Every promise."""
         for row in self._world.rows(f"SELECT {_COLUMNS} from promises"):
-            yield _record(row)
+            yield self._record(row)
 
     def decided_by(self, vat: str) -> list[str]:
         """The unresolved promises that `vat` decides, oldest first."""
         rows = self._world.rows("SELECT kref from promises where decider = ?", (vat,))
-        return sorted((kref for (kref,) in rows), key=lambda kref: int(kref[2:]))
+        return self._oldest_first(rows)
 
     def followers(self, kref: str) -> list[str]:
         """The promises that were forwarded to this one, oldest first."""
@@ -102,6 +104,8 @@ class Promises:
     def subscribers(self, kref: str) -> list[str]:
         """The vats that wait, sorted as strings (the reference's order)."""
         rows = self._world.rows("SELECT vat from subscribers where promise = ? order by vat", (kref,))
+        for row in rows:
+            _WAITS.check(self._world.name, row)
         return [vat for (vat,) in rows]
 
     def unsubscribe(self, kref: str, vat: str) -> None:
@@ -123,30 +127,50 @@ class Promises:
     def kept_by(self, vat: str) -> list[str]:
         """The promises that `vat` decides and keeps, oldest first."""
         query = "SELECT kref from kept join promises on kref = promise where decider = ?"
-        return sorted((kref for (kref,) in self._world.rows(query, (vat,))), key=lambda kref: int(kref[2:]))
+        return self._oldest_first(self._world.rows(query, (vat,)))
 
     def enqueue(self, kref: str, seq: int, item: str) -> None:
         """Let a message wait for the promise."""
         self._world.execute("insert into promise_queue values (?, ?, ?)", (kref, seq, item))
 
     def waiting(self, kref: str) -> list[str]:
-        """The messages that wait for the promise, oldest first."""
+        """The messages that wait for the promise, oldest first, as they lie in the file."""
         rows = self._world.rows("SELECT item from promise_queue where promise = ? order by seq", (kref,))
         return [item for (item,) in rows]
 
     def waiting_events(self, kref: str) -> list[QueuedEvent]:
         """The same, as events."""
-        return [event_from_json(item) for item in self.waiting(kref)]
+        query = "SELECT promise, seq, item from promise_queue where promise = ? order by seq"
+        rows = self._world.rows(query, (kref,))
+        for row in rows:
+            _MESSAGE.check(self._world.name, row)
+        return [event_from_json(item) for _, _, item in rows]
 
     def forget_waiting(self, kref: str) -> None:
         """Nothing waits for the promise any more."""
         self._world.execute("delete from promise_queue where promise = ?", (kref,))
 
+    def missing(self, kref: str, why: str) -> DamagedRow:
+        """The complaint about a promise that has no row, though something says that it is there."""
+        return DamagedRow(self._world.name, "promises", shown(kref), f"the row is missing, and {why}")
+
+    def astray(self, promise: PromiseRecord) -> DamagedRow:
+        """The complaint about a promise that follows one that is not there, or that follows it."""
+        words = f"it is forwarded to {promise.decider}, which is missing or leads back to it"
+        return DamagedRow(self._world.name, "promises", promise.kref, words)
+
+    def _record(self, row: tuple[Any, ...]) -> PromiseRecord:
+        _ROW.check(self._world.name, row)
+        kref, state, decider, refcount, policy, body, slots = row
+        data = None if body is None else CapData(body, slots_of(slots))
+        return PromiseRecord(kref, state, decider, refcount, policy, data)
+
+    def _oldest_first(self, rows: list[tuple[Any, ...]]) -> list[str]:
+        for row in rows:
+            _NAME.check(self._world.name, row)
+        return sorted((kref for (kref,) in rows), key=lambda kref: int(kref[2:]))
+
 
 _COLUMNS = "kref, state, decider, refcount, policy, body, slots"
-
-
-def _record(row: tuple[object, ...]) -> PromiseRecord:
-    kref, state, decider, refcount, policy, body, slots = row
-    data = None if body is None else CapData(str(body), tuple(json.loads(str(slots))))
-    return PromiseRecord(kref, state, decider, refcount, policy, data)  # type: ignore[arg-type]
+_ROW, _NAME = Reader("promises", _COLUMNS), Reader("promises", "kref")
+_MESSAGE, _WAITS = Reader("promise_queue", "promise, seq, item"), Reader("subscribers", "vat")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from swingset.model.messages import QueuedEvent, event_from_json, event_to_json
 from swingset.world.counters import Counters
+from swingset.world.rows import Reader
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
+
+
+_QUEUED, _PARKED = Reader("queue", "seq, item"), Reader("parked", "vat, seq, item")
 
 
 class Queues:
@@ -32,22 +36,20 @@ class Queues:
     def head(self) -> tuple[int, QueuedEvent] | None:
         """The first event and its position, or None where nothing waits."""
         for seq, item in self._world.rows("SELECT seq, item from queue order by seq limit 1"):
-            return seq, event_from_json(item)
+            return seq, self._event((seq, item))
         return None
 
     def first_but(self, passed: Set[int]) -> tuple[int, QueuedEvent] | None:
         """The first event that does not stand at one of these positions, or None."""
         rows = self._world.rows("SELECT seq from queue order by seq limit ?", (len(passed) + 1,))
         for seq in (seq for (seq,) in rows if seq not in passed):
-            return seq, event_from_json(
-                self._world.rows("SELECT item from queue where seq = ?", (seq,))[0][0]
-            )
+            return seq, self._event(self._world.rows("SELECT seq, item from queue where seq = ?", (seq,))[0])
         return None
 
     def urgent(self) -> tuple[int, QueuedEvent] | None:
         """The first event that was put before all others, or None."""
         for seq, item in self._world.rows("SELECT seq, item from queue where seq < 0 order by seq limit 1"):
-            return seq, event_from_json(item)
+            return seq, self._event((seq, item))
         return None
 
     def remove(self, seq: int) -> None:
@@ -61,7 +63,11 @@ class Queues:
     def all(self) -> list[tuple[int, QueuedEvent]]:
         """Every waiting event with its position, first one first."""
         rows = self._world.rows("SELECT seq, item from queue order by seq")
-        return [(seq, event_from_json(item)) for seq, item in rows]
+        return [(seq, self._event((seq, item))) for seq, item in rows]
+
+    def _event(self, row: tuple[Any, ...]) -> QueuedEvent:
+        _QUEUED.check(self._world.name, row)
+        return event_from_json(row[1])
 
     def park(self, vat: str, seq: int, event: QueuedEvent) -> None:
         """Set aside an event that stood at `seq`, until `vat` runs again."""
@@ -70,7 +76,10 @@ class Queues:
     def parked(self, vat: str, limit: int = -1) -> list[tuple[int, QueuedEvent]]:
         """The events set aside for `vat` with their positions, oldest first; all of them, or so many."""
         query = "SELECT seq, item from parked where vat = ? order by seq limit ?"
-        return [(seq, event_from_json(item)) for seq, item in self._world.rows(query, (vat, limit))]
+        rows = self._world.rows(query, (vat, limit))
+        for row in rows:
+            _PARKED.check(self._world.name, (vat, *row))
+        return [(seq, event_from_json(item)) for seq, item in rows]
 
     def drop_parked(self, vat: str, seq: int) -> None:
         """Forget one event that was set aside."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from swingset.model.capdata import CapData
+from swingset.world.errors import DamagedRow
+from swingset.world.rows import Reader, capdata_of, options_of, shown
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -81,6 +83,15 @@ class Vats:
         """The vat of that id, or None."""
         return next(self._select("where id = ?", (vat_id,)), None)
 
+    def known(self, vat_id: str) -> VatRecord:
+        """The vat of an id that another row of the world names. Raises `DamagedRow` where there is none."""
+        vat = self.get(vat_id)
+        if vat is None:
+            raise DamagedRow(
+                self._world.name, "vats", shown(vat_id), "the row is missing, and others name it"
+            )
+        return vat
+
     def named(self, name: str) -> VatRecord | None:
         """The vat of that name that is not terminated, or None."""
         return next(self._select("where name = ? and state <> 'terminated'", (name,)), None)
@@ -94,10 +105,11 @@ class Vats:
         return sorted(self._select("", ()), key=lambda vat: int(vat.id[1:]))
 
     def span(self, vat_id: str) -> Span:
-        """Where the vat's transcript stands; raises KeyError for an unknown vat."""
+        """Where the vat's transcript stands; raises `DamagedRow` for a vat that has none."""
         for row in self._world.rows(f"SELECT {_SPAN} from spans where vat = ?", (vat_id,)):
+            _SPAN_ROW.check(self._world.name, row)
             return Span(*row)
-        raise KeyError(vat_id)
+        raise DamagedRow(self._world.name, "spans", vat_id, "the row of this vat is missing")
 
     def save_span(self, span: Span) -> None:
         """Store where the vat's transcript stands."""
@@ -120,10 +132,9 @@ class Vats:
     def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
         for row in self._world.rows(f"SELECT {_VAT} from vats {where}", params):
             vat, name, worker, state, reason, incarnation, bundle, parameters, options, created = row
-            given = CapData.from_json(json.loads(parameters))
-            yield VatRecord(
-                vat, name, worker, state, reason, incarnation, bundle, given, json.loads(options), created
-            )
+            _VAT_ROW.check(self._world.name, row)
+            given, chosen = capdata_of(parameters), options_of(options)
+            yield VatRecord(vat, name, worker, state, reason, incarnation, bundle, given, chosen, created)
 
 
 _VAT = "id, name, worker, state, reason, incarnation, bundle, parameters, options, created"
@@ -131,6 +142,7 @@ _SPAN = (
     "vat, incarnation, incarnation_start, incarnation_hash, start, start_hash, position, hash, snapshot,"
     " computrons"
 )
+_VAT_ROW, _SPAN_ROW = Reader("vats", _VAT), Reader("spans", _SPAN)
 
 
 def _row(vat: VatRecord) -> tuple[Any, ...]:
