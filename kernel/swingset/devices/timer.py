@@ -16,10 +16,10 @@ from swingset.core.devices import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.devices import plain
 from swingset.devices.plain import Ref
-from swingset.model import capdata
+from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 
-CANCELLED = {"name": "TimerCancelled"}
+CANCELLED = capdata.error("Error", "TimerCancelled", code=reasons.TIMER_CANCELLED)
 """What the promise of a cancelled alarm is rejected with."""
 
 _METHODS = ("now", "alarm", "promise_at", "cancel", "pending")
@@ -111,7 +111,7 @@ class TimerDevice:
         for note in found:
             entry = self._take("at." + note.removeprefix(prefix), context)
             if "promise" in entry:
-                context.settle(entry["promise"].kref, True, capdata.data(CANCELLED))
+                context.settle(entry["promise"].kref, True, CANCELLED)
         return len(found)
 
 

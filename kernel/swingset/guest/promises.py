@@ -31,7 +31,7 @@ U = TypeVar("U")
 W = TypeVar("W")
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
 
     from typing_extensions import TypeVar as TypeVarWithDefault
 
@@ -234,6 +234,11 @@ class Promise(Generic[T]):
             return value
         value = yield self
         return value
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        from .updates import updates
+
+        return updates(self)
 
     def __repr__(self) -> str:
         name = f" {self._vpid}" if self._vpid else ""

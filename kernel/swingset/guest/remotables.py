@@ -14,6 +14,8 @@ from .collector import refuse_finaliser
 from .interfaces import Interface
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from .liveslots import Liveslots
 
 C = TypeVar("C", bound=type)
@@ -47,6 +49,11 @@ class Presence:
         raise AttributeError(
             f"{self!r} lives in another vat, so .{name} cannot be set: ask it with a message"
         )
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        from .updates import updates
+
+        return updates(self)
 
     def __copy__(self) -> Presence:
         return self

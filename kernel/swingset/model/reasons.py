@@ -26,6 +26,7 @@ CODE_MISSING = "code-missing"
 REPLAY_DIVERGED = "replay-diverged"
 DROPPED = "dropped"
 WORKER_REFUSED = "worker-refused"
+TIMER_CANCELLED = "timer-cancelled"
 
 HOST_CHOSEN = frozenset({WALL_CLOCK, INTERRUPTED})
 """Faults that depend on the host, its clock or its hand: another host would not have had them."""

@@ -42,6 +42,7 @@ from ..guest.promises import Promise, Resolver, make_promise
 from ..guest.remotables import Presence, Remotable, remotable
 from ..guest.remote_errors import RemoteError, RemoteRejection, VatError
 from ..guest.resumable import resumable
+from ..guest.updates import updates
 from ..guest.watching import watch_promise
 
 Baggage = StoredMap
@@ -102,6 +103,7 @@ __all__ = [
     "register_copy",
     "remotable",
     "resumable",
+    "updates",
     "virtual",
     "watch_promise",
 ]

@@ -3,14 +3,30 @@
 Single alarms and their promises live in the timer device. A method that returns such a promise returns it as
 it is, hence `Promise[Any]`: a result that is checked would be a promise of this heap, and end with it.
 Repeating alarms live here, as durable objects that set one alarm after the other, each when its handler has
-dealt with the last. All of it survives an upgrade of this vat.
+dealt with the last. Notifiers set alarms for those who wait, and keep the time at which they were cancelled.
+All of it survives an upgrade of this vat.
+
+A notifier is found by its token, which it does not keep alive: a notifier that nobody can cancel any more
+needs not be found.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from swingset.vat import Baggage, D, E, Promise, RemoteError, durable, provide, remotable
+from swingset.vat import (
+    Baggage,
+    BigSet,
+    D,
+    E,
+    Promise,
+    RemoteError,
+    WeakBigMap,
+    durable,
+    migrate,
+    provide,
+    remotable,
+)
 
 
 @durable
@@ -27,6 +43,14 @@ class Repeating:
     waiting: bool = False
     over: bool = False
     repeater: object = None
+
+    def begin(self) -> None:
+        """Wake at once where the first time is now, else set the first alarm."""
+        now = D(self.device).now()
+        if now == self.start:
+            self.wake(now)
+        else:
+            self.arm()
 
     def arm(self) -> None:
         """Set the alarm for the next time that is still to come, with itself as the token that undoes it."""
@@ -79,7 +103,7 @@ class Registry:
         self.count += 1
         made = Repeating(device, self, self.count, start, interval, handler, token, False, False, repeater)
         self.entries = {**(self.entries or {}), str(self.count): made}
-        made.arm()
+        made.begin()
 
     def _forget(self, number: int) -> None:
         self.entries = {key: entry for key, entry in (self.entries or {}).items() if key != str(number)}
@@ -114,24 +138,40 @@ class Repeater:
         return self.registry._cancel(self)
 
 
-@durable
+@durable(version=2)
 class TimerNotifier:
-    """Tells of the times `start`, `start + interval`, and so on, to those who ask."""
+    """Tells of the times `start`, `start + interval`, and so on, to those who ask, until it is cancelled.
+
+    Then every question, also one that waits, is answered with the time of the cancellation and no count.
+    """
 
     device: object
     start: int
     interval: int
-    token: object = None
+    final: int | None = None
+
+    @staticmethod
+    @migrate(1, 2)
+    def _without_token(old: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in old.items() if name != "token"}
 
     def get_update_since(self, count: int | None = None) -> Any:
         """`{"value": time, "updateCount": time}` for the last time that has come, if it is not `count`."""
+        if self.final is not None:
+            return {"value": self.final, "updateCount": None}
         now = D(self.device).now()
         latest = now - (now - self.start) % self.interval if now >= self.start else None
         if latest is not None and latest != count:
             return {"value": latest, "updateCount": latest}
         coming = self.start if latest is None else latest + self.interval
-        woken: Promise[int] = D(self.device).promise_at(coming, self.token)
-        return woken.then(lambda _: self.get_update_since(count))
+        # With itself as the token: whoever waits is told when it is cancelled, and not rejected.
+        woken: Promise[int] = D(self.device).promise_at(coming, self)
+        return woken.then(lambda _: self.get_update_since(count), lambda _: self.get_update_since(count))
+
+    def _cancel(self) -> None:
+        if self.final is None:
+            self.final = D(self.device).now()
+            D(self.device).cancel(self)
 
 
 @durable
@@ -145,23 +185,45 @@ class Clock:
         now: int = D(self.device).now()
         return now
 
+    def get_timer_brand(self) -> object:
+        """What tells this timer and its clock from others."""
+        return kept["brand"]
+
+
+@durable
+class TimerBrand:
+    """Knows a timer and its clock, and gives no power over them."""
+
+    def is_my_timer_service(self, alleged: object) -> bool:
+        """Whether that is the timer of this brand."""
+        return alleged is kept["timer"]
+
+    def is_my_clock(self, alleged: object) -> bool:
+        """Whether that is the clock of this brand."""
+        return alleged is kept["clock"]
+
 
 @remotable
 class Timer:
     """Sets alarms. A token that is passed with one cancels it, and all others that were set with it."""
 
-    def __init__(self, device: object, registry: Registry) -> None:
+    def __init__(self, device: object, registry: Registry, notifiers: WeakBigMap[Any, BigSet[Any]]) -> None:
         self._device = device
         self._registry = registry
+        self._notifiers = notifiers
 
     def get_current_timestamp(self) -> int:
         """The time of the host's last poll."""
         now: int = D(self._device).now()
         return now
 
-    def get_clock(self) -> Clock:
-        """An object that tells the time."""
-        return Clock(self._device)
+    def get_clock(self) -> object:
+        """The object that tells the time, always the same."""
+        return kept["clock"]
+
+    def get_timer_brand(self) -> object:
+        """What tells this timer and its clock from others, always the same."""
+        return kept["brand"]
 
     def set_wakeup(self, when: int, handler: object, token: object = None) -> int:
         """Have `handler.wake(now)` called at a time, or at once where that has come; returns it."""
@@ -190,17 +252,30 @@ class Timer:
         return Repeater(self._device, self._registry, self._from(delay), _positive(interval), token)
 
     def make_notifier(self, delay: int, interval: int, token: object = None) -> TimerNotifier:
-        """A notifier of the times, for those who would rather ask; the token rejects whoever waits."""
-        return TimerNotifier(self._device, self._from(delay), _positive(interval), token)
+        """A notifier of the times, for those who would rather ask; the token ends it."""
+        made = TimerNotifier(self._device, self._from(delay), _positive(interval))
+        if token is not None:
+            if token not in self._notifiers:
+                self._notifiers[token] = BigSet("notifiers of one token")
+            self._notifiers[token].add(made)
+        return made
 
     def cancel(self, token: object) -> int:
-        """Cancel everything that was set with a token; returns how many alarms that were."""
-        return int(D(self._device).cancel(token)) + self._registry._cancel(token)
+        """Cancel everything that was set with a token; returns how many alarms and notifiers that were."""
+        count = int(D(self._device).cancel(token)) + self._registry._cancel(token)
+        for notifier in self._notifiers.pop(token, ()):
+            notifier._cancel()
+            count += 1
+        return count
 
     def _from(self, delay: int) -> int:
         if delay < 0:
             raise ValueError(f"a delay is at least 0, got {delay}")
         return self.get_current_timestamp() + delay
+
+
+kept: dict[str, Any] = {}
+"""The objects that there is one of: this incarnation's timer, and the durable ones that the baggage has."""
 
 
 def _positive(interval: int) -> int:
@@ -213,8 +288,12 @@ def build_root_object(parameters: dict[str, object] | None, baggage: Baggage) ->
     """Begin, or carry on: a handler that was being waited for when the vat was upgraded is woken again."""
     device = provide(baggage, "device", lambda: (parameters or {})["timer"])
     registry = provide(baggage, "registry", Registry)
+    notifiers = provide(baggage, "notifiers", lambda: WeakBigMap("notifiers"))
+    kept["clock"] = provide(baggage, "clock", lambda: Clock(device))
+    kept["brand"] = provide(baggage, "brand", TimerBrand)
     for entry in registry._all():
         if entry.waiting:
             entry.waiting = False
             entry.arm()
-    return Timer(device, registry)
+    timer = kept["timer"] = Timer(device, registry, notifiers)
+    return timer
