@@ -10,12 +10,10 @@ its keys.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from .remotables import Presence, interface_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 S = TypeVar("S", int, float, str, bytes)
 
@@ -124,9 +122,10 @@ def prefix(start: str) -> Prefix:
 
 def matching(regex: str) -> Pattern:
     """A str of which the whole matches a regular expression."""
-    compiled = re.compile(regex)
     if type(regex) is not str:
         raise TypeError(f"matching({regex!r}): wants a str")
+    compiled = re.compile(regex)
+    regexes.add(regex)
     return Pattern(
         f"matching({regex!r})",
         f"matching {regex!r}",
@@ -161,5 +160,12 @@ def alleged(iface: str) -> Pattern:
     return Pattern(f"alleged({iface!r})", f"alleged to be {iface}", test)
 
 
-MAKERS = ("alleged", "between", "gt", "gte", "length", "lt", "lte", "matching", "prefix")
-"""The names under which patterns are made: what their texts can be read with."""
+MAKING: dict[str, Callable[..., Pattern]] = {
+    maker.__name__: maker for maker in (alleged, between, gt, gte, length, lt, lte, matching, prefix)
+}
+"""What makes patterns, by name: what their texts can be read with."""
+
+MAKERS = tuple(MAKING)
+
+regexes: set[str] = set()
+"""The regular expressions that code has made patterns of here."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import jsontext
-from .shapes import BadAnnotationError, Shape, compile_shape
+from .shapes import BadAnnotationError, Shape, compile_spelled
 
 if TYPE_CHECKING:
     from .stores import Collections
@@ -23,7 +23,7 @@ NOTED = "vom.schemas"
 def note(collections: Collections, shape: Shape, plain: dict[str, Any]) -> None:
     """Note what a durable collection is made for, unless the `plain` names say it all."""
     try:
-        compile_shape(shape.spelled, dict(plain))
+        compile_spelled(shape.spelled, plain)
     except BadAnnotationError:
         noted = _noted(collections)
         if noted.get(shape.spelled) != shape.text:
@@ -36,7 +36,7 @@ def lost(collections: Collections) -> str | None:
     kept = {}
     for spelled, text in noted.items():
         try:
-            shape = compile_shape(spelled, collections.scope())
+            shape = compile_spelled(spelled, collections.scope())
         except BadAnnotationError:
             problem = "the code has no such class any more; keep it, and its name"
         else:

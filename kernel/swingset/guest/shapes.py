@@ -8,8 +8,9 @@ defined below it; an annotation that cannot be evaluated then is an error that n
 A shape never converts a value. It accepts it or says where inside it the first misfit is.
 
 It has two names. `spelled` is the annotation as it would be written again, which is what errors say and what
-a collection evaluates when it is opened. `text` also tells what the classes in it are made of, the fields of
-a dataclass and the members of an enum, because an upgrade compares it. `structures` has those shapes.
+a collection reads, by `spelling`, when it is opened. `text` also tells what the classes in it are made of,
+the fields of a dataclass and the members of an enum, because an upgrade compares it. `structures` has those
+shapes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
+from . import spelling
 from .copies import copy_of
 from .declared import Interface, methods_of
 from .far import FarRef
@@ -78,7 +80,7 @@ class Shape:
         return stored in (self.text, self.spelled) or _with_members_of(self.text, stored) == self.text
 
 
-_MEMBERS = re.compile(r"(\w+){([^{}:]*)}")
+_MEMBERS = re.compile(r"\b(\w+){([^{}:]*)}")
 
 
 def _with_members_of(text: str, stored: str) -> str:
@@ -152,6 +154,14 @@ def compile_shape(annotation: Any, names: dict[str, Any], owner: type | None = N
         return _compile(annotation, names, owner)
     except RecursionError:
         raise BadAnnotationError("the annotation refers to itself without end: write Any") from None
+
+
+def compile_spelled(text: str, names: dict[str, Any], *, any_regex: bool = True) -> Shape:
+    """The shape that is spelled by a text which may be a stranger's: it is read, and not evaluated."""
+    try:
+        return compile_shape(spelling.read(text, names, any_regex=any_regex), names)
+    except (spelling.SpellingError, TypeError) as exc:
+        raise BadAnnotationError(f"{brief(text)} cannot be read here: {exc}") from None
 
 
 def compile_answer(annotation: Any, names: dict[str, Any], owner: type | None = None) -> Shape:

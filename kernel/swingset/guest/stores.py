@@ -11,12 +11,11 @@ What is said here of all collections is given its Python look in `bigmaps`.
 
 from __future__ import annotations
 
-import collections.abc as abc
 import sys
 import typing
 from typing import TYPE_CHECKING, Any
 
-from . import jsontext, patterns, schemas
+from . import jsontext, schemas
 from .interfaces import Interface
 from .key_patterns import Span, span_of
 from .keys import END, decode_scalar, encode_object, encode_scalar, object_of
@@ -28,7 +27,7 @@ from .recognizers import weak_entry_key
 from .records import MISSING
 from .references import is_import
 from .remotables import Presence, Remotable
-from .shapes import ANY, BadAnnotationError, Shape, compile_shape
+from .shapes import ANY, BadAnnotationError, Shape, compile_shape, compile_spelled
 from .smallcaps import DecodeError
 from .vrefs import base_vref
 
@@ -41,9 +40,7 @@ DURABLE = {"BigMap": 2, "WeakBigMap": 3, "BigSet": 4, "WeakBigSet": 5}
 VIRTUAL = {"BigMap": 6, "WeakBigMap": 7, "BigSet": 8, "WeakBigSet": 9}
 
 _NAMES: dict[str, Any] = {
-    **{name: getattr(patterns, name) for name in patterns.MAKERS},
-    **{name: getattr(typing, name) for name in ("Annotated", "Any", "Literal")},
-    **{name: getattr(abc, name) for name in ("Sequence", "Iterable", "Collection", "Mapping")},
+    "Any": typing.Any,
     "Presence": Presence,
     "Remotable": Remotable,
     "Tagged": Tagged,
@@ -153,10 +150,12 @@ class Collections:
             return ANY
         try:
             if isinstance(note, Pattern):
-                shape = compile_shape(f"Annotated[object, {note.text}]", scope)
+                shape = compile_shape(typing.Annotated[object, note], scope)
+            elif isinstance(note, str):
+                shape = compile_spelled(note, scope)
             else:
                 shape = compile_shape(note, scope)
-            if compile_shape(shape.spelled, scope).text == shape.text:
+            if compile_spelled(shape.spelled, scope).text == shape.text:
                 return shape
         except BadAnnotationError as exc:
             raise TypeError(f"{name}(..., {what}=...): {exc}") from None
@@ -166,7 +165,8 @@ class Collections:
 
     def _stored_shape(self, label: str, text: str, scope: dict[str, Any]) -> Shape:
         try:
-            return compile_shape(text, scope)
+            # A vat with no parts is in the embedder's interpreter, and what is stored came with a file.
+            return compile_spelled(text, scope, any_regex=bool(self.names))
         except BadAnnotationError as exc:
             raise LookupError(f'collection "{label}" was made for {text}: {exc}') from None
 

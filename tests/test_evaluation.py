@@ -1,0 +1,144 @@
+"""Nothing that is stored or sent is evaluated, looked up by its name, unpickled or imported.
+
+The sources are searched for every call that could do so. Each that is there stands in a list with the reason
+why what it is given is the project's own, or the user's own code.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+NAMES = frozenset({"eval", "exec", "compile", "__import__"})
+"""Functions that make something of a text."""
+
+LOOKING = frozenset({"getattr", "setattr", "delattr", "attrgetter", "methodcaller"})
+"""Functions that find something by its name, harmless where the name is in the source."""
+
+ALSO = frozenset(
+    {
+        *("import_module", "literal_eval", "run_module", "run_path", "get_type_hints", "find_spec"),
+        *("getline", "getlines", "system", "popen", "Popen"),
+    }
+)
+"""Functions of that sort in modules, harmless where what they are given is in the source."""
+
+SHELL = frozenset({"run_cell", "run_code", "run_line_magic", "run_cell_magic", "ev", "ex"})
+"""Methods of IPython's shell that run a text."""
+
+TEMPLATES = frozenset({"format", "format_map", "substitute", "safe_substitute"})
+"""Methods of a template, harmless where that is in the source."""
+
+REGEX = frozenset({"compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"})
+"""Functions of `re`, harmless where the pattern is in the source."""
+
+MODULES = frozenset(
+    {"pickle", "marshal", "shelve", "dill", "cloudpickle", "runpy", "code", "codeop", "imp", "yaml"}
+)
+"""Modules for which there is no use here."""
+
+GUEST = "kernel/swingset/guest"
+OWN_CODE = "the vat's own code says it"
+SOURCE = "a name that is in this source"
+WHY = {
+    # Code of vats, which is what a worker is for. Unconfined workers are made for trusted worlds only.
+    f"{GUEST}/loader.py _run compile": "the parts of a vat, in its own worker",
+    f"{GUEST}/loader.py _run exec": "the parts of a vat, in its own worker",
+    f"{GUEST}/loader.py _is_module find_spec": "the name of a vat, without a dot: nothing is imported for it",
+    # What a class or a function in the source of a vat says of itself.
+    f"{GUEST}/shapes.py evaluate eval": "an annotation: " + OWN_CODE + "; stored ones go to `spelling`",
+    f"{GUEST}/declared.py _function compile": "a signature of an interface: " + OWN_CODE,
+    f"{GUEST}/declared.py _function exec": "a signature of an interface: " + OWN_CODE,
+    f"{GUEST}/declared.py _adopt getattr": "a method of an interface: " + OWN_CODE,
+    f"{GUEST}/patterns.py matching compile": "a pattern: "
+    + OWN_CODE
+    + "; `spelling` takes no other in a session",
+    f"{GUEST}/classes.py fit_class setattr": "a field of a class: " + OWN_CODE,
+    f"{GUEST}/copies.py _of_dataclass getattr": "a field of a dataclass: " + OWN_CODE,
+    f"{GUEST}/structures.py _dataclass getattr": "a field of a dataclass: " + OWN_CODE,
+    f"{GUEST}/migration.py marked_migrations setattr": "a method of a class: " + OWN_CODE,
+    f"{GUEST}/call_log.py __getattr__ getattr": "what the vat's own code does with its output",
+    f"{GUEST}/remote_errors.py _family getattr": "a name out of a fixed list of builtin exceptions",
+    # Names in the source of the host.
+    "kernel/swingset/__init__.py __getattr__ import_module": SOURCE,
+    "kernel/swingset/__init__.py __getattr__ getattr": SOURCE,
+    "kernel/swingset/core/devices.py _listeners getattr": SOURCE,
+    "kernel/swingset/host/cli.py _vats getattr": SOURCE,
+    "kernel/swingset/host/services.py call getattr": "the embedder's own call",
+    "kernel/swingset/workers/wasm/wasi.py answer_for getattr": "the imports of the engine that we ship",
+    "swingset_nb/errors.py _in_cell getline": "the file of a frame of this process, to show a line of it",
+    "swingset_nb/extension.py load getattr": SOURCE,
+    "swingset_nb/extension.py load setattr": SOURCE,
+    "swingset_nb/extension.py loaded getattr": SOURCE,
+    "swingset_nb/extension.py unload getattr": SOURCE,
+    "swingset_nb/extension.py unload delattr": SOURCE,
+}
+
+
+def called(node: ast.Call) -> tuple[str, bool] | None:
+    """What a call does that has to be looked at, and whether it is given a text of the source."""
+    function = node.func
+    name = function.id if isinstance(function, ast.Name) else ""
+    if isinstance(function, ast.Attribute):
+        name = function.attr
+        if isinstance(function.value, ast.Name) and function.value.id == "re":
+            return (name, _constant(node.args[0])) if name in REGEX else None
+        if name in TEMPLATES:
+            template = function.value
+            fixed = isinstance(template, ast.Name) and template.id.isupper()  # a constant of its module
+            return name, fixed or _constant(template)
+        if name in SHELL:
+            return name, False
+    elif name in NAMES:
+        return name, False
+    if name in LOOKING:
+        return name, len(node.args) > 1 and _constant(node.args[1])
+    return (name, bool(node.args) and _constant(node.args[0])) if name in ALSO else None
+
+
+def _constant(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant)
+
+
+def found() -> dict[str, str]:
+    """Every such call as `file function call`, with the line it is in."""
+    calls: dict[str, str] = {}
+    for path in sorted([*(ROOT / "kernel").rglob("*.py"), *(ROOT / "swingset_nb").rglob("*.py")]):
+        name = str(path.relative_to(ROOT))
+        for function, node in _walk(ast.parse(path.read_text("utf-8")), ""):
+            if isinstance(node, ast.Call) and (call := called(node)) is not None and not call[1]:
+                calls[f"{name} {function} {call[0]}"] = f"{name}:{node.lineno}"
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                modules = (
+                    [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+                )
+                for module in modules:
+                    if module.partition(".")[0] in MODULES:
+                        calls[f"{name} {function} import {module}"] = f"{name}:{node.lineno}"
+    return calls
+
+
+def _walk(node: ast.AST, function: str) -> list[tuple[str, ast.AST]]:
+    """Every node with the name of the function that it is in, outermost first."""
+    nodes = []
+    for child in ast.iter_child_nodes(node):
+        inside = function
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and not function:
+            inside = child.name
+        nodes.append((function, child))
+        nodes += _walk(child, inside)
+    return nodes
+
+
+def test_every_evaluation_has_a_reason() -> None:
+    """Whoever adds one has to say here whose text it is."""
+    calls = found()
+    new = [f"{where}: {call}" for call, where in calls.items() if call not in WHY]
+    assert not new, "\n".join(new)
+
+
+def test_no_reason_is_left_over() -> None:
+    """What is allowed here is there."""
+    assert set(WHY) - set(found()) == set()
