@@ -38,12 +38,15 @@ lint: $(READY)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg \
          --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=60 notebooks/
 
+# Two processes, a file of tests to each: what the tests of a file share is made once.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+
 test: engine browser lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
 	$(BIN)/pytest $(NBVAL)
 
 test-all: engine browser lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 	$(BIN)/pytest $(NBVAL)
 
 # Executes the notebooks anew and stores their outputs; read the difference before you commit it.
