@@ -23,12 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 from swingset.core.administration import Administration
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat, WorkerRefused
+from swingset.core.failures import Failures, words_for
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import TERMINATE, Metering
 from swingset.core.news import gather, tell_instead, too_much
@@ -94,6 +95,7 @@ class Cranks:
         self.metering = Metering(self.store)
         self.administration = Administration(self.store, self.warehouse, self.metering)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
+        self._failures = Failures()
         self._starts = Starts(
             self.store,
             self.warehouse,
@@ -133,7 +135,9 @@ class Cranks:
             if chosen is None:
                 return None
             try:
-                return self._run_crank(*chosen, clean_up or 0)
+                report = self._run_crank(*chosen, clean_up or 0)
+                self._failures.forget()
+                return report
             except VatDiverged as lost:
                 self._set_aside(lost.vat, f"{reasons.REPLAY_DIVERGED}: {lost}")
             except WorkerRefused as refused:
@@ -145,10 +149,12 @@ class Cranks:
             except DeliveryStopped as stopped:
                 vat = self._set_aside(stopped.vat, f"{stopped.fault.code}: {stopped}")
                 return CrankReport(self.crank + 1, chosen[1], "stopped", vat.name, fault=stopped.fault)
-            except BaseException:
+            except BaseException as problem:
                 # The host is at fault. A worker may have seen what the world has just forgotten.
                 self.warehouse.discard_all()
-                raise
+                if not self._failures.enough(*chosen, problem):
+                    raise
+                return self._give_up(*chosen, Fault(reasons.HOST_FAILED, words_for(problem)))
 
     def _set_aside(self, vat_id: str, reason: str) -> VatRecord:
         """Suspend a vat that this host cannot go on with, as no part of any crank, and answer its record."""
@@ -156,6 +162,54 @@ class Cranks:
             vat = self.store.vats.known(vat_id)
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
         return vat
+
+    def _give_up(self, seq: int | None, event: Event, fault: Fault) -> CrankReport:
+        """Set aside an event that the host cannot deal with, and its vat with it, as no part of any crank.
+
+        An embedder's own vat goes on, for the world is of no use to the embedder without it: what was said to
+        it is rejected, as is what no vat can wait for.
+        """
+        with self.undoing():
+            vat = self._vat_of(event)
+            if seq is None or vat is None or vat.worker == "attached" or isinstance(event, UpgradeVat):
+                self._drop(seq, event, vat, fault)
+            else:
+                self.store.queues.remove(seq)
+                self.store.queues.park(vat.id, seq, cast(QueuedEvent, event))
+            if vat is not None and vat.worker != "attached" and not isinstance(event, UpgradeVat):
+                self.store.vats.save(vat.having(state=SUSPENDED, reason=f"{fault.code}: {fault}"))
+        return CrankReport(self.crank + 1, event, "stopped", vat.name if vat else None, fault=fault)
+
+    def _vat_of(self, event: Event) -> VatRecord | None:
+        """The vat that an event is for, where one could wait with it."""
+        match event:
+            case CreateVat() | CleanUp():
+                return None
+            case Send():
+                where = route(self.store, event)
+                return where.vat if isinstance(where, ToVat) else None
+        vat = self.store.vats.get(event.vat)
+        return None if vat is None or vat.state == TERMINATED else vat
+
+    def _drop(self, seq: int | None, event: Event, vat: VatRecord | None, fault: Fault) -> None:
+        """Let nothing come of an event, and say so to whoever would have heard of it."""
+        waits = vat is not None and vat.worker != "attached"
+        match event:
+            case Send(message=message):
+                self._reject(message, rejection_of(fault, f"{message.method}()"))
+            case Notify(promise=promise) if vat is not None and self._knows(vat, promise):
+                tell_instead(self.store, vat, promise, fault)
+            case CreateVat() | UpgradeVat():
+                self._starts.refuse(event, fault)
+            case Collect(vat_id, kind, krefs) if not waits:
+                self.store.gc.remove(vat_id, kind, krefs[-1])
+            case Reap(vat_id) if not waits:
+                self.store.reaping.done(vat_id)
+            case CleanUp(vat_id):
+                self.store.graveyard.done(vat_id)
+        if seq is not None:
+            self.store.queues.remove(seq)
+            self.store.consume(event)
 
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
         number = self.crank + 1

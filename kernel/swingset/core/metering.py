@@ -16,6 +16,7 @@ from __future__ import annotations
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.model import capdata, reasons
+from swingset.model.foreign import shown
 from swingset.model.messages import Message, Send
 from swingset.world.meters import Meter
 from swingset.world.vats import LIVE, SUSPENDED, VatRecord
@@ -47,6 +48,7 @@ class Metering:
         _check(computrons, "computrons")
         meter = self.get(meter_id)
         if meter.remaining is not None:
+            _check(meter.remaining + computrons, "what remains")
             meter = meter._replace(remaining=meter.remaining + computrons)
             self._store.meters.save(meter)
         self._wake(meter_id)
@@ -140,4 +142,4 @@ class Metering:
 
 def _check(value: int | None, what: str) -> None:
     if value is not None and (type(value) is not int or not 0 <= value < 1 << 62):
-        raise KernelError(f"{what} of a meter is an int from 0 to 2**62, got {value!r}")
+        raise KernelError(f"{what} of a meter is an int from 0 to 2**62, got {shown(value)}")

@@ -107,13 +107,16 @@ def tell_instead(store: KernelStore, vat: VatRecord, promise: str, fault: Fault)
     """Have the vat be told that the promise was rejected, as far as this vat is concerned."""
     entry = store.clists.by_kref(vat.id, promise)
     assert entry is not None
-    words = (
-        f"the outcome of this promise is more than vat {vat.name} can be told in one delivery:"
-        f" {fault.message}. Ask for it in portions"
-    )
+    words, code = f"vat {vat.name} cannot be told the outcome of this promise: {fault.message}", fault.code
+    if fault.code != reasons.HOST_FAILED:
+        code = reasons.TOO_LARGE
+        words = (
+            f"the outcome of this promise is more than vat {vat.name} can be told in one delivery:"
+            f" {fault.message}. Ask for it in portions"
+        )
     instead = store.new_promise(None)
     store.forget(vat.id, promise, exported=False)
     store.clists.add(vat.id, instead, entry.vref)
     store.hold(instead)
-    store.resolve([(instead, True, capdata.error("Error", words, code=reasons.TOO_LARGE))])
+    store.resolve([(instead, True, capdata.error("Error", words, code=code))])
     store.enqueue(Notify(vat.id, instead))

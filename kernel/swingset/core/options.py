@@ -15,6 +15,7 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.metering import SUSPEND, TERMINATE
+from swingset.model.foreign import shown
 
 NAME_LIMIT = 199
 NAME_WANTS = "a name has 1 to 199 letters, digits, '.', '_' and '-'"
@@ -45,9 +46,9 @@ FOR_GOOD = ("enable_pipelining",)
 def name_trouble(name: object) -> str | None:
     """What is wrong with a vat's name, or None."""
     if not isinstance(name, str):
-        return f"bad vat name {_shown(name)}"
+        return f"bad vat name {shown(name)}"
     if len(name) > NAME_LIMIT:
-        return f"oversized vat name {json.dumps(name)}"
+        return f"oversized vat name {json.dumps(name[:1_000])}"
     if not _NAME.match(name):
         return f"bad vat name {json.dumps(name)}"
     return None
@@ -82,22 +83,18 @@ def option_wants(name: str, value: object) -> str | None:
 def host_options(vat: str, given: object, *, changing: bool = False) -> dict[str, Any]:
     """The options that a host gives a vat, as the kernel keeps them. Raises `KernelError` for a bad one."""
     if not isinstance(given, Mapping):
-        raise KernelError(f"vat {vat}: options want a dict, got {_shown(given)}")
+        raise KernelError(f"vat {vat}: options want a dict, got {shown(given)}")
     known = [name for name in (*SPELLINGS.values(), *HOST_ONLY) if not (changing and name in FOR_GOOD)]
     found: dict[str, Any] = {}
     for said, value in given.items():
         name = SPELLINGS.get(said, said)
         if name not in known:
-            words = f"vat {vat}: unknown option {_shown(said)}; there are: {', '.join(sorted(known))}"
+            words = f"vat {vat}: unknown option {shown(said)}; there are: {', '.join(sorted(known))}"
             raise KernelError(words)
         wanted = option_wants(name, value)
         if wanted is not None:
-            raise KernelError(f"vat {vat}: option {said} wants {wanted}, got {_shown(value)}")
+            raise KernelError(f"vat {vat}: option {said} wants {wanted}, got {shown(value)}")
         if name in found:
             raise KernelError(f"vat {vat}: option {name} is given twice")
         found[name] = value
     return found
-
-
-def _shown(value: object) -> str:
-    return "None" if value is None else f"{type(value).__name__} {value!r}"[:80]

@@ -107,6 +107,13 @@ class Starts:
         self._store.resolve([(event.result, True, rejection)])
         return replace(report, parting=None)
 
+    def refuse(self, event: CreateVat | UpgradeVat, fault: Fault) -> None:
+        """Say why nothing comes of a creation or an upgrade that the host cannot deal with."""
+        rejection = rejection_of(fault, "the vat cannot be started here")
+        self._store.resolve([(event.result, True, rejection)])
+        if isinstance(event, CreateVat):
+            self._devices.vat_ended(event.vat, True, rejection)
+
     def _paid(self, vat: VatRecord, report: CrankReport) -> CrankReport:
         """Have the vat's meter pay. Where it cannot, or the start has failed, the start is undone by then."""
         if report.fault is None:

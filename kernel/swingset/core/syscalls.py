@@ -14,6 +14,7 @@ from swingset.core.errors import IllegalSyscall
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
 from swingset.model.capdata import is_well_formed
+from swingset.model.foreign import shown
 from swingset.model.messages import Notify, Send
 from swingset.model.refs import kref_type
 from swingset.model.wording import fit
@@ -46,8 +47,7 @@ class SyscallHandler:
         try:
             answer = ["ok", self._apply(syscall)]
         except IllegalSyscall as error:
-            kind = syscall[0] if isinstance(syscall, list) and syscall else syscall
-            self.illegal = fit(f"illegal syscall {str(kind)[:40]!r}: {error}")
+            self.illegal = fit(f"illegal syscall {_kind(syscall)}: {error}")
             return ["error", self.illegal]
         self.log.append([syscall, answer])
         return answer
@@ -92,7 +92,8 @@ class SyscallHandler:
             case ["exit", bool(is_failure), info]:
                 self.exit_request = (is_failure, self._translate.capdata_to_kernel(info).to_json())
             case _:
-                raise IllegalSyscall(f"no syscall has the form {str(syscall)[:80]}")
+                came = ", ".join(shown(argument) for argument in syscall[1:4]) or "no arguments"
+                raise IllegalSyscall(f"no syscall of this name wants {came}")
         return None
 
     def _call_now(self, vref: object, method: object, raw: object) -> list[Any]:
@@ -113,6 +114,11 @@ class SyscallHandler:
             store.promises.subscribe(kref, self._vat)
         else:
             store.enqueue(Notify(self._vat, kref))
+
+
+def _kind(syscall: object) -> str:
+    kind = syscall[0] if isinstance(syscall, list) and syscall else syscall
+    return repr(kind[:40]) if isinstance(kind, str) else shown(kind)
 
 
 def _key(key: object) -> str:

@@ -14,8 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.devices import DeviceContext, DeviceError
+from swingset.model import foreign
 from swingset.model.capdata import CapData, is_well_formed
+from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import whole as whole_of
 from swingset.model.jsontext import MalformedJSON, parse
+
+MOST_DEPTH = 64
+"""How deep data nests that a device reads or hands on; it is walked by recursion, so the bound is low."""
 
 SAFE_INT = 2**53 - 1
 _REFERENCE = re.compile(r"([$&])(0|[1-9][0-9]{0,5})(?:\.(.*))?\Z", re.DOTALL)
@@ -33,7 +39,15 @@ class Ref:
 
 def read(value: CapData) -> Any:
     """The data in a body: scalars, lists, dicts with str keys, and `Ref`s. Raises `DeviceError`."""
-    return _read(json.loads(value.body[1:]), value.slots)
+    return _read(_tree(value), value.slots)
+
+
+def _tree(value: CapData) -> Any:
+    """A body as JSON data. Raises `DeviceError` for one that no device reads."""
+    try:
+        return read_json(value.body[1:], depth=MOST_DEPTH)
+    except Unreadable as problem:
+        raise DeviceError(f"no device reads this: it is {problem}", name="TypeError") from None
 
 
 def _read(node: Any, slots: tuple[str, ...]) -> Any:
@@ -52,7 +66,7 @@ def _read_text(text: str, slots: tuple[str, ...]) -> Any:
     if text[0] == "!":
         return text[1:]
     if _BIG_INT.match(text):
-        return int(text)
+        return whole_of(text)
     found = _REFERENCE.match(text)
     if found is None or int(found[2]) >= len(slots):
         raise DeviceError(f"{text[:40]!r} is nothing a device can read", name="TypeError")
@@ -135,7 +149,7 @@ def _write(value: Any, slots: dict[str, int]) -> Any:
 
 def part(value: CapData, *path: int | str) -> CapData:
     """The capdata of one part of a value, with only the references that this part mentions."""
-    node = json.loads(value.body[1:])
+    node = _tree(value)
     for step in path:
         node = node[step]
     order: dict[int, tuple[int, str]] = {}
@@ -165,7 +179,7 @@ def _renumber(node: Any, slots: tuple[str, ...], order: dict[int, tuple[int, str
 
 def blank(value: CapData, *path: int | str) -> CapData:
     """The same value with None in place of one part, if it has it: for what is not to be read."""
-    tree = node = json.loads(value.body[1:])
+    tree = node = _tree(value)
     try:
         for step in path[:-1]:
             node = node[step]
@@ -211,7 +225,7 @@ def shown(value: Any) -> str:
     """A short name for what came."""
     if isinstance(value, Ref):
         return f"a reference to {value.iface}"[:80]
-    return "None" if value is None else f"{type(value).__name__} {json.dumps(value, ensure_ascii=False)[:40]}"
+    return foreign.shown(value)
 
 
 def not_plain(what: str) -> DeviceError:
@@ -221,4 +235,4 @@ def not_plain(what: str) -> DeviceError:
 
 def no_method(kind: str, method: str, *known: str) -> DeviceError:
     """The complaint about a method that is not there."""
-    return DeviceError(f"{kind} has no method {method!r}, has [{', '.join(known)}]", name="TypeError")
+    return DeviceError(f"{kind} has no method {method[:60]!r}, has [{', '.join(known)}]", name="TypeError")

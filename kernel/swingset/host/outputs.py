@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from swingset.core.report import CrankReport
+from swingset.model import reasons
 from swingset.model.messages import Send
 
 
@@ -93,6 +94,9 @@ def _notice(report: CrankReport) -> str | None:
     fault = report.fault
     if fault is None:
         return None
+    if report.outcome == "stopped" and fault.code == reasons.HOST_FAILED:
+        where = f"vat {report.vat} is set aside with what was said to it" if report.vat else "it is set aside"
+        return f"an event of the world cannot be dealt with here, and {where}: {fault}"
     if report.outcome == "stopped":
         return f"vat {report.vat} is suspended: {fault}. Nothing of that is kept, and its messages wait"
     match report.event:

@@ -8,12 +8,12 @@ asks a vat, and a value that it cannot read mentions nobody.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from swingset.core.store import KernelStore
+from swingset.model.foreign import Unreadable, read_json
 from swingset.model.refs import ROOT, MalformedReference, parse_vref
 from swingset.model.visible import one_line
 
@@ -65,9 +65,10 @@ class Records:
         kind = vref[3:].partition("/")[0]
         text = self._store.vatstore.get(vat, f"vom.dkind.{kind}.descriptor")
         try:
-            return one_line(str(json.loads(text or "null")["tag"]), 80)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            tag = read_json(text or "null")["tag"]
+        except (Unreadable, TypeError, KeyError):
             return f"object of kind {kind}"
+        return one_line(tag, 80) if isinstance(tag, str) else f"object of kind {kind}"
 
 
 def base(vref: str) -> str:
@@ -84,8 +85,8 @@ def where(mention: Mention) -> str:
 
 def _mentions(key: str, value: str) -> Iterator[Mention]:
     try:
-        raw = json.loads(value)
-    except (ValueError, RecursionError):
+        raw = read_json(value)
+    except Unreadable:
         return
     instance = _instance(key)
     if instance is not None and isinstance(raw, dict) and "slots" not in raw:

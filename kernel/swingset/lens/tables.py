@@ -6,11 +6,11 @@ as of one that runs. Rows come in an order that depends on nothing but the world
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from swingset.core.store import KernelStore
 from swingset.lens.versions import Stale, Versions
+from swingset.model.foreign import Unreadable, read_json
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, QueuedEvent, Send, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, sort_key
 from swingset.world.promises import UNRESOLVED
@@ -232,10 +232,10 @@ class Lens:
     def _kind_tag(self, vat: str, kind: str) -> str:
         descriptor = self._store.vatstore.get(vat, f"vom.dkind.{kind}.descriptor")
         try:
-            tag = json.loads(descriptor or "null")["tag"]
-        except (ValueError, TypeError, KeyError):
+            tag = read_json(descriptor or "null")["tag"]
+        except (Unreadable, TypeError, KeyError):
             return f"kind {kind}"
-        return str(tag)[:80]
+        return tag[:80] if isinstance(tag, str) else f"kind {kind}"
 
     def _name(self, owner: str | None) -> str | None:
         vat = self._store.vats.get(owner) if owner else None

@@ -7,13 +7,13 @@ pass each. What the store says is a vat's word: what does not have the expected 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.store import KernelStore
+from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.model.reports import Frame, frames_from_json
 from swingset.model.visible import one_line, visible
 
@@ -102,7 +102,7 @@ class Versions:
         )
 
     def _outdated(self, number: int, descriptor: dict[str, Any]) -> Outdated:
-        tag = one_line(str(descriptor.get("tag")), 80)
+        tag = one_line(_words(descriptor.get("tag")), 80)
         version = _number(descriptor.get("version", 1))
         walk = _object(self._store.vatstore.get(self._vat, f"vom.sweep.{number}"))
         if walk.get("to") != version:
@@ -112,7 +112,7 @@ class Versions:
         for vref, said in list(told.items())[:_MOST_FAILURES] if isinstance(told, dict) else ():
             if isinstance(said, list) and len(said) >= 2:
                 frames = frames_from_json(said[2:3])
-                words = visible(str(said[1]), 2_000)
+                words = visible(_words(said[1]), 2_000)
                 frame = frames[0] if frames else None
                 failures.append(Failure(tag, one_line(vref, 80), _number(said[0]), version, words, frame))
         after = walk.get("after")
@@ -177,10 +177,14 @@ class Versions:
 
 def _object(text: str | None) -> dict[str, Any]:
     try:
-        raw = json.loads(text or "{}")
-    except (ValueError, RecursionError):
+        raw = read_json(text or "{}")
+    except Unreadable:
         return {}
     return raw if isinstance(raw, dict) else {}
+
+
+def _words(value: object) -> str:
+    return value if isinstance(value, str) else shown(value)
 
 
 def _version(text: str) -> int:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from swingset.model.foreign import shown
+
 ROOT = "o+0"
 """The root object's vref in every vat."""
 
@@ -53,7 +55,8 @@ def parse_vref(text: object) -> VRef:
     """Parse a vat's reference; raises `MalformedReference` with the text."""
     match = _VREF.match(text) if isinstance(text, str) else None
     if match is None or not isinstance(text, str):
-        raise MalformedReference(f"{text!r} is not a vref such as o+3, o-50, o+d10/1 or p+5")
+        words = repr(text) if isinstance(text, str) and len(text) <= 60 else shown(text)
+        raise MalformedReference(f"{words} is not a vref such as o+3, o-50, o+d10/1 or p+5")
     if match["dv"]:
         return VRef(text, "o", exported=True, durable=match["dv"] == "d", virtual=match["dv"] == "v")
     return VRef(text, match["type"], exported=match["sign"] == "+")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from swingset.model.foreign import shown
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 from swingset.workers.base import Worker, WorkerError
@@ -58,5 +59,16 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    """The beginning of a syscall or a delivery as JSON, without looking through the rest."""
+    text = json.dumps(_cut(value, 5), ensure_ascii=False)
     return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _cut(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return value[:120]
+    if isinstance(value, list) and depth:
+        return [_cut(item, depth - 1) for item in value[:20]]
+    if isinstance(value, dict) and depth:
+        return {str(key)[:120]: _cut(item, depth - 1) for key, item in list(value.items())[:20]}
+    return value if value is None or isinstance(value, bool) else shown(value)

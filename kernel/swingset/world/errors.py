@@ -7,6 +7,8 @@ of them is raised after the file was changed: a refused file is the file it was.
 
 from __future__ import annotations
 
+import apsw
+
 
 class WorldError(Exception):
     """Anything that a world file refuses to do."""
@@ -68,3 +70,23 @@ class LabelExists(WorldError):
 
 class HistoryBroken(DamagedWorld):
     """A recorded change does not fit the state it was recorded on."""
+
+
+HOST_TROUBLE = (
+    MemoryError,
+    OSError,
+    WorldError,
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.CorruptError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.InterruptError,
+    apsw.LockedError,
+    apsw.NoMemError,
+    apsw.NotADBError,
+    apsw.PermissionsError,
+    apsw.ProtocolError,
+    apsw.ReadOnlyError,
+)
+"""What is wrong with the machine or the file, whatever was about to be written."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
+from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.workers.base import SyscallHandler, VatSpec
 
 MAX_REQUEST = 64 << 20
@@ -23,6 +24,9 @@ MAX_REQUEST = 64 << 20
 
 MAX_SYSCALLS = 100_000
 """Most syscalls in one knock."""
+
+MAX_DEPTH = 16
+"""How deep what comes through the door may nest; values in messages and in the store are texts here."""
 
 MAX_TEXT = 10_000_000
 """Most characters in a key, a value, a method's name or a reference."""
@@ -33,13 +37,23 @@ class ProtocolBreach(Exception):
 
 
 class Door:
-    """The door during one delivery."""
+    """The door during one delivery.
 
-    def __init__(self, spec: VatSpec, delivery: list[Any], syscall: SyscallHandler) -> None:
+    `look_up` is called before each syscall, and may raise to stop the guest: a knock can bring a lot of work.
+    """
+
+    def __init__(
+        self,
+        spec: VatSpec,
+        delivery: list[Any],
+        syscall: SyscallHandler,
+        look_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self.result: dict[str, Any] | None = None
         self._delivery: list[Any] | None = delivery
         self._spec = spec
         self._syscall = syscall
+        self._look_up = look_up
 
     def __call__(self, request: bytes) -> bytes:
         """Answer one knock."""
@@ -75,6 +89,7 @@ class Door:
             check_syscall(syscall)
         answer: list[Any] = []
         for syscall in syscalls:
+            self._look_up()
             answer = self._syscall(syscall)
             if answer[0] != "ok":
                 # The delivery is lost; stopped here, it can still be asked for the line it stood at.
@@ -160,8 +175,10 @@ _SHAPES: dict[str, tuple[_Check, ...]] = {
 
 
 def _bad(wanted: str, raw: Any) -> NoReturn:
-    shown = repr(raw)
-    raise ProtocolBreach(f"a syscall wants {wanted}, got {shown[:200]}")
+    if isinstance(raw, list) and raw and isinstance(raw[0], str):
+        came = ", ".join(shown(argument) for argument in raw[1:4]) or "none"
+        raise ProtocolBreach(f"syscall {raw[0][:40]!r} wants {wanted}, got {came}")
+    raise ProtocolBreach(f"a syscall wants to be {wanted}, got {shown(raw)}")
 
 
 def _checked_result(raw: Any) -> dict[str, Any]:
@@ -175,13 +192,9 @@ def _checked_result(raw: Any) -> dict[str, Any]:
 
 def _parse(data: bytes) -> Any:
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolBreach(f"what came to the door is not JSON: {type(error).__name__}") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+        return read_json(data, depth=MAX_DEPTH)
+    except Unreadable as error:
+        raise ProtocolBreach(f"what came to the door is not JSON, or too much: {error}") from None
 
 
 def _dump(value: Any) -> bytes:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from swingset.model import reasons
+from swingset.model.foreign import Unreadable, read_json
 from swingset.model.heap import HeapImage
 from swingset.model.limits import WASM_PAGE, Limits
 from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
@@ -26,13 +27,14 @@ from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
 from swingset.workers.wasm import image, memory
 from swingset.workers.wasm.door import Door, ProtocolBreach
 from swingset.workers.wasm.host import Surroundings
-from swingset.workers.wasm.native import UNLIMITED_FUEL, Guest, GuestStopped, StopCode
+from swingset.workers.wasm.native import UNLIMITED_FUEL, Guest, GuestStopped, OutOfBounds, StopCode
 from swingset.workers.wasm.sigint import NotedInterrupt
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Console, GuestExit
 
 _AUTOPSY_FUEL = 200_000_000
 _AUTOPSY_PAGES = 64
+_AFTER_HOST_STOP = 2.0
 _AUTOPSY_BYTES = 100_000
 _AUTOPSY = """
 def _swingset_where(prefix):
@@ -91,7 +93,8 @@ class WasmWorker:
         """Hand over one delivery and run the vat until it is done with it, within the limits."""
         self._check_usable()
         self._usable = False  # until this delivery has ended well
-        guest, door = self._guest, Door(self._spec, delivery, syscall)
+        guest = self._guest
+        door = Door(self._spec, delivery, syscall, look_up=lambda: guest.on_tick())
         self._host.door = door
         identity = [self._spec.vat_id, self._spec.incarnation, delivery]
         self._host.begin(lambda: json.dumps(identity).encode(), Console(limits.console_bytes))
@@ -105,7 +108,11 @@ class WasmWorker:
                 self._call(self._base.turn_at)
         except (GuestStopped, HostStop, ProtocolBreach, GuestExit) as stop:
             used = fuel - guest.fuel()
-            fault = self._fault_of(stop, limits, self._autopsy())
+            try:
+                fault = self._fault_of(stop, limits, self._autopsy(_patience(stop, limits)))
+            except HostStop as sooner:
+                # Another host would have let it finish, and have heard other lines.
+                fault = self._fault_of(sooner, limits, ())
         else:
             used = fuel - guest.fuel()
             fault = self._verdict(door.result, delivery)
@@ -199,11 +206,16 @@ class WasmWorker:
         if stop.code is StopCode.FUEL:
             message = f"{message} ({limits.computrons:,})"
         if not message:
-            message = "the vat's interpreter crashed: " + str(stop).strip().splitlines()[-1][:300]
+            said = str(stop).strip().splitlines() or ["no reason given"]
+            message = f"the vat's interpreter crashed: {said[-1][:300]}"
         return Fault(code, message, "DeliveryStopped", trace)
 
-    def _autopsy(self) -> tuple[Frame, ...]:
-        """The lines of vat code at which a stopped guest stood, outermost first; empty if it cannot tell."""
+    def _autopsy(self, seconds: float | None) -> tuple[Frame, ...]:
+        """The lines of vat code at which a stopped guest stood, outermost first; empty if it cannot tell.
+
+        It has so much fuel, and so many seconds. Only the fuel may decide what is found, for
+        it becomes part of a rejection: `HostStop` is raised where the time is up.
+        """
         said: list[bytes] = []
 
         def listen(request: bytes) -> bytes:
@@ -220,18 +232,23 @@ class WasmWorker:
         self._guest.write(image.TURN_RUNS_AT, b"\0")
         try:
             with NotedInterrupt() as ctrl_c, self._ticker:
-                self._watch(2.0, ctrl_c)
+                self._watch(seconds, ctrl_c)
                 text = _AUTOPSY.replace("{prefix!a}", ascii(f"<{self._spec.name}:")).encode()
                 at = self._host.allocate(len(text))
                 if not at:
                     return ()
                 self._guest.write(at, text)
                 self._guest.function("turn")(at, len(text))
-            return frames_from_json(json.loads(said[0]))
-        except (GuestStopped, HostStop, ProtocolBreach, GuestExit, LookupError, ValueError, RecursionError):
+            return frames_from_json(read_json(said[0]))
+        except (GuestStopped, ProtocolBreach, GuestExit, OutOfBounds, LookupError, Unreadable):
             return ()  # a guest in this state owes nobody an answer
         finally:
             self._host.console = printed
+
+
+def _patience(stop: Exception, limits: Limits) -> float | None:
+    """Seconds for an autopsy: few where nothing that is kept depends on it."""
+    return _AFTER_HOST_STOP if isinstance(stop, HostStop) else limits.seconds
 
 
 def _text_of(value: Any, otherwise: str, most: int) -> str:

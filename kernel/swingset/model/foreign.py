@@ -1,0 +1,130 @@
+"""What strangers said, read and put into words with bounded work.
+
+Bytes of a guest, answers of a device and texts of a world file become values in one place, here. Python's own
+reader recurses on the stack of whoever called it, and so does `repr`: how deep is too deep would depend on
+how deep the host stood already, and would differ between two hosts. So the shape of a text is measured before
+it is read, in one pass that does not recurse: how deep it nests, how many values it has. Numbers are read by
+a limit of this module's own, for Python's is a setting of the process. What is wrong is told in words that
+depend on the text alone.
+
+A value that has to be named in a sentence is named by its type and, where it is short, by itself. Nothing
+here looks further into a value than its first level, calls a method that its author could have written, or
+takes longer for a larger value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from json.encoder import encode_basestring
+from typing import Any, NoReturn
+
+MOST_DEPTH = 32
+"""How deep lists and objects nest in what the kernel reads; values inside of messages are texts to it."""
+
+MOST_VALUES = 1_000_000
+"""How many values one text may have."""
+
+MOST_DIGITS = 4_300
+"""How many digits a number may have."""
+
+_SHORT = 600  # digits that `int` reads under every setting of `sys.set_int_max_str_digits`
+_NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
+_name_of = type.__dict__["__name__"].__get__  # past what a metaclass says
+
+
+class Unreadable(ValueError):
+    """A text that is not JSON, or is more than anybody reads; the message depends on the text alone."""
+
+
+def read_json(text: str | bytes, *, depth: int = MOST_DEPTH, values: int = MOST_VALUES) -> Any:
+    """Read JSON that a stranger wrote; raises `Unreadable` for whatever is wrong with it."""
+    if isinstance(text, bytes):
+        try:
+            text = text.decode()
+        except UnicodeDecodeError:
+            raise Unreadable("not JSON: it is not UTF-8") from None
+    _measure(text, depth, values)
+    try:
+        return _decoder.decode(text)
+    except Unreadable:
+        raise
+    except ValueError:
+        raise Unreadable("not JSON") from None
+
+
+def whole(text: str) -> int:
+    """The int that a text of digits, perhaps signed, stands for, under every setting of the process."""
+    if len(text) <= _SHORT:
+        return int(text)
+    digits = text.lstrip("+-")
+    if len(digits) > MOST_DIGITS:
+        raise Unreadable(f"a number has {len(digits):,} digits, {MOST_DIGITS:,} are allowed")
+    value = 0
+    for at in range(0, len(digits), _SHORT):
+        piece = digits[at : at + _SHORT]
+        value = value * 10 ** len(piece) + int(piece)
+    return -value if text.startswith("-") else value
+
+
+def shown(value: object) -> str:
+    """A type and, where it is short, a value, in at most some ninety characters, the same on every host."""
+    kind = type(value)
+    if value is None:
+        return "None"
+    if kind is int and value.bit_length() >= 200:  # type: ignore[attr-defined]
+        return "int (very large)"
+    if kind in (bool, int, float):
+        return f"{kind.__name__} {value!r}"
+    if kind in (str, bytes):
+        piece = value[:60]  # type: ignore[index]
+        return f"{kind.__name__} {piece!r}" + ("..." if len(value) > 60 else "")  # type: ignore[arg-type]
+    if kind in (list, tuple, dict, set, frozenset):
+        return f"{kind.__name__} of {len(value):,}"  # type: ignore[arg-type]
+    return str(_name_of(kind))[:60]
+
+
+def stored_size(text: str) -> int:
+    """How many bytes a text takes where it is written as JSON, the same on every host."""
+    written: str = encode_basestring(text)
+    return len(written) if written.isascii() else len(written.encode("utf-8", "surrogatepass"))
+
+
+def _measure(text: str, depth: int, values: int) -> None:
+    """Refuse a text of too many values, or one that nests too deep, before any of it is read."""
+    opened = text.count("[") + text.count("{")
+    if opened <= depth and text.count(",") + opened < values:
+        return
+    # Each step looks at the text as a whole, and none makes more pieces than the step before has allowed.
+    if text.count('"') - text.count('\\"') > 4 * values:
+        raise _too_many(values)
+    # Up to the first error, where the reader stops, a backslash can only be inside a string. Without escapes,
+    # every other piece between quotes lies outside.
+    outside = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
+    if outside.count(",") + outside.count("[") + outside.count("{") >= values:
+        raise _too_many(values)
+    level = 0
+    for bracket in _NOT_BRACKETS.sub("", outside):
+        level += 1 if bracket in "[{" else -1
+        if level > depth:
+            raise Unreadable(f"nested deeper than {depth} levels")
+
+
+def _too_many(values: int) -> Unreadable:
+    return Unreadable(f"more than {values:,} values")
+
+
+def _real(text: str) -> float:
+    if len(text) > MOST_DIGITS:
+        raise Unreadable(f"a number has {len(text):,} characters, {MOST_DIGITS:,} are allowed")
+    value = float(text)
+    if value - value != 0:
+        raise Unreadable("a number is out of range")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise Unreadable(f"not JSON: {name}")
+
+
+_decoder = json.JSONDecoder(parse_int=whole, parse_float=_real, parse_constant=_no_constant)
