@@ -139,7 +139,7 @@ class Cranks:
                 self._failures.forget()
                 return report
             except VatDiverged as lost:
-                self._set_aside(lost.vat, f"{reasons.REPLAY_DIVERGED}: {lost}")
+                self._set_aside(lost.vat, f"{lost.code}: {lost}")
             except WorkerRefused as refused:
                 seq, event = chosen
                 if seq is not None and isinstance(event, CreateVat | UpgradeVat):

@@ -18,9 +18,11 @@ from dataclasses import replace
 
 from swingset.core.errors import KernelError, WorkerRefused
 from swingset.core.store import KernelStore
-from swingset.model.limits import DEFAULT_LIMITS, Limits
+from swingset.model import reasons
+from swingset.model.limits import DEFAULT_LIMITS, WASM_PAGE, Limits
 from swingset.workers.base import ImageMismatch, VatSpec, Worker, WorkerFactory
 from swingset.workers.replaying import ReplayDiverged, replay
+from swingset.world.errors import DamagedWorld
 from swingset.world.vats import VatRecord
 
 
@@ -35,6 +37,12 @@ def limits_of(vat: VatRecord) -> Limits:
     return replace(DEFAULT_LIMITS, **chosen)
 
 
+def _most_memory(vat: VatRecord) -> int | None:
+    """The bytes that a vat's memory may have, by its options."""
+    pages = limits_of(vat).memory_pages
+    return None if pages is None else pages * WASM_PAGE
+
+
 _LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes")
 
 
@@ -46,11 +54,12 @@ UNTRUSTED = (
 
 
 class VatDiverged(KernelError):
-    """A vat cannot be brought back: it does not repeat its transcript. `vat` is its id."""
+    """A vat cannot be brought back: its transcript is damaged, or it does not repeat it. `vat` is an id."""
 
-    def __init__(self, vat: str, message: str) -> None:
+    def __init__(self, vat: str, message: str, code: str = reasons.REPLAY_DIVERGED) -> None:
         super().__init__(message)
         self.vat = vat
+        self.code = code
 
 
 class Warehouse:
@@ -174,12 +183,22 @@ class Warehouse:
         return VatSpec(vat.id, vat.name, vat.incarnation, tuple((name, source) for name, source in parts))
 
     def _bring_back(self, vat: VatRecord) -> Worker:
-        factory, spec = self.factory(vat.worker, vat.id), self._spec(vat)
+        factory = self.factory(vat.worker, vat.id)
+        try:
+            return self._brought_back(vat, factory)
+        except ReplayDiverged as difference:
+            raise VatDiverged(vat.id, str(difference)) from difference
+        except DamagedWorld as damage:
+            raise VatDiverged(vat.id, str(damage), reasons.FILE_DAMAGED) from damage
+
+    def _brought_back(self, vat: VatRecord, factory: WorkerFactory) -> Worker:
+        spec = self._spec(vat)
         span = self._store.vats.span(vat.id)
         worker, since = None, span.incarnation_hash
         if span.snapshot is not None:
             try:
-                worker = factory.restore(spec, self._store.world.heaps.load(span.snapshot))
+                heap = self._store.world.heaps.load(span.snapshot, vat=vat.id, most=_most_memory(vat))
+                worker = factory.restore(spec, heap)
                 since = span.start_hash
             except ImageMismatch:
                 # Another engine made the image. The transcript of the whole incarnation still stands.
@@ -188,9 +207,6 @@ class Warehouse:
             worker = factory.start(spec)
         try:
             self._repeat(worker, vat, since)
-        except ReplayDiverged as difference:
-            worker.close()
-            raise VatDiverged(vat.id, str(difference)) from difference
         except BaseException:
             worker.close()
             raise
@@ -213,7 +229,8 @@ class Warehouse:
         # Computrons and seconds need no limit: the transcript holds only deliveries that kept theirs.
         # Memory does, for a vat can see a refused allocation and carry on.
         limits = replace(limits_of(vat), computrons=None, seconds=None, console_bytes=0)
-        entries = self._store.world.transcripts.read(self._store.vats.span(vat.id).hash, since)
+        last = self._store.vats.span(vat.id).hash
+        entries = self._store.world.transcripts.deliveries(vat.id, last, since)
         for entry in entries:
             replay(worker, vat.name, entry, limits)
         return len(entries)

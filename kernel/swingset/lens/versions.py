@@ -20,6 +20,7 @@ from swingset.model.visible import one_line, visible
 _VERSION = """CASE WHEN json_valid(value) THEN coalesce(json_extract(value, '$."#version"'), 1) END"""
 _RECORD = re.compile(r"vom\.(o\+d([0-9]+)/[0-9]+)\Z", re.ASCII)
 _DESCRIPTOR = re.compile(r"vom\.dkind\.([0-9]{1,9})\.descriptor\Z", re.ASCII)
+_OF_STORE = ("vatstoreGet", "vatstoreSet")
 _MOST_FAILURES = 100
 
 
@@ -158,17 +159,19 @@ class Versions:
         """
         tags = {str(kind.number): kind.kind for kind in kinds}
         counts: Counter[tuple[str, int, int]] = Counter()
-        for entry in self._store.world.transcripts.read(self._store.vats.span(self._vat).hash, since):
+        last = self._store.vats.span(self._vat).hash
+        for entry in self._store.world.transcripts.deliveries(self._vat, last, since):
             read: dict[str, int] = {}
             for syscall, answer in entry["syscalls"]:
-                match = _RECORD.match(syscall[1]) if syscall[0] in ("vatstoreGet", "vatstoreSet") else None
+                of_store = syscall[0] in _OF_STORE and len(syscall) > 1
+                match = _RECORD.match(str(syscall[1])) if of_store else None
                 if match is None or match[2] not in tags:
                     continue
                 if syscall[0] == "vatstoreGet":
-                    if answer[1] is not None:
+                    if isinstance(answer[1], str):
                         read.setdefault(match[1], _version(answer[1]))
                 elif match[1] in read:
-                    old, new = read[match[1]], _version(syscall[2])
+                    old, new = read[match[1]], _version(str(syscall[-1]))
                     if old != new:
                         counts[tags[match[2]], old, new] += 1
                         read[match[1]] = new

@@ -24,6 +24,7 @@ TOO_LARGE = "too-large"
 METER_EXHAUSTED = "meter-exhausted"
 CODE_MISSING = "code-missing"
 REPLAY_DIVERGED = "replay-diverged"
+FILE_DAMAGED = "file-damaged"
 DROPPED = "dropped"
 HOST_FAILED = "host-failed"
 TOO_MUCH_WRITTEN = "too-much-written"
@@ -33,3 +34,6 @@ TIMER_CANCELLED = "timer-cancelled"
 
 HOST_CHOSEN = frozenset({WALL_CLOCK, INTERRUPTED})
 """Faults that depend on the host, its clock or its hand: another host would not have had them."""
+
+HOSTS = HOST_CHOSEN | {REPLAY_DIVERGED, FILE_DAMAGED}
+"""All reasons of which another host with the same world need not know."""

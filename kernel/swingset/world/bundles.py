@@ -7,12 +7,14 @@ code is stored once, and code that was altered in the file no longer answers to 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from swingset.model.capdata import is_well_formed
+from swingset.model.jsontext import MalformedJSON, parse
 
 from .codec import canonical
-from .errors import DamagedWorld
+from .errors import DamagedRow, DamagedWorld
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -38,7 +40,25 @@ class Bundles:
             raise DamagedWorld(f"{self._world.name}: bundle {id} is not in the file")
         if _id(row[0]) != id:
             raise DamagedWorld(f"{self._world.name}: bundle {id} was altered: its code has another hash")
-        return tuple((str(name), str(source)) for name, source in json.loads(row[0]))
+        return _parts(self._world.name, id, row[0])
+
+
+def _parts(world: str, id: str, text: str) -> tuple[tuple[str, str], ...]:
+    try:
+        found = parse(text)
+    except MalformedJSON as problem:
+        raise DamagedRow(world, "bundles", id[:19], f"source {problem}") from None
+    if not isinstance(found, list) or not all(_is_part(part) for part in found):
+        raise DamagedRow(world, "bundles", id[:19], "source is no list of parts, each a name and a text")
+    return tuple((name, source) for name, source in found)
+
+
+def _is_part(part: Any) -> bool:
+    return (
+        isinstance(part, list)
+        and len(part) == 2
+        and all(isinstance(text, str) and is_well_formed(text) for text in part)
+    )
 
 
 def _id(text: str) -> str:

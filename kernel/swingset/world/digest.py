@@ -30,7 +30,7 @@ HOSTS_COUNTERS = ("configuring", "paused")
 
 _BATCH = 4096
 
-_HOSTS_REASONS = ", ".join(repr(code) for code in (*sorted(reasons.HOST_CHOSEN), reasons.REPLAY_DIVERGED))
+_HOSTS_REASONS = ", ".join(repr(code) for code in sorted(reasons.HOSTS))
 _CODE = "substr(reason, 1, instr(reason, ': ') - 1)"
 _UNLESS_ATTACHED = (
     "CASE WHEN (SELECT worker FROM vats WHERE id = spans.vat) = 'attached' THEN NULL ELSE {} END"

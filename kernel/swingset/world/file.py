@@ -12,6 +12,7 @@ itself, holds no cache of the state, and reads no clock.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -22,6 +23,7 @@ from . import opening
 from .bundles import Bundles
 from .digest import state_digest
 from .errors import (
+    DamagedRow,
     HistoryBroken,
     LabelExists,
     UncommittedChanges,
@@ -124,11 +126,22 @@ class WorldFile:
 
     def row(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         """The first row of a SELECT; None when there is none."""
-        return self.db.execute(sql, params).fetchone()
+        try:
+            return self.db.execute(sql, params).fetchone()
+        except UnicodeDecodeError as problem:
+            raise self._not_text(sql, problem) from None
 
     def rows(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a SELECT, taken at once, so that the tables may be written while they are looked at."""
-        return self.db.execute(sql, params).fetchall()
+        try:
+            return self.db.execute(sql, params).fetchall()
+        except UnicodeDecodeError as problem:
+            raise self._not_text(sql, problem) from None
+
+    def _not_text(self, sql: str, problem: UnicodeDecodeError) -> DamagedRow:
+        table = re.search(r"(?i)\bfrom ([a-z_]+)", sql)
+        words = f"it holds text that is not UTF-8 ({problem.reason})"
+        return DamagedRow(self.name, table[1] if table else "?", "?", words)
 
     def step(self, name: str) -> None:
         """Pass a step that a crash could fall on."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from swingset.model.heap import HEAP_PAGE, HeapImage
 
 from .codec import canonical, compress, decompress
-from .errors import DamagedWorld
+from .errors import DamagedRow, DamagedWorld
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -70,12 +70,21 @@ class Heaps:
         )
         return snapshot
 
-    def load(self, id: str) -> HeapImage:
-        """The heap that was saved under this id."""
-        vat, base, size, packed = self._row(id, "vat, base, size, pages")
+    def load(self, id: str, *, vat: str | None = None, most: int | None = None) -> HeapImage:
+        """The heap that was saved under this id: of this `vat`, and of at most so many bytes, if given.
+
+        Both are looked at before anything is unpacked. Raises `DamagedRow`.
+        """
+        owner, base, size, packed = self._row(id, "vat, base, size, pages")
+        if vat is not None and owner != vat:
+            raise self._damaged(id, f"it is of vat {owner}, and the span of {vat} names it")
+        if most is not None and size > most:
+            words = f"it is a memory of {size:,} bytes, and the vat may have {most:,} (option memory_pages)"
+            raise self._damaged(id, words)
         table = self._table(id, size, packed)
-        if _id(vat, base, size, table) != id:
+        if _id(owner, base, size, table) != id:
             raise DamagedWorld(f"{self._world.name}: snapshot {id} was altered: its content has another hash")
+        self._check_numbers(id, size, table)
         pages: dict[int, bytes] = {}
         shared: dict[bytes, bytes] = {}
         for number, digest in _RECORD.iter_unpack(table):
@@ -83,6 +92,17 @@ class Heaps:
                 shared[digest] = self._page(digest)
             pages[number] = shared[digest]
         return HeapImage(base=base, size=size, pages=pages)
+
+    def _check_numbers(self, id: str, size: int, table: bytes) -> None:
+        """Raise `DamagedRow` unless each page is one of the memory, and none comes twice."""
+        before = -1
+        for number, _ in _RECORD.iter_unpack(table):
+            if not before < number < size // HEAP_PAGE:
+                raise self._damaged(id, f"page {number} is out of order or outside of its {size:,} bytes")
+            before = number
+
+    def _damaged(self, id: str, reason: str) -> DamagedRow:
+        return DamagedRow(self._world.name, "snapshots", id[:19], reason)
 
     def stats(self, id: str) -> SnapshotStats:
         """What a snapshot is made of, without loading it."""

@@ -9,12 +9,13 @@ Entries are plain JSON text, for a person with any SQLite tool.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from swingset.model.jsontext import MalformedJSON, parse
+
 from .codec import canonical
-from .errors import DamagedWorld
+from .errors import DamagedRow, DamagedWorld
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -36,6 +37,35 @@ class Entry:
 def _hash(prev: str | None, vat: str, incarnation: int, position: int, crank: int, text: str) -> str:
     head = canonical([prev, vat, incarnation, position, crank])
     return hashlib.sha256(f"{len(head)}:{head}{text}".encode()).hexdigest()
+
+
+def _is_delivery(entry: Any) -> bool:
+    if not isinstance(entry, dict) or set(entry) != {"position", "delivery", "syscalls", "computrons"}:
+        return False
+    delivery, syscalls, computrons = entry["delivery"], entry["syscalls"], entry["computrons"]
+    return (
+        type(entry["position"]) is int
+        and _is_said(delivery)
+        and isinstance(syscalls, list)
+        and all(_is_exchange(item) for item in syscalls)
+        and (computrons is None or type(computrons) is int)
+    )
+
+
+def _is_exchange(item: Any) -> bool:
+    """Whether something is a syscall with its answer."""
+    return (
+        isinstance(item, list)
+        and len(item) == 2
+        and _is_said(item[0])
+        and isinstance(item[1], list)
+        and len(item[1]) == 2
+        and item[1][0] in ("ok", "error")
+    )
+
+
+def _is_said(item: Any) -> bool:
+    return isinstance(item, list) and bool(item) and isinstance(item[0], str)
 
 
 class Transcripts:
@@ -60,6 +90,23 @@ class Transcripts:
         """The entries after `stop_hash` up to and with `hash`, oldest first."""
         return [record.entry for record in self.records(hash, stop_hash)]
 
+    def deliveries(self, vat: str, hash: str | None, stop_hash: str | None = None) -> list[dict[str, Any]]:
+        """As `read`, of entries that are deliveries to one vat, each in the shape that the kernel gave it.
+
+        Raises `DamagedWorld` for one of another vat, and for one of another shape.
+        """
+        found = []
+        for record in self.records(hash, stop_hash):
+            if record.vat != vat:
+                raise self._damaged(record.hash, f"it is of vat {record.vat}, and the span of {vat} names it")
+            if not _is_delivery(record.entry):
+                raise self._damaged(record.hash, "entry has not the shape of a delivery")
+            found.append(record.entry)
+        return found
+
+    def _damaged(self, hash: str, reason: str) -> DamagedRow:
+        return DamagedRow(self._world.name, "transcript", hash[:16], reason)
+
     def records(self, hash: str | None, stop_hash: str | None = None) -> list[Entry]:
         """As `read`, with all that is known of each entry."""
         found: list[Entry] = []
@@ -74,7 +121,11 @@ class Transcripts:
                     f"{self._world.name}: transcript entry {position} of vat {vat} was altered: "
                     f"its content does not have the hash {stored}"
                 )
-            found.append(Entry(stored, prev, vat, incarnation, position, crank, json.loads(text)))
+            try:
+                entry = parse(text)
+            except MalformedJSON as problem:
+                raise self._damaged(stored, f"entry {problem}") from None
+            found.append(Entry(stored, prev, vat, incarnation, position, crank, entry))
             at = prev
         if at != stop_hash:
             raise DamagedWorld(f"{self._world.name}: transcript entry {stop_hash} is not where it should be")

@@ -82,7 +82,17 @@ class WasmWorkerFactory:
                 f"{heap.base[:16]}, this one is {self.image_id[:16]} ({self.flavour}); replay its transcript"
             )
         worker = self.start(spec)
-        worker.load(heap)
+        try:
+            worker.load(heap)
+        except wasmtime.WasmtimeError as problem:
+            worker.close()
+            raise WorkerError(
+                f"vat {spec.name}: its memory of {heap.size:,} bytes is not to be had ({problem}): close"
+                " other programs, or lower its memory_pages"
+            ) from None
+        except BaseException:
+            worker.close()
+            raise
         return worker
 
     def interrupt(self) -> None:

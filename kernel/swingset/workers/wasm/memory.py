@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from swingset.workers.base import PAGE_SIZE
+from swingset.workers.base import PAGE_SIZE, ImageMismatch
 from swingset.workers.wasm.native import Guest
 
 _BLOCK = 65536
@@ -109,11 +109,15 @@ class BaseImage:
         return self._map[start - self.stack_end : start - self.stack_end + length]
 
     def write_pages(self, guest: Guest, size: int, pages: Mapping[int, bytes]) -> None:
-        """Bring a guest that is as this image to what a heap image says."""
+        """Bring a guest that is as this image to what a heap image says. Raises `ImageMismatch`."""
+        if size % _BLOCK or size < self.size:
+            raise ImageMismatch(f"a heap image of {size:,} bytes is none that this engine makes")
+        for number, content in pages.items():
+            at = number * PAGE_SIZE
+            if not self.stack_end <= at < size or len(content) != PAGE_SIZE:
+                raise ImageMismatch(f"page {number} of the heap image is no page of a heap")
         guest.grow_to(size)
         for number, content in pages.items():
-            if number * PAGE_SIZE < self.stack_end or len(content) != PAGE_SIZE:
-                raise ValueError(f"page {number} of the heap image is no page of a heap")
             guest.write(number * PAGE_SIZE, content)
 
 
