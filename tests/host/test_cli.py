@@ -101,11 +101,11 @@ def test_verify_finds_a_wrong_count(path: str, capsys: pytest.CaptureFixture[str
     """A count that is not what the walk finds is told, and the status says so."""
     with Controller.open(path, worker="local") as world:
         root = world.kernel.root_of("bank")
-        world.world.execute("update objects set reachable = 9 where kref = ?", (root,))
+        world.world.execute("update objects set reachable = 9, recognizable = 9 where kref = ?", (root,))
         world.commit("spoilt")
     status, out, _ = command(capsys, "verify", path)
     assert status == 1
-    assert f"{root}: 9,3 is stored, 3,3 hold it" in out
+    assert f"{root}: 9,9 is stored, 3,3 hold it" in out
 
 
 def test_a_locked_or_missing_world_is_an_error_in_words(

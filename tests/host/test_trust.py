@@ -92,7 +92,7 @@ def parked_for_the_session(stranger: Stranger, world: Controller) -> None:
     Session(world)
     event, store = stranger.event(world.kernel), world.kernel.store
     with world.kernel.undoing():
-        store.queues.park(world.kernel.vat("notebook").id, 10_000, event)
+        store.queues.park(world.kernel.vat("notebook").id, store.counters.take("queue", 1), event)
 
 
 def behind_a_promise(stranger: Stranger, world: Controller) -> None:

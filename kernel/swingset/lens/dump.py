@@ -11,6 +11,7 @@ from typing import Any
 from swingset.core.store import KernelStore
 from swingset.model.messages import QueuedEvent, event_to_json
 from swingset.model.refs import sort_key
+from swingset.world.rows import Reader
 
 COUNTED = ("objects", "promises", "clists", "queue", "parked", "promise_queue", "gc_actions", "vatstore")
 
@@ -105,8 +106,10 @@ def stats(store: KernelStore) -> dict[str, int]:
 
 
 def _column(store: KernelStore, column: str, table: str) -> list[str]:
-    found = [str(value) for (value,) in store.world.rows(f"SELECT {column} from {table}")]
-    return sorted(found, key=lambda name: int(name.lstrip("kpv")))
+    found = store.world.rows(f"SELECT {column} from {table}")
+    for row in found:
+        Reader(table, column).check(store.world.name, row)
+    return sorted((str(value) for (value,) in found), key=sort_key)
 
 
 def _event(event: QueuedEvent) -> dict[str, Any]:

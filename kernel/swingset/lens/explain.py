@@ -32,7 +32,8 @@ from swingset.model.messages import (
 from swingset.model.refs import ROOT, is_kref, kref_type
 from swingset.world.gc import RETIRE_IMPORT
 from swingset.world.promises import FORWARDED, UNRESOLVED
-from swingset.world.vats import TERMINATED
+from swingset.world.rows import Reader
+from swingset.world.vats import TERMINATED, VatRecord
 
 HELD, RECOGNIZED, UNHELD, GONE = "held", "recognized", "unheld", "gone"
 
@@ -92,6 +93,9 @@ def explain(store: KernelStore, kref: str) -> Explanation:
     return Explanation(kref, HELD, tuple(hold.words for hold in path), assumed, searched.notes(kref))
 
 
+_MESSAGE = Reader("promise_queue", "promise, item")
+
+
 class _Search:
     """Who holds what, found one step back at a time."""
 
@@ -134,6 +138,9 @@ class _Search:
             path.append(hold)
         return path
 
+    def _vat(self, vat: str) -> VatRecord:
+        return self._vats.get(vat) or self._store.vats.known(vat)
+
     # One step back
 
     def holds(self, node: Node) -> Iterator[Hold]:
@@ -151,7 +158,7 @@ class _Search:
         for vat, entry in self._store.clists.holders(kref):
             if kref_type(kref) == "p":
                 yield Hold(None, 1, self._knows_promise(vat, kref))
-            elif self._vats[vat].state == TERMINATED:
+            elif self._vat(vat).state == TERMINATED:
                 if "-" in entry.vref and entry.reachable:
                     yield Hold(None, 1, f"terminated vat {self._name(vat)}, not cleaned up yet, holds {what}")
             elif "-" in entry.vref:
@@ -200,25 +207,28 @@ class _Search:
             "SELECT id, parameters from vats where state != 'terminated' and instr(parameters, ?)",
             (_q(kref),),
         ):
-            if kref in self._vats[vat].parameters.slots:
+            if kref in self._vat(vat).parameters.slots:
                 yield Hold(None, 1, f"vat {self._name(vat)} was started with {what} among its parameters")
 
     def _events(self, kref: str, what: str) -> Iterator[Hold]:
         places = (
-            ("SELECT seq, null, item from queue where instr(item, ?) order by seq", "in the run-queue"),
+            ("queue", "SELECT seq, item from queue where instr(item, ?) order by seq", "in the run-queue"),
             (
-                "SELECT seq, vat, item from parked where instr(item, ?) order by vat, seq",
+                "parked",
+                "SELECT seq, item from parked where instr(item, ?) order by vat, seq",
                 "parked until its vat runs",
             ),
         )
-        for query, place in places:
-            for seq, _, item in self._rows(query, (_q(kref),)):
-                event = event_from_json(item)
+        for table, query, place in places:
+            for row in self._rows(query, (_q(kref),)):
+                Reader(table, "seq, item").check(self._store.world.name, row)
+                seq, event = row[0], event_from_json(row[1])
                 if kref in event.refs():
                     yield Hold(None, 1, f"event {seq} ({self._event(event)}), {place}, mentions {what}")
         query = "SELECT promise, item from promise_queue where instr(item, ?) order by promise, seq"
-        for promise, item in self._rows(query, (_q(kref),)):
-            event = event_from_json(item)
+        for row in self._rows(query, (_q(kref),)):
+            _MESSAGE.check(self._store.world.name, row)
+            promise, event = row[0], event_from_json(row[1])
             if promise != kref and kref in event.refs():
                 words = (
                     f"a message ({self._event(event)}) that waits for {self.label(promise)} mentions {what}"

@@ -15,11 +15,14 @@ common.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from typing import Any
 
 import apsw
 
 from swingset.model import reasons
 
+from .errors import DamagedRow
 from .schema import FORMAT, STATE_TABLES
 
 LEFT_OUT = {"spans": ("start", "start_hash", "snapshot")}
@@ -49,7 +52,7 @@ def state_digest(db: apsw.Connection) -> str:
     hasher = hashlib.sha256(f"swingset world {FORMAT}\n".encode())
     for name, key in STATE_TABLES:
         pieces = [f"table {name}\n"]
-        for row in db.execute(_query(db, name, key)):
+        for row in _rows(db, name, key):
             for value in row:
                 if value is None:
                     pieces.append("n")
@@ -65,6 +68,13 @@ def state_digest(db: apsw.Connection) -> str:
                 pieces.clear()
         hasher.update("".join(pieces).encode())
     return hasher.hexdigest()
+
+
+def _rows(db: apsw.Connection, table: str, key: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    try:
+        yield from db.execute(_query(db, table, key))
+    except UnicodeDecodeError:
+        raise DamagedRow("the world", table, "?", "it holds text that is not UTF-8") from None
 
 
 def _query(db: apsw.Connection, table: str, key: tuple[str, ...]) -> str:

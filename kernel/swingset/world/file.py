@@ -39,6 +39,7 @@ from .history import Commit, History, Label
 from .lock import WorldLock
 from .prune import Pruned, prune
 from .schema import STATE_TABLES
+from .seals import label_seal
 from .transcripts import Transcripts
 
 _CRANK = "crank"
@@ -305,7 +306,8 @@ class WorldFile:
                 raise LabelExists(
                     f"{name!r} already names commit {known.seq} (crank {known.crank}): choose another name"
                 )
-        self.execute("INSERT OR REPLACE INTO labels VALUES(?, ?, ?)", (name, self.head, note))
+        seal = label_seal(self.history.seal(self.head), name, self.head, note)
+        self.execute("INSERT OR REPLACE INTO labels VALUES(?, ?, ?, ?)", (name, self.head, note, seal))
         self.execute("UPDATE commits SET digest = ? WHERE seq = ?", (self.digest(), self.head))
         self.commit()
         return Label(name, self.head, self.history.crank(), note)

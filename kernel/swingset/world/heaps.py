@@ -104,6 +104,23 @@ class Heaps:
     def _damaged(self, id: str, reason: str) -> DamagedRow:
         return DamagedRow(self._world.name, "snapshots", id[:19], reason)
 
+    def check(self, id: str) -> None:
+        """Hold a snapshot against its id, and see that all its pages are there. Raises `DamagedWorld`."""
+        vat, base, size, packed, new_pages = self._row(id, "vat, base, size, pages, new_pages")
+        table = self._table(id, size, packed)
+        if _id(vat, base, size, table) != id:
+            raise self._damaged(id, "it was altered: its content has another hash")
+        self._check_numbers(id, size, table)
+        if not 0 <= new_pages <= len(table) // _RECORD.size:
+            raise self._damaged(id, "new_pages is no number of its pages")
+        for digest in {digest for _, digest in _RECORD.iter_unpack(table)}:
+            if self._world.row("SELECT 1 FROM heap_pages WHERE digest = ?", (digest,)) is None:
+                raise self._damaged(id, f"its page {digest.hex()[:16]} is missing")
+
+    def check_page(self, digest: bytes) -> None:
+        """Hold a page against its hash. Raises `DamagedWorld`."""
+        self._page(digest)
+
     def stats(self, id: str) -> SnapshotStats:
         """What a snapshot is made of, without loading it."""
         size, packed, new_pages, new_bytes = self._row(id, "size, pages, new_pages, new_bytes")

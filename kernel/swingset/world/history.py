@@ -10,7 +10,7 @@ This module reads and writes the history's tables; it never decides when somethi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ import apsw
 from .codec import compress, decompress
 from .errors import HistoryBroken, UnknownCommit, WorldError
 from .schema import STATE_NAMES
+from .seals import commit_seal
 
 _MOST_CHANGES = 1 << 29  # SQLite keeps a blob below 1 GiB
 
@@ -76,13 +77,23 @@ class History:
                 f"{self._name}: one run changed {len(changes)} bytes of state, more than the {_MOST_CHANGES} "
                 "that one commit can hold: commit more often"
             )
+        packed, crank = compress(changes), self.crank()
         self._db.execute(
-            "INSERT INTO commits(parent, crank, note, digest, changeset) VALUES(?, ?, ?, ?, ?)",
-            (parent, self.crank(), note, digest, compress(changes)),
+            "INSERT INTO commits(parent, crank, note, digest, changeset, seal) VALUES(?, ?, ?, ?, ?, '')",
+            (parent, crank, note, digest, packed),
         )
         seq = self._db.last_insert_rowid()
+        seal = commit_seal(self.seal(parent), seq, parent, crank, note, packed)
+        self._db.execute("UPDATE commits SET seal = ? WHERE seq = ?", (seal, seq))
         self.stand_at(seq)
         return seq
+
+    def seal(self, seq: int) -> str:
+        """The seal of a commit."""
+        row = self._db.execute("SELECT seal FROM commits WHERE seq = ?", (seq,)).fetchone()
+        if row is None:
+            raise HistoryBroken(f"{self._name}: commit {seq} is missing from its history")
+        return str(row[0])
 
     def stand_at(self, seq: int) -> None:
         """Write down which commit the state is that of."""
@@ -157,31 +168,57 @@ class History:
         return parent
 
     def _apply(self, seq: int, *, backwards: bool) -> None:
-        changes = self.changes(seq)
-        if not changes:
-            return
         why: list[str] = []
 
-        def conflict(reason: int, change: apsw.TableChange) -> int:
-            why.append(f"a row of {change.name} {_REASONS.get(reason, 'does not fit')}")
-            return apsw.SQLITE_CHANGESET_ABORT
+        def misfit(table: str, _key: tuple[Any, ...], reason: str) -> bool:
+            why.append(f"a row of {table} {reason}" if table else reason)
+            return False
 
-        def ours(table: str) -> bool:
-            if table not in STATE_NAMES:
-                why.append(f"it changes {table!r}, which is not state")
-            return not why
-
-        try:
-            apsw.Changeset.apply(
-                apsw.Changeset.invert(changes) if backwards else changes,
-                self._db,
-                filter=ours,
-                conflict=conflict,
-            )
-        except apsw.Error as problem:
-            why.append(str(problem))
+        apply_changes(self._db, self.changes(seq), backwards=backwards, misfit=misfit)
         if why:
             raise HistoryBroken(
                 f"{self._name}: commit {seq} cannot be {'undone' if backwards else 'applied'}: {why[0]}. "
                 "The world stays where it was"
             )
+
+
+def apply_changes(
+    db: apsw.Connection,
+    changes: bytes,
+    *,
+    backwards: bool,
+    misfit: Callable[[str, tuple[Any, ...], str], bool],
+) -> None:
+    """Apply a changeset to the state tables of a database, or undo it.
+
+    `misfit` is told each row that does not fit, by table, key and what is wrong, and answers whether to go on
+    as well as can be; the table is empty where it is the changeset itself that is wrong.
+    """
+    if not changes:
+        return
+    stopped = False
+
+    def conflict(reason: int, change: apsw.TableChange) -> int:
+        nonlocal stopped
+        row = change.new if change.op == "INSERT" else change.old
+        key = tuple(row[at] for at in sorted(change.pk_columns)) if row else ()
+        if not misfit(change.name, key, _REASONS.get(reason, "does not fit")):
+            stopped = True
+            return apsw.SQLITE_CHANGESET_ABORT
+        if reason in (apsw.SQLITE_CHANGESET_DATA, apsw.SQLITE_CHANGESET_CONFLICT):
+            return apsw.SQLITE_CHANGESET_REPLACE
+        return apsw.SQLITE_CHANGESET_OMIT
+
+    def ours(table: str) -> bool:
+        nonlocal stopped
+        if table not in STATE_NAMES:
+            stopped = True
+            misfit("", (), f"it changes {table!r}, which is not state")
+        return not stopped
+
+    try:
+        wanted = apsw.Changeset.invert(changes) if backwards else changes
+        apsw.Changeset.apply(wanted, db, filter=ours, conflict=conflict)
+    except (apsw.Error, UnicodeDecodeError) as problem:
+        if not stopped:
+            misfit("", (), f"its changeset cannot be read: {problem}")

@@ -18,6 +18,8 @@ from functools import cache
 
 import apsw
 
+from .seals import commit_seal
+
 APPLICATION_ID = 0x53574E42  # "SWNB"
 FORMAT = 2
 PAGE_SIZE = 4096
@@ -230,12 +232,14 @@ SCHEMA = (
   crank INTEGER NOT NULL,
   note TEXT NOT NULL,
   digest TEXT, -- of the state as of this commit, where it was asked for
-  changeset BLOB NOT NULL -- zstd
+  changeset BLOB NOT NULL, -- zstd
+  seal TEXT NOT NULL -- sha256 of the parent's seal and of all that is said here but the digest
 ) STRICT""",
     """CREATE TABLE labels(
   name TEXT PRIMARY KEY,
   commit_seq INTEGER NOT NULL,
-  note TEXT NOT NULL
+  note TEXT NOT NULL,
+  seal TEXT NOT NULL -- sha256 of the commit's seal and of all that is said here
 ) STRICT, WITHOUT ROWID""",
 )
 
@@ -252,7 +256,8 @@ def create(db: apsw.Connection, software: str, empty_changeset: bytes) -> None:
         "INSERT INTO meta(key, value) VALUES(?, ?)",
         [("format", str(FORMAT)), ("software", software), ("head", "0")],
     )
-    db.execute("INSERT INTO commits VALUES(0, NULL, 0, '', NULL, ?)", (empty_changeset,))
+    seal = commit_seal(None, 0, None, 0, "", empty_changeset)
+    db.execute("INSERT INTO commits VALUES(0, NULL, 0, '', NULL, ?, ?)", (empty_changeset, seal))
     db.execute("COMMIT")
 
 

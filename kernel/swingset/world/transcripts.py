@@ -112,22 +112,26 @@ class Transcripts:
         found: list[Entry] = []
         at = hash
         while at is not None and at != stop_hash:
-            row = self._world.row("SELECT * FROM transcript WHERE hash = ?", (at,))
-            if row is None:
-                raise DamagedWorld(f"{self._world.name}: transcript entry {at} is not in the file")
-            stored, prev, vat, incarnation, position, crank, text = row
-            if _hash(prev, vat, incarnation, position, crank, text) != stored:
-                raise DamagedWorld(
-                    f"{self._world.name}: transcript entry {position} of vat {vat} was altered: "
-                    f"its content does not have the hash {stored}"
-                )
-            try:
-                entry = parse(text)
-            except MalformedJSON as problem:
-                raise self._damaged(stored, f"entry {problem}") from None
-            found.append(Entry(stored, prev, vat, incarnation, position, crank, entry))
-            at = prev
+            found.append(self.record(at))
+            at = found[-1].prev
         if at != stop_hash:
             raise DamagedWorld(f"{self._world.name}: transcript entry {stop_hash} is not where it should be")
         found.reverse()
         return found
+
+    def record(self, hash: str) -> Entry:
+        """The entry of one hash. Raises `DamagedWorld` where there is none, or one that was altered."""
+        row = self._world.row("SELECT * FROM transcript WHERE hash = ?", (hash,))
+        if row is None:
+            raise DamagedWorld(f"{self._world.name}: transcript entry {hash} is not in the file")
+        stored, prev, vat, incarnation, position, crank, text = row
+        if _hash(prev, vat, incarnation, position, crank, text) != stored:
+            raise DamagedWorld(
+                f"{self._world.name}: transcript entry {position} of vat {vat} was altered: "
+                f"its content does not have the hash {stored}"
+            )
+        try:
+            entry = parse(text)
+        except MalformedJSON as problem:
+            raise self._damaged(stored, f"entry {problem}") from None
+        return Entry(stored, prev, vat, incarnation, position, crank, entry)

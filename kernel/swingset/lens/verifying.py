@@ -1,0 +1,102 @@
+"""All that can be told of a world without running it: whether the file is what was written, and makes sense.
+
+First come pages, rows, bulk and history (`swingset.world.verifying`), then the references and ties between
+tables (`swingset.lens.audit`), then each vat's span against its transcript and its heap image. Rows that
+cannot be read end a part, and the other parts go on. Nothing is changed, no code runs, and no more than
+`MOST` problems are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from swingset.core.store import KernelStore
+from swingset.lens.audit import audit
+from swingset.world import verifying
+from swingset.world.errors import DamagedRow, WorldError
+from swingset.world.vats import Span
+from swingset.world.verifying import Problem
+
+MOST = 100
+"""How many problems are told."""
+
+
+def verify(store: KernelStore) -> list[Problem]:
+    """What is wrong with a world, at most `MOST` things; empty for a sound one."""
+    parts = (verifying.problems(store.world), _audited(store), _spans(store))
+    found: dict[Problem, None] = {}
+    for problem in chain.from_iterable(map(_guarded, parts)):
+        found[problem] = None
+        if len(found) == MOST:
+            break
+    return list(found)
+
+
+def _guarded(part: Iterator[Problem]) -> Iterator[Problem]:
+    """The problems that a part finds, and the one that ends it."""
+    try:
+        yield from part
+    except DamagedRow as damage:
+        yield Problem(damage.table, damage.key, damage.reason)
+    except WorldError as problem:
+        yield Problem("the file", "", str(problem))
+
+
+def _audited(store: KernelStore) -> Iterator[Problem]:
+    for words in audit(store):
+        row, _, reason = words.partition(": ")
+        yield Problem(_TABLES.get(row[:2], _TABLES.get(row[:1], "counters")), row, reason)
+
+
+_TABLES = {"ko": "objects", "kp": "promises", "kd": "objects", "v": "vats", "d": "devices", "th": "queue"}
+
+
+def _spans(store: KernelStore) -> Iterator[Problem]:
+    for vat in store.vats.all():
+        span = store.vats.span(vat.id)
+        if span.incarnation != vat.incarnation:
+            yield Problem(
+                "spans", vat.id, f"incarnation is {span.incarnation}, and the vat's is {vat.incarnation}"
+            )
+        yield from _guarded(_transcript(store, span))
+        if span.snapshot is not None:
+            row = store.world.row("SELECT vat from snapshots where id = ?", (span.snapshot,))
+            if row != (vat.id,):
+                yield Problem("spans", vat.id, "its snapshot is missing, or another vat's")
+        if vat.bundle is not None:
+            yield from _guarded(_bundle(store, vat.bundle))
+
+
+def _bundle(store: KernelStore, bundle: str) -> Iterator[Problem]:
+    store.world.bundles.get(bundle)
+    yield from ()
+
+
+def _transcript(store: KernelStore, span: Span) -> Iterator[Problem]:
+    """Whether the transcript that a span names is of its vat, and as long as it says."""
+    marks = {
+        span.position: span.hash,
+        span.start: span.start_hash,
+        span.incarnation_start: span.incarnation_hash,
+    }
+    at, running, spent = span.position, span.hash, 0
+    while True:
+        if at in marks and marks.pop(at) != running:
+            yield Problem("spans", span.vat, f"the running hash before position {at} is another")
+        if running is None:
+            break
+        entry = store.world.transcripts.record(running)
+        if entry.vat != span.vat or entry.position != at - 1:
+            words = f"its transcript has position {entry.position} of vat {entry.vat} for its own {at - 1}"
+            yield Problem("spans", span.vat, words)
+            return
+        if isinstance(entry.entry, dict) and type(entry.entry.get("computrons")) is int:
+            spent += entry.entry["computrons"]
+        at, running = at - 1, entry.prev
+    if at != 0:
+        yield Problem("spans", span.vat, f"its transcript lacks {at} entries")
+    elif spent != span.computrons:
+        yield Problem(
+            "spans", span.vat, f"computrons is {span.computrons:,}, and its transcript has {spent:,}"
+        )

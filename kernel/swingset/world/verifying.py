@@ -1,0 +1,350 @@
+"""Whether a file is what was written: its pages, its rows, its bulk and its history, all of it.
+
+The state has no checksum, and needs none: history has recorded every change of every row. Undone one after
+the other, from the head back to the first commit, the changes have to fit the state at every step and to
+leave nothing behind. So one value that is not the one that was written is found, wherever it is, and so is a
+row too many or too few. Branches are walked too, each from where it leaves the way of the head. A commit is
+held together by its seal, bulk by the hash that it goes by.
+
+All this is done on a copy of the state that SQLite spills to disk, with at most one changeset in memory and
+so much unpacked in all as the file's size makes likely: a hostile file is told of, not suffered. What the
+rows mean to each other is the auditor's to look at (`swingset.lens.audit`); whether vats repeat their
+transcripts is told by bringing them back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import apsw
+
+from swingset.model.visible import visible
+
+from . import schema
+from .digest import state_digest
+from .errors import DamagedRow, WorldError
+from .history import apply_changes
+from .rows import RULES, Reader, shown
+from .seals import commit_seal, label_seal
+
+if TYPE_CHECKING:
+    from .file import WorldFile
+
+MOST_UNPACKED = 1 << 31
+"""Bytes that changesets may unpack to in all, besides `MOST_TIMES` the size of the file."""
+
+MOST_TIMES = 100
+
+_HASH = re.compile(r"[0-9a-f]{64}\Z")
+_ID = re.compile(r"b1-[0-9a-f]{128}|h1-[0-9a-f]{64}")
+_BULK = {"b1-": ("bundles", "id"), "h1-": ("snapshots", "id")}
+_MOST_MISFITS = 500
+
+
+class Problem(NamedTuple):
+    """Something that is wrong: in which table, in which row, and what."""
+
+    table: str
+    row: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"{self.table}, {self.row}" if self.row else self.table
+        return visible(f"{where}: {self.reason}")
+
+
+def problems(world: WorldFile) -> Iterator[Problem]:
+    """All that is wrong with a file, as far as the world layer can tell; it may be a great many."""
+    found = False
+    for problem in (*_pages(world), *_meta(world)):
+        found = True
+        yield problem
+    if found:
+        return  # what SQLite itself cannot read is not to be walked through
+    yield from _rows(world)
+    yield from _transcript(world)
+    yield from _bundles(world)
+    yield from _heaps(world)
+    yield from _History(world).problems()
+
+
+def _pages(world: WorldFile) -> Iterator[Problem]:
+    for (said,) in world.db.execute("PRAGMA integrity_check(20)"):
+        if said != "ok":
+            yield Problem("the file", "", str(said))
+
+
+def _meta(world: WorldFile) -> Iterator[Problem]:
+    try:
+        known = dict(world.rows("SELECT key, value FROM meta"))
+    except DamagedRow as damage:
+        yield _told(damage)
+        return
+    if known.get("format") != str(schema.FORMAT):
+        yield Problem("meta", "format", f"it is not {schema.FORMAT}")
+    if "software" not in known:
+        yield Problem("meta", "software", "the row is missing")
+    for key in sorted(set(known) - {"format", "software", "head"}):
+        yield Problem("meta", shown(key), "no world has such a row")
+
+
+def _told(damage: DamagedRow) -> Problem:
+    return Problem(damage.table, damage.key, damage.reason)
+
+
+def _each(world: WorldFile, table: str, columns: str) -> Iterator[tuple[Any, ...] | Problem]:
+    """The rows of a table, one that is not text in UTF-8 as a problem."""
+    cursor = world.db.execute(f"SELECT {columns} FROM {table}")
+    while True:
+        try:
+            yield next(cursor)
+        except StopIteration:
+            return
+        except UnicodeDecodeError:
+            yield Problem(table, "?", "it holds text that is not UTF-8")
+            return
+
+
+def _rows(world: WorldFile) -> Iterator[Problem]:
+    """Every row of every state table against its rules."""
+    for table, _ in schema.STATE_TABLES:
+        columns = ", ".join(RULES[table])
+        reader = Reader(table, columns)
+        for row in _each(world, table, columns):
+            if isinstance(row, Problem):
+                yield row
+            elif (wrong := reader.trouble(row)) is not None:
+                yield Problem(table, reader.key(row), wrong)
+
+
+def _transcript(world: WorldFile) -> Iterator[Problem]:
+    """Every entry against its hash, and whether the one before it is there."""
+    for row in _each(world, "transcript", "hash"):
+        if isinstance(row, Problem):
+            yield row
+            continue
+        try:
+            entry = world.transcripts.record(row[0])
+            if entry.prev is not None:
+                before = world.row("SELECT vat, position FROM transcript WHERE hash = ?", (entry.prev,))
+                if before != (entry.vat, entry.position - 1):
+                    yield Problem("transcript", row[0][:16], "the entry before it is not there")
+            elif entry.position != 0:
+                yield Problem("transcript", row[0][:16], "it has no entry before it, and is not the first")
+        except WorldError as problem:
+            yield _of("transcript", row[0][:16], problem)
+
+
+def _bundles(world: WorldFile) -> Iterator[Problem]:
+    for row in _each(world, "bundles", "id"):
+        if isinstance(row, Problem):
+            yield row
+            continue
+        try:
+            world.bundles.get(row[0])
+        except WorldError as problem:
+            yield _of("bundles", row[0][:19], problem)
+
+
+def _heaps(world: WorldFile) -> Iterator[Problem]:
+    """Every page against its hash, and every snapshot against its id, with all of its pages there."""
+    for (digest,) in world.db.execute("SELECT digest FROM heap_pages"):
+        try:
+            world.heaps.check_page(digest)
+        except WorldError as problem:
+            yield _of("heap_pages", digest.hex()[:16], problem)
+    for row in _each(world, "snapshots", "id"):
+        if isinstance(row, Problem):
+            yield row
+            continue
+        try:
+            world.heaps.check(row[0])
+        except WorldError as problem:
+            yield _of("snapshots", row[0][:19], problem)
+
+
+def _of(table: str, row: str, problem: WorldError) -> Problem:
+    if isinstance(problem, DamagedRow):
+        return Problem(problem.table, problem.key, problem.reason)
+    return Problem(table, shown(row), str(problem))
+
+
+class _Stop(Exception):
+    """The rest of history cannot be looked at."""
+
+
+class _History:
+    """The tree of commits, walked on a copy of the state."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+        self._found: list[Problem] = []
+        self._left = MOST_UNPACKED + MOST_TIMES * int(world.db.pragma("page_count")) * schema.PAGE_SIZE
+        self._mentioned: set[str] = set()
+
+    def problems(self) -> Iterator[Problem]:
+        yield from self._seals()
+        if self._found:
+            return
+        children: dict[int, list[int]] = defaultdict(list)
+        for seq, parent in self._world.rows("SELECT seq, parent FROM commits ORDER BY seq"):
+            if parent is not None:
+                children[parent].append(seq)
+        copy = _copied(self._world)
+        try:
+            self._walk(copy, children)
+        except _Stop:
+            pass
+        except WorldError as problem:
+            self._found.append(Problem("commits", "", str(problem)))
+        finally:
+            copy.close()
+        yield from self._found
+        yield from self._absent()
+
+    def _seals(self) -> Iterator[Problem]:
+        """Numbers, parents and seals of commits, and labels."""
+        seals: dict[int, str] = {}
+        query = "seq, parent, crank, note, digest, changeset, seal"
+        for row in _each(self._world, "commits", query):
+            if isinstance(row, Problem):
+                self._found.append(row)
+                break
+            seq, parent, crank, note, digest, packed, seal = row
+            if (parent is None) != (seq == 0) or (parent is not None and parent not in seals):
+                self._found.append(Problem("commits", str(seq), f"its parent {parent} is not before it"))
+            elif seal != commit_seal(seals.get(parent), seq, parent, crank, note, packed):
+                self._found.append(Problem("commits", str(seq), "it was altered: its seal is another"))
+            if digest is not None and not _HASH.match(digest):
+                self._found.append(Problem("commits", str(seq), "digest is no SHA-256 in hex"))
+            seals[seq] = seal
+        if 0 not in seals:
+            self._found.append(Problem("commits", "0", "the row is missing"))
+        elif self._world.head not in seals:
+            missing = f"it names commit {self._world.head}, which is missing"
+            self._found.append(Problem("meta", "head", missing))
+        yield from self._found
+        yield from self._labels(seals)
+
+    def _labels(self, seals: dict[int, str]) -> Iterator[Problem]:
+        for row in _each(self._world, "labels", "name, commit_seq, note, seal"):
+            if isinstance(row, Problem):
+                yield row
+                continue
+            name, seq, note, seal = row
+            digest = self._world.row("SELECT digest FROM commits WHERE seq = ?", (seq,))
+            if seq not in seals or digest is None:
+                yield Problem("labels", shown(name), f"it names commit {seq}, which is missing")
+            elif seal != label_seal(seals[seq], name, seq, note):
+                yield Problem("labels", shown(name), "it was altered: its seal is another")
+            elif digest[0] is None:
+                yield Problem("commits", str(seq), f"it has the label {shown(name)}, and no digest")
+        last = self._world.row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")
+        if last is None or type(last[0]) is not int or last[0] < max(seals, default=0):
+            yield Problem("sqlite_sequence", "commits", "it is lower than the number of a commit")
+
+    def _walk(self, copy: apsw.Connection, children: dict[int, list[int]]) -> None:
+        """From the head back to nothing, and along each branch that leaves this way."""
+        at, came = self._world.head, -1
+        while True:
+            self._compare(copy, at)
+            for branch in children[at]:
+                if branch != came:
+                    self._follow(copy, branch, children)
+            if at == 0:
+                break
+            self._step(copy, at, backwards=True)
+            at, came = self._world.history.parent(at) or 0, at
+        for table, _ in schema.STATE_TABLES:
+            reader = Reader(table, ", ".join(RULES[table]))
+            for row in copy.execute(f"SELECT {', '.join(reader.columns)} FROM {table} LIMIT 20"):
+                self._add(Problem(table, reader.key(row), "no commit has written this row"))
+
+    def _follow(self, copy: apsw.Connection, start: int, children: dict[int, list[int]]) -> None:
+        """A branch and all that leave it; the copy is then what it was."""
+        todo: list[tuple[int, bool]] = [(start, False)]
+        while todo:
+            seq, done = todo.pop()
+            self._step(copy, seq, backwards=done)
+            if not done:
+                self._compare(copy, seq)
+                todo.append((seq, True))
+                todo.extend((child, False) for child in reversed(children[seq]))
+
+    def _step(self, copy: apsw.Connection, seq: int, *, backwards: bool) -> None:
+        changes = self._world.history.changes(seq)
+        self._left -= len(changes)
+        if self._left < 0:
+            self._add(Problem("commits", str(seq), "history unpacks to more than a file of this size would"))
+            raise _Stop
+        self._mention(changes)
+
+        def misfit(table: str, key: tuple[Any, ...], reason: str) -> bool:
+            verb = "undo" if backwards else "repeat"
+            if table:
+                self._add(Problem(table, shown(*key), f"it {reason}, by commit {seq}"))
+            else:
+                self._add(Problem("commits", str(seq), f"it cannot be {verb}ne: {reason}"))
+            return bool(table)
+
+        copy.execute("BEGIN")
+        apply_changes(copy, changes, backwards=backwards, misfit=misfit)
+        copy.execute("COMMIT")
+
+    def _mention(self, changes: bytes) -> None:
+        """Note the bulk that a changeset speaks of: it has to be there."""
+        try:
+            for change in apsw.Changeset.iter(changes):
+                if change.name not in ("vats", "spans"):
+                    continue
+                for value in change.new or ():
+                    if isinstance(value, str) and len(value) < 200:
+                        self._mentioned.update(_ID.findall(value))
+                        if change.name == "spans" and _HASH.match(value):
+                            self._mentioned.add(value)
+        except (apsw.Error, UnicodeDecodeError):
+            return  # applying it says so
+
+    def _absent(self) -> Iterator[Problem]:
+        for name in sorted(self._mentioned):
+            table, key = _BULK.get(name[:3], ("transcript", "hash"))
+            if self._world.row(f"SELECT 1 FROM {table} WHERE {key} = ?", (name,)) is None:
+                yield Problem(table, name[:19], "the row is missing, and history names it")
+
+    def _compare(self, copy: apsw.Connection, seq: int) -> None:
+        """Hold the copy against what a commit says of the state as of then."""
+        commit = self._world.history.commit(seq)
+        row = copy.execute("SELECT value FROM counters WHERE name = 'crank'").fetchone()
+        if (row[0] if row else 0) != commit.crank:
+            self._add(Problem("commits", str(seq), f"crank is {commit.crank}, and the state's is another"))
+        if commit.digest is not None and state_digest(copy) != commit.digest:
+            self._add(Problem("commits", str(seq), "digest is not that of the state as of then"))
+
+    def _add(self, problem: Problem) -> None:
+        self._found.append(problem)
+        if len(self._found) >= _MOST_MISFITS:
+            raise _Stop
+
+
+def _copied(world: WorldFile) -> apsw.Connection:
+    """The state alone, in a database of its own that SQLite keeps on disk where it grows large."""
+    copy = apsw.Connection("")
+    try:
+        copy.execute("PRAGMA journal_mode=OFF")
+        copy.execute("PRAGMA synchronous=OFF")
+        for statement in schema.SCHEMA:
+            copy.execute(statement)
+        copy.execute("BEGIN")
+        for table, _ in schema.STATE_TABLES:
+            columns = [row[1] for row in world.db.execute(f"PRAGMA table_info({table})")]
+            marks = ", ".join("?" * len(columns))
+            rows = (row for row in _each(world, table, "*") if not isinstance(row, Problem))
+            copy.executemany(f"INSERT INTO {table} VALUES({marks})", rows)
+        copy.execute("COMMIT")
+    except BaseException:
+        copy.close()
+        raise
+    return copy
