@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 import swingset
 from swingset import BadConfiguration, Configuration, Controller, KernelError, VatConfig, VatFault
+from swingset.core.options import host_options
 from swingset.guest.remote_errors import RemoteError
 from swingset.testing import audit
 from tests.conftest import MakeStage
@@ -181,6 +183,7 @@ OPTIONS: list[tuple[object, str]] = [
     ({"on_starvation": "explode"}, 'option on_starvation wants "suspend" or "terminate"'),
     ({"seconds": "x"}, "option seconds wants None or a number of seconds above 0"),
     ({"console_bytes": -1}, "option console_bytes wants an int from 0, got int -1"),
+    ({1: 2}, "unknown option int 1"),
     (["critical"], "options want a dict, got list"),
 ]
 
@@ -194,6 +197,86 @@ def test_options_of_the_host_are_checked(local: Stage, options: Any, words: str)
     assert [known.name for known in local.controller.vats()] == ["notebook"]
 
 
+UNUSABLE: list[tuple[object, str]] = [
+    *[
+        ({"seconds": value}, "option seconds wants None or a number of seconds above 0, up to")
+        for value in (
+            0,
+            -1,
+            0.0,
+            -0.5,
+            True,
+            False,
+            math.inf,
+            -math.inf,
+            math.nan,
+            10**400,
+            10**9 + 1,
+            1e308,
+            "inf",
+            [1],
+        )
+    ],
+    *[
+        ({"console_bytes": value}, "option console_bytes wants an int from 0")
+        for value in (-1, 1 << 31, True, 1.0, None, "1")
+    ],
+    *[
+        ({name: value}, f"option {name} wants None or an int from 1")
+        for name in ("computrons", "memory_pages", "reap_interval", "reap_gc_krefs", "reap_computrons")
+        for value in (0, -1, True, 1.0, math.inf, math.nan, 1 << 62, "1")
+    ],
+    *[
+        ({name: value}, f"option {name} wants True or False")
+        for name in ("never_reap", "enable_pipelining", "critical")
+        for value in (0, 1, None, "yes")
+    ],
+    *[
+        ({"on_starvation": value}, "option on_starvation wants")
+        for value in (None, True, "SUSPEND", ["suspend"])
+    ],
+    *[({"meter": value}, "option meter wants None or the id of a meter") for value in (1, True, ["m1"])],
+    ({1: 2}, "unknown option int 1"),
+]
+
+
+@pytest.mark.parametrize("changing", [False, True])
+@pytest.mark.parametrize(("options", "words"), UNUSABLE)
+def test_what_the_kernel_could_not_use_is_no_option(options: Any, words: str, changing: bool) -> None:
+    """Infinity, bools for numbers, and what is just outside the bounds are refused at once, and named."""
+    if changing and "enable_pipelining" in options:
+        words = "unknown option str 'enable_pipelining'"
+    with pytest.raises(KernelError) as caught:
+        host_options("a", options, changing=changing)
+    assert words in str(caught.value)
+
+
+EDGES: list[dict[str, object]] = [
+    *[{"seconds": value} for value in (None, 5e-324, 0.5, 1, 10**9, 1e9)],
+    *[{"console_bytes": value} for value in (0, (1 << 31) - 1)],
+    *[
+        {name: value}
+        for name in ("computrons", "reap_interval", "reap_gc_krefs", "reap_computrons")
+        for value in (None, 1, (1 << 62) - 1)
+    ],
+    *[{name: value} for name in ("never_reap", "critical") for value in (True, False)],
+    *[{"on_starvation": value} for value in ("suspend", "terminate")],
+]
+
+
+@pytest.mark.parametrize("options", EDGES)
+def test_the_least_and_the_most_of_an_option_are_accepted(options: dict[str, Any]) -> None:
+    """What is just within the bounds is kept as it was given, and changing to it works as well."""
+    assert host_options("a", options) == host_options("a", options, changing=True) == options
+
+
+def test_what_is_for_good_cannot_be_changed() -> None:
+    """A vat is told at its start whether it gets messages early, and everything else may change."""
+    assert host_options("a", {"enable_pipelining": True}) == {"enable_pipelining": True}
+    with pytest.raises(KernelError, match="unknown option str 'enable_pipelining'"):
+        host_options("a", {"enable_pipelining": True}, changing=True)
+
+
 def test_a_host_may_spell_options_as_a_vat_does(local: Stage) -> None:
     """The kernel keeps them under its own names."""
     local.define("a", PLAIN, options={"reapInterval": 3, "never_reap": True, "enablePipelining": True})
@@ -201,7 +284,9 @@ def test_a_host_may_spell_options_as_a_vat_does(local: Stage) -> None:
     assert local.controller.kernel.vat("a").options == kept
 
 
-@pytest.mark.parametrize("name", ["", "no spaces", "a\nb", "n" * 200, "ä", "timer", "vatAdmin", "notebook"])
+@pytest.mark.parametrize(
+    "name", ["", "no spaces", "a\nb", "a\n", "n" * 200, "ä", "a/b", "timer", "vatAdmin", "notebook"]
+)
 def test_names_of_the_host_are_checked(name: str) -> None:
     """A vat has a name that can be written anywhere, and none that the library's own vats go by."""
     with Controller.open(None, worker="local") as world:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from textwrap import dedent
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from swingset import Controller, KernelError, NoSuchVat, policies
+from swingset.core.report import CrankReport
 from swingset.core.store import KernelStore
-from swingset.model.messages import CleanUp, QueuedEvent
+from swingset.host.policies import RunPolicy
+from swingset.model.messages import CleanUp, QueuedEvent, Reap
 from tests.staging import Stage
 
 PLAYER = """
@@ -179,6 +182,23 @@ def test_a_run_that_may_not_clean_up_is_over_when_nothing_else_is_left(local: St
         (lambda: policies.cranks(0), r"cranks\(\) wants an int from 1, got 0"),
         (lambda: policies.computrons(-5), r"computrons\(\) wants an int from 1, got -5"),
         (lambda: policies.vats_created(0), r"vats_created\(\) wants an int from 1"),
+        *[
+            (
+                lambda name=name, limit=limit: getattr(policies, name)(limit),
+                rf"{name}\(\) wants an int from 1",
+            )
+            for name in ("cranks", "computrons", "vats_created")
+            for limit in (True, 1.0, "1", None, math.inf)
+        ],
+        *[
+            (lambda limit=limit: policies.seconds(limit), r"seconds\(\) wants a number of seconds from 0")
+            for limit in (-1, -0.1, True, None, "1", math.nan, math.inf, -math.inf, 10**400, 10**9 + 1)
+        ],
+        *[
+            (lambda what=what, rows=rows: policies.Cleaning(**{what: rows}), f"{what} wants an int from 0")
+            for what in ("rows", "total")
+            for rows in (True, 1.0, "1", math.inf)
+        ],
         (lambda: policies.Cleaning(rows=-1), "Cleaning: rows wants an int from 0, got -1"),
         (lambda: policies.Cleaning(total=-1), "Cleaning: total wants an int from 0, got -1"),
     ],
@@ -187,6 +207,85 @@ def test_budgets_of_nothing_are_refused(make: Any, words: str) -> None:
     """A policy that could not keep its word is not made."""
     with pytest.raises(KernelError, match=words):
         make()
+
+
+def report_of(outcome: str, *, computrons: int | None = None, cleaned: int = 0) -> CrankReport:
+    return CrankReport(1, Reap("v1"), outcome, "a", computrons, cleaned=cleaned)  # type: ignore[arg-type]
+
+
+BUDGETS: list[tuple[str, RunPolicy, list[CrankReport], list[bool]]] = [
+    ("cranks", policies.cranks(3), [report_of("delivered")] * 3, [True, True, False]),
+    ("one crank", policies.cranks(1), [report_of("delivered")], [False]),
+    ("computrons", policies.computrons(10), [report_of("x", computrons=n) for n in (4, 5, 1)], [1, 1, 0]),
+    ("more computrons", policies.computrons(10), [report_of("x", computrons=11)], [False]),
+    ("unmetered", policies.computrons(1), [report_of("x")] * 3, [True] * 3),
+    (
+        "vats",
+        policies.vats_created(2),
+        [report_of(outcome) for outcome in ("created", "delivered", "refused", "upgraded", "created")],
+        [True, True, True, True, False],
+    ),
+    ("for ever", policies.forever(), [report_of("delivered", computrons=1 << 60)] * 3, [True] * 3),
+    ("no time", policies.seconds(0), [report_of("delivered")], [False]),
+    ("time enough", policies.seconds(10**9), [report_of("delivered")] * 3, [True] * 3),
+    (
+        "the first of several",
+        policies.all_of(policies.cranks(9), policies.cranks(2)),
+        [report_of("delivered")] * 2,
+        [True, False],
+    ),
+    ("none", policies.all_of(), [report_of("delivered")], [True]),
+    ("with cleaning", policies.Cleaning(policies.cranks(2)), [report_of("cleaned")] * 2, [True, False]),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "reports", "on"), [case[1:] for case in BUDGETS], ids=[case[0] for case in BUDGETS]
+)
+def test_a_budget_ends_with_the_crank_that_spends_it(
+    policy: RunPolicy, reports: list[CrankReport], on: list[bool]
+) -> None:
+    """Not one sooner, and not one later."""
+    assert [policy(report) for report in reports] == [bool(answer) for answer in on]
+
+
+def test_each_of_several_policies_is_told_of_every_crank() -> None:
+    """One that has had enough does not keep the others from counting."""
+    counted = policies.cranks(3)
+    both = policies.all_of(policies.cranks(1), counted)
+    assert [both(report_of("delivered")), both(report_of("delivered"))] == [False, False]
+    assert counted(report_of("delivered")) is False
+
+
+ROWS: list[tuple[str, RunPolicy, list[int], list[int | None]]] = [
+    # what each crank deleted, and how many rows the crank after it may delete
+    ("as usual", policies.cranks(9), [5], [1_000, 1_000]),
+    ("so many at once", policies.Cleaning(rows=7), [7, 7], [7, 7, 7]),
+    ("so many in all", policies.Cleaning(rows=7, total=10), [7, 3], [7, 3, None]),
+    ("none", policies.Cleaning(rows=0), [], [None]),
+    ("none in all", policies.Cleaning(total=0), [], [None]),
+    (
+        "the least of several",
+        policies.all_of(policies.Cleaning(rows=7), policies.Cleaning(rows=9, total=3), policies.cranks(9)),
+        [2, 1],
+        [3, 1, None],
+    ),
+    ("several without", policies.all_of(policies.cranks(9), policies.forever()), [5], [1_000, 1_000]),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "cleaned", "allowed"), [case[1:] for case in ROWS], ids=[case[0] for case in ROWS]
+)
+def test_a_budget_of_rows_is_spent_exactly(
+    policy: RunPolicy, cleaned: list[int], allowed: list[int | None]
+) -> None:
+    """Each crank may delete what is left, and none when nothing is."""
+    found = [policies.rows_allowed(policy)]
+    for rows in cleaned:
+        assert policy(report_of("cleaned", cleaned=rows)) is True
+        found.append(policies.rows_allowed(policy))
+    assert found == allowed
 
 
 # Scheduling

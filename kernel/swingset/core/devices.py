@@ -20,7 +20,7 @@ from swingset.core.store import KernelStore
 from swingset.model import capdata
 from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
 from swingset.model.messages import Message, Send
-from swingset.model.refs import kref_type
+from swingset.model.refs import is_kref, kref_type
 from swingset.world.devices import DeviceRecord
 from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.promises import UNRESOLVED
@@ -175,7 +175,7 @@ class DeviceBoard:
         self._store.world.savepoint("device")
         try:
             answer = code.call(method, args, context)
-            answer = CapData.from_json(answer.to_json())
+            answer = self._checked(answer)
         except BaseException as error:
             self._store.world.rollback_to("device")
             self._store.world.release("device")
@@ -185,6 +185,19 @@ class DeviceBoard:
             return True, _told(record, method, error)
         self._store.world.release("device")
         return False, answer
+
+    def _checked(self, answer: CapData) -> CapData:
+        """A device's answer, if it can pass: code of the host can be wrong, and its caller is a vat."""
+        if not isinstance(answer, CapData):
+            raise MalformedCapData(f"it is {type(answer).__name__}, not CapData")
+        answer = CapData.from_json(answer.to_json())
+        for slot in answer.slots:
+            known = is_kref(slot) and (
+                self._store.promises.get(slot) if kref_type(slot) == "p" else self._store.objects.get(slot)
+            )
+            if not known:
+                raise MalformedCapData(f"it mentions {slot!r:.40}, which there is not")
+        return answer
 
     def vat_ended(self, vat: str, rejected: bool, outcome: CapData) -> None:
         """Tell the devices that care how a vat ended, or that it never began."""

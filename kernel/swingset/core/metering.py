@@ -33,7 +33,7 @@ class Metering:
     def create(self, remaining: int | None, threshold: int = 0) -> str:
         """A new meter of so many computrons (None: unlimited); returns its id."""
         _check(remaining, "remaining")
-        _check(threshold, "threshold")
+        _check(threshold, "threshold", unlimited=False)
         return self._store.meters.add(remaining, threshold)
 
     def get(self, meter_id: str) -> Meter:
@@ -45,7 +45,7 @@ class Metering:
 
     def refill(self, meter_id: str, computrons: int) -> Meter:
         """Add to what remains; vats that starved on this meter carry on."""
-        _check(computrons, "computrons")
+        _check(computrons, "computrons", unlimited=False)
         meter = self.get(meter_id)
         if meter.remaining is not None:
             _check(meter.remaining + computrons, "what remains")
@@ -56,7 +56,7 @@ class Metering:
 
     def set_threshold(self, meter_id: str, threshold: int) -> None:
         """Have the keeper told when what remains falls below this."""
-        _check(threshold, "threshold")
+        _check(threshold, "threshold", unlimited=False)
         self._store.meters.save(self.get(meter_id)._replace(threshold=threshold))
 
     def set_keeper(self, meter_id: str, kref: str | None) -> None:
@@ -140,6 +140,6 @@ class Metering:
             self._store.enqueue(Send(meter.keeper, Message(methargs)))
 
 
-def _check(value: int | None, what: str) -> None:
-    if value is not None and (type(value) is not int or not 0 <= value < 1 << 62):
+def _check(value: int | None, what: str, *, unlimited: bool = True) -> None:
+    if not (value is None and unlimited) and (type(value) is not int or not 0 <= value < 1 << 62):
         raise KernelError(f"{what} of a meter is an int from 0 to 2**62, got {shown(value)}")

@@ -43,6 +43,10 @@ FOR_GOOD = ("enable_pipelining",)
 """What cannot be changed while the vat lives."""
 
 
+MOST_SECONDS = 10**9
+SECONDS_WANT = f"None or a number of seconds above 0, up to {MOST_SECONDS:,}"
+
+
 def name_trouble(name: object) -> str | None:
     """What is wrong with a vat's name, or None."""
     if not isinstance(name, str):
@@ -71,8 +75,8 @@ def option_wants(name: str, value: object) -> str | None:
         case "meter":
             return None if value is None or isinstance(value, str) else "None or the id of a meter"
         case "seconds":
-            fits = type(value) in (int, float) and 0 < value < float("inf")  # type: ignore[operator]
-            return None if value is None or fits else "None or a number of seconds above 0"
+            fits = type(value) in (int, float) and 0 < value <= MOST_SECONDS  # type: ignore[operator]
+            return None if value is None or fits else SECONDS_WANT
         case "console_bytes":
             return None if type(value) is int and 0 <= value < 1 << 31 else "an int from 0"
         case _:

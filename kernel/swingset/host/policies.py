@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from swingset.core.cranks import CLEAN_UP_ROWS
 from swingset.core.errors import KernelError
+from swingset.core.options import MOST_SECONDS
 from swingset.core.report import CrankReport
 
 RunPolicy = Callable[[CrankReport], bool]
@@ -63,6 +64,10 @@ def vats_created(limit: int) -> RunPolicy:
 
 def seconds(limit: float) -> RunPolicy:
     """For about `limit` seconds of wall-clock time: for hosts that have to answer somebody."""
+    if type(limit) not in (int, float) or not 0 <= limit <= MOST_SECONDS:
+        raise KernelError(
+            f"seconds() wants a number of seconds from 0 to {MOST_SECONDS:,}, got {limit!r:.80}"
+        )
     end = time.monotonic() + limit
     return lambda _report: time.monotonic() < end
 
