@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from swingset.core.errors import KernelError, VatFault
+from swingset.guest.lives import LifeEndedError
 from swingset.guest.remote_errors import RemoteError
 from swingset.host.session import StillPending
 from swingset.model.reports import Fault, Frame
@@ -25,7 +26,7 @@ from swingset.world.errors import WorldError
 
 MOST_FRAMES = 4
 CONTEXT = 1
-FOREIGN = (RemoteError, KernelError, WorldError, WorkerError)
+FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError)
 """The errors of the layers below that are shown in the same way."""
 
 _SYNTAX = re.compile(r" \(<(?P<vat>[^:>]+):(?P<part>[^>]+)>, line (?P<line>\d+)\)$")

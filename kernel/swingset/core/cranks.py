@@ -152,6 +152,7 @@ class Cranks:
             except BaseException as problem:
                 # The host is at fault. A worker may have seen what the world has just forgotten.
                 self.warehouse.discard_all()
+                self.warehouse.discard_ran()
                 if not self._failures.enough(*chosen, problem):
                     raise
                 return self._give_up(*chosen, Fault(reasons.HOST_FAILED, words_for(problem)))
@@ -213,6 +214,7 @@ class Cranks:
 
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
         number = self.crank + 1
+        self.warehouse.ran.clear()
         with self.undoing():
             if seq is not None:
                 self.store.queues.remove(seq)

@@ -38,6 +38,7 @@ class Deliverer:
         what the world will not remember.
         """
         handler = SyscallHandler(self._store, vat.id, self._devices)
+        self._warehouse.ran.add(vat.id)
         try:
             result = worker.deliver(delivery, handler, limits_of(vat))
         except BaseException:
@@ -48,7 +49,8 @@ class Deliverer:
             trace = result.fault.trace if result.fault else ()
             result = replace(result, fault=Fault(reasons.ILLEGAL_SYSCALL, handler.illegal, trace=trace))
         if result.fault is not None:
-            self._warehouse.discard(vat.id)
+            if result.fault.code != reasons.CODE_MISSING:  # then it has not begun
+                self._warehouse.discard(vat.id)
         else:
             self.record(vat, delivery, handler.log, result.computrons, crank)
         return Delivered(result, handler.exit_request)

@@ -112,7 +112,7 @@ class Lifecycle:
         """
         old = self._vat(vat_id)
         parting = self.part(old, message, self._store.promises.kept_by(old.id))
-        vat = old.having(incarnation=old.incarnation + 1)
+        vat = old.having(incarnation=old.incarnation + 1, state=LIVE, reason=None)
         self._store.vats.save(vat)
         self.begin_incarnation(vat)
         return parting

@@ -66,7 +66,7 @@ class Warehouse:
     """Workers by vat id, at most `capacity` online; the least recently used goes first.
 
     Attached vats, whose worker lives in the embedder's own interpreter, are put in by `attach` and never
-    evicted: they cannot be brought back.
+    evicted: they cannot be brought back. `ran` are those vats to which the crank under way has delivered.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Warehouse:
         self._attached: dict[str, Worker] = {}
         self.capacity = capacity
         self._confined_only = confined_only
+        self.ran: set[str] = set()
 
     def factory(self, kind: str, vat: str | None = None) -> WorkerFactory:
         """The maker of workers of that kind, for a vat by id, if there is one.
@@ -107,7 +108,14 @@ class Warehouse:
 
     def attach(self, vat: str, worker: Worker) -> None:
         """Use `worker`, which the embedder owns, for an attached vat."""
+        self.detach(vat)
         self._attached[vat] = worker
+
+    def detach(self, vat: str) -> None:
+        """Let go of an attached vat's worker, which ends; until another is attached, the vat stands still."""
+        worker = self._attached.pop(vat, None)
+        if worker is not None:
+            worker.close()
 
     def is_online(self, vat: str) -> bool:
         """Whether a worker for the vat is at hand."""
@@ -135,15 +143,31 @@ class Warehouse:
         return worker
 
     def discard(self, vat: str) -> None:
-        """Stop the vat's worker; the next delivery brings back the vat as the world file has it."""
+        """Stop the vat's worker; the next delivery brings back the vat as the world file has it.
+
+        An attached vat is not brought back: its embedder begins a new incarnation.
+        """
         worker = self._online.pop(vat, None)
         if worker is not None:
             worker.close()
+        self.detach(vat)
 
     def discard_all(self) -> None:
         """Stop every worker but the attached ones."""
         for vat in list(self._online):
             self.discard(vat)
+
+    def discard_ran(self) -> None:
+        """Stop every worker that the crank under way has delivered to: what it saw is undone."""
+        for vat in self.ran:
+            self.discard(vat)
+        self.ran.clear()
+
+    def close(self) -> None:
+        """Stop all, the attached ones too."""
+        self.discard_all()
+        for vat in list(self._attached):
+            self.detach(vat)
 
     def snapshot(self, vat: VatRecord) -> str | None:
         """Save the vat's heap; the transcript before it is no longer needed to bring the vat back.

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from .lives import renewed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,6 +41,9 @@ def current() -> Liveslots:
         from .standalone import world
 
         found = world()
+    elif found.ended is not None:
+        renewed(found)
+        found = _active.get() or _default or found
     return found
 
 
@@ -57,6 +62,13 @@ def set_default(liveslots: Liveslots | None) -> None:
     """Name the vat that runs when no delivery does."""
     global _default
     _default = liveslots
+
+
+def unset_default(liveslots: Liveslots) -> None:
+    """Have that vat run no more when no delivery does, if it did."""
+    global _default
+    if _default is liveslots:
+        _default = None
 
 
 @contextmanager

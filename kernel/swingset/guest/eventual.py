@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from .context import current
 from .far import FarRef
+from .lives import renewed
 from .promises import Promise, settled
 from .remotables import Presence
 
@@ -27,6 +28,14 @@ U = TypeVar("U")
 
 
 def _world_of(target: Any) -> Liveslots:
+    owner = _owner_of(target)
+    if owner.ended is not None:
+        renewed(owner)
+        return _owner_of(target)
+    return owner
+
+
+def _owner_of(target: Any) -> Liveslots:
     if isinstance(target, Promise):
         return target._turns.world
     if isinstance(target, Presence):

@@ -39,9 +39,19 @@ class Imports:
         self.lately.touch(vref, found)
         return found
 
+    def put(self, presence: Presence) -> None:
+        """Have this one stand for its name."""
+        self._alive[presence._vref] = presence
+        self._ifaces[presence._vref] = presence._iface
+        self.lately.touch(presence._vref, presence)
+
     def in_memory(self, vref: str) -> bool:
         """Whether a presence of that name is alive."""
         return vref in self._alive
+
+    def alive(self) -> list[Presence]:
+        """Those in memory, by name."""
+        return [presence for _, presence in sorted(self._alive.items())]
 
     def tidy(self) -> None:
         """Forget what was known of presences that are gone."""

@@ -26,6 +26,7 @@ from .descriptors import KindError
 from .explicit import add_handles
 from .kinds import Kinds
 from .leftovers import Leftovers
+from .lives import refuse_ended
 from .loader import call_builder, run_parts
 from .migration import MigrationError
 from .passable import brief
@@ -46,6 +47,8 @@ from .watching import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .lives import Ended
 
 BAGGAGE = 1  # the number of the collection that every vat has
 
@@ -74,7 +77,9 @@ class Liveslots:
         parts: list[list[str]] | None = None,
     ) -> None:
         self.vat_name = vat_name
+        self.title = f"vat {vat_name}"  # what it is called where it could be taken for another
         self.incarnation = incarnation
+        self.ended: Ended | None = None
         self.keep_cache = False  # a world with no deliveries has no end of one
         self.on_unhandled: Callable[[str], None] = self._print_unhandled
         self.part_of: Callable[[str], str | None] = self._part_of
@@ -121,6 +126,7 @@ class Liveslots:
     def syscall(self, call: list[Any]) -> Any:
         """Ask the kernel; a refusal ends the delivery, whatever vat code makes of the exception."""
         if self.turns.deaf:
+            refuse_ended(self, None)
             raise SyscallError(f"vat {self.vat_name} is in no delivery and has nobody to {call[0]} to")
         try:
             return self._kernel(call)
@@ -173,6 +179,12 @@ class Liveslots:
         """Hand what has changed to the store, counts included."""
         self.kinds.flush()
         self.references.settle()
+
+    def end(self, ended: Ended) -> None:
+        """End this life, for good: from now on, who uses anything of it is told."""
+        if self.ended is None:
+            self.collector.close()
+            self.ended = self.store.closed = ended
 
     def open(self) -> None:
         """Pick up what earlier incarnations have left in the store."""

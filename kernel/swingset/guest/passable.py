@@ -139,12 +139,16 @@ def frozen(value: Any) -> Any:
 
 
 class UnpassableError(Exception):
-    """Internal: the part of a value that cannot pass, None for all of it, and what to do instead."""
+    """Internal: the part of a value that cannot pass, None for all of it, and what to do instead.
 
-    def __init__(self, culprit: Any, fix: str) -> None:
+    `ended` says that it is a handle of a life that has ended.
+    """
+
+    def __init__(self, culprit: Any, fix: str, *, ended: bool = False) -> None:
         super().__init__(fix)
         self.culprit = culprit
         self.fix = fix
+        self.ended = ended
 
 
 def is_reference(value: Any) -> bool:

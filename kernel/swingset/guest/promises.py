@@ -24,6 +24,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .context import DeliveryAbandonedError, current
+from .lives import refuse_ended
 from .remote_errors import RemoteRejection
 
 T = TypeVar("T")
@@ -119,10 +120,11 @@ class Promise(Generic[T]):
     @property
     def status(self) -> str:
         """`pending`, `fulfilled` or `rejected`."""
-        return self._state
+        return REJECTED if self._turns.world.ended is not None else self._state
 
     def result(self) -> T:
         """The value, or raise the reason; a pending promise has none and raises RuntimeError."""
+        refuse_ended(self._turns.world, self)
         if self._state is PENDING:
             raise RuntimeError("the promise is still pending: await it")
         self._handled = True
@@ -259,6 +261,7 @@ class Promise(Generic[T]):
         """
         self._handled = True
         if self._turns.deaf:
+            refuse_ended(self._turns.world, self)
             return
         if self._state is PENDING:
             self._reactions.append((ok, err, forward))
@@ -283,6 +286,9 @@ class Promise(Generic[T]):
             value = drive(self._turns, value)
         if not isinstance(value, Promise):
             self._settle(FULFILLED, value)
+            return
+        if value._turns.deaf and value._turns.world.ended is not None:
+            self._reject(value._turns.world.ended.error(value))
             return
         decider = value._last()
         if decider is self:
@@ -386,10 +392,12 @@ class Resolver(Generic[T]):
 
     def resolve(self, value: T | Promise[T] | None = None) -> None:
         """Fulfil the promise with a value, or let another promise decide it."""
+        refuse_ended(self._promise._turns.world, self._promise)
         self._promise._resolve(value)
 
     def reject(self, reason: Any) -> None:
         """Reject the promise with an exception, or with plain data."""
+        refuse_ended(self._promise._turns.world, self._promise)
         self._promise._reject(reason)
 
 

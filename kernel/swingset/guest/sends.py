@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .device import DevicePresence
+from .lives import LifeEndedError, refuse_ended
 from .passable import UnpassableError, brief
 from .promises import REJECTED, Cause, Promise
 from .remotables import Presence, interface_of
@@ -65,6 +66,7 @@ class Sends:
         The cause is told where a rejection of the answer is seen by nobody.
         """
         if self._world.turns.deaf:
+            refuse_ended(self._world, target)
             return Promise(self._world.turns) if wanted else None
         if self._world.calls.running is not None:
             logged: Promise[Any] | None = self._world.calls.running.send(target, method, args, kwargs, wanted)
@@ -89,6 +91,8 @@ class Sends:
                 last = None
             call = self._copy_call(args, kwargs)
         except UnpassableError as exc:
+            if exc.ended:
+                raise LifeEndedError(self._told(method, args, kwargs, exc)) from None
             refused = self._refused(method, args, kwargs, exc)
             refused._cause = cause
             return refused if wanted else None
@@ -134,9 +138,12 @@ class Sends:
     def _refused(
         self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError
     ) -> Promise[Any]:
+        answer: Promise[Any] = Promise(self._world.turns)
+        answer._reject(TypeError(self._told(method, args, kwargs, problem)))
+        return answer
+
+    def _told(self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError) -> str:
         told = self._world.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
         if told.startswith('["'):  # the path starts at the dict that was made for it here
             told = told.replace('["', "", 1).replace('"]', "", 1)
-        answer: Promise[Any] = Promise(self._world.turns)
-        answer._reject(TypeError(f"E(x).{method}(...) was not sent: {told}"))
-        return answer
+        return f"E(x).{method}(...) was not sent: {told}"

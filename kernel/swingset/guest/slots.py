@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import smallcaps
 from .heap import ROOT, Heap
 from .imports import Imports
+from .lives import refuse_ended
 from .passable import UnpassableError, brief, path_to
 from .promises import Promise
 from .references import is_import, is_stored
@@ -155,14 +156,29 @@ class Slots:
         where = what + (path_to(value, culprit) or "")
         return f"{where or 'something in it'} is {_a(culprit)}, which cannot be passed: {problem.fix}"
 
+    def take_over(self, presence: Presence) -> None:
+        """Make a presence of the life before one of this: it means the same."""
+        object.__setattr__(presence, "_world", self._world)
+        self.imports.put(presence)
+        self._world.references.doubtful[presence._vref] = None
+
     def known_name(self, item: Any) -> str | None:
-        """The name of an object that has one; None for all else, and for what belongs to another vat."""
+        """The name of an object that has one; None for all else, and for what belongs to another vat.
+
+        Raises `LifeEndedError` for what belongs to a life that has ended.
+        """
+        vref: str | None
         if isinstance(item, Presence):
-            return item._vref if item._world is self._world else None
-        kind = getattr(type(item), "__kind__", None)
-        if kind is None:
-            return self.heap.name_of(item)
-        return _instance_vref(item) if kind.world is self._world else None
+            owner, vref = item._world, item._vref
+        else:
+            kind = getattr(type(item), "__kind__", None)
+            if kind is None:
+                return self.heap.name_of(item)
+            owner, vref = kind.world, _instance_vref(item)
+        if owner is self._world:
+            return vref
+        refuse_ended(owner, item)
+        return None
 
     def object_of(self, vref: str, iface: str | None) -> Any:
         """The object of a name that this vat has stored; raises DecodeError."""
@@ -178,9 +194,9 @@ class Slots:
                 kind = getattr(type(item), "__kind__", None)
                 owner = self._world if kind is None else kind.world
             if owner is not self._world:
-                raise UnpassableError(
-                    item, f"it belongs to vat {owner.vat_name}, not to {self._world.vat_name}"
-                )
+                if owner.ended is not None:
+                    raise UnpassableError(item, owner.ended.told(item), ended=True)
+                raise UnpassableError(item, f"it belongs to {owner.title}, not to {self._world.title}")
 
     def _name(self, item: Any) -> str:
         if isinstance(item, Promise):

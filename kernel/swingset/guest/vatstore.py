@@ -19,6 +19,8 @@ from . import jsontext
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .lives import Ended
+
 
 VALUE_LIMIT = 10_000_000
 """The most characters that a value of the store has: the kernel would end the delivery for one more."""
@@ -47,11 +49,14 @@ class Store:
         self._syscall = syscall
         self._known: dict[str, str | None] = {}
         self._dirty: dict[str, None] = {}
-        self.closed: str | None = None  # the @resumable function that is running, which may not look in here
+        # The @resumable function that is running, which may not look in here, or the end of all this.
+        self.closed: str | Ended | None = None
 
     def refuse(self) -> None:
-        """Keep a resumable function from what it would do twice."""
+        """Keep a resumable function from what it would do twice, and everybody from a life that has ended."""
         if self.closed is not None:
+            if type(self.closed) is not str:
+                raise self.closed.error(None)  # type: ignore[union-attr]
             raise RuntimeError(
                 f"@resumable {self.closed} touches the state of its vat, which nobody would log: "
                 "do it in a method, and send to that: `await E(x).method(...)`"
@@ -154,5 +159,9 @@ class Counters:
     def save(self) -> None:
         """Put changed counters into the store."""
         if self._changed:
-            self._store.set(self.KEY, jsontext.write(self._next))
+            self._store.set(self.KEY, self.text())
             self._changed = False
+
+    def text(self) -> str:
+        """All of them, as they are stored."""
+        return jsontext.write(self._next)

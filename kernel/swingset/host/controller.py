@@ -23,6 +23,7 @@ from swingset.core.warehouse import UNTRUSTED
 from swingset.host import migrating
 from swingset.host.devices import HostDevices, service_counter
 from swingset.host.engines import KINDS, Engines
+from swingset.host.lives import Lives
 from swingset.host.outputs import Outbox
 from swingset.host.policies import RunPolicy, forever, rows_allowed
 from swingset.host.reports import Reports, RunReport
@@ -30,6 +31,7 @@ from swingset.host.requests import Requests
 from swingset.host.turns import Turns
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Event, UpgradeVat
+from swingset.model.visible import one_line
 from swingset.workers.base import Progress, WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.history import Label
@@ -66,6 +68,7 @@ class Controller(Requests):
     ) -> None:
         self.world = world
         self.kernel = Kernel(world, factories, scheduler=scheduler, confined_only=not trusts_local)
+        self.lives = Lives(world, self.kernel)
         self.devices = HostDevices(self)
         self.outbox = Outbox()
         self.turns = Turns()
@@ -143,7 +146,8 @@ class Controller(Requests):
         """Stop the workers and let go of the file. What is not committed is lost, as in a crash."""
         with self.lock:
             refuse_within_crank(self.kernel.store)
-            self.kernel.warehouse.discard_all()
+            self.lives.close()
+            self.kernel.warehouse.close()
             self.world.close()
 
     def __enter__(self) -> Controller:
@@ -431,16 +435,18 @@ class Controller(Requests):
             label = self.world.labelled(name)
             self.commit("before resume")
             here = self.world.head
-            self._goto_trusted(label.seq, here)
+            with self.lives.going_back(f"the world was resumed from checkpoint {one_line(name, 60)!r}"):
+                self._goto_trusted(label.seq, here)
             self._forget_what_ran()
 
     def go_back(self, commit: int) -> None:
         """Make the world what it was at a commit of this very host; what is not committed is lost."""
         with self.lock:
             refuse_within_crank(self.kernel.store)
-            self.world.rollback()
-            here = self.world.head
-            self._goto_trusted(commit, here)
+            with self.lives.going_back(f"the world went back to commit {commit}"):
+                self.world.rollback()
+                here = self.world.head
+                self._goto_trusted(commit, here)
             self._forget_what_ran()
 
     def _goto_trusted(self, commit: int, here: int) -> None:

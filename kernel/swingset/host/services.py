@@ -17,8 +17,15 @@ class Services:
     """The part of a session that hands out what is there on demand."""
 
     controller: Controller
-    liveslots: Any
-    _vat_id: str
+
+    @property
+    def _vat_id(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def liveslots(self) -> Any:
+        """The guest library of the session's vat."""
+        raise NotImplementedError
 
     def vat_admin(self) -> Any:
         """The vat that makes vats: `E(vat_admin).create_vat(bundlecap, options)`."""

@@ -14,7 +14,8 @@ outcome of a watched promise, which the kernel sets aside meanwhile, for the wat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,13 +23,16 @@ from swingset.core.errors import KernelError, VatFault
 from swingset.core.lifecycle import Parting
 from swingset.core.report import CrankReport
 from swingset.guest import context
-from swingset.guest.baggage import StoredMap
 from swingset.guest.eventual import E
+from swingset.guest.lives import LifeEndedError, refuse_ended
+from swingset.guest.liveslots import Liveslots
 from swingset.guest.passable import UnpassableError
 from swingset.guest.promises import Promise
-from swingset.guest.remotables import Presence, interface_of
 from swingset.host.controller import Controller
+from swingset.host.lives import DO_AGAIN, UNDONE, Life
 from swingset.host.migrating import Migrated, Watcher
+from swingset.host.naming import Naming
+from swingset.host.pending import why_pending
 from swingset.host.policies import RunPolicy
 from swingset.host.rehearsal import Extent, Rehearsal, kinds_exported, rehearse_upgrade
 from swingset.host.reports import RunReport
@@ -36,9 +40,9 @@ from swingset.host.services import Services
 from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.model.capdata import CapData
+from swingset.model.visible import one_line
 from swingset.workers.local import AttachedWorker
-from swingset.world.promises import FORWARDED
-from swingset.world.vats import SUSPENDED
+from swingset.world.vats import TERMINATED
 
 
 class StillPending(KernelError):
@@ -57,7 +61,7 @@ class Upgraded:
     disconnected: tuple[PromiseRow, ...]
 
 
-class Session(Services):
+class Session(Services, Naming):
     """The caller as a vat of an open world. `found_digest` is the world's digest before it joined."""
 
     def __init__(self, controller: Controller, name: str = "notebook") -> None:
@@ -65,29 +69,89 @@ class Session(Services):
         self.name = name
         self.policy: RunPolicy | None = None
         self.watch: Callable[[CrankReport], None] | None = None
+        self.renewed: Callable[[Parting], None] | None = None
+        """Told of each life that begins because the one before was undone, not because somebody asked."""
         self.found_digest = controller.digest()
         self.unread: dict[str, str] = {}
+        self._life: Life | None = None
         self.attach()
 
     def attach(self, message: str = "the session was started anew") -> Parting:
-        """Begin an incarnation of this vat: at the start, and after the world has gone back in time."""
+        """Begin an incarnation of this vat: at the start, and after the world has gone back in time.
+
+        What was had from the one before reaches nobody any more. Only where that one was undone, presences
+        that were committed go on into this one.
+        """
         controller = self.controller
         with controller.lock:
             known = controller.kernel.store.vats.named(self.name)
+            before = self._life
+            if known is not None and before is not None and (before.goes_on or not before.ended):
+                before.save_counters()
             incarnation = known.incarnation + 1 if known else 0
-            self._vat_id = known.id if known else ""
-            self.worker = AttachedWorker(self.name, incarnation, self._outside)
-            vat, self.parting = controller.kernel.attach(self.name, self.worker, message)
-            self._vat_id = vat.id
+            worker = AttachedWorker(self.name, incarnation, self._outside, self._cut)
+            live = worker.liveslots
+            live.title = f"vat {self.name} of {_called(controller)}"
+            live.turns.await_hook = self.wait
+            if before is not None:
+                before.end(message)
+            vat, parting = controller.kernel.attach(self.name, worker, message)
+            life = Life(controller.kernel, vat.id, live, self._join)
+            controller.lives.add(life)
+            moved = before.survivors() if before is not None else []
+            try:
+                for presence in moved:
+                    live.slots.take_over(presence)
+                self._life, self._defined = life, live.definitions
+                live.deliver(["startVat", {"body": "#null", "slots": []}])
+                controller.commit(f"vat {self.name} attached")
+            except BaseException:
+                self._life = before
+                if before is not None:
+                    for presence in moved:
+                        before.liveslots.slots.take_over(presence)
+                raise
+            context.set_default(live)
             self.incarnation = vat.incarnation
-            self.liveslots = self.worker.liveslots
-            self._defined = self.liveslots.definitions
-            self.liveslots.turns.await_hook = self.wait
-            context.set_default(self.liveslots)
-            controller.world.before_commit = self._write_back
-            self.liveslots.deliver(["startVat", {"body": "#null", "slots": []}])
-            controller.commit(f"vat {self.name} attached")
-            return self.parting
+            self.worker, self.parting = worker, parting
+            return parting
+
+    @property
+    def liveslots(self) -> Liveslots:
+        """The guest library of the life that this session is in; begins the next one if that has ended."""
+        self._join()
+        return self._now.liveslots
+
+    @property
+    def _now(self) -> Life:
+        assert self._life is not None, "the session has begun"
+        return self._life
+
+    @property
+    def _vat_id(self) -> str:
+        return self._now.vat_id
+
+    def _join(self) -> None:
+        """Begin the next life, where the last one was undone; raises where the world is closed."""
+        with self.controller.lock:
+            ended = self._now.liveslots.ended
+            if ended is None:
+                return
+            if ended.renew is None or self.controller.lives.closed:
+                raise LifeEndedError(f"this session of {self._now.liveslots.title} is over: {ended.why}")
+            parting = self.attach("what the session had done last was undone")
+        if self.renewed is not None:
+            self.renewed(parting)
+
+    def _cut(self) -> None:
+        """A delivery to this vat was undone, or the vat itself was ended."""
+        life = self._life
+        if life is not None:
+            vat = self.controller.kernel.store.vats.get(life.vat_id)
+            if vat is not None and vat.state == TERMINATED:
+                life.end("the vat was terminated", "a vat that has ended stays so", closed=True)
+            else:
+                life.end(UNDONE, DO_AGAIN, undone=True)
 
     @property
     def E(self) -> Any:
@@ -96,8 +160,7 @@ class Session(Services):
 
     def close(self) -> None:
         """Let go of the world: the file keeps everything that was committed."""
-        context.set_default(None)
-        self.controller.world.before_commit = None
+        context.unset_default(self._now.liveslots)
         self.controller.close()
 
     # Running
@@ -123,13 +186,15 @@ class Session(Services):
 
         Raises `StillPending` where the world stands still before that.
         """
+        refuse_ended(promise._turns.world, promise)
         # Whoever waits looks at the outcome, so a rejection is not one that nobody handled.
         promise.then(None, lambda _reason: None)
         self._run_turns()
         if promise.status == "pending":
             report = self.settle()
             if promise.status == "pending":
-                raise StillPending(self._why_pending(promise, report))
+                kernel, paused = self.controller.kernel, self.controller.paused
+                raise StillPending(why_pending(kernel, self._vat_id, promise, report, paused))
         return promise.result()
 
     def _has_work(self) -> bool:
@@ -150,52 +215,6 @@ class Session(Services):
         with self.controller.lock, context.activate(self.liveslots):
             lacking: list[str] = self.liveslots.lacking()
             return lacking
-
-    def _why_pending(self, promise: Promise[Any], report: RunReport) -> str:
-        waiting = self.controller.kernel.store.queues.length()
-        if self.controller.paused:
-            events = "1 event" if waiting == 1 else f"{waiting} events"
-            return f"the world is paused with {events} in the run-queue: run it, or step through them"
-        if report.more:
-            return (
-                f"the run ended at its limit of cranks with {waiting} events left in the run-queue: run the"
-                " world again to carry on"
-            )
-        vpid = getattr(promise, "_vpid", None)
-        kref = self.controller.kernel.recognize(self._vat_id, vpid) if vpid else None
-        lens = Lens(self.controller.kernel.store)
-        rows = {row.kref: row for row in lens.promises()}
-        row = rows.get(kref or "")
-        while row is not None and row.state == FORWARDED:
-            row = rows.get(row.decider)  # there a promise that follows another has the name of that
-        if row is not None:
-            decider = self.controller.kernel.store.vats.named(row.decider)
-            if decider is not None and decider.state == SUSPENDED:
-                return (
-                    f"vat {decider.name} is suspended, and promise {row.kref} is its to settle:"
-                    f" {decider.reason}; upgrade the vat, or wake it"
-                )
-            sent = [event for event in lens.queue() if event.result == row.kref]
-            if decider is not None:
-                why = f"vat {decider.name} has to settle it"
-            elif sent:
-                why = f"the message {sent[0].what}, whose result it is, waits: {sent[0].where}"
-            else:
-                why = "it waits for a device or for the host"
-            return f"nothing is left to run, and promise {row.kref} is still unresolved: {why}"
-        return (
-            "nothing is left to run, and the promise is still unresolved: it waits for something in this"
-            " session"
-        )
-
-    def _write_back(self) -> None:
-        """Have every commit that holds messages of this session hold also which names they have used up.
-
-        Else the next incarnation would use them again, if this one ends before it settles.
-        """
-        with context.activate(self.liveslots):
-            self.liveslots.counters.save()
-            self.liveslots.store.flush()
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
         with self.controller.lock:
@@ -293,6 +312,8 @@ class Session(Services):
     def kref_of(self, value: object) -> str | None:
         """The kernel's name for a reference or a promise that this vat holds; None where it has none."""
         promises, slots = self.liveslots.promises, self.liveslots.slots
+        if isinstance(value, Promise):
+            refuse_ended(value._turns.world, value)
         vref = promises.name_of(value) if isinstance(value, Promise) else slots.known_name(value)
         return self.controller.kernel.recognize(self._vat_id, vref) if vref else None
 
@@ -309,81 +330,10 @@ class Session(Services):
         own = [(vat, parts.pop(vat))] if vat in parts else []
         return (*parts.items(), *own)
 
-    # Names
 
-    def remember(self, namespace: Mapping[str, Any]) -> list[str]:
-        """Put into the baggage every name that stands for a reference, or for data that holds one.
-
-        Names that are bound no longer are forgotten. Returns the names whose value holds a reference but
-        cannot outlive the session, such as promises and objects of the session's own heap.
-        """
-        fleeting = []
-        with self.controller.lock, context.activate(self.liveslots):
-            names = self._names()
-            kept = set()
-            for name, value in sorted(namespace.items()):
-                if name.startswith("_") or not _holds_reference(value):
-                    continue
-                try:
-                    names[name] = value
-                    kept.add(name)
-                except (TypeError, ValueError):
-                    fleeting.append(name)
-            for name in [name for name in names if name not in kept]:
-                if name not in self.unread or name in namespace:
-                    del names[name]
-            self.liveslots.settle()
-            self.controller.commit("names")
-        return fleeting
-
-    def recall(self) -> dict[str, Any]:
-        """The names in the baggage with what they stand for, and each vat under its own name.
-
-        A vat whose cell was killed before its name could be remembered is found again this way. One whose
-        root nobody held has none any more: it can be reached only through what else it has given away.
-        Names of objects whose class is not defined yet are left out, and kept: `recall_more` finds them.
-        """
-        with self.controller.lock, context.activate(self.liveslots):
-            has_root = self.controller.kernel.has_root
-            vats = [vat.name for vat in self.controller.vats() if vat.worker != "attached"]
-            roots = {name: self.root(name) for name in vats if has_root(name)}
-            return roots | self._read_names(list(self._names()))
-
-    def recall_more(self) -> dict[str, Any]:
-        """Names that `recall` had to leave out, as far as their classes have been defined since."""
-        with self.controller.lock, context.activate(self.liveslots):
-            return self._read_names(list(self.unread)) if self.unread else {}
-
-    def _read_names(self, wanted: list[str]) -> dict[str, Any]:
-        names, found = self._names(), {}
-        for name in wanted:
-            self.unread.pop(name, None)
-            if name not in names:
-                continue
-            try:
-                found[name] = names[name]
-            except LookupError as problem:
-                self.unread[name] = str(problem)
-        return found
-
-    def _names(self) -> StoredMap:
-        return StoredMap(self.liveslots, _NAMES, "the session's names")
-
-
-_NAMES = 2
-"""The collection, beside the baggage, in which a session keeps its names."""
-
-
-def _holds_reference(value: Any, depth: int = 0) -> bool:
-    """Whether a value is a reference into the world, or plain data with one in it."""
-    if isinstance(value, Presence | Promise) or interface_of(value) is not None:
-        return True
-    if depth < 10:
-        if isinstance(value, list | tuple):
-            return any(_holds_reference(item, depth + 1) for item in value)
-        if isinstance(value, dict):
-            return any(_holds_reference(item, depth + 1) for item in value.values())
-    return False
+def _called(controller: Controller) -> str:
+    path = controller.world.path
+    return one_line(os.path.basename(path), 100) if path else "a world in memory"
 
 
 __all__ = ["Session", "StillPending", "Upgraded", "VatFault"]

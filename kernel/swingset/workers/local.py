@@ -140,11 +140,22 @@ class LocalWorker(_GuestWorker):
 
 
 class AttachedWorker(_GuestWorker):
-    """The embedder's own guest library as a vat; `outside` takes what it says between deliveries."""
+    """The embedder's own guest library as a vat; `outside` takes what it says between deliveries.
 
-    def __init__(self, vat_name: str, incarnation: int, outside: Callable[[list[Any]], list[Any]]) -> None:
+    It cannot be brought back. Whoever throws it away, because its memory has seen what was undone, ends it
+    with `close`, of which the embedder is told by `ended`.
+    """
+
+    def __init__(
+        self,
+        vat_name: str,
+        incarnation: int,
+        outside: Callable[[list[Any]], list[Any]],
+        ended: Callable[[], None],
+    ) -> None:
         super().__init__()
         self._take_outside = outside
+        self._ended = ended
         self.liveslots = Liveslots(self._syscall, vat_name=vat_name, incarnation=incarnation, parts=None)
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
@@ -158,6 +169,10 @@ class AttachedWorker(_GuestWorker):
         finally:
             self._handler = None
         return super().deliver(delivery, syscall, limits)
+
+    def close(self) -> None:
+        """Have the embedder end this life; who still has something of it is told so."""
+        self._ended()
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
         return self._take_outside(syscall)

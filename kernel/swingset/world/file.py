@@ -57,6 +57,8 @@ class WorldFile:
         """Called at each step that a crash could fall on; a test raises or kills there."""
         self.before_commit: Callable[[], None] | None = None
         """Called when a commit is certain, as the last chance to write what belongs to it."""
+        self.rewinding: Callable[[], None] | None = None
+        """Called before the state becomes an earlier one, while it can still be looked at."""
         self.rewound = 0
         """How often state was undone: who remembers something of it in memory then has to look again."""
         self.history = History(db, self.name)
@@ -232,6 +234,8 @@ class WorldFile:
 
     def rollback(self) -> None:
         """Go back to the last commit, from wherever the run is, even after SQLite itself gave up on it."""
+        if self._in_run or self.db.in_transaction:
+            self._rewind()
         self._unwatch()
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
@@ -240,6 +244,10 @@ class WorldFile:
         self.rewound += 1
         self.head = self.history.head()  # an interrupt may have come just after a COMMIT
         self._watch()
+
+    def _rewind(self) -> None:
+        if self.rewinding is not None:
+            self.rewinding()
 
     def _run(self) -> None:
         """Have a transaction open; a statement outside of one would be durable by itself."""
@@ -272,6 +280,7 @@ class WorldFile:
         target = self.history.commit(seq)
         if seq == self.head:
             return
+        self._rewind()
         self._unwatch()
         try:
             self._run()

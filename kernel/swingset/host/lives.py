@@ -1,0 +1,147 @@
+"""The life of a session in a world: when it ends, and what may go on into the next.
+
+A session's vat has one life per incarnation. It ends when the world closes or goes back in time, when a
+commit fails and what was done since the last one is undone, and when a delivery to the session itself is
+undone, for memory has then seen what the world will not remember. From that moment no handle of that life
+reaches the world (`guest.lives`): its numbers will be given out again.
+
+After an undoing, as opposed to going back, the state is the one that the program last knew to be durable. So
+presences whose numbers were given out by then mean what they meant, and go on into the next life by
+themselves. Numbers only grow along one line of commits: what was born later is told by its number. Promises
+do not go on. They are broken for whoever else waits for them, as at every restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from swingset.core.kernel import Kernel
+from swingset.guest import context
+from swingset.guest.lives import Ended
+from swingset.guest.liveslots import Liveslots
+from swingset.guest.remotables import Presence
+from swingset.model.refs import FIRST_IMPORT
+from swingset.world.file import WorldFile
+
+UNDONE = "what it had done since the last commit was undone"
+DO_AGAIN = "do again what was undone, and get it from there"
+GET_AGAIN = "get it again, from the vat that has it or by a name that came back"
+CLOSED = "its world was closed"
+OPEN_AGAIN = "open that world again, and get it from there"
+
+
+class Life:
+    """One incarnation of one session's vat."""
+
+    def __init__(self, kernel: Kernel, vat_id: str, liveslots: Liveslots, renew: Callable[[], None]) -> None:
+        self._kernel = kernel
+        self._renew = renew
+        self.vat_id = vat_id
+        self.liveslots = liveslots
+        self.goes_on = False
+        """Whether it has ended by an undoing, so that what was committed of it may go on into the next."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has."""
+        return self.liveslots.ended is not None
+
+    def end(self, why: str, fix: str = GET_AGAIN, *, undone: bool = False, closed: bool = False) -> None:
+        """End it, unless it has ended; for the words, who owns what it knows is looked up a last time."""
+        if self.ended:
+            return
+        self.goes_on = undone
+        owners: dict[str, str] = {}
+        with suppress(Exception):  # they are no reason to fail, and the file may be beyond reading
+            owners = self._owners()
+        live = self.liveslots
+        whose = f"incarnation {live.incarnation} of {live.title}"
+        live.end(Ended(whose, why, fix, owners, None if closed else self._renew))
+
+    def write_back(self) -> None:
+        """Have every commit that holds messages of this life hold also which names it has used up.
+
+        Else the next incarnation would use them again, if this one ends before it settles.
+        """
+        if not self.ended:
+            with context.activate(self.liveslots):
+                self.liveslots.counters.save()
+                self.liveslots.store.flush()
+
+    def survivors(self) -> list[Presence]:
+        """Presences that mean in the state as it is now what they meant in this life."""
+        if not self.goes_on:
+            return []
+        store, found = self._kernel.store, []
+        fresh = {
+            letter: store.counters.get(f"{self.vat_id}.{letter}", first)
+            for letter, first in FIRST_IMPORT.items()
+        }
+        for presence in self.liveslots.slots.imports.alive():
+            vref = presence._vref
+            entry = store.clists.by_vref(self.vat_id, vref)
+            if int(vref[2:]) < fresh[vref[0]] and entry is not None and entry.reachable:
+                found.append(presence)
+        return found
+
+    def save_counters(self) -> None:
+        """Have the next incarnation use no number again that this one gave out and that is in the world."""
+        counters = self.liveslots.counters
+        self._kernel.outside_syscall(self.vat_id, ["vatstoreSet", counters.KEY, counters.text()])
+
+    def _owners(self) -> dict[str, str]:
+        """The vats of the objects that it knows, by its own names for them."""
+        store, owners = self._kernel.store, {}
+        for presence in self.liveslots.slots.imports.alive():
+            entry = store.clists.by_vref(self.vat_id, presence._vref)
+            known = store.objects.get(entry.kref) if entry is not None else None
+            vat = store.vats.get(known.owner) if known is not None and known.owner else None
+            if vat is not None:
+                owners[presence._vref] = vat.name
+        return owners
+
+
+class Lives:
+    """All lives in one world: they end when its state becomes an earlier one, and when it closes."""
+
+    def __init__(self, world: WorldFile, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._all: list[Life] = []
+        self._why: str | None = None
+        self.closed = False
+        world.rewinding = self._rewound
+        world.before_commit = self._write_back
+
+    def add(self, life: Life) -> None:
+        """Have a life end in time."""
+        self._all = [known for known in self._all if not known.ended]
+        self._all.append(life)
+
+    @contextmanager
+    def going_back(self, why: str) -> Iterator[None]:
+        """Say why, if the state becomes an earlier one in the body."""
+        before, self._why = self._why, why
+        try:
+            yield
+        finally:
+            self._why = before
+
+    def close(self) -> None:
+        """End all of them: their world is about to be closed."""
+        self.closed = True
+        for life in self._all:
+            life.end(CLOSED, OPEN_AGAIN, closed=True)
+
+    def _rewound(self) -> None:
+        ending, self._all = self._all, []
+        for life in ending:
+            if self._why is None:
+                life.end(UNDONE, DO_AGAIN, undone=True)
+            else:
+                life.end(self._why)
+            self._kernel.warehouse.detach(life.vat_id)
+
+    def _write_back(self) -> None:
+        for life in self._all:
+            life.write_back()
