@@ -9,6 +9,7 @@ from typing import Any
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.scheduler import Waiting
+from swingset.core.translate import Translator
 from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
 from swingset.model.messages import Message, Send
@@ -180,6 +181,10 @@ class RawWorld:
     def vref(self, name: str, kref: str) -> str | None:
         entry = self.store.clists.by_kref(self.ids[name], kref)
         return entry.vref if entry else None
+
+    def name_for(self, name: str, kref: str) -> str:
+        """Let a vat know a kref, within a crank of the caller's; returns the vat's name for it."""
+        return Translator(self.store, self.ids[name]).to_vat(kref)
 
     def counts(self, kref: str) -> tuple[str | None, int, int] | None:
         """Owner's name and both counts of an object, None where it is gone."""

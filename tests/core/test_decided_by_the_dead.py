@@ -9,6 +9,7 @@ from swingset.host.controller import Controller
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Notify, Send, event_to_json
 from swingset.testing import audit
+from swingset.world.counters import Counters
 from swingset.world.file import WorldFile
 
 from .raw import RawFactory, RawWorld
@@ -29,6 +30,8 @@ def populate(world: WorldFile, decider: str, other: str, promises: int) -> list[
         world.execute("insert into clists values (?, ?, ?, 1)", (decider, kref, f"p+{FIRST + number}"))
         world.execute("insert into clists values (?, ?, ?, 1)", (other, kref, f"p-{FIRST + number}"))
         world.execute("insert into subscribers values (?, ?)", (kref, other))
+    for name in ("kp", f"{other}.p"):
+        Counters(world).set(name, FIRST + promises)
     return krefs
 
 
@@ -50,13 +53,12 @@ def park(world: RawWorld, events: int) -> list[str]:
     root, vat, results = world.kernel.root_of("A"), world.ids["A"], []
     world.kernel.suspend("A", "for a while")
     with world.kernel.undoing():
-        for number in range(events):
+        for _ in range(events):
             result = world.store.new_promise(None)
             world.store.hold(result)  # the host's
             world.store.promises.set_policy(result, "ignore")
             settled = world.store.new_promise(None)
-            world.store.clists.add(vat, settled, f"p-{5_000 + number}")
-            world.store.hold(settled)
+            world.name_for("A", settled)
             world.store.resolve([(settled, False, CapData("#1"))])
             world.store.enqueue(Send(root, Message(CapData('#["go",[]]'), result)))
             world.store.enqueue(Notify(vat, settled))

@@ -34,8 +34,7 @@ def send(world: RawWorld) -> None:
 def notify(world: RawWorld) -> None:
     with world.kernel.undoing():
         kref = world.store.new_promise(None)
-        world.store.clists.add(world.ids["A"], kref, "p-77")
-        world.store.hold(kref)
+        world.name_for("A", kref)
         world.store.resolve([(kref, False, CapData("#1"))])
         world.store.enqueue(Notify(world.ids["A"], kref))
 

@@ -22,13 +22,11 @@ class Chains:
         self.world = world = RawWorld("A")
         with world.kernel.undoing():
             self.krefs = [world.store.new_promise(None) for _ in range(count)]
-            for number, kref in enumerate(self.krefs):
-                world.store.clists.add(world.ids["A"], kref, f"p-{100 + number}")
-                world.store.hold(kref)
+            names = [world.name_for("A", kref) for kref in self.krefs]
 
         def subscribe(ask: Ask) -> None:
-            for number in range(count):
-                ask(["subscribe", f"p-{100 + number}"])
+            for name in names:
+                ask(["subscribe", name])
 
         world.run_in("A", subscribe)
 

@@ -79,8 +79,7 @@ def run(code: str | None, what: str) -> tuple[RawWorld, tuple[str, str]]:
     elif what == "notify":
         with world.kernel.undoing():
             kref = world.store.new_promise(None)
-            world.store.clists.add(world.ids["A"], kref, "p-77")
-            world.store.hold(kref)
+            world.name_for("A", kref)
             world.store.resolve([(kref, False, CapData("#1"))])
             world.store.enqueue(Notify(world.ids["A"], kref))
     if code is not None:
