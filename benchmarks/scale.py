@@ -59,6 +59,7 @@ class EchoFactory:
 
     kind = "echo"
     image_id: str | None = None
+    library: bytes | None = None
 
     def start(self, spec: VatSpec) -> Echo:
         """A fresh one; they are all the same."""

@@ -51,7 +51,7 @@ class RawWorker:
 
         position, self._position = self._position, self._position + 1
         spent: int | None = None
-        if limits.computrons is None:  # a replay: say again what was said
+        if limits.seconds is None:  # a replay: say again what was said
             recorded, spent = vat.history[position]
             with contextlib.suppress(RuntimeError):
                 for call in recorded:
@@ -101,6 +101,7 @@ class RawFactory:
     kind = "raw"
     confines = True
     image_id: str | None = None
+    library: bytes | None = None
 
     def __init__(self) -> None:
         self.vats: dict[str, RawVat] = {}

@@ -39,7 +39,7 @@ class SlowWorker(RawWorker):
         self._stops = stops
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
-        if self._stops and limits.computrons is not None:
+        if self._stops and limits.seconds is not None:
             syscall(["vatstoreSet", "key", "this was never said"])
             return DeliveryResult(Fault(self._stops.pop(), "it took too long"), 7)
         return super().deliver(delivery, syscall, limits)

@@ -66,7 +66,7 @@ class WildWorker:
     # The worker
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
-        live = limits.computrons is not None
+        live = limits.seconds is not None
         mood = (
             self._factory.moods.pop(self._spec.name, None)
             if live and delivery[0] != "bringOutYourDead"
@@ -341,6 +341,7 @@ class WildFactory:
 
     kind = "wild"
     image_id: str | None = None
+    library: bytes | None = None
 
     def __init__(self, seed: int, told: Told) -> None:
         self.seed = seed

@@ -9,8 +9,8 @@ What becomes of a failing vat: a delivery that ran past its limits or crashed th
 vat stays as it was before. If it was a message, its result is rejected with the reason. If it was a
 notification there is nobody to reject to, so the vat is suspended with the event parked, and carries on
 after an upgrade or when it is resumed, unless it was the size of what others settled that broke it (`news`).
-A vat that does not repeat its transcript is suspended before anything more is delivered to it. Only an
-illegal syscall, which no correct guest makes, ends a vat.
+A vat that does not repeat its transcript, or whose guest library cannot be run here, is suspended before
+anything more is delivered to it. Only an illegal syscall, which no correct guest makes, ends a vat.
 
 A delivery that was stopped by the host, for its clock or at somebody's wish, is no crank at all: another host
 would have finished it. It is as if it had never begun, and waits in its place; the vat is suspended, as the

@@ -59,6 +59,7 @@ class Lifecycle:
             parameters=event.parameters,
             options=event.options,
             created=crank,
+            library=self._warehouse.newest_library(event.worker, event.vat),
         )
         self._store.vats.add(vat)
         self._hold_parameters(vat)
@@ -80,6 +81,7 @@ class Lifecycle:
         vat = old.having(
             bundle=event.bundle,
             incarnation=old.incarnation + 1,
+            library=self._warehouse.newest_library(old.worker, old.id),
             parameters=event.parameters,
             state=LIVE,
             reason=None,

@@ -20,7 +20,7 @@ from swingset.core.errors import KernelError, WorkerRefused
 from swingset.core.store import KernelStore
 from swingset.model import reasons
 from swingset.model.limits import DEFAULT_LIMITS, WASM_PAGE, Limits
-from swingset.workers.base import ImageMismatch, VatSpec, Worker, WorkerFactory
+from swingset.workers.base import ImageMismatch, LibraryUnusable, VatSpec, Worker, WorkerFactory
 from swingset.workers.replaying import ReplayDiverged, replay
 from swingset.world.errors import DamagedWorld
 from swingset.world.vats import VatRecord
@@ -54,7 +54,10 @@ UNTRUSTED = (
 
 
 class VatDiverged(KernelError):
-    """A vat cannot be brought back: its transcript is damaged, or it does not repeat it. `vat` is an id."""
+    """A vat cannot be brought back. `vat` is its id, and `code` says why.
+
+    Its transcript is damaged, or it does not repeat it, or its guest library cannot be run here.
+    """
 
     def __init__(self, vat: str, message: str, code: str = reasons.REPLAY_DIVERGED) -> None:
         super().__init__(message)
@@ -120,6 +123,14 @@ class Warehouse:
     def is_online(self, vat: str) -> bool:
         """Whether a worker for the vat is at hand."""
         return vat in self._attached or vat in self._online
+
+    def newest_library(self, kind: str, vat: str) -> str | None:
+        """The guest library for the next incarnation of a vat, kept in the world from now on; returns its id.
+
+        None where the vat runs in the host: there only the host's own library may run.
+        """
+        content = self.factory(kind, vat).library
+        return None if content is None else self._store.world.libraries.put(content)
 
     def start(self, vat: VatRecord) -> Worker:
         """A fresh worker for a vat's new incarnation; it has not been told `startVat` yet."""
@@ -204,7 +215,17 @@ class Warehouse:
 
     def _spec(self, vat: VatRecord) -> VatSpec:
         parts = self._store.world.bundles.get(vat.bundle) if vat.bundle else ()
-        return VatSpec(vat.id, vat.name, vat.incarnation, tuple((name, source) for name, source in parts))
+        code = tuple((name, source) for name, source in parts)
+        return VatSpec(vat.id, vat.name, vat.incarnation, code, self._library(vat))
+
+    def _library(self, vat: VatRecord) -> bytes | None:
+        """The guest library that a confined vat runs on; None for one that runs on the host's own."""
+        if vat.library is None or self.factory(vat.worker, vat.id).library is None:
+            return None
+        try:
+            return self._store.world.libraries.get(vat.library)
+        except DamagedWorld as problem:
+            raise LibraryUnusable(f"vat {vat.name}, incarnation {vat.incarnation}: {problem}") from problem
 
     def _bring_back(self, vat: VatRecord) -> Worker:
         factory = self.factory(vat.worker, vat.id)
@@ -212,6 +233,8 @@ class Warehouse:
             return self._brought_back(vat, factory)
         except ReplayDiverged as difference:
             raise VatDiverged(vat.id, str(difference)) from difference
+        except LibraryUnusable as problem:
+            raise VatDiverged(vat.id, str(problem), reasons.LIBRARY_UNUSABLE) from problem
         except DamagedWorld as damage:
             raise VatDiverged(vat.id, str(damage), reasons.FILE_DAMAGED) from damage
 
@@ -236,11 +259,23 @@ class Warehouse:
             raise
         return worker
 
+    def _woken(self, vat: VatRecord) -> tuple[Worker, str | None]:
+        """A worker from the vat's heap image or from the start, and the transcript's hash up to there."""
+        factory, spec = self.factory(vat.worker, vat.id), self._spec(vat)
+        span = self._store.vats.span(vat.id)
+        if span.snapshot is not None:
+            try:
+                image = self._store.world.heaps.load(span.snapshot)
+                return factory.restore(spec, image), span.start_hash
+            except ImageMismatch:
+                pass  # Another engine made the image. The transcript of the whole incarnation still stands.
+        return factory.start(spec), span.incarnation_hash
+
     def verify(self, vat: VatRecord) -> tuple[int, str | None]:
         """Repeat the whole incarnation in a fresh worker beside the live one, and compare every step.
 
         Returns how many deliveries were repeated and the heap digest they led to. Raises
-        `ReplayDiverged` at the first difference, and `WorkerRefused`.
+        `ReplayDiverged` at the first difference, `LibraryUnusable` and `WorkerRefused`.
         """
         worker = self.factory(vat.worker, vat.id).start(self._spec(vat))
         try:
@@ -250,8 +285,9 @@ class Warehouse:
             worker.close()
 
     def _repeat(self, worker: Worker, vat: VatRecord, since: str | None) -> int:
-        # Computrons and seconds need no limit: the transcript holds only deliveries that kept theirs.
-        # Memory does, for a vat can see a refused allocation and carry on.
+        # The transcript holds only deliveries that kept their limits, which may be others by now: each gets
+        # the computrons that it took and some (`replay`). Memory is limited, for a vat can see a refused
+        # allocation and carry on.
         limits = replace(limits_of(vat), computrons=None, seconds=None, console_bytes=0)
         last = self._store.vats.span(vat.id).hash
         entries = self._store.world.transcripts.deliveries(vat.id, last, since)

@@ -31,9 +31,10 @@ TOO_MUCH_WRITTEN = "too-much-written"
 STORE_FULL = "store-full"
 WORKER_REFUSED = "worker-refused"
 TIMER_CANCELLED = "timer-cancelled"
+LIBRARY_UNUSABLE = "library-unusable"
 
 HOST_CHOSEN = frozenset({WALL_CLOCK, INTERRUPTED})
 """Faults that depend on the host, its clock or its hand: another host would not have had them."""
 
-HOSTS = HOST_CHOSEN | {REPLAY_DIVERGED, FILE_DAMAGED}
+HOSTS = HOST_CHOSEN | {REPLAY_DIVERGED, FILE_DAMAGED, WORKER_REFUSED, LIBRARY_UNUSABLE}
 """All reasons of which another host with the same world need not know."""

@@ -22,6 +22,7 @@ __all__ = [
     "PAGE_SIZE",
     "HeapImage",
     "ImageMismatch",
+    "LibraryUnusable",
     "Progress",
     "SyscallHandler",
     "VatSpec",
@@ -48,14 +49,23 @@ class ImageMismatch(WorkerError):
     """A heap image belongs to another base image than the one this engine has."""
 
 
+class LibraryUnusable(WorkerError):
+    """A vat's guest library cannot be run by this engine, now or later; the message says why."""
+
+
 @dataclass(frozen=True)
 class VatSpec:
-    """What an engine needs to know to start a vat: who it is, and its code."""
+    """What an engine needs to know to start a vat: who it is, its code, and what it runs on.
+
+    `library` is the content of a guest library, None for the engine's own. It may come from a stranger's
+    file, so only an engine that confines what it runs may run it.
+    """
 
     vat_id: str
     name: str
     incarnation: int
     parts: tuple[tuple[str, str], ...]
+    library: bytes | None = None
 
 
 @runtime_checkable
@@ -103,8 +113,16 @@ class WorkerFactory(Protocol):
         """Digest of the base image that heap images are told against; ``None`` for engines without."""
         ...
 
+    @property
+    def library(self) -> bytes | None:
+        """The guest library for new incarnations, for worlds to keep; ``None`` where none but it can run."""
+        ...
+
     def start(self, spec: VatSpec) -> Worker:
-        """A fresh worker; the vat's code runs with the ``startVat`` delivery, not before."""
+        """A fresh worker; the vat's code runs with the ``startVat`` delivery, not before.
+
+        Raises ``LibraryUnusable`` where the library it is to run on cannot be run here.
+        """
         ...
 
     def restore(self, spec: VatSpec, image: HeapImage) -> Worker:

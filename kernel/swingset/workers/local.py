@@ -184,6 +184,7 @@ class LocalWorkerFactory:
     kind = "local"
     confines = False
     image_id: str | None = None
+    library: bytes | None = None
 
     def start(self, spec: VatSpec) -> LocalWorker:
         """A fresh worker, which has run nothing yet."""

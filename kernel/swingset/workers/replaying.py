@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from swingset.model.foreign import shown
@@ -16,13 +17,22 @@ from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 from swingset.workers.base import Worker, WorkerError
 
+MOST_COMPUTRONS = 1 << 62
+"""More than any delivery takes."""
+
+_TO_TELL = 100_000_000
+"""Computrons above twice the recorded ones, so that it can be told how many it takes now."""
+
 
 class ReplayDiverged(WorkerError):
     """A vat did not repeat its transcript; the message names the first difference."""
 
 
 def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) -> DeliveryResult:
-    """Repeat one transcript entry; raises `ReplayDiverged` at the first difference."""
+    """Repeat one transcript entry; raises `ReplayDiverged` at the first difference.
+
+    A delivery gets little more computrons than it took: one that is another now may never end.
+    """
     recorded = list(entry["syscalls"])
     position = 0
     difference: str | None = None
@@ -38,21 +48,22 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
         return list(expected[1])
 
     where = f"vat {name}, delivery {entry['position']} ({_short(entry['delivery'])})"
+    taken = entry["computrons"]
+    if type(taken) is int and 0 <= taken < MOST_COMPUTRONS:
+        limits = replace(limits, computrons=2 * taken + _TO_TELL)
     result = worker.deliver(entry["delivery"], answer, limits)
     if difference is None and position < len(recorded):
         difference = f"syscall {position + 1}: recorded {_short(recorded[position][0])}, now none"
     if difference is None and result.fault is not None:
         difference = f"the delivery failed: {result.fault}"
-    spent, before = result.computrons, entry["computrons"]
-    if difference is None and None not in (spent, before) and spent != before:
-        difference = f"computrons: recorded {before:,}, now {spent:,}"
+    spent = result.computrons
+    if difference is None and None not in (spent, taken) and spent != taken:
+        difference = f"computrons: recorded {taken:,}, now {spent:,}"
     if difference is not None:
         raise ReplayDiverged(
-            f"{where} does not repeat its transcript: {difference}. The engine or the guest library is"
-            " another one than that which recorded it, or the vat's worker let it see something of its host:"
-            " a local vat that walks a set of str sees an order that every process makes anew, unless all of"
-            " them have the same PYTHONHASHSEED"
-            " (a local vat the clock, say, or the order of a set of str, which is another one in each process"
+            f"{where} does not repeat its transcript: {difference}. The engine is another one than that which"
+            " recorded it, or the file was altered, or the vat's worker let it see something of its host (a"
+            " local vat the clock, say, or the order of a set of str, which is another one in each process"
             " unless all have the same PYTHONHASHSEED). Upgrade the vat: what it has stored is whole"
         )
     return result

@@ -36,6 +36,7 @@ from .errors import (
 from .guard import Guard
 from .heaps import Heaps
 from .history import Commit, History, Label
+from .libraries import Libraries
 from .lock import WorldLock
 from .prune import Pruned, prune
 from .schema import STATE_TABLES
@@ -65,6 +66,7 @@ class WorldFile:
         self.transcripts = Transcripts(self)
         self.heaps = Heaps(self)
         self.bundles = Bundles(self)
+        self.libraries = Libraries(self)
         self.head = self.history.head()
         self._lock = lock
         self._guard = Guard(path) if path is not None else None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .file import WorldFile
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_IDS = re.compile(r"b1-[0-9a-f]{128}|h1-[0-9a-f]{64}")
+_IDS = re.compile(r"b1-[0-9a-f]{128}|[hl]1-[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Pruned:
     snapshots: int
     pages: int
     bundles: int
+    libraries: int
 
 
 def prune(world: WorldFile) -> Pruned:
@@ -58,6 +59,7 @@ def prune(world: WorldFile) -> Pruned:
         snapshots=_keep(world, "snapshots", "id", ids),
         pages=_keep(world, "heap_pages", "digest", pages),
         bundles=_keep(world, "bundles", "id", ids),
+        libraries=_keep(world, "libraries", "id", ids),
     )
 
 

@@ -35,6 +35,7 @@ _DEVICE = re.compile(r"d[1-9][0-9]{0,14}\Z", re.ASCII)
 _METER = re.compile(r"m[1-9][0-9]{0,14}\Z", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 _BUNDLE = re.compile(r"b1-[0-9a-f]{128}\Z")
+_LIBRARY = re.compile(r"l1-[0-9a-f]{64}\Z")
 _SNAPSHOT = re.compile(r"h1-[0-9a-f]{64}\Z")
 _LONGEST_NAME = 199
 
@@ -175,6 +176,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "reason": _or_null(_text),
         "incarnation": _count,
         "bundle": _or_null(_form(_BUNDLE, "id of a bundle")),
+        "library": _or_null(_form(_LIBRARY, "id of a guest library")),
         "parameters": _read_by(capdata_of),
         "options": _read_by(options_of),
         "created": _count,

@@ -69,6 +69,7 @@ SCHEMA = (
   reason TEXT,
   incarnation INTEGER NOT NULL,
   bundle TEXT,
+  library TEXT, -- the guest library that this incarnation runs on; null where that is the host's own
   parameters TEXT NOT NULL,
   options TEXT NOT NULL,
   created INTEGER NOT NULL -- crank
@@ -220,6 +221,10 @@ SCHEMA = (
     """CREATE TABLE bundles(
   id TEXT PRIMARY KEY,
   source TEXT NOT NULL -- JSON: [[part, source], ...]
+) STRICT""",
+    """CREATE TABLE libraries(
+  id TEXT PRIMARY KEY, -- sha256 of the plain content
+  content BLOB NOT NULL -- zstd: the text of a guest library
 ) STRICT""",
     # ---- meta
     """CREATE TABLE meta(

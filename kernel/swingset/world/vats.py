@@ -19,7 +19,10 @@ LIVE, SUSPENDED, TERMINATED = "live", "suspended", "terminated"
 
 @dataclass(frozen=True)
 class VatRecord:
-    """One vat. `reason` says why it is suspended or terminated; `created` is a crank number."""
+    """One vat. `reason` says why it is suspended or terminated; `created` is a crank number.
+
+    `library` is the guest library that this incarnation runs on, None where that is always the host's own.
+    """
 
     id: str
     name: str
@@ -31,6 +34,7 @@ class VatRecord:
     parameters: CapData
     options: dict[str, Any]
     created: int
+    library: str | None = None
 
     def having(self, **changes: Any) -> VatRecord:
         """A copy with these fields changed."""
@@ -67,7 +71,7 @@ class Vats:
 
     def add(self, vat: VatRecord) -> None:
         """Record a new vat with an empty transcript."""
-        self._world.execute("insert into vats values (?,?,?,?,?,?,?,?,?,?)", _row(vat))
+        self._world.execute(f"insert into vats ({_VAT}) values ({_MARKS})", _row(vat))
         self._world.execute(
             "insert into spans (vat, incarnation, incarnation_start, start, position, computrons)"
             " values (?,0,0,0,0,0)",
@@ -77,7 +81,7 @@ class Vats:
     def save(self, vat: VatRecord) -> None:
         """Store a changed record."""
         self.saved += 1
-        self._world.execute("insert or replace into vats values (?,?,?,?,?,?,?,?,?,?)", _row(vat))
+        self._world.execute(f"insert or replace into vats ({_VAT}) values ({_MARKS})", _row(vat))
 
     def get(self, vat_id: str) -> VatRecord | None:
         """The vat of that id, or None."""
@@ -131,13 +135,16 @@ class Vats:
 
     def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
         for row in self._world.rows(f"SELECT {_VAT} from vats {where}", params):
-            vat, name, worker, state, reason, incarnation, bundle, parameters, options, created = row
+            vat, name, worker, state, reason, incarnation, bundle, parameters, options, created, library = row
             _VAT_ROW.check(self._world.name, row)
             given, chosen = capdata_of(parameters), options_of(options)
-            yield VatRecord(vat, name, worker, state, reason, incarnation, bundle, given, chosen, created)
+            yield VatRecord(
+                vat, name, worker, state, reason, incarnation, bundle, given, chosen, created, library
+            )
 
 
-_VAT = "id, name, worker, state, reason, incarnation, bundle, parameters, options, created"
+_VAT = "id, name, worker, state, reason, incarnation, bundle, parameters, options, created, library"
+_MARKS = "?,?,?,?,?,?,?,?,?,?,?"
 _SPAN = (
     "vat, incarnation, incarnation_start, incarnation_hash, start, start_hash, position, hash, snapshot,"
     " computrons"
@@ -157,4 +164,5 @@ def _row(vat: VatRecord) -> tuple[Any, ...]:
         json.dumps(vat.parameters.to_json(), ensure_ascii=False),
         json.dumps(vat.options, ensure_ascii=False, sort_keys=True),
         vat.created,
+        vat.library,
     )

@@ -39,8 +39,8 @@ MOST_UNPACKED = 1 << 31
 MOST_TIMES = 100
 
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
-_ID = re.compile(r"b1-[0-9a-f]{128}|h1-[0-9a-f]{64}")
-_BULK = {"b1-": ("bundles", "id"), "h1-": ("snapshots", "id")}
+_ID = re.compile(r"b1-[0-9a-f]{128}|[hl]1-[0-9a-f]{64}")
+_BULK = {"b1-": ("bundles", "id"), "h1-": ("snapshots", "id"), "l1-": ("libraries", "id")}
 _MOST_MISFITS = 500
 
 
@@ -67,6 +67,7 @@ def problems(world: WorldFile) -> Iterator[Problem]:
     yield from _rows(world)
     yield from _transcript(world)
     yield from _bundles(world)
+    yield from _libraries(world)
     yield from _heaps(world)
     yield from _History(world).problems()
 
@@ -147,6 +148,17 @@ def _bundles(world: WorldFile) -> Iterator[Problem]:
             world.bundles.get(row[0])
         except WorldError as problem:
             yield _of("bundles", row[0][:19], problem)
+
+
+def _libraries(world: WorldFile) -> Iterator[Problem]:
+    for row in _each(world, "libraries", "id"):
+        if isinstance(row, Problem):
+            yield row
+            continue
+        try:
+            world.libraries.get(row[0])
+        except WorldError as problem:
+            yield _of("libraries", row[0][:19], problem)
 
 
 def _heaps(world: WorldFile) -> Iterator[Problem]:

@@ -5,9 +5,13 @@ loaded once, in a guest that is then thrown away; its memory is the base image t
 So no vat pays for imports, and what a vat changed is told against an image in which all of that is already
 there.
 
-The memory depends on the interpreter, the library's sources and the bootstrap below, and on nothing else:
-the guest has no clock, no chance and no environment. That is why two machines agree on its digest without
-ever exchanging it, and why it may be cached by the digest of its ingredients.
+The memory depends on the interpreter and on the library, of which the bootstrap below is a part, and on
+nothing else: the guest has no clock, no chance and no environment. That is why two machines agree on its
+digest without ever exchanging it, why it may be cached by the digest of its ingredients, and why a library
+that a world has kept can be baked again.
+
+Such a library may be a stranger's, and be anything. So all are baked as vats run: confined, with so much
+fuel and memory, stopped by Ctrl-C; and what they leave is looked at before it is used.
 """
 
 from __future__ import annotations
@@ -18,10 +22,15 @@ from importlib.resources.abc import Traversable
 
 import wasmtime
 
-from swingset.workers.base import WorkerError
+from swingset.model.wording import fit
+from swingset.workers.base import LibraryUnusable, WorkerError
 from swingset.workers.wasm import image
-from swingset.workers.wasm.native import Guest, GuestStopped
-from swingset.workers.wasm.wasi import GuestExit, Library, Wasi
+from swingset.workers.wasm.guest_library import INTERFACE, GuestLibrary, Sources
+from swingset.workers.wasm.host import Surroundings
+from swingset.workers.wasm.native import Guest, GuestStopped, StopCode
+from swingset.workers.wasm.sigint import NotedInterrupt
+from swingset.workers.wasm.ticker import Ticker
+from swingset.workers.wasm.wasi import GuestExit, Library
 
 RECIPE = "3"
 """Counts the ways in which images have been baked, apart from the text below: part of the cache key. A change
@@ -29,7 +38,13 @@ of what the system interface answers is one, since the answers it gave while bak
 
 PACKAGES = ("swingset.guest", "swingset.vat")
 
-_FUEL = 1 << 40
+FUEL = 20_000_000_000
+"""What baking may spend: several times what the library of this version needs."""
+
+MOST_MEMORY = 128 << 20
+"""How large the memory of a baked guest may be, in bytes."""
+
+_MOST_SHOWN = 2_000
 
 BOOTSTRAP = '''
 import sys, _imp
@@ -102,12 +117,13 @@ STANDARD = (
 """Standard modules that every vat finds already loaded: not `random`, which draws its seed when it is."""
 
 
-Sources = dict[str, tuple[bool, str]]
-"""Modules to bake in, by name: whether each is a package, and its source."""
-
-
-class BakeError(WorkerError):
+class BakeError(LibraryUnusable):
     """The guest library did not load."""
+
+
+def installed(sources: Sources) -> GuestLibrary:
+    """These modules as a library of this version, with the bootstrap and the standard modules above."""
+    return GuestLibrary(INTERFACE, BOOTSTRAP, STANDARD, sources)
 
 
 def library_sources() -> Sources:
@@ -127,55 +143,73 @@ def _collect(package: str, folder: Traversable, found: Sources) -> None:
         found[f"{package}.{name}"] = (False, entry.read_text("utf-8"))
 
 
-def bootstrap(sources: Sources, *, lean: bool) -> str:
-    """The text that is run to bake."""
-    head = f"LEAN = {lean}\nSTANDARD = {STANDARD!r}\nSOURCES = {sources!a}\n"
-    return head + BOOTSTRAP
-
-
-def standard_names(engine: wasmtime.Engine, pre: wasmtime.InstancePre) -> frozenset[str]:
+def standard_names(engine: wasmtime.Engine, pre: wasmtime.InstancePre, ticker: Ticker) -> frozenset[str]:
     """What the interpreter itself lists as its standard library."""
-    return frozenset(_run(engine, pre, b"", "import sys; print(*sys.stdlib_module_names)")[1].split())
+    guest, printed, _ = _run(engine, pre, b"", "import sys; print(*sys.stdlib_module_names)", ticker)
+    guest.close()
+    return frozenset(printed.split())
 
 
 def bake(
-    engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: Library, source: str
+    engine: wasmtime.Engine, pre: wasmtime.InstancePre, archive: Library, program: str, ticker: Ticker
 ) -> tuple[bytes, int, int]:
-    """The memory of a guest that ran the bootstrap.
+    """The memory of a guest that ran a library's program.
 
-    From the end of its stack on; where that is, and where the function is that serves a delivery.
+    From the end of its stack on; where that is, and where the function is that serves a delivery. Raises
+    `BakeError` where the library is at fault.
     """
-    guest, printed, stack_end = _run(engine, pre, library, source)
-    if not printed.strip().isdecimal():
-        raise BakeError(f"the guest library printed while it was loaded: {printed[:2000]}")
-    guest.refresh()
-    memory = ctypes.string_at(guest.base + stack_end, guest.size - stack_end)
-    guest.close()
-    return memory, stack_end, int(printed)
+    guest, printed, stack_end = _run(engine, pre, archive, program, ticker)
+    try:
+        guest.refresh()
+        said = printed.strip()
+        if not (said.isascii() and said.isdecimal() and len(said) <= 10 and 0 < int(said) < guest.size):
+            shown = fit(printed, _MOST_SHOWN)
+            raise BakeError(f"the guest library printed while it was loaded, or is not what it says: {shown}")
+        return ctypes.string_at(guest.base + stack_end, guest.size - stack_end), stack_end, int(said)
+    finally:
+        guest.close()
 
 
 def _run(
-    engine: wasmtime.Engine, pre: wasmtime.InstancePre, library: Library, source: str
+    engine: wasmtime.Engine, pre: wasmtime.InstancePre, archive: Library, program: str, ticker: Ticker
 ) -> tuple[Guest, str, int]:
-    wasi = Wasi(library)
-    guest = Guest(engine, pre, wasi)
-    wasi.guest = guest
-    guest.set_fuel(_FUEL)
-    guest.arm_epochs()
+    host = Surroundings(archive)  # with a door that is shut
+    guest = Guest(engine, pre, host)
+    host.guest = guest
+    guest.set_fuel(FUEL)
+    guest.limit_memory(MOST_MEMORY)
     resting = guest.global_i32(image.STACK_POINTER)
-    text = source.encode()
+    text = program.encode()
     try:
-        at = guest.function("host_alloc")(len(text))
-        guest.write(at, text)
-        status = guest.function("turn")(at, len(text))
-    except (GuestStopped, GuestExit) as error:
-        raise BakeError(f"the guest library could not be loaded: {error}\n{_printed(wasi)}") from error
-    if status:
-        raise BakeError(f"the guest library could not be loaded:\n{_printed(wasi)}")
-    if guest.global_i32(image.STACK_POINTER) != resting or guest.read(image.TURN_RUNS_AT, 1) != b"\0":
-        raise BakeError("the interpreter is not at rest after a turn")
-    return guest, _printed(wasi), resting
+        with NotedInterrupt() as ctrl_c, ticker:
+
+            def on_tick() -> None:
+                if ctrl_c.came:
+                    raise WorkerError("loading the guest library was interrupted")
+
+            guest.on_tick = on_tick
+            guest.arm_epochs()
+            at = guest.function("host_alloc")(len(text))
+            guest.write(at, text)
+            status = guest.function("turn")(at, len(text))
+    except (GuestStopped, GuestExit) as stop:
+        guest.close()
+        why = f"it took more than {FUEL:,} computrons" if _out_of_fuel(stop) else str(stop)
+        raise BakeError(f"the guest library could not be loaded: {why}\n{_printed(host)}") from stop
+    except BaseException:
+        guest.close()
+        raise
+    atop = guest.global_i32(image.STACK_POINTER) == resting and guest.read(image.TURN_RUNS_AT, 1) == b"\0"
+    if status or not atop:
+        guest.close()
+        words = "the guest library could not be loaded:" if status else "the interpreter is not at rest:"
+        raise BakeError(f"{words}\n{_printed(host)}")
+    return guest, _printed(host), resting
 
 
-def _printed(wasi: Wasi) -> str:
-    return "".join(text for _, text in wasi.console.text())
+def _out_of_fuel(stop: Exception) -> bool:
+    return isinstance(stop, GuestStopped) and stop.code is StopCode.FUEL
+
+
+def _printed(host: Surroundings) -> str:
+    return fit("".join(text for _, text in host.console.text()), _MOST_SHOWN)

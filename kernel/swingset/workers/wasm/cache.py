@@ -22,6 +22,7 @@ from swingset.workers.base import WorkerError
 CACHE_VARIABLE = "SWINGSET_CACHE"
 
 _KEPT = 8
+"""How many things of one sort stay in the cache."""
 
 if os.name == "posix":
     import fcntl
@@ -66,11 +67,46 @@ def store(path: Path, data: bytes | bytearray) -> None:
 
 
 def prune(folder: Path, prefix: str) -> None:
-    """Delete all but the newest few files whose names begin so; who has one open keeps it."""
-    found = [(path.stat().st_mtime, path) for path in folder.glob(f"{prefix}*") if path.suffix != ".lock"]
-    for _, path in sorted(found, reverse=True)[_KEPT:]:
-        path.unlink(missing_ok=True)
-        path.with_suffix(".lock").unlink(missing_ok=True)
+    """Delete what was used longest ago of the files whose names begin so, and keep the last few.
+
+    Files that differ in their suffix only belong together. Those whose lock file somebody holds are being
+    made or opened, and stay; who has one open already keeps it.
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in folder.glob(f"{prefix}*"):
+        if path.suffix != ".lock":
+            groups.setdefault(path.stem, []).append(path)
+    last_used = {stem: max(_used(path) for path in paths) for stem, paths in groups.items()}
+    for stem in sorted(groups, key=lambda stem: last_used[stem], reverse=True)[_KEPT:]:
+        lock = folder / f"{stem}.lock"
+        with _if_free(lock) as free:
+            if free:
+                for path in (*groups[stem], lock):
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+
+
+def _used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0  # gone meanwhile
+
+
+@contextlib.contextmanager
+def _if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock file, and tell so, unless somebody else does."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        free = True
+        if os.name == "posix":
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                free = False
+        yield free
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -5,9 +5,11 @@ some ten seconds for the lean flavour and over a minute for the full one; the re
 cache folder and later calls take milliseconds. The compiled code does not depend on the guest library: its
 memory is laid over each new instance, so that a change of the library never costs another compile.
 
-The name of the base image, `image_id`, is the digest of everything that decides what a vat does: the
-interpreter's module and flavour, the library's archive, and the baked memory. It is the same on every
-machine.
+The name of a base image is the digest of everything that decides what a vat does: the interpreter's module
+and flavour, the library's archive, and the baked memory. It is the same on every machine. New incarnations
+start from the image of the installed library, `image_id`. A vat of an older one, whose text its world has
+kept, comes back on that: it is baked when the first such vat is wanted, kept in the cache as all are, and
+there may be several at once.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import platform
 import sys
 import threading
 import time
+from collections import OrderedDict
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,8 +30,9 @@ from typing import Any
 import wasmtime
 
 from swingset.model.heap import HeapImage
-from swingset.workers.base import ImageMismatch, Progress, VatSpec, WorkerError
-from swingset.workers.wasm import bake, cache, image, native, stdlib
+from swingset.workers.base import ImageMismatch, LibraryUnusable, Progress, VatSpec, WorkerError
+from swingset.workers.wasm import bake, cache, guest_library, image, native, stdlib
+from swingset.workers.wasm.guest_library import GuestLibrary, Sources
 from swingset.workers.wasm.host import Surroundings, define_imports
 from swingset.workers.wasm.memory import BaseImage
 from swingset.workers.wasm.native import Guest, HostFunctions
@@ -36,6 +41,9 @@ from swingset.workers.wasm.wasi import Library
 from swingset.workers.wasm.worker import WasmWorker
 
 _EXPECTED_SECONDS = {"lean": 15.0, "full": 90.0}
+
+_MOST_OLDER = 16
+"""How many images of older libraries an engine keeps at hand."""
 
 _factories: dict[str, WasmWorkerFactory] = {}
 _preparing = threading.Lock()
@@ -53,35 +61,46 @@ class WasmWorkerFactory:
         engine: wasmtime.Engine,
         instances: wasmtime.InstancePre,
         functions: HostFunctions,
-        library: Library,
-        base: BaseImage,
+        archive: Library,
+        ticker: Ticker,
+        library: GuestLibrary,
+        baked: Callable[[GuestLibrary], BaseImage],
     ) -> None:
         self.flavour = flavour
-        self.image_id = base.base
+        self.library = library.content()
+        self._newest = baked(library)
+        self.image_id = self._newest.base
+        self._baked = baked
+        self._older: OrderedDict[bytes, BaseImage] = OrderedDict()  # by the library's hash, last used last
+        self._unusable: dict[bytes, str] = {}
+        self._baking = threading.Lock()
         self._engine = engine
         self._instances = instances
         self._functions = functions  # what the instances call; lives as long as they may
-        self._library = library
-        self._base = base
-        self._ticker = Ticker(engine)
+        self._archive = archive
+        self._ticker = ticker
         self._interruptions = 0
 
     def start(self, spec: VatSpec) -> WasmWorker:
         """A fresh worker; the vat's code runs with the `startVat` delivery, not before."""
-        host = Surroundings(self._library)
+        return self._start(spec, self._base(spec))
+
+    def _start(self, spec: VatSpec, base: BaseImage) -> WasmWorker:
+        host = Surroundings(self._archive)
         guest = Guest(self._engine, self._instances, host)
         host.guest, host.allocate = guest, guest.function("host_alloc")
-        self._base.lay_over(guest)
-        return WasmWorker(spec, guest, self._base, self.image_id, self._ticker, lambda: self._interruptions)
+        base.lay_over(guest)
+        return WasmWorker(spec, guest, base, base.base, self._ticker, lambda: self._interruptions)
 
     def restore(self, spec: VatSpec, heap: HeapImage) -> WasmWorker:
         """A worker that carries on from a heap image."""
-        if heap.base != self.image_id:
+        base = self._base(spec)
+        if heap.base != base.base:
             raise ImageMismatch(
                 f"vat {spec.name!r}, incarnation {spec.incarnation}: its heap image belongs to engine "
-                f"{heap.base[:16]}, this one is {self.image_id[:16]} ({self.flavour}); replay its transcript"
+                f"{heap.base[:16]}, this one is {base.base[:16]} ({self.flavour}); replay its transcript"
             )
-        worker = self.start(spec)
+        worker = self._start(spec, base)
         try:
             worker.load(heap)
         except wasmtime.WasmtimeError as problem:
@@ -94,6 +113,29 @@ class WasmWorkerFactory:
             worker.close()
             raise
         return worker
+
+    def _base(self, spec: VatSpec) -> BaseImage:
+        """The image of the library that a vat runs on, baked if need be; raises `LibraryUnusable`."""
+        if spec.library is None or spec.library == self.library:
+            return self._newest
+        key = hashlib.sha256(spec.library).digest()
+        with self._baking:
+            try:
+                if key in self._unusable:  # baking it again would end the same, and may take long
+                    raise LibraryUnusable(self._unusable[key])
+                if key not in self._older:
+                    self._older[key] = self._baked(guest_library.read(spec.library))
+            except LibraryUnusable as problem:
+                self._unusable[key] = str(problem)
+                words = f"vat {spec.name}, incarnation {spec.incarnation}: {problem}"
+                raise LibraryUnusable(
+                    f"{words.rstrip()}. Upgrade the vat: it then runs on this version's library, and what it"
+                    " has stored is whole"
+                ) from None
+            self._older.move_to_end(key)
+            while len(self._older) > _MOST_OLDER:
+                self._older.popitem(last=False)  # workers that run on it keep it
+            return self._older[key]
 
     def interrupt(self) -> None:
         """Stop every delivery that is running now; each ends with a fault."""
@@ -117,7 +159,7 @@ def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> W
         return _factories[flavour]
 
 
-def make_factory(flavour: str, sources: bake.Sources, progress: Progress | None = None) -> WasmWorkerFactory:
+def make_factory(flavour: str, sources: Sources, progress: Progress | None = None) -> WasmWorkerFactory:
     """An engine with these modules baked in, `swingset.guest.supervisor` among them."""
     progress = progress or _silent
     folder = cache.cache_folder()
@@ -127,11 +169,17 @@ def make_factory(flavour: str, sources: bake.Sources, progress: Progress | None 
     define_imports(functions, module)
     instances = functions.linker.instantiate_pre(module)
     progress("loading the guest library", None)
-    library = _library(folder, engine, instances, flavour)
-    source = bake.bootstrap(sources, lean=flavour == "lean")
-    base = _base_image(folder, engine, instances, library, flavour, source)
+    ticker = Ticker(engine)
+    archive = _library(folder, engine, instances, flavour, ticker)
+
+    def baked(library: GuestLibrary) -> BaseImage:
+        return _base_image(folder, engine, instances, archive, flavour, library, ticker)
+
+    factory = WasmWorkerFactory(
+        flavour, engine, instances, functions, archive, ticker, bake.installed(sources), baked
+    )
     progress("ready", 1.0)
-    return WasmWorkerFactory(flavour, engine, instances, functions, library, base)
+    return factory
 
 
 def _compiled(folder: Path, engine: wasmtime.Engine, flavour: str, progress: Progress) -> wasmtime.Module:
@@ -188,13 +236,15 @@ def _compile(engine: wasmtime.Engine, wasm: bytes, flavour: str, progress: Progr
     return result
 
 
-def _library(folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, flavour: str) -> Library:
+def _library(
+    folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, flavour: str, ticker: Ticker
+) -> Library:
     """The standard library's archive for this flavour, mapped so that all vats share it."""
     path = folder / f"library-{flavour}-{_key(image.STDLIB_SHA256, stdlib.RECIPE, flavour)}.zip"
     if not cache.trusted(path):
         archive = _read(_artifacts().stdlib_zip, image.STDLIB_SHA256)
         if flavour == "lean":
-            archive = stdlib.lean_archive(archive, bake.standard_names(engine, instances))
+            archive = stdlib.lean_archive(archive, bake.standard_names(engine, instances, ticker))
         cache.store(path, archive)
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -204,27 +254,28 @@ def _base_image(
     folder: Path,
     engine: wasmtime.Engine,
     instances: wasmtime.InstancePre,
-    library: Library,
+    archive: Library,
     flavour: str,
-    source: str,
+    library: GuestLibrary,
+    ticker: Ticker,
 ) -> BaseImage:
     """The baked memory, from the cache or fresh."""
-    archive = hashlib.sha256(library).hexdigest()
-    name = f"memory-{flavour}-{_key(image.MODULE_SHA256, image.RECIPE, bake.RECIPE, archive, source)}"
+    stdlib_digest = hashlib.sha256(archive).hexdigest()
+    program = library.program(lean=flavour == "lean")
+    key = _key(image.MODULE_SHA256, image.RECIPE, bake.RECIPE, stdlib_digest, program, length=64)
+    name = f"memory-{flavour}-{key}"
     path, label = folder / f"{name}.image", folder / f"{name}.json"  # the label is the pair's last to come
-    described = _described(path, label)
-    if described is None:
-        with cache.locked(folder / f"{name}.lock"):
-            described = _described(path, label)  # another process may have made it meanwhile
-            if described is None:
-                contents, stack_end, turn_at = bake.bake(engine, instances, library, source)
-                digest = hashlib.sha256(contents).hexdigest()
-                described = {"sha256": digest, "stack_end": stack_end, "turn_at": turn_at}
-                cache.store(path, contents)
-                cache.store(label, json.dumps(described).encode())
-                cache.prune(folder, f"memory-{flavour}-")
-    identity = _key(image.MODULE_SHA256, flavour, archive, described["sha256"], length=64)
-    return BaseImage(path, identity, described["stack_end"], described["turn_at"])
+    with cache.locked(folder / f"{name}.lock"):  # another process may be making it, or is just about to
+        described = _described(path, label)
+        if described is None:
+            contents, stack_end, turn_at = bake.bake(engine, instances, archive, program, ticker)
+            digest = hashlib.sha256(contents).hexdigest()
+            described = {"sha256": digest, "stack_end": stack_end, "turn_at": turn_at}
+            cache.store(path, contents)
+            cache.store(label, json.dumps(described).encode())
+            cache.prune(folder, f"memory-{flavour}-")
+        identity = _key(image.MODULE_SHA256, flavour, stdlib_digest, described["sha256"], length=64)
+        return BaseImage(path, identity, described["stack_end"], described["turn_at"])
 
 
 def _described(path: Path, label: Path) -> dict[str, Any] | None:

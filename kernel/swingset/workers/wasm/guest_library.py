@@ -1,0 +1,139 @@
+"""The guest library as a world keeps it: a text with an interface version, by content.
+
+A vat repeats itself only on the library that it was started on, to the letter: another text has another base
+image, and spends other computrons. So a world keeps the library of each incarnation, and the engine bakes it
+again when such a vat is to be brought back. A newer release then goes on with the vats of older ones, and an
+upgrade is what moves a vat to the newest library.
+
+That makes the way in which host and library speak a public interface. It is these, and `INTERFACE` counts its
+versions:
+
+- how a library is baked: the names `LEAN`, `STANDARD` and `SOURCES` are set, then its bootstrap runs, which
+  imports all modules and prints the address of the function that serves one delivery;
+- how it is entered: that function is called without arguments, once for each delivery;
+- what it says at the door: `D`, `S` and `R`, the form of deliveries, syscalls and results (`door`);
+- what the engine's system interface answers (`wasi`).
+
+A change that an older library would notice raises it, and the host either goes on speaking the older version
+to the libraries that say they want it, or refuses them by name.
+
+A library that came with a file is a stranger's code. It is nothing but text here: it is never imported and
+never compiled by the host, and runs where vat code runs, in the engine, within limits of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from swingset.model.jsontext import parse
+from swingset.model.wording import fit
+from swingset.workers.base import LibraryUnusable
+
+INTERFACE = 1
+"""How this host and its library speak to each other."""
+
+SPOKEN = frozenset({INTERFACE})
+"""The versions that this host can speak."""
+
+_KEYS = {"bootstrap", "interface", "modules", "standard"}
+_MOST_MODULES = 2_000
+_MOST_STANDARD = 500
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
+_LONGEST_NAME = 200
+
+Sources = dict[str, tuple[bool, str]]
+"""Modules by name, packages before what is in them: whether each is a package, and its source."""
+
+
+@dataclass(frozen=True)
+class GuestLibrary:
+    """What is baked: the modules, the standard ones loaded before them, and the text that loads both."""
+
+    interface: int
+    bootstrap: str
+    standard: tuple[str, ...]
+    sources: Sources
+
+    def content(self) -> bytes:
+        """The one text that says all of it."""
+        modules = [[name, package, source] for name, (package, source) in self.sources.items()]
+        said = {
+            "bootstrap": self.bootstrap,
+            "interface": self.interface,
+            "modules": modules,
+            "standard": self.standard,
+        }
+        return json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+    def program(self, *, lean: bool) -> str:
+        """What the interpreter runs to bake the library."""
+        head = f"LEAN = {lean}\nSTANDARD = {self.standard!a}\nSOURCES = {self.sources!a}\n"
+        return head + self.bootstrap
+
+
+def read(content: bytes) -> GuestLibrary:
+    """The library that a world has kept. Raises `LibraryUnusable` for what is none, or speaks otherwise."""
+    try:
+        said = parse(content.decode())
+    except ValueError:
+        _bad("it is no JSON text")
+    if not isinstance(said, dict) or "interface" not in said:
+        _bad("it does not name its interface")
+    interface = said["interface"]
+    if type(interface) is not int or interface not in SPOKEN:
+        spoken = ", ".join(str(version) for version in sorted(SPOKEN))
+        _bad(
+            f"it speaks interface {fit(repr(interface), 40)}, this host speaks {spoken}: "
+            "open the world with a later version"
+        )
+    if said.keys() != _KEYS:
+        _bad(f"it wants {', '.join(sorted(_KEYS))} and nothing else")
+    return GuestLibrary(
+        interface,
+        _text("bootstrap", said["bootstrap"]),
+        _standard(said["standard"]),
+        _sources(said["modules"]),
+    )
+
+
+def _standard(said: Any) -> tuple[str, ...]:
+    if not isinstance(said, list) or len(said) > _MOST_STANDARD:
+        _bad(f"standard is a list of at most {_MOST_STANDARD} names")
+    return tuple(_name(name) for name in said)
+
+
+def _sources(said: Any) -> Sources:
+    if not isinstance(said, list) or not 0 < len(said) <= _MOST_MODULES:
+        _bad(f"modules is a list of 1 to {_MOST_MODULES}")
+    found: Sources = {}
+    for module in said:
+        if not isinstance(module, list) or len(module) != 3 or not isinstance(module[1], bool):
+            _bad("a module is a name, whether it is a package, and its source")
+        name = _name(module[0])
+        if name.split(".")[0] != "swingset" or name in found:
+            _bad(f"its modules are those of swingset, each once, not {name}")
+        found[name] = (module[1], _text(name, module[2]))
+    return found
+
+
+def _name(said: Any) -> str:
+    if not isinstance(said, str) or len(said) > _LONGEST_NAME or not _NAME.fullmatch(said):
+        _bad(f"{fit(repr(said), 80)} is no name of a module")
+    return said
+
+
+def _text(what: str, said: Any) -> str:
+    if not isinstance(said, str):
+        _bad(f"{what} is no text")
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        _bad(f"{what} holds half of a character")
+    return said
+
+
+def _bad(words: str) -> NoReturn:
+    raise LibraryUnusable(f"the guest library that the world keeps cannot be used: {words}")
