@@ -10,8 +10,6 @@ The frames of the machinery are never shown. The frames of the vat and of the ce
 from __future__ import annotations
 
 import contextlib
-import linecache
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -19,21 +17,27 @@ from swingset.core.errors import KernelError, VatFault
 from swingset.guest.lives import LifeEndedError
 from swingset.guest.remote_errors import RemoteError
 from swingset.host.session import StillPending
+from swingset.model.places import Sources, places
 from swingset.model.reports import Fault, Frame
-from swingset.model.visible import visible
+from swingset.model.visible import MARK, one_line, quoted, visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 
-MOST_FRAMES = 4
-CONTEXT = 1
 FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError)
 """The errors of the layers below that are shown in the same way."""
 
-_SYNTAX = re.compile(r" \(<(?P<vat>[^:>]+):(?P<part>[^>]+)>, line (?P<line>\d+)\)$")
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
+_LONGEST = 4_000
 
-Sources = Callable[[str], str | None]
-"""The source of a vat's cell by the cell's name, None where it is not known."""
+Lines = Callable[[BaseException], tuple[str, ...]]
+"""The lines of the user's own code that met an error."""
+
+
+def _nowhere(_error: BaseException) -> tuple[str, ...]:
+    return ()
+
+
+_in_cell: Lines = _nowhere  # of the shell that the extension is loaded in
 
 
 class SwingSetError(Exception):
@@ -44,8 +48,11 @@ class SwingSetError(Exception):
         self.hints = hints
         self.frames = tuple(frames)
 
+    def __str__(self) -> str:
+        return quoted(super().__str__(), _LONGEST)
+
     def _render_traceback_(self) -> list[str]:
-        return _lines(type(self).__name__, str(self), self.frames, self.hints)
+        return _lines(self, type(self).__name__, str(self), self.frames, self.hints)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -56,7 +63,7 @@ class Interrupted(KeyboardInterrupt):
         self.hints = hints
 
     def _render_traceback_(self) -> list[str]:
-        return _lines("Interrupted", str(self), _in_cell(self), self.hints)
+        return _lines(self, "Interrupted", quoted(str(self)), _in_cell(self), self.hints)
 
 
 class BadArguments(SwingSetError):
@@ -81,17 +88,19 @@ def vat_failed(error: VatFault, what: type[VatFailed], parts: Mapping[str, str])
     name = "" if fault.name in ("Error", "VatStartError") else f"{fault.name}: "
     consequence = "nothing has changed" if what is UpgradeRefused else "no vat was made"
     where = "" if fault.message.startswith(f"vat {error.vat}") else f"vat {error.vat}: "
-    message = visible(f"{where}{name}{fault.message} ({consequence})", 4_000)
     lost = fault.details.get("lostKinds")
     hints = []
     if isinstance(lost, list) and lost:
-        kinds = ", ".join(visible(str(kind), 80) for kind in lost[:10])
+        kinds = ", ".join(one_line(str(kind), 80) for kind in lost[:10])
         hints.append(f"durable objects of kind {kinds} live in vat {error.vat}: keep the class in the cell")
-    return what(message, *hints, frames=_excerpts(fault.trace, parts.get, error.vat))
+    message = f"{where}{name}{fault.message} ({consequence})"
+    return what(message, *hints, frames=places(fault.trace, parts.get, error.vat))
 
 
-def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]]) -> None:
+def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], in_cell: Lines) -> None:
     """Have the errors of the layers below shown as ours: without frames of the machinery."""
+    global _in_cell
+    _in_cell = in_cell
 
     def render(self: BaseException) -> list[str]:
         return explain(self, sources, tuple(advise(self)))
@@ -102,6 +111,8 @@ def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]]) 
 
 def uninstall() -> None:
     """Have them shown in full again."""
+    global _in_cell
+    _in_cell = _nowhere
     for kind in FOREIGN:
         if "_render_traceback_" in vars(kind):
             delattr(kind, "_render_traceback_")
@@ -109,16 +120,16 @@ def uninstall() -> None:
 
 def explain(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -> list[str]:
     """The lines to show for an error of the layers below."""
+    words = _words(error)
     if isinstance(error, RemoteError):
-        name = visible(error.remote_name, 100)
-        message = visible(error.remote_message, 4_000) + (f" [{error.code}]" if error.code else "")
         trace = tuple(Frame(*frame) for frame in error.trace)
-        return _lines(name, message, _in_cell(error) + _excerpts(trace, sources), hints)
+        words += f" [{one_line(error.code, 100)}]" if error.code else ""
+        frames = _in_cell(error) + places(trace, sources)
+        return _lines(error, error.remote_name, words, frames, hints)
     if isinstance(error, VatFault):
         fault = _with_place(error.fault)
-        frames = _excerpts(fault.trace, sources, error.vat)
-        return _lines("VatFault", visible(str(error), 4_000), frames, hints)
-    return _lines(type(error).__name__, visible(str(error), 4_000), _in_cell(error), hints)
+        return _lines(error, "VatFault", words, places(fault.trace, sources, error.vat), hints)
+    return _lines(error, type(error).__name__, words, _in_cell(error), hints)
 
 
 def shorten(error: Exception) -> None:
@@ -127,7 +138,7 @@ def shorten(error: Exception) -> None:
         with contextlib.suppress(AttributeError):  # an exception with slots keeps its long form
 
             def render() -> list[str]:
-                return _lines(type(error).__name__, visible(str(error), 4_000), _in_cell(error), ())
+                return _lines(error, type(error).__name__, _words(error), _in_cell(error), ())
 
             error._render_traceback_ = render  # type: ignore[attr-defined]
 
@@ -139,64 +150,42 @@ def as_text(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
     elif isinstance(error, FOREIGN):
         lines = explain(error, sources, hints)
     else:
-        lines = [visible(f"{type(error).__name__}: {error}", 4_000)]
+        lines = [f"{type(error).__name__}: {_words(error)}"]
     return "\n".join(lines).replace(_RED, "").replace(_PLAIN, "")
 
 
-def _lines(name: str, message: str, frames: Iterable[str], hints: Iterable[str]) -> list[str]:
-    return [f"{_RED}{name}{_PLAIN}: {message}", *frames, *(f"→ {hint}" for hint in hints)]
+def _words(error: BaseException) -> str:
+    """What an error says, fit to be looked at; what it says of itself may be marked already."""
+    text = error.remote_message if isinstance(error, RemoteError) else str(error)
+    return quoted(text.replace(f"\n{MARK}", "\n"), _LONGEST)
+
+
+def _lines(
+    error: BaseException, name: str, message: str, frames: Sequence[str], hints: Iterable[str]
+) -> list[str]:
+    """What is shown: only what stands in front of a line of its own begins at the margin."""
+    told = {*frames}
+    notes = [
+        f"  {visible(line, 300)}"
+        for note in getattr(error, "__notes__", ())
+        for line in str(note).split("\n")
+        if line not in told  # the lines of a vat, which are among the frames
+    ]
+    head = f"{_RED}{one_line(name, 100)}{_PLAIN}: {message}"
+    return [head, *frames, *notes, *(f"→ {one_line(hint, 600)}" for hint in hints)]
 
 
 def _with_place(fault: Fault) -> Fault:
     """A syntax error says its place in words: make a frame of them, if there is none."""
-    found = _SYNTAX.search(fault.message)
-    if found is None:
+    text, found, place = fault.message.rpartition(" (<")
+    cell, comma, line = place.rpartition(">, line ")
+    _, colon, part = cell.partition(":")
+    number = line.removesuffix(")")
+    if not (
+        found and comma and colon and part and line.endswith(")") and number.isdecimal() and len(number) < 9
+    ):
         return fault
-    trace = fault.trace or (Frame(found["part"], int(found["line"]), ""),)
-    return replace(fault, message=fault.message[: found.start()], trace=trace)
-
-
-def _excerpts(trace: Sequence[Frame], sources: Sources, vat: str | None = None) -> tuple[str, ...]:
-    """The vat's own lines, innermost last, each with a line around it."""
-    shown = trace[-MOST_FRAMES:]
-    blocks = (
-        [f"  ({len(trace) - len(shown)} frames of the vat before these)"] if len(trace) > len(shown) else []
-    )
-    for frame in shown:
-        cell = f"vat {frame.part}" if vat is None or vat == frame.part else f"vat {vat}, {frame.part}"
-        inside = f", in {frame.function}" if frame.function not in ("", "<module>") else ""
-        blocks.append(visible(f"  {cell}, line {frame.line} of its cell{inside}", 300))
-        source = sources(frame.part)
-        if source is not None:
-            blocks += _quote(source.splitlines(), frame.line)
-    return tuple(blocks)
-
-
-def _in_cell(error: BaseException) -> tuple[str, ...]:
-    """The line of the notebook cell that met the error."""
-    tb, found = error.__traceback__, None
-    while tb is not None:
-        name = tb.tb_frame.f_code.co_filename
-        if "ipykernel_" in name or name.startswith("<ipython-input"):
-            found = (name, tb.tb_lineno)
-        tb = tb.tb_next
-    if found is None:
-        return ()
-    line = linecache.getline(*found).strip()
-    if line.startswith("get_ipython()"):  # a magic, as IPython rewrites it: not what the user wrote
-        return ()
-    return (f"  this cell, line {found[1]}", f"  ----> {found[1]} {line}")
-
-
-def _quote(lines: Sequence[str], at: int) -> list[str]:
-    quoted = []
-    for number in range(max(at - CONTEXT, 1), min(at + CONTEXT, len(lines)) + 1):
-        text = visible(lines[number - 1], 160)
-        if number == at:
-            quoted.append(f"  {'-' * (5 - len(str(number)))}> {number} {text}")
-        elif text:
-            quoted.append(f"  {' ' * (6 - len(str(number)))} {number} {text}")
-    return quoted
+    return replace(fault, message=text, trace=fault.trace or (Frame(part, int(number), ""),))
 
 
 __all__ = [

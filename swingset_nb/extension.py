@@ -37,7 +37,7 @@ class Extension:
             shell.configurables.append(self.magics)
         self.hooks.install()
         shell.Completer.custom_matchers.append(self.completer.matcher)
-        errors.install(self.notebook.source_of, self.notebook.advise)
+        errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
 
     def remove(self) -> None:
         """Take it away."""

@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from swingset.guest.promises import Promise
+from swingset.host.controller import Controller
 from swingset.host.reports import RunReport
 from swingset.host.session import Session
 from swingset_nb.errors import Interrupted, shorten
+from swingset_nb.places import Cells
 
 
 @contextmanager
@@ -35,6 +37,14 @@ def interruptible() -> Iterator[None]:
 
 class NotebookSession(Session):
     """A session whose runs can be interrupted from the front end, and whose errors are short."""
+
+    def __init__(self, controller: Controller, cells: Cells) -> None:
+        self._cells = cells
+        super().__init__(controller)
+
+    def file_called(self, filename: str) -> str:
+        """A cell by its number; what a front end calls its file says nothing."""
+        return self._cells.called(filename)
 
     def wait(self, promise: Promise[Any]) -> Any:
         """The promise's value; a rejection that arose in this session shows the cell's line and no more."""

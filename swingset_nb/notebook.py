@@ -25,6 +25,7 @@ from swingset.lens.tables import Lens
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
+from swingset_nb.places import Cells
 from swingset_nb.progress import Progress
 
 MOST_IN_CONTAINER = 1_000
@@ -84,6 +85,7 @@ class Notebook:
         self.shell = shell
         self.settings = settings
         self.console = Console()
+        self.cells = Cells(shell)
         self.progress = Progress(shell, lambda: settings.progress_after)
         self.panels: list[Panel] = []
         self.given: dict[str, Any] = {}
@@ -113,7 +115,7 @@ class Notebook:
         controller = Controller.open(path, worker=worker, progress=self.progress.stage)
         try:
             controller.outbox.listen(self.console)
-            session = NotebookSession(controller)
+            session = NotebookSession(controller, self.cells)
         except BaseException:
             controller.close()
             raise
@@ -207,14 +209,7 @@ class Notebook:
         """The source of a vat's cell, where the name of the part tells which vat is meant."""
         if self._world is None:
             return None
-        found = set()
-        for name in self._world.vat_names():
-            source = dict(self._world.session.running_parts(name)).get(part)
-            if source is not None:
-                if name == part:
-                    return source
-                found.add(source)
-        return found.pop() if len(found) == 1 else None
+        return self._world.session.reading.source_of(part)
 
     def advise(self, error: BaseException) -> Iterator[str]:
         """What to type after an error of the layers below."""

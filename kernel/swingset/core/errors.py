@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from swingset.model.places import places
 from swingset.model.reports import Fault
+from swingset.model.visible import quoted
 
 
 class KernelError(Exception):
-    """A request to the kernel that cannot be met; the world stays as it was."""
+    """A request to the kernel that cannot be met; the world stays as it was.
+
+    Its words may quote what strangers said, so they are made fit to be looked at: whatever shows an error
+    calls `str`.
+    """
+
+    def __str__(self) -> str:
+        return quoted(super().__str__())
 
 
 class NoSuchVat(KernelError):
@@ -28,13 +39,22 @@ class VatExists(KernelError):
 class VatFault(KernelError):
     """A vat's code failed where no promise carries the news: at its start or its upgrade.
 
-    `fault` holds the machine-readable code, the words and the line of the user's own cell.
+    `fault` holds the machine-readable code, the words and the line of the user's own cell. The lines of the
+    code are in the notes, where `sources` gives the source of a part.
     """
 
-    def __init__(self, vat: str, what: str, fault: Fault) -> None:
+    def __init__(
+        self,
+        vat: str,
+        what: str,
+        fault: Fault,
+        sources: Callable[[str], str | None] = lambda _part: None,
+    ) -> None:
         super().__init__(f"vat {vat}: {what}: {fault}")
         self.vat = vat
         self.fault = fault
+        if lines := places(fault.trace, sources, vat):
+            self.add_note("\n".join(lines))
 
 
 class KernelPanic(KernelError):

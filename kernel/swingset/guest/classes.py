@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 from .collector import refuse_finaliser
-from .context import current
+from .context import current, place_of
 from .facets import FacetsAttribute
 from .interfaces import Interface
 from .kinds import EAGER, Kind
@@ -76,7 +76,7 @@ def virtual(cls: Any = None, *, tag: str | None = None) -> Any:
 
 def _decorator(cls: Any, make: Callable[[type, str, dict[str, Any]], Kind]) -> Any:
     frame = sys._getframe(2)
-    where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    where = place_of(frame.f_code.co_filename, frame.f_lineno)
     names = frame.f_globals
 
     def decorate(decorated: C) -> C:

@@ -52,6 +52,12 @@ def found() -> Liveslots | None:
     return _active.get() or _default or _standalone
 
 
+def place_of(filename: str, line: int) -> str:
+    """A line of code, as a person calls the file it is in."""
+    world = found()
+    return f"{world.file_called(filename) if world is not None else filename}:{line}"
+
+
 def set_standalone(liveslots: Liveslots) -> None:
     """Name the vat that stands in where there is none."""
     global _standalone

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from .baggage import provide
 from .classes import fit_class
-from .context import current
+from .context import current, place_of
 from .facets import Facets
 from .interfaces import Interface
 from .kinds import EAGER, Kind
@@ -271,7 +271,7 @@ def _make(
     if finish is not None:
         complete = finish
         cls.finish = lambda instance: complete(Context(instance))
-    where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    where = place_of(frame.f_code.co_filename, frame.f_lineno)
     kind = Kind(
         world,
         cls,

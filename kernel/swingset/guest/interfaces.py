@@ -14,6 +14,7 @@ from contextlib import suppress
 from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from .context import place_of
 from .promises import Promise, TurnQueue, drive
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Method:
                         found[name] = compiler(note, source.__globals__, self.owner)
                     except BadAnnotationError as exc:
                         code = source.__code__
-                        where = f"{code.co_filename}:{code.co_firstlineno}"
+                        where = place_of(code.co_filename, code.co_firstlineno)
                         raise TypeError(f"{self.title}, annotation of {name!r} at {where}: {exc}") from None
             self._result = found.pop("return", None)
             self._shapes = found

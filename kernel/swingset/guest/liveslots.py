@@ -83,6 +83,8 @@ class Liveslots:
         self.keep_cache = False  # a world with no deliveries has no end of one
         self.on_unhandled: Callable[[str], None] = self._print_unhandled
         self.part_of: Callable[[str], str | None] = self._part_of
+        self.reader: remote_errors.Reader | None = None  # where errors are shown to people
+        self.file_called: Callable[[str], str] = str  # what a person calls a file of code
         self._kernel = syscall
         self._parts = parts
         self._fatal: SyscallError | None = None
@@ -338,7 +340,8 @@ class Liveslots:
         if isinstance(cause, str):
             return cause
         method, filename, line = cause
-        return f"sent as E(...).{method}() in {self.part_of(filename) or filename}, line {line}"
+        where = self.part_of(filename) or self.file_called(filename)
+        return f"sent as E(...).{method}() in {where}, line {line}"
 
     def _part_of(self, filename: str) -> str | None:
         prefix = f"<{self.vat_name}:"

@@ -40,10 +40,16 @@ def _run(vat_name: str, parts: list[list[str]], namespace: dict[str, Any]) -> No
     for part, source in parts:
         filename = f"<{vat_name}:{part}>"
         # So that tracebacks and debuggers can show the lines of a source that is in no file.
-        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        linecache.cache[filename] = (len(source), None, _lines_of(source), filename)
         code = compile(source, filename, "exec", flags=_flags(source), dont_inherit=True)
         refuse_finalisers(code)
         exec(code, namespace)
+
+
+def _lines_of(source: str) -> list[str]:
+    """The lines of a source with their ends, as the compiler counts them."""
+    plain = source.replace("\r\n", "\n").replace("\r", "\n")
+    return [f"{line}\n" for line in plain.split("\n")]
 
 
 def _flags(source: str) -> int:

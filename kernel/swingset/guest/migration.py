@@ -213,8 +213,8 @@ class _Migration:
         where = None
         by = ""
         if self.function is not None:
-            code = self.function.__code__
-            part = self.kind.world.part_of(code.co_filename) or code.co_filename
+            code, world = self.function.__code__, self.kind.world
+            part = world.part_of(code.co_filename) or world.file_called(code.co_filename)
             where = (part, code.co_firstlineno, code.co_qualname)
             by = f" by {code.co_qualname} ({part}, line {code.co_firstlineno})"
         details = {"kind": self.kind.tag, "record": self.vref, "from": old, "to": new}

@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import builtins
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 Trace = tuple[tuple[str, int, str], ...]
+
+Reader = Callable[["RemoteError"], tuple[str, str]]
+"""Makes of an error what a person is shown: its words, and the lines of code that its trace names."""
 
 MESSAGE_LIMIT = 20_000
 TRACE_LIMIT = 50
@@ -60,7 +64,12 @@ class RemoteError(Exception):
     `remote_name` is the name of its class over there, `remote_message` the message, `trace` the frames in
     that vat's source (part, line, function; innermost last), `code` the machine-readable reason, where there
     is one.
+
+    In an embedder's own interpreter errors meet people: there its text is fit to be looked at, whatever
+    prints it, and the lines of the trace are in its notes. `remote_message` is what was said.
     """
+
+    _words: str | None = None
 
     def __init__(
         self, message: str = "", *, name: str = "RemoteError", trace: Trace = (), code: str | None = None
@@ -72,7 +81,13 @@ class RemoteError(Exception):
         self.code = code
 
     def __str__(self) -> str:
-        return self.remote_message
+        return self.remote_message if self._words is None else self._words
+
+    def show_to_people(self, reader: Reader) -> None:
+        """Have it shown as the reader says."""
+        self._words, lines = reader(self)
+        if lines:
+            self.add_note(lines)
 
 
 class RemoteRejection(RemoteError):

@@ -136,7 +136,7 @@ class Slots:
                 return self._world.promises.receive(vref)
             return self._object(vref, iface)
 
-        return smallcaps.decode(body, fetch, frozen=frozen, old=old)
+        return smallcaps.decode(body, fetch, frozen=frozen, old=old, reader=self._world.reader)
 
     def across(self, value: Any) -> Any:
         """What a value is at the other end of a message that stays in this vat: copied as if it had left.
@@ -146,7 +146,8 @@ class Slots:
         if _is_same_anywhere(value):
             return value
         body, objects = smallcaps.encode(value, self._world.trace_of)
-        return smallcaps.decode(body, lambda _sigil, index, _iface: objects[index])
+        reader = self._world.reader
+        return smallcaps.decode(body, lambda _sigil, index, _iface: objects[index], reader=reader)
 
     def explain(self, what: str, value: Any, problem: UnpassableError) -> str:
         """Say which part of a value cannot pass and what to do."""

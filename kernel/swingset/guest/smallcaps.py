@@ -179,12 +179,19 @@ def encode(value: Any, tracer: Callable[[BaseException], Trace]) -> Encoded:
 
 
 class _Decoder:
-    __slots__ = ("fetch", "frozen", "old")
+    __slots__ = ("fetch", "frozen", "old", "reader")
 
-    def __init__(self, fetch: Callable[[str, int, str | None], Any], frozen: bool, old: bool) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[str, int, str | None], Any],
+        frozen: bool,
+        old: bool,
+        reader: remote_errors.Reader | None,
+    ) -> None:
         self.fetch = fetch
         self.frozen = frozen
         self.old = old
+        self.reader = reader
 
     def walk(self, node: Any, depth: int) -> Any:
         kind = type(node)
@@ -268,21 +275,30 @@ class _Decoder:
         family = node.get("family")
         if type(message) is not str or type(name) is not str or not (code is None or type(code) is str):
             raise DecodeError("an error whose message, name or code is not a str")
-        return remote_errors.make(
+        made = remote_errors.make(
             message[: remote_errors.MESSAGE_LIMIT],
             name[:100],
             remote_errors.read_trace(node.get("trace")),
             code if code is None else code[:100],
             family if type(family) is str else "",
         )
+        if self.reader is not None:
+            made.show_to_people(self.reader)
+        return made
 
 
 def decode(
-    body: Any, fetch: Callable[[str, int, str | None], Any], *, frozen: bool = False, old: bool = False
+    body: Any,
+    fetch: Callable[[str, int, str | None], Any],
+    *,
+    frozen: bool = False,
+    old: bool = False,
+    reader: remote_errors.Reader | None = None,
 ) -> Any:
     """Read a body; `fetch(sigil, index, iface)` gives the object for a slot. Raises DecodeError.
 
-    In an `old` body there may be data of which a class can no longer be made; it is read as `Tagged`.
+    In an `old` body there may be data of which a class can no longer be made; it is read as `Tagged`. With a
+    `reader` errors are shown to people.
     """
     if type(body) is not str or body[:1] != "#":
         raise DecodeError("a body starts with '#'")
@@ -295,7 +311,7 @@ def decode(
     except (ValueError, RecursionError, MemoryError):
         # What the parser says of it differs between versions of Python.
         raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
-    return _Decoder(fetch, frozen, old).walk(tree, MAX_DEPTH)
+    return _Decoder(fetch, frozen, old, reader).walk(tree, MAX_DEPTH)
 
 
 __all__ = ["BODY_LIMIT", "DEFAULT_IFACE", "SLOT_LIMIT", "DecodeError", "Encoded", "decode", "encode"]

@@ -307,7 +307,7 @@ class Controller(Requests):
             self.kernel.release_result(result)
             if report.fault is not None:
                 self.commit(f"could not create {name}")
-                raise VatFault(name, "it could not be created", report.fault)
+                raise VatFault(name, "it could not be created", report.fault, dict(parts).get)
             self.kernel.store.sources.replace(name, parts)
             if service:
                 number = int(self.kernel.vat(name).id[1:])
@@ -331,7 +331,8 @@ class Controller(Requests):
             self.kernel.release_result(result)
             if report.fault is not None:
                 self.commit(f"refused to upgrade {name}")
-                raise VatFault(name, "the upgrade was refused and nothing has changed", report.fault)
+                words = "the upgrade was refused and nothing has changed"
+                raise VatFault(name, words, report.fault, dict(parts).get)
             self.kernel.store.sources.replace(name, parts)
             self.commit(f"upgrade {name}")
             return report

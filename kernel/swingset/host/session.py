@@ -34,6 +34,7 @@ from swingset.host.migrating import Migrated, Watcher
 from swingset.host.naming import Naming
 from swingset.host.pending import why_pending
 from swingset.host.policies import RunPolicy
+from swingset.host.reading import Reading
 from swingset.host.rehearsal import Extent, Rehearsal, kinds_exported, rehearse_upgrade
 from swingset.host.reports import RunReport
 from swingset.host.services import Services
@@ -73,6 +74,7 @@ class Session(Services, Naming):
         """Told of each life that begins because the one before was undone, not because somebody asked."""
         self.found_digest = controller.digest()
         self.unread: dict[str, str] = {}
+        self.reading = Reading(controller)
         self._life: Life | None = None
         self.attach()
 
@@ -93,6 +95,8 @@ class Session(Services, Naming):
             live = worker.liveslots
             live.title = f"vat {self.name} of {_called(controller)}"
             live.turns.await_hook = self.wait
+            live.reader = self.reading
+            live.file_called = self.file_called
             if before is not None:
                 before.end(message)
             vat, parting = controller.kernel.attach(self.name, worker, message)
@@ -196,6 +200,10 @@ class Session(Services, Naming):
                 kernel, paused = self.controller.kernel, self.controller.paused
                 raise StillPending(why_pending(kernel, self._vat_id, promise, report, paused))
         return promise.result()
+
+    def file_called(self, filename: str) -> str:
+        """What a file of this session's own code is called in messages."""
+        return filename
 
     def _has_work(self) -> bool:
         return self.controller.kernel.has_work(clean_up=False)

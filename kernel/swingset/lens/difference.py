@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from swingset.model.lines import source_lines
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -17,7 +19,7 @@ class Difference:
 
     def unified(self, context: int = 2) -> list[str]:
         """The lines of a unified diff, without line ends; line numbers are those of the cells."""
-        before = (self.old or "").splitlines()
-        after = self.new.splitlines()
+        before = source_lines(self.old or "")
+        after = source_lines(self.new)
         names = (f"{self.part} (running)", f"{self.part} (this cell)")
         return list(difflib.unified_diff(before, after, *names, n=context, lineterm=""))

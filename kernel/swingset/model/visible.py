@@ -22,6 +22,15 @@ def visible(text: str, limit: int | None = None) -> str:
     return text
 
 
+def quoted(text: str, limit: int | None = None) -> str:
+    """As `visible`, for a text of several lines among lines of our own: all but the first are marked."""
+    return visible(text, limit).replace("\n", f"\n{MARK}")
+
+
+MARK = "  │ "
+"""Stands before each further line of a stranger's text, which can then pass for no line but that."""
+
+
 def one_line(text: str, limit: int) -> str:
     """As `visible`, with line ends spelt out too: for table cells and labels."""
     return visible(text.replace("\n", "⏎").replace("\t", " "), limit)

@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
+from swingset.model.visible import quoted
 
 __all__ = [
     "PAGE_SIZE",
@@ -43,6 +44,9 @@ PAGE_SIZE = HEAP_PAGE
 
 class WorkerError(Exception):
     """A worker could not be started or used; the message says what to do."""
+
+    def __str__(self) -> str:
+        return quoted(super().__str__())
 
 
 class ImageMismatch(WorkerError):

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import apsw
 
+from swingset.model.visible import quoted
+
 
 class WorldError(Exception):
     """Anything that a world file refuses to do."""
+
+    def __str__(self) -> str:
+        return quoted(super().__str__())
 
 
 class NotAWorld(WorldError):

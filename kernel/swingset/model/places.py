@@ -1,0 +1,48 @@
+"""Where in the code of a vat something went wrong, as lines for people.
+
+One block for each of the innermost frames: which cell of which vat, and the line with its neighbours. The
+same lines stand in a notebook's error, in the notes of an exception, and so in whatever prints a traceback.
+All that they quote is a stranger's, and is made visible; each is indented, so that none of them passes for a
+line of the kernel's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from swingset.model.lines import source_lines
+from swingset.model.reports import Frame
+from swingset.model.visible import one_line, visible
+
+MOST_FRAMES = 4
+CONTEXT = 1
+
+Sources = Callable[[str], str | None]
+"""The source of a vat's cell by the cell's name, None where it is not known."""
+
+
+def places(trace: Sequence[Frame], sources: Sources, vat: str | None = None) -> tuple[str, ...]:
+    """The vat's own lines, innermost last, each with a line around it."""
+    shown = trace[-MOST_FRAMES:]
+    left = len(trace) - len(shown)
+    blocks = [f"  ({left} frames of the vat before these)"] if left else []
+    for frame in shown:
+        cell = f"vat {frame.part}" if vat is None or vat == frame.part else f"vat {vat}, {frame.part}"
+        inside = f", in {frame.function}" if frame.function not in ("", "<module>") else ""
+        blocks.append(one_line(f"  {cell}, line {frame.line} of its cell{inside}", 300))
+        source = sources(frame.part)
+        if source is not None:
+            blocks += quoted_lines(source_lines(source), frame.line)
+    return tuple(blocks)
+
+
+def quoted_lines(lines: Sequence[str], at: int) -> list[str]:
+    """A line with its neighbours, numbered, and an arrow at it."""
+    quoted = []
+    for number in range(max(at - CONTEXT, 1), min(at + CONTEXT, len(lines)) + 1):
+        text = visible(lines[number - 1], 160)
+        if number == at:
+            quoted.append(f"  {'-' * (5 - len(str(number)))}> {number} {text}")
+        elif text:
+            quoted.append(f"  {' ' * (6 - len(str(number)))} {number} {text}")
+    return quoted

@@ -1,0 +1,98 @@
+"""Where in the user's own code an error arose: the line of a cell, or of a module of theirs.
+
+A front end names the files of cells as it likes, so IPython is asked which files were cells, and of which
+number. What such a file is called, a temporary path or a made-up word, is never shown.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sysconfig
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import swingset
+from swingset.model.lines import source_lines
+from swingset.model.visible import one_line, visible
+
+MOST_MODULES = 3
+"""Frames of the user's own modules that are shown, the innermost ones."""
+
+_MACHINERY = tuple(
+    os.path.join(folder, "")
+    for folder in {
+        *(path for name, path in sysconfig.get_paths().items() if name in ("stdlib", "purelib", "platlib")),
+        os.path.dirname(os.path.abspath(swingset.__file__)),
+        os.path.dirname(os.path.abspath(__file__)),
+    }
+)
+
+
+class Cells:
+    """The files of the cells of one shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def number(self, filename: str) -> int | None:
+        """The number of the cell that was compiled under this name; None for other files."""
+        known: Mapping[str, int] = getattr(self._shell.compile, "_filename_map", {})
+        if filename in known:
+            return known[filename]
+        return 0 if filename.startswith("<ipython-input-") else None
+
+    def called(self, filename: str) -> str:
+        """What a file is called in messages: `cell [3]`, or its own name where it is none of a cell."""
+        number = self.number(filename)
+        if number is None:
+            return filename
+        return f"cell [{number}]" if number else "a cell"
+
+    def lines(self, error: BaseException) -> tuple[str, ...]:
+        """The line of the cell that met an error, and the lines of the user's modules on the way to it."""
+        cell: tuple[str, int] | None = None
+        modules: list[tuple[str, int, str]] = []
+        tb: TracebackType | None = error.__traceback__
+        while tb is not None:
+            filename = tb.tb_frame.f_code.co_filename
+            if self.number(filename) is not None:
+                cell, modules = (filename, tb.tb_lineno), []
+            elif cell is not None and _is_users(filename):
+                modules.append((filename, tb.tb_lineno, tb.tb_frame.f_code.co_name))
+            tb = tb.tb_next
+        shown = () if cell is None else self._cell(*cell)
+        for filename, number, function in modules[-MOST_MODULES:]:
+            shown += (one_line(f"  {os.path.basename(filename)}, line {number}, in {function}", 200),)
+            shown += _arrow(number, linecache.getline(filename, number))
+        return shown
+
+    def _cell(self, filename: str, at: int) -> tuple[str, ...]:
+        number = self.number(filename) or 0
+        text = self._line(filename, number, at)
+        if text.lstrip().startswith(
+            "get_ipython()"
+        ):  # a magic, as IPython rewrites it: not what the user wrote
+            return ()
+        # IPython counts on when a cell begins, and its older versions when it ends.
+        this = number == 0 or number >= self._shell.execution_count - 1
+        cell = "this cell" if this else self.called(filename)
+        return (f"  {cell}, line {at}", *_arrow(at, text))
+
+    def _line(self, filename: str, number: int, at: int) -> str:
+        """A line of a cell, from what was run, since what IPython keeps for tracebacks is split otherwise."""
+        history = self._shell.history_manager.input_hist_parsed if number else []
+        if 0 < number < len(history):
+            lines = source_lines(history[number])
+            if at <= len(lines):
+                return lines[at - 1]
+        return linecache.getline(filename, at)
+
+
+def _arrow(number: int, text: str) -> tuple[str, ...]:
+    return (f"  ----> {number} {visible(text.strip(), 160)}",) if text.strip() else ()
+
+
+def _is_users(filename: str) -> bool:
+    return not filename.startswith(("<", *_MACHINERY)) and os.path.isfile(filename)
