@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from swingset import Controller, KernelError, Session
 from swingset.core.kernel import Kernel
 from swingset.core.store import KernelStore
+from swingset.guest import context
 from swingset.host.cli import main
 from swingset.host.engines import Engines
 from swingset.host.rehearsal import rehearse_upgrade
@@ -168,9 +169,10 @@ STARTS = [queued, urgent, many, parked_for_the_session, behind_a_promise, of_no_
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Stranger:
-    """Somebody who sends a file."""
-    return Stranger(tmp_path)
+def stranger(tmp_path: Path) -> Iterator[Stranger]:
+    """Somebody who sends a file; the sessions that look into it are nobody's default afterwards."""
+    yield Stranger(tmp_path)
+    context.set_default(None)
 
 
 @pytest.mark.parametrize("start", STARTS)
