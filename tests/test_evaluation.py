@@ -51,7 +51,15 @@ WHY = {
     f"{GUEST}/shapes.py evaluate eval": "an annotation: " + OWN_CODE + "; stored ones go to `spelling`",
     f"{GUEST}/declared.py _function compile": "a signature of an interface: " + OWN_CODE,
     f"{GUEST}/declared.py _function exec": "a signature of an interface: " + OWN_CODE,
-    f"{GUEST}/declared.py _adopt getattr": "a method of an interface: " + OWN_CODE,
+    f"{GUEST}/declared.py adopt_interface getattr": "a method of an interface: " + OWN_CODE,
+    f"{GUEST}/fitting.py call_finishers getattr": SOURCE,
+    f"{GUEST}/fitting.py _check_finisher getattr": SOURCE,
+    f"{GUEST}/fitting.py _at getattr": SOURCE,
+    f"{GUEST}/chance.py  getattr": SOURCE,
+    f"{GUEST}/chance.py patched getattr": SOURCE,
+    f"{GUEST}/chance.py patched setattr": SOURCE,
+    f"{GUEST}/chance.py _swap_ids getattr": "what the module `uuid` of this interpreter has",
+    f"{GUEST}/chance.py _swap_ids setattr": "what the module `uuid` of this interpreter has",
     f"{GUEST}/patterns.py matching compile": "a pattern: "
     + OWN_CODE
     + "; `spelling` takes no other in a session",

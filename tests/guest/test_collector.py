@@ -221,4 +221,4 @@ class Purse:
     def double(self): return 2
 """
     error = Bench(source).start()["error"]
-    assert error["message"].startswith("Purse.double cannot be a cached_property")
+    assert error["message"].startswith("Purse.double, line 6 cannot be a cached_property")

@@ -1,7 +1,8 @@
 """One call of a `@resumable` function: its coroutine, and the log that it writes or is led by.
 
 The log decides. While there is more of it, each step of the coroutine has to be the next one in it, and is
-answered from it; behind its end, steps are made and written down. An outcome is written before the coroutine
+answered from it; behind its end, steps are made and written down. Chance is no step: it follows from a seed
+that is stored with the call. An outcome is written before the coroutine
 hears of it, and read back, so that it hears now exactly what it would hear when it is resumed.
 """
 
@@ -13,7 +14,9 @@ from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import smallcaps
+from .chance import Chance
 from .context import DeliveryAbandonedError
+from .no_loop import not_awaitable
 from .passable import UnpassableError, brief, copy_passable
 from .promises import PENDING, Promise
 from .remotables import Presence
@@ -58,8 +61,11 @@ class Call:
     outcome of its own.
     """
 
-    def __init__(self, calls: Calls, number: int, tag: str, promise: Promise[Any], log: list[Any]) -> None:
+    def __init__(
+        self, calls: Calls, number: int, tag: str, promise: Promise[Any], log: list[Any], seed: str
+    ) -> None:
         self.number = number
+        self.chance = Chance(seed)
         self.given: list[Any] = []
         self.promise = promise
         self.saved = 0
@@ -107,7 +113,8 @@ class Call:
         if self.repeats:
             sys.stdout = Unheard(self, shown)
         try:
-            awaited = coroutine.send(value) if error is None else coroutine.throw(error)
+            with self.chance.drawing():
+                awaited = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration as stop:
             ended = (False, stop.value)
         except DeliveryAbandonedError:
@@ -131,8 +138,7 @@ class Call:
     def _await(self, awaited: Any) -> None:
         line = self._line()
         if not isinstance(awaited, Promise):
-            told = f"a vat can only await promises and its own coroutines, not {type(awaited).__name__}"
-            self._world.turns.put(lambda exc: self._step(None, exc), TypeError(told))
+            self._world.turns.put(lambda exc: self._step(None, exc), not_awaitable(awaited))
             return
         which = next((index for index, answer in self._answers.items() if answer is awaited), None)
         index = self._position
@@ -273,7 +279,7 @@ class Call:
         if not self.saved:
             self._world.adoptions.keep(self.promise, [CALL, self.number])
         if self.saved != len(self._log):
-            stored[f"{self.number}"] = [self._tag, self.given, len(self._log)]
+            stored[f"{self.number}"] = [self._tag, self.given, len(self._log), self.chance.seed]
         for index in sorted({*self._stale, *range(self.saved, len(self._log))}):
             stored[f"{self.number}.{index:06}"] = self._log[index]
         self.saved = len(self._log)
@@ -327,7 +333,8 @@ class Call:
         running, closed = calls.running, store.closed
         calls.running = store.closed = None
         try:
-            yield
+            with self.chance.outside():
+                yield
         finally:
             calls.running, store.closed = running, closed
 

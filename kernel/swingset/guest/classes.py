@@ -8,13 +8,12 @@ kinds are made of (its own `__init__`, `__slots__`) is refused here, on the line
 from __future__ import annotations
 
 import sys
-from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
-from .collector import refuse_finaliser
 from .context import current, place_of
 from .facets import FacetsAttribute
+from .fitting import check_kind
 from .interfaces import Interface
 from .kinds import EAGER, Kind
 from .passable import check_name
@@ -95,26 +94,7 @@ def refuse_misfits(cls: type) -> None:
     inherited = getattr(cls, "__kind__", None)
     if "__kind__" in vars(cls):
         raise TypeError(f"{name} is @{'durable' if cls.__kind__.durable else 'virtual'} already")  # type: ignore[attr-defined]
-    if cls.__init__ not in (object.__init__, _init):  # type: ignore[misc]
-        raise TypeError(
-            f"durable class {name} cannot define __init__: the constructor is made from the annotations; "
-            "do the rest in finish(self)"
-        )
-    if "__slots__" in vars(cls):
-        raise TypeError(f"durable class {name} cannot define __slots__: its state is not kept in the object")
-    refuse_finaliser(cls)
-    for base in cls.__mro__:
-        for attribute, value in vars(base).items():
-            if isinstance(value, cached_property):
-                raise TypeError(
-                    f"{name}.{attribute} cannot be a cached_property: the object is only a stand-in for what "
-                    "is stored, and may be made anew at any time: make it a @property, or a field"
-                )
-    finish = getattr(cls, "finish", None)
-    if finish is not None and finish.__code__.co_flags & 0x80:
-        raise TypeError(
-            f"{name}.finish cannot be async: an instance is finished when its constructor returns"
-        )
+    check_kind(cls)
     if inherited is not None and inherited.cls not in cls.__mro__:
         raise TypeError(f"{name} cannot be a kind: its base is a facet of {inherited.tag}")
 
@@ -127,6 +107,14 @@ def _read_fields(kind: Kind) -> None:
             text = note if isinstance(note, str) else ""
             if "ClassVar" in text or "ClassVar" in repr(note):
                 continue
+            if "InitVar" in (text or repr(note)):
+                raise TypeError(
+                    f"{name}.{field} is an InitVar: what the constructor takes is kept, so make it a field"
+                )
+            if "KW_ONLY" in (text or repr(note)):
+                raise TypeError(
+                    f"{name}.{field}: KW_ONLY is for dataclasses: every field can be given by name"
+                )
             if field in ("finish", "facets") or field.startswith("__"):
                 raise TypeError(f"{name}.{field}: a field of a durable class cannot have this name")
             default = inherited.fields[field].default if inherited else vars(base).get(field, MISSING)
@@ -156,7 +144,9 @@ def fit_class(kind: Kind) -> None:
     if kind.facets:
         cls.facets = FacetsAttribute(kind)
     kind.world.kinds.define(kind)
-    cls.__init__ = _init
+    cls.__init__ = kind.constructor = _init
+    if "__match_args__" not in vars(cls):
+        setattr(cls, "__match_args__", tuple(kind.fields))  # noqa: B010  (no name that a checker lets pass)
     cls.__setattr__ = _setattr
     cls.__copy__ = cls.__deepcopy__ = _itself
     give_repr(cls, _repr)

@@ -104,13 +104,14 @@ def implements(*interfaces: Any) -> Callable[[C], C]:
         for interface in interfaces:
             name, methods = methods_of(interface)
             for method, declared in methods.items():
-                _adopt(cls, name, method, declared)
+                adopt_interface(cls, name, method, declared)
         return cls
 
     return decorate
 
 
-def _adopt(cls: type, interface: str, name: str, declared: FunctionType) -> None:
+def adopt_interface(cls: type, interface: str, name: str, declared: FunctionType) -> None:
+    """Have a method of a class guarded by an interface too; raises TypeError where it does not fit."""
     function = getattr(cls, name, None)
     wanted = Method(cls, interface, name, declared)
     if type(function) is not FunctionType:
@@ -125,7 +126,8 @@ def _adopt(cls: type, interface: str, name: str, declared: FunctionType) -> None
     # On the class and not on the function, which other classes may have too.
     if "__declared__" not in vars(cls):
         cls.__declared__ = {}  # type: ignore[attr-defined]
-    cls.__declared__.setdefault(name, []).append(declared)  # type: ignore[attr-defined]
+    if function is not declared:
+        cls.__declared__.setdefault(name, []).append(declared)  # type: ignore[attr-defined]
 
 
 def _difference(wanted: Method, has: Method) -> str:

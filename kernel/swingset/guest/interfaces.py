@@ -15,12 +15,15 @@ from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from .context import place_of
+from .members import reachable, why_unreachable
 from .promises import Promise, TurnQueue, drive
+from .variables import choosing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .shapes import Shape
+    from .variables import Choice
 
 _VARARGS, _VARKW, _COROUTINE = 0x04, 0x08, 0x80
 
@@ -83,7 +86,7 @@ class Method:
                         continue
                     compiler = compile_answer if name == "return" else compile_shape
                     try:
-                        found[name] = compiler(note, source.__globals__, self.owner)
+                        found[name] = compiler(note, self._names(source), self.owner)
                     except BadAnnotationError as exc:
                         code = source.__code__
                         where = place_of(code.co_filename, code.co_firstlineno)
@@ -91,6 +94,11 @@ class Method:
             self._result = found.pop("return", None)
             self._shapes = found
         return self._shapes
+
+    def _names(self, source: FunctionType) -> dict[str, Any]:
+        """What annotations of text are read with: `def join[T: (str, bytes)](...)` has a name of its own."""
+        own = (*getattr(self.owner, "__type_params__", ()), *getattr(source, "__type_params__", ()))
+        return {**source.__globals__, **{p.__name__: p for p in own}} if own else source.__globals__
 
     def _declared(self) -> Iterator[FunctionType]:
         """What the interfaces say that the class, or the cohort of which it is a facet, has declared."""
@@ -151,16 +159,22 @@ class Method:
             "returns": self._result.text if self._result is not None else None,
         }
 
-    def check(self, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Refuse arguments that do not bind, or that a guard does not accept."""
-        shapes = self.shapes()
-        for name, value in self._bind(args, kwargs):
-            shape = shapes.get(name)
-            misfit = shape.misfit(value) if shape is not None else None
-            if misfit is not None:
-                from .shapes import complaint
+    def check(self, args: list[Any], kwargs: dict[str, Any]) -> Choice:
+        """Refuse arguments that do not bind, or that a guard does not accept.
 
-                raise TypeError(complaint(f"{self.title}({name}", misfit, ")"))
+        Returns what they leave its type variables to stand for.
+        """
+        shapes = self.shapes()
+        chosen: Choice = {}
+        with choosing(chosen):
+            for name, value in self._bind(args, kwargs):
+                shape = shapes.get(name)
+                misfit = shape.misfit(value) if shape is not None else None
+                if misfit is not None:
+                    from .shapes import complaint
+
+                    raise TypeError(complaint(f"{self.title}({name}", misfit, ")"))
+        return chosen
 
     def _bind(self, args: list[Any], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         positional = self.positional
@@ -189,7 +203,7 @@ class Method:
 
     def call(self, target: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue) -> Any:
         """Check, call, and check the answer, now or when it is there."""
-        self.check(args, kwargs)
+        chosen = self.check(args, kwargs)
         result = self.function(target, *args, **kwargs)
         shape = self._result
         if shape is None:
@@ -199,11 +213,12 @@ class Method:
         if isinstance(result, Promise):
             # To check what comes later is to stand in between, which no upgrade outlives.
             passes = shape.text in ("Any", "object") or turns.world.adoptions.keeps(result)
-            return result if passes else result.then(self._checked)
-        return self._checked(result)
+            return result if passes else result.then(lambda value: self._checked(value, chosen))
+        return self._checked(result, chosen)
 
-    def _checked(self, value: Any) -> Any:
-        misfit = self._result.misfit(value) if self._result is not None else None
+    def _checked(self, value: Any, chosen: Choice) -> Any:
+        with choosing(chosen):
+            misfit = self._result.misfit(value) if self._result is not None else None
         if misfit is not None:
             from .shapes import complaint
 
@@ -231,7 +246,7 @@ class Interface:
             self._methods = {
                 name: Method(self.cls, self.tag, name, value)
                 for name, value in sorted(found.items())
-                if type(value) is FunctionType and not name.startswith("_") and name not in self.hidden
+                if reachable(value) and not name.startswith("_") and name not in self.hidden
             }
         return self._methods
 
@@ -245,7 +260,8 @@ class Interface:
         if name == "__describe__":
             return self.describe()
         shown = name[:100] if type(name) is str else type(name).__name__
-        raise TypeError(f'target has no method "{shown}", has [{", ".join(self.methods())}]')
+        why = why_unreachable(self.cls, name) if type(name) is str and not name.startswith("_") else ""
+        raise TypeError(f'target has no method "{shown}", has [{", ".join(self.methods())}]{why}')
 
     def describe(self) -> dict[str, Any]:
         """What anybody who can send to the object may know of it."""

@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from . import jsontext
 from .descriptors import Descriptor, KindError, arrange_facets, describe
 from .facets import make_facet, make_facet_class, marked_methods
+from .fitting import call_finishers, check_unchanged
 from .lately import Lately
 from .migration import MigrationError, Steps, marked_migrations, migrated
 from .passable import has_half_pair
@@ -68,6 +69,7 @@ class Kind:
         self.loose = False  # the fields of a record are those it was made with, of any shape
         self.fields: dict[str, Field] = {}
         self.described = False
+        self.constructor: Any = None  # which its class was given, if it is made by calling the class
         self.older: dict[str, dict[str, str]] = {}
         self.late: dict[str, str] = {}  # what fields hold in records that are older than they
         self.migrations: Steps = marked_migrations(cls)
@@ -146,9 +148,11 @@ class Kind:
         vref = self.new_vref()
         instance.__dict__["__vref__"] = vref
         self.world.kinds.adopt(vref, instance, record)
-        finish = getattr(self.cls, "finish", None)
-        if finish is not None:
-            finish(instance)
+        record.fresh = True
+        try:
+            call_finishers(instance)
+        finally:
+            record.fresh = False
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.fields):
@@ -248,6 +252,7 @@ class Kinds:
     def settle_definitions(self) -> None:
         """Compare the kinds defined so far with what is stored, and store new descriptors."""
         for kind in list(self._by_id.values()):
+            check_unchanged(kind)
             self.ready(kind)
 
     def ready(self, kind: Kind) -> None:

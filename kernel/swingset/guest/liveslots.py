@@ -18,6 +18,7 @@ from . import remote_errors
 from .adoption import Adoptions
 from .baggage import StoredMap
 from .bigmaps import bases
+from .chance import patched, seed_of, urandom
 from .collector import Collector
 from .context import DeliveryAbandonedError, activate
 from .copies import Copies
@@ -136,6 +137,12 @@ class Liveslots:
             self._fatal = self._fatal or exc
             raise
 
+    def new_seed(self, call: int) -> str:
+        """What the chance of a resumable call follows from: a secret in a notebook, which nothing repeats."""
+        if self._parts is None:
+            return urandom(32).hex()
+        return seed_of(self.vat_name, self.incarnation, call)
+
     def trace_of(self, exc: BaseException) -> remote_errors.Trace:
         """The frames of an exception that lie in this vat's own source."""
         trace = remote_errors.trace_of(exc, self.part_of)
@@ -251,7 +258,8 @@ class Liveslots:
         if self._parts is None:
             self.adoptions.claim()
             return  # a notebook: its code comes cell by cell
-        namespace = run_parts(self.vat_name, self._parts)
+        with patched():
+            namespace = run_parts(self.vat_name, self._parts)
         self.collections.names = namespace
         self.kinds.settle_definitions()
         build = namespace.get("build_root_object")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .context import DeliveryAbandonedError, current
 from .lives import refuse_ended
+from .no_loop import not_awaitable
 from .remote_errors import RemoteRejection
 
 T = TypeVar("T")
@@ -450,13 +451,7 @@ def drive(turns: TurnQueue, coroutine: CoroutineType[Any, Any, Any]) -> Promise[
         return lambda reason: step(None, reason.with_traceback(awaited._traceback))
 
     def fail(awaited: Any) -> None:
-        step(
-            None,
-            TypeError(
-                f"a vat can only await promises and its own coroutines, not {type(awaited).__name__}: "
-                "there is no asyncio loop here"
-            ),
-        )
+        step(None, not_awaitable(awaited))
 
     step(None, None)
     return result

@@ -60,6 +60,12 @@ class Field:
             self._shape = shape
         return self._shape
 
+    @property
+    def final(self) -> bool:
+        """Whether only the constructor, and what finishes an instance, may give it a value."""
+        note = self._note
+        return str(note).removeprefix("typing.").startswith("Final")
+
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             if self.default is MISSING:
@@ -70,7 +76,12 @@ class Field:
 
     def __set__(self, instance: Any, value: Any) -> None:
         kind = type(instance).__kind__
-        kind.world.kinds.writable(kind, instance).write(kind.fields[self.name], value)
+        field, record = kind.fields[self.name], kind.world.kinds.writable(kind, instance)
+        if field.final and not record.fresh:
+            raise AttributeError(
+                f"{kind.tag}.{self.name} is Final: it has the value that the instance was made with"
+            )
+        record.write(field, value)
 
     def __delete__(self, instance: Any) -> None:
         raise AttributeError(
@@ -87,7 +98,7 @@ def _why_fleeting(name: str) -> str:
 class Record:
     """The values of one instance, as stored and as read, and the version of the kind that they fit."""
 
-    __slots__ = ("_values", "counted", "dirty", "kind", "raw", "stored", "version")
+    __slots__ = ("_values", "counted", "dirty", "fresh", "kind", "raw", "stored", "version")
 
     def __init__(self, kind: Kind, raw: dict[str, Any], version: int, *, stored: bool = False) -> None:
         self.kind = kind
@@ -96,6 +107,7 @@ class Record:
         self.stored = stored
         self.counted = slots_of(raw) if stored else []  # the references that the vat's counts know of
         self.dirty = False
+        self.fresh = False  # its class is finishing it
         self._values: dict[str, Any] = {}
 
     @classmethod

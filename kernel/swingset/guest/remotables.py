@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from .collector import refuse_finaliser
 from .interfaces import Interface
 
 if TYPE_CHECKING:
@@ -81,7 +80,9 @@ def remotable(cls: C) -> C:
     """
     if "__kind__" in vars(cls):
         raise TypeError(f"{cls.__name__} is @durable already: @remotable would make it forget its state")
-    refuse_finaliser(cls)
+    from .fitting import check_remotable
+
+    check_remotable(cls)
     cls.__interface__ = Interface(cls, cls.__name__)  # type: ignore[attr-defined]
     give_repr(cls, _plain_repr)
     return cls

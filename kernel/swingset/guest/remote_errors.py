@@ -17,6 +17,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .no_loop import instead
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -139,7 +141,7 @@ def message_of(exc: BaseException) -> str:
         if isinstance(exc, KeyError) and len(exc.args) == 1:
             text = exc.args[0] if type(exc.args[0]) is str else repr(exc.args[0])
         else:
-            text = str(exc) or _SILENT.get(type(exc), "")
+            text = (str(exc) or _SILENT.get(type(exc), "")) + instead(exc)
     except BaseException as failure:
         text = f"({type(exc).__name__} whose message cannot be read: {type(failure).__name__})"
     return _ADDRESS.sub("", text)[:MESSAGE_LIMIT]

@@ -8,7 +8,8 @@ may change behind the await that a call stands at, and must do the same as befor
 not, the promise of the call is rejected with the line.
 
 Two runs may not differ in anything that is not in the log. So, while a step runs, the vat's store is closed
-to it: state is reached by messages, `await E(purse).balance()`, whose answers are in the log.
+to it: state is reached by messages, `await E(purse).balance()`, whose answers are in the log. What it draws
+by chance, an id say, comes again when it is resumed (`chance`).
 
 Calls that end in the delivery in which they began are never stored.
 """
@@ -67,7 +68,9 @@ class Calls:
             return self.running.nested(tag, args, kwargs)
         self.world.slots.encode_durable([args, kwargs], f"{tag}(*args, **kwargs)")
         number = self.world.counters.take("callID")
-        call = self.alive[number] = Call(self, number, tag, CallPromise(self.world.turns), [])
+        call = self.alive[number] = Call(
+            self, number, tag, CallPromise(self.world.turns), [], self.world.new_seed(number)
+        )
         call.given = copy_passable([args, kwargs])
         call.run(self._functions[tag])
         return call.promise
@@ -115,9 +118,11 @@ class Calls:
         return tag if tag and tag not in self._functions else None
 
     def _resume(self, number: int, promise: Promise[Any], expected: dict[int, Promise[Any]]) -> None:
-        tag, given, length = self.stored[f"{number}"]
+        tag, given, length, *seed = self.stored[f"{number}"]
         log = [list(self.stored[f"{number}.{index:06}"]) for index in range(length)]
-        call = self.alive[number] = Call(self, number, tag, promise, log)
+        call = self.alive[number] = Call(
+            self, number, tag, promise, log, seed[0] if seed else self.world.new_seed(number)
+        )
         call.given = copy_passable(given)
         call.saved = length
         call.expected = expected

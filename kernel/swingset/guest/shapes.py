@@ -31,6 +31,7 @@ from .passable import DICTS, SCALARS, Tagged, brief
 from .patterns import Pattern
 from .promises import Promise
 from .remotables import Presence, Remotable, interface_of
+from .variables import attempt, narrowing
 
 if sys.version_info >= (3, 14):
     import annotationlib
@@ -197,11 +198,25 @@ def _compile(note: Any, names: dict[str, Any], owner: type | None) -> Shape:
     if isinstance(note, typing.NewType):
         return _compile(note.__supertype__, names, owner)
     if isinstance(note, typing.TypeVar):
-        return _compile(note.__bound__, names, owner) if note.__bound__ is not None else ANY
+        return _variable(note, names, owner)
     value = getattr(note, "__value__", None)  # a `type X = ...` alias
     if value is not None:
         return _compile(value, names, owner)
     raise BadAnnotationError(f"{note!r} cannot be checked: write Any, or a type that can pass between vats")
+
+
+def _variable(note: typing.TypeVar, names: dict[str, Any], owner: type | None) -> Shape:
+    if not note.__constraints__:
+        return ANY if note.__bound__ is None else _compile(note.__bound__, names, owner)
+    shapes = [_compile(constraint, names, owner) for constraint in note.__constraints__]
+    either = _union(shapes)
+    return Shape(
+        either.text,
+        narrowing(note, shapes),
+        spelled=either.spelled,
+        optional=either.optional,
+        fleeting=either.fleeting,
+    )
 
 
 def evaluate(note: Any, names: dict[str, Any], owner: type | None = None) -> Any:
@@ -305,7 +320,7 @@ def _union(members: list[Shape]) -> Shape:
     def test(value: Any) -> Misfit | None:
         inside = []  # of which member it is an instance, with a misfit in one of its fields
         for member in chosen:
-            found = member.test(value)
+            found = attempt(member.test, value)
             if found is None:
                 return None
             if found[0][:1] == ".":

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from typing import Any
 
 from . import jsontext
 from .liveslots import Liveslots, SyscallError
+from .no_loop import refuse_sleep
 
 # The syscalls that answer nothing.
 _SILENT = frozenset(
@@ -39,6 +41,8 @@ _OK = {"status": "ok"}
 _WELL = b'R{"status":"ok"}'
 
 _STREAMS = (sys.stdout, sys.stderr)
+
+time.sleep = refuse_sleep
 
 _vat: Liveslots | None = None
 _buffer: list[list[Any]] = []
