@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import apsw
 import pytest
 
 from swingset.core.errors import KernelError
@@ -14,7 +13,7 @@ from swingset.model.capdata import CapData
 from swingset.model.messages import Notify
 from swingset.testing import audit
 from swingset.workers.base import WorkerError
-from swingset.world.errors import WorldError
+from swingset.world.errors import DiskFailed, DiskFull, WorldError
 
 from .raw import RawWorld
 
@@ -98,8 +97,8 @@ def test_at_the_third_failure_the_vat_is_set_aside_and_others_go_on(
     [
         MemoryError(),
         OSError("no"),
-        apsw.FullError("full"),
-        apsw.IOError("no"),
+        DiskFull("full"),
+        DiskFailed("no"),
         WorldError("no"),
         WorkerError("no engine"),
         KeyboardInterrupt(),

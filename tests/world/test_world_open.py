@@ -168,7 +168,7 @@ def test_wrong_types_in_strict_columns(made: Path) -> None:
         "UPDATE sqlite_schema SET sql = replace(sql, ') ', ') STRICT, ') WHERE name = 'counters'",
         "PRAGMA schema_version = 901",
     )
-    refuse(made, DamagedWorld, "is damaged")
+    refuse(made, DamagedWorld, "counters, row crank2: value is no number")
 
 
 @pytest.mark.parametrize("seed", range(12))

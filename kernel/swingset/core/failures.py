@@ -17,7 +17,7 @@ from swingset.model.foreign import shown
 from swingset.model.messages import CreateVat, Event, UpgradeVat
 from swingset.model.wording import fit
 from swingset.workers.base import WorkerError
-from swingset.world.errors import HOST_TROUBLE
+from swingset.world.errors import HOST_TROUBLE, ValueRefused
 
 MOST = 3
 """How often the host may fail over one event in a row."""
@@ -63,6 +63,8 @@ def words_for(error: BaseException) -> str:
 
 
 def _counts(event: Event, error: BaseException) -> bool:
+    if isinstance(error, ValueRefused):
+        return True
     if not isinstance(error, Exception) or isinstance(error, (*HOST_TROUBLE, WorkerError, NoSuchVat)):
         return False
     # Whether a vat may be made here is for this host to say, and another may say otherwise.

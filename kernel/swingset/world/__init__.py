@@ -5,13 +5,22 @@ in `transcripts`, `heaps` and `bundles`, addressed by content; the state is plai
 """
 
 from .errors import (
+    CannotLock,
+    CannotWrite,
     DamagedRow,
     DamagedWorld,
+    DiskFailed,
+    DiskFull,
     HistoryBroken,
     LabelExists,
+    LogMissing,
+    LookOnly,
     NewerFormat,
     NotAWorld,
+    OddFile,
     OlderFormat,
+    OutOfMemory,
+    StorageError,
     UncommittedChanges,
     UnknownCommit,
     UnknownLabel,
@@ -19,6 +28,8 @@ from .errors import (
     WorldLocked,
     WorldMissing,
     WorldMisuse,
+    WorldMoved,
+    WorldOfParent,
 )
 from .file import WorldFile
 from .heaps import SnapshotStats
@@ -27,18 +38,27 @@ from .prune import Pruned
 from .transcripts import Entry
 
 __all__ = [
+    "CannotLock",
+    "CannotWrite",
     "Commit",
     "DamagedRow",
     "DamagedWorld",
+    "DiskFailed",
+    "DiskFull",
     "Entry",
     "HistoryBroken",
     "Label",
     "LabelExists",
+    "LogMissing",
+    "LookOnly",
     "NewerFormat",
     "NotAWorld",
+    "OddFile",
     "OlderFormat",
+    "OutOfMemory",
     "Pruned",
     "SnapshotStats",
+    "StorageError",
     "UncommittedChanges",
     "UnknownCommit",
     "UnknownLabel",
@@ -47,4 +67,6 @@ __all__ = [
     "WorldLocked",
     "WorldMissing",
     "WorldMisuse",
+    "WorldMoved",
+    "WorldOfParent",
 ]

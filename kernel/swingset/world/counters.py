@@ -38,7 +38,7 @@ class Counters:
             "insert into counters values (?1, ?2 + 1)"
             " on conflict (name) do update set value = value + 1 returning value - 1",
             (name, start),
-        ).fetchall()
+        )
         value = rows[0][0]
         _VALUE.check(self._world.name, (name, value))
         return int(value)

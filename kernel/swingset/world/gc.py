@@ -114,7 +114,7 @@ class Reaping:
             " deliveries + excluded.deliveries, krefs = krefs + excluded.krefs,"
             " computrons = computrons + excluded.computrons returning deliveries, krefs, computrons",
             (vat, *dirt),
-        ).fetchall()
+        )
         return Dirt(*rows[0])
 
     def schedule(self, vat: str) -> None:
@@ -123,7 +123,7 @@ class Reaping:
             "insert into reap values (?1, 0, 0, 0, ?2) on conflict (vat) do update set deliveries = 0,"
             " krefs = 0, computrons = 0, due = coalesce(due, excluded.due) returning due",
             (vat, self._counters.take("reap", 1)),
-        ).fetchall()
+        )
         self.added.add((rows[0][0], vat))
 
     def waits(self, entry: tuple[int, str]) -> bool:

@@ -9,20 +9,24 @@ Locks of an *open file description* are seen by everybody, the same process incl
 another descriptor drops them. While a world is open, this holds two of them in SQLite's own places:
 the one that says "somebody reads this database", without which no one deletes its log, and the one
 that says "the shared index is in use". It guards against readers only; a second writer is misuse.
-Where the system has no such locks (Windows has no need of them), it does nothing.
+
+It also tells whether anybody reads right now, in the middle of a query: the log must not be folded into the
+file under such a reader, who would find pages of two moments.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import struct
-import sys
+from pathlib import Path
 
-from .lock import close_descriptor, open_descriptor
+from .descriptors import bytes_are_locked, close_descriptor, lock_bytes, open_descriptor, unlock_bytes
 
 _SHARED = (0x40000002, 510)  # in the database: SHARED_FIRST and SHARED_SIZE
 _IN_USE = (128, 1)  # in the shared index: the "dead man's switch"
+_READING = (123, 5)  # in the shared index: the marks of readers
+_OPEN_FILES = Path("/proc/self/fd")
+_OURS = 2  # of the shared index, that are open: the world's, and the guard's
 
 
 class Guard:
@@ -30,35 +34,41 @@ class Guard:
 
     def __init__(self, path: str) -> None:
         self._held: list[tuple[int, int, int]] = []
+        self._index: int | None = None
+        self._index_path = path + "-shm"
         for name, (start, length) in ((path, _SHARED), (path + "-shm", _IN_USE)):
             with contextlib.suppress(OSError):
                 fd = open_descriptor(name, os.O_RDWR)
                 self._held.append((fd, start, length))
-                _lock(fd, True, start, length)
+                if start == _IN_USE[0]:
+                    self._index = fd
+                lock_bytes(fd, start, length)
+
+    def somebody_reads(self) -> bool:
+        """Whether a query of somebody else's may be under way; for moments when this world has none itself.
+
+        Other processes hold locks while they read. The locks of another SQLite in this one are lost with the
+        next of ours, so there it counts whether it has the file open at all.
+        """
+        with contextlib.suppress(OSError):
+            if self._index is not None and bytes_are_locked(self._index, *_READING):
+                return True
+        found = 0
+        with contextlib.suppress(OSError):
+            for name in os.listdir(_OPEN_FILES):
+                with contextlib.suppress(OSError):
+                    found += os.readlink(_OPEN_FILES / name) == self._index_path
+        return found > _OURS
 
     def lift(self) -> None:
         """Give the locks up, so that SQLite can tidy up when it closes."""
         for fd, start, length in self._held:
             with contextlib.suppress(OSError):
-                _lock(fd, False, start, length)
+                unlock_bytes(fd, start, length)
 
     def close(self) -> None:
         """Close the descriptors; only after SQLite closed, because that drops the process's other locks."""
         for fd, _, _ in self._held:
             close_descriptor(fd)
         self._held.clear()
-
-
-if sys.platform == "win32":
-
-    def _lock(fd: int, take: bool, start: int, length: int) -> None:
-        """Locks belong to descriptors here."""
-
-else:
-    import fcntl
-
-    def _lock(fd: int, take: bool, start: int, length: int) -> None:
-        command = getattr(fcntl, "F_OFD_SETLK", None)
-        if command is not None:
-            kind = fcntl.F_RDLCK if take else fcntl.F_UNLCK
-            fcntl.fcntl(fd, command, struct.pack("hhqqi0q", kind, os.SEEK_SET, start, length, 0))
+        self._index = None

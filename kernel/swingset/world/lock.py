@@ -1,99 +1,155 @@
-"""One writer per world: an advisory lock on a file beside it.
+"""One writer per world: a lock on a file beside it, and one on the world itself.
 
-The lock is the operating system's, so it ends with the process however that ends, and it is not on
-the world file itself, so any SQLite tool may read the world meanwhile. The side file holds the
-owner's process number for the message that a second opener gets; it is removed on release, and a
-leftover one from a killed process means nothing.
+The file beside it holds the owner's process number, for the message that a second opener gets. It is there
+for people and for programs of every system; it is removed on release, and a leftover one from a killed
+process means nothing. But it can be deleted, and a world that has two names has two of them. So where the
+system has locks of open files, the owner also holds one byte of the world file itself, far behind those
+that SQLite uses, and any SQLite tool may read the world meanwhile. Both locks are the operating system's,
+and end with the process however that ends.
 
-A forked child inherits descriptors and with them the locks, and would keep a world locked after its
-parent died; so a child closes the descriptors that are kept here as soon as it begins.
+A file system that cannot lock is told from one where somebody else holds the lock: there is no safe way to
+write a world there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 
-from .errors import WorldError, WorldLocked
+from .descriptors import (
+    HAS_LOCKS,
+    close_descriptor,
+    is_open,
+    lock_bytes,
+    open_descriptor,
+    refuse_odd,
+    same_file,
+)
+from .errors import CannotLock, CannotWrite, OddFile, WorldError, WorldLocked
 
-_descriptors: set[int] = set()
+_HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+"""What the system says where somebody else has the lock; anything else says that there are no locks."""
 
-
-def open_descriptor(path: str, flags: int) -> int:
-    """A descriptor that no child keeps."""
-    fd = os.open(path, flags, 0o644)
-    _descriptors.add(fd)
-    return fd
-
-
-def close_descriptor(fd: int) -> None:
-    """Close such a descriptor, unless this process is a child that has not got it."""
-    if fd in _descriptors:
-        _descriptors.remove(fd)
-        os.close(fd)
-
-
-def _forget_all() -> None:
-    while _descriptors:
-        os.close(_descriptors.pop())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
+_OWNER = (0x40000400, 1)  # the byte of the world file that its owner holds; SQLite's end at 0x40000200
+_LONGEST_NUMBER = 20
 
 
 class WorldLock:
     """The right to write one world, held until `release` or the end of the process."""
 
     def __init__(self, world_path: str) -> None:
+        self.world_path = world_path
         self.path = world_path + "-lock"
+        self.main: int | None = None
+        """The descriptor of the world file, from `bind` on."""
         self._fd: int | None = None
         while self._fd is None:
-            try:
-                fd = open_descriptor(self.path, os.O_RDWR | os.O_CREAT)
-            except OSError as problem:
-                raise WorldError(
-                    f"{world_path} cannot be opened for writing: {problem.strerror}: choose another path"
-                ) from None
+            fd, made = self._open()
             try:
                 _take(fd)
-            except OSError:
-                owner = _owner(fd)
+            except OSError as problem:
+                held, owner = problem.errno in _HELD, _owner(fd)
+                if made and not held:
+                    os.unlink(self.path)
                 close_descriptor(fd)
-                raise WorldLocked(
-                    f"{world_path} is open in {owner}: close the world there, or end that process"
-                ) from None
+                if not held:
+                    raise _no_locks(world_path, problem) from None
+                raise _locked(world_path, owner) from None
             # The former owner may have removed the file between the open and the lock.
-            if _same_file(fd, self.path):
+            if same_file(fd, self.path):
                 self._fd = fd
             else:
                 close_descriptor(fd)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        with contextlib.suppress(
+            OSError
+        ):  # the number is for people only; a full disk may have no room for it
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+
+    def _open(self) -> tuple[int, bool]:
+        """A descriptor of the file beside the world, and whether it was made just now."""
+        refuse_odd(self.path, alone=True)
+        try:
+            try:
+                return open_descriptor(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL), True
+            except FileExistsError:
+                fd = open_descriptor(self.path, os.O_RDWR)
+        except FileNotFoundError:
+            return self._open()
+        except OSError as problem:
+            raise CannotWrite(
+                f"{self.world_path} cannot be opened for writing: {problem.strerror}: choose another path, or"
+                " look at it with `swingset status`"
+            ) from None
+        content = os.pread(fd, _LONGEST_NUMBER + 1, 0)
+        if len(content) > _LONGEST_NUMBER or not (content.isdigit() or not content):
+            close_descriptor(fd)
+            raise OddFile(f"{self.path} is not a lock but somebody's file: move it away")
+        return fd, False
+
+    def bind(self) -> None:
+        """Hold the world file itself, which is there by now."""
+        try:
+            self.main = open_descriptor(self.world_path, os.O_RDWR)
+        except OSError as problem:
+            raise CannotWrite(
+                f"{self.world_path} cannot be written ({problem.strerror}): give yourself the right to write"
+                " it, or look at it with `swingset status`"
+            ) from None
+        if not HAS_LOCKS and os.fstat(self.main).st_nlink > 1:
+            raise OddFile(
+                f"{self.world_path} has another name as well, by which a second program could write it:"
+                " delete one of the names"
+            )
+        try:
+            lock_bytes(self.main, *_OWNER, alone=True)
+        except OSError as problem:
+            if problem.errno in _HELD:
+                raise _locked(self.world_path, "another program, maybe by another name") from None
+            if problem.errno != errno.EINVAL:  # the kernel is older than these locks
+                raise _no_locks(self.world_path, problem) from None
+
+    def trouble(self) -> str | None:
+        """What happened to the files since they were locked, in words that follow the world's path."""
+        if self.main is None or not same_file(self.main, self.world_path):
+            if os.path.lexists(self.world_path):
+                return "is another file now than the one that this process opened"
+            return "is gone from its place: it was deleted or moved"
+        if self._fd is None or not same_file(self._fd, self.path):
+            return f"is not locked any more: {self.path} was deleted or replaced by somebody"
+        return None
 
     def release(self) -> None:
         """Let the next one in; harmless when done twice."""
         fd, self._fd = self._fd, None
-        if fd in _descriptors:
+        if fd is not None and is_open(fd):
             with contextlib.suppress(OSError):
-                os.unlink(self.path)
+                if same_file(fd, self.path):
+                    os.unlink(self.path)
             close_descriptor(fd)
+        main, self.main = self.main, None
+        if main is not None:
+            close_descriptor(main)
+
+
+def _locked(path: str, owner: str) -> WorldLocked:
+    return WorldLocked(f"{path} is open in {owner}: close the world there, or end that process")
+
+
+def _no_locks(path: str, problem: OSError) -> WorldError:
+    return CannotLock(
+        f"files cannot be locked where {path} is ({problem.strerror}), and nothing would keep a second"
+        " program from writing it: put the world on a local disk"
+    )
 
 
 def _owner(fd: int) -> str:
     with contextlib.suppress(OSError, ValueError):
-        pid = int(os.pread(fd, 20, 0))
+        pid = int(os.pread(fd, _LONGEST_NUMBER, 0))
         return "this process" if pid == os.getpid() else f"process {pid}"
     return "another process"
-
-
-def _same_file(fd: int, path: str) -> bool:
-    try:
-        there = os.stat(path)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(fd), there)
 
 
 if sys.platform == "win32":

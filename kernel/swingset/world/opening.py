@@ -3,7 +3,10 @@
 A new file is laid out in memory and moved to its name in one step, so there is never half a world
 on disk. An existing file is looked at first by its header alone, then through a connection that
 cannot write, and only a file that passes is opened for writing: what is not a world stays exactly
-as it was, whatever it is.
+as it was, whatever it is. Nothing beside it is followed, overwritten or waited for either.
+
+How long that takes does not depend on how large the file is: the header, the schema, the beginning of each
+table. Pages are read when they are used, and wholly by `verify`.
 """
 
 from __future__ import annotations
@@ -18,7 +21,22 @@ import apsw
 
 from . import schema
 from .codec import compress
-from .errors import DamagedWorld, NewerFormat, NotAWorld, OlderFormat, WorldError, WorldLocked
+from .descriptors import close_descriptor, open_descriptor, read_start, refuse_odd, refuse_odd_beside
+from .edge import told_in_words
+from .errors import (
+    CannotWrite,
+    DamagedWorld,
+    LogMissing,
+    NewerFormat,
+    NotAWorld,
+    OddFile,
+    OlderFormat,
+    WorldError,
+    WorldLocked,
+    WorldMissing,
+)
+from .rows import RULES, SMALL, Reader
+from .whole import is_marked, unmarked
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
@@ -35,13 +53,36 @@ def software_version() -> str:
         return "unknown"
 
 
+def real(path: str | os.PathLike[str]) -> str:
+    """The path without links; raises `WorldError` for what no path can be."""
+    try:
+        return os.path.realpath(os.fspath(path))
+    except ValueError as problem:
+        raise WorldError(f"{os.fspath(path)!r} is no path: {problem}") from None
+
+
+def check_folder(path: str) -> None:
+    """Raise `WorldMissing` where a file cannot be at this path for want of a folder to be in."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise WorldMissing(f"there is no folder {folder}: create it first")
+
+
+def check_kind(path: str) -> None:
+    """Raise `NotAWorld` for what is there and no file, before anything is opened or made beside it."""
+    try:
+        refuse_odd(path)
+    except OddFile as problem:
+        raise NotAWorld(f"{path} cannot be read as a world: {problem}") from None
+
+
 def in_memory(image: bytes | None = None) -> apsw.Connection:
     """A world that no file holds: an empty one, or the one that `image` is the bytes of."""
     db = apsw.Connection(":memory:", statementcachesize=_CACHED_STATEMENTS)
     if image is None:
         schema.create(db, software_version(), compress(b""))
     else:
-        db.deserialize("main", _with_journal_mode(image, 1))
+        db.deserialize("main", unmarked(image, 1))
         most = ctypes.c_int64(_MOST_IN_MEMORY)
         db.file_control("main", apsw.SQLITE_FCNTL_SIZE_LIMIT, ctypes.addressof(most))
     _set_up(db)
@@ -49,13 +90,40 @@ def in_memory(image: bytes | None = None) -> apsw.Connection:
 
 
 def write_new(path: str, image: bytes) -> None:
-    """Put a database's bytes at `path`, whole or not at all; an existing file there is replaced."""
+    """Put a database's bytes at `path`, where nothing is: whole or not at all."""
     draft = path + "-new"
-    with open(draft, "wb") as file:
-        file.write(_with_journal_mode(image, 2))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    fd = _open_draft(draft)
+    try:
+        try:
+            with open(fd, "wb", closefd=False) as file:
+                file.write(unmarked(image, 2))
+                file.flush()
+                os.fsync(fd)
+        finally:
+            close_descriptor(fd)
+        os.replace(draft, path)
+    except OSError:
+        os.unlink(draft)
+        raise
+    sync_folder(path)
+
+
+def _open_draft(draft: str) -> int:
+    """A descriptor of a new file; what a crash left of one is begun anew, anything else stays as it is."""
+    for _ in range(2):
+        try:
+            return open_descriptor(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            refuse_odd(draft, alone=True)
+            start = read_start(draft, _HEADER)
+            if start and not (start.startswith(_MAGIC) and _application(start) == schema.APPLICATION_ID):
+                break
+            os.unlink(draft)
+    raise OddFile(f"{draft} is in the way, and is not a world that was being made: move it away")
+
+
+def sync_folder(path: str) -> None:
+    """Have the disk know the name of a file."""
     if sys.platform != "win32":
         folder = os.open(os.path.dirname(path), os.O_RDONLY)
         try:
@@ -66,7 +134,7 @@ def write_new(path: str, image: bytes) -> None:
 
 def make(path: str) -> None:
     """Write an empty world at a path where nothing is."""
-    if os.path.exists(path + "-wal"):
+    if os.path.lexists(path + "-wal"):
         raise NotAWorld(
             f"{path} is missing, but {path}-wal beside it holds work of a world: put the file back, "
             f"or delete {path}-wal to begin anew"
@@ -80,13 +148,29 @@ def make(path: str) -> None:
 
 def inspect(path: str) -> None:
     """Refuse anything that is not a sound world of this format, without touching it."""
-    _check_header(path)
+    look(path, live=False).close()
+
+
+def look(path: str, *, live: bool = True) -> apsw.Connection:
+    """A connection that only reads, to what is a sound world of this format as far as its beginning tells."""
+    refuse_odd_beside(path)
+    check_header(path)
     try:
-        db = _read_only(path)
+        db = read_only(path, live=live)
+    except apsw.BusyError as problem:
+        raise _busy(path) from problem
     except apsw.Error as problem:
         raise NotAWorld(f"{path} cannot be read as a world: {problem}") from problem
     try:
-        db.set_busy_timeout(_BUSY_MS)
+        _check(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check(db: apsw.Connection, path: str) -> None:
+    try:
         schema.harden(db)
         if db.pragma("user_version") != schema.FORMAT:
             raise _wrong_format(path, int(db.pragma("user_version")))
@@ -95,23 +179,31 @@ def inspect(path: str) -> None:
             raise NotAWorld(
                 f"{path} has other tables than a world has: it was altered, or belongs to another program"
             )
-        found = [str(row[0]) for row in db.execute("PRAGMA quick_check(3)")]
-        if found != ["ok"]:
-            raise DamagedWorld(f"{path} is damaged ({'; '.join(found)}): go back to a copy of it")
+        for _kind, _name, table, statement in schema.stored(db):
+            if statement is not None and str(statement).startswith("CREATE TABLE"):
+                db.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()
         head = db.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
         if head is None or not db.execute("SELECT 1 FROM commits WHERE seq = ?", (head[0],)).fetchone():
             raise DamagedWorld(f"{path} does not say which commit it stands at: go back to a copy of it")
+        _check_small_tables(db, path)
     except apsw.BusyError as problem:
         raise _busy(path) from problem
-    except apsw.Error as problem:
+    except (apsw.Error, UnicodeDecodeError) as problem:
         raise DamagedWorld(f"{path} is damaged ({problem}): go back to a copy of it") from problem
-    finally:
-        db.close()
+
+
+def _check_small_tables(db: apsw.Connection, path: str) -> None:
+    """Raise `DamagedRow` for a row that is not as it should be, in tables whose size no history grows."""
+    for table in SMALL:
+        reader = Reader(table, ", ".join(RULES[table]))
+        for row in db.execute(f"SELECT {', '.join(reader.columns)} FROM {table}"):
+            reader.check(path, row)
 
 
 def on_disk(path: str) -> apsw.Connection:
     """A connection that writes durably to a file that `inspect` let pass."""
-    db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_CACHED_STATEMENTS)
+    with told_in_words(path):
+        db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_CACHED_STATEMENTS)
     try:
         db.set_busy_timeout(_BUSY_MS)
         mode = db.pragma("journal_mode", "wal")
@@ -120,12 +212,14 @@ def on_disk(path: str) -> apsw.Connection:
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA fullfsync=ON")  # where a plain fsync does not reach the disk
         _set_up(db)
+        db.execute("SELECT 1 FROM meta").fetchall()  # which opens the log
+        sync_folder(path)  # and a log that is needed is not lost with its name
     except apsw.BusyError as problem:
         db.close()
         raise _busy(path) from problem
     except apsw.ReadOnlyError as problem:
         db.close()
-        raise WorldError(f"{path} cannot be written: give yourself the right to write it") from problem
+        raise CannotWrite(f"{path} cannot be written: give yourself the right to write it") from problem
     except BaseException:
         db.close()
         raise
@@ -141,21 +235,70 @@ def _set_up(db: apsw.Connection) -> None:
     db.execute("PRAGMA temp_store=MEMORY")
 
 
-def _check_header(path: str) -> None:
+def check_header(path: str) -> bytes:
+    """The first bytes of a world's file; raises `NotAWorld` and the like for any other."""
     try:
-        with open(path, "rb") as file:
-            header = file.read(_HEADER)
+        header = read_start(path, _HEADER)
+    except OddFile as problem:
+        raise NotAWorld(f"{path} cannot be read: {problem}") from None
     except OSError as problem:
         raise NotAWorld(f"{path} cannot be read: {problem.strerror}") from problem
     if not header:
         raise NotAWorld(f"{path} is empty: delete it to begin a world there")
     if len(header) < _HEADER or not header.startswith(_MAGIC):
         raise NotAWorld(f"{path} is not a world: choose another path")
-    if int.from_bytes(header[68:72], "big") != schema.APPLICATION_ID:
+    if _application(header) != schema.APPLICATION_ID:
         raise NotAWorld(f"{path} is a database of another program: choose another path")
     made_in = int.from_bytes(header[60:64], "big")
     if made_in != schema.FORMAT:
         raise _wrong_format(path, made_in)
+    if int.from_bytes(header[16:18], "big") != schema.PAGE_SIZE:
+        raise NotAWorld(f"{path} has pages of another size than a world has: it was altered")
+    if is_marked(header) and not os.path.lexists(path + "-wal"):
+        raise LogMissing(
+            f"{path} is not whole: a part of the world was in {path}-wal when this file was copied or moved."
+            " Put that file beside it under this name, or use `%swingset export` where the world is open. An"
+            f" empty {path}-wal says that it is lost, and that what the file has alone will do"
+        )
+    return header
+
+
+def is_pending(path: str) -> bool:
+    """Whether there is work in the log."""
+    try:
+        return os.path.getsize(path + "-wal") > 0
+    except OSError:
+        return False
+
+
+def read_only(path: str, *, live: bool = False) -> apsw.Connection:
+    """A connection that sees the file as it is now and changes nothing, not even beside it if it can.
+
+    `live` where another process may have the world open, and write it meanwhile.
+    """
+    if not live:
+        return _connect(path, "mode=ro" if is_pending(path) else "immutable=1")
+    if any(os.path.lexists(path + end) for end in ("-wal", "-shm")):
+        db = _connect(path, "mode=ro")
+        try:
+            db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+            return db
+        except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.IOError):
+            db.close()
+            if is_pending(path):
+                raise
+    return _connect(path, "immutable=1")
+
+
+def _connect(path: str, mode: str) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    db = apsw.Connection(f"file:{pathname2url(path)}?{mode}", flags=flags)
+    db.set_busy_timeout(_BUSY_MS)
+    return db
+
+
+def _application(header: bytes) -> int:
+    return int.from_bytes(header[68:72], "big")
 
 
 def _wrong_format(path: str, made_in: int) -> WorldError:
@@ -168,30 +311,15 @@ def _wrong_format(path: str, made_in: int) -> WorldError:
 
 def _maker(path: str) -> str:
     try:
-        db = _read_only(path)
+        refuse_odd_beside(path)
+        db = read_only(path)
         try:
             schema.harden(db)
             row = db.execute("SELECT value FROM meta WHERE key = 'software'").fetchone()
         finally:
             db.close()
-    except apsw.Error:
+    except (apsw.Error, WorldError, UnicodeDecodeError):
         row = None
     if row is None or not isinstance(row[0], str) or not row[0].isprintable() or len(row[0]) > 40:
         return "an unknown version of swingset-nb"
     return f"swingset-nb {row[0]}"
-
-
-def _read_only(path: str) -> apsw.Connection:
-    """A connection that sees the file as it is now and changes nothing, not even beside it if it can."""
-    try:
-        pending = os.path.getsize(path + "-wal") > 0
-    except OSError:
-        pending = False
-    mode = "mode=ro" if pending else "immutable=1"
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    return apsw.Connection(f"file:{pathname2url(path)}?{mode}", flags=flags)
-
-
-def _with_journal_mode(image: bytes, version: int) -> bytes:
-    """The same database, marked for a write-ahead log (2) or not (1); memory has no such log."""
-    return b"".join((image[:18], bytes((version, version)), memoryview(image)[20:]))
