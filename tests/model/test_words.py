@@ -1,4 +1,4 @@
-"""The words that all layers share: what is a reference, what is capdata, and what is made fit to be stored."""
+"""The words that all layers share: references, capdata, and what is made fit to be stored or seen."""
 
 from __future__ import annotations
 
