@@ -11,6 +11,7 @@ from pathlib import Path
 
 from swingset.core.errors import KernelError
 from swingset.guest.eventual import E
+from swingset.guest.remote_errors import RemoteError
 from swingset.host.cli import main
 from swingset.host.controller import Controller
 from swingset.host.policies import cranks
@@ -20,8 +21,8 @@ from swingset.lens.tables import Lens
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 
-REFUSALS = (WorldError, KernelError, WorkerError)
-"""What the project refuses with."""
+REFUSALS = (WorldError, KernelError, WorkerError, RemoteError)
+"""What the project refuses with, and what comes of a message that a vat or the kernel has rejected."""
 
 MOST_CRANKS = 60
 

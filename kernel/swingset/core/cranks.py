@@ -31,8 +31,9 @@ from swingset.core.devices import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat, WorkerRefused
 from swingset.core.failures import Failures, words_for
 from swingset.core.lifecycle import Lifecycle
-from swingset.core.metering import TERMINATE, Metering
+from swingset.core.metering import Metering
 from swingset.core.news import gather, tell_instead, too_much
+from swingset.core.options import TERMINATE
 from swingset.core.report import CrankReport
 from swingset.core.routing import Nowhere, ToPromise, ToVat, route
 from swingset.core.scheduler import Agenda, FirstComeFirstServed, Scheduler

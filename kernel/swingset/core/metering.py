@@ -14,14 +14,13 @@ run past its limits could have it run for nothing.
 from __future__ import annotations
 
 from swingset.core.errors import KernelError
+from swingset.core.options import SUSPEND, TERMINATE
 from swingset.core.store import KernelStore
 from swingset.model import capdata, reasons
 from swingset.model.foreign import shown
 from swingset.model.messages import Message, Send
 from swingset.world.meters import Meter
 from swingset.world.vats import LIVE, SUSPENDED, VatRecord
-
-SUSPEND, TERMINATE = "suspend", "terminate"
 
 
 class Metering:

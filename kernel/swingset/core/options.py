@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from swingset.core.errors import KernelError
-from swingset.core.metering import SUSPEND, TERMINATE
 from swingset.model.foreign import shown
+
+SUSPEND, TERMINATE = "suspend", "terminate"
+"""What becomes of a vat whose meter runs dry: the option `on_starvation`."""
 
 NAME_LIMIT = 199
 NAME_WANTS = "a name has 1 to 199 letters, digits, '.', '_' and '-'"

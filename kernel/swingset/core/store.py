@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from swingset.core.options import option_wants
 from swingset.core.panic import Panic
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
@@ -41,7 +42,7 @@ class KernelStore:
         self.world = world
         self.counters = Counters(world)
         self.activity = Activity(world)
-        self.vats = Vats(world)
+        self.vats = Vats(world, option_wants)
         self.objects = Objects(world)
         self.promises = Promises(world)
         self.clists = CLists(world)

@@ -18,7 +18,6 @@ from swingset.model import foreign
 from swingset.model.capdata import CapData, is_well_formed
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.foreign import whole as whole_of
-from swingset.model.jsontext import MalformedJSON, parse
 
 MOST_DEPTH = 64
 """How deep data nests that a device reads or hands on; it is walked by recursion, so the bound is low."""
@@ -88,8 +87,8 @@ def kept(context: DeviceContext, key: str, fits: Callable[[Any], bool]) -> Any:
     if value is None:
         return None
     try:
-        found = _read(parse(value.body[1:]), value.slots)
-    except (MalformedJSON, DeviceError) as problem:
+        found = read(value)
+    except DeviceError as problem:
         raise context.damaged(key, f"value cannot be read ({problem})") from None
     if not value.body.startswith("#") or not fits(found):
         raise context.damaged(key, "value is not what this device keeps there")

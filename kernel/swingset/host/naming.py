@@ -78,7 +78,7 @@ class Naming:
                 continue
             try:
                 found[name] = names[name]
-            except LookupError as problem:
+            except (LookupError, ValueError, TypeError, RecursionError) as problem:
                 self.unread[name] = str(problem)
         return found
 

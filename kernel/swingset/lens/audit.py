@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from swingset.core.options import option_wants
 from swingset.core.store import KernelStore
 from swingset.model.messages import Event, Notify, Send
-from swingset.model.refs import kref_type, parse_vref, sort_key
+from swingset.model.refs import is_kref, kref_type, parse_vref, sort_key
 from swingset.world.clists import CListEntry
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
 from swingset.world.objects import ObjectRecord
@@ -82,6 +82,9 @@ class _Audit:
         yield from self._compare()
 
     def _hold(self, kref: str, holder: str) -> Iterator[str]:
+        if not is_kref(kref):
+            yield f"{kref}: {holder} holds it, and it is no kref"
+            return
         self._recognizable[kref] += 1
         self._reachable[kref] += 1
         if kref not in (self._promises if kref_type(kref) == "p" else self._objects):

@@ -15,7 +15,6 @@ from typing import Any
 
 from swingset.model.capdata import CapData, is_well_formed
 from swingset.model.foreign import Unreadable, read_json
-from swingset.model.jsontext import parse
 from swingset.model.refs import is_kref, is_vat_id
 from swingset.model.wording import MOST_NAME, fit
 
@@ -193,7 +192,10 @@ class MalformedEvent(ValueError):
 
 def event_from_json(text: str) -> QueuedEvent:
     """The event that `event_to_json` wrote; raises `ValueError` with what is wrong for anything else."""
-    raw = parse(text)
+    try:
+        raw = read_json(text)
+    except Unreadable as problem:
+        raise MalformedEvent(f"is no event: it is {problem}") from None
     if not isinstance(raw, dict):
         raise MalformedEvent("is no event: a JSON object is wanted")
     kind = raw.get("type")

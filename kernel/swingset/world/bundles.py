@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from swingset.model.capdata import is_well_formed
-from swingset.model.jsontext import MalformedJSON, parse
+from swingset.model.foreign import Unreadable, read_json
 
 from .codec import canonical
 from .errors import DamagedRow, DamagedWorld
@@ -45,9 +45,9 @@ class Bundles:
 
 def _parts(world: str, id: str, text: str) -> tuple[tuple[str, str], ...]:
     try:
-        found = parse(text)
-    except MalformedJSON as problem:
-        raise DamagedRow(world, "bundles", id[:19], f"source {problem}") from None
+        found = read_json(text)
+    except Unreadable as problem:
+        raise DamagedRow(world, "bundles", id[:19], f"source is {problem}") from None
     if not isinstance(found, list) or not all(_is_part(part) for part in found):
         raise DamagedRow(world, "bundles", id[:19], "source is no list of parts, each a name and a text")
     return tuple((name, source) for name, source in found)

@@ -451,6 +451,7 @@ class WorldFile:
         seal = label_seal(self.history.seal(self.head), name, self.head, note)
         self.execute("INSERT OR REPLACE INTO labels VALUES(?, ?, ?, ?)", (name, self.head, note, seal))
         self.execute("UPDATE commits SET digest = ? WHERE seq = ?", (self.digest(), self.head))
+        self._seal_labels()
         self.commit()
         return Label(name, self.head, self.history.crank(), note)
 
@@ -459,7 +460,11 @@ class WorldFile:
         self._settle("remove a label")
         if self.labelled(name) is not None:
             self.execute("DELETE FROM labels WHERE name = ?", (name,))
+            self._seal_labels()
             self.commit()
+
+    def _seal_labels(self) -> None:
+        self.execute("UPDATE meta SET value = ? WHERE key = 'labels'", (self.history.labels_seal(),))
 
     @at_the_edge
     def labels(self) -> list[Label]:

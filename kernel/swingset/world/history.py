@@ -10,6 +10,7 @@ This module reads and writes the history's tables; it never decides when somethi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,13 @@ from typing import Any
 import apsw
 
 from .codec import compress, decompress
-from .errors import HistoryBroken, UnknownCommit, WorldError
+from .errors import DamagedRow, HistoryBroken, UnknownCommit, WorldError
 from .schema import STATE_NAMES
-from .seals import commit_seal
+from .seals import commit_seal, labels_seal
 
 _MOST_CHANGES = 1 << 29  # SQLite keeps a blob below 1 GiB
+
+_NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 
 _REASONS = {
     apsw.SQLITE_CHANGESET_DATA: "holds other values than it left",
@@ -62,7 +65,9 @@ class History:
 
     def head(self) -> int:
         """The commit that the state stands at, as the file says."""
-        row: Any = self._db.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
+        if row is None or not _NUMBER.match(str(row[0])):
+            raise DamagedRow(self._name, "meta", "head", "it names no commit")
         return int(row[0])
 
     def crank(self) -> int:
@@ -120,6 +125,10 @@ class History:
             "ORDER BY commit_seq, name"
         )
         return [Label(*row) for row in self._db.execute(query)]
+
+    def labels_seal(self) -> str:
+        """The seal of all labels together, as they are."""
+        return labels_seal(str(seal) for (seal,) in self._db.execute("SELECT seal FROM labels ORDER BY name"))
 
     def changes(self, seq: int) -> bytes:
         """The changeset of a commit."""

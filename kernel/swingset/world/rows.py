@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from swingset.model.capdata import MAX_BODY, MAX_SLOTS, CapData, MalformedCapData
-from swingset.model.jsontext import parse
+from swingset.model.foreign import Unreadable, read_json
 from swingset.model.messages import are_options, event_from_json
 from swingset.model.refs import MalformedReference, is_kref, is_vat_id, parse_vref
 from swingset.model.visible import one_line
@@ -109,6 +109,8 @@ def _read_by(read: Callable[[str], Any]) -> Rule:
     def rule(value: Any) -> str | None:
         try:
             read(value)
+        except Unreadable as problem:
+            return f"is {problem}"
         except ValueError as problem:
             return str(problem)
         return None
@@ -119,7 +121,7 @@ def _read_by(read: Callable[[str], Any]) -> Rule:
 def capdata_of(text: str) -> CapData:
     """Capdata in the kernel's names, out of a column. Raises `ValueError` saying what is wrong."""
     try:
-        found = CapData.from_json(parse(text))
+        found = CapData.from_json(read_json(text))
     except MalformedCapData as problem:
         raise ValueError(f"is no capdata ({problem})") from None
     if not all(map(is_kref, found.slots)):
@@ -129,7 +131,7 @@ def capdata_of(text: str) -> CapData:
 
 def slots_of(text: str) -> tuple[str, ...]:
     """The krefs of a JSON list, out of a column. Raises `ValueError` saying what is wrong."""
-    found = parse(text)
+    found = read_json(text)
     if not isinstance(found, list) or len(found) > MAX_SLOTS or not all(map(is_kref, found)):
         raise ValueError("is no list of krefs")
     return tuple(found)
@@ -140,7 +142,7 @@ def options_of(text: str) -> dict[str, Any]:
 
     What each of them may be is the kernel's to say (`swingset.core.options`).
     """
-    found: dict[str, Any] = parse(text)
+    found: dict[str, Any] = read_json(text)
     if not isinstance(found, dict):
         raise ValueError("is no JSON object of options")
     if not are_options(found):
@@ -150,7 +152,7 @@ def options_of(text: str) -> dict[str, Any]:
 
 def root_of(text: str) -> str:
     """The root node of a device, out of its options. Raises `ValueError` saying what is wrong."""
-    found = parse(text)
+    found = read_json(text)
     root = found.get("root") if isinstance(found, dict) else None
     if not isinstance(root, str) or not is_kref(root) or root[1] != "d":
         raise ValueError("names no device node as root")

@@ -18,7 +18,7 @@ from functools import cache
 
 import apsw
 
-from .seals import commit_seal
+from .seals import commit_seal, labels_seal
 
 APPLICATION_ID = 0x53574E42  # "SWNB"
 FORMAT = 2
@@ -259,7 +259,7 @@ def create(db: apsw.Connection, software: str, empty_changeset: bytes) -> None:
         db.execute(statement)
     db.executemany(
         "INSERT INTO meta(key, value) VALUES(?, ?)",
-        [("format", str(FORMAT)), ("software", software), ("head", "0")],
+        [("format", str(FORMAT)), ("software", software), ("head", "0"), ("labels", labels_seal(()))],
     )
     seal = commit_seal(None, 0, None, 0, "", empty_changeset)
     db.execute("INSERT INTO commits VALUES(0, NULL, 0, '', NULL, ?, ?)", (empty_changeset, seal))

@@ -9,6 +9,7 @@ anew, and then has made another world.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from .codec import canonical
 
@@ -24,3 +25,8 @@ def commit_seal(
 def label_seal(commit: str, name: str, seq: int, note: str) -> str:
     """The seal of a label: `commit` is that of the commit that it names."""
     return hashlib.sha256(b"label " + canonical([commit, name, seq, note]).encode()).hexdigest()
+
+
+def labels_seal(seals: Iterable[str]) -> str:
+    """The seal of all labels together, by their own in the order of their names: none is missing."""
+    return hashlib.sha256(b"labels " + canonical(list(seals)).encode()).hexdigest()

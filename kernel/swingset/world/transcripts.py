@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from swingset.model.jsontext import MalformedJSON, parse
+from swingset.model.foreign import Unreadable, read_json
 
 from .codec import canonical
 from .errors import DamagedRow, DamagedWorld
@@ -37,6 +37,9 @@ class Entry:
 def _hash(prev: str | None, vat: str, incarnation: int, position: int, crank: int, text: str) -> str:
     head = canonical([prev, vat, incarnation, position, crank])
     return hashlib.sha256(f"{len(head)}:{head}{text}".encode()).hexdigest()
+
+
+_MOST_VALUES = 1 << 26  # a delivery may have many syscalls, each with many references
 
 
 def _is_delivery(entry: Any) -> bool:
@@ -131,7 +134,7 @@ class Transcripts:
                 f"its content does not have the hash {stored}"
             )
         try:
-            entry = parse(text)
-        except MalformedJSON as problem:
-            raise self._damaged(stored, f"entry {problem}") from None
+            entry = read_json(text, values=_MOST_VALUES)
+        except Unreadable as problem:
+            raise self._damaged(stored, f"entry is {problem}") from None
         return Entry(stored, prev, vat, incarnation, position, crank, entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +65,10 @@ class Span:
 class Vats:
     """The tables `vats` and `spans`."""
 
-    def __init__(self, world: WorldFile) -> None:
+    def __init__(self, world: WorldFile, wants: Callable[[str, object], str | None]) -> None:
+        """`wants` says what an option of a name wants instead of a value, None where the value fits."""
         self._world = world
+        self._wants = wants
         self.saved = 0  # how often a record was changed: who remembers something of one then looks again
 
     def add(self, vat: VatRecord) -> None:
@@ -138,6 +140,10 @@ class Vats:
             vat, name, worker, state, reason, incarnation, bundle, parameters, options, created, library = row
             _VAT_ROW.check(self._world.name, row)
             given, chosen = capdata_of(parameters), options_of(options)
+            for option, value in chosen.items():
+                if (wanted := self._wants(option, value)) is not None:
+                    words = f"option {option} in options wants {wanted}"
+                    raise DamagedRow(self._world.name, "vats", shown(vat), words)
             yield VatRecord(
                 vat, name, worker, state, reason, incarnation, bundle, given, chosen, created, library
             )

@@ -28,7 +28,7 @@ from .digest import state_digest
 from .errors import DamagedRow, WorldError
 from .history import apply_changes
 from .rows import RULES, Reader, shown
-from .seals import commit_seal, label_seal
+from .seals import commit_seal, label_seal, labels_seal
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -88,7 +88,7 @@ def _meta(world: WorldFile) -> Iterator[Problem]:
         yield Problem("meta", "format", f"it is not {schema.FORMAT}")
     if "software" not in known:
         yield Problem("meta", "software", "the row is missing")
-    for key in sorted(set(known) - {"format", "software", "head"}):
+    for key in sorted(set(known) - {"format", "software", "head", "labels"}):
         yield Problem("meta", shown(key), "no world has such a row")
 
 
@@ -242,11 +242,13 @@ class _History:
         yield from self._labels(seals)
 
     def _labels(self, seals: dict[int, str]) -> Iterator[Problem]:
+        found: dict[bytes, str] = {}
         for row in _each(self._world, "labels", "name, commit_seq, note, seal"):
             if isinstance(row, Problem):
                 yield row
                 continue
             name, seq, note, seal = row
+            found[name.encode()] = seal
             digest = self._world.row("SELECT digest FROM commits WHERE seq = ?", (seq,))
             if seq not in seals or digest is None:
                 yield Problem("labels", shown(name), f"it names commit {seq}, which is missing")
@@ -254,6 +256,9 @@ class _History:
                 yield Problem("labels", shown(name), "it was altered: its seal is another")
             elif digest[0] is None:
                 yield Problem("commits", str(seq), f"it has the label {shown(name)}, and no digest")
+        known = self._world.row("SELECT value FROM meta WHERE key = 'labels'")
+        if known is None or known[0] != labels_seal(found[name] for name in sorted(found)):
+            yield Problem("labels", "", "one is missing, too many or altered: their seal is another")
         last = self._world.row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")
         if last is None or type(last[0]) is not int or last[0] < max(seals, default=0):
             yield Problem("sqlite_sequence", "commits", "it is lower than the number of a commit")

@@ -28,7 +28,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from swingset.model.jsontext import parse
+from swingset.model.foreign import read_json
 from swingset.model.wording import fit
 from swingset.workers.base import LibraryUnusable
 
@@ -77,7 +77,7 @@ class GuestLibrary:
 def read(content: bytes) -> GuestLibrary:
     """The library that a world has kept. Raises `LibraryUnusable` for what is none, or speaks otherwise."""
     try:
-        said = parse(content.decode())
+        said = read_json(content)
     except ValueError:
         _bad("it is no JSON text")
     if not isinstance(said, dict) or "interface" not in said:

@@ -32,6 +32,9 @@ from swingset.workers.wasm.sigint import NotedInterrupt
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Console, GuestExit
 
+MOST_PAGES = 65_536
+"""All the memory that an engine of 32 bits can address."""
+
 _AUTOPSY_FUEL = 200_000_000
 _AUTOPSY_PAGES = 64
 _AFTER_HOST_STOP = 2.0
@@ -150,7 +153,7 @@ class WasmWorker:
             )
 
     def _limit_memory(self, pages: int | None) -> None:
-        limit = -1 if pages is None else pages * WASM_PAGE
+        limit = -1 if pages is None else min(pages, MOST_PAGES) * WASM_PAGE
         if limit != self._memory_limit:
             self._guest.limit_memory(limit)
             self._memory_limit = limit

@@ -1,0 +1,149 @@
+"""What comes of a file in which one place was made wrong: a refusal by name, a suspended vat, or nothing.
+
+The tamperings are generated from the schema (`cases`), so a new table or column has its own at once. A few of
+each are tried here, all of them in the slow sweep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from swingset.host.controller import Controller
+from swingset.lens.verifying import verify
+from swingset.world import schema
+from swingset.world.rows import RULES
+from tests.tampering import worlds
+from tests.tampering.cases import Case, cases
+from tests.tampering.probing import REFUSALS, Probe
+
+pytestmark = pytest.mark.unaudited
+
+TABLES = sorted(
+    {str(name) for kind, name, _, _ in schema.expected() if kind == "table"} - {"sqlite_sequence"}
+)
+LIVING = {"rich": worlds.rich, "panicked": worlds.panicked, "confined": worlds.confined}
+WHERE = {"panics": "panicked", "heap_pages": "confined", "snapshots": "confined"}
+"""The worlds that have rows in tables that the rich one has none in."""
+
+MATTERS_NOT = ("meta[software].value", "new_bytes", "new_pages")
+"""Places where a wrong value is only a wrong word: who made the file, and what a snapshot took in it."""
+
+
+class Made:
+    """The worlds, each made once, and a folder for their copies."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """The file of one world."""
+        path = self.folder / f"{name}.world"
+        if not path.exists():
+            LIVING[name](path)
+        return path
+
+    def tampered(self, name: str, case: Case) -> Path | None:
+        """A copy with one place made wrong; None where SQLite does not let it be."""
+        copy = self.folder / "tampered.world"
+        for left in self.folder.glob("tampered.world*"):
+            left.unlink()
+        shutil.copyfile(self.path(name), copy)
+        return copy if case.apply(copy) else None
+
+    def cases(self, table: str) -> list[Case]:
+        """All cases of one table."""
+        db = sqlite3.connect(self.path(WHERE.get(table, "rich")))
+        try:
+            return list(cases(db, table))
+        finally:
+            db.close()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The worlds to tamper with."""
+    return Made(tmp_path_factory.mktemp("worlds"))
+
+
+def some(found: list[Case], count: int) -> list[Case]:
+    """So many of the cases, always the same ones, spread over columns and kinds of wrong values."""
+    return sorted(found, key=lambda case: hashlib.sha256(case.name.encode()).digest())[:count]
+
+
+def one_each(found: list[Case]) -> list[Case]:
+    """One case of each column, and each that concerns whole rows."""
+    chosen: dict[str, Case] = {}
+    for case in some(found, len(found)):
+        place = case.name.rpartition("]")[2].split(" ")[0]
+        chosen.setdefault(place or case.name.partition("[")[0] + case.name.rpartition("]")[2], case)
+    return list(chosen.values())
+
+
+def probed(made: Made, world: str, case: Case) -> None:
+    """Nothing that is done with the tampered file fails in a way that it must not."""
+    path = made.tampered(world, case)
+    if path is None:
+        return
+    probe = Probe(path, made.folder)
+    probe.everything()
+    assert not probe.raw, f"{case.name}:\n" + "\n".join(probe.raw)
+
+
+def found_out(made: Made, world: str, case: Case) -> None:
+    """Opening the tampered file is refused, or verify finds something wrong."""
+    path = made.tampered(world, case)
+    if path is None or any(place in case.name for place in MATTERS_NOT):
+        return
+    try:
+        with Controller.open(path, worker="local", create=False, look_only=True) as controller:
+            assert verify(controller.kernel.store), f"{case.name}: verify calls it sound"
+    except REFUSALS:
+        pass
+
+
+def test_worlds_that_nobody_tampered_with_are_sound(made: Made) -> None:
+    """Verify finds nothing wrong with worlds that have something in every table."""
+    seen: set[str] = set()
+    for name in LIVING:
+        with Controller.open(made.path(name), worker="local", create=False, look_only=True) as controller:
+            assert verify(controller.kernel.store) == []
+            seen |= {table for table in TABLES if controller.world.row(f"SELECT 1 from {table}") is not None}
+    assert seen == set(TABLES)
+
+
+def test_every_column_of_the_state_has_a_rule() -> None:
+    """A table or a column that is added is not read without being looked at."""
+    db = sqlite3.connect(":memory:")
+    for statement in schema.SCHEMA:
+        db.execute(statement)
+    for table, _ in schema.STATE_TABLES:
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+        assert sorted(RULES[table]) == sorted(columns), table
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_tampered_with_is_found(table: str, made: Made) -> None:
+    """One place of each column made wrong, a row too many, too few or exchanged: verify tells of it."""
+    for case in one_each(made.cases(table)):
+        found_out(made, WHERE.get(table, "rich"), case)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_nothing_fails_over_what_is_tampered_with(table: str, made: Made) -> None:
+    """Looking, running, attending, going back: refused by name, a suspended vat, or no effect."""
+    for case in some(made.cases(table), 1):
+        probed(made, WHERE.get(table, "rich"), case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", TABLES)
+def test_all_tamperings(table: str, made: Made) -> None:
+    """The same two facts of every case there is."""
+    for case in made.cases(table):
+        found_out(made, WHERE.get(table, "rich"), case)
+        probed(made, WHERE.get(table, "rich"), case)
