@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import pytest
 
 from swingset.core.cranks import Cranks
-from swingset.testing import audit
+from swingset.testing import audit, audit_holdings
 from tests.staging import Stage
 
 WORKERS = ("local", "wasm")
@@ -57,7 +57,7 @@ def auditor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         report = step(kernel, *given, **named)
         left[kernel] = left.get(kernel, 0) - 1
         if report is not None and left[kernel] < 0:
-            problems = audit(kernel.store)
+            problems = audit(kernel.store) + audit_holdings(kernel.store)
             assert not problems, "\n".join(problems)
             (entries,) = kernel.world.row("SELECT count(*) from clists") or (0,)
             left[kernel] = entries // AUDITED_EACH

@@ -11,7 +11,7 @@ from swingset.host.controller import Controller
 from swingset.host.outputs import Output
 from swingset.host.session import Session, Upgraded
 from swingset.lens.tables import Lens
-from swingset.testing import audit
+from swingset.testing import audit, audit_holdings
 
 
 class Stage:
@@ -27,7 +27,8 @@ class Stage:
 
     def check(self) -> None:
         """Count every reference again."""
-        problems = audit(self.controller.kernel.store)
+        store = self.controller.kernel.store
+        problems = audit(store) + audit_holdings(store)
         assert not problems, "\n".join(problems)
 
     @property

@@ -6,6 +6,6 @@ Call it between cranks; it reads, and never writes.
     assert not problems, "\\n".join(problems)
 """
 
-from swingset.lens.audit import audit
+from swingset.lens.audit import audit, audit_holdings
 
-__all__ = ["audit"]
+__all__ = ["audit", "audit_holdings"]

@@ -29,7 +29,7 @@ from swingset.core.administration import Administration
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat, WorkerRefused
-from swingset.core.failures import Failures, words_for
+from swingset.core.failures import Failures, TooMuchChanged, words_for
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import Metering
 from swingset.core.news import gather, tell_instead, too_much
@@ -63,6 +63,9 @@ from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.gc import Dirt
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
+
+MOST_CHANGED = 256 << 20
+"""How many bytes of state one crank may change: a commit holds twice as many, and there is more than one."""
 
 CLEAN_UP_ROWS = 1_000
 """How many rows of a terminated vat one crank deletes unless told otherwise."""
@@ -214,7 +217,7 @@ class Cranks:
             self.store.consume(event)
 
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
-        number = self.crank + 1
+        number, before = self.crank + 1, self.world.pending_bytes
         self.warehouse.ran.clear()
         with self.undoing():
             if seq is not None:
@@ -245,6 +248,12 @@ class Cranks:
                 self.store.consume(event)
             self.store.counters.set("crank", number)
             self._remember(event, report)
+            changed = self.world.pending_bytes - before
+            if changed > MOST_CHANGED:
+                raise TooMuchChanged(
+                    f"a crank changed {changed:,} bytes of state, and no commit is to hold more than"
+                    f" {MOST_CHANGED:,} of one"
+                )
         return report
 
     def _remember(self, event: Event, report: CrankReport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from swingset.core.budget import Budget
 from swingset.core.devices import DeviceBoard
 from swingset.core.store import KernelStore
 from swingset.core.syscalls import SyscallHandler
@@ -37,17 +38,21 @@ class Deliverer:
         After a fault the crank must be rolled back, and the worker is gone already: its memory has seen
         what the world will not remember.
         """
-        handler = SyscallHandler(self._store, vat.id, self._devices)
+        handler, limits = SyscallHandler(self._store, vat.id, self._devices), limits_of(vat)
+        self._store.budget = Budget(limits)
         self._warehouse.ran.add(vat.id)
         try:
-            result = worker.deliver(delivery, handler, limits_of(vat))
+            result = worker.deliver(delivery, handler, limits)
         except BaseException:
             # The host was interrupted, or is itself at fault: the vat's memory is in an unknown state.
             self._warehouse.discard(vat.id)
             raise
+        finally:
+            self._store.budget = None
+        if handler.over is not None:
+            result = _with(result, handler.over)
         if handler.illegal is not None:
-            trace = result.fault.trace if result.fault else ()
-            result = replace(result, fault=Fault(reasons.ILLEGAL_SYSCALL, handler.illegal, trace=trace))
+            result = _with(result, Fault(reasons.ILLEGAL_SYSCALL, handler.illegal))
         if result.fault is not None:
             if result.fault.code != reasons.CODE_MISSING:  # then it has not begun
                 self._warehouse.discard(vat.id)
@@ -74,3 +79,14 @@ class Deliverer:
                 span, position=span.position + 1, hash=running, computrons=span.computrons + (computrons or 0)
             )
         )
+
+
+def _with(result: DeliveryResult, fault: Fault) -> DeliveryResult:
+    """The same delivery, failed by a fault that the kernel found, at the lines that the worker has told.
+
+    Where the host stopped it meanwhile it stays stopped: a faster host would have heard other lines.
+    """
+    if result.fault is not None and result.fault.code in reasons.HOST_CHOSEN:
+        return result
+    trace = result.fault.trace if result.fault is not None else ()
+    return replace(result, fault=replace(fault, trace=trace))

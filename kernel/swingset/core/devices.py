@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from swingset.core.errors import IllegalSyscall, KernelError
+from swingset.core.errors import IllegalSyscall, KernelError, OverLimit
 from swingset.core.store import KernelStore
 from swingset.model import capdata
 from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
@@ -85,6 +85,7 @@ class DeviceContext:
 
     def send(self, target: str, methargs: CapData) -> None:
         """Send a message whose result nobody wants."""
+        self._store.write_data(methargs)
         self._store.enqueue(Send(target, Message(methargs)))
 
     def new_promise(self) -> str:
@@ -180,7 +181,7 @@ class DeviceBoard:
             self._store.world.rollback_to("device")
             self._store.world.release("device")
             # A damaged file is the host's concern: what it says of itself must not reach a vat.
-            if not isinstance(error, Exception) or isinstance(error, WorldError):
+            if not isinstance(error, Exception) or isinstance(error, WorldError | OverLimit):
                 raise
             return True, _told(record, method, error)
         self._store.world.release("device")

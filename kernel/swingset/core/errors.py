@@ -74,5 +74,13 @@ class DeliveryStopped(Exception):
         self.fault = fault
 
 
+class OverLimit(Exception):
+    """A vat said more than it may in one delivery; `code` is the reason. The crank is undone."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class IllegalSyscall(Exception):
     """A vat said something no correct guest says; the crank is undone and the vat terminated."""

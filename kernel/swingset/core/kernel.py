@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from swingset.core.budget import Budget
 from swingset.core.cranks import Cranks
 from swingset.core.errors import KernelError, NoSuchVat, VatExists
 from swingset.core.lifecycle import Parting
 from swingset.core.options import NAME_WANTS, host_options, name_trouble, reserved
 from swingset.core.syscalls import SyscallHandler
 from swingset.core.translate import Translator
+from swingset.core.warehouse import limits_of
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import ChangeVatOptions, CreateVat, Message, QueuedEvent, Send, UpgradeVat
@@ -236,8 +238,12 @@ class Kernel(Cranks):
         self._refuse_ended(vat_id)
         vat = self.store.vats.known(vat_id)
         with self.undoing() as crank:
-            answer = handler(syscall)
-            if handler.illegal is not None:
+            self.store.budget = Budget(limits_of(vat))
+            try:
+                answer = handler(syscall)
+            finally:
+                self.store.budget = None
+            if handler.illegal is not None or handler.over is not None:
                 crank.undo()
             elif not str(syscall[0]).startswith("vatstore"):
                 self._deliverer.record(vat, ["turn"], handler.log, None, self.crank)

@@ -193,6 +193,7 @@ class Lifecycle:
         store.sources.replace(vat.name, ())
         store.reaping.forget(vat.id)
         store.gc.forget_vat(vat.id)
+        store.holdings.forget(vat.id)
 
     def clean_up(self, vat_id: str, budget: int) -> int:
         """See to at most `budget` rows of what a terminated vat left; returns how many.
@@ -215,9 +216,10 @@ class Lifecycle:
                 store.forget(vat_id, entry.kref, exported=False, reachable=entry.reachable)
             done += 1
         if done < budget:
-            done += store.graveyard.delete_some_keys(vat_id, budget - done)
-        if done < budget:
-            store.graveyard.done(vat_id)
+            deleted, all_of_them = store.graveyard.delete_some_keys(vat_id, budget - done)
+            done += deleted
+            if all_of_them:
+                store.graveyard.done(vat_id)
         return done
 
     def _reject_some(self, vat: VatRecord, limit: int) -> int:

@@ -45,7 +45,14 @@ MODEST_SLOTS, MODEST_TEXT = 100, 10_000
 """What is not too much for any vat."""
 
 NOT_ITS_FAULT = frozenset(
-    {reasons.OUT_OF_COMPUTRONS, reasons.OUT_OF_MEMORY, reasons.STACK_OVERFLOW, reasons.GUEST_CRASHED}
+    {
+        reasons.OUT_OF_COMPUTRONS,
+        reasons.OUT_OF_MEMORY,
+        reasons.STACK_OVERFLOW,
+        reasons.GUEST_CRASHED,
+        reasons.TOO_MUCH_WRITTEN,
+        reasons.STORE_FULL,
+    }
 )
 """Faults that the size of what it is told can bring a vat to."""
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.model.foreign import shown
+from swingset.model.limits import MOST_WRITE_BYTES
 
 SUSPEND, TERMINATE = "suspend", "terminate"
 """What becomes of a vat whose meter runs dry: the option `on_starvation`."""
@@ -34,6 +35,8 @@ SPELLINGS = {
     "onStarvation": "on_starvation",
     "computrons": "computrons",
     "memoryPages": "memory_pages",
+    "writeBytes": "write_bytes",
+    "storedBytes": "stored_bytes",
     "enablePipelining": "enable_pipelining",
 }
 """The options that a creator can give, with the names that the kernel keeps them under."""
@@ -81,6 +84,9 @@ def option_wants(name: str, value: object) -> str | None:
             return None if value is None or fits else SECONDS_WANT
         case "console_bytes":
             return None if type(value) is int and 0 <= value < 1 << 31 else "an int from 0"
+        case "write_bytes":
+            fits = type(value) is int and 0 < value <= MOST_WRITE_BYTES
+            return None if value is None or fits else f"None or an int from 1 to {MOST_WRITE_BYTES:,}"
         case _:
             fits = type(value) is int and 0 < value < 1 << 62
             return None if value is None or fits else "None or an int from 1"

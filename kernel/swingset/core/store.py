@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from swingset.core.budget import REFERENCE, SYSCALL, Budget
 from swingset.core.options import option_wants
 from swingset.core.panic import Panic
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
+from swingset.model.foreign import stored_size
 from swingset.model.messages import Event, Notify, QueuedEvent, Send, event_to_json
 from swingset.model.refs import FIRST, kref_type
 from swingset.world.activity import Activity
@@ -23,6 +25,7 @@ from swingset.world.devices import Devices
 from swingset.world.file import WorldFile
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT, GCActions, Reaping
 from swingset.world.graveyard import Graveyard
+from swingset.world.holdings import Holdings
 from swingset.world.meters import Meters
 from swingset.world.objects import Objects
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED, Promises
@@ -48,6 +51,7 @@ class KernelStore:
         self.clists = CLists(world)
         self.queues = Queues(world)
         self.vatstore = VatStore(world)
+        self.holdings = Holdings(world)
         self.sources = Sources(world)
         self.gc = GCActions(world)
         self.reaping = Reaping(world)
@@ -56,10 +60,21 @@ class KernelStore:
         self.devices = Devices(world)
         self.panic = Panic(world)
         self.in_crank = False  # whether a crank has begun and not ended
+        self.budget: Budget | None = None  # of the delivery under way
         self.doomed: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
         self.node_gone: Callable[[str, CapData], None] | None = None
         """Told of each device node that nobody holds any more: its device and its state."""
         self._touched: dict[str, None] = {}
+
+    def write(self, bytes: int) -> None:
+        """Count what a delivery adds to the world, if one is under way. Raises `OverLimit`."""
+        if self.budget is not None:
+            self.budget.write(bytes)
+
+    def write_data(self, value: CapData) -> None:
+        """Count a value that a delivery has the world keep. Raises `OverLimit`."""
+        if self.budget is not None:
+            self.budget.write(stored_size(value.body) + REFERENCE * len(value.slots))
 
     # Names
 
@@ -91,6 +106,9 @@ class KernelStore:
     def keep_for_device(self, device: str, key: str, value: CapData | None) -> None:
         """Keep a value in a device's state, or nothing; what it mentions is held as long."""
         before = self.devices.load(device, key)
+        for data in (before, value):
+            if data is not None:
+                self.write_data(data)
         for slot in value.slots if value else ():
             self.hold(slot)
         for slot in before.slots if before else ():
@@ -202,6 +220,7 @@ class KernelStore:
 
     def enqueue(self, event: QueuedEvent, *, first: bool = False) -> None:
         """Put a new event into the run-queue; what it mentions is held from now on."""
+        self.write(SYSCALL)
         for kref in event.refs():
             self.hold(kref)
         if first:
@@ -235,7 +254,10 @@ class KernelStore:
                     continue
                 rejected, outcome = followed
             self._settle_promise(kref, rejected, outcome)
-            pending[:0] = [(follower, rejected, outcome) for follower in self.promises.followers(kref)]
+            followers = self.promises.followers(kref)
+            for _ in followers:
+                self.write_data(outcome)
+            pending[:0] = [(follower, rejected, outcome) for follower in followers]
 
     def _follow(self, kref: str, target: str) -> tuple[bool, CapData] | None:
         """Forward a promise to an unsettled one (None), or find the outcome it has already."""
@@ -280,8 +302,9 @@ class KernelStore:
         self._touched[kref] = None
 
     def _send_on(self, kref: str) -> None:
-        for event in self.promises.waiting_events(kref):
-            self.queues.append(event)
+        for item in self.promises.waiting(kref):
+            self.write(len(item))
+            self.queues.append_item(item)
         self.promises.forget_waiting(kref)
 
 

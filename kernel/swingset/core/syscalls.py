@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from swingset.core.budget import SYSCALL
 from swingset.core.devices import DeviceBoard
-from swingset.core.errors import IllegalSyscall
+from swingset.core.errors import IllegalSyscall, OverLimit
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
 from swingset.model.capdata import is_well_formed
-from swingset.model.foreign import shown
+from swingset.model.foreign import shown, stored_size
 from swingset.model.messages import Notify, Send
 from swingset.model.refs import kref_type
+from swingset.model.reports import Fault
 from swingset.model.wording import fit
 from swingset.world.promises import FORWARDED, UNRESOLVED
 
@@ -28,7 +30,8 @@ class SyscallHandler:
     """The kernel's ear for one vat during one delivery.
 
     `log` is the delivery's part of the transcript: `[[syscall, answer], ...]`. `illegal` is the first
-    illegal syscall's reason; `exit_request` is `(is_failure, capdata)` where the vat asked to end.
+    illegal syscall's reason, `over` the first limit that was passed; `exit_request` is
+    `(is_failure, capdata)` where the vat asked to end.
     """
 
     def __init__(self, store: KernelStore, vat: str, devices: DeviceBoard) -> None:
@@ -38,14 +41,21 @@ class SyscallHandler:
         self._translate = Translator(store, vat)
         self.log: list[list[Any]] = []
         self.illegal: str | None = None
+        self.over: Fault | None = None
         self.exit_request: tuple[bool, dict[str, Any]] | None = None
 
     def __call__(self, syscall: list[Any]) -> list[Any]:
         """Apply one syscall in the vat's names; never raises for anything a vat can say."""
         if self.illegal is not None:
             return ["error", self.illegal]
+        if self.over is not None:
+            return ["error", self.over.message]
         try:
+            self._store.write(SYSCALL)
             answer = ["ok", self._apply(syscall)]
+        except OverLimit as error:
+            self.over = Fault(error.code, str(error), "DeliveryStopped")
+            return ["error", self.over.message]
         except IllegalSyscall as error:
             self.illegal = fit(f"illegal syscall {_kind(syscall)}: {error}")
             return ["error", self.illegal]
@@ -69,13 +79,18 @@ class SyscallHandler:
                 store.resolve(resolutions)
                 self._translate.retire([kref for kref, _, _ in resolutions])
             case ["vatstoreGet", key]:
-                return store.vatstore.get(vat, _key(key))
+                value = store.vatstore.get(vat, self._named(key))
+                store.write(stored_size(value) if value is not None else 0)
+                return value
             case ["vatstoreSet", key, value]:
-                store.vatstore.set(vat, _key(key), _value(value))
+                self._set(self._named(key), _value(value))
             case ["vatstoreDelete", key]:
-                store.vatstore.delete(vat, _key(key))
+                store.write(store.vatstore.size(vat, self._named(key)) or 0)
+                store.vatstore.delete(vat, key)
             case ["vatstoreGetNextKey", prior]:
-                return store.vatstore.next_key(vat, _key(prior))
+                found = store.vatstore.next_key(vat, self._named(prior))
+                store.write(stored_size(found) if found is not None else 0)
+                return found
             case ["dropImports", vrefs]:
                 self._translate.drop_imports(vrefs)
             case ["retireImports", vrefs]:
@@ -102,7 +117,23 @@ class SyscallHandler:
             raise IllegalSyscall(f"{vref} cannot be called at once: it is not a device")
         args = self._translate.capdata_to_kernel(raw)
         failed, answer = self._devices.call(self._vat, kref, method, args)
+        self._store.write_data(answer)
         return [failed, self._translate.capdata_to_vat(answer)]
+
+    def _named(self, raw: object) -> str:
+        """A key of the vat's store that it names."""
+        key = _key(raw)
+        self._store.write(stored_size(key))
+        return key
+
+    def _set(self, key: str, value: str) -> None:
+        store, vat = self._store, self._vat
+        store.write(stored_size(value) + (store.vatstore.size(vat, key) or 0))
+        before = store.holdings.of(vat)
+        store.vatstore.set(vat, key, value)
+        if store.budget is not None:
+            kept = store.holdings.of(vat)
+            store.budget.keep(kept, kept - before)
 
     def _subscribe(self, vref: object) -> None:
         store = self._store

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from swingset.core.budget import REFERENCE
 from swingset.core.errors import IllegalSyscall
 from swingset.core.news import News
 from swingset.core.store import KernelStore
 from swingset.model import reasons
 from swingset.model.capdata import CapData, MalformedCapData, ifaces_of
+from swingset.model.foreign import stored_size
 from swingset.model.messages import Message
 from swingset.model.refs import FIRST_IMPORT, ROOT, MalformedReference, kref_type, parse_vref
 from swingset.world.clists import CListEntry
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
+from swingset.world.holdings import GIVEN_OUT
 from swingset.world.promises import UNRESOLVED
 
 
@@ -78,6 +81,7 @@ class Translator:
         except MalformedReference as error:
             raise IllegalSyscall(str(error)) from None
         store, vat = self._store, self._vat
+        store.write(REFERENCE)
         entry = store.clists.by_vref(vat, vref.text)
         if entry is not None:
             if not entry.reachable:
@@ -94,6 +98,8 @@ class Translator:
         else:
             kref = store.new_object(vat)
             store.clists.add(vat, kref, vref.text)
+        if store.budget is not None:
+            store.budget.keep(store.holdings.of(vat), GIVEN_OUT)
         return kref
 
     def capdata_to_kernel(self, raw: object) -> CapData:
@@ -102,6 +108,7 @@ class Translator:
             value = CapData.from_json(raw)
         except MalformedCapData as error:
             raise IllegalSyscall(str(error)) from None
+        self._store.write(stored_size(value.body))
         if not value.slots:
             return value
         krefs: list[str] = []
@@ -243,6 +250,7 @@ class Translator:
                 vref = parse_vref(text)
             except MalformedReference as error:
                 raise IllegalSyscall(str(error)) from None
+            self._store.write(REFERENCE)
             entry = self._store.clists.by_vref(self._vat, vref.text)
             if entry is None or vref.type == "p" or vref.exported != exported:
                 wanted = "an export" if exported else "an import"

@@ -31,9 +31,11 @@ def limits_of(vat: VatRecord) -> Limits:
 
     Code of an attached vat is the embedder's own and runs as long as the embedder lets it.
     """
-    if vat.worker == "attached":
-        return replace(DEFAULT_LIMITS, computrons=None, memory_pages=None, seconds=None)
     chosen = {name: vat.options[name] for name in _LIMIT_OPTIONS if name in vat.options}
+    if chosen.get("write_bytes", 0) is None:
+        del chosen["write_bytes"]
+    if vat.worker == "attached":
+        chosen |= {"computrons": None, "memory_pages": None, "seconds": None}
     return replace(DEFAULT_LIMITS, **chosen)
 
 
@@ -43,7 +45,7 @@ def _most_memory(vat: VatRecord) -> int | None:
     return None if pages is None else pages * WASM_PAGE
 
 
-_LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes")
+_LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes", "write_bytes", "stored_bytes")
 
 
 UNTRUSTED = (

@@ -16,6 +16,8 @@ CONVERTED_ELSEWHERE = ("name", "vatParameters", "meter", "critical", "worker")
 MOST = {
     "computrons": DEFAULT_LIMITS.computrons or 0,
     "memoryPages": DEFAULT_LIMITS.memory_pages or 0,
+    "writeBytes": DEFAULT_LIMITS.write_bytes,
+    "storedBytes": DEFAULT_LIMITS.stored_bytes or 0,
 }
 """What one vat may let another use of its host: no more than any vat has, which is also what None means."""
 

@@ -53,6 +53,10 @@ class Checkpoint:
     new_bytes: int
 
 
+COMMIT_AFTER = 128 << 20
+"""How many changed bytes of state a run lets wait for its commit: one commit has room for so many."""
+
+
 class Controller(Requests):
     """A world and its workers. Make one with `Controller.open`, close it when done."""
 
@@ -219,6 +223,8 @@ class Controller(Requests):
                     if report is None:
                         break
                     reports.add(report)
+                    if self.world.pending_bytes > COMMIT_AFTER:
+                        self.commit("run")
                     if watch is not None:
                         watch(report)
                     self.turns.serve()

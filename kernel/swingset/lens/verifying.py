@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from swingset.core.store import KernelStore
-from swingset.lens.audit import audit
+from swingset.lens.audit import audit, audit_holdings
 from swingset.world import verifying
 from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.vats import Span
@@ -44,7 +44,7 @@ def _guarded(part: Iterator[Problem]) -> Iterator[Problem]:
 
 
 def _audited(store: KernelStore) -> Iterator[Problem]:
-    for words in audit(store):
+    for words in audit(store) + audit_holdings(store):
         row, _, reason = words.partition(": ")
         yield Problem(_TABLES.get(row[:2], _TABLES.get(row[:1], "counters")), row, reason)
 

@@ -1,6 +1,6 @@
 """Limits of one delivery.
 
-Computrons and memory are deterministic: a delivery that exceeds them exceeds them on every machine.
+Computrons, memory and bytes are deterministic: a delivery that exceeds them exceeds them on every machine.
 Seconds are not, and so may only ever abort a crank, never shape one that commits.
 """
 
@@ -16,14 +16,20 @@ class Limits:
     """What one delivery may use; None means without limit.
 
     `computrons` are instructions of the engine, `memory_pages` are 64 KiB pages of the vat's whole
-    memory, `seconds` is wall-clock time, `console_bytes` caps what it may print.
+    memory, `seconds` is wall-clock time, `console_bytes` caps what it may print. `write_bytes` is what the
+    delivery may add to the world, `stored_bytes` what the vat may keep there once it has ended.
     """
 
     computrons: int | None = 10_000_000_000
     memory_pages: int | None = 4096
     seconds: float | None = 30.0
     console_bytes: int = 65536
+    write_bytes: int = 64 << 20
+    stored_bytes: int | None = 1 << 30
 
 
 DEFAULT_LIMITS = Limits()
-"""Ten thousand million computrons (about a second), 256 MiB, 30 s, 64 KiB of console."""
+"""Ten thousand million computrons (about a second), 256 MiB, 30 s, 64 KiB of console, 64 MiB, 1 GiB."""
+
+MOST_WRITE_BYTES = 128 << 20
+"""The largest `write_bytes` there can be: what any delivery changes has to fit into one commit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from swingset.world.holdings import GIVEN_OUT, Holdings
 from swingset.world.rows import Reader
 
 if TYPE_CHECKING:
@@ -26,10 +27,13 @@ class CLists:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._holdings = Holdings(world)
 
     def add(self, vat: str, kref: str, vref: str) -> None:
         """Let `vat` know `kref` as `vref`, reachable."""
         self._world.execute("insert into clists values (?, ?, ?, 1)", (vat, kref, vref))
+        if "+" in vref:
+            self._holdings.change(vat, GIVEN_OUT)
 
     def by_kref(self, vat: str, kref: str) -> CListEntry | None:
         """What `vat` knows as `kref`, or None."""
@@ -53,7 +57,10 @@ class CLists:
 
     def delete(self, vat: str, kref: str) -> None:
         """Let `vat` forget `kref`."""
-        self._world.execute("delete from clists where vat = ? and kref = ?", (vat, kref))
+        query = "delete from clists where vat = ? and kref = ? returning vref"
+        for (vref,) in self._world.execute(query, (vat, kref)):
+            if "+" in str(vref):
+                self._holdings.change(vat, -GIVEN_OUT)
 
     def of(self, vat: str) -> list[CListEntry]:
         """The whole c-list of `vat`, by kref as text."""

@@ -280,6 +280,11 @@ class WorldFile:
         """Whether the state differs from the head."""
         return self._in_run and bool(self._changes())
 
+    @property
+    def pending_bytes(self) -> int:
+        """About how much has changed since the last commit: never less than what that would have to hold."""
+        return int(self._session.changeset_size) if self._session is not None else 0
+
     @at_the_edge
     def commit(self, note: str = "", *, digest: bool = False) -> int | None:
         """Make everything since the last commit durable; answers the commit's number.
@@ -563,6 +568,7 @@ class WorldFile:
         """Begin a changeset: what the state is now is what it will be told against."""
         self._unwatch()
         session = apsw.Session(self.db, "main")
+        session.config(apsw.SQLITE_SESSION_OBJCONFIG_SIZE, True)
         for name, _ in STATE_TABLES:
             session.attach(name)
         self._session = session

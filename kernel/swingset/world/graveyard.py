@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
 
+MOST_BYTES = 16 << 20
+"""How many bytes of a store are deleted at once: history keeps them in one commit."""
+
+
 class Graveyard:
     """The table `dead`, and the rows that are left of its vats."""
 
@@ -65,15 +69,20 @@ class Graveyard:
                 found.append(CListEntry(row[0], row[1], bool(row[2])))
         return found
 
-    def delete_some_keys(self, vat: str, limit: int) -> int:
-        """Delete some keys of the vat's store; returns how many."""
-        keys = self._world.rows("SELECT key from vatstore where vat = ? order by key limit ?", (vat, limit))
-        for (key,) in keys:
+    def delete_some_keys(self, vat: str, limit: int) -> tuple[int, bool]:
+        """Delete some keys of the vat's store; returns how many, and whether those are all there were."""
+        query = "SELECT key, octet_length(value) from vatstore where vat = ? order by key limit ?"
+        keys, size = self._world.rows(query, (vat, limit)), 0
+        for count, (key, length) in enumerate(keys):
+            if size > MOST_BYTES:
+                return count, False
             self._world.execute("delete from vatstore where vat = ? and key = ?", (vat, key))
-        return len(keys)
+            size += int(length)
+        return len(keys), len(keys) < limit
 
 
 _PROMISE, _DEAD = Reader("promises", "kref"), Reader("dead", "vat")
 _ENTRY = Reader("clists", "kref, vref, reachable")
+
 _PHASES = (("o+", "o,"), ("d", "e"), ("o-", "o."), ("p", "q"))
 """Exports, device nodes, imports, promises: the ranges that their vrefs lie in."""

@@ -52,7 +52,7 @@ class Promises:
 
     def all(self) -> Iterator[PromiseRecord]:
         """Every promise."""
-        for row in self._world.rows(f"SELECT {_COLUMNS} from promises"):
+        for row in self._world.rows(f"SELECT {_COLUMNS} from promises order by kref"):
             yield self._record(row)
 
     def decided_by(self, vat: str) -> list[str]:

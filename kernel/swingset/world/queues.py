@@ -28,6 +28,10 @@ class Queues:
         seq = self._counters.take("queue", 1)
         self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
 
+    def append_item(self, item: str) -> None:
+        """Put an event, as the text that it was stored as, at the end of the run-queue."""
+        self._world.execute("insert into queue values (?, ?)", (self._counters.take("queue", 1), item))
+
     def prepend(self, event: QueuedEvent) -> None:
         """Put an event before all others, those that are parked included."""
         seq = -self._counters.take("queue.front", 1)

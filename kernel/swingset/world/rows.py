@@ -221,6 +221,10 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "vatstore": {"vat": _vat, "key": _text, "value": _text},
     "sources": {"vat": _name, "part": _text, "seq": _count, "source": _text},
     "gc_actions": {"vat": _vat, "kind": _among("dropExport", "retireExport", "retireImport"), "kref": _node},
+    "holdings": {
+        "vat": _vat,
+        "bytes": _count,
+    },
     "reap": {
         "vat": _vat,
         "deliveries": _count,
@@ -247,7 +251,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
 }
 """A rule for each column of each state table."""
 
-SMALL = ("counters", "activity", "vats", "spans", "reap", "dead", "meters", "devices", "panics")
+SMALL = ("counters", "activity", "vats", "spans", "holdings", "reap", "dead", "meters", "devices", "panics")
 """The tables that are looked at wholly when a file is opened: they have a row a vat, a device or a meter."""
 
 

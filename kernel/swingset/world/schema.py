@@ -1,11 +1,14 @@
 """The tables of a world, and how a connection to them is set up.
 
 *State* tables are what a world is at one moment. The session extension watches them, so that each
-commit can record the rows it changed and be undone; for that they all have a primary key, and they
-are WITHOUT ROWID so that the key is the row's only identity. *Bulk* tables hold what never changes
-once written, addressed by content: going back needs no undo for them, and two branches of history
-share them. *Meta* tables hold the history itself and are not part of the state's digest. Of state, a digest
-takes what is a function of the world's inputs (`digest`).
+commit can record the rows it changed and be undone; for that they all have a primary key, and the
+key is the row's only identity. Most are WITHOUT ROWID. Not so those that hold values of vats: there
+SQLite would keep the values in the tree in which it looks for keys, and read all of a large one each
+time it passes by on the way to another, so that one vat could slow down all.
+
+*Bulk* tables hold what never changes once written, addressed by content: going back needs no undo for
+them, and two branches of history share them. *Meta* tables hold the history itself and are not part of
+the state's digest. Of state, a digest takes what is a function of the world's inputs (`digest`).
 
 All tables are STRICT: a file from a stranger cannot smuggle a blob to where the kernel reads text.
 The stored schema has to equal this one to the letter, which also says that a file has no triggers,
@@ -39,6 +42,7 @@ STATE_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("parked", ("vat", "seq")),
     ("clists", ("vat", "kref")),
     ("vatstore", ("vat", "key")),
+    ("holdings", ("vat",)),
     ("sources", ("vat", "part")),
     ("gc_actions", ("vat", "kind", "kref")),
     ("reap", ("vat",)),
@@ -97,14 +101,14 @@ SCHEMA = (
   iface TEXT -- what its owner called it, for people only
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE promises(
-  kref TEXT PRIMARY KEY,
+  kref TEXT NOT NULL PRIMARY KEY,
   state TEXT NOT NULL,
   decider TEXT,
   refcount INTEGER NOT NULL,
   policy TEXT,
   body TEXT,
   slots TEXT
-) STRICT, WITHOUT ROWID""",
+) STRICT""",
     "CREATE INDEX promises_decider ON promises(decider)",
     "CREATE INDEX promises_policy ON promises(policy) WHERE policy IS NOT NULL",
     """CREATE TABLE subscribers(
@@ -113,24 +117,24 @@ SCHEMA = (
   PRIMARY KEY(promise, vat)
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE promise_queue(
-  promise TEXT,
-  seq INTEGER,
+  promise TEXT NOT NULL,
+  seq INTEGER NOT NULL,
   item TEXT NOT NULL,
   PRIMARY KEY(promise, seq)
-) STRICT, WITHOUT ROWID""",
+) STRICT""",
     """CREATE TABLE kept(
   promise TEXT PRIMARY KEY -- its decider wants to hand it to its next incarnation
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE queue(
   seq INTEGER PRIMARY KEY,
   item TEXT NOT NULL
-) STRICT, WITHOUT ROWID""",
+) STRICT""",
     """CREATE TABLE parked(
-  vat TEXT,
-  seq INTEGER,
+  vat TEXT NOT NULL,
+  seq INTEGER NOT NULL,
   item TEXT NOT NULL,
   PRIMARY KEY(vat, seq)
-) STRICT, WITHOUT ROWID""",
+) STRICT""",
     """CREATE TABLE clists(
   vat TEXT,
   kref TEXT,
@@ -141,10 +145,14 @@ SCHEMA = (
     "CREATE UNIQUE INDEX clists_vref ON clists(vat, vref)",
     "CREATE INDEX clists_kref ON clists(kref)",
     """CREATE TABLE vatstore(
-  vat TEXT,
-  key TEXT,
+  vat TEXT NOT NULL,
+  key TEXT NOT NULL,
   value TEXT NOT NULL,
   PRIMARY KEY(vat, key)
+) STRICT""",
+    """CREATE TABLE holdings(
+  vat TEXT PRIMARY KEY,
+  bytes INTEGER NOT NULL -- of its store, and a share for each reference it has given out
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE sources(
   vat TEXT, -- the vat's name
@@ -186,11 +194,11 @@ SCHEMA = (
   options TEXT NOT NULL
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE device_state(
-  device TEXT,
-  key TEXT,
+  device TEXT NOT NULL,
+  key TEXT NOT NULL,
   value TEXT NOT NULL,
   PRIMARY KEY(device, key)
-) STRICT, WITHOUT ROWID""",
+) STRICT""",
     """CREATE TABLE panics(
   cause TEXT PRIMARY KEY, -- the vat or the promise that stopped the world
   words TEXT NOT NULL -- of a vat: how it ended, its last words among them

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from swingset.world.holdings import Holdings, size
+
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
@@ -13,6 +15,7 @@ class VatStore:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._holdings = Holdings(world)
 
     def get(self, vat: str, key: str) -> str | None:
         """The value at `key`, or None."""
@@ -20,8 +23,16 @@ class VatStore:
             return str(value)
         return None
 
+    def size(self, vat: str, key: str) -> int | None:
+        """How many bytes the value at `key` has, or None."""
+        query = "SELECT octet_length(value) from vatstore where vat = ? and key = ?"
+        row = self._world.row(query, (vat, key))
+        return int(row[0]) if row else None
+
     def set(self, vat: str, key: str, value: str) -> None:
         """Store `value` at `key`."""
+        before = self.size(vat, key)
+        self._holdings.change(vat, size(value) + size(key) if before is None else size(value) - before)
         self._world.execute(
             "insert into vatstore values (?, ?, ?)"
             " on conflict (vat, key) do update set value = excluded.value",
@@ -30,6 +41,10 @@ class VatStore:
 
     def delete(self, vat: str, key: str) -> None:
         """Forget `key`; nothing happens where it is not."""
+        before = self.size(vat, key)
+        if before is None:
+            return
+        self._holdings.change(vat, -before - size(key))
         self._world.execute("delete from vatstore where vat = ? and key = ?", (vat, key))
 
     def next_key(self, vat: str, prior: str) -> str | None:
@@ -43,7 +58,3 @@ class VatStore:
         """How many keys begin with `prefix`."""
         query = "SELECT count(*) from vatstore where vat = ? and key >= ? and key < ?"
         return int(self._world.rows(query, (vat, prefix, prefix + "\U0010ffff"))[0][0])
-
-    def clear(self, vat: str) -> None:
-        """Forget everything of `vat`."""
-        self._world.execute("delete from vatstore where vat = ?", (vat,))
