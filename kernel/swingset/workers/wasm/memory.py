@@ -2,8 +2,8 @@
 
 The base image is a file of the baked guest's memory. A new vat gets it by mapping that file, privately,
 over its own memory, so that pages are shared until they are written to; where that cannot be done it is
-copied. A heap image is then nothing but the 4 KiB pages that differ. They are found by comparing large
-blocks first.
+copied. A heap image is then nothing but the 4 KiB pages that differ, told by how they differ. They are found
+by comparing large blocks first.
 
 The guest's C stack fills the low addresses, up to where the stack pointer rests between deliveries. What
 lies there between deliveries is the litter of calls that have returned, which no later call may read; it
@@ -78,14 +78,14 @@ class BaseImage:
         return bool(got == start)
 
     def differing_pages(self, guest: Guest) -> dict[int, bytes]:
-        """The guest's pages that are not as in this image."""
+        """The guest's pages that are not as in this image, each as its difference from it."""
         guest.refresh()
         pages = {}
         for at in self._differing_blocks(guest):
             for page in range(at // PAGE_SIZE, (at + _BLOCK) // PAGE_SIZE):
-                content = ctypes.string_at(guest.base + page * PAGE_SIZE, PAGE_SIZE)
-                if content != self.page(page):
-                    pages[page] = content
+                content, own = ctypes.string_at(guest.base + page * PAGE_SIZE, PAGE_SIZE), self.page(page)
+                if content != own:
+                    pages[page] = _exclusive_or(content, own)
         return pages
 
     def _differing_blocks(self, guest: Guest) -> Iterator[int]:
@@ -112,13 +112,17 @@ class BaseImage:
         """Bring a guest that is as this image to what a heap image says. Raises `ImageMismatch`."""
         if size % _BLOCK or size < self.size:
             raise ImageMismatch(f"a heap image of {size:,} bytes is none that this engine makes")
-        for number, content in pages.items():
+        for number, difference in pages.items():
             at = number * PAGE_SIZE
-            if not self.stack_end <= at < size or len(content) != PAGE_SIZE:
+            if not self.stack_end <= at < size or len(difference) != PAGE_SIZE:
                 raise ImageMismatch(f"page {number} of the heap image is no page of a heap")
         guest.grow_to(size)
-        for number, content in pages.items():
-            guest.write(number * PAGE_SIZE, content)
+        for number, difference in pages.items():
+            guest.write(number * PAGE_SIZE, _exclusive_or(difference, self.page(number)))
+
+
+def _exclusive_or(one: bytes, other: bytes) -> bytes:
+    return (int.from_bytes(one, "little") ^ int.from_bytes(other, "little")).to_bytes(PAGE_SIZE, "little")
 
 
 def digest(guest: Guest, stack_end: int) -> str:
