@@ -10,16 +10,16 @@ is line 5 in every message about it.
 
 from __future__ import annotations
 
-import builtins
-import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from swingset.core.errors import VatFault
 from swingset.host.rehearsal import Extent, Rehearsal, describe_parting
 from swingset.host.session import Upgraded
 from swingset.lens.difference import Difference
 from swingset.model.capdata import is_well_formed
+from swingset_nb.binding import unfit
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
 from swingset_nb.notebook import Notebook, OpenWorld
 from swingset_nb.render import Diff, Message, Shown, Stack
@@ -48,7 +48,7 @@ class Cell:
 def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     """Do what the cell asks for; returns what to show."""
     world = notebook.require()
-    _check_name(cell.vat, world)
+    _check_name(cell.vat, world, notebook.shell.user_ns_hidden)
     if not is_well_formed(cell.source):
         raise BadArguments("the cell holds half of a surrogate pair, which no file can hold: write an escape")
     if cell.upgrade and cell.replace:
@@ -144,9 +144,19 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     drafts: Mapping[str, str] = dict(world.controller.kernel.store.sources.parts(cell.vat))
     if cell.part != cell.vat:
         if drafts.get(cell.part) == cell.source:
+            world.session.keep_draft(cell.vat, cell.part)  # for here it is, written by the user
             return Message(f"{cell.part} is drafted for vat {cell.vat} already: nothing changed")
         world.session.draft(cell.vat, cell.part, cell.source)
         return Message(f"{cell.part} is drafted for vat {cell.vat}", (), (_define_hint(cell),))
+    strange = [draft.part for draft in world.session.drafts(cell.vat) if not draft.own]
+    if any(part != cell.vat for part in strange):
+        raise SwingSetError(
+            f"the file has drafts for vat {cell.vat} that are not of this session: {', '.join(strange)}. They"
+            " would run in front of this cell",
+            f"`%swingset drafts {cell.vat}` shows them",
+            f"`%swingset keep-drafts {cell.vat}` uses them as if you had written them",
+            f"`%swingset drop-draft {cell.vat} CELL` deletes one",
+        )
     try:
         root = world.session.define(cell.vat, cell.source, worker=cell.worker)
     except VatFault as error:
@@ -188,14 +198,13 @@ def _replace(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     return Stack([Message(f"vat {vat} was ended with all its state"), shown])
 
 
-def _check_name(name: str, world: OpenWorld) -> None:
-    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+def _check_name(name: str, world: OpenWorld, hidden: Mapping[str, Any]) -> None:
+    why = unfit(name, hidden)
+    if why is not None or name in ("E", world.session.name):
+        means = why or "means something else in this notebook"
         raise BadArguments(
-            f"{name!r} cannot name a vat: it becomes a name in the notebook, so letters, digits and _ only"
+            f"{name!r} {means}, and the name of a vat becomes a name of the notebook: choose another"
         )
-    taken = hasattr(builtins, name) and not world.has_vat(name)
-    if taken or name in ("E", world.session.name):
-        raise BadArguments(f"{name} means something else in this notebook: choose another name for the vat")
 
 
 def _define_hint(cell: Cell) -> str:

@@ -55,7 +55,7 @@ def argument(*names: str, **options: Any) -> Argument:
 def registered() -> dict[str, Command]:
     """All subcommands by name, in the order in which help lists them."""
     # Importing them is what registers them; at the top of this file it would be a circle.
-    from swingset_nb import on_runs, on_vats, on_views, on_worlds  # noqa: F401
+    from swingset_nb import on_drafts, on_runs, on_vats, on_views, on_worlds  # noqa: F401
 
     order = {name: place for place, name in enumerate(_ORDER)}
     return dict(sorted(_registry.items(), key=lambda item: order.get(item[0], len(order))))
@@ -99,7 +99,8 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
 _ORDER = [
     *("status", "open", "close", "vats", "queue", "clists", "promises", "picture", "step", "run", "pause"),
     *("checkpoint", "checkpoints", "resume", "digest", "rehearse", "upgrade", "migrate", "panel"),
-    *("suspend", "wake", "drop", "explain", "rings", "terminate", "export", "help"),
+    *("suspend", "wake", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
+    *("explain", "rings", "terminate", "export", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "resume", "restore": "resume"}
 _ALSO |= {"draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close", "ls": "vats"}

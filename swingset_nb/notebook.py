@@ -22,6 +22,7 @@ from swingset.host.policies import cranks
 from swingset.host.reports import RunReport
 from swingset.host.session import Session, StillPending
 from swingset.lens.tables import Lens
+from swingset_nb.binding import Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
@@ -88,7 +89,7 @@ class Notebook:
         self.cells = Cells(shell)
         self.progress = Progress(shell, lambda: settings.progress_after)
         self.panels: list[Panel] = []
-        self.given: dict[str, Any] = {}
+        self.binding = Binding(shell)
         self.fleeting: list[str] = []
         self._world: OpenWorld | None = None
 
@@ -122,7 +123,7 @@ class Notebook:
         session.watch = self.progress.crank
         self._world = OpenWorld(path, controller, session, found)
         self.allow_run()
-        self.give({"E": session.E})
+        self.binding.offer_e()
         return self._world
 
     def close(self) -> OpenWorld | None:
@@ -167,33 +168,35 @@ class Notebook:
     # Names
 
     def give(self, names: Mapping[str, Any]) -> None:
-        """Bind names in the notebook."""
-        self.given.update(names)
-        self.shell.push(dict(names))
+        """Bind names that the user has asked for, and `E` where it was lost."""
+        self.binding.bind(names)
+        self.binding.offer_e()
 
     def withdraw(self) -> list[str]:
         """Unbind every name that stands for a reference into the world; returns which."""
         namespace = self.shell.user_ns
         gone = [
-            name for name, value in self._own(namespace) if _in_world(value) or self.given.get(name) is value
+            name
+            for name, value in self._own(namespace)
+            if _in_world(value) or self.binding.given.get(name) is value
         ]
         for name in gone:
             del namespace[name]
-        self.given = {}
+        self.binding.forget()
         return sorted(gone)
 
     def regain(self) -> list[str]:
         """Bind stored names whose class the last cell has defined, unless they mean something else by now."""
-        namespace = self.shell.user_ns
-        more = self.require().session.recall_more()
-        found = {name: value for name, value in more.items() if name not in namespace}
-        self.give(found)
-        return sorted(found)
+        return self.binding.offer(self.require().session.recall_more())
 
     def remember(self) -> None:
         """Store the names of the notebook in the world, so that they come back with it."""
         session = self.require().session
-        self.fleeting = session.remember(dict(self._own(self.shell.user_ns)))
+        own = dict(self._own(self.shell.user_ns))
+        # What was withheld is the world's still, also where its name means something else here.
+        withheld = self.binding.withheld.items()
+        kept = {name: value for name, value in withheld if not _in_world(own.get(name))}
+        self.fleeting = session.remember({**own, **kept})
 
     def _own(self, namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
         hidden = self.shell.user_ns_hidden

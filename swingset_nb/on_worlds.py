@@ -35,6 +35,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         hints.append("`%swingset resume NAME` goes back to a checkpoint before that")
         hints.append("`swingset_nb.session().controller.overrule_panic()` lets the world run on as it is")
     lines += world.controller.held_back()
+    lines += notebook.binding.told()
     if controller.paused:
         lines.append("paused: messages wait until you step or run")
         hints.append("`%swingset step` runs one crank, `%swingset run` all that waits, and ends the pause")
@@ -167,7 +168,7 @@ def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world.controller.resume(given.name)
     parting = world.session.attach(f"the world was resumed from {given.name}")
     world.pending.clear()
-    notebook.give({"E": world.session.E})
+    notebook.binding.offer_e()
     lines = _come_back(notebook, world, parting)
     dead = [name for name in gone if name not in notebook.shell.user_ns]
     if dead:
@@ -204,10 +205,12 @@ def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 def _come_back(notebook: Notebook, world: OpenWorld, parting: Parting) -> list[str]:
     """Bind the names that the world remembers; say what came back and what could not."""
-    recalled = world.session.recall()
-    notebook.give(recalled)
-    names = sorted(recalled)
+    names = notebook.binding.offer(world.session.recall())
     lines = [f"names that came back: {words_of(names)}" if names else "no names were stored"]
+    lines += notebook.binding.told()
+    strange = sorted({draft.vat for draft in world.session.drafts() if not draft.own})
+    if strange:
+        lines.append(f"drafts in the file that wait for your word, for {words_of(strange)}: %swingset drafts")
     if world.session.unread:
         lines.append(f"names that wait for their class: {words_of(sorted(world.session.unread))}")
     lacking = world.session.lacking()

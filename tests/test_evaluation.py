@@ -76,6 +76,7 @@ WHY = {
     "kernel/swingset/host/cli.py _vats getattr": SOURCE,
     "kernel/swingset/host/services.py call getattr": "the embedder's own call",
     "kernel/swingset/workers/wasm/wasi.py answer_for getattr": "the imports of the engine that we ship",
+    "kernel/swingset/world/edge.py in_words format": "a template of the tables in that module",
     "swingset_nb/places.py lines getline": "the file of a frame of this process, to show a line of it",
     "swingset_nb/places.py _line getline": "the file of a frame of this process, to show a line of it",
     "swingset_nb/extension.py load getattr": SOURCE,

@@ -29,6 +29,7 @@ from swingset.guest.liveslots import Liveslots
 from swingset.guest.passable import UnpassableError
 from swingset.guest.promises import Promise
 from swingset.host.controller import Controller
+from swingset.host.drafting import Drafting
 from swingset.host.lives import DO_AGAIN, UNDONE, Life
 from swingset.host.migrating import Migrated, Watcher
 from swingset.host.naming import Naming
@@ -62,7 +63,7 @@ class Upgraded:
     disconnected: tuple[PromiseRow, ...]
 
 
-class Session(Services, Naming):
+class Session(Services, Naming, Drafting):
     """The caller as a vat of an open world. `found_digest` is the world's digest before it joined."""
 
     def __init__(self, controller: Controller, name: str = "notebook") -> None:
@@ -75,6 +76,7 @@ class Session(Services, Naming):
         self.found_digest = controller.digest()
         self.unread: dict[str, str] = {}
         self.reading = Reading(controller)
+        self._own_drafts = set()
         self._life: Life | None = None
         self.attach()
 
@@ -239,17 +241,14 @@ class Session(Services, Naming):
         options: dict[str, Any] | None = None,
         parameters: Any = None,
     ) -> Any:
-        """Start a vat of this source and the kinds drafted for it; returns a reference to its root."""
+        """Start a vat of this source and the kinds drafted for it; returns a reference to its root.
+
+        Raises `StrangeDrafts` where there are some that this session has not made.
+        """
         parts = self._with(vat, vat, source)
         given = self._given(parameters)
         self.controller.create_vat(vat, parts, worker=worker, options=options, parameters=given)
         return self.root(vat)
-
-    def draft(self, vat: str, part: str, source: str) -> None:
-        """Keep a cell for a vat that does not exist yet; it becomes part of it when the vat is defined."""
-        with self.controller.lock:
-            self.controller.kernel.store.sources.put(vat, part, source)
-            self.controller.commit(f"draft {part} for {vat}")
 
     def difference(self, vat: str, part: str, source: str) -> Difference | None:
         """How a cell differs from the running one; None where it is the same."""
@@ -262,9 +261,12 @@ class Session(Services, Naming):
         return self.controller.world.bundles.get(record.bundle) if record.bundle else ()
 
     def upgrade(
-        self, vat: str, part: str, source: str, message: str = "", *, parameters: Any = None
+        self, vat: str, part: str, source: str | None, message: str = "", *, parameters: Any = None
     ) -> Upgraded:
-        """Replace one cell of a running vat. Raises `VatFault`, and changes nothing, where it is refused."""
+        """Replace one cell of a running vat, or take it away with None.
+
+        Raises `VatFault`, and changes nothing, where it is refused.
+        """
         with self.controller.lock:
             lens = Lens(self.controller.kernel.store)
             objects = {row.kref: row for row in lens.objects()}
@@ -330,11 +332,14 @@ class Session(Services, Naming):
         with context.activate(self.liveslots):
             return self.liveslots.slots.decode({"body": f'#"$0.Alleged: {iface}"', "slots": [vref]})
 
-    def _with(self, vat: str, part: str, source: str) -> tuple[tuple[str, str], ...]:
+    def _with(self, vat: str, part: str, source: str | None) -> tuple[tuple[str, str], ...]:
         """The vat's cells with one replaced: kinds first, the vat's own cell last."""
         live = self.controller.kernel.store.vats.named(vat)
-        parts = dict(self.running_parts(vat) if live else self.controller.kernel.store.sources.parts(vat))
-        parts[part] = source
+        parts = dict(self.running_parts(vat) if live else self._drafted(vat, part))
+        if source is None:
+            parts.pop(part, None)
+        else:
+            parts[part] = source
         own = [(vat, parts.pop(vat))] if vat in parts else []
         return (*parts.items(), *own)
 

@@ -1,0 +1,115 @@
+"""Commands on what waits to be used: drafts of cells, and names of the world that could not be given."""
+
+from __future__ import annotations
+
+import argparse
+from shlex import quote
+
+from swingset.core.errors import VatFault
+from swingset.model.lines import source_lines
+from swingset_nb import binding, cells
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments, UpgradeRefused, vat_failed
+from swingset_nb.notebook import Notebook
+from swingset_nb.render import Diff, Message, Shown, Stack, Table
+
+_VAT = argument("vat", metavar="VAT", help="the vat they are for")
+
+
+@command(
+    "drafts",
+    "cells that wait for their vat to be defined",
+    argument("vat", metavar="VAT", nargs="?", help="show the text of those for one vat"),
+)
+def drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """List drafts, or show those for one vat."""
+    found = notebook.require().session.drafts(given.vat)
+    if given.vat is not None and found:
+        shown: list[Shown] = []
+        for draft in found:
+            whose = "of this session" if draft.own else "found in the file"
+            shown += [Message(f"{draft.part}, {whose}"), Diff([f"  {x}" for x in source_lines(draft.source)])]
+        return Stack([*shown, Message("To go on", (), _hints(given.vat, all(draft.own for draft in found)))])
+    rows = [
+        [draft.vat, draft.part, "this session" if draft.own else "the file", len(source_lines(draft.source))]
+        for draft in found
+    ]
+    return Table("drafts", ["vat", "cell", "from", "lines"], rows, "none; `%%kind NAME --vat VAT` makes one")
+
+
+def _hints(vat: str, own: bool) -> list[str]:
+    keep = [] if own else [f"`%swingset keep-drafts {quote(vat)}` uses them as if you had written them"]
+    return [*keep, f"`%swingset drop-draft {quote(vat)} CELL` deletes one"]
+
+
+@command("keep-drafts", "use drafts that were found in the file", _VAT)
+def keep_drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Say that the drafts for a vat are the user's."""
+    session = notebook.require().session
+    kept = [draft.part for draft in session.drafts(given.vat) if not draft.own]
+    for part in kept:
+        session.keep_draft(given.vat, part)
+    if not kept:
+        return Message(f"vat {given.vat} has no drafts but those of this session")
+    return Message(f"{', '.join(kept)} will be part of vat {given.vat}", (), (f"`%%vat {given.vat}`",))
+
+
+@command(
+    "drop-draft",
+    "delete a draft, or take a cell away from a running vat",
+    _VAT,
+    argument("cell", metavar="CELL", nargs="+", help="such as `kind Purse`, or only the name of the kind"),
+    argument("--upgrade", action="store_true", help="where the vat runs: upgrade it to be without that cell"),
+)
+def drop_draft(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Take a cell away."""
+    world = notebook.require()
+    words = " ".join(given.cell)
+    if not world.has_vat(given.vat):
+        known = [draft.part for draft in world.session.drafts(given.vat)]
+        part = _named(words, known, given.vat)
+        world.session.drop_draft(given.vat, part)
+        return Message(f"{part} is not drafted for vat {given.vat} any more")
+    running = dict(world.session.running_parts(given.vat))
+    part = _named(words, [cell for cell in running if cell != given.vat], given.vat)
+    if not given.upgrade:
+        again = f"%swingset drop-draft {quote(given.vat)} {part} --upgrade"
+        raise BadArguments(f"vat {given.vat} runs with {part}: only an upgrade takes it away", f"`{again}`")
+    try:
+        done = world.session.upgrade(given.vat, part, None, f"without {part}")
+    except VatFault as error:
+        raise vat_failed(error, UpgradeRefused, running) from None
+    finally:
+        notebook.progress.clear()
+    cells.forget_pending(world, given.vat, part)
+    headline = f"vat {given.vat} runs without {part} now: incarnation {done.incarnation}"
+    return Message(headline, cells.upgrade_in_words(done))
+
+
+def _named(words: str, known: list[str], vat: str) -> str:
+    for part in (words, f"kind {words}"):
+        if part in known:
+            return part
+    there = ", ".join(known) or "none"
+    raise BadArguments(f"vat {vat} has no such cell {words!r}; there are: {there}", "%swingset drafts")
+
+
+@command(
+    "name",
+    "give something of the world another name, where its own means something else here",
+    argument("name", metavar="NAME", help="its name in the world"),
+    argument("word", metavar="as", choices=["as"], help="this word"),
+    argument("new", metavar="NEW", help="the name to give it"),
+)
+def name(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Bind what was withheld."""
+    notebook.require()
+    withheld = notebook.binding.withheld
+    if given.name not in withheld:
+        known = ", ".join(sorted(withheld)) or "none"
+        raise BadArguments(f"{given.name!r} is no name that was withheld; there are: {known}", "%swingset")
+    why = binding.unfit(given.new, notebook.shell.user_ns_hidden)
+    if why is not None or given.new in notebook.shell.user_ns:
+        raise BadArguments(f"{given.new!r} {why or 'has a value already'}: choose another name")
+    notebook.binding.bind({given.new: withheld[given.name]})
+    return Message(f"{given.new} stands for what the world calls {given.name}")
