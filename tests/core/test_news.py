@@ -10,6 +10,8 @@ import pytest
 from swingset.core import news
 from swingset.guest.remote_errors import RemoteError
 from swingset.model import reasons
+from swingset.model.capdata import CapData
+from swingset.model.reports import Fault
 from swingset.testing import audit
 from tests.conftest import MakeStage
 from tests.staging import Stage
@@ -235,6 +237,50 @@ def test_what_is_gathered_is_twice_what_one_value_may_hold(body: int, slots: int
     assert found.too_much == too_much
     assert found.slots <= news.MOST_SLOTS + 10_000
     assert found.text <= 2 * 10_000_000
+
+
+ANY = (False, CapData("#1"))
+
+
+@pytest.mark.parametrize(
+    ("promises", "slots", "text", "too_much"),
+    [
+        (2, 20_000, 20_000_000, False),
+        (2, 20_001, 0, True),
+        (2, 0, 20_000_001, True),
+        (1, 20_001, 20_000_001, False),
+        (0, 0, 0, False),
+    ],
+)
+def test_more_than_one_promise_may_have_as_much_as_two_values(
+    promises: int, slots: int, text: int, too_much: bool
+) -> None:
+    """20,000 references and 20 million characters are not too much, and one alone never is."""
+    found = news.News({f"kp{number}": ANY for number in range(promises)}, slots, text)
+    assert found.too_much is too_much
+
+
+@pytest.mark.parametrize(
+    ("slots", "text", "broke"), [(100, 10_000, False), (101, 0, True), (0, 10_001, True), (0, 0, False)]
+)
+@pytest.mark.parametrize(
+    ("code", "may"),
+    [
+        (reasons.OUT_OF_COMPUTRONS, True),
+        (reasons.OUT_OF_MEMORY, True),
+        (reasons.STACK_OVERFLOW, True),
+        (reasons.GUEST_CRASHED, True),
+        (reasons.PROTOCOL, False),
+        (reasons.ILLEGAL_SYSCALL, False),
+        (reasons.CODE_MISSING, False),
+        (reasons.WALL_CLOCK, False),
+        (reasons.INTERRUPTED, False),
+    ],
+)
+def test_modest_news_break_no_vat(slots: int, text: int, broke: bool, code: str, may: bool) -> None:
+    """Up to 100 references and 10,000 characters are modest, and only some failures can come of size."""
+    found = news.News({"kp40": ANY}, slots, text)
+    assert found.broke(Fault(code, "it failed")) is (broke and may)
 
 
 def test_an_answer_that_is_too_much_is_a_rejection_for_the_session(stage: Stage) -> None:

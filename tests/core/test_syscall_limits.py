@@ -86,6 +86,7 @@ def test_of_a_list_that_is_illegal_nothing_is_done() -> None:
     assert "vat-terminated" in outcome["data"]["body"] or "illegal-syscall" in outcome["data"]["body"]
 
 
+LISTS = ("resolve", "dropImports", "retireImports", "retireExports", "abandonExports", "keepPromises")
 FORMS: list[Any] = [
     None,
     5,
@@ -137,6 +138,12 @@ FORMS: list[Any] = [
     ["keepPromises", "p+1"],
     ["keepPromises", ["o+0"]],
     ["keepPromises", ["p-60"]],
+    ["send", "o+0", 5],
+    ["send", "o+0", ["methargs", "result"]],
+    ["send", "o+0", {"methargs": DATA, "result": None, "more": 1}],
+    *[[name, value] for name in LISTS for value in (None, {}, "", 5, True)],
+    ["resolve", [{}]],
+    ["resolve", ["p+1"]],
     ["callNow", "d-70", "m", DATA],
     ["callNow", "o-50", "m", DATA],
     ["callNow", "o-50", "m"],
@@ -174,6 +181,25 @@ def test_the_most_may_be_said_and_one_more_may_not(most: int, say: Callable[[int
     report = world.run_in("A", lambda ask: ask(say(most)))
     assert report.fault is None
     illegal(world, say(most + 1))
+
+
+def test_what_a_vat_calls_its_export_is_noted_once() -> None:
+    """At its first mention, by the slot that it is; imports and later mentions change nothing."""
+    world = RawWorld("A", "B")
+    amy = world.give("B", "o+1", "A")
+    noted = world.store.objects.get(amy)
+    assert noted is not None
+    assert noted.iface == "thing"
+    body = '#["x",["$1.Alleged: two","$0.Alleged: one","$2.Alleged: not mine","$3"]]'
+    slots = ["o+5", "o+6", str(world.vref("A", amy)), "o+7"]
+    world.run_in("A", lambda ask: ask(send({"body": body, "slots": slots})))
+    world.run_in("A", lambda ask: ask(send({"body": '#["x",["$0.Alleged: another"]]', "slots": ["o+5"]})))
+    ifaces = []
+    for slot in slots:
+        record = world.store.objects.get(str(world.kref("A", slot)))
+        assert record is not None
+        ifaces.append(record.iface)
+    assert ifaces == ["one", "two", "thing", None]
 
 
 def test_after_an_illegal_syscall_nothing_is_heard() -> None:

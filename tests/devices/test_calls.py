@@ -141,6 +141,46 @@ def test_a_bug_in_a_device_is_an_error_for_its_caller() -> None:
     assert "device shelf: crash() failed: ZeroDivisionError: by zero" in error["body"]
 
 
+def test_a_method_may_have_two_hundred_characters() -> None:
+    """And not one more, which ends the vat."""
+    world, shelf, _ = shelved("A")
+    [[failed, _]] = call(world, "A", "d-70", "x" * 200, data("#[]"))
+    assert (failed, shelf.calls) == (True, ["x" * 200])
+
+
+def test_devices_are_found_by_kind_and_name() -> None:
+    """The only one of a kind needs no name, of several one is named, and there is no other."""
+    world, _, _ = shelved("A")
+    board = world.kernel.devices
+    only = board.find("shelf")
+    assert only is not None
+    assert (only.name, board.find("shelf", "shelf"), board.find("printer")) == ("shelf", only, None)
+    world.kernel.add_device("second", "shelf")
+    second = board.find("shelf", "second")
+    assert second is not None
+    assert (second.name, second.id) == ("second", "d8")
+    with pytest.raises(KernelError, match="several devices of kind shelf, say which one: shelf, second"):
+        board.find("shelf")
+    for kind, name in (("shelf", "third"), ("printer", "shelf")):
+        with pytest.raises(KernelError, match=f"there is no device '{name}' of kind {kind} in this world"):
+            board.find(kind, name)
+    with pytest.raises(KernelError, match="no device 'third' in this world; there are: shelf, second"):
+        board.context("third")
+    assert board.context("second").device == second
+
+
+def test_a_device_owns_its_nodes_and_no_others() -> None:
+    """Its root and what it handed out, but neither a vat's object nor another device's node."""
+    world, _, root = shelved("A")
+    call(world, "A", "d-70", "put", data("#[1]"))
+    other = world.kernel.add_device("second", "shelf")
+    context = world.kernel.devices.context("shelf")
+    ticket = world.kref("A", "d-71")
+    assert ticket is not None
+    owned = [context.owns(kref) for kref in (root, ticket, other, world.kernel.root_of("A"), "kd99", "")]
+    assert owned == [True, True, False, False, False, False]
+
+
 def test_a_device_without_code_says_so() -> None:
     """A world may hold devices that this host has no code for; calling one is an error, not a crash."""
     world = RawWorld("A")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from swingset.core.report import CrankReport
 from swingset.host.outputs import MOST_WAITING, Outbox, Output
-from swingset.model.messages import Reap
+from swingset.model.capdata import CapData
+from swingset.model.messages import Message, Notify, Reap, Send
+from swingset.model.reports import Fault
 from tests.staging import Stage
 
 TALKER = """
@@ -39,6 +45,95 @@ def test_more_than_fits_in_one_commit_is_cut_and_counted() -> None:
     outbox.collect(said(31, "again"))
     outbox.release()
     assert [output.text for output in heard] == ["again"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shown", "lost"),
+    [
+        ([MOST_WAITING], [MOST_WAITING], 0),
+        ([MOST_WAITING + 1], [MOST_WAITING], 1),
+        ([MOST_WAITING - 1, 1], [MOST_WAITING - 1, 1], 0),
+        ([MOST_WAITING - 1, 2], [MOST_WAITING - 1, 1], 1),
+        ([MOST_WAITING, 1, 1], [MOST_WAITING], 2),
+        ([0, 1], [1], 0),
+    ],
+)
+def test_a_megabyte_is_shown_to_the_letter(sizes: list[int], shown: list[int], lost: int) -> None:
+    """Not one character less, and what is lost is counted exactly."""
+    outbox = Outbox()
+    for crank, size in enumerate(sizes, 1):
+        outbox.collect(said(crank, "x" * size))
+    released = outbox.release()
+    told = [f"{lost:,} more characters were said in this run, and are not shown"] if lost else []
+    assert [len(output.text) for output in released if output.vat == "a"] == shown
+    assert [output.text for output in released if output.vat == "kernel"] == told
+    assert outbox.release() == []
+
+
+def test_what_waits_is_shown_in_its_order_and_dropped_whole() -> None:
+    """Nothing before the release, nothing of what was dropped, and nothing twice."""
+    outbox, heard, other = Outbox(), list[Output](), list[Output]()
+    stop = outbox.listen(heard.append)
+    outbox.listen(other.append)
+    outbox.collect(said(1, "x" * MOST_WAITING * 2))
+    outbox.drop()
+    console = (("stdout", "one"), ("stderr", "two"), ("stdout", "three"))
+    outbox.collect(CrankReport(2, Reap("v1"), "delivered", "a", console=console))
+    outbox.say(2, "words")
+    outbox.collect(CrankReport(3, Reap("v1"), "delivered", None, console=(("stdout", "four"),)))
+    assert heard == []
+    outbox.release()
+    assert [(output.crank, output.vat, output.stream, output.text) for output in heard] == [
+        (2, "a", "stdout", "one"),
+        (2, "a", "stderr", "two"),
+        (2, "a", "stdout", "three"),
+        (2, "kernel", "notice", "words"),
+        (3, "?", "stdout", "four"),
+    ]
+    stop()
+    stop()
+    outbox.collect(said(4, "five"))
+    outbox.release()
+    assert (len(heard), len(other)) == (5, 6)
+
+
+def test_a_listener_that_stops_listening_while_it_is_told_stops_alone() -> None:
+    """Others hear everything all the same."""
+    outbox, heard = Outbox(), list[str]()
+    stop = outbox.listen(lambda _output: stop())
+    outbox.listen(lambda output: heard.append(output.text))
+    for text in ("one", "two"):
+        outbox.collect(said(1, text))
+    outbox.release()
+    assert heard == ["one", "two"]
+
+
+FAULT = Fault("guest-crashed", "it failed")
+ASKED = Send("ko20", Message(CapData('#["go",[]]'), "kp40"))
+TOLD = Send("ko20", Message(CapData('#["go",[]]')))
+NOTICES = [
+    (ASKED, "refused", None),
+    (TOLD, "refused", "crank 7: go() was undone: it failed"),
+    (Notify("v1", "kp40"), "parked", "crank 7: suspended: it failed. Its messages wait"),
+    (Notify("v1", "kp40"), "refused", None),
+    (Reap("v1"), "refused", None),
+    (ASKED, "stopped", "vat a is suspended: it failed. Nothing of that is kept, and its messages wait"),
+    (Reap("v1"), "stopped", "vat a is suspended: it failed."),
+]
+
+
+@pytest.mark.parametrize(("event", "outcome", "words"), NOTICES)
+def test_failures_that_no_promise_carries_are_told(event: Any, outcome: str, words: str | None) -> None:
+    """Who waits for an answer hears it there; of all else the host is told, and of what went well nothing."""
+    outbox = Outbox()
+    outbox.collect(CrankReport(6, event, "delivered", "a"))
+    outbox.collect(CrankReport(7, event, outcome, "a", fault=FAULT))
+    notices = [(output.vat, output.stream, output.text) for output in outbox.release()]
+    if words is None:
+        assert notices == []
+    else:
+        [(vat, stream, text)] = notices
+        assert (vat, stream, text.startswith(words)) == ("a", "notice", True)
 
 
 def test_two_vats_that_print_at_each_other(stage: Stage) -> None:

@@ -119,6 +119,10 @@ class WasmWorker:
         else:
             used = fuel - guest.fuel()
             fault = self._verdict(door.result, delivery)
+            if used == limits.computrons:
+                # The engine looks at its fuel now and then, and tells no more than that all is gone: how much
+                # more was spent since, only a replay would find out, and would differ from what is recorded.
+                fault = Fault(*_out_of_computrons(limits), "DeliveryStopped")
             self._usable = fault is None or fault.code == reasons.START_FAILED
         finally:
             self._host.door = None
@@ -207,7 +211,7 @@ class WasmWorker:
         assert isinstance(stop, GuestStopped)
         code, message = _STOPS.get(stop.code, (reasons.GUEST_CRASHED, ""))
         if stop.code is StopCode.FUEL:
-            message = f"{message} ({limits.computrons:,})"
+            code, message = _out_of_computrons(limits)
         if not message:
             said = str(stop).strip().splitlines() or ["no reason given"]
             message = f"the vat's interpreter crashed: {said[-1][:300]}"
@@ -252,6 +256,11 @@ class WasmWorker:
 def _patience(stop: Exception, limits: Limits) -> float | None:
     """Seconds for an autopsy: few where nothing that is kept depends on it."""
     return _AFTER_HOST_STOP if isinstance(stop, HostStop) else limits.seconds
+
+
+def _out_of_computrons(limits: Limits) -> tuple[str, str]:
+    code, message = _STOPS[StopCode.FUEL]
+    return code, f"{message} ({limits.computrons:,})"
 
 
 def _text_of(value: Any, otherwise: str, most: int) -> str:
