@@ -100,7 +100,7 @@ _ORDER = [
     *("status", "open", "close", "vats", "queue", "clists", "promises", "picture", "step", "run", "pause"),
     *("checkpoint", "checkpoints", "resume", "digest", "rehearse", "upgrade", "migrate", "panel"),
     *("suspend", "wake", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
-    *("explain", "rings", "terminate", "export", "help"),
+    *("explain", "rings", "verify", "terminate", "export", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "resume", "restore": "resume"}
 _ALSO |= {"draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close", "ls": "vats"}

@@ -21,7 +21,7 @@ from swingset.host.controller import Controller
 from swingset.host.outputs import Output
 from swingset.host.policies import cranks, forever
 from swingset.lens.tables import Lens
-from swingset.lens.verifying import MOST, verify
+from swingset.lens.verifying import MOST
 from swingset.model.visible import visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
@@ -327,7 +327,7 @@ def _digest(controller: Controller, _: argparse.Namespace) -> int:
 
 def _verify(controller: Controller, _: argparse.Namespace) -> int:
     """Opening has looked at what is small; this looks at all that is in the file."""
-    problems = verify(controller.kernel.store)
+    problems = controller.verify()
     for problem in problems:
         print(problem)
     more = ", and no more looked for" if len(problems) == MOST else ""

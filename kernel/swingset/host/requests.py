@@ -21,6 +21,7 @@ from swingset.guest.promises import Promise
 from swingset.guest.remotables import Presence
 from swingset.host.administering import Administering
 from swingset.lens import dump as dumping
+from swingset.lens import verifying
 from swingset.lens.explain import Explanation, explain
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Notify, Send
@@ -28,6 +29,7 @@ from swingset.model.refs import is_kref, kref_type
 from swingset.model.visible import one_line
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED
 from swingset.world.vats import LIVE, TERMINATED
+from swingset.world.verifying import Problem
 
 POLICIES = ("ignore", "log_always", "log_failure", "panic", "none")
 """What a host wants done with the outcome of its message; `none` asks for no outcome at all."""
@@ -258,6 +260,15 @@ class Requests(Administering):
         """The whole state as JSON data, vat stores left out."""
         with self.lock:
             return dumping.dump(self.kernel.store)
+
+    def verify(self) -> list[Problem]:
+        """All that is wrong with the file, as far as can be told without running it; empty for a sound one.
+
+        What is not committed is committed first: the file is held against its history.
+        """
+        with self.lock:
+            self.commit("before it is verified")
+            return verifying.verify(self.kernel.store)
 
     def stats(self) -> dict[str, int]:
         """Counts: how much of what there is, and how much there ever was."""
