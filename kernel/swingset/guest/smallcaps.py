@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import jsontext, remote_errors
 from .copies import RESERVED_TAGS, copy_named, copy_of
+from .crowds import Crowd
 from .passable import (
     DICTS,
     LISTS,
@@ -64,10 +65,11 @@ class Encoded(NamedTuple):
 
 
 class _Encoder:
-    __slots__ = ("indices", "objects", "tracer")
+    __slots__ = ("crowd", "indices", "objects", "tracer")
 
     def __init__(self, tracer: Callable[[BaseException], Trace]) -> None:
         self.tracer = tracer
+        self.crowd = Crowd()
         self.objects: list[Any] = []
         self.indices: dict[int, int] = {}  # by id(); the list keeps the objects alive meanwhile
 
@@ -134,6 +136,9 @@ class _Encoder:
         for key, item in value.items():
             if type(key) not in SCALARS:
                 raise UnpassableError(key, "a key is a str, a number, bytes, a bool or None")
+            crowded = None if type(key) is str else self.crowd.add(key)
+            if crowded is not None:
+                raise UnpassableError(value, f"it has {crowded}: pass a list of pairs, or send it in pieces")
             pairs.append([self.walk(key, 1), self.walk(item, depth - 1)])
         return {"#tag": "map", "payload": pairs}
 
@@ -179,7 +184,7 @@ def encode(value: Any, tracer: Callable[[BaseException], Trace]) -> Encoded:
 
 
 class _Decoder:
-    __slots__ = ("fetch", "frozen", "old", "reader")
+    __slots__ = ("crowd", "fetch", "frozen", "old", "reader")
 
     def __init__(
         self,
@@ -192,6 +197,7 @@ class _Decoder:
         self.frozen = frozen
         self.old = old
         self.reader = reader
+        self.crowd = Crowd()
 
     def walk(self, node: Any, depth: int) -> Any:
         kind = type(node)
@@ -225,7 +231,10 @@ class _Decoder:
                 raise DecodeError(f"bad slot reference {text[:40]!r}")
             return self.fetch(sigil, int(index), iface or None)
         if sigil in "+-" and _BIG_INT.match(text):
-            return int(text)
+            try:
+                return int(text)
+            except ValueError:
+                raise DecodeError("an int of more digits than this Python is set to read") from None
         if text in _FLOATS:
             return _FLOATS[text]
         raise DecodeError(f"unknown special string {text[:40]!r}")
@@ -265,6 +274,10 @@ class _Decoder:
             if type(pair) is not list or len(pair) != 2:
                 raise DecodeError("a map whose items are not pairs")
             key = self.walk(pair[0], depth - 1)
+            if type(key) is not str and type(key) in SCALARS:
+                crowded = self.crowd.add(key)
+                if crowded is not None:
+                    raise DecodeError(f"a map with {crowded}")
             if type(key) not in SCALARS or key in table:
                 raise DecodeError("a map with a key that is no scalar, or comes twice")
             table[key] = self.walk(pair[1], depth - 1)
@@ -311,7 +324,11 @@ def decode(
     except (ValueError, RecursionError, MemoryError):
         # What the parser says of it differs between versions of Python.
         raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
-    return _Decoder(fetch, frozen, old, reader).walk(tree, MAX_DEPTH)
+    try:
+        return _Decoder(fetch, frozen, old, reader).walk(tree, MAX_DEPTH)
+    except RecursionError:
+        # Whoever reads it stood deep already.
+        raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
 
 
 __all__ = ["BODY_LIMIT", "DEFAULT_IFACE", "SLOT_LIMIT", "DecodeError", "Encoded", "decode", "encode"]
