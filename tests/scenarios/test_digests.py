@@ -21,6 +21,7 @@ from swingset.guest.eventual import E
 from swingset.host import policies
 from swingset.host.controller import Controller
 from swingset.host.session import Session
+from swingset.model import reasons
 from swingset.world.digest import HOSTS_COUNTERS, LEFT_OUT
 from swingset.world.schema import STATE_TABLES
 
@@ -303,12 +304,16 @@ def test_the_words_of_a_host_that_gave_up_are_not_digested() -> None:
     controller = Controller.open(None, worker="local")
     controller.create_vat("ann", (("ann", ACTOR),))
     store, found = controller.kernel.store, []
-    for reason in ("wall-clock: 2 seconds", "wall-clock: 3 seconds", "interrupted: 2", "host: 2", "host: 3"):
-        store.vats.save(replace(controller.kernel.vat("ann"), state="suspended", reason=reason))
-        controller.commit()
-        found.append(controller.digest())
-    assert found[0] == found[1]
-    assert len(set(found)) == 4
+    for code in (*sorted(reasons.HOSTS), "meter-exhausted", "whatever"):
+        for words in ("2 seconds", "3 seconds"):
+            store.vats.save(
+                replace(controller.kernel.vat("ann"), state="suspended", reason=f"{code}: {words}")
+            )
+            controller.commit()
+            found.append(controller.digest())
+    told = {one == other for one, other in zip(found[0:-4:2], found[1:-4:2], strict=True)}
+    assert told == {True}
+    assert len(set(found)) == len(reasons.HOSTS) + 4
     controller.close()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import hashlib
 import json
 import re
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -396,6 +398,17 @@ def test_a_huge_library_is_not_unpacked(honest: Path, tmp_path: Path) -> None:
     check_only_its_own_vat(
         stranger(honest, tmp_path, b" " * (64 << 20)), tmp_path, "library-unusable", "at most"
     )
+
+
+def test_baking_stops_at_an_interrupt(honest: Path, tmp_path: Path) -> None:
+    """Ctrl-C ends the loading of a library that takes long, and nothing is concluded from it."""
+    controller = stranger(honest, tmp_path, module("for number in range(1 << 40): pass  # for long"))
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        add(controller, "bank", 1)
+    assert controller.kernel.vat("bank").state == "live"
+    assert controller.kernel.store.queues.length() == 1
+    controller.close()
 
 
 def test_a_bad_library_is_baked_once(honest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

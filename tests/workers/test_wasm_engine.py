@@ -157,6 +157,22 @@ def test_old_files_are_pruned(folder: Path) -> None:
     assert kept == list(range(12, 20))
 
 
+def test_what_belongs_together_is_pruned_together(folder: Path) -> None:
+    """An image that was used lately keeps its older label; one that somebody is making or opening stays."""
+    for number in range(20):
+        for suffix, used in ((".image", number if number != 3 else 99), (".json", 0)):
+            path = folder / f"memory-lean-{number}{suffix}"
+            cache.store(path, b"")
+            os.utime(path, (used, used))
+    with cache.locked(folder / "memory-lean-5.lock"):
+        cache.prune(folder, "memory-lean-")
+    kept = {path.suffix: set() for path in folder.glob("memory-*")}
+    for path in folder.glob("memory-*"):
+        kept[path.suffix].add(int(path.stem.split("-")[-1]))
+    assert kept[".image"] == kept[".json"] == {3, 5, *range(13, 20)}
+    assert kept[".lock"] == {5}
+
+
 @pytest.mark.slow
 def test_the_full_engine_has_the_scientific_packages() -> None:
     """NumPy works, and its arrays come back from a heap image."""

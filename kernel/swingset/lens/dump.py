@@ -37,6 +37,7 @@ def dump(store: KernelStore) -> dict[str, Any]:
                 "reason": vat.reason,
                 "incarnation": vat.incarnation,
                 "bundle": vat.bundle,
+                "library": vat.library,
                 "options": vat.options,
                 "parameters": vat.parameters.to_json(),
                 "deliveries": store.vats.span(vat.id).position,

@@ -36,5 +36,5 @@ LIBRARY_UNUSABLE = "library-unusable"
 HOST_CHOSEN = frozenset({WALL_CLOCK, INTERRUPTED})
 """Faults that depend on the host, its clock or its hand: another host would not have had them."""
 
-HOSTS = HOST_CHOSEN | {REPLAY_DIVERGED, FILE_DAMAGED, WORKER_REFUSED, LIBRARY_UNUSABLE}
+HOSTS = HOST_CHOSEN | {REPLAY_DIVERGED, FILE_DAMAGED, WORKER_REFUSED, LIBRARY_UNUSABLE, HOST_FAILED}
 """All reasons of which another host with the same world need not know."""
