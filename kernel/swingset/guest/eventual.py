@@ -60,7 +60,10 @@ class EMethod:
         sender = sys._getframe(1)
         cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
         send = world.sends.send
-        return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
+        if world.guard is None:
+            return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
+        with world.guard:
+            return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
 
     def __await__(self) -> NoReturn:
         sender = "E" if self._wanted else "E.send_only"

@@ -48,6 +48,7 @@ from .watching import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from .lives import Ended
 
@@ -81,6 +82,7 @@ class Liveslots:
         self.title = f"vat {vat_name}"  # what it is called where it could be taken for another
         self.incarnation = incarnation
         self.ended: Ended | None = None
+        self.guard: AbstractContextManager[Any] | None = None  # where several threads send: one at a time
         self.keep_cache = False  # a world with no deliveries has no end of one
         self.on_unhandled: Callable[[str], None] = self._print_unhandled
         self.part_of: Callable[[str], str | None] = self._part_of

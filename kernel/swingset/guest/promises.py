@@ -62,6 +62,7 @@ class TurnQueue:
     def __init__(self, world: Liveslots) -> None:
         self.world = world
         self.await_hook: Callable[[Promise[Any]], Any] | None = None
+        self.stirred: Callable[[], None] | None = None  # told when a turn comes to wait
         self.driving = 0
         self.deaf = False  # vat code runs only because something was freed: see `collector`
         self.rejected: list[Promise[Any]] = []
@@ -71,6 +72,8 @@ class TurnQueue:
         """Let `turn(argument)` run after everything that is already waiting."""
         if not self.deaf:
             self._waiting.append((turn, argument))
+            if self.stirred is not None:
+                self.stirred()
 
     def run(self) -> None:
         """Run turns until none is left."""

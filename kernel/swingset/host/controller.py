@@ -416,8 +416,11 @@ class Controller(Requests):
         with self.lock:
             return self.world.digest()
 
-    def checkpoint(self, name: str, note: str = "") -> Checkpoint:
-        """Name the world as it is now, with a heap image of every vat that has one to give."""
+    def checkpoint(self, name: str, note: str = "", *, move: bool = False) -> Checkpoint:
+        """Name the world as it is now, with a heap image of every vat that has one to give.
+
+        A name that names this very state does so again; one of another state leaves it only to `move`.
+        """
         with self.lock:
             self.commit(f"before checkpoint {name}")
             before = self._stored_pages()
@@ -426,7 +429,7 @@ class Controller(Requests):
                 if vat.state == LIVE and self.kernel.warehouse.snapshot(vat) is not None:
                     count += 1
             self.commit(f"checkpoint {name}")
-            label = self.world.label(name, note)
+            label = self.world.label(name, note, move=move)
             pages, size = self._stored_pages()
             return Checkpoint(
                 name, label.seq, label.crank, self.digest(), count, pages - before[0], size - before[1]

@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from swingset.guest import context
-from swingset.guest.baggage import StoredMap
-from swingset.guest.promises import Promise
-from swingset.guest.remotables import Presence, interface_of
 from swingset.host.controller import Controller
+from swingset.host.names import Names
 
 
 class Naming:
-    """The part of a session that keeps names."""
+    """The part of a session that keeps names.
+
+    `classes` is where the classes of stored objects are found by name, such as the program's variables;
+    `unread` says of names that are stored why they have no value yet, `fleeting` of names of this session why
+    they will not come back.
+    """
 
     controller: Controller
+    classes: Mapping[str, Any]
     unread: dict[str, str]
+    _kept_names: Names | None
 
     @property
     def liveslots(self) -> Any:
@@ -27,33 +32,30 @@ class Naming:
         """A reference to the root object of a vat."""
         raise NotImplementedError
 
-    def remember(self, namespace: Mapping[str, Any]) -> list[str]:
-        """Put into the baggage every name that stands for a reference, or for data that holds one.
+    @property
+    def fleeting(self) -> dict[str, str]:
+        """The names whose value holds a reference but will not come back, and why."""
+        return self._names().fleeting
+
+    def remember(self, namespace: Mapping[str, Any], *, budget: int | None = None) -> list[str]:
+        """Store every name that stands for a reference, or for common containers and objects with one inside.
 
         Names that are bound no longer are forgotten. Returns the names whose value holds a reference but
-        cannot outlive the session, such as promises and objects of the session's own heap.
+        cannot outlive the session, such as promises and objects of the session's own heap; `fleeting` says
+        why. With a `budget`, of about so many objects, only that much is looked at of variables in which no
+        reference has been found yet, and the next call goes on from there.
         """
-        fleeting = []
         with self.controller.lock, context.activate(self.liveslots):
             names = self._names()
-            kept = set()
-            for name, value in sorted(namespace.items()):
-                if name.startswith("_") or not _holds_reference(value):
-                    continue
-                try:
-                    names[name] = value
-                    kept.add(name)
-                except (TypeError, ValueError):
-                    fleeting.append(name)
-            for name in [name for name in names if name not in kept]:
-                if name not in self.unread or name in namespace:
-                    del names[name]
+            seen = {name: value for name, value in namespace.items() if not name.startswith("_")}
+            names.look(seen, {**self.classes, **seen}, budget)
+            names.forget(seen, self.unread)
             self.liveslots.settle()
             self.controller.commit("names")
-        return fleeting
+            return list(names.fleeting)
 
     def recall(self) -> dict[str, Any]:
-        """The names in the baggage with what they stand for, and each vat under its own name.
+        """The stored names with what they stand for, and each vat under its own name.
 
         A vat whose cell was killed before its name could be remembered is found again this way. One whose
         root nobody held has none any more: it can be reached only through what else it has given away.
@@ -63,40 +65,24 @@ class Naming:
             has_root = self.controller.kernel.has_root
             vats = [vat.name for vat in self.controller.vats() if vat.worker != "attached"]
             roots = {name: self.root(name) for name in vats if has_root(name)}
-            return roots | self._read_names(list(self._names()))
+            return roots | self._read_names(self._names().all())
 
     def recall_more(self) -> dict[str, Any]:
         """Names that `recall` had to leave out, as far as their classes have been defined since."""
+        if not self.unread:
+            return {}
         with self.controller.lock, context.activate(self.liveslots):
-            return self._read_names(list(self.unread)) if self.unread else {}
+            return self._read_names(list(self.unread))
 
     def _read_names(self, wanted: list[str]) -> dict[str, Any]:
-        names, found = self._names(), {}
+        found, unread = self._names().read(wanted, self.classes)
         for name in wanted:
             self.unread.pop(name, None)
-            if name not in names:
-                continue
-            try:
-                found[name] = names[name]
-            except (LookupError, ValueError, TypeError, RecursionError) as problem:
-                self.unread[name] = str(problem)
+        self.unread.update(unread)
         return found
 
-    def _names(self) -> StoredMap:
-        return StoredMap(self.liveslots, _NAMES, "the session's names")
-
-
-_NAMES = 2
-"""The collection, beside the baggage, in which a session keeps its names."""
-
-
-def _holds_reference(value: Any, depth: int = 0) -> bool:
-    """Whether a value is a reference into the world, or plain data with one in it."""
-    if isinstance(value, Presence | Promise) or interface_of(value) is not None:
-        return True
-    if depth < 10:
-        if isinstance(value, list | tuple):
-            return any(_holds_reference(item, depth + 1) for item in value)
-        if isinstance(value, dict):
-            return any(_holds_reference(item, depth + 1) for item in value.values())
-    return False
+    def _names(self) -> Names:
+        live = self.liveslots
+        if self._kept_names is None or self._kept_names.live is not live:
+            self._kept_names = Names(live)
+        return self._kept_names

@@ -15,7 +15,7 @@ outcome of a watched promise, which the kernel sets aside meanwhile, for the wat
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,9 @@ from swingset.guest.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.drafting import Drafting
 from swingset.host.lives import DO_AGAIN, UNDONE, Life
+from swingset.host.looking import is_reference, owner_of
 from swingset.host.migrating import Migrated, Watcher
+from swingset.host.names import Names
 from swingset.host.naming import Naming
 from swingset.host.pending import why_pending
 from swingset.host.policies import RunPolicy
@@ -75,6 +77,10 @@ class Session(Services, Naming, Drafting):
         """Told of each life that begins because the one before was undone, not because somebody asked."""
         self.found_digest = controller.digest()
         self.unread: dict[str, str] = {}
+        self.stirred: Callable[[], None] | None = None
+        """Told, from whatever thread, when something is sent or settled outside of a delivery."""
+        self.classes: Mapping[str, Any] = {}
+        self._kept_names: Names | None = None
         self.reading = Reading(controller)
         self._own_drafts = set()
         self._life: Life | None = None
@@ -97,6 +103,8 @@ class Session(Services, Naming, Drafting):
             live = worker.liveslots
             live.title = f"vat {self.name} of {_called(controller)}"
             live.turns.await_hook = self.wait
+            live.turns.stirred = self._stir
+            live.guard = controller.lock
             live.reader = self.reading
             live.file_called = self.file_called
             if before is not None:
@@ -148,6 +156,11 @@ class Session(Services, Naming, Drafting):
             parting = self.attach("what the session had done last was undone")
         if self.renewed is not None:
             self.renewed(parting)
+
+    def is_over(self, value: object) -> bool:
+        """Whether a value is a handle of a life that has ended. None of its code runs."""
+        live = owner_of(value) if is_reference(value) else None
+        return live is not None and live.ended is not None
 
     def _cut(self) -> None:
         """A delivery to this vat was undone, or the vat itself was ended."""
@@ -228,7 +241,14 @@ class Session(Services, Naming, Drafting):
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
         with self.controller.lock:
-            return self.controller.kernel.outside_syscall(self._vat_id, syscall)
+            answer = self.controller.kernel.outside_syscall(self._vat_id, syscall)
+        if syscall[0] == "send":
+            self._stir()
+        return answer
+
+    def _stir(self) -> None:
+        if self.stirred is not None:
+            self.stirred()
 
     # Vats
 
@@ -329,8 +349,11 @@ class Session(Services, Naming, Drafting):
 
     def _reference(self, kref: str, iface: str) -> Any:
         vref = self.controller.kernel.introduce(self._vat_id, kref)
+        slots = self.liveslots.slots
         with context.activate(self.liveslots):
-            return self.liveslots.slots.decode({"body": f'#"$0.Alleged: {iface}"', "slots": [vref]})
+            if slots.imports.in_memory(vref):  # then its counts stand, and nothing of the state changes
+                return slots.object_of(vref, None)
+            return slots.decode({"body": f'#"$0.Alleged: {iface}"', "slots": [vref]})
 
     def _with(self, vat: str, part: str, source: str | None) -> tuple[tuple[str, str], ...]:
         """The vat's cells with one replaced: kinds first, the vat's own cell last."""

@@ -19,7 +19,7 @@ from swingset.model.visible import one_line
 
 _INSTANCE = "vom.o+"
 _BAGGAGE = re.compile(r"vc\.1\.((?:[ml][^/]*/)*)s(.*)", re.DOTALL)
-_NAMES = re.compile(r"vc\.2\.s(.*)", re.DOTALL)
+_NAMES = re.compile(r"vc\.2\.(?:s|m(?=.*/s\d{6}\Z))(.*?)(?:/s\d{6})?", re.DOTALL)
 _WATCHES = re.compile(r"vc\.3\.s(.*)", re.DOTALL)
 
 

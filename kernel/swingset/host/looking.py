@@ -1,0 +1,288 @@
+"""Looking at a program's variables without running anything of theirs.
+
+A variable may be anything: a stand-in for tests that answers to every name, a class whose metaclass raises,
+an object that lies about its class, a lazy proxy that connects when it is touched. To ask `isinstance`,
+`len`, `==` or an attribute of such a thing is to run its code. So a type is only ever compared with `is`,
+what lies in a container is read with the container's own C methods, and what lies in an object is read by the
+descriptors that the interpreter itself made for its class. Everything else is opaque: it is passed over, and
+harms nothing.
+"""
+
+from __future__ import annotations
+
+import collections
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from swingset.guest.eventual import EMethod, EProxy
+from swingset.guest.interfaces import Interface
+from swingset.guest.kinds import Kind
+from swingset.guest.liveslots import Liveslots
+from swingset.guest.passable import FrozenDict, FrozenList, Tagged
+from swingset.guest.promises import Promise, Resolver
+from swingset.guest.remotables import Presence
+
+_HEAPTYPE = 1 << 9
+_CLASS_DICT = type.__dict__["__dict__"].__get__
+_CLASS_MRO = type.__dict__["__mro__"].__get__
+_CLASS_NAME = type.__dict__["__name__"].__get__
+_CLASS_FLAGS = type.__dict__["__flags__"].__get__
+
+PLAIN = (type(None), bool, int, float, str, bytes, complex, bytearray, range)
+"""What holds nothing, of exact types."""
+
+_PLAIN_IDS = frozenset(map(id, PLAIN))
+
+_SEQUENCES = (list, tuple, set, frozenset, collections.deque, FrozenList)
+_TABLES: tuple[type, ...] = (
+    *(dict, FrozenDict, collections.defaultdict, collections.OrderedDict, collections.Counter),
+)
+CONTAINERS = frozenset(map(id, (*_SEQUENCES, *_TABLES)))
+"""The ids of the types that are containers as such; ids, since to hash a type may run its metaclass."""
+
+_SEQUENCE_IDS, _TABLE_IDS = frozenset(map(id, _SEQUENCES)), frozenset(map(id, _TABLES))
+
+
+def mro(cls: type) -> tuple[type, ...]:
+    """The classes that a class is made of."""
+    found: tuple[type, ...] = _CLASS_MRO(cls)
+    return found
+
+
+def class_name(cls: type) -> str:
+    """What a class was called where it was defined."""
+    return str(_CLASS_NAME(cls))
+
+
+def own(cls: type) -> Mapping[str, Any]:
+    """What a class itself defines."""
+    found: Mapping[str, Any] = _CLASS_DICT(cls)
+    return found
+
+
+def defined(cls: type, name: str) -> Any:
+    """What a class or one that it is made of has defined under a name; None where none has."""
+    for base in mro(cls):
+        table = own(base)
+        if name in table:
+            return table[name]
+    return None
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value is of a type that holds nothing."""
+    return id(type(value)) in _PLAIN_IDS
+
+
+def is_class(value: object) -> bool:
+    """Whether a value is a class."""
+    return any(base is type for base in mro(type(value)))
+
+
+class _Looks:
+    """What was found out of one class, which is held so that its id stays its own."""
+
+    __slots__ = ("cls", "open", "reference", "slots")
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        bases = mro(cls)
+        own_kind = type(defined(cls, "__interface__")) is Interface
+        self.reference = own_kind or any(base is Presence or base is Promise for base in bases)
+        self.open = is_open(cls)
+        self.slots: list[tuple[str, Any]] | None = []
+        for base in bases:
+            for name, slot in own(base).items():
+                if type(slot) is types.MemberDescriptorType:
+                    self.slots.append((name, slot))
+                elif name == "__dict__" and base is not type:
+                    if type(slot) is not types.GetSetDescriptorType:
+                        self.slots = None
+                        return
+                    self.slots.append(("", slot))
+
+
+_looks: dict[int, _Looks] = {}
+
+
+def look_again() -> None:
+    """Forget what was found out of classes: they may have changed."""
+    _looks.clear()
+
+
+def _of(cls: type) -> _Looks:
+    found = _looks.get(id(cls))
+    if found is None:
+        found = _looks[id(cls)] = _Looks(cls)
+    return found
+
+
+def is_reference(value: object) -> bool:
+    """Whether a value is something of a world: a presence, a promise, or an object that others may hold."""
+    cls = type(value)
+    if id(cls) in _PLAIN_IDS or id(cls) in CONTAINERS:
+        return False
+    return _of(cls).reference
+
+
+def owner_of(value: Any) -> Liveslots | None:
+    """The life that a reference belongs to; None for an object of the heap, which belongs to none."""
+    bases = mro(type(value))
+    kind = defined(type(value), "__kind__")
+    live: Liveslots | None = kind.world if type(kind) is Kind else None
+    if any(base is Presence for base in bases):
+        live = value._world
+    elif any(base is Promise for base in bases):
+        live = value._turns.world
+    return live
+
+
+def reaches(value: object) -> bool:
+    """Whether a value is a reference, or something that is good for nothing without one."""
+    kind = type(value)
+    return kind is EProxy or kind is EMethod or kind is Resolver or is_reference(value)
+
+
+def is_open(cls: type) -> bool:
+    """Whether instances of a class are made of their attributes alone, and not of anything built in."""
+    bases = mro(cls)
+    return len(bases) > 1 and all(_CLASS_FLAGS(base) & _HEAPTYPE for base in bases[:-1])
+
+
+def is_named_tuple(cls: type) -> bool:
+    """Whether a class is what `namedtuple` or `NamedTuple` makes."""
+    bases = mro(cls)
+    fields = own(cls).get("_fields")
+    return (
+        len(bases) == 3
+        and bases[1] is tuple
+        and type(fields) is tuple
+        and all(type(field) is str for field in fields)
+    )
+
+
+def attributes(value: object) -> dict[str, Any] | None:
+    """The attributes of an object, by the interpreter's own descriptors; None where it has others."""
+    cls = type(value)
+    if cls is types.SimpleNamespace:
+        return dict(types.SimpleNamespace.__dict__["__dict__"].__get__(value))
+    slots = _of(cls).slots
+    if slots is None:
+        return None
+    found: dict[str, Any] = {}
+    for name, slot in slots:
+        try:
+            inner = slot.__get__(value)
+        except AttributeError:
+            continue  # never set
+        if name:
+            found[name] = inner
+        elif type(inner) is dict:
+            found.update(inner)
+        else:
+            return None
+    return found
+
+
+def set_attributes(value: object, given: Mapping[str, Any]) -> None:
+    """Give a new object its attributes, by the interpreter's own descriptors."""
+    cls = type(value)
+    slots = {
+        name: slot
+        for base in mro(cls)
+        for name, slot in own(base).items()
+        if type(slot) is types.MemberDescriptorType or (name == "__dict__" and base is not object)
+    }
+    if cls is types.SimpleNamespace:
+        slots = {"__dict__": types.SimpleNamespace.__dict__["__dict__"]}
+    rest = {}
+    for name, item in given.items():
+        if name != "__dict__" and name in slots:
+            slots[name].__set__(value, item)
+        else:
+            rest[name] = item
+    if rest:
+        if type(slots.get("__dict__")) not in (types.GetSetDescriptorType, types.MemberDescriptorType):
+            raise LookupError(f"{class_name(cls)} has no attribute {next(iter(rest))!r} any more")
+        slots["__dict__"].__get__(value).update(rest)
+
+
+_WALKS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (list, list.__iter__),
+    (set, set.__iter__),
+    (frozenset, frozenset.__iter__),
+    (collections.deque, collections.deque.__iter__),
+)
+
+Inside = Callable[[type], bool]
+"""Whether instances of a class are looked into."""
+
+
+def contents(value: object, inside: Inside) -> list[Any] | None:
+    """All that lies directly in a value; None for what is not looked into."""
+    cls = type(value)
+    if id(cls) in _SEQUENCE_IDS:
+        return list(value)  # type: ignore[call-overload, no-any-return]
+    if id(cls) in _TABLE_IDS:
+        return [*dict.keys(value), *dict.values(value)]  # type: ignore[arg-type]
+    if id(cls) in _PLAIN_IDS:
+        return None
+    if cls is Tagged:
+        return [value.payload]  # type: ignore[attr-defined]
+    if cls is types.SimpleNamespace:
+        return list((attributes(value) or {}).values())
+    bases = mro(cls)
+    if any(base is tuple for base in bases):
+        return list(tuple.__iter__(value))  # type: ignore[arg-type]
+    if any(base is dict for base in bases):
+        return [*dict.keys(value), *dict.values(value)]  # type: ignore[arg-type]
+    for known, walk in _WALKS:
+        if any(base is known for base in bases):
+            return list(walk(value))
+    if _of(cls).open and inside(cls):
+        found = attributes(value)
+        return None if found is None else list(found.values())
+    return None
+
+
+def all_plain(items: list[Any]) -> bool:
+    """Whether nothing in a list can hold anything."""
+    return set(map(id, map(type, items))) <= _PLAIN_IDS
+
+
+class Search:
+    """A search for a reference in one value, which can be left and gone on with.
+
+    What has been found so far is held, so that it stays what it is; each object is looked into once.
+    """
+
+    def __init__(self, value: object, inside: Inside) -> None:
+        self._inside = inside
+        self._seen: dict[int, Any] = {}
+        self._left: list[Any] = [value]
+        self.found = False
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to look at."""
+        return self.found or not self._left
+
+    def go_on(self, budget: int) -> int:
+        """Look at about so many more objects; answers what is left of the budget."""
+        while self._left and budget > 0 and not self.found:
+            value = self._left.pop()
+            budget -= 1
+            if reaches(value):
+                self.found = True
+            elif id(value) not in self._seen:
+                inner = contents(value, self._inside)
+                if inner is not None:
+                    self._seen[id(value)] = value
+                    budget -= len(inner) // 20
+                    if not all_plain(inner):
+                        budget -= len(inner)
+                        self._left += inner
+        if self.done:
+            self._seen, self._left = {}, []
+        return budget
