@@ -7,8 +7,9 @@ from typing import Any
 
 from swingset_nb import errors
 from swingset_nb.completion import Completer
+from swingset_nb.deliveries import Deliveries
+from swingset_nb.hooks import CellHooks
 from swingset_nb.magics import SwingSet
-from swingset_nb.names import CellHooks
 from swingset_nb.notebook import Notebook
 
 PROGRESS_AFTER = "SWINGSET_PROGRESS_AFTER"
@@ -27,6 +28,7 @@ class Extension:
             self.magics.progress_after = float(os.environ[PROGRESS_AFTER])
         self.notebook = self.magics.notebook = Notebook(shell, self.magics)
         self.hooks = CellHooks(self.notebook)
+        self.deliveries = Deliveries(self.notebook, self.hooks)
         self.completer = Completer(self.notebook)
 
     def add(self) -> None:
@@ -36,6 +38,7 @@ class Extension:
         if self.magics not in shell.configurables:
             shell.configurables.append(self.magics)
         self.hooks.install()
+        self.deliveries.install()
         shell.Completer.custom_matchers.append(self.completer.matcher)
         errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
 
@@ -43,6 +46,7 @@ class Extension:
         """Take it away."""
         shell = self.shell
         self.notebook.close()
+        self.deliveries.remove()
         self.hooks.remove()
         errors.uninstall()
         shell.Completer.custom_matchers.remove(self.completer.matcher)

@@ -7,21 +7,21 @@ the same wherever the push came from.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any, Protocol
 
 from swingset.core.errors import KernelError
-from swingset.guest.promises import Promise
-from swingset.guest.remotables import Presence, interface_of
+from swingset.core.lifecycle import Parting
 from swingset.host.controller import Controller
+from swingset.host.looking import is_reference
 from swingset.host.policies import cranks
 from swingset.host.reports import RunReport
 from swingset.host.session import Session, StillPending
 from swingset.lens.tables import Lens
+from swingset.world.errors import WorldError
 from swingset_nb.binding import Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
@@ -29,8 +29,8 @@ from swingset_nb.interrupts import NotebookSession
 from swingset_nb.places import Cells
 from swingset_nb.progress import Progress
 
-MOST_IN_CONTAINER = 1_000
-"""Longer lists and dicts are not searched for references after every cell."""
+LOOKED_AT = 20_000
+"""About so many objects are looked at after a cell in variables that had no reference yet."""
 
 
 class Settings(Protocol):
@@ -60,6 +60,10 @@ class OpenWorld:
     session: Session
     found: bool
     pending: dict[str, dict[str, str]] = field(default_factory=dict)
+    unsaved: str | None = None
+    """Why the last things done could not be committed when it was closed."""
+    fleeting: list[str] = field(default_factory=list)
+    """What does not come back, as of when it was closed."""
 
     @property
     def lens(self) -> Lens:
@@ -90,7 +94,9 @@ class Notebook:
         self.progress = Progress(shell, lambda: settings.progress_after)
         self.panels: list[Panel] = []
         self.binding = Binding(shell)
-        self.fleeting: list[str] = []
+        self.stirred: Callable[[], None] | None = None
+        """Told when something is sent, from whatever thread."""
+        self._told: dict[str, str] = {}
         self._world: OpenWorld | None = None
 
     @property
@@ -107,8 +113,10 @@ class Notebook:
     # Opening and closing
 
     def open(self, path: str, worker: str) -> OpenWorld:
-        """Open a world file, or make one, and join it as the vat `notebook`."""
+        """Open a world file, or make one, and join it as the vat `notebook`; again, it stays as it is."""
         if self._world is not None:
+            if self.is_open(path) and self._world.controller.default_worker == worker:
+                return self._world
             raise SwingSetError(
                 f"{self._world.path} is open already", "%swingset close", f"%swingset open {quote(path)}"
             )
@@ -121,18 +129,30 @@ class Notebook:
             controller.close()
             raise
         session.watch = self.progress.crank
+        session.classes = self.shell.user_ns
+        session.renewed = self._renewed
+        session.stirred = self._stir
+        self._told = {}
         self._world = OpenWorld(path, controller, session, found)
         self.allow_run()
         self.binding.offer_e()
         return self._world
+
+    def is_open(self, path: str) -> bool:
+        """Whether this file is the one that is open."""
+        world = self._world
+        return world is not None and os.path.realpath(path) == world.controller.world.path
 
     def close(self) -> OpenWorld | None:
         """Commit and let go of the world; its names leave the notebook. Returns what was open."""
         world = self._world
         if world is None:
             return None
-        with contextlib.suppress(KernelError):
+        try:
             self.remember()
+        except (KernelError, WorldError) as problem:
+            world.unsaved = str(problem)
+        world.fleeting = self.fleeting()
         for panel in self.panels:
             panel.sleep("its world was closed")
         self.panels = []
@@ -178,7 +198,7 @@ class Notebook:
         gone = [
             name
             for name, value in self._own(namespace)
-            if _in_world(value) or self.binding.given.get(name) is value
+            if is_reference(value) or self.binding.given.get(name) is value
         ]
         for name in gone:
             del namespace[name]
@@ -189,21 +209,51 @@ class Notebook:
         """Bind stored names whose class the last cell has defined, unless they mean something else by now."""
         return self.binding.offer(self.require().session.recall_more())
 
-    def remember(self) -> None:
-        """Store the names of the notebook in the world, so that they come back with it."""
+    def remember(self, *, whole: bool = True) -> list[str]:
+        """Store the names of the notebook in the world, so that they come back with it.
+
+        Returns what there is to say of names that have come to hold what does not come back. Of large
+        variables not all is looked at unless it is the `whole`.
+        """
         session = self.require().session
         own = dict(self._own(self.shell.user_ns))
         # What was withheld is the world's still, also where its name means something else here.
         withheld = self.binding.withheld.items()
-        kept = {name: value for name, value in withheld if not _in_world(own.get(name))}
-        self.fleeting = session.remember({**own, **kept})
+        kept = {name: value for name, value in withheld if not is_reference(own.get(name))}
+        session.remember({**own, **kept}, budget=None if whole else LOOKED_AT)
+        before, self._told = self._told, dict(session.fleeting)
+        return [_why(name, why) for name, why in self._told.items() if before.get(name) != why]
+
+    def fleeting(self) -> list[str]:
+        """What there is to say of each name that will not come back."""
+        return [_why(name, why) for name, why in self._told.items()]
+
+    def _renewed(self, _parting: Parting) -> None:
+        """The session has begun anew after something was undone: take away what died with it, and say so."""
+        namespace, session = self.shell.user_ns, self.require().session
+        gone = [name for name, value in self._own(namespace) if session.is_over(value)]
+        for name in gone:
+            del namespace[name]
+        back = self.binding.offer(session.recall())
+        gone = [name for name in gone if name not in back]
+        print("what was done since the last commit was undone, and is to be done again")
+        if gone:
+            print(f"not part of that state, and gone from the notebook: {words_of(sorted(gone))}")
+        if back:
+            print(f"names that came back: {words_of(sorted(back))}")
+        if lacking := session.lacking():
+            print(f"not defined yet in this session: {words_of(lacking)}; run their cells")
+
+    def _stir(self) -> None:
+        if self.stirred is not None:
+            self.stirred()
 
     def _own(self, namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
         hidden = self.shell.user_ns_hidden
         return [
             (name, value)
             for name, value in list(namespace.items())
-            if not name.startswith("_") and name not in hidden and not _too_long(value)
+            if not name.startswith("_") and name not in hidden
         ]
 
     # Errors
@@ -231,14 +281,8 @@ class Notebook:
             yield "send the message again: the new incarnation has not heard of it"
 
 
-def _too_long(value: Any) -> bool:
-    return isinstance(value, list | tuple | dict) and len(value) > MOST_IN_CONTAINER
-
-
-def _in_world(value: Any) -> bool:
-    return isinstance(value, Presence | Promise) or (
-        not isinstance(value, type) and interface_of(value) is not None
-    )
+def _why(name: str, why: str) -> str:
+    return f"{name}{why}" if why[:1] in "[." else f"{name} {why}"
 
 
 def words_of(names: Iterable[str]) -> str:

@@ -8,8 +8,10 @@ from shlex import quote
 
 from swingset.core.lifecycle import Parting
 from swingset.lens.versions import Versions
+from swingset.model.visible import visible
+from swingset.world.errors import LabelExists
 from swingset_nb.commands import argument, command
-from swingset_nb.errors import BadArguments
+from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.render import Message, Shown, Table
 
@@ -49,6 +51,9 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         wait = f"; {waiting} outcomes wait for that" if waiting else ""
         lines.append(f"not defined yet in this session: {words_of(lacking)}{wait}")
         hints.append("run the cells that define these, then what waits for them goes on")
+    lines += _lost(notebook.fleeting())
+    for name, why in sorted(world.session.unread.items()):
+        lines.append(f"stored, but not here: {name}: {visible(why, 300)}")
     for vat in world.lens.vats():
         if vat.state == "suspended":
             lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
@@ -89,7 +94,11 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise BadArguments("--worker wasm-full and --engine lean contradict each other", "leave one out")
     if given.engine == "full":
         worker = "wasm-full"
-    world = notebook.open(os.path.expanduser(given.path), worker)
+    path = os.path.expanduser(given.path)
+    again = notebook.is_open(path)
+    world = notebook.open(path, worker)
+    if again:
+        return Message(f"{world.path} is open already, crank {world.controller.kernel.crank}")
     notes = ["vats run without confinement, metering and heap images"] if worker == "local" else []
     if not world.found:
         hint = "`%%vat bank` on the first line of a cell makes a vat of it"
@@ -114,13 +123,19 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         return Message("no world is open in this notebook")
     worker = world.controller.default_worker
     again = f"%swingset open {quote(world.path)}" + (f" --worker {worker}" if worker != "wasm" else "")
-    return Message(f"{world.path} is closed; everything is in the file", (), (f"`{again}`",))
+    if world.unsaved is not None:
+        words = f"{world.path} is closed, but what was done last is not in the file: {world.unsaved}"
+        return Message(words, (), (f"`{again}`",))
+    return Message(
+        f"{world.path} is closed; everything is in the file", _lost(world.fleeting), (f"`{again}`",)
+    )
 
 
 @command(
     "checkpoint",
     "name the world as it is now, heap images included",
     argument("name", metavar="NAME", help="any word that names no other checkpoint"),
+    argument("--move", action="store_true", help="the name may name another checkpoint, and leaves it"),
 )
 def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Label the present state."""
@@ -128,14 +143,15 @@ def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notebook.flush()
     notebook.remember()
     try:
-        made = world.controller.checkpoint(given.name)
+        made = world.controller.checkpoint(given.name, move=given.move)
+    except LabelExists as problem:
+        raise SwingSetError(str(problem), f"%swingset checkpoint {quote(given.name)} --move") from None
     finally:
         notebook.progress.clear()
     lines = [f"digest {made.digest[:SHORT]}…"]
     if made.vats:
         lines.append(f"heap images: {made.vats}, with {made.new_pages:,} pages the world did not have yet")
-    if notebook.fleeting:
-        lines.append(f"will not come back, being of this session only: {words_of(notebook.fleeting)}")
+    lines += _lost(notebook.fleeting())
     hint = f"`%swingset resume {quote(given.name)}` brings the world back to here"
     return Message(f"checkpoint {given.name} at crank {made.crank}", lines, (hint,))
 
@@ -201,6 +217,11 @@ def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(
         f"the world is in {given.path}", (), (f"`%swingset open {quote(given.path)}`, there or elsewhere",)
     )
+
+
+def _lost(fleeting: list[str]) -> list[str]:
+    """A line for each name that will not come back."""
+    return [f"will not come back after a restart: {line}" for line in fleeting]
 
 
 def _come_back(notebook: Notebook, world: OpenWorld, parting: Parting) -> list[str]:

@@ -65,6 +65,7 @@ class Reader:
             lambda out: self.said.write(out.text) if out.stream != "notice" else None
         )
         self.session = Session(self.controller)
+        self.session.classes = self.names
         public = {name: getattr(swingset.vat, name) for name in swingset.vat.__all__}
         known = {"session": self.session, "controller": self.controller, "reopen": self.reopen}
         self.names.update(public | known | self.session.recall())

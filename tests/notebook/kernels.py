@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,38 @@ class Kernel:
         reply = self.client.execute_interactive(code, output_hook=hear, timeout=TIMEOUT, allow_stdin=False)
         ran.status = reply["content"]["status"]
         return ran
+
+    def quiet(self, expression: str) -> str:
+        """The value of an expression, had without running any cell, so that no hook of one is called."""
+        reply = self.client.execute(
+            "", silent=True, user_expressions={"value": expression}, reply=True, timeout=TIMEOUT
+        )
+        value = reply["content"]["user_expressions"]["value"]
+        return str(value["data"]["text/plain"] if value["status"] == "ok" else value["evalue"])
+
+    def wait_until(self, expression: str, value: str) -> str:
+        """Ask for an expression without running a cell until it has a value; what it has in the end."""
+        for _ in range(200):
+            if (found := self.quiet(expression)) == value:
+                break
+            time.sleep(0.1)
+        return found
+
+    def heard(self, text: str) -> bool:
+        """Whether a text is printed or shown, under whatever cell."""
+        for _ in range(1_000):
+            try:
+                message = self.client.get_iopub_msg(timeout=20)
+            except queue.Empty:
+                return False
+            if text in str(message["content"]):
+                return True
+        return False
+
+    def comm(self, comm: str, data: dict[str, Any]) -> None:
+        """Send a message of a widget, as its front end would."""
+        message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
+        self.client.shell_channel.send(message)
 
     def complete(self, code: str) -> list[str]:
         """What completion offers at the end of `code`."""

@@ -1,0 +1,68 @@
+"""Messages that are sent while no cell runs: from a button, a task of the event loop, a thread.
+
+Nobody comes by to deliver them, as the hook does after a cell. So whoever sends something outside of a cell
+leaves a note with the kernel's event loop, and the loop does, as soon as it is free, what follows a cell. One
+note is enough for all that is sent before it is read. Within a cell none is left: the cell's own hook comes.
+Where there is no event loop, as in a plain terminal between two prompts, the next cell delivers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from swingset_nb.hooks import CellHooks
+from swingset_nb.notebook import Notebook
+
+
+class Deliveries:
+    """Delivers for one notebook what is sent outside of its cells."""
+
+    def __init__(self, notebook: Notebook, hooks: CellHooks) -> None:
+        self._notebook = notebook
+        self._hooks = hooks
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+        self._noted = False
+        self._at_work: int | None = None
+        self._over = False
+
+    def install(self) -> None:
+        """Begin to take notes."""
+        self._find_loop()
+        self._hooks.began = self._find_loop
+        self._notebook.stirred = self.note
+
+    def remove(self) -> None:
+        """Take no more."""
+        self._over = True
+        self._hooks.began = None
+        self._notebook.stirred = None
+
+    def _find_loop(self) -> None:
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # no loop runs here and now; one that did is still good
+
+    def note(self) -> None:
+        """Something was sent, from whatever thread."""
+        if self._hooks.in_cell or self._at_work == threading.get_ident():
+            return
+        with self._lock:
+            if self._noted or self._loop is None or self._loop.is_closed():
+                return
+            self._noted = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        with self._lock:
+            self._noted = False
+        if self._over or self._hooks.in_cell:
+            return  # the cell's own hook comes
+        self._at_work = threading.get_ident()
+        try:
+            self._notebook.allow_run()
+            self._hooks.catch_up()
+        finally:
+            self._at_work = None
