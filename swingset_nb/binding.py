@@ -44,6 +44,8 @@ class Binding:
         self.given: dict[str, Any] = {}
         self.withheld: dict[str, Any] = {}
         """What could not be given under its own name."""
+        self.stale: dict[str, object] = {}
+        """Variables that held something of a state that was left: they make way for names that come back."""
 
     def bind(self, names: Mapping[str, Any]) -> None:
         """Bind names that the user has asked for."""
@@ -70,7 +72,10 @@ class Binding:
         if unfit(name, self._shell.user_ns_hidden) is not None or name == "E":
             return False
         namespace = self._shell.user_ns
-        return name not in namespace or (name in self.given and namespace[name] is self.given[name])
+        if name not in namespace:
+            return True
+        value = namespace[name]
+        return any(name in known and value is known[name] for known in (self.given, self.stale))
 
     def forget(self) -> None:
         """The names stand for nothing any more."""

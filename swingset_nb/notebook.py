@@ -193,16 +193,18 @@ class Notebook:
         self.binding.offer_e()
 
     def withdraw(self) -> list[str]:
-        """Unbind every name that stands for a reference into the world; returns which."""
-        namespace = self.shell.user_ns
-        gone = [
-            name
-            for name, value in self._own(namespace)
-            if is_reference(value) or self.binding.given.get(name) is value
-        ]
+        """Unbind every name that stands for a reference into the world; returns which.
+
+        What merely holds some stays, and says so when they are used; a name that comes back takes its place.
+        """
+        namespace, given = self.shell.user_ns, self.binding.given
+        own = self._own(namespace)
+        gone = [name for name, value in own if is_reference(value) or given.get(name) is value]
+        holding = self._world.session.holding() if self._world is not None else {}
         for name in gone:
             del namespace[name]
         self.binding.forget()
+        self.binding.stale = {**self.binding.stale, **holding}
         return sorted(gone)
 
     def regain(self) -> list[str]:
@@ -234,7 +236,8 @@ class Notebook:
         gone = [name for name, value in self._own(namespace) if session.is_over(value)]
         for name in gone:
             del namespace[name]
-        back = self.binding.offer(session.recall())
+        recalled = session.recall()
+        back = self.binding.offer({name: recalled[name] for name in recalled if name not in namespace})
         gone = [name for name in gone if name not in back]
         print("what was done since the last commit was undone, and is to be done again")
         if gone:

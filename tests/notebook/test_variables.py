@@ -83,6 +83,30 @@ def test_handles_in_containers_are_dead_after_going_back(tmp_path: Path) -> None
         kernel.kill()
 
 
+def test_containers_of_a_checkpoint_take_the_place_of_those_that_were_left(tmp_path: Path) -> None:
+    """After `resume`, and after closing and opening, a list of purses is the list of that state again."""
+    kernel = Kernel(tmp_path)
+    try:
+        kernel.run("%swingset open it.world --worker local")
+        kernel.run(bank())
+        kernel.run('held = [await E(bank).open_purse("a")]\nprint = print')
+        kernel.run("%swingset checkpoint one")
+        kernel.run('held.append(await E(bank).open_purse("b"))\nnew = [held[1]]')
+        assert "names that came back: bank and held" in kernel.run("%swingset resume one").plain
+        assert kernel.run("len(held), await E(held[0]).deposit(1)").plain == "(1, 1)"
+        assert kernel.run("await E(new[0]).deposit(1)").error is not None
+        kernel.run("%swingset close")
+        assert kernel.run("E(held[0]).deposit(1)").error is not None
+        assert (
+            "names that came back: bank and held"
+            in kernel.run("%swingset open it.world --worker local").plain
+        )
+        assert kernel.run("await E(held[0]).deposit(1)").plain == "2"
+        assert kernel.run("held.append(5)\nlen(held)").plain == "2"
+    finally:
+        kernel.kill()
+
+
 def test_odd_and_large_variables_harm_no_cell(tmp_path: Path) -> None:
     """Mocks, lying classes and knots of dicts change nothing about the names, and no cell says a word."""
     kernel = Kernel(tmp_path)

@@ -81,6 +81,10 @@ class Names:
                 self._put(name, known)
         self.fleeting = {name: known.reason for name, known in sorted(self._known.items()) if known.reason}
 
+    def holding(self) -> dict[str, object]:
+        """The variables in which a reference was found at the last look, stored or not."""
+        return {name: known.value for name, known in self._known.items()}
+
     def forget(self, namespace: Mapping[str, Any], spared: Mapping[str, Any]) -> None:
         """Delete what is stored for names that mean something else by now, but for those that are spared."""
         for name in sorted(self._stored or ()):

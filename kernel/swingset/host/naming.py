@@ -37,6 +37,10 @@ class Naming:
         """The names whose value holds a reference but will not come back, and why."""
         return self._names().fleeting
 
+    def holding(self) -> dict[str, object]:
+        """The variables that held something of the world when they were last looked at."""
+        return {} if self._kept_names is None else self._kept_names.holding()
+
     def remember(self, namespace: Mapping[str, Any], *, budget: int | None = None) -> list[str]:
         """Store every name that stands for a reference, or for common containers and objects with one inside.
 
