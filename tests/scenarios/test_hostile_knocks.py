@@ -29,6 +29,10 @@ def nested(depth, inside=""):
 def many(piece, count):
     return ",".join([piece] * count)
 
+def flood(stride):
+    pairs = ",".join('["+%d",0]' % (n * stride) for n in range(100_000))
+    return '#["ping",[{"#tag":"map","payload":[%s]}]]' % pairs
+
 def S(*syscalls):
     return ("S[" + ",".join(syscalls) + "]").encode()
 
@@ -116,11 +120,13 @@ KNOCKS = [
     Knock("a text as a syscall", "b'S[\"send\"]'", "protocol", "begins with its name"),
     Knock("an unknown name", "S(json.dumps(['x' * 5_000_000]))", "protocol", "no syscall"),
     Knock("an odd result", "R('{\"status\":[[[[]]]]}')", "protocol", "R wants"),
+    Knock("a map of one hash in the engine", "S(send(body=flood(2**31 - 1)))", None, ""),
+    Knock("a map of one hash on a host", "S(send(body=flood(2**61 - 1)))", None, ""),
     Knock(
         "a long key", "S(json.dumps(['vatstoreGet', 'k' * 5_000_000]))", "illegal-syscall", "1000 characters"
     ),
 ]
-"""Cases that end the vat come last."""
+"""Cases that end the vat come last, and before them those that cost something when they are repeated."""
 
 DEPTHS = (0, 500)
 

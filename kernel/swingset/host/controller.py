@@ -295,10 +295,10 @@ class Controller(Requests):
         """Start a vat now, ahead of all that waits, paused or not; returns the kref of its root object.
 
         `options` are `reap_interval`, `reap_gc_krefs`, `reap_computrons`, `never_reap`, `computrons`,
-        `memory_pages`, `seconds`, `console_bytes`, `meter`, `on_starvation`, `critical` and
-        `enable_pipelining`. Only the library's own vats, of which the world remembers that they are, are a
-        `service`. Raises `KernelError` for a name or an option that cannot be, and `VatFault` with the
-        user's own line where the code fails; then no vat was made.
+        `memory_pages`, `seconds`, `console_bytes`, `write_bytes`, `stored_bytes`, `meter`, `on_starvation`,
+        `critical` and `enable_pipelining`. Only the library's own vats, of which the world remembers that
+        they are, are a `service`. Raises `KernelError` for a name or an option that cannot be, and `VatFault`
+        with the user's own line where the code fails; then no vat was made.
         """
         with self.lock:
             given = parameters or CapData("#null")
