@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import KernelError
+from swingset.core.failures import Failures
 from swingset.core.kernel import Kernel
 from swingset.model.capdata import CapData
-from swingset.model.messages import Notify
+from swingset.model.messages import Message, Notify, Send
+from swingset.model.reports import Fault
 from swingset.testing import audit
 from swingset.workers.base import WorkerError
 from swingset.world.errors import DiskFailed, DiskFull, WorldError
 
-from .raw import RawWorld
+from .raw import Failed, RawWorld
 
 
 class Bug(Exception):
@@ -185,3 +187,91 @@ def _raising(error: Exception) -> Callable[..., Any]:
         raise error
 
     return fail
+
+
+def test_a_failure_over_another_event_starts_a_count_of_its_own() -> None:
+    """Two over one, then one over what came before it: that one is its first."""
+    failures, one, two = Failures(), Notify("v1", "kp40"), Notify("v1", "kp41")
+    order = ((1, one), (1, one), (2, two), (2, two), (2, two))
+    said = [failures.enough(seq, event, Bug()) for seq, event in order]
+    assert said == [False, False, False, False, True]
+    assert [failures.enough(1, one, Bug()) for _ in range(3)] == [False, False, True]
+    assert [failures.enough(seq, one, Bug()) for seq in (1, 1, 2)] == [False] * 3
+
+
+def test_what_goes_well_between_two_failures_forgets_them() -> None:
+    """A message to another vat that went ahead shows that the host is able to run."""
+    world = RawWorld("A", "B")
+    tell(world)
+    for _ in range(3):
+        for _ in range(2):
+            failing(world, Bug())
+            with pytest.raises(Bug):
+                world.step()
+        with world.kernel.undoing():
+            send_to_b = Send(world.kernel.root_of("B"), Message(CapData('#["go",[]]')))
+            world.store.enqueue(send_to_b, first=True)
+        report = world.step()
+        assert report is not None
+        assert (report.outcome, report.vat) == ("delivered", "B")
+    assert world.kernel.vat("A").state == "live"
+    assert [report.outcome for report in world.drain()] == ["delivered"]
+
+
+def starve(world: RawWorld) -> None:
+    """A delivery that its meter cannot pay."""
+    with world.kernel.undoing():
+        meter = world.kernel.metering.create(5)
+        vat = world.kernel.vat("A")
+        world.store.vats.save(vat.having(options={**vat.options, "meter": meter}))
+    world.vat("A").next = lambda _delivery, _ask: 6
+    tell(world)
+    world.drain()
+
+
+def misbehave(world: RawWorld) -> None:
+    """A delivery with an illegal syscall."""
+    world.vat("A").next = lambda _delivery, ask: ask(["subscribe", "p-999"])
+    tell(world)
+    world.drain()
+
+
+def write_too_much(world: RawWorld) -> None:
+    """A delivery over its limit of bytes."""
+    vat = world.kernel.vat("A")
+    world.store.vats.save(vat.having(options={**vat.options, "write_bytes": 200}))
+    world.vat("A").next = lambda _delivery, ask: ask(["vatstoreSet", "k", "v" * 200])
+    tell(world)
+    world.drain()
+
+
+def crash(world: RawWorld) -> None:
+    """A delivery that the engine stopped."""
+
+    def fall(_delivery: list[Any], _ask: Callable[[list[Any]], Any]) -> None:
+        raise Failed(Fault("guest-crashed", "on purpose"))
+
+    world.vat("A").next = fall
+    tell(world)
+    world.drain()
+
+
+def break_down(world: RawWorld) -> None:
+    """A delivery that the host failed over."""
+    failing(world, Bug())
+    tell(world)
+    with pytest.raises(Bug):
+        world.step()
+
+
+@pytest.mark.parametrize("undo", [starve, misbehave, write_too_much, crash, break_down])
+def test_a_worker_whose_delivery_was_undone_is_not_used_again(undo: Callable[[RawWorld], None]) -> None:
+    """Its memory has seen what the world will not remember; only a vat that ran is brought back."""
+    world = RawWorld("A", "B")
+    tell(world)
+    world.kernel.queue_message(world.kernel.root_of("B"), CapData('#["go",[]]'))
+    world.drain()
+    online = world.kernel.warehouse.is_online
+    assert online(world.ids["A"])
+    undo(world)
+    assert not online(world.ids["A"])
