@@ -41,7 +41,11 @@ class Completer:
         candidates = self._candidates(words[0], words[1:], typed)
         # IPython's own token breaks at dashes and dots; ours is the word.
         fragment = typed
-        found = [SimpleCompletion(name, type="magic") for name in candidates if name.startswith(typed)]
+        found = [
+            SimpleCompletion(name, type="magic")
+            for name in candidates
+            if name.startswith(typed) and name.isprintable()
+        ]
         if not found:
             return {"completions": []}
         return {"completions": found, "matched_fragment": fragment, "suppress": True}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from swingset.host.outputs import Output
-from swingset.model.visible import visible
+from swingset.model.visible import one_line, visible
 
 MOST_LINES = 200
 """Lines of one output that are shown; a vat that prints thousands is summarised."""
@@ -50,4 +50,4 @@ def marked(output: Output) -> list[str]:
     shown = lines[:MOST_LINES]
     if len(lines) > len(shown):
         shown.append(f"... and {len(lines) - len(shown):,} more lines")
-    return [f"{output.vat}{mark} │ {line}" for line in shown]
+    return [f"{one_line(output.vat, 60)}{mark} │ {line}" for line in shown]

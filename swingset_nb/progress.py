@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from swingset.core.report import CrankReport
+from swingset.model.visible import one_line
 
 REFRESH = 0.3
 QUIET = 1.0
@@ -42,7 +43,8 @@ class Progress:
     def crank(self, report: CrankReport) -> None:
         """Hear of one crank."""
         self._tell(
-            f"running: crank {report.number}, in vat {report.vat or '-'}; interrupt to stop between cranks"
+            f"running: crank {report.number}, in vat {one_line(report.vat or '-', 60)};"
+            " interrupt to stop between cranks"
         )
 
     def clear(self) -> None:

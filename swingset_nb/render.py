@@ -9,6 +9,7 @@ else: whoever builds an answer passes text as it is.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -57,8 +58,8 @@ class Message(Shown):
     hints: Sequence[str] = ()
 
     def plain(self) -> str:  # noqa: D102
-        lines = [visible(self.headline), *(f"  {visible(line)}" for line in self.lines)]
-        return "\n".join([*lines, *(f"→ {visible(hint)}" for hint in self.hints)])
+        lines = [one_line(self.headline), *(f"  {one_line(line)}" for line in self.lines)]
+        return "\n".join([*lines, *(f"→ {one_line(hint)}" for hint in self.hints)])
 
     def markdown(self) -> str:  # noqa: D102
         parts = [_md(self.headline)]
@@ -88,15 +89,15 @@ class Table(Shown):
 
     def plain(self) -> str:  # noqa: D102
         if not self.rows:
-            return "\n".join([f"{visible(self.caption)}: {self.empty}", *map(visible, self.notes)])
-        grid = [[str(column) for column in self.columns], *self.texts()]
+            return "\n".join([one_line(f"{self.caption}: {self.empty}"), *map(one_line, self.notes)])
+        grid = [[one_line(str(column)) for column in self.columns], *self.texts()]
         widths = [max(len(row[place]) for row in grid) for place in range(len(self.columns))]
         lines = [
             "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
             for row in grid
         ]
         lines.insert(1, "  ".join("─" * width for width in widths))
-        return "\n".join([visible(self.caption), *lines, *map(visible, self.notes)])
+        return "\n".join([one_line(self.caption), *lines, *map(one_line, self.notes)])
 
     def markdown(self) -> str:  # noqa: D102
         if not self.rows:
@@ -131,7 +132,7 @@ class Diff(Shown):
     lines: Sequence[str]
 
     def plain(self) -> str:  # noqa: D102
-        return "\n".join(visible(line) for line in self.lines)
+        return "\n".join(_line(line) for line in self.lines)
 
     def markdown(self) -> str:  # noqa: D102
         fence = "````"
@@ -195,7 +196,12 @@ def _cell(value: object) -> str:
 
 
 def _ht(text: object) -> str:
-    return html.escape(visible(str(text)), quote=True)
+    return html.escape(_line(str(text)), quote=True)
+
+
+def _line(text: str) -> str:
+    """One line, with its tabs."""
+    return visible(text.replace("\n", "⏎"))
 
 
 def _with_code(hint: str) -> str:
@@ -212,12 +218,21 @@ _MARKS = str.maketrans(
 )
 
 
+_ADDRESS = re.compile(r"://|(?i:www)\.")
+
+
+def _plain(text: str) -> str:
+    """Text that stays text: also where a reader makes links of bare addresses."""
+    text = text.translate(_MARKS)
+    return _ADDRESS.sub(lambda found: found[0].replace(":", "&#58;").replace(".", "&#46;"), text)
+
+
 def _md(text: object) -> str:
     """Escaped for markdown; what stands in backquotes stays code."""
-    pieces = visible(str(text)).split("`")
+    pieces = one_line(str(text)).split("`")
     if len(pieces) % 2 == 0:  # an odd backquote out: none of them means code
-        return "\\`".join(piece.translate(_MARKS) for piece in pieces)
-    return "`".join(piece if place % 2 else piece.translate(_MARKS) for place, piece in enumerate(pieces))
+        return "\\`".join(map(_plain, pieces))
+    return "`".join(piece if place % 2 else _plain(piece) for place, piece in enumerate(pieces))
 
 
 def _md_row(row: Iterable[object], *, escaped: bool = False) -> str:

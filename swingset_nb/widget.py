@@ -16,6 +16,7 @@ import anywidget
 import IPython.display
 import traitlets
 
+from swingset.model.visible import one_line, visible
 from swingset_nb.errors import as_text
 from swingset_nb.notebook import Notebook
 
@@ -69,7 +70,7 @@ class LiveWidget(anywidget.AnyWidget):
             self.sleep("no world is open")
             return
         with world.controller.lock:
-            self.view = self.compose()
+            self.view = _fit(self.compose())
 
     def sleep(self, why: str) -> None:
         """Show nothing but the reason."""
@@ -99,6 +100,18 @@ class LiveWidget(anywidget.AnyWidget):
         except Exception as problem:
             self.error = error or as_text(problem, notebook.source_of)
         self.turn += 1
+
+
+def _fit(shown: Any) -> Any:
+    """What a panel shows, with every text in it a line that is fit to be looked at.
+
+    Only the words of a picture, which are ours, are several lines.
+    """
+    if isinstance(shown, str):
+        return one_line(shown)
+    if isinstance(shown, Mapping):
+        return {key: visible(value) if key == "alt" else _fit(value) for key, value in shown.items()}
+    return [_fit(item) for item in shown] if isinstance(shown, list | tuple) else shown
 
 
 def show(notebook: Notebook, widget: LiveWidget, snapshot: object) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import smallcaps
 from .migration import path
-from .passable import UnpassableError
+from .passable import UnpassableError, printable
 from .records import MISSING
 from .shapes import complaint
 
@@ -27,7 +27,7 @@ class KindError(TypeError):
     """A kind whose definition does not fit itself or what is stored; `tags` names the kinds."""
 
     def __init__(self, message: str, tags: list[str]) -> None:
-        super().__init__(message)
+        super().__init__(printable(message, 20_000))
         self.tags = tags
 
 

@@ -103,6 +103,14 @@ NAME_LIMIT = 1_000
 """The most characters of a tag, a label, or another name that the vat's code gives to what is stored."""
 
 
+def printable(text: Any, most: int = 2_000) -> str:
+    """A text that is stored, and may be a stranger's, as it can be shown: spelt out where it is not drawn."""
+    if type(text) is not str:
+        return brief(text)
+    cut = text if len(text) <= most else text[:most] + "..."
+    return cut if cut.isprintable() else ascii(cut)
+
+
 def check_name(what: str, text: str) -> None:
     """Refuse a name that the vat's store has no room for, or no spelling; raises TypeError."""
     if len(text) > NAME_LIMIT:

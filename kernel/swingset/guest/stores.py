@@ -20,7 +20,7 @@ from .interfaces import Interface
 from .key_patterns import Span, span_of
 from .keys import END, decode_scalar, encode_object, encode_scalar, object_of
 from .kinds import Kind
-from .passable import SCALARS, Tagged, brief, check_name, is_reference
+from .passable import SCALARS, Tagged, brief, check_name, is_reference, printable
 from .patterns import Pattern
 from .promises import Promise
 from .recognizers import weak_entry_key
@@ -123,9 +123,9 @@ class Collections:
             if text is None:
                 raise LookupError(f"there is no collection {base} in vat {self.world.vat_name}")
             record = jsontext.read(text)
-            scope = self.scope(base)
-            shapes = [self._stored_shape(record["label"], record[what], scope) for what in ("keys", "values")]
-            found = self._schemas[base] = Schema(record["label"], *shapes)
+            scope, label = self.scope(base), printable(record["label"])
+            shapes = [self._stored_shape(label, record[what], scope) for what in ("keys", "values")]
+            found = self._schemas[base] = Schema(label, *shapes)
         return found
 
     def lost(self) -> str | None:
@@ -168,7 +168,7 @@ class Collections:
             # A vat with no parts is in the embedder's interpreter, and what is stored came with a file.
             return compile_spelled(text, scope, any_regex=bool(self.names))
         except BadAnnotationError as exc:
-            raise LookupError(f'collection "{label}" was made for {text}: {exc}') from None
+            raise LookupError(f'collection "{label}" was made for {printable(text)}: {exc}') from None
 
     def scope(self, base: str | None = None) -> dict[str, Any]:
         """The names that the texts of a collection's shapes are read with.

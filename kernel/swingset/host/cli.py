@@ -20,9 +20,10 @@ from swingset.host.config import Configuration, bootstrap_result, load, open_wor
 from swingset.host.controller import Controller
 from swingset.host.outputs import Output
 from swingset.host.policies import cranks, forever
+from swingset.host.saying import say, say_json
 from swingset.lens.tables import Lens
 from swingset.lens.verifying import MOST
-from swingset.model.visible import visible
+from swingset.model.visible import one_line, visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status: int = chosen.command(controller, chosen)
             return status
     except (KernelError, WorldError, WorkerError) as problem:
-        print(f"swingset: {problem}", file=sys.stderr)
+        say(f"swingset: {problem}", file=sys.stderr)
         return PROBLEM
     except BrokenPipeError:
         sys.stderr.close()
@@ -158,12 +159,12 @@ def _amount(text: str) -> int | str:
 def _run(controller: Controller, chosen: argparse.Namespace) -> int:
     controller.outbox.listen(_show)
     if controller.paused:
-        print("the world is paused: nothing runs; use step")
+        say("the world is paused: nothing runs; use step")
         return DONE
     report = controller.run(cranks(chosen.cranks) if chosen.cranks else forever())
     _show_held_back(controller)
     more = "; more can run" if report.more else ""
-    print(f"{_plural(report.cranks, 'crank')}, {report.computrons:,} computrons{more}")
+    say(f"{_plural(report.cranks, 'crank')}, {report.computrons:,} computrons{more}")
     return DONE
 
 
@@ -172,74 +173,74 @@ def _step(controller: Controller, chosen: argparse.Namespace) -> int:
     for _ in range(chosen.count):
         report = controller.step()
         if report is None:
-            print("nothing can run")
+            say("nothing can run")
             _show_held_back(controller)
             break
-        print(_crank(report))
+        say(_crank(report))
     return DONE
 
 
 def _status(controller: Controller, _: argparse.Namespace) -> int:
     stats = controller.stats()
     paused = ", paused" if controller.paused else ""
-    print(f"crank {stats['cranks']}{paused}")
+    say(f"crank {stats['cranks']}{paused}")
     if (panic := controller.kernel.panic) is not None:
-        print(f"stopped: {panic}")
-    print(
+        say(f"stopped: {panic}")
+    say(
         f"{_plural(stats['vats_live'], 'live vat')}, {stats['vats_suspended']} suspended,"
         f" {stats['vats_terminated']} terminated"
     )
-    print(f"{_plural(stats['objects'], 'object')}, {_plural(stats['promises'], 'promise')}")
+    say(f"{_plural(stats['objects'], 'object')}, {_plural(stats['promises'], 'promise')}")
     waiting = f"{_plural(stats['queue'], 'event')} in the run-queue, {stats['parked']} parked"
-    print(f"{waiting}, {stats['promise_queue']} waiting for promises")
+    say(f"{waiting}, {stats['promise_queue']} waiting for promises")
     _show_held_back(controller)
     for vat in Lens(controller.kernel.store).vats():
         if vat.reason:
-            print(f"vat {vat.name} is {vat.state}: {visible(vat.reason, 300)}")
+            say(f"vat {vat.name} is {vat.state}: {visible(vat.reason, 300)}")
     if (kref := bootstrap_result(controller)) is not None:
         outcome = controller.outcome(kref)
         said = f": {visible(outcome.data.body, 300)}" if outcome.data is not None else ""
-        print(f"bootstrap is {outcome.status}{said}")
+        say(f"bootstrap is {outcome.status}{said}")
     return DONE
 
 
 def _show_held_back(controller: Controller) -> None:
     for line in controller.held_back():
-        print(visible(line, 600))
+        say(visible(line, 600))
 
 
 def _vats(controller: Controller, chosen: argparse.Namespace) -> int:
     rows = Lens(controller.kernel.store).vats()
     if chosen.json:
-        print(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
+        say_json([asdict(row) for row in rows])
         return DONE
     columns = ("name", "id", "worker", "state", "incarnation", "exports", "imports", "deliveries", "parked")
     table = [columns, *[tuple(visible(str(getattr(row, column)), 40) for column in columns) for row in rows]]
     widths = [max(len(line[at]) for line in table) for at in range(len(columns))]
     for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     return DONE
 
 
 def _dump(controller: Controller, chosen: argparse.Namespace) -> int:
-    print(json.dumps(controller.dump(), ensure_ascii=False, indent=None if chosen.json else 2))
+    say_json(controller.dump(), indent=None if chosen.json else 2)
     return DONE
 
 
 def _explain(controller: Controller, chosen: argparse.Namespace) -> int:
     found = controller.explain(chosen.kref)
     for line in (*found.hops, *found.notes):
-        print(visible(line))
+        say(visible(line))
     return DONE if found.verdict != "gone" else PROBLEM
 
 
 def _rings(controller: Controller, _: argparse.Namespace) -> int:
     rings = controller.find_rings()
     for ring in rings:
-        print(f"ring of {', '.join(ring.vats)}:")
+        say(f"ring of {', '.join(ring.vats)}:")
         for line in ring.lines:
-            print(f"  {visible(line)}")
-    print(f"{_plural(len(rings), 'ring')} found")
+            say(f"  {visible(line)}")
+    say(f"{_plural(len(rings), 'ring')} found")
     return DONE
 
 
@@ -255,7 +256,7 @@ def _options(controller: Controller, chosen: argparse.Namespace) -> int:
             changes[name] = text
     if changes:
         controller.change_options(chosen.vat, changes)
-    print(json.dumps(controller.kernel.vat(chosen.vat).options, sort_keys=True))
+    say(json.dumps(controller.kernel.vat(chosen.vat).options, sort_keys=True))
     return DONE
 
 
@@ -269,7 +270,7 @@ def _meters(controller: Controller, chosen: argparse.Namespace) -> int:
         controller.refill_meter(meter, int(computrons))
     for row in controller.meters():
         holds = "unlimited" if row.remaining is None else f"{row.remaining:,} computrons"
-        print(f"{row.id}: {holds}, pays for {', '.join(row.vats) or 'no vat'}")
+        say(f"{row.id}: {holds}, pays for {', '.join(row.vats) or 'no vat'}")
     return DONE
 
 
@@ -285,7 +286,7 @@ def _unpause(controller: Controller, _: argparse.Namespace) -> int:
 
 def _drop(controller: Controller, chosen: argparse.Namespace) -> int:
     dropped = controller.drop_parked(chosen.vat)
-    print(f"dropped {visible(dropped)}" if dropped else f"nothing waits for vat {chosen.vat}")
+    say(f"dropped {visible(dropped)}" if dropped else f"nothing waits for vat {chosen.vat}")
     return DONE if dropped else PROBLEM
 
 
@@ -315,13 +316,13 @@ def _resume(controller: Controller, chosen: argparse.Namespace) -> int:
 
 
 def _poll(controller: Controller, chosen: argparse.Namespace) -> int:
-    print(f"{_plural(controller.devices.poll(chosen.now), 'alarm')} went off")
+    say(f"{_plural(controller.devices.poll(chosen.now), 'alarm')} went off")
     return DONE
 
 
 def _digest(controller: Controller, _: argparse.Namespace) -> int:
-    print(f"state     {controller.digest()}")
-    print(f"activity  {controller.activity_digest()}")
+    say(f"state     {controller.digest()}")
+    say(f"activity  {controller.activity_digest()}")
     return DONE
 
 
@@ -329,10 +330,10 @@ def _verify(controller: Controller, _: argparse.Namespace) -> int:
     """Opening has looked at what is small; this looks at all that is in the file."""
     problems = controller.verify()
     for problem in problems:
-        print(problem)
+        say(problem)
     more = ", and no more looked for" if len(problems) == MOST else ""
-    print(f"{_plural(len(problems), 'problem')} found{more}")
-    print("not checked: whether vats repeat their transcripts, which a run does", file=sys.stderr)
+    say(f"{_plural(len(problems), 'problem')} found{more}")
+    say("not checked: whether vats repeat their transcripts, which a run does", file=sys.stderr)
     return PROBLEM if problems else DONE
 
 
@@ -345,7 +346,7 @@ def _show(output: Output) -> None:
     text = visible(output.text)
     stream = sys.stderr if output.stream != "stdout" else sys.stdout
     for line in text.splitlines():
-        print(f"{visible(output.vat, 40)}: {line}", file=stream)
+        say(f"{one_line(output.vat, 40)}: {line}", file=stream)
 
 
 def _plural(count: int, what: str) -> str:

@@ -139,11 +139,11 @@ def in_words(scene: Scene) -> str:
         holders.setdefault((arrow.owner, arrow.place), []).append(arrow.holder)
     lines = []
     for box in scene.boxes:
-        lines.append(f"{box.title} ({box.state})")
+        lines.append(one_line(f"{box.title} ({box.state})"))
         for place, thing in enumerate(box.things):
             held = sorted(set(holders.get((box.name, place), [])))
             what = f"{thing.label} {thing.kref}".strip()
-            lines.append(f"  {what}" + (f", held by {', '.join(held)}" if held else ""))
+            lines.append(one_line(f"  {what}" + (f", held by {', '.join(held)}" if held else "")))
     lines += [f"waiting {item.position}: {item.text} for {item.target}" for item in scene.queue]
     if scene.queue_length > len(scene.queue):
         lines.append(f"waiting: {scene.queue_length - len(scene.queue)} more")
@@ -156,7 +156,7 @@ def _box(vat: VatRow) -> Box:
     worker = "this notebook's interpreter" if vat.worker == "attached" else vat.worker
     waiting = f", {vat.parked} parked" if vat.parked else ""
     state = f"incarnation {vat.incarnation}, {vat.state}{waiting}, {worker}"
-    return Box(vat.name, one_line(vat.name, 30), state)
+    return Box(vat.name, one_line(vat.name, 30), one_line(state, 200))
 
 
 def _thing(row: CListRow) -> Thing:

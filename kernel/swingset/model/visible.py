@@ -31,7 +31,7 @@ MARK = "  │ "
 """Stands before each further line of a stranger's text, which can then pass for no line but that."""
 
 
-def one_line(text: str, limit: int) -> str:
+def one_line(text: str, limit: int | None = None) -> str:
     """As `visible`, with line ends spelt out too: for table cells and labels."""
     return visible(text.replace("\n", "⏎").replace("\t", " "), limit)
 
