@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from swingset.core.cranks import REAP_DEFAULTS
+from swingset.core.kernel_options import DEFAULTS
 from swingset.model.capdata import CapData
 from swingset.model.messages import UpgradeVat
 from swingset.testing import audit
@@ -50,11 +50,11 @@ def clean(world: RawWorld) -> None:
 
 def test_the_defaults() -> None:
     """200 deliveries, 20 references, computrons never, and nobody is exempt."""
-    assert REAP_DEFAULTS == {
+    assert DEFAULTS == {
         "reap_interval": 200,
         "reap_gc_krefs": 20,
         "reap_computrons": None,
-        "never_reap": False,
+        "snapshot_interval": 200,
     }
     world = reaped()
     clean(world)

@@ -201,7 +201,7 @@ def test_going_back_in_time_takes_the_activity_back(world: Controller) -> None:
 def test_reaping_all_vats_gives_each_one_more_crank(world: Controller) -> None:
     """Each vat brings out its dead once in the next run."""
     world.create_vat("other", (("other", BANK),))
-    assert world.reap_all_vats() == ["bank", "other"]
+    assert list(world.reap_all_vats()) == ["bank", "other"]
     assert [type(report.event).__name__ for report in world.run().reports] == ["Reap", "Reap"]
     assert world.run().cranks == 0
 

@@ -30,6 +30,7 @@ from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat, WorkerRefused
 from swingset.core.failures import Failures, TooMuchChanged, words_for
+from swingset.core.kernel_options import KernelOptions
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import Metering
 from swingset.core.news import gather, tell_instead, too_much
@@ -41,7 +42,7 @@ from swingset.core.starts import Starts, rejection_of
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
 from swingset.core.undoing import Undoing, refuse_within_crank
-from swingset.core.warehouse import VatDiverged, Warehouse
+from swingset.core.warehouse import HeapLost, VatDiverged, Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import (
@@ -70,13 +71,9 @@ MOST_CHANGED = 256 << 20
 CLEAN_UP_ROWS = 1_000
 """How many rows of a terminated vat one crank deletes unless told otherwise."""
 
-REAP_DEFAULTS: dict[str, Any] = {
-    "reap_interval": 200,
-    "reap_gc_krefs": 20,
-    "reap_computrons": None,
-    "never_reap": False,
-}
-"""When a vat brings out its dead: after so many deliveries, references told of, or computrons."""
+
+LOST = "its memory was lost with its worker"
+"""What those hear who waited for a vat without a transcript that has begun anew."""
 
 
 class Cranks:
@@ -92,6 +89,7 @@ class Cranks:
     ) -> None:
         self.world = world
         self.store = KernelStore(world)
+        self.options = KernelOptions(self.store.counters)
         self.warehouse = Warehouse(self.store, factories, confined_only=confined_only)
         self.agenda = Agenda(self.store, scheduler or FirstComeFirstServed())
         self.devices = DeviceBoard(self.store)
@@ -144,6 +142,8 @@ class Cranks:
                 return report
             except VatDiverged as lost:
                 self._set_aside(lost.vat, f"{lost.code}: {lost}")
+            except HeapLost as lost:
+                self._begin_anew(lost.vat)
             except WorkerRefused as refused:
                 seq, event = chosen
                 if seq is not None and isinstance(event, CreateVat | UpgradeVat):
@@ -160,6 +160,13 @@ class Cranks:
                 if not self._failures.enough(*chosen, problem):
                     raise
                 return self._give_up(*chosen, Fault(reasons.HOST_FAILED, words_for(problem)))
+
+    def _begin_anew(self, vat_id: str) -> None:
+        """Queue, ahead of all that waits, an incarnation of the same code for a vat whose memory is lost."""
+        with self.undoing():
+            vat = self.store.vats.known(vat_id)
+            result = self.store.new_promise(None)
+            self.store.enqueue(UpgradeVat(vat.id, vat.bundle or "", vat.parameters, LOST, result), first=True)
 
     def _set_aside(self, vat_id: str, reason: str) -> VatRecord:
         """Suspend a vat that this host cannot go on with, as no part of any crank, and answer its record."""
@@ -232,6 +239,9 @@ class Cranks:
                     report = self._starts.create(event, number)
                 case UpgradeVat():
                     report = self._starts.upgrade(event, number)
+                    if event.message == LOST and report.fault is not None:
+                        vat = self.store.vats.known(event.vat)
+                        self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
                 case ChangeVatOptions():
                     report = self._change_options(event, number)
                 case Collect():
@@ -416,12 +426,12 @@ class Cranks:
     def _soil(self, vat: VatRecord, dirt: Dirt) -> None:
         """Count what a vat went through, and have it reaped when its options say so."""
         total = self.store.reaping.add(vat.id, dirt)
-        options = {**REAP_DEFAULTS, **vat.options}
-        limits = (options["reap_interval"], options["reap_gc_krefs"], options["reap_computrons"])
+        names = ("reap_interval", "reap_gc_krefs", "reap_computrons")
+        limits = [vat.options[name] if name in vat.options else self.options.get(name) for name in names]
         reached = any(
             limit is not None and spent >= limit for limit, spent in zip(limits, total, strict=True)
         )
-        if reached and not options["never_reap"]:
+        if reached and not vat.options.get("never_reap", False):
             self.store.reaping.schedule(vat.id)
 
     def _judge(

@@ -63,7 +63,9 @@ class Deliverer:
     def record(
         self, vat: VatRecord, delivery: list[Any], log: list[list[Any]], computrons: int | None, crank: int
     ) -> None:
-        """Append one entry to the vat's transcript."""
+        """Append one entry to the vat's transcript, if it has one."""
+        if not vat.recorded:
+            return
         span = self._store.vats.span(vat.id)
         entry = {
             "position": span.position,

@@ -167,6 +167,15 @@ class Kernel(Cranks):
             words = f"vat terminated: {reason}" if reason else "vat terminated"
             self._end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
 
+    def position_of(self, vat: VatRecord) -> int:
+        """How many deliveries there are in the transcript of a vat.
+
+        Of one without, how many there were since it was last reaped.
+        """
+        if vat.recorded:
+            return self.store.vats.span(vat.id).position
+        return self.store.reaping.dirt(vat.id).deliveries
+
     def suspend(self, name: str, reason: str) -> None:
         """Deliver nothing more to a vat; what comes for it is parked."""
         vat = self.vat(name)

@@ -13,12 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
-from swingset.core.warehouse import VatDiverged, Warehouse
+from swingset.core.warehouse import HeapLost, VatDiverged, Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Notify, UpgradeVat
@@ -101,7 +102,7 @@ class Lifecycle:
     def _bring_out(self, vat: VatRecord, crank: int) -> Delivered | None:
         try:
             worker = self._warehouse.online(vat)
-        except VatDiverged:
+        except (VatDiverged, HeapLost):
             return None
         if worker is None:
             raise KernelError(f"vat {vat.name} is not attached")
@@ -265,7 +266,9 @@ class Lifecycle:
     def _start(self, vat: VatRecord, parameters: CapData, crank: int) -> Delivered:
         worker = self._warehouse.start(vat)
         translator = Translator(self._store, vat.id)
-        delivery = ["startVat", translator.capdata_to_vat(parameters)]
+        delivery: list[Any] = ["startVat", translator.capdata_to_vat(parameters)]
+        if vat.options.get("enable_disavow"):
+            delivery.append({"disavow": True})
         delivered = self._staying(vat, self._deliverer.deliver(vat, worker, delivery, crank))
         if delivered.result.ok:
             translator.to_kernel(ROOT)

@@ -38,13 +38,15 @@ SPELLINGS = {
     "writeBytes": "write_bytes",
     "storedBytes": "stored_bytes",
     "enablePipelining": "enable_pipelining",
+    "enableDisavow": "enable_disavow",
+    "useTranscript": "use_transcript",
 }
 """The options that a creator can give, with the names that the kernel keeps them under."""
 
 HOST_ONLY = ("console_bytes", "critical", "meter", "seconds")
 """What only the host gives in this form; a creator needs a key, or a meter that it holds."""
 
-FOR_GOOD = ("enable_pipelining",)
+FOR_GOOD = ("enable_pipelining", "enable_disavow", "use_transcript")
 """What cannot be changed while the vat lives."""
 
 
@@ -73,7 +75,7 @@ def reserved(name: str) -> str | None:
 def option_wants(name: str, value: object) -> str | None:
     """What an option of that name wants instead of a value, or None where the value fits."""
     match name:
-        case "never_reap" | "enable_pipelining" | "critical":
+        case "never_reap" | "enable_pipelining" | "enable_disavow" | "use_transcript" | "critical":
             return None if isinstance(value, bool) else "True or False"
         case "on_starvation":
             return None if value in (SUSPEND, TERMINATE) else f'"{SUSPEND}" or "{TERMINATE}"'

@@ -55,6 +55,17 @@ UNTRUSTED = (
 """Why a world may not have a worker that does not confine its code."""
 
 
+CAPACITY = 50
+"""How many vats have a worker at once unless told otherwise."""
+
+
+def checked_capacity(capacity: int | None) -> int:
+    """How many vats have a worker at once, None as ever. Raises `KernelError` for what is no such number."""
+    if capacity is not None and (type(capacity) is not int or capacity < 1):
+        raise KernelError(f"online wants how many vats, an int from 1, got {capacity!r}")
+    return CAPACITY if capacity is None else capacity
+
+
 class VatDiverged(KernelError):
     """A vat cannot be brought back. `vat` is its id, and `code` says why.
 
@@ -67,11 +78,20 @@ class VatDiverged(KernelError):
         self.code = code
 
 
+class HeapLost(KernelError):
+    """The worker of a vat without a transcript is gone, and its memory with it. `vat` is its id."""
+
+    def __init__(self, vat: VatRecord) -> None:
+        super().__init__(f"vat {vat.name} has no transcript, and its memory is gone with its worker")
+        self.vat = vat.id
+
+
 class Warehouse:
     """Workers by vat id, at most `capacity` online; the least recently used goes first.
 
     Attached vats, whose worker lives in the embedder's own interpreter, are put in by `attach` and never
-    evicted: they cannot be brought back. `ran` are those vats to which the crank under way has delivered.
+    evicted: they cannot be brought back. Nor can vats without a transcript, which are not counted. `ran`
+    are those vats to which the crank under way has delivered.
     """
 
     def __init__(
@@ -79,7 +99,7 @@ class Warehouse:
         store: KernelStore,
         factories: Mapping[str, WorkerFactory],
         *,
-        capacity: int = 50,
+        capacity: int = CAPACITY,
         confined_only: bool = False,
     ) -> None:
         self._store = store
@@ -88,7 +108,13 @@ class Warehouse:
         self._attached: dict[str, Worker] = {}
         self.capacity = capacity
         self._confined_only = confined_only
+        self._lasting: set[str] = set()  # vats without a transcript that are online
         self.ran: set[str] = set()
+
+    def limit(self, capacity: int | None) -> None:
+        """Keep at most so many vats online. Raises `KernelError` for what is no such number."""
+        self.capacity = checked_capacity(capacity)
+        self._evict()
 
     def factory(self, kind: str, vat: str | None = None) -> WorkerFactory:
         """The maker of workers of that kind, for a vat by id, if there is one.
@@ -138,20 +164,23 @@ class Warehouse:
         """A fresh worker for a vat's new incarnation; it has not been told `startVat` yet."""
         worker = self.factory(vat.worker, vat.id).start(self._spec(vat))
         self.discard(vat.id)
-        self._keep(vat.id, worker)
+        self._keep(vat, worker)
         return worker
 
     def online(self, vat: VatRecord) -> Worker | None:
         """The vat's worker, brought back from the world file if need be; None where it is not attached.
 
-        Raises `VatDiverged`, and `WorkerRefused` where this host makes no worker for it.
+        Raises `VatDiverged`, `HeapLost`, and `WorkerRefused` where this host makes no worker for it.
         """
         if vat.worker == "attached":
             return self._attached.get(vat.id)
         worker = self._online.get(vat.id)
         if worker is None:
+            if not vat.recorded:
+                self.factory(vat.worker, vat.id)
+                raise HeapLost(vat)
             worker = self._bring_back(vat)
-            self._keep(vat.id, worker)
+            self._keep(vat, worker)
         self._online.move_to_end(vat.id)
         return worker
 
@@ -161,6 +190,7 @@ class Warehouse:
         An attached vat is not brought back: its embedder begins a new incarnation.
         """
         worker = self._online.pop(vat, None)
+        self._lasting.discard(vat)
         if worker is not None:
             worker.close()
         self.detach(vat)
@@ -206,14 +236,22 @@ class Warehouse:
 
     def heap_digest(self, vat: VatRecord) -> str | None:
         """SHA-256 of the vat's whole memory, hex; None where the worker has none to show."""
-        worker = self.online(vat)
+        try:
+            worker = self.online(vat)
+        except HeapLost:
+            return None
         return worker.heap_digest() if worker else None
 
-    def _keep(self, vat: str, worker: Worker) -> None:
-        self._online[vat] = worker
-        while len(self._online) > self.capacity:
-            oldest = next(iter(self._online))
-            self.discard(oldest)
+    def _keep(self, vat: VatRecord, worker: Worker) -> None:
+        self._online[vat.id] = worker
+        if not vat.recorded:
+            self._lasting.add(vat.id)
+        self._evict()
+
+    def _evict(self) -> None:
+        evictable = [vat for vat in self._online if vat not in self._lasting]
+        for vat in evictable[: max(len(evictable) - self.capacity, 0)]:
+            self.discard(vat)
 
     def _spec(self, vat: VatRecord) -> VatSpec:
         parts = self._store.world.bundles.get(vat.bundle) if vat.bundle else ()

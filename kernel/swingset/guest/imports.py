@@ -45,6 +45,11 @@ class Imports:
         self._ifaces[presence._vref] = presence._iface
         self.lately.touch(presence._vref, presence)
 
+    def forget(self, vref: str) -> None:
+        """Know nothing of a name any more, though somebody may still hold its presence."""
+        self._alive.pop(vref, None)
+        self._ifaces.pop(vref, None)
+
     def in_memory(self, vref: str) -> bool:
         """Whether a presence of that name is alive."""
         return vref in self._alive

@@ -226,7 +226,7 @@ class Liveslots:
             self.promises.notified(delivery[1])
             self.promises.subscribe_new()
         elif kind == "startVat":
-            self._start(delivery[1])
+            self._start(delivery[1], *delivery[2:])
         elif kind == "bringOutYourDead":
             self.reaper.bring_out()
         elif kind == "dropExports":
@@ -253,8 +253,9 @@ class Liveslots:
             report["details"] = details
         return report
 
-    def _start(self, parameters: Any) -> None:
+    def _start(self, parameters: Any, allowed: dict[str, Any] | None = None) -> None:
         self.open()
+        self.powers.may_disavow = bool(allowed and allowed.get("disavow"))
         values = self.slots.decode(parameters)
         self.promises.subscribe_new()
         if self._parts is None:

@@ -17,6 +17,7 @@ class Powers:
         self._world = world
         self.vat_name = world.vat_name
         self.incarnation = world.incarnation
+        self.may_disavow = False
 
     def migrate_some(self, budget: int) -> dict[str, Any]:
         """Visit up to `budget` records of kinds with a new version; how far that is, by tag.
@@ -39,3 +40,16 @@ class Powers:
         except UnpassableError as exc:
             raise TypeError(self._world.slots.explain("completion", completion, exc)) from None
         self._world.syscall(["exit", failed, capdata])
+
+    def disavow(self, presence: object) -> None:
+        """Give up an object of another vat at once, whoever in this vat still holds it.
+
+        The kernel is told that it is dropped. The presence is of no use any more: messages to it are
+        rejected, and it cannot be passed. Should the object be sent to this vat again, it is another
+        presence. Only in a vat that was made with the option `enable_disavow`.
+        """
+        if not self.may_disavow:
+            raise RuntimeError(
+                f"vat {self.vat_name} may not disavow: it has to be made with the option enable_disavow"
+            )
+        self._world.slots.disavow(presence)

@@ -23,6 +23,12 @@ DEFAULT_IFACE = "Alleged: Remotable"
 IFACE_LIMIT = 200
 
 
+DISAVOWED = ""
+"""The name of a presence whose object this vat has disavowed: none."""
+
+DISAVOWED_TOLD = "this Presence has been disavowed"
+
+
 class Presence:
     """Stands for an object of another vat; send to it with `E(presence).method(...)`."""
 
@@ -61,7 +67,7 @@ class Presence:
         return self
 
     def __repr__(self) -> str:
-        return f"<Presence {self._vref} {self._iface}>"
+        return f"<Presence {self._vref or '(disavowed)'} {self._iface}>"
 
 
 def clean_iface(iface: str | None) -> str:

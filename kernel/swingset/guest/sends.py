@@ -13,7 +13,8 @@ from .device import DevicePresence
 from .lives import LifeEndedError, refuse_ended
 from .passable import UnpassableError, brief
 from .promises import REJECTED, Cause, Promise
-from .remotables import Presence, interface_of
+from .remotables import DISAVOWED, DISAVOWED_TOLD, Presence, interface_of
+from .remote_errors import VatError
 from .smallcaps import DecodeError
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Sends:
             if isinstance(target, DevicePresence):
                 raise UnpassableError(None, "a device takes no messages: call it with D(x)." + method)
             if isinstance(target, Presence):
+                if target._vref == DISAVOWED:
+                    return self._disavowed(wanted, cause)
                 return self._send_out(target._vref, method, args, kwargs, wanted, cause)
             if isinstance(target, Promise):
                 last = target._last()
@@ -134,6 +137,12 @@ class Sends:
         self._world.syscall(["send", vref, {"methargs": methargs, "result": vpid}])
         self._world.syscall(["subscribe", vpid])
         return answer
+
+    def _disavowed(self, wanted: bool, cause: Cause) -> Promise[Any] | None:
+        answer: Promise[Any] = Promise(self._world.turns)
+        answer._cause = cause
+        answer._reject(VatError(DISAVOWED_TOLD, code="disavowed"))
+        return answer if wanted else None
 
     def _refused(
         self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError

@@ -19,7 +19,7 @@ from .lives import refuse_ended
 from .passable import UnpassableError, brief, path_to
 from .promises import Promise
 from .references import is_import, is_stored
-from .remotables import Presence
+from .remotables import DISAVOWED, DISAVOWED_TOLD, Presence
 from .smallcaps import SAFE_INT, DecodeError
 from .vatstore import check_room
 
@@ -177,13 +177,37 @@ class Slots:
                 return self.heap.name_of(item)
             owner, vref = kind.world, _instance_vref(item)
         if owner is self._world:
-            return vref
+            return None if vref == DISAVOWED else vref
         refuse_ended(owner, item)
         return None
 
     def object_of(self, vref: str, iface: str | None) -> Any:
         """The object of a name that this vat has stored; raises DecodeError."""
         return self._object(vref, iface)
+
+    def disavow(self, item: Any) -> None:
+        """Let go of an import at once, whoever holds its presence; raises TypeError for what is none."""
+        vref = self.known_name(item)
+        if isinstance(item, Presence) and item._vref == DISAVOWED:
+            raise TypeError(f"attempt to disavow {item!r} again")
+        if vref is None:
+            raise TypeError(f"attempt to disavow unknown {brief(item)}")
+        if not isinstance(item, Presence):
+            raise TypeError(f"attempt to disavow an export, {brief(item)}: it is an object of this vat")
+        if vref[:1] != "o":
+            raise TypeError("attempt to disavow non-object: a device stays")
+        self._world.settle_state()
+        references = self._world.references
+        if references.count(vref) > 0:
+            raise TypeError(
+                f"attempt to disavow {item!r}, which stored data of this vat holds: delete that first"
+            )
+        self.imports.forget(vref)
+        references.doubtful.pop(vref, None)
+        object.__setattr__(item, "_vref", DISAVOWED)
+        self._world.syscall(["dropImports", [vref]])
+        if not self._world.recognizers.know(vref):
+            self._world.syscall(["retireImports", [vref]])
 
     def _check_owner(self, objects: list[Any]) -> None:
         for item in objects:
@@ -194,6 +218,8 @@ class Slots:
             else:
                 kind = getattr(type(item), "__kind__", None)
                 owner = self._world if kind is None else kind.world
+            if isinstance(item, Presence) and item._vref == DISAVOWED:
+                raise UnpassableError(item, DISAVOWED_TOLD)
             if owner is not self._world:
                 if owner.ended is not None:
                     raise UnpassableError(item, owner.ended.told(item), ended=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
+from swingset.core.undoing import refuse_within_crank
 from swingset.host.turns import Turns
 from swingset.lens.cycles import Ring, find_rings
 from swingset.model.refs import is_kref, kref_type
@@ -52,6 +53,22 @@ class Administering:
             self.commit(f"change options of {vat}")
 
         self.turns.ask(change)
+
+    def change_kernel_options(self, options: dict[str, Any]) -> dict[str, int | None]:
+        """Change options of the whole kernel, for all vats that do not say otherwise; returns all of them.
+
+        `reap_interval`, `reap_gc_krefs` and `reap_computrons` say when a vat brings out its dead,
+        `snapshot_interval` after how many deliveries its heap image is saved; None is never. They stay with
+        the world. Raises `KernelError` for a bad one, and then changes none.
+        """
+
+        def change() -> dict[str, int | None]:
+            refuse_within_crank(self.kernel.store)
+            self.kernel.options.change(options)
+            self.commit("change options of the kernel")
+            return self.kernel.options.all()
+
+        return self.turns.ask(change)
 
     # Meters
 

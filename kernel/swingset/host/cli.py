@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             config,
             create=config is not None,
             worker=worker,
+            online=getattr(chosen, "online", None),
             look_only=chosen.command not in (_run, _step),
         ) as controller:
             status: int = chosen.command(controller, chosen)
@@ -110,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     step = command("step", _step, "run N cranks, one commit each, even while the world is paused")
     step.add_argument("count", nargs="?", type=_count, default=1, metavar="N", help="how many (1)")
+    for runs in (run, step):
+        runs.add_argument("--online", type=_count, metavar="N", help="keep at most N vats in memory (50)")
     command("status", _status, "say how the world stands in a few lines")
     vats = command("vats", _vats, "list the vats")
     vats.add_argument("--json", action="store_true", help="as JSON")

@@ -15,11 +15,16 @@ A configuration is a table, written in Python or in a TOML or JSON file:
     [bundles.auction]                     # code for vats that vats make, by name
     source = "auction.py"                 # and kinds, as for a vat
 
+    [kernel]                              # options of the whole kernel, optional
+    reap_interval = 50
+    snapshot_interval = 100
+
     [devices]
     clock = "timer"                       # name = kind, where the host has code for that kind
 
 It is read once, when the world is made: whole, or not at all. A world that exists is what its file says, and
-its vats change by upgrade, never by editing a configuration.
+its vats change by upgrade, never by editing a configuration. Only `online = 20`, how many vats have a worker
+at once, is about the host that opens it, and is heeded each time.
 """
 
 from __future__ import annotations
@@ -33,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from swingset.core.errors import KernelError
+from swingset.core.kernel_options import checked
 from swingset.core.options import host_options, name_trouble, reserved
 from swingset.core.scheduler import Scheduler
 from swingset.host.controller import Controller, Parts
@@ -68,7 +74,8 @@ class Configuration:
     """What is in a new world.
 
     `vats` are made in their order, `bootstrap` is the one of them that is told of all. `devices` are kinds by
-    name, `services` are vats of the library (`vatAdmin`, `timer`), `bundles` code by name.
+    name, `services` are vats of the library (`vatAdmin`, `timer`), `bundles` code by name. `kernel` are
+    options of the whole kernel. `online`, how many vats have a worker at once, is for whoever opens it.
     """
 
     vats: Mapping[str, VatConfig]
@@ -76,6 +83,8 @@ class Configuration:
     devices: Mapping[str, str] = field(default_factory=dict)
     services: Sequence[str] = ()
     bundles: Mapping[str, Parts] = field(default_factory=dict)
+    kernel: Mapping[str, int | None] = field(default_factory=dict)
+    online: int | None = None
 
 
 def load(path: str | os.PathLike[str]) -> Configuration:
@@ -96,7 +105,7 @@ def load(path: str | os.PathLike[str]) -> Configuration:
 
 def parse(raw: Any, folder: Path, where: str = "the configuration") -> Configuration:
     """A configuration out of plain data, with `source` and `kinds` as paths in `folder`."""
-    table = _table(raw, where, "bootstrap", "services", "vats", "bundles", "devices")
+    table = _table(raw, where, "bootstrap", "services", "vats", "bundles", "devices", "kernel", "online")
     vats = {
         name: _vat(name, given, folder, f"{where}: vats.{name}")
         for name, given in _table(table.get("vats", {}), f"{where}: vats").items()
@@ -121,7 +130,14 @@ def parse(raw: Any, folder: Path, where: str = "the configuration") -> Configura
     for name, given in _table(table.get("bundles", {}), f"{where}: bundles").items():
         place = f"{where}: bundles.{name}"
         bundles[name] = _parts("main", _table(given, place, "source", "kinds"), folder, place)
-    return Configuration(vats, bootstrap, devices, tuple(services), bundles)
+    online = table.get("online")
+    if online is not None and (type(online) is not int or online < 1):
+        raise BadConfiguration(f"{where}: online wants how many vats, an int from 1, got {online!r}")
+    try:
+        options = checked(_table(table.get("kernel", {}), f"{where}: kernel"))
+    except KernelError as problem:
+        raise BadConfiguration(f"{where}: kernel: {problem}") from None
+    return Configuration(vats, bootstrap, devices, tuple(services), bundles, options, online)
 
 
 def _vat(name: str, raw: Any, folder: Path, where: str) -> VatConfig:
@@ -179,7 +195,8 @@ def open_world(
     create: bool = True,
     worker: str = "wasm",
     progress: Progress | None = None,
-    snapshot_interval: int = 200,
+    snapshot_interval: int | None = None,
+    online: int | None = None,
     scheduler: Scheduler | None = None,
     look_only: bool = False,
 ) -> Controller:
@@ -196,6 +213,7 @@ def open_world(
         worker=worker,
         progress=progress,
         snapshot_interval=snapshot_interval,
+        online=wanted.online if online is None and wanted is not None else online,
         scheduler=scheduler,
         look_only=look_only,
     )
@@ -234,6 +252,7 @@ def build(controller: Controller, config: Configuration) -> str | None:
 
 def _build(controller: Controller, config: Configuration) -> str | None:
     own = controller.devices
+    controller.kernel.options.change(config.kernel)
     devices = {name: Ref(own.add(name, kind), name) for name, kind in config.devices.items()}
     for name, parts in config.bundles.items():
         own.install_bundle(parts, name)

@@ -19,7 +19,7 @@ from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.scheduler import Scheduler
 from swingset.core.undoing import refuse_within_crank
-from swingset.core.warehouse import UNTRUSTED
+from swingset.core.warehouse import UNTRUSTED, checked_capacity
 from swingset.host import migrating
 from swingset.host.devices import HostDevices, service_counter
 from swingset.host.engines import KINDS, Engines
@@ -66,12 +66,14 @@ class Controller(Requests):
         factories: Mapping[str, WorkerFactory],
         *,
         default_worker: str = "wasm",
-        snapshot_interval: int = 200,
+        snapshot_interval: int | None = None,
+        online: int | None = None,
         scheduler: Scheduler | None = None,
         trusts_local: bool = True,
     ) -> None:
         self.world = world
         self.kernel = Kernel(world, factories, scheduler=scheduler, confined_only=not trusts_local)
+        self.kernel.warehouse.limit(online)
         self.lives = Lives(world, self.kernel)
         self.devices = HostDevices(self)
         self.outbox = Outbox()
@@ -79,7 +81,7 @@ class Controller(Requests):
         self.lock = self.turns.lock
         self._scheduler = scheduler
         self.default_worker = default_worker
-        self.snapshot_interval = snapshot_interval
+        self._snapshot_interval = snapshot_interval
         self.trusts_local = trusts_local
         self._factories = factories
         self._dirty_vats: set[str] = set()
@@ -92,21 +94,26 @@ class Controller(Requests):
         create: bool = True,
         worker: str = "wasm",
         progress: Progress | None = None,
-        snapshot_interval: int = 200,
+        snapshot_interval: int | None = None,
+        online: int | None = None,
         scheduler: Scheduler | None = None,
         look_only: bool = False,
     ) -> Controller:
         """Open a world file, or make one; None for a world that lives only in memory.
 
-        `worker` is the kind new vats run in unless told otherwise: wasm, wasm-full or local. `scheduler`
-        chooses among the events of the run-queue (`swingset.core.scheduler`). Raises
-        `swingset.world.errors.WorldError` for files that are not worlds, which are left as they are, and
-        `KernelError` for a world with local vats unless `worker` is local: their code would run in this
-        process, unconfined, and a file may come from anybody. For the same reason no local worker is made for
-        a file that was there already, whatever asks for one, unless `worker` is local: a creation that waits
-        in its run-queue goes on waiting (`held_back`). With `look_only` there is no worker at all: no code
-        can run, so any world may be looked at.
+        `snapshot_interval` is after how many deliveries a heap image is saved, for as long as the world is
+        open this time; without it that is as the world's own option says. At most `online` vats have a
+        worker at once, 50 unless told otherwise: others are brought back when they are needed. `worker` is
+        the kind new vats run in unless told otherwise: wasm, wasm-full or local. `scheduler` chooses among
+        the events of the run-queue (`swingset.core.scheduler`). Raises `swingset.world.errors.WorldError`
+        for files that are not worlds, which are left as they are, and `KernelError` for a world with local
+        vats unless `worker` is local: their code would run in this process, unconfined, and a file may come
+        from anybody. For the same reason no local worker is made for a file that was there already,
+        whatever asks for one, unless `worker` is local: a creation that waits in its run-queue goes on
+        waiting (`held_back`). With `look_only` there is no worker at all: no code can run, so any world may
+        be looked at.
         """
+        checked_capacity(online)
         engines = Engines(progress)
         if worker not in engines:
             raise KernelError(f"no worker of kind {worker!r}; there are: {', '.join(engines)}")
@@ -117,6 +124,7 @@ class Controller(Requests):
             {} if look_only else engines,
             default_worker=worker,
             snapshot_interval=snapshot_interval,
+            online=online,
             scheduler=scheduler,
             trusts_local=worker == "local" or not found,
         )
@@ -267,17 +275,23 @@ class Controller(Requests):
                 self._dirty_vats.add(report.vat)
         return report
 
+    @property
+    def snapshot_interval(self) -> int | None:
+        """After how many deliveries a vat's heap image is saved; None is never."""
+        chosen = self._snapshot_interval
+        return self.kernel.options.get("snapshot_interval") if chosen is None else chosen
+
     def _snapshot_long_spans(self) -> None:
-        store = self.kernel.store
+        store, interval = self.kernel.store, self.snapshot_interval
         dirty, self._dirty_vats = self._dirty_vats, set()
+        if interval is None:
+            return
         for name in sorted(dirty):
             vat = store.vats.named(name)
             if vat is None or vat.worker == "attached":
                 continue
             span = store.vats.span(vat.id)
-            if span.position - span.start >= self.snapshot_interval and self.kernel.warehouse.is_online(
-                vat.id
-            ):
+            if span.position - span.start >= interval and self.kernel.warehouse.is_online(vat.id):
                 self.kernel.warehouse.snapshot(vat)
 
     # Vats
@@ -296,9 +310,10 @@ class Controller(Requests):
 
         `options` are `reap_interval`, `reap_gc_krefs`, `reap_computrons`, `never_reap`, `computrons`,
         `memory_pages`, `seconds`, `console_bytes`, `write_bytes`, `stored_bytes`, `meter`, `on_starvation`,
-        `critical` and `enable_pipelining`. Only the library's own vats, of which the world remembers that
-        they are, are a `service`. Raises `KernelError` for a name or an option that cannot be, and `VatFault`
-        with the user's own line where the code fails; then no vat was made.
+        `critical`, `enable_pipelining`, `enable_disavow` and `use_transcript`. Only the library's own vats,
+        of which the world remembers that they are, are a `service`. Raises `KernelError` for a name or an
+        option that cannot be, and `VatFault` with the user's own line where the code fails; then no vat was
+        made.
         """
         with self.lock:
             given = parameters or CapData("#null")
@@ -484,7 +499,8 @@ class Controller(Requests):
                 self.world.fork(),
                 self._factories,
                 default_worker=self.default_worker,
-                snapshot_interval=self.snapshot_interval,
+                snapshot_interval=self._snapshot_interval,
+                online=self.kernel.warehouse.capacity,
                 scheduler=self._scheduler,
                 trusts_local=self.trusts_local,
             )

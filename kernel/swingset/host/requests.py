@@ -227,13 +227,26 @@ class Requests(Administering):
                 return f"the outcome of {promise}"
         return None
 
-    def reap_all_vats(self) -> list[str]:
-        """Have every vat bring out its dead in the next run; returns their names."""
+    def reap_all_vats(self, since: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Have every vat bring out its dead in the next run; returns where that leaves each, by name.
+
+        Given what an earlier call has returned, `since`, only those that were delivered something after that
+        are reaped. So a loop that reaps and runs until the answer is the same twice ends when nothing more
+        comes of it.
+        """
         with self.lock, self.kernel.undoing():
-            vats = [vat for vat in self.kernel.store.vats.all() if vat.state != TERMINATED]
-            for vat in vats:
-                self.kernel.store.reaping.schedule(vat.id)
-            return [vat.name for vat in vats]
+            store, positions = self.kernel.store, {}
+            for vat in store.vats.all():
+                if vat.state == TERMINATED:
+                    continue
+                now = self.kernel.position_of(vat)
+                if since is not None and since.get(vat.name) == now:
+                    positions[vat.name] = now
+                else:
+                    store.reaping.schedule(vat.id)
+                    # The delivery that this asks for, with which a vat without a transcript is at 0 again.
+                    positions[vat.name] = now + 1 if vat.recorded else 0
+            return positions
 
     def snapshot_all_vats(self) -> list[str]:
         """Save the heap of every live vat that has one and has done something since; returns their names."""

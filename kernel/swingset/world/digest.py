@@ -28,7 +28,7 @@ from .schema import FORMAT, STATE_TABLES
 LEFT_OUT = {"spans": ("start", "start_hash", "snapshot")}
 """Columns of state tables that no digest covers."""
 
-HOSTS_COUNTERS = ("configuring", "paused")
+HOSTS_COUNTERS = ("configuring", "default.snapshot_interval", "paused")
 """Counters that say where the host is, not the world."""
 
 _BATCH = 4096

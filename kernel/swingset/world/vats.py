@@ -36,6 +36,11 @@ class VatRecord:
     created: int
     library: str | None = None
 
+    @property
+    def recorded(self) -> bool:
+        """Whether it has a transcript; one without cannot be brought back, and begins anew."""
+        return self.options.get("use_transcript") is not False
+
     def having(self, **changes: Any) -> VatRecord:
         """A copy with these fields changed."""
         return replace(self, **changes)
