@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from swingset.core.devices import DeviceError
+from swingset.core.devices import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.devices import plain
 from swingset.host.controller import Controller
@@ -22,6 +22,7 @@ from swingset.model.capdata import CapData
 from swingset.model.foreign import MOST_DIGITS, Unreadable, read_json, shown, stored_size, whole
 from swingset.model.messages import Message
 from tests.core.mallory import Mallory
+from tests.devices.test_answers import call, world_with
 from tests.staging import Stage
 
 TEXTS = {
@@ -177,6 +178,8 @@ DEVICE_ARGUMENTS = {
     "a long number": "#[" + "9" * 5_000 + "]",
     "not JSON": "#[",
     "not finite": "#[1e999]",
+    "half a pair": '#["\\ud800"]',
+    "half a pair as a key": '#[{"\\udfff":1}]',
 }
 
 
@@ -197,3 +200,21 @@ def test_a_meter_cannot_be_filled_beyond_what_a_file_holds(local: Stage) -> None
     controller.refill_meter(meter, 1 << 61 - 1)
     with pytest.raises(KernelError, match="what remains of a meter is an int from 0"):
         controller.refill_meter(meter, (1 << 62) - 1)
+
+
+class Speechless(Exception):
+    """An error that cannot say what is wrong."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def test_an_error_that_cannot_be_worded_is_told_by_its_class() -> None:
+    """The device fails, its caller hears of it, and the kernel goes on."""
+
+    def fail(_context: DeviceContext) -> Any:
+        raise Speechless
+
+    failed, error = call(world_with(fail))
+    assert failed
+    assert "Speechless: it cannot be put into words" in error["body"]

@@ -19,6 +19,7 @@ from swingset.core.errors import IllegalSyscall, KernelError, OverLimit
 from swingset.core.store import KernelStore
 from swingset.model import capdata
 from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
+from swingset.model.foreign import said
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
 from swingset.world.devices import DeviceRecord
@@ -232,4 +233,4 @@ def _told(device: DeviceRecord, method: str, error: Exception) -> CapData:
             "TypeError", f"device {device.name}: the answer of {method}() cannot pass: {error}"
         )
     name = type(error).__name__
-    return capdata.error(name, f"device {device.name}: {method}() failed: {name}: {error}"[:20_000])
+    return capdata.error(name, f"device {device.name}: {method}() failed: {name}: {said(error)}"[:20_000])

@@ -13,7 +13,7 @@ world and of no file: it changes nothing before it acts, and a host that is star
 from __future__ import annotations
 
 from swingset.core.errors import KernelError, NoSuchVat
-from swingset.model.foreign import shown
+from swingset.model.foreign import said, shown
 from swingset.model.messages import CreateVat, Event, UpgradeVat
 from swingset.model.wording import fit
 from swingset.workers.base import WorkerError
@@ -53,13 +53,9 @@ class Failures:
 
 def words_for(error: BaseException) -> str:
     """What the host failed with, whatever the error has to say of itself."""
-    try:
-        said = str(error)
-    except Exception:
-        said = "it cannot be put into words"
     if isinstance(error, TooMuchChanged):
-        return fit(said)
-    return fit(f"the host failed over it {MOST} times: {shown(error)}: {said}")
+        return fit(said(error))
+    return fit(f"the host failed over it {MOST} times: {shown(error)}: {said(error)}")
 
 
 def _counts(event: Event, error: BaseException) -> bool:

@@ -25,6 +25,7 @@ MOST_DEPTH = 64
 SAFE_INT = 2**53 - 1
 _REFERENCE = re.compile(r"([$&])(0|[1-9][0-9]{0,5})(?:\.(.*))?\Z", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _BIG_INT = re.compile(r"[+-][0-9]{1,4300}\Z")
 
 
@@ -38,7 +39,10 @@ class Ref:
 
 def read(value: CapData) -> Any:
     """The data in a body: scalars, lists, dicts with str keys, and `Ref`s. Raises `DeviceError`."""
-    return _read(_tree(value), value.slots)
+    tree = _tree(value)
+    if _SURROGATE.search(value.body) and not is_well_formed(json.dumps(tree, ensure_ascii=False)):
+        raise DeviceError("text with half of a surrogate pair cannot be stored", name="ValueError")
+    return _read(tree, value.slots)
 
 
 def _tree(value: CapData) -> Any:

@@ -84,6 +84,14 @@ def shown(value: object) -> str:
     return str(_name_of(kind))[:60]
 
 
+def said(error: BaseException) -> str:
+    """What an error has to say for itself, whoever wrote its class."""
+    try:
+        return str(error)
+    except Exception:
+        return "it cannot be put into words"
+
+
 def stored_size(text: str) -> int:
     """How many bytes a text takes where it is written as JSON, the same on every host."""
     written: str = encode_basestring(text)
