@@ -228,6 +228,8 @@ def shown(value: Any) -> str:
     """A short name for what came."""
     if isinstance(value, Ref):
         return f"a reference to {value.iface}"[:80]
+    if isinstance(value, str):
+        return f"str {json.dumps(value[:40], ensure_ascii=False)[:40]}"  # as who wrote it would write it
     return foreign.shown(value)
 
 
