@@ -7,10 +7,12 @@ import io
 import shutil
 import traceback
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from swingset.core.errors import KernelError
 from swingset.guest.eventual import E
+from swingset.guest.liveslots import SyscallError
 from swingset.guest.remote_errors import RemoteError
 from swingset.host.cli import main
 from swingset.host.controller import Controller
@@ -21,10 +23,11 @@ from swingset.lens.tables import Lens
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 
-REFUSALS = (WorldError, KernelError, WorkerError, RemoteError)
+REFUSALS = (WorldError, KernelError, WorkerError, RemoteError, SyscallError)
 """What the project refuses with, and what comes of a message that a vat or the kernel has rejected."""
 
 MOST_CRANKS = 60
+EMPTY = "def build_root_object(): pass"
 
 Steps = Iterator[tuple[str, Callable[[], object]]]
 """What is done with a world, one after the other, each with a name."""
@@ -62,6 +65,18 @@ def work(controller: Controller, folder: Path) -> Steps:
     yield "poll", lambda: controller.devices.poll(1_000)
     yield "mail", lambda: (controller.devices.outbox(), controller.devices.receive("peer", [(1, "hello")]))
     yield "bridge", controller.devices.bridge_outbound
+    yield "taken", lambda: controller.devices.bridge_taken(1)
+    yield "admin node", lambda: controller.devices.admin_node("bank")
+    yield (
+        "install",
+        lambda: controller.devices.install_bundle((("main", EMPTY),), "code"),
+    )
+    yield "meter", lambda: (controller.refill_meter("m1", 5), controller.forget_meter("m1"))
+    yield "critical", controller.devices.critical_vat_key
+    yield (
+        "pin",
+        lambda: (controller.pin_vat_root("bank"), controller.unpin(controller.kernel.root_of("bank"))),
+    )
     yield "send", lambda: controller.queue_to_root("bank", "thing")
     yield "run on", lambda: controller.run(cranks(MOST_CRANKS))
     yield "options", lambda: controller.change_options("shop", {"reap_interval": 7})
@@ -83,6 +98,12 @@ def attend(controller: Controller) -> Steps:
     yield "settle", session.settle
     yield "recall", session.recall
     yield "flush", session.flush
+    yield "remember", lambda: session.remember({"bank": session.root("bank")})
+    yield "time", lambda: session.wait(E(session.timer()).cancel(session.root("bank")))
+    yield "new vat", lambda: session.wait(E(session.vat_admin()).create_vat_by_name("code"))
+    yield "define", lambda: session.define("another", EMPTY)
+    yield "migrate", lambda: session.migrate("bank")
+    yield "rehearse", lambda: session.rehearse("bank", "bank", EMPTY)
     yield "ask", lambda: session.wait(E(session.root("bank")).thing())
 
 
@@ -108,6 +129,14 @@ class Probe:
         self.folder = folder
         self.raw: list[str] = []
         self.refused: list[str] = []
+
+    def much(self) -> None:
+        """What people do every day."""
+        for name in ("status", "verify"):
+            self._try(f"swingset {name}", lambda name=name: told(self._copy(), name))
+        self._with("looking", look, look_only=True)
+        self._with("working", lambda controller: work(controller, self.folder))
+        self._with("attending", lambda controller: islice(attend(controller), 4))
 
     def everything(self) -> None:
         """All that is done with a world."""

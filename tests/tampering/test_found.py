@@ -132,7 +132,7 @@ def test_what_was_found_is_refused_by_name(name: str, rich: Path, tmp_path: Path
     """Nothing that is done with it raises anything raw, and verify finds it."""
     path = altered(rich, tmp_path, FOUND[name])
     probe = Probe(path, tmp_path)
-    probe.everything()
+    probe.much()
     assert not probe.raw, "\n".join(probe.raw)
     status, said = told(path, "verify")
     assert status == 1, said

@@ -255,21 +255,22 @@ SMALL = ("counters", "activity", "vats", "spans", "holdings", "reap", "dead", "m
 """The tables that are looked at wholly when a file is opened: they have a row a vat, a device or a meter."""
 
 
-def _span_together(row: Mapping[str, Any]) -> str | None:
-    if not row["incarnation_start"] <= row["start"] <= row["position"]:
+def _span_together(row: Sequence[Any]) -> str | None:
+    _, _, began, began_hash, start, position, start_hash, running, _, _ = row
+    if not began <= start <= position:
         return "start is not between incarnation_start and position"
-    if (row["hash"] is None) != (row["position"] == 0):
+    if (running is None) != (position == 0):
         return "hash does not agree with position"
-    if (row["start_hash"] is None) != (row["start"] == 0):
+    if (start_hash is None) != (start == 0):
         return "start_hash does not agree with start"
-    if (row["incarnation_hash"] is None) != (row["incarnation_start"] == 0):
+    if (began_hash is None) != (began == 0):
         return "incarnation_hash does not agree with incarnation_start"
     return None
 
 
-def _promise_together(row: Mapping[str, Any]) -> str | None:
-    state, decider, body = row["state"], row["decider"], row["body"]
-    if (body is None) != (row["slots"] is None):
+def _promise_together(row: Sequence[Any]) -> str | None:
+    _, state, decider, _, _, body, slots = row
+    if (body is None) != (slots is None):
         return "of body and slots one is missing"
     if state == "unresolved" and (body is not None or (decider or "v")[0] != "v"):
         return "it is unresolved, and has an outcome or follows another"
@@ -282,26 +283,26 @@ def _promise_together(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _object_together(row: Mapping[str, Any]) -> str | None:
-    owner = row["owner"]
-    if owner is not None and (owner[0] == "d") != (row["kref"][1] == "d"):
+def _object_together(row: Sequence[Any]) -> str | None:
+    kref, owner, reachable, recognizable = row[:4]
+    if owner is not None and (owner[0] == "d") != (kref[1] == "d"):
         return f"owner {owner} is of the wrong sort for it"
-    if row["recognizable"] < row["reachable"]:
+    if recognizable < reachable:
         return "recognizable is less than reachable"
     return None
 
 
-def _entry_together(row: Mapping[str, Any]) -> str | None:
-    return None if row["kref"][1] == row["vref"][0] else f"vref {row['vref']} is of another type"
+def _entry_together(row: Sequence[Any]) -> str | None:
+    return None if row[1][1] == row[2][0] else f"vref {row[2]} is of another type"
 
 
-TOGETHER: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
+TOGETHER: Mapping[str, Callable[[Sequence[Any]], str | None]] = {
     "spans": _span_together,
     "promises": _promise_together,
     "objects": _object_together,
     "clists": _entry_together,
 }
-
+"""What concerns several columns of a row, which come in the order of `RULES`."""
 
 _KEYS = dict(STATE_TABLES)
 
@@ -316,6 +317,8 @@ class Reader:
         self._rules = tuple((at, column, rules[column]) for at, column in enumerate(self.columns))
         whole = set(self.columns) == set(rules)
         self._together = TOGETHER.get(table) if whole else None
+        order = [self.columns.index(column) for column in rules] if whole else []
+        self._order = None if order == sorted(order) else order
 
     def trouble(self, row: Sequence[Any]) -> str | None:
         """What is wrong with a row, or None."""
@@ -323,9 +326,9 @@ class Reader:
             wanted = rule(row[at])
             if wanted is not None:
                 return f"{column} {wanted}"
-        if self._together is not None:
-            return self._together(dict(zip(self.columns, row, strict=True)))
-        return None
+        if self._together is None:
+            return None
+        return self._together(row if self._order is None else [row[at] for at in self._order])
 
     def check(self, world: str, row: Sequence[Any]) -> None:
         """Raise `DamagedRow` for a row that is not as it should be."""

@@ -74,6 +74,7 @@ class Vats:
         """`wants` says what an option of a name wants instead of a value, None where the value fits."""
         self._world = world
         self._wants = wants
+        self._read: dict[tuple[Any, ...], tuple[CapData, dict[str, Any]]] = {}
         self.saved = 0  # how often a record was changed: who remembers something of one then looks again
 
     def add(self, vat: VatRecord) -> None:
@@ -142,18 +143,29 @@ class Vats:
 
     def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
         for row in self._world.rows(f"SELECT {_VAT} from vats {where}", params):
-            vat, name, worker, state, reason, incarnation, bundle, parameters, options, created, library = row
-            _VAT_ROW.check(self._world.name, row)
-            given, chosen = capdata_of(parameters), options_of(options)
-            for option, value in chosen.items():
-                if (wanted := self._wants(option, value)) is not None:
-                    words = f"option {option} in options wants {wanted}"
-                    raise DamagedRow(self._world.name, "vats", shown(vat), words)
+            given, chosen = self._read.get(row) or self._look_at(row)
+            vat, name, worker, state, reason, incarnation, bundle, _, _, created, library = row
             yield VatRecord(
-                vat, name, worker, state, reason, incarnation, bundle, given, chosen, created, library
+                vat, name, worker, state, reason, incarnation, bundle, given, dict(chosen), created, library
             )
 
+    def _look_at(self, row: tuple[Any, ...]) -> tuple[CapData, dict[str, Any]]:
+        """Parameters and options of a row that is as it should be, remembered: one is read in every crank."""
+        _VAT_ROW.check(self._world.name, row)
+        parameters, options = row[7:9]
+        found = capdata_of(parameters), options_of(options)
+        for option, value in found[1].items():
+            if (wanted := self._wants(option, value)) is not None:
+                words = f"option {option} in options wants {wanted}"
+                raise DamagedRow(self._world.name, "vats", shown(row[0]), words)
+        if len(parameters) < _LONG:
+            if len(self._read) == _REMEMBERED:
+                self._read.clear()
+            self._read[row] = found
+        return found
 
+
+_REMEMBERED, _LONG = 1_000, 10_000
 _VAT = "id, name, worker, state, reason, incarnation, bundle, parameters, options, created, library"
 _MARKS = "?,?,?,?,?,?,?,?,?,?,?"
 _SPAN = (
