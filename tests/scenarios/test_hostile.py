@@ -96,7 +96,7 @@ RAISED = [
         "can't start new thread",
         "import threading\nthreading.Thread(target=print).start()  # here",
     ),
-    raises("sleep", "OSError", "Not supported", "import time\ntime.sleep(1000)  # here"),
+    raises("sleep", "RuntimeError", "a vat cannot sleep", "import time\ntime.sleep(1000)  # here"),
     raises("exit", "SystemExit", "3", "raise SystemExit(3)  # here"),
     raises("interrupt", "KeyboardInterrupt", "", "raise KeyboardInterrupt  # here"),
     raises("syntax", "SyntaxError", "invalid syntax", "return eval('1 +')  # here"),

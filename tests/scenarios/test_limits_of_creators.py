@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from swingset.core.errors import NoSuchVat
+from swingset.guest.lives import LifeEndedError
 from swingset.guest.remote_errors import RemoteError
 from tests.staging import Stage
 
@@ -62,5 +63,5 @@ def test_nothing_is_said_in_the_name_of_a_vat_that_was_ended(stage: Stage) -> No
     stage.controller.run()
     with pytest.raises(NoSuchVat, match="vat notebook was terminated"):
         stage.session.root("vat")
-    with pytest.raises(NoSuchVat, match="vat notebook was terminated"):
+    with pytest.raises(LifeEndedError, match="of vat notebook of a world in memory, which ended"):
         stage.ask(root, "burn", 1)
