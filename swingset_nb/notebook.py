@@ -29,7 +29,7 @@ from swingset_nb.interrupts import NotebookSession
 from swingset_nb.places import Cells
 from swingset_nb.progress import Progress
 
-LOOKED_AT = 20_000
+LOOKED_AT = 5_000
 """About so many objects are looked at after a cell in variables that had no reference yet."""
 
 

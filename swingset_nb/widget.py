@@ -91,7 +91,7 @@ class LiveWidget(anywidget.AnyWidget):
                     action(content)
                 finally:
                     self.said = [*self.said, *lines][-MOST_SAID:]
-                notebook.remember()
+                notebook.remember(whole=False)
         except (Exception, KeyboardInterrupt) as problem:
             error = as_text(problem, notebook.source_of, tuple(notebook.advise(problem)))
         self.error = error
