@@ -9,6 +9,7 @@ import pytest
 from swingset.guest.eventual import E
 from swingset.guest.remote_errors import RemoteError
 from swingset.host.session import VatFault
+from swingset.world.errors import WorldError
 from tests.staging import Stage
 
 BANK = """
@@ -159,7 +160,7 @@ def test_output_of_a_lost_commit_never_appears(stage: Stage) -> None:
     from swingset.model import capdata
 
     stage.controller.kernel.queue_message(kref, capdata.data(["open_purse", ["alice"]]))
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(WorldError, match="no space"):
         stage.controller.run()
     world.faults = None
     assert stage.controller.digest() == before
