@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -334,3 +336,31 @@ def test_a_start_of_another_commit_is_not_passed_over(stranger: Stranger) -> Non
         others(stranger, world)
         assert [report.outcome for report in world.run().reports] == ["rejected", "rejected"]
     assert not stranger.ran
+
+
+class Mine:
+    """A class of the program's own, whose end does something."""
+
+    ended: ClassVar[list[object]] = []
+
+    def __del__(self) -> None:
+        self.ended.append(vars(self).get("file"))
+
+
+def test_no_object_is_made_whose_end_runs_code(stranger: Stranger) -> None:
+    """A stored object of a class with a finaliser would run that with what a stranger has put into it."""
+    session = Session(Controller.open(stranger.path, worker="local"))
+    session.define("root", HARMLESS)
+    plain = type("Mine", (), {})
+    held = plain()
+    held.root, held.file = session.root("root"), "yours"
+    session.classes = {"Mine": plain}
+    session.remember({"held": held})
+    session.close()
+    session = Session(Controller.open(stranger.path, worker="local"))
+    session.classes = {"Mine": Mine}
+    assert "held" not in session.recall()
+    assert "another sort" in session.unread["held"]
+    session.close()
+    gc.collect()
+    assert Mine.ended == []

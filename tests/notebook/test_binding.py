@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from swingset import Controller, Session
 from swingset.guest import context
 from swingset.host.drafting import StrangeDrafts
+from swingset.model.capdata import CapData
+from swingset_nb import commands, extension
 from swingset_nb.binding import unfit
 from tests.notebook.kernels import Kernel
 
@@ -200,3 +203,30 @@ def test_a_session_without_a_notebook_asks_too(gift: Path) -> None:
     session.define("mine", ROOT)
     assert [part for part, _ in session.running_parts("mine")] == ["kind Purse", "mine"]
     session.close()
+
+
+def test_a_queued_creation_of_a_stranger_is_told_of_and_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open a file is not to run what waits in it for a local worker; `open` and `%swingset` tell of it."""
+    monkeypatch.chdir(tmp_path)
+    canary = tmp_path / "was here"
+    parts = (("evil", f"open({str(canary)!r}, 'w').close()\n{ROOT}"),)
+    with Controller.open(tmp_path / "gift.world", worker="local") as world:
+        world.kernel.queue_creation("evil", "local", parts, CapData("#null"), {})
+        world.commit("made")
+    shell = InteractiveShell()
+    extension.load(shell)
+    try:
+        notebook = extension.loaded(shell).notebook
+        opened = commands.run(notebook, "open gift.world")
+        assert "the creation of vat evil waits in the run-queue" in repr(opened)
+        shell.run_cell("1")
+        commands.run(notebook, "run")
+        commands.run(notebook, "step")
+        assert "the creation of vat evil waits in the run-queue" in repr(commands.run(notebook, ""))
+        shell.run_cell(f"%%vat mine --worker local\n{ROOT}")
+        assert "mine" not in notebook.require().vat_names()
+    finally:
+        extension.unload(shell)
+    assert not canary.exists()

@@ -213,14 +213,14 @@ def _opened(value: object, classes: Classes) -> Node:
         if classes.get(name) is not cls:
             raise Unkept(f"is {_a(value)}, {_unnamed(name)}")
         return Node("namedtuple", name, list(tuple.__iter__(found)))
-    if looking.is_open(cls) and not looking.is_class(value) and _can_be_made(cls):
+    if looking.is_open(cls) and not looking.is_class(value) and can_be_made(cls):
         if classes.get(name) is not cls:
             raise Unkept(f"is {_a(value)}, {_unnamed(name)}")
         return _of_attributes("object", name, value)
     raise Unkept(f"is {_a(value)}, which cannot be kept")
 
 
-def _can_be_made(cls: type) -> bool:
+def can_be_made(cls: type) -> bool:
     """Whether an instance is made without any code of the class, and is gone again without any."""
     if looking.defined(cls, "__del__") is not None:
         return False

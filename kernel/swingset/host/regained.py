@@ -15,7 +15,7 @@ from uuid import UUID
 
 from swingset.guest.passable import Tagged
 from swingset.host import looking
-from swingset.host.kept import FACTORIES, LEAVES, TABLES, Classes, Kind, Node, may_be_key
+from swingset.host.kept import FACTORIES, LEAVES, TABLES, Classes, Kind, Node, can_be_made, may_be_key
 from swingset.model.visible import one_line
 
 _KINDS = frozenset(get_args(Kind))
@@ -99,7 +99,7 @@ class _Reader:
                 return types.SimpleNamespace()
             case "object":
                 cls = self._class(node)
-                if not looking.is_open(cls):
+                if not looking.is_open(cls) or not can_be_made(cls):
                     raise Unreadable(f"the class {looking.class_name(cls)} is of another sort than it was")
                 return object.__new__(cls)
         return None
