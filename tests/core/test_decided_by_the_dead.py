@@ -82,6 +82,14 @@ def test_promises_of_a_small_vat_are_rejected_with_its_end_oldest_first() -> Non
 
 
 @pytest.mark.unaudited
+def test_a_thousand_are_rejected_at_once() -> None:
+    """What is left of a thousand and one waits for the next crank."""
+    world, krefs = deciding(1_001)
+    world.kernel.terminate("A", "enough")
+    assert world.store.promises.decided_by(world.ids["A"]) == krefs[-1:]
+
+
+@pytest.mark.unaudited
 def test_promises_of_a_large_vat_are_rejected_within_the_budget_of_each_crank() -> None:
     """The end itself rejects a thousand, each crank of cleaning as many as it may, and all hear the same."""
     world, krefs = deciding(REJECTED_AT_ONCE + 550)
