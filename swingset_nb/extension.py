@@ -45,7 +45,7 @@ class Extension:
     def remove(self) -> None:
         """Take it away."""
         shell = self.shell
-        self.notebook.close()
+        self.notebook.close(whatever=True)
         self.deliveries.remove()
         self.hooks.remove()
         errors.uninstall()

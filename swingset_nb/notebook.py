@@ -21,7 +21,7 @@ from swingset.host.policies import cranks
 from swingset.host.reports import RunReport
 from swingset.host.session import Session, StillPending
 from swingset.lens.tables import Lens
-from swingset.world.errors import WorldError
+from swingset.world.errors import WorldError, WorldMoved
 from swingset_nb.binding import Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
@@ -55,7 +55,7 @@ class Panel(Protocol):
 class OpenWorld:
     """A world that is open, and the changed cells that were shown but not applied, by vat and part."""
 
-    path: str
+    typed: str
     controller: Controller
     session: Session
     found: bool
@@ -64,6 +64,14 @@ class OpenWorld:
     """Why the last things done could not be committed when it was closed."""
     fleeting: list[str] = field(default_factory=list)
     """What does not come back, as of when it was closed."""
+    told_lost: bool = False
+    """Whether it was said, when somebody wanted to close it, that the world is not in its file."""
+
+    @property
+    def path(self) -> str:
+        """A path that leads to the file now: as it was typed, or in full where the folder is another one."""
+        real = self.controller.world.path
+        return self.typed if real is None or os.path.realpath(self.typed) == real else real
 
     @property
     def lens(self) -> Lens:
@@ -143,13 +151,27 @@ class Notebook:
         world = self._world
         return world is not None and os.path.realpath(path) == world.controller.world.path
 
-    def close(self) -> OpenWorld | None:
-        """Commit and let go of the world; its names leave the notebook. Returns what was open."""
+    def close(self, *, whatever: bool = False) -> OpenWorld | None:
+        """Commit and let go of the world; its names leave the notebook. Returns what was open.
+
+        Where the world is not in its file any more that is refused once, for it would be lost: unless it is
+        to be closed `whatever` is lost.
+        """
         world = self._world
         if world is None:
             return None
         try:
             self.remember()
+            world.controller.world.check_place()
+        except WorldMoved as problem:
+            if not whatever and not world.told_lost:
+                world.told_lost = True
+                raise SwingSetError(
+                    f"not closed, for not everything is in the file: {problem}",
+                    "%swingset export PATH",
+                    "%swingset close",
+                ) from problem
+            world.unsaved = str(problem)
         except (KernelError, WorldError) as problem:
             world.unsaved = str(problem)
         world.fleeting = self.fleeting()
@@ -158,7 +180,11 @@ class Notebook:
         self.panels = []
         self.withdraw()
         self._world = None
-        world.session.close()
+        try:
+            world.session.close()
+        except WorldError:
+            if not whatever and not world.told_lost:
+                raise
         return world
 
     # Running

@@ -9,7 +9,7 @@ from shlex import quote
 from swingset.core.lifecycle import Parting
 from swingset.lens.versions import Versions
 from swingset.model.visible import visible
-from swingset.world.errors import LabelExists
+from swingset.world.errors import LabelExists, WorldMoved
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
@@ -211,11 +211,15 @@ def digest(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Write the world to one file that can be carried elsewhere."""
     world = notebook.require()
-    notebook.flush()
-    notebook.remember()
+    notes = []
+    try:
+        notebook.flush()
+        notebook.remember()
+    except WorldMoved:
+        notes.append(f"as it was at crank {world.controller.kernel.crank}: nothing later could be committed")
     world.controller.world.export(os.path.expanduser(given.path))
     return Message(
-        f"the world is in {given.path}", (), (f"`%swingset open {quote(given.path)}`, there or elsewhere",)
+        f"the world is in {given.path}", notes, (f"`%swingset open {quote(given.path)}`, there or elsewhere",)
     )
 
 

@@ -101,7 +101,7 @@ def undisturbed(path: Path, worker: str) -> tuple[str, Faults]:
 
 def interrupted(path: Path, worker: str, at: int) -> str:
     """The digest at the end, where the process ended on the way and another one went on."""
-    with open_world(path, worker, Faults(at, lasting=True)) as controller, pytest.raises(Crash):
+    with pytest.raises(Crash), open_world(path, worker, Faults(at, lasting=True)) as controller:
         play(controller)
     with Controller.open(path, create=False, worker=worker, snapshot_interval=3) as controller:
         assert audit(controller.kernel.store) == []
@@ -176,7 +176,7 @@ def test_fault_while_recovering(tmp_path: Path) -> None:
         path = tmp_path / f"{first}-{second}.world"
         for at in (first, second):
             faults = Faults(at, lasting=True)
-            with open_world(path, "local", faults) as controller, contextlib.suppress(Crash):
+            with contextlib.suppress(Crash), open_world(path, "local", faults) as controller:
                 play(controller)
         with Controller.open(path, create=False, worker="local", snapshot_interval=3) as controller:
             play(controller)

@@ -113,9 +113,10 @@ def test_a_locked_or_missing_world_is_an_error_in_words(
 ) -> None:
     """Who has it open is told, and nothing is made where nothing was."""
     with Controller.open(path, worker="local"):
-        status, _, err = command(capsys, "status", path)
+        status, _, err = command(capsys, "pause", path)
         assert status == 1
         assert err.startswith(f"swingset: {path} is open in this process")
+        assert command(capsys, "status", path)[0] == 0
     status, _, err = command(capsys, "status", path + "-not")
     assert status == 1
     assert "there is no world at" in err

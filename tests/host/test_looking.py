@@ -14,6 +14,7 @@ from swingset.guest.eventual import E
 from swingset.host.cli import main
 from swingset.host.requests import Outcome
 from swingset.model.capdata import CapData
+from swingset.world.errors import LookOnly
 
 VAT = dedent("""
     from swingset.vat import remotable
@@ -62,8 +63,18 @@ def test_looking_needs_no_trust(path: str, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_world_that_is_looked_at_runs_nothing(path: str) -> None:
-    """There is no worker for any of its vats, nor for a new one."""
+    """It cannot be run or changed, and is what it was."""
     with Controller.open(path, look_only=True) as world:
+        before = world.digest()
+        for act in (world.run, world.step, world.pause, lambda: world.pin(world.kernel.root_of("bank"))):
+            with pytest.raises(LookOnly, match="opened to be looked at"):
+                act()
+        assert world.digest() == before
+
+
+def test_a_world_without_workers_runs_nothing(path: str) -> None:
+    """There is no worker for any of its vats, nor for a new one."""
+    with Controller.open(path, workers=False) as world:
         crank = world.kernel.crank
         with pytest.raises(KernelError, match="no worker of kind 'local' here"):
             world.run()

@@ -5,14 +5,13 @@ A vat that makes vats does this through vatAdmin, for those it made. The host do
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.undoing import refuse_within_crank
-from swingset.host.turns import Turns
+from swingset.host.turns import Inside, Turns
 from swingset.lens.cycles import Ring, find_rings
 from swingset.model.refs import is_kref, kref_type
 from swingset.world.vats import TERMINATED
@@ -36,10 +35,14 @@ class Administering:
 
     kernel: Kernel
     turns: Turns
-    lock: threading.RLock
+    lock: Inside
 
     def commit(self, note: str = "") -> int | None:
         """Make all whole cranks durable."""
+        raise NotImplementedError
+
+    def keep(self, note: str) -> None:
+        """Make durable what the host has asked for; within a run that is for the run's own commit to do."""
         raise NotImplementedError
 
     def change_options(self, vat: str, options: dict[str, Any]) -> None:

@@ -7,7 +7,10 @@ notebook finds it when it attaches again.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +30,7 @@ from swingset.model.visible import one_line, visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 
-DONE, PROBLEM = 0, 1
+DONE, PROBLEM, INTERRUPTED = 0, 1, 130
 
 EXAMPLES = """\
 examples:
@@ -38,7 +41,8 @@ examples:
   swingset explain my.world ko42            why is this object still alive?
   swingset dump my.world | jq .vats         the whole state, for programs
 
-A world file is one SQLite database. If another program has it open, close it there first.
+A world file is one SQLite database. What changes it needs it alone: if another program has it open, close it
+there first. What only looks at it sees what was committed, wherever the file is and whoever has it open.
 """
 
 
@@ -49,26 +53,64 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not hasattr(chosen, "command"):
         parser.print_help()
         return PROBLEM
+    _show_whatever_comes()
     try:
-        worker = "local" if chosen.trust_local else "wasm"
-        path = getattr(chosen, "config", None)
-        config = None if path is None else _config(path, chosen.trust_local)
-        with open_world(
-            chosen.world,
-            config,
-            create=config is not None,
-            worker=worker,
-            online=getattr(chosen, "online", None),
-            look_only=chosen.command not in (_run, _step),
-        ) as controller:
-            status: int = chosen.command(controller, chosen)
-            return status
+        status = _do(chosen)
+        sys.stdout.flush()
+        return status
     except (KernelError, WorldError, WorkerError) as problem:
         say(f"swingset: {problem}", file=sys.stderr)
         return PROBLEM
+    except KeyboardInterrupt:
+        print("swingset: interrupted; what was committed stays", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        _give_up_output()
         return PROBLEM
+    except OSError as problem:
+        _give_up_output()
+        print(f"swingset: {problem.strerror or problem}", file=sys.stderr)
+        return PROBLEM
+
+
+def _do(chosen: argparse.Namespace) -> int:
+    path = getattr(chosen, "config", None)
+    config = None if path is None else _config(path, chosen.trust_local)
+    with open_world(
+        chosen.world,
+        config,
+        create=config is not None,
+        worker="local" if chosen.trust_local else "wasm",
+        online=getattr(chosen, "online", None),
+        workers=chosen.command in (_run, _step),
+        look_only=_only_looks(chosen),
+    ) as controller:
+        status: int = chosen.command(controller, chosen)
+        return status
+
+
+def _only_looks(chosen: argparse.Namespace) -> bool:
+    """Whether the command changes nothing, and so needs neither a lock nor a place to write."""
+    if chosen.command is _options:
+        return not chosen.changes
+    if chosen.command is _meters:
+        return chosen.new is None and chosen.refill is None
+    return chosen.command in (_status, _vats, _dump, _explain, _rings, _digest, _verify)
+
+
+def _show_whatever_comes() -> None:
+    """Have letters that a stream cannot show come as escapes: what vats say is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up_output() -> None:
+    """Have nothing more written to a pipe that is closed or a disk that is full, not even at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _config(path: str, trust_local: bool) -> Configuration:
@@ -348,8 +390,9 @@ def _crank(report: CrankReport) -> str:
 def _show(output: Output) -> None:
     text = visible(output.text)
     stream = sys.stderr if output.stream != "stdout" else sys.stdout
-    for line in text.splitlines():
-        say(f"{one_line(output.vat, 40)}: {line}", file=stream)
+    with contextlib.suppress(OSError):  # which comes again at the end, when the run is over and committed
+        for line in text.splitlines():
+            say(f"{one_line(output.vat, 40)}: {line}", file=stream)
 
 
 def _plural(count: int, what: str) -> str:

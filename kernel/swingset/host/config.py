@@ -198,6 +198,7 @@ def open_world(
     snapshot_interval: int | None = None,
     online: int | None = None,
     scheduler: Scheduler | None = None,
+    workers: bool = True,
     look_only: bool = False,
 ) -> Controller:
     """Open a world file, or make one after a configuration; None for a world in memory.
@@ -215,13 +216,14 @@ def open_world(
         snapshot_interval=snapshot_interval,
         online=wanted.online if online is None and wanted is not None else online,
         scheduler=scheduler,
+        workers=workers,
         look_only=look_only,
     )
     try:
         if wanted is not None and not controller.kernel.store.counters.get(_BUILT):
             build(controller, wanted)
     except BaseException:
-        controller.close()
+        controller.close(keep=False)
         raise
     return controller
 

@@ -8,8 +8,10 @@ more are thrown away.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +30,13 @@ from swingset.host.outputs import Outbox
 from swingset.host.policies import RunPolicy, forever, rows_allowed
 from swingset.host.reports import Reports, RunReport
 from swingset.host.requests import Requests
+from swingset.host.rhythm import Rhythm
 from swingset.host.turns import Turns
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Event, UpgradeVat
 from swingset.model.visible import one_line
 from swingset.workers.base import Progress, WorkerFactory
+from swingset.world.errors import WorldMoved
 from swingset.world.file import WorldFile
 from swingset.world.history import Label
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
@@ -77,7 +81,7 @@ class Controller(Requests):
         self.lives = Lives(world, self.kernel)
         self.devices = HostDevices(self)
         self.outbox = Outbox()
-        self.turns = Turns()
+        self.turns = Turns(world.name)
         self.lock = self.turns.lock
         self._scheduler = scheduler
         self.default_worker = default_worker
@@ -85,6 +89,7 @@ class Controller(Requests):
         self.trusts_local = trusts_local
         self._factories = factories
         self._dirty_vats: set[str] = set()
+        self._running = False
 
     @classmethod
     def open(
@@ -97,6 +102,7 @@ class Controller(Requests):
         snapshot_interval: int | None = None,
         online: int | None = None,
         scheduler: Scheduler | None = None,
+        workers: bool = True,
         look_only: bool = False,
     ) -> Controller:
         """Open a world file, or make one; None for a world that lives only in memory.
@@ -110,18 +116,20 @@ class Controller(Requests):
         vats unless `worker` is local: their code would run in this process, unconfined, and a file may come
         from anybody. For the same reason no local worker is made for a file that was there already,
         whatever asks for one, unless `worker` is local: a creation that waits in its run-queue goes on
-        waiting (`held_back`). With `look_only` there is no worker at all: no code can run, so any world may
-        be looked at.
+        waiting (`held_back`). Without `workers` no code can run, so any world may be opened. With
+        `look_only` nothing can be changed either: the file is seen as it is now, takes no lock, may be on a
+        medium that cannot be written, and may be open in another process.
         """
         checked_capacity(online)
         engines = Engines(progress)
         if worker not in engines:
             raise KernelError(f"no worker of kind {worker!r}; there are: {', '.join(engines)}")
         found = path is not None and os.path.lexists(path)
-        world = WorldFile.open(path, create=create)
+        look = look_only and path is not None
+        world = WorldFile.look(path or "") if look else WorldFile.open(path, create=create)
         controller = cls(
             world,
-            {} if look_only else engines,
+            engines if workers and not look_only else {},
             default_worker=worker,
             snapshot_interval=snapshot_interval,
             online=online,
@@ -131,7 +139,7 @@ class Controller(Requests):
         try:
             controller._refuse_untrusted()
         except KernelError:
-            controller.close()
+            controller.close(keep=False)
             raise
         return controller
 
@@ -154,19 +162,39 @@ class Controller(Requests):
                 if kind not in known or (kind == "local" and not self.trusts_local)
             ]
 
-    def close(self) -> None:
-        """Stop the workers and let go of the file. What is not committed is lost, as in a crash."""
+    def close(self, *, keep: bool = True) -> None:
+        """Commit what the host has asked for, stop the workers, and let go of the file.
+
+        Raises `WorldError` where the world is not in its file then; it is closed all the same. Without
+        `keep`, what is not committed is lost, as in a crash.
+        """
         with self.lock:
             refuse_within_crank(self.kernel.store)
-            self.lives.close()
-            self.kernel.warehouse.close()
-            self.world.close()
+            try:
+                if keep and not self.lives.closed and not self.world.look_only:
+                    self.commit("closed")
+                    self.world.check_place()
+            finally:
+                self.lives.close()
+                self.kernel.warehouse.close()
+                self.world.close()
 
     def __enter__(self) -> Controller:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(keep=kind is None)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Commit, and write the world with its history to a file that is not there yet.
+
+        Where it cannot be committed any more, because its file is gone say, this writes what was committed.
+        """
+        with self.lock:
+            refuse_within_crank(self.kernel.store)
+            with contextlib.suppress(WorldMoved):
+                self.commit("before export")
+            self.world.export(path)
 
     # Running
 
@@ -215,14 +243,16 @@ class Controller(Requests):
         *,
         watch: Callable[[CrankReport], None] | None = None,
     ) -> RunReport:
-        """Run until nothing can, or the policy says stop; then commit once and release the outputs.
+        """Run until nothing can, or the policy says stop; then commit and release the outputs.
 
-        `watch` is told of each crank as it ends, for progress displays: nothing it hears is committed
-        yet. An interrupt stops between cranks, commits the whole ones, and is raised again; so is a panic.
+        A long run also commits, and releases, in between (`rhythm`). `watch` is told of each crank as it
+        ends, for progress displays: it need not be committed yet. An interrupt stops between cranks, commits
+        the whole ones, and is raised again; so is a panic.
         """
-        go_on = policy or forever()
+        go_on, rhythm = policy or forever(), Rhythm()
         reports = Reports()
-        with self.lock:
+        commit: int | None = None
+        with self.lock, self._a_run():
             cleans = rows_allowed(go_on) is not None
             try:
                 self.turns.serve()
@@ -231,20 +261,33 @@ class Controller(Requests):
                     if report is None:
                         break
                     reports.add(report)
-                    if self.world.pending_bytes > COMMIT_AFTER:
-                        self.commit("run")
                     if watch is not None:
                         watch(report)
                     self.turns.serve()
                     if not go_on(report):
                         break
+                    if rhythm.due(self.world.pending_bytes > COMMIT_AFTER):
+                        commit = self.commit("run, so far") or commit
             except BaseException:
                 self.commit("interrupted run")
                 raise
-            commit = self.commit("run")
+            commit = self.commit("run") or commit
             self._raise_panic()
             more = self.kernel.has_work(clean_up=cleans)
         return RunReport(reports.count, reports.computrons, more, commit, reports.kept())
+
+    @contextmanager
+    def _a_run(self) -> Iterator[None]:
+        before, self._running = self._running, True
+        try:
+            yield
+        finally:
+            self._running = before
+
+    def keep(self, note: str) -> None:
+        """Make durable what the host has asked for; within a run that is for the run's own commit to do."""
+        if not self._running:
+            self.commit(note)
 
     def commit(self, note: str = "") -> int | None:
         """Make all whole cranks durable and release what they had to say."""

@@ -99,7 +99,9 @@ class HostDevices:
             known = ", ".join(DEVICE_KINDS)
             raise KernelError(f"device {name}: there is no kind of device {kind!r}; there are: {known}")
         with self._controller.lock:
-            return self._kernel.add_device(name, kind)
+            root = self._kernel.add_device(name, kind)
+            self._controller.keep(f"device {name}")
+            return root
 
     # Vats and their code
 
@@ -300,4 +302,5 @@ class HostDevices:
 
     def _node(self, kind: str, name: str | None = None) -> Ref:
         device = self._record(kind, name)
+        self._controller.keep(f"device {device.name}")
         return Ref(device.root, device.name)

@@ -25,6 +25,9 @@ class Engines(Mapping[str, WorkerFactory]):
             self._made[kind] = self._make(kind)
         return self._made[kind]
 
+    def __contains__(self, kind: object) -> bool:
+        return kind in KINDS  # which prepares nothing
+
     def __iter__(self) -> Iterator[str]:
         return iter(KINDS)
 

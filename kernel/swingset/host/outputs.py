@@ -6,6 +6,7 @@ waits; if the commit never comes, neither does the output.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,8 @@ class Output:
     stream: str
     text: str
 
+
+_log = logging.getLogger(__name__)
 
 Listener = Callable[[Output], None]
 
@@ -81,7 +84,11 @@ class Outbox:
         self.drop()
         for output in released:
             for listener in list(self._listeners):
-                listener(output)
+                try:
+                    listener(output)
+                except Exception:
+                    # It is committed, and there are others who want to hear of it.
+                    _log.exception("a listener failed over what vat %s said", output.vat)
         return released
 
     def drop(self) -> None:

@@ -102,6 +102,7 @@ class Requests(Administering):
     ) -> str | None:
         """Send a message to a vat's root; it runs with the next run. Returns the promise for its result.
 
+        It is durable with that run, with the next commit, or when the controller is closed.
         The host holds that promise until `release`. With the policy `none` there is none.
         """
         with self.lock:
@@ -156,6 +157,7 @@ class Requests(Administering):
             if promise is None or promise.policy is None:
                 raise KernelError(f"the host does not hold {kref}")
             self.kernel.release_result(kref)
+            self.keep(f"release {kref}")
 
     def _must_be_held(self, kref: str) -> None:
         store = self.kernel.store
@@ -191,6 +193,7 @@ class Requests(Administering):
         with self.lock:
             root = self.kernel.root_of(vat)
             self.kernel.pin(root)
+            self.keep(f"pin the root of {vat}")
             return root
 
     def suspend_vat(self, vat: str, reason: str = "suspended by the host") -> None:
@@ -234,18 +237,20 @@ class Requests(Administering):
         are reaped. So a loop that reaps and runs until the answer is the same twice ends when nothing more
         comes of it.
         """
-        with self.lock, self.kernel.undoing():
-            store, positions = self.kernel.store, {}
-            for vat in store.vats.all():
-                if vat.state == TERMINATED:
-                    continue
-                now = self.kernel.position_of(vat)
-                if since is not None and since.get(vat.name) == now:
-                    positions[vat.name] = now
-                else:
-                    store.reaping.schedule(vat.id)
-                    # The delivery that this asks for, with which a vat without a transcript is at 0 again.
-                    positions[vat.name] = now + 1 if vat.recorded else 0
+        with self.lock:
+            with self.kernel.undoing():
+                store, positions = self.kernel.store, {}
+                for vat in store.vats.all():
+                    if vat.state == TERMINATED:
+                        continue
+                    now = self.kernel.position_of(vat)
+                    if since is not None and since.get(vat.name) == now:
+                        positions[vat.name] = now
+                    else:
+                        store.reaping.schedule(vat.id)
+                        # That delivery counts too; a vat without a transcript is at 0 after it.
+                        positions[vat.name] = now + 1 if vat.recorded else 0
+            self.keep("reap all vats")
             return positions
 
     def snapshot_all_vats(self) -> list[str]:

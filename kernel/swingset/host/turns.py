@@ -7,11 +7,14 @@ which does it between two cranks; who asked has the answer, or the exception, as
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
+
+from swingset.world.edge import refuse_child
 
 _T = TypeVar("_T")
 
@@ -19,11 +22,35 @@ _LOOK = 0.02
 """Seconds after which one who asked looks whether nobody is inside any more."""
 
 
+class Inside:
+    """A reentrant lock for the threads of one process; a forked child is refused."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Go inside; answers whether it did. Raises `WorldOfParent` in a forked child."""
+        refuse_child(self._name, self._process)
+        return self._lock.acquire(blocking, timeout)
+
+    def release(self) -> None:
+        """Leave."""
+        self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
 class Turns:
     """The lock of one world. `lock` is reentrant, and held by the thread that is inside."""
 
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
+    def __init__(self, name: str = "this world") -> None:
+        self.lock = Inside(name)
         self._asked: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
 
     def ask(self, act: Callable[[], _T]) -> _T:

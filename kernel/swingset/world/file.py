@@ -379,8 +379,10 @@ class WorldFile:
         return self._lock.trouble() if self._lock is not None else None
 
     def check_place(self) -> None:
-        """Raise `WorldMoved` where the file, or its lock, is not the one that was opened."""
+        """Raise `WorldMoved` where the file, its lock or its content is not what was opened."""
         trouble = self._trouble()
+        if trouble is None and self._data_version() != self._version:
+            trouble = "was written by another program since this process opened it"
         if trouble is not None:
             raise WorldMoved(f"{self.name} {trouble}. Nothing more can be committed to it: {_WAY_OUT}")
 
