@@ -56,8 +56,9 @@ def test_of_two_who_end_a_vat_the_second_hears_that_it_has_ended(stage: Stage) -
     _, node = admin.create()
     first, second = (stage.send(node, "terminate_with_failure", words) for words in ("one", "two"))
     assert admin.wait(first) is None
-    with pytest.raises(RemoteError, match=r"^vat terminated$"):
+    with pytest.raises(RemoteError) as caught:
         admin.wait(second)
+    assert str(caught.value) == "vat terminated"
     with pytest.raises(RemoteError, match="one"):
         admin.ask(node, "done")
 
@@ -96,8 +97,9 @@ def test_the_reason_given_for_the_end_of_a_critical_vat_reaches_the_host(stage: 
     with pytest.raises(KernelPanic, match=r"^critical vat heart was terminated: vat terminated: burnt down$"):
         admin.ask(node, "terminate_with_failure", "burnt down") or admin.ask(node, "done")
     stage.controller.overrule_panic()
-    with pytest.raises(RemoteError, match=r"^vat terminated$"):
+    with pytest.raises(RemoteError) as caught:
         admin.ask(root, "thirteen")
+    assert str(caught.value) == "vat terminated"
 
 
 def test_very_long_last_words_are_cut(stage: Stage) -> None:
