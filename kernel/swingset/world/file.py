@@ -96,6 +96,7 @@ class WorldFile:
         self._in_run = False
         self._session: apsw.Session | None = None
         self._failure: StorageError | None = None
+        self._shaken = False  # by a failure, with which the data version may have changed
         if path is not None and lock is not None and lock.main is not None:
             self._guard = Guard(path)
             self._folding = Folding(db, lock.main, self._guard)
@@ -329,7 +330,7 @@ class WorldFile:
         self._in_run = False
         self._failure = None
         self.rewound += 1
-        if self._version == self._data_version():
+        if not self._written_by_others():
             self.head = self.history.head()  # an interrupt may have come just after a COMMIT
         self._fold()
         self._watch()
@@ -362,7 +363,7 @@ class WorldFile:
             )
 
     def _refuse_written_by_others(self) -> None:
-        if self._data_version() == self._version and self.history.head() == self.head:
+        if not self._written_by_others() and self.history.head() == self.head:
             return
         self.db.execute("ROLLBACK")
         self._in_run = False
@@ -372,8 +373,14 @@ class WorldFile:
         )
 
     def _data_version(self) -> int:
-        """Changes when another connection commits."""
+        """Changes when another connection commits, and when SQLite gave up on what this one did."""
         return int(self.db.pragma("data_version"))
+
+    def _written_by_others(self) -> bool:
+        version = self._data_version()
+        if self._shaken:
+            self._version, self._shaken = version, False
+        return version != self._version
 
     def _trouble(self) -> str | None:
         return self._lock.trouble() if self._lock is not None else None
@@ -381,7 +388,7 @@ class WorldFile:
     def check_place(self) -> None:
         """Raise `WorldMoved` where the file, its lock or its content is not what was opened."""
         trouble = self._trouble()
-        if trouble is None and self._data_version() != self._version:
+        if trouble is None and self._written_by_others():
             trouble = "was written by another program since this process opened it"
         if trouble is not None:
             raise WorldMoved(f"{self.name} {trouble}. Nothing more can be committed to it: {_WAY_OUT}")
@@ -395,11 +402,12 @@ class WorldFile:
 
     def _fold(self) -> None:
         """Make the file whole by itself, if it is in its place."""
-        if self._folding is not None and self._trouble() is None:
-            self._folding.fold()
+        if self._folding is not None and self._trouble() is None and not self._folding.fold():
+            self._shaken = True
 
     def failed(self, problem: WorldError) -> None:
         """Remember why SQLite may have given up on a run, for whoever goes on with it."""
+        self._shaken = True
         if isinstance(problem, StorageError):
             self._failure = problem
 
@@ -512,6 +520,7 @@ class WorldFile:
         except (apsw.FullError, apsw.BusyError, apsw.IOError):
             self._fold()  # the room stays in the file, to be used again
         finally:
+            self._shaken = True
             self._watch()
         return report
 
