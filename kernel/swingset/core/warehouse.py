@@ -299,18 +299,6 @@ class Warehouse:
             raise
         return worker
 
-    def _woken(self, vat: VatRecord) -> tuple[Worker, str | None]:
-        """A worker from the vat's heap image or from the start, and the transcript's hash up to there."""
-        factory, spec = self.factory(vat.worker, vat.id), self._spec(vat)
-        span = self._store.vats.span(vat.id)
-        if span.snapshot is not None:
-            try:
-                image = self._store.world.heaps.load(span.snapshot)
-                return factory.restore(spec, image), span.start_hash
-            except ImageMismatch:
-                pass  # Another engine made the image. The transcript of the whole incarnation still stands.
-        return factory.start(spec), span.incarnation_hash
-
     def verify(self, vat: VatRecord) -> tuple[int, str | None]:
         """Repeat the whole incarnation in a fresh worker beside the live one, and compare every step.
 
