@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
 
 from swingset.core.delivery import Deliverer
+from swingset.model.capdata import CapData
+from swingset.testing import audit
 from swingset.world.errors import WorldMisuse
 from tests.staging import Stage
+
+from .raw import RawWorld
 
 SOURCE = """
 from swingset.vat import remotable
@@ -42,3 +47,22 @@ def test_a_crank_that_cannot_even_be_undone(stage: Stage, monkeypatch: pytest.Mo
     assert stage.controller.status(result) == "unresolved"
     stage.controller.run()
     assert stage.controller.resolution(result) == "pong"
+
+
+@pytest.mark.parametrize("undo", ["asked for", "failed"])
+def test_what_was_to_follow_from_a_crank_that_was_undone_does_not_follow(undo: str) -> None:
+    """An ending that a device noted in it, and counts that it changed, are forgotten with it."""
+    world = RawWorld("A", "B")
+    before = world.world.digest()
+    with contextlib.suppress(ZeroDivisionError), world.kernel.undoing() as crank:
+        world.kernel.administration.end(world.ids["B"], CapData('#"enough"'))
+        world.store.hold(world.kernel.root_of("A"))
+        crank.undo()
+        if undo == "failed":
+            raise ZeroDivisionError
+    assert world.store.doomed == {}
+    assert world.world.digest() == before
+    world.kernel.release_result(world.kernel.queue_message(world.kernel.root_of("A"), CapData('#["go",[]]')))
+    assert [(report.outcome, report.vat) for report in world.drain()] == [("delivered", "A")]
+    assert world.kernel.vat("B").state == "live"
+    assert audit(world.store) == []

@@ -191,3 +191,18 @@ def test_the_vat_without_a_transcript_keeps_only_what_it_stored(
     counter = Embedder(stage).counter
     assert stage.ask(stage.session.root("caller"), "call", counter) == [1, 4]
     assert stage.session.incarnation == 1
+
+
+def test_a_heap_image_is_of_one_incarnation(wasm: Stage) -> None:
+    """After an upgrade a vat is brought back from its own beginning, and not from the old memory."""
+    root = wasm.define("vat", COUNTER)
+    wasm.ask(root, "both")
+    kernel = wasm.controller.kernel
+    assert kernel.warehouse.snapshot(kernel.vat("vat")) is not None
+    wasm.upgrade("vat", COUNTER)
+    span = kernel.store.vats.span(kernel.vat("vat").id)
+    assert (span.snapshot, span.start) == (None, span.incarnation_start)
+    again = wasm.session.root("vat")
+    assert wasm.ask(again, "both") == [1, 2]
+    kernel.warehouse.discard_all()
+    assert wasm.ask(again, "both") == [2, 3]

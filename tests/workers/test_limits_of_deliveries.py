@@ -10,6 +10,7 @@ from swingset.core.warehouse import limits_of
 from swingset.model import reasons
 from swingset.model.capdata import CapData
 from swingset.model.limits import DEFAULT_LIMITS, Limits
+from swingset.workers.base import WorkerError
 from swingset.workers.local import _Console as LocalConsole
 from swingset.workers.wasm.engine import WasmWorkerFactory
 from swingset.workers.wasm.wasi import Console
@@ -38,6 +39,20 @@ def test_a_delivery_uses_less_than_its_computrons(bare: WasmWorkerFactory) -> No
     assert spent(needed + 1) == (None, needed)
     for limit in (needed, needed - 1, needed - 20, needed // 2, 1):
         assert spent(limit) == (reasons.OUT_OF_COMPUTRONS, limit)
+
+
+def test_a_worker_whose_delivery_failed_is_not_used_again(bare: WasmWorkerFactory) -> None:
+    """Also where the guest itself came back with an error: its memory has seen what is undone."""
+    bench = Bench(bare.start(SPEC))
+    assert bench.run("x = 1").ok
+    fault = bench.run("x = 2; 1 / 0").fault
+    assert fault is not None
+    assert fault.code == reasons.GUEST_CRASHED
+    with pytest.raises(WorkerError, match="tester"):
+        bench.run("x")
+    with pytest.raises(WorkerError, match="tester"):
+        bench.worker.snapshot()
+    bench.worker.close()
 
 
 CONSOLES = [
