@@ -90,6 +90,10 @@ FOUND: dict[str, str] = {
     "devices that keep nothing": 'UPDATE device_state SET value = \'{"body":"#null","slots":[]}\'',
     "devices without roots": "UPDATE devices SET options = '{}'",
     "a deep descriptor": f"UPDATE vatstore SET value = '{DEEP}' WHERE key LIKE 'vom.dkind.%.descriptor'",
+    "numbers of names that are none": (
+        """UPDATE vatstore SET value = '{"promiseID":"x","exportID":[]}' WHERE key = 'idCounters'"""
+    ),
+    "names that are none": "UPDATE vats SET name = char(0) || '\"' WHERE name = 'shop'",
     "all stored is deep": f"UPDATE vatstore SET value = '{DEEP}'",
     "all stored is a list": "UPDATE vatstore SET value = '[]'",
     "money from nowhere": (

@@ -17,9 +17,14 @@ from swingset.core.translate import Translator
 from swingset.core.warehouse import limits_of
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
+from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.model.messages import ChangeVatOptions, CreateVat, Message, QueuedEvent, Send, UpgradeVat
+from swingset.model.refs import is_called_well
 from swingset.workers.base import Worker
+from swingset.world.errors import DamagedRow
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
+
+_COUNTERS = "idCounters"  # where a guest keeps them
 
 
 class Kernel(Cranks):
@@ -217,8 +222,12 @@ class Kernel(Cranks):
 
     def attach(self, name: str, worker: Worker, message: str) -> tuple[VatRecord, Parting]:
         """Give a vat of that name the embedder's worker: a new vat, or the next incarnation of an old one."""
+        if not is_called_well(name):
+            raise KernelError(f"no vat can be called {shown(name)}: {NAME_WANTS}")
         vat = self.store.vats.named(name)
         parting = Parting((), ())
+        if vat is not None:
+            self._check_counters(vat.id)
         with self.undoing():
             if vat is None:
                 vat_id = self.store.new_vat_id()
@@ -234,6 +243,19 @@ class Kernel(Cranks):
                 self.store.queues.unpark(vat_id)
         self.warehouse.attach(vat_id, worker)
         return self.store.vats.known(vat_id), parting
+
+    def _check_counters(self, vat_id: str) -> None:
+        """Raise `DamagedRow` unless the counters of an attached vat are numbers: this process reads them."""
+        text = self.store.vatstore.get(vat_id, _COUNTERS)
+        try:
+            known = {} if text is None else read_json(text)
+        except Unreadable:
+            known = None
+        if not isinstance(known, dict) or not all(
+            type(value) is int and value > 0 for value in known.values()
+        ):
+            words = "value is no object of numbers from 1"
+            raise DamagedRow(self.world.name, "vatstore", f"{vat_id} {_COUNTERS}", words)
 
     def unpark(self, vat_id: str) -> None:
         """Have what waits for an attached vat's code tried again: some has come."""

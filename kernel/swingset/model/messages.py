@@ -15,7 +15,7 @@ from typing import Any
 
 from swingset.model.capdata import CapData, is_well_formed
 from swingset.model.foreign import Unreadable, read_json
-from swingset.model.refs import is_kref, is_vat_id
+from swingset.model.refs import is_called_well, is_kref, is_vat_id
 from swingset.model.wording import MOST_NAME, fit
 
 _METHOD = re.compile(r'#\[("(?:[^"\\\x00-\x1f]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]){0,300})')
@@ -274,7 +274,7 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "target": (is_kref, "a kref"),
     "sender": (lambda value: value is None or is_vat_id(value), "the id of a vat or null"),
     "vat": (is_vat_id, "the id of a vat"),
-    "name": (lambda value: _is_text(value) and 0 < len(value) <= 199, "a name"),
+    "name": (is_called_well, "a name"),
     "worker": (lambda value: _is_text(value) and len(value) <= 199, "a kind of worker"),
     "options": (are_options, "an object of numbers and text"),
     "bundle": (lambda value: _is_text(value) and len(value) < 200, "the id of a bundle"),

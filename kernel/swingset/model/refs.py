@@ -72,6 +72,13 @@ def is_vat_id(text: object) -> bool:
     return isinstance(text, str) and _VAT.match(text) is not None
 
 
+def is_called_well(name: object) -> bool:
+    """Whether a vat can go by a name: it fits into a line, and between the quotes of a JSON text."""
+    if not isinstance(name, str) or not 0 < len(name) <= 199:
+        return False
+    return name.isprintable() and '"' not in name and "\\" not in name
+
+
 def kref_type(kref: str) -> str:
     """The type letter of a kref: o, p or d."""
     return kref[1]

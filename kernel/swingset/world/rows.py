@@ -18,7 +18,7 @@ from typing import Any
 from swingset.model.capdata import MAX_BODY, MAX_SLOTS, CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.messages import are_options, event_from_json
-from swingset.model.refs import MalformedReference, is_kref, is_vat_id, parse_vref
+from swingset.model.refs import MalformedReference, is_called_well, is_kref, is_vat_id, parse_vref
 from swingset.model.visible import one_line
 from swingset.world.errors import DamagedRow
 from swingset.world.schema import STATE_TABLES
@@ -83,6 +83,10 @@ def _name(value: Any) -> str | None:
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME:
         return None
     return f"is no name of 1 to {_LONGEST_NAME} characters"
+
+
+def _vat_name(value: Any) -> str | None:
+    return None if is_called_well(value) else "is no name that a vat can have"
 
 
 def _count(value: Any) -> str | None:
@@ -172,7 +176,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "activity": {"name": _among("cranks"), "digest": _hash},
     "vats": {
         "id": _vat,
-        "name": _name,
+        "name": _vat_name,
         "worker": _name,
         "state": _among("live", "suspended", "terminated"),
         "reason": _or_null(_text),
