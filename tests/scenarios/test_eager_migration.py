@@ -290,7 +290,11 @@ def test_store_of_a_liar_is_read_all_the_same(stage: Stage) -> None:
         kernel.store.vatstore.set(vat, key, value)
     assert [row.count for row in stale(stage)] == [1, 1, 1]
     (purse, odd) = Versions(kernel.store, vat).outdated()
-    assert (purse.failed, [str(failure) for failure in purse.failures], odd.kind) == (0, ["x\\u202e"], "[]")
+    assert (purse.failed, [str(failure) for failure in purse.failures], odd.kind) == (
+        0,
+        ["x\\u202e"],
+        "list of 0",
+    )
     for key, was in before.items():
         if was is None:
             kernel.store.vatstore.delete(vat, key)
@@ -420,6 +424,7 @@ def play(path: Path, worker: str, *, kill: bool) -> tuple[str, int]:
                     head, left, fuse = controller.world.head, 0, 0
             except Killed:
                 fuse, kills = fuse + 1, kills + 1
+                controller.close(keep=False)
                 continue
             assert audit(controller.kernel.store) == []
             kernel = controller.kernel
@@ -514,6 +519,7 @@ def many(path: Path, worker: str, *, kill: bool, count: int, step: int) -> tuple
                     controller.migrate("bank", step=step, budget=step)
                 except Killed:
                     kills += 1
+                    controller.close(keep=False)
                     continue
                 steps += 1
                 more = Versions(controller.kernel.store, controller.kernel.vat("bank").id).outdated() != ()

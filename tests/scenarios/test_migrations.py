@@ -191,6 +191,7 @@ def play(path: Path, worker: str, *, kill: bool) -> tuple[str, int]:
                     left = fuse = 0
             except Killed:
                 fuse, kills = fuse + 1, kills + 1
+                controller.close(keep=False)
                 continue
             assert audit(controller.kernel.store) == []
             return controller.digest(), kills

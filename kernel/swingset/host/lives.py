@@ -132,6 +132,7 @@ class Lives:
         self.closed = True
         for life in self._all:
             life.end(CLOSED, OPEN_AGAIN, closed=True)
+            context.unset_default(life.liveslots)
 
     def _rewound(self) -> None:
         ending, self._all = self._all, []
