@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 import shutil
-import sqlite3
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
