@@ -32,7 +32,8 @@ def populated(objects: int) -> Controller:
         world.execute("insert into clists values (?, ?, ?, 1)", (importer, kref, f"o-{number + 1_000}"))
     for number in range(KEYS):
         world.execute("insert into vatstore values (?, ?, 'x')", (exporter, f"key.{number:05}"))
-    kernel.store.counters.set("ko", objects + 1_001)
+    for counter in ("ko", f"{importer}.o"):
+        kernel.store.counters.set(counter, objects + 1_001)
     controller.commit("populated")
     assert audit(kernel.store) == []
     return controller

@@ -388,9 +388,7 @@ def upgraded(source: str) -> Callable[[Controller], Any]:
 
 
 def fill(controller: Controller) -> None:
-    result = controller.queue_to_root("bank", "fill", [9, 5])
-    assert result is not None
-    controller.release(result)
+    controller.queue_to_root("bank", "fill", [9, 5], policy="none")
     controller.run()
 
 
