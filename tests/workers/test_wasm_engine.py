@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_a_broken_memory_image_is_baked_again(bare: WasmWorkerFactory) -> None:
     bench = Bench(again.start(SPEC))
     assert bench.run("pass").ok
     bench.worker.close()
+
+
+def test_an_empty_cache_is_filled_with_the_same(
+    bare: WasmWorkerFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The standard library's archive and the memory are made anew, to the byte, where only the code is kept."""
+    code = list(cache.cache_folder().glob("engine-lean-*.cwasm"))
+    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "cache"))
+    for kept in code:
+        shutil.copy(kept, cache.cache_folder() / kept.name)
+    assert make_factory("lean", SOURCES).image_id == bare.image_id
 
 
 def test_memory_is_the_same_where_it_cannot_be_mapped(

@@ -204,12 +204,16 @@ def _run(
         guest.close()
         words = "the guest library could not be loaded:" if status else "the interpreter is not at rest:"
         raise BakeError(f"{words}\n{_printed(host)}")
-    return guest, _printed(host), resting
+    return guest, _all_printed(host), resting
 
 
 def _out_of_fuel(stop: Exception) -> bool:
     return isinstance(stop, GuestStopped) and stop.code is StopCode.FUEL
 
 
+def _all_printed(host: Surroundings) -> str:
+    return "".join(text for _, text in host.console.text())
+
+
 def _printed(host: Surroundings) -> str:
-    return fit("".join(text for _, text in host.console.text()), _MOST_SHOWN)
+    return fit(_all_printed(host), _MOST_SHOWN)
