@@ -129,7 +129,7 @@ def test_a_broken_memory_image_is_baked_again(bare: WasmWorkerFactory) -> None:
 def test_an_empty_cache_is_filled_with_the_same(
     bare: WasmWorkerFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The standard library's archive and the memory are made anew, to the byte, where only the code is kept."""
+    """Where only compiled code is kept, the archive and the memory are made anew, to the byte."""
     code = list(cache.cache_folder().glob("engine-lean-*.cwasm"))
     monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "cache"))
     for kept in code:
