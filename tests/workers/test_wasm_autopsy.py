@@ -51,7 +51,7 @@ def test_a_clock_that_strikes_meanwhile_is_no_outcome(bench: Bench, monkeypatch:
     """Where the time is up before the lines are told, the delivery is one that the host has stopped."""
     clock = Clock(stride=0)
     monkeypatch.setattr(worker, "time", clock)
-    # Somebody looks meanwhile, however fast the host is: the beat that is under way ends, and short ones follow.
+    # The beat that is under way ends, and short ones follow: somebody looks, however fast the host is.
     usual = ticker.TICK
     monkeypatch.setattr(ticker, "TICK", 0.001)
 
