@@ -15,9 +15,8 @@ def vat_table(world: OpenWorld) -> Table:
     rows = []
     notes = []
     for vat in world.lens.vats():
-        attached = vat.worker == "attached"
-        worker = "this notebook" if attached else vat.worker
-        metered = "-" if attached or vat.worker == "local" else vat.computrons
+        worker = "this notebook" if vat.attached else vat.worker
+        metered = "-" if vat.attached or vat.worker == "local" else vat.computrons
         state = f"{vat.state}, {vat.parked} parked" if vat.parked else vat.state
         rows.append(
             [vat.name, vat.incarnation, state, worker, vat.exports, vat.imports, vat.deliveries, metered]

@@ -35,9 +35,7 @@ def digests(controller: Controller) -> dict[str, str]:
 def repeated(controller: Controller) -> dict[str, list[Any]]:
     """Each confined vat's whole incarnation, repeated: deliveries and the digest of its heap."""
     kernel = controller.kernel
-    return {
-        vat.name: list(kernel.warehouse.verify(vat)) for vat in controller.vats() if vat.worker != "attached"
-    }
+    return {vat.name: list(kernel.warehouse.verify(vat)) for vat in controller.vats() if not vat.attached}
 
 
 def play(controller: Controller, steps: list[list[Any]]) -> Iterator[Any]:

@@ -41,7 +41,7 @@ def test_a_world_with_a_forgotten_root_opens(stage: Stage) -> None:
     """The names of all other vats come back, and who asks for this root hears what became of it."""
     stage.define("other", PLAIN)
     node = rootless(stage)
-    assert [vat.name for vat in stage.controller.vats() if vat.worker != "attached"][-1] == "lonely"
+    assert [vat.name for vat in stage.controller.vats() if not vat.attached][-1] == "lonely"
     assert "other" in stage.session.recall()
     assert "lonely" not in stage.session.recall()
     with pytest.raises(NoSuchVat, match="root object of vat lonely is forgotten, since nobody held it"):

@@ -92,7 +92,7 @@ def test_hostile_vats_harm_nobody(make_stage: MakeStage, tmp_path: Path, kind: s
     with Controller.open(path) as world:
         digest = world.digest()
         for vat in world.vats():
-            if vat.worker != "attached" and vat.state != TERMINATED:
+            if not vat.attached and vat.state != TERMINATED:
                 _, heap = world.kernel.warehouse.verify(vat)
                 assert heap == world.kernel.warehouse.heap_digest(vat), vat.name
         assert world.digest() == digest

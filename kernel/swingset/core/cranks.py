@@ -183,12 +183,12 @@ class Cranks:
         """
         with self.undoing():
             vat = self._vat_of(event)
-            if seq is None or vat is None or vat.worker == "attached" or isinstance(event, UpgradeVat):
+            if seq is None or vat is None or vat.attached or isinstance(event, UpgradeVat):
                 self._drop(seq, event, vat, fault)
             else:
                 self.store.queues.remove(seq)
                 self.store.queues.park(vat.id, seq, cast(QueuedEvent, event))
-            if vat is not None and vat.worker != "attached" and not isinstance(event, UpgradeVat):
+            if vat is not None and not vat.attached and not isinstance(event, UpgradeVat):
                 self.store.vats.save(vat.having(state=SUSPENDED, reason=f"{fault.code}: {fault}"))
         return CrankReport(self.crank + 1, event, "stopped", vat.name if vat else None, fault=fault)
 
@@ -205,7 +205,7 @@ class Cranks:
 
     def _drop(self, seq: int | None, event: Event, vat: VatRecord | None, fault: Fault) -> None:
         """Let nothing come of an event, and say so to whoever would have heard of it."""
-        waits = vat is not None and vat.worker != "attached"
+        waits = vat is not None and not vat.attached
         match event:
             case Send(message=message):
                 self._reject(message, rejection_of(fault, f"{message.method}()"))
@@ -270,7 +270,7 @@ class Cranks:
         """Extend the activity digest by this crank: what it was about, what came of it, what the vat did."""
         vat = self.store.vats.named(report.vat) if report.vat else None
         # What an attached vat keeps is written back with each commit, so its transcript tells of the host.
-        transcript = self.store.vats.span(vat.id).hash if vat and vat.worker != "attached" else None
+        transcript = self.store.vats.span(vat.id).hash if vat and not vat.attached else None
         fault = report.fault.code if report.fault else None
         done = [type(event).__name__, asdict(event), report.outcome, fault, report.vat, transcript]
         self.store.activity.extend([report.number, *done])
@@ -294,7 +294,7 @@ class Cranks:
         vat = self.store.vats.get(vat_id)
         if vat is None or vat.state != LIVE:
             return False
-        return vat.worker != "attached" or self.warehouse.is_online(vat_id)
+        return not vat.attached or self.warehouse.is_online(vat_id)
 
     def undoing(self) -> Undoing:
         """A savepoint for a `with`: released with the counts settled, or rolled back on an exception."""

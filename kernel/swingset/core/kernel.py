@@ -22,7 +22,7 @@ from swingset.model.messages import ChangeVatOptions, CreateVat, Message, Queued
 from swingset.model.refs import is_called_well
 from swingset.workers.base import Worker
 from swingset.world.errors import DamagedRow
-from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
+from swingset.world.vats import ATTACHED, LIVE, SUSPENDED, TERMINATED, VatRecord
 
 _COUNTERS = "idCounters"  # where a guest keeps them
 
@@ -86,7 +86,7 @@ class Kernel(Cranks):
         Returns the promise for `{"incarnationNumber": n}`, which the host holds.
         """
         vat = self.vat(name)
-        if vat.worker == "attached":
+        if vat.attached:
             raise KernelError(f"vat {name} lives in the embedder's interpreter: restart that to upgrade it")
         self.warehouse.factory(vat.worker)
         with self.undoing():
@@ -232,10 +232,10 @@ class Kernel(Cranks):
             if vat is None:
                 vat_id = self.store.new_vat_id()
                 record = VatRecord(
-                    vat_id, name, "attached", LIVE, None, 0, None, CapData("#null"), {}, self.crank
+                    vat_id, name, ATTACHED, LIVE, None, 0, None, CapData("#null"), {}, self.crank
                 )
                 self.store.vats.add(record)
-            elif vat.worker != "attached":
+            elif not vat.attached:
                 raise VatExists(f"vat {name} runs in a worker of its own and cannot be attached")
             else:
                 vat_id = vat.id

@@ -34,7 +34,7 @@ def limits_of(vat: VatRecord) -> Limits:
     chosen = {name: vat.options[name] for name in _LIMIT_OPTIONS if name in vat.options}
     if chosen.get("write_bytes", 0) is None:
         del chosen["write_bytes"]
-    if vat.worker == "attached":
+    if vat.attached:
         chosen |= {"computrons": None, "memory_pages": None, "seconds": None}
     return replace(DEFAULT_LIMITS, **chosen)
 
@@ -172,7 +172,7 @@ class Warehouse:
 
         Raises `VatDiverged`, `HeapLost`, and `WorkerRefused` where this host makes no worker for it.
         """
-        if vat.worker == "attached":
+        if vat.attached:
             return self._attached.get(vat.id)
         worker = self._online.get(vat.id)
         if worker is None:
@@ -219,7 +219,7 @@ class Warehouse:
         last one, or the vat cannot be brought back: its next delivery will say so.
         """
         span = self._store.vats.span(vat.id)
-        if vat.worker == "attached" or span.position == span.start:
+        if vat.attached or span.position == span.start:
             return None
         try:
             worker = self.online(vat)

@@ -331,7 +331,7 @@ class Controller(Requests):
             return
         for name in sorted(dirty):
             vat = store.vats.named(name)
-            if vat is None or vat.worker == "attached":
+            if vat is None or vat.attached:
                 continue
             span = store.vats.span(vat.id)
             if span.position - span.start >= interval and self.kernel.warehouse.is_online(vat.id):

@@ -127,7 +127,7 @@ class HostDevices:
         """
         with self._controller.lock:
             record = self._kernel.vat(vat)
-            if record.worker == "attached":
+            if record.attached:
                 raise KernelError(f"vat {vat} lives in the embedder's interpreter: it has no admin node")
             target = self.vat_admin()
             store = self._kernel.store

@@ -137,7 +137,7 @@ class _Audit:
             yield f"the run-queue ({seq})", event
         for vat in self._vats.values():
             parked = self._store.queues.parked(vat.id)
-            waits = vat.state == "suspended" or vat.worker == "attached" or vat.id in self._dead
+            waits = vat.state == "suspended" or vat.attached or vat.id in self._dead
             if parked and not waits:
                 yield f"the events parked for {vat.name}, which is {vat.state}", parked[0][1]
             for seq, event in parked:

@@ -153,7 +153,7 @@ def in_words(scene: Scene) -> str:
 
 
 def _box(vat: VatRow) -> Box:
-    worker = "this notebook's interpreter" if vat.worker == "attached" else vat.worker
+    worker = "this notebook's interpreter" if vat.attached else vat.worker
     waiting = f", {vat.parked} parked" if vat.parked else ""
     state = f"incarnation {vat.incarnation}, {vat.state}{waiting}, {worker}"
     return Box(vat.name, one_line(vat.name, 30), one_line(state, 200))

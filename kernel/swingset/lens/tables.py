@@ -19,7 +19,10 @@ from swingset.world.vats import SUSPENDED, TERMINATED
 
 @dataclass(frozen=True)
 class VatRow:
-    """One vat. `deliveries` counts its transcript entries; `since_image` those after its last heap image."""
+    """One vat. `deliveries` counts its transcript entries; `since_image` those after its last heap image.
+
+    `attached` says that it runs in the embedder's interpreter, whatever `worker` is called.
+    """
 
     name: str
     id: str
@@ -33,6 +36,7 @@ class VatRow:
     since_image: int
     computrons: int
     parked: int
+    attached: bool
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ class Lens:
                     since_image=span.position - span.start,
                     computrons=span.computrons,
                     parked=len(self._store.queues.parked(vat.id)),
+                    attached=vat.attached,
                 )
             )
         return rows

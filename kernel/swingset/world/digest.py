@@ -24,6 +24,7 @@ from swingset.model import reasons
 
 from .errors import DamagedRow
 from .schema import FORMAT, STATE_TABLES
+from .vats import ATTACHED
 
 LEFT_OUT = {"spans": ("start", "start_hash", "snapshot")}
 """Columns of state tables that no digest covers."""
@@ -36,7 +37,7 @@ _BATCH = 4096
 _HOSTS_REASONS = ", ".join(repr(code) for code in sorted(reasons.HOSTS))
 _CODE = "substr(reason, 1, instr(reason, ': ') - 1)"
 _UNLESS_ATTACHED = (
-    "CASE WHEN (SELECT worker FROM vats WHERE id = spans.vat) = 'attached' THEN NULL ELSE {} END"
+    f"CASE WHEN (SELECT worker FROM vats WHERE id = spans.vat) = {ATTACHED!r} THEN NULL ELSE {{}} END"
 )
 _TAKEN = {
     ("vats", "reason"): f"CASE WHEN state = 'suspended' AND {_CODE} IN ({_HOSTS_REASONS}) THEN {_CODE} "

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LIVE, SUSPENDED, TERMINATED = "live", "suspended", "terminated"
 
+ATTACHED = "attached"
+"""What stands for the worker of a vat that runs in the embedder's own interpreter."""
+
 
 @dataclass(frozen=True)
 class VatRecord:
@@ -40,6 +43,17 @@ class VatRecord:
     def recorded(self) -> bool:
         """Whether it has a transcript; one without cannot be brought back, and begins anew."""
         return self.options.get("use_transcript") is not False
+
+    @property
+    def attached(self) -> bool:
+        """Whether it runs in the embedder's own interpreter, which no worker of the kernel's can stand for.
+
+        So it is delivered to only while its embedder has handed in a worker; its transcript is never repeated
+        and no part of the activity digest; it has no code to upgrade, no heap image, no admin node, and no
+        limits but on what it writes; and it is not suspended when the host fails, for the world is of no use
+        to the embedder without it.
+        """
+        return self.worker == ATTACHED
 
     def having(self, **changes: Any) -> VatRecord:
         """A copy with these fields changed."""
