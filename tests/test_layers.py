@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = {
-    "swingset.model": set(),
-    "swingset.guest": set(),
+    "swingset.wire": set(),
+    "swingset.model": {"swingset.wire"},
+    "swingset.guest": {"swingset.wire"},
     "swingset.vat": {"swingset.guest"},
     "swingset.world": {"swingset.model"},
     "swingset.workers": {"swingset.model", "swingset.guest"},
@@ -20,6 +21,7 @@ LAYERS = {
     "swingset.vats": {"swingset.vat"},
     "swingset.lens": {"swingset.model", "swingset.world", "swingset.core"},
     "swingset.host": {
+        "swingset.wire",
         "swingset.model",
         "swingset.guest",
         "swingset.world",
@@ -95,7 +97,7 @@ def test_a_module_imports_only_its_own_layer_and_those_below(module: str, path: 
         assert other is None or other == layer or other in LAYERS[layer], f"{module} imports {imported}"
 
 
-@pytest.mark.parametrize("layer", ["swingset.guest", "swingset.vat", "swingset.vats"])
+@pytest.mark.parametrize("layer", ["swingset.wire", "swingset.guest", "swingset.vat", "swingset.vats"])
 def test_what_runs_inside_a_vat_needs_the_standard_library_only(layer: str) -> None:
     """The guest library imports nothing but the standard library and itself when it runs."""
     for module, path in _modules():

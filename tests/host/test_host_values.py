@@ -17,6 +17,7 @@ from swingset.guest.passable import Tagged
 from swingset.host.controller import Controller
 from swingset.host.requests import Ref, read, write
 from swingset.host.session import Session
+from swingset.model import capdata
 from tests.conftest import WORKERS
 
 ECHO = """
@@ -182,6 +183,26 @@ def test_objects_of_a_session_are_not_references_of_the_host(world: Controller) 
         with pytest.raises(TypeError, match=r"the argument\[0\] is .*: a host passes data by copy"):
             write([value])
     session.close()
+
+
+PLAIN: list[Any] = [
+    None,
+    -(2**53),
+    2**53 - 1,
+    10**4299,
+    1.5,
+    "",
+    "!#$%&+-,x é",
+    [True, [], {}, {"#error": "+5", "$0": "&1"}],
+    [Ref("ko20", "Purse"), {"promise": Ref("kp40"), "again": Ref("kp40")}, Ref("kd30"), Ref("kd30")],
+]
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=lambda value: repr(value)[:30])
+def test_the_kernel_and_the_host_spell_plain_data_alike(value: Any) -> None:
+    """What a device says is what a host or a vat would have written, and each reads what the other wrote."""
+    assert capdata.data(value) == write(value)
+    assert capdata.read(write(value)) == read(capdata.data(value)) == read(write(value))
 
 
 def test_what_was_written_can_be_read() -> None:

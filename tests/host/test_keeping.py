@@ -160,7 +160,7 @@ def busy(every: int, monkeypatch: pytest.MonkeyPatch, count: int = 60) -> tuple[
 
 
 def _ref(kref: str) -> Any:
-    from swingset.devices.plain import Ref
+    from swingset.model.capdata import Ref
 
     return Ref(kref, "Echo")
 

@@ -15,7 +15,7 @@ import pytest
 
 import swingset
 from swingset import Controller
-from swingset.devices.plain import Ref
+from swingset.model.capdata import Ref
 
 VAT = """
 from swingset.vat import E, remotable

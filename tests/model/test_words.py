@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ SINGLE: list[tuple[str, tuple[str, ...], str | None]] = [
 @pytest.mark.parametrize(("body", "slots", "found"), SINGLE)
 def test_a_value_that_is_one_remotable_is_found(body: str, slots: tuple[str, ...], found: str | None) -> None:
     """Exactly one, and it is the whole value: only then can messages go to it."""
-    assert capdata.single_slot(CapData(body, slots)) == found
+    assert capdata.sole_object(CapData(body, slots)) == found
 
 
 WRITTEN: list[tuple[Any, str]] = [
@@ -140,6 +141,52 @@ def test_an_error_of_the_kernel_is_cut_and_escaped() -> None:
     assert long == '#{"#error":"' + "m" * 29_999 + '…","name":"' + "N" * 199 + '…"}'
     most = capdata.error("N" * 200, "m" * 30_000).body
     assert most == '#{"#error":"' + "m" * 30_000 + '","name":"' + "N" * 200 + '"}'
+
+
+SAID: list[tuple[str, str]] = [
+    ('#"!-x"', "-x"),
+    ('#"plain"', "plain"),
+    ('#{"#error":"!no","name":"X"}', "X: no"),
+    ('#{"#error":"no"}', "Error: no"),
+    ("#[1]", "[1]"),
+    ("no body", "no body"),
+    ("#" + "[" * 100_000, "#" + "[" * 100_000),
+    ("#" + "[" * 65 + "]" * 65, "#" + "[" * 65 + "]" * 65),
+    ("#" + "[" * 64 + "]" * 64, "[" * 64 + "]" * 64),
+]
+
+
+def _deep(levels: int, ask: Callable[[], str]) -> str:
+    return _deep(levels - 1, ask) if levels else ask()
+
+
+@pytest.mark.parametrize(("body", "words"), SAID, ids=lambda text: text[:20])
+def test_what_a_value_says_depends_on_the_value_alone(body: str, words: str) -> None:
+    """However deep it nests and however deep its reader stands, it says the same."""
+    for levels in (0, 400):
+        assert _deep(levels, lambda: capdata.in_words(CapData(body))) == words
+
+
+CALLED: list[tuple[str, str]] = [
+    ('#["deposit",[5]]', "deposit"),
+    ('#["!-x",[]]', "-x"),
+    ('#["' + "m" * 400 + '",[]]', "m" * 199 + "…"),
+    ('#["a\\u00e9",[]]', "aé"),
+    ('#["a\\', "a"),
+    ("#[5,[]]", "?"),
+    ("#null", "?"),
+]
+
+
+@pytest.mark.parametrize(("body", "method"), CALLED, ids=lambda text: text[:20])
+def test_the_method_of_a_call_is_found(body: str, method: str) -> None:
+    """As much of it as is ever shown, in whatever follows."""
+    assert capdata.method_of(CapData(body)) == method
+
+
+def test_one_argument_is_passed_on_unread() -> None:
+    """A call is put around it as it was spelled."""
+    assert capdata.call_with("!in", CapData('#{"#tag":1}')) == CapData('#["!!in",[{"#tag":1}]]')
 
 
 MALFORMED: list[Any] = [

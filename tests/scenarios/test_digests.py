@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import VatFault
-from swingset.devices.plain import Ref
 from swingset.guest.eventual import E
 from swingset.host import policies
 from swingset.host.controller import Controller
 from swingset.host.session import Session
 from swingset.model import reasons
+from swingset.model.capdata import Ref
 from swingset.world.digest import HOSTS_COUNTERS, LEFT_OUT
 from swingset.world.schema import STATE_TABLES
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import KernelPanic
-from swingset.devices.plain import Ref
 from swingset.host.policies import cranks
+from swingset.model.capdata import Ref
 from tests.conftest import MakeStage
 from tests.scenarios.test_patterns import cast
 from tests.staging import Stage

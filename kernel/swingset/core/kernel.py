@@ -16,7 +16,7 @@ from swingset.core.syscalls import SyscallHandler
 from swingset.core.translate import Translator
 from swingset.core.warehouse import limits_of
 from swingset.model import capdata, reasons
-from swingset.model.capdata import CapData
+from swingset.model.capdata import NOTHING, CapData
 from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.model.messages import ChangeVatOptions, CreateVat, Message, QueuedEvent, Send, UpgradeVat
 from swingset.model.refs import is_called_well
@@ -93,7 +93,7 @@ class Kernel(Cranks):
             bundle = self.world.bundles.put(parts)
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
-            given = parameters or CapData("#null")
+            given = parameters or NOTHING
             self.store.enqueue(UpgradeVat(vat.id, bundle, given, message, result), first=first)
         return result
 
@@ -231,9 +231,7 @@ class Kernel(Cranks):
         with self.undoing():
             if vat is None:
                 vat_id = self.store.new_vat_id()
-                record = VatRecord(
-                    vat_id, name, ATTACHED, LIVE, None, 0, None, CapData("#null"), {}, self.crank
-                )
+                record = VatRecord(vat_id, name, ATTACHED, LIVE, None, 0, None, NOTHING, {}, self.crank)
                 self.store.vats.add(record)
             elif not vat.attached:
                 raise VatExists(f"vat {name} runs in a worker of its own and cannot be attached")

@@ -10,7 +10,6 @@ or an export half of which is the old one's, and the attempt could not be undone
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +20,7 @@ from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
 from swingset.core.warehouse import HeapLost, VatDiverged, Warehouse
 from swingset.model import capdata, reasons
-from swingset.model.capdata import CapData
+from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import CreateVat, Notify, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, parse_vref
 from swingset.model.reports import Fault
@@ -185,7 +184,7 @@ class Lifecycle:
         little longer, and hears the same.
         """
         store = self._store
-        ended = vat.having(state=TERMINATED, reason=f"{code}: {words}", parameters=CapData("#null"))
+        ended = vat.having(state=TERMINATED, reason=f"{code}: {words}", parameters=NOTHING)
         store.vats.save(ended)
         self._release_parameters(vat)
         store.graveyard.bury(vat.id)
@@ -301,4 +300,4 @@ def fate_of(fate: str | None) -> tuple[str, str]:
 
 def incarnation_outcome(number: int) -> CapData:
     """What the caller of an upgrade is told: `{"incarnationNumber": number}`."""
-    return CapData("#" + json.dumps({"incarnationNumber": number}, separators=(",", ":")))
+    return capdata.data({"incarnationNumber": number})

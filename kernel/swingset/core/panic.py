@@ -11,7 +11,7 @@ that it was terminated, and nothing more.
 from __future__ import annotations
 
 from swingset.model import capdata
-from swingset.model.capdata import CapData
+from swingset.model.capdata import NOTHING, CapData
 from swingset.model.visible import one_line
 from swingset.model.wording import MOST_WORDS, fit
 from swingset.world.file import WorldFile
@@ -29,7 +29,7 @@ class Panic:
 
     def over_vat(self, vat: str, name: str, fate: str, last_words: CapData | None) -> None:
         """A critical vat was terminated; `last_words` are its own, or those of who ended it."""
-        said = "" if last_words is None or last_words.body == "#null" else capdata.in_words(last_words)
+        said = "" if last_words is None or last_words.body == NOTHING.body else capdata.in_words(last_words)
         words = f"critical vat {name} was terminated: {fate}"
         self._note(vat, fit(words if not said or words.endswith(f": {said}") else f"{words}: {said}"))
 

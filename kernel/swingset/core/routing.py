@@ -58,10 +58,10 @@ def route(store: KernelStore, event: Send) -> ToVat | ToPromise | Nowhere:
         if promise.state == UNRESOLVED:
             pipeliner = _pipeliner(store, promise.decider)
             return ToPromise(target) if pipeliner is None else ToVat(pipeliner, target)
-        outcome = promise.data or capdata.data(None)
+        outcome = promise.data or capdata.NOTHING
         if promise.state == REJECTED:
             return Nowhere(outcome)
-        slot = capdata.single_slot(outcome)
+        slot = capdata.sole_object(outcome)
         if slot is None or kref_type(slot) != "o":
             words = f"data is not callable, has no method {event.message.method}"
             return Nowhere(capdata.error("TypeError", words, code=reasons.NOT_CALLABLE))

@@ -66,7 +66,7 @@ class Starts:
         if report.fault is None:
             root = self._lifecycle.root_of(event.vat)
             assert root is not None
-            outcome = CapData(f'#"$0.Alleged: {event.name}"', (root,))
+            outcome = capdata.object_named(root, event.name)
             self._store.resolve([(event.result, False, outcome)])
             self._devices.vat_started(event.vat, root)
             return report

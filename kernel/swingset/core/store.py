@@ -247,8 +247,8 @@ class KernelStore:
         pending = list(resolutions)
         while pending:
             kref, rejected, outcome = pending.pop(0)
-            target = None if rejected else forwarded_to(outcome)
-            if target is not None:
+            target = None if rejected else capdata.sole_promise(outcome)
+            if target is not None and kref_type(target) == "p":
                 followed = self._follow(kref, target)
                 if followed is None:
                     continue
@@ -306,10 +306,3 @@ class KernelStore:
             self.write(len(item))
             self.queues.append_item(item)
         self.promises.forget_waiting(kref)
-
-
-def forwarded_to(outcome: CapData) -> str | None:
-    """The promise, where the whole outcome is one promise; else None."""
-    if len(outcome.slots) == 1 and outcome.body.startswith('#"&0') and kref_type(outcome.slots[0]) == "p":
-        return outcome.slots[0]
-    return None

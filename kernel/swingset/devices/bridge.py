@@ -11,7 +11,7 @@ from collections.abc import Callable
 from swingset.core.devices import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.devices import plain
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, call_with
 
 
 class BridgeDevice:
@@ -28,7 +28,7 @@ class BridgeDevice:
         if method == "register":
             handler = plain.reference(plain.arguments(args, method, "handler")[0], "handler")
             context.set("handler", plain.write(handler))
-            return CapData("#null")
+            return plain.NOTHING
         if method == "send":
             plain.arguments(plain.blank(args, 0), method, "data")
             if args.slots:
@@ -63,4 +63,4 @@ class BridgeDevice:
         handler = plain.kept_reference(context, "handler")
         if handler is None:
             raise KernelError("no vat has registered with the bridge yet: nothing was sent")
-        context.send(handler, CapData(f'#["inbound",[{data.body[1:]}]]'))
+        context.send(handler, call_with("inbound", data))

@@ -15,8 +15,7 @@ from typing import Any
 
 from swingset.core.devices import DeviceContext, DeviceError
 from swingset.devices import plain
-from swingset.devices.plain import Ref
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, Ref
 from swingset.model.refs import is_kref
 from swingset.world.bundles import Bundles
 

@@ -31,7 +31,7 @@ class MailboxDevice:
         if method == "register":
             handler = plain.reference(plain.arguments(args, method, "handler")[0], "handler")
             context.set("handler", plain.write(handler))
-            return CapData("#null")
+            return plain.NOTHING
         if method == "send":
             peer, body = plain.arguments(args, method, "peer", "body")
             known = self._peer(peer, context)
@@ -44,7 +44,7 @@ class MailboxDevice:
             known = self._peer(peer, context)
             known["acked"] = max(known["acked"], min(plain.whole(number, "number"), known["delivered"]))
             context.set(f"peer.{peer}", plain.write(known))
-            return CapData("#null")
+            return plain.NOTHING
         raise plain.no_method("the mailbox device", method, *_METHODS)
 
     # For the host

@@ -1,85 +1,58 @@
-"""Reading and writing the plain data that devices deal in.
+"""What devices have in common: plain data of a call and of their state, checked, with their complaints.
 
 Devices see capdata in the kernel's names. What they are told is mostly small: numbers, names, a reference or
-two. This reads that much and no more; whatever else a vat hands over, such as the parameters of another vat,
-a device passes on unread with `part`.
+two. That much is read (`swingset.model.capdata`) and no more; whatever else a vat hands over, such as the
+parameters of another vat, a device passes on unread with `part`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from swingset.core.devices import DeviceContext, DeviceError
-from swingset.model import foreign
-from swingset.model.capdata import CapData, is_well_formed
-from swingset.model.foreign import Unreadable, read_json
-from swingset.model.foreign import whole as whole_of
+from swingset.model import capdata, foreign
+from swingset.model.capdata import NOTHING, CapData, HalfPair, NotPlain, Ref
 
-MOST_DEPTH = 64
-"""How deep data nests that a device reads or hands on; it is walked by recursion, so the bound is low."""
-
-SAFE_INT = 2**53 - 1
-_REFERENCE = re.compile(r"([$&])(0|[1-9][0-9]{0,5})(?:\.(.*))?\Z", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_BIG_INT = re.compile(r"[+-][0-9]{1,4300}\Z")
 
 
-@dataclass(frozen=True)
-class Ref:
-    """A reference in plain data: an object, a device node or a promise."""
-
-    kref: str
-    iface: str = "Remotable"
+@contextmanager
+def _told() -> Iterator[None]:
+    """Have what is wrong with data said to the device's caller."""
+    try:
+        yield
+    except HalfPair as problem:
+        raise DeviceError(str(problem), name="ValueError") from None
+    except NotPlain as problem:
+        raise DeviceError(str(problem), name="TypeError") from None
 
 
 def read(value: CapData) -> Any:
     """The data in a body: scalars, lists, dicts with str keys, and `Ref`s. Raises `DeviceError`."""
-    tree = _tree(value)
-    if _SURROGATE.search(value.body) and not is_well_formed(json.dumps(tree, ensure_ascii=False)):
-        raise DeviceError("text with half of a surrogate pair cannot be stored", name="ValueError")
-    return _read(tree, value.slots)
+    with _told():
+        return capdata.read(value)
 
 
-def _tree(value: CapData) -> Any:
-    """A body as JSON data. Raises `DeviceError` for one that no device reads."""
-    try:
-        return read_json(value.body[1:], depth=MOST_DEPTH)
-    except Unreadable as problem:
-        raise DeviceError(f"no device reads this: it is {problem}", name="TypeError") from None
+def write(value: Any) -> CapData:
+    """Capdata of plain data with `Ref`s in it. Raises `DeviceError`."""
+    with _told():
+        return capdata.data(value)
 
 
-def _read(node: Any, slots: tuple[str, ...]) -> Any:
-    if isinstance(node, str):
-        return _read_text(node, slots)
-    if isinstance(node, list):
-        return [_read(item, slots) for item in node]
-    if isinstance(node, dict):
-        return {_read_key(key): _read(item, slots) for key, item in node.items()}
-    return node
+def part(value: CapData, *path: int | str) -> CapData:
+    """The capdata of one part of a value, unread. Raises `DeviceError`, and what a wrong path raises."""
+    with _told():
+        return capdata.part(value, *path)
 
 
-def _read_text(text: str, slots: tuple[str, ...]) -> Any:
-    if not text or not "!" <= text[0] <= "-":
-        return text
-    if text[0] == "!":
-        return text[1:]
-    if _BIG_INT.match(text):
-        return whole_of(text)
-    found = _REFERENCE.match(text)
-    if found is None or int(found[2]) >= len(slots):
-        raise DeviceError(f"{text[:40]!r} is nothing a device can read", name="TypeError")
-    return Ref(slots[int(found[2])], (found[3] or "Alleged: Remotable").removeprefix("Alleged: "))
-
-
-def _read_key(key: str) -> str:
-    if key.startswith("#"):
-        raise DeviceError("a device reads numbers, text, lists, dicts and references only", name="TypeError")
-    return key[1:] if key.startswith("!") else key
+def blank(value: CapData, *path: int | str) -> CapData:
+    """The same value with None in place of one part, which is not to be read. Raises `DeviceError`."""
+    with _told():
+        return capdata.blank(value, *path)
 
 
 def kept(context: DeviceContext, key: str, fits: Callable[[Any], bool]) -> Any:
@@ -116,81 +89,6 @@ def number_in(context: DeviceContext, key: str, prefix: str) -> int:
     if not key.startswith(prefix) or not _DIGITS.match(digits):
         raise context.damaged(key, "no number is in its key")
     return int(digits)
-
-
-def write(value: Any) -> CapData:
-    """Capdata of plain data with `Ref`s in it."""
-    slots: dict[str, int] = {}
-    return _capdata(_write(value, slots), slots)
-
-
-def _capdata(tree: Any, slots: Iterable[str]) -> CapData:
-    """Capdata of a tree in its wire form, if a file can hold it: JSON can spell text that no file can."""
-    body = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
-    if not is_well_formed(body):
-        raise DeviceError("text with half of a surrogate pair cannot be stored", name="ValueError")
-    return CapData("#" + body, tuple(slots))
-
-
-def _write(value: Any, slots: dict[str, int]) -> Any:
-    if isinstance(value, Ref):
-        sigil = "&" if value.kref.startswith("kp") else "$"
-        if value.kref in slots:
-            return f"{sigil}{slots[value.kref]}"
-        index = slots[value.kref] = len(slots)
-        return f"&{index}" if sigil == "&" else f"${index}.Alleged: {value.iface}"
-    if isinstance(value, str):
-        return "!" + value if value and "!" <= value[0] <= "-" else value
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > SAFE_INT:
-        return f"{value:+d}"
-    if isinstance(value, list | tuple):
-        return [_write(item, slots) for item in value]
-    if isinstance(value, dict):
-        return {_write(key, slots): _write(item, slots) for key, item in value.items()}
-    return value
-
-
-def part(value: CapData, *path: int | str) -> CapData:
-    """The capdata of one part of a value, with only the references that this part mentions."""
-    node = _tree(value)
-    for step in path:
-        node = node[step]
-    order: dict[int, tuple[int, str]] = {}
-    # The interface stands at the first mention, which may lie outside of this part.
-    renumbered = _renumber(node, value.slots, order)
-    return _capdata(renumbered, (kref for _, kref in order.values()))
-
-
-def _renumber(node: Any, slots: tuple[str, ...], order: dict[int, tuple[int, str]]) -> Any:
-    if isinstance(node, str) and node[:1] in ("$", "&"):
-        found = _REFERENCE.match(node)
-        if found is None or int(found[2]) >= len(slots):
-            raise DeviceError(f"{node[:40]!r} is no reference", name="TypeError")
-        old = int(found[2])
-        if old in order:
-            return f"{found[1]}{order[old][0]}"
-        order[old] = (len(order), slots[old])
-        if found[1] == "&":
-            return f"&{order[old][0]}"
-        return f"${order[old][0]}.{found[3] or 'Alleged: Remotable'}"
-    if isinstance(node, list):
-        return [_renumber(item, slots, order) for item in node]
-    if isinstance(node, dict):
-        return {key: _renumber(item, slots, order) for key, item in node.items()}
-    return node
-
-
-def blank(value: CapData, *path: int | str) -> CapData:
-    """The same value with None in place of one part, if it has it: for what is not to be read."""
-    tree = node = _tree(value)
-    try:
-        for step in path[:-1]:
-            node = node[step]
-        if node[path[-1]] is not None:
-            node[path[-1]] = None
-    except (LookupError, TypeError):
-        return value
-    return _capdata(tree, value.slots)
 
 
 def arguments(args: CapData, method: str, *names: str, optional: int = 0) -> list[Any]:
@@ -241,3 +139,24 @@ def not_plain(what: str) -> DeviceError:
 def no_method(kind: str, method: str, *known: str) -> DeviceError:
     """The complaint about a method that is not there."""
     return DeviceError(f"{kind} has no method {method[:60]!r}, has [{', '.join(known)}]", name="TypeError")
+
+
+__all__ = [
+    "NOTHING",
+    "Ref",
+    "arguments",
+    "blank",
+    "is_number",
+    "kept",
+    "kept_reference",
+    "no_method",
+    "not_plain",
+    "number_in",
+    "part",
+    "read",
+    "reference",
+    "shown",
+    "text",
+    "whole",
+    "write",
+]

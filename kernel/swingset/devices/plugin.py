@@ -14,8 +14,7 @@ from typing import Any
 
 from swingset.core.devices import DeviceContext, DeviceError
 from swingset.devices import plain
-from swingset.devices.plain import Ref
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, Ref
 
 Function = Callable[[CapData], CapData]
 """Takes the list of arguments and answers, both without references."""

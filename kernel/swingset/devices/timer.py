@@ -15,9 +15,8 @@ from typing import Any
 from swingset.core.devices import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.devices import plain
-from swingset.devices.plain import Ref
 from swingset.model import capdata, reasons
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, Ref
 
 CANCELLED = capdata.error("Error", "TimerCancelled", code=reasons.TIMER_CANCELLED)
 """What the promise of a cancelled alarm is rejected with."""

@@ -17,16 +17,14 @@ from swingset.core.devices import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.devices import plain, vat_options
 from swingset.devices.bundles import BundleDevice, bundle_of_cap
-from swingset.devices.plain import Ref
 from swingset.model import reasons
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, Ref
 from swingset.model.refs import is_vat_id
 from swingset.world.devices import Devices
 
 _ROOT_METHODS = ("create", "create_meter")
 _VAT_METHODS = ("terminate", "done", "upgrade", "change_options")
 _METER_METHODS = ("add_remaining", "set_threshold", "get", "set_keeper")
-_NOTHING = CapData("#null")
 
 
 class VatAdminDevice:
@@ -67,7 +65,7 @@ class VatAdminDevice:
         """Forget a meter that nobody can refill, as soon as it pays for no vat."""
         meter = meter_of(state)
         if meter is not None:
-            context.set(f"loose.{meter}", _NOTHING)
+            context.set(f"loose.{meter}", plain.NOTHING)
             self._forget_loose_meters(context)
 
     def _forget_loose_meters(self, context: DeviceContext) -> None:
@@ -130,7 +128,7 @@ class VatAdminDevice:
             options["critical"] = self._check_key(given["critical"], context)
         caller = self._admin.vat(context.caller or "")
         worker = self._worker(given.get("worker"), caller.worker if caller else "")
-        parameters = plain.part(args, 1, "vatParameters") if "vatParameters" in given else _NOTHING
+        parameters = plain.part(args, 1, "vatParameters") if "vatParameters" in given else plain.NOTHING
         vat, _ = self._admin.create(name, worker, bundle, parameters, options)
         made = Ref(context.new_promise())
         context.set(f"made.{vat}", plain.write([made, plain.reference(admin_node, "admin_node")]))
@@ -174,7 +172,7 @@ class VatAdminDevice:
         if method == "terminate":
             if self._admin.vat(vat) is not None:
                 self._admin.end(vat, plain.part(args, 0))
-            return _NOTHING
+            return plain.NOTHING
         if method == "upgrade":
             return self._upgrade(vat, args, context)
         if method == "change_options":
@@ -185,7 +183,7 @@ class VatAdminDevice:
                 changes["meter"] = None if meter is None else self._meter("changeOptions", meter, context)
             self._admin.change_options(vat, changes)
             self._forget_loose_meters(context)
-            return _NOTHING
+            return plain.NOTHING
         raise plain.no_method("an admin node", method, *_VAT_METHODS)
 
     def _upgrade(self, vat: str, args: CapData, context: DeviceContext) -> CapData:
@@ -199,7 +197,7 @@ class VatAdminDevice:
         if bundle is None:
             raise DeviceError("upgrade() requires a bundlecap", name="TypeError")
         message = plain.text(given.get("upgradeMessage", "vat upgraded"), "upgradeMessage")
-        parameters = plain.part(args, 1, "vatParameters") if "vatParameters" in given else _NOTHING
+        parameters = plain.part(args, 1, "vatParameters") if "vatParameters" in given else plain.NOTHING
         return plain.write(Ref(self._admin.upgrade(vat, bundle, parameters, message)))
 
     # A meter
@@ -212,15 +210,15 @@ class VatAdminDevice:
             return plain.write({"remaining": remaining, "threshold": found.threshold})
         if method == "add_remaining":
             metering.refill(meter, plain.whole(plain.arguments(args, method, "computrons")[0], "computrons"))
-            return _NOTHING
+            return plain.NOTHING
         if method == "set_threshold":
             threshold = plain.arguments(args, method, "threshold")[0]
             metering.set_threshold(meter, plain.whole(threshold, "threshold"))
-            return _NOTHING
+            return plain.NOTHING
         if method == "set_keeper":
             keeper = plain.reference(plain.arguments(args, method, "keeper")[0], "keeper")
             metering.set_keeper(meter, keeper.kref)
-            return _NOTHING
+            return plain.NOTHING
         raise plain.no_method("a meter", method, *_METER_METHODS)
 
     def _meter(self, where: str, given: object, context: DeviceContext) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from swingset.wire.grammar import SAFE_INT
+
 from . import smallcaps
 from .heap import ROOT, Heap
 from .imports import Imports
@@ -20,7 +22,7 @@ from .passable import UnpassableError, brief, path_to
 from .promises import Promise
 from .references import is_import, is_stored
 from .remotables import DISAVOWED, DISAVOWED_TOLD, Presence
-from .smallcaps import SAFE_INT, DecodeError
+from .smallcaps import DecodeError
 from .vatstore import check_room
 
 if TYPE_CHECKING:

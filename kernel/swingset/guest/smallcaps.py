@@ -13,8 +13,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swingset.wire.grammar import (
+    ALLEGED,
+    BIG_INT,
+    BODY_LIMIT,
+    REFERENCE,
+    SAFE_INT,
+    SIGILS,
+    SLOT_LIMIT,
+    SURROGATE,
+    escaped,
+    reference,
+)
 
 from . import jsontext, remote_errors
 from .copies import RESERVED_TAGS, copy_named, copy_of
@@ -40,16 +52,8 @@ if TYPE_CHECKING:
 
     from .remote_errors import Trace
 
-BODY_LIMIT = 10_000_000
-SLOT_LIMIT = 10_000
-
 JSON_DEPTH = 3 * MAX_DEPTH + 3  # a dict with keys that are not str takes three levels of JSON
 
-SAFE_INT = 2**53 - 1
-_SIGILS = frozenset("!\"#$%&'()*+,-")
-_BIG_INT = re.compile(r"[+-][0-9]{1,4300}\Z")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # no encoder of ours escapes one
-_INDEX = re.compile(r"0|[1-9][0-9]{0,5}\Z")
 _FLOATS = {"#NaN": float("nan"), "#Infinity": float("inf"), "#-Infinity": float("-inf")}
 
 
@@ -64,19 +68,40 @@ class Encoded(NamedTuple):
     objects: list[Any]
 
 
-class _Encoder:
-    __slots__ = ("crowd", "indices", "objects", "tracer")
+class Mention(NamedTuple):
+    """How a reference stands in a body: its sigil, what is said of it first, what tells it from others."""
 
-    def __init__(self, tracer: Callable[[BaseException], Trace]) -> None:
+    sigil: str
+    iface: str | None
+    key: int | str
+
+
+def mention_of(value: Any) -> Mention | None:
+    """How a vat mentions an object; None for data. The encoder keeps what it met, so an id() stays taken."""
+    if isinstance(value, Promise):
+        return Mention("&", None, id(value))
+    if isinstance(value, Presence):
+        return Mention("$", value._iface, id(value))
+    interface = interface_of(value)
+    return None if interface is None else Mention("$", ALLEGED + interface.tag, id(value))
+
+
+class _Encoder:
+    __slots__ = ("crowd", "indices", "mention", "objects", "tracer")
+
+    def __init__(
+        self, tracer: Callable[[BaseException], Trace], mention: Callable[[Any], Mention | None]
+    ) -> None:
         self.tracer = tracer
+        self.mention = mention
         self.crowd = Crowd()
         self.objects: list[Any] = []
-        self.indices: dict[int, int] = {}  # by id(); the list keeps the objects alive meanwhile
+        self.indices: dict[int | str, int] = {}
 
     def walk(self, value: Any, depth: int) -> Any:
         kind = type(value)
         if kind is str:
-            return "!" + value if value and value[0] in _SIGILS else value
+            return escaped(value)
         if kind is int:
             return value if -SAFE_INT <= value <= SAFE_INT else self.big(value)
         if kind is bool or value is None:
@@ -95,13 +120,9 @@ class _Encoder:
             return {"#tag": "tuple", "payload": [self.walk(item, depth - 1) for item in value]}
         if kind is bytes:
             return {"#tag": "bytes", "payload": base64.b64encode(value).decode("ascii")}
-        if isinstance(value, Promise):
-            return f"&{self.index(value)[0]}"
-        if isinstance(value, Presence):
-            return self.reference(value, value._iface)
-        interface = interface_of(value)
-        if interface is not None:
-            return self.reference(value, f"Alleged: {interface.tag}")
+        mention = self.mention(value)
+        if mention is not None:
+            return self.reference(value, mention)
         if isinstance(value, BaseException):
             return self.error(value, depth)
         if kind is Tagged:
@@ -128,10 +149,7 @@ class _Encoder:
             if type(key) is not str:
                 break
         else:
-            return {
-                "!" + key if key and key[0] in _SIGILS else key: self.walk(item, depth - 1)
-                for key, item in value.items()
-            }
+            return {escaped(key): self.walk(item, depth - 1) for key, item in value.items()}
         pairs = []
         for key, item in value.items():
             if type(key) not in SCALARS:
@@ -142,21 +160,18 @@ class _Encoder:
             pairs.append([self.walk(key, 1), self.walk(item, depth - 1)])
         return {"#tag": "map", "payload": pairs}
 
-    def index(self, value: Any) -> tuple[int, bool]:
-        known = self.indices.get(id(value))
+    def reference(self, value: Any, mention: Mention) -> str:
+        sigil, iface, key = mention
+        known = self.indices.get(key)
         if known is not None:
-            return known, False
-        fresh = self.indices[id(value)] = len(self.objects)
-        if fresh >= SLOT_LIMIT:
+            return reference(sigil, known)
+        index = self.indices[key] = len(self.objects)
+        if index >= SLOT_LIMIT:
             raise UnpassableError(
                 None, f"more than {SLOT_LIMIT} references in one message: send it in pieces"
             )
         self.objects.append(value)
-        return fresh, True
-
-    def reference(self, value: Any, iface: str) -> str:
-        index, first = self.index(value)
-        return f"${index}.{iface}" if first else f"${index}"
+        return reference(sigil, index, iface)
 
     def error(self, exc: BaseException, depth: int) -> Any:
         if isinstance(exc, remote_errors.RemoteRejection):
@@ -165,9 +180,16 @@ class _Encoder:
         return {"#error": wire.pop("message"), **wire}
 
 
-def encode(value: Any, tracer: Callable[[BaseException], Trace]) -> Encoded:
-    """Write a value as a body, errors with their trace; raises UnpassableError for what cannot pass."""
-    encoder = _Encoder(tracer)
+def encode(
+    value: Any,
+    tracer: Callable[[BaseException], Trace],
+    mention: Callable[[Any], Mention | None] = mention_of,
+) -> Encoded:
+    """Write a value as a body, errors with their trace; raises UnpassableError for what cannot pass.
+
+    `mention` says how objects are mentioned, for those to whom other things are references.
+    """
+    encoder = _Encoder(tracer, mention)
     tree = encoder.walk(value, MAX_DEPTH)
     body = "#" + jsontext.write(tree)
     size = len(body)
@@ -202,7 +224,7 @@ class _Decoder:
     def walk(self, node: Any, depth: int) -> Any:
         kind = type(node)
         if kind is str:
-            return self.string(node) if node and node[0] in _SIGILS else node
+            return self.string(node) if node and node[0] in SIGILS else node
         if kind is int or kind is float or kind is bool or node is None:
             return node
         if depth <= 0:
@@ -214,7 +236,7 @@ class _Decoder:
             return self.special(node, depth)
         table = {}
         for key, item in node.items():
-            if key and key[0] in _SIGILS:
+            if key and key[0] in SIGILS:
                 if key[0] != "!":
                     raise DecodeError(f"unescaped key {key[:40]!r}")
                 key = key[1:]
@@ -226,11 +248,11 @@ class _Decoder:
         if sigil == "!":
             return text[1:]
         if sigil in "$&":
-            index, _, iface = text[1:].partition(".")
-            if not _INDEX.match(index):
+            found = REFERENCE.match(text)
+            if found is None:
                 raise DecodeError(f"bad slot reference {text[:40]!r}")
-            return self.fetch(sigil, int(index), iface or None)
-        if sigil in "+-" and _BIG_INT.match(text):
+            return self.fetch(sigil, int(found[2]), found[3] or None)
+        if sigil in "+-" and BIG_INT.match(text):
             try:
                 return int(text)
             except ValueError:
@@ -317,7 +339,7 @@ def decode(
         raise DecodeError("a body starts with '#'")
     try:
         tree = jsontext.read_foreign(body[1:], JSON_DEPTH)
-        if _SURROGATE.search(body) and has_half_pair(jsontext.write(tree)):
+        if SURROGATE.search(body) and has_half_pair(jsontext.write(tree)):
             raise DecodeError("a str in it holds half of a surrogate pair")
     except DecodeError:
         raise

@@ -32,7 +32,7 @@ from swingset.host.reports import Reports, RunReport
 from swingset.host.requests import Requests
 from swingset.host.rhythm import Rhythm
 from swingset.host.turns import Turns
-from swingset.model.capdata import CapData
+from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import CreateVat, Event, UpgradeVat
 from swingset.model.visible import one_line
 from swingset.workers.base import Progress, WorkerFactory
@@ -359,7 +359,7 @@ class Controller(Requests):
         made.
         """
         with self.lock:
-            given = parameters or CapData("#null")
+            given = parameters or NOTHING
             kind = worker or self.default_worker
             result = self.kernel.queue_creation(
                 name, kind, parts, given, {} if options is None else options, first=True, service=service

@@ -19,13 +19,12 @@ from swingset.devices import plain
 from swingset.devices.bridge import BridgeDevice
 from swingset.devices.bundles import BundleDevice
 from swingset.devices.mailbox import MailboxDevice
-from swingset.devices.plain import Ref
 from swingset.devices.plugin import Function, PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
 from swingset.guest import smallcaps
 from swingset.guest.context import DeliveryAbandonedError
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Message, Send
 from swingset.world.devices import DeviceRecord
 from swingset.world.vats import TERMINATED

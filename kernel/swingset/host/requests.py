@@ -14,19 +14,17 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.undoing import refuse_within_crank
-from swingset.devices.plain import Ref
 from swingset.guest import smallcaps
-from swingset.guest.passable import MAX_DEPTH, TOO_DEEP, Tagged, UnpassableError, brief, path_to
-from swingset.guest.promises import Promise
-from swingset.guest.remotables import Presence
+from swingset.guest.passable import UnpassableError, brief, path_to
 from swingset.host.administering import Administering
 from swingset.lens import dump as dumping
 from swingset.lens import verifying
 from swingset.lens.explain import Explanation, explain
-from swingset.model.capdata import CapData
+from swingset.model.capdata import DEFAULT_IFACE, CapData, Ref
 from swingset.model.messages import Message, Notify, Send
 from swingset.model.refs import is_kref, kref_type
 from swingset.model.visible import one_line
+from swingset.wire.grammar import ALLEGED
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED
 from swingset.world.vats import LIVE, TERMINATED
 from swingset.world.verifying import Problem
@@ -63,7 +61,7 @@ def read(data: CapData) -> Any:
     def fetch(_sigil: str, index: int, iface: str | None) -> Ref:
         if index >= len(data.slots):
             raise smallcaps.DecodeError(f"there is no slot {index}")
-        known = ifaces.setdefault(index, (iface or "Remotable").removeprefix("Alleged: "))
+        known = ifaces.setdefault(index, (iface or DEFAULT_IFACE).removeprefix(ALLEGED))
         return Ref(data.slots[index], known)
 
     return smallcaps.decode(data.body, fetch)
@@ -74,16 +72,11 @@ def write(value: Any) -> CapData:
 
     Raises `TypeError` naming the place of what cannot be passed, and what to pass instead.
     """
-    names: dict[int, str] = {}
-    tree = _named(value, "the argument", {}, names, MAX_DEPTH)
     try:
-        body, objects = smallcaps.encode(tree, lambda _: ())
+        body, objects = smallcaps.encode(value, lambda _: (), _mention)
     except UnpassableError as problem:
-        raise _cannot_pass(tree, problem.culprit, problem.fix) from None
-    for found in objects:
-        if id(found) not in names:
-            raise _cannot_pass(tree, found, "")
-    return CapData(body, tuple(names[id(found)] for found in objects))
+        raise _cannot_pass(value, problem.culprit, problem.fix) from None
+    return CapData(body, tuple(found.kref for found in objects))
 
 
 class Requests(Administering):
@@ -294,44 +287,28 @@ class Requests(Administering):
             return dumping.stats(self.kernel.store)
 
 
-def _named(value: Any, where: str, known: dict[str, Any], names: dict[int, str], depth: int) -> Any:
-    """The same value with something that the codec takes for a reference in place of each `Ref`.
-
-    `known` has these by kref, and `names` has the krefs by their ids.
-    """
-    kind = type(value)
-    if kind is Ref:
+def _mention(value: Any) -> smallcaps.Mention | None:
+    """How a host mentions an object: by a `Ref`, of which two may be of the same."""
+    if type(value) is Ref:
         if not is_kref(value.kref):
-            raise TypeError(f"{where} is a Ref of {value.kref!r}, which is not a kref such as ko20")
-        if value.kref not in known:
-            is_promise = kref_type(value.kref) == "p"
-            stands: Any = Promise.__new__(Promise) if is_promise else object.__new__(Presence)
-            if not is_promise:
-                object.__setattr__(stands, "_iface", f"Alleged: {value.iface}")
-            known[value.kref] = stands
-            names[id(stands)] = value.kref
-        return known[value.kref]
-    if kind not in (list, tuple, dict, Tagged):
-        return value
-    if depth <= 0:
-        raise TypeError(f"the argument is {TOO_DEEP}")
-    if kind is dict:
-        return {
-            key: _named(item, f"{where}[{key!r}]", known, names, depth - 1) for key, item in value.items()
-        }
-    if kind is Tagged:
-        return Tagged(value.tag, _named(value.payload, f"{where}.payload", known, names, depth - 1))
-    return kind(
-        [_named(item, f"{where}[{number}]", known, names, depth - 1) for number, item in enumerate(value)]
-    )
+            raise UnpassableError(value, "")
+        if kref_type(value.kref) == "p":
+            return smallcaps.Mention("&", None, value.kref)
+        return smallcaps.Mention("$", ALLEGED + value.iface, value.kref)
+    if smallcaps.mention_of(value) is not None:  # what is an object in some vat
+        raise UnpassableError(value, "")
+    return None
 
 
-def _cannot_pass(tree: Any, culprit: Any, fix: str) -> TypeError:
+def _cannot_pass(value: Any, culprit: Any, fix: str) -> TypeError:
     if culprit is None:
         return TypeError(f"the argument cannot be passed: {fix}")
+    where = f"the argument{path_to(value, culprit) or ''}"
+    if type(culprit) is Ref and not fix:
+        return TypeError(f"{where} is a Ref of {culprit.kref!r}, which is not a kref such as ko20")
     if not fix or "@" in fix or "register_copy" in fix:  # that is for vats
         fix = "a host passes data by copy, and a reference to something in the world as a Ref"
-    return TypeError(f"the argument{path_to(tree, culprit) or ''} is {brief(culprit)}: {fix}")
+    return TypeError(f"{where} is {brief(culprit)}: {fix}")
 
 
 __all__ = ["POLICIES", "Outcome", "Ref", "Requests", "read", "write"]

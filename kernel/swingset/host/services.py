@@ -10,7 +10,7 @@ from swingset.guest.device import D
 from swingset.guest.passable import UnpassableError
 from swingset.host.controller import Controller, Parts
 from swingset.host.devices import TIMER, VAT_ADMIN
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, promise_named
 
 
 class Services:
@@ -38,7 +38,7 @@ class Services:
             kref = self.controller.devices.admin_node(vat)
             vref = self.controller.kernel.introduce(self._vat_id, kref)
             with context.activate(self.liveslots):
-                found = self.liveslots.slots.decode({"body": '#"&0"', "slots": [vref]})
+                found = self.liveslots.slots.decode(promise_named(vref).to_json())
                 self.liveslots.promises.subscribe_new()
             self.controller.release(kref)
             self.controller.commit(f"knows the admin node of {vat}")

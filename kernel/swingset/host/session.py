@@ -43,7 +43,7 @@ from swingset.host.reports import RunReport
 from swingset.host.services import Services
 from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
-from swingset.model.capdata import CapData
+from swingset.model.capdata import NOTHING, CapData, object_named
 from swingset.model.visible import one_line
 from swingset.workers.local import AttachedWorker
 from swingset.world.vats import TERMINATED
@@ -117,7 +117,7 @@ class Session(Services, Naming, Drafting):
                 for presence in moved:
                     live.slots.take_over(presence)
                 self._life, self._defined = life, live.definitions
-                live.deliver(["startVat", {"body": "#null", "slots": []}])
+                live.deliver(["startVat", NOTHING.to_json()])
                 controller.commit(f"vat {self.name} attached")
             except BaseException:
                 self._life = before
@@ -353,7 +353,7 @@ class Session(Services, Naming, Drafting):
         with context.activate(self.liveslots):
             if slots.imports.in_memory(vref):  # then its counts stand, and nothing of the state changes
                 return slots.object_of(vref, None)
-            return slots.decode({"body": f'#"$0.Alleged: {iface}"', "slots": [vref]})
+            return slots.decode(object_named(vref, iface).to_json())
 
     def _with(self, vat: str, part: str, source: str | None) -> tuple[tuple[str, str], ...]:
         """The vat's cells with one replaced: kinds first, the vat's own cell last."""

@@ -190,7 +190,7 @@ class Lens:
             )
             decider = self._name(record.decider) or ("kernel" if record.state == UNRESOLVED else "")
             waiting = len(self._store.promises.waiting(record.kref))
-            value = _short(record.data.body[1:]) if record.data else ""
+            value = _short(record.data.json) if record.data else ""
             rows.append(
                 PromiseRow(record.kref, record.state, decider, subscribers, waiting, record.refcount, value)
             )

@@ -3,29 +3,72 @@
 The kernel never looks into a body. It rewrites the slots, and only the slots, when a value crosses
 from one vat's names to another's. That is the whole of its dealings with data, and why a vat can
 reach nothing but what is in its c-list.
+
+What the kernel and its devices say themselves is plain data: numbers, texts, lists, dicts and references. It
+is written and read here, for all of them, in the spelling that vats use (`swingset.wire.grammar`). A body is
+measured before it is read, and never walked deeper than `MOST_DEPTH`: what comes of it depends on the body
+alone, not on how deep its host stood.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import whole as whole_of
 from swingset.model.wording import MOST_NAME, fit
+from swingset.wire.grammar import (
+    ALLEGED,
+    BIG_INT,
+    BODY_LIMIT,
+    REFERENCE,
+    SAFE_INT,
+    SIGILS,
+    SLOT_LIMIT,
+    SURROGATE,
+    escaped,
+    reference,
+)
 
-MAX_BODY = 10_000_000
-"""Largest body, in characters (the reference implementation's limit)."""
+MAX_BODY = BODY_LIMIT
+"""Largest body, in characters."""
 
-MAX_SLOTS = 10_000
-"""Most slots in one value (the reference implementation's limit)."""
+MAX_SLOTS = SLOT_LIMIT
+"""Most slots in one value."""
+
+MOST_DEPTH = 64
+"""How deep data nests that is read here; it is walked by recursion, so the bound is low."""
+
+DEFAULT_IFACE = "Remotable"
+"""What an object goes by of which nobody says more."""
 
 _MENTION = re.compile(r'"\$(0|[1-9][0-9]{0,4})\.(?:Alleged: )?([^"\\]{1,80})"')
+_METHOD = re.compile(r'#\[("(?:[^"\\\x00-\x1f]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]){0,300})')
+"""The beginning of a call: as much of its first text as is ever shown, wherever that ends."""
 
 
 class MalformedCapData(ValueError):
     """What came is not capdata; the message says which part is wrong."""
+
+
+class NotPlain(ValueError):
+    """A body that is more than plain data; the message says what, and depends on the body alone."""
+
+
+class HalfPair(NotPlain):
+    """Text that JSON can spell and no file can hold."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A reference in plain data: an object, a device node or a promise, by the kernel's name for it."""
+
+    kref: str
+    iface: str = DEFAULT_IFACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +77,11 @@ class CapData:
 
     body: str
     slots: tuple[str, ...] = ()
+
+    @property
+    def json(self) -> str:
+        """The body without its sign."""
+        return self.body[1:]
 
     def to_json(self) -> dict[str, Any]:
         """The wire form, `{"body": str, "slots": [str, ...]}`."""
@@ -62,6 +110,10 @@ class CapData:
         return CapData(self.body, tuple(translate(slot) for slot in self.slots)) if self.slots else self
 
 
+NOTHING = CapData("#null")
+"""None."""
+
+
 def is_well_formed(text: str) -> bool:
     """Whether the text can be written as UTF-8: it holds no lone surrogate."""
     if text.isascii():
@@ -73,13 +125,31 @@ def is_well_formed(text: str) -> bool:
     return True
 
 
-def data(value: Any) -> CapData:
-    """Capdata of plain JSON data that mentions no reference.
+# Writing
 
-    Strings that begin with a smallcaps prefix character are escaped; floats and references are not for
-    this function, which serves the kernel's own few sentences.
+
+def data(value: Any) -> CapData:
+    """Capdata of plain data with `Ref`s in it: what the kernel and its devices say.
+
+    Raises `HalfPair` for text that no file can hold.
     """
-    return CapData("#" + json.dumps(_escape(value), ensure_ascii=False, separators=(",", ":")))
+    slots: dict[str, int] = {}
+    return _capdata(_written(value, slots), slots)
+
+
+def object_named(slot: str, iface: str) -> CapData:
+    """Capdata of one object, by whichever name."""
+    return _capdata(reference("$", 0, ALLEGED + iface), (slot,))
+
+
+def promise_named(slot: str) -> CapData:
+    """Capdata of one promise, by whichever name."""
+    return _capdata(reference("&", 0), (slot,))
+
+
+def call_with(method: str, argument: CapData) -> CapData:
+    """Capdata of a call of a method with one argument, which stays unread and mentions no reference."""
+    return CapData(f"#[{_text_of(escaped(method))},[{argument.json}]]")
 
 
 def error(name: str, message: str, code: str | None = None, trace: list[list[Any]] | None = None) -> CapData:
@@ -88,12 +158,138 @@ def error(name: str, message: str, code: str | None = None, trace: list[list[Any
     `code` is the machine-readable reason, one of `swingset.model.reasons`; `trace` is a list of
     `[part, line, function]`, outermost first.
     """
-    body: dict[str, Any] = {"#error": _escape(fit(message, 30_000)), "name": _escape(fit(name, MOST_NAME))}
+    said: dict[str, Any] = {"#error": escaped(fit(message, 30_000)), "name": escaped(fit(name, MOST_NAME))}
     if code:
-        body["code"] = _escape(code)
+        said["code"] = escaped(code)
     if trace:
-        body["trace"] = _escape(trace)
-    return CapData("#" + json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+        said["trace"] = _written(trace, {})
+    return CapData("#" + _text_of(said))
+
+
+def _written(value: Any, slots: dict[str, int]) -> Any:
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > SAFE_INT:
+        return f"{value:+d}"
+    if isinstance(value, list | tuple):
+        return [_written(item, slots) for item in value]
+    if isinstance(value, dict):
+        return {_written(key, slots): _written(item, slots) for key, item in value.items()}
+    if isinstance(value, Ref):
+        sigil = "&" if value.kref.startswith("kp") else "$"
+        known = slots.get(value.kref)
+        if known is not None:
+            return reference(sigil, known)
+        index = slots[value.kref] = len(slots)
+        return reference(sigil, index, None if sigil == "&" else ALLEGED + value.iface)
+    return value
+
+
+def _capdata(tree: Any, slots: Iterable[str]) -> CapData:
+    body = _text_of(tree)
+    if not is_well_formed(body):
+        raise HalfPair("text with half of a surrogate pair cannot be stored")
+    return CapData("#" + body, tuple(slots))
+
+
+_text_of = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+# Reading
+
+
+def read(value: CapData) -> Any:
+    """The plain data in a body: scalars, lists, dicts with str keys, and `Ref`s.
+
+    Raises `NotPlain` for a body that holds anything else, `HalfPair` for text that no file can hold.
+    """
+    tree = _tree(value)
+    if SURROGATE.search(value.body) and not is_well_formed(_text_of(tree)):
+        raise HalfPair("text with half of a surrogate pair cannot be stored")
+    return _read(tree, value.slots)
+
+
+def part(value: CapData, *path: int | str) -> CapData:
+    """The capdata of one part of a value, with only the references that this part mentions.
+
+    All else stays as it was spelled. Raises `NotPlain`, and what a wrong path raises.
+    """
+    node = _tree(value)
+    for step in path:
+        node = node[step]
+    order: dict[int, tuple[int, str]] = {}
+    # The interface stands at the first mention, which may lie outside of this part.
+    renumbered = _renumber(node, value.slots, order)
+    return _capdata(renumbered, (slot for _, slot in order.values()))
+
+
+def blank(value: CapData, *path: int | str) -> CapData:
+    """The same value with None in place of one part, if it has it: for what is not to be read."""
+    tree = node = _tree(value)
+    try:
+        for step in path[:-1]:
+            node = node[step]
+        if node[path[-1]] is not None:
+            node[path[-1]] = None
+    except (LookupError, TypeError):
+        return value
+    return _capdata(tree, value.slots)
+
+
+def _tree(value: CapData) -> Any:
+    try:
+        return read_json(value.json, depth=MOST_DEPTH)
+    except Unreadable as problem:
+        raise NotPlain(f"no device reads this: it is {problem}") from None
+
+
+def _read(node: Any, slots: tuple[str, ...]) -> Any:
+    if isinstance(node, str):
+        return _read_text(node, slots)
+    if isinstance(node, list):
+        return [_read(item, slots) for item in node]
+    if isinstance(node, dict):
+        return {_read_key(key): _read(item, slots) for key, item in node.items()}
+    return node
+
+
+def _read_text(text: str, slots: tuple[str, ...]) -> Any:
+    if not text or text[0] not in SIGILS:
+        return text
+    if text[0] == "!":
+        return text[1:]
+    if BIG_INT.match(text):
+        return whole_of(text)
+    found = REFERENCE.match(text)
+    if found is None or int(found[2]) >= len(slots):
+        raise NotPlain(f"{text[:40]!r} is nothing a device can read")
+    return Ref(slots[int(found[2])], (found[3] or DEFAULT_IFACE).removeprefix(ALLEGED))
+
+
+def _read_key(key: str) -> str:
+    if key.startswith("#"):
+        raise NotPlain("a device reads numbers, text, lists, dicts and references only")
+    return key[1:] if key.startswith("!") else key
+
+
+def _renumber(node: Any, slots: tuple[str, ...], order: dict[int, tuple[int, str]]) -> Any:
+    if isinstance(node, str) and node[:1] in ("$", "&"):
+        found = REFERENCE.match(node)
+        if found is None or int(found[2]) >= len(slots):
+            raise NotPlain(f"{node[:40]!r} is no reference")
+        sigil, old = found[1], int(found[2])
+        if old in order:
+            return reference(sigil, order[old][0])
+        order[old] = (len(order), slots[old])
+        return reference(sigil, order[old][0], None if sigil == "&" else found[3] or ALLEGED + DEFAULT_IFACE)
+    if isinstance(node, list):
+        return [_renumber(item, slots, order) for item in node]
+    if isinstance(node, dict):
+        return {key: _renumber(item, slots, order) for key, item in node.items()}
+    return node
+
+
+# Words for people. A body is a stranger's text, so nothing may ever depend on them.
 
 
 def in_words(value: CapData) -> str:
@@ -102,47 +298,56 @@ def in_words(value: CapData) -> str:
     It is what a stranger wrote: whoever shows it makes it visible.
     """
     try:
-        tree = json.loads(value.body[1:])
-    except (ValueError, RecursionError):
+        tree = read_json(value.json, depth=MOST_DEPTH)
+    except Unreadable:
         return value.body
     if isinstance(tree, str):
         return _plain(tree)
     if isinstance(tree, dict) and isinstance(tree.get("#error"), str):
         name = tree.get("name")
         return f"{_plain(name) if isinstance(name, str) else 'Error'}: {_plain(tree['#error'])}"
-    return value.body[1:]
+    return value.json
 
 
-def _plain(text: str) -> str:
-    return text.removeprefix("!")
+def method_of(methargs: CapData) -> str:
+    """The method that a call names, cut to a length; `?` where the body is not of the usual form."""
+    found = _METHOD.match(methargs.body)
+    if found is None:
+        return "?"
+    try:
+        method = str(read_json(found[1] + '"'))
+    except Unreadable:
+        return "?"
+    return fit(_plain(method), MOST_NAME)
 
 
 def ifaces_of(body: str) -> dict[int, str]:
-    """What a body calls its remotables, by slot, in at most 80 characters each; those it is silent of lack.
-
-    Words for people. A body is a stranger's text, so nothing may ever depend on them.
-    """
+    """What a body calls its objects, by slot; slots without a name of 1 to 80 characters are left out."""
     found: dict[int, str] = {}
     for mention in _MENTION.finditer(body):
         found.setdefault(int(mention[1]), mention[2])
     return found
 
 
-def single_slot(value: CapData) -> str | None:
-    """The reference, where the whole value is one remotable; else None.
+def _plain(text: str) -> str:
+    return text.removeprefix("!")
 
-    A promise fulfilled with such a value can be the target of messages; one fulfilled with data cannot.
-    """
-    if len(value.slots) == 1 and value.body.startswith('#"$0') and value.body.endswith('"'):
+
+# Whether a value is one reference and nothing else; a promise that is fulfilled with one leads there.
+
+
+def sole_object(value: CapData) -> str | None:
+    """The object, where the whole value is one object; else None."""
+    return _sole(value, "$")
+
+
+def sole_promise(value: CapData) -> str | None:
+    """The promise, where the whole value is one promise; else None."""
+    return _sole(value, "&")
+
+
+def _sole(value: CapData, sigil: str) -> str | None:
+    body = value.body
+    if len(value.slots) == 1 and body.startswith(f'#"{sigil}0') and body.endswith('"'):
         return value.slots[0]
     return None
-
-
-def _escape(value: Any) -> Any:
-    if isinstance(value, str):
-        return "!" + value if value and "!" <= value[0] <= "-" else value
-    if isinstance(value, list):
-        return [_escape(item) for item in value]
-    if isinstance(value, dict):
-        return {_escape(key): _escape(item) for key, item in value.items()}
-    return value

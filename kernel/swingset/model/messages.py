@@ -7,19 +7,14 @@ and the references it holds, which the kernel counts for as long as it waits.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from swingset.model.capdata import CapData, is_well_formed
+from swingset.model.capdata import CapData, is_well_formed, method_of
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.refs import is_called_well, is_kref, is_vat_id
-from swingset.model.wording import MOST_NAME, fit
-
-_METHOD = re.compile(r'#\[("(?:[^"\\\x00-\x1f]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]){0,300})')
-"""The beginning of a call: as much of its first text as is ever shown, wherever that ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +36,7 @@ class Message:
     @property
     def method(self) -> str:
         """The method's name, for people and cut to a length; `?` where the body is not of the usual form."""
-        found = _METHOD.match(self.methargs.body)
-        if found is None:
-            return "?"
-        try:
-            method = str(read_json(found[1] + '"'))
-        except Unreadable:
-            return "?"
-        return fit(method[1:] if method.startswith("!") else method, MOST_NAME)
+        return method_of(self.methargs)
 
 
 @dataclass(frozen=True, slots=True)

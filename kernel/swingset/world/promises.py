@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, promise_named
 from swingset.model.messages import QueuedEvent, event_from_json
 from swingset.world.errors import DamagedRow
 from swingset.world.rows import Reader, shown, slots_of
@@ -66,9 +66,10 @@ class Promises:
 
     def forward(self, kref: str, target: str) -> None:
         """Let one promise follow another."""
+        follows = promise_named(target)
         self._world.execute(
             "update promises set state = 'forwarded', decider = ?, body = ?, slots = ? where kref = ?",
-            (target, '#"&0"', json.dumps([target]), kref),
+            (target, follows.body, json.dumps(list(follows.slots)), kref),
         )
         self.give_up(kref)
 

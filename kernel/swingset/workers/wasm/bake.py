@@ -36,7 +36,7 @@ RECIPE = "3"
 """Counts the ways in which images have been baked, apart from the text below: part of the cache key. A change
 of what the system interface answers is one, since the answers it gave while baking are in the image."""
 
-PACKAGES = ("swingset.guest", "swingset.vat")
+PACKAGES = ("swingset.wire", "swingset.guest", "swingset.vat")
 
 FUEL = 20_000_000_000
 """What baking may spend: several times what the library of this version needs."""
