@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: demo test test-all lint bench lab notebooks engine browser clean
+.PHONY: demo test test-all lint bench bench-peer lab notebooks engine browser clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,11 @@ bench: engine
 	@$(BIN)/python benchmarks/bench.py
 	@$(BIN)/python benchmarks/guest.py $(GUEST)
 	@$(BIN)/python benchmarks/scale.py
+	@$(BIN)/python benchmarks/floors.py
+
+# The reference under the same loads beside us: Node 20, a C compiler, and the npm registry for the first time.
+bench-peer: engine
+	@$(BIN)/python benchmarks/peer/compare.py $(PEER)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,69 @@
+"""The benchmarks run; how fast is not asked here."""
+
+from __future__ import annotations
+
+import importlib.util
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PEER = Path(__file__).parent.parent / "benchmarks" / "peer"
+
+
+@pytest.fixture(scope="module")
+def ours() -> dict[str, Any]:
+    return runpy.run_path(str(PEER / "ours.py"))
+
+
+@pytest.fixture(scope="module")
+def compare() -> Any:
+    """The module that compares, imported under a name of its own: dataclasses look their module up."""
+    spec = importlib.util.spec_from_file_location("peer_compare", PEER / "compare.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("load", "count"), [("pingpong", 4), ("fanout", 4), ("vats", 1), ("upgrade", 3), ("objects", 100)]
+)
+def test_each_load_runs_on_our_side(load: str, count: int, ours: Any, compare: Any, tmp_path: Path) -> None:
+    """A load of bench-peer gives every figure that the table shows of it."""
+    found = ours["measure"](load, "local", count, tmp_path)
+    wanted = {figure.key for figure in compare.FIGURES if figure.load == load}
+    assert wanted <= found.keys()
+    assert all(found[key] > 0 for key in wanted)
+
+
+def test_a_world_that_was_prepared_is_started(ours: Any, tmp_path: Path) -> None:
+    """The start that is measured is that of a world which another run has left."""
+    ours["measure"]("prepare", "local", 4, tmp_path)
+    assert ours["measure"]("start", "local", 4, tmp_path)["ms"] > 0
+
+
+def test_a_figure_that_fell_is_named(compare: Any) -> None:
+    """A rate that fell and a time that grew by more than a fifth are told, smaller changes are not."""
+    before = {"pingpong.rate": {"wasm": 100.0, "local": 100.0}, "vats.ms": {"wasm": 10.0, "local": 10.0}}
+    now = {"pingpong.rate": {"wasm": 70.0, "local": 90.0}, "vats.ms": {"wasm": 15.0, "local": 11.0}}
+    assert compare.fallen(now, before) == [
+        "ping-pong, messages/s, wasm: 100 before, 70 now",
+        "new vat, ms, wasm: 10 before, 15 now",
+    ]
+
+
+def test_without_node_our_side_is_shown_alone(
+    compare: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Where Node is missing the comparison says so, and still measures what is here."""
+    monkeypatch.setattr(compare, "BUNDLES", tmp_path)
+    monkeypatch.setattr(compare.shutil, "which", lambda tool: None)
+    compare.main(["--rounds", "1", "--small", "--worker", "local", "--loads", "vats"])
+    said = capsys.readouterr().out
+    assert "the reference is not here (node is not installed): our side alone" in said
+    assert "new vat, ms" in said
