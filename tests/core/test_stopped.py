@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from swingset.core.errors import VatFault
+from swingset.core.administration import Administration
+from swingset.core.errors import DeliveryStopped, VatFault
 from swingset.host.session import StillPending
 from swingset.model import reasons
 from swingset.model.capdata import CapData
@@ -15,6 +17,7 @@ from swingset.model.messages import Notify
 from swingset.model.reports import DeliveryResult, Fault
 from swingset.testing import audit
 from swingset.workers.base import SyscallHandler, VatSpec
+from swingset.workers.replaying import ReplayStopped
 from tests.staging import Stage
 
 from .raw import RawFactory, RawVat, RawWorker, RawWorld
@@ -28,20 +31,28 @@ class SlowFactory(RawFactory):
     def __init__(self) -> None:
         super().__init__()
         self.stops: list[str] = []
+        self.only: str | None = None
 
     def start(self, spec: VatSpec) -> RawWorker:
-        return SlowWorker(self.vats.setdefault(spec.name, RawVat(spec.name)), self.stops)
+        return SlowWorker(self.vats.setdefault(spec.name, RawVat(spec.name)), self)
 
 
 class SlowWorker(RawWorker):
-    def __init__(self, vat: RawVat, stops: list[str]) -> None:
+    """Is stopped in the delivery that comes next, or next of some sort; of replays only if it says so."""
+
+    def __init__(self, vat: RawVat, host: SlowFactory) -> None:
         super().__init__(vat)
-        self._stops = stops
+        self._host = host
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
-        if self._stops and limits.seconds is not None:
+        stops, only = self._host.stops, self._host.only
+        if stops and stops[-1] == "replay":
+            if limits.seconds is None:
+                stops.pop()
+                return DeliveryResult(Fault(reasons.INTERRUPTED, "somebody wished it"), None)
+        elif stops and limits.seconds is not None and only in (None, delivery[0]):
             syscall(["vatstoreSet", "key", "this was never said"])
-            return DeliveryResult(Fault(self._stops.pop(), "it took too long"), 7)
+            return DeliveryResult(Fault(stops.pop(), "it took too long"), 7)
         return super().deliver(delivery, syscall, limits)
 
 
@@ -56,6 +67,35 @@ def stopping(world: RawWorld) -> SlowFactory:
 
 def message(world: RawWorld) -> str:
     return world.kernel.queue_message(world.kernel.root_of("A"), CapData('#["go",[]]'))
+
+
+def asked_by_a_vat(world: RawWorld) -> Administration:
+    """What queues starts as the device for vats does, in their turn."""
+    return world.kernel.administration
+
+
+def create(world: RawWorld, name: str = "new") -> str:
+    with world.kernel.undoing():
+        bundle = world.world.bundles.put(((name, ""),))
+        _, result = asked_by_a_vat(world).create(name, "raw", bundle, CapData("#null"), {"never_reap": True})
+        world.store.promises.set_policy(result, "ignore")
+        world.store.hold(result)
+    return result
+
+
+def upgrade(world: RawWorld, source: str = "better") -> str:
+    with world.kernel.undoing():
+        bundle = world.world.bundles.put((("A", source),))
+        result = asked_by_a_vat(world).upgrade(world.ids["A"], bundle, CapData("#null"), source)
+        world.store.promises.set_policy(result, "ignore")
+        world.store.hold(result)
+    return result
+
+
+def state_of(world: RawWorld, promise: str) -> str:
+    record = world.store.promises.get(promise)
+    assert record is not None
+    return record.state
 
 
 def activity(world: RawWorld) -> tuple[str, str]:
@@ -142,19 +182,152 @@ def test_a_stopped_delivery_costs_its_meter_nothing() -> None:
     assert world.kernel.metering.get(meter).remaining == 100
 
 
-def test_why_a_start_was_refused_is_part_of_the_activity() -> None:
-    """Two hosts that refuse a start for different reasons have different digests from then on."""
-    digests = []
-    for code in (reasons.WALL_CLOCK, reasons.OUT_OF_COMPUTRONS):
-        world = RawWorld("A")
-        factory = stopping(world)
-        world.kernel.queue_creation("new", "raw", (("new", ""),), CapData("#null"), {})
-        factory.stops.append(code)
-        report = world.step()
-        assert report is not None
-        assert report.outcome == "refused"
-        digests.append(world.store.activity.digest())
-    assert digests[0] != digests[1]
+STARTS = [("creation", "new", create), ("upgrade", "A", upgrade)]
+
+
+@pytest.mark.parametrize(("what", "name", "ask"), STARTS)
+@pytest.mark.parametrize("code", HOST_CHOSEN)
+def test_a_stopped_start_leaves_no_trace_once_it_is_woken(
+    code: str, what: str, name: str, ask: Callable[[RawWorld], str]
+) -> None:
+    """It is not rejected: it stays in its place, says why, and digests become those of a faster host."""
+    fast, slow = RawWorld("A", "B"), RawWorld("A", "B")
+    stopping(fast)
+    factory = stopping(slow)
+    ask(fast)
+    fast.drain()
+    result, before = ask(slow), slow.store.activity.digest()
+    factory.stops.append(code)
+    [report] = slow.drain()
+    assert (report.outcome, report.vat, report.number) == ("stopped", name, slow.kernel.crank + 1)
+    assert state_of(slow, result) == "unresolved"
+    assert slow.store.activity.digest() == before
+    [(seq, _, _)] = slow.kernel.starts()
+    assert slow.kernel.agenda.why_passed_over(seq) == f"{code}: it took too long"
+    assert not slow.kernel.has_work()
+    assert audit(slow.store) == []
+    slow.kernel.wake(name)
+    slow.drain()
+    assert state_of(slow, result) == "fulfilled"
+    assert activity(slow) == activity(fast)
+    assert audit(slow.store) == []
+
+
+def test_the_old_incarnation_stopped_in_its_last_words_is_the_same() -> None:
+    """An upgrade has two deliveries, and either may be the one that is stopped."""
+    world = RawWorld("A")
+    factory = stopping(world)
+    result = upgrade(world)
+    for stopped in ("bringOutYourDead", "startVat"):
+        factory.only, factory.stops = stopped, [reasons.WALL_CLOCK]
+        [report] = world.drain()
+        assert (report.outcome, factory.stops) == ("stopped", [])
+        assert (world.kernel.vat("A").state, world.kernel.vat("A").incarnation) == ("suspended", 0)
+        assert audit(world.store) == []
+        world.kernel.wake("A")
+    world.drain()
+    assert state_of(world, result) == "fulfilled"
+    assert world.kernel.vat("A").incarnation == 1
+
+
+def test_what_comes_after_a_stopped_upgrade_comes_after_it_still() -> None:
+    """Messages wait for the new code, and a later upgrade for the earlier one."""
+    world = RawWorld("A")
+    factory = stopping(world)
+    upgrade(world, "first")
+    message(world)
+    upgrade(world, "second")
+    factory.stops.append(reasons.WALL_CLOCK)
+    assert [report.outcome for report in world.drain()] == ["stopped", "parked"]
+    assert world.kernel.vat("A").incarnation == 0
+    world.kernel.wake("A")
+    assert [report.outcome for report in world.drain()] == ["upgraded", "delivered", "upgraded"]
+    assert world.kernel.vat("A").incarnation == 2
+    assert audit(world.store) == []
+
+
+def test_the_world_goes_on_without_what_was_not_started() -> None:
+    """Others run, another creation too, and each that was stopped is woken by its own name."""
+    world = RawWorld("A")
+    factory = stopping(world)
+    results = [create(world, name) for name in ("one", "two")]
+    message(world)
+    factory.stops.append(reasons.WALL_CLOCK)
+    assert [report.outcome for report in world.drain()] == ["stopped", "created", "delivered"]
+    assert [state_of(world, result) for result in results] == ["unresolved", "fulfilled"]
+    world.kernel.wake("one")
+    assert [report.outcome for report in world.drain()] == ["created"]
+    assert state_of(world, results[0]) == "fulfilled"
+
+
+def test_an_upgrade_that_was_stopped_hears_that_its_vat_ended() -> None:
+    """Who ends the vat meanwhile ends the wait: the upgrade is rejected as any that comes too late."""
+    world = RawWorld("A")
+    factory = stopping(world)
+    result = upgrade(world)
+    factory.stops.append(reasons.WALL_CLOCK)
+    world.drain()
+    world.kernel.terminate("A", "enough")
+    world.drain()
+    assert state_of(world, result) == "rejected"
+    assert audit(world.store) == []
+
+
+def test_a_stopped_start_costs_its_meter_nothing() -> None:
+    """What is not kept is not paid, of a start either."""
+    world = RawWorld("A")
+    factory = stopping(world)
+    with world.kernel.undoing():
+        meter = world.kernel.metering.create(100)
+        bundle = world.world.bundles.put((("new", ""),))
+        asked_by_a_vat(world).create("new", "raw", bundle, CapData("#null"), {"meter": meter})
+    factory.stops.append(reasons.WALL_CLOCK)
+    world.drain()
+    assert world.kernel.metering.get(meter).remaining == 100
+
+
+@pytest.mark.parametrize("what", ["creation", "upgrade"])
+def test_a_start_that_the_host_asked_for_is_taken_back(what: str) -> None:
+    """The host hears at once that it was stopped, so nothing waits, and the vat runs on as it was."""
+    world = RawWorld("A")
+    factory = stopping(world)
+    before, queued = world.store.activity.digest(), world.store.queues.length()
+    if what == "creation":
+        world.kernel.queue_creation("new", "raw", (("new", ""),), CapData("#null"), {}, first=True)
+    else:
+        world.kernel.queue_upgrade("A", (("A", "2"),), None, "", first=True)
+    factory.stops.append(reasons.WALL_CLOCK)
+    [report] = world.drain()
+    assert report.outcome == "withdrawn"
+    assert report.fault is not None
+    assert world.store.queues.length() == queued
+    assert world.store.activity.digest() == before
+    vat = world.kernel.vat("A")
+    assert (vat.state, vat.incarnation) == ("live", 0)
+    assert world.store.vats.named("new") is None
+    assert audit(world.store) == []
+
+
+def test_a_replay_that_the_host_ends_says_nothing_about_the_vat() -> None:
+    """It has not diverged: it is suspended with the host's reason, and goes on when it is woken."""
+    world = RawWorld("A")
+    message(world)
+    world.drain()
+    factory = stopping(world)
+    promise = message(world)
+    factory.stops.append("replay")
+    assert [report.outcome for report in world.drain()] == ["stopped", "parked"]
+    assert world.kernel.vat("A").reason == "interrupted: somebody wished it"
+    world.kernel.wake("A")
+    assert [report.outcome for report in world.drain()] == ["delivered"]
+    assert state_of(world, promise) == "unresolved"
+    factory.stops.append("replay")
+    with pytest.raises(ReplayStopped, match="somebody wished it"):
+        world.kernel.warehouse.verify(world.kernel.vat("A"))
+    world.kernel.warehouse.discard_all()
+    factory.stops.append("replay")
+    with pytest.raises(DeliveryStopped):
+        world.kernel.warehouse.online(world.kernel.vat("A"))
 
 
 SLOW = """
@@ -185,8 +358,37 @@ def test_a_vat_that_takes_too_long_waits_for_better_code(stage: Stage) -> None:
     assert stage.session.wait(promise) == "done"
 
 
-def test_a_start_that_takes_too_long_is_refused(stage: Stage) -> None:
-    """There is no vat yet that could be suspended, so whoever asked for it hears why there is none."""
-    with pytest.raises(VatFault, match=r"2 seconds"):
-        stage.define("slow", "while True: pass", options={"seconds": 2, "computrons": 1 << 60})
+LOOP = "while True: pass"
+LIMITS = {"seconds": 1, "computrons": 1 << 60}
+
+
+def test_a_start_that_takes_too_long_is_told_to_the_host_that_asked(stage: Stage) -> None:
+    """Whoever asked hears why there is no vat or no new code, and nothing has changed."""
+    with pytest.raises(VatFault, match=r"1 second"):
+        stage.define("slow", LOOP, options=LIMITS)
     assert stage.controller.kernel.store.vats.named("slow") is None
+    fine = stage.define("fine", SLOW.replace("LOOP", "False"), options=LIMITS)
+    with pytest.raises(VatFault, match=r"1 second"):
+        stage.upgrade("fine", LOOP)
+    assert stage.ask(fine, "work") == "done"
+    assert stage.controller.kernel.vat("fine").incarnation == 0
+    assert stage.controller.held_back() == []
+
+
+def test_a_start_that_a_vat_asked_for_waits_for_a_faster_host(stage: Stage) -> None:
+    """What a vat's creator waits for stays pending, with words for the host, and is held back by name."""
+    kernel = stage.controller.kernel
+    with kernel.undoing():
+        bundle = stage.controller.world.bundles.put((("slow", LOOP),))
+        kernel.administration.create("slow", stage.worker, bundle, CapData("#null"), LIMITS)
+    stage.controller.run()
+    [line] = stage.controller.held_back()
+    assert "the creation of vat slow waits in the run-queue" in line
+    assert "wall-clock" in line
+    assert any("vat slow is not started" in output.text for output in stage.outputs)
+    count = len(stage.outputs)
+    stage.controller.run()
+    assert len(stage.outputs) == count
+    stage.controller.resume_vat("slow")
+    stage.controller.run()
+    assert len(stage.outputs) > count

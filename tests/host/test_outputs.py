@@ -9,7 +9,7 @@ import pytest
 from swingset.core.report import CrankReport
 from swingset.host.outputs import MOST_WAITING, Outbox, Output
 from swingset.model.capdata import CapData
-from swingset.model.messages import Message, Notify, Reap, Send
+from swingset.model.messages import CreateVat, Message, Notify, Reap, Send, UpgradeVat
 from swingset.model.reports import Fault
 from tests.staging import Stage
 
@@ -111,6 +111,8 @@ def test_a_listener_that_stops_listening_while_it_is_told_stops_alone() -> None:
 FAULT = Fault("guest-crashed", "it failed")
 ASKED = Send("ko20", Message(CapData('#["go",[]]'), "kp40"))
 TOLD = Send("ko20", Message(CapData('#["go",[]]')))
+MADE = CreateVat("v9", "a", "wasm", {}, "b", CapData("#null"), "kp40")
+NEWER = UpgradeVat("v9", "b", CapData("#null"), "", "kp40")
 NOTICES = [
     (ASKED, "refused", None),
     (TOLD, "refused", "crank 7: go() was undone: it failed"),
@@ -119,6 +121,9 @@ NOTICES = [
     (Reap("v1"), "refused", None),
     (ASKED, "stopped", "vat a is suspended: it failed. Nothing of that is kept, and its messages wait"),
     (Reap("v1"), "stopped", "vat a is suspended: it failed."),
+    (MADE, "stopped", "vat a is not started: it failed. Its start waits, and is tried again"),
+    (NEWER, "stopped", "vat a is suspended: it failed. Its start waits, and is tried again"),
+    (MADE, "withdrawn", None),
 ]
 
 

@@ -15,8 +15,9 @@ anything more is delivered to it. Only an illegal syscall, which no correct gues
 A delivery that was stopped by the host, for its clock or at somebody's wish, is no crank at all: another host
 would have finished it. It is as if it had never begun, and waits in its place; the vat is suspended, as the
 host may suspend any vat. If it is woken before anything else has run, nothing tells this world from one whose
-host was faster. A start has no vat to suspend yet: it is refused, and the activity digest, which takes in why
-a crank was refused, is then another than the faster host's.
+host was faster. So it is with a start: it stays in the run-queue and is passed over until somebody wakes its
+vat, which is suspended if it is an old one. Only a start that the host itself asked for is taken back, for
+the host hears at once that it was stopped.
 """
 
 from __future__ import annotations
@@ -136,6 +137,10 @@ class Cranks:
             chosen = self.agenda.choose(self._can_run, clean_up=clean_up is not None)
             if chosen is None:
                 return None
+            seq, event = chosen
+            if isinstance(event, UpgradeVat) and (ahead := self._ahead_of(seq, event)) is not None:
+                self.agenda.pass_over(*ahead)
+                continue
             try:
                 report = self._run_crank(*chosen, clean_up or 0)
                 self._failures.forget()
@@ -145,14 +150,13 @@ class Cranks:
             except HeapLost as lost:
                 self._begin_anew(lost.vat)
             except WorkerRefused as refused:
-                seq, event = chosen
+                why = f"{reasons.WORKER_REFUSED}: {refused}"
                 if seq is not None and isinstance(event, CreateVat | UpgradeVat):
-                    self.agenda.pass_over(seq)
+                    self.agenda.pass_over(seq, event, why)
                 else:
-                    self._set_aside(refused.vat or "", f"{reasons.WORKER_REFUSED}: {refused}")
+                    self._set_aside(refused.vat or "", why)
             except DeliveryStopped as stopped:
-                vat = self._set_aside(stopped.vat, f"{stopped.fault.code}: {stopped}")
-                return CrankReport(self.crank + 1, chosen[1], "stopped", vat.name, fault=stopped.fault)
+                return self._stop(seq, event, stopped)
             except BaseException as problem:
                 # The host is at fault. A worker may have seen what the world has just forgotten.
                 self.warehouse.discard_all()
@@ -160,6 +164,13 @@ class Cranks:
                 if not self._failures.enough(*chosen, problem):
                     raise
                 return self._give_up(*chosen, Fault(reasons.HOST_FAILED, words_for(problem)))
+
+    def _ahead_of(self, seq: int | None, event: UpgradeVat) -> tuple[int, UpgradeVat, str] | None:
+        """What to pass over where an earlier start of the vat was; None for what the host wants at once."""
+        if seq is None or seq < 0:
+            return None
+        why = self.agenda.ahead_of(seq, event.vat)
+        return None if why is None else (seq, event, f"it waits for the start before it ({why})")
 
     def _begin_anew(self, vat_id: str) -> None:
         """Queue, ahead of all that waits, an incarnation of the same code for a vat whose memory is lost."""
@@ -174,6 +185,37 @@ class Cranks:
             vat = self.store.vats.known(vat_id)
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
         return vat
+
+    def _stop(self, seq: int | None, event: Event, stopped: DeliveryStopped) -> CrankReport:
+        """What follows where the host has ended a delivery: nothing of it is kept, and its event waits."""
+        why, outcome = f"{stopped.fault.code}: {stopped}", "stopped"
+        if seq is None or not isinstance(event, CreateVat | UpgradeVat):
+            name = self._set_aside(stopped.vat, why).name
+        else:
+            name = event.name if isinstance(event, CreateVat) else self.store.vats.known(event.vat).name
+            if seq < 0 and self._is_awaited(event.result):
+                outcome = "withdrawn"
+                self.withdraw(event.result)
+            else:
+                self.agenda.pass_over(seq, event, why)
+                if isinstance(event, UpgradeVat):
+                    self._set_aside(event.vat, why)
+        return CrankReport(self.crank + 1, event, outcome, name, fault=stopped.fault)
+
+    def _is_awaited(self, result: str) -> bool:
+        """Whether the host holds a promise, and so hears of it."""
+        promise = self.store.promises.get(result)
+        return promise is not None and promise.policy is not None
+
+    def withdraw(self, result: str) -> None:
+        """Take back a creation or an upgrade that is still queued, and let go of its answer."""
+        with self.undoing():
+            for seq, event in self.store.queues.all():
+                if isinstance(event, CreateVat | UpgradeVat) and event.result == result:
+                    self.store.queues.remove(seq)
+                    self.store.consume(event)
+            self.store.promises.set_policy(result, None)
+            self.store.release(result)
 
     def _give_up(self, seq: int | None, event: Event, fault: Fault) -> CrankReport:
         """Set aside an event that the host cannot deal with, and its vat with it, as no part of any crank.
@@ -450,8 +492,6 @@ class Cranks:
             number, event, "delivered", vat.name, result.computrons, result.fault, result.console
         )
         if result.fault is not None:
-            if result.fault.code in reasons.HOST_CHOSEN:
-                raise DeliveryStopped(vat.id, result.fault)
             self._back_to_delivery()
             self.metering.deduct(vat, result.computrons)
             if result.fault.code == reasons.ILLEGAL_SYSCALL:
@@ -510,6 +550,7 @@ class Cranks:
         self._lifecycle.terminate(vat, code, words)
         self.devices.vat_ended(vat.id, failed, told)
         self.warehouse.discard(vat.id)
+        self.agenda.take_up(vat=vat.id)
         if vat.options.get("critical"):
             self.store.panic.over_vat(vat.id, vat.name, words, outcome)
 

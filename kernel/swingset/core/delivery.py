@@ -7,6 +7,7 @@ from typing import Any
 
 from swingset.core.budget import Budget
 from swingset.core.devices import DeviceBoard
+from swingset.core.errors import DeliveryStopped
 from swingset.core.store import KernelStore
 from swingset.core.syscalls import SyscallHandler
 from swingset.core.warehouse import Warehouse, limits_of
@@ -36,7 +37,8 @@ class Deliverer:
         """Run one delivery and write it to the transcript, unless it failed.
 
         After a fault the crank must be rolled back, and the worker is gone already: its memory has seen
-        what the world will not remember.
+        what the world will not remember. Raises `DeliveryStopped` where the host ended the delivery: nothing
+        may follow from that.
         """
         handler, limits = SyscallHandler(self._store, vat.id, self._devices), limits_of(vat)
         self._store.budget = Budget(limits)
@@ -56,6 +58,8 @@ class Deliverer:
         if result.fault is not None:
             if result.fault.code != reasons.CODE_MISSING:  # then it has not begun
                 self._warehouse.discard(vat.id)
+            if result.fault.code in reasons.HOST_CHOSEN:
+                raise DeliveryStopped(vat.id, result.fault)
         else:
             self.record(vat, delivery, handler.log, result.computrons, crank)
         return Delivered(result, handler.exit_request)

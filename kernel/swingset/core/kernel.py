@@ -124,16 +124,6 @@ class Kernel(Cranks):
                 if event == told:
                     self.store.queues.remove(seq)
 
-    def withdraw(self, result: str) -> None:
-        """Take back a creation or an upgrade that is still queued, and let go of its answer."""
-        with self.undoing():
-            for seq, event in self.store.queues.all():
-                if isinstance(event, CreateVat | UpgradeVat) and event.result == result:
-                    self.store.queues.remove(seq)
-                    self.store.consume(event)
-            self.store.promises.set_policy(result, None)
-            self.store.release(result)
-
     def release_result(self, kref: str) -> None:
         """Let go of a promise that the host held."""
         with self.undoing():
@@ -188,8 +178,14 @@ class Kernel(Cranks):
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
 
     def wake(self, name: str) -> None:
-        """Let a suspended vat carry on; what was parked comes first."""
+        """Let a suspended vat carry on; what was parked comes first.
+
+        A start of it that was passed over is tried again, also that of a vat that is none yet.
+        """
+        if self.store.vats.named(name) is None and self.agenda.take_up(name=name):
+            return
         vat = self.vat(name)
+        self.agenda.take_up(vat=vat.id)
         with self.undoing():
             self.store.vats.save(vat.having(state=LIVE, reason=None))
             self.store.queues.unpark(vat.id)

@@ -15,9 +15,9 @@ class CrankReport:
 
     `outcome` is one of: delivered, waiting (for a promise), parked (its vat is suspended or detached),
     rejected (no vat to deliver to), created, upgraded, refused (the crank was undone), dropped (nobody is
-    there any more to be told), stopped (by the host: no crank; the event waits
-    where a vat can wait with it). `vat` is the name
-    of the vat that ran or would have. `computrons` is None where nothing ran or the worker cannot meter.
+    there any more to be told), stopped (by the host: no crank; the event waits where a vat can wait with it),
+    withdrawn (a start that the host asked for and has stopped: no crank, and nothing waits). `vat` is the
+    name of the vat that ran or would have. `computrons` is None where nothing ran or the worker cannot meter.
     `console` holds what the vat printed. `cleaned` counts the rows of a terminated vat that were deleted.
     """
 

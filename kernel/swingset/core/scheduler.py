@@ -4,19 +4,21 @@ The standing rules come first: what terminated vats left is cleaned up while the
 are told what they no longer need to keep, then those that are due bring out their dead. What the host wants
 at once goes ahead of the run-queue. Only then comes that, and its order is the part that a scheduler decides.
 
-A start that this host has no worker for is passed over. It stays where it stands, and nothing is written
-about it: to the world it is the same as if its turn had not come, so a host that may run it finds it in its
-place.
+A start that this host has no worker for, or that its clock has stopped, is passed over. It stays where it
+stands, and nothing is written about it: to the world it is the same as if its turn had not come, so a host
+that may run it, or is faster, finds it in its place. Only what it would have come before has to wait with it:
+a later upgrade of the same vat.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from swingset.core.store import KernelStore
-from swingset.model.messages import CleanUp, Collect, Event, QueuedEvent, Reap
+from swingset.model.messages import CleanUp, Collect, CreateVat, Event, QueuedEvent, Reap, UpgradeVat
 
 Runnable = Callable[[str], bool]
 """Whether the vat of that id can run now: it is neither suspended nor detached."""
@@ -85,6 +87,15 @@ class Waiting:
         return None
 
 
+@dataclass(frozen=True)
+class PassedOver:
+    """A start that is not chosen any more: the id of its vat, the vat's name if it is new, and why."""
+
+    vat: str
+    name: str | None
+    why: str
+
+
 class Agenda:
     """What a kernel does next."""
 
@@ -93,11 +104,33 @@ class Agenda:
         self._scheduler = scheduler
         self.to_tell = Waiting(store, store.gc)
         self.to_reap = Waiting(store, store.reaping)
-        self._passed_over: set[int] = set()
+        self._passed_over: dict[int, PassedOver] = {}
 
-    def pass_over(self, seq: int) -> None:
+    def pass_over(self, seq: int, event: CreateVat | UpgradeVat, why: str) -> None:
         """Choose the event at that position of the run-queue no more."""
-        self._passed_over.add(seq)
+        name = event.name if isinstance(event, CreateVat) else None
+        self._passed_over[seq] = PassedOver(event.vat, name, why)
+
+    def why_passed_over(self, seq: int) -> str | None:
+        """Why the event at that position is not chosen; None where it is."""
+        passed = self._passed_over.get(seq)
+        return passed.why if passed is not None else None
+
+    def ahead_of(self, seq: int, vat: str) -> str | None:
+        """Why an earlier start of the same vat was passed over, if one was."""
+        ahead = [at for at, passed in self._passed_over.items() if passed.vat == vat and at < seq]
+        return self._passed_over[min(ahead)].why if ahead else None
+
+    def take_up(self, *, vat: str | None = None, name: str | None = None) -> bool:
+        """Choose again what was passed over for a vat of that id, or a new one of that name; whether any."""
+        found = [
+            seq
+            for seq, passed in self._passed_over.items()
+            if passed.vat == vat or (name is not None and passed.name == name)
+        ]
+        for seq in found:
+            del self._passed_over[seq]
+        return bool(found)
 
     def look_again(self) -> None:
         """Pass over nothing: the world went to another commit, where a position may be another event's."""
@@ -115,7 +148,7 @@ class Agenda:
         passed = self._passed_over
         if not passed:
             return self._store.queues.urgent() or self._scheduler.choose(self._store)
-        first = self._store.queues.first_but(passed)
+        first = self._store.queues.first_but(passed.keys())
         if first is None or first[0] < 0:
             return first
         chosen = self._scheduler.choose(self._store)

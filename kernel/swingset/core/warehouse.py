@@ -16,12 +16,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from swingset.core.errors import KernelError, WorkerRefused
+from swingset.core.errors import DeliveryStopped, KernelError, WorkerRefused
 from swingset.core.store import KernelStore
 from swingset.model import reasons
 from swingset.model.limits import DEFAULT_LIMITS, WASM_PAGE, Limits
 from swingset.workers.base import ImageMismatch, LibraryUnusable, VatSpec, Worker, WorkerFactory
-from swingset.workers.replaying import ReplayDiverged, replay
+from swingset.workers.replaying import ReplayDiverged, ReplayStopped, replay
 from swingset.world.errors import DamagedWorld
 from swingset.world.vats import VatRecord
 
@@ -170,7 +170,8 @@ class Warehouse:
     def online(self, vat: VatRecord) -> Worker | None:
         """The vat's worker, brought back from the world file if need be; None where it is not attached.
 
-        Raises `VatDiverged`, `HeapLost`, and `WorkerRefused` where this host makes no worker for it.
+        Raises `VatDiverged`, `HeapLost`, `WorkerRefused` where this host makes no worker for it, and
+        `DeliveryStopped` where the host ended the replay.
         """
         if vat.attached:
             return self._attached.get(vat.id)
@@ -216,14 +217,14 @@ class Warehouse:
         """Save the vat's heap; the transcript before it is no longer needed to bring the vat back.
 
         Returns the snapshot's id, or None where the worker has no heap image, nothing has happened since the
-        last one, or the vat cannot be brought back: its next delivery will say so.
+        last one, or the vat cannot be brought back or the host ended that: its next delivery will say so.
         """
         span = self._store.vats.span(vat.id)
         if vat.attached or span.position == span.start:
             return None
         try:
             worker = self.online(vat)
-        except (VatDiverged, WorkerRefused):
+        except (VatDiverged, WorkerRefused, DeliveryStopped):
             return None
         image = worker.snapshot() if worker else None
         if image is None:
@@ -273,6 +274,8 @@ class Warehouse:
             return self._brought_back(vat, factory)
         except ReplayDiverged as difference:
             raise VatDiverged(vat.id, str(difference)) from difference
+        except ReplayStopped as stopped:
+            raise DeliveryStopped(vat.id, stopped.fault) from stopped
         except LibraryUnusable as problem:
             raise VatDiverged(vat.id, str(problem), reasons.LIBRARY_UNUSABLE) from problem
         except DamagedWorld as damage:

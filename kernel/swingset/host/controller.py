@@ -155,12 +155,17 @@ class Controller(Requests):
         """Sentences about creations and upgrades in the run-queue that do not run here, and why."""
         known = {*KINDS, *self._factories}
         with self.lock:
-            return [
-                f"{what} waits in the run-queue, at {seq}: "
-                + (UNTRUSTED if kind in known else f"there is no worker of kind {kind!r}")
-                for seq, what, kind in self.kernel.starts()
-                if kind not in known or (kind == "local" and not self.trusts_local)
-            ]
+            found = []
+            for seq, what, kind in self.kernel.starts():
+                if kind not in known:
+                    why: str | None = f"there is no worker of kind {kind!r}"
+                elif kind == "local" and not self.trusts_local:
+                    why = UNTRUSTED
+                else:
+                    why = self.kernel.agenda.why_passed_over(seq)
+                if why is not None:
+                    found.append(f"{what} waits in the run-queue, at {seq}: {why}")
+            return found
 
     def close(self, *, keep: bool = True) -> None:
         """Commit what the host has asked for, stop the workers, and let go of the file.
@@ -368,7 +373,8 @@ class Controller(Requests):
             if report.fault is None:
                 # The host knows the vat by its name, so its root is never collected.
                 self.kernel.pin(self.kernel.root_of(name))
-            self.kernel.release_result(result)
+            if report.outcome != "withdrawn":
+                self.kernel.release_result(result)
             if report.fault is not None:
                 self.commit(f"could not create {name}")
                 raise VatFault(name, "it could not be created", report.fault, dict(parts).get)
@@ -392,7 +398,8 @@ class Controller(Requests):
                 name, parts, parameters, message or f"vat {name} upgraded", first=True
             )
             report = self._answer_request(result)
-            self.kernel.release_result(result)
+            if report.outcome != "withdrawn":
+                self.kernel.release_result(result)
             if report.fault is not None:
                 self.commit(f"refused to upgrade {name}")
                 words = "the upgrade was refused and nothing has changed"
@@ -410,6 +417,8 @@ class Controller(Requests):
         with self.lock:
             told = self.kernel.queue_options(name, options)
             report = self._run_up_to(lambda event: event == told, lambda: self.kernel.withdraw_options(told))
+            if report.outcome == "stopped":
+                self.kernel.withdraw_options(told)
             self.commit(f"options for {name}")
             return report
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from swingset.core.report import CrankReport
 from swingset.model import reasons
-from swingset.model.messages import Send
+from swingset.model.messages import CreateVat, Send, UpgradeVat
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,9 @@ def _notice(report: CrankReport) -> str | None:
     if report.outcome == "stopped" and fault.code == reasons.HOST_FAILED:
         where = f"vat {report.vat} is set aside with what was said to it" if report.vat else "it is set aside"
         return f"an event of the world cannot be dealt with here, and {where}: {fault}"
+    if report.outcome == "stopped" and isinstance(report.event, CreateVat | UpgradeVat):
+        what = "not started" if isinstance(report.event, CreateVat) else "suspended"
+        return f"vat {report.vat} is {what}: {fault}. Its start waits, and is tried again when it is woken"
     if report.outcome == "stopped":
         return f"vat {report.vat} is suspended: {fault}. Nothing of that is kept, and its messages wait"
     match report.event:

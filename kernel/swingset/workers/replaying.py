@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from swingset.model import reasons
 from swingset.model.foreign import shown
 from swingset.model.limits import Limits
-from swingset.model.reports import DeliveryResult
+from swingset.model.reports import DeliveryResult, Fault
 from swingset.workers.base import Worker, WorkerError
 
 MOST_COMPUTRONS = 1 << 62
@@ -28,10 +29,19 @@ class ReplayDiverged(WorkerError):
     """A vat did not repeat its transcript; the message names the first difference."""
 
 
+class ReplayStopped(WorkerError):
+    """The host ended a replay, which says nothing about the vat. `fault` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(f"the replay was ended: {fault}")
+        self.fault = fault
+
+
 def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) -> DeliveryResult:
     """Repeat one transcript entry; raises `ReplayDiverged` at the first difference.
 
-    A delivery gets little more computrons than it took: one that is another now may never end.
+    Raises `ReplayStopped` where the host ends it. A delivery gets little more computrons than it took: one
+    that is another now may never end.
     """
     recorded = list(entry["syscalls"])
     position = 0
@@ -52,6 +62,8 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
     if type(taken) is int and 0 <= taken < MOST_COMPUTRONS:
         limits = replace(limits, computrons=2 * taken + _TO_TELL)
     result = worker.deliver(entry["delivery"], answer, limits)
+    if result.fault is not None and result.fault.code in reasons.HOST_CHOSEN:
+        raise ReplayStopped(result.fault)
     if difference is None and position < len(recorded):
         difference = f"syscall {position + 1}: recorded {_short(recorded[position][0])}, now none"
     if difference is None and result.fault is not None:
