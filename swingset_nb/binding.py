@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.model.visible import one_line
 
 LONGEST = 100

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from swingset.core.errors import KernelError, VatFault
-from swingset.guest.lives import LifeEndedError
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.ended import LifeEndedError
+from swingset.guest.base.errors import RemoteError
 from swingset.host.session import StillPending
 from swingset.model.places import Sources, places
 from swingset.model.reports import Fault, Frame

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from swingset.guest.promises import Promise
+from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.reports import RunReport
 from swingset.host.session import Session

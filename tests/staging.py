@@ -6,7 +6,7 @@ import os
 from textwrap import dedent
 from typing import Any
 
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.outputs import Output
 from swingset.host.session import Session, Upgraded

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from swingset.core import news
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.model import reasons
 from swingset.model.capdata import CapData
 from swingset.model.reports import Fault

@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from tests.staging import Stage
 
 NODE = """

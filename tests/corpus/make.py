@@ -23,7 +23,7 @@ if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
     sys.path[:0] = [str(root / "kernel"), str(root)]
 
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.session import Session
 from swingset.model.capdata import Ref

@@ -11,7 +11,7 @@ from typing import Any
 
 import zstandard
 
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.session import Session
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from swingset.guest import context
-from swingset.guest.device import D
+from swingset.guest.base import context
+from swingset.guest.sending.device_calls import D
 from tests.staging import Stage
 
 from .shelf import Shelf

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import KernelError
-from swingset.guest.device import D
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
+from swingset.guest.sending.device_calls import D
 from tests.staging import Stage
 
 CLERK = """

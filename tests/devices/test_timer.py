@@ -9,7 +9,7 @@ import pytest
 
 from swingset import vats
 from swingset.core.errors import KernelError
-from swingset.guest.remote_errors import RemoteError, RemoteRejection
+from swingset.guest.base.errors import RemoteError, RemoteRejection
 from tests.staging import Stage
 
 WAKER = """

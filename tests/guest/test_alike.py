@@ -25,7 +25,7 @@ def shown(engine: str, play: Callable[..., Any], *args: Any) -> Shown:
 
 def objects(steps: Any, budget: int) -> None:
     """Objects that hold each other are made, tied, exported, dropped and searched for."""
-    with tuned("cycles", BUDGET=budget, CHANGES=1):
+    with tuned("reaping.cycles", BUDGET=budget, CHANGES=1):
         test_gc_cycles.play(steps)
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swingset.guest import smallcaps
-from swingset.guest.keys import decode_scalar, encode_scalar
+from swingset.guest.passing import smallcaps
+from swingset.guest.stores.keys import decode_scalar, encode_scalar
 from swingset.vat import Remotable, Tagged, gt, gte, lt, lte, prefix
 from tests.guest.guest_bench import Bench, close_vats, host_only, wasm_only
 

@@ -115,7 +115,7 @@ def test_a_dead_collection_is_deleted_with_all_it_held(bench: Bench) -> None:
 
 def test_a_large_collection_is_deleted_over_time(tune: Callable[..., None]) -> None:
     """Each round deletes so many entries, over an upgrade too, and all counts come off."""
-    tune("leftovers", BUDGET=10)
+    tune("reaping.deferred_deletions", BUDGET=10)
     bench = Bench(BASE).up()
     bench.send(
         "run", "m = baggage['m'] = BigMap()\nfor i in range(25): m[i] = args[0]", "$0", slots=("o-50",)
@@ -190,7 +190,7 @@ def test_heap_objects_are_weak_keys_of_virtual_collections(bench: Bench) -> None
 
 def test_virtual_data_of_an_old_incarnation_is_deleted(tune: Callable[..., None]) -> None:
     """All virtual objects and collections end with an upgrade, a few at a time, and all counts come off."""
-    tune("leftovers", BUDGET=4)
+    tune("reaping.deferred_deletions", BUDGET=4)
     bench = Bench(BASE).up()
     bench.send(
         "run",

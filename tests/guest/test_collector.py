@@ -161,7 +161,7 @@ def test_a_weak_reference_sees_no_drop_before_the_dead_are_brought_out(bench: Be
 
 def test_only_so_much_is_held_for_having_been_touched(tune: Callable[..., None]) -> None:
     """What was touched least recently is let go of by the number of touches, so that memory is bounded."""
-    tune("lately", ROOM=4)
+    tune("base.recently_used", ROOM=4)
     bench = Bench(SOURCE).up()
     names = [f"${i}.Alleged: Bob" for i in range(20)]
     bench.send("watch", *names, slots=tuple(f"o-{50 + i}" for i in range(20)), result=None)

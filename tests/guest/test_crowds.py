@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from swingset.guest import smallcaps
-from swingset.guest.crowds import MOST_FAR, MOST_KEYS
-from swingset.guest.passable import UnpassableError
-from swingset.guest.smallcaps import DecodeError
+from swingset.guest.passing import smallcaps
+from swingset.guest.passing.key_limits import MOST_FAR, MOST_KEYS
+from swingset.guest.passing.passable import UnpassableError
+from swingset.guest.passing.smallcaps import DecodeError
 from tests.core.mallory import Mallory
 from tests.staging import Stage
 

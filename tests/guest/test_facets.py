@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.vrefs import base_of, parse_instance
+from swingset.guest.base.vrefs import base_of, parse_instance
 from tests.guest.guest_bench import Bench
 
 pytestmark = pytest.mark.usefixtures("engine")

@@ -279,7 +279,7 @@ def test_a_chain_is_deleted_in_one_round(bench: Bench) -> None:
 
 def test_a_long_chain_is_deleted_in_several(tune: Callable[..., None]) -> None:
     """A round has a budget, and the next goes on where it stopped."""
-    tune("reaper", BUDGET=20)
+    tune("reaping.reaper", BUDGET=20)
     bench = Bench(SOURCE).up()
     bench.send("chain", "head", 50)
     bench.send("store", "head", 1)
@@ -416,7 +416,7 @@ def test_a_key_that_cannot_be_stored_does_not_end_the_vat(bench: Bench, key: str
 
 def test_the_list_of_doubts_is_written_in_pieces(tune: Callable[..., None]) -> None:
     """However much memory holds, no stored value grows beyond a bound."""
-    tune("reaper", CHUNK=2)
+    tune("reaping.reaper", CHUNK=2)
     bench = Bench(SOURCE).up()
     bench.send("keep", *[f"${i}" for i in range(5)], slots=tuple(f"o-{50 + i}" for i in range(5)))
     reap(bench)

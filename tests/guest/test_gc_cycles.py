@@ -184,7 +184,7 @@ def test_a_chain_of_weak_values_is_kept_by_its_first_key(bench: Bench) -> None:
 
 def test_the_search_goes_on_from_round_to_round(tune: Callable[..., None]) -> None:
     """With a small budget it takes many rounds, and new links made meanwhile are seen."""
-    tune("cycles", BUDGET=3, CHANGES=1)
+    tune("reaping.cycles", BUDGET=3, CHANGES=1)
     bench = Bench(SOURCE).up()
     run(bench, "ring = [Node() for i in range(20)]\nfor i in range(20): ring[i].tie(ring[i - 1])")
     run(
@@ -215,7 +215,7 @@ def test_a_new_incarnation_searches_by_itself(bench: Bench) -> None:
 
 def test_many_changes_begin_a_search(tune: Callable[..., None]) -> None:
     """Nobody has to ask: what has changed much is searched."""
-    tune("cycles", CHANGES=6)
+    tune("reaping.cycles", CHANGES=6)
     bench = Bench(SOURCE).up()
     run(bench, "a, b = Node(), Node()\na.tie(b)\nb.tie(a)")
     reap(bench)
@@ -286,7 +286,7 @@ class Model:
 @settings(max_examples=40, deadline=None)
 def test_exactly_what_is_reached_is_there(steps: list[tuple[str, int, int]], budget: int) -> None:
     """In any history nothing is deleted that can be reached, and a search leaves nothing that cannot."""
-    with tuned("cycles", BUDGET=budget, CHANGES=1):
+    with tuned("reaping.cycles", BUDGET=budget, CHANGES=1):
         play(steps)
     close_vats()
 

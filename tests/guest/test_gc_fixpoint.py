@@ -83,7 +83,7 @@ def test_one_round_drops_the_import_at_the_end_of_a_chain(chain: tuple[str, ...]
 
 def test_one_round_lets_go_of_no_more_than_its_budget(tune) -> None:  # type: ignore[no-untyped-def]
     """What a long chain leaves is let go of by the rounds that follow, and each does some of it."""
-    tune("reaper", BUDGET=10)
+    tune("reaping.reaper", BUDGET=10)
     bench = Bench(SOURCE).up()
     bench.send("wrap", "$0.Alleged: Bob", ["heap object", "virtual object"] * 20, slots=("o-50",))
     bench.send("lose")
@@ -97,7 +97,7 @@ def test_one_round_lets_go_of_no_more_than_its_budget(tune) -> None:  # type: ig
 
 def test_rings_beyond_the_looks_of_one_round_wait_for_the_next(tune) -> None:  # type: ignore[no-untyped-def]
     """The interpreter looks through its heap so often in one round, and a longer chain takes another."""
-    tune("reaper", COLLECTIONS=2)
+    tune("reaping.reaper", COLLECTIONS=2)
     bench = Bench(SOURCE).up()
     bench.send("wrap", "$0.Alleged: Bob", ["ring of the heap", "virtual object"] * 3, slots=("o-50",))
     bench.send("lose")

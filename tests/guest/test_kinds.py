@@ -425,7 +425,7 @@ def test_notebook_may_run_a_cell_again() -> None:
     """Where kinds are redefinable, live instances take the new behaviour, and a misfit changes nothing."""
     bench = Bench().up()
     bench.vat.kinds.redefinable = True
-    from swingset.guest.context import activate
+    from swingset.guest.base.context import activate
 
     cell: dict[str, Any] = {"__name__": "__main__"}
     with activate(bench.vat):

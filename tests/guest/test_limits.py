@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from swingset.core.syscalls import MAX_VALUE
-from swingset.guest.smallcaps import BODY_LIMIT, SLOT_LIMIT
-from swingset.guest.vatstore import VALUE_LIMIT
+from swingset.guest.base.vatstore import VALUE_LIMIT
+from swingset.guest.passing.smallcaps import BODY_LIMIT, SLOT_LIMIT
 from swingset.model.capdata import MAX_BODY, MAX_SLOTS
 from swingset.workers.wasm.door import MAX_TEXT
 from tests.guest.guest_bench import Bench, host_only

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.context import DeliveryAbandonedError
+from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.liveslots import SyscallError
 from tests.guest.guest_bench import ROOT, Bench, capdata, host_only
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swingset.guest import smallcaps
-from swingset.guest.passable import Tagged, copy_passable
-from swingset.guest.smallcaps import DecodeError
+from swingset.guest.passing import smallcaps
+from swingset.guest.passing.passable import Tagged, copy_passable
+from swingset.guest.passing.smallcaps import DecodeError
 from tests.guest.guest_bench import Bench, capdata, close_vats, host_only, wasm_only
 from tests.guest.test_smallcaps import MALFORMED, NO_SURROGATES, SCALARS, VALUES, exactly
 

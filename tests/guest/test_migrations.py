@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swingset.guest.context import DeliveryAbandonedError
-from swingset.guest.migration import path
+from swingset.guest.base.context import DeliveryAbandonedError
+from swingset.guest.kinds.migration import path
 from swingset.guest.standalone import drain
 from swingset.vat import durable, migrate
 from tests.guest.guest_bench import Bench, capdata, close_vats, host_only

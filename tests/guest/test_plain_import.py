@@ -116,7 +116,7 @@ def test_collections_of_a_session_find_its_classes(local: Stage) -> None:
     names: dict[str, Any] = {"__name__": "__main__", "session": local.session}
     code = (
         "from dataclasses import dataclass\n"
-        "from swingset.guest import context\n"
+        "from swingset.guest.base import context\n"
         "from swingset.vat import BigMap, register_copy\n"
         "with context.activate(session.liveslots):\n"
         "    @register_copy('spot')\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.smallcaps import DecodeError, decode
+from swingset.guest.passing.smallcaps import DecodeError, decode
 from tests.staging import Stage
 
 NAMER = r"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.host.session import VatFault
 from tests.guest.test_values_from_state import COLLECTOR, ORACLE
 from tests.staging import Stage

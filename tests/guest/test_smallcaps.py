@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swingset.guest import jsontext, smallcaps
-from swingset.guest.passable import FrozenDict, FrozenList, Tagged, UnpassableError
-from swingset.guest.remote_errors import RemoteError, RemoteRejection, trace_of
-from swingset.guest.smallcaps import DecodeError
+from swingset.guest.base import jsontext
+from swingset.guest.base.errors import RemoteError, RemoteRejection, trace_of
+from swingset.guest.passing import smallcaps
+from swingset.guest.passing.passable import FrozenDict, FrozenList, Tagged, UnpassableError
+from swingset.guest.passing.smallcaps import DecodeError
 
 NO_SURROGATES = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 SCALARS = st.one_of(

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, NewType, Protocol, TypedDict, TypeVa
 import pytest
 
 from swingset import Controller, Session
-from swingset.guest.eventual import E
-from swingset.guest.remote_errors import RemoteError
-from swingset.guest.shapes import BadAnnotationError, compile_shape, compile_spelled
-from swingset.guest.spelling import MOST_CHARACTERS, MOST_DEPTH
+from swingset.guest.base.errors import RemoteError
+from swingset.guest.guards.shapes import BadAnnotationError, compile_shape, compile_spelled
+from swingset.guest.guards.spelling import MOST_CHARACTERS, MOST_DEPTH
+from swingset.guest.sending.eventual import E
 from swingset.vat import (
     BigMap,
     FarRef,

@@ -16,10 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swingset.guest import context, smallcaps
-from swingset.guest.copies import register_copy
-from swingset.guest.passable import Tagged, UnpassableError, copy_passable
-from swingset.guest.smallcaps import DecodeError
+from swingset.guest.base import context
+from swingset.guest.passing import smallcaps
+from swingset.guest.passing.copies import register_copy
+from swingset.guest.passing.passable import Tagged, UnpassableError, copy_passable
+from swingset.guest.passing.smallcaps import DecodeError
 from swingset.guest.standalone import StandaloneVat
 from tests.staging import Stage
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swingset import KernelError
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from tests.conftest import MakeStage
 from tests.staging import Stage
 

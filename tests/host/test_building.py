@@ -16,7 +16,7 @@ import pytest
 import swingset
 from swingset import BadConfiguration, Configuration, Controller, KernelError, VatConfig, VatFault
 from swingset.core.options import host_options
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.testing import audit
 from tests.conftest import MakeStage
 from tests.staging import Stage

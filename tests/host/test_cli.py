@@ -10,7 +10,7 @@ import pytest
 
 import swingset
 from swingset import Controller, Session
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
 
 VAT = dedent("""

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.eventual import E
-from swingset.guest.passable import Tagged
+from swingset.guest.passing.passable import Tagged
+from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.requests import Ref, read, write
 from swingset.host.session import Session

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.baggage import StoredMap
-from swingset.guest.eventual import E
-from swingset.guest.lives import LifeEndedError
-from swingset.guest.promises import Promise, make_promise
-from swingset.guest.remote_errors import RemoteRejection
+from swingset.guest.base.ended import LifeEndedError
+from swingset.guest.base.errors import RemoteRejection
+from swingset.guest.base.promises import Promise, make_promise
+from swingset.guest.sending.eventual import E
+from swingset.guest.stores.baggage import StoredMap
 from swingset.testing import audit
 from swingset.vat import D, durable, remotable
 from tests.staging import Stage

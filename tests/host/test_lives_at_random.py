@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from swingset.guest.eventual import E
-from swingset.guest.lives import LifeEndedError
+from swingset.guest.base.ended import LifeEndedError
+from swingset.guest.sending.eventual import E
 from swingset.testing import audit
 from tests.host.test_lives import Broken, bank_stage
 

@@ -10,7 +10,7 @@ import pytest
 
 import swingset
 from swingset import Controller, KernelError, Session
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
 from swingset.host.requests import Outcome
 from swingset.model.capdata import CapData

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import pytest
 
-from swingset.guest.eventual import E
-from swingset.guest.promises import make_promise
+from swingset.guest.base.promises import make_promise
+from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.looking import Search
 from swingset.host.session import Session

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.host.session import StillPending
 from tests.staging import Stage
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from swingset import Controller, KernelError, Session
-from swingset.guest import context
-from swingset.guest.eventual import E
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base import context
+from swingset.guest.base.errors import RemoteError
+from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
 from swingset.host.outputs import Output
 from swingset.host.saying import say, say_json

@@ -13,7 +13,7 @@ import pytest
 from swingset import Controller, KernelError, Session
 from swingset.core.kernel import Kernel
 from swingset.core.store import KernelStore
-from swingset.guest import context
+from swingset.guest.base import context
 from swingset.host.cli import main
 from swingset.host.engines import Engines
 from swingset.host.rehearsal import rehearse_upgrade

@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from swingset import Controller, Session
-from swingset.guest import context
+from swingset.guest.base import context
 from swingset.host.drafting import StrangeDrafts
 from swingset.model.capdata import CapData
 from swingset_nb import commands, extension

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from swingset import vats
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from tests.staging import Stage
 
 COUNTER = """

@@ -704,16 +704,19 @@ CORPUS: dict[str, list[Case]] = {
         Case(
             "another encoder",
             "[guest-crashed] 'NoneType' object is not callable",
-            "import swingset.guest.smallcaps as s\nfor name in dir(s): setattr(s, name, None)\nreturn 1",
+            "import swingset.guest.passing.smallcaps as s\n"
+            "for name in dir(s): setattr(s, name, None)\nreturn 1",
         ),
         Case("no turn", "= 1", "import swingset.guest.supervisor as s\ns.turn = lambda: None\nreturn 1"),
         Case(
             "no exceptions",
             "TypeError: the answer cannot be read: an error whose message, name or c",
-            "import swingset.guest.remote_errors as r\nr.message_of = lambda error: 5\nraise ValueError('x')",
+            "import swingset.guest.base.errors as r\nr.message_of = lambda error: 5\nraise ValueError('x')",
         ),
         Case(
-            "no promises", "= 1", "import swingset.guest.promises as p\np.Promise.__init__ = None\nreturn 1"
+            "no promises",
+            "= 1",
+            "import swingset.guest.base.promises as p\np.Promise.__init__ = None\nreturn 1",
         ),
     ],
     "appetite": [

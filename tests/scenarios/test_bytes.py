@@ -15,7 +15,7 @@ from swingset import policies
 from swingset.core import cranks
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.host import controller
 from swingset.model import reasons
 from swingset.model.capdata import CapData

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import VatFault
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.host import policies
 from swingset.host.controller import Controller
 from swingset.host.session import Session

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from tests.scenarios.admin import Admin
 from tests.staging import Stage
 

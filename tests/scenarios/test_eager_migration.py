@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import KernelError, NoSuchVat, VatFault
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
 from swingset.lens.versions import Moved, Stale, Versions

@@ -17,7 +17,7 @@ from swingset.model.messages import Collect
 from tests.staging import Stage
 
 IMPORTER = """
-    from swingset.guest.context import current
+    from swingset.guest.base.context import current
     from swingset.vat import E, WeakBigMap, remotable
 
     @remotable

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from tests.scenarios.test_gc import reap
 from tests.staging import Stage
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteError, RemoteRejection
+from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.host.session import StillPending, VatFault
 from swingset.world.schema import STATE_TABLES
 from tests.staging import Stage

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
 from swingset.host.session import StillPending
 from swingset.world.vats import TERMINATED

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from tests.staging import Stage
 
 VAT = """

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.host.session import VatFault
 from swingset.model.capdata import ifaces_of
 from tests.staging import Stage

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from swingset.guest import cycles, leftovers, reaper
+from swingset.guest.reaping import cycles, deferred_deletions, reaper
 from tests.scenarios.test_gc import clist, records
 from tests.staging import Stage
 
@@ -111,8 +111,8 @@ def build_root_object(baggage):
 NEW = (
     KEEPER
     + """
-import swingset.guest.cycles, swingset.guest.leftovers, swingset.guest.reaper
-swingset.guest.cycles.BUDGET, swingset.guest.leftovers.BUDGET, swingset.guest.reaper.BUDGET = {budgets}
+from swingset.guest.reaping import cycles, deferred_deletions, reaper
+cycles.BUDGET, deferred_deletions.BUDGET, reaper.BUDGET = {budgets}
 
 @remotable
 class Keeper:
@@ -225,7 +225,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     It also has the interpreter collect whenever it is asked for its dead, and when that is repeated: so what
     the process holds already is left out.
     """
-    for module in (cycles, leftovers, reaper):
+    for module in (cycles, deferred_deletions, reaper):
         monkeypatch.setattr(module, "BUDGET", module.BUDGET)
     gc.freeze()
     yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from swingset import policies
-from swingset.guest.remote_errors import RemoteError, RemoteRejection
+from swingset.guest.base.errors import RemoteError, RemoteRejection
 from tests.scenarios.admin import Admin
 from tests.staging import Stage
 

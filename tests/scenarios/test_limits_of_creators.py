@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from swingset.core.errors import NoSuchVat
-from swingset.guest.lives import LifeEndedError
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.ended import LifeEndedError
+from swingset.guest.base.errors import RemoteError
 from tests.staging import Stage
 
 PLAIN = """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import VatFault
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
 from swingset.model.capdata import CapData
 from swingset.testing import audit

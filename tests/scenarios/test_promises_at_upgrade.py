@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.eventual import E
-from swingset.guest.remote_errors import RemoteError, RemoteRejection
+from swingset.guest.base.errors import RemoteError, RemoteRejection
+from swingset.guest.sending.eventual import E
 from tests.staging import Stage
 
 ORACLE = """

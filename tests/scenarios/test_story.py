@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.eventual import E
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
+from swingset.guest.sending.eventual import E
 from swingset.host.session import VatFault
 from swingset.world.errors import WorldError
 from tests.staging import Stage

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from swingset.core.errors import NoSuchVat
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
 from swingset.host.policies import cranks
 from swingset.host.session import Session, StillPending

@@ -13,7 +13,7 @@ import pytest
 
 from swingset import vats
 from swingset.core.errors import KernelPanic
-from swingset.guest.remote_errors import RemoteError, RemoteRejection
+from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.model.messages import CreateVat, Reap
 from tests.conftest import MakeStage
 from tests.scenarios.admin import Admin

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteError, RemoteRejection
+from swingset.guest.base.errors import RemoteError, RemoteRejection
 from tests.conftest import MakeStage
 from tests.scenarios.admin import Admin
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import KernelError
-from swingset.guest.eventual import E
-from swingset.guest.promises import make_promise
+from swingset.guest.base.promises import make_promise
+from swingset.guest.sending.eventual import E
 from swingset.host.session import StillPending
 from tests.scenarios.test_forwarding import VAT
 from tests.staging import Stage

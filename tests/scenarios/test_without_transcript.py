@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from swingset.guest.remote_errors import RemoteRejection
+from swingset.guest.base.errors import RemoteRejection
 from tests.conftest import WORKERS, MakeStage
 from tests.scenarios.admin import Admin
 from tests.staging import Stage

@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 from swingset.core.errors import KernelError
-from swingset.guest.eventual import E
+from swingset.guest.base.errors import RemoteError
 from swingset.guest.liveslots import SyscallError
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
 from swingset.host.controller import Controller
 from swingset.host.policies import cranks

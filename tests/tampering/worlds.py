@@ -7,7 +7,7 @@ from textwrap import dedent
 from typing import Any
 
 from swingset.core.errors import KernelPanic
-from swingset.guest.eventual import E
+from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.session import Session
 

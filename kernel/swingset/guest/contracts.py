@@ -22,11 +22,11 @@ from contextlib import contextmanager
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from .baggage import StoredMap
-from .context import current
-from .passable import brief, frozen
-from .remotables import interface_of, remotable
-from .remote_errors import VatError
+from .base.context import current
+from .base.errors import VatError
+from .passing.passable import brief, frozen
+from .passing.remotables import interface_of, remotable
+from .stores.baggage import StoredMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping

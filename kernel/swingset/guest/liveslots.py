@@ -14,43 +14,43 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import remote_errors
-from .adoption import Adoptions
-from .baggage import StoredMap
-from .bigmaps import bases
-from .chance import patched, seed_of, urandom
-from .collector import Collector
-from .context import DeliveryAbandonedError, activate
-from .copies import Copies
-from .cycles import Cycles
-from .descriptors import KindError
-from .explicit import add_handles
-from .kinds import Kinds
-from .leftovers import Leftovers
-from .lives import refuse_ended
+from .base import errors
+from .base.collector import Collector
+from .base.context import DeliveryAbandonedError, activate
+from .base.ended import refuse_ended
+from .base.promises import REJECTED, Promise, TurnQueue, settled
+from .base.vatstore import Counters, Store
+from .clist.promise_table import PromiseTable
+from .clist.recognizers import Recognizers
+from .clist.references import References
+from .clist.slots import Slots
+from .kinds.descriptors import KindError
+from .kinds.kinds import Kinds
+from .kinds.migration import MigrationError
+from .lasting.adoption import Adoptions
+from .lasting.explicit import add_handles
+from .lasting.randomness import patched, seed_of, urandom
+from .lasting.resumable import Calls
+from .lasting.watching import Watches
 from .loader import call_builder, run_parts
-from .migration import MigrationError
-from .passable import brief
+from .passing.copies import Copies
+from .passing.passable import brief
+from .passing.remotables import interface_of
+from .passing.smallcaps import DecodeError
 from .powers import Powers
-from .promise_table import PromiseTable
-from .promises import REJECTED, Promise, TurnQueue, settled
-from .reaper import Reaper
-from .recognizers import Recognizers
-from .references import References
-from .remotables import interface_of
-from .resumable import Calls
-from .sends import Sends
-from .slots import Slots
-from .smallcaps import DecodeError
-from .stores import Collections
-from .vatstore import Counters, Store
-from .watching import Watches
+from .reaping.cycles import Cycles
+from .reaping.deferred_deletions import Leftovers
+from .reaping.reaper import Reaper
+from .sending.sends import Sends
+from .stores.baggage import StoredMap
+from .stores.bigmaps import bases
+from .stores.collections import Collections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from .lives import Ended
+    from .base.ended import Ended
 
 BAGGAGE = 1  # the number of the collection that every vat has
 
@@ -86,7 +86,7 @@ class Liveslots:
         self.keep_cache = False  # a world with no deliveries has no end of one
         self.on_unhandled: Callable[[str], None] = self._print_unhandled
         self.part_of: Callable[[str], str | None] = self._part_of
-        self.reader: remote_errors.Reader | None = None  # where errors are shown to people
+        self.reader: errors.Reader | None = None  # where errors are shown to people
         self.file_called: Callable[[str], str] = str  # what a person calls a file of code
         self._kernel = syscall
         self._parts = parts
@@ -145,9 +145,9 @@ class Liveslots:
             return urandom(32).hex()
         return seed_of(self.vat_name, self.incarnation, call)
 
-    def trace_of(self, exc: BaseException) -> remote_errors.Trace:
+    def trace_of(self, exc: BaseException) -> errors.Trace:
         """The frames of an exception that lie in this vat's own source."""
-        trace = remote_errors.trace_of(exc, self.part_of)
+        trace = errors.trace_of(exc, self.part_of)
         return (*trace, exc.vat_frame) if isinstance(exc, MigrationError) and exc.vat_frame else trace
 
     # Deliveries.
@@ -243,7 +243,7 @@ class Liveslots:
             raise ValueError(f"vat {self.vat_name} cannot serve a delivery of kind {kind!r}")
 
     def _report(self, exc: BaseException) -> dict[str, Any]:
-        report = {"trace": [], **remote_errors.to_wire(exc, self.trace_of)}
+        report = {"trace": [], **errors.to_wire(exc, self.trace_of)}
         report.pop("code", None)
         report.pop("family", None)
         details = dict(exc.details) if isinstance(exc, (VatStartError, MigrationError)) else {}
@@ -338,8 +338,8 @@ class Liveslots:
 
     def _unhandled_text(self, promise: Promise[Any]) -> str:
         reason = promise._value
-        text = f"unhandled rejection in {self.vat_name}: {remote_errors.name_of(reason)}: "
-        text += remote_errors.message_of(reason)
+        text = f"unhandled rejection in {self.vat_name}: {errors.name_of(reason)}: "
+        text += errors.message_of(reason)
         trace = self.trace_of(reason)
         if trace:
             text += f" ({trace[-1][0]}, line {trace[-1][1]}, in {trace[-1][2]})"

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from .collector import refuse_finalisers
+from .base.collector import refuse_finalisers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

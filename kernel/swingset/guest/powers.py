@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .passable import UnpassableError
+from .passing.passable import UnpassableError
 
 if TYPE_CHECKING:
     from .liveslots import Liveslots

@@ -10,11 +10,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
-from .baggage import StoredMap
-from .context import current, set_standalone
+from .base.context import current, set_standalone
+from .base.promises import Promise, settled
 from .liveslots import Liveslots
 from .loader import call_builder
-from .promises import Promise, settled
+from .stores.baggage import StoredMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

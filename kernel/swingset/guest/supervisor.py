@@ -14,9 +14,9 @@ import sys
 import time
 from typing import Any
 
-from . import jsontext
+from .base import jsontext
+from .base.no_event_loop import refuse_sleep
 from .liveslots import Liveslots, SyscallError
-from .no_loop import refuse_sleep
 
 # The syscalls that answer nothing.
 _SILENT = frozenset(

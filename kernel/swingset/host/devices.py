@@ -22,8 +22,8 @@ from swingset.devices.mailbox import MailboxDevice
 from swingset.devices.plugin import Function, PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
-from swingset.guest import smallcaps
-from swingset.guest.context import DeliveryAbandonedError
+from swingset.guest.base.context import DeliveryAbandonedError
+from swingset.guest.passing import smallcaps
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Message, Send
 from swingset.world.devices import DeviceRecord

@@ -24,11 +24,11 @@ from operator import is_
 from typing import Any, Literal
 from uuid import UUID
 
-from swingset.guest.eventual import EMethod, EProxy
+from swingset.guest.base.promises import Promise, Resolver
 from swingset.guest.liveslots import Liveslots
-from swingset.guest.passable import FrozenDict, FrozenList, Tagged
-from swingset.guest.promises import Promise, Resolver
-from swingset.guest.remotables import Presence
+from swingset.guest.passing.passable import FrozenDict, FrozenList, Tagged
+from swingset.guest.passing.remotables import Presence
+from swingset.guest.sending.eventual import EMethod, EProxy
 from swingset.host import looking
 from swingset.model.visible import one_line
 

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from swingset.core.kernel import Kernel
-from swingset.guest import context
-from swingset.guest.lives import Ended
+from swingset.guest.base import context
+from swingset.guest.base.ended import Ended
 from swingset.guest.liveslots import Liveslots
-from swingset.guest.remotables import Presence
+from swingset.guest.passing.remotables import Presence
 from swingset.model.refs import FIRST_IMPORT
 from swingset.world.file import WorldFile
 

@@ -15,13 +15,13 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from swingset.guest.eventual import EMethod, EProxy
-from swingset.guest.interfaces import Interface
-from swingset.guest.kinds import Kind
+from swingset.guest.base.promises import Promise, Resolver
+from swingset.guest.guards.method_tables import Interface
+from swingset.guest.kinds.kinds import Kind
 from swingset.guest.liveslots import Liveslots
-from swingset.guest.passable import FrozenDict, FrozenList, Tagged
-from swingset.guest.promises import Promise, Resolver
-from swingset.guest.remotables import Presence
+from swingset.guest.passing.passable import FrozenDict, FrozenList, Tagged
+from swingset.guest.passing.remotables import Presence
+from swingset.guest.sending.eventual import EMethod, EProxy
 
 _HEAPTYPE = 1 << 9
 _CLASS_DICT = type.__dict__["__dict__"].__get__

@@ -1,7 +1,7 @@
 """Eager migration: bringing the records of a vat up to date now, instead of when each is touched.
 
-The walk itself is the vat's (`guest/sweep.py`): told to migrate so many records, it goes on from where it
-stopped, which stands in its store beside the records. Here it is driven. Each step is one crank with one
+The walk itself is the vat's (`guest/kinds/sweep.py`): told to migrate so many records, it goes on from where
+it stopped, which stands in its store beside the records. Here it is driven. Each step is one crank with one
 commit, so a process that ends between two of them, or within one, has lost nothing that was done, and the
 next one goes on from there. A step that runs past the vat's limits is undone, and a smaller one is tried.
 

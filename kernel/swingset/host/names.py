@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swingset.guest.baggage import StoredMap
 from swingset.guest.liveslots import Liveslots
+from swingset.guest.stores.baggage import StoredMap
 from swingset.host import kept, looking, regained
 from swingset.host.kept import Unkept, Written
 from swingset.host.regained import Unreadable

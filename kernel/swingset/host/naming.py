@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from swingset.guest import context
+from swingset.guest.base import context
 from swingset.host.controller import Controller
 from swingset.host.names import Names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from swingset.core.kernel import Kernel
-from swingset.guest.promises import Promise
+from swingset.guest.base.promises import Promise
 from swingset.host.reports import RunReport
 from swingset.lens.tables import Lens
 from swingset.world.promises import FORWARDED

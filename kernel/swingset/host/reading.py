@@ -6,7 +6,7 @@ the vat was upgraded or the world is closed.
 
 from __future__ import annotations
 
-from swingset.guest.remote_errors import RemoteError
+from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
 from swingset.model.places import places
 from swingset.model.reports import Frame

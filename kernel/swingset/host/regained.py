@@ -13,7 +13,7 @@ import types
 from typing import Any, get_args
 from uuid import UUID
 
-from swingset.guest.passable import Tagged
+from swingset.guest.passing.passable import Tagged
 from swingset.host import looking
 from swingset.host.kept import FACTORIES, LEAVES, TABLES, Classes, Kind, Node, can_be_made, may_be_key
 from swingset.model.visible import one_line

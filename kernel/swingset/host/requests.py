@@ -14,8 +14,8 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.undoing import refuse_within_crank
-from swingset.guest import smallcaps
-from swingset.guest.passable import UnpassableError, brief, path_to
+from swingset.guest.passing import smallcaps
+from swingset.guest.passing.passable import UnpassableError, brief, path_to
 from swingset.host.administering import Administering
 from swingset.lens import dump as dumping
 from swingset.lens import verifying

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from swingset.guest import context, smallcaps
-from swingset.guest.device import D
-from swingset.guest.passable import UnpassableError
+from swingset.guest.base import context
+from swingset.guest.passing import smallcaps
+from swingset.guest.passing.passable import UnpassableError
+from swingset.guest.sending.device_calls import D
 from swingset.host.controller import Controller, Parts
 from swingset.host.devices import TIMER, VAT_ADMIN
 from swingset.model.capdata import CapData, promise_named

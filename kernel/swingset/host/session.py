@@ -22,12 +22,12 @@ from typing import Any
 from swingset.core.errors import KernelError, VatFault
 from swingset.core.lifecycle import Parting
 from swingset.core.report import CrankReport
-from swingset.guest import context
-from swingset.guest.eventual import E
-from swingset.guest.lives import LifeEndedError, refuse_ended
+from swingset.guest.base import context
+from swingset.guest.base.ended import LifeEndedError, refuse_ended
+from swingset.guest.base.promises import Promise
 from swingset.guest.liveslots import Liveslots
-from swingset.guest.passable import UnpassableError
-from swingset.guest.promises import Promise
+from swingset.guest.passing.passable import UnpassableError
+from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.drafting import Drafting
 from swingset.host.lives import DO_AGAIN, UNDONE, Life

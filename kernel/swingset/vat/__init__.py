@@ -3,25 +3,16 @@
 The same file works inside a vat and as a plain module under a type checker or a test.
 """
 
-from ..guest.adoption import adopt_promise
-from ..guest.baggage import StoredMap, provide
-from ..guest.bigmaps import (
-    BigMap,
-    BigSet,
-    WeakBigMap,
-    WeakBigSet,
-    make_scalar_big_map_store,
-    make_scalar_big_set_store,
-    make_scalar_big_weak_map_store,
-    make_scalar_big_weak_set_store,
-)
-from ..guest.classes import durable, virtual
-from ..guest.copies import register_copy
-from ..guest.declared import Interface, implements
-from ..guest.device import D
-from ..guest.durability import can_be_durable
-from ..guest.eventual import E
-from ..guest.explicit import (
+from ..guest.base.errors import RemoteError, RemoteRejection, VatError
+from ..guest.base.promises import Promise, Resolver, make_promise
+from ..guest.guards.interfaces import Interface, implements
+from ..guest.guards.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
+from ..guest.kinds.classes import durable, virtual
+from ..guest.kinds.durability import can_be_durable
+from ..guest.kinds.facets import Cohort, Facets, amplify, facet
+from ..guest.kinds.migration import MigrationError, migrate
+from ..guest.lasting.adoption import adopt_promise
+from ..guest.lasting.explicit import (
     define_durable_kind,
     define_durable_kind_multi,
     define_kind,
@@ -32,18 +23,27 @@ from ..guest.explicit import (
     prepare_singleton,
     provide_kind_handle,
 )
-from ..guest.facets import Cohort, Facets, amplify, facet
-from ..guest.far import FarRef
-from ..guest.migration import MigrationError, migrate
-from ..guest.passable import Tagged
-from ..guest.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
+from ..guest.lasting.resumable import resumable
+from ..guest.lasting.watching import watch_promise
+from ..guest.passing.copies import register_copy
+from ..guest.passing.far_refs import FarRef
+from ..guest.passing.passable import Tagged
+from ..guest.passing.remotables import Presence, Remotable, remotable
 from ..guest.powers import Powers
-from ..guest.promises import Promise, Resolver, make_promise
-from ..guest.remotables import Presence, Remotable, remotable
-from ..guest.remote_errors import RemoteError, RemoteRejection, VatError
-from ..guest.resumable import resumable
-from ..guest.updates import updates
-from ..guest.watching import watch_promise
+from ..guest.sending.device_calls import D
+from ..guest.sending.eventual import E
+from ..guest.sending.notifiers import updates
+from ..guest.stores.baggage import StoredMap, provide
+from ..guest.stores.bigmaps import (
+    BigMap,
+    BigSet,
+    WeakBigMap,
+    WeakBigSet,
+    make_scalar_big_map_store,
+    make_scalar_big_set_store,
+    make_scalar_big_weak_map_store,
+    make_scalar_big_weak_set_store,
+)
 
 Baggage = StoredMap
 

@@ -4,8 +4,8 @@
 runs what is waiting to run.
 """
 
-from ..guest.baggage import StoredMap
 from ..guest.standalone import drain, start
+from ..guest.stores.baggage import StoredMap
 
 Baggage = StoredMap
 

@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from swingset.guest import context
-from swingset.guest.context import DeliveryAbandonedError
+from swingset.guest.base import context
+from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.liveslots import Liveslots, SyscallError
 from swingset.model import reasons
 from swingset.model.limits import Limits

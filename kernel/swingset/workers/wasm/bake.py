@@ -141,6 +141,9 @@ def _collect(package: str, folder: Traversable, found: Sources) -> None:
     found[package] = (True, init.read_text("utf-8") if init else "")
     for name, entry in sources.items():
         found[f"{package}.{name}"] = (False, entry.read_text("utf-8"))
+    for entry in entries:
+        if entry.is_dir() and entry.joinpath("__init__.py").is_file():
+            _collect(f"{package}.{entry.name}", entry, found)
 
 
 def standard_names(engine: wasmtime.Engine, pre: wasmtime.InstancePre, ticker: Ticker) -> frozenset[str]:

@@ -1,0 +1,75 @@
+"""The end of a life: whoever still has something of it is told so, and reaches nobody.
+
+A number in a vat's names (`o-52`, `p+7`) means one thing in one life of that vat. A program around a world
+outlives such lives: the world goes back to a checkpoint, a run cannot be committed, the file is closed and
+another one opened. What the program kept in a list, an attribute or a closure is then a handle of a life that
+has ended, and its number has been given out again, to somebody else. So a life that ends is marked, once, and
+everything that belongs to it asks here before it does anything: presences, promises and their resolvers,
+durable objects and their classes, stored maps.
+
+A vat that runs in a worker of its own never meets this: its heap ends with its life.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..liveslots import Liveslots
+
+
+class LifeEndedError(RuntimeError):
+    """A handle was used that belongs to a life which has ended; nothing was sent."""
+
+
+class Ended:
+    """How a life ended: whose it was, why it did, what to do about it, and who owned what it knew."""
+
+    def __init__(
+        self,
+        whose: str,
+        why: str,
+        fix: str,
+        owners: dict[str, str],
+        renew: Callable[[], None] | None = None,
+    ) -> None:
+        self.whose = whose
+        self.why = why
+        self.fix = fix
+        self.owners = owners
+        self.renew = renew
+        """Has the program begin its next life, where it has not yet; raises where that cannot be."""
+
+    def told(self, item: Any) -> str:
+        """What to say of something that belongs to this life."""
+        return f"{self._name(item)} belongs to {self.whose}, which ended when {self.why}: {self.fix}"
+
+    def error(self, item: Any) -> LifeEndedError:
+        """What to raise for something that belongs to this life."""
+        return LifeEndedError(self.told(item))
+
+    def _name(self, item: Any) -> str:
+        vref = getattr(item, "_vref", None)
+        if type(vref) is str:
+            called = item._iface.removeprefix("Alleged: ")
+            owner = self.owners.get(vref)
+            return f"this {called}{f' of vat {owner}' if owner else ''} (presence {vref})"
+        if hasattr(type(item), "_vpid"):
+            cause = item._cause
+            return f"this promise{f' for the answer to {cause[0]}()' if type(cause) is tuple else ''}"
+        kind = getattr(item if isinstance(item, type) else type(item), "__kind__", None)
+        return f"this {kind.tag}" if kind is not None else "this object"
+
+
+def renewed(world: Liveslots) -> None:
+    """Have the program begin its next life, if this one has ended and it has not yet."""
+    if world.ended is not None and world.ended.renew is not None:
+        world.ended.renew()
+
+
+def refuse_ended(world: Liveslots, item: Any) -> None:
+    """Raise `LifeEndedError` where the life that something belongs to has ended."""
+    if world.ended is not None:
+        raise world.ended.error(item)

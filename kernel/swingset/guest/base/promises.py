@@ -1,0 +1,460 @@
+"""Promises and the turn queue that settles them: first in, first out, and nothing else.
+
+There is no event loop here, because an event loop has clocks, sockets and an order of its own. A vat has one
+queue of turns. Settling a promise puts its reactions at the end of that queue; a delivery ends when the queue
+is empty. The order of turns is therefore a function of the deliveries alone, which is what replay needs.
+
+Coroutines are driven by the same queue. A method that awaits is suspended in the heap until the promise
+settles, in this delivery or in a later one. Outside a coroutine of ours (in a notebook cell, whose `await`
+belongs to IPython's loop) `__await__` calls the hook that the embedder installed, which must bring the answer
+itself.
+
+A promise that was resolved to another follows it. Followers are a tree: whoever follows a promise that comes
+to follow another stays where it is, and is told when that one is told, in the same turn. So a long chain of
+promises costs no more than its length. Only what has to know the end of the chain at once is handed on to it:
+messages, and promises that the kernel knows.
+
+Rejections nobody looked at are reported once, at the end of the delivery in which they happened.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from .context import DeliveryAbandonedError, current
+from .ended import refuse_ended
+from .errors import RemoteRejection
+from .no_event_loop import not_awaitable
+
+T = TypeVar("T")
+U = TypeVar("U")
+W = TypeVar("W")
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
+
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    from ..liveslots import Liveslots
+
+    # What a checker need not be told where nothing is known of it. At run time nobody reads it.
+    Any_ = TypeVarWithDefault("Any_", default=Any)
+    Failed = Callable[[BaseException], W]
+
+
+PENDING, FULFILLED, REJECTED = "pending", "fulfilled", "rejected"
+
+
+Reaction = tuple[
+    "Callable[[Any], None]", "Callable[[BaseException], None]", "Callable[[Promise[Any]], None] | None"
+]
+
+
+Cause = tuple[str, str, int] | str | None
+"""What a promise answers: method, file and line of a send of this vat, or else a word about it."""
+
+
+class TurnQueue:
+    """The turns of one vat that are waiting to run."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self.world = world
+        self.await_hook: Callable[[Promise[Any]], Any] | None = None
+        self.stirred: Callable[[], None] | None = None  # told when a turn comes to wait
+        self.driving = 0
+        self.deaf = False  # vat code runs only because something was freed: see `collector`
+        self.rejected: list[Promise[Any]] = []
+        self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
+
+    def put(self, turn: Callable[[Any], None], argument: Any) -> None:
+        """Let `turn(argument)` run after everything that is already waiting."""
+        if not self.deaf:
+            self._waiting.append((turn, argument))
+            if self.stirred is not None:
+                self.stirred()
+
+    def run(self) -> None:
+        """Run turns until none is left."""
+        waiting = self._waiting
+        while waiting:
+            turn, argument = waiting.popleft()
+            turn(argument)
+
+    def take_unhandled(self) -> list[Promise[Any]]:
+        """The promises rejected since the last call that nothing has ever looked at."""
+        rejected, self.rejected = self.rejected, []
+        return [promise for promise in rejected if not promise._handled]
+
+
+class Promise(Generic[T]):
+    """The result of something that has not happened yet; `await` it, or give it to `then`."""
+
+    __slots__ = (
+        "__weakref__",
+        "_border",
+        "_cause",
+        "_handled",
+        "_next",
+        "_reactions",
+        "_state",
+        "_traceback",
+        "_turns",
+        "_value",
+        "_vpid",
+    )
+
+    def __init__(self, turns: TurnQueue | None = None) -> None:
+        if turns is None:
+            raise TypeError("a promise comes with the right to settle it: promise, resolver = make_promise()")
+        self._turns = turns
+        self._state = PENDING
+        self._value: Any = None
+        self._traceback: Any = None
+        self._next: Promise[Any] | None = (
+            None  # the promise that decides this one, once it was resolved to one
+        )
+        self._reactions: list[Reaction | Promise[Any]] = []  # and the promises that follow this one
+        self._handled = False
+        self._cause: Cause = None
+        self._border: str | None = None  # the method of this vat that it answers to a message from this vat
+        self._vpid: str | None = None  # its name in the kernel, while it has one
+
+    @property
+    def status(self) -> str:
+        """`pending`, `fulfilled` or `rejected`."""
+        return REJECTED if self._turns.world.ended is not None else self._state
+
+    def result(self) -> T:
+        """The value, or raise the reason; a pending promise has none and raises RuntimeError."""
+        refuse_ended(self._turns.world, self)
+        if self._state is PENDING:
+            raise RuntimeError("the promise is still pending: await it")
+        self._handled = True
+        if self._state is REJECTED:
+            raise self._value.with_traceback(self._traceback)
+        value: T = self._value
+        return value
+
+    @overload
+    def then(self, on_ok: None = None, on_err: None = None) -> Promise[T]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], Awaitable[U]], on_err: None = None) -> Promise[U]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], U], on_err: None = None) -> Promise[U]: ...
+    @overload
+    def then(self, on_ok: None = None, on_err: Failed[Awaitable[W]] = ...) -> Promise[T | W]: ...
+    @overload
+    def then(self, on_ok: None = None, on_err: Failed[W] = ...) -> Promise[T | W]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], Awaitable[U]], on_err: Failed[Awaitable[W]]) -> Promise[U | W]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], Awaitable[U]], on_err: Failed[W]) -> Promise[U | W]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], U], on_err: Failed[Awaitable[W]]) -> Promise[U | W]: ...
+    @overload
+    def then(self, on_ok: Callable[[T], U], on_err: Failed[W]) -> Promise[U | W]: ...
+    def then(
+        self,
+        on_ok: Callable[[T], Any] | None = None,
+        on_err: Callable[[BaseException], Any] | None = None,
+    ) -> Promise[Any]:
+        """Promise the result of `on_ok(value)` or `on_err(exception)`, called in a turn of its own."""
+        if self._turns.world.calls.running is not None:
+            raise RuntimeError(
+                "a @resumable function gives no callbacks, which no log would call again: await the promise"
+            )
+        derived: Promise[Any] = Promise(self._turns)
+        derived._cause = self._cause
+
+        def ok(value: Any) -> None:
+            if on_ok is None:
+                derived._resolve(value)
+            else:
+                derived._run(on_ok, value)
+
+        def err(reason: BaseException) -> None:
+            if on_err is None:
+                derived._reject(reason)
+            else:
+                derived._run(on_err, reason)
+
+        self._react(ok, err)
+        return derived
+
+    @overload
+    def catch(self, on_err: Failed[Awaitable[W]]) -> Promise[T | W]: ...
+    @overload
+    def catch(self, on_err: Failed[W]) -> Promise[T | W]: ...
+    def catch(self, on_err: Callable[[BaseException], Any]) -> Promise[Any]:
+        """Promise this value, or the result of `on_err(exception)`."""
+        return self.then(None, on_err)
+
+    @overload
+    @staticmethod
+    def all(items: Iterable[Awaitable[Any_]]) -> Promise[list[Any_]]: ...
+    @overload
+    @staticmethod
+    def all(items: Iterable[Any]) -> Promise[list[Any]]: ...
+    @staticmethod
+    def all(items: Iterable[Any]) -> Promise[list[Any]]:
+        """Promise the list of all results, in the order given; the first rejection rejects it."""
+        listed = list(items)
+        turns = next((item._turns for item in listed if isinstance(item, Promise)), None) or current().turns
+        gathered: Promise[list[Any]] = Promise(turns)
+        results: list[Any] = [None] * len(listed)
+        missing = len(listed)
+
+        def collect(index: int, item: Any) -> None:
+            def ok(value: Any) -> None:
+                nonlocal missing
+                results[index] = value
+                missing -= 1
+                if missing == 0:
+                    gathered._resolve(results)
+
+            promise = settled(turns, item)
+
+            def err(reason: BaseException) -> None:
+                gathered._cause = gathered._cause or promise._cause
+                gathered._reject(reason)
+
+            promise._react(ok, err)
+
+        for index, item in enumerate(listed):
+            collect(index, item)
+        if not listed:
+            gathered._resolve(results)
+        return gathered
+
+    def __await__(self) -> Generator[Promise[T], Any, T]:
+        if not self._turns.driving:
+            hook = self._turns.await_hook
+            if hook is None:
+                raise RuntimeError(
+                    "await of a promise outside a vat: only an async method can wait here; use .then(...)"
+                )
+            self._handled = True
+            value: T = hook(self)
+            return value
+        value = yield self
+        return value
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        from ..sending.notifiers import updates
+
+        return updates(self)
+
+    def __repr__(self) -> str:
+        name = f" {self._vpid}" if self._vpid else ""
+        return f"<Promise{name} {self._state}>"
+
+    # What follows is for this library.
+
+    def _react(
+        self,
+        ok: Callable[[Any], None],
+        err: Callable[[BaseException], None],
+        forward: Callable[[Promise[Any]], None] | None = None,
+    ) -> None:
+        """Put one of two turns in the queue when this settles; neither may raise.
+
+        With `forward` given, this is a message that waits for its target: should this be resolved to another
+        promise, it is handed on to that at once, so that it stays ahead of later ones.
+        """
+        self._handled = True
+        if self._turns.deaf:
+            refuse_ended(self._turns.world, self)
+            return
+        if self._state is PENDING:
+            self._reactions.append((ok, err, forward))
+        else:
+            self._turns.put(ok if self._state is FULFILLED else err, self._value)
+
+    def _run(self, function: Callable[..., Any], *args: Any) -> None:
+        """Resolve this to what a call returns, reject it with what the call raises."""
+        try:
+            value = function(*args)
+        except DeliveryAbandonedError:
+            raise
+        except BaseException as exc:
+            self._reject(exc)
+        else:
+            self._resolve(value)
+
+    def _resolve(self, value: Any) -> None:
+        if self._state is not PENDING or self._next is not None or self._turns.deaf:
+            return
+        if type(value) is CoroutineType:
+            value = drive(self._turns, value)
+        if not isinstance(value, Promise):
+            self._settle(FULFILLED, value)
+            return
+        if value._turns.deaf and value._turns.world.ended is not None:
+            self._reject(value._turns.world.ended.error(value))
+            return
+        decider = value._last()
+        if decider is self:
+            cycle = TypeError("a promise cannot be resolved to itself, directly or through other promises")
+            cycle.code = "promise-cycle"  # type: ignore[attr-defined]
+            self._reject(cycle)
+            return
+        self._follow(decider)
+
+    def _follow(self, decider: Promise[Any]) -> None:
+        """Let another promise decide this one, and hand on what has to know of that."""
+        if self._state is not PENDING:
+            return
+        promises = self._turns.world.promises
+        self._next = decider
+        decider._handled = True
+        if decider._state is PENDING:
+            decider._reactions.append(self)
+        else:
+            decider._tell(self)
+        if self._vpid is not None:
+            promises.forward(self._vpid, decider)
+        waits = decider._state is PENDING and promises.known(decider) is None
+        reactions, self._reactions = self._reactions, []
+        for reaction in reactions:
+            if isinstance(reaction, Promise):
+                if reaction._vpid is None:
+                    self._reactions.append(reaction)
+                else:
+                    reaction._follow(decider)
+            elif reaction[2] is None:
+                self._reactions.append(reaction)
+            elif waits:
+                decider._reactions.append(reaction)
+            else:
+                reaction[2](decider)
+
+    def _follow_ok(self, value: Any) -> None:
+        self._settle_tree(FULFILLED, value)
+
+    def _follow_err(self, reason: BaseException) -> None:
+        self._settle_tree(REJECTED, reason)
+
+    def _settle_tree(self, state: str, value: Any) -> None:
+        """Settle this and whatever follows it, directly or through others."""
+        tree: list[tuple[Promise[Any], str, Any]] = [(self, state, value)]
+        for promise, told, what in tree:
+            followers = promise._followers()
+            promise._settle(told, what, followed=True)
+            tree += [(follower, promise._state, promise._value) for follower in followers]
+
+    def _reject(self, reason: Any) -> None:
+        if self._state is PENDING and self._next is None and not self._turns.deaf:
+            self._settle(REJECTED, reason)
+
+    def _settle(self, state: str, value: Any, *, followed: bool = False) -> None:
+        if self._border is not None:
+            state, value = self._turns.world.sends.cross(self._border, state, value)
+        if state is REJECTED:
+            if not isinstance(value, BaseException):
+                value = RemoteRejection(value)
+            self._traceback = value.__traceback__
+            if not self._handled:
+                self._turns.rejected.append(self)
+        self._state = state
+        self._value = value
+        self._next = None
+        reactions, self._reactions = self._reactions, []
+        for reaction in reactions:
+            if not (followed and isinstance(reaction, Promise)):
+                self._tell(reaction)
+
+    def _tell(self, reaction: Reaction | Promise[Any]) -> None:
+        """Put the turn in the queue that tells one of those who wait how this is settled."""
+        if isinstance(reaction, Promise):
+            reaction = (reaction._follow_ok, reaction._follow_err, None)
+        self._turns.put(reaction[0] if self._state is FULFILLED else reaction[1], self._value)
+
+    def _followers(self) -> list[Promise[Any]]:
+        """The promises that were resolved to this one and wait for it."""
+        return [reaction for reaction in self._reactions if isinstance(reaction, Promise)]
+
+    def _last(self) -> Promise[Any]:
+        """The promise at the end of the chain that this one was resolved along."""
+        last: Promise[Any] = self
+        while last._next is not None:
+            last = last._next
+        promise: Promise[Any] = self
+        while promise._next is not None and promise is not last:
+            promise._next, promise = last, promise._next  # the next to ask has a shorter way
+        return last
+
+
+class Resolver(Generic[T]):
+    """The right to settle one promise, once."""
+
+    __slots__ = ("_promise",)
+
+    def __init__(self, promise: Promise[T]) -> None:
+        self._promise = promise
+
+    def resolve(self, value: T | Promise[T] | None = None) -> None:
+        """Fulfil the promise with a value, or let another promise decide it."""
+        refuse_ended(self._promise._turns.world, self._promise)
+        self._promise._resolve(value)
+
+    def reject(self, reason: Any) -> None:
+        """Reject the promise with an exception, or with plain data."""
+        refuse_ended(self._promise._turns.world, self._promise)
+        self._promise._reject(reason)
+
+
+def make_promise() -> tuple[Promise[Any_], Resolver[Any_]]:
+    """A new promise of the current vat, and the right to settle it."""
+    promise: Promise[Any_] = Promise(current().turns)
+    return promise, Resolver(promise)
+
+
+def settled(turns: TurnQueue, value: Any) -> Promise[Any]:
+    """The value itself if it is a promise, otherwise a promise for it."""
+    if isinstance(value, Promise):
+        return value
+    promise: Promise[Any] = Promise(turns)
+    promise._resolve(value)
+    return promise
+
+
+def drive(turns: TurnQueue, coroutine: CoroutineType[Any, Any, Any]) -> Promise[Any]:
+    """Run a coroutine to its first await now, and the rest of it in later turns; promise its result."""
+    result: Promise[Any] = Promise(turns)
+    suspended = turns.world.collector.suspended
+    number = id(coroutine)
+
+    def step(value: Any, error: BaseException | None) -> None:
+        turns.driving += 1
+        suspended.pop(number, None)
+        try:
+            awaited = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration as stop:
+            result._resolve(stop.value)
+        except DeliveryAbandonedError:
+            raise
+        except BaseException as exc:
+            result._reject(exc)
+        else:
+            suspended[number] = coroutine
+            if isinstance(awaited, Promise):
+                awaited._react(resume, partial_raise(awaited))
+            else:
+                turns.put(fail, awaited)
+        finally:
+            turns.driving -= 1
+
+    def resume(value: Any) -> None:
+        step(value, None)
+
+    def partial_raise(awaited: Promise[Any]) -> Callable[[BaseException], None]:
+        # Each waiter sees the traceback as it was at the rejection, not what other waiters added to it.
+        return lambda reason: step(None, reason.with_traceback(awaited._traceback))
+
+    def fail(awaited: Any) -> None:
+        step(None, not_awaitable(awaited))
+
+    step(None, None)
+    return result

@@ -1,0 +1,167 @@
+"""The vat's own store: ordered string keys, read once per delivery, written back at its end.
+
+Everything durable in a vat (records of durable instances, baggage, counters, descriptors of kinds) is kept
+under string keys that the host holds. Each access is a syscall, and syscalls are recorded and replayed. So a
+key is read at most once in a delivery, writes are held back and go out in the order of their keys when the
+delivery ends, and nothing is kept from one delivery to the next: what a delivery asks for depends on the
+delivery alone.
+
+Iteration walks the host's order (by UTF-8 bytes, which for Python strings is the order of `<`), so held-back
+writes go out before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from . import jsontext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .ended import Ended
+
+
+VALUE_LIMIT = 10_000_000
+"""The most characters that a value of the store has: the kernel would end the delivery for one more."""
+
+_SURELY_FITS = 2_000_000  # written out, a body doubles at most, and its references take less than the rest
+
+
+def check_room(what: str, data: dict[str, Any], *bodies: str) -> None:
+    """Refuse what takes more room than one value of the store has; raises TypeError.
+
+    The bodies are those inside of the data: only where they are long is it written out to be measured.
+    """
+    if sum(map(len, bodies)) > _SURELY_FITS:
+        size = len(jsontext.write(data))
+        if size > VALUE_LIMIT:
+            raise TypeError(
+                f"{what} is too large: stored it would take {size} characters, and one value has room for "
+                f"{VALUE_LIMIT}: keep it in pieces, such as the entries of a BigMap"
+            )
+
+
+class Store:
+    """Reads and writes of one vat's store."""
+
+    def __init__(self, syscall: Callable[[list[Any]], Any]) -> None:
+        self._syscall = syscall
+        self._known: dict[str, str | None] = {}
+        self._dirty: dict[str, None] = {}
+        # The @resumable function that is running, which may not look in here, or the end of all this.
+        self.closed: str | Ended | None = None
+
+    def refuse(self) -> None:
+        """Keep a resumable function from what it would do twice, and everybody from a life that has ended."""
+        if self.closed is not None:
+            if type(self.closed) is not str:
+                raise self.closed.error(None)  # type: ignore[union-attr]
+            raise RuntimeError(
+                f"@resumable {self.closed} touches the state of its vat, which nobody would log: "
+                "do it in a method, and send to that: `await E(x).method(...)`"
+            )
+
+    def get(self, key: str) -> str | None:
+        """The value under a key, or None."""
+        if self.closed is not None:
+            self.refuse()
+        if key not in self._known:
+            self._known[key] = self._syscall(["vatstoreGet", key])
+        return self._known[key]
+
+    def look(self, key: str) -> str | None:
+        """The value under a key, which is not kept in memory: for walks through much of the store."""
+        return self._known[key] if key in self._known else self._syscall(["vatstoreGet", key])
+
+    def known_absent(self, key: str) -> None:
+        """Nothing is under this key, and nobody needs to ask."""
+        self._known.setdefault(key, None)
+
+    def set(self, key: str, value: str) -> None:
+        """Put a value under a key, at the end of the delivery."""
+        if self.closed is not None:
+            self.refuse()
+        self._known[key] = value
+        self._dirty[key] = None
+
+    def delete(self, key: str) -> None:
+        """Remove a key, at the end of the delivery."""
+        if self.closed is not None:
+            self.refuse()
+        if key not in self._dirty and self._known.get(key, "") is None:
+            return
+        self._known[key] = None
+        self._dirty[key] = None
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """The keys that start with a prefix, in order, from the first or after one of them.
+
+        Keys may come and go meanwhile.
+        """
+        # The last name before the prefix, so that the prefix itself may be a key.
+        self.refuse()
+        key: str | None = after or prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\U0010ffff"
+        while True:
+            self.write_back()
+            key = self._syscall(["vatstoreGetNextKey", key])
+            if key is None or not key.startswith(prefix):
+                return
+            yield key
+
+    def next_key(self, after: str) -> str | None:
+        """The first key after a text."""
+        self.write_back()
+        found: str | None = self._syscall(["vatstoreGetNextKey", after])
+        return found
+
+    def flush(self) -> None:
+        """Write what was held back, and forget what was read."""
+        self.write_back()
+        self._known.clear()
+
+    def write_back(self) -> None:
+        """Write what was held back, in the order of keys; what is set later goes out after it."""
+        for key in sorted(self._dirty):
+            value = self._known[key]
+            self._syscall(["vatstoreDelete", key] if value is None else ["vatstoreSet", key, value])
+        self._dirty.clear()
+
+
+class Counters:
+    """The next ids of this vat, kept in the store so that no incarnation uses an id again."""
+
+    KEY = "idCounters"
+    FIRST: ClassVar = {"exportID": 10, "promiseID": 5, "kindID": 10, "callID": 1, "collectionID": 10}
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._next = dict(self.FIRST)
+        self._changed = False
+
+    def load(self) -> None:
+        """Go on where the last incarnation stopped."""
+        text = self._store.get(self.KEY)
+        if text is not None:
+            self._next.update(jsontext.read(text))
+
+    def take(self, name: str) -> int:
+        """The next id of that name."""
+        value = self._next[name]
+        self._next[name] = value + 1
+        self._changed = True
+        return value
+
+    def peek(self, name: str) -> int:
+        """What the next id of that name will be."""
+        return self._next[name]
+
+    def save(self) -> None:
+        """Put changed counters into the store."""
+        if self._changed:
+            self._store.set(self.KEY, self.text())
+            self._changed = False
+
+    def text(self) -> str:
+        """All of them, as they are stored."""
+        return jsontext.write(self._next)

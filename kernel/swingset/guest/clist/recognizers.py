@@ -1,0 +1,71 @@
+"""Which weak collections know an object, so that their entries go when it does.
+
+A weak collection does not hold its keys. That it has an entry for one is stored beside it, as
+`vom.ir.<name>|<collection>`, and found again from the name alone when the object dies: the entry is then
+deleted, with all counts of what its value referred to. For an object of another vat it also says that the
+kernel must not forget its name yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base import jsontext
+from ..base.vrefs import base_of
+from .references import is_import
+
+if TYPE_CHECKING:
+    from ..liveslots import Liveslots
+
+PREFIX = "vom.ir."
+
+
+class Recognizers:
+    """The weak keys of one vat."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self._any: bool | None = None  # whether any weak collection has ever had an entry
+
+    def add(self, vref: str, collection: int) -> None:
+        """A weak collection has an entry for an object."""
+        self._any = True
+        self._world.store.set(f"{PREFIX}{vref}|{collection}", "1")
+
+    def remove(self, vref: str, collection: int) -> None:
+        """A weak collection no longer has an entry for an object."""
+        self._world.store.delete(f"{PREFIX}{vref}|{collection}")
+        self._lost(vref)
+
+    def know(self, vref: str) -> bool:
+        """Whether any weak collection has an entry for an object."""
+        return self._used() and next(self._world.store.keys(f"{PREFIX}{vref}|"), None) is not None
+
+    def forget(self, base: str) -> None:
+        """An object has died, or the kernel has forgotten it: the entries for it and its facets go."""
+        if not self._used():
+            return
+        store = self._world.store
+        for separator in ("|", ":"):
+            for key in store.keys(PREFIX + base + separator):
+                vref, _, collection = key.removeprefix(PREFIX).partition("|")
+                entry = weak_entry_key(int(collection), vref)
+                text = store.get(entry)
+                if text is not None:
+                    self._world.references.change(jsontext.read(text)["slots"], ())
+                    store.delete(entry)
+                store.delete(key)
+
+    def _lost(self, vref: str) -> None:
+        if is_import(vref):
+            self._world.reaper.lost_recognizers[base_of(vref)] = None
+
+    def _used(self) -> bool:
+        if self._any is None:
+            self._any = next(self._world.store.keys(PREFIX), None) is not None
+        return self._any
+
+
+def weak_entry_key(collection: int, vref: str) -> str:
+    """Where a weak collection keeps the value for an object."""
+    return f"vc.{collection}.r{vref}"

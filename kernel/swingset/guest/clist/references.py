@@ -1,0 +1,153 @@
+"""Who holds what: counts of references from stored data, and what the kernel can reach.
+
+An object of this vat whose state is stored, and an object of another vat, live as long as one of three
+pillars stands: something in memory stands for it; stored data refers to it (`vom.rc.<name>` counts how
+often); the kernel can reach it (`vom.es.<name>`, one letter per facet: n not exported, r reachable, s
+recognizable). Here are the second and the third. Changes are gathered in memory and written at the end of the
+delivery, so that a reference which comes and goes within one delivery costs nothing.
+
+What may have lost its last pillar is only noted, as doubtful. Bringing out the dead, and nothing else, looks
+at the doubtful ones. So they are also the list of what memory alone may hold, and the reaper stores them: the
+next incarnation begins with the knowledge of what this one held in its heap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base.vrefs import base_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..liveslots import Liveslots
+
+
+def is_import(vref: str) -> bool:
+    """Whether the name is that of an object or a device of somebody else."""
+    return vref[:2] in ("o-", "d-")
+
+
+def is_stored(vref: str) -> bool:
+    """Whether the name is that of an object of this vat whose state is in its store."""
+    return vref[:3] in ("o+d", "o+v")
+
+
+def slots_of(record: dict[str, Any]) -> list[str]:
+    """The names that the fields of a stored record mention."""
+    return [slot for value in record.values() if type(value) is dict for slot in value["slots"]]
+
+
+class References:
+    """The counts and the export status of one vat."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self._store = world.store
+        self._deltas: dict[str, int] = {}
+        self.doubtful: dict[str, None] = {}
+        self.changes = 0  # how many counts have changed in this incarnation: what paces the search for cycles
+        self.on_new: Callable[[str], None] | None = (
+            None  # told of each name that stored data comes to mention
+        )
+
+    # Counts from stored data.
+
+    def change(self, before: Iterable[str], after: Iterable[str]) -> None:
+        """Stored data that mentioned some names now mentions others."""
+        deltas = self._deltas
+        for vref in after:
+            base = base_of(vref)
+            deltas[base] = deltas.get(base, 0) + 1
+            if not (is_import(base) or is_stored(base)):
+                self._world.slots.heap.mentioned(base)
+            if self.on_new is not None:
+                self.on_new(base)
+        for vref in before:
+            base = base_of(vref)
+            deltas[base] = deltas.get(base, 0) - 1
+
+    def settle(self) -> None:
+        """Write the counts that have changed; what they no longer hold is doubtful."""
+        deltas, self._deltas = self._deltas, {}
+        for base in sorted(deltas):
+            if deltas[base] == 0:
+                continue
+            self.changes += 1
+            key = f"vom.rc.{base}"
+            count = int(self._store.get(key) or "0") + deltas[base]
+            if count > 0:
+                self._store.set(key, str(count))
+                self.doubtful.pop(base, None)
+            else:
+                self._store.delete(key)
+                if is_import(base) or is_stored(base):
+                    self.doubtful[base] = None
+                else:
+                    self._world.slots.heap.unmentioned(base)
+
+    def count(self, base: str) -> int:
+        """How often stored data refers to an object."""
+        return int(self._store.get(f"vom.rc.{base}") or "0") + self._deltas.get(base, 0)
+
+    def begin(self, base: str) -> None:
+        """A new object, which only memory holds so far and nobody needs to look up."""
+        self._store.known_absent(f"vom.rc.{base}")
+        self._store.known_absent(f"vom.es.{base}")
+        self.doubtful[base] = None
+
+    # What the kernel can reach.
+
+    def status(self, base: str) -> str:
+        """The export status, a letter per facet; empty for an object that was never exported."""
+        return self._store.get(f"vom.es.{base}") or ""
+
+    def exported(self, vref: str) -> None:
+        """A stored object is named to the kernel."""
+        base = base_of(vref)
+        if self.on_new is not None:
+            self.on_new(base)
+        if self._mark(vref, "r"):
+            self.doubtful.pop(base, None)
+
+    def dropped(self, vref: str) -> None:
+        """The kernel can no longer reach a stored object."""
+        if self._letter(vref) == "r":
+            self._mark(vref, "s")
+            self.changes += 1
+            self.doubtful[base_of(vref)] = None
+
+    def retired(self, vref: str) -> None:
+        """The kernel has forgotten a stored object."""
+        if self._letter(vref):
+            self._mark(vref, "n")
+
+    def forget(self, base: str) -> list[str]:
+        """An object is gone: the names by which the kernel could still recognize it."""
+        status = self.status(base)
+        if not status:
+            return []
+        self._store.delete(f"vom.es.{base}")
+        if not self._world.kinds.facet_count(base):
+            return [base] if status == "s" else []
+        return [f"{base}:{index}" for index, letter in enumerate(status) if letter == "s"]
+
+    def _letter(self, vref: str) -> str:
+        index = int(vref.partition(":")[2] or "0")
+        return self.status(base_of(vref))[index : index + 1]
+
+    def _mark(self, vref: str, letter: str) -> bool:
+        base = base_of(vref)
+        index = int(vref.partition(":")[2] or "0")
+        before = self.status(base)
+        size = max(index + 1, self._world.kinds.facet_count(base))
+        letters = list(before.ljust(size, "n"))
+        letters[index] = letter
+        after = "".join(letters)
+        if after == before:
+            return False
+        if after.strip("n"):
+            self._store.set(f"vom.es.{base}", after)
+        else:
+            self._store.delete(f"vom.es.{base}")
+        return True

@@ -1,0 +1,283 @@
+"""The vat's own table of references: which object stands behind which vref.
+
+`o+0` is the root, `o+10` and up are heap objects of this vat, `o+d10/1` a durable instance (kind 10, number
+1), `o-50` an object of another vat, `p+5` and `p-60` promises. Identity holds in both directions: one object
+per vref while it is alive, one vref per object for as long as the kernel may know of it.
+
+The table is also where values become capdata and back, because that is where references meet their names. An
+encoding that fails leaves no trace here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from swingset.wire.grammar import SAFE_INT
+
+from ..base.ended import refuse_ended
+from ..base.promises import Promise
+from ..base.vatstore import check_room
+from ..passing import smallcaps
+from ..passing.passable import UnpassableError, brief, path_to
+from ..passing.remotables import DISAVOWED, DISAVOWED_TOLD, Presence
+from ..passing.smallcaps import DecodeError
+from .heap import ROOT, Heap
+from .imports import Imports
+from .references import is_import, is_stored
+
+if TYPE_CHECKING:
+    from ..liveslots import Liveslots
+
+
+class Slots:
+    """References of one vat, by vref and by identity."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self.imports = Imports(world)
+        self.heap = Heap()
+
+    def add_root(self, root: Any) -> None:
+        """Give the root object its name."""
+        self.heap.add(ROOT, root)
+        self.heap.exported(ROOT)
+
+    def dropped(self, vrefs: list[str]) -> None:
+        """The kernel can no longer reach these exports."""
+        for vref in vrefs:
+            if is_stored(vref):
+                self._world.references.dropped(vref)
+            else:
+                self.heap.dropped(vref)
+
+    def retired(self, vrefs: list[str]) -> None:
+        """The kernel has forgotten these exports."""
+        for vref in vrefs:
+            if is_stored(vref):
+                self._world.references.retired(vref)
+            else:
+                self.heap.retired(vref)
+
+    def target(self, vref: str) -> Any:
+        """The object that a message is for; raises DecodeError."""
+        if vref[:1] == "p":
+            promise = self._world.promises.find(vref)
+            if promise is None:
+                raise DecodeError(f"there is no promise {vref} here")
+            return promise
+        return self._object(vref, None)
+
+    def encode(self, value: Any) -> dict[str, Any]:
+        """Write a value as capdata; raises UnpassableError."""
+        body, objects = smallcaps.encode(value, self._world.trace_of)
+        self._check_owner(objects)
+        slots = [self._name(item) for item in objects]
+        for vref in slots:
+            if is_stored(vref):
+                self._world.references.exported(vref)
+            else:
+                self.heap.exported(vref)
+        return {"body": body, "slots": slots}
+
+    def encode_durable(self, value: Any, what: str) -> dict[str, Any]:
+        """Write a value that must outlive this incarnation; raises TypeError."""
+        return self.encode_state(value, what, durable=True)
+
+    def encode_state(self, value: Any, what: str, *, durable: bool) -> dict[str, Any]:
+        """Write a value into the store, where references are held by name; raises TypeError.
+
+        What is durable may only name what an upgrade leaves alive. A promise is held like any object of the
+        heap, under a name that the kernel never hears.
+        """
+        try:
+            body, objects = smallcaps.encode(value, self._world.trace_of)
+            self._check_owner(objects)
+        except UnpassableError as exc:
+            raise TypeError(self.explain(what, value, exc)) from None
+        slots = []
+        for index, item in enumerate(objects):
+            if durable and not (isinstance(item, Presence) or _outlives(item)):
+                where = what + (path_to(value, item) or "")
+                if isinstance(item, Promise):
+                    told = "is a promise: await it and keep its value"
+                else:
+                    sort = "@virtual" if hasattr(type(item), "__kind__") else "@remotable"
+                    told = (
+                        f"is a {sort} {type(item).__name__}, which an upgrade ends: make its class @durable"
+                    )
+                raise TypeError(f"value for {what!r} is not durable: slot {index} of it, {where}, {told}")
+            slots.append(self._name_in_heap(item) if isinstance(item, Promise) else self._name(item))
+            self.heap.keep(slots[-1])
+        data = {"body": body, "slots": slots}
+        check_room(f"value for {what!r}", data, body)
+        return data
+
+    def decode(self, capdata: Any, *, frozen: bool = False, old: bool = False) -> Any:
+        """Read capdata, from the store where `frozen`, from the kernel otherwise; raises DecodeError.
+
+        What is `old` may hold data of classes that have changed since, which is read as `Tagged`.
+        """
+        try:
+            body, slots = capdata["body"], capdata["slots"]
+        except (TypeError, KeyError):
+            raise DecodeError("capdata without body or slots") from None
+        if not frozen:
+            # Also what the body does not use: the kernel believes that this vat has it now.
+            doubtful = self._world.references.doubtful
+            doubtful.update((vref, None) for vref in slots if is_import(vref))
+
+        def fetch(sigil: str, index: int, iface: str | None) -> Any:
+            if index >= len(slots):
+                raise DecodeError(f"slot {index} of {len(slots)}")
+            vref = slots[index]
+            if frozen and sigil == "&":
+                return self._stored_promise(vref)
+            if type(vref) is not str or (vref[:1] == "p") != (sigil == "&"):
+                raise DecodeError(f"slot {index} is {vref!r}, which {sigil!r} does not fit")
+            if sigil == "&":
+                return self._world.promises.receive(vref)
+            return self._object(vref, iface)
+
+        return smallcaps.decode(body, fetch, frozen=frozen, old=old, reader=self._world.reader)
+
+    def across(self, value: Any) -> Any:
+        """What a value is at the other end of a message that stays in this vat: copied as if it had left.
+
+        Every reference in it stays what it is. Raises UnpassableError, and DecodeError.
+        """
+        if _is_same_anywhere(value):
+            return value
+        body, objects = smallcaps.encode(value, self._world.trace_of)
+        reader = self._world.reader
+        return smallcaps.decode(body, lambda _sigil, index, _iface: objects[index], reader=reader)
+
+    def explain(self, what: str, value: Any, problem: UnpassableError) -> str:
+        """Say which part of a value cannot pass and what to do."""
+        culprit = problem.culprit
+        if culprit is None:
+            return f"{what or 'the message'} cannot be passed: {problem.fix}"
+        where = what + (path_to(value, culprit) or "")
+        return f"{where or 'something in it'} is {_a(culprit)}, which cannot be passed: {problem.fix}"
+
+    def take_over(self, presence: Presence) -> None:
+        """Make a presence of the life before one of this: it means the same."""
+        object.__setattr__(presence, "_world", self._world)
+        self.imports.put(presence)
+        self._world.references.doubtful[presence._vref] = None
+
+    def known_name(self, item: Any) -> str | None:
+        """The name of an object that has one; None for all else, and for what belongs to another vat.
+
+        Raises `LifeEndedError` for what belongs to a life that has ended.
+        """
+        vref: str | None
+        if isinstance(item, Presence):
+            owner, vref = item._world, item._vref
+        else:
+            kind = getattr(type(item), "__kind__", None)
+            if kind is None:
+                return self.heap.name_of(item)
+            owner, vref = kind.world, _instance_vref(item)
+        if owner is self._world:
+            return None if vref == DISAVOWED else vref
+        refuse_ended(owner, item)
+        return None
+
+    def object_of(self, vref: str, iface: str | None) -> Any:
+        """The object of a name that this vat has stored; raises DecodeError."""
+        return self._object(vref, iface)
+
+    def disavow(self, item: Any) -> None:
+        """Let go of an import at once, whoever holds its presence; raises TypeError for what is none."""
+        vref = self.known_name(item)
+        if isinstance(item, Presence) and item._vref == DISAVOWED:
+            raise TypeError(f"attempt to disavow {item!r} again")
+        if vref is None:
+            raise TypeError(f"attempt to disavow unknown {brief(item)}")
+        if not isinstance(item, Presence):
+            raise TypeError(f"attempt to disavow an export, {brief(item)}: it is an object of this vat")
+        if vref[:1] != "o":
+            raise TypeError("attempt to disavow non-object: a device stays")
+        self._world.settle_state()
+        references = self._world.references
+        if references.count(vref) > 0:
+            raise TypeError(
+                f"attempt to disavow {item!r}, which stored data of this vat holds: delete that first"
+            )
+        self.imports.forget(vref)
+        references.doubtful.pop(vref, None)
+        object.__setattr__(item, "_vref", DISAVOWED)
+        self._world.syscall(["dropImports", [vref]])
+        if not self._world.recognizers.know(vref):
+            self._world.syscall(["retireImports", [vref]])
+
+    def _check_owner(self, objects: list[Any]) -> None:
+        for item in objects:
+            if isinstance(item, Promise):
+                owner = item._turns.world
+            elif isinstance(item, Presence):
+                owner = item._world
+            else:
+                kind = getattr(type(item), "__kind__", None)
+                owner = self._world if kind is None else kind.world
+            if isinstance(item, Presence) and item._vref == DISAVOWED:
+                raise UnpassableError(item, DISAVOWED_TOLD)
+            if owner is not self._world:
+                if owner.ended is not None:
+                    raise UnpassableError(item, owner.ended.told(item), ended=True)
+                raise UnpassableError(item, f"it belongs to {owner.title}, not to {self._world.title}")
+
+    def _name(self, item: Any) -> str:
+        if isinstance(item, Promise):
+            return self._world.promises.name(item)
+        vref = item._vref if isinstance(item, Presence) else _instance_vref(item)
+        return str(vref or self._name_in_heap(item))
+
+    def _name_in_heap(self, item: Any) -> str:
+        vref = self.heap.name_of(item)
+        if vref is None:
+            vref = f"o+{self._world.counters.take('exportID')}"
+            self.heap.add(vref, item)
+        return vref
+
+    def _stored_promise(self, vref: object) -> Promise[Any]:
+        found = self.heap.find(vref) if type(vref) is str else None
+        if not isinstance(found, Promise):
+            raise DecodeError(f"there is no promise {vref!r} in vat {self._world.vat_name}")
+        return found
+
+    def _object(self, vref: str, iface: str | None) -> Any:
+        if is_import(vref):
+            return self.imports.get(vref, iface)
+        if is_stored(vref):
+            return self._world.kinds.instance(vref)
+        found = self.heap.find(vref)
+        if found is not None:
+            return found
+        raise DecodeError(f"there is no object {vref} in vat {self._world.vat_name}")
+
+
+def _is_same_anywhere(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-SAFE_INT <= value <= SAFE_INT)
+    return kind is bool or value is None or kind is Promise or kind is Presence
+
+
+def _instance_vref(item: Any) -> str | None:
+    vref: str | None = item.__dict__.get("__vref__") if hasattr(type(item), "__kind__") else None
+    return vref
+
+
+def _outlives(item: Any) -> bool:
+    kind = getattr(type(item), "__kind__", None)
+    return kind is not None and kind.durable
+
+
+def _a(value: Any) -> str:
+    text = brief(value)
+    if value is None or text.startswith("the "):
+        return text
+    return f"{'an' if text[0] in 'aeiouAEIOU' else 'a'} {text}"

@@ -1,0 +1,146 @@
+"""Interfaces that are declared apart from the classes that have them.
+
+A class is its own interface: its methods' annotations are their guards. Where several classes, or several
+vats, mean the same thing, the interface is written down once, as a `Protocol` or as a table of signatures,
+and a class says that it has it:
+
+    PurseI = Interface("PurseI", {"deposit": "(amount: int) -> int", "balance": "() -> int"})
+
+    @durable
+    @implements(PurseI)
+    class Purse: ...
+
+What is declared is checked when the class is made: each method is there and takes these parameters. A method
+that has no annotation for one is guarded by the interface's.
+
+As an annotation an interface stands for the objects that have it: `def merge(self, purse: PurseI)`. What an
+object of another vat has is for that vat to say, so any passes; one of this vat must have the methods.
+"""
+
+from __future__ import annotations
+import __future__
+
+import sys
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar, Union
+
+from ..passing.passable import brief
+from .method_tables import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+C = TypeVar("C", bound=type)
+
+_FLAGS = __future__.annotations.compiler_flag
+
+
+class Interface:
+    """Methods by name, with their signatures; the names in these are those of the module that declares it."""
+
+    def __init__(self, name: str, methods: Mapping[str, str]) -> None:
+        names = sys._getframe(1).f_globals
+        self.name = name
+        self.methods: dict[str, FunctionType] = {}
+        for method, signature in methods.items():
+            self.methods[method] = _function(name, method, signature, names)
+
+    def __or__(self, other: Any) -> Any:
+        return Union[self, other]  # noqa: UP007  (it would be this very method)
+
+    def __ror__(self, other: Any) -> Any:
+        return Union[other, self]  # noqa: UP007
+
+    def __call__(self) -> None:
+        """Nothing: but what cannot be called, `Union` takes for no type."""
+        raise TypeError(f"{self.name} is an interface and makes no objects: make one of a class that has it")
+
+    def __repr__(self) -> str:
+        return f"<Interface {self.name}: {', '.join(self.methods)}>"
+
+
+def _function(interface: str, method: str, signature: str, names: dict[str, Any]) -> FunctionType:
+    found: dict[str, Any] = {}
+    if type(signature) is str and method.isidentifier() and signature.lstrip().startswith("("):
+        text = f"def {method}(self, {signature.strip()[1:]}: ..."
+        try:
+            exec(
+                compile(text, f"<interface {interface}>", "exec", flags=_FLAGS, dont_inherit=True),
+                names,
+                found,
+            )
+        except SyntaxError as exc:
+            raise TypeError(f"{interface}.{method}: {signature!r} is no signature: {exc.msg}") from None
+    function = found.get(method)
+    if not isinstance(function, FunctionType):
+        raise TypeError(
+            f"{interface}.{method}: a signature reads `(amount: int) -> int`, not {brief(signature)}"
+        )
+    return function
+
+
+def methods_of(interface: Any) -> tuple[str, dict[str, FunctionType]]:
+    """The name of an interface or a protocol, and its methods; raises TypeError for anything else."""
+    if isinstance(interface, Interface):
+        return interface.name, interface.methods
+    if getattr(interface, "_is_protocol", False):
+        found: dict[str, Any] = {}
+        for base in reversed(interface.__mro__):
+            if getattr(base, "_is_protocol", False):
+                found.update(vars(base))
+        methods = {
+            name: value
+            for name, value in found.items()
+            if type(value) is FunctionType and not name.startswith("_")
+        }
+        return interface.__name__, methods
+    raise TypeError(f"implements() wants an Interface or a Protocol, got {brief(interface)}")
+
+
+def implements(*interfaces: Any) -> Callable[[C], C]:
+    """Say that a class has these interfaces, which guard it; goes below `@durable` or `@remotable`."""
+
+    def decorate(cls: C) -> C:
+        for interface in interfaces:
+            name, methods = methods_of(interface)
+            for method, declared in methods.items():
+                adopt_interface(cls, name, method, declared)
+        return cls
+
+    return decorate
+
+
+def adopt_interface(cls: type, interface: str, name: str, declared: FunctionType) -> None:
+    """Have a method of a class guarded by an interface too; raises TypeError where it does not fit."""
+    function = getattr(cls, name, None)
+    wanted = Method(cls, interface, name, declared)
+    if type(function) is not FunctionType:
+        raise TypeError(
+            f"{cls.__name__} does not implement {interface}: it has no method {wanted.signature()}"
+        )
+    has = Method(cls, cls.__name__, name, function)
+    problem = _difference(wanted, has)
+    if problem:
+        told = f"{problem}; declared is {wanted.signature()}"
+        raise TypeError(f"{cls.__name__}.{name} does not implement {interface}: {told}")
+    # On the class and not on the function, which other classes may have too.
+    if "__declared__" not in vars(cls):
+        cls.__declared__ = {}  # type: ignore[attr-defined]
+    if function is not declared:
+        cls.__declared__.setdefault(name, []).append(declared)  # type: ignore[attr-defined]
+
+
+def _difference(wanted: Method, has: Method) -> str:
+    if has.positional[: len(wanted.positional)] != wanted.positional and has.varargs is None:
+        return f"it takes ({', '.join(has.positional)})"
+    known = {*has.positional, *has.keyword_only}
+    lost = [name for name in wanted.keyword_only if name not in known and has.keywords is None]
+    if lost:
+        return f"it does not take {', '.join(lost)}"
+    declared = {*wanted.positional, *wanted.keyword_only}
+    extra = [
+        name
+        for name in (*has.positional, *has.keyword_only)
+        if name not in declared and name not in has.defaults
+    ]
+    return f"it also wants {', '.join(extra)}" if extra else ""

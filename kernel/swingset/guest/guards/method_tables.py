@@ -1,0 +1,279 @@
+"""What an object answers to: its methods, their guards, and the description it gives of itself.
+
+Only functions that a class (or a mixin of it) defines are methods; names that start with `_` are the object's
+own affair. Every message that comes from outside, and every `E(x)` inside the vat, goes through `invoke`: the
+method is looked up, the arguments are bound and checked against the annotations, then it is called.
+
+Binding is done here and not by `inspect`, so that the texts of errors, which are sent and recorded, do not
+depend on the version of Python.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import CoroutineType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..base.context import place_of
+from ..base.promises import Promise, TurnQueue, drive
+from .class_members import reachable, why_unreachable
+from .type_variables import choosing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .shapes import Shape
+    from .type_variables import Choice
+
+_VARARGS, _VARKW, _COROUTINE = 0x04, 0x08, 0x80
+
+
+class Method:
+    """One method of one class."""
+
+    __slots__ = (
+        "_own",
+        "_result",
+        "_shapes",
+        "defaults",
+        "function",
+        "keyword_only",
+        "keywords",
+        "name",
+        "owner",
+        "positional",
+        "positional_only",
+        "title",
+        "varargs",
+        "visible",
+    )
+
+    def __init__(self, owner: type, tag: str, name: str, function: FunctionType) -> None:
+        self.owner = owner
+        self.name = name
+        self.function = function
+        self.title = f"{tag}.{name}"
+        visible: Any = function
+        while hasattr(visible, "__wrapped__"):
+            visible = visible.__wrapped__
+        self.visible = visible
+        code = visible.__code__
+        names = code.co_varnames
+        count, extra = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+        self._own = names[0] if count and not code.co_posonlyargcount else None  # no argument is called that
+        self.positional = names[1:count]
+        self.positional_only = max(code.co_posonlyargcount - 1, 0)
+        self.keyword_only = names[count:extra]
+        self.varargs = names[extra] if code.co_flags & _VARARGS else None
+        has_varargs = 1 if self.varargs else 0
+        self.keywords = names[extra + has_varargs] if code.co_flags & _VARKW else None
+        defaults = visible.__defaults__ or ()
+        self.defaults: dict[str, Any] = dict(zip(names[count - len(defaults) : count], defaults, strict=True))
+        self.defaults.update(visible.__kwdefaults__ or {})
+        self._shapes: dict[str, Shape] | None = None
+        self._result: Shape | None = None
+
+    def shapes(self) -> dict[str, Shape]:
+        """The guards by parameter name, compiled at the first call."""
+        if self._shapes is None:
+            from .shapes import BadAnnotationError, annotations_of, compile_answer, compile_shape
+
+            found: dict[str, Shape] = {}
+            # Its own annotations, then those of the interfaces that its class has declared.
+            for source in (self.visible, *self._declared()):
+                for name, note in annotations_of(source).items():
+                    if name in found:
+                        continue
+                    compiler = compile_answer if name == "return" else compile_shape
+                    try:
+                        found[name] = compiler(note, self._names(source), self.owner)
+                    except BadAnnotationError as exc:
+                        code = source.__code__
+                        where = place_of(code.co_filename, code.co_firstlineno)
+                        raise TypeError(f"{self.title}, annotation of {name!r} at {where}: {exc}") from None
+            self._result = found.pop("return", None)
+            self._shapes = found
+        return self._shapes
+
+    def _names(self, source: FunctionType) -> dict[str, Any]:
+        """What annotations of text are read with: `def join[T: (str, bytes)](...)` has a name of its own."""
+        own = (*getattr(self.owner, "__type_params__", ()), *getattr(source, "__type_params__", ()))
+        return {**source.__globals__, **{p.__name__: p for p in own}} if own else source.__globals__
+
+    def _declared(self) -> Iterator[FunctionType]:
+        """What the interfaces say that the class, or the cohort of which it is a facet, has declared."""
+        cls: Any = self.owner
+        for base in (cls.__kind__.cls if "__facet__" in vars(cls) else cls).__mro__:
+            yield from vars(base).get("__declared__", {}).get(self.name, ())
+
+    def signature(self) -> str:
+        """`deposit(amount: int) -> int`, with the annotations spelled as the guards are."""
+        shapes: dict[str, Shape] = {}
+        problem = ""
+        try:
+            shapes = self.shapes()
+        except TypeError as exc:
+            problem = f"  # {exc}"
+
+        def shown(name: str) -> str:
+            text = f"{name}: {shapes[name].text}" if name in shapes else name
+            if name in self.defaults:
+                value = self.defaults[name]
+                simple = value is None or type(value) in (bool, int, float, str)
+                text += f" = {value!r}" if simple else " = ..."
+            return text
+
+        parts = []
+        for index, name in enumerate(self.positional):
+            parts.append(shown(name))
+            if index + 1 == self.positional_only:
+                parts.append("/")
+        if self.varargs:
+            parts.append("*" + shown(self.varargs))
+        elif self.keyword_only:
+            parts.append("*")
+        parts.extend(shown(name) for name in self.keyword_only)
+        if self.keywords:
+            parts.append("**" + shown(self.keywords))
+        result = f" -> {self._result.text}" if self._result is not None else ""
+        return f"{self.name}({', '.join(parts)}){result}{problem}"
+
+    def describe(self) -> dict[str, Any]:
+        """What a caller may know: the signature as text and in parts, the doc, whether it is async."""
+        shapes: dict[str, Shape] = {}
+        with suppress(TypeError):  # told in the signature
+            shapes = self.shapes()
+        return {
+            "signature": self.signature(),
+            "doc": _doc(self.visible),
+            "async": bool(self.visible.__code__.co_flags & _COROUTINE),
+            "parameters": [
+                {
+                    "name": name,
+                    "type": shapes[name].text if name in shapes else None,
+                    "required": name not in self.defaults,
+                    "keyword_only": name in self.keyword_only,
+                }
+                for name in (*self.positional, *self.keyword_only)
+            ],
+            "returns": self._result.text if self._result is not None else None,
+        }
+
+    def check(self, args: list[Any], kwargs: dict[str, Any]) -> Choice:
+        """Refuse arguments that do not bind, or that a guard does not accept.
+
+        Returns what they leave its type variables to stand for.
+        """
+        shapes = self.shapes()
+        chosen: Choice = {}
+        with choosing(chosen):
+            for name, value in self._bind(args, kwargs):
+                shape = shapes.get(name)
+                misfit = shape.misfit(value) if shape is not None else None
+                if misfit is not None:
+                    from .shapes import complaint
+
+                    raise TypeError(complaint(f"{self.title}({name}", misfit, ")"))
+        return chosen
+
+    def _bind(self, args: list[Any], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        positional = self.positional
+        if len(args) > len(positional) and not self.varargs:
+            raise self._misuse(f"takes {len(positional)} positional arguments, got {len(args)}")
+        bound = dict(zip(positional, args, strict=False))
+        by_keyword = (*positional[self.positional_only :], *self.keyword_only)
+        for name, value in kwargs.items():
+            if name in bound and name in by_keyword:
+                raise self._misuse(f"{name!r} is given twice")
+            if name in by_keyword:
+                bound[name] = value
+            elif not self.keywords or name == self._own:
+                raise self._misuse(f"has no parameter {name!r}")
+            else:
+                yield self.keywords, value
+        missing = [n for n in (*positional, *self.keyword_only) if n not in bound and n not in self.defaults]
+        if missing:
+            raise self._misuse(f"missing {', '.join(repr(name) for name in missing)}")
+        yield from bound.items()
+        for value in args[len(positional) :]:
+            yield self.varargs or "", value
+
+    def _misuse(self, what: str) -> TypeError:
+        return TypeError(f"{self.title}: {what}; it is {self.signature()}")
+
+    def call(self, target: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue) -> Any:
+        """Check, call, and check the answer, now or when it is there."""
+        chosen = self.check(args, kwargs)
+        result = self.function(target, *args, **kwargs)
+        shape = self._result
+        if shape is None:
+            return result
+        if type(result) is CoroutineType:
+            result = drive(turns, result)
+        if isinstance(result, Promise):
+            # To check what comes later is to stand in between, which no upgrade outlives.
+            passes = shape.text in ("Any", "object") or turns.world.adoptions.keeps(result)
+            return result if passes else result.then(lambda value: self._checked(value, chosen))
+        return self._checked(result, chosen)
+
+    def _checked(self, value: Any, chosen: Choice) -> Any:
+        with choosing(chosen):
+            misfit = self._result.misfit(value) if self._result is not None else None
+        if misfit is not None:
+            from .shapes import complaint
+
+            raise TypeError(complaint(f"{self.title}() returned", misfit))
+        return value
+
+
+class Interface:
+    """The methods of a class by name, and what the class says of itself."""
+
+    __slots__ = ("_methods", "cls", "hidden", "tag")
+
+    def __init__(self, cls: type, tag: str, hidden: tuple[str, ...] = ()) -> None:
+        self.cls = cls
+        self.tag = tag
+        self.hidden = hidden
+        self._methods: dict[str, Method] | None = None
+
+    def methods(self) -> dict[str, Method]:
+        """The methods by name, sorted."""
+        if self._methods is None:
+            found: dict[str, Any] = {}
+            for base in reversed(self.cls.__mro__[:-1]):
+                found.update(vars(base))
+            self._methods = {
+                name: Method(self.cls, self.tag, name, value)
+                for name, value in sorted(found.items())
+                if reachable(value) and not name.startswith("_") and name not in self.hidden
+            }
+        return self._methods
+
+    def invoke(
+        self, target: Any, name: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue
+    ) -> Any:
+        """Call a method as a message does."""
+        method = self.methods().get(name) if type(name) is str else None
+        if method is not None:
+            return method.call(target, args, kwargs, turns)
+        if name == "__describe__":
+            return self.describe()
+        shown = name[:100] if type(name) is str else type(name).__name__
+        why = why_unreachable(self.cls, name) if type(name) is str and not name.startswith("_") else ""
+        raise TypeError(f'target has no method "{shown}", has [{", ".join(self.methods())}]{why}')
+
+    def describe(self) -> dict[str, Any]:
+        """What anybody who can send to the object may know of it."""
+        return {
+            "tag": self.tag,
+            "doc": _doc(self.cls),
+            "methods": {name: method.describe() for name, method in self.methods().items()},
+            "facet": getattr(self.cls, "__facet__", None),
+        }
+
+
+def _doc(thing: Any) -> str:
+    # The indentation of docstrings is kept by some versions of Python and stripped by others.
+    text = vars(thing).get("__doc__") if isinstance(thing, type) else thing.__doc__
+    return "\n".join(line.strip() for line in text.strip().splitlines()) if type(text) is str else ""

@@ -1,0 +1,122 @@
+"""Shapes of what has named parts: TypedDicts, and the dataclasses and enums that a vat has registered.
+
+Its fields or the name of a member are stored of such a value, under a tag. So the name of the class says too
+little: a class of the same name may want other fields tomorrow, and then no value can be read again. Its
+fields and members are part of the text that an upgrade compares, under the tag, by which the data is known.
+
+A dataclass may mention itself. Inside its own text it is only its tag.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum, Flag
+from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, NotRequired, Required, get_args, get_origin
+
+from .shapes import BadAnnotationError, Shape, annotations_of, compile_shape, evaluate, first_fleeting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..passing.copies import Copy
+    from .shapes import Misfit
+
+_under_way: dict[type, Shape] = {}  # the dataclasses whose fields are being compiled
+
+
+def copy_shape(copy: Copy, compile_note: Callable[[Any, dict[str, Any]], Shape]) -> Shape:
+    """The shape of a class whose instances pass as copies."""
+    cls = copy.cls
+    if copy.names is not None:
+        return _under_way.get(cls) or _dataclass(copy, compile_note)
+    inside = ""
+    if issubclass(cls, Flag):
+        inside = ", ".join(f"{name}={member.value}" for name, member in cls.__members__.items())
+    elif issubclass(cls, Enum):
+        inside = ", ".join(cls.__members__)
+    text = f"{copy.tag}{{{inside}}}" if inside else cls.__name__
+    return Shape(text, lambda v: None if isinstance(v, cls) else ("", cls.__name__, v), spelled=cls.__name__)
+
+
+def _dataclass(copy: Copy, compile_note: Callable[[Any, dict[str, Any]], Shape]) -> Shape:
+    cls: Any = copy.cls
+    fields: dict[str, Shape] = {}
+
+    def test(value: Any) -> Misfit | None:
+        if not isinstance(value, cls):
+            return ("", cls.__name__, value)
+        for name, shape in fields.items():
+            found = shape.test(getattr(value, name))
+            if found is not None:
+                return (f".{name}{found[0]}", found[1], found[2])
+        return None
+
+    _under_way[cls] = Shape(copy.tag, test, spelled=cls.__name__)
+    try:
+        for base in reversed(cls.__mro__[:-1]):
+            names = _names_of(base, copy)
+            for name, note in annotations_of(base).items():
+                if name in cls.__dataclass_fields__:
+                    fields[name] = compile_note(note, names)
+    except BadAnnotationError as exc:
+        raise BadAnnotationError(f"{cls.__name__}.{name}: {exc}") from None
+    finally:
+        del _under_way[cls]
+    inside = ", ".join(f"{name}: {fields[name].text}" for name in sorted(fields))
+    return Shape(
+        f"{copy.tag}{{{inside}}}",
+        test,
+        spelled=cls.__name__,
+        fleeting=first_fleeting(list(fields.values())),
+    )
+
+
+def _names_of(cls: type, copy: Copy) -> dict[str, Any]:
+    """The names that the annotations of a class are read in: those of its module."""
+    registered = copy.names or {}
+    if registered.get("__name__") == cls.__module__:
+        return registered
+    return getattr(sys.modules.get(cls.__module__), "__dict__", registered)
+
+
+def typed_dict_shape(cls: Any, names: dict[str, Any]) -> Shape:
+    """The shape of a dict with certain keys."""
+    notes = {
+        name: evaluate(note, names) if isinstance(note, (str, ForwardRef)) else note
+        for name, note in annotations_of(cls).items()
+    }
+    fields = {name: compile_shape(note, names) for name, note in notes.items()}
+    # What the class itself knows of its keys it has not read in annotations that were text.
+    required = sorted(
+        name for name, note in notes.items() if _is_required(note, name in cls.__required_keys__)
+    )
+    wanted = f"{cls.__name__} (a dict with {', '.join(required)})"
+    inside = [f"{name}{'' if name in required else '?'}: {shape.text}" for name, shape in fields.items()]
+
+    def test(value: Any) -> Misfit | None:
+        if not isinstance(value, dict) or any(name not in value for name in required):
+            return ("", wanted, value)
+        for name, shape in fields.items():
+            found = shape.test(value[name]) if name in value else None
+            if found is not None:
+                return (f"[{name!r}]{found[0]}", found[1], found[2])
+        return None
+
+    return Shape(
+        f"{cls.__name__}{{{', '.join(inside)}}}",
+        test,
+        spelled=cls.__name__,
+        fleeting=first_fleeting(list(fields.values())),
+    )
+
+
+def _is_required(note: Any, otherwise: bool) -> bool:
+    origin = get_origin(note)
+    while origin is not None:
+        if origin in (Required, NotRequired):
+            return origin is Required
+        if origin is not Annotated and getattr(origin, "__name__", "") != "ReadOnly":
+            break
+        note = get_args(note)[0]
+        origin = get_origin(note)
+    return otherwise

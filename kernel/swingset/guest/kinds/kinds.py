@@ -1,0 +1,454 @@
+"""Kinds: classes whose instances live in the vat's store, and may outlive the code that made them.
+
+The annotated attributes of a `@durable` class are its state. Values are not kept in the Python object, which
+is only a stand-in with a name (`o+d10/1`): they are kept in the vat's store, one record per instance, checked
+against the annotation on every write and written back at the end of the delivery. An upgrade throws the heap
+away, keeps the store, and a class with the same tag picks up where the old one left off. A `@virtual` class
+is the same for one incarnation only: its instances need no memory, and an upgrade ends them.
+
+A kind is known by its tag (the class name unless said otherwise), or by a handle. `descriptors` says what is
+stored of it and how new code is compared with that, `facets` how one state gets several faces, `migration`
+how records of an older version are brought up to date.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from ..base import jsontext
+from ..base.recently_used import Lately
+from ..base.vatstore import check_room
+from ..base.vrefs import base_vref, parse_instance
+from ..clist.references import slots_of
+from ..guards.class_checks import call_finishers, check_unchanged
+from ..passing.passable import has_half_pair
+from ..passing.smallcaps import DecodeError
+from .descriptors import Descriptor, KindError, arrange_facets, describe
+from .facets import make_facet, make_facet_class, marked_methods
+from .migration import MigrationError, Steps, marked_migrations, migrated
+from .records import MISSING, Field, Record
+from .sweep import Sweep
+
+if TYPE_CHECKING:
+    from types import FunctionType
+
+    from ..liveslots import Liveslots
+
+FIRST_KIND = 10  # the kinds below are of this library
+EAGER = 100  # how many records an upgrade migrates at once, to see that they do
+
+
+class Kind:
+    """One kind of one vat: its class, its fields and facets, and the way to its instances."""
+
+    def __init__(
+        self,
+        world: Liveslots,
+        cls: type,
+        tag: str,
+        where: str,
+        names: dict[str, Any],
+        *,
+        durable: bool = True,
+        version: int = 1,
+        eager: int = EAGER,
+        faces: dict[str, dict[str, FunctionType]] | None = None,
+    ) -> None:
+        self.world = world
+        self.cls = cls
+        self.tag = tag
+        self.where = where
+        self.names = names
+        self.durable = durable
+        self.version = version
+        self.eager = eager
+        self.id = 0
+        self.has_handle = False
+        self.loose = False  # the fields of a record are those it was made with, of any shape
+        self.fields: dict[str, Field] = {}
+        self.described = False
+        self.constructor: Any = None  # which its class was given, if it is made by calling the class
+        self.older: dict[str, dict[str, str]] = {}
+        self.late: dict[str, str] = {}  # what fields hold in records that are older than they
+        self.migrations: Steps = marked_migrations(cls)
+        self.facet_classes: dict[str, type] = {
+            name: make_facet_class(self, name, methods)
+            for name, methods in (marked_methods(cls) if faces is None else faces).items()
+        }
+        self.facets: list[str] = sorted(self.facet_classes)
+
+    @property
+    def _prefix(self) -> str:
+        return f"vom.{'d' if self.durable else 'v'}kind.{self.id}."
+
+    @property
+    def next_key(self) -> str:
+        """Where the number of the next instance is stored."""
+        return self._prefix + "nextID"
+
+    @property
+    def descriptor_key(self) -> str:
+        """Where the descriptor is stored."""
+        return self._prefix + "descriptor"
+
+    @property
+    def records_prefix(self) -> str:
+        """What the keys of all its records begin with."""
+        return f"vom.o+{'d' if self.durable else 'v'}{self.id}/"
+
+    def next_number(self) -> int:
+        """The number that the next instance will get."""
+        return int(self.world.store.get(self.next_key) or "1")
+
+    def has_records(self) -> bool:
+        """Whether any instance is stored."""
+        return next(self.world.store.keys(self.records_prefix), None) is not None
+
+    def new_vref(self) -> str:
+        """The name of a new instance, never used before."""
+        number = self.next_number()
+        self.world.store.set(self.next_key, str(number + 1))
+        return base_vref(self.durable, self.id, number)
+
+    def field(self, name: str) -> Field:
+        """A field by its name; where the state has no shape, any name is one."""
+        found = self.fields.get(name)
+        return Field(self, name, object, MISSING) if found is None and self.loose else self.fields[name]
+
+    def facet_of(self, cohort: Any, name: str) -> Any:
+        """The facet of that name."""
+        vref = cohort.__dict__.get("__vref__")
+        if vref is None:
+            raise TypeError(f"this {self.tag} has no facets yet: it was not made by calling {self.tag}(...)")
+        return self.world.kinds.facet(self, vref, self.facets.index(name), cohort)
+
+    def signature(self) -> str:
+        """`Purse(owner, balance=0)`, for complaints about the constructor."""
+        shown = [name if f.default is MISSING else f"{name}={f.default!r}" for name, f in self.fields.items()]
+        return f"{self.tag}({', '.join(shown)})"
+
+    def construct(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """What the constructor of the class does."""
+        self.make(instance, self._bind(args, kwargs))
+
+    def make(self, instance: Any, values: dict[str, Any]) -> None:
+        """Give a new instance its name and its first values, and let its class finish it.
+
+        What `finish` leaves unfinished by an exception it may have handed out before. So the instance stays
+        what it is, and dies like any other if nothing holds it.
+        """
+        self.world.store.refuse()
+        self.world.kinds.ready(self)
+        record = Record(self, {}, self.version)
+        for name, value in values.items():
+            record.write(self.field(name), value)
+        record.dirty = True
+        vref = self.new_vref()
+        instance.__dict__["__vref__"] = vref
+        self.world.kinds.adopt(vref, instance, record)
+        record.fresh = True
+        try:
+            call_finishers(instance)
+        finally:
+            record.fresh = False
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        if len(args) > len(self.fields):
+            raise TypeError(f"{self.signature()}: takes {len(self.fields)} values, got {len(args)}")
+        values = dict(zip(self.fields, args, strict=False))
+        for name, value in kwargs.items():
+            if name not in self.fields:
+                raise TypeError(f"{self.signature()}: has no field {name!r}; declare it as `{name}: <type>`")
+            if name in values:
+                raise TypeError(f"{self.signature()}: {name!r} is given twice")
+            values[name] = value
+        missing = [n for n, f in self.fields.items() if n not in values and f.default is MISSING]
+        if missing:
+            raise TypeError(f"{self.signature()}: missing {', '.join(repr(name) for name in missing)}")
+        return {name: values.get(name, field.default) for name, field in self.fields.items()}
+
+
+class Kinds:
+    """All kinds of one vat."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self._by_id: dict[int, Kind] = {}
+        self._by_tag: dict[str, Kind] = {}
+        self._stored: dict[int, Descriptor] = {}
+        self._alive: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._faces: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self.lately = Lately()
+        self._records: dict[str, Record] = {}
+        self.migrating: list[str] = []  # the records on their way, the one at work last
+        self.sweep = Sweep(world)
+        self.redefinable = False  # a notebook runs its cells again and again
+        self.independent = False  # modules imported outside any vat know nothing of each other's kinds
+
+    # Definitions.
+
+    def load(self) -> None:
+        """Learn which kinds earlier incarnations have stored."""
+        store = self._world.store
+        for key in store.keys("vom.dkind."):
+            if key.endswith(".descriptor"):
+                self._stored[int(key.split(".")[2])] = jsontext.read(store.get(key) or "{}")
+
+    def define(self, kind: Kind) -> None:
+        """Take a class as the kind of its tag, or of its handle if it has an id already."""
+        known = self._by_id.get(kind.id) if kind.has_handle else self._by_tag.get(kind.tag)
+        if known is not None and not (self.redefinable or self.independent):
+            raise KindError(
+                f"{'durable' if kind.durable else 'virtual'} kind {kind.tag!r} is defined twice in vat "
+                f"{self._world.vat_name}, at {known.where} and at {kind.where}: rename one, or give it a tag "
+                'of its own with @durable(tag="...")',
+                [kind.tag],
+            )
+        if self.independent:
+            kind.id = kind.id or self._world.counters.take("kindID")
+            kind.described = True
+            self._by_id[kind.id] = kind
+            return
+        if known is not None and known.durable == kind.durable:
+            kind.id = known.id
+        elif not kind.has_handle:
+            kind.id = self._stored_id(kind) or self._world.counters.take("kindID")
+        if known is not None:
+            self.save_records()
+        stored = self._stored.get(kind.id)
+        kind.facets = arrange_facets(kind.tag, list(kind.facet_classes), stored)
+        if stored is not None:
+            try:
+                self.ready(kind)  # on the user's line, and before an old class loses its instances
+            except (KindError, MigrationError):
+                raise
+            except TypeError:
+                pass  # an annotation names a class that is defined further down
+        if known is not None:
+            self._succeed(known, kind)
+        self._by_id[kind.id] = kind
+        if not kind.has_handle:
+            self._by_tag[kind.tag] = kind
+        self._world.definitions += 1
+
+    def _stored_id(self, kind: Kind) -> int | None:
+        if not kind.durable:
+            return None
+        found = (n for n, d in self._stored.items() if d["tag"] == kind.tag and "handle" not in d)
+        return next(found, None)
+
+    def _succeed(self, old: Kind, new: Kind) -> None:
+        """Let the instances that are alive have the behaviour of a class that replaces theirs."""
+        self._records.clear()
+        for instance in [*self._alive.values(), *self._faces.values()]:
+            cls = type(instance)
+            if cls is old.cls:
+                instance.__class__ = new.cls
+            elif getattr(cls, "__kind__", None) is old and cls.__facet__ in new.facet_classes:
+                object.__setattr__(instance, "__class__", new.facet_classes[cls.__facet__])
+
+    def settle_definitions(self) -> None:
+        """Compare the kinds defined so far with what is stored, and store new descriptors."""
+        for kind in list(self._by_id.values()):
+            check_unchanged(kind)
+            self.ready(kind)
+
+    def ready(self, kind: Kind) -> None:
+        """See that a kind fits what is stored, and that its descriptor is."""
+        if kind.described:
+            return
+        stored = self._stored.get(kind.id)
+        descriptor = describe(kind, stored)
+        if descriptor != stored:
+            self.save_descriptor(kind, descriptor)
+        kind.older = descriptor.get("older", {})
+        kind.late = descriptor.get("defaults", {})
+        kind.described = True
+
+    def save_descriptor(self, kind: Kind, descriptor: Descriptor) -> None:
+        """Store what is known of a kind."""
+        text = jsontext.write(descriptor)
+        if has_half_pair(text):
+            raise TypeError(f"{kind.tag}: its annotations or defaults hold half of a surrogate pair")
+        check_room(f"what is stored of the kind {kind.tag}", descriptor, text)
+        if kind.durable:
+            self._stored[kind.id] = descriptor
+        self._world.store.set(kind.descriptor_key, text)
+
+    def new_handle(self, tag: str) -> int:
+        """An id for a durable kind that is yet to be defined; from now on every incarnation has to."""
+        number = self._world.counters.take("kindID")
+        self._stored[number] = {"tag": tag, "handle": True}
+        self._world.store.set(f"vom.dkind.{number}.descriptor", jsontext.write(self._stored[number]))
+        return number
+
+    def stored(self, number: int) -> Descriptor | None:
+        """What is stored of a durable kind."""
+        return self._stored.get(number)
+
+    def add_builtin(self, kind: Kind, number: int) -> None:
+        """Take in a kind of this library, whose instances have no records."""
+        kind.id = number
+        kind.described = True
+        self._by_id[number] = kind
+
+    def classes(self) -> dict[str, type]:
+        """The classes of all kinds by their tags, and by their names where these are no tags."""
+        kinds = self._by_id.values()
+        return {kind.cls.__name__: kind.cls for kind in kinds} | {kind.tag: kind.cls for kind in kinds}
+
+    def lost(self) -> list[str]:
+        """The tags of stored kinds that no class has taken up."""
+        return [descriptor["tag"] for number, descriptor in self._stored.items() if number not in self._by_id]
+
+    def outdated(self) -> list[Kind]:
+        """The kinds of which there may be records of another version."""
+        return [kind for _, kind in sorted(self._by_id.items()) if kind.older]
+
+    # Instances.
+
+    def instance(self, vref: str) -> Any:
+        """The one object for the name of an instance, or of a facet of one; raises DecodeError."""
+        found = self._alive.get(vref)
+        if found is None:
+            found = self._faces.get(vref)
+        if found is not None and type(found).__interface__ is not None:
+            self.lately.touch(vref, found)
+            return found
+        name = parse_instance(vref)
+        kind = self._by_id.get(name.kind) if name is not None else None
+        if name is None or kind is None or kind.durable is not name.durable:
+            stored = self._stored.get(name.kind) if name is not None and name.durable else None
+            what = (
+                f"the kind {stored['tag']!r}, which is not defined (yet)"
+                if stored is not None
+                else "an unknown kind"
+            )
+            raise DecodeError(f"{vref} in vat {self._world.vat_name} is of {what}")
+        if name.facet is None and not kind.facets:
+            return self._whole(kind, vref)
+        if name.facet is None or name.facet >= len(kind.facets):
+            raise DecodeError(
+                f"{vref} in vat {self._world.vat_name} is no facet of {kind.tag}, "
+                f"which has {len(kind.facets)}"
+            )
+        return self.facet(kind, name.base, name.facet, self._whole(kind, name.base))
+
+    def _whole(self, kind: Kind, vref: str) -> Any:
+        found = self._alive.get(vref)
+        if found is None:
+            found = object.__new__(kind.cls)
+            found.__dict__["__vref__"] = vref
+            self._alive[vref] = found
+        self.lately.touch(vref, found)
+        return found
+
+    def facet(self, kind: Kind, base: str, index: int, cohort: Any) -> Any:
+        """The one object for a facet."""
+        vref = f"{base}:{index}"
+        found = self._faces.get(vref)
+        if found is None:
+            found = self._faces[vref] = make_facet(kind.facet_classes[kind.facets[index]], vref, cohort)
+        self.lately.touch(vref, found)
+        return found
+
+    def adopt(self, vref: str, instance: Any, record: Record) -> None:
+        """Take in a new instance."""
+        self._alive[vref] = instance
+        self.lately.touch(vref, instance)
+        self._records[vref] = record
+        self._world.references.begin(vref)
+
+    def adopt_builtin(self, vref: str, instance: Any) -> None:
+        """Take in a new instance of a kind of this library."""
+        self._alive[vref] = instance
+        self.lately.touch(vref, instance)
+        self._world.references.begin(vref)
+
+    def in_memory(self, base: str) -> bool:
+        """Whether an instance, or a facet of it, is alive: a facet holds its cohort."""
+        return base in self._alive
+
+    def alive(self) -> list[str]:
+        """The names of all instances that are alive."""
+        return sorted(self._alive)
+
+    def facet_count(self, base: str) -> int:
+        """How many facets an instance has."""
+        name = parse_instance(base)
+        kind = self._by_id.get(name.kind) if name is not None else None
+        return len(kind.facets) if kind is not None else 0
+
+    def delete(self, base: str) -> None:
+        """Delete the record of an instance that nothing holds, and let go of what it referred to."""
+        name = parse_instance(base)
+        if name is not None and name.kind < FIRST_KIND:
+            self._world.collections.condemn(base)
+            return
+        self._records.pop(base, None)
+        text = self._world.store.get(f"vom.{base}")
+        if text is not None:
+            self._world.references.change(slots_of(jsontext.read(text)), ())
+            self._world.store.delete(f"vom.{base}")
+
+    # Records.
+
+    def record(self, kind: Kind, instance: Any) -> Record:
+        """The record of an instance, read at most once in a delivery, and of the kind's own version."""
+        vref = instance.__dict__.get("__vref__")
+        if vref is None:
+            raise TypeError(f"this {kind.tag} has no state: it was not made by calling {kind.tag}(...)")
+        self._world.store.refuse()
+        found = self._records.get(vref)
+        return self.fetch(kind, vref) if found is None else found
+
+    def writable(self, kind: Kind, instance: Any) -> Record:
+        """The record of an instance that is about to change."""
+        record = self.record(kind, instance)
+        if self.migrating and record.stored:
+            raise TypeError(
+                f"a migration is under way, of {self.migrating[-1]}, and cannot change a stored {kind.tag}: "
+                "return the new record and do the rest in a method"
+            )
+        return record
+
+    def fetch(self, kind: Kind, vref: str) -> Record:
+        """Read a record, and migrate it if it is of another version; raises MigrationError."""
+        self.ready(kind)
+        text = self._world.store.get(f"vom.{vref}")
+        if text is None:
+            raise LookupError(f"{vref}: there is no stored {kind.tag} of that number")
+        found = Record.from_text(kind, text)
+        if found.version != kind.version:
+            counted = found.counted
+            found = migrated(kind, vref, found, kind.older.get(str(found.version), {}))
+            found.stored = True
+            found.counted = counted
+        self._records[vref] = found
+        return found
+
+    def held(self, vref: str) -> Record | None:
+        """The record of an instance if this delivery has touched it."""
+        return self._records.get(vref)
+
+    def flush(self) -> None:
+        """Hand changed records to the store and forget all of them."""
+        for kind in list(self._by_id.values()):
+            with suppress(TypeError):  # told where the kind is used; until then it has no instances here
+                self.ready(kind)
+        self.save_records()
+        if not self._world.keep_cache:
+            self._records.clear()
+
+    def save_records(self) -> None:
+        """Hand changed records to the store."""
+        for vref, record in self._records.items():
+            if record.dirty:
+                self._world.store.set(f"vom.{vref}", record.to_text())
+                now = slots_of(record.raw)
+                self._world.references.change(record.counted, now)
+                record.counted = now
+                record.dirty = False
+                record.stored = True

@@ -1,0 +1,159 @@
+"""The sweep: bringing all records of a new version's kinds up to date, some at a time.
+
+Nobody has to wait for it, since a record is migrated when it is touched. But until it is through, the code
+has to keep the migrations from every version that a record may still have. So whoever drives the vat gives
+it a budget now and then, and it walks on through the records from where it stopped. How far it is stands in
+the store and is written with the records themselves.
+
+A record that does not migrate is left as it is. How many there were and what some of them said stands in the
+store too, until a walk through the kind begins anew: with the next incarnation, whose code may be better, or
+when all kinds have been walked through. At the start of an incarnation the first records of each kind are
+visited, and one that does not migrate refuses the upgrade. A rehearsal, which wants to hear of all of them,
+puts off that first visit by a mark in the place where a walk is stored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base import jsontext
+from .migration import MigrationError
+from .records import VERSION
+
+if TYPE_CHECKING:
+    from ..liveslots import Liveslots
+    from .kinds import Kind
+
+Progress = dict[str, dict[str, Any]]
+
+MOST_TOLD = 20  # of how many records of a kind that do not migrate the store says why
+MOST_WORDS = 600
+
+
+class Sweep:
+    """The walk through the records of one vat that may be of another version than their kind."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+
+    def at_start(self) -> None:
+        """Migrate the first records of each kind; raises MigrationError for one that does not."""
+        for kind in self._world.kinds.outdated():
+            walk = _Walk(self._world, kind)
+            if not walk.put_off:
+                if walk.state["failed"]:
+                    walk.begin()
+                walk.go(kind.eager, strict=True)
+
+    def some(self, budget: int) -> Progress:
+        """Visit so many records at most; what was done and what is left, by tag.
+
+        A kind that was walked through, and has records that do not migrate, waits for the others.
+        """
+        if type(budget) is not int or budget < 1:
+            raise TypeError(f"migrate_some({budget!r}): wants the number of records to visit, 1 or more")
+        told: Progress = {}
+        walks = [_Walk(self._world, kind) for kind in self._world.kinds.outdated()]
+        if all(walk.done for walk in walks):
+            for walk in walks:
+                walk.begin()
+        for walk in walks:
+            if budget > 0 and not walk.done:
+                budget -= walk.go(budget)
+                told[walk.kind.tag] = walk.progress()
+        return told
+
+
+class _Walk:
+    """The walk through the records of one kind."""
+
+    def __init__(self, world: Liveslots, kind: Kind) -> None:
+        self.world = world
+        self.kind = kind
+        self.key = f"vom.sweep.{kind.id}"
+        text = world.store.get(self.key)
+        self.state: dict[str, Any] = {} if text is None else jsontext.read(text)
+        self.put_off = bool(self.state.get("putOff"))
+        self.changed = False
+        self.told: dict[str, str] = {}
+        self.complete = False
+        if self.state.get("to") != kind.version:
+            self.begin()
+            self.changed = False
+
+    @property
+    def done(self) -> bool:
+        """Whether all records have been visited, of which some did not migrate."""
+        return bool(self.state.get("done"))
+
+    def begin(self) -> None:
+        """Walk from the first record."""
+        self.state = {"to": self.kind.version, "after": "", "seen": 0, "migrated": 0, "failed": 0}
+        self.changed = True
+
+    def go(self, budget: int, *, strict: bool = False) -> int:
+        """Visit records; how many were."""
+        state, store, visited = self.state, self.world.store, 0
+        for key in store.keys(self.kind.records_prefix, after=state["after"]):
+            if visited == budget:
+                break
+            visited += 1
+            state["after"] = key
+            state["seen"] += 1
+            vref = key.removeprefix("vom.")
+            try:
+                state["migrated"] += self.visit(vref)
+            except MigrationError as exc:
+                if strict:
+                    raise
+                self.note(vref, exc)
+        else:
+            self.end()
+            return visited
+        if visited or self.changed:
+            store.set(self.key, jsontext.write(state))
+        return visited
+
+    def note(self, vref: str, exc: MigrationError) -> None:
+        """Take down a record that does not migrate: what it says, and the vat's own line."""
+        self.state["failed"] += 1
+        self.told[vref] = str(exc)
+        failures = self.state.setdefault("failures", {})
+        if len(failures) < MOST_TOLD:
+            words = str(exc).encode("utf-8", "replace").decode()[:MOST_WORDS]
+            failures[vref] = [self.version_of(vref), words, *self.world.trace_of(exc)[-1:]]
+
+    def visit(self, vref: str) -> bool:
+        """Migrate one record; False if it is of this version already."""
+        kinds = self.world.kinds
+        if kinds.held(vref) is not None or self.version_of(vref) == self.kind.version:
+            return False
+        kinds.fetch(self.kind, vref)
+        return True
+
+    def version_of(self, vref: str) -> Any:
+        """The version of a record as it is stored."""
+        return jsontext.read(self.world.store.get(f"vom.{vref}") or "{}").get(VERSION, 1)
+
+    def end(self) -> None:
+        if self.state["failed"]:
+            self.state["done"] = True
+            self.world.store.set(self.key, jsontext.write(self.state))
+            return
+        self.world.store.delete(self.key)
+        self.complete = True
+        kind = self.kind
+        kind.older = {}
+        descriptor = dict(self.world.kinds.stored(kind.id) or {})
+        descriptor.pop("older", None)
+        self.world.kinds.save_descriptor(kind, descriptor)
+
+    def progress(self) -> dict[str, Any]:
+        told = {name: self.state[name] for name in ("seen", "migrated", "failed")}
+        return {
+            "version": self.kind.version,
+            **told,
+            "of": self.kind.next_number() - 1,
+            "complete": self.complete,
+            "failures": self.told,
+        }

@@ -1,0 +1,173 @@
+"""Promises that this vat decides and hands to its next incarnation, instead of having them broken.
+
+An upgrade rejects what the old incarnation had promised, unless it said who takes the promise over. Two can:
+a durable object, which is given the promise's resolver in the next incarnation, or a logged async function,
+which goes on where it was. Either is stored here under the promise's name. The kernel is told to
+keep the promise, and the next incarnation claims it while it starts, so that a promise which nobody wants any
+more is broken after all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base.context import current
+from ..base.promises import PENDING, Promise, Resolver
+from ..passing.passable import brief
+from ..passing.remotables import Presence, interface_of
+from ..stores.baggage import StoredMap
+
+if TYPE_CHECKING:
+    from ..liveslots import Liveslots
+
+KEPT = 4  # the number of the collection in which kept promises are stored
+
+ON_ADOPTED = "on_adopted"
+
+
+class CallPromise(Promise[Any]):
+    """The result of a call that can be resumed: kept as soon as it is known to outlast its delivery."""
+
+    __slots__ = ()
+
+
+class Adoptions:
+    """The kept promises of one vat."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self._stored = StoredMap(world, KEPT, "kept promises")
+        self._kept: dict[str, None] = {}
+        self._found: dict[str, Promise[Any]] = {}
+
+    def load(self) -> None:
+        """Find the promises that the last incarnation has kept; they go by their old names."""
+        for vpid in self._stored:
+            self._found[vpid] = self._world.promises.take_over(vpid)
+            self._watch(vpid, self._found[vpid])
+
+    def adopt(self, promise: Any, adopter: Any, args: list[Any]) -> None:
+        """Have a durable object given the resolver of a promise, should an upgrade come before its answer."""
+        if not isinstance(promise, Promise):
+            raise TypeError(f"adopt_promise wants a promise, got {brief(promise)}")
+        if isinstance(adopter, Presence):
+            raise TypeError(f"{adopter!r} lives in another vat and cannot adopt: pass a @durable object")
+        interface = interface_of(adopter)
+        if interface is None:
+            raise TypeError(f"an adopter is a @durable object of this vat, not {brief(adopter)}")
+        if ON_ADOPTED not in interface.methods():
+            raise TypeError(
+                f"a {interface.tag} cannot adopt: give it a method {ON_ADOPTED}(self, resolver, *args)"
+            )
+        if self._world.promises.known(promise._last()) is not None:
+            raise TypeError("another vat decides this promise, so an upgrade of this one does not break it")
+        self._world.slots.encode_durable([adopter, args], "adopt_promise(promise, adopter, *args)")
+        if promise.status is PENDING:
+            self.keep(promise._last(), ["adopt", adopter, args])
+
+    def keep(self, promise: Promise[Any], heir: list[Any]) -> str:
+        """Keep a pending promise of ours for an heir; returns its name."""
+        vpid = self._world.promises.name(promise)
+        self._stored[vpid] = heir
+        if vpid not in self._kept:
+            self._watch(vpid, promise)
+            self._world.syscall(["keepPromises", [vpid]])
+        return vpid
+
+    def moved(self, old: str, new: str) -> None:
+        """One promise is forwarded to another: if that is ours too, it is kept in its place."""
+        if old in self._kept:
+            heir = list(self._stored[old])
+            self._drop(old)
+            promise = self._world.promises.find(new)
+            ours = promise is not None and self._world.promises.known(promise) is None
+            if promise is not None and ours and new not in self._kept:
+                self.keep(promise, heir)
+
+    def keeps(self, promise: Promise[Any]) -> bool:
+        """Whether a promise has an heir, or belongs to a call that will see to it."""
+        return isinstance(promise, CallPromise) or promise._last()._vpid in self._kept
+
+    def give_up(self, promise: Promise[Any]) -> None:
+        """Keep a promise no longer."""
+        if promise._vpid is not None:
+            self._drop(promise._vpid)
+
+    def found(self) -> list[tuple[Promise[Any], list[Any]]]:
+        """The promises that were found, with their heirs."""
+        return [(promise, list(self._stored[vpid])) for vpid, promise in self._found.items()]
+
+    def hand_over(self) -> None:
+        """Claim what was found, and give each resolver to its adopter: the end of starting."""
+        self.claim()
+        found, self._found = self._found, {}
+        for vpid, promise in found.items():
+            heir = self._stored[vpid]
+            if heir[0] == "adopt":
+                self._give(promise, heir[1], heir[2])
+
+    def claim(self) -> None:
+        """Tell the kernel which of the promises that were found this incarnation wants to decide."""
+        self._found = {vpid: promise for vpid, promise in self._found.items() if self._open(vpid, promise)}
+        if self._found:
+            self._world.syscall(["keepPromises", list(self._found)])
+
+    def take_up(self) -> None:
+        """Hand over what was found, as far as the code of the heirs has come by now."""
+        for vpid, promise in list(self._found.items()):
+            if not self._open(vpid, promise):
+                del self._found[vpid]
+                continue
+            try:
+                heir = self._stored[vpid]
+            except LookupError:  # the adopter's kind is not defined yet
+                continue
+            if heir[0] == "adopt":
+                del self._found[vpid]
+                self._give(promise, heir[1], heir[2])
+            elif self._world.calls.take_up(heir[1], promise):
+                del self._found[vpid]
+
+    def lacking(self) -> list[str]:
+        """The functions of calls that were found and have no code yet."""
+        found = []
+        for vpid in self._found:
+            try:
+                heir = self._stored[vpid]
+            except LookupError:
+                continue
+            tag = self._world.calls.unknown(heir[1]) if heir[0] != "adopt" else None
+            if tag is not None:
+                found.append(tag)
+        return sorted(set(found))
+
+    def _open(self, vpid: str, promise: Promise[Any]) -> bool:
+        return vpid in self._kept and promise.status is PENDING
+
+    def _give(self, promise: Promise[Any], adopter: Any, args: list[Any]) -> None:
+        turns = self._world.turns
+        interface = interface_of(adopter)
+        if interface is None:
+            promise._reject(TypeError(f"{brief(adopter)} was to adopt this promise, and is no object"))
+            return
+        outcome: Promise[Any] = Promise(turns)
+        outcome._react(lambda _: None, promise._reject)
+        outcome._run(interface.invoke, adopter, ON_ADOPTED, [Resolver(promise), *args], {}, turns)
+
+    def _watch(self, vpid: str, promise: Promise[Any]) -> None:
+        self._kept[vpid] = None
+        promise._react(lambda _: self._drop(vpid), lambda _: self._drop(vpid))
+
+    def _drop(self, vpid: str) -> None:
+        if vpid in self._kept:
+            del self._kept[vpid]
+            del self._stored[vpid]
+
+
+def adopt_promise(promise: Any, adopter: Any, /, *args: Any) -> None:
+    """Leave a promise of this vat to a durable object, in case an upgrade comes before its answer.
+
+    The next incarnation calls `on_adopted(resolver, *args)` on it while it starts, and so does each one after
+    it, until the promise is settled. A promise without an adopter is rejected by the upgrade.
+    """
+    current().adoptions.adopt(promise, adopter, list(args))

@@ -1,0 +1,383 @@
+"""One call of a `@resumable` function: its coroutine, and the log that it writes or is led by.
+
+The log decides. While there is more of it, each step of the coroutine has to be the next one in it, and is
+answered from it; behind its end, steps are made and written down. Chance is no step: it follows from a seed
+that is stored with the call. An outcome is written before the coroutine
+hears of it, and read back, so that it hears now exactly what it would hear when it is resumed.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from types import CoroutineType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..base.context import DeliveryAbandonedError
+from ..base.errors import RemoteRejection
+from ..base.no_event_loop import not_awaitable
+from ..base.promises import PENDING, Promise
+from ..guards.shapes import BadAnnotationError, annotations_of, compile_answer, complaint
+from ..passing import smallcaps
+from ..passing.passable import UnpassableError, brief, copy_passable
+from ..passing.remotables import Presence
+from .randomness import Chance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .resumable import Calls
+
+SEND, AWAIT = "send", "await"
+CALL, STEP = "call", "step"  # who waits for a kept promise, and for a watched one
+
+
+class DivergedError(BaseException):
+    """The code does something else than the log says. Vat code does not catch it by accident."""
+
+
+class Unheard:
+    """Where a call prints while it does again what it did before: what it printed then has been seen."""
+
+    def __init__(self, call: Call, shown: Any) -> None:
+        self._call = call
+        self._shown = shown
+
+    def write(self, text: str) -> int:
+        """Show a text, if it is new."""
+        if not self._call.repeats:
+            self._shown.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shown, name)
+
+
+class Call:
+    """One call: its log, and the coroutine that writes it or is led by it.
+
+    The log is a list of steps, `[SEND, line, what, outcome]` or `[AWAIT, line, which, outcome]`, where the
+    outcome is None or `[rejected, value]`. An await of the answer to a send names the send, and has no
+    outcome of its own.
+    """
+
+    def __init__(
+        self, calls: Calls, number: int, tag: str, promise: Promise[Any], log: list[Any], seed: str
+    ) -> None:
+        self.number = number
+        self.chance = Chance(seed)
+        self.given: list[Any] = []
+        self.promise = promise
+        self.saved = 0
+        self.expected: dict[int, Promise[Any]] = {}  # answers that an earlier incarnation waited for
+        self._calls = calls
+        self._world = calls.world
+        self._tag = tag
+        self._log = log
+        self._known = len(log)
+        self._position = 0
+        self._answers: dict[int, Promise[Any]] = {}
+        self._unnamed: dict[int, Promise[Any]] = {}
+        self._stale: dict[int, None] = {}
+        self._function: FunctionType | None = None
+        self._coroutine: CoroutineType[Any, Any, Any] | None = None
+        self._diverged: str | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is still being led by its log."""
+        return self._position < self._known
+
+    def run(self, function: FunctionType) -> None:
+        """Start, or start again."""
+        self._function = function
+        args, kwargs = copy_passable(self.given)  # what it makes of them is not what it was given
+        try:
+            self._coroutine = function(*args, **kwargs)
+        except TypeError as exc:  # the parameters do not fit
+            self._end(True, exc)
+        else:
+            self._step(None, None)
+
+    # Steps of the coroutine.
+
+    def _step(self, value: Any, error: BaseException | None) -> None:
+        turns, store, coroutine = self._world.turns, self._world.store, self._coroutine
+        if coroutine is None:
+            return
+        awaited: Any = None
+        ended: tuple[bool, Any] | None = None
+        turns.driving += 1
+        self._calls.running, store.closed = self, self._tag
+        shown = sys.stdout
+        if self.repeats:
+            sys.stdout = Unheard(self, shown)
+        try:
+            with self.chance.drawing():
+                awaited = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration as stop:
+            ended = (False, stop.value)
+        except DeliveryAbandonedError:
+            raise
+        except BaseException as exc:
+            ended = (True, exc)
+        finally:
+            turns.driving -= 1
+            self._calls.running = store.closed = None
+            sys.stdout = shown
+        if self._diverged is not None:
+            self.diverge(self._diverged)
+        elif ended is None:
+            self._await(awaited)
+        elif self.repeats:
+            line = self._log[self._position][1]
+            self.diverge(f"{self._tag} ends where it went on before, at line {line} of the old code")
+        else:
+            self._end(*ended)
+
+    def _await(self, awaited: Any) -> None:
+        line = self._line()
+        if not isinstance(awaited, Promise):
+            self._world.turns.put(lambda exc: self._step(None, exc), not_awaitable(awaited))
+            return
+        which = next((index for index, answer in self._answers.items() if answer is awaited), None)
+        index = self._position
+        if not self._next(AWAIT, line, which):
+            self.diverge(str(self._diverged))
+            return
+        awaited._handled = True
+        if which is not None:
+            awaited._react(lambda value: self._step(value, None), lambda exc: self._step(None, exc))
+        elif self._log[index][3] is not None:
+            self._go_on(index)
+        else:
+            awaited._react(
+                lambda value: self._came(index, False, value), lambda exc: self._came(index, True, exc)
+            )
+
+    def _came(self, index: int, rejected: bool, value: Any) -> None:
+        """Something other than an answer, that was awaited at a step, has settled."""
+        if self._coroutine is not None:
+            self._record(index, rejected, value)
+            self._go_on(index)
+
+    def _go_on(self, index: int) -> None:
+        rejected, value = self._log[index][3]
+        if rejected:
+            self._world.turns.put(lambda exc: self._step(None, exc), _as_exception(value))
+        else:
+            self._world.turns.put(lambda item: self._step(item, None), copy_passable(value))
+
+    # Sends.
+
+    def send(self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool) -> Any:
+        """Make a send of the coroutine, or answer it from the log."""
+        what = [self._name(target), method, self._shape(args, kwargs)]
+        send = self._world.sends.send
+        return self._ask(what, lambda: send(target, method, args, kwargs, wanted=wanted), wanted)
+
+    def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
+        """Make a call of another resumable function."""
+        promise: Promise[Any] = self._ask(
+            ["", tag, self._shape(args, kwargs)], lambda: self._calls.begin(tag, args, kwargs), True
+        )
+        return promise
+
+    def _ask(self, what: list[Any], do: Callable[[], Any], wanted: bool) -> Any:
+        if self._diverged is not None:
+            raise DivergedError
+        index = self._position
+        again = index < self._known
+        if not self._next(SEND, self._line(), what):
+            raise DivergedError
+        with self._outside():
+            answer: Promise[Any] = Promise(self._world.turns)
+            answer._handled = True
+            self._answers[index] = answer
+            if not again:
+                done = do()
+                if wanted:
+                    self._expect(index, done)
+            elif self._log[index][3] is not None:
+                self._tell(index)
+            else:
+                answer._next = self.expected.get(index)
+        return answer if wanted else None
+
+    def _expect(self, index: int, raw: Promise[Any]) -> None:
+        """Wait for an answer, whose outcome is logged before the coroutine hears it."""
+        self._answers[index]._next = raw  # it is the same promise to others, who are not logged
+        if self._world.promises.known(raw._last()) is not None:
+            self._world.watches.add(raw, [STEP, self.number, index])
+        else:
+            self._unnamed[index] = raw
+            raw._react(lambda v: self.heard(index, False, v), lambda e: self.heard(index, True, e))
+
+    def heard(self, index: int, rejected: bool, value: Any) -> None:
+        """An answer has come."""
+        self._unnamed.pop(index, None)
+        if self._log[index][3] is None and self.promise.status is PENDING:
+            self._record(index, rejected, value)
+            if index in self._answers:
+                self._tell(index)
+
+    def _tell(self, index: int) -> None:
+        rejected, value = self._log[index][3]
+        answer = self._answers[index]
+        answer._next = None
+        if rejected:
+            answer._handled = True
+            answer._reject(_as_exception(value))
+        else:
+            answer._resolve(copy_passable(value))
+
+    # The log.
+
+    def _next(self, kind: str, line: int, what: Any) -> bool:
+        """Take the next step: along the log while there is one, then behind its end."""
+        index = self._position
+        self._position += 1
+        if index >= self._known:
+            self._log.append([kind, line, what, None])
+            self._calls.touch(self)
+            return True
+        old_kind, old_line, old_what, _ = self._log[index]
+        if old_kind == kind and old_what == what:
+            return True
+        self._diverged = (
+            f"line {line} of {self._tag} {_in_words(kind, what)}, "
+            f"but the log says that line {old_line} of the old code {_in_words(old_kind, old_what)}"
+        )
+        return False
+
+    def _record(self, index: int, rejected: bool, value: Any) -> None:
+        what = f"the outcome of line {self._log[index][1]} of @resumable {self._tag}"
+        try:
+            capdata = self._world.slots.encode_durable(value, what)
+        except TypeError as exc:
+            rejected, capdata = True, self._world.slots.encode_durable(exc, what)
+        # Read back, so that the coroutine hears now exactly what it would hear when it is resumed.
+        self._log[index][3] = [rejected, self._world.slots.decode(capdata, frozen=True)]
+        self._stale[index] = None
+        self._calls.touch(self)
+
+    def save(self) -> None:
+        """Store what is new, or take everything away once the call has ended."""
+        stored = self._calls.stored
+        if self.promise.status is not PENDING or self._coroutine is None:
+            for index in range(self.saved):
+                del stored[f"{self.number}.{index:06}"]
+            if f"{self.number}" in stored:
+                del stored[f"{self.number}"]
+            self._world.adoptions.give_up(self.promise)
+            self._calls.alive.pop(self.number, None)
+            return
+        for index, raw in list(self._unnamed.items()):
+            if raw.status is PENDING:
+                del self._unnamed[index]
+                self._world.watches.add(raw, [STEP, self.number, index])
+        if not self.saved:
+            self._world.adoptions.keep(self.promise, [CALL, self.number])
+        if self.saved != len(self._log):
+            stored[f"{self.number}"] = [self._tag, self.given, len(self._log), self.chance.seed]
+        for index in sorted({*self._stale, *range(self.saved, len(self._log))}):
+            stored[f"{self.number}.{index:06}"] = self._log[index]
+        self.saved = len(self._log)
+        self._stale.clear()
+
+    # Ends.
+
+    def diverge(self, told: str) -> None:
+        """The code is not the code that wrote the log."""
+        words = f"@resumable {self._tag} cannot be resumed: {told}"
+        self._world.on_unhandled(f"in {self._world.vat_name}: {words}")
+        self._diverged = told
+        running, self._calls.running = self._calls.running, self
+        try:
+            if self._coroutine is not None:
+                self._coroutine.close()  # what it would still send from a `finally` is refused
+        except DeliveryAbandonedError:
+            raise
+        except BaseException:
+            pass
+        finally:
+            self._calls.running = running
+        self._end(True, RuntimeError(words))
+
+    def _end(self, rejected: bool, value: Any) -> None:
+        self._coroutine = None
+        self._calls.touch(self)
+        if rejected:
+            self.promise._reject(value)
+        else:
+            self.promise._run(self._checked, value)
+
+    def _checked(self, value: Any) -> Any:
+        function = self._function
+        notes = annotations_of(function) if function is not None else {}
+        if function is not None and "return" in notes and not isinstance(value, Promise):
+            try:
+                shape = compile_answer(notes["return"], function.__globals__)
+            except BadAnnotationError as exc:
+                raise TypeError(f"{self._tag}, annotation of 'return': {exc}") from None
+            misfit = shape.misfit(value)
+            if misfit is not None:
+                raise TypeError(complaint(f"{self._tag}() returned", misfit))
+        return value
+
+    # Odds and ends.
+
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        store, calls = self._world.store, self._calls
+        running, closed = calls.running, store.closed
+        calls.running = store.closed = None
+        try:
+            with self.chance.outside():
+                yield
+        finally:
+            calls.running, store.closed = running, closed
+
+    def _line(self) -> int:
+        """The line that the coroutine is at, the innermost one of this vat."""
+        line, waiting = 0, self._coroutine
+        while isinstance(waiting, CoroutineType):
+            frame = waiting.cr_frame
+            line = frame.f_lineno if frame is not None else line
+            waiting = waiting.cr_await
+        if self._calls.running is self:
+            frame = sys._getframe(1)
+            while frame is not None and self._world.part_of(frame.f_code.co_filename) is None:
+                frame = frame.f_back
+            line = frame.f_lineno if frame is not None else line
+        return line
+
+    def _shape(self, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
+        """What is sent, in a form that names what an upgrade keeps and nothing else."""
+        try:
+            body, objects = smallcaps.encode([args, kwargs], self._world.trace_of)
+        except UnpassableError:
+            return ["(cannot be passed)"]
+        return [body, *(self._name(item) for item in objects)]
+
+    def _name(self, item: Any) -> str:
+        for index, answer in self._answers.items():
+            if answer is item:
+                return f"answer {index}"
+        if isinstance(item, Presence):
+            return str(item._vref)
+        vref = getattr(item, "__dict__", {}).get("__vref__") if hasattr(type(item), "__kind__") else None
+        return vref if vref is not None else brief(item)
+
+
+def _in_words(kind: str, what: Any) -> str:
+    if kind == AWAIT:
+        return "awaits" + ("" if what is None else " another answer")
+    target, method, shape = what
+    return f"sends E({target}).{method}(...) with {shape[0][1:]}" if target else f"calls {method}"
+
+
+def _as_exception(value: Any) -> BaseException:
+    if isinstance(value, BaseException):
+        return value
+    return RemoteRejection(value)

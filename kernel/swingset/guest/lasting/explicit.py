@@ -1,0 +1,331 @@
+"""The explicit forms of kinds: a handle, a function that makes the first state, a table of functions.
+
+What `@durable` reads off a class can be said step by step, as other implementations say it, and is the same
+underneath. Behaviour is a dict of functions that are given a context before their arguments:
+`context.state` is the state, `context.self` the object itself, and for a kind with facets `context.facets` in
+its place.
+
+    handle = provide_kind_handle(baggage, "Counter")
+    make_counter = define_durable_kind(
+        handle,
+        lambda start=0: {"value": start},
+        {"read": lambda context: context.state.value},
+    )
+
+A handle is an object that can be kept in the baggage; once it is made, every later incarnation has to define
+its kind. Without `state_shape` the fields of an object are those that its first state has. A maker of a kind
+with facets answers with the facets, `made.creator` and so on.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..base.context import current, place_of
+from ..guards.method_tables import Interface
+from ..kinds.classes import fit_class
+from ..kinds.facets import Facets
+from ..kinds.kinds import EAGER, Kind
+from ..kinds.records import MISSING, Field
+from ..passing.passable import brief, check_name
+from ..passing.remotables import give_repr
+from ..stores.baggage import provide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, MutableMapping
+
+    from ..liveslots import Liveslots
+
+    Behavior = Mapping[str, Callable[..., Any]]
+    Migrations = Mapping[tuple[int, int], Callable[[dict[str, Any]], dict[str, Any]]]
+
+HANDLES = 1  # the kind whose instances are the handles of kinds: `o+d1/10` is that of kind 10
+
+
+class State:
+    """The state of one object: its fields are attributes."""
+
+    __slots__ = ("_instance",)
+
+    _instance: Any
+
+    def __init__(self, instance: Any) -> None:
+        object.__setattr__(self, "_instance", instance)
+
+    def __getattr__(self, name: str) -> Any:
+        kind: Kind = type(self._instance).__kind__
+        record = kind.world.kinds.record(kind, self._instance)
+        _check_field(kind, record.raw, name)
+        return record.read(kind.field(name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind: Kind = type(self._instance).__kind__
+        record = kind.world.kinds.writable(kind, self._instance)
+        _check_field(kind, record.raw, name)
+        record.write(kind.field(name), value)
+
+    def __repr__(self) -> str:
+        return f"<state of {self._instance!r}>"
+
+
+def _check_field(kind: Kind, raw: dict[str, Any], name: str) -> None:
+    names = raw if kind.loose else kind.fields
+    if name not in names:
+        raise AttributeError(f"the state of {kind.tag} has no field {name!r}, has {', '.join(names)}")
+
+
+class Context:
+    """What a function of a kind works on: the state, and the object or its facets."""
+
+    __slots__ = ("_instance", "state")
+
+    def __init__(self, instance: Any) -> None:
+        self._instance = instance
+        self.state = State(instance)
+
+    @property
+    def self(self) -> Any:
+        """The object itself."""
+        kind: Kind = type(self._instance).__kind__
+        if kind.facets:
+            raise AttributeError(f"a {kind.tag} has facets: use context.facets.{kind.facets[0]}")
+        return self._instance
+
+    @property
+    def facets(self) -> Facets:
+        """The facets of the object."""
+        kind: Kind = type(self._instance).__kind__
+        if not kind.facets:
+            raise AttributeError(f"a {kind.tag} has no facets: use context.self")
+        return Facets(kind, self._instance)
+
+
+def add_handles(world: Liveslots) -> None:
+    """Make the kind of all handles known to a vat."""
+    cls: Any = type("KindHandle", (), {"__doc__": "Stands for a durable kind."})
+    kind = Kind(world, cls, "KindHandle", "swingset", {})
+    cls.__kind__ = kind
+    cls.__interface__ = Interface(cls, "KindHandle")
+    give_repr(cls, lambda self: f"<KindHandle {self.__dict__['__vref__']}>")
+    world.kinds.add_builtin(kind, HANDLES)
+
+
+def make_kind_handle(tag: str) -> Any:
+    """A handle for a durable kind that is defined with `define_durable_kind`, now and in each incarnation."""
+    if type(tag) is not str or not tag:
+        raise TypeError(f"make_kind_handle({tag!r}): wants the tag of the kind, a str")
+    check_name("the tag of a kind", tag)
+    world = current()
+    return world.kinds.instance(f"o+d{HANDLES}/{world.kinds.new_handle(tag)}")
+
+
+def define_durable_kind(
+    handle: Any,
+    init: Callable[..., dict[str, Any]],
+    behavior: Behavior,
+    *,
+    finish: Callable[[Context], Any] | None = None,
+    state_shape: Mapping[str, Any] | None = None,
+    version: int = 1,
+    migrations: Migrations | None = None,
+) -> Callable[..., Any]:
+    """Define the kind of a handle; the answer makes its objects."""
+    kind = _durable(handle, finish, version, migrations, {"": behavior}, multi=False)
+    return _defined(kind, init, state_shape)
+
+
+def define_durable_kind_multi(
+    handle: Any,
+    init: Callable[..., dict[str, Any]],
+    behavior_kit: Mapping[str, Behavior],
+    *,
+    finish: Callable[[Context], Any] | None = None,
+    state_shape: Mapping[str, Any] | None = None,
+    version: int = 1,
+    migrations: Migrations | None = None,
+) -> Callable[..., Facets]:
+    """Define the kind of a handle, with facets; the answer makes its cohorts."""
+    kind = _durable(handle, finish, version, migrations, behavior_kit, multi=True)
+    return _defined(kind, init, state_shape)
+
+
+def define_kind(
+    tag: str,
+    init: Callable[..., dict[str, Any]],
+    behavior: Behavior,
+    *,
+    finish: Callable[[Context], Any] | None = None,
+    state_shape: Mapping[str, Any] | None = None,
+) -> Callable[..., Any]:
+    """Define a virtual kind, which lasts for this incarnation; the answer makes its objects."""
+    return _defined(_virtual(tag, finish, {"": behavior}, multi=False), init, state_shape)
+
+
+def define_kind_multi(
+    tag: str,
+    init: Callable[..., dict[str, Any]],
+    behavior_kit: Mapping[str, Behavior],
+    *,
+    finish: Callable[[Context], Any] | None = None,
+    state_shape: Mapping[str, Any] | None = None,
+) -> Callable[..., Facets]:
+    """Define a virtual kind with facets; the answer makes its cohorts."""
+    return _defined(_virtual(tag, finish, behavior_kit, multi=True), init, state_shape)
+
+
+def provide_kind_handle(baggage: MutableMapping[str, Any], tag: str) -> Any:
+    """The handle of that tag in the baggage; the first incarnation makes it and puts it there."""
+    return provide(baggage, f"{tag}_kindHandle", lambda: make_kind_handle(tag))
+
+
+def prepare_kind(
+    baggage: MutableMapping[str, Any],
+    tag: str,
+    init: Callable[..., dict[str, Any]],
+    behavior: Behavior,
+    **options: Any,
+) -> Callable[..., Any]:
+    """Define a durable kind whose handle is in the baggage, in the first incarnation and in later ones."""
+    return define_durable_kind(provide_kind_handle(baggage, tag), init, behavior, **options)
+
+
+def prepare_kind_multi(
+    baggage: MutableMapping[str, Any],
+    tag: str,
+    init: Callable[..., dict[str, Any]],
+    behavior_kit: Mapping[str, Behavior],
+    **options: Any,
+) -> Callable[..., Facets]:
+    """Define a durable kind with facets whose handle is in the baggage."""
+    return define_durable_kind_multi(provide_kind_handle(baggage, tag), init, behavior_kit, **options)
+
+
+def prepare_singleton(baggage: MutableMapping[str, Any], tag: str, behavior: Behavior, **options: Any) -> Any:
+    """The one object of a durable kind without state, the same in each incarnation."""
+    make = prepare_kind(baggage, tag, dict, behavior, **options)
+    return provide(baggage, f"the_{tag}", make)
+
+
+def _durable(
+    handle: Any,
+    finish: Callable[[Context], Any] | None,
+    version: int,
+    migrations: Migrations | None,
+    kit: Mapping[str, Behavior],
+    *,
+    multi: bool,
+) -> Kind:
+    world = current()
+    owner = getattr(type(handle), "__kind__", None)
+    if owner is None or owner.id != HANDLES or owner.world is not world:
+        raise TypeError(
+            f"define_durable_kind({brief(handle)}, ...): wants a handle of this vat; make one with "
+            "make_kind_handle, or provide_kind_handle to find it again"
+        )
+    number = int(handle.__dict__["__vref__"].partition("/")[2])
+    tag = str((world.kinds.stored(number) or {})["tag"])
+    kind = _make(world, tag, finish, kit, multi, durable=True, version=version)
+    for step, function in (migrations or {}).items():
+        if type(function) is not FunctionType:
+            raise TypeError(f"{tag}: the migration {step} is not a function but {brief(function)}")
+        kind.migrations[step] = function
+    kind.id = number
+    return kind
+
+
+def _virtual(
+    tag: str, finish: Callable[[Context], Any] | None, kit: Mapping[str, Behavior], *, multi: bool
+) -> Kind:
+    world = current()
+    kind = _make(world, tag, finish, kit, multi, durable=False, version=1)
+    kind.id = world.counters.take("kindID")
+    return kind
+
+
+def _make(
+    world: Liveslots,
+    tag: str,
+    finish: Callable[[Context], Any] | None,
+    kit: Mapping[str, Behavior],
+    multi: bool,
+    *,
+    durable: bool,
+    version: int,
+) -> Kind:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals is globals():
+        frame = frame.f_back
+    faces = {
+        face: {name: _method(tag, name, function) for name, function in sorted(behavior.items())}
+        for face, behavior in kit.items()
+    }
+    if not faces:
+        raise TypeError(f"{tag}: a kind with facets has at least one")
+    check_name("the tag of a kind", tag)
+    for face in faces:
+        check_name(f"{tag}: the name of a facet", face)
+    cls: Any = type(tag, (), {} if multi else dict(faces[""]))
+    cls.__module__ = frame.f_globals.get("__name__", "")
+    if finish is not None:
+        complete = finish
+        cls.finish = lambda instance: complete(Context(instance))
+    where = place_of(frame.f_code.co_filename, frame.f_lineno)
+    kind = Kind(
+        world,
+        cls,
+        tag,
+        where,
+        frame.f_globals,
+        durable=durable,
+        version=version,
+        eager=EAGER,
+        faces=faces if multi else {},
+    )
+    kind.has_handle = True
+    return kind
+
+
+def _method(tag: str, name: Any, function: Any) -> FunctionType:
+    if type(name) is not str or name.startswith("_") or name == "finish":
+        raise TypeError(f"{tag}: a method cannot be called {name!r}, because nobody could send it")
+    if type(function) is not FunctionType or not function.__code__.co_argcount:
+        raise TypeError(f"{tag}.{name}: wants a function of a context and arguments, not {brief(function)}")
+
+    def call(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return function(Context(instance), *args, **kwargs)
+
+    call.__name__ = name
+    call.__wrapped__ = function  # type: ignore[attr-defined]
+    assert isinstance(call, FunctionType)
+    return call
+
+
+def _defined(
+    kind: Kind, init: Callable[..., dict[str, Any]], state_shape: Mapping[str, Any] | None
+) -> Callable[..., Any]:
+    kind.loose = state_shape is None
+    for name, note in (state_shape or {}).items():
+        check_name(f"{kind.tag}: the name of a field", name)
+        kind.fields[name] = Field(kind, name, note, MISSING)
+    fit_class(kind)
+    kind.world.kinds.ready(kind)
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        values = init(*args, **kwargs)
+        if type(values) is not dict or any(type(name) is not str for name in values):
+            raise TypeError(f"{kind.tag}: init must return the first state as a dict, not {brief(values)}")
+        for name in values if kind.loose else ():
+            check_name(f"{kind.tag}: the name of a field", name)
+        for name, field in kind.fields.items():
+            if field.shape.optional:
+                values.setdefault(name, None)
+        instance: Any = object.__new__(kind.cls)
+        if kind.loose:
+            kind.make(instance, values)
+        else:
+            kind.construct(instance, (), values)
+        return Facets(kind, instance) if kind.facets else instance
+
+    return make

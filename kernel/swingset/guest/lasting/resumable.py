@@ -1,0 +1,157 @@
+"""Async functions that an upgrade does not end: `@resumable`.
+
+A coroutine cannot be stored, but what it was told can. Such a function talks to the world by messages alone,
+and each step is logged: what it sent, in what order, what it awaited, and how that came out. The next
+incarnation calls the function again with the same arguments and answers from the log: a send that was made is
+not made again, an await whose outcome is known goes on at once. Where the log ends, life goes on. So the code
+may change behind the await that a call stands at, and must do the same as before in front of it. If it does
+not, the promise of the call is rejected with the line.
+
+Two runs may not differ in anything that is not in the log. So, while a step runs, the vat's store is closed
+to it: state is reached by messages, `await E(purse).balance()`, whose answers are in the log. What it draws
+by chance, an id say, comes again when it is resumed (`chance`).
+
+Calls that end in the delivery in which they began are never stored.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from ..base.context import current
+from ..base.promises import Promise
+from ..passing.passable import brief, copy_passable
+from ..stores.baggage import StoredMap
+from .adoption import CallPromise
+from .call_log import CALL, STEP, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ..liveslots import Liveslots
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CALLS = 5  # the number of the collection in which calls and their logs are stored
+
+
+class Calls:
+    """The calls of `@resumable` functions of one vat that have not ended."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self.world = world
+        self.stored = StoredMap(world, CALLS, "resumable calls")
+        self.running: Call | None = None
+        self.alive: dict[int, Call] = {}
+        self._functions: dict[str, FunctionType] = {}
+        self._touched: dict[int, None] = {}
+        world.watches.on_step = self._told
+
+    def register(self, function: FunctionType) -> str:
+        """Know a function by its name in the code; returns the name."""
+        tag = function.__qualname__
+        if "<locals>" in tag:
+            raise TypeError(
+                f"@resumable {function.__name__} is defined inside another function, where the next "
+                "incarnation cannot find it: define it at the top of a cell, or in a class that is"
+            )
+        self._functions[tag] = function
+        self.world.definitions += 1
+        return tag
+
+    def begin(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
+        """Call a function; the promise of its result can be kept across upgrades."""
+        if self.running is not None:
+            return self.running.nested(tag, args, kwargs)
+        self.world.slots.encode_durable([args, kwargs], f"{tag}(*args, **kwargs)")
+        number = self.world.counters.take("callID")
+        call = self.alive[number] = Call(
+            self, number, tag, CallPromise(self.world.turns), [], self.world.new_seed(number)
+        )
+        call.given = copy_passable([args, kwargs])
+        call.run(self._functions[tag])
+        return call.promise
+
+    def touch(self, call: Call) -> None:
+        """Something about a call has to be stored at the end of this delivery."""
+        self._touched[call.number] = None
+
+    def settle(self) -> None:
+        """Store what has happened to calls that go on, and forget those that have ended."""
+        touched, self._touched = self._touched, {}
+        for number in touched:
+            call = self.alive.get(number)
+            if call is not None:
+                call.save()
+
+    def resume(self) -> None:
+        """Take up the calls of earlier incarnations: in `startVat`, when everything is defined."""
+        found = [(heir[1], promise) for promise, heir in self.world.adoptions.found() if heir[0] == CALL]
+        if found:
+            expected = self.world.watches.expected(STEP)
+            for number, promise in sorted(found, key=lambda item: item[0]):
+                self._resume(number, promise, expected.get(number, {}))
+
+    def take_up(self, number: int, promise: Promise[Any]) -> bool:
+        """Go on with a call of an earlier interpreter; False while its function, or a kind, is not there."""
+        try:
+            tag = self.stored[f"{number}"][0]
+            if tag in self._functions:
+                self._resume(number, promise, self.world.watches.expected(STEP).get(number, {}))
+        except LookupError:
+            return False
+        return tag in self._functions
+
+    def waits(self, number: int) -> bool:
+        """Whether a call of an earlier interpreter is yet to be taken up."""
+        return number not in self.alive and f"{number}" in self.stored
+
+    def unknown(self, number: int) -> str | None:
+        """The function of a call that waits for it; None where it is there, or something else is missing."""
+        try:
+            tag = str(self.stored[f"{number}"][0]) if self.waits(number) else ""
+        except LookupError:  # a kind of its arguments is not defined
+            return None
+        return tag if tag and tag not in self._functions else None
+
+    def _resume(self, number: int, promise: Promise[Any], expected: dict[int, Promise[Any]]) -> None:
+        tag, given, length, *seed = self.stored[f"{number}"]
+        log = [list(self.stored[f"{number}.{index:06}"]) for index in range(length)]
+        call = self.alive[number] = Call(
+            self, number, tag, promise, log, seed[0] if seed else self.world.new_seed(number)
+        )
+        call.given = copy_passable(given)
+        call.saved = length
+        call.expected = expected
+        function = self._functions.get(tag)
+        if function is None:
+            call.diverge(f"the code of incarnation {self.world.incarnation} has no @resumable {tag}")
+        else:
+            call.run(function)
+
+    def _told(self, entry: list[Any], rejected: bool, value: Any) -> None:
+        call = self.alive.get(entry[1])
+        if call is not None:
+            call.heard(entry[2], rejected, value)
+
+
+def resumable(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Promise[T]]:
+    """Let the calls of an async function go on after an upgrade, where they were.
+
+    Its arguments, and everything it awaits, must be durable. It reaches the state of its vat by messages,
+    like everything else. The code in front of the `await` at which a call stands must stay as it is; behind
+    it the new code counts.
+    """
+    if not isinstance(function, FunctionType) or not function.__code__.co_flags & 0x80:
+        raise TypeError(f"@resumable goes on an async function, not on {brief(function)}")
+    calls = current().calls
+    tag = calls.register(function)  # a name that the next incarnation will know it by
+
+    @functools.wraps(function)
+    def begin(*args: P.args, **kwargs: P.kwargs) -> Promise[T]:
+        return calls.begin(tag, list(args), dict(kwargs))
+
+    return begin

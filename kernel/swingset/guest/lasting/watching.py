@@ -1,0 +1,180 @@
+"""Watching promises durably: the answer finds its watcher, even in a later incarnation.
+
+A callback given to `then` lies in the heap, and an upgrade throws the heap away. A watch is a durable object
+and some durable data, kept in the vat's store under the name that the promise has in the kernel. Whoever
+settles the promise, whenever that is, the incarnation that hears of it calls `on_fulfilled(value, *args)` or
+`on_rejected(reason, *args)` on the watcher.
+
+A promise that only this vat knows is given a name, and the vat subscribes to its own promise. If an upgrade
+comes first, the kernel rejects the promise with the disconnection object, and the next incarnation, whose
+watch is still in the store, is told as every subscriber is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base.context import current
+from ..base.promises import PENDING, Promise, settled
+from ..passing.passable import brief
+from ..passing.remotables import Presence, interface_of
+from ..stores.baggage import StoredMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..liveslots import Liveslots
+
+WATCHES = 3  # the number of the collection in which watches are stored
+
+ON_FULFILLED, ON_REJECTED = "on_fulfilled", "on_rejected"
+
+
+class _Watched:
+    """A promise with watches, under the name that the store knows it by; None once they have moved on."""
+
+    __slots__ = ("vpid",)
+
+    def __init__(self, vpid: str) -> None:
+        self.vpid: str | None = vpid
+
+
+class Watches:
+    """The durable watches of one vat."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self._stored = StoredMap(world, WATCHES, "watches")
+        self._watched: dict[str, _Watched] = {}
+        self._inherited: dict[str, None] = {}
+        self.on_step: Callable[[list[Any], bool, Any], None] | None = None  # for watches that are no objects
+
+    def load(self) -> None:
+        """Take up the watches that earlier incarnations have left."""
+        for vpid in self._stored:
+            self._inherited[vpid] = None
+            self._attach(vpid, self._world.promises.restore(vpid))
+
+    def lack_code(self, vpid: str) -> bool:
+        """Whether a promise of an earlier interpreter is watched by what has no code here yet."""
+        if vpid not in self._inherited or vpid not in self._watched:
+            return False
+        try:
+            entries = self._stored[vpid]
+        except LookupError:  # the kind of a watcher is not defined
+            return True
+        calls = self._world.calls
+        return any(entry[0] != "call" and calls.waits(entry[1]) for entry in entries)
+
+    def expected(self, kind: str) -> dict[int, dict[int, Promise[Any]]]:
+        """The promises that entries `[kind, number, index]` wait for, by number and index."""
+        found: dict[int, dict[int, Promise[Any]]] = {}
+        for vpid in self._watched:
+            try:
+                entries = self._stored[vpid]
+            except LookupError:  # the kind of a watcher is not defined yet; whoever else watches is told
+                continue
+            for entry in entries:
+                if entry[0] == kind:
+                    found.setdefault(entry[1], {})[entry[2]] = self._world.promises.restore(vpid)
+        return found
+
+    def watch(self, promise: Any, watcher: Any, args: list[Any]) -> None:
+        """Have a durable object told of the fate of a promise."""
+        turns = self._world.turns
+        _check(watcher)
+        promise = settled(turns, promise)
+        entry = ["call", watcher, args]
+        self._world.slots.encode_durable([watcher, args], "watch_promise(..., watcher, *args)")
+        if promise.status is PENDING:
+            self.add(promise, entry)
+        else:
+            promise._react(lambda v: self._tell(entry, False, v), lambda e: self._tell(entry, True, e))
+
+    def add(self, promise: Promise[Any], entry: list[Any]) -> str:
+        """Store a watch of a pending promise; returns the name that the kernel has for it."""
+        promises = self._world.promises
+        decider = promise._last()
+        ours = promises.known(decider) is None
+        vpid = promises.name(decider)
+        self._stored[vpid] = [*self._stored.get(vpid, ()), entry]
+        if vpid not in self._watched:
+            if ours:
+                self._world.syscall(["subscribe", vpid])
+            self._attach(vpid, decider)
+        return vpid
+
+    def moved(self, old: str, new: str) -> None:
+        """One promise is forwarded to another: its watches go with it."""
+        watched = self._watched.get(old)
+        if watched is not None:
+            watched.vpid = None
+            promise = self._world.promises.find(new)
+            lack = self.lack_code(old)
+            del self._watched[old]
+            if lack:
+                self._carry(old, new, promise)
+                return
+            for entry in self._stored.pop(old):
+                if promise is not None:
+                    self.add(promise, entry)
+
+    def _carry(self, old: str, new: str, promise: Promise[Any] | None) -> None:
+        """Move watches that cannot be read yet, as they are stored."""
+        store, prefix = self._world.store, f"vc.{WATCHES}.s"
+        text = store.get(prefix + old)
+        if text is not None and promise is not None and new not in self._stored:
+            store.delete(prefix + old)
+            store.set(prefix + new, text)
+            self._inherited[new] = None
+            self._attach(new, promise)
+        else:
+            self._world.on_unhandled(f"in {self._world.vat_name}: who watched {old} cannot also watch {new}")
+
+    def _attach(self, vpid: str, promise: Promise[Any]) -> None:
+        watched = self._watched[vpid] = _Watched(vpid)
+        promise._react(lambda v: self._settled(watched, False, v), lambda e: self._settled(watched, True, e))
+
+    def _settled(self, watched: _Watched, rejected: bool, value: Any) -> None:
+        if watched.vpid is not None:
+            del self._watched[watched.vpid]
+            for entry in self._stored.pop(watched.vpid):
+                self._tell(entry, rejected, value)
+
+    def _tell(self, entry: list[Any], rejected: bool, value: Any) -> None:
+        if entry[0] != "call":
+            if self.on_step is not None:
+                self.on_step(entry, rejected, value)
+            return
+        _, watcher, args = entry
+        method = ON_REJECTED if rejected else ON_FULFILLED
+        outcome: Promise[Any] = Promise(self._world.turns)
+        interface = interface_of(watcher)
+        title = f"{interface.tag if interface else brief(watcher)}.{method}()"
+        outcome._cause = f"{title} was to be told by watch_promise"
+        if interface is not None and method in interface.methods():
+            outcome._run(interface.invoke, watcher, method, [value, *args], {}, self._world.turns)
+        elif rejected:
+            outcome._reject(value)
+
+
+def _check(watcher: Any) -> None:
+    if isinstance(watcher, Presence):
+        raise TypeError(f"{watcher!r} lives in another vat and cannot watch here: pass a @durable object")
+    interface = interface_of(watcher)
+    if interface is None:
+        raise TypeError(f"a watcher is a @durable object of this vat, not {brief(watcher)}")
+    if not {ON_FULFILLED, ON_REJECTED} & set(interface.methods()):
+        raise TypeError(
+            f"a {interface.tag} cannot watch: give it a method {ON_FULFILLED}(self, value, *args) "
+            f"or {ON_REJECTED}(self, reason, *args)"
+        )
+
+
+def watch_promise(promise: Any, watcher: Any, /, *args: Any) -> None:
+    """Tell a durable object of the answer, in this incarnation or in a later one.
+
+    It is told by `on_fulfilled(value, *args)` or `on_rejected(reason, *args)`. A rejection that a watcher has
+    no method for is reported as unhandled.
+    """
+    current().watches.watch(promise, watcher, list(args))

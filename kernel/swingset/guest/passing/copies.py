@@ -1,0 +1,188 @@
+"""Values that pass as copies although JSON has no word for them: dates, decimals, enums, frozen dataclasses.
+
+Such a value is written as plain data under a tag, `{"#tag":"date","payload":"2024-02-29"}`, and made again on
+the other side. A few types of the standard library are known everywhere. A vat registers its own classes with
+`register_copy`; both sides must, and a side that did not gets the data as `Tagged`. Only what comes back
+equal in every respect may pass: a time zone that is more than an offset does not.
+
+What a stranger wrote under a tag is data to be checked: it must be spelled as this module would spell it.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+
+from ..base.context import current, found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+C = TypeVar("C", bound=type)
+
+RESERVED_TAGS = ("tuple", "bytes", "map", "date", "datetime", "timedelta", "decimal", "fraction")
+
+
+class NotExactError(ValueError):
+    """A value that would not come back as it was, and what to pass instead."""
+
+
+class Copy(NamedTuple):
+    """How the instances of one class pass; `names` reads the annotations of fields that are its data."""
+
+    tag: str
+    cls: type
+    to_data: Callable[[Any], Any]
+    from_data: Callable[[Any], Any]
+    names: dict[str, Any] | None = None
+
+
+def _datetime(value: datetime) -> str:
+    zone = value.tzinfo
+    if value.fold or (zone is not None and type(zone) is not timezone):
+        raise NotExactError("its time zone is more than an offset: pass x.astimezone(timezone.utc)")
+    if zone is not None and zone.tzname(None) != timezone(zone.utcoffset(None)).tzname(None):
+        raise NotExactError("its time zone has a name, which would be lost: pass x.astimezone(timezone.utc)")
+    return value.isoformat()
+
+
+MOST_DIGITS = 4300  # what Python makes an int of, and a Decimal where that is written in Python
+
+_LONG_DECIMAL = f"a Decimal may have up to {MOST_DIGITS} digits: round it, or pass it as a str"
+
+
+def _decimal_text(value: Decimal) -> str:
+    if len(value.as_tuple().digits) > MOST_DIGITS:
+        raise NotExactError(_LONG_DECIMAL)
+    return str(value)
+
+
+def _decimal(text: str) -> Decimal:
+    if sum(map(str.isdigit, text.partition("E")[0])) > MOST_DIGITS:
+        raise NotExactError(_LONG_DECIMAL)
+    return Decimal(text)
+
+
+def _spelled(read: Callable[[Any], Any], write: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def read_strictly(data: Any) -> Any:
+        value = read(data)
+        if write(value) != data:
+            raise ValueError(f"it is spelled {write(value)!r}")
+        return value
+
+    return read_strictly
+
+
+def _copy(tag: str, cls: type, write: Callable[[Any], Any], read: Callable[[Any], Any]) -> Copy:
+    return Copy(tag, cls, write, _spelled(read, write))
+
+
+_KNOWN = (
+    _copy("date", date, date.isoformat, date.fromisoformat),
+    _copy("datetime", datetime, _datetime, datetime.fromisoformat),
+    _copy("timedelta", timedelta, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)),
+    _copy("decimal", Decimal, _decimal_text, _decimal),
+    _copy("fraction", Fraction, lambda v: [v.numerator, v.denominator], lambda d: Fraction(*d)),
+)
+_BY_CLASS = {copy.cls: copy for copy in _KNOWN}
+_BY_TAG = {copy.tag: copy for copy in _KNOWN}
+
+
+class Copies:
+    """The classes that one vat has registered."""
+
+    def __init__(self, *, redefinable: bool = False) -> None:
+        self.redefinable = redefinable  # a notebook runs its cells again and again
+        self.by_class: dict[type, Copy] = {}
+        self.by_tag: dict[str, Copy] = {}
+
+    def register(self, copy: Copy) -> None:
+        """Let a class pass."""
+        tag, cls = copy.tag, copy.cls
+        if type(tag) is not str or not tag or tag in RESERVED_TAGS:
+            raise TypeError(f"a tag is a non-empty str other than {', '.join(RESERVED_TAGS)}; got {tag!r}")
+        known = self.by_tag.get(tag)
+        if known is not None and known.cls is not cls and not self.redefinable:
+            raise TypeError(f"the tag {tag!r} stands for the class {known.cls.__name__} already")
+        if hasattr(cls, "__interface__"):
+            raise TypeError(f"{cls.__name__} passes by reference: it is @remotable or @durable")
+        self.by_class[cls] = self.by_tag[tag] = copy
+
+
+def copy_of(cls: type) -> Copy | None:
+    """How the instances of a class pass in the current vat, if they do."""
+    world = found()
+    return _BY_CLASS.get(cls) or (world.copies.by_class.get(cls) if world is not None else None)
+
+
+def copy_named(tag: str) -> Copy | None:
+    """What a tag stands for in the current vat, if it stands for a class."""
+    world = found()
+    return _BY_TAG.get(tag) or (world.copies.by_tag.get(tag) if world is not None else None)
+
+
+def _of_enum(tag: str, cls: Any) -> Copy:
+    if issubclass(cls, enum.Flag):
+        return Copy(tag, cls, lambda member: member.value, cls)
+    return Copy(tag, cls, lambda member: member.name, lambda name: cls[name])
+
+
+def _of_dataclass(tag: str, cls: Any, where: dict[str, Any]) -> Copy:
+    import dataclasses  # loaded already, or there would be no dataclass; it is large
+
+    fields = dataclasses.fields(cls)
+    if not cls.__dataclass_params__.frozen:
+        raise TypeError(
+            f"{cls.__name__} is not frozen, and changing a copy would change nothing elsewhere: "
+            "make it @dataclass(frozen=True)"
+        )
+    if any(not field.init for field in fields):
+        raise TypeError(
+            f"{cls.__name__} has fields that its constructor does not take: give to_data and from_data"
+        )
+    names = [field.name for field in fields]
+    return Copy(
+        tag, cls, lambda v: {name: getattr(v, name) for name in names}, lambda data: cls(**data), where
+    )
+
+
+@overload
+def register_copy(
+    tag: str,
+    cls: C,
+    to_data: Callable[[Any], Any] | None = None,
+    from_data: Callable[[Any], Any] | None = None,
+) -> C: ...
+@overload
+def register_copy(tag: str) -> Callable[[C], C]: ...
+def register_copy(tag: str, cls: Any = None, to_data: Any = None, from_data: Any = None) -> Any:
+    """Let the instances of a class pass between vats as copies, under a tag.
+
+    `to_data(value)` makes plain data of an instance, `from_data(data)` an equal instance of the data. For
+    enums and frozen dataclasses both are known. As a decorator: `@register_copy("point")`.
+    """
+    where = sys._getframe(1).f_globals
+    if cls is None:
+        return lambda decorated: _register(tag, decorated, None, None, where)
+    return _register(tag, cls, to_data, from_data, where)
+
+
+def _register(tag: str, cls: Any, to_data: Any, from_data: Any, where: dict[str, Any]) -> Any:
+    if not isinstance(cls, type):
+        raise TypeError(f"register_copy({tag!r}, ...) wants a class")
+    if cls in _BY_CLASS:
+        raise TypeError(f"{cls.__name__} passes between vats already")
+    if to_data is not None and from_data is not None:
+        copy = Copy(tag, cls, to_data, from_data)
+    elif issubclass(cls, enum.Enum):
+        copy = _of_enum(tag, cls)
+    elif hasattr(cls, "__dataclass_fields__"):
+        copy = _of_dataclass(tag, cls, where)
+    else:
+        raise TypeError(f"register_copy({tag!r}, {cls.__name__}) wants to_data and from_data")
+    current().copies.register(copy)
+    return cls

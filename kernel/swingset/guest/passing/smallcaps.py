@@ -1,0 +1,356 @@
+"""The codec of message bodies: Python data to one line of JSON and back.
+
+A body is `#` and JSON. Plain data is plain JSON; what JSON lacks is written as a string that starts with a
+sigil or as an object whose first key starts with `#`, and strings that would look like either are escaped
+with `!`. References are written as indices into a list of slots, in the order of first mention, so a body
+says nothing of the names that its sender knows objects by.
+
+Encoding allocates nothing: it returns the objects it met, and the caller names them once it is known that the
+whole value can pass. Decoding trusts nothing: a body may have been written by a hostile vat.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from swingset.wire.grammar import (
+    ALLEGED,
+    BIG_INT,
+    BODY_LIMIT,
+    REFERENCE,
+    SAFE_INT,
+    SIGILS,
+    SLOT_LIMIT,
+    SURROGATE,
+    escaped,
+    reference,
+)
+
+from ..base import errors, jsontext
+from ..base.promises import Promise
+from .copies import RESERVED_TAGS, copy_named, copy_of
+from .key_limits import Crowd
+from .passable import (
+    DICTS,
+    LISTS,
+    MAX_DEPTH,
+    SCALARS,
+    TOO_DEEP,
+    FrozenDict,
+    FrozenList,
+    Tagged,
+    UnpassableError,
+    has_half_pair,
+    why_not,
+)
+from .remotables import DEFAULT_IFACE, Presence, interface_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..base.errors import Trace
+
+JSON_DEPTH = 3 * MAX_DEPTH + 3  # a dict with keys that are not str takes three levels of JSON
+
+_FLOATS = {"#NaN": float("nan"), "#Infinity": float("inf"), "#-Infinity": float("-inf")}
+
+
+class DecodeError(ValueError):
+    """A body that no encoder wrote."""
+
+
+class Encoded(NamedTuple):
+    """A body, and the objects that its slots stand for."""
+
+    body: str
+    objects: list[Any]
+
+
+class Mention(NamedTuple):
+    """How a reference stands in a body: its sigil, what is said of it first, what tells it from others."""
+
+    sigil: str
+    iface: str | None
+    key: int | str
+
+
+def mention_of(value: Any) -> Mention | None:
+    """How a vat mentions an object; None for data. The encoder keeps what it met, so an id() stays taken."""
+    if isinstance(value, Promise):
+        return Mention("&", None, id(value))
+    if isinstance(value, Presence):
+        return Mention("$", value._iface, id(value))
+    interface = interface_of(value)
+    return None if interface is None else Mention("$", ALLEGED + interface.tag, id(value))
+
+
+class _Encoder:
+    __slots__ = ("crowd", "indices", "mention", "objects", "tracer")
+
+    def __init__(
+        self, tracer: Callable[[BaseException], Trace], mention: Callable[[Any], Mention | None]
+    ) -> None:
+        self.tracer = tracer
+        self.mention = mention
+        self.crowd = Crowd()
+        self.objects: list[Any] = []
+        self.indices: dict[int | str, int] = {}
+
+    def walk(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind is str:
+            return escaped(value)
+        if kind is int:
+            return value if -SAFE_INT <= value <= SAFE_INT else self.big(value)
+        if kind is bool or value is None:
+            return value
+        if depth <= 0:
+            raise UnpassableError(None, TOO_DEEP)
+        if kind in LISTS:
+            return [self.walk(item, depth - 1) for item in value]
+        if kind in DICTS:
+            return self.mapping(value, depth)
+        if kind is float:
+            if value - value == 0:
+                return value
+            return "#NaN" if value != value else "#Infinity" if value > 0 else "#-Infinity"
+        if kind is tuple:
+            return {"#tag": "tuple", "payload": [self.walk(item, depth - 1) for item in value]}
+        if kind is bytes:
+            return {"#tag": "bytes", "payload": base64.b64encode(value).decode("ascii")}
+        mention = self.mention(value)
+        if mention is not None:
+            return self.reference(value, mention)
+        if isinstance(value, BaseException):
+            return self.error(value, depth)
+        if kind is Tagged:
+            return {"#tag": self.walk(value.tag, 1), "payload": self.walk(value.payload, depth - 1)}
+        copy = copy_of(kind)
+        if copy is not None:
+            try:
+                data = copy.to_data(value)
+            except Exception as exc:
+                raise UnpassableError(value, str(exc)) from None
+            return {"#tag": self.walk(copy.tag, 1), "payload": self.walk(data, depth - 1)}
+        raise why_not(value)
+
+    def big(self, value: int) -> str:
+        try:
+            return f"{value:+d}"
+        except ValueError:
+            raise UnpassableError(value, "an int may have up to 4300 digits: pass it as bytes") from None
+
+    def mapping(self, value: dict[Any, Any], depth: int) -> Any:
+        # The keys are looked at first: a walk that is begun again would mention objects twice, and take twice
+        # as long for each level of nesting.
+        for key in value:
+            if type(key) is not str:
+                break
+        else:
+            return {escaped(key): self.walk(item, depth - 1) for key, item in value.items()}
+        pairs = []
+        for key, item in value.items():
+            if type(key) not in SCALARS:
+                raise UnpassableError(key, "a key is a str, a number, bytes, a bool or None")
+            crowded = None if type(key) is str else self.crowd.add(key)
+            if crowded is not None:
+                raise UnpassableError(value, f"it has {crowded}: pass a list of pairs, or send it in pieces")
+            pairs.append([self.walk(key, 1), self.walk(item, depth - 1)])
+        return {"#tag": "map", "payload": pairs}
+
+    def reference(self, value: Any, mention: Mention) -> str:
+        sigil, iface, key = mention
+        known = self.indices.get(key)
+        if known is not None:
+            return reference(sigil, known)
+        index = self.indices[key] = len(self.objects)
+        if index >= SLOT_LIMIT:
+            raise UnpassableError(
+                None, f"more than {SLOT_LIMIT} references in one message: send it in pieces"
+            )
+        self.objects.append(value)
+        return reference(sigil, index, iface)
+
+    def error(self, exc: BaseException, depth: int) -> Any:
+        if isinstance(exc, errors.RemoteRejection):
+            return self.walk(exc.reason, depth - 1)
+        wire = errors.to_wire(exc, self.tracer)
+        return {"#error": wire.pop("message"), **wire}
+
+
+def encode(
+    value: Any,
+    tracer: Callable[[BaseException], Trace],
+    mention: Callable[[Any], Mention | None] = mention_of,
+) -> Encoded:
+    """Write a value as a body, errors with their trace; raises UnpassableError for what cannot pass.
+
+    `mention` says how objects are mentioned, for those to whom other things are references.
+    """
+    encoder = _Encoder(tracer, mention)
+    tree = encoder.walk(value, MAX_DEPTH)
+    body = "#" + jsontext.write(tree)
+    size = len(body)
+    if not body.isascii():
+        try:
+            size = len(body.encode())
+        except UnicodeEncodeError:
+            raise UnpassableError(None, "a str in it holds half of a surrogate pair: pass bytes") from None
+    if size > BODY_LIMIT:
+        raise UnpassableError(
+            None, f"{size} bytes is more than the {BODY_LIMIT} a message may have: send it in pieces"
+        )
+    return Encoded(body, encoder.objects)
+
+
+class _Decoder:
+    __slots__ = ("crowd", "fetch", "frozen", "old", "reader")
+
+    def __init__(
+        self,
+        fetch: Callable[[str, int, str | None], Any],
+        frozen: bool,
+        old: bool,
+        reader: errors.Reader | None,
+    ) -> None:
+        self.fetch = fetch
+        self.frozen = frozen
+        self.old = old
+        self.reader = reader
+        self.crowd = Crowd()
+
+    def walk(self, node: Any, depth: int) -> Any:
+        kind = type(node)
+        if kind is str:
+            return self.string(node) if node and node[0] in SIGILS else node
+        if kind is int or kind is float or kind is bool or node is None:
+            return node
+        if depth <= 0:
+            raise DecodeError(f"nested deeper than {MAX_DEPTH} levels")
+        if kind is list:
+            items = [self.walk(item, depth - 1) for item in node]
+            return FrozenList(items) if self.frozen else items
+        if node and next(iter(node))[:1] == "#":
+            return self.special(node, depth)
+        table = {}
+        for key, item in node.items():
+            if key and key[0] in SIGILS:
+                if key[0] != "!":
+                    raise DecodeError(f"unescaped key {key[:40]!r}")
+                key = key[1:]
+            table[key] = self.walk(item, depth - 1)
+        return FrozenDict(table) if self.frozen else table
+
+    def string(self, text: str) -> Any:
+        sigil = text[0]
+        if sigil == "!":
+            return text[1:]
+        if sigil in "$&":
+            found = REFERENCE.match(text)
+            if found is None:
+                raise DecodeError(f"bad slot reference {text[:40]!r}")
+            return self.fetch(sigil, int(found[2]), found[3] or None)
+        if sigil in "+-" and BIG_INT.match(text):
+            try:
+                return int(text)
+            except ValueError:
+                raise DecodeError("an int of more digits than this Python is set to read") from None
+        if text in _FLOATS:
+            return _FLOATS[text]
+        raise DecodeError(f"unknown special string {text[:40]!r}")
+
+    def special(self, node: dict[str, Any], depth: int) -> Any:
+        if "#error" in node:
+            return self.error(node)
+        if set(node) != {"#tag", "payload"} or type(node["#tag"]) is not str:
+            raise DecodeError(f"unknown special object with keys {list(node)[:5]!r}")
+        tag, payload = self.walk(node["#tag"], 1), node["payload"]
+        if tag == "tuple" and type(payload) is list:
+            return tuple([self.walk(item, depth - 1) for item in payload])
+        if tag == "bytes" and type(payload) is str:
+            try:
+                return base64.b64decode(payload, validate=True)
+            except (binascii.Error, ValueError):
+                raise DecodeError("bytes that are not base64") from None
+        if tag == "map" and type(payload) is list:
+            return self.mapping(payload, depth)
+        copy = copy_named(tag)
+        if copy is not None:
+            data = self.walk(payload, depth - 1)
+            try:
+                return copy.from_data(data)
+            except Exception as exc:
+                if self.old and tag not in RESERVED_TAGS:
+                    return Tagged(tag, data)
+                raise DecodeError(f"a {tag} that cannot be made: {str(exc)[:200]}") from None
+        try:
+            return Tagged(tag, self.walk(payload, depth - 1))
+        except TypeError as exc:
+            raise DecodeError(str(exc)) from None
+
+    def mapping(self, pairs: list[Any], depth: int) -> dict[Any, Any]:
+        table: dict[Any, Any] = {}
+        for pair in pairs:
+            if type(pair) is not list or len(pair) != 2:
+                raise DecodeError("a map whose items are not pairs")
+            key = self.walk(pair[0], depth - 1)
+            if type(key) is not str and type(key) in SCALARS:
+                crowded = self.crowd.add(key)
+                if crowded is not None:
+                    raise DecodeError(f"a map with {crowded}")
+            if type(key) not in SCALARS or key in table:
+                raise DecodeError("a map with a key that is no scalar, or comes twice")
+            table[key] = self.walk(pair[1], depth - 1)
+        return FrozenDict(table) if self.frozen else table
+
+    def error(self, node: dict[str, Any]) -> BaseException:
+        message, name, code = node["#error"], node.get("name", "Error"), node.get("code")
+        family = node.get("family")
+        if type(message) is not str or type(name) is not str or not (code is None or type(code) is str):
+            raise DecodeError("an error whose message, name or code is not a str")
+        made = errors.make(
+            message[: errors.MESSAGE_LIMIT],
+            name[:100],
+            errors.read_trace(node.get("trace")),
+            code if code is None else code[:100],
+            family if type(family) is str else "",
+        )
+        if self.reader is not None:
+            made.show_to_people(self.reader)
+        return made
+
+
+def decode(
+    body: Any,
+    fetch: Callable[[str, int, str | None], Any],
+    *,
+    frozen: bool = False,
+    old: bool = False,
+    reader: errors.Reader | None = None,
+) -> Any:
+    """Read a body; `fetch(sigil, index, iface)` gives the object for a slot. Raises DecodeError.
+
+    In an `old` body there may be data of which a class can no longer be made; it is read as `Tagged`. With a
+    `reader` errors are shown to people.
+    """
+    if type(body) is not str or body[:1] != "#":
+        raise DecodeError("a body starts with '#'")
+    try:
+        tree = jsontext.read_foreign(body[1:], JSON_DEPTH)
+        if SURROGATE.search(body) and has_half_pair(jsontext.write(tree)):
+            raise DecodeError("a str in it holds half of a surrogate pair")
+    except DecodeError:
+        raise
+    except (ValueError, RecursionError, MemoryError):
+        # What the parser says of it differs between versions of Python.
+        raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
+    try:
+        return _Decoder(fetch, frozen, old, reader).walk(tree, MAX_DEPTH)
+    except RecursionError:
+        # Whoever reads it stood deep already.
+        raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
+
+
+__all__ = ["BODY_LIMIT", "DEFAULT_IFACE", "SLOT_LIMIT", "DecodeError", "Encoded", "decode", "encode"]

@@ -1,0 +1,115 @@
+"""What is deleted a little at a time: the data of virtual kinds that ended, and of collections that died.
+
+The virtual objects of an incarnation end with it, however many there are, and nobody can name them any more.
+The same goes for the entries of a collection that nothing holds. Deleting them takes as long as there are
+many, so each time the dead are brought out a budget is spent on them, and where it stopped can be seen from
+what is left. All that they referred to is counted off one by one, as if each had died by itself. The kernel
+hears nothing of it: an upgrade has abandoned these exports already.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base import jsontext
+from ..base.vrefs import parse_instance
+from ..stores.keys import END, object_of
+
+if TYPE_CHECKING:
+    from ..liveslots import Liveslots
+
+BUDGET = 2_000
+CONDEMNED = "vom.condemned."
+VIRTUAL = "vom.vkind."
+
+
+class Leftovers:
+    """What one vat still has to delete."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+        self._kinds: dict[int, None] = {}
+        self._first_collection = 0
+        self._old_collections = False
+
+    def load(self) -> None:
+        """See what earlier incarnations have left."""
+        for key in self._world.store.keys(VIRTUAL):
+            self._kinds[int(key.split(".")[2])] = None
+        self._first_collection = self._world.counters.peek("collectionID")
+        self._old_collections = self._world.incarnation > 0
+
+    def condemn(self, collection: int) -> None:
+        """Have the entries of a collection deleted."""
+        self._world.store.set(f"{CONDEMNED}{collection}", "1")
+
+    def are_old(self, base: str) -> bool:
+        """Whether an object is a virtual one of an earlier incarnation."""
+        name = parse_instance(base)
+        if name is None or name.durable:
+            return False
+        return name.kind in self._kinds or (name.kind < 10 and name.number < self._first_collection)
+
+    def some(self, budget: int) -> int:
+        """Delete up to so many entries or records; what is left of the budget."""
+        for number in list(self._kinds):
+            budget = self._delete_kind(number, budget)
+        if self._old_collections and budget > 0:
+            budget = self._condemn_old(budget)
+        for key in self._world.store.keys(CONDEMNED):
+            if budget <= 0:
+                break
+            budget = self._delete_entries(int(key.removeprefix(CONDEMNED)), budget)
+        return budget
+
+    def _delete_kind(self, number: int, budget: int) -> int:
+        world = self._world
+        for key in world.store.keys(f"vom.o+v{number}/"):
+            if budget <= 0:
+                return 0
+            self._end(key.removeprefix("vom."))
+            budget -= 1
+        for key in world.store.keys(f"{VIRTUAL}{number}."):
+            world.store.delete(key)
+        del self._kinds[number]
+        return budget
+
+    def _condemn_old(self, budget: int) -> int:
+        for number in self._world.collections.virtual_kinds:
+            for key in self._world.store.keys(f"vom.o+v{number}/"):
+                base = key.removeprefix("vom.")
+                if self.are_old(base):
+                    if budget <= 0:
+                        return 0
+                    self._end(base)
+                    budget -= 1
+        self._old_collections = False
+        return budget
+
+    def _end(self, base: str) -> None:
+        self._world.kinds.delete(base)
+        self._world.recognizers.forget(base)
+        self._world.references.forget(base)
+
+    def _delete_entries(self, collection: int, budget: int) -> int:
+        world, prefix = self._world, f"vc.{collection}."
+        for key in world.store.keys(prefix):
+            if budget <= 0:
+                return 0
+            budget -= 1
+            text = key.removeprefix(prefix)
+            if not text.startswith(END):
+                self.delete_entry(collection, text, jsontext.read(world.store.look(key) or "null"))
+            world.store.delete(key)
+        world.store.delete(f"{CONDEMNED}{collection}")
+        return budget
+
+    def delete_entry(self, collection: int, text: str, value: dict[str, list[str]] | None) -> None:
+        """Count off what an entry refers to."""
+        mentioned = list(value["slots"]) if value else []
+        held = object_of(text)
+        if held is not None:
+            mentioned.append(held)
+        elif text[0] == "r":
+            self._world.recognizers.remove(text[1:], collection)
+        self._world.references.change(mentioned, ())

@@ -1,0 +1,81 @@
+"""D: calling a device at once.
+
+A device is the host's: a timer, a mailbox, a function that a notebook has handed in. `D(device).method(...)`
+has the answer when it returns, unlike a send, and raises what the device has to complain about. It takes
+data and references, but no promises: a device does not wait.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base.promises import Promise
+from ..passing import smallcaps
+from ..passing.passable import UnpassableError, brief
+from ..passing.remotables import Presence
+from ..passing.smallcaps import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..liveslots import Liveslots
+
+
+class DevicePresence(Presence):
+    """Stands for a device; call it with `D(device).method(...)`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{self!r} has no attribute {name!r}")
+        raise AttributeError(f"{self!r} is a device: use `D(x).{name}(...)`")
+
+    def __repr__(self) -> str:
+        return f"<Device {self._vref} {self._iface}>"
+
+
+class DeviceProxy:
+    """What `D(device)` returns: every attribute is a method that is called at once."""
+
+    __slots__ = ("_device",)
+
+    def __init__(self, device: DevicePresence) -> None:
+        self._device = device
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(f"{name} cannot be called: names that start with _ are not for others")
+        return lambda *args: call_now(self._device, name, list(args))
+
+    def __repr__(self) -> str:
+        return f"D({self._device!r})"
+
+
+def D(device: Any) -> DeviceProxy:
+    """Address calls to a device; they answer at once."""
+    if not isinstance(device, DevicePresence):
+        raise TypeError(f"D(x) wants a device, got {brief(device)}: send to anything else with E(x)")
+    return DeviceProxy(device)
+
+
+def call_now(device: DevicePresence, method: str, args: list[Any]) -> Any:
+    """Call a device and return its answer, or raise its complaint."""
+    world: Liveslots = device._world
+    slots = world.slots
+    try:
+        if any(isinstance(item, Promise) for item in smallcaps.encode(args, world.trace_of).objects):
+            raise UnpassableError(None, "a device cannot be given a promise: await it first")
+        written = slots.encode(args)
+    except UnpassableError as exc:
+        told = slots.explain("", args, exc)
+        raise TypeError(f"D(x).{method}(...) was not called: {told}") from None
+    failed, answer = world.syscall(["callNow", device._vref, method, written])
+    try:
+        value = slots.decode(answer)
+    except DecodeError as exc:
+        raise TypeError(f"the answer of D(x).{method}(...) cannot be read: {exc}") from None
+    world.promises.subscribe_new()
+    if failed:
+        raise value if isinstance(value, BaseException) else RuntimeError(f"the device said {value!r}")
+    return value

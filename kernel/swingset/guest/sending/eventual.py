@@ -1,0 +1,140 @@
+"""E: sending a message to an object wherever it is.
+
+`E(x).method(...)` returns a promise at once and never runs anything of x's before the current turn is over,
+even if x is in the same vat. What x is decides the way: a presence, or a promise that another vat decides, is
+sent to through the kernel (pipelined, without waiting); any other promise is waited for; an object of this
+vat is called in a later turn, through the same guards as a message from outside.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
+
+from ..base.context import current
+from ..base.ended import renewed
+from ..base.promises import Promise, settled
+from ..passing.far_refs import FarRef
+from ..passing.remotables import Presence
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ..liveslots import Liveslots
+
+I = TypeVar("I")  # noqa: E741
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def _world_of(target: Any) -> Liveslots:
+    owner = _owner_of(target)
+    if owner.ended is not None:
+        renewed(owner)
+        return _owner_of(target)
+    return owner
+
+
+def _owner_of(target: Any) -> Liveslots:
+    if isinstance(target, Promise):
+        return target._turns.world
+    if isinstance(target, Presence):
+        return target._world
+    kind = getattr(type(target), "__kind__", None)
+    return kind.world if kind is not None else current()
+
+
+class EMethod:
+    """One method of `E(x)`, waiting for its arguments."""
+
+    __slots__ = ("_name", "_target", "_wanted")
+
+    def __init__(self, target: Any, name: str, wanted: bool) -> None:
+        self._target = target
+        self._name = name
+        self._wanted = wanted
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Send."""
+        world = _world_of(self._target)
+        sender = sys._getframe(1)
+        cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
+        send = world.sends.send
+        if world.guard is None:
+            return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
+        with world.guard:
+            return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
+
+    def __await__(self) -> NoReturn:
+        sender = "E" if self._wanted else "E.send_only"
+        raise TypeError(f"{sender}(x).{self._name} was not called: await E(x).{self._name}(...)")
+
+
+class EProxy:
+    """What `E(x)` returns: every attribute is a method that sends."""
+
+    __slots__ = ("_target", "_wanted")
+
+    def __init__(self, target: Any, wanted: bool) -> None:
+        self._target = target
+        self._wanted = wanted
+
+    def __getattr__(self, name: str) -> Callable[..., Promise[Any]]:
+        if name.startswith("_") and name != "__describe__":
+            raise AttributeError(
+                f"{name} cannot be sent: names that start with _ are not reachable from outside"
+            )
+        return EMethod(self._target, name, self._wanted)
+
+    def __repr__(self) -> str:
+        return f"E({type(self._target).__name__})"
+
+
+class Eventual:
+    """The sender: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`."""
+
+    __slots__ = ()
+
+    @overload
+    def __call__(self, target: FarRef[I] | Promise[FarRef[I]]) -> I: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, target: object) -> EProxy: ...
+    def __call__(self, target: Any) -> Any:
+        """Address messages to `target`; their results are promises."""
+        return EProxy(target, True)
+
+    @overload
+    def send_only(self, target: FarRef[I] | Promise[FarRef[I]]) -> I: ...  # type: ignore[overload-overlap]
+    @overload
+    def send_only(self, target: object) -> EProxy: ...
+    def send_only(self, target: Any) -> Any:
+        """Address messages to `target` whose results nobody wants; they return None."""
+        return EProxy(target, False)
+
+    @overload
+    def when(self, value: Awaitable[T], on_ok: None = None, on_err: None = None) -> Promise[T]: ...
+    @overload
+    def when(self, value: T, on_ok: None = None, on_err: None = None) -> Promise[T]: ...
+    @overload
+    def when(self, value: Awaitable[T], on_ok: Callable[[T], Awaitable[U]]) -> Promise[U]: ...
+    @overload
+    def when(self, value: Awaitable[T], on_ok: Callable[[T], U]) -> Promise[U]: ...
+    @overload
+    def when(
+        self,
+        value: Any,
+        on_ok: Callable[[Any], Any] | None = None,
+        on_err: Callable[[BaseException], Any] | None = None,
+    ) -> Promise[Any]: ...
+    def when(
+        self,
+        value: Any,
+        on_ok: Callable[[Any], Any] | None = None,
+        on_err: Callable[[BaseException], Any] | None = None,
+    ) -> Promise[Any]:
+        """Promise the value, or what the callbacks make of it."""
+        promise = settled(_world_of(value).turns, value)
+        return promise if on_ok is None and on_err is None else promise.then(on_ok, on_err)
+
+
+E = Eventual()

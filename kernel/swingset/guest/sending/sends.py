@@ -1,0 +1,158 @@
+"""Sending a message: to another vat, along a promise, or to an object of this very vat.
+
+The sender cannot tell which it was. What stays in the vat goes through the turn queue, never straight into
+the method, and its arguments and its answer are copied as they would be on the way to another vat. So code
+that works within one vat works between two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base.ended import LifeEndedError, refuse_ended
+from ..base.errors import VatError
+from ..base.promises import REJECTED, Cause, Promise
+from ..passing.passable import UnpassableError, brief
+from ..passing.remotables import DISAVOWED, DISAVOWED_TOLD, Presence, interface_of
+from ..passing.smallcaps import DecodeError
+from .device_calls import DevicePresence
+
+if TYPE_CHECKING:
+    from ..liveslots import Liveslots
+
+
+class Sends:
+    """How one vat's messages go out, and how those to its own objects come in again."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self._world = world
+
+    def invoke(
+        self, receiver: Any, method: str, args: list[Any], kwargs: dict[str, Any], answer: Promise[Any]
+    ) -> None:
+        """Call a method of an object of this vat; the answer is settled with what it returns."""
+        interface = interface_of(receiver)
+        if interface is None:
+            answer._reject(TypeError(f'cannot send method "{method}" to {brief(receiver)}'))
+        else:
+            answer._run(interface.invoke, receiver, method, args, kwargs, self._world.turns)
+
+    def title(self, receiver: Any, method: str) -> str:
+        """How a method is called in what is said of it."""
+        interface = interface_of(receiver)
+        return f"{interface.tag if interface else brief(receiver)}.{method}()"
+
+    def cross(self, method: str, state: str, value: Any) -> tuple[str, Any]:
+        """How a message that stays in this vat is answered: as another vat would be."""
+        try:
+            return state, self._world.slots.across(value)
+        except UnpassableError as exc:
+            problem = self._world.slots.explain(f"the result of {method}", value, exc)
+        except DecodeError as exc:
+            problem = f"the answer cannot be read: {exc}"
+        return REJECTED, self._world.slots.across(TypeError(problem))
+
+    def send(
+        self,
+        target: Any,
+        method: str,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        *,
+        wanted: bool = True,
+        cause: Cause = None,
+    ) -> Promise[Any] | None:
+        """Send a message; a promise for the answer, if that is wanted.
+
+        The cause is told where a rejection of the answer is seen by nobody.
+        """
+        if self._world.turns.deaf:
+            refuse_ended(self._world, target)
+            return Promise(self._world.turns) if wanted else None
+        if self._world.calls.running is not None:
+            logged: Promise[Any] | None = self._world.calls.running.send(target, method, args, kwargs, wanted)
+            if logged is not None:
+                logged._cause = cause
+            return logged
+        if self._world.kinds.migrating:
+            raise TypeError(
+                f"a migration is under way, of {self._world.kinds.migrating[-1]}, and cannot send messages"
+            )
+        try:
+            if isinstance(target, DevicePresence):
+                raise UnpassableError(None, "a device takes no messages: call it with D(x)." + method)
+            if isinstance(target, Presence):
+                if target._vref == DISAVOWED:
+                    return self._disavowed(wanted, cause)
+                return self._send_out(target._vref, method, args, kwargs, wanted, cause)
+            if isinstance(target, Promise):
+                last = target._last()
+                vpid = self._world.promises.known(last)
+                if vpid is not None:
+                    return self._send_out(vpid, method, args, kwargs, wanted, cause)
+            else:
+                last = None
+            call = self._copy_call(args, kwargs)
+        except UnpassableError as exc:
+            if exc.ended:
+                raise LifeEndedError(self._told(method, args, kwargs, exc)) from None
+            refused = self._refused(method, args, kwargs, exc)
+            refused._cause = cause
+            return refused if wanted else None
+        answer: Promise[Any] = Promise(self._world.turns)
+        answer._cause = cause
+        if last is not None:
+            last._react(
+                lambda value: answer._run(self.send, value, method, *call),
+                answer._reject,
+                lambda decider: answer._run(self.send, decider, method, *call),
+            )
+        else:
+            answer._border = self.title(target, method)
+            self._world.turns.put(lambda _: self.invoke(target, method, call[0], call[1], answer), None)
+        return answer if wanted else None
+
+    def _copy_call(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        across = self._world.slots.across
+        try:
+            return [across(item) for item in args], {name: across(item) for name, item in kwargs.items()}
+        except DecodeError as exc:
+            raise UnpassableError(None, f"it cannot be read: {exc}") from None
+
+    def _send_out(
+        self,
+        vref: str,
+        method: str,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        wanted: bool,
+        cause: Cause,
+    ) -> Promise[Any] | None:
+        methargs = self._world.slots.encode([method, args, kwargs] if kwargs else [method, args])
+        if not wanted:
+            self._world.syscall(["send", vref, {"methargs": methargs, "result": None}])
+            return None
+        vpid, answer = self._world.promises.new_result()
+        answer._cause = cause
+        self._world.syscall(["send", vref, {"methargs": methargs, "result": vpid}])
+        self._world.syscall(["subscribe", vpid])
+        return answer
+
+    def _disavowed(self, wanted: bool, cause: Cause) -> Promise[Any] | None:
+        answer: Promise[Any] = Promise(self._world.turns)
+        answer._cause = cause
+        answer._reject(VatError(DISAVOWED_TOLD, code="disavowed"))
+        return answer if wanted else None
+
+    def _refused(
+        self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError
+    ) -> Promise[Any]:
+        answer: Promise[Any] = Promise(self._world.turns)
+        answer._reject(TypeError(self._told(method, args, kwargs, problem)))
+        return answer
+
+    def _told(self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError) -> str:
+        told = self._world.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
+        if told.startswith('["'):  # the path starts at the dict that was made for it here
+            told = told.replace('["', "", 1).replace('"]', "", 1)
+        return f"E(x).{method}(...) was not sent: {told}"

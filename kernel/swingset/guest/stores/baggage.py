@@ -1,0 +1,135 @@
+"""Baggage: what a vat keeps for the next incarnation of itself.
+
+A durable map with string keys, the only thing that new code is handed from the old one. Values must be
+durable (data, durable instances, presences). Underneath is a collection in the vat's store, one key per
+entry, so that it may be large: looking at one entry reads one key, and iteration walks the keys in their
+order. As in a `BigMap`, none may be added meanwhile.
+
+A baggage may hold maps, and these more maps. Their entries are not its own, however anybody's keys are
+spelled: the entries of `vc.1.` lie under `vc.1.s`, and the map `orders` in it has all that it holds under
+`vc.1.morders/`, or under `vc.1.lorders/` where this library made it and vat code must not come upon it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..base import jsontext
+from ..base.context import current
+from ..passing.passable import brief
+from ..passing.smallcaps import DecodeError
+from .collections import ADDED
+from .keys import LIMIT, encode_scalar
+
+if TYPE_CHECKING:
+    from ..liveslots import Liveslots
+
+T = TypeVar("T")
+
+_ROOM = 1_000 - LIMIT  # for what comes before a key, so that the kernel takes the whole of it
+
+
+class StoredMap(MutableMapping[str, Any]):
+    """A map of durable values with string keys, kept in the vat's store, in the order of its keys.
+
+    A vat is handed one. Where vat code is imported as a plain module, `Baggage()` makes one to try it with.
+    """
+
+    def __init__(
+        self, world: Liveslots | None = None, collection: int | None = None, label: str = "baggage"
+    ) -> None:
+        self._world = current() if world is None else world
+        if collection is None:
+            if not self._world.kinds.independent:
+                raise TypeError(
+                    "a vat is handed its baggage: name it as a parameter, `def build_root_object(baggage)`"
+                )
+            collection = self._world.counters.take("collectionID")
+        self._root = f"vc.{collection}."
+        self._label = label
+        self._added: dict[str, int] = {}  # how many keys were added, by map, since this baggage was opened
+
+    @property
+    def _prefix(self) -> str:
+        return self._root + "s"
+
+    def inner(self, name: str, *, hidden: bool = False) -> StoredMap:
+        """The map of that name inside this one; a hidden one is not met by those who name maps."""
+        inner: StoredMap = object.__new__(StoredMap)
+        inner._world, inner._added = self._world, self._added
+        inner._root = f"{self._root}{'l' if hidden else 'm'}{name}/"
+        inner._label = f"{self._label}/{name}"
+        encode_scalar(name)
+        if len(inner._prefix) > _ROOM:
+            raise TypeError(f"{inner._label[:80]}... lies in too many maps of long names: shorten them")
+        return inner
+
+    def has_any(self, start: str) -> bool:
+        """Whether any key begins with this."""
+        return next(self._world.store.keys(self._prefix + start), None) is not None
+
+    def __bool__(self) -> bool:
+        return self.has_any("")
+
+    def _key(self, key: Any) -> str:
+        if type(key) is not str:
+            raise TypeError(f"a key of {self._label} is a str, got {brief(key)}")
+        encode_scalar(key)  # refuses what the kernel would end the vat for
+        return self._prefix + key
+
+    def __getitem__(self, key: str) -> Any:
+        text = self._world.store.get(self._key(key))
+        if text is None:
+            raise KeyError(f"key {key!r} not found in {self._label}")
+        try:
+            return self._world.slots.decode(jsontext.read(text), frozen=True)
+        except DecodeError as exc:
+            raise LookupError(f"{self._label}[{key!r}] cannot be read: {exc}") from None
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        stored = self._key(key)
+        capdata = self._world.slots.encode_durable(value, f'{self._label}["{key}"]')
+        if not self._change(stored, capdata["slots"]):
+            self._added[self._root] = self._added.get(self._root, 0) + 1
+        self._world.store.set(stored, jsontext.write(capdata))
+
+    def _change(self, stored: str, after: list[str]) -> bool:
+        before = self._world.store.get(stored)
+        self._world.references.change(jsontext.read(before)["slots"] if before is not None else (), after)
+        return before is not None
+
+    def __delitem__(self, key: str) -> None:
+        stored = self._key(key)
+        if self._world.store.get(stored) is None:
+            raise KeyError(f"key {key!r} not found in {self._label}")
+        self._change(stored, [])
+        self._world.store.delete(stored)
+
+    def __contains__(self, key: object) -> bool:
+        return self._world.store.get(self._key(key)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        started = self._added.get(self._root, 0)
+        walk = self._world.store.keys(self._prefix)
+        while True:
+            if self._added.get(self._root, 0) != started:
+                raise RuntimeError(ADDED)
+            key = next(walk, None)
+            if key is None:
+                return
+            yield key[len(self._prefix) :]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<{self._label}>"
+
+
+def provide(baggage: MutableMapping[str, Any], key: str, make: Callable[[], T]) -> T:
+    """The value that baggage has under a key; the first incarnation makes it and puts it there."""
+    if key not in baggage:
+        baggage[key] = make()
+    value: T = baggage[key]
+    return value

@@ -1,0 +1,396 @@
+"""Collections underneath: entries of the vat's store that are found by key, in the order of keys.
+
+A collection is an object of this vat like an instance of a kind: it has a name (`o+d2/10`), can be passed and
+stored, lives as long as something holds it, and a durable one outlives an upgrade. Its entries are kept one
+by one under `vc.<number>.<key>`, so it may be far larger than memory, and touching one entry costs the same
+whatever the size. A strong collection holds its keys, counts its entries and walks them in order. A weak one
+takes objects only, does not hold them, loses an entry when its key dies, and tells nothing of what it has.
+
+What is said here of all collections is given its Python look in `bigmaps`.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from typing import TYPE_CHECKING, Any
+
+from ..base import jsontext
+from ..base.promises import Promise
+from ..base.vrefs import base_vref
+from ..clist.recognizers import weak_entry_key
+from ..clist.references import is_import
+from ..guards.method_tables import Interface
+from ..guards.patterns import Pattern
+from ..guards.shapes import ANY, BadAnnotationError, Shape, compile_shape, compile_spelled
+from ..kinds.kinds import Kind
+from ..kinds.records import MISSING
+from ..passing.passable import SCALARS, Tagged, brief, check_name, is_reference, printable
+from ..passing.remotables import Presence, Remotable
+from ..passing.smallcaps import DecodeError
+from . import schemas
+from .key_spans import Span, span_of
+from .keys import END, decode_scalar, encode_object, encode_scalar, object_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..liveslots import Liveslots
+
+DURABLE = {"BigMap": 2, "WeakBigMap": 3, "BigSet": 4, "WeakBigSet": 5}
+VIRTUAL = {"BigMap": 6, "WeakBigMap": 7, "BigSet": 8, "WeakBigSet": 9}
+
+_NAMES: dict[str, Any] = {
+    "Any": typing.Any,
+    "Presence": Presence,
+    "Remotable": Remotable,
+    "Tagged": Tagged,
+}
+
+_LIBRARY = "swingset.guest."
+
+ADDED = "keys in store cannot be added to during iteration"
+
+
+class Schema:
+    """What a collection was made with: its label, and what its keys and values may be."""
+
+    __slots__ = ("key", "label", "value")
+
+    def __init__(self, label: str, key: Shape, value: Shape) -> None:
+        self.label = label
+        self.key = key
+        self.value = value
+
+
+class Collections:
+    """The collections of one vat."""
+
+    def __init__(self, world: Liveslots) -> None:
+        self.world = world
+        self.virtual_kinds = tuple(VIRTUAL.values())
+        self.durable_kinds = tuple(DURABLE.values())
+        self._schemas: dict[str, Schema] = {}
+        self._classes: dict[int, type] = {}
+        self._makers: dict[str | None, dict[str, Any]] = {}
+        self.names: dict[str, Any] = {}  # where the annotations of keys and values find classes
+
+    def fit_out(self, bases: dict[str, type]) -> None:
+        """Make this vat's own classes of collections, so that each knows its vat."""
+        for durable, numbers in ((True, DURABLE), (False, VIRTUAL)):
+            for name, number in numbers.items():
+                cls: Any = type(name, (bases[name],), {"__module__": bases[name].__module__})
+                cls.__doc__ = bases[name].__doc__
+                kind = Kind(self.world, cls, name, "", {}, durable=durable)
+                cls.__kind__ = kind
+                cls.__interface__ = Interface(cls, name, bases[name].__interface__.hidden)  # type: ignore[attr-defined]
+                self._classes[number] = cls
+                self.world.kinds.add_builtin(kind, number)
+
+    def make(self, name: str, label: str, keys: Any, values: Any, *, durable: bool) -> Any:
+        """A new, empty collection."""
+        if type(label) is not str:
+            raise TypeError(f"{name}({brief(label)}): a label is a str")
+        check_name(f"the label of a {name}", label)
+        scope = self.scope()
+        shapes = self._shape(name, "keys", keys, scope), self._shape(name, "values", values, scope)
+        schema = Schema(label, *shapes)
+        for what, shape in (("keys", schema.key), ("values", schema.value)):
+            if durable and shape.fleeting is not None:
+                raise TypeError(
+                    f'{name}("{label}", {what}={shape.text}): an upgrade ends every {shape.fleeting}'
+                )
+        number = (DURABLE if durable else VIRTUAL)[name]
+        cls = self._classes[number]
+        base = base_vref(durable, number, self.world.counters.take("collectionID"))
+        made: Any = object.__new__(cls)
+        made.__dict__["__vref__"] = base
+        record = {"label": label, "keys": schema.key.spelled, "values": schema.value.spelled}
+        self.world.store.set(f"vom.{base}", jsontext.write(record))
+        if durable:
+            for shape in {schema.key.text: schema.key, schema.value.text: schema.value}.values():
+                schemas.note(self, shape, _NAMES)
+        self.world.kinds.adopt_builtin(base, made)
+        self._schemas[base] = schema
+        if not self.names:
+            self._makers[base] = _names_of_caller()
+        return made
+
+    def schema(self, base: str) -> Schema:
+        """What a collection was made with."""
+        found = self._schemas.get(base)
+        if found is None:
+            text = self.world.store.get(f"vom.{base}")
+            if text is None:
+                raise LookupError(f"there is no collection {base} in vat {self.world.vat_name}")
+            record = jsontext.read(text)
+            scope, label = self.scope(base), printable(record["label"])
+            shapes = [self._stored_shape(label, record[what], scope) for what in ("keys", "values")]
+            found = self._schemas[base] = Schema(label, *shapes)
+        return found
+
+    def lost(self) -> str | None:
+        """What a durable collection was made for and the code does not have any more, in words."""
+        return schemas.lost(self)
+
+    def tidy(self) -> None:
+        """Forget what is quickly read again."""
+        self._schemas.clear()
+
+    def condemn(self, base: str) -> None:
+        """A collection is dead: its entries are deleted in due course."""
+        number = int(base.partition("/")[2])
+        if self.world.store.get(f"vom.{base}") is not None:
+            self.world.store.delete(f"vom.{base}")
+            self._schemas.pop(base, None)
+            self._makers.pop(base, None)
+            self.world.leftovers.condemn(number)
+
+    def _shape(self, name: str, what: str, note: Any, scope: dict[str, Any]) -> Shape:
+        if note is MISSING:
+            return ANY
+        try:
+            if isinstance(note, Pattern):
+                shape = compile_shape(typing.Annotated[object, note], scope)
+            elif isinstance(note, str):
+                shape = compile_spelled(note, scope)
+            else:
+                shape = compile_shape(note, scope)
+            if compile_spelled(shape.spelled, scope).text == shape.text:
+                return shape
+        except BadAnnotationError as exc:
+            raise TypeError(f"{name}(..., {what}=...): {exc}") from None
+        raise TypeError(
+            f"{name}(..., {what}={shape.spelled}): use types and patterns that later code finds by name"
+        )
+
+    def _stored_shape(self, label: str, text: str, scope: dict[str, Any]) -> Shape:
+        try:
+            # A vat with no parts is in the embedder's interpreter, and what is stored came with a file.
+            return compile_spelled(text, scope, any_regex=bool(self.names))
+        except BadAnnotationError as exc:
+            raise LookupError(f'collection "{label}" was made for {printable(text)}: {exc}') from None
+
+    def scope(self, base: str | None = None) -> dict[str, Any]:
+        """The names that the texts of a collection's shapes are read with.
+
+        Where the vat has no parts, these are the names of whoever made it, or is at work now.
+        """
+        names = self.names or self._makers.get(base) or _names_of_caller()
+        return {**_NAMES, **names, **self.world.kinds.classes()}
+
+
+def _names_of_caller() -> dict[str, Any]:
+    """The global names of the code that has called this library."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_LIBRARY):
+        frame = frame.f_back
+    return frame.f_globals
+
+
+class Entries:
+    """The entries of one collection, as one method of it sees them."""
+
+    __slots__ = ("base", "durable", "number", "prefix", "schema", "store", "world")
+
+    def __init__(self, collection: Any) -> None:
+        kind = type(collection).__kind__
+        self.world: Liveslots = kind.world
+        self.store = self.world.store
+        self.durable: bool = kind.durable
+        self.base: str = collection.__dict__["__vref__"]
+        self.number = int(self.base.partition("/")[2])
+        self.prefix = f"vc.{self.number}."
+        self.schema = self.world.collections.schema(self.base)
+
+    # Keys.
+
+    def text_of(self, key: Any) -> str | None:
+        """The text of a key that is there; for an object None if it is not."""
+        if type(key) in SCALARS:
+            return encode_scalar(key)
+        vref = self.world.slots.known_name(key)
+        if vref is None:
+            return None
+        known = self.store.get(f"{self.prefix}{END}{vref}")
+        return None if known is None else encode_object(int(known.partition(" ")[0]), vref)
+
+    def check_key(self, key: Any) -> None:
+        """Refuse a key of the wrong shape."""
+        self._check(self.schema.key, key, "key")
+
+    def check_value(self, value: Any) -> None:
+        """Refuse a value of the wrong shape."""
+        self._check(self.schema.value, value, "value")
+
+    def _check(self, shape: Shape, value: Any, what: str) -> None:
+        misfit = shape.misfit(value)
+        if misfit is not None:
+            path, wanted, got = misfit
+            where = f" at {path}" if path else ""
+            raise TypeError(
+                f'invalid {what} type for collection "{self.schema.label}": '
+                f"{brief(got)}{where} - Must be {_a(wanted)}"
+            )
+
+    def missing(self, key: Any) -> KeyError:
+        """What to raise for a key that is not there."""
+        return KeyError(f'key {_shown(key)} not found in collection "{self.schema.label}"')
+
+    def registered(self, key: Any) -> KeyError:
+        """What to raise for a key that is there already."""
+        return KeyError(f'key {_shown(key)} already registered in collection "{self.schema.label}"')
+
+    # Entries of strong collections.
+
+    def find(self, key: Any) -> str | None:
+        """The store's key for a key that is there, or None."""
+        text = self.text_of(key)
+        if text is None:
+            return None
+        stored = self.prefix + text
+        return stored if self.store.get(stored) is not None else None
+
+    def read(self, stored: str) -> Any:
+        """The value under a key of the store."""
+        return self.decode(self.store.get(stored))
+
+    def decode(self, text: str | None) -> Any:
+        """The value of an entry."""
+        try:
+            return self.world.slots.decode(jsontext.read(text or ""), frozen=True)
+        except DecodeError as exc:
+            raise LookupError(f'a value in collection "{self.schema.label}" cannot be read: {exc}') from None
+
+    def add(self, key: Any, value: Any) -> None:
+        """Add an entry that is not there."""
+        written = self.encode(key, value)
+        if type(key) in SCALARS:
+            text = encode_scalar(key)
+            mentioned = written["slots"]
+        else:
+            vref = self.name_key(key)
+            ordinal = int(self.store.get(f"{self.prefix}{END}nextOrdinal") or "1")
+            self.store.set(f"{self.prefix}{END}nextOrdinal", str(ordinal + 1))
+            # With what it is called, so that it is called the same when it is next met as a key.
+            called = f" {key._iface}" if isinstance(key, Presence) else ""
+            self.store.set(f"{self.prefix}{END}{vref}", f"{ordinal}{called}")
+            text = encode_object(ordinal, vref)
+            mentioned = [*written["slots"], vref]
+        self.store.set(f"{self.prefix}{text}", jsontext.write(written))
+        self.world.references.change((), mentioned)
+        self.resize(1)
+
+    def replace(self, stored: str, key: Any, value: Any) -> None:
+        """Give an entry another value."""
+        written = self.encode(key, value)
+        before = jsontext.read(self.store.get(stored) or "")["slots"]
+        self.world.references.change(before, written["slots"])
+        self.store.set(stored, jsontext.write(written))
+
+    def remove(self, stored: str) -> None:
+        """Delete an entry."""
+        text = stored.removeprefix(self.prefix)
+        vref = object_of(text)
+        if vref is not None:
+            self.store.delete(f"{self.prefix}{END}{vref}")
+        value = jsontext.read(self.store.get(stored) or "null")
+        self.world.leftovers.delete_entry(self.number, text, value)
+        self.store.delete(stored)
+        self.resize(-1)
+
+    def size(self) -> int:
+        """How many entries there are."""
+        return int(self.store.get(f"{self.prefix}{END}entryCount") or "0")
+
+    def resize(self, by: int) -> None:
+        """Count an entry that came or went."""
+        self.store.set(f"{self.prefix}{END}entryCount", str(self.size() + by))
+
+    def walk(self, pattern: Any) -> Iterator[tuple[str, Any]]:
+        """The store's keys and the keys that fit a pattern, in order."""
+        span = span_of(pattern, self)
+        if span is None:
+            return
+        for stored in self._stored(span):
+            key = self.key_of(stored)
+            if span.fits is None or span.fits(key):
+                yield stored, key
+
+    def _stored(self, span: Span) -> Iterator[str]:
+        if span.exact is not None:
+            stored = self.prefix + span.exact
+            if self.store.get(stored) is not None:
+                yield stored
+            return
+        end = self.prefix + span.end
+        for stored in self.store.keys(self.prefix, after=self.prefix + span.start):
+            if stored >= end:
+                return
+            yield stored
+
+    def key_of(self, stored: str) -> Any:
+        """The key of an entry."""
+        text = stored.removeprefix(self.prefix)
+        vref = object_of(text)
+        if vref is None:
+            return decode_scalar(text)
+        called = self.store.look(f"{self.prefix}{END}{vref}") if is_import(vref) else None
+        return self.world.slots.object_of(vref, called.partition(" ")[2] if called else None)
+
+    def encode(self, key: Any, value: Any) -> dict[str, Any]:
+        """A value as it is stored; raises TypeError for one that cannot be."""
+        return self.world.slots.encode_state(
+            value, f"{self.schema.label}[{_shown(key)}]", durable=self.durable
+        )
+
+    def name_key(self, key: Any) -> str:
+        """The name of an object that becomes a key; raises TypeError for what cannot be one."""
+        if not is_reference(key):
+            raise TypeError(
+                f'key of collection "{self.schema.label}": wanted a scalar or an object, got {brief(key)}'
+            )
+        if isinstance(key, Promise) and not self.durable:
+            raise TypeError(
+                f'key of collection "{self.schema.label}": wanted a scalar or an object, and this is a '
+                "promise: await it and keep its value"
+            )
+        what = f"key of {self.schema.label}"
+        return str(self.world.slots.encode_state(key, what, durable=self.durable)["slots"][0])
+
+    # Entries of weak collections.
+
+    def weak_find(self, key: Any) -> str | None:
+        """The store's key for an object that is there, or None."""
+        vref = None if type(key) in SCALARS else self.world.slots.known_name(key)
+        stored = None if vref is None else weak_entry_key(self.number, vref)
+        return stored if stored is not None and self.store.get(stored) is not None else None
+
+    def weak_add(self, key: Any, value: Any) -> None:
+        """Add an entry for an object that is not there."""
+        if type(key) in SCALARS:
+            raise TypeError(
+                f'key of weak collection "{self.schema.label}": wanted an object, got {brief(key)}'
+            )
+        written = self.encode(key, value)
+        vref = self.name_key(key)
+        self.store.set(weak_entry_key(self.number, vref), jsontext.write(written))
+        self.world.references.change((), written["slots"])
+        self.world.recognizers.add(vref, self.number)
+
+    def weak_remove(self, stored: str) -> None:
+        """Delete the entry for an object."""
+        value = jsontext.read(self.store.get(stored) or "null")
+        self.world.leftovers.delete_entry(self.number, stored.removeprefix(self.prefix), value)
+        self.store.delete(stored)
+
+
+def _shown(key: Any) -> str:
+    try:
+        return jsontext.write(key) if type(key) is str else repr(key)
+    except Exception:  # an int of thousands of digits, or a class that cannot show its instances
+        return brief(key)
+
+
+def _a(wanted: str) -> str:
+    return f"a {wanted}" if wanted in ("str", "bool", "float", "list", "dict", "tuple") else wanted

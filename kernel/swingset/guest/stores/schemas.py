@@ -1,0 +1,72 @@
+"""What collections were made for, and whether new code still has it.
+
+A collection keeps the annotations of its keys and values as text, which is read again when it is next used.
+That may be long after an upgrade, and then it is too late to say that a class is gone: nobody could even
+count the entries. So each such text that mentions a class is noted once for the whole vat, with what is in
+the class. There are few, however many collections there are. An upgrade reads them all, and only where one is
+lost does it look for a collection that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..base import jsontext
+from ..guards.shapes import BadAnnotationError, Shape, compile_spelled
+
+if TYPE_CHECKING:
+    from .collections import Collections
+
+NOTED = "vom.schemas"
+
+
+def note(collections: Collections, shape: Shape, plain: dict[str, Any]) -> None:
+    """Note what a durable collection is made for, unless the `plain` names say it all."""
+    try:
+        compile_spelled(shape.spelled, plain)
+    except BadAnnotationError:
+        noted = _noted(collections)
+        if noted.get(shape.spelled) != shape.text:
+            collections.world.store.set(NOTED, jsontext.write({**noted, shape.spelled: shape.text}))
+
+
+def lost(collections: Collections) -> str | None:
+    """What a stored collection was made for and the code does not have any more, in words."""
+    noted = _noted(collections)
+    kept = {}
+    for spelled, text in noted.items():
+        try:
+            shape = compile_spelled(spelled, collections.scope())
+        except BadAnnotationError:
+            problem = "the code has no such class any more; keep it, and its name"
+        else:
+            if shape.takes_over(text):
+                kept[spelled] = shape.text
+                continue
+            problem = (
+                f"expected {text} as stored, found {shape.text}; keep the class as it is, and give what is "
+                "new a class and a collection of its own"
+            )
+        label = _user(collections, spelled)
+        if label is not None:
+            return f"collection {jsontext.write(label)} was made for {spelled}: {problem}"
+    if kept != noted:
+        collections.world.store.set(NOTED, jsontext.write(kept))
+    return None
+
+
+def _noted(collections: Collections) -> dict[str, str]:
+    noted: dict[str, str] = jsontext.read(collections.world.store.get(NOTED) or "{}")
+    return noted
+
+
+def _user(collections: Collections, spelled: str) -> str | None:
+    """The label of a durable collection that was made for this."""
+    store = collections.world.store
+    for number in collections.durable_kinds:
+        for key in store.keys(f"vom.o+d{number}/"):
+            record = jsontext.read(store.get(key) or "{}")
+            if spelled in (record["keys"], record["values"]):
+                label: str = record["label"]
+                return label
+    return None
