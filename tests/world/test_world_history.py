@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import apsw
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.world import (
+    DamagedWorld,
     HistoryBroken,
     LabelExists,
     UnknownCommit,
@@ -332,3 +336,38 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+LARGE = 64 << 20
+
+
+def test_a_changeset_is_unpacked_a_piece_at_a_time(path: Path) -> None:
+    """Going back and forth over one that is large takes little memory of SQLite, however well it packed."""
+    with WorldFile.open(path) as world:
+        before = world.head
+        for key in range(LARGE >> 20):
+            world.execute("INSERT INTO vatstore VALUES('v1', ?, ?)", (str(key), "x" * (1 << 20)))
+        after = world.commit()
+        assert after is not None
+        assert world.history.changes(after).size > LARGE
+        size = next(commit.size for commit in world.commits() if commit.seq == after)
+        assert size < LARGE / 100
+        resting = apsw.memory_used()
+        apsw.memory_high_water(True)
+        for target, count in ((before, 0), (after, LARGE >> 20)):
+            world.goto(target)
+            assert world.rows("SELECT count(*) FROM vatstore") == [(count,)]
+        assert apsw.memory_high_water() - resting < LARGE / 4
+
+
+def test_what_the_frame_of_a_changeset_says_is_what_it_holds(path: Path) -> None:
+    """One that is cut, or longer than it says, is told of by its commit, and the world stays where it was."""
+    with WorldFile.open(path) as world:
+        first, last = put(world, "1"), put(world, "2" * 1000)
+        packed = world.rows("SELECT changeset FROM commits WHERE seq = ?", (last,))[0][0]
+        for spoilt in (packed[:-3], packed[:20], b"", b"no frame"):
+            world.execute("UPDATE commits SET changeset = ? WHERE seq = ?", (spoilt, last))
+            world.commit()
+            with pytest.raises((DamagedWorld, HistoryBroken), match=f"commit {last}"):
+                world.goto(first)
+            assert get(world) == "2" * 1000

@@ -3,7 +3,8 @@
 A commit holds the changeset of its run: the rows of the state tables that differ between its parent
 and it, with what they were and what they became. Going to any other commit means undoing changesets
 up to the ancestor that both share and applying others down from there, in one transaction. That is
-the only mechanism: rewinding, resuming one checkpoint after another and branching are all `goto`.
+the only mechanism: rewinding, resuming one checkpoint after another and branching are all `goto`. A changeset
+is unpacked while it is applied, a piece at a time: a file can be made in which a little unpacks to very much.
 
 This module reads and writes the history's tables; it never decides when something is committed.
 """
@@ -17,7 +18,7 @@ from typing import Any
 
 import apsw
 
-from .codec import compress, decompress
+from .codec import Unpacking, compress
 from .errors import DamagedRow, HistoryBroken, UnknownCommit, WorldError
 from .schema import STATE_NAMES
 from .seals import commit_seal, labels_seal
@@ -130,10 +131,10 @@ class History:
         """The seal of all labels together, as they are."""
         return labels_seal(str(seal) for (seal,) in self._db.execute("SELECT seal FROM labels ORDER BY name"))
 
-    def changes(self, seq: int) -> bytes:
+    def changes(self, seq: int) -> Unpacking:
         """The changeset of a commit."""
         row: Any = self._db.execute("SELECT changeset FROM commits WHERE seq = ?", (seq,)).fetchone()
-        return decompress(row[0], _MOST_CHANGES, f"{self._name}: commit {seq}")
+        return Unpacking(row[0], _MOST_CHANGES, f"{self._name}: commit {seq}")
 
     def parent(self, seq: int) -> int | None:
         """The commit before this one; None for the first."""
@@ -191,9 +192,12 @@ class History:
             )
 
 
+apsw.session_config(apsw.SQLITE_SESSION_CONFIG_STRMSIZE, 1 << 18)  # bytes of a piece
+
+
 def apply_changes(
     db: apsw.Connection,
-    changes: bytes,
+    changes: Unpacking,
     *,
     backwards: bool,
     misfit: Callable[[str, tuple[Any, ...], str], bool],
@@ -203,7 +207,7 @@ def apply_changes(
     `misfit` is told each row that does not fit, by table, key and what is wrong, and answers whether to go on
     as well as can be; the table is empty where it is the changeset itself that is wrong.
     """
-    if not changes:
+    if not changes.size:
         return
     stopped = False
 
@@ -226,8 +230,8 @@ def apply_changes(
         return not stopped
 
     try:
-        wanted = apsw.Changeset.invert(changes) if backwards else changes
-        apsw.Changeset.apply(wanted, db, filter=ours, conflict=conflict)
+        flags = apsw.SQLITE_CHANGESETAPPLY_INVERT if backwards else 0
+        apsw.Changeset.apply(changes.reader(), db, filter=ours, conflict=conflict, flags=flags)
     except (apsw.Error, UnicodeDecodeError) as problem:
         if not stopped:
             misfit("", (), f"its changeset cannot be read: {problem}")

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from .codec import Unpacking
+
 if TYPE_CHECKING:
     from .file import WorldFile
 
@@ -63,9 +65,9 @@ def prune(world: WorldFile) -> Pruned:
     )
 
 
-def _written(changes: bytes) -> Iterator[tuple[str, str]]:
+def _written(changes: Unpacking) -> Iterator[tuple[str, str]]:
     """Every text that a changeset puts into the state, with its table."""
-    for change in apsw.Changeset.iter(changes):
+    for change in apsw.Changeset.iter(changes.reader()):
         for value in change.new or ():
             if isinstance(value, str):
                 yield change.name, value

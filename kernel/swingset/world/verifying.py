@@ -6,9 +6,9 @@ leave nothing behind. So one value that is not the one that was written is found
 row too many or too few. Branches are walked too, each from where it leaves the way of the head. A commit is
 held together by its seal, bulk by the hash that it goes by.
 
-All this is done on a copy of the state that SQLite spills to disk, with at most one changeset in memory and
-so much unpacked in all as the file's size makes likely: a hostile file is told of, not suffered. What the
-rows mean to each other is the auditor's to look at (`swingset.lens.audit`); whether vats repeat their
+All this is done on a copy of the state that SQLite spills to disk, with a piece of a changeset in memory at a
+time and so much unpacked in all as the size of the file makes likely: a hostile file is told of, not suffered.
+What the rows mean to each other is the auditor's to look at (`swingset.lens.audit`); whether vats repeat their
 transcripts is told by bringing them back.
 """
 
@@ -24,6 +24,7 @@ import apsw
 from swingset.model.visible import visible
 
 from . import schema
+from .codec import Unpacking
 from .digest import state_digest
 from .errors import DamagedRow, WorldError
 from .history import apply_changes
@@ -293,7 +294,7 @@ class _History:
 
     def _step(self, copy: apsw.Connection, seq: int, *, backwards: bool) -> None:
         changes = self._world.history.changes(seq)
-        self._left -= len(changes)
+        self._left -= changes.size
         if self._left < 0:
             self._add(Problem("commits", str(seq), "history unpacks to more than a file of this size would"))
             raise _Stop
@@ -311,10 +312,10 @@ class _History:
         apply_changes(copy, changes, backwards=backwards, misfit=misfit)
         copy.execute("COMMIT")
 
-    def _mention(self, changes: bytes) -> None:
+    def _mention(self, changes: Unpacking) -> None:
         """Note the bulk that a changeset speaks of: it has to be there."""
         try:
-            for change in apsw.Changeset.iter(changes):
+            for change in apsw.Changeset.iter(changes.reader()):
                 if change.name not in ("vats", "spans"):
                     continue
                 for value in change.new or ():
