@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from swingset.core.report import CrankReport
+from swingset.core.store import LONG_WAY
 from swingset.model.capdata import CapData
 from swingset.model.messages import Notify
 from swingset.testing import audit
+from swingset.world.promises import PromiseRecord, Promises
 
 from .raw import RawWorld
 
@@ -95,3 +99,77 @@ def test_what_waits_for_a_promise_is_sent_on_in_the_order_it_came() -> None:
     told = [entry[2]["methargs"]["body"] for entry in world.vat("B").take_log()]
     order = [0, 3, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
     assert told == [f'#["m{number}",[]]' for number in order]
+
+
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The promises that were looked up."""
+    names: list[str] = []
+    get = Promises.get
+
+    def noted(promises: Promises, kref: str) -> PromiseRecord | None:
+        names.append(kref)
+        return get(promises, kref)
+
+    monkeypatch.setattr(Promises, "get", noted)
+    return names
+
+
+def chained(count: int) -> Chains:
+    """Each promise forwarded to the next, the last one unsettled."""
+    chains = Chains(count)
+    for number in range(count - 1):
+        chains.forward(number, number + 1)
+    return chains
+
+
+@pytest.mark.unaudited
+def test_a_long_way_of_forwards_is_walked_once(looked_up: list[str]) -> None:
+    """The second message to the beginning, or to the middle, and the next forward go there directly."""
+    long = 300
+    chains = chained(long)
+    world, kernel = chains.world, chains.world.kernel
+    go: list[Callable[[], object]] = [
+        lambda: [kernel.queue_message(chains.krefs[0], CapData('#["go",[]]'), policy="ignore"), world.step()],
+        lambda: [kernel.queue_message(chains.krefs[0], CapData('#["go",[]]'), policy="ignore"), world.step()],
+        lambda: [kernel.queue_message(chains.krefs[long // 2], CapData('#["go",[]]')), world.step()],
+        lambda: world.store.end_of(record(world, chains.krefs[5])),
+    ]
+    counts = []
+    for act in go:
+        looked_up.clear()
+        act()
+        counts.append(len(looked_up))
+    assert counts[0] >= long
+    assert max(counts[1:]) < 20
+    assert audit(world.store) == []
+
+
+def record(world: RawWorld, kref: str) -> PromiseRecord:
+    found = world.store.promises.get(kref)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("count", [3, LONG_WAY + 1, LONG_WAY + 2, 3 * LONG_WAY])
+def test_a_way_that_was_made_short_leads_to_the_same_end(count: int) -> None:
+    """Whether a way was walked or not, all on it are told the outcome; those that nobody held are gone."""
+    chains = chained(count)
+    world = chains.world
+    with world.kernel.undoing():
+        end = world.store.end_of(record(world, chains.krefs[0]))
+    assert end.kref == chains.krefs[-1]
+    short = record(world, chains.krefs[0]).decider == chains.krefs[-1]
+    assert short == (count - 1 > LONG_WAY or count == 2)
+    assert audit(world.store) == []
+    assert sorted(chains.settle(count - 1)) == list(range(count))
+
+
+def test_a_cycle_is_found_over_a_long_way() -> None:
+    """The last promise of a long chain cannot follow the first."""
+    chains = chained(3 * LONG_WAY)
+    chains.forward(3 * LONG_WAY - 1, 0)
+    outcome = record(chains.world, chains.krefs[-1])
+    assert outcome.state == "rejected"
+    assert outcome.data is not None
+    assert "promise-cycle" in outcome.data.body

@@ -61,6 +61,7 @@ from swingset.model.messages import (
 )
 from swingset.model.refs import kref_type
 from swingset.model.reports import Fault
+from swingset.model.stack import room
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.gc import Dirt
@@ -142,7 +143,8 @@ class Cranks:
                 self.agenda.pass_over(*ahead)
                 continue
             try:
-                report = self._run_crank(*chosen, clean_up or 0)
+                with room():
+                    report = self._run_crank(*chosen, clean_up or 0)
                 self._failures.forget()
                 return report
             except VatDiverged as lost:

@@ -14,7 +14,7 @@ from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import Send
 from swingset.model.refs import kref_type
-from swingset.world.promises import FORWARDED, REJECTED, UNRESOLVED
+from swingset.world.promises import REJECTED, UNRESOLVED
 from swingset.world.vats import TERMINATED, VatRecord
 
 
@@ -47,14 +47,8 @@ def route(store: KernelStore, event: Send) -> ToVat | ToPromise | Nowhere:
         promise = store.promises.get(target)
         if promise is None:
             raise store.promises.missing(target, "a message for it waits")
-        passed = {target}
-        while promise.state == FORWARDED and promise.decider is not None:
-            target = promise.decider
-            followed = store.promises.get(target)
-            if followed is None or target in passed:
-                raise store.promises.astray(promise)
-            passed.add(target)
-            promise = followed
+        promise = store.end_of(promise)
+        target = promise.kref
         if promise.state == UNRESOLVED:
             pipeliner = _pipeliner(store, promise.decider)
             return ToPromise(target) if pipeliner is None else ToVat(pipeliner, target)

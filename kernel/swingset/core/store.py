@@ -28,7 +28,7 @@ from swingset.world.graveyard import Graveyard
 from swingset.world.holdings import Holdings
 from swingset.world.meters import Meters
 from swingset.world.objects import Objects
-from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED, Promises
+from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED, PromiseRecord, Promises
 from swingset.world.queues import Queues
 from swingset.world.sources import Sources
 from swingset.world.vats import TERMINATED, Vats
@@ -36,6 +36,10 @@ from swingset.world.vatstore import VatStore
 
 PANIC = "panic"
 """The policy of a host's message whose rejection stops the kernel."""
+
+
+LONG_WAY = 16
+"""How many forwards in a row are left as they are."""
 
 
 class KernelStore:
@@ -261,27 +265,41 @@ class KernelStore:
 
     def _follow(self, kref: str, target: str) -> tuple[bool, CapData] | None:
         """Forward a promise to an unsettled one (None), or find the outcome it has already."""
-        passed: set[str] = set()
-        while True:
-            if target == kref:
-                words = f"promise {kref} cannot be forwarded to itself, directly or through other promises"
-                return True, capdata.error("TypeError", words, code=reasons.PROMISE_CYCLE)
-            promise = self.promises.get(target)
-            if promise is None:
-                raise self.promises.missing(target, f"{kref} is settled with it")
-            if promise.state == FORWARDED and promise.decider is not None:
-                if target in passed:
-                    raise self.promises.astray(promise)
-                passed.add(target)
-                target = promise.decider
-                continue
-            if promise.state != UNRESOLVED and promise.data is not None:
-                return promise.state == REJECTED, promise.data
-            self.hold(target)
-            self.promises.forward(kref, target)
-            self._send_on(kref)
-            self._touched[kref] = None
-            return None
+        promise = self.promises.get(target)
+        if promise is None:
+            raise self.promises.missing(target, f"{kref} is settled with it")
+        promise = self.end_of(promise)
+        if promise.kref == kref:
+            words = f"promise {kref} cannot be forwarded to itself, directly or through other promises"
+            return True, capdata.error("TypeError", words, code=reasons.PROMISE_CYCLE)
+        if promise.state != UNRESOLVED and promise.data is not None:
+            return promise.state == REJECTED, promise.data
+        self.hold(promise.kref)
+        self.promises.forward(kref, promise.kref)
+        self._send_on(kref)
+        self._touched[kref] = None
+        return None
+
+    def end_of(self, promise: PromiseRecord) -> PromiseRecord:
+        """The promise that one follows in the end, itself where it follows none.
+
+        A long way is walked once: all on it are then forwarded to its end directly, so that it does not keep
+        the host busy who walks there again and again. Raises `DamagedRow` for a way that leads nowhere.
+        """
+        passed: dict[str, None] = {}
+        while promise.state == FORWARDED and promise.decider is not None:
+            passed[promise.kref] = None
+            followed = self.promises.get(promise.decider)
+            if followed is None or followed.kref in passed:
+                raise self.promises.astray(promise)
+            promise = followed
+        if len(passed) > LONG_WAY:
+            *first, _ = passed
+            for kref, old in zip(first, list(passed)[1:], strict=True):
+                self.hold(promise.kref)
+                self.promises.forward(kref, promise.kref)
+                self.release(old)
+        return promise
 
     def _settle_promise(self, kref: str, rejected: bool, outcome: CapData) -> None:
         before = self.promises.get(kref)

@@ -233,7 +233,7 @@ def meter_of(state: CapData) -> str | None:
     """The meter that a device node stood for, by the state it had, or None."""
     try:
         known = plain.read(state)
-    except (ValueError, RecursionError, DeviceError):
+    except (ValueError, DeviceError):
         return None
     return str(known["meter"]) if _is_node(known) and "meter" in known else None
 

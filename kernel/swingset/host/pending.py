@@ -28,8 +28,10 @@ def why_pending(kernel: Kernel, vat_id: str, promise: Promise[Any], report: RunR
     lens = Lens(kernel.store)
     rows = {row.kref: row for row in lens.promises()}
     row = rows.get(kref or "")
-    while row is not None and row.state == FORWARDED:
+    passed = 0
+    while row is not None and row.state == FORWARDED and passed <= len(rows):
         row = rows.get(row.decider)  # there a promise that follows another has the name of that
+        passed += 1
     if row is not None:
         decider = kernel.store.vats.named(row.decider)
         if decider is not None and decider.state == SUSPENDED:

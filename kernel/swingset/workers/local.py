@@ -25,6 +25,7 @@ from swingset.guest.liveslots import Liveslots, SyscallError
 from swingset.model import reasons
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault, frames_from_json
+from swingset.model.stack import room
 from swingset.model.wording import MOST_NAME, fit
 from swingset.workers.base import HeapImage, ImageMismatch, SyscallHandler, VatSpec
 
@@ -56,6 +57,8 @@ class _GuestWorker:
     """Deliveries to a guest library that lives in this process."""
 
     kind = "local"
+    confined_stack = False
+    """Whether vat code is not to see how many frames the process allows."""
 
     def __init__(self) -> None:
         self._handler: SyscallHandler | None = None
@@ -90,6 +93,7 @@ class _GuestWorker:
                 contextlib.redirect_stdout(out),
                 contextlib.redirect_stderr(err),
                 context.activate(self.liveslots),
+                room(exactly=self.confined_stack),
                 _no_collector(),
                 _watchdog.limit(limits.seconds, timed_out),
                 _interruptible(interrupted),
@@ -128,6 +132,8 @@ class _GuestWorker:
 
 class LocalWorker(_GuestWorker):
     """One incarnation of one vat in the host's interpreter."""
+
+    confined_stack = True
 
     def __init__(self, spec: VatSpec) -> None:
         super().__init__()

@@ -7,9 +7,9 @@ row too many or too few. Branches are walked too, each from where it leaves the 
 held together by its seal, bulk by the hash that it goes by.
 
 All this is done on a copy of the state that SQLite spills to disk, with a piece of a changeset in memory at a
-time and so much unpacked in all as the size of the file makes likely: a hostile file is told of, not suffered.
-What the rows mean to each other is the auditor's to look at (`swingset.lens.audit`); whether vats repeat their
-transcripts is told by bringing them back.
+time, and so much unpacked in all as the size of the file makes likely: a hostile file is told of, not
+suffered. What the rows mean to each other is the auditor's to look at (`swingset.lens.audit`); whether vats
+repeat their transcripts is told by bringing them back.
 """
 
 from __future__ import annotations
