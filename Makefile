@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: demo test test-all lint bench bench-peer lab notebooks engine browser clean
+.PHONY: demo test test-all mutants lint bench bench-peer lab notebooks engine browser clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,13 @@ test: engine browser lint
 test-all: engine browser lint
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 	$(BIN)/pytest $(NBVAL)
+
+# Plants faults in a copy of the sources and shows each to the tests that concern it; `N=all` plants all of
+# them (hours), `ONLY=core` those of one area or module, `SEED=2` others. Takes about half an hour.
+N    ?= 200
+SEED ?= 1
+mutants: engine
+	@$(BIN)/python -m tests.mutants -n $(N) --seed $(SEED) --only "$(ONLY)"
 
 # Executes the notebooks anew and stores their outputs; read the difference before you commit it.
 notebooks: engine

@@ -1,0 +1,655 @@
+"""Faults that were there once, or that somebody planted and nobody noticed, and the tests that notice them.
+
+Each row undoes one mend: in the module of that name the old text, which stands there once, becomes the new
+one, and one of the tests has to fail. The number says what it is about: code from a file (1 to 6), one vat
+that stops all others (7 to 11), what was lost without a word (12 to 20), what people meet every day (21 to
+23), what the reference does otherwise (24 to 27), digests and libraries (D), and faults that were planted
+and that no test had noticed (M).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .trial import ROOT
+
+SOURCES = (ROOT / "kernel" / "swingset", ROOT / "swingset_nb")
+
+
+@dataclass(frozen=True)
+class Undone:
+    """One mend that is undone."""
+
+    number: str
+    what: str
+    module: str
+    old: str
+    new: str
+    tests: str
+
+    def path(self) -> Path:
+        """The one module of that name in which the old text stands once."""
+        named = [path for folder in SOURCES for path in folder.rglob(f"{self.module}.py")]
+        found = [path for path in named if path.read_text().count(self.old) == 1]
+        if len(found) != 1:
+            raise LookupError(
+                f"{self.number}, {self.what}: {self.old!r} stands once in {found}, not in one module"
+            )
+        return found[0]
+
+    def targets(self) -> list[str]:
+        """The tests: files, or functions of the last file named."""
+        found: list[str] = []
+        file = ""
+        for word in self.tests.split():
+            if word.startswith("::"):
+                found.append(f"{file}{word}")
+            else:
+                file = f"tests/{word.partition('::')[0]}"
+                found.append(f"tests/{word}")
+        return found
+
+
+UNDONE = [
+    Undone(
+        "D",
+        "heap images are digested",
+        "digest",
+        "LEFT_OUT.get(table, ())",
+        "()",
+        "scenarios/test_digests.py::test_heap_images_do_not_tell_in_a_digest",
+    ),
+    Undone(
+        "D",
+        "a vat is brought back on the newest library",
+        "warehouse",
+        "return self._store.world.libraries.get(vat.library)",
+        "return self.factory(vat.worker, vat.id).library",
+        "scenarios/test_kept_libraries.py",
+    ),
+    Undone(
+        "1",
+        "no trust is asked for where a worker is made",
+        "warehouse",
+        "if self._confined_only and not found.confines:",
+        "if False:",
+        "host/test_trust.py",
+    ),
+    Undone(
+        "1",
+        "what is passed over once stays so at another commit",
+        "scheduler",
+        "self._passed_over.clear()",
+        "pass",
+        "host/test_trust.py::test_a_start_of_another_commit_is_not_passed_over",
+    ),
+    Undone(
+        "2",
+        "a type is looked up among all that Python has",
+        "spelling",
+        "if found is typing.Any or issubclass(type(found), (type, *_SORTS)):",
+        "if found:",
+        "guest/test_spelling.py",
+    ),
+    Undone(
+        "2",
+        "a stranger's regular expression is matched in the session",
+        "spelling",
+        'if name == "matching" and not self._any_regex and',
+        "if False and",
+        "guest/test_spelling.py",
+    ),
+    Undone(
+        "3",
+        "a draft in the file is the user's",
+        "drafting",
+        "if not draft.own)",
+        "if False)",
+        "notebook/test_binding.py::test_a_session_without_a_notebook_asks_too",
+    ),
+    Undone(
+        "4",
+        "a stored name takes the place of a builtin",
+        "binding",
+        "if hasattr(builtins, name) or name in OF_IPYTHON",
+        "if name in OF_IPYTHON",
+        "notebook/test_binding.py::test_some_names_are_nobodys",
+    ),
+    Undone(
+        "4",
+        "a stored name takes the place of a variable",
+        "binding",
+        "if name not in namespace:\n            return True",
+        "if True:\n            return True",
+        "notebook/test_binding.py::test_opening_a_gift_replaces_nothing",
+    ),
+    Undone(
+        "5",
+        "odd files beside the world are taken for its own",
+        "descriptors",
+        "refuse_odd(path + end, alone=True)",
+        "pass",
+        "world/test_world_beside.py::test_odd_files_beside_a_world",
+    ),
+    Undone(
+        "5",
+        "a link is followed",
+        "descriptors",
+        "if not stat.S_ISREG(found.st_mode):",
+        "if False:",
+        "world/test_world_beside.py",
+    ),
+    Undone(
+        "6",
+        "what steers a terminal is let through",
+        "visible",
+        "if not text.isprintable():",
+        "if False:",
+        "model host/test_said.py::test_errors_of_a_vat",
+    ),
+    Undone(
+        "6",
+        "a forged line stands among our own",
+        "visible",
+        '.replace("\\n", f"\\n{MARK}")',
+        "",
+        "host/test_said.py",
+    ),
+    Undone(
+        "7",
+        "how deep is too deep depends on the stack",
+        "foreign",
+        "if level > depth:",
+        "if False:",
+        "model/test_foreign.py",
+    ),
+    Undone(
+        "7",
+        "an input that the host fails over stays for ever",
+        "failures",
+        "if self._count < MOST and",
+        "if True or",
+        "core/test_failures.py::test_at_the_third_failure_the_vat_is_set_aside_and_others_go_on",
+    ),
+    Undone(
+        "7",
+        "a full disk counts as a failure over an input",
+        "failures",
+        "if not isinstance(error, Exception) or isinstance(error, (*HOST_TROUBLE, WorkerError, NoSuchVat)):",
+        "if not isinstance(error, Exception):",
+        "core/test_failures.py::test_trouble_of_the_host_is_not_counted",
+    ),
+    Undone(
+        "7",
+        "how long an autopsy took shapes a rejection",
+        "worker",
+        "_AFTER_HOST_STOP if isinstance(stop, HostStop) else limits.seconds",
+        "_AFTER_HOST_STOP",
+        "workers/test_wasm_autopsy.py",
+    ),
+    Undone(
+        "8",
+        "a delivery may write what it likes",
+        "budget",
+        "if self._written > self._limits.write_bytes:",
+        "if False:",
+        "core/test_budget.py::test_a_delivery_may_write_all_of_its_bytes",
+    ),
+    Undone(
+        "8",
+        "a vat may keep what it likes",
+        "budget",
+        "if most is not None and more > 0 and bytes > most:",
+        "if False:",
+        "core/test_budget.py::test_a_vat_may_keep_all_of_its_bytes",
+    ),
+    Undone(
+        "8",
+        "a crank that no commit can hold names no vat",
+        "cranks",
+        "if changed > MOST_CHANGED:",
+        "if False:",
+        "scenarios/test_bytes.py::test_a_crank_that_no_commit_can_hold_is_set_aside_with_its_vat",
+    ),
+    Undone(
+        "9",
+        "the clock does not stop a batch",
+        "door",
+        "            self._look_up()\n",
+        "",
+        "workers/test_wasm_batches.py",
+    ),
+    Undone(
+        "9",
+        "references cost nothing",
+        "translate",
+        "        store, vat = self._store, self._vat\n        store.write(REFERENCE)",
+        "        store, vat = self._store, self._vat",
+        "core/test_budget.py::test_whatever_a_vat_says_has_its_price",
+    ),
+    Undone(
+        "9",
+        "a text of a million lists is read",
+        "foreign",
+        ">= values:\n        raise _too_many(values)",
+        ">= values:\n        pass",
+        "model/test_foreign.py",
+    ),
+    Undone(
+        "10",
+        "keys that share a hash are not counted",
+        "key_limits",
+        "if self.far > MOST_FAR:",
+        "if False:",
+        "guest/test_crowds.py::test_so_many_keys_are_read_and_no_more",
+    ),
+    Undone(
+        "11",
+        "a heap image of any size is unpacked",
+        "heaps",
+        "if most is not None and size > most:",
+        "if False:",
+        "tampering/test_found.py::test_a_heap_image_is_looked_at_before_it_is_unpacked",
+    ),
+    Undone(
+        "11",
+        "two promises that follow each other are followed for ever",
+        "store",
+        "if target == kref:",
+        "if False:",
+        "core/test_promises.py",
+    ),
+    Undone(
+        "11",
+        "errors of SQLite come out as they are",
+        "edge",
+        "if isinstance(problem, kind):",
+        "if False:",
+        "world/test_world_faults.py",
+    ),
+    Undone(
+        "12",
+        "a handle outlives going back in time",
+        "lives",
+        "                life.end(self._why)",
+        "                pass",
+        "host/test_lives.py::test_presence_of_an_ended_life_reaches_nobody",
+    ),
+    Undone(
+        "12",
+        "a handle outlives a run that was undone",
+        "lives",
+        "life.end(UNDONE, DO_AGAIN, undone=True)",
+        "pass",
+        "host/test_lives.py",
+    ),
+    Undone(
+        "13",
+        "what a list holds now is not compared",
+        "kept",
+        "or not all(map(is_, value, items)):",
+        "or False:",
+        "host/test_names.py::test_a_name_follows_what_it_stands_for",
+    ),
+    Undone(
+        "13",
+        "names that will not come back are not told of",
+        "names",
+        "if known.reason}",
+        "if False}",
+        "host/test_names.py::test_what_cannot_be_kept_is_told_with_the_reason",
+    ),
+    Undone(
+        "14",
+        "a look has no bound",
+        "looking",
+        "while self._left and budget > 0 and not self.found:",
+        "while self._left and not self.found:",
+        "host/test_names.py::test_a_look_is_bounded_whatever_the_variables_are",
+    ),
+    Undone(
+        "14",
+        "one thing is looked into again and again",
+        "looking",
+        "elif id(value) not in self._seen:",
+        "elif True:",
+        "host/test_names.py::test_a_look_is_bounded_whatever_the_variables_are",
+    ),
+    Undone(
+        "15",
+        "the log is not folded into the file",
+        "whole",
+        "self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)",
+        "pass",
+        "world/test_world_whole.py::test_the_file_alone_is_the_world",
+    ),
+    Undone(
+        "15",
+        "a file that needs its log is opened without",
+        "whole",
+        "return header[_AT : _AT + len(_MARK)] == _MARK",
+        "return False",
+        "world/test_world_whole.py::test_a_file_that_needs_its_log_says_so",
+    ),
+    Undone(
+        "16",
+        "another file at the path is written",
+        "lock",
+        "if self.main is None or not same_file(self.main, self.world_path):",
+        "if self.main is None:",
+        "world/test_world_whole.py::test_nothing_is_committed_to_another_file",
+    ),
+    Undone(
+        "16",
+        "a forked child writes the world of its parent",
+        "edge",
+        "if here != process:",
+        "if False:",
+        "world/test_world_whole.py::test_a_child_is_refused_and_harms_nothing",
+    ),
+    Undone(
+        "17",
+        "a file system without locks is told as another process",
+        "lock",
+        "                if not held:\n                    raise",
+        "                if False:\n                    raise",
+        "world/test_world_beside.py::test_a_file_system_without_locks",
+    ),
+    Undone(
+        "18",
+        "an error after a cell does not fail it",
+        "hooks",
+        "            result.error_in_exec = problem",
+        "            pass",
+        "notebook/test_outside_cells.py::test_a_run_stops_at_the_cell_whose_message_was_lost",
+    ),
+    Undone(
+        "19",
+        "what a host released is not committed",
+        "requests",
+        'self.keep(f"release {kref}")',
+        "pass",
+        "host/test_keeping.py",
+    ),
+    Undone(
+        "19",
+        "an endless run commits nothing",
+        "rhythm",
+        "if not full and self._cranks < CRANKS and now - self._since < SECONDS:",
+        "if not full:",
+        "host/test_keeping.py",
+    ),
+    Undone(
+        "20",
+        "what a button sends waits for a cell",
+        "deliveries",
+        "self._loop.call_soon_threadsafe(self._deliver)",
+        "pass",
+        "notebook/test_outside_cells.py::test_what_is_sent_outside_of_a_cell_is_delivered_without_one",
+    ),
+    Undone(
+        "21",
+        "an error does not carry the lines of its vat",
+        "errors",
+        "            self.add_note(lines)",
+        "            pass",
+        "host/test_notes.py::test_every_printer_shows_the_lines_of_the_vat",
+    ),
+    Undone(
+        "21",
+        "lines end where only `str.splitlines` ends them",
+        "lines",
+        r'text.replace("\r\n", "\n").replace("\r", "\n").split("\n")',
+        'text.splitlines() + [""]',
+        "host/test_notes.py",
+    ),
+    Undone(
+        "22",
+        "constrained TypeVars guard nothing",
+        "shapes",
+        "if not note.__constraints__:",
+        "if True:",
+        "guest/test_type_variables.py",
+    ),
+    Undone(
+        "22",
+        "__post_init__ of a durable class is never called",
+        "class_checks",
+        'for name in ("__post_init__", "finish"):\n        finisher',
+        'for name in ("finish",):\n        finisher',
+        "guest/test_class_features.py",
+    ),
+    Undone(
+        "22",
+        "chance is not in the log of a resumable",
+        "resumable",
+        "seed[0] if seed else self",
+        "self",
+        "scenarios/test_chance.py",
+    ),
+    Undone(
+        "23",
+        "looking at a world wants to write",
+        "cli",
+        "return chosen.command in (_status, _vats, _dump, _explain, _rings, _digest, _verify)",
+        "return False",
+        "host/test_looking.py::test_the_command_alone_says_what_there_is",
+    ),
+    Undone(
+        "24",
+        "virtual data refuses promises",
+        "slots",
+        "if durable and not (isinstance(item, Presence) or _outlives(item)):",
+        "if not (isinstance(item, Presence) or _outlives(item)):",
+        "guest/test_promises_in_state.py",
+    ),
+    Undone(
+        "25",
+        "a cancelled notifier goes on",
+        "timer",
+        "if self.final is not None:",
+        "if False:",
+        "devices/test_timer.py::test_a_cancelled_notifier_has_ended_for_ever",
+    ),
+    Undone(
+        "25",
+        "a repetition skips its first time",
+        "timer",
+        "if now == self.start:",
+        "if False:",
+        "devices/test_timer.py::test_a_repetition_begins_at_its_first_time",
+    ),
+    Undone(
+        "26",
+        "a vat can be ended twice",
+        "vat_admin",
+        "if method in _VAT_METHODS and self._admin.is_over(vat):",
+        "if False:",
+        "scenarios/test_endings.py",
+    ),
+    Undone(
+        "26",
+        "the last words of a critical vat are lost",
+        "cranks",
+        "self.store.panic.over_vat(vat.id, vat.name, words, outcome)",
+        "self.store.panic.over_vat(vat.id, vat.name, words, None)",
+        "scenarios/test_endings.py::test_the_last_words_of_a_critical_vat_reach_the_host",
+    ),
+    Undone(
+        "26",
+        "a promise that was given out has no kref",
+        "session",
+        "promises.name_of(value) if isinstance(value, Promise) else",
+        "None if isinstance(value, Promise) else",
+        "scenarios/test_endings.py::test_a_promise_that_the_session_decides_has_a_kref_once_it_is_given_out",
+    ),
+    Undone(
+        "26",
+        "one round does not reach the end of a chain",
+        "reaper",
+        "while left > 0:",
+        "for left in (left,):",
+        "guest/test_gc_fixpoint.py",
+    ),
+    Undone(
+        "27",
+        "everything is reaped, whatever was used",
+        "requests",
+        "if since is not None and since.get(vat.name) == now:",
+        "if False:",
+        "scenarios/test_kernel_options.py::test_only_what_was_used_since_is_reaped",
+    ),
+    Undone(
+        "27",
+        "how many vats stay online is no option",
+        "warehouse",
+        "self.capacity = checked_capacity(capacity)",
+        "pass",
+        "scenarios/test_kernel_options.py::test_how_many_vats_stay_online_reaches_no_digest",
+    ),
+    Undone(
+        "27",
+        "a vat without a transcript has one",
+        "delivery",
+        "if not vat.recorded:",
+        "if False:",
+        "scenarios/test_without_transcript.py::test_nothing_is_recorded_and_it_works_as_any",
+    ),
+    Undone(
+        "27",
+        "a disavowed presence is sent to",
+        "sends",
+        "if target._vref == DISAVOWED:",
+        "if False:",
+        "scenarios/test_disavowal.py::test_the_presence_is_of_no_use_and_the_import_is_dropped",
+    ),
+    Undone(
+        "M",
+        "`still_meant` is always true",
+        "translate",
+        "        if entry is None:\n            return False\n        if kind == RETIRE_IMPORT:",
+        "        if entry is not None:\n            return True\n        if kind == RETIRE_IMPORT:",
+        "core/test_stale_actions.py",
+    ),
+    Undone(
+        "M",
+        "the meter's threshold is one off",
+        "metering",
+        "if left < meter.threshold <= meter.remaining:",
+        "if left <= meter.threshold <= meter.remaining:",
+        "core/test_meters.py",
+    ),
+    Undone(
+        "M",
+        "the meter's threshold is one off, above",
+        "metering",
+        "if left < meter.threshold <= meter.remaining:",
+        "if left < meter.threshold < meter.remaining:",
+        "core/test_meters.py",
+    ),
+    Undone(
+        "M",
+        "a device's answer is not validated",
+        "devices",
+        "            answer = self._checked(answer)\n",
+        "",
+        "devices/test_answers.py",
+    ),
+    Undone(
+        "M",
+        "`DeviceContext.settle` twice",
+        "devices",
+        "record.state == UNRESOLVED and record.decider is None",
+        "record.decider is None",
+        "devices/test_answers.py",
+    ),
+    Undone(
+        "M",
+        "seconds without end",
+        "options",
+        "0 < value <= MOST_SECONDS",
+        "0 < value",
+        "host/test_building.py",
+    ),
+    Undone(
+        "M",
+        "the order of followers in a batch",
+        "store",
+        "pending[:0] = [",
+        "pending[len(pending) :] = [",
+        "core/test_followers.py",
+    ),
+    Undone(
+        "M",
+        "MAX_SYSCALLS is one off",
+        "door",
+        "not 0 < len(syscalls) <= MAX_SYSCALLS",
+        "not 0 < len(syscalls) < MAX_SYSCALLS",
+        "workers/test_door.py",
+    ),
+    Undone(
+        "M",
+        "MAX_SYSCALLS is one off, above",
+        "door",
+        "not 0 < len(syscalls) <= MAX_SYSCALLS",
+        "not 0 < len(syscalls) <= MAX_SYSCALLS + 1",
+        "workers/test_door.py",
+    ),
+    Undone(
+        "M",
+        "a stopped guest speaks twice",
+        "worker",
+        "if said or len(request) > _AUTOPSY_BYTES:",
+        "if len(request) > _AUTOPSY_BYTES:",
+        "workers/test_autopsy.py",
+    ),
+    Undone(
+        "M",
+        "a promise twice in one `resolve`",
+        "translate",
+        "or promise.state != UNRESOLVED or kref in found:",
+        "or promise.state != UNRESOLVED:",
+        "core/test_syscall_limits.py",
+    ),
+    Undone(
+        "M",
+        "an exception that ends a thread is swallowed in turns",
+        "turns",
+        "                if not isinstance(problem, Exception):\n                    raise",
+        "                pass",
+        "host/test_turns.py",
+    ),
+    Undone(
+        "M",
+        "what goes first waits behind what is passed over",
+        "scheduler",
+        "if first is None or first[0] < 0:",
+        "if first is None:",
+        "core/test_agenda.py",
+    ),
+    Undone(
+        "M",
+        "a stack that is not at rest is taken for one that is",
+        "worker",
+        "if self._guest.global_i32(image.STACK_POINTER) != self._stack_rests_at:",
+        "if False:",
+        "workers/test_wasm_worker.py",
+    ),
+    Undone(
+        "M",
+        "news are gathered without a bound",
+        "news",
+        "        if news.too_much:\n            return news\n",
+        "",
+        "core/test_news.py",
+    ),
+    Undone(
+        "M",
+        "a syscall of an attached vat over a limit is kept",
+        "kernel",
+        "if handler.illegal is not None or handler.over is not None:",
+        "if handler.illegal is not None:",
+        "core/test_budget.py scenarios/test_bytes.py",
+    ),
+]

@@ -1,0 +1,46 @@
+"""What `make mutants` looks at, which tests concern it, and which faults make no difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .trial import ROOT
+
+KERNEL = ROOT / "kernel" / "swingset"
+
+
+@dataclass(frozen=True)
+class Area:
+    """Modules that are looked at together, and files and folders of tests that concern them.
+
+    A module is named by what its path ends with, so that it may be moved.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def paths(self) -> list[Path]:
+        """The modules, in the order of their names."""
+        missing = [name for name in self.modules if not any(KERNEL.rglob(name))]
+        if missing:
+            raise SystemExit(f"there is no module {', '.join(missing)}: name another in {__file__}")
+        return sorted({path for name in self.modules for path in KERNEL.rglob(name)})
+
+
+RAW = ("tests/core", "tests/devices")
+DOOR = ("wasm/door.py", "core/syscalls.py", "core/translate.py")
+AREAS = (
+    Area("core", ("core/*.py",), (*RAW, "tests/host/test_requests.py", "tests/host/test_trust.py")),
+    Area("world", ("world/*.py",), (*RAW, "tests/world", "tests/tampering/test_found.py")),
+    Area(
+        "door",
+        ("wasm/door.py", "core/syscalls.py", "core/translate.py"),
+        (*RAW, "tests/workers/test_door.py"),
+    ),
+    Area("guest", ("guest/passing/*.py", "clist/slots.py"), ("tests/guest", "tests/model")),
+)
+
+EQUIVALENT: dict[tuple[str, str], str] = {}
+"""By the name of the module and the line with the fault in it: why no test can notice."""
