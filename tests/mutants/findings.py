@@ -256,7 +256,7 @@ UNDONE = [
         "11",
         "two promises that follow each other are followed for ever",
         "store",
-        "if target == kref:",
+        "if promise.kref == kref:",
         "if False:",
         "core/test_promises.py",
     ),

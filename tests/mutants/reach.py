@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import coverage
+
 from .planting import Fault
 from .tables import Area
 from .trial import NOT_CONFINED, ROOT, Copy, forked, pytest_upon
@@ -110,16 +112,10 @@ def measure(copy: Copy, areas: Iterable[Area], sources: dict[str, bytes], folder
 
 def _measure(copy: Copy, stale: dict[str, Path], sources: dict[str, bytes]) -> None:
     def run() -> int:
-        import coverage
-
-        modules = [str(copy.folder / module) for module in sources]
-        cov = coverage.Coverage(data_file=None, config_file=False, include=modules, messages=False)
-        watch = _Watch(cov, copy.folder, stale)
-        cov.start()
+        watch = _Watch(copy.folder, list(sources), stale)
         try:
             return pytest_upon(copy.folder, ["-k", NOT_CONFINED, *stale], [watch])
         finally:
-            cov.stop()
             watch.keep()
 
     output = copy.folder.parent / "measured"
@@ -133,9 +129,10 @@ def _measure(copy: Copy, stale: dict[str, Path], sources: dict[str, bytes]) -> N
 class _Watch:
     """Tells coverage which test runs, and keeps what each file's tests executed when they are done."""
 
-    def __init__(self, cov: Any, folder: Path, paths: dict[str, Path]) -> None:
-        self._cov = cov
+    def __init__(self, folder: Path, modules: list[str], paths: dict[str, Path]) -> None:
+        self._cov: Any = None
         self._folder = folder
+        self._modules = [str(folder / module) for module in modules]
         self._paths = paths
         self._file = ""
         self._began = 0.0
@@ -147,6 +144,10 @@ class _Watch:
         if file != self._file:
             self.keep()
             self._file = file
+            self._cov = coverage.Coverage(
+                data_file=None, config_file=False, include=self._modules, messages=False
+            )
+            self._cov.start()
         self._cov.switch_context(nodeid)
         self._began = time.process_time()
 
@@ -158,7 +159,10 @@ class _Watch:
         self._took[nodeid] = time.process_time() - self._began
 
     def keep(self) -> None:
-        """Write down what the tests since the last time did."""
+        """Write down what the tests of one file did."""
+        if self._cov is None:
+            return
+        self._cov.stop()
         data = self._cov.get_data()
         lines: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for path in data.measured_files():
@@ -173,8 +177,7 @@ class _Watch:
         }
         if self._file in self._paths:
             self._paths[self._file].write_text(json.dumps(found))
-        self._took = {}
-        self._cov.erase()
+        self._took, self._cov = {}, None
 
 
 def _bits(text: str) -> set[int]:
