@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 from swingset.core.kernel import Kernel
+from swingset.model import syscalls
 from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
@@ -39,7 +40,8 @@ class Echo:
         if delivery[0] == "message" and delivery[2]["result"]:
             slots = delivery[2]["methargs"]["slots"]
             body = '#"$0"' if slots else "#null"
-            syscall(["resolve", [[delivery[2]["result"], False, {"body": body, "slots": slots}]]])
+            raw = ["resolve", [[delivery[2]["result"], False, {"body": body, "slots": slots}]]]
+            syscall(syscalls.read(raw))
         return DeliveryResult()
 
     def snapshot(self) -> HeapImage | None:

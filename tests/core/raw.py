@@ -10,6 +10,7 @@ from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.scheduler import Waiting
 from swingset.core.translate import Translator
+from swingset.model import syscalls
 from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
 from swingset.model.messages import Message, Send
@@ -44,7 +45,7 @@ class RawWorker:
 
         def ask(call: list[Any]) -> Any:
             calls.append(call)
-            status, value = syscall(call)
+            status, value = syscall(syscalls.read(call))
             if status != "ok":
                 raise RuntimeError(value)
             return value

@@ -9,10 +9,11 @@ import pytest
 
 from swingset.core.budget import Budget
 from swingset.core.errors import OverLimit
-from swingset.core.syscalls import SyscallHandler
+from swingset.core.syscalls import DeliverySyscalls
 from swingset.model import reasons
 from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
+from swingset.model.syscalls import read
 from swingset.testing import audit
 
 from .raw import RawWorld
@@ -81,10 +82,10 @@ def cost(*syscalls: list[Any]) -> int:
 
     def fits(most: int) -> bool:
         with world.kernel.undoing() as crank:
-            handler = SyscallHandler(world.store, world.ids["A"], world.kernel.devices)
+            handler = DeliverySyscalls(world.store, world.ids["A"], world.kernel.devices)
             world.store.budget = Budget(Limits(write_bytes=most))
             for syscall in syscalls:
-                handler(syscall)
+                handler(read(syscall))
             world.store.budget = None
             crank.undo()
         assert handler.illegal is None

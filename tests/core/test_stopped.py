@@ -10,7 +10,7 @@ import pytest
 from swingset.core.administration import Administration
 from swingset.core.errors import DeliveryStopped, VatFault
 from swingset.host.session import StillPending
-from swingset.model import reasons
+from swingset.model import reasons, syscalls
 from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
 from swingset.model.messages import Notify
@@ -51,7 +51,7 @@ class SlowWorker(RawWorker):
                 stops.pop()
                 return DeliveryResult(Fault(reasons.INTERRUPTED, "somebody wished it"), None)
         elif stops and limits.seconds is not None and only in (None, delivery[0]):
-            syscall(["vatstoreSet", "key", "this was never said"])
+            syscall(syscalls.read(["vatstoreSet", "key", "this was never said"]))
             return DeliveryResult(Fault(stops.pop(), "it took too long"), 7)
         return super().deliver(delivery, syscall, limits)
 

@@ -163,7 +163,7 @@ EDGES: list[tuple[str, int, Callable[[int], list[Any]]]] = [
     ("key to set", 1_000, lambda size: ["vatstoreSet", "k" * size, "v"]),
     ("key to delete", 1_000, lambda size: ["vatstoreDelete", "k" * size]),
     ("key before", 1_000, lambda size: ["vatstoreGetNextKey", "k" * size]),
-    ("value", 12_000_000, lambda size: ["vatstoreSet", "k", "v" * size]),
+    ("value", 10_000_000, lambda size: ["vatstoreSet", "k", "v" * size]),
     ("body", 10_000_000, lambda size: send({"body": "b" * size, "slots": []})),
     ("slots", 10_000, lambda count: send({"body": "#1", "slots": ["o+0"] * count})),
     ("own number", 10**16 - 1, lambda number: send({"body": "#1", "slots": [f"o+{number}"]})),

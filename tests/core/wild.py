@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from swingset.model import syscalls
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault
 from swingset.workers.base import HeapImage, SyscallHandler, VatSpec
@@ -74,7 +75,7 @@ class WildWorker:
         )
 
         def ask(*call: Any) -> Any:
-            status, value = syscall(list(call))
+            status, value = syscall(syscalls.read(list(call)))
             if status != "ok":
                 raise Broken(f"{self._spec.name}: {list(call)}: {value}")
             return value
@@ -88,7 +89,7 @@ class WildWorker:
             self._act()
             return DeliveryResult(Fault("guest-crashed", "it was to crash"))
         if mood == ILLEGAL:
-            syscall(["dropImports", ["o-999999"]])
+            syscall(syscalls.read(["dropImports", ["o-999999"]]))
             return DeliveryResult()
         if mood in (EXIT, EXIT_FAILING):
             self._act()

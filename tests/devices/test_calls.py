@@ -196,7 +196,7 @@ def test_a_device_without_code_says_so() -> None:
         (["d-70", "put", data('#["&0"]', "p+5")], "a device cannot be given a promise"),
         (["o+0", "put", data("#[]")], "o+0 cannot be called at once: it is not a device"),
         (["d-99", "put", data("#[]")], "never given to the vat"),
-        (["d-70", 5, data("#[]")], "the method of a device is a str"),
+        (["d-70", 5, data("#[]")], "syscall 'callNow' wants text, got str 'd-70', int 5"),
         (["d-70", "x" * 201, data("#[]")], "the method of a device is a str"),
         (["d-70", "put", {"body": "#[]"}], "capdata wants exactly body and slots"),
         (["d-70", "put", data('#["$0"]', "o-99")], "never given to the vat"),

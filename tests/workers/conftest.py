@@ -7,6 +7,7 @@ import pytest
 
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
+from swingset.model.syscalls import Syscall
 from swingset.workers.base import VatSpec
 from swingset.workers.wasm.engine import WasmWorkerFactory, make_factory
 from swingset.workers.wasm.worker import WasmWorker
@@ -54,9 +55,9 @@ class Bench:
         self.syscalls: list[list[Any]] = []
         self.answer: Callable[[list[Any]], list[Any]] = lambda _syscall: ["ok", None]
 
-    def _serve(self, syscall: list[Any]) -> list[Any]:
-        self.syscalls.append(syscall)
-        return self.answer(syscall)
+    def _serve(self, syscall: Syscall) -> list[Any]:
+        self.syscalls.append(syscall.raw)
+        return self.answer(syscall.raw)
 
     def run(self, source: str, limits: Limits | None = None) -> DeliveryResult:
         """Deliver source text."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swingset.model.syscalls import Syscall
 from swingset.workers.base import VatSpec
 from swingset.workers.wasm.door import Door, ProtocolBreach
 
@@ -21,8 +22,8 @@ class Kernel:
         self.heard: list[list[Any]] = []
         self._answers = list(answers)
 
-    def __call__(self, syscall: list[Any]) -> list[Any]:
-        self.heard.append(syscall)
+    def __call__(self, syscall: Syscall) -> list[Any]:
+        self.heard.append(syscall.raw)
         return self._answers.pop(0) if self._answers else ["ok", None]
 
 

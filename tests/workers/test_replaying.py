@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from swingset.model import syscalls
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault
 from swingset.workers.base import HeapImage, SyscallHandler
@@ -26,7 +27,7 @@ class Actor:
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         self.limits = limits
-        self.heard = [syscall(said) for said in self._says]
+        self.heard = [syscall(syscalls.read(said)) for said in self._says]
         return self._result
 
     def snapshot(self) -> HeapImage | None:

@@ -11,6 +11,7 @@ import pytest
 from swingset.model import reasons
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Frame
+from swingset.model.syscalls import Syscall
 from swingset.workers.base import VatSpec
 from swingset.workers.wasm import WasmWorker, WasmWorkerFactory, prepare_engine
 
@@ -45,8 +46,8 @@ class Life:
         self.resolved: list[Any] = []
         self.sent = 0
 
-    def _serve(self, syscall: list[Any]) -> list[Any]:
-        match syscall:
+    def _serve(self, syscall: Syscall) -> list[Any]:
+        match syscall.raw:
             case ["vatstoreGet", key]:
                 return ["ok", self.store.get(key)]
             case ["vatstoreSet", key, value]:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any, cast
+from typing import cast
 
 from swingset.core.administration import Administration
 from swingset.core.delivery import Delivered, Deliverer
@@ -516,9 +516,8 @@ class Cranks:
             self._reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
         return report
 
-    def _last_words(self, info: dict[str, Any], failed: bool) -> CapData:
+    def _last_words(self, told: CapData, failed: bool) -> CapData:
         """What a vat said when it asked to end, where that still means something."""
-        told = CapData.from_json(info)
         if failed and any(not self._exists(slot) for slot in told.slots):
             return capdata.error("Error", "the vat ended with a failure that names what was undone with it")
         return told

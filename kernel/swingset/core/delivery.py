@@ -9,9 +9,10 @@ from swingset.core.budget import Budget
 from swingset.core.devices import DeviceBoard
 from swingset.core.errors import DeliveryStopped
 from swingset.core.store import KernelStore
-from swingset.core.syscalls import SyscallHandler
+from swingset.core.syscalls import DeliverySyscalls
 from swingset.core.warehouse import Warehouse, limits_of
 from swingset.model import reasons
+from swingset.model.capdata import CapData
 from swingset.model.reports import DeliveryResult, Fault
 from swingset.workers.base import Worker
 from swingset.world.vats import VatRecord
@@ -22,7 +23,7 @@ class Delivered:
     """How a delivery went. `exit_request` is there where the vat asked to end."""
 
     result: DeliveryResult
-    exit_request: tuple[bool, dict[str, Any]] | None = None
+    exit_request: tuple[bool, CapData] | None = None
 
 
 class Deliverer:
@@ -40,7 +41,7 @@ class Deliverer:
         what the world will not remember. Raises `DeliveryStopped` where the host ended the delivery: nothing
         may follow from that.
         """
-        handler, limits = SyscallHandler(self._store, vat.id, self._devices), limits_of(vat)
+        handler, limits = DeliverySyscalls(self._store, vat.id, self._devices), limits_of(vat)
         self._store.budget = Budget(limits)
         self._warehouse.ran.add(vat.id)
         try:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from swingset.core.errors import IllegalSyscall, KernelError, OverLimit
 from swingset.core.store import KernelStore
 from swingset.model import capdata
-from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
+from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import said
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
@@ -160,9 +160,9 @@ class DeviceBoard:
             raise KernelError(f"there is no device {name!r} in this world; there are: {known}")
         return DeviceContext(self._store, record)
 
-    def call(self, caller: str, node: str, method: object, args: CapData) -> tuple[bool, CapData]:
+    def call(self, caller: str, node: str, method: str, args: CapData) -> tuple[bool, CapData]:
         """Serve a vat's call in krefs; returns whether it failed, and the answer or the error."""
-        if not isinstance(method, str) or len(method) > MAX_METHOD or not is_well_formed(method):
+        if len(method) > MAX_METHOD:
             raise IllegalSyscall(f"the method of a device is a str of at most {MAX_METHOD} characters")
         if any(kref_type(slot) == "p" for slot in args.slots):
             raise IllegalSyscall("a device cannot be given a promise: await it first")

@@ -12,10 +12,10 @@ from swingset.core.cranks import Cranks
 from swingset.core.errors import KernelError, NoSuchVat, VatExists
 from swingset.core.lifecycle import Parting
 from swingset.core.options import NAME_WANTS, host_options, name_trouble, reserved
-from swingset.core.syscalls import SyscallHandler
+from swingset.core.syscalls import DeliverySyscalls
 from swingset.core.translate import Translator
 from swingset.core.warehouse import limits_of
-from swingset.model import capdata, reasons
+from swingset.model import capdata, reasons, syscalls
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.model.messages import ChangeVatOptions, CreateVat, Message, QueuedEvent, Send, UpgradeVat
@@ -257,9 +257,10 @@ class Kernel(Cranks):
             with self.undoing():
                 self.store.queues.unpark(vat_id)
 
-    def outside_syscall(self, vat_id: str, syscall: list[Any]) -> list[Any]:
+    def outside_syscall(self, vat_id: str, raw: list[Any]) -> list[Any]:
         """A syscall that an attached vat makes between deliveries, from a cell say."""
-        handler = SyscallHandler(self.store, vat_id, self.devices)
+        syscall = syscalls.read(raw)
+        handler = DeliverySyscalls(self.store, vat_id, self.devices)
         self._refuse_ended(vat_id)
         vat = self.store.vats.known(vat_id)
         with self.undoing() as crank:
@@ -270,7 +271,7 @@ class Kernel(Cranks):
                 self.store.budget = None
             if handler.illegal is not None or handler.over is not None:
                 crank.undo()
-            elif not str(syscall[0]).startswith("vatstore"):
+            elif not str(raw[0]).startswith("vatstore"):
                 self._deliverer.record(vat, ["turn"], handler.log, None, self.crank)
             self._end_doomed()
         return answer
@@ -285,7 +286,7 @@ class Kernel(Cranks):
         """What a vat has written, in the kernel's names; what it mentions that is new becomes its export."""
         self._refuse_ended(vat_id)
         with self.undoing():
-            return Translator(self.store, vat_id).capdata_to_kernel(raw)
+            return Translator(self.store, vat_id).capdata_to_kernel(CapData.from_json(raw))
 
     def _refuse_ended(self, vat_id: str) -> None:
         vat = self.store.vats.get(vat_id)

@@ -278,7 +278,7 @@ class Lifecycle:
         if delivered.result.fault is not None or delivered.exit_request is None:
             return delivered
         self._warehouse.discard(vat.id)
-        words = f"it asked to end: {delivered.exit_request[1]['body']}"
+        words = f"it asked to end: {delivered.exit_request[1].body}"
         return replace(delivered, result=replace(delivered.result, fault=Fault(reasons.START_FAILED, words)))
 
     def _vat(self, vat_id: str) -> VatRecord:

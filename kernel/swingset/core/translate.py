@@ -7,7 +7,7 @@ names what it was never given has a broken or hostile guest: that is an illegal 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from swingset.core.budget import REFERENCE
@@ -15,10 +15,10 @@ from swingset.core.errors import IllegalSyscall
 from swingset.core.news import News
 from swingset.core.store import KernelStore
 from swingset.model import reasons
-from swingset.model.capdata import CapData, MalformedCapData, ifaces_of
+from swingset.model.capdata import CapData, ifaces_of
 from swingset.model.foreign import stored_size
 from swingset.model.messages import Message
-from swingset.model.refs import FIRST_IMPORT, ROOT, MalformedReference, kref_type, parse_vref
+from swingset.model.refs import FIRST_IMPORT, ROOT, MalformedReference, VRef, kref_type, parse_vref
 from swingset.world.clists import CListEntry
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
 from swingset.world.holdings import GIVEN_OUT
@@ -74,12 +74,9 @@ class Translator:
 
     # What the vat says
 
-    def to_kernel(self, text: object) -> str:
+    def to_kernel(self, text: str) -> str:
         """The kref of a vat's name; a new export gets one. Raises `IllegalSyscall` for the rest."""
-        try:
-            vref = parse_vref(text)
-        except MalformedReference as error:
-            raise IllegalSyscall(str(error)) from None
+        vref = _vref(text)
         store, vat = self._store, self._vat
         store.write(REFERENCE)
         entry = store.clists.by_vref(vat, vref.text)
@@ -102,12 +99,8 @@ class Translator:
             store.budget.keep(store.holdings.of(vat), GIVEN_OUT)
         return kref
 
-    def capdata_to_kernel(self, raw: object) -> CapData:
+    def capdata_to_kernel(self, value: CapData) -> CapData:
         """Capdata in the kernel's names. What the vat calls its new exports is noted, for people."""
-        try:
-            value = CapData.from_json(raw)
-        except MalformedCapData as error:
-            raise IllegalSyscall(str(error)) from None
         self._store.write(stored_size(value.body))
         if not value.slots:
             return value
@@ -124,18 +117,12 @@ class Translator:
                 self._store.objects.call(krefs[-1], ifaces[index])
         return CapData(value.body, tuple(krefs))
 
-    def message_to_kernel(self, raw: object) -> Message:
+    def message_to_kernel(self, given: CapData, result: str | None) -> Message:
         """A message that the vat sends. Its result, if any, must be a promise the vat newly names."""
-        if not isinstance(raw, dict) or set(raw) != {"methargs", "result"}:
-            raise IllegalSyscall("a message wants exactly methargs and result")
-        methargs = self.capdata_to_kernel(raw["methargs"])
-        result = raw["result"]
+        methargs = self.capdata_to_kernel(given)
         if result is None:
             return Message(methargs)
-        try:
-            vref = parse_vref(result)
-        except MalformedReference as error:
-            raise IllegalSyscall(str(error)) from None
+        vref = _vref(result)
         if vref.type != "p" or not vref.exported:
             raise IllegalSyscall(f"{vref.text} cannot be a result: a newly allocated promise is wanted")
         if self._store.clists.by_vref(self._vat, vref.text) is not None:
@@ -144,29 +131,25 @@ class Translator:
         self._store.promises.set_decider(kref, None)
         return Message(methargs, kref)
 
-    def resolutions_to_kernel(self, raw: object) -> list[tuple[str, bool, CapData]]:
+    def resolutions_to_kernel(
+        self, given: Sequence[tuple[str, bool, CapData]]
+    ) -> list[tuple[str, bool, CapData]]:
         """Outcomes that the vat settles; each promise must be unresolved and the vat its decider."""
-        if not isinstance(raw, list):
-            raise IllegalSyscall("resolve wants a list of [promise, rejected, capdata]")
         found: dict[str, tuple[bool, CapData]] = {}
-        for item in raw:
-            if not isinstance(item, list) or len(item) != 3 or not isinstance(item[1], bool):
-                raise IllegalSyscall("resolve wants a list of [promise, rejected, capdata]")
-            kref = self.to_kernel(item[0])
+        for vref, rejected, outcome in given:
+            kref = self.to_kernel(vref)
             promise = self._store.promises.get(kref) if kref_type(kref) == "p" else None
             if promise is None:
-                raise IllegalSyscall(f"{item[0]} cannot be resolved: it is not a promise")
+                raise IllegalSyscall(f"{vref} cannot be resolved: it is not a promise")
             if promise.decider != self._vat or promise.state != UNRESOLVED or kref in found:
-                raise IllegalSyscall(f"{item[0]} cannot be resolved: the vat does not decide it")
-            found[kref] = (item[1], self.capdata_to_kernel(item[2]))
+                raise IllegalSyscall(f"{vref} cannot be resolved: the vat does not decide it")
+            found[kref] = (rejected, self.capdata_to_kernel(outcome))
         return [(kref, rejected, outcome) for kref, (rejected, outcome) in found.items()]
 
-    def own_promises(self, raw: object) -> list[str]:
+    def own_promises(self, vpids: Sequence[str]) -> list[str]:
         """Promises that the vat decides and has not settled; it may name new ones."""
-        if not isinstance(raw, list):
-            raise IllegalSyscall("a list of promises is wanted")
-        krefs = [self.to_kernel(vref) for vref in raw]
-        for vref, kref in zip(raw, krefs, strict=True):
+        krefs = [self.to_kernel(vref) for vref in vpids]
+        for vref, kref in zip(vpids, krefs, strict=True):
             promise = self._store.promises.get(kref) if kref_type(kref) == "p" else None
             if promise is None or promise.decider != self._vat or promise.state != UNRESOLVED:
                 raise IllegalSyscall(f"{vref} cannot be kept: it is no promise that the vat decides")
@@ -211,48 +194,50 @@ class Translator:
             return False
         return entry.reachable if kind == DROP_EXPORT else obj.recognizable == 0
 
-    def drop_imports(self, raw: object) -> None:
+    def drop_imports(self, vrefs: Sequence[str]) -> None:
         """The vat can no longer reach these imports, though it may still recognize them."""
-        for entry in self._object_entries(raw, exported=False):
+        for entry in self._object_entries(vrefs, exported=False):
             if not entry.reachable:
                 raise IllegalSyscall(f"{entry.vref} is dropped already")
             self._store.set_reachable(self._vat, entry.kref, False, exported=False)
 
-    def retire_imports(self, raw: object) -> None:
+    def retire_imports(self, vrefs: Sequence[str]) -> None:
         """The vat can no longer recognize these imports; it must have dropped them before."""
-        for entry in self._object_entries(raw, exported=False):
+        for entry in self._object_entries(vrefs, exported=False):
             if entry.reachable:
                 raise IllegalSyscall(f"{entry.vref} cannot be retired: it is still reachable, drop it first")
             self._store.forget(self._vat, entry.kref, exported=False, reachable=False)
 
-    def retire_exports(self, raw: object) -> None:
+    def retire_exports(self, vrefs: Sequence[str]) -> None:
         """These exports are gone; whoever could still recognize them is told."""
-        for entry in self._object_entries(raw, exported=True):
+        for entry in self._object_entries(vrefs, exported=True):
             if entry.reachable:
                 raise IllegalSyscall(f"{entry.vref} cannot be retired: others can still reach it")
             self._store.clists.delete(self._vat, entry.kref)
             self._store.delete_object(entry.kref)
 
-    def abandon_exports(self, raw: object) -> None:
+    def abandon_exports(self, vrefs: Sequence[str]) -> None:
         """The vat gives these exports up, whoever holds them."""
-        for entry in self._object_entries(raw, exported=True):
+        for entry in self._object_entries(vrefs, exported=True):
             if entry.vref == ROOT:
                 raise IllegalSyscall("a vat cannot abandon its root object")
             self._store.clists.delete(self._vat, entry.kref)
             self._store.objects.orphan(entry.kref, f"{reasons.ABANDONED}: its vat gave it up")
             self._store.touch(entry.kref)
 
-    def _object_entries(self, raw: object, *, exported: bool) -> Iterator[CListEntry]:
-        if not isinstance(raw, list):
-            raise IllegalSyscall("a list of references is wanted")
-        for text in raw:
-            try:
-                vref = parse_vref(text)
-            except MalformedReference as error:
-                raise IllegalSyscall(str(error)) from None
+    def _object_entries(self, vrefs: Sequence[str], *, exported: bool) -> Iterator[CListEntry]:
+        for text in vrefs:
+            vref = _vref(text)
             self._store.write(REFERENCE)
             entry = self._store.clists.by_vref(self._vat, vref.text)
             if entry is None or vref.type == "p" or vref.exported != exported:
                 wanted = "an export" if exported else "an import"
                 raise IllegalSyscall(f"{vref.text} is not {wanted} in the vat's c-list")
             yield entry
+
+
+def _vref(text: str) -> VRef:
+    try:
+        return parse_vref(text)
+    except MalformedReference as error:
+        raise IllegalSyscall(str(error)) from None

@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
+from swingset.model.syscalls import Syscall
 from swingset.model.visible import quoted
 
 __all__ = [
@@ -32,8 +33,8 @@ __all__ = [
     "WorkerFactory",
 ]
 
-SyscallHandler = Callable[[list[Any]], list[Any]]
-"""Takes one syscall in its vat-side JSON form, gives ``["ok", value]`` or ``["error", message]``."""
+SyscallHandler = Callable[[Syscall], list[Any]]
+"""Takes one syscall in the vat's names, gives ``["ok", value]`` or ``["error", message]``."""
 
 Progress = Callable[[str, float | None], None]
 """Told the stage of a long preparation, and how far along it is (``None``: no telling)."""

@@ -22,7 +22,7 @@ from typing import Any
 from swingset.guest.base import context
 from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.liveslots import Liveslots, SyscallError
-from swingset.model import reasons
+from swingset.model import reasons, syscalls
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault, frames_from_json
 from swingset.model.stack import room
@@ -70,7 +70,7 @@ class _GuestWorker:
 
     def _syscall(self, syscall: list[Any]) -> Any:
         try:
-            answer = (self._handler or self._outside)(syscall)
+            answer = self._handler(syscalls.read(syscall)) if self._handler else self._outside(syscall)
         except DeliveryAbandonedError:
             raise
         except BaseException as problem:

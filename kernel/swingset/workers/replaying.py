@@ -16,6 +16,7 @@ from swingset.model import reasons
 from swingset.model.foreign import shown
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault
+from swingset.model.syscalls import Syscall
 from swingset.workers.base import Worker, WorkerError
 
 MOST_COMPUTRONS = 1 << 62
@@ -47,13 +48,13 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
     position = 0
     difference: str | None = None
 
-    def answer(syscall: list[Any]) -> list[Any]:
+    def answer(syscall: Syscall) -> list[Any]:
         nonlocal position, difference
         expected = recorded[position] if position < len(recorded) else None
         position += 1
-        if expected is None or expected[0] != syscall:
+        if expected is None or expected[0] != syscall.raw:
             wanted = "no further syscall" if expected is None else _short(expected[0])
-            difference = difference or f"syscall {position}: recorded {wanted}, now {_short(syscall)}"
+            difference = difference or f"syscall {position}: recorded {wanted}, now {_short(syscall.raw)}"
             return ["error", "the replay has diverged"]
         return list(expected[1])
 

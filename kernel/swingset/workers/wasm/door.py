@@ -2,21 +2,20 @@
 
 The guest knocks with bytes: ``D`` asks for the delivery, ``S`` and a JSON list brings syscalls and takes
 away the answer to the last, ``R`` and a JSON object ends the delivery. Whatever comes through is hostile
-until it is checked: vat code can reach the door without the guest library. So everything is checked for
-form here, before the kernel sees it, and a breach ends the delivery with a `ProtocolBreach`; it is never
-answered with a Python exception of the host's.
-
-What references *mean*, and whether the vat may use them, is the kernel's business.
+until it is checked: vat code can reach the door without the guest library. So all of a knock is read into
+typed syscalls (`swingset.model.syscalls`) before the kernel sees any of it, and a breach ends the delivery
+with a `ProtocolBreach`; it is never answered with a Python exception of the host's.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
-from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
-from swingset.model.foreign import Unreadable, read_json, shown
+from swingset.model.foreign import Unreadable, read_json
+from swingset.model.syscalls import Malformed
+from swingset.model.syscalls import read as read_syscall
 from swingset.workers.base import SyscallHandler, VatSpec
 
 MAX_REQUEST = 64 << 20
@@ -27,9 +26,6 @@ MAX_SYSCALLS = 100_000
 
 MAX_DEPTH = 16
 """How deep what comes through the door may nest; values in messages and in the store are texts here."""
-
-MAX_TEXT = 10_000_000
-"""Most characters in a key, a value, a method's name or a reference."""
 
 
 class ProtocolBreach(Exception):
@@ -85,100 +81,18 @@ class Door:
     def _serve(self, syscalls: Any) -> bytes:
         if not isinstance(syscalls, list) or not 0 < len(syscalls) <= MAX_SYSCALLS:
             raise ProtocolBreach("S wants a list of syscalls that is not empty")
-        for syscall in syscalls:
-            check_syscall(syscall)
+        asked = [read_syscall(said) for said in syscalls]
+        for syscall in asked:
+            if isinstance(syscall.asked, Malformed):
+                raise ProtocolBreach(syscall.asked.words)
         answer: list[Any] = []
-        for syscall in syscalls:
+        for syscall in asked:
             self._look_up()
             answer = self._syscall(syscall)
             if answer[0] != "ok":
                 # The delivery is lost; stopped here, it can still be asked for the line it stood at.
                 raise ProtocolBreach(str(answer[1]))
         return _dump(answer)
-
-
-def check_syscall(raw: Any) -> None:
-    """Raise `ProtocolBreach` unless the syscall has the form its name asks for."""
-    if not isinstance(raw, list) or not raw or not isinstance(raw[0], str):
-        _bad("a list that begins with its name", raw)
-    shape = _SHAPES.get(raw[0])
-    if shape is None:
-        raise ProtocolBreach(f"there is no syscall {raw[0][:40]!r}")
-    if len(raw) != len(shape) + 1:
-        _bad(f"{len(shape)} arguments", raw)
-    for check, value in zip(shape, raw[1:], strict=True):
-        check(raw, value)
-
-
-def _text(raw: Any, value: Any) -> None:
-    if not isinstance(value, str) or len(value) > MAX_TEXT or not is_well_formed(value):
-        _bad("text", raw)
-
-
-def _texts(raw: Any, value: Any) -> None:
-    if not isinstance(value, list):
-        _bad("a list of references", raw)
-    for item in value:
-        _text(raw, item)
-
-
-def _flag(raw: Any, value: Any) -> None:
-    if not isinstance(value, bool):
-        _bad("true or false", raw)
-
-
-def _capdata(raw: Any, value: Any) -> None:
-    try:
-        slots = CapData.from_json(value).slots
-    except MalformedCapData as error:
-        raise ProtocolBreach(f"syscall {raw[0]}: {error}") from None
-    _texts(raw, list(slots))
-
-
-def _message(raw: Any, value: Any) -> None:
-    if not isinstance(value, dict) or value.keys() != {"methargs", "result"}:
-        _bad("a message of methargs and result", raw)
-    _capdata(raw, value["methargs"])
-    if value["result"] is not None:
-        _text(raw, value["result"])
-
-
-def _resolutions(raw: Any, value: Any) -> None:
-    if not isinstance(value, list):
-        _bad("a list of resolutions", raw)
-    for item in value:
-        if not isinstance(item, list) or len(item) != 3:
-            _bad("resolutions of promise, rejected, data", raw)
-        _text(raw, item[0])
-        _flag(raw, item[1])
-        _capdata(raw, item[2])
-
-
-_Check = Callable[[Any, Any], None]
-
-_SHAPES: dict[str, tuple[_Check, ...]] = {
-    "send": (_text, _message),
-    "subscribe": (_text,),
-    "resolve": (_resolutions,),
-    "exit": (_flag, _capdata),
-    "vatstoreGet": (_text,),
-    "vatstoreSet": (_text, _text),
-    "vatstoreDelete": (_text,),
-    "vatstoreGetNextKey": (_text,),
-    "dropImports": (_texts,),
-    "retireImports": (_texts,),
-    "retireExports": (_texts,),
-    "abandonExports": (_texts,),
-    "keepPromises": (_texts,),
-    "callNow": (_text, _text, _capdata),
-}
-
-
-def _bad(wanted: str, raw: Any) -> NoReturn:
-    if isinstance(raw, list) and raw and isinstance(raw[0], str):
-        came = ", ".join(shown(argument) for argument in raw[1:4]) or "none"
-        raise ProtocolBreach(f"syscall {raw[0][:40]!r} wants {wanted}, got {came}")
-    raise ProtocolBreach(f"a syscall wants to be {wanted}, got {shown(raw)}")
 
 
 def _checked_result(raw: Any) -> dict[str, Any]:

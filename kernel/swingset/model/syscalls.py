@@ -1,0 +1,262 @@
+"""What a vat can ask of the kernel: each syscall by its name, with what it is asked with.
+
+Vat code reaches the door without the guest library, so what comes is a stranger's until it was read here. It
+is read once, wherever it comes from, a door or the host's own interpreter: the form that its name asks for,
+the type of each part, and how much text there may be. From then on a syscall is a typed record, beside the
+JSON that it was said in, which is what a transcript keeps. What has not the form is a record as well,
+`Malformed`: whoever hears it decides what follows, and nobody has to look at it again.
+
+What references mean, whether the vat may use them, and how long a key of its store may be is the kernel's to
+say (`swingset.core.syscalls`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from swingset.model.capdata import CapData, MalformedCapData, is_well_formed
+from swingset.model.foreign import shown
+
+MAX_TEXT = 10_000_000
+"""Most characters in a key, a value, a method's name or a reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message, `[method, args, kwargs?]`, to an object or a promise; `result` is a promise or None."""
+
+    target: str
+    methargs: CapData
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Be told how a promise is settled."""
+
+    promise: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Settle promises: each with whether it is rejected, and the outcome."""
+
+    resolutions: tuple[tuple[str, bool, CapData], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """End the vat."""
+
+    is_failure: bool
+    info: CapData
+
+
+@dataclass(frozen=True, slots=True)
+class VatstoreGet:
+    """The value at a key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class VatstoreSet:
+    """Store a value."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class VatstoreDelete:
+    """Forget a key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class VatstoreGetNextKey:
+    """The first key after another."""
+
+    prior: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropImports:
+    """These imports can no longer be reached."""
+
+    vrefs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetireImports:
+    """These imports can no longer be recognized."""
+
+    vrefs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetireExports:
+    """These exports are gone, and nobody could reach them."""
+
+    vrefs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonExports:
+    """These exports are given up, whoever holds them."""
+
+    vrefs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPromises:
+    """These promises are left to the next incarnation."""
+
+    promises: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallNow:
+    """Call a device node, and have its answer at once."""
+
+    node: str
+    method: str
+    args: CapData
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """What is no syscall, or not of the form that its name asks for; `words` say which part is wrong."""
+
+    words: str
+
+
+Asked = (
+    Send
+    | Subscribe
+    | Resolve
+    | Exit
+    | VatstoreGet
+    | VatstoreSet
+    | VatstoreDelete
+    | VatstoreGetNextKey
+    | DropImports
+    | RetireImports
+    | RetireExports
+    | AbandonExports
+    | KeepPromises
+    | CallNow
+    | Malformed
+)
+
+
+class Syscall(NamedTuple):
+    """One syscall: the JSON it was said in, and what is asked."""
+
+    raw: Any
+    asked: Asked
+
+    @property
+    def name(self) -> str:
+        """What it calls itself, for people; it may be anything."""
+        name = self.raw[0] if isinstance(self.raw, list) and self.raw else self.raw
+        return repr(name[:40]) if isinstance(name, str) else shown(name)
+
+
+class _Unfit(ValueError):
+    """A part of a syscall is not what it should be."""
+
+
+def read(raw: Any) -> Syscall:
+    """Read a syscall in its JSON form, `[name, argument, ...]`; never raises for anything that JSON can say.
+
+    Example: `read(["subscribe", "p-60"]).asked == Subscribe("p-60")`.
+    """
+    if not isinstance(raw, list) or not raw or not isinstance(raw[0], str):
+        wanted = "a list that begins with its name"
+        if isinstance(raw, list) and raw:
+            return Syscall(raw, Malformed(f"a syscall wants to be {wanted}, got list of {shown(raw[0])}"))
+        return Syscall(raw, Malformed(f"a syscall wants to be {wanted}, got {shown(raw)}"))
+    form = _FORMS.get(raw[0])
+    if form is None:
+        return Syscall(raw, Malformed(f"there is no syscall {raw[0][:40]!r}"))
+    kind, parts = form
+    try:
+        if len(raw) != len(parts) + 1:
+            raise _Unfit(f"{len(parts)} arguments")
+        return Syscall(raw, kind(*[part(value) for part, value in zip(parts, raw[1:], strict=True)]))
+    except _Unfit as problem:
+        came = ", ".join(shown(argument) for argument in raw[1:4]) or "none"
+        return Syscall(raw, Malformed(f"syscall {raw[0][:40]!r} wants {problem}, got {came}"))
+    except MalformedCapData as problem:
+        return Syscall(raw, Malformed(f"syscall {raw[0]}: {problem}"))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not is_well_formed(value):
+        raise _Unfit("text")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _Unfit("a list of references")
+    return tuple([_text(item) for item in value])
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Unfit("true or false")
+    return value
+
+
+def _capdata(value: Any) -> CapData:
+    found = CapData.from_json(value)
+    for slot in found.slots:
+        _text(slot)
+    return found
+
+
+def _send(target: str, message: tuple[CapData, str | None]) -> Send:
+    return Send(target, *message)
+
+
+def _message(value: Any) -> tuple[CapData, str | None]:
+    if not isinstance(value, dict) or value.keys() != {"methargs", "result"}:
+        raise _Unfit("a message of methargs and result")
+    result = value["result"]
+    return _capdata(value["methargs"]), None if result is None else _text(result)
+
+
+def _resolutions(value: Any) -> tuple[tuple[str, bool, CapData], ...]:
+    if not isinstance(value, list):
+        raise _Unfit("a list of resolutions")
+    return tuple([_resolution(item) for item in value])
+
+
+def _resolution(item: Any) -> tuple[str, bool, CapData]:
+    if not isinstance(item, list) or len(item) != 3:
+        raise _Unfit("resolutions of promise, rejected, data")
+    return _text(item[0]), _flag(item[1]), _capdata(item[2])
+
+
+_FORMS: dict[str, tuple[Callable[..., Asked], tuple[Callable[[Any], Any], ...]]] = {
+    "send": (_send, (_text, _message)),
+    "subscribe": (Subscribe, (_text,)),
+    "resolve": (Resolve, (_resolutions,)),
+    "exit": (Exit, (_flag, _capdata)),
+    "vatstoreGet": (VatstoreGet, (_text,)),
+    "vatstoreSet": (VatstoreSet, (_text, _text)),
+    "vatstoreDelete": (VatstoreDelete, (_text,)),
+    "vatstoreGetNextKey": (VatstoreGetNextKey, (_text,)),
+    "dropImports": (DropImports, (_texts,)),
+    "retireImports": (RetireImports, (_texts,)),
+    "retireExports": (RetireExports, (_texts,)),
+    "abandonExports": (AbandonExports, (_texts,)),
+    "keepPromises": (KeepPromises, (_texts,)),
+    "callNow": (CallNow, (_text, _text, _capdata)),
+}
+"""By name, what is asked and how each argument is read."""
