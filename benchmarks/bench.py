@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.model.capdata import CapData
 
 RUNS = 3
@@ -74,7 +75,7 @@ def world(worker: str) -> Iterator[tuple[Controller, Path]]:
     """A fresh world in a file, with the engine warm and both vats in it."""
     with tempfile.TemporaryDirectory(prefix="swingset-bench-") as folder:
         path = Path(folder) / "bench.world"
-        with Controller.open(path, worker=worker) as controller:
+        with open_world(path, worker=worker) as controller:
             controller.create_vat("alice", (("alice", ALICE),))
             controller.create_vat("bob", (("bob", BOB),))
             ask(controller, "alice", "in_turn", 5)
@@ -137,7 +138,7 @@ def cold_start(worker: str) -> float:
         controller.close()
 
         def start() -> None:
-            with Controller.open(path, worker=worker) as again:
+            with open_world(path, worker=worker) as again:
                 ask(again, "alice", "in_turn", 1)
 
         return timed(start) * 1000

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import swingset
-from swingset import Controller, Ref
+from swingset import Ref
+from swingset.host.opening import open_world
 from swingset.model.limits import DEFAULT_LIMITS
 from swingset.model.reports import DeliveryResult
 from swingset.workers.base import VatSpec, Worker
@@ -134,10 +135,10 @@ class Crank:
     """A world in a file in which one vat asks another, as often as is wanted."""
 
     def __init__(self, folder: Path, worker: str) -> None:
-        self.controller = Controller.open(folder / f"{worker}.world", worker=worker)
+        self.controller = open_world(folder / f"{worker}.world", worker=worker)
         for name, source in (("alice", ALICE), ("bob", BOB)):
             self.controller.create_vat(name, ((name, source),))
-        self.bob = Ref(self.controller.pin_vat_root("bob"), "bob")
+        self.bob = Ref(self.controller.vats.pin_root("bob"), "bob")
         self.run()
 
     def run(self) -> int:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.model.limits import WASM_PAGE
 
@@ -71,7 +71,7 @@ class Keeper:
     """One world with the vat that is measured."""
 
     def __init__(self, path: Path, worker: str) -> None:
-        self.controller = Controller.open(path, worker=worker)
+        self.controller = open_world(path, worker=worker)
         self.controller.create_vat("keeper", (("keeper", KEEPER),), options=OPTIONS)
         self.kernel = self.controller.kernel
 

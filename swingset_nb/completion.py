@@ -79,7 +79,7 @@ class Completer:
             case "vat":
                 return self._vats()
             case "label":
-                return [label.name for label in world.controller.checkpoints()] if world else []
+                return [label.name for label in world.controller.history.checkpoints()] if world else []
         return []
 
     def _vats(self) -> list[str]:

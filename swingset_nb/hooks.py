@@ -78,7 +78,7 @@ class CellHooks:
             notebook.flush()
             return
         report = notebook.settle()
-        if report.more and not world.controller.paused:
+        if report.more and not world.controller.queue.paused:
             limit = notebook.settings.run_limit
             print(f"stopped after {limit:,} cranks, {events_wait(world)}: %swingset run")
 

@@ -60,7 +60,7 @@ class NotebookSession(Session):
             with interruptible():
                 return super().settle()
         except KeyboardInterrupt:
-            self.controller.pause()
+            self.controller.queue.pause()
             waiting = self.controller.kernel.store.queues.length()
             events = "event waits" if waiting == 1 else "events wait"
             raise Interrupted(

@@ -16,7 +16,9 @@ from typing import Any, Protocol
 from swingset.core.errors import KernelError
 from swingset.core.lifecycle import Parting
 from swingset.host.controller import Controller
+from swingset.host.engines import WorkerKind
 from swingset.host.looking import is_reference
+from swingset.host.opening import open_world
 from swingset.host.policies import cranks
 from swingset.host.reports import RunReport
 from swingset.host.session import Session, StillPending
@@ -80,11 +82,11 @@ class OpenWorld:
 
     def has_vat(self, name: str) -> bool:
         """Whether a vat of the name runs."""
-        return any(vat.name == name for vat in self.controller.vats())
+        return any(vat.name == name for vat in self.controller.vats)
 
     def vat_names(self) -> list[str]:
         """The vats other than the notebook's own."""
-        return [vat.name for vat in self.controller.vats() if vat.name != self.session.name]
+        return [vat.name for vat in self.controller.vats if vat.name != self.session.name]
 
     def waiting(self) -> int:
         """How many events are in the run-queue."""
@@ -120,7 +122,7 @@ class Notebook:
 
     # Opening and closing
 
-    def open(self, path: str, worker: str) -> OpenWorld:
+    def open(self, path: str, worker: WorkerKind) -> OpenWorld:
         """Open a world file, or make one, and join it as the vat `notebook`; again, it stays as it is."""
         if self._world is not None:
             if self.is_open(path) and self._world.controller.default_worker == worker:
@@ -129,9 +131,9 @@ class Notebook:
                 f"{self._world.path} is open already", "%swingset close", f"%swingset open {quote(path)}"
             )
         found = os.path.exists(path)
-        controller = Controller.open(path, worker=worker, progress=self.progress.stage)
+        controller = open_world(path, worker=worker, progress=self.progress.stage)
         try:
-            controller.outbox.listen(self.console)
+            controller.outputs.listen(self.console)
             session = NotebookSession(controller, self.cells)
         except BaseException:
             controller.close()
@@ -297,7 +299,7 @@ class Notebook:
         """What to type after an error of the layers below."""
         code = getattr(error, "code", None)
         if isinstance(error, StillPending) and self._world is not None:
-            if self._world.controller.paused:
+            if self._world.controller.queue.paused:
                 yield "%swingset step"
                 yield "%swingset run"
             elif self._world.waiting():

@@ -63,11 +63,11 @@ def run(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 def run_all(notebook: Notebook) -> tuple[str, list[str]]:
     """End a pause and run up to the limit; tell what happened."""
     world = notebook.require()
-    was_paused = world.controller.paused
+    was_paused = world.controller.queue.paused
     notebook.flush()
     before = world.controller.kernel.crank
     if was_paused:
-        world.controller.unpause()
+        world.controller.queue.unpause()
     notebook.settle()
     ran = world.controller.kernel.crank - before
     lines = ["the pause is over: cells run the world again"] if was_paused else []
@@ -80,7 +80,7 @@ def run_all(notebook: Notebook) -> tuple[str, list[str]]:
 def pause(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Hold the world still."""
     world = notebook.require()
-    world.controller.pause()
+    world.controller.queue.pause()
     hint = "`%swingset step` runs one crank, `%swingset run` runs all and ends the pause"
     return Message("paused: what is sent waits in the run-queue", (), (hint,))
 

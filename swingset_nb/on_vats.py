@@ -25,7 +25,7 @@ def suspend(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Hold one vat still; all others go on."""
     world = notebook.require()
     name = named_vat(world, given.vat)
-    world.controller.suspend_vat(name, " ".join(given.reason) or "suspended from the notebook")
+    world.controller.vats.suspend(name, " ".join(given.reason) or "suspended from the notebook")
     hint = f"`%swingset wake {name}` lets it go on, `%vat {name}` shows it as it stands"
     return Message(f"vat {name} is suspended: what comes for it waits", (), (hint,))
 
@@ -38,7 +38,7 @@ def wake(notebook: Notebook, given: argparse.Namespace) -> Shown:
     vat = world.controller.kernel.vat(name)
     if vat.state != "suspended":
         return Message(f"vat {name} is not suspended")
-    world.controller.resume_vat(name)
+    world.controller.vats.resume(name)
     notebook.settle()
     again = world.controller.kernel.vat(name)
     if again.state == "suspended":
@@ -55,7 +55,7 @@ def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Get rid of the event that suspends a vat each time; a message is rejected to whoever sent it."""
     world = notebook.require()
     name = named_vat(world, given.vat)
-    dropped = world.controller.drop_parked(name)
+    dropped = world.controller.vats.drop_parked(name)
     if dropped is None:
         return Message(f"nothing is parked for vat {name}")
     return Message(f"dropped {dropped}", (), (f"`%swingset wake {name}` lets the vat go on",))
@@ -77,7 +77,7 @@ def explain(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise BadArguments(
             f"{given.what!r} is no name of an object in the world", "%swingset clists lists those there are"
         )
-    found = world.controller.explain(kref)
+    found = world.controller.gc.explain(kref)
     return Message(f"{kref} is {found.verdict}", [*found.hops, *found.notes])
 
 
@@ -97,6 +97,6 @@ def rings(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Look for rings; nothing is changed."""
     world = notebook.require()
     notebook.flush()
-    found = world.controller.find_rings()
+    found = world.controller.gc.rings()
     lines = [f"{words_of(list(ring.vats))}: {'; '.join(ring.lines)}" for ring in found]
     return Message(f"{len(found)} {'ring' if len(found) == 1 else 'rings'} found", lines)

@@ -7,6 +7,7 @@ import os
 from shlex import quote
 
 from swingset.core.lifecycle import Parting
+from swingset.host.engines import WorkerKind
 from swingset.lens.versions import Versions
 from swingset.model.visible import visible
 from swingset.world.errors import LabelExists, WorldMoved
@@ -35,10 +36,10 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if panic is not None:
         lines.append(f"stopped for good: {panic}")
         hints.append("`%swingset resume NAME` goes back to a checkpoint before that")
-        hints.append("`swingset_nb.session().controller.overrule_panic()` lets the world run on as it is")
-    lines += world.controller.held_back()
+        hints.append("`swingset_nb.session().controller.queue.overrule_panic()` lets it run on as it is")
+    lines += world.controller.queue.held_back()
     lines += notebook.binding.told()
-    if controller.paused:
+    if controller.queue.paused:
         lines.append("paused: messages wait until you step or run")
         hints.append("`%swingset step` runs one crank, `%swingset run` all that waits, and ends the pause")
     elif world.waiting():
@@ -85,7 +86,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 )
 def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Open a world and tell what was found in it."""
-    worker = given.worker or ("wasm-full" if given.engine == "full" else "wasm")
+    worker: WorkerKind = given.worker or ("wasm-full" if given.engine == "full" else "wasm")
     if given.engine and worker not in ("wasm", "wasm-full"):
         raise BadArguments(
             "--engine chooses among the wasm engines; the local worker has none", "leave it out"
@@ -106,8 +107,8 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     digest = world.session.found_digest
     lines = [f"vats: {words_of(world.vat_names()) or 'none'}", f"digest as found: {digest}"]
     lines += _come_back(notebook, world, world.session.parting)
-    lines += world.controller.held_back()
-    if world.controller.paused:
+    lines += world.controller.queue.held_back()
+    if world.controller.queue.paused:
         lines.append("it is paused")
     hint = "`%swingset` says what to do next"
     return Message(
@@ -159,7 +160,7 @@ def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command("checkpoints", "list the checkpoints")
 def checkpoints(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """List the labels of this world."""
-    labels = notebook.require().controller.checkpoints()
+    labels = notebook.require().controller.history.checkpoints()
     rows = [[label.name, str(label.crank), label.note or "-"] for label in labels]
     empty = "none yet; `%swingset checkpoint NAME` makes one"
     return Table("checkpoints", ["name", "crank", "note"], rows, empty)
@@ -174,22 +175,22 @@ def checkpoints(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Go back to a label; the notebook's vat begins a new incarnation there."""
     world = notebook.require()
-    known = [label.name for label in world.controller.checkpoints()]
+    known = [label.name for label in world.controller.history.checkpoints()]
     if given.name not in known:
         names = words_of(known) or "none yet"
         raise BadArguments(
             f"no checkpoint is named {given.name!r}; there are: {names}", "%swingset checkpoints"
         )
     gone = notebook.withdraw()
-    world.controller.resume(given.name)
-    parting = world.session.attach(f"the world was resumed from {given.name}")
+    world.controller.history.go_back(given.name)
+    parting = world.session.attach(f"the world went back to {given.name}")
     world.pending.clear()
     notebook.binding.offer_e()
     lines = _come_back(notebook, world, parting)
     dead = [name for name in gone if name not in notebook.shell.user_ns]
     if dead:
         lines.append(f"not part of that state, and gone from the notebook: {words_of(dead)}")
-    if world.controller.paused:
+    if world.controller.queue.paused:
         lines.append("the world is paused")
     return Message(f"{world.path} is as it was at checkpoint {given.name}", lines)
 

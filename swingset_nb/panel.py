@@ -49,7 +49,7 @@ class WorldPanel(LiveWidget):
             "open": True,
             "path": world.path,
             "crank": world.controller.kernel.crank,
-            "paused": world.controller.paused,
+            "paused": world.controller.queue.paused,
             "last": self.last,
             "waiting": len(queue.rows),
             "queue": queue.texts()[:MOST_CARDS],
@@ -73,7 +73,7 @@ class WorldPanel(LiveWidget):
         self.last = "; ".join([headline, *lines])
 
     def _pause(self, _content: Mapping[str, Any]) -> None:
-        self.notebook.require().controller.pause()
+        self.notebook.require().controller.queue.pause()
         self.last = "paused: what is sent waits in the run-queue"
 
     def _select(self, content: Mapping[str, Any]) -> None:

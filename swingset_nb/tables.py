@@ -33,7 +33,7 @@ def queue_table(world: OpenWorld) -> Table:
         [str(number), _what(row), row.target, row.sender, row.result, row.where]
         for number, row in enumerate(world.lens.queue(), 1)
     ]
-    notes = ("paused: `%swingset step` or `%swingset run`",) if world.controller.paused else ()
+    notes = ("paused: `%swingset step` or `%swingset run`",) if world.controller.queue.paused else ()
     return Table("run-queue", columns, rows, "empty, nothing is waiting", notes)
 
 

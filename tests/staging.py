@@ -7,7 +7,7 @@ from textwrap import dedent
 from typing import Any
 
 from swingset.guest.sending.eventual import E
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.session import Session, Upgraded
 from swingset.lens.tables import Lens
@@ -20,9 +20,9 @@ class Stage:
     def __init__(self, worker: str, path: str | os.PathLike[str] | None = None, **options: Any) -> None:
         self.worker = worker
         self.closed = False
-        self.controller = Controller.open(path, worker=worker, **options)
+        self.controller = open_world(path, worker=worker, **options)
         self.outputs: list[Output] = []
-        self.controller.outbox.listen(self.outputs.append)
+        self.controller.outputs.listen(self.outputs.append)
         self.session = Session(self.controller)
 
     def check(self) -> None:

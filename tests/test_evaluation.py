@@ -72,7 +72,6 @@ WHY = {
     f"{GUEST}/lasting/call_log.py __getattr__ getattr": "what the vat's own code does with its output",
     f"{GUEST}/base/errors.py _family getattr": "a name out of a fixed list of builtin exceptions",
     # Names in the source of the host.
-    "kernel/swingset/__init__.py __getattr__ import_module": SOURCE,
     "kernel/swingset/__init__.py __getattr__ getattr": SOURCE,
     "kernel/swingset/core/devices.py _listeners getattr": SOURCE,
     "kernel/swingset/host/cli.py _vats getattr": SOURCE,

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from swingset import Controller, Ref
+from swingset import Ref
+from swingset.host.opening import open_world
 
 ALICE = """
 from swingset.vat import E, remotable
@@ -101,12 +102,12 @@ class Load:
     """A fresh world in a file, and what is done with it."""
 
     def __init__(self, path: Path, worker: str) -> None:
-        self.controller = Controller.open(path, worker=worker)
+        self.controller = open_world(path, worker=worker)
 
     def vat(self, name: str) -> Ref:
         """Make a vat, and answer its root."""
         self.controller.create_vat(name, ((name, SOURCES[name]),))
-        return Ref(self.controller.pin_vat_root(name), name)
+        return Ref(self.controller.vats.pin_root(name), name)
 
     def ask(self, vat: str, method: str, *args: Any) -> Any:
         """Send a message, run until nothing is left to do, and answer the result; raises where it fails."""

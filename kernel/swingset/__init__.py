@@ -8,7 +8,7 @@
         print(world.status(answer), world.resolution(answer))
 
 What an embedder needs is here by name, and loaded when it is first asked for: code inside a vat imports this
-package too, and needs none of it.
+package too, and needs none of it. `swingset.api` says where each name is from.
 """
 
 from __future__ import annotations
@@ -17,39 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists, VatFault
-    from swingset.host import policies
-    from swingset.host.config import BadConfiguration, Configuration, VatConfig, bootstrap_result, open_world
-    from swingset.host.controller import Checkpoint, Controller
-    from swingset.host.outputs import Output
-    from swingset.host.reports import RunReport
-    from swingset.host.requests import Outcome, Ref
-    from swingset.host.session import Session, StillPending
-    from swingset.world.errors import WorldError, WorldLocked
-
-_HOMES = {
-    "BadConfiguration": "swingset.host.config",
-    "Checkpoint": "swingset.host.controller",
-    "Configuration": "swingset.host.config",
-    "Controller": "swingset.host.controller",
-    "KernelError": "swingset.core.errors",
-    "KernelPanic": "swingset.core.errors",
-    "NoSuchVat": "swingset.core.errors",
-    "Outcome": "swingset.host.requests",
-    "Output": "swingset.host.outputs",
-    "Ref": "swingset.host.requests",
-    "RunReport": "swingset.host.reports",
-    "Session": "swingset.host.session",
-    "StillPending": "swingset.host.session",
-    "VatConfig": "swingset.host.config",
-    "VatExists": "swingset.core.errors",
-    "VatFault": "swingset.core.errors",
-    "WorldError": "swingset.world.errors",
-    "WorldLocked": "swingset.world.errors",
-    "bootstrap_result": "swingset.host.config",
-    "open_world": "swingset.host.config",
-    "policies": "swingset.host",
-}
+    from swingset.api import *
 
 __all__ = [
     "BadConfiguration",
@@ -77,13 +45,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "policies":
-        return import_module("swingset.host.policies")
-    return getattr(import_module(home), name)
+    return getattr(import_module("swingset.api"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *__all__})

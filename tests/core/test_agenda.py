@@ -56,6 +56,6 @@ def test_a_vat_that_wakes_is_told_what_it_missed() -> None:
     world.kernel.suspend("A", "it is late")
     world.run_in("B", lambda ask: ask(["dropImports", [vref]]))
     assert world.drain() == []
-    world.kernel.wake("A")
+    world.kernel.resume("A")
     world.drain()
     assert world.vat("A").take_log() == [["dropExports", ["o+5"]]]

@@ -6,6 +6,7 @@ import pytest
 
 from swingset.core.lifecycle import REJECTED_AT_ONCE
 from swingset.host.controller import Controller
+from swingset.host.opened import Opened
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Notify, Send, event_to_json
 from swingset.testing import audit
@@ -171,9 +172,9 @@ def test_what_the_end_of_a_vat_costs_does_not_grow_with_what_was_to_come_from_it
     """Ending a vat and a first cleaning cost the same for 3,000 promises or parked messages and 12,000."""
     spent = []
     for count in (3_000, 12_000):
-        with Controller(WorldFile.open(None), {"raw": RawFactory()}, default_worker="raw") as controller:
+        with Controller(Opened(WorldFile.open(None), {"raw": RawFactory()})) as controller:
             for name in ("A", "B"):
-                controller.create_vat(name, ((name, ""),), options={"never_reap": True})
+                controller.create_vat(name, ((name, ""),), worker="raw", options={"never_reap": True})
             kernel, world = controller.kernel, controller.world
             vat, other = kernel.vat("A").id, kernel.vat("B").id
             if what == "promises":

@@ -55,7 +55,7 @@ def test_the_first_difference_is_named(said: list[list[Any]], computrons: int, w
     assert words in (vat.reason or "")
     assert not world.kernel.warehouse.is_online(vat.id)
     world.vat("A").history[-1] = true
-    world.kernel.wake("A")
+    world.kernel.resume("A")
     world.drain()
     assert world.vat("A").log[-1][0] == "message"
     world.kernel.release_result(result)
@@ -99,7 +99,7 @@ def test_other_code_is_found_out(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
         assert re.match(words[stage.worker], kernel.vat("vat").reason or "")
     assert stage.ask(other_vat, "keep", "key") == "key"
     stage.controller.checkpoint("anyway")
-    stage.controller.resume_vat("vat")
+    stage.controller.vats.resume("vat")
     assert stage.ask(root, "keep", "more") == "more"
 
 

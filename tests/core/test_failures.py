@@ -88,7 +88,7 @@ def test_at_the_third_failure_the_vat_is_set_aside_and_others_go_on(
     world.drain()
     assert [delivery[0] for delivery in world.vat("B").take_log()] == ["message"]
     assert audit(world.store) == []
-    world.kernel.wake("A")
+    world.kernel.resume("A")
     world.drain()
     assert len(world.vat("A").take_log()) >= 1
     assert audit(world.store) == []

@@ -104,7 +104,7 @@ class Graph:
         """One move. Promises that come back are not waited for: they settle when the world runs."""
         stage, controller = self.stage, self.stage.controller
         if what in ("pause", "unpause"):
-            getattr(controller, what)()
+            getattr(controller.queue, what)()
         elif what == "run":
             stage.session.settle()
         elif what == "restart":
@@ -131,7 +131,7 @@ class Graph:
     def finish(self) -> None:
         """Let all that waits run, bring every vat back from its transcript, and have each answer."""
         stage, controller = self.stage, self.stage.controller
-        controller.unpause()
+        controller.queue.unpause()
         stage.session.settle()
         controller.kernel.warehouse.discard_all()
         for root in self.roots.values():

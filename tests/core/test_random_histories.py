@@ -110,7 +110,7 @@ class History:
     def suspend(self) -> None:
         for vat in self.live():
             if vat.state == SUSPENDED:
-                self.kernel.wake(vat.name)
+                self.kernel.resume(vat.name)
                 return
         if live := self.live():
             self.kernel.suspend(self.random.choice(live).name, "for a while")
@@ -193,7 +193,7 @@ class History:
         for _ in range(3):
             for vat in self.live():
                 if vat.state == SUSPENDED:
-                    self.kernel.wake(vat.name)
+                    self.kernel.resume(vat.name)
                 self.send_quiet(vat)
             self.drain()
         for kref in self.held:

@@ -203,6 +203,6 @@ def test_a_suspended_vat_is_asked_when_it_is_awake() -> None:
     world.store.reaping.schedule(world.ids["A"])
     send(world)
     assert kinds(world) == []
-    world.kernel.wake("A")
+    world.kernel.resume("A")
     world.drain()
     assert kinds(world) == [BOYD, "message"]

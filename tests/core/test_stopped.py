@@ -133,7 +133,7 @@ def run(code: str | None, what: str) -> tuple[RawWorld, tuple[str, str]]:
         vat = world.kernel.vat("A")
         assert (vat.state, vat.reason) == ("suspended", f"{code}: it took too long")
         assert audit(world.store) == []
-        world.kernel.wake("A")
+        world.kernel.resume("A")
     world.drain()
     assert audit(world.store) == []
     return world, activity(world)
@@ -157,7 +157,7 @@ def test_the_world_goes_on_without_a_vat_that_was_stopped() -> None:
     factory.stops.append(reasons.WALL_CLOCK)
     assert [report.outcome for report in world.drain()] == ["stopped", "parked", "parked", "delivered"]
     assert len(world.vat("B").take_log()) == 1
-    world.kernel.wake("A")
+    world.kernel.resume("A")
     world.drain()
     results = [delivery[2]["result"] for delivery in world.vat("A").take_log()]
     assert len(results) == 2
@@ -206,7 +206,7 @@ def test_a_stopped_start_leaves_no_trace_once_it_is_woken(
     assert slow.kernel.agenda.why_passed_over(seq) == f"{code}: it took too long"
     assert not slow.kernel.has_work()
     assert audit(slow.store) == []
-    slow.kernel.wake(name)
+    slow.kernel.resume(name)
     slow.drain()
     assert state_of(slow, result) == "fulfilled"
     assert activity(slow) == activity(fast)
@@ -224,7 +224,7 @@ def test_the_old_incarnation_stopped_in_its_last_words_is_the_same() -> None:
         assert (report.outcome, factory.stops) == ("stopped", [])
         assert (world.kernel.vat("A").state, world.kernel.vat("A").incarnation) == ("suspended", 0)
         assert audit(world.store) == []
-        world.kernel.wake("A")
+        world.kernel.resume("A")
     world.drain()
     assert state_of(world, result) == "fulfilled"
     assert world.kernel.vat("A").incarnation == 1
@@ -240,7 +240,7 @@ def test_what_comes_after_a_stopped_upgrade_comes_after_it_still() -> None:
     factory.stops.append(reasons.WALL_CLOCK)
     assert [report.outcome for report in world.drain()] == ["stopped", "parked"]
     assert world.kernel.vat("A").incarnation == 0
-    world.kernel.wake("A")
+    world.kernel.resume("A")
     assert [report.outcome for report in world.drain()] == ["upgraded", "delivered", "upgraded"]
     assert world.kernel.vat("A").incarnation == 2
     assert audit(world.store) == []
@@ -255,7 +255,7 @@ def test_the_world_goes_on_without_what_was_not_started() -> None:
     factory.stops.append(reasons.WALL_CLOCK)
     assert [report.outcome for report in world.drain()] == ["stopped", "created", "delivered"]
     assert [state_of(world, result) for result in results] == ["unresolved", "fulfilled"]
-    world.kernel.wake("one")
+    world.kernel.resume("one")
     assert [report.outcome for report in world.drain()] == ["created"]
     assert state_of(world, results[0]) == "fulfilled"
 
@@ -318,7 +318,7 @@ def test_a_replay_that_the_host_ends_says_nothing_about_the_vat() -> None:
     factory.stops.append("replay")
     assert [report.outcome for report in world.drain()] == ["stopped", "parked"]
     assert world.kernel.vat("A").reason == "interrupted: somebody wished it"
-    world.kernel.wake("A")
+    world.kernel.resume("A")
     assert [report.outcome for report in world.drain()] == ["delivered"]
     assert state_of(world, promise) == "unresolved"
     factory.stops.append("replay")
@@ -372,7 +372,7 @@ def test_a_start_that_takes_too_long_is_told_to_the_host_that_asked(stage: Stage
         stage.upgrade("fine", LOOP)
     assert stage.ask(fine, "work") == "done"
     assert stage.controller.kernel.vat("fine").incarnation == 0
-    assert stage.controller.held_back() == []
+    assert stage.controller.queue.held_back() == []
 
 
 def test_a_start_that_a_vat_asked_for_waits_for_a_faster_host(stage: Stage) -> None:
@@ -382,13 +382,13 @@ def test_a_start_that_a_vat_asked_for_waits_for_a_faster_host(stage: Stage) -> N
         bundle = stage.controller.world.bundles.put((("slow", LOOP),))
         kernel.administration.create("slow", stage.worker, bundle, CapData("#null"), LIMITS)
     stage.controller.run()
-    [line] = stage.controller.held_back()
+    [line] = stage.controller.queue.held_back()
     assert "the creation of vat slow waits in the run-queue" in line
     assert "wall-clock" in line
     assert any("vat slow is not started" in output.text for output in stage.outputs)
     count = len(stage.outputs)
     stage.controller.run()
     assert len(stage.outputs) == count
-    stage.controller.resume_vat("slow")
+    stage.controller.vats.resume("slow")
     stage.controller.run()
     assert len(stage.outputs) > count

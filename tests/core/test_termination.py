@@ -7,6 +7,7 @@ import pytest
 from swingset import policies
 from swingset.core.report import CrankReport
 from swingset.host.controller import Controller
+from swingset.host.opened import Opened
 from swingset.model.messages import CleanUp
 from swingset.testing import audit
 from swingset.world.file import WorldFile
@@ -20,9 +21,9 @@ ROWS, TOTAL = 100, 1_000
 
 def populated(objects: int) -> Controller:
     """A world where vat A has exported so many objects to B, and has some keys in its store."""
-    controller = Controller(WorldFile.open(None), {"raw": RawFactory()}, default_worker="raw")
+    controller = Controller(Opened(WorldFile.open(None), {"raw": RawFactory()}))
     for name in ("A", "B"):
-        controller.create_vat(name, ((name, ""),), options={"never_reap": True})
+        controller.create_vat(name, ((name, ""),), worker="raw", options={"never_reap": True})
     world, kernel = controller.world, controller.kernel
     exporter, importer = kernel.vat("A").id, kernel.vat("B").id
     for number in range(1, objects + 1):

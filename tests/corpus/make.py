@@ -25,6 +25,7 @@ if __name__ == "__main__":
 
 from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.model.capdata import Ref
 from tests.corpus.playing import FOLDER, SUFFIX, digests, play, repeated
@@ -213,7 +214,7 @@ def time(controller: Controller) -> Steps:
         _tell(controller, name, "sleep", timer, 5)
     _tell(controller, "sleeper", "each", timer, 3)
     controller.terminate_vat("gone", "enough")
-    controller.suspend_vat("held", "for the corpus")
+    controller.vats.suspend("held", "for the corpus")
     controller.devices.poll(4)
     controller.run()
     _tell(controller, "held", "sleep", timer, 1)
@@ -252,13 +253,13 @@ def make(story: Callable[[Controller], Steps], folder: Path) -> dict[str, Any]:
     """Write one world of the corpus, and what is known of it; answers the latter."""
     with tempfile.TemporaryDirectory() as scratch:
         path, copy = Path(scratch) / "made.world", Path(scratch) / "copy.world"
-        with Controller.open(path, worker="wasm") as controller:
+        with open_world(path, worker="wasm") as controller:
             steps = story(controller)
             controller.commit("made")
             controller.world.prune()
             controller.world.export(copy)
         packed = zstandard.ZstdCompressor(level=19, write_content_size=True).compress(copy.read_bytes())
-        with Controller.open(copy, worker="wasm") as controller:
+        with open_world(copy, worker="wasm") as controller:
             known: dict[str, Any] = {
                 "about": (story.__doc__ or "").strip(),
                 "found": digests(controller),

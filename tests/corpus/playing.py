@@ -29,13 +29,13 @@ def unpack(packed: Path, path: Path) -> Path:
 
 def digests(controller: Controller) -> dict[str, str]:
     """Those of the state and of all that was done."""
-    return {"state": controller.digest(), "activity": controller.activity_digest()}
+    return {"state": controller.digest(), "activity": controller.history.activity_digest()}
 
 
 def repeated(controller: Controller) -> dict[str, list[Any]]:
     """Each confined vat's whole incarnation, repeated: deliveries and the digest of its heap."""
     kernel = controller.kernel
-    return {vat.name: list(kernel.warehouse.verify(vat)) for vat in controller.vats() if not vat.attached}
+    return {vat.name: list(kernel.warehouse.verify(vat)) for vat in controller.vats if not vat.attached}
 
 
 def play(controller: Controller, steps: list[list[Any]]) -> Iterator[Any]:
@@ -61,13 +61,13 @@ def _poll(controller: Controller, now: int) -> int:
 
 
 def _wake(controller: Controller, vat: str) -> None:
-    controller.resume_vat(vat)
+    controller.vats.resume(vat)
     controller.run()
 
 
 def _back(controller: Controller, name: str) -> bool:
     """Go back to a checkpoint; whether it has the digest that it had."""
-    controller.resume(name)
+    controller.history.go_back(name)
     wanted = controller.world.history.commit(controller.world.head).digest
     return wanted is not None and wanted == controller.digest()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.lens.verifying import verify
 from tests.corpus import make
 from tests.corpus.playing import FOLDER, SUFFIX, digests, play, repeated, unpack
@@ -23,7 +24,7 @@ def known(name: str) -> Any:
 
 @pytest.fixture
 def controller(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    with Controller.open(unpack(FOLDER / f"{request.param}{SUFFIX}", tmp_path / "a.world")) as opened:
+    with open_world(unpack(FOLDER / f"{request.param}{SUFFIX}", tmp_path / "a.world")) as opened:
         yield opened
 
 

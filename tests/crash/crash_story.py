@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.testing import audit
 from swingset.vat import E
@@ -95,7 +96,7 @@ def check_and_finish(controller: Controller, session: Session, queued: int = 0) 
     """The names, a balance, a closure's variable and the half-done method are there, and it finishes."""
     kernel = controller.kernel
     assert audit(kernel.store) == []
-    controller.unpause()
+    controller.queue.unpause()
     session.settle()
     names = session.recall()
     assert sorted(names) == ["bank", "clerk", "purse", "slow"]
@@ -112,7 +113,7 @@ def check_and_finish(controller: Controller, session: Session, queued: int = 0) 
 
 def child(path: str, worker: str, act: str, pipe: Connection) -> None:
     """Tell the story up to an act, then wait to be killed, or go on until it is."""
-    controller = Controller.open(path, worker=worker, snapshot_interval=7)
+    controller = open_world(path, worker=worker, snapshot_interval=7)
 
     def told(step: str) -> None:
         if step in ("before-commit", "after-commit"):
@@ -122,7 +123,7 @@ def child(path: str, worker: str, act: str, pipe: Connection) -> None:
     session = Session(controller)
     names = begin(session)
     if act == "queued":
-        controller.pause()
+        controller.queue.pause()
         for _ in range(5):
             E(names["bank"]).pay(names["slow"])
         session.settle()

@@ -17,6 +17,7 @@ import pytest
 
 from swingset.core.errors import VatFault
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.testing import audit
 from tests.crash.crash_story import BANK, SLOW
@@ -52,8 +53,8 @@ ACTS: list[Callable[[Controller], Any]] = [
     refused,
     lambda c: ask(c, "bank", "pay", "slow"),
     lambda c: ask(c, "slow", "release", "bank"),
-    lambda c: c.pause(),
-    lambda c: c.unpause(),
+    lambda c: c.queue.pause(),
+    lambda c: c.queue.unpause(),
     lambda c: c.terminate_vat("slow", "enough"),
     lambda c: ask(c, "bank", "pay", "clerk"),
 ]
@@ -83,9 +84,9 @@ class Faults:
             raise Crash(f"{step}, number {self.passed}")
 
 
-def open_world(path: Path, worker: str, faults: Faults) -> Controller:
+def opened(path: Path, worker: str, faults: Faults) -> Controller:
     """A controller whose world strikes; long spans are imaged often."""
-    controller = Controller.open(path, worker=worker, snapshot_interval=3)
+    controller = open_world(path, worker=worker, snapshot_interval=3)
     controller.world.faults = faults
     return controller
 
@@ -93,7 +94,7 @@ def open_world(path: Path, worker: str, faults: Faults) -> Controller:
 def undisturbed(path: Path, worker: str) -> tuple[str, Faults]:
     """The digest at the end without a fault, and the steps on the way."""
     faults = Faults(None, lasting=False)
-    with open_world(path, worker, faults) as controller:
+    with opened(path, worker, faults) as controller:
         play(controller)
         assert audit(controller.kernel.store) == []
         return controller.digest(), faults
@@ -101,9 +102,9 @@ def undisturbed(path: Path, worker: str) -> tuple[str, Faults]:
 
 def interrupted(path: Path, worker: str, at: int) -> str:
     """The digest at the end, where the process ended on the way and another one went on."""
-    with pytest.raises(Crash), open_world(path, worker, Faults(at, lasting=True)) as controller:
+    with pytest.raises(Crash), opened(path, worker, Faults(at, lasting=True)) as controller:
         play(controller)
-    with Controller.open(path, create=False, worker=worker, snapshot_interval=3) as controller:
+    with open_world(path, create=False, worker=worker, snapshot_interval=3) as controller:
         assert audit(controller.kernel.store) == []
         play(controller)
         assert audit(controller.kernel.store) == []
@@ -145,17 +146,17 @@ def test_process_ends_at_every_step(tmp_path: Path, worker: str) -> None:
 
 def carry_on(path: Path, worker: str, at: int) -> None:
     """Have one step fail, and go on with the same controller; what it has is what the file has."""
-    with open_world(path, worker, Faults(at, lasting=False)) as controller:
+    with opened(path, worker, Faults(at, lasting=False)) as controller:
         with pytest.raises(Crash):
             play(controller)
-        controller.unpause()
+        controller.queue.unpause()
         controller.run()
         kernel = controller.kernel
         assert audit(kernel.store) == []
         digest = controller.digest()
-        names = [vat.name for vat in controller.vats()]
+        names = [vat.name for vat in controller.vats]
         heaps = [kernel.warehouse.heap_digest(kernel.vat(name)) for name in names]
-    with Controller.open(path, create=False, worker=worker) as controller:
+    with open_world(path, create=False, worker=worker) as controller:
         kernel = controller.kernel
         assert controller.digest() == digest
         assert heaps == [kernel.warehouse.heap_digest(kernel.vat(name)) for name in names]
@@ -176,9 +177,9 @@ def test_fault_while_recovering(tmp_path: Path) -> None:
         path = tmp_path / f"{first}-{second}.world"
         for at in (first, second):
             faults = Faults(at, lasting=True)
-            with contextlib.suppress(Crash), open_world(path, "local", faults) as controller:
+            with contextlib.suppress(Crash), opened(path, "local", faults) as controller:
                 play(controller)
-        with Controller.open(path, create=False, worker="local", snapshot_interval=3) as controller:
+        with open_world(path, create=False, worker="local", snapshot_interval=3) as controller:
             play(controller)
             assert controller.digest() == digest, f"steps {first} and {second}"
         path.unlink()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.session import Session
 from tests.crash import crash_story
 
@@ -77,7 +77,7 @@ def allowed(told: list[tuple[str, str]]) -> list[str]:
 
 def find(path: Path, worker: str, told: list[tuple[str, str]], queued: int = 0) -> str:
     """Open what the child left, check that it is a state it committed, and finish the story."""
-    with Controller.open(path, create=False, worker=worker, snapshot_interval=7) as controller:
+    with open_world(path, create=False, worker=worker, snapshot_interval=7) as controller:
         session = Session(controller)
         assert session.found_digest in allowed(told)
         assert session.incarnation == 1

@@ -191,13 +191,13 @@ ACTS: dict[str, Callable[[Stage, Any], object]] = {
     "queue": lambda stage, _: stage.controller.queue_to_root("clerk", "call_and_catch"),
     "commit": lambda stage, _: stage.controller.commit(),
     "checkpoint": lambda stage, _: stage.controller.checkpoint("within"),
-    "resume": lambda stage, _: stage.controller.resume("before"),
+    "resume": lambda stage, _: stage.controller.history.go_back("before"),
     "define": lambda stage, _: stage.define("other", CLERK),
     "upgrade": lambda stage, _: stage.upgrade("clerk", CLERK),
     "terminate": lambda stage, _: stage.controller.terminate_vat("clerk"),
-    "suspend": lambda stage, _: stage.controller.suspend_vat("clerk"),
-    "pause": lambda stage, _: stage.controller.pause(),
-    "snapshot": lambda stage, _: stage.controller.snapshot_all_vats(),
+    "suspend": lambda stage, _: stage.controller.vats.suspend("clerk"),
+    "pause": lambda stage, _: stage.controller.queue.pause(),
+    "snapshot": lambda stage, _: stage.controller.vats.snapshot_all(),
     "close": lambda stage, _: stage.controller.close(),
 }
 
@@ -212,7 +212,7 @@ def test_a_host_function_cannot_enter_the_world_again(stage: Stage, act: str) ->
         with pytest.raises(RemoteError, match="the world is in the middle of a delivery"):
             stage.ask(clerk, "call", function)
     assert [row.name for row in stage.lens.vats()] == ["notebook", "clerk"]
-    assert [label.name for label in stage.controller.checkpoints()] == ["before"]
+    assert [label.name for label in stage.controller.history.checkpoints()] == ["before"]
     kernel = stage.controller.kernel
     assert kernel.warehouse.verify(kernel.vat("clerk"))[1] == stage.heap("clerk")
 

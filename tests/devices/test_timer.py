@@ -315,7 +315,7 @@ def test_a_notifier_goes_with_its_token_and_its_holders(stage: Stage) -> None:
     assert [row.label for row in stage.lens.objects()].count("TimerNotifier") == 1
     del token, notifier
     for _ in range(3):
-        stage.controller.reap_all_vats()
+        stage.controller.gc.reap_all()
         stage.session.settle()
     timer = stage.controller.kernel.vat("timer").id
     query = "SELECT value from vatstore where vat = ? and instr(value, 'interval')"

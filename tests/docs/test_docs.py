@@ -21,7 +21,7 @@ import pytest
 
 import swingset.vat
 from swingset.core.errors import VatFault
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.session import Session
 from swingset.testing import audit
@@ -60,8 +60,8 @@ class Reader:
 
     def open(self) -> None:
         """Open the world, again perhaps, as a new session."""
-        self.controller = Controller.open(self.path, worker="local")
-        self.controller.outbox.listen(
+        self.controller = open_world(self.path, worker="local")
+        self.controller.outputs.listen(
             lambda out: self.said.write(out.text) if out.stream != "notice" else None
         )
         self.session = Session(self.controller)
@@ -83,7 +83,7 @@ class Reader:
     def vat(self, name: str, source: str) -> str:
         """Define a vat, or upgrade it."""
         try:
-            if name in [vat.name for vat in self.controller.vats()]:
+            if name in [vat.name for vat in self.controller.vats]:
                 self.session.upgrade(name, name, source, "new code")
             else:
                 self.names[name] = self.session.define(name, source)

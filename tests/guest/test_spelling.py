@@ -11,11 +11,12 @@ from typing import Annotated, Any, Literal, NewType, Protocol, TypedDict, TypeVa
 
 import pytest
 
-from swingset import Controller, Session
+from swingset import Session
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.guards.shapes import BadAnnotationError, compile_shape, compile_spelled
 from swingset.guest.guards.spelling import MOST_CHARACTERS, MOST_DEPTH
 from swingset.guest.sending.eventual import E
+from swingset.host.opening import open_world
 from swingset.vat import (
     BigMap,
     FarRef,
@@ -260,7 +261,7 @@ def test_a_collection_of_a_stranger_runs_nothing_in_the_session(
     path, canary = tmp_path / "gift.world", tmp_path / "was here"
     if payload == "CANARY":
         payload = f"open({str(canary)!r}, 'w') and str"
-    session = Session(Controller.open(path, worker="local"))
+    session = Session(open_world(path, worker="local"))
     session.remember({"m": BigMap("m", keys=str, values=str)})
     kernel = session.controller.kernel
     store, vat = kernel.store.vatstore, kernel.vat("notebook").id
@@ -270,7 +271,7 @@ def test_a_collection_of_a_stranger_runs_nothing_in_the_session(
         store.set(vat, key, json.dumps({**record, field: payload}))
     session.controller.commit("altered")
     session.close()
-    session = Session(Controller.open(path, worker="local"))
+    session = Session(open_world(path, worker="local"))
     names = session.recall()
     for call in (("has", "k"), ("init", "k", "a" * 60), ("get", "k")):
         with pytest.raises(RemoteError, match="was made for"):

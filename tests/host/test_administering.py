@@ -67,9 +67,9 @@ def options_of(stage: Stage, vat: str) -> dict[str, Any]:
 def test_options_of_a_running_vat_are_changed(stage: Stage) -> None:
     """They hold from the next delivery on, in either spelling; None takes one back, a bad one is named."""
     stage.define("a", WORKER, options={"reap_interval": 7})
-    stage.controller.change_options("a", {"neverReap": True, "critical": True})
+    stage.controller.vats.change_options("a", {"neverReap": True, "critical": True})
     assert options_of(stage, "a") == {"reap_interval": 7, "never_reap": True, "critical": True}
-    stage.controller.change_options("a", {"reap_interval": None, "critical": False})
+    stage.controller.vats.change_options("a", {"reap_interval": None, "critical": False})
     assert options_of(stage, "a") == {"never_reap": True, "critical": False}
     for bad, words in (
         ({"enable_pipelining": True}, "vat a: unknown option str 'enable_pipelining'"),
@@ -77,7 +77,7 @@ def test_options_of_a_running_vat_are_changed(stage: Stage) -> None:
         ({"meter": "m7"}, "there is no meter 'm7'"),
     ):
         with pytest.raises(KernelError) as caught:
-            stage.controller.change_options("a", bad)
+            stage.controller.vats.change_options("a", bad)
         assert words in str(caught.value)
     assert options_of(stage, "a") == {"never_reap": True, "critical": False}
 
@@ -86,24 +86,24 @@ def test_a_host_gives_its_vats_meters(wasm: Stage) -> None:
     """A vat that the host made starves on the host's meter, and carries on after the host's refill."""
     world = wasm.controller
     worker = wasm.define("worker", WORKER)
-    meter = world.create_meter(1_000)
-    assert (meter, world.meter(meter).vats) == ("m1", ())
-    world.change_options("worker", {"meter": meter})
+    meter = world.meters.create(1_000)
+    assert (meter, world.meters.get(meter).vats) == ("m1", ())
+    world.vats.change_options("worker", {"meter": meter})
     answer = wasm.send(worker, "spin", 1_000)
     wasm.session.settle()
     assert "meter-exhausted" in str(world.kernel.vat("worker").reason)
-    assert (world.meter(meter).remaining, world.meter(meter).vats) == (1_000, ("worker",))
+    assert (world.meters.get(meter).remaining, world.meters.get(meter).vats) == (1_000, ("worker",))
     with pytest.raises(KernelError, match="meter m1 pays for worker"):
-        world.forget_meter(meter)
-    assert world.refill_meter(meter, 10**9).remaining == 10**9 + 1_000
+        world.meters.forget(meter)
+    assert world.meters.refill(meter, 10**9).remaining == 10**9 + 1_000
     assert wasm.session.wait(answer) == 499_500
-    world.set_meter_threshold(meter, 5)
-    assert world.meters()[0].threshold == 5
-    world.change_options("worker", {"meter": None})
-    world.forget_meter(meter)
-    assert world.meters() == []
+    world.meters.set_threshold(meter, 5)
+    assert world.meters.all()[0].threshold == 5
+    world.vats.change_options("worker", {"meter": None})
+    world.meters.forget(meter)
+    assert world.meters.all() == []
     with pytest.raises(KernelError, match="there is no meter 'm1'"):
-        world.refill_meter(meter, 1)
+        world.meters.refill(meter, 1)
 
 
 def test_a_host_pins_and_lets_go(stage: Stage) -> None:
@@ -113,19 +113,19 @@ def test_a_host_pins_and_lets_go(stage: Stage) -> None:
     result = world.queue_to_root("a", "make")
     stage.session.settle()
     thing = world.resolution(str(result)).kref
-    world.pin(thing)
+    world.gc.pin(thing)
     world.release(str(result))
     stage.session.settle()
-    assert world.explain(thing).verdict != "gone"
+    assert world.gc.explain(thing).verdict != "gone"
     world.queue_to_object(thing, "hold", [1], policy="none")
-    world.unpin(thing)
-    world.reap_all_vats()
+    world.gc.unpin(thing)
+    world.gc.reap_all()
     stage.session.settle()
-    assert world.explain(thing).verdict == "gone"
+    assert world.gc.explain(thing).verdict == "gone"
     with pytest.raises(KernelError, match="is not pinned"):
-        world.unpin(thing)
+        world.gc.unpin(thing)
     with pytest.raises(KernelError, match="cannot be pinned"):
-        world.pin(thing)
+        world.gc.pin(thing)
     assert stage.ask(root, "ping") == "pong"
 
 
@@ -141,12 +141,12 @@ def test_a_host_finds_rings(stage: Stage) -> None:
     for holder, held in ((one, two), (two, one)):
         world.queue_to_object(holder.kref, "hold", [held], policy="none")
     stage.session.settle()
-    assert world.find_rings() == []
+    assert world.gc.rings() == []
     for kref in made:
         world.release(kref)
-    world.reap_all_vats()
+    world.gc.reap_all()
     stage.session.settle()
-    assert [(ring.krefs, ring.vats) for ring in world.find_rings()] == [((one.kref, two.kref), ("a", "b"))]
+    assert [(ring.krefs, ring.vats) for ring in world.gc.rings()] == [((one.kref, two.kref), ("a", "b"))]
 
 
 @pytest.mark.parametrize("worker", ["local", "wasm"])

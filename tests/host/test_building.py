@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 import swingset
-from swingset import BadConfiguration, Configuration, Controller, KernelError, VatConfig, VatFault
+from swingset import BadConfiguration, Configuration, KernelError, VatConfig, VatFault
 from swingset.core.options import host_options
 from swingset.guest.base.errors import RemoteError
+from swingset.host.opening import open_world
 from swingset.testing import audit
 from tests.conftest import MakeStage
 from tests.staging import Stage
@@ -76,11 +77,11 @@ def test_a_configuration_that_failed_can_be_built_when_it_is_better(tmp_path: Pa
     with pytest.raises(VatFault, match="vat b: it could not be created: not yet"):
         swingset.open_world(path, half, worker="local")
     with swingset.open_world(path, worker="local") as world:
-        assert world.vats() == []
+        assert list(world.vats) == []
         assert world.kernel.store.devices.all() == []
     whole = Configuration({"a": vat(PLAIN), "b": vat(PLAIN)}, None, devices)
     with swingset.open_world(path, whole, worker="local") as world:
-        assert [known.name for known in world.vats()] == ["a", "b"]
+        assert [known.name for known in world.vats] == ["a", "b"]
         assert audit(world.kernel.store) == []
 
 
@@ -97,7 +98,7 @@ def test_a_build_that_was_killed_begins_anew(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     whole = Configuration({"a": vat(PLAIN), "b": vat(PLAIN)})
     with swingset.open_world(tmp_path / "my.world", whole, worker="local") as world:
-        assert [known.name for known in world.vats()] == ["a", "b"]
+        assert [known.name for known in world.vats] == ["a", "b"]
 
 
 # Devices and services
@@ -108,7 +109,7 @@ def test_a_device_of_any_name_is_polled(tmp_path: Path) -> None:
     config = Configuration({"a": vat(PLAIN), "b": vat(MAIN)}, "b", {"clock": "timer"})
     with swingset.open_world(config=config, worker="local") as world:
         said: list[str] = []
-        world.outbox.listen(lambda output: said.append(output.text.strip()))
+        world.outputs.listen(lambda output: said.append(output.text.strip()))
         world.run()
         assert world.devices.next_alarm() == 5
         assert world.devices.poll(10) == 1
@@ -194,7 +195,7 @@ def test_options_of_the_host_are_checked(local: Stage, options: Any, words: str)
     with pytest.raises(KernelError) as caught:
         local.define("a", PLAIN, options=options)
     assert words in str(caught.value)
-    assert [known.name for known in local.controller.vats()] == ["notebook"]
+    assert [known.name for known in local.controller.vats] == ["notebook"]
 
 
 UNUSABLE: list[tuple[object, str]] = [
@@ -289,10 +290,10 @@ def test_a_host_may_spell_options_as_a_vat_does(local: Stage) -> None:
 )
 def test_names_of_the_host_are_checked(name: str) -> None:
     """A vat has a name that can be written anywhere, and none that the library's own vats go by."""
-    with Controller.open(None, worker="local") as world:
+    with open_world(None, worker="local") as world:
         with pytest.raises(KernelError, match=r"(bad|oversized) vat name|is kept for"):
             world.create_vat(name, (("a", PLAIN),))
-        assert world.vats() == []
+        assert list(world.vats) == []
 
 
 @pytest.mark.parametrize(

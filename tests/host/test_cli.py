@@ -9,9 +9,10 @@ from textwrap import dedent
 import pytest
 
 import swingset
-from swingset import Controller, Session
+from swingset import Session
 from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
+from swingset.host.opening import open_world
 
 VAT = dedent("""
     from swingset.vat import E, remotable
@@ -59,8 +60,8 @@ def test_run_carries_on_where_it_stopped(path: str, capsys: pytest.CaptureFixtur
 
 def test_step_works_while_the_world_is_paused(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Run says that the world is paused, and step steps."""
-    with Controller.open(path, worker="local") as world:
-        world.pause()
+    with open_world(path, worker="local") as world:
+        world.queue.pause()
     assert "the world is paused" in command(capsys, "run", path)[1]
     _, out, _ = command(capsys, "step", path, "3")
     assert out.splitlines() == [
@@ -87,7 +88,7 @@ def test_status_vats_and_dump_tell_of_the_world(path: str, capsys: pytest.Captur
 
 def test_explain_digest_and_verify_answer(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Explain tells why, verify finds nothing, and a kref that nobody knows is a failure."""
-    with Controller.open(path, worker="local") as world:
+    with open_world(path, worker="local") as world:
         root, digest = world.kernel.root_of("bank"), world.digest()
     assert command(capsys, "explain", path, root)[:2] == (0, f"the host has pinned {root} (root of bank)\n")
     status, out, _ = command(capsys, "explain", path, "ko999")
@@ -99,7 +100,7 @@ def test_explain_digest_and_verify_answer(path: str, capsys: pytest.CaptureFixtu
 
 def test_verify_finds_a_wrong_count(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A count that is not what the walk finds is told, and the status says so."""
-    with Controller.open(path, worker="local") as world:
+    with open_world(path, worker="local") as world:
         root = world.kernel.root_of("bank")
         world.world.execute("update objects set reachable = 9, recognizable = 9 where kref = ?", (root,))
         world.commit("spoilt")
@@ -112,7 +113,7 @@ def test_a_locked_or_missing_world_is_an_error_in_words(
     path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Who has it open is told, and nothing is made where nothing was."""
-    with Controller.open(path, worker="local"):
+    with open_world(path, worker="local"):
         status, _, err = command(capsys, "pause", path)
         assert status == 1
         assert err.startswith(f"swingset: {path} is open in this process")
@@ -126,7 +127,7 @@ def test_what_comes_for_a_notebook_is_parked_until_it_attaches(
     path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command runs the other vats; the notebook's own events wait for it in their order."""
-    with Controller.open(path, worker="local") as world:
+    with open_world(path, worker="local") as world:
         session = Session(world)
         bank = session.root("bank")
         E(bank).say("from the notebook")
@@ -135,7 +136,7 @@ def test_what_comes_for_a_notebook_is_parked_until_it_attaches(
     assert "bank: from the notebook" in out
     _, out, _ = command(capsys, "status", path)
     assert "0 events in the run-queue, 1 parked" in out
-    with Controller.open(path, worker="local") as world:
+    with open_world(path, worker="local") as world:
         session = Session(world)
         session.settle()
         assert world.stats()["parked"] == 0

@@ -115,7 +115,7 @@ def test_a_configuration_may_be_json_or_python(folder: Path) -> None:
     for config in (folder / "my.toml", folder / "my.json", Configuration(vats, "main")):
         with swingset.open_world(config=config, worker="local") as world:
             world.run()
-            digests.add((world.digest(), world.activity_digest()))
+            digests.add((world.digest(), world.history.activity_digest()))
     assert len(digests) == 1
 
 

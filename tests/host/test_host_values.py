@@ -15,6 +15,7 @@ import pytest
 from swingset.guest.passing.passable import Tagged
 from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.requests import Ref, read, write
 from swingset.host.session import Session
 from swingset.model import capdata
@@ -77,7 +78,7 @@ VALUES = [
 
 @pytest.fixture(params=WORKERS)
 def world(request: pytest.FixtureRequest) -> Iterator[Controller]:
-    with Controller.open(None, worker=request.param) as controller:
+    with open_world(None, worker=request.param) as controller:
         controller.create_vat("echo", (("echo", dedent(ECHO)),))
         yield controller
 

@@ -15,6 +15,7 @@ import pytest
 
 from swingset import Controller, Session
 from swingset.host import rhythm
+from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.policies import cranks
 from swingset.vat import E
@@ -45,9 +46,9 @@ def file(tmp_path: Path) -> Path:
 
 def world_of(file: Path | None, interval: int | None = None) -> Controller:
     """A world with vats a and b that are alike."""
-    world = Controller.open(file, worker="local", snapshot_interval=interval)
+    world = open_world(file, worker="local", snapshot_interval=interval)
     for name in ("a", "b"):
-        if name not in [vat.name for vat in world.vats()]:
+        if name not in [vat.name for vat in world.vats]:
             world.create_vat(name, ((name, ECHO),))
     return world
 
@@ -70,14 +71,14 @@ def released(world: Controller) -> Callable[[Controller], bool]:
 def pinned(world: Controller) -> Callable[[Controller], bool]:
     """Pin a root once more, after it was let go of."""
     root = world.kernel.root_of("a")
-    world.unpin(root)
-    world.pin_vat_root("a")
+    world.gc.unpin(root)
+    world.vats.pin_root("a")
     return lambda again: again.world.row("SELECT 1 FROM pins WHERE kref = ?", (root,)) is not None
 
 
 def reaped(world: Controller) -> Callable[[Controller], bool]:
     """Ask for a reaping."""
-    world.reap_all_vats()
+    world.gc.reap_all()
     return lambda again: len(again.kernel.store.reaping.waiting()) == 2
 
 
@@ -102,7 +103,7 @@ def test_what_a_host_asks_for_is_durable_at_once(file: Path, request_: str) -> N
     world = world_of(file)
     there = REQUESTS[request_](world)
     world.close(keep=False)
-    with Controller.open(file, worker="local") as again:
+    with open_world(file, worker="local") as again:
         assert there(again)
 
 
@@ -112,9 +113,9 @@ def test_a_released_result_leaks_nothing(file: Path) -> None:
         settled(world)
         before = world.stats()["promises"]
     for _ in range(3):
-        with Controller.open(file, worker="local") as world:
+        with open_world(file, worker="local") as world:
             world.release(settled(world))
-    with Controller.open(file, worker="local") as world:
+    with open_world(file, worker="local") as world:
         assert world.stats()["promises"] == before
 
 
@@ -128,11 +129,11 @@ def test_a_queued_message_is_kept_by_closing(file: Path) -> None:
     """What was queued and not run is there after the close, but not after an error in the block."""
     with world_of(file) as world:
         world.queue_to_root("a", "say", ["kept"])
-    with pytest.raises(TypeError), Controller.open(file, worker="local") as world:
+    with pytest.raises(TypeError), open_world(file, worker="local") as world:
         fail_after_queueing(world)
     heard: list[Output] = []
-    with Controller.open(file, worker="local") as world:
-        world.outbox.listen(heard.append)
+    with open_world(file, worker="local") as world:
+        world.outputs.listen(heard.append)
         world.run()
     assert [output.text for output in heard] == ["kept\n"]
 
@@ -156,7 +157,7 @@ def busy(every: int, monkeypatch: pytest.MonkeyPatch, count: int = 60) -> tuple[
         kref = world.queue_to_root("a", "ping", [_ref(root)])
         assert kref is not None
         world.run(cranks(count))
-        return world.digest(), world.activity_digest(), len(world.world.commits())
+        return world.digest(), world.history.activity_digest(), len(world.world.commits())
 
 
 def _ref(kref: str) -> Any:
@@ -192,11 +193,11 @@ def test_a_run_that_is_killed_has_committed(file: Path) -> None:
     with subprocess.Popen(run) as child:
         for _ in range(600):
             time.sleep(0.1)
-            with Controller.open(file, look_only=True) as seen:
+            with open_world(file, look_only=True) as seen:
                 if seen.kernel.crank >= crank + rhythm.CRANKS:
                     break
         child.send_signal(signal.SIGKILL)
-    with Controller.open(file, worker="local") as again:
+    with open_world(file, worker="local") as again:
         assert again.kernel.crank >= crank + rhythm.CRANKS
 
 
@@ -205,7 +206,7 @@ def test_outputs_of_a_long_run_come_with_its_commits(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(rhythm, "CRANKS", 1)
     heard: list[tuple[int, int]] = []
     with world_of(None) as world:
-        world.outbox.listen(lambda output: heard.append((output.crank, world.kernel.crank)))
+        world.outputs.listen(lambda output: heard.append((output.crank, world.kernel.crank)))
         for words in ("one", "two", "three"):
             world.queue_to_root("a", "say", [words], policy="none")
         world.run()
@@ -216,8 +217,8 @@ def test_a_listener_that_fails_loses_nothing(caplog: pytest.LogCaptureFixture) -
     """Others hear all outputs, the run goes on to its end, and the failure is logged."""
     heard: list[str] = []
     with world_of(None) as world:
-        world.outbox.listen(lambda output: 1 // 0)
-        world.outbox.listen(lambda output: heard.append(output.text))
+        world.outputs.listen(lambda output: 1 // 0)
+        world.outputs.listen(lambda output: heard.append(output.text))
         for words in ("one", "two"):
             world.queue_to_root("a", "say", [words], policy="none")
         assert world.run().cranks == 2
@@ -247,15 +248,15 @@ def test_a_world_without_its_file_is_saved_by_export(file: Path, what: str) -> N
     LOST[what](file)
     world.queue_to_root("a", "say", ["lost"])
     for _ in range(2):
-        with pytest.raises(WorldMoved, match=r"%swingset export PATH.*Controller\.export"):
+        with pytest.raises(WorldMoved, match=r"%swingset export PATH.*controller\.history\.export"):
             attempt(world)
     assert world.digest() == digest
     saved = file.with_name("saved.world")
-    world.export(saved)
+    world.history.export(saved)
     with pytest.raises(WorldMoved):
         world.close()
     world.close()
-    with Controller.open(saved, worker="local") as again:
+    with open_world(saved, worker="local") as again:
         assert again.digest() == digest
         assert again.resolution(settled(again)) == "x"
 
@@ -269,7 +270,7 @@ CHILD: dict[str, Callable[[Controller, Session, Any], object]] = {
     "send and settle": lambda _world, session, a: (E.send_only(a).say("x"), session.settle()),
     "close the session": lambda _world, session, _a: session.close(),
     "checkpoint": lambda world, _session, _a: world.checkpoint("x"),
-    "pause": lambda world, _session, _a: world.pause(),
+    "pause": lambda world, _session, _a: world.queue.pause(),
     "digest": lambda world, _session, _a: world.digest(),
 }
 
@@ -301,13 +302,13 @@ def test_a_forked_child_is_told_whose_world_it_is(file: Path) -> None:
     os.close(out)
     assert session.wait(E(a).say("after")) == "after"
     session.close()
-    with Controller.open(file, worker="local") as again:
+    with open_world(file, worker="local") as again:
         session = Session(again)
         assert session.wait(E(session.root("a")).say("again")) == "again"
-        assert [vat.state for vat in again.vats()] == ["live"] * 3
+        assert [vat.state for vat in again.vats] == ["live"] * 3
 
 
 def test_looking_needs_an_open_world(file: Path) -> None:
     """A world that nobody made cannot be looked at."""
     with pytest.raises(WorldMissing, match="there is no world at"):
-        Controller.open(file, look_only=True)
+        open_world(file, look_only=True)

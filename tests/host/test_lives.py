@@ -106,7 +106,7 @@ def fail_commit(stage: Stage, act: Callable[[], object] | None = None) -> None:
 def _resumed(stage: Stage, act: Callable[[], Any]) -> Any:
     stage.controller.checkpoint("one")
     handle = act()
-    stage.controller.resume("one")
+    stage.controller.history.go_back("one")
     stage.session.attach()
     return handle
 
@@ -114,14 +114,14 @@ def _resumed(stage: Stage, act: Callable[[], Any]) -> Any:
 def _resumed_only(stage: Stage, act: Callable[[], Any]) -> Any:
     stage.controller.checkpoint("one")
     handle = act()
-    stage.controller.resume("one")
+    stage.controller.history.go_back("one")
     return handle
 
 
 def _gone_back(stage: Stage, act: Callable[[], Any]) -> Any:
     before = stage.controller.world.head
     handle = act()
-    stage.controller.go_back(before)
+    stage.controller.history.go_back_to_commit(before)
     return handle
 
 
@@ -152,8 +152,8 @@ def _another_world(stage: Stage, act: Callable[[], Any]) -> Any:
 
 
 ENDS: dict[str, tuple[Callable[[Stage, Callable[[], Any]], Any], str]] = {
-    "resumed": (_resumed, "the world was resumed from checkpoint 'one'"),
-    "resumed, not attached": (_resumed_only, "the world was resumed from checkpoint 'one'"),
+    "resumed": (_resumed, "the world went back to checkpoint 'one'"),
+    "resumed, not attached": (_resumed_only, "the world went back to checkpoint 'one'"),
     "gone back": (_gone_back, "the world went back to commit"),
     "attached anew": (_attached_anew, "the session was started anew"),
     "closed": (_closed, "its world was closed"),
@@ -266,7 +266,7 @@ def test_own_promise_resolver_map_class_and_object_end_too(stage: Stage) -> None
         lambda: E(vat_admin).anything(),
     ]
     for use in uses:
-        with pytest.raises(LifeEndedError, match="resumed from checkpoint 'one'"):
+        with pytest.raises(LifeEndedError, match="went back to checkpoint 'one'"):
             use()
     following, other = make_promise()
     other.resolve(promise)
@@ -435,9 +435,9 @@ def test_ended_life_holds_nothing(stage: Stage) -> None:
     gc.collect()
     assert stage.ask(alice, "read") == ["alice", 0]
     stage.session.liveslots.slots.imports.lately.let_go()
-    stage.controller.reap_all_vats()
+    stage.controller.gc.reap_all()
     stage.session.settle()
-    stage.controller.reap_all_vats()
+    stage.controller.gc.reap_all()
     stage.session.settle()
     assert stage.controller.kernel.store.objects.get(str(kref)) is None
     assert stage.ask(alice, "read") == ["alice", 0]

@@ -100,7 +100,7 @@ class Handles(RuleBasedStateMachine):
         """Go to a named state, forwards or back."""
         if self.labels:
             name, money = self.labels[pick % len(self.labels)]
-            self.stage.controller.resume(name)
+            self.stage.controller.history.go_back(name)
             self.money = dict(money)
             if attaches:
                 self.stage.session.attach()

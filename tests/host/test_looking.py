@@ -9,9 +9,10 @@ from textwrap import dedent
 import pytest
 
 import swingset
-from swingset import Controller, KernelError, Session
+from swingset import KernelError, Session
 from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
+from swingset.host.opening import open_world
 from swingset.host.requests import Outcome
 from swingset.model.capdata import CapData
 from swingset.world.errors import LookOnly
@@ -52,7 +53,7 @@ def command(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, s
 
 def test_looking_needs_no_trust(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What runs no code opens a world with local vats as it is; what runs code does not."""
-    with Controller.open(path, worker="local") as world:
+    with open_world(path, worker="local") as world:
         root = world.kernel.root_of("bank")
     for args in (("status",), ("vats",), ("dump",), ("digest",), ("verify",), ("rings",), ("meters",)):
         assert command(capsys, args[0], path)[0] == 0, args
@@ -64,9 +65,14 @@ def test_looking_needs_no_trust(path: str, capsys: pytest.CaptureFixture[str]) -
 
 def test_a_world_that_is_looked_at_runs_nothing(path: str) -> None:
     """It cannot be run or changed, and is what it was."""
-    with Controller.open(path, look_only=True) as world:
+    with open_world(path, look_only=True) as world:
         before = world.digest()
-        for act in (world.run, world.step, world.pause, lambda: world.pin(world.kernel.root_of("bank"))):
+        for act in (
+            world.run,
+            world.step,
+            world.queue.pause,
+            lambda: world.gc.pin(world.kernel.root_of("bank")),
+        ):
             with pytest.raises(LookOnly, match="opened to be looked at"):
                 act()
         assert world.digest() == before
@@ -74,14 +80,14 @@ def test_a_world_that_is_looked_at_runs_nothing(path: str) -> None:
 
 def test_a_world_without_workers_runs_nothing(path: str) -> None:
     """There is no worker for any of its vats, nor for a new one."""
-    with Controller.open(path, workers=False) as world:
+    with open_world(path, workers=False) as world:
         crank = world.kernel.crank
         with pytest.raises(KernelError, match="no worker of kind 'local' here"):
             world.run()
         with pytest.raises(KernelError, match="no worker of kind 'wasm' here"):
             world.create_vat("other", (("other", VAT),))
         assert world.kernel.crank == crank
-    with Controller.open(path, worker="local") as world:
+    with open_world(path, worker="local") as world:
         assert world.run().cranks == 1
 
 
@@ -106,7 +112,7 @@ def test_what_needs_no_code_is_changed_without_trust(path: str, capsys: pytest.C
     command(capsys, "pause", path)
     assert "paused" in command(capsys, "status", path)[1]
     command(capsys, "unpause", path)
-    with Controller.open(path, look_only=True) as world:
+    with open_world(path, look_only=True) as world:
         root = world.kernel.root_of("bank")
     assert command(capsys, "pin", path, root)[0] == 0
     assert command(capsys, "unpin", path, root)[0] == 0
@@ -145,11 +151,11 @@ def test_the_command_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]
 
 def test_a_dump_holds_the_whole_state() -> None:
     """Meters, devices with what they keep, parameters, pauses, counters and clean-up are in it."""
-    with Controller.open(None, worker="local") as world:
+    with open_world(None, worker="local") as world:
         session = Session(world)
         session.wait(E(session.vat_admin()).create_meter(100, 5))
         session.define("bank", VAT, parameters={"currency": "gold"})
-        world.pause()
+        world.queue.pause()
         dump = json.loads(json.dumps(world.dump()))
         assert dump["paused"] is True
         assert dump["panic"] is None

@@ -17,8 +17,8 @@ import pytest
 
 from swingset.guest.base.promises import make_promise
 from swingset.guest.sending.eventual import E
-from swingset.host.controller import Controller
 from swingset.host.looking import Search
+from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.vat import durable, remotable
 from tests.host import odd
@@ -148,7 +148,7 @@ def again(stage: Stage, classes: dict[str, Any] | None = None) -> dict[str, Any]
     """The interpreter is killed, and another one opens the world; the names that come back."""
     path = stage.controller.world.path
     stage.controller.close()
-    stage.controller = Controller.open(path, worker="local")
+    stage.controller = open_world(path, worker="local")
     stage.session = Session(stage.controller)
     stage.session.classes = CLASSES if classes is None else classes
     return stage.session.recall()
@@ -165,7 +165,7 @@ def test_what_comes_back_is_what_was_there(stage: Stage, sort: str) -> None:
     if before is not None:
         assert shown(found["value"]) == before
     stage.session.liveslots.slots.imports.lately.let_go()
-    stage.controller.reap_all_vats()
+    stage.controller.gc.reap_all()
     stage.session.settle()
     while not hasattr(type(found["value"]), "_vref"):
         value = found["value"]
@@ -328,7 +328,7 @@ def test_dead_handles_in_a_name_are_told(stage: Stage) -> None:
     """A list with a handle of a state that was left is not stored, and says so."""
     stage.controller.checkpoint("one")
     held = {"later": [purse_of(stage)]}
-    stage.controller.resume("one")
+    stage.controller.history.go_back("one")
     assert stage.session.remember(held) == ["later"]
     assert stage.session.fleeting["later"] == "[0] belongs to what was left or undone"
 

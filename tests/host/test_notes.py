@@ -14,8 +14,9 @@ from textwrap import dedent
 
 import pytest
 
-from swingset import Controller, Session, VatFault
+from swingset import Session, VatFault
 from swingset.guest.sending.eventual import E
+from swingset.host.opening import open_world
 from swingset.lens.difference import Difference
 from swingset.model.lines import source_lines
 from tests.conftest import MakeStage
@@ -157,7 +158,7 @@ def test_a_script_that_fails_says_where(tmp_path: Path) -> None:
         dedent(f"""
         import swingset
         from swingset.vat import E
-        session = swingset.Session(swingset.Controller.open(None, worker="local"))
+        session = swingset.Session(swingset.open_world(None, worker="local"))
         bad = session.define("bad", {BAD!r})
         session.wait(E(bad).over())
         """)
@@ -235,7 +236,7 @@ def test_source_is_split_in_one_place() -> None:
 
 def test_a_closed_world_still_tells(tmp_path: Path) -> None:
     """What was caught before is printed with its lines when the world is gone."""
-    session = Session(Controller.open(tmp_path / "a.world", worker="local"))
+    session = Session(open_world(tmp_path / "a.world", worker="local"))
     bad = session.define("bad", BAD)
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         session.wait(E(bad).over())

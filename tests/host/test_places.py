@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import swingset
-from swingset import Controller
+from swingset.host.opening import open_world
 from swingset.model.capdata import Ref
 
 VAT = """
@@ -110,9 +110,7 @@ def mounted(path: Path) -> Iterator[None]:
 @contextmanager
 def open_elsewhere(path: Path) -> Iterator[None]:
     """A world that another process has open."""
-    code = (
-        "import sys\nfrom swingset import Controller\nworld = Controller.open(sys.argv[1], worker='local')\n"
-    )
+    code = "import sys\nfrom swingset import open_world\nworld = open_world(sys.argv[1], worker='local')\n"
     code += "print('open', flush=True)\nsys.stdin.read()\n"
     run = [sys.executable, "-c", code, str(path)]
     with subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
@@ -176,13 +174,13 @@ def test_output_that_cannot_be_written(path: Path, command: tuple[str, ...]) -> 
     done = subprocess.run(run, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
-    with Controller.open(path, look_only=True) as world:
+    with open_world(path, look_only=True) as world:
         assert world.stats()["queue"] == (0 if name == "run" else 1)
 
 
 def test_an_interrupted_run_says_so_in_a_line(path: Path) -> None:
     """Ctrl-C ends a run that would not end, with the status of an interrupt, and keeps what was done."""
-    with Controller.open(path, worker="local") as world:
+    with open_world(path, worker="local") as world:
         world.queue_to_root("a", "ping", [Ref(world.kernel.root_of("b"), "Vat")], policy="none")
         before = world.kernel.crank
     code = (
@@ -192,12 +190,12 @@ def test_an_interrupted_run_says_so_in_a_line(path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as child:
         while True:
             time.sleep(0.1)
-            with Controller.open(path, look_only=True) as seen:
+            with open_world(path, look_only=True) as seen:
                 if seen.kernel.crank > before + 10:
                     break
         child.send_signal(signal.SIGINT)
         assert child.stderr is not None
         assert child.stderr.read() == "swingset: interrupted; what was committed stays\n"
     assert child.returncode == 130
-    with Controller.open(path, worker="local") as again:
+    with open_world(path, worker="local") as again:
         assert again.kernel.crank > before + 10

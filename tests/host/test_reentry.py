@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -104,16 +105,16 @@ def test_a_host_function_that_takes_longer_than_its_vat_may_is_undone_with_it(lo
     reason = local.controller.kernel.vat("caller").reason or ""
     assert "more than 1 seconds and was stopped" in reason
     slow.clear()
-    local.controller.resume_vat("caller")
+    local.controller.vats.resume("caller")
     assert local.session.wait(answer) is None
     assert local.ask(caller, "up") == 1
 
 
-@pytest.mark.parametrize("name", ["commit", "run", "step", "pause", "snapshot_all_vats", "close"])
+@pytest.mark.parametrize("name", ["commit", "run", "step", "queue.pause", "vats.snapshot_all", "close"])
 def test_a_host_function_cannot_enter_the_world(stage: Stage, name: str) -> None:
     """A call back into the controller is an error of its caller, and what ran before it stays."""
     caller = stage.define("caller", CALLER)
-    node = stage.session.plugin("enter", lambda: getattr(stage.controller, name)())
+    node = stage.session.plugin("enter", lambda: attrgetter(name)(stage.controller)())
     before = stage.send(caller, "up")
     number, kind, said = stage.ask(caller, "call_and_go_on", node)
     assert (stage.session.wait(before), number) == (1, 2)

@@ -119,7 +119,7 @@ def test_a_failure_under_the_policy_panic_stops_the_kernel(world: Controller) ->
 def test_outcomes_are_logged_once_and_only_as_asked(world: Controller) -> None:
     """`log_failure` speaks of failures, `log_always` of all outcomes, both after the commit."""
     notices: list[str] = []
-    world.outbox.listen(lambda out: notices.append(out.text))
+    world.outputs.listen(lambda out: notices.append(out.text))
     fine = world.queue_to_root("bank", "echo", [1], policy="log_failure")
     bad = world.queue_to_root("bank", "fail", ["x"], policy="log_failure")
     told = world.queue_to_root("bank", "echo", [2], policy="log_always")
@@ -154,7 +154,7 @@ def test_a_dump_is_json_and_complete(world: Controller) -> None:
     assert dump["promises"][0]["kref"] == result
     (vat,) = dump["vats"]
     assert vat["name"] == "bank"
-    root = world.pin_vat_root("bank")
+    root = world.vats.pin_root("bank")
     assert [root, "o+0", "R"] in dump["clists"][vat["id"]]
     assert root in dump["pins"]
 
@@ -174,10 +174,10 @@ def test_equal_histories_have_equal_activity_and_others_do_not() -> None:
     def play(words: str) -> list[str]:
         with swingset.open_world(worker="local") as world:
             world.create_vat("bank", (("bank", BANK),))
-            digests = [world.activity_digest()]
+            digests = [world.history.activity_digest()]
             for text in ("a", words, "b"):
                 ask(world, "say", text)
-                digests.append(world.activity_digest())
+                digests.append(world.history.activity_digest())
             return digests
 
     one, same, other = play("x"), play("x"), play("y")
@@ -189,34 +189,34 @@ def test_equal_histories_have_equal_activity_and_others_do_not() -> None:
 def test_going_back_in_time_takes_the_activity_back(world: Controller) -> None:
     """The digest belongs to the state: a checkpoint brings it back, and the same steps lead to the same."""
     world.checkpoint("start")
-    before = world.activity_digest()
+    before = world.history.activity_digest()
     ask(world, "say", "x")
-    after = world.activity_digest()
-    world.resume("start")
-    assert world.activity_digest() == before
+    after = world.history.activity_digest()
+    world.history.go_back("start")
+    assert world.history.activity_digest() == before
     ask(world, "say", "x")
-    assert world.activity_digest() == after
+    assert world.history.activity_digest() == after
 
 
 def test_reaping_all_vats_gives_each_one_more_crank(world: Controller) -> None:
     """Each vat brings out its dead once in the next run."""
     world.create_vat("other", (("other", BANK),))
-    assert list(world.reap_all_vats()) == ["bank", "other"]
+    assert list(world.gc.reap_all()) == ["bank", "other"]
     assert [type(report.event).__name__ for report in world.run().reports] == ["Reap", "Reap"]
     assert world.run().cranks == 0
 
 
 def test_snapshots_are_saved_of_vats_that_did_something(world: Controller) -> None:
     """A local vat has no heap image to give; a confined one gives one, once."""
-    assert world.snapshot_all_vats() == []
+    assert world.vats.snapshot_all() == []
     with swingset.open_world() as confined:
         confined.create_vat("bank", (("bank", BANK),))
-        assert confined.snapshot_all_vats() == ["bank"]
-        assert confined.snapshot_all_vats() == []
+        assert confined.vats.snapshot_all() == ["bank"]
+        assert confined.vats.snapshot_all() == []
         result = confined.queue_to_root("bank", "echo", [1])
         confined.run()
         assert confined.resolution(str(result)) == [[1], {}]
-        assert confined.snapshot_all_vats() == ["bank"]
+        assert confined.vats.snapshot_all() == ["bank"]
 
 
 def endless(world: Controller) -> None:
@@ -261,8 +261,8 @@ def test_a_policy_limits_how_much_is_cleaned_up(world: Controller) -> None:
 def test_a_suspended_vat_finds_its_events_in_their_order(world: Controller) -> None:
     """What came meanwhile is delivered first and in order when the vat is resumed."""
     heard: list[str] = []
-    world.outbox.listen(lambda out: heard.append(out.text.strip()))
-    world.suspend_vat("bank", "to look at it")
+    world.outputs.listen(lambda out: heard.append(out.text.strip()))
+    world.vats.suspend("bank", "to look at it")
     for words in ("one", "two"):
         world.queue_to_root("bank", "say", [words])
     world.run()
@@ -272,7 +272,7 @@ def test_a_suspended_vat_finds_its_events_in_their_order(world: Controller) -> N
     assert world.stats()["parked"] == 3
     assert world.kernel.vat("bank").reason == "to look at it"
     world.queue_to_root("bank", "say", ["four"])
-    world.resume_vat("bank")
+    world.vats.resume("bank")
     world.run()
     assert heard == ["one", "two", "three", "four"]
     assert world.stats()["parked"] == 0
@@ -282,11 +282,11 @@ def test_a_paused_world_runs_nothing_but_steps(world: Controller) -> None:
     """Pausing keeps the queue as it is; a step still takes one event."""
     for words in ("one", "two"):
         world.queue_to_root("bank", "say", [words])
-    world.pause()
+    world.queue.pause()
     assert world.run().cranks == 0
     assert world.step() is not None
     assert world.stats()["queue"] == 1
-    world.unpause()
+    world.queue.unpause()
     assert world.run().cranks == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from operator import attrgetter
 from textwrap import dedent
 from typing import Any
 
@@ -103,26 +104,26 @@ def ping_pong(stage: Stage) -> Any:
 def test_a_run_is_paused_from_another_thread(stage: Stage) -> None:
     """A pause that is asked for during an endless run ends it at the next crank, and nothing is lost."""
     one = ping_pong(stage)
-    assert run_and(stage.controller, stage.controller.pause) == []
-    assert stage.controller.paused
-    stage.controller.unpause()
+    assert run_and(stage.controller, stage.controller.queue.pause) == []
+    assert stage.controller.queue.paused
+    stage.controller.queue.unpause()
     stage.controller.run(policies.cranks(10))
-    stage.controller.suspend_vat("two")
+    stage.controller.vats.suspend("two")
     assert stage.ask(one, "played") > 4
 
 
-@pytest.mark.parametrize("request_of", ["suspend_vat", "terminate_vat"])
+@pytest.mark.parametrize("request_of", ["vats.suspend", "terminate_vat"])
 def test_a_runaway_vat_is_stopped_from_another_thread(stage: Stage, request_of: str) -> None:
     """A vat that keeps the world busy is suspended or ended while it does, and the run comes to its end."""
     one = ping_pong(stage)
-    assert run_and(stage.controller, lambda: getattr(stage.controller, request_of)("two")) == []
+    assert run_and(stage.controller, lambda: attrgetter(request_of)(stage.controller)("two")) == []
     assert stage.ask(one, "played") > 0
 
 
 def test_a_request_that_cannot_be_met_is_told_to_who_made_it(local: Stage) -> None:
     """The thread that runs the world does not hear of it."""
     ping_pong(local)
-    problems = run_and(local.controller, lambda: local.controller.suspend_vat("nobody"))
+    problems = run_and(local.controller, lambda: local.controller.vats.suspend("nobody"))
     assert [type(problem) for problem in problems] == [NoSuchVat]
 
 
@@ -314,7 +315,7 @@ def test_a_host_brings_its_own_scheduler(make_stage: Any) -> None:
         stage.controller.queue_to_root("one", "say", [words], policy="none")
     fork = stage.controller.fork()
     said: list[str] = []
-    fork.outbox.listen(lambda output: said.append(output.text.strip()))
+    fork.outputs.listen(lambda output: said.append(output.text.strip()))
     fork.run()
     fork.close()
     stage.define("two", PLAYER)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from swingset import Controller, KernelError, Session
+from swingset import KernelError, Session
 from swingset.guest.base import context
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
+from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.saying import say, say_json
 from swingset.lens.difference import Difference
@@ -235,12 +236,12 @@ def test_a_file_with_odd_text_anywhere(
 def test_odd_words_that_a_host_may_give(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Reasons, last words and what a program queued are shown by every command."""
     path = str(tmp_path / "odd.world")
-    with Controller.open(path, worker="local") as controller:
+    with open_world(path, worker="local") as controller:
         session = Session(controller)
         root = session.define("root", SOURCE.format(nasty=ALL))
         session.define("other", SOURCE.format(nasty=ALL))
         session.define("ended", SOURCE.format(nasty=ALL))
-        controller.suspend_vat("other", ALL)
+        controller.vats.suspend("other", ALL)
         controller.terminate_vat("ended", ALL)
         session.draft("draft", ALL.replace("\x00", ""), "x")
         E(root).say()

@@ -16,6 +16,8 @@ from swingset.core.store import KernelStore
 from swingset.guest.base import context
 from swingset.host.cli import main
 from swingset.host.engines import Engines
+from swingset.host.opened import Opened
+from swingset.host.opening import open_world
 from swingset.host.rehearsal import rehearse_upgrade
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, QueuedEvent, UpgradeVat
@@ -49,7 +51,7 @@ class Stranger:
 
     def made(self, *steps: Step) -> Stranger:
         """The same, with these things in the file."""
-        with Controller.open(self.path, worker="local") as world:
+        with open_world(self.path, worker="local") as world:
             for step in steps:
                 step(self, world)
                 world.commit("made")
@@ -142,7 +144,7 @@ def an_upgrade_of_it(stranger: Stranger, world: Controller) -> None:
 
 def suspended(_stranger: Stranger, world: Controller) -> None:
     """That vat held still."""
-    world.suspend_vat("evil", "for now")
+    world.vats.suspend("evil", "for now")
 
 
 def due(_stranger: Stranger, world: Controller) -> None:
@@ -181,14 +183,14 @@ def stranger(tmp_path: Path) -> Iterator[Stranger]:
 def test_a_creation_in_a_file_does_not_run(start: Step, stranger: Stranger) -> None:
     """Neither in a run, a step, a session nor a fork; what waits behind it runs, and the world says why."""
     stranger.made(start, others)
-    with Controller.open(stranger.path) as world:
+    with open_world(stranger.path) as world:
         reports = world.run().reports
         assert [report.outcome for report in reports] == ["rejected"]
         assert (world.step(), world.kernel.has_work()) == (None, False)
         if start is not parked_for_the_session:
-            assert world.held_back()
+            assert world.queue.held_back()
         Session(world).settle()
-        assert world.held_back()
+        assert world.queue.held_back()
         fork = world.fork()
         fork.run()
         fork.close()
@@ -201,15 +203,15 @@ def test_trusting_later_is_trusting_at_once(start: Step, stranger: Stranger) -> 
     """A host that had passed the creation over, and then runs it, has the world of one that ran it before."""
     stranger.made(start)
     copy, digests = stranger.copy("copy.world"), []
-    with Controller.open(copy) as world:
+    with open_world(copy) as world:
         before = world.digest()
         world.run()
         assert (world.digest(), stranger.ran) == (before, False)
     for path in (stranger.path, copy):
-        with Controller.open(path, worker="local") as world:
+        with open_world(path, worker="local") as world:
             world.run()
-            digests.append((world.digest(), world.activity_digest()))
-            assert not world.held_back()
+            digests.append((world.digest(), world.history.activity_digest()))
+            assert not world.queue.held_back()
     assert digests[0] == digests[1]
     assert stranger.ran or start is parked_for_the_session
 
@@ -226,9 +228,9 @@ PAST_THE_DOOR = {
 def test_no_worker_is_made_for_a_local_vat_behind_the_door_either(what: str, stranger: Stranger) -> None:
     """Whatever a world is opened by, what would bring a vat back, start or repeat it, does not."""
     stranger.made(a_local_vat, *PAST_THE_DOOR[what])
-    with Controller(WorldFile.open(stranger.path), Engines(), trusts_local=False) as world:
+    with Controller(Opened(WorldFile.open(stranger.path), Engines(), trusts_local=False)) as world:
         world.run()
-        world.resume_vat("evil")
+        world.vats.resume("evil")
         world.run()
         world.checkpoint("here")
         with pytest.raises(KernelError, match="unconfined"):
@@ -247,7 +249,7 @@ def test_no_worker_is_made_for_a_local_vat_behind_the_door_either(what: str, str
 def test_a_vat_that_has_no_worker_here_is_held_still_with_words(stranger: Stranger) -> None:
     """What comes for it is parked, and it goes on where the file is trusted."""
     stranger.made(a_local_vat, a_message_for_it)
-    with Controller(WorldFile.open(stranger.path), Engines(), trusts_local=False) as world:
+    with Controller(Opened(WorldFile.open(stranger.path), Engines(), trusts_local=False)) as world:
         world.run()
         vat = world.kernel.vat("evil")
         assert (vat.state, (vat.reason or "").partition(":")[0]) == (SUSPENDED, "worker-refused")
@@ -257,12 +259,12 @@ def test_a_vat_that_has_no_worker_here_is_held_still_with_words(stranger: Strang
 def test_going_back_does_not_go_past_the_question(stranger: Stranger) -> None:
     """Neither to a label nor to a commit at which a local vat lived; the world stays where it was."""
     stranger.made(a_local_vat, a_message_for_it, a_label, gone)
-    with Controller.open(stranger.path) as world:
+    with open_world(stranger.path) as world:
         before, then = world.digest(), world.world.labelled("then").seq
         with pytest.raises(KernelError, match="vats in the local worker"):
-            world.resume("then")
+            world.history.go_back("then")
         with pytest.raises(KernelError, match="vats in the local worker"):
-            world.go_back(then)
+            world.history.go_back_to_commit(then)
         assert world.digest() == before
         world.run()
     assert not stranger.ran
@@ -284,14 +286,14 @@ def test_a_configuration_does_not_go_past_the_question(
 def test_asking_for_a_local_worker_asks_for_trust(trusted: bool, stranger: Stranger) -> None:
     """In a file that was there before, a vat is made local where the file was opened so, else nothing is."""
     stranger.made(others)
-    with Controller.open(stranger.path, worker="local" if trusted else "wasm") as world:
+    with open_world(stranger.path, worker="local" if trusted else "wasm") as world:
         session = Session(world)
         if trusted:
             session.define("mine", stranger.parts[0][1], worker="local")
         else:
             with pytest.raises(KernelError, match="open it with the worker local"):
                 session.define("mine", stranger.parts[0][1], worker="local")
-            assert not world.held_back()
+            assert not world.queue.held_back()
     assert stranger.ran is trusted
 
 
@@ -320,19 +322,19 @@ class LastFirst:
 def test_another_scheduler_passes_it_over_too(stranger: Stranger) -> None:
     """What cannot be started is left, in whatever order events are taken."""
     stranger.made(others, queued, many)
-    with Controller.open(stranger.path, scheduler=LastFirst()) as world:
+    with open_world(stranger.path, scheduler=LastFirst()) as world:
         assert [report.outcome for report in world.run().reports] == ["rejected"]
-        assert len(world.held_back()) == 6
+        assert len(world.queue.held_back()) == 6
     assert not stranger.ran
 
 
 def test_a_start_of_another_commit_is_not_passed_over(stranger: Stranger) -> None:
     """Positions in the run-queue are used again after going back: what stands there then is looked at."""
     stranger.made(others, a_label, queued)
-    with Controller.open(stranger.path) as world:
+    with open_world(stranger.path) as world:
         world.run()
-        assert world.held_back()
-        world.resume("then")
+        assert world.queue.held_back()
+        world.history.go_back("then")
         others(stranger, world)
         assert [report.outcome for report in world.run().reports] == ["rejected", "rejected"]
     assert not stranger.ran
@@ -349,7 +351,7 @@ class Mine:
 
 def test_no_object_is_made_whose_end_runs_code(stranger: Stranger) -> None:
     """A stored object of a class with a finaliser would run that with what a stranger has put into it."""
-    session = Session(Controller.open(stranger.path, worker="local"))
+    session = Session(open_world(stranger.path, worker="local"))
     session.define("root", HARMLESS)
     plain = type("Mine", (), {})
     held = plain()
@@ -357,7 +359,7 @@ def test_no_object_is_made_whose_end_runs_code(stranger: Stranger) -> None:
     session.classes = {"Mine": plain}
     session.remember({"held": held})
     session.close()
-    session = Session(Controller.open(stranger.path, worker="local"))
+    session = Session(open_world(stranger.path, worker="local"))
     session.classes = {"Mine": Mine}
     assert "held" not in session.recall()
     assert "another sort" in session.unread["held"]

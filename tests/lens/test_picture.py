@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.lens.picture import draw
 from swingset.lens.scene import MOST_IN_ONE_BOX, MOST_THINGS, MOST_VATS, compose
@@ -37,7 +37,7 @@ def build_root_object(): return Maker()
 @pytest.fixture
 def session() -> Iterator[Session]:
     """A world in memory with one maker."""
-    running = Session(Controller.open(None, worker="local"))
+    running = Session(open_world(None, worker="local"))
     running.define("maker", MAKER)
     yield running
     running.close()
@@ -67,7 +67,7 @@ def test_it_says_who_holds_what(session: Session) -> None:
     assert "  Thing ko21, held by notebook" in words
     assert "  Fleeting ko22, held by notebook" in words
     session.upgrade("maker", "maker", MAKER + "#")
-    session.controller.pause()
+    session.controller.queue.pause()
     promise = session.E(root).make()
     session.flush()
     words = draw(lens(session)).words
@@ -100,7 +100,7 @@ def test_hostile_names_cannot_leave_their_text(session: Session) -> None:
     source += f"\nThing.__name__ = Thing.__qualname__ = {evil!r}\nThing = durable(Thing)\n"
     session.define("evil", source)
     session.wait(session.E(session.root("evil")).make())
-    session.controller.pause()
+    session.controller.queue.pause()
     getattr(session.E(session.root("maker")), "<script>")("x")
     session.flush()
     picture = draw(lens(session))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from swingset import Controller, Session
+from swingset import Session
 from swingset.guest.base import context
 from swingset.host.drafting import StrangeDrafts
+from swingset.host.opening import open_world
 from swingset.model.capdata import CapData
 from swingset_nb import commands, extension
 from swingset_nb.binding import unfit
@@ -74,7 +75,7 @@ def test_others_are_anybodys(name: str) -> None:
 @pytest.fixture
 def gift(tmp_path: Path) -> Iterator[Path]:
     """A file whose vats, stored names and drafts are chosen to get in the way."""
-    session = Session(Controller.open(tmp_path / "gift.world", worker="local"))
+    session = Session(open_world(tmp_path / "gift.world", worker="local"))
     made = session.define("maker", ROOT)
     things = {}
     for name in [*TAKEN, "free", "class", "a b", "ｐrint"]:
@@ -193,7 +194,7 @@ def test_e_comes_back_where_it_was_lost(tmp_path: Path) -> None:
 
 def test_a_session_without_a_notebook_asks_too(gift: Path) -> None:
     """A program keeps or drops drafts that it finds, before a vat is made of them."""
-    session = Session(Controller.open(gift / "gift.world", worker="local"))
+    session = Session(open_world(gift / "gift.world", worker="local"))
     with pytest.raises(StrangeDrafts, match="kind Thief, kind Purse"):
         session.define("mine", ROOT)
     session.drop_draft("mine", "kind Thief")
@@ -212,7 +213,7 @@ def test_a_queued_creation_of_a_stranger_is_told_of_and_not_run(
     monkeypatch.chdir(tmp_path)
     canary = tmp_path / "was here"
     parts = (("evil", f"open({str(canary)!r}, 'w').close()\n{ROOT}"),)
-    with Controller.open(tmp_path / "gift.world", worker="local") as world:
+    with open_world(tmp_path / "gift.world", worker="local") as world:
         world.kernel.queue_creation("evil", "local", parts, CapData("#null"), {})
         world.commit("made")
     shell = InteractiveShell()

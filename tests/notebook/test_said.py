@@ -62,7 +62,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("root", "other", "ended"):
         session.define(name, SOURCE.format(nasty=ALL))
     controller = session.controller
-    controller.suspend_vat("other", ALL)
+    controller.vats.suspend("other", ALL)
     controller.terminate_vat("ended", ALL)
     session.draft("draft", ALL.replace("\x00", ""), f"x = 1\n# {ALL}")
     session.E.send_only(session.root("other")).say()

@@ -40,10 +40,10 @@ def test_names_of_all_kinds_outlive_a_kill_and_are_what_they_were(tmp_path: Path
         assert "holder: it waits for its class Holder" in second.run("%swingset").plain
         assert "names that came back: holder" in second.run(HOLDER).printed
         second.run(
-            "controller = __import__('swingset_nb').session().controller\n_ = controller.reap_all_vats()"
+            "controller = __import__('swingset_nb').session().controller\n_ = controller.gc.reap_all()"
         )
         second.run("a.append(5)\nby_name['a'] is a")
-        second.run("_ = controller.reap_all_vats()")
+        second.run("_ = controller.gc.reap_all()")
         shown = second.run(
             "[len(many), type(dq).__name__, dq.maxlen, len(in_set), holder.p is a[0], by_name['a'][0] is a[0]"
             ", len(a), await E(many[-1]).deposit(1), await E(a[2]).deposit(1)]"
@@ -68,7 +68,7 @@ def test_handles_in_containers_are_dead_after_going_back(tmp_path: Path) -> None
         assert ran.error is not None
         assert ran.error["ename"] == "LifeEndedError"
         assert "Purse of vat bank" in ran.traceback
-        assert "resumed from checkpoint 'one'" in ran.traceback
+        assert "went back to checkpoint 'one'" in ran.traceback
         assert len(ran.traceback.splitlines()) < 5
         assert kernel.run("E.send_only(later[0]).deposit(500)").status == "error"
         assert kernel.run("await E(bank).open_purse(later[0])").status == "error"

@@ -90,7 +90,7 @@ def test_the_session_is_there_for_what_no_magic_does(opened: Kernel) -> None:
     status = opened.run("%swingset").plain
     assert "stopped for good: kernel panic" in status
     assert "overrule_panic()" in status
-    opened.run("session.controller.overrule_panic()")
+    opened.run("session.controller.queue.overrule_panic()")
     assert "stopped for good" not in opened.run("%swingset").plain
     opened.run("%swingset close")
     assert "%swingset open" in opened.run("swingset_nb.session()").traceback

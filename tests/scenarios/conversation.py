@@ -10,6 +10,7 @@ import json
 import sys
 
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.model.capdata import CapData
 
 ALICE = """
@@ -83,7 +84,7 @@ def found(controller: Controller) -> dict[str, object]:
 
 def main(path: str, start: int, end: int, save: bool) -> None:
     """Tell one stretch of four, each 50 deliveries long; `save` it with heap images, or leave transcripts."""
-    with Controller.open(path, worker="wasm") as controller:
+    with open_world(path, worker="wasm") as controller:
         if start == 0:
             controller.create_vat("alice", (("alice", ALICE),))
             controller.create_vat("bob", (("bob", BOB),))

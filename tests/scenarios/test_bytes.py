@@ -16,7 +16,7 @@ from swingset.core import cranks
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.guest.base.errors import RemoteError
-from swingset.host import controller
+from swingset.host import running
 from swingset.model import reasons
 from swingset.model.capdata import CapData
 from swingset.model.limits import DEFAULT_LIMITS, MOST_WRITE_BYTES
@@ -200,8 +200,8 @@ def test_a_long_run_commits_before_it_is_too_large(
 ) -> None:
     """It commits by bytes on the way, and the world is the same to the letter as one committed at the end."""
     digests, commits = [], []
-    for after in (controller.COMMIT_AFTER, 200_000):
-        monkeypatch.setattr(controller, "COMMIT_AFTER", after)
+    for after in (running.COMMIT_AFTER, 200_000):
+        monkeypatch.setattr(running, "COMMIT_AFTER", after)
         stage = make_stage("local")
         ping, pong = stage.define("ping", STORER), stage.define("pong", STORER)
         before = len(stage.controller.world.commits())
@@ -235,7 +235,7 @@ def test_a_crank_that_no_commit_can_hold_is_set_aside_with_its_vat(monkeypatch: 
 def test_no_delivery_changes_more_than_a_crank_may() -> None:
     """The largest limit on what is written is well below what a crank may change, and that below a commit."""
     assert DEFAULT_LIMITS.write_bytes <= MOST_WRITE_BYTES <= cranks.MOST_CHANGED // 2
-    assert controller.COMMIT_AFTER + cranks.MOST_CHANGED < 1 << 29
+    assert running.COMMIT_AFTER + cranks.MOST_CHANGED < 1 << 29
 
 
 @pytest.mark.parametrize("value", [0, -1, MOST_WRITE_BYTES + 1, "5", True, 1.5])

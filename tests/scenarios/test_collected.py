@@ -68,7 +68,7 @@ def test_workers_agree_about_calls_that_can_never_go_on(make_stage: MakeStage) -
             stage.ask(vat, "busy")
             if worker == "local":
                 gc.collect()
-        stage.controller.reap_all_vats()
+        stage.controller.gc.reap_all()
         stage.session.settle()
         assert stage.ask(other, "read") == []
         assert stage.log == []
@@ -111,6 +111,6 @@ def test_a_call_that_can_never_go_on_holds_its_world_no_longer_than_asked(stage:
         return [entry.vref for entry in kernel.store.clists.of(kernel.vat("a").id) if entry.vref[:2] == "o-"]
 
     assert len(imports()) == 1
-    stage.controller.reap_all_vats()
+    stage.controller.gc.reap_all()
     stage.session.settle()
     assert imports() == []

@@ -18,7 +18,7 @@ import pytest
 from swingset.core.errors import VatFault
 from swingset.guest.sending.eventual import E
 from swingset.host import policies
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.model import reasons
 from swingset.model.capdata import Ref
@@ -135,7 +135,7 @@ class Play:
     def __init__(self, worker: str, host: Host, seed: int) -> None:
         self.worker, self.host = worker, host
         self.random = random.Random(seed)
-        self.controller = Controller.open(None, worker=worker, snapshot_interval=host.interval)
+        self.controller = open_world(None, worker=worker, snapshot_interval=host.interval)
         self.set_up()
         self.now = 0
         self.timer = Ref(self.controller.devices.timer(), "timer")
@@ -149,7 +149,7 @@ class Play:
     def doings(self, count: int) -> Play:
         """That many things that a host may do; the world runs after each, as this host runs it."""
         for number in range(1, count + 1):
-            names = [vat.name for vat in self.controller.vats() if vat.name in NAMES]
+            names = [vat.name for vat in self.controller.vats if vat.name in NAMES]
             self.random.choices(
                 (self.send, self.upgrade, self.terminate, self.reap, self.pass_time, self.release),
                 (20, 2, 0.4, 2, 3, 3),
@@ -188,7 +188,7 @@ class Play:
             self.controller.terminate_vat(self.random.choice(names), "enough")
 
     def reap(self, _: list[str]) -> None:
-        self.controller.reap_all_vats()
+        self.controller.gc.reap_all()
 
     def pass_time(self, names: list[str]) -> None:
         self.now += self.random.randint(1, 5)
@@ -202,10 +202,10 @@ class Play:
         """Run until nothing can."""
         controller, more = self.controller, True
         if self.host.pauses:
-            controller.pause()
+            controller.queue.pause()
             while controller.step() is not None:
                 controller.kernel.warehouse.discard_all()
-            controller.unpause()
+            controller.queue.unpause()
         while more:
             policy = policies.cranks(self.host.cranks) if self.host.cranks else None
             more = controller.run(policy).more
@@ -220,7 +220,7 @@ class Play:
 
     def digests(self) -> tuple[str, str]:
         self.controller.commit()
-        found = self.controller.digest(), self.controller.activity_digest()
+        found = self.controller.digest(), self.controller.history.activity_digest()
         self.controller.close()
         return found
 
@@ -255,7 +255,7 @@ def test_a_checkpoint_changes_no_digest() -> None:
     before = play.controller.digest()
     made = play.controller.checkpoint("here")
     assert (made.vats, made.digest, play.controller.digest()) == (4, before, before)
-    play.controller.resume("here")
+    play.controller.history.go_back("here")
     assert play.digests()[0] == before
 
 
@@ -279,7 +279,7 @@ BETWEEN_LINES: dict[str, Callable[[Session], object]] = {
     "commits": lambda session: session.controller.commit("between"),
     "sends": lambda session: session.flush(),
     "evicts": lambda session: session.controller.kernel.warehouse.discard_all(),
-    "images": lambda session: session.controller.snapshot_all_vats(),
+    "images": lambda session: session.controller.vats.snapshot_all(),
     "commits twice": lambda session: (session.controller.commit("a"), session.controller.commit("b")),
 }
 
@@ -289,19 +289,19 @@ def test_a_session_has_the_same_digests_however_often_it_is_committed(between: s
     """What an attached vat writes back with each commit is in no digest as a sequence of writes."""
     found = []
     for flush in (lambda _: None, BETWEEN_LINES[between]):
-        controller = Controller.open(None, worker="local")
+        controller = open_world(None, worker="local")
         session = Session(controller)
         controller.create_vat("ann", (("ann", ACTOR),))
         assert len(list(talk(session, flush))) == 2
         session.settle()
-        found.append((controller.digest(), controller.activity_digest()))
+        found.append((controller.digest(), controller.history.activity_digest()))
         session.close()
     assert found[0] == found[1]
 
 
 def test_the_words_of_a_host_that_gave_up_are_not_digested() -> None:
     """Why a host stopped a delivery is told in its own words; a digest knows that it did."""
-    controller = Controller.open(None, worker="local")
+    controller = open_world(None, worker="local")
     controller.create_vat("ann", (("ann", ACTOR),))
     store, found = controller.kernel.store, []
     for code in (*sorted(reasons.HOSTS), "meter-exhausted", "whatever"):
@@ -319,7 +319,7 @@ def test_the_words_of_a_host_that_gave_up_are_not_digested() -> None:
 
 def test_what_is_left_out_of_a_digest_is_known_by_name() -> None:
     """Every column of every state table counts, but for those that are listed as the host's own."""
-    controller = Controller.open(None, worker="local")
+    controller = open_world(None, worker="local")
     controller.create_vat("ann", (("ann", ACTOR),))
     controller.queue_to_root("ann", "keep", ["x"])
     controller.commit()

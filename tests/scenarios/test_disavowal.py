@@ -106,7 +106,7 @@ def test_the_presence_is_of_no_use_and_the_import_is_dropped(stage: Stage) -> No
     assert scene.ask("use_only") is None
     assert "(disavowed)" in scene.ask("shown")
     assert "attempt to disavow <Presence (disavowed)" in scene.refused("disavow")
-    stage.controller.reap_all_vats()
+    stage.controller.gc.reap_all()
     stage.session.settle()
 
 
@@ -118,7 +118,7 @@ def test_it_comes_in_again_as_another_presence(stage: Stage) -> None:
     scene.ask("keep", scene.target)
     assert scene.ask("use") == "pong"
     assert scene.knows() == "reachable"
-    stage.controller.reap_all_vats()
+    stage.controller.gc.reap_all()
     stage.session.settle()
     assert scene.ask("use") == "pong"
 

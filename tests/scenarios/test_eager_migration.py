@@ -14,6 +14,7 @@ from swingset.core.errors import KernelError, NoSuchVat, VatFault
 from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
+from swingset.host.opening import open_world
 from swingset.lens.versions import Moved, Stale, Versions
 from swingset.testing import audit
 from swingset.world.file import WorldFile
@@ -109,7 +110,7 @@ def test_all_records_are_migrated_with_exact_progress(stage: Stage) -> None:
     stage.upgrade("bank", BOTH)
     assert stale(stage) == (Stale("Purse", 1, 2, 23), Stale("Note", 1, 3, 7))
     heard: list[Migrated] = []
-    done = stage.controller.migrate("bank", step=10, progress=heard.append)
+    done = stage.controller.vats.migrate("bank", step=10, progress=heard.append)
     assert [(told.steps, told.migrated, told.remaining) for told in heard] == [
         (1, 10, 20),
         (2, 20, 10),
@@ -142,9 +143,9 @@ def test_records_that_die_meanwhile_are_not_left(stage: Stage) -> None:
     assert stage.session.migrate("bank", budget=6).remaining == 7
     stage.send(root, "forget")
     stage.session.settle()
-    stage.controller.reap_all_vats()
+    stage.controller.gc.reap_all()
     heard: list[int] = []
-    done = stage.controller.migrate("bank", step=1, progress=lambda told: heard.append(told.remaining))
+    done = stage.controller.vats.migrate("bank", step=1, progress=lambda told: heard.append(told.remaining))
     assert (done.migrated, done.remaining, heard[0]) == (0, 0, 0)
 
 
@@ -152,7 +153,7 @@ def test_migration_is_of_the_vat_transcript(stage: Stage) -> None:
     """A vat that is brought back from its transcript repeats the steps of a migration to the letter."""
     root = stocked(stage, purses=9)
     stage.upgrade("bank", V2)
-    stage.controller.migrate("bank", step=4)
+    stage.controller.vats.migrate("bank", step=4)
     kernel = stage.controller.kernel
     deliveries = [
         entry["delivery"]
@@ -168,7 +169,7 @@ def test_migration_comes_before_what_waits_and_needs_no_run(stage: Stage) -> Non
     """A paused world migrates too, and what waits in its run-queue still waits."""
     root = stocked(stage, purses=3)
     stage.upgrade("bank", V2)
-    stage.controller.pause()
+    stage.controller.queue.pause()
     stage.send(root, "purse", 1)
     stage.session.flush()
     assert stage.session.migrate("bank").migrated == 3
@@ -181,7 +182,7 @@ def test_records_that_do_not_migrate_are_told_of_and_left_alone(stage: Stage) ->
     before = records(stage)
     broken = version2(THIRDS)
     stage.upgrade("bank", broken)
-    done = stage.controller.migrate("bank", step=30)
+    done = stage.controller.vats.migrate("bank", step=30)
     assert (done.migrated, done.remaining, done.failed, len(done.failures)) == (66, 34, 34, 20)
     line = broken.splitlines().index("        " + THIRDS) + 1
     failure = done.failures[0]
@@ -198,7 +199,7 @@ def test_records_that_do_not_migrate_are_told_of_and_left_alone(stage: Stage) ->
         stage.ask(stage.ask(root, "purse", 3), "see")
     assert stage.ask(stage.ask(root, "purse", 4), "see") == 300
     stage.upgrade("bank", V2)
-    again = stage.controller.migrate("bank", step=30)
+    again = stage.controller.vats.migrate("bank", step=30)
     assert (again.migrated, again.remaining, again.failed) == (34, 0, 0)
 
 
@@ -206,9 +207,9 @@ def test_kinds_wait_for_each_other(stage: Stage) -> None:
     """A kind that was walked through with failures is not walked again before the others are through."""
     stocked(stage, purses=9, notes=9)
     stage.upgrade("bank", version2(THIRDS, other="(version=3, eager=0)", rest=NOTE_UP))
-    done = stage.controller.migrate("bank", step=2)
+    done = stage.controller.vats.migrate("bank", step=2)
     assert (done.steps, done.failed, done.remaining) == (9, 3, 3)
-    again = stage.controller.migrate("bank", step=2)
+    again = stage.controller.vats.migrate("bank", step=2)
     assert (again.migrated, again.failed, again.remaining) == (0, 3, 3)
 
 
@@ -248,11 +249,11 @@ def test_interrupted_within_a_step_leaves_nothing_over(stage: Stage) -> None:
 
     stage.controller.world.faults = fault
     with pytest.raises(KeyboardInterrupt):
-        stage.controller.migrate("bank")
+        stage.controller.vats.migrate("bank")
     stage.controller.world.faults = None
     assert stage.controller.kernel.store.queues.length() == 0
     assert stale(stage) == (Stale("Purse", 1, 2, 10),)
-    assert stage.controller.migrate("bank").migrated == 10
+    assert stage.controller.vats.migrate("bank").migrated == 10
 
 
 def test_senseless_requests_are_refused(stage: Stage) -> None:
@@ -264,7 +265,7 @@ def test_senseless_requests_are_refused(stage: Stage) -> None:
         stage.session.migrate("bank", budget=0)
     with pytest.raises(NoSuchVat):
         stage.session.migrate("nobody")
-    stage.controller.suspend_vat("bank", "for a while")
+    stage.controller.vats.suspend("bank", "for a while")
     with pytest.raises(KernelError, match="vat bank is suspended: for a while"):
         stage.session.migrate("bank")
 
@@ -404,7 +405,7 @@ def play(path: Path, worker: str, *, kill: bool) -> tuple[str, int]:
     """Act after act, each killed at its first write to the file, its second, and so on."""
     fuse = kills = head = 0
     while True:
-        with Controller.open(path, worker=worker) as controller:
+        with open_world(path, worker=worker) as controller:
             if controller.world.head != head:  # it ended just after its commit
                 head, fuse = controller.world.head, 0
             left = fuse
@@ -442,12 +443,12 @@ def test_killed_at_every_write_of_every_step(worker: str, tmp_path: Path) -> Non
 def test_killed_between_steps_it_goes_on(worker: str, tmp_path: Path) -> None:
     """A process that ends after any step has lost none, and the next one does what is left and no more."""
     path = tmp_path / "it.world"
-    with Controller.open(path, worker=worker) as controller:
+    with open_world(path, worker=worker) as controller:
         for act in ACTS[:3]:
             act(controller)
     done = 0
     for steps in range(5):
-        with Controller.open(path, worker=worker) as controller:
+        with open_world(path, worker=worker) as controller:
 
             def end(told: Migrated) -> None:
                 nonlocal done
@@ -457,9 +458,9 @@ def test_killed_between_steps_it_goes_on(worker: str, tmp_path: Path) -> None:
 
             if steps < 4:
                 with pytest.raises(Killed):
-                    controller.migrate("bank", step=3, progress=end)
+                    controller.vats.migrate("bank", step=3, progress=end)
             else:
-                last = controller.migrate("bank", step=3)
+                last = controller.vats.migrate("bank", step=3)
                 assert (last.migrated, last.remaining) == (2, 0)
 
 
@@ -488,7 +489,7 @@ def many(path: Path, worker: str, *, kill: bool, count: int, step: int) -> tuple
         "from swingset.vat import make_scalar_big_map_store\n" + source.partition("@remotable")[0] + SHELF
         for source in generations(eager=0)
     ]
-    with Controller.open(path, worker=worker) as controller:
+    with open_world(path, worker=worker) as controller:
         controller.create_vat("bank", (("bank", sources[0]),))
         for start in range(0, count, 1_000):
             result = controller.queue_to_root("bank", "fill", [start, min(1_000, count - start)])
@@ -497,11 +498,11 @@ def many(path: Path, worker: str, *, kill: bool, count: int, step: int) -> tuple
             controller.release(str(result))
     kills = steps = killed_at = 0
     for source in sources[1:]:
-        with Controller.open(path, worker=worker) as controller:
+        with open_world(path, worker=worker) as controller:
             upgraded(source)(controller)
         more = True
         while more:
-            with Controller.open(path, worker=worker, snapshot_interval=10) as controller:
+            with open_world(path, worker=worker, snapshot_interval=10) as controller:
                 left = (37 * steps) % (step + 15)
 
                 def fault(_step: str) -> None:
@@ -514,14 +515,14 @@ def many(path: Path, worker: str, *, kill: bool, count: int, step: int) -> tuple
                     killed_at = controller.world.head
                     controller.world.faults = fault
                 try:
-                    controller.migrate("bank", step=step, budget=step)
+                    controller.vats.migrate("bank", step=step, budget=step)
                 except Killed:
                     kills += 1
                     controller.close(keep=False)
                     continue
                 steps += 1
                 more = Versions(controller.kernel.store, controller.kernel.vat("bank").id).outdated() != ()
-    with Controller.open(path, worker=worker) as controller:
+    with open_world(path, worker=worker) as controller:
         assert audit(controller.kernel.store) == []
         kernel = controller.kernel
         rows = kernel.world.rows("SELECT value from vatstore where key like 'vom.o+d10/%'")

@@ -86,7 +86,7 @@ def test_the_last_words_of_a_critical_vat_reach_the_host(stage: Stage, what: str
         stage.ask(heart, method, *args)
     assert str(caught.value) == f"critical vat heart was terminated: vat terminated: {words}"
     assert stage.controller.kernel.panic == str(caught.value)
-    stage.controller.overrule_panic()
+    stage.controller.queue.overrule_panic()
     assert stage.controller.kernel.panic is None
 
 
@@ -96,7 +96,7 @@ def test_the_reason_given_for_the_end_of_a_critical_vat_reaches_the_host(stage: 
     root, node = admin.create(name="heart", critical=stage.session.critical_vat_key())
     with pytest.raises(KernelPanic, match=r"^critical vat heart was terminated: vat terminated: burnt down$"):
         admin.ask(node, "terminate_with_failure", "burnt down") or admin.ask(node, "done")
-    stage.controller.overrule_panic()
+    stage.controller.queue.overrule_panic()
     with pytest.raises(RemoteError) as caught:
         admin.ask(root, "thirteen")
     assert str(caught.value) == "vat terminated"
@@ -156,7 +156,7 @@ def test_a_virtual_map_keeps_a_promise_of_another_vat(stage: Stage) -> None:
     stage.ask(keeper, "put", [promise])
     for _ in range(2):
         assert stage.ask(keeper, "is_kept", [promise]) is True
-        stage.controller.reap_all_vats()
+        stage.controller.gc.reap_all()
         stage.session.settle()
     waiting = stage.send(keeper, "get")
     resolver.resolve("here")

@@ -32,7 +32,7 @@ def rootless(stage: Stage) -> Any:
     del made
     for _ in range(3):
         gc.collect()
-        stage.controller.reap_all_vats()
+        stage.controller.gc.reap_all()
         stage.session.settle()
     return node
 
@@ -41,7 +41,7 @@ def test_a_world_with_a_forgotten_root_opens(stage: Stage) -> None:
     """The names of all other vats come back, and who asks for this root hears what became of it."""
     stage.define("other", PLAIN)
     node = rootless(stage)
-    assert [vat.name for vat in stage.controller.vats() if not vat.attached][-1] == "lonely"
+    assert [vat.name for vat in stage.controller.vats if not vat.attached][-1] == "lonely"
     assert "other" in stage.session.recall()
     assert "lonely" not in stage.session.recall()
     with pytest.raises(NoSuchVat, match="root object of vat lonely is forgotten, since nobody held it"):

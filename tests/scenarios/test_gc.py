@@ -190,7 +190,7 @@ def test_an_image_asks_nothing_of_a_vat(stage: Stage) -> None:
     exporter = stage.define("exporter", EXPORTER)
     thing = stage.ask(exporter, "durable")
     before = stage.transcript("exporter"), stage.heap("exporter"), clist(stage, "exporter")
-    stage.controller.snapshot_all_vats()
+    stage.controller.vats.snapshot_all()
     stage.controller.checkpoint("here")
     stage.session.settle()
     assert (stage.transcript("exporter"), stage.heap("exporter"), clist(stage, "exporter")) == before

@@ -144,7 +144,7 @@ def test_a_world_that_has_panicked_stays_so_until_it_is_overruled(
     with pytest.raises(KernelPanic, match="gratuitous error"):
         again.controller.run()
     assert again.controller.status(waiting) == "unresolved"
-    again.controller.overrule_panic()
+    again.controller.queue.overrule_panic()
     again.controller.run()
     assert str(again.controller.resolution(failed)) == "gratuitous error"
     assert again.controller.resolution(waiting) == [1, "two", None]
@@ -157,7 +157,7 @@ def test_a_world_can_go_back_to_before_its_panic(stage: Stage) -> None:
     stage.controller.terminate_vat("vat", "enough")
     with pytest.raises(KernelPanic, match=r"critical vat vat was terminated: vat terminated: enough$"):
         stage.controller.run()
-    stage.controller.resume("before")
+    stage.controller.history.go_back("before")
     waiting = queue(stage, "vat", "data")
     stage.controller.run()
     assert stage.controller.resolution(waiting) == [1, "two", None]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from swingset.guest.base.errors import RemoteError
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.session import StillPending
 from swingset.world.vats import TERMINATED
 from tests.conftest import MakeStage
@@ -89,9 +89,9 @@ def test_hostile_vats_harm_nobody(make_stage: MakeStage, tmp_path: Path, kind: s
             stage.session.wait(again)
     assert problems == []
     stage.close()
-    with Controller.open(path) as world:
+    with open_world(path) as world:
         digest = world.digest()
-        for vat in world.vats():
+        for vat in world.vats:
             if not vat.attached and vat.state != TERMINATED:
                 _, heap = world.kernel.warehouse.verify(vat)
                 assert heap == world.kernel.warehouse.heap_digest(vat), vat.name

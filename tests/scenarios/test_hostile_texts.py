@@ -196,10 +196,10 @@ def test_a_device_reads_or_refuses(body: str, read: Any) -> None:
 def test_a_meter_cannot_be_filled_beyond_what_a_file_holds(local: Stage) -> None:
     """What remains is a number that the file can hold, however often it is added to."""
     controller: Controller = local.controller
-    meter = controller.create_meter(1 << 61)
-    controller.refill_meter(meter, 1 << 61 - 1)
+    meter = controller.meters.create(1 << 61)
+    controller.meters.refill(meter, 1 << 61 - 1)
     with pytest.raises(KernelError, match="what remains of a meter is an int from 0"):
-        controller.refill_meter(meter, (1 << 62) - 1)
+        controller.meters.refill(meter, (1 << 62) - 1)
 
 
 class Speechless(Exception):

@@ -19,6 +19,8 @@ import zstandard
 
 from swingset.core.errors import VatFault
 from swingset.host.controller import Controller
+from swingset.host.opened import Opened
+from swingset.host.opening import open_world
 from swingset.workers.base import LibraryUnusable
 from swingset.workers.local import LocalWorkerFactory
 from swingset.workers.wasm import bake, engine, guest_library
@@ -55,7 +57,7 @@ def build_root_object(baggage):
 def opened(where: Path | WorldFile, factory: WasmWorkerFactory) -> Controller:
     """The world on an engine with a library of its own."""
     world = where if isinstance(where, WorldFile) else WorldFile.open(where)
-    return Controller(world, {"wasm": factory, "local": LocalWorkerFactory()})
+    return Controller(Opened(world, {"wasm": factory, "local": LocalWorkerFactory()}))
 
 
 def add(controller: Controller, vat: str, amount: int) -> Any:
@@ -148,9 +150,9 @@ def test_vats_go_on_when_the_library_has_changed(
     assert newer.image_id != older.image_id
     controller = opened(path, newer)
     assert (add(controller, "bank", 1), add(control, "bank", 1)) == ([6, 2], [6, 2])
-    assert (controller.digest(), controller.activity_digest()) == (
+    assert (controller.digest(), controller.history.activity_digest()) == (
         control.digest(),
-        control.activity_digest(),
+        control.history.activity_digest(),
     )
     bank = controller.kernel.vat("bank")
     assert controller.kernel.warehouse.verify(bank) == control.kernel.warehouse.verify(bank)
@@ -168,7 +170,7 @@ def test_vats_go_on_when_the_library_has_changed(
     assert library_of(controller, "bank") == new
     assert add(controller, "bank", 1) == [8, 1]
 
-    controller.go_back(before)
+    controller.history.go_back_to_commit(before)
     assert (library_of(controller, "bank"), add(controller, "bank", 1)) == (old, [8, 4])
     controller.close()
     control.close()
@@ -204,14 +206,14 @@ def test_a_library_goes_with_the_last_commit_that_names_it(
     with opened(path, release(RELEASES["a comment"], monkeypatch)) as controller:
         before = controller.world.head
         controller.create_vat("other", (("other", BANK),))
-        controller.go_back(before)
+        controller.history.go_back_to_commit(before)
         assert controller.world.prune().libraries == 1
         assert add(controller, "bank", 1) == [1, 1]
 
 
 def test_a_local_vat_has_no_library_of_its_own() -> None:
     """What runs in the host is the host's own library, and the world keeps none."""
-    with Controller.open(None, worker="local") as controller:
+    with open_world(None, worker="local") as controller:
         controller.create_vat("bank", (("bank", BANK),))
         assert library_of(controller, "bank") is None
         assert controller.world.row("SELECT count(*) FROM libraries") == (0,)

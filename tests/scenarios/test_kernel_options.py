@@ -9,8 +9,8 @@ import pytest
 
 from swingset.core.errors import KernelError
 from swingset.host.cli import main
-from swingset.host.config import BadConfiguration, open_world
-from swingset.host.controller import Controller
+from swingset.host.config import BadConfiguration
+from swingset.host.opening import open_world
 from swingset.model.messages import Reap
 from tests.conftest import WORKERS, MakeStage
 from tests.staging import Stage
@@ -48,12 +48,12 @@ def test_a_default_holds_for_vats_that_do_not_say_otherwise(stage: Stage) -> Non
     counter = stage.define("counter", COUNTER)
     own = stage.define("own", COUNTER, options={"reap_interval": 1_000})
     assert reaps(stage, counter, 10) == 0
-    stage.controller.change_kernel_options({"reap_interval": 5})
+    stage.controller.options.change({"reap_interval": 5})
     assert reaps(stage, counter, 10) == 2  # at once, for the ten before count, and after five more
-    stage.controller.change_options("counter", {"reap_interval": 2})
+    stage.controller.vats.change_options("counter", {"reap_interval": 2})
     assert reaps(stage, counter, 6) == 3
-    stage.controller.change_options("counter", {"reap_interval": None})
-    stage.controller.change_kernel_options({"defaultReapInterval": "never"})
+    stage.controller.vats.change_options("counter", {"reap_interval": None})
+    stage.controller.options.change({"defaultReapInterval": "never"})
     assert reaps(stage, counter, 20) == 0
     assert stage.ask(own, "more") == 1
 
@@ -78,7 +78,7 @@ def test_bad_options_change_nothing(local: Stage, what: str) -> None:
     options, words = BAD[what]
     given = {"reap_computrons": 77, **options} if isinstance(options, dict) else options
     with pytest.raises(KernelError) as caught:
-        local.controller.change_kernel_options(given)  # type: ignore[arg-type]
+        local.controller.options.change(given)  # type: ignore[arg-type]
     assert words in str(caught.value)
     assert local.controller.kernel.options.get("reap_computrons") is None
 
@@ -87,7 +87,7 @@ def test_options_stay_with_the_world(tmp_path: Path, make_stage: MakeStage) -> N
     """Another process goes on with them, and going back in time takes them back."""
     stage = make_stage("local", tmp_path / "world")
     stage.controller.checkpoint("before")
-    changed = stage.controller.change_kernel_options({"snapshotInterval": 7, "reap_gc_krefs": None})
+    changed = stage.controller.options.change({"snapshotInterval": 7, "reap_gc_krefs": None})
     assert changed == {
         "reap_interval": 200,
         "reap_gc_krefs": None,
@@ -95,13 +95,13 @@ def test_options_stay_with_the_world(tmp_path: Path, make_stage: MakeStage) -> N
         "snapshot_interval": 7,
     }
     stage.close()
-    with Controller.open(tmp_path / "world", worker="local") as again:
+    with open_world(tmp_path / "world", worker="local") as again:
         assert again.kernel.options.all() == changed
-        assert again.snapshot_interval == 7
-        again.resume("before")
-        assert again.snapshot_interval == 200
-    with Controller.open(tmp_path / "world", worker="local", snapshot_interval=3) as again:
-        assert again.snapshot_interval == 3
+        assert again.options.snapshot_interval == 7
+        again.history.go_back("before")
+        assert again.options.snapshot_interval == 200
+    with open_world(tmp_path / "world", worker="local", snapshot_interval=3) as again:
+        assert again.options.snapshot_interval == 3
 
 
 def test_heap_images_come_as_often_as_the_option_says(wasm: Stage) -> None:
@@ -109,11 +109,11 @@ def test_heap_images_come_as_often_as_the_option_says(wasm: Stage) -> None:
     counter = wasm.define("counter", COUNTER)
     vats = wasm.controller.kernel.store.vats
     vat = wasm.controller.kernel.vat("counter").id
-    wasm.controller.change_kernel_options({"snapshot_interval": None})
+    wasm.controller.options.change({"snapshot_interval": None})
     for _ in range(6):
         wasm.ask(counter, "more")
     assert vats.span(vat).snapshot is None
-    wasm.controller.change_kernel_options({"snapshot_interval": 4})
+    wasm.controller.options.change({"snapshot_interval": 4})
     wasm.ask(counter, "more")
     assert vats.span(vat).snapshot is not None
 
@@ -126,9 +126,9 @@ def played(worker: str, online: int | None) -> tuple[str, str, int]:
         answers = [stage.ask(counter, "more") for _ in range(3) for counter in counters]
         assert answers == [1] * 4 + [2] * 4 + [3] * 4
         warehouse = stage.controller.kernel.warehouse
-        alive = [vat for vat in stage.controller.vats() if vat.name != "notebook"]
+        alive = [vat for vat in stage.controller.vats if vat.name != "notebook"]
         count = sum(warehouse.is_online(vat.id) for vat in alive)
-        return stage.controller.digest(), stage.controller.activity_digest(), count
+        return stage.controller.digest(), stage.controller.history.activity_digest(), count
     finally:
         stage.close()
 
@@ -146,8 +146,8 @@ def test_a_bad_number_of_vats_online_is_refused(tmp_path: Path) -> None:
     """Nothing is opened then, and the file can be opened with a better one."""
     for online in (0, -1, True, "5"):
         with pytest.raises(KernelError, match="online wants how many vats, an int from 1"):
-            Controller.open(tmp_path / "world", worker="local", online=online)  # type: ignore[arg-type]
-    Controller.open(tmp_path / "world", worker="local", online=2).close()
+            open_world(tmp_path / "world", worker="local", online=online)  # type: ignore[arg-type]
+    open_world(tmp_path / "world", worker="local", online=2).close()
 
 
 CONFIG = """
@@ -166,7 +166,7 @@ def test_a_configuration_says_both(tmp_path: Path, capsys: pytest.CaptureFixture
     for _ in range(2):
         with open_world(path, config, worker="local") as world:
             assert world.kernel.options.get("reap_interval") == 9
-            assert world.snapshot_interval == 11
+            assert world.options.snapshot_interval == 11
             assert world.kernel.warehouse.capacity == 2
     with open_world(path, config, worker="local", online=3) as world:
         assert world.kernel.warehouse.capacity == 3
@@ -203,15 +203,15 @@ def test_only_what_was_used_since_is_reaped(stage: Stage) -> None:
     stage.session.watch = lambda report: (
         reaped.append(report.vat or "") if isinstance(report.event, Reap) else None
     )
-    since = stage.controller.reap_all_vats()
+    since = stage.controller.gc.reap_all()
     stage.session.settle()
     assert sorted(reaped) == ["notebook", "one", "two"]
-    since = stage.controller.reap_all_vats(since)
+    since = stage.controller.gc.reap_all(since)
     stage.session.settle()
     reaped.clear()
     stage.ask(counters[0], "more")
     before = dict(since)
-    since = stage.controller.reap_all_vats(since)
+    since = stage.controller.gc.reap_all(since)
     stage.session.settle()
     assert "one" in reaped
     assert "two" not in reaped
@@ -225,7 +225,7 @@ def test_reaping_until_nothing_more_comes_of_it_ends(stage: Stage) -> None:
         stage.ask(counter, "more")
     since: dict[str, int] = {}
     rounds = 0
-    while (found := stage.controller.reap_all_vats(since)) != since:
+    while (found := stage.controller.gc.reap_all(since)) != since:
         stage.session.settle()
         since, rounds = found, rounds + 1
         assert rounds < 5

@@ -12,6 +12,7 @@ import pytest
 from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.testing import audit
 from swingset.world.file import WorldFile
@@ -165,7 +166,7 @@ def play(path: Path, worker: str, *, kill: bool) -> tuple[str, int]:
     """Act after act, each killed at its first write, its second, and so on until it is through."""
     fuse = kills = 0
     while True:
-        with Controller.open(path, worker=worker) as controller:
+        with open_world(path, worker=worker) as controller:
             store = controller.kernel.store.vatstore
             left = fuse
 

@@ -130,11 +130,11 @@ def test_an_image_of_every_vat_is_saved_once(stage: Stage, repeated: list[str]) 
     """Asked again there is nothing to save, until the vat has had a delivery; local vats have no images."""
     root = stage.define("counter", COUNTER)
     vats = ["counter"] if stage.worker == "wasm" else []
-    assert stage.controller.snapshot_all_vats() == vats
-    assert stage.controller.snapshot_all_vats() == []
+    assert stage.controller.vats.snapshot_all() == vats
+    assert stage.controller.vats.snapshot_all() == []
     assert stage.ask(root, "add", 1) == 1
-    assert stage.controller.snapshot_all_vats() == vats
-    assert stage.controller.snapshot_all_vats() == []
+    assert stage.controller.vats.snapshot_all() == vats
+    assert stage.controller.vats.snapshot_all() == []
     stage.controller.kernel.warehouse.discard_all()
     assert stage.ask(root, "add", 1) == 2
     assert len(repeated) == (0 if vats else 2)

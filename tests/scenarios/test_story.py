@@ -134,7 +134,7 @@ def test_output_waits_for_the_commit(stage: Stage) -> None:
     """What a vat prints is shown only once the crank it was printed in is durable."""
     bank = stage.define("bank", BANK)
     seen: list[bool] = []
-    stage.controller.outbox.listen(lambda _output: seen.append(stage.controller.world.dirty))
+    stage.controller.outputs.listen(lambda _output: seen.append(stage.controller.world.dirty))
     told: list[int] = []
     stage.send(bank, "open_purse", "alice")
     stage.controller.run(watch=lambda _report: told.append(len(stage.log)))
@@ -211,7 +211,7 @@ def test_broken_source(stage: Stage, source: str, words: str, line: int) -> None
         stage.session.define("broken", source)
     assert "broken" in str(caught.value)
     assert [(frame.part, frame.line) for frame in caught.value.fault.trace] == [("broken", line)]
-    assert [vat.name for vat in stage.controller.vats()] == ["notebook"]
+    assert [vat.name for vat in stage.controller.vats] == ["notebook"]
     assert stage.lens.objects() == []
     assert stage.controller.digest() != before  # the crank was counted
     stage.define("broken", BANK)

@@ -79,13 +79,13 @@ def test_what_waits_is_delivered_in_the_order_in_which_it_came(stage: Stage, sus
     """Messages and notifications alike, and before what is sent later, as if it had never been suspended."""
     listener, source, asked = begun(stage)
     if suspended:
-        stage.controller.suspend_vat("listener", "for a look")
+        stage.controller.vats.suspend("listener", "for a look")
     answered(stage, listener, source)
     assert {promise.status for promise in asked} == {"pending" if suspended else "fulfilled"}
     late = stage.send(listener, "say", "late")
     stage.session.flush()
     if suspended:
-        stage.controller.resume_vat("listener")
+        stage.controller.vats.resume("listener")
     assert [stage.session.wait(promise) for promise in asked] == ["x", "y"]
     stage.session.wait(late)
     assert stage.ask(listener, "all") == [*HEARD, "late"]
@@ -95,7 +95,7 @@ def test_a_suspended_vat_can_be_looked_at(stage: Stage) -> None:
     """The reason, what is parked for it, its names and its memory are there to see, and nothing moves."""
     listener, source, asked = begun(stage)
     heap, transcript = stage.heap("listener"), stage.transcript("listener")
-    stage.controller.suspend_vat("listener", "for a look")
+    stage.controller.vats.suspend("listener", "for a look")
     answered(stage, listener, source)
     [row] = [row for row in stage.lens.vats() if row.name == "listener"]
     assert (row.state, row.parked, row.reason) == ("suspended", 6, "for a look")
@@ -103,7 +103,7 @@ def test_a_suspended_vat_can_be_looked_at(stage: Stage) -> None:
     assert stage.lens.clist("listener") != []
     assert (stage.heap("listener"), stage.transcript("listener")) == (heap, transcript)
     assert stage.controller.run().cranks == 0
-    stage.controller.resume_vat("listener")
+    stage.controller.vats.resume("listener")
     assert [stage.session.wait(promise) for promise in asked] == ["x", "y"]
     assert stage.ask(listener, "all") == HEARD
 
@@ -111,7 +111,7 @@ def test_a_suspended_vat_can_be_looked_at(stage: Stage) -> None:
 def test_new_code_takes_what_waited(stage: Stage) -> None:
     """An upgrade of a suspended vat resumes it: parked messages reach the new incarnation in their order."""
     listener, source, _ = begun(stage)
-    stage.controller.suspend_vat("listener", "it is broken")
+    stage.controller.vats.suspend("listener", "it is broken")
     answered(stage, listener, source)
     stage.upgrade("listener", LISTENER)
     stage.session.settle()
@@ -125,14 +125,14 @@ def test_suspension_outlives_the_process(worker: str, tmp_path: Path, make_stage
     path = tmp_path / "a.world"
     stage = make_stage(worker, path)
     listener, source, _ = begun(stage)
-    stage.controller.suspend_vat("listener", "for a look")
+    stage.controller.vats.suspend("listener", "for a look")
     answered(stage, listener, source)
     stage.close()
     stage = make_stage(worker, path)
     stage.session.settle()
     [row] = [row for row in stage.lens.vats() if row.name == "listener"]
     assert (row.state, row.parked, row.reason) == ("suspended", 6, "for a look")
-    stage.controller.resume_vat("listener")
+    stage.controller.vats.resume("listener")
     assert stage.ask(stage.session.root("listener"), "all") == HEARD
 
 
@@ -167,11 +167,11 @@ def test_what_suspends_a_vat_each_time_can_be_given_up(wasm: Stage) -> None:
     assert wasm.controller.kernel.vat("vat").state == "suspended"
     lost, kept = wasm.send(root, "spin"), wasm.send(root, "count")
     wasm.session.settle()
-    assert (wasm.controller.drop_parked("vat") or "").startswith("the outcome of kp")
-    assert wasm.controller.drop_parked("vat") == "spin()"
-    wasm.controller.resume_vat("vat")
+    assert (wasm.controller.vats.drop_parked("vat") or "").startswith("the outcome of kp")
+    assert wasm.controller.vats.drop_parked("vat") == "spin()"
+    wasm.controller.vats.resume("vat")
     with pytest.raises(RemoteError) as caught:
         wasm.session.wait(lost)
     assert caught.value.code == "dropped"
     assert wasm.session.wait(kept) == 0
-    assert wasm.controller.drop_parked("vat") is None
+    assert wasm.controller.vats.drop_parked("vat") is None

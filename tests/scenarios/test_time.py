@@ -8,7 +8,7 @@ import pytest
 
 from swingset.core.errors import NoSuchVat
 from swingset.guest.base.errors import RemoteError
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.policies import cranks
 from swingset.host.session import Session, StillPending
 from swingset.vat import make_promise
@@ -86,7 +86,7 @@ def test_resume_back_and_forth(stage: Stage) -> None:
         ("second", second.digest, 11, 3),
         ("first", first.digest, 6, 2),
     ):
-        stage.controller.resume(name)
+        stage.controller.history.go_back(name)
         assert stage.controller.digest() == digest
         assert (stage.heap("vat") == heap) or name == "second" or heap is None
         stage.session.attach()
@@ -94,7 +94,7 @@ def test_resume_back_and_forth(stage: Stage) -> None:
         purse = stage.ask(root, "purse")
         assert stage.ask(purse, "deposit", 1) == balance
         assert stage.ask(root, "bump") == local
-    assert [label.name for label in stage.controller.checkpoints()] == ["first", "second"]
+    assert [label.name for label in stage.controller.history.checkpoints()] == ["first", "second"]
 
 
 def test_checkpoint_is_incremental(wasm: Stage) -> None:
@@ -122,7 +122,7 @@ def test_fork_is_another_world(stage: Stage) -> None:
         assert fork.kernel.warehouse.heap_digest(twin) == heap
         fork.terminate_vat("vat", "in the fork")
         fork.run()
-        assert [vat.name for vat in fork.vats()] == ["notebook"]
+        assert [vat.name for vat in fork.vats] == ["notebook"]
         assert fork.digest() != before
     finally:
         fork.close()
@@ -136,7 +136,7 @@ def test_fork_is_another_world(stage: Stage) -> None:
 def test_paused_world(stage: Stage) -> None:
     """A paused world takes messages and delivers none, except by single steps."""
     root = stage.define("vat", VAT)
-    stage.controller.pause()
+    stage.controller.queue.pause()
     promises = [stage.send(root, "bump") for _ in range(3)]
     with pytest.raises(StillPending, match="paused with 3 events"):
         stage.session.wait(promises[2])
@@ -146,7 +146,7 @@ def test_paused_world(stage: Stage) -> None:
     assert (report.outcome, report.vat) == ("delivered", "vat")
     assert len([row for row in stage.lens.queue() if row.kind == "send"]) == 2
     assert promises[0].status == "pending"  # the notification waits behind the sends
-    stage.controller.unpause()
+    stage.controller.queue.unpause()
     assert [stage.session.wait(promise) for promise in promises] == [1, 2, 3]
 
 
@@ -199,7 +199,7 @@ def test_suspended_by_hand(stage: Stage) -> None:
     assert {promise.status for promise in promises} == {"pending"}
     assert [row.where for row in stage.lens.queue()] == ["vat vat, suspended"] * 3
     stage.check()
-    stage.controller.kernel.wake("vat")
+    stage.controller.kernel.resume("vat")
     assert [stage.session.wait(promise) for promise in promises] == [1, 2, 3]
 
 
@@ -216,7 +216,7 @@ def test_terminated_vat(stage: Stage) -> None:
         with pytest.raises(RemoteError, match=r"^vat terminated: doom!$") as caught:
             stage.ask(target, method, *args)
         assert caught.value.code == "vat-terminated"
-    assert [vat.name for vat in stage.controller.vats()] == ["notebook"]
+    assert [vat.name for vat in stage.controller.vats] == ["notebook"]
     with pytest.raises(NoSuchVat, match="'vat'; there are: notebook"):
         stage.session.root("vat")
     again = stage.define("vat", VAT)
@@ -230,10 +230,10 @@ def test_terminated_with_messages_waiting(stage: Stage) -> None:
     stage.controller.kernel.suspend("vat", "for a look")
     parked = stage.send(root, "bump")
     stage.session.settle()
-    stage.controller.pause()
+    stage.controller.queue.pause()
     queued = stage.send(root, "bump")
     stage.controller.terminate_vat("vat", "")
-    stage.controller.unpause()
+    stage.controller.queue.unpause()
     for promise in (parked, queued):
         with pytest.raises(RemoteError, match=r"^vat terminated$"):
             stage.session.wait(promise)
@@ -263,7 +263,7 @@ def test_vat_that_asks_to_end(stage: Stage) -> None:
     with pytest.raises(RemoteError, match=r"^vat terminated: vat bad asked to end$"):
         stage.ask(bad, "leave", spy, True)
     assert stage.ask(spy, "bump") == 2
-    assert [vat.name for vat in stage.controller.vats()] == ["notebook", "spy"]
+    assert [vat.name for vat in stage.controller.vats] == ["notebook", "spy"]
 
 
 @pytest.mark.parametrize("worker", ["local", "wasm"])
@@ -280,7 +280,7 @@ def test_another_process_would_find_it(worker: str, tmp_path: Path, make_stage: 
     digest, heaps = stage.controller.digest(), [stage.heap(name) for name in ("asked", "slow")]
     stage.close()
 
-    with Controller.open(path, create=False, worker=worker) as controller:
+    with open_world(path, create=False, worker=worker) as controller:
         session = Session(controller)
         assert session.found_digest == digest
         assert session.incarnation == 1
@@ -288,7 +288,7 @@ def test_another_process_would_find_it(worker: str, tmp_path: Path, make_stage: 
         assert heaps == [kernel.warehouse.heap_digest(kernel.vat(name)) for name in ("asked", "slow")]
         names = session.recall()
         seen: list[str] = []
-        controller.outbox.listen(lambda output: seen.append(output.text))
+        controller.outputs.listen(lambda output: seen.append(output.text))
         E = session.E
         assert session.wait(E(names["purse"]).deposit(1)) == 5
         assert session.wait(E(names["asked"]).bump()) == 2
@@ -323,11 +323,11 @@ def test_commit_with_unsettled_messages(worker: str, tmp_path: Path, make_stage:
     stage = make_stage(worker, path)
     root = stage.define("vat", VAT)
     stage.send(root, "bump")
-    stage.controller.pause()  # commits, with the message in the run-queue
+    stage.controller.queue.pause()  # commits, with the message in the run-queue
     stage.controller.close()
     stage.closed = True
 
-    with Controller.open(path, create=False, worker=worker) as controller:
+    with open_world(path, create=False, worker=worker) as controller:
         session = Session(controller)
-        controller.unpause()
+        controller.queue.unpause()
         assert session.wait(session.E(session.root("vat")).bump()) == 2

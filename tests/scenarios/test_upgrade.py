@@ -186,12 +186,12 @@ def test_promise_of_the_session_is_disconnected(stage: Stage) -> None:
 def test_a_message_that_waits_reaches_the_new_code(stage: Stage) -> None:
     """A message queued before an upgrade and delivered after it is answered by the new code."""
     root = stage.define("exporter", COUNTER)
-    stage.controller.pause()
+    stage.controller.queue.pause()
     promise = stage.send(root, "version")
     stage.session.settle()
     stage.upgrade("exporter", NEXT)
     assert promise.status == "pending"
-    stage.controller.unpause()
+    stage.controller.queue.unpause()
     assert stage.session.wait(promise) == "v2"
 
 

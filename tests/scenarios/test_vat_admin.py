@@ -41,7 +41,7 @@ HOLDER = """
 
 def settled_counts(admin: Admin, kref: str) -> tuple[int, int]:
     """Both counts of an object, once everybody has brought out the dead."""
-    reap(admin.stage, *(vat.name for vat in admin.stage.controller.vats()))
+    reap(admin.stage, *(vat.name for vat in admin.stage.controller.vats))
     return admin.counts(kref)
 
 
@@ -187,13 +187,13 @@ def test_code_that_cannot_start_is_a_creation_error(admin: Admin, body: str, wor
     The reference says `buildRootObject unresolved` and `must return ephemeral, not virtual`. Here the words
     are those of the class decorators that a vat's author writes.
     """
-    before = [vat.id for vat in admin.stage.controller.vats()]
+    before = [vat.id for vat in admin.stage.controller.vats]
     head = (
         "from swingset.vat import *\n@durable\nclass Lasting:\n    pass\n@virtual\nclass Passing:\n    pass\n"
     )
     bad = admin.stage.session.bundle(f"{head}def build_root_object():\n    {body}\n")
     assert re.match(words, admin.refused(bad))
-    assert [vat.id for vat in admin.stage.controller.vats()] == before
+    assert [vat.id for vat in admin.stage.controller.vats] == before
 
 
 def test_names_of_vats_are_checked(admin: Admin) -> None:
@@ -211,14 +211,14 @@ def test_a_vat_without_a_name_goes_by_its_id(admin: Admin) -> None:
     """Somebody else who has called a vat so cannot hinder it: then it goes by its id and a number."""
     controller = admin.stage.controller
     admin.create()
-    mine = controller.vats()[-1]
+    mine = list(controller.vats)[-1]
     assert mine.name == mine.id
     coming = f"v{int(mine.id[1:]) + 3}"
     admin.create(name=coming)
     admin.create(name=f"{coming}-2")
     root, _ = admin.create()
     assert admin.ask(root, "thirteen") == 13
-    assert {vat.id: vat.name for vat in controller.vats()}[coming] == f"{coming}-3"
+    assert {vat.id: vat.name for vat in controller.vats}[coming] == f"{coming}-3"
     assert admin.refused(admin.counter, {"name": coming}).startswith(
         f"Vat Creation Error: vat {coming} exists"
     )
@@ -340,7 +340,7 @@ def test_a_vat_killed_from_outside(admin: Admin) -> None:
     dumped = controller.dump()
     [record] = [vat for vat in dumped["vats"] if vat["name"] == "doomed"]
     assert (record["state"], dumped["clists"][record["id"]]) == ("terminated", [])
-    assert "doomed" not in [vat.name for vat in controller.vats()]
+    assert "doomed" not in [vat.name for vat in controller.vats]
     with pytest.raises(RemoteError) as caught:
         admin.ask(root, "ping", 2)
     assert (str(caught.value), caught.value.code) == ("vat terminated: doom!", "vat-terminated")

@@ -26,7 +26,7 @@ def test_who_has_to_settle_it_is_named(stage: Stage) -> None:
     a, b = stage.define("A", VAT), stage.define("B", VAT)
     assert told(stage, E(b).relay()).endswith("is still unresolved: vat B has to settle it")
     assert told(stage, E(a).relay(b)).endswith("is still unresolved: vat B has to settle it")
-    stage.controller.suspend_vat("B", "for a rest")
+    stage.controller.vats.suspend("B", "for a rest")
     words = told(stage, E(a).relay(b))
     assert words.endswith("waits: vat B, suspended")
 
@@ -35,7 +35,7 @@ def test_a_suspended_vat_is_named_with_its_reason(stage: Stage) -> None:
     """And with what can be done."""
     promise = stage.send(stage.define("B", VAT), "relay")
     stage.session.settle()
-    stage.controller.suspend_vat("B", "for a rest")
+    stage.controller.vats.suspend("B", "for a rest")
     words = told(stage, promise)
     assert words.startswith("vat B is suspended, and promise kp")
     assert words.endswith("is its to settle: for a rest; upgrade the vat, or wake it")

@@ -73,7 +73,7 @@ def test_nothing_is_recorded_and_it_works_as_any(stage: Stage) -> None:
         stage.ask(root, "fail")
     assert stage.ask(root, "more") == [4, 4]
     assert transcript(stage) == 0
-    assert stage.controller.snapshot_all_vats() == []
+    assert stage.controller.vats.snapshot_all() == []
 
 
 @pytest.mark.parametrize("worker", WORKERS)
@@ -166,6 +166,6 @@ def test_its_digests_are_those_of_its_inputs(make_stage: MakeStage) -> None:
         stage = make_stage("local", None, online=online)
         root, other = stage.define("vat", SOURCE, options=WITHOUT), stage.define("other", SOURCE)
         answers = [stage.ask(target, "more") for _ in range(3) for target in (root, other)]
-        return answers, stage.controller.digest(), stage.controller.activity_digest()
+        return answers, stage.controller.digest(), stage.controller.history.activity_digest()
 
     assert play(1) == play(None)

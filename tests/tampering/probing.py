@@ -16,6 +16,7 @@ from swingset.guest.liveslots import SyscallError
 from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.policies import cranks
 from swingset.host.session import Session
 from swingset.lens.picture import draw
@@ -49,11 +50,11 @@ def look(controller: Controller) -> Steps:
     yield "older records", lambda: lens.older_records("bank")
     yield "digest", controller.digest
     yield "panic", lambda: controller.kernel.panic
-    yield "checkpoints", controller.checkpoints
-    yield "rings", controller.find_rings
+    yield "checkpoints", controller.history.checkpoints
+    yield "rings", controller.gc.rings
     yield "meters", controller.meters
     for kref in ("ko20", "ko23", "kp40", "kp45", "kd30"):
-        yield f"explain {kref}", lambda kref=kref: controller.explain(kref)
+        yield f"explain {kref}", lambda kref=kref: controller.gc.explain(kref)
 
 
 def work(controller: Controller, folder: Path) -> Steps:
@@ -61,7 +62,7 @@ def work(controller: Controller, folder: Path) -> Steps:
     few = cranks(MOST_CRANKS)
     yield "step", controller.step
     yield "run", lambda: controller.run(few)
-    yield "wake", lambda: controller.resume_vat("still")
+    yield "wake", lambda: controller.vats.resume("still")
     yield "poll", lambda: controller.devices.poll(1_000)
     yield "mail", lambda: (controller.devices.outbox(), controller.devices.receive("peer", [(1, "hello")]))
     yield "bridge", controller.devices.bridge_outbound
@@ -71,23 +72,23 @@ def work(controller: Controller, folder: Path) -> Steps:
         "install",
         lambda: controller.devices.install_bundle((("main", EMPTY),), "code"),
     )
-    yield "meter", lambda: (controller.refill_meter("m1", 5), controller.forget_meter("m1"))
+    yield "meter", lambda: (controller.meters.refill("m1", 5), controller.meters.forget("m1"))
     yield "critical", controller.devices.critical_vat_key
     yield (
         "pin",
-        lambda: (controller.pin_vat_root("bank"), controller.unpin(controller.kernel.root_of("bank"))),
+        lambda: (controller.vats.pin_root("bank"), controller.gc.unpin(controller.kernel.root_of("bank"))),
     )
     yield "send", lambda: controller.queue_to_root("bank", "thing")
     yield "run on", lambda: controller.run(cranks(MOST_CRANKS))
-    yield "options", lambda: controller.change_options("shop", {"reap_interval": 7})
+    yield "options", lambda: controller.vats.change_options("shop", {"reap_interval": 7})
     yield "checkpoint", lambda: controller.checkpoint("now")
-    yield "heaps", controller.snapshot_all_vats
+    yield "heaps", controller.vats.snapshot_all
     yield "fork", lambda: forked(controller)
     yield "upgrade", lambda: controller.upgrade_vat("bank", controller.kernel.store.sources.parts("bank"))
-    yield "drop", lambda: controller.drop_parked("still")
+    yield "drop", lambda: controller.vats.drop_parked("still")
     yield "terminate", lambda: (controller.terminate_vat("shop"), controller.run(cranks(MOST_CRANKS)))
-    yield "resume", lambda: controller.resume("start")
-    yield "resume another", lambda: controller.resume("left")
+    yield "resume", lambda: controller.history.go_back("start")
+    yield "resume another", lambda: controller.history.go_back("left")
     yield "prune", controller.world.prune
     yield "export", lambda: controller.world.export(folder / "exported.world")
 
@@ -157,9 +158,7 @@ class Probe:
 
     def _with(self, name: str, steps: Callable[[Controller], Steps], *, look_only: bool = False) -> None:
         def all_steps() -> None:
-            with Controller.open(
-                self._copy(), worker="local", create=False, look_only=look_only
-            ) as controller:
+            with open_world(self._copy(), worker="local", create=False, look_only=look_only) as controller:
                 for step, action in steps(controller):
                     self._try(f"{name}: {step}", action)
 

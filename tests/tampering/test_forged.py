@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.policies import cranks
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Send
@@ -74,7 +74,7 @@ def test_a_state_that_makes_no_sense_is_found(statement: str, rich: Path, tmp_pa
     copy = tmp_path / "forged.world"
     shutil.copyfile(rich, copy)
     table, words = FORGED[statement]
-    with Controller.open(copy, worker="local") as controller:
+    with open_world(copy, worker="local") as controller:
         controller.world.execute(statement)
         found = controller.verify()
     assert any(problem.table == table and words in problem.reason for problem in found), found
@@ -84,7 +84,7 @@ def test_a_message_to_a_ring_of_promises_ends_the_run(rich: Path, tmp_path: Path
     """Two promises that follow each other are named, and the world stays as it was."""
     copy = tmp_path / "ring.world"
     shutil.copyfile(rich, copy)
-    with Controller.open(copy, worker="local") as controller:
+    with open_world(copy, worker="local") as controller:
         store = controller.kernel.store
         with controller.kernel.undoing():
             first, second = store.new_promise(None), store.new_promise(None)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.policies import cranks
 from swingset.lens.verifying import verify
 from swingset.world.codec import canonical, compress
@@ -147,7 +147,7 @@ def test_a_damaged_event_says_where_it_is(rich: Path, tmp_path: Path) -> None:
     """The run is refused with table, row and reason, each time, and the file stays as it is."""
     path = altered(rich, tmp_path, "UPDATE queue SET item = '{}'")
     for _ in range(2):
-        with Controller.open(path, worker="local") as controller, pytest.raises(DamagedRow) as caught:
+        with open_world(path, worker="local") as controller, pytest.raises(DamagedRow) as caught:
             controller.run(cranks(100))
         assert (caught.value.table, caught.value.reason) == (
             "queue", "item is no event: its type is none that the run-queue has",
@@ -170,7 +170,7 @@ def test_a_vat_that_the_file_cannot_bring_back_is_suspended(
 ) -> None:
     """The others run on, and the vat says what of the file is damaged."""
     path = altered(rich, tmp_path, statement)
-    with Controller.open(path, worker="local") as controller:
+    with open_world(path, worker="local") as controller:
         controller.queue_to_root("bank", "thing")
         controller.run(cranks(200))
         vat = controller.kernel.vat("bank")
@@ -231,7 +231,7 @@ def test_a_heap_image_is_looked_at_before_it_is_unpacked(name: str, confined: Pa
     size, records, vat, words = IMAGES[name]
     path = with_image(confined, tmp_path, size, records, vat)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with Controller.open(path, worker="wasm") as controller:
+    with open_world(path, worker="wasm") as controller:
         controller.run(cranks(200))
         bank = controller.kernel.vat("bank")
         assert (bank.state, words in (bank.reason or "")) == ("suspended", True), bank.reason
@@ -249,7 +249,7 @@ def test_an_image_that_no_engine_made_is_done_without(
 ) -> None:
     """The vat is brought back by its transcript, and goes on."""
     path = with_image(confined, tmp_path, 1 << 16 if records(b"0" * 32) == b"" else 1 << 27, records)
-    with Controller.open(path, worker="wasm") as controller:
+    with open_world(path, worker="wasm") as controller:
         controller.run(cranks(200))
         assert controller.kernel.vat("bank").state == "live"
 
@@ -284,8 +284,8 @@ def test_what_unpacks_to_too_much_is_not_unpacked(
     status, said = told(copy, "verify")
     assert (status, bool(re.search(words, said))) == (1, True), said
     if name == "rich":
-        with Controller.open(copy, worker="local") as controller, pytest.raises(DamagedWorld):
-            controller.world.goto(controller.checkpoints()[0].seq)
+        with open_world(copy, worker="local") as controller, pytest.raises(DamagedWorld):
+            controller.world.goto(controller.history.checkpoints()[0].seq)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000  # KiB
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.lens.verifying import verify
 from swingset.world import schema
 from swingset.world.rows import RULES
@@ -103,7 +103,7 @@ def found_out(made: Made, world: str, case: Case) -> None:
     if path is None or any(place in case.name for place in MATTERS_NOT):
         return
     try:
-        with Controller.open(path, worker="local", create=False, look_only=True) as controller:
+        with open_world(path, worker="local", create=False, look_only=True) as controller:
             assert verify(controller.kernel.store), f"{case.name}: verify calls it sound"
     except REFUSALS:
         pass
@@ -113,7 +113,7 @@ def test_worlds_that_nobody_tampered_with_are_sound(made: Made) -> None:
     """Verify finds nothing wrong with worlds that have something in every table."""
     seen: set[str] = set()
     for name in LIVING:
-        with Controller.open(made.path(name), worker="local", create=False, look_only=True) as controller:
+        with open_world(made.path(name), worker="local", create=False, look_only=True) as controller:
             assert verify(controller.kernel.store) == []
             seen |= {table for table in TABLES if controller.world.row(f"SELECT 1 from {table}") is not None}
     assert seen == set(TABLES)

@@ -9,6 +9,7 @@ from typing import Any
 from swingset.core.errors import KernelPanic
 from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.session import Session
 
 BANK = """
@@ -71,17 +72,17 @@ BANK = """
 
 def rich(path: Path) -> None:
     """A local world: promises in flight, parked events, devices, meters, collected objects, branches."""
-    with Controller.open(path, worker="local") as controller:
+    with open_world(path, worker="local") as controller:
         session = Session(controller)
         bank, *_ = (session.define(name, dedent(BANK)) for name in ("bank", "shop", "gone", "still"))
-        controller.change_options("bank", {"meter": controller.create_meter(10**9), "reap_interval": 3})
+        controller.vats.change_options("bank", {"meter": controller.meters.create(10**9), "reap_interval": 3})
         alice = session.wait(E(bank).open_purse("alice"))
         session.wait(E(alice).deposit(5))
         controller.checkpoint("start")
         session.wait(E(alice).deposit(1))
         controller.checkpoint("left")
-        controller.resume("start")
-    with Controller.open(path, worker="local") as controller:
+        controller.history.go_back("start")
+    with open_world(path, worker="local") as controller:
         session = Session(controller)
         bank, shop, gone, still = (session.root(name) for name in ("bank", "shop", "gone", "still"))
         alice = session.wait(E(bank).open_purse("bob"))
@@ -91,24 +92,24 @@ def rich(path: Path) -> None:
         controller.devices.poll(3)
         devices(controller, session, shop, timer)
         promises(controller, session, bank, shop)
-        controller.suspend_vat("still")
+        controller.vats.suspend("still")
         E(still).thing()
         session.settle()
         controller.checkpoint("end")
         session.wait(E(shop).drop())
-        controller.reap_all_vats()
+        controller.gc.reap_all()
         while controller.world.row("SELECT 1 from gc_actions") is None:
             assert controller.step() is not None
-        controller.pause()
+        controller.queue.pause()
         E(alice).deposit(7)
         E(bank).hold([shop, timer])
         session.remember({"alice": alice})
         session.flush()
-        controller.pin(str(session.kref_of(alice)))
-        controller.reap_all_vats()
+        controller.gc.pin(str(session.kref_of(alice)))
+        controller.gc.reap_all()
         controller.terminate_vat("gone")
         session.draft("draft", "draft", "x = 1")
-        controller.unpause()
+        controller.queue.unpause()
 
 
 def devices(controller: Controller, session: Session, shop: Any, timer: Any) -> None:
@@ -137,7 +138,7 @@ def promises(controller: Controller, session: Session, bank: Any, shop: Any) -> 
 
 def panicked(path: Path) -> None:
     """A local world that has stopped for good."""
-    with Controller.open(path, worker="local") as controller:
+    with open_world(path, worker="local") as controller:
         session = Session(controller)
         session.define("bank", dedent(BANK))
         controller.queue_to_root("bank", "fail", policy="panic")
@@ -150,7 +151,7 @@ def panicked(path: Path) -> None:
 
 def confined(path: Path) -> None:
     """A world of the confined engine, with a heap image and deliveries after it."""
-    with Controller.open(path, worker="wasm") as controller:
+    with open_world(path, worker="wasm") as controller:
         session = Session(controller)
         bank = session.define("bank", dedent(BANK))
         session.wait(E(bank).thing())

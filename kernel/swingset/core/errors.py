@@ -61,7 +61,7 @@ class KernelPanic(KernelError):
     """Something declared fatal has happened.
 
     Nothing runs, in this process or the next, until the world goes back to a commit before it or the host
-    overrules it (`Controller.overrule_panic`).
+    overrules it (`controller.queue.overrule_panic`).
     """
 
 

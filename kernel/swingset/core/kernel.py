@@ -177,7 +177,7 @@ class Kernel(Cranks):
         with self.undoing():
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
 
-    def wake(self, name: str) -> None:
+    def resume(self, name: str) -> None:
         """Let a suspended vat carry on; what was parked comes first.
 
         A start of it that was passed over is tried again, also that of a vat that is none yet.

@@ -19,8 +19,10 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
-from swingset.host.config import Configuration, bootstrap_result, load, open_world
+from swingset.host.building import bootstrap_result
+from swingset.host.config import Configuration, load
 from swingset.host.controller import Controller
+from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.policies import cranks, forever
 from swingset.host.saying import say, say_json
@@ -202,8 +204,8 @@ def _amount(text: str) -> int | str:
 
 
 def _run(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.outbox.listen(_show)
-    if controller.paused:
+    controller.outputs.listen(_show)
+    if controller.queue.paused:
         say("the world is paused: nothing runs; use step")
         return DONE
     report = controller.run(cranks(chosen.cranks) if chosen.cranks else forever())
@@ -214,7 +216,7 @@ def _run(controller: Controller, chosen: argparse.Namespace) -> int:
 
 
 def _step(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.outbox.listen(_show)
+    controller.outputs.listen(_show)
     for _ in range(chosen.count):
         report = controller.step()
         if report is None:
@@ -227,7 +229,7 @@ def _step(controller: Controller, chosen: argparse.Namespace) -> int:
 
 def _status(controller: Controller, _: argparse.Namespace) -> int:
     stats = controller.stats()
-    paused = ", paused" if controller.paused else ""
+    paused = ", paused" if controller.queue.paused else ""
     say(f"crank {stats['cranks']}{paused}")
     if (panic := controller.kernel.panic) is not None:
         say(f"stopped: {panic}")
@@ -250,7 +252,7 @@ def _status(controller: Controller, _: argparse.Namespace) -> int:
 
 
 def _show_held_back(controller: Controller) -> None:
-    for line in controller.held_back():
+    for line in controller.queue.held_back():
         say(visible(line, 600))
 
 
@@ -273,14 +275,14 @@ def _dump(controller: Controller, chosen: argparse.Namespace) -> int:
 
 
 def _explain(controller: Controller, chosen: argparse.Namespace) -> int:
-    found = controller.explain(chosen.kref)
+    found = controller.gc.explain(chosen.kref)
     for line in (*found.hops, *found.notes):
         say(visible(line))
     return DONE if found.verdict != "gone" else PROBLEM
 
 
 def _rings(controller: Controller, _: argparse.Namespace) -> int:
-    rings = controller.find_rings()
+    rings = controller.gc.rings()
     for ring in rings:
         say(f"ring of {', '.join(ring.vats)}:")
         for line in ring.lines:
@@ -300,63 +302,63 @@ def _options(controller: Controller, chosen: argparse.Namespace) -> int:
         except ValueError:
             changes[name] = text
     if changes:
-        controller.change_options(chosen.vat, changes)
+        controller.vats.change_options(chosen.vat, changes)
     say(json.dumps(controller.kernel.vat(chosen.vat).options, sort_keys=True))
     return DONE
 
 
 def _meters(controller: Controller, chosen: argparse.Namespace) -> int:
     if chosen.new is not None:
-        controller.create_meter(None if chosen.new == "unlimited" else chosen.new)
+        controller.meters.create(None if chosen.new == "unlimited" else chosen.new)
     if chosen.refill is not None:
         meter, computrons = chosen.refill
         if not computrons.isdecimal():
             raise KernelError(f"a refill is a number of computrons, got {computrons!r}")
-        controller.refill_meter(meter, int(computrons))
-    for row in controller.meters():
+        controller.meters.refill(meter, int(computrons))
+    for row in controller.meters.all():
         holds = "unlimited" if row.remaining is None else f"{row.remaining:,} computrons"
         say(f"{row.id}: {holds}, pays for {', '.join(row.vats) or 'no vat'}")
     return DONE
 
 
 def _pause(controller: Controller, _: argparse.Namespace) -> int:
-    controller.pause()
+    controller.queue.pause()
     return DONE
 
 
 def _unpause(controller: Controller, _: argparse.Namespace) -> int:
-    controller.unpause()
+    controller.queue.unpause()
     return DONE
 
 
 def _drop(controller: Controller, chosen: argparse.Namespace) -> int:
-    dropped = controller.drop_parked(chosen.vat)
+    dropped = controller.vats.drop_parked(chosen.vat)
     say(f"dropped {visible(dropped)}" if dropped else f"nothing waits for vat {chosen.vat}")
     return DONE if dropped else PROBLEM
 
 
 def _overrule(controller: Controller, _: argparse.Namespace) -> int:
-    controller.overrule_panic()
+    controller.queue.overrule_panic()
     return DONE
 
 
 def _pin(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.pin(chosen.kref)
+    controller.gc.pin(chosen.kref)
     return DONE
 
 
 def _unpin(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.unpin(chosen.kref)
+    controller.gc.unpin(chosen.kref)
     return DONE
 
 
 def _suspend(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.suspend_vat(chosen.vat)
+    controller.vats.suspend(chosen.vat)
     return DONE
 
 
 def _resume(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.resume_vat(chosen.vat)
+    controller.vats.resume(chosen.vat)
     return DONE
 
 
@@ -367,7 +369,7 @@ def _poll(controller: Controller, chosen: argparse.Namespace) -> int:
 
 def _digest(controller: Controller, _: argparse.Namespace) -> int:
     say(f"state     {controller.digest()}")
-    say(f"activity  {controller.activity_digest()}")
+    say(f"activity  {controller.history.activity_digest()}")
     return DONE
 
 

@@ -40,19 +40,13 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.core.kernel_options import checked
 from swingset.core.options import host_options, name_trouble, reserved
-from swingset.core.scheduler import Scheduler
-from swingset.host.controller import Controller, Parts
 from swingset.host.devices import DEVICE_KINDS, TIMER, VAT_ADMIN
 from swingset.host.engines import KINDS
-from swingset.host.requests import Ref, write
-from swingset.workers.base import Progress
+from swingset.host.requests import write
+from swingset.host.starting import Parts
 
 SERVICES = (VAT_ADMIN, TIMER)
 """The vats of the library that a configuration can ask for."""
-
-_BUILT = "configured"
-_BUILDING = "configuring"
-_BOOTSTRAP = "bootstrap"
 
 
 class BadConfiguration(KernelError):
@@ -186,99 +180,3 @@ def _table(raw: Any, where: str, *known: str) -> dict[str, Any]:
     if known and (unknown := sorted(set(raw) - set(known))):
         raise BadConfiguration(f"{where} has {unknown[0]!r}, but knows only {', '.join(known)}")
     return raw
-
-
-def open_world(
-    path: str | os.PathLike[str] | None = None,
-    config: Configuration | str | os.PathLike[str] | None = None,
-    *,
-    create: bool = True,
-    worker: str = "wasm",
-    progress: Progress | None = None,
-    snapshot_interval: int | None = None,
-    online: int | None = None,
-    scheduler: Scheduler | None = None,
-    workers: bool = True,
-    look_only: bool = False,
-) -> Controller:
-    """Open a world file, or make one after a configuration; None for a world in memory.
-
-    The configuration, an object or the path of a file, is used where the world is new and ignored where it is
-    not. It is built whole: where it cannot be, the world stays empty, and may be opened with a better one.
-    The bootstrap message waits in the run-queue of a new world: `run` delivers it.
-    """
-    wanted = load(config) if isinstance(config, str | os.PathLike) else config
-    controller = Controller.open(
-        path,
-        create=create,
-        worker=worker,
-        progress=progress,
-        snapshot_interval=snapshot_interval,
-        online=wanted.online if online is None and wanted is not None else online,
-        scheduler=scheduler,
-        workers=workers,
-        look_only=look_only,
-    )
-    try:
-        if wanted is not None and not controller.kernel.store.counters.get(_BUILT):
-            build(controller, wanted)
-    except BaseException:
-        controller.close(keep=False)
-        raise
-    return controller
-
-
-def build(controller: Controller, config: Configuration) -> str | None:
-    """Make what a configuration says; returns the promise for the outcome of bootstrap, if there is one.
-
-    All of it or nothing: where a vat's code fails, `VatFault` tells the line, and the world is what it was.
-    The same holds if the process is killed meanwhile, for the next build goes back to where that one began.
-    """
-    with controller.lock:
-        counters = controller.kernel.store.counters
-        if begun := counters.get(_BUILDING):
-            controller.go_back(begun - 1)
-        controller.commit("before the build")
-        before = controller.world.head
-        counters.set(_BUILDING, before + 1)
-        try:
-            result = _build(controller, config)
-            counters.set(_BUILDING, 0)
-            counters.set(_BUILT, 1)
-            controller.commit("build")
-        except BaseException:
-            controller.go_back(before)
-            raise
-        return result
-
-
-def _build(controller: Controller, config: Configuration) -> str | None:
-    own = controller.devices
-    controller.kernel.options.change(config.kernel)
-    devices = {name: Ref(own.add(name, kind), name) for name, kind in config.devices.items()}
-    for name, parts in config.bundles.items():
-        own.install_bundle(parts, name)
-    makers = {VAT_ADMIN: own.vat_admin, TIMER: own.timer}
-    roots: dict[str, Ref] = {}
-    for name in config.services:
-        roots[name] = Ref(makers[name](), name)
-    for name, vat in config.vats.items():
-        kref = controller.create_vat(
-            name,
-            vat.parts,
-            parameters=None if vat.parameters is None else write(vat.parameters),
-            worker=vat.worker,
-            options=dict(vat.options),
-        )
-        roots[name] = Ref(kref, name)
-    if config.bootstrap is None:
-        return None
-    result = controller.queue_to_root(config.bootstrap, "bootstrap", [roots, devices], policy="panic")
-    controller.kernel.store.counters.set(_BOOTSTRAP, int((result or "kp0")[2:]))
-    return result
-
-
-def bootstrap_result(controller: Controller) -> str | None:
-    """The promise for what the bootstrap vat answered, or None where there was no bootstrap."""
-    number = controller.kernel.store.counters.get(_BOOTSTRAP)
-    return f"kp{number}" if number else None

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from swingset import vats
 from swingset.core.devices import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
-from swingset.core.kernel import Kernel
 from swingset.core.options import NAME_WANTS, name_trouble
 from swingset.devices import plain
 from swingset.devices.bridge import BridgeDevice
@@ -24,13 +23,12 @@ from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
 from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.passing import smallcaps
+from swingset.host.opened import Opened
+from swingset.host.starting import Parts, create_vat, service_counter
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Message, Send
 from swingset.world.devices import DeviceRecord
 from swingset.world.vats import TERMINATED
-
-if TYPE_CHECKING:
-    from swingset.host.controller import Controller, Parts
 
 VAT_ADMIN = "vatAdmin"
 TIMER = "timer"
@@ -60,17 +58,12 @@ def _check_readable(data: CapData) -> None:
         raise DeviceError(f"send(data) of the bridge: {problem}", name="TypeError") from None
 
 
-def service_counter(name: str) -> str:
-    """The counter that remembers the id of one of the library's own vats."""
-    return f"service.{name}"
-
-
 class HostDevices:
     """The devices of one open world, from the host's side."""
 
-    def __init__(self, controller: Controller) -> None:
-        self._controller = controller
-        self._kernel: Kernel = controller.kernel
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._kernel = opened.kernel
         self._bundles = BundleDevice(self._kernel.world.bundles)
         self._vat_admin = VatAdminDevice(self._kernel.administration, self._kernel.store.devices)
         self._timer = TimerDevice()
@@ -97,9 +90,9 @@ class HostDevices:
         if kind not in DEVICE_KINDS:
             known = ", ".join(DEVICE_KINDS)
             raise KernelError(f"device {name}: there is no kind of device {kind!r}; there are: {known}")
-        with self._controller.lock:
+        with self._opened.lock:
             root = self._kernel.add_device(name, kind)
-            self._controller.keep(f"device {name}")
+            self._opened.keep(f"device {name}")
             return root
 
     # Vats and their code
@@ -114,7 +107,7 @@ class HostDevices:
 
     def critical_vat_key(self) -> str:
         """The kref of what a creator needs to make a vat whose end stops the world."""
-        with self._controller.lock:
+        with self._opened.lock:
             self.vat_admin()
             with self._using("vat-admin", None, None) as context:
                 return self._vat_admin.critical_key(context)
@@ -124,7 +117,7 @@ class HostDevices:
 
         It comes with the next run. Give it to whoever is to upgrade, change or end that vat.
         """
-        with self._controller.lock:
+        with self._opened.lock:
             record = self._kernel.vat(vat)
             if record.attached:
                 raise KernelError(f"vat {vat} lives in the embedder's interpreter: it has no admin node")
@@ -140,12 +133,12 @@ class HostDevices:
 
     def bundles(self) -> str:
         """The kref of the bundle device, which is made if there is none."""
-        with self._controller.lock:
+        with self._opened.lock:
             return self._node("bundle").kref
 
     def install_bundle(self, parts: Parts, name: str | None = None) -> str:
         """Install code for vats to be made of; returns its id. The name is an alias that can move."""
-        with self._controller.lock:
+        with self._opened.lock:
             return self.install_manifest([(part, self.upload_module(source)) for part, source in parts], name)
 
     def missing_modules(self, manifest: Sequence[tuple[str, str]]) -> list[str]:
@@ -191,7 +184,7 @@ class HostDevices:
 
     def mailbox(self, *, device: str | None = None) -> str:
         """The kref of the mailbox device, which is made if there is none."""
-        with self._controller.lock:
+        with self._opened.lock:
             return self._node("mailbox", device).kref
 
     def outbox(self, *, device: str | None = None) -> dict[str, dict[str, Any]]:
@@ -210,7 +203,7 @@ class HostDevices:
 
     def bridge(self, *, device: str | None = None) -> str:
         """The kref of the bridge device, which is made if there is none."""
-        with self._controller.lock:
+        with self._opened.lock:
             return self._node("bridge", device).kref
 
     def bridge_outbound(self, *, device: str | None = None) -> list[tuple[int, CapData]]:
@@ -247,7 +240,7 @@ class HostDevices:
                     name=type(error).__name__,
                 ) from None
 
-        with self._controller.lock:
+        with self._opened.lock:
             own = self._kernel.store.devices.named(name)
             named = name if own is not None and own.kind == "plugin" else _PLUGINS
             self._kernel.add_device(named, "plugin")
@@ -259,7 +252,7 @@ class HostDevices:
 
         It is known by its id, for a name is no proof: a world may have been made by anybody.
         """
-        with self._controller.lock:
+        with self._opened.lock:
             vats_known = self._kernel.store.vats
             number = self._kernel.store.counters.get(service_counter(name))
             vat = vats_known.get(f"v{number}") if number else None
@@ -270,23 +263,23 @@ class HostDevices:
                     )
                 parts = ((name, vats.source(module)),)
                 parameters = plain.write(given())
-                self._controller.create_vat(name, parts, parameters=parameters, service=True)
+                create_vat(self._opened, name, parts, parameters=parameters, service=True)
             return self._kernel.root_of(name)
 
     @contextmanager
     def _using(self, kind: str, name: str | None, note: str | None) -> Iterator[DeviceContext]:
         """A device's context within a crank of its own, committed where there is a note."""
-        with self._controller.lock:
+        with self._opened.lock:
             device = self._record(kind, name)
             with self._kernel.undoing():
                 yield DeviceContext(self._kernel.store, device)
             if note is not None:
-                self._controller.commit(note)
+                self._opened.commit(note)
 
     @contextmanager
     def _reading(self, kind: str, name: str | None) -> Iterator[DeviceContext | None]:
         """A device's context to read in, or None where there is no device yet."""
-        with self._controller.lock:
+        with self._opened.lock:
             device = self._kernel.devices.find(kind, name)
             yield None if device is None else DeviceContext(self._kernel.store, device)
 
@@ -301,5 +294,5 @@ class HostDevices:
 
     def _node(self, kind: str, name: str | None = None) -> Ref:
         device = self._record(kind, name)
-        self._controller.keep(f"device {device.name}")
+        self._opened.keep(f"device {device.name}")
         return Ref(device.root, device.name)

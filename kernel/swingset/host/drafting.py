@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller, Parts
+from swingset.host.controller import Controller
+from swingset.host.starting import Parts
 
 
 class StrangeDrafts(KernelError):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal, get_args
 
 from swingset.workers.base import Progress, WorkerFactory
 from swingset.workers.local import LocalWorkerFactory
 
-KINDS = ("wasm", "wasm-full", "local")
+WorkerKind = Literal["wasm", "wasm-full", "local"]
+KINDS: tuple[str, ...] = get_args(WorkerKind)
 """The lean engine (default), the one with the scientific packages, and the host's interpreter."""
 
 

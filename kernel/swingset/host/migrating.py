@@ -13,16 +13,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from swingset.core.errors import KernelError
+from swingset.core.report import CrankReport
+from swingset.host.opened import Opened
 from swingset.lens.versions import Failure, Moved, Stale, Versions
 from swingset.model import reasons
 from swingset.world.vats import LIVE
-
-if TYPE_CHECKING:
-    from swingset.core.report import CrankReport
-    from swingset.host.controller import Controller
 
 STEP = 100
 """How many records are visited in one crank."""
@@ -81,7 +78,7 @@ Watcher = Callable[[Migrated], None]
 
 
 def migrate(
-    controller: Controller,
+    opened: Opened,
     vat: str,
     *,
     budget: int | None = None,
@@ -97,21 +94,22 @@ def migrate(
             raise KernelError(
                 f"vat {vat}: the {what} of a migration is a number of records from 1, got {value!r}"
             )
-    with controller.lock:
-        return _Run(controller, vat).go(budget, step, progress)
+    with opened.lock:
+        return _Run(opened, vat).go(budget, step, progress)
 
 
 class _Run:
     """One run, from the first step to the end, the budget or an obstacle."""
 
-    def __init__(self, controller: Controller, vat: str) -> None:
-        self._controller = controller
-        self._vat = controller.kernel.vat(vat)
+    def __init__(self, opened: Opened, vat: str) -> None:
+        self._opened = opened
+        self._kernel = opened.kernel
+        self._vat = opened.kernel.vat(vat)
         if self._vat.state != LIVE:
             raise KernelError(
-                f"vat {vat} is {self._vat.state}: {self._vat.reason}; wake it before its records migrate"
+                f"vat {vat} is {self._vat.state}: {self._vat.reason}; resume it before its records migrate"
             )
-        self._versions = Versions(controller.kernel.store, self._vat.id)
+        self._versions = Versions(opened.kernel.store, self._vat.id)
         self._moved: Counter[tuple[str, int, int]] = Counter()
         self._steps = 0
 
@@ -123,16 +121,16 @@ class _Run:
         while kinds and (budget is None or budget > 0) and (begins or not all(kind.walked for kind in kinds)):
             begins = False
             size = step if budget is None else min(step, budget)
-            store = self._controller.kernel.store
-            before, crank = store.vats.span(self._vat.id).hash, self._controller.kernel.crank
-            report = self._controller.tell_options(self._vat.name, {"migrate": size})
+            store = self._kernel.store
+            before, crank = store.vats.span(self._vat.id).hash, self._kernel.crank
+            report = self._tell(size)
             if report.outcome == "delivered":
                 self._steps += 1
                 budget = None if budget is None else budget - size
                 moved = self._versions.moved(before, kinds)
                 for row in moved:
                     self._moved[row.kind, row.old, row.new] += row.count
-                quiet = self._controller.kernel.crank == crank + 1
+                quiet = self._kernel.crank == crank + 1
                 left = _less(left, moved) if quiet else self._versions.stale()
             elif size > 1 and report.fault is not None and report.fault.code != reasons.METER_EXHAUSTED:
                 step = size // 2
@@ -143,6 +141,21 @@ class _Run:
             if progress is not None:
                 progress(self._told(left, stopped))
         return self._told(self._versions.stale(), stopped)
+
+    def _tell(self, size: int) -> CrankReport:
+        """Have the vat migrate, of its older records, those among the next `size`, now, and commit.
+
+        What it cannot do within its limits is undone, and the report says so.
+        """
+        name = self._vat.name
+        told = self._kernel.queue_options(name, {"migrate": size})
+        report = self._opened.run_up_to(
+            lambda event: event == told, lambda: self._kernel.withdraw_options(told)
+        )
+        if report.outcome == "stopped":
+            self._kernel.withdraw_options(told)
+        self._opened.commit(f"options for {name}")
+        return report
 
     def _told(self, left: tuple[Stale, ...], stopped: str | None) -> Migrated:
         kinds = self._versions.outdated()
@@ -158,7 +171,7 @@ class _Run:
 
     def _why(self, report: CrankReport) -> str:
         if report.fault is None:
-            now = self._controller.kernel.store.vats.get(self._vat.id)
+            now = self._kernel.store.vats.get(self._vat.id)
             return f"vat {self._vat.name} is {now.state if now else 'gone'}: {now.reason if now else ''}"
         at = self._versions.next_stale()
         return f"{report.fault}" + (f"; it stands at record {at}" if at else "")

@@ -67,7 +67,7 @@ class Naming:
         """
         with self.controller.lock, context.activate(self.liveslots):
             has_root = self.controller.kernel.has_root
-            vats = [vat.name for vat in self.controller.vats() if not vat.attached]
+            vats = [vat.name for vat in self.controller.vats if not vat.attached]
             roots = {name: self.root(name) for name in vats if has_root(name)}
             return roots | self._read_names(self._names().all())
 

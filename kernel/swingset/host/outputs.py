@@ -34,7 +34,7 @@ MOST_WAITING = 1_000_000
 """Characters that wait for one commit: two vats that print at each other could fill the host's memory."""
 
 
-class Outbox:
+class Outputs:
     """Outputs that wait for their commit, and those who want them then."""
 
     def __init__(self) -> None:

@@ -43,7 +43,7 @@ class Reading:
 
     def _find(self, part: str) -> str | None:
         found = set()
-        for vat in self._controller.vats():
+        for vat in self._controller.vats:
             bundle = self._controller.world.bundles.get(vat.bundle) if vat.bundle else ()
             source = dict(bundle).get(part)
             if source is not None:

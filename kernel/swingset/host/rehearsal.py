@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from swingset.core.errors import VatFault
-from swingset.host.controller import Controller, Parts
+from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
 from swingset.host.policies import cranks
+from swingset.host.starting import Parts
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.lens.versions import Versions
 from swingset.model.reports import Fault
@@ -75,7 +76,7 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records:
         broken = tuple(
             promises[kref] for kref in (parting.disconnected if parting else ()) if kref in promises
         )
-        fork.unpause()
+        fork.queue.unpause()
         run = fork.run(cranks(FOLLOW_UP_CRANKS))
         faults = [later.fault for later in run.reports if later.fault is not None]
         found = _accepted(vat, report.computrons, abandoned, broken, kept, run.cranks, faults)
@@ -103,7 +104,7 @@ def _all_the_same(controller: Controller, vat: str, parts: Parts, records: Exten
 def _migrated(fork: Controller, vat: str, records: Extent) -> Migrated | None:
     if fork.kernel.vat(vat).state != LIVE:
         return None
-    return fork.migrate(vat, budget=None if records == "all" else records)
+    return fork.vats.migrate(vat, budget=None if records == "all" else records)
 
 
 def _with_records(found: Rehearsal, migrated: Migrated | None) -> Rehearsal:

@@ -46,7 +46,7 @@ class Reports:
         self.count += 1
         self.computrons += report.computrons or 0
         size = len(report.event.message.methargs.body) if isinstance(report.event, Send) else 0
-        # What was printed is in the outbox, which knows how much is too much.
+        # What was printed is in the outputs, which knows how much is too much.
         self._kept.append((size, replace(report, console=())))
         self._size += size
         while len(self._kept) > MOST_REPORTS or (len(self._kept) > 1 and self._size > MOST_CHARACTERS):

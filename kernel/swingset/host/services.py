@@ -9,8 +9,9 @@ from swingset.guest.base import context
 from swingset.guest.passing import smallcaps
 from swingset.guest.passing.passable import UnpassableError
 from swingset.guest.sending.device_calls import D
-from swingset.host.controller import Controller, Parts
+from swingset.host.controller import Controller
 from swingset.host.devices import TIMER, VAT_ADMIN
+from swingset.host.starting import Parts
 from swingset.model.capdata import CapData, promise_named
 
 

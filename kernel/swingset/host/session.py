@@ -191,7 +191,7 @@ class Session(Services, Naming, Drafting):
                 self._run_turns()
                 report = self.controller.run(self.policy, watch=self.watch)
                 self._run_turns()
-                if report.more or self.controller.paused or not self._has_work():
+                if report.more or self.controller.queue.paused or not self._has_work():
                     return report
 
     def flush(self) -> None:
@@ -212,7 +212,7 @@ class Session(Services, Naming, Drafting):
         if promise.status == "pending":
             report = self.settle()
             if promise.status == "pending":
-                kernel, paused = self.controller.kernel, self.controller.paused
+                kernel, paused = self.controller.kernel, self.controller.queue.paused
                 raise StillPending(why_pending(kernel, self._vat_id, promise, report, paused))
         return promise.result()
 
@@ -305,10 +305,10 @@ class Session(Services, Naming, Drafting):
             )
 
     def migrate(self, vat: str, *, budget: int | None = None, progress: Watcher | None = None) -> Migrated:
-        """Migrate the older records of a vat now, in steps of one commit each; see `Controller.migrate`."""
+        """Migrate the older records of a vat now, one commit each step, as `controller.vats.migrate`."""
         with self.controller.lock:
             self._run_turns()
-            return self.controller.migrate(vat, budget=budget, progress=progress)
+            return self.controller.vats.migrate(vat, budget=budget, progress=progress)
 
     def rehearse(self, vat: str, part: str, source: str, *, records: Extent = None) -> Rehearsal:
         """What `upgrade` would do, found out in a fork; the world is not touched.

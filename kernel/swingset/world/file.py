@@ -56,7 +56,7 @@ from .whole import Folding
 
 _CRANK = "crank"
 _WAY_OUT = (
-    "`%swingset export PATH`, or `Controller.export(path)`, writes what was committed to another file; or"
+    "`%swingset export PATH`, or `controller.history.export(path)`, writes what was committed elsewhere; or"
     " close it, put the file back, and open it again"
 )
 _LONGEST_LABEL = 200

@@ -1,0 +1,79 @@
+"""Making a new world after a configuration: whole, or not at all.
+
+Where the code of a vat fails, or the process is killed meanwhile, the world is empty again, and may be made
+after a better configuration.
+"""
+
+from __future__ import annotations
+
+from swingset.host.config import Configuration
+from swingset.host.controller import Controller
+from swingset.host.devices import TIMER, VAT_ADMIN
+from swingset.host.requests import Ref, write
+
+_BUILT = "configured"
+_BUILDING = "configuring"
+_BOOTSTRAP = "bootstrap"
+
+
+def build_new(controller: Controller, config: Configuration) -> None:
+    """Make what a configuration says, unless this world was made after one already.
+
+    All of it or nothing: where a vat's code fails, `VatFault` tells the line, and the world is what it was.
+    The same holds if the process is killed meanwhile, for the next build goes back to where that one began.
+    """
+    with controller.lock:
+        counters = controller.kernel.store.counters
+        if counters.get(_BUILT):
+            return
+        if begun := counters.get(_BUILDING):
+            controller.history.go_back_to_commit(begun - 1)
+        controller.commit("before the build")
+        before = controller.history.head
+        counters.set(_BUILDING, before + 1)
+        try:
+            _build(controller, config)
+            counters.set(_BUILDING, 0)
+            counters.set(_BUILT, 1)
+            controller.commit("build")
+        except BaseException:
+            controller.history.go_back_to_commit(before)
+            raise
+
+
+def _build(controller: Controller, config: Configuration) -> None:
+    own = controller.devices
+    controller.kernel.options.change(config.kernel)
+    devices = {name: Ref(own.add(name, kind), name) for name, kind in config.devices.items()}
+    for name, parts in config.bundles.items():
+        own.install_bundle(parts, name)
+    makers = {VAT_ADMIN: own.vat_admin, TIMER: own.timer}
+    roots: dict[str, Ref] = {}
+    for name in config.services:
+        roots[name] = Ref(makers[name](), name)
+    for name, vat in config.vats.items():
+        kref = controller.create_vat(
+            name,
+            vat.parts,
+            parameters=None if vat.parameters is None else write(vat.parameters),
+            worker=vat.worker,
+            options=dict(vat.options),
+        )
+        roots[name] = Ref(kref, name)
+    if config.bootstrap is None:
+        return
+    result = controller.queue_to_root(config.bootstrap, "bootstrap", [roots, devices], policy="panic")
+    controller.kernel.store.counters.set(_BOOTSTRAP, int((result or "kp0")[2:]))
+
+
+def bootstrap_result(controller: Controller) -> str | None:
+    """The promise for what the bootstrap vat answered, or None where there was no bootstrap.
+
+    Args:
+        controller: an open world.
+    Example:
+        >>> swingset.bootstrap_result(world) is None  # this one was made without a configuration
+        True
+    """
+    number = controller.kernel.store.counters.get(_BOOTSTRAP)
+    return f"kp{number}" if number else None

@@ -1,0 +1,155 @@
+"""The history of a world: its checkpoints, and the way back to them.
+
+Every run ends with a commit, and a checkpoint is a name for one. To go back is to make the world what it was
+at a commit. What happened later is not lost: whatever has a name there can be gone to again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+
+from swingset.core.undoing import refuse_within_crank
+from swingset.host.opened import Opened
+from swingset.model.visible import one_line
+from swingset.world.errors import WorldMoved
+from swingset.world.history import Label
+from swingset.world.vats import LIVE
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A named commit: its number, the crank, the world's digest, and what its heap images took."""
+
+    name: str
+    commit: int
+    crank: int
+    digest: str
+    vats: int
+    new_pages: int
+    new_bytes: int
+
+
+class History:
+    """The checkpoints of an open world, copies of it, and a digest of all that was done.
+
+    It is `controller.history`.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._world = opened.world
+
+    @property
+    def head(self) -> int:
+        """The number of the commit that the world is at."""
+        return self._world.head
+
+    def checkpoints(self) -> list[Label]:
+        """The named commits.
+
+        Returns:
+            A label for each, oldest first.
+        Example:
+            >>> made = world.checkpoint("before-lunch")
+            >>> [label.name for label in world.history.checkpoints()]
+            ['before-lunch']
+        """
+        return self._world.labels()
+
+    def go_back(self, name: str) -> None:
+        """Make the world what it was at a checkpoint. What was not committed is committed first.
+
+        A session of the world begins anew then: call its `attach`.
+
+        Args:
+            name: the name of the checkpoint, which may also lie ahead.
+        Raises:
+            UnknownLabel: where no checkpoint has that name.
+            KernelError: where the world had local vats then, and is not trusted with them.
+        Example:
+            >>> made = world.checkpoint("before-lunch")
+            >>> world.terminate_vat("bank")
+            >>> world.history.go_back("before-lunch")
+            >>> "bank" in world.vats
+            True
+        """
+        with self._opened.lock:
+            label = self._world.labelled(name)
+            self._opened.commit("before going back")
+            here = self._world.head
+            with self._opened.lives.going_back(f"the world went back to checkpoint {one_line(name, 60)!r}"):
+                self._opened.go_to(label.seq, here)
+            self._opened.forget_what_ran()
+
+    def go_back_to_commit(self, commit: int) -> None:
+        """Make the world what it was at a commit of this very host; what is not committed is lost.
+
+        Args:
+            commit: its number, as `commit`, `run` or `head` told.
+        Raises:
+            UnknownCommit: where there is none of that number.
+            KernelError: where the world had local vats then, and is not trusted with them.
+        Example:
+            >>> here = world.history.head
+            >>> world.terminate_vat("bank")
+            >>> world.history.go_back_to_commit(here)
+            >>> "bank" in world.vats
+            True
+        """
+        with self._opened.lock:
+            refuse_within_crank(self._opened.kernel.store)
+            with self._opened.lives.going_back(f"the world went back to commit {commit}"):
+                self._world.rollback()
+                here = self._world.head
+                self._opened.go_to(commit, here)
+            self._opened.forget_what_ran()
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Commit, and write the world with its history to another file.
+
+        Where it cannot be committed any more, because its file is gone say, this writes what was committed.
+
+        Args:
+            path: a file that is not there yet.
+        Raises:
+            WorldError: where it cannot be written.
+        Example:
+            >>> world.history.export(folder / "copy.world")
+        """
+        with self._opened.lock:
+            refuse_within_crank(self._opened.kernel.store)
+            with contextlib.suppress(WorldMoved):
+                self._opened.commit("before export")
+            self._world.export(path)
+
+    def activity_digest(self) -> str:
+        """A running hash of all cranks, as hex: equal for two runs that did the same.
+
+        Example:
+            >>> with world.fork() as other:
+            ...     other.history.activity_digest() == world.history.activity_digest()
+            True
+        """
+        with self._opened.lock:
+            return self._opened.kernel.store.activity.digest()
+
+
+def take_checkpoint(opened: Opened, name: str, note: str, *, move: bool) -> Checkpoint:
+    """Name the world as it is now, with a heap image of every vat that has one to give."""
+    with opened.lock:
+        opened.commit(f"before checkpoint {name}")
+        before = _stored_pages(opened)
+        live = [vat for vat in opened.vats() if vat.state == LIVE]
+        count = sum(opened.kernel.warehouse.snapshot(vat) is not None for vat in live)
+        opened.commit(f"checkpoint {name}")
+        label = opened.world.label(name, note, move=move)
+        pages, size = _stored_pages(opened)
+        digest = opened.world.digest()
+        return Checkpoint(name, label.seq, label.crank, digest, count, pages - before[0], size - before[1])
+
+
+def _stored_pages(opened: Opened) -> tuple[int, int]:
+    row = opened.world.row("SELECT count(*), coalesce(sum(length(data)), 0) from heap_pages")
+    return (int(row[0]), int(row[1])) if row else (0, 0)

@@ -1,0 +1,155 @@
+"""Meters from the host's side: made, refilled, and looked at, whoever made them.
+
+A vat that makes vats does this through vatAdmin, for those that it made. The host does it for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from swingset.core.errors import KernelError
+from swingset.host.opened import Opened
+from swingset.world.vats import TERMINATED
+
+
+@dataclass(frozen=True)
+class MeterRow:
+    """A meter: what remains of it in computrons, None for an unlimited one, and the vats that it pays for.
+
+    Its keeper is told once when less than `threshold` remains.
+    """
+
+    id: str
+    remaining: int | None
+    threshold: int
+    vats: tuple[str, ...]
+
+
+class Meters:
+    """The meters of an open world, as `controller.meters`. Iterating gives a `MeterRow` for each."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._metering = opened.kernel.metering
+
+    def create(self, remaining: int | None, threshold: int = 0) -> str:
+        """Make a meter, and commit.
+
+        Args:
+            remaining: how many computrons it holds; None makes an unlimited meter.
+            threshold: its keeper is told when less than this remains.
+        Returns:
+            Its id, which the option `meter` of a vat takes.
+        Raises:
+            KernelError: where one of the two is no amount.
+        Example:
+            >>> world.meters.create(5_000)
+            'm1'
+        """
+        with self._opened.lock:
+            with self._opened.kernel.undoing():
+                meter = self._metering.create(remaining, threshold)
+            self._opened.commit(f"create meter {meter}")
+            return meter
+
+    def refill(self, meter: str, computrons: int) -> MeterRow:
+        """Add to what remains, and commit. Vats that starved on this meter carry on with the next run.
+
+        Args:
+            meter: the id of the meter.
+            computrons: how many to add.
+        Returns:
+            The meter as it is then.
+        Raises:
+            KernelError: where there is no such meter, or it can hold no more.
+        Example:
+            >>> meter = world.meters.create(5_000)
+            >>> world.meters.refill(meter, 1_000).remaining
+            6000
+        """
+
+        def refill() -> MeterRow:
+            with self._opened.kernel.undoing():
+                self._metering.refill(meter, computrons)
+            return self.get(meter)
+
+        return self._opened.ask(refill, f"refill meter {meter}")
+
+    def set_threshold(self, meter: str, threshold: int) -> None:
+        """Have the keeper of a meter told when less than this remains, and commit.
+
+        Args:
+            meter: the id of the meter.
+            threshold: a number of computrons.
+        Raises:
+            KernelError: where there is no such meter, or the threshold is no amount.
+        Example:
+            >>> meter = world.meters.create(5_000)
+            >>> world.meters.set_threshold(meter, 100)
+            >>> world.meters.get(meter).threshold
+            100
+        """
+        with self._opened.changing(f"threshold of meter {meter}"):
+            self._metering.set_threshold(meter, threshold)
+
+    def forget(self, meter: str) -> None:
+        """Forget a meter that pays for no vat, and commit.
+
+        Args:
+            meter: the id of the meter.
+        Raises:
+            KernelError: where there is no such meter, or it pays for a vat.
+        Example:
+            >>> meter = world.meters.create(5_000)
+            >>> world.meters.forget(meter)
+            >>> world.meters.all()
+            []
+        """
+        with self._opened.lock:
+            row = self.get(meter)
+            with self._opened.kernel.undoing():
+                gone = self._metering.forget_unused(meter)
+            if not gone:
+                raise KernelError(
+                    f"meter {meter} pays for {', '.join(row.vats) or 'a vat that is to be made'}"
+                )
+            self._opened.commit(f"forget meter {meter}")
+
+    def get(self, meter: str) -> MeterRow:
+        """A meter as it stands.
+
+        Args:
+            meter: the id of the meter.
+        Returns:
+            What remains of it, and which vats it pays for.
+        Raises:
+            KernelError: where there is no such meter.
+        Example:
+            >>> world.meters.get(world.meters.create(None))
+            MeterRow(id='m1', remaining=None, threshold=0, vats=())
+        """
+        with self._opened.lock:
+            found = self._metering.get(meter)
+            vats = [
+                vat.name
+                for vat in self._opened.kernel.store.vats.all()
+                if vat.state != TERMINATED and vat.options.get("meter") == meter
+            ]
+            return MeterRow(meter, found.remaining, found.threshold, tuple(vats))
+
+    def all(self) -> list[MeterRow]:
+        """All meters of the world, those that vats made too.
+
+        Returns:
+            One row a meter, oldest first.
+        Example:
+            >>> first, second = world.meters.create(10), world.meters.create(20)
+            >>> [row.remaining for row in world.meters.all()]
+            [10, 20]
+        """
+        with self._opened.lock:
+            return [self.get(found.id) for found in self._opened.kernel.store.meters.all()]
+
+    def __iter__(self) -> Iterator[MeterRow]:
+        return iter(self.all())

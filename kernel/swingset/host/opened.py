@@ -1,0 +1,235 @@
+"""A world that is open: the file, the kernel, the lock and the way to commit, shared by a controller's parts.
+
+A controller is made of parts, such as `controller.vats` and `controller.meters`. Each part does one job, and
+each needs the same few things: to be alone in the world, to change it, to make the change durable. Those are
+here. A part never calls another part's inside.
+
+A commit either happens whole, and only then do outputs leave, or the world is what it was at the last commit
+and workers that saw more are thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
+
+from swingset.core.cranks import CLEAN_UP_ROWS
+from swingset.core.errors import KernelError
+from swingset.core.kernel import Kernel
+from swingset.core.report import CrankReport
+from swingset.core.scheduler import Scheduler
+from swingset.core.undoing import refuse_within_crank
+from swingset.host.engines import WorkerKind
+from swingset.host.lives import Lives
+from swingset.host.outputs import Outputs
+from swingset.host.turns import Turns
+from swingset.model.messages import Event
+from swingset.model.visible import one_line
+from swingset.workers.base import WorkerFactory
+from swingset.world.file import WorldFile
+from swingset.world.promises import FULFILLED, REJECTED
+from swingset.world.vats import TERMINATED, VatRecord
+
+_T = TypeVar("_T")
+
+
+class Opened:
+    """What the parts of one controller share."""
+
+    def __init__(
+        self,
+        world: WorldFile,
+        factories: Mapping[str, WorkerFactory],
+        *,
+        default_worker: WorkerKind = "wasm",
+        snapshot_interval: int | None = None,
+        online: int | None = None,
+        scheduler: Scheduler | None = None,
+        trusts_local: bool = True,
+    ) -> None:
+        self.world = world
+        self.factories = factories
+        self.default_worker = default_worker
+        self.chosen_interval = snapshot_interval
+        self.scheduler = scheduler
+        self.trusts_local = trusts_local
+        self.kernel = Kernel(world, factories, scheduler=scheduler, confined_only=not trusts_local)
+        self.kernel.warehouse.limit(online)
+        self.lives = Lives(world, self.kernel)
+        self.outputs = Outputs()
+        self.turns = Turns(world.name)
+        self.lock = self.turns.lock
+        self._ran: set[str] = set()
+        self._running = False
+
+    def fork(self) -> Opened:
+        """A second world in memory, from this very state, on the same engines."""
+        with self.lock:
+            return Opened(
+                self.world.fork(),
+                self.factories,
+                default_worker=self.default_worker,
+                snapshot_interval=self.chosen_interval,
+                online=self.kernel.warehouse.capacity,
+                scheduler=self.scheduler,
+                trusts_local=self.trusts_local,
+            )
+
+    def close(self, *, keep: bool) -> None:
+        """Commit, if it is to be kept, stop the workers, and let go of the file."""
+        with self.lock:
+            refuse_within_crank(self.kernel.store)
+            try:
+                if keep and not self.lives.closed and not self.world.look_only:
+                    self.commit("closed")
+                    self.world.check_place()
+            finally:
+                self.lives.close()
+                self.kernel.warehouse.close()
+                self.world.close()
+
+    def vats(self) -> list[VatRecord]:
+        """The vats that are not terminated, oldest first."""
+        return [vat for vat in self.kernel.store.vats.all() if vat.state != TERMINATED]
+
+    # Changing the world
+
+    def ask(self, act: Callable[[], _T], note: str) -> _T:
+        """Do something and commit it; where another thread runs the world, between two of its cranks."""
+
+        def do() -> _T:
+            refuse_within_crank(self.kernel.store)
+            answer = act()
+            self.commit(note)
+            return answer
+
+        return self.turns.ask(do)
+
+    @contextmanager
+    def changing(self, note: str) -> Iterator[None]:
+        """Change the world in the body, all of it or nothing, and commit."""
+        with self.lock:
+            with self.kernel.undoing():
+                yield
+            self.commit(note)
+
+    @contextmanager
+    def a_run(self) -> Iterator[None]:
+        """Have `keep` leave it to the run in the body to commit."""
+        before, self._running = self._running, True
+        try:
+            yield
+        finally:
+            self._running = before
+
+    def keep(self, note: str) -> None:
+        """Make durable what the host has asked for; within a run that is for the run's own commit to do."""
+        if not self._running:
+            self.commit(note)
+
+    def commit(self, note: str = "") -> int | None:
+        """Make all whole cranks durable and release the outputs; None where nothing had changed."""
+        with self.lock:
+            refuse_within_crank(self.kernel.store)
+            try:
+                self._snapshot_long_spans()
+                for line in self._outcomes_to_log():
+                    self.outputs.say(self.kernel.crank, line)
+                commit = self.world.commit(note)
+            except BaseException:
+                self.outputs.drop()
+                self.world.rollback()
+                self.kernel.agenda.look_again()
+                self.kernel.warehouse.discard_all()
+                raise
+            self.outputs.release()
+            return commit
+
+    def _outcomes_to_log(self) -> list[str]:
+        """Outcomes that the host wanted logged and that have come, in words; each is told once."""
+        store, lines = self.kernel.store, []
+        query = "SELECT kref from promises where policy in ('log_always', 'log_failure') order by kref"
+        for (kref,) in store.world.rows(query):
+            promise = store.promises.get(kref)
+            if promise is None or promise.state not in (FULFILLED, REJECTED):
+                continue
+            if promise.state == REJECTED or promise.policy == "log_always":
+                lines.append(
+                    f"{kref} was {promise.state}: {one_line(promise.data.body if promise.data else '', 500)}"
+                )
+            store.promises.set_policy(kref, "ignore")
+        return lines
+
+    @property
+    def snapshot_interval(self) -> int | None:
+        """After how many deliveries a vat's heap image is saved; None is never."""
+        chosen = self.chosen_interval
+        return self.kernel.options.get("snapshot_interval") if chosen is None else chosen
+
+    def _snapshot_long_spans(self) -> None:
+        store, interval = self.kernel.store, self.snapshot_interval
+        ran, self._ran = self._ran, set()
+        if interval is None:
+            return
+        for name in sorted(ran):
+            vat = store.vats.named(name)
+            if vat is None or vat.attached:
+                continue
+            span = store.vats.span(vat.id)
+            if span.position - span.start >= interval and self.kernel.warehouse.is_online(vat.id):
+                self.kernel.warehouse.snapshot(vat)
+
+    # Cranks
+
+    def crank(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
+        """Run one crank, and take in what it has to say; None where nothing can run."""
+        report = self.kernel.step(clean_up)
+        if report is not None:
+            self.outputs.collect(report)
+            if report.vat is not None:
+                self._ran.add(report.vat)
+        return report
+
+    def run_up_to(self, wanted: Callable[[Event], bool], withdraw: Callable[[], None]) -> CrankReport:
+        """Run up to the crank of an event that was queued ahead of all that waits.
+
+        What vats are to be told of dropped references comes before any event, this one included. What dead
+        vats left is not cleaned up for it: that has a budget, and this is wanted now.
+        """
+        try:
+            while True:
+                report = self.crank(None)
+                assert report is not None
+                if wanted(report.event):
+                    return report
+        except BaseException:
+            withdraw()
+            raise
+
+    # Trust, and going back
+
+    def refuse_untrusted(self) -> None:
+        """Raise `KernelError` for a world with local vats that would run here unconfined, unless trusted."""
+        local = [vat.name for vat in self.vats() if vat.worker == "local"]
+        if local and self.factories and not self.trusts_local:
+            raise KernelError(
+                f"this world has vats in the local worker ({', '.join(local)}): their code would run in your"
+                " own process, unconfined. If you trust the file, open it with the worker local"
+            )
+
+    def go_to(self, commit: int, here: int) -> None:
+        """Go to a commit, or stay `here` where that one has vats that this world may not run."""
+        self.world.goto(commit)
+        try:
+            self.refuse_untrusted()
+        except KernelError:
+            self.world.goto(here)
+            raise
+
+    def forget_what_ran(self) -> None:
+        """Throw away what workers, outputs and caches know of a state that is not the world's any more."""
+        self.kernel.agenda.look_again()
+        self.outputs.drop()
+        self.kernel.store.discard_touched()
+        self.kernel.warehouse.discard_all()

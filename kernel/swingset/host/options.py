@@ -1,0 +1,55 @@
+"""Options of the whole kernel, for all vats that do not say otherwise. They stay with the world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swingset.host.opened import Opened
+
+
+class Options:
+    """The options of an open world, as `controller.options`.
+
+    `reap_interval`, `reap_gc_krefs` and `reap_computrons` say when a vat brings out its dead,
+    `snapshot_interval` after how many deliveries its heap image is saved; None is never.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    @property
+    def snapshot_interval(self) -> int | None:
+        """After how many deliveries a vat's heap image is saved, as whoever opened the world has chosen."""
+        return self._opened.snapshot_interval
+
+    def all(self) -> dict[str, int | None]:
+        """All options.
+
+        Returns:
+            Their values by name.
+        Example:
+            >>> sorted(world.options.all())
+            ['reap_computrons', 'reap_gc_krefs', 'reap_interval', 'snapshot_interval']
+        """
+        with self._opened.lock:
+            return self._opened.kernel.options.all()
+
+    def change(self, options: dict[str, Any]) -> dict[str, int | None]:
+        """Change some options, and commit.
+
+        Args:
+            options: values by name.
+        Returns:
+            All options as they are then.
+        Raises:
+            KernelError: for an option or a value that cannot be; then none is changed.
+        Example:
+            >>> world.options.change({"reap_interval": 50})["reap_interval"]
+            50
+        """
+
+        def change() -> dict[str, int | None]:
+            self._opened.kernel.options.change(options)
+            return self._opened.kernel.options.all()
+
+        return self._opened.ask(change, "change options of the kernel")

@@ -1,0 +1,88 @@
+"""The run-queue as a host handles it: how much waits in it, whether it stands still, and what cannot run."""
+
+from __future__ import annotations
+
+from swingset.core.warehouse import UNTRUSTED
+from swingset.host.engines import KINDS
+from swingset.host.opened import Opened
+from swingset.host.running import Running
+
+
+class RunQueue:
+    """The run-queue of an open world, as `controller.queue`; its length is how many events wait."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._running = Running(opened)
+
+    def __len__(self) -> int:
+        return self._opened.kernel.store.queues.length()
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def paused(self) -> bool:
+        """Whether runs wait until somebody unpauses the world. Stepping still works."""
+        return self._running.paused
+
+    def pause(self) -> None:
+        """Let the run-queue stand until `unpause`, and commit.
+
+        From another thread, a run stops at its next crank.
+
+        Example:
+            >>> world.queue.pause()
+            >>> world.run().cranks
+            0
+        """
+        self._running.set_paused(True, "pause")
+
+    def unpause(self) -> None:
+        """Let runs run again, and commit.
+
+        Example:
+            >>> world.queue.pause()
+            >>> world.queue.unpause()
+            >>> world.queue.paused
+            False
+        """
+        self._running.set_paused(False, "unpause")
+
+    @property
+    def panic(self) -> str | None:
+        """Why the world has stopped for good, if it has."""
+        return self._opened.kernel.panic
+
+    def overrule_panic(self) -> None:
+        """Let a world that has panicked run on as it is, and commit.
+
+        Example:
+            >>> world.queue.overrule_panic()
+            >>> world.queue.panic is None
+            True
+        """
+        with self._opened.lock:
+            self._opened.kernel.store.panic.overrule()
+            self._opened.commit("panic overruled")
+
+    def held_back(self) -> list[str]:
+        """A sentence for each creation or upgrade in the run-queue that does not run here, and why.
+
+        Example:
+            >>> world.queue.held_back()
+            []
+        """
+        known = {*KINDS, *self._opened.factories}
+        with self._opened.lock:
+            found = []
+            for seq, what, kind in self._opened.kernel.starts():
+                if kind not in known:
+                    why: str | None = f"there is no worker of kind {kind!r}"
+                elif kind == "local" and not self._opened.trusts_local:
+                    why = UNTRUSTED
+                else:
+                    why = self._opened.kernel.agenda.why_passed_over(seq)
+                if why is not None:
+                    found.append(f"{what} waits in the run-queue, at {seq}: {why}")
+            return found

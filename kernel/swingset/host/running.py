@@ -1,0 +1,78 @@
+"""Running a world: one crank after the other, until nothing can run or a policy says stop.
+
+Between two cranks other threads have their turn, and a long run commits now and then (`rhythm`). A run that
+is interrupted commits the whole cranks it had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from swingset.core.errors import KernelPanic
+from swingset.core.report import CrankReport
+from swingset.host.opened import Opened
+from swingset.host.policies import RunPolicy, forever, rows_allowed
+from swingset.host.reports import Reports, RunReport
+from swingset.host.rhythm import Rhythm
+
+COMMIT_AFTER = 128 << 20
+"""How many changed bytes of state a run lets wait for its commit: one commit has room for so many."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """The way to run one open world."""
+
+    opened: Opened
+
+    @property
+    def paused(self) -> bool:
+        """Whether runs wait until somebody unpauses the world."""
+        return bool(self.opened.kernel.store.counters.get("paused"))
+
+    def set_paused(self, paused: bool, note: str) -> None:
+        """Pause or unpause the world, between two cranks of whoever runs it."""
+        counters = self.opened.kernel.store.counters
+        self.opened.ask(lambda: counters.set("paused", int(paused)), note)
+
+    def step(self) -> CrankReport | None:
+        """Run one crank and commit it; None where nothing can run."""
+        with self.opened.lock:
+            report = self.opened.crank()
+            self.opened.commit("step")
+            self._raise_panic()
+            return report
+
+    def run(self, policy: RunPolicy | None, watch: Callable[[CrankReport], None] | None) -> RunReport:
+        """Run, commit, and release the outputs."""
+        opened, go_on, rhythm = self.opened, policy or forever(), Rhythm()
+        reports = Reports()
+        commit: int | None = None
+        with opened.lock, opened.a_run():
+            cleans = rows_allowed(go_on) is not None
+            try:
+                opened.turns.serve()
+                while not self.paused:
+                    report = opened.crank(rows_allowed(go_on))
+                    if report is None:
+                        break
+                    reports.add(report)
+                    if watch is not None:
+                        watch(report)
+                    opened.turns.serve()
+                    if not go_on(report):
+                        break
+                    if rhythm.due(opened.world.pending_bytes > COMMIT_AFTER):
+                        commit = opened.commit("run, so far") or commit
+            except BaseException:
+                opened.commit("interrupted run")
+                raise
+            commit = opened.commit("run") or commit
+            self._raise_panic()
+            more = opened.kernel.has_work(clean_up=cleans)
+        return RunReport(reports.count, reports.computrons, more, commit, reports.kept())
+
+    def _raise_panic(self) -> None:
+        if (words := self.opened.kernel.panic) is not None:
+            raise KernelPanic(words)

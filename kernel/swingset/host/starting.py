@@ -1,0 +1,88 @@
+"""Starting and upgrading vats at once: ahead of all that waits, and whether or not the world is paused.
+
+A request is queued like one that a vat makes, and then run up to its own crank. Its outcome is therefore
+known when the call returns, and a refusal has left the world as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swingset.core.errors import VatFault
+from swingset.core.report import CrankReport
+from swingset.host.opened import Opened
+from swingset.model.capdata import NOTHING, CapData
+from swingset.model.messages import CreateVat, UpgradeVat
+
+Parts = tuple[tuple[str, str], ...]
+"""The code of a vat: the names of its parts, its kinds first, and their sources."""
+
+
+def service_counter(name: str) -> str:
+    """The counter that remembers the id of one of the library's own vats."""
+    return f"service.{name}"
+
+
+def create_vat(
+    opened: Opened,
+    name: str,
+    parts: Parts,
+    *,
+    parameters: CapData | None = None,
+    worker: str | None = None,
+    options: dict[str, Any] | None = None,
+    service: bool = False,
+) -> str:
+    """Start a vat now; returns the kref of its root object.
+
+    Only the library's own vats, of which the world remembers that they are, are a `service`.
+    """
+    kernel = opened.kernel
+    with opened.lock:
+        given = parameters or NOTHING
+        kind = worker or opened.default_worker
+        result = kernel.queue_creation(
+            name, kind, parts, given, {} if options is None else options, first=True, service=service
+        )
+        report = _run_request(opened, result)
+        if report.fault is None:
+            # The host knows the vat by its name, so its root is never collected.
+            kernel.pin(kernel.root_of(name))
+        if report.outcome != "withdrawn":
+            kernel.release_result(result)
+        if report.fault is not None:
+            opened.commit(f"could not create {name}")
+            raise VatFault(name, "it could not be created", report.fault, dict(parts).get)
+        kernel.store.sources.replace(name, parts)
+        if service:
+            kernel.store.counters.set(service_counter(name), int(kernel.vat(name).id[1:]))
+        opened.commit(f"create {name}")
+        return kernel.root_of(name)
+
+
+def upgrade_vat(
+    opened: Opened, name: str, parts: Parts, *, parameters: CapData | None, message: str
+) -> CrankReport:
+    """Replace a vat's code now; its durable objects stay. Returns the report of the upgrade's crank."""
+    kernel = opened.kernel
+    with opened.lock:
+        words = message or f"vat {name} upgraded"
+        result = kernel.queue_upgrade(name, parts, parameters, words, first=True)
+        report = _run_request(opened, result)
+        if report.outcome != "withdrawn":
+            kernel.release_result(result)
+        if report.fault is not None:
+            opened.commit(f"refused to upgrade {name}")
+            words = "the upgrade was refused and nothing has changed"
+            raise VatFault(name, words, report.fault, dict(parts).get)
+        kernel.store.sources.replace(name, parts)
+        opened.commit(f"upgrade {name}")
+        return report
+
+
+def _run_request(opened: Opened, result: str) -> CrankReport:
+    """Run up to the crank that answers a request."""
+    return opened.run_up_to(
+        lambda event: isinstance(event, CreateVat | UpgradeVat) and event.result == result,
+        lambda: opened.kernel.withdraw(result),
+    )
