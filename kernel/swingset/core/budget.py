@@ -7,6 +7,12 @@ deletes a stored value counts that value too, for the commit holds what was befo
 texts as JSON, never of a file's pages, and so the same on every host and for every worker.
 
 A delivery that goes over is undone like any other that goes past its limits.
+
+Who settles a promise has the host do work that others have left there: the messages that wait for it are sent
+on, and each promise that follows it is given the outcome. That is not what the vat wrote, else whoever may
+send to its promise, or let others follow it, could make it fail. So it has a sum of its own, `PASSED_ON`,
+that no option lowers. What waits for one promise is limited where it comes to wait (`MOST_WAITING`), to half
+of that. Copies of an outcome have the other half; a follower that finds it used up is told a rejection.
 """
 
 from __future__ import annotations
@@ -22,12 +28,36 @@ REFERENCE = 320
 """What each mention of a reference counts: the host looks it up and counts it."""
 
 
+PASSED_ON = 48 << 20
+"""How many bytes others may have left with the promises that one delivery settles."""
+
+MOST_WAITING, MOST_WAITING_BYTES = 10_000, PASSED_ON // 2
+"""How many messages may wait for one promise, and how many bytes they may have, as they are stored."""
+
+
 class Budget:
     """What one delivery has left."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._written = 0
+        self._written = self._passed_on = self._copied = 0
+
+    def pass_on(self, bytes: int) -> None:
+        """Count what others have left with a promise that is settled. Raises `OverLimit`."""
+        self._passed_on += bytes
+        if self._passed_on > PASSED_ON:
+            raise OverLimit(
+                reasons.TOO_MUCH_WRITTEN,
+                f"the promises that the delivery settles have others wait with more than {PASSED_ON:,} bytes:"
+                " settle them in several deliveries",
+            )
+
+    def copy(self, bytes: int) -> bool:
+        """Count an outcome that a follower is given, too; whether it still may be."""
+        if self._copied + bytes > PASSED_ON // 2:
+            return False
+        self._copied += bytes
+        return True
 
     def write(self, bytes: int) -> None:
         """Count what is added to the world. Raises `OverLimit`."""

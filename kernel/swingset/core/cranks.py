@@ -27,6 +27,7 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from swingset.core.administration import Administration
+from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.devices import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat, WorkerRefused
@@ -359,13 +360,15 @@ class Cranks:
                 return CrankReport(number, event, "rejected")
 
     def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
-        """Let a message wait for a promise, which it holds from now on instead of what it was sent to."""
-        if promise != event.target:
-            self.store.hold(promise)
-            self.store.release(event.target)
-            event = replace(event, target=promise)
-        self.store.wait_for(promise, event)
-        return CrankReport(number, event, "waiting")
+        """Let a message wait for a promise, as long as not too much does."""
+        if self.store.wait_for(promise, event):
+            return CrankReport(number, event, "waiting")
+        words = (
+            f"{MOST_WAITING:,} messages or {MOST_WAITING_BYTES:,} bytes wait for this promise to be settled,"
+            " and no more may: send again when it is"
+        )
+        self._reject(event.message, capdata.error("Error", words, code=reasons.TOO_MUCH_WAITING))
+        return CrankReport(number, event, "rejected")
 
     def _deliver_message(
         self, seq: int, event: Send, target: str, vat: VatRecord, number: int

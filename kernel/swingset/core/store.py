@@ -9,8 +9,9 @@ of a crank, where a count may touch zero for a moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from swingset.core.budget import REFERENCE, SYSCALL, Budget
+from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES, REFERENCE, SYSCALL, Budget
 from swingset.core.options import option_wants
 from swingset.core.panic import Panic
 from swingset.model import capdata, reasons
@@ -25,7 +26,7 @@ from swingset.world.devices import Devices
 from swingset.world.file import WorldFile
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT, GCActions, Reaping
 from swingset.world.graveyard import Graveyard
-from swingset.world.holdings import Holdings
+from swingset.world.holdings import Holdings, size
 from swingset.world.meters import Meters
 from swingset.world.objects import Objects
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED, PromiseRecord, Promises
@@ -78,7 +79,7 @@ class KernelStore:
     def write_data(self, value: CapData) -> None:
         """Count a value that a delivery has the world keep. Raises `OverLimit`."""
         if self.budget is not None:
-            self.budget.write(stored_size(value.body) + REFERENCE * len(value.slots))
+            self.budget.write(_size(value))
 
     # Names
 
@@ -237,9 +238,20 @@ class KernelStore:
         for kref in event.refs():
             self.release(kref)
 
-    def wait_for(self, promise: str, send: Send) -> None:
-        """Let a message that was in the run-queue, and whose references are held, wait for a promise."""
-        self.promises.enqueue(promise, self.counters.take("queue", 1), event_to_json(send))
+    def wait_for(self, promise: str, send: Send) -> bool:
+        """Let a message that was in the run-queue wait for a promise, which it holds from then on.
+
+        False, and nothing has changed, where as much waits for it as may.
+        """
+        item = event_to_json(replace(send, target=promise))
+        count, kept = self.promises.waits(promise)
+        if count >= MOST_WAITING or kept + size(item) > MOST_WAITING_BYTES:
+            return False
+        if promise != send.target:
+            self.hold(promise)
+            self.release(send.target)
+        self.promises.enqueue(promise, self.counters.take("queue", 1), item)
+        return True
 
     # Promises
 
@@ -258,10 +270,23 @@ class KernelStore:
                     continue
                 rejected, outcome = followed
             self._settle_promise(kref, rejected, outcome)
-            followers = self.promises.followers(kref)
-            for _ in followers:
-                self.write_data(outcome)
-            pending[:0] = [(follower, rejected, outcome) for follower in followers]
+            pending[:0] = [
+                (follower, *self._for_follower(rejected, outcome))
+                for follower in self.promises.followers(kref)
+            ]
+
+    def _for_follower(self, rejected: bool, outcome: CapData) -> tuple[bool, CapData]:
+        """What a promise that follows another is settled with: the same, as long as there is room for it."""
+        if self.budget is None:
+            return rejected, outcome
+        self.budget.pass_on(SYSCALL)
+        if self.budget.copy(_size(outcome)):
+            return rejected, outcome
+        words = (
+            "this promise followed another, and so many do that there is no room to give all of them the"
+            f" outcome, which has {len(outcome.body):,} characters and {len(outcome.slots):,} references"
+        )
+        return True, capdata.error("Error", words, code=reasons.TOO_LARGE)
 
     def _follow(self, kref: str, target: str) -> tuple[bool, CapData] | None:
         """Forward a promise to an unsettled one (None), or find the outcome it has already."""
@@ -321,6 +346,12 @@ class KernelStore:
 
     def _send_on(self, kref: str) -> None:
         for item in self.promises.waiting(kref):
-            self.write(len(item))
+            if self.budget is not None:
+                self.budget.pass_on(size(item))
             self.queues.append_item(item)
         self.promises.forget_waiting(kref)
+
+
+def _size(value: CapData) -> int:
+    """What a value counts for a budget."""
+    return stored_size(value.body) + REFERENCE * len(value.slots)

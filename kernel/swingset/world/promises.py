@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from swingset.model.capdata import CapData, promise_named
 from swingset.model.messages import QueuedEvent, event_from_json
 from swingset.world.errors import DamagedRow
+from swingset.world.holdings import size
 from swingset.world.rows import Reader, shown, slots_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Promises:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._waits: dict[
+            str, tuple[int, int]
+        ] = {}  # as far as they were counted since state was last undone
+        self._counted = world.rewound
 
     def add(self, kref: str, decider: str | None, policy: str | None = None) -> None:
         """Record a new unresolved promise."""
@@ -132,7 +137,23 @@ class Promises:
 
     def enqueue(self, kref: str, seq: int, item: str) -> None:
         """Let a message wait for the promise."""
+        count, kept = self.waits(kref)
         self._world.execute("insert into promise_queue values (?, ?, ?)", (kref, seq, item))
+        self._waits[kref] = (count + 1, kept + size(item))
+
+    def waits(self, kref: str) -> tuple[int, int]:
+        """How many messages wait for the promise, and how many bytes they have."""
+        if self._counted != self._world.rewound:
+            self._counted = self._world.rewound
+            self._waits.clear()
+        found = self._waits.get(kref)
+        if found is None:
+            query = (
+                "SELECT count(*), coalesce(sum(octet_length(item)), 0) from promise_queue where promise = ?"
+            )
+            ((count, kept),) = self._world.rows(query, (kref,))
+            found = self._waits[kref] = (int(count), int(kept))
+        return found
 
     def waiting(self, kref: str) -> list[str]:
         """The messages that wait for the promise, oldest first, as they lie in the file."""
@@ -150,6 +171,7 @@ class Promises:
     def forget_waiting(self, kref: str) -> None:
         """Nothing waits for the promise any more."""
         self._world.execute("delete from promise_queue where promise = ?", (kref,))
+        self._waits.pop(kref, None)
 
     def missing(self, kref: str, why: str) -> DamagedRow:
         """The complaint about a promise that has no row, though something says that it is there."""
