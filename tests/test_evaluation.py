@@ -48,15 +48,15 @@ WHY = {
     f"{GUEST}/loader.py _run exec": "the parts of a vat, in its own worker",
     f"{GUEST}/loader.py _is_module find_spec": "the name of a vat, without a dot: nothing is imported for it",
     # What a class or a function in the source of a vat says of itself.
-    f"{GUEST}/guards/shapes.py evaluate eval": "an annotation: "
+    f"{GUEST}/guards/annotations.py evaluate eval": "an annotation: "
     + OWN_CODE
     + "; stored ones go to `spelling`",
     f"{GUEST}/guards/interfaces.py _function compile": "a signature of an interface: " + OWN_CODE,
     f"{GUEST}/guards/interfaces.py _function exec": "a signature of an interface: " + OWN_CODE,
-    f"{GUEST}/guards/interfaces.py adopt_interface getattr": "a method of an interface: " + OWN_CODE,
-    f"{GUEST}/guards/class_checks.py call_finishers getattr": SOURCE,
-    f"{GUEST}/guards/class_checks.py _check_finisher getattr": SOURCE,
-    f"{GUEST}/guards/class_checks.py _at getattr": SOURCE,
+    f"{GUEST}/guards/conformance.py adopt_interface getattr": "a method of an interface: " + OWN_CODE,
+    f"{GUEST}/kinds/kind_checks.py call_finishers getattr": SOURCE,
+    f"{GUEST}/kinds/kind_checks.py _check_finisher getattr": SOURCE,
+    f"{GUEST}/guards/class_checks.py line_of getattr": SOURCE,
     f"{GUEST}/lasting/randomness.py  getattr": SOURCE,
     f"{GUEST}/lasting/randomness.py patched getattr": SOURCE,
     f"{GUEST}/lasting/randomness.py patched setattr": SOURCE,

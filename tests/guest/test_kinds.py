@@ -424,7 +424,6 @@ def test_dirty_records_are_written_in_order(bench: Bench) -> None:
 def test_notebook_may_run_a_cell_again() -> None:
     """Where kinds are redefinable, live instances take the new behaviour, and a misfit changes nothing."""
     bench = Bench().up()
-    bench.vat.kinds.redefinable = True
     from swingset.guest.base.context import activate
 
     cell: dict[str, Any] = {"__name__": "__main__"}

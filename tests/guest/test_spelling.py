@@ -13,7 +13,8 @@ import pytest
 
 from swingset import Session
 from swingset.guest.base.errors import RemoteError
-from swingset.guest.guards.shapes import BadAnnotationError, compile_shape, compile_spelled
+from swingset.guest.guards.shape import BadAnnotationError
+from swingset.guest.guards.shapes import compile_shape, compile_spelled
 from swingset.guest.guards.spelling import MOST_CHARACTERS, MOST_DEPTH
 from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
@@ -187,7 +188,7 @@ class Trap(type):
         return int
 
     def __getattr__(cls, name: str) -> object:
-        if name not in ("__interface__", "_is_protocol", "__kind__", "__total__"):
+        if name not in ("__method_table__", "_is_protocol", "__kind__", "__total__"):
             CANARY.append(name)
         raise AttributeError(name)
 

@@ -304,7 +304,7 @@ def test_two_living_worlds_tell_each_other_apart(tmp_path: Path) -> None:
         two.ask(two.session.root("bank"), "take", one.session.root("bank"))
     one.close()
     promise, _ = make_promise()
-    assert promise._turns.world is two.session.liveslots
+    assert promise._turns.vat is two.session.liveslots
     two.close()
 
 
@@ -434,7 +434,7 @@ def test_ended_life_holds_nothing(stage: Stage) -> None:
     del dropped
     gc.collect()
     assert stage.ask(alice, "read") == ["alice", 0]
-    stage.session.liveslots.slots.imports.lately.let_go()
+    stage.session.liveslots.slots.imports.recent.let_go()
     stage.controller.gc.reap_all()
     stage.session.settle()
     stage.controller.gc.reap_all()

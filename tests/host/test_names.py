@@ -164,7 +164,7 @@ def test_what_comes_back_is_what_was_there(stage: Stage, sort: str) -> None:
     assert sorted(found) == ["bank", "value"]
     if before is not None:
         assert shown(found["value"]) == before
-    stage.session.liveslots.slots.imports.lately.let_go()
+    stage.session.liveslots.slots.imports.recent.let_go()
     stage.controller.gc.reap_all()
     stage.session.settle()
     while not hasattr(type(found["value"]), "_vref"):

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from .base.context import current
 from .base.errors import VatError
+from .guards.remotable import remotable
 from .passing.passable import brief, frozen
-from .passing.remotables import interface_of, remotable
+from .passing.remotables import method_table_of
 from .stores.baggage import StoredMap
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class _Contract:
         if type(facets) is not dict or not facets or set(facets) - set(FACETS):
             raise TypeError(f'start() must return {{"creator": ..., "public": ...}}, not {brief(facets)}')
         for name in FACETS:
-            if name in facets and interface_of(facets[name]) is None:
+            if name in facets and method_table_of(facets[name]) is None:
                 raise TypeError(
                     f"the {name} facet must be an object of this vat, not {brief(facets[name])}: "
                     "make its class @durable or @remotable"
@@ -254,10 +255,10 @@ def _take_over(baggage: StoredMap, kept: StoredMap) -> None:
 @contextmanager
 def _telling(what: str) -> Iterator[None]:
     """Say this where the start of the vat does not end in its delivery."""
-    world = current()
-    world.waiting_in_start = what
+    vat = current()
+    vat.waiting_in_start = what
     yield
-    world.waiting_in_start = None
+    vat.waiting_in_start = None
 
 
 def _parameters(parameters: Any) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from .base import errors
 from .base.collector import Collector
 from .base.context import DeliveryAbandonedError, activate
 from .base.ended import refuse_ended
-from .base.promises import REJECTED, Promise, TurnQueue, settled
+from .base.promises import REJECTED, Promise, settled
+from .base.turns import TurnQueue
+from .base.vat_kinds import NOTEBOOK, PROGRAM, VatKind
 from .base.vatstore import Counters, Store
 from .clist.promise_table import PromiseTable
 from .clist.recognizers import Recognizers
@@ -35,19 +37,20 @@ from .lasting.watching import Watches
 from .loader import call_builder, run_parts
 from .passing.copies import Copies
 from .passing.passable import brief
-from .passing.remotables import interface_of
+from .passing.remotables import method_table_of
 from .passing.smallcaps import DecodeError
 from .powers import Powers
 from .reaping.cycles import Cycles
-from .reaping.deferred_deletions import Leftovers
+from .reaping.deferred_deletions import DeferredDeletions
 from .reaping.reaper import Reaper
+from .sending.notifiers import updates
 from .sending.sends import Sends
 from .stores.baggage import StoredMap
 from .stores.bigmaps import bases
 from .stores.collections import Collections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractContextManager
 
     from .base.ended import Ended
@@ -77,13 +80,14 @@ class Liveslots:
         vat_name: str,
         incarnation: int,
         parts: list[list[str]] | None = None,
+        kind: VatKind | None = None,
     ) -> None:
+        self.kind = kind or (NOTEBOOK if parts is None else PROGRAM)
         self.vat_name = vat_name
         self.title = f"vat {vat_name}"  # what it is called where it could be taken for another
         self.incarnation = incarnation
         self.ended: Ended | None = None
         self.guard: AbstractContextManager[Any] | None = None  # where several threads send: one at a time
-        self.keep_cache = False  # a world with no deliveries has no end of one
         self.on_unhandled: Callable[[str], None] = self._print_unhandled
         self.part_of: Callable[[str], str | None] = self._part_of
         self.reader: errors.Reader | None = None  # where errors are shown to people
@@ -97,7 +101,7 @@ class Liveslots:
         self._taken_up = 0
         self.turns = TurnQueue(self)
         self.collector = Collector(self)
-        self.copies = Copies(redefinable=parts is None)
+        self.copies = Copies(redefinable=self.kind.redefinition != "refused")
         self.store = Store(self.syscall)
         self.counters = Counters(self.store)
         self.references = References(self)
@@ -106,7 +110,7 @@ class Liveslots:
         self.slots = Slots(self)
         self.promises = PromiseTable(self)
         self.kinds = Kinds(self)
-        self.leftovers = Leftovers(self)
+        self.deferred = DeferredDeletions(self)
         self.collections = Collections(self)
         self.cycles = Cycles(self)
         self.collections.fit_out(bases())
@@ -117,7 +121,7 @@ class Liveslots:
         self.calls = Calls(self)
         self.powers = Powers(self)
         self.sends = Sends(self)
-        self.turns.deaf = parts is not None
+        self.turns.deaf = self.kind.repeated
 
     @property
     def await_hook(self) -> Callable[[Promise[Any]], Any] | None:
@@ -141,7 +145,7 @@ class Liveslots:
 
     def new_seed(self, call: int) -> str:
         """What the chance of a resumable call follows from: a secret in a notebook, which nothing repeats."""
-        if self._parts is None:
+        if not self.kind.repeated:
             return urandom(32).hex()
         return seed_of(self.vat_name, self.incarnation, call)
 
@@ -166,14 +170,14 @@ class Liveslots:
                 return {"status": "error", "error": self._report(self._fatal or exc)}
             finally:
                 # What memory frees from now on may still run vat code: in no delivery, so nobody listens.
-                self.turns.deaf = self._parts is not None
+                self.turns.deaf = self.kind.repeated
         if self._fatal is not None:
             return {"status": "error", "error": self._report(self._fatal)}
         return {"status": "ok"}
 
     def settle(self) -> None:
         """Run turns until none is left and write state back: the end of a delivery, or of a notebook cell."""
-        if self._parts is None and self._taken_up != self.definitions:
+        if not self.kind.repeated and self._taken_up != self.definitions:
             self._taken_up = self.definitions
             self.adoptions.take_up()
         self.turns.run()
@@ -181,10 +185,20 @@ class Liveslots:
             self.on_unhandled(self._unhandled_text(promise))
         self.calls.settle()
         self.settle_state()
-        if self._parts is None:
+        if not self.kind.repeated:
             self.reaper.save()
         self.counters.save()
         self.store.flush()
+
+    def hold_weakly(self) -> None:
+        """Hold no longer what only this library holds, so that the interpreter may free it."""
+        self.slots.heap.settle()
+        self.slots.imports.recent.let_go()
+        self.kinds.recent.let_go()
+
+    def updates(self, notifier: object) -> AsyncIterator[Any]:
+        """The values of a notifier's updates: what `async for` walks through."""
+        return updates(notifier)
 
     def settle_state(self) -> None:
         """Hand what has changed to the store, counts included."""
@@ -204,7 +218,7 @@ class Liveslots:
             self.counters.load()
             self.kinds.load()
             self.reaper.load()
-            self.leftovers.load()
+            self.deferred.load()
             if self.incarnation:
                 self.adoptions.load()
                 self.watches.load()
@@ -281,8 +295,8 @@ class Liveslots:
                 f"the delivery that starts the vat; {fix}"
             )
         root = built.result()
-        if interface_of(root) is None or hasattr(type(root), "__kind__"):
-            came = ("durable " if interface_of(root) else "") + brief(root)
+        if method_table_of(root) is None or hasattr(type(root), "__kind__"):
+            came = ("durable " if method_table_of(root) else "") + brief(root)
             raise VatStartError(
                 f"build_root_object of vat {self.vat_name} must return an instance of a @remotable class, "
                 f"not {came}: the root is made anew by each incarnation"
@@ -318,7 +332,7 @@ class Liveslots:
                 title = self.sends.title(receiver, method)
                 if result is None:
                     answer._cause = f"{title} was called by a sender that wants no answer"
-                elif interface_of(receiver) is not None:
+                elif method_table_of(receiver) is not None:
                     self.promises.answers[result] = title
                 self.sends.invoke(receiver, method, args, kwargs, answer)
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 class Powers:
     """What a vat may do to itself."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
-        self.vat_name = world.vat_name
-        self.incarnation = world.incarnation
+    def __init__(self, vat: Liveslots) -> None:
+        self._vat = vat
+        self.vat_name = vat.vat_name
+        self.incarnation = vat.incarnation
         self.may_disavow = False
 
     def migrate_some(self, budget: int) -> dict[str, Any]:
@@ -24,22 +24,22 @@ class Powers:
 
         An empty answer says that there is nothing left to migrate.
         """
-        return self._world.kinds.sweep.some(budget)
+        return self._vat.kinds.sweep.some(budget)
 
     def collect_cycles(self) -> None:
         """Have the next bringing out of the dead search all stored objects for dead cycles.
 
         Without being asked it searches too, but only so many objects at a time.
         """
-        self._world.cycles.wanted = True
+        self._vat.cycles.wanted = True
 
     def exit(self, completion: Any = None, *, failed: bool = False) -> None:
         """End this vat after the current delivery; `failed` undoes the delivery and reports a failure."""
         try:
-            capdata = self._world.slots.encode(completion)
+            capdata = self._vat.slots.encode(completion)
         except UnpassableError as exc:
-            raise TypeError(self._world.slots.explain("completion", completion, exc)) from None
-        self._world.syscall(["exit", failed, capdata])
+            raise TypeError(self._vat.slots.explain("completion", completion, exc)) from None
+        self._vat.syscall(["exit", failed, capdata])
 
     def disavow(self, presence: object) -> None:
         """Give up an object of another vat at once, whoever in this vat still holds it.
@@ -52,4 +52,4 @@ class Powers:
             raise RuntimeError(
                 f"vat {self.vat_name} may not disavow: it has to be made with the option enable_disavow"
             )
-        self._world.slots.disavow(presence)
+        self._vat.slots.disavow(presence)

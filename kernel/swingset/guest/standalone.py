@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .base.context import current, set_standalone
 from .base.promises import Promise, settled
+from .base.vat_kinds import STANDALONE
 from .liveslots import Liveslots
 from .loader import call_builder
 from .stores.baggage import StoredMap
@@ -51,10 +52,7 @@ class StandaloneVat(Liveslots):
     """A vat that serves no deliveries, because nobody makes any."""
 
     def __init__(self) -> None:
-        super().__init__(DictStore(), vat_name="standalone", incarnation=0)
-        self.keep_cache = True
-        self.kinds.independent = True
-        self.copies.redefinable = True
+        super().__init__(DictStore(), vat_name="standalone", incarnation=0, kind=STANDALONE)
         self.await_hook = self._wait
         self.open()
 
@@ -65,16 +63,16 @@ class StandaloneVat(Liveslots):
         return promise.result()
 
 
-_world: StandaloneVat | None = None
+_vat: StandaloneVat | None = None
 
 
-def world() -> StandaloneVat:
+def vat() -> StandaloneVat:
     """The vat of this process, made when first needed."""
-    global _world
-    if _world is None:
-        _world = StandaloneVat()
-        set_standalone(_world)
-    return _world
+    global _vat
+    if _vat is None:
+        _vat = StandaloneVat()
+        set_standalone(_vat)
+    return _vat
 
 
 def drain() -> None:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from swingset.guest.base.promises import Promise, Resolver
-from swingset.guest.guards.method_tables import Interface
-from swingset.guest.kinds.kinds import Kind
-from swingset.guest.liveslots import Liveslots
+from swingset.guest.base.vat import Vat
+from swingset.guest.guards.method_tables import MethodTable
+from swingset.guest.kinds.kind import Kind
 from swingset.guest.passing.passable import FrozenDict, FrozenList, Tagged
 from swingset.guest.passing.remotables import Presence
 from swingset.guest.sending.eventual import EMethod, EProxy
@@ -88,7 +88,7 @@ class _Looks:
     def __init__(self, cls: type) -> None:
         self.cls = cls
         bases = mro(cls)
-        own_kind = type(defined(cls, "__interface__")) is Interface
+        own_kind = type(defined(cls, "__method_table__")) is MethodTable
         self.reference = own_kind or any(base is Presence or base is Promise for base in bases)
         self.open = is_open(cls)
         self.slots: list[tuple[str, Any]] | None = []
@@ -126,15 +126,15 @@ def is_reference(value: object) -> bool:
     return _of(cls).reference
 
 
-def owner_of(value: Any) -> Liveslots | None:
+def owner_of(value: Any) -> Vat | None:
     """The life that a reference belongs to; None for an object of the heap, which belongs to none."""
     bases = mro(type(value))
     kind = defined(type(value), "__kind__")
-    live: Liveslots | None = kind.world if type(kind) is Kind else None
+    live: Vat | None = kind.vat if type(kind) is Kind else None
     if any(base is Presence for base in bases):
-        live = value._world
+        live = value._vat
     elif any(base is Promise for base in bases):
-        live = value._turns.world
+        live = value._turns.vat
     return live
 
 

@@ -205,7 +205,7 @@ class Session(Services, Naming, Drafting):
 
         Raises `StillPending` where the world stands still before that.
         """
-        refuse_ended(promise._turns.world, promise)
+        refuse_ended(promise._turns.vat, promise)
         # Whoever waits looks at the outcome, so a rejection is not one that nobody handled.
         promise.then(None, lambda _reason: None)
         self._run_turns()
@@ -343,7 +343,7 @@ class Session(Services, Naming, Drafting):
         """The kernel's name for a reference or a promise that this vat holds; None where it has none."""
         promises, slots = self.liveslots.promises, self.liveslots.slots
         if isinstance(value, Promise):
-            refuse_ended(value._turns.world, value)
+            refuse_ended(value._turns.vat, value)
         vref = promises.name_of(value) if isinstance(value, Promise) else slots.known_name(value)
         return self.controller.kernel.recognize(self._vat_id, vref) if vref else None
 

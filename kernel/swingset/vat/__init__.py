@@ -3,10 +3,13 @@
 The same file works inside a vat and as a plain module under a type checker or a test.
 """
 
+from ..guest.base.context import set_stand_in
 from ..guest.base.errors import RemoteError, RemoteRejection, VatError
 from ..guest.base.promises import Promise, Resolver, make_promise
-from ..guest.guards.interfaces import Interface, implements
+from ..guest.guards.conformance import implements
+from ..guest.guards.interfaces import Interface
 from ..guest.guards.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
+from ..guest.guards.remotable import remotable
 from ..guest.kinds.classes import durable, virtual
 from ..guest.kinds.durability import can_be_durable
 from ..guest.kinds.facets import Cohort, Facets, amplify, facet
@@ -28,11 +31,12 @@ from ..guest.lasting.watching import watch_promise
 from ..guest.passing.copies import register_copy
 from ..guest.passing.far_refs import FarRef
 from ..guest.passing.passable import Tagged
-from ..guest.passing.remotables import Presence, Remotable, remotable
+from ..guest.passing.remotables import Presence, Remotable
 from ..guest.powers import Powers
 from ..guest.sending.device_calls import D
 from ..guest.sending.eventual import E
 from ..guest.sending.notifiers import updates
+from ..guest.standalone import vat as _standalone
 from ..guest.stores.baggage import StoredMap, provide
 from ..guest.stores.bigmaps import (
     BigMap,
@@ -46,6 +50,8 @@ from ..guest.stores.bigmaps import (
 )
 
 Baggage = StoredMap
+
+set_stand_in(_standalone)
 
 __all__ = [
     "Baggage",

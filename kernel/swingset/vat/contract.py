@@ -5,10 +5,11 @@ A contract author sees terms, private arguments, a baggage and the facets to ret
 
 from ..guest.base.errors import VatError
 from ..guest.contracts import CAN_BE_UPGRADED, CAN_UPGRADE, NONE, ContractRoot, contract, provide_map
+from ..guest.guards.remotable import remotable
 from ..guest.kinds.classes import durable, virtual
 from ..guest.kinds.facets import Cohort, Facets, amplify, facet
 from ..guest.lasting.explicit import prepare_kind, prepare_kind_multi, prepare_singleton, provide_kind_handle
-from ..guest.passing.remotables import Remotable, remotable
+from ..guest.passing.remotables import Remotable
 from ..guest.sending.eventual import E
 from ..guest.stores.baggage import StoredMap, provide
 

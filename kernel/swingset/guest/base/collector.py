@@ -4,7 +4,7 @@ When Python frees an object is its own affair: it differs between engines, betwe
 in the host's process it depends on what else that process does. So nothing that vat code or a transcript
 could see may come of it:
 
-- What has a name in the vat is held to the next bringing out of the dead: `lately`, `heap`.
+- What has a name in the vat is held to the next bringing out of the dead: `recently_used`, `clist.heap`.
 - A suspended call is held until it ends. One that can never go on, because nobody is left who could settle
   what it waits for, is let go of in `bringOutYourDead` and nowhere else.
 - Letting go of a call closes it, and Python then runs its `finally` blocks. Nobody listens to those: the vat
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import CoroutineType
     from typing import Any
 
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 MANY = 250_000
 """So many objects more than at the last collection are looked through at the end of a delivery."""
@@ -54,14 +54,14 @@ class _Nowhere(io.TextIOBase):
 class Collector:
     """What one vat holds on to against the interpreter's collector, and when it lets go."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
         self.suspended: dict[int, CoroutineType[Any, Any, Any]] = {}  # by id(), the longest suspended first
 
     @contextmanager
     def deafly(self) -> Iterator[None]:
         """Hear nothing of what vat code does in the body, which runs because something was freed."""
-        turns, store = self._world.turns, self._world.store
+        turns, store = self._vat.turns, self._vat.store
         before = turns.deaf, store.closed, sys.unraisablehook
         turns.deaf, store.closed, sys.unraisablehook = True, "of a call that is gone", lambda _: None
         try:
@@ -72,21 +72,14 @@ class Collector:
 
     def collect(self) -> None:
         """Let go of all that only this library holds, and have the interpreter free what it can."""
-        world, suspended = self._world, self.suspended
+        vat, suspended = self._vat, self.suspended
         with self.deafly():
-            world.slots.heap.settle()
-            world.slots.imports.lately.let_go()
-            world.kinds.lately.let_go()
+            vat.hold_weakly()
             calls = [ref(call) for call in suspended.values()]
             suspended.clear()
             gc.collect()
             alive = [call() for call in calls]
             suspended.update((id(call), call) for call in alive if call is not None)
-
-    def let_go(self) -> list[str]:
-        """Let go of the heap objects that stored data mentions no longer; their names."""
-        with self.deafly():
-            return self._world.slots.heap.settle()
 
     def tidy(self) -> None:
         """Have the interpreter free rings of plain objects, if there may be many: nothing named dies of it.
@@ -104,7 +97,7 @@ class Collector:
                 with suppress(BaseException):
                     call.close()
             self.suspended.clear()
-        self._world.turns.deaf = True
+        self._vat.turns.deaf = True
 
 
 def refuse_finaliser(cls: type) -> None:

@@ -3,7 +3,7 @@
 Vat code says `E(x).m()` and `Purse(owner="alice")` without naming its vat, so something has to remember whose
 turn it is. That is one context variable, set for the length of a delivery, with a default below it for a vat
 that is always there (the notebook's own). With neither, vat code is being imported as a plain module, and a
-small world of its own is made for it, so that it works under a unit test and a type checker.
+small one of its own is made for it, so that it works under a unit test and a type checker.
 
 Objects that already belong to a vat (promises, presences, durable instances) remember it themselves and never
 ask here.
@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .ended import renewed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
-_active: ContextVar[Liveslots | None] = ContextVar("swingset_active_vat", default=None)
-_default: Liveslots | None = None
-_standalone: Liveslots | None = None
+_active: ContextVar[Vat | None] = ContextVar("swingset_active_vat", default=None)
+_default: Vat | None = None
+_standalone: Vat | None = None
+_stand_in: Callable[[], Vat] | None = None
 
 
 class DeliveryAbandonedError(BaseException):
@@ -34,54 +35,63 @@ class DeliveryAbandonedError(BaseException):
     """
 
 
-def current() -> Liveslots:
-    """The vat whose turn it is, the default one, or the stand-alone world made for a plain import."""
+def current() -> Any:
+    """The vat whose turn it is, the default one, or the stand-alone one made for a plain import.
+
+    Who asks says by an annotation how much of a vat it needs, `vat: Vat = current()`.
+    """
     found = _active.get() or _default
     if found is None:
-        from ..standalone import world
-
-        found = world()
+        if _stand_in is None:
+            raise RuntimeError("no vat is running: vat code imports what it uses from swingset.vat")
+        found = _stand_in()
     elif found.ended is not None:
         renewed(found)
         found = _active.get() or _default or found
     return found
 
 
-def found() -> Liveslots | None:
-    """Like `current`, but makes nothing."""
+def found() -> Any:
+    """Like `current`, but makes nothing; None where there is no vat."""
     return _active.get() or _default or _standalone
 
 
 def place_of(filename: str, line: int) -> str:
     """A line of code, as a person calls the file it is in."""
-    world = found()
-    return f"{world.file_called(filename) if world is not None else filename}:{line}"
+    vat = found()
+    return f"{vat.file_called(filename) if vat is not None else filename}:{line}"
 
 
-def set_standalone(liveslots: Liveslots) -> None:
-    """Name the vat that stands in where there is none."""
+def set_stand_in(make: Callable[[], Vat]) -> None:
+    """Say how to get the vat that stands in where there is none."""
+    global _stand_in
+    _stand_in = make
+
+
+def set_standalone(vat: Vat) -> None:
+    """Name the vat that stands in where there is none, once it is made."""
     global _standalone
-    _standalone = liveslots
+    _standalone = vat
 
 
-def set_default(liveslots: Liveslots | None) -> None:
+def set_default(vat: Vat | None) -> None:
     """Name the vat that runs when no delivery does."""
     global _default
-    _default = liveslots
+    _default = vat
 
 
-def unset_default(liveslots: Liveslots) -> None:
+def unset_default(vat: Vat) -> None:
     """Have that vat run no more when no delivery does, if it did."""
     global _default
-    if _default is liveslots:
+    if _default is vat:
         _default = None
 
 
 @contextmanager
-def activate(liveslots: Liveslots) -> Iterator[Liveslots]:
+def activate(vat: Vat) -> Iterator[Vat]:
     """Make a vat the current one for the length of a `with`."""
-    token = _active.set(liveslots)
+    token = _active.set(vat)
     try:
-        yield liveslots
+        yield vat
     finally:
         _active.reset(token)

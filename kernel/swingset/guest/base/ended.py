@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 
 class LifeEndedError(RuntimeError):
@@ -63,13 +63,13 @@ class Ended:
         return f"this {kind.tag}" if kind is not None else "this object"
 
 
-def renewed(world: Liveslots) -> None:
+def renewed(vat: Vat) -> None:
     """Have the program begin its next life, if this one has ended and it has not yet."""
-    if world.ended is not None and world.ended.renew is not None:
-        world.ended.renew()
+    if vat.ended is not None and vat.ended.renew is not None:
+        vat.ended.renew()
 
 
-def refuse_ended(world: Liveslots, item: Any) -> None:
+def refuse_ended(vat: Vat, item: Any) -> None:
     """Raise `LifeEndedError` where the life that something belongs to has ended."""
-    if world.ended is not None:
-        raise world.ended.error(item)
+    if vat.ended is not None:
+        raise vat.ended.error(item)

@@ -1,10 +1,7 @@
-"""Promises and the turn queue that settles them: first in, first out, and nothing else.
+"""Promises, which the turns of a vat settle, and the coroutines that wait for them.
 
-There is no event loop here, because an event loop has clocks, sockets and an order of its own. A vat has one
-queue of turns. Settling a promise puts its reactions at the end of that queue; a delivery ends when the queue
-is empty. The order of turns is therefore a function of the deliveries alone, which is what replay needs.
-
-Coroutines are driven by the same queue. A method that awaits is suspended in the heap until the promise
+Settling a promise puts its reactions at the end of the queue of `turns`. Coroutines are driven by the same
+queue. A method that awaits is suspended in the heap until the promise
 settles, in this delivery or in a later one. Outside a coroutine of ours (in a notebook cell, whose `await`
 belongs to IPython's loop) `__await__` calls the hook that the embedder installed, which must bring the answer
 itself.
@@ -19,7 +16,6 @@ Rejections nobody looked at are reported once, at the end of the delivery in whi
 
 from __future__ import annotations
 
-from collections import deque
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -37,7 +33,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeVar as TypeVarWithDefault
 
-    from ..liveslots import Liveslots
+    from .turns import TurnQueue
+    from .vat import Vat
 
     # What a checker need not be told where nothing is known of it. At run time nobody reads it.
     Any_ = TypeVarWithDefault("Any_", default=Any)
@@ -54,38 +51,6 @@ Reaction = tuple[
 
 Cause = tuple[str, str, int] | str | None
 """What a promise answers: method, file and line of a send of this vat, or else a word about it."""
-
-
-class TurnQueue:
-    """The turns of one vat that are waiting to run."""
-
-    def __init__(self, world: Liveslots) -> None:
-        self.world = world
-        self.await_hook: Callable[[Promise[Any]], Any] | None = None
-        self.stirred: Callable[[], None] | None = None  # told when a turn comes to wait
-        self.driving = 0
-        self.deaf = False  # vat code runs only because something was freed: see `collector`
-        self.rejected: list[Promise[Any]] = []
-        self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
-
-    def put(self, turn: Callable[[Any], None], argument: Any) -> None:
-        """Let `turn(argument)` run after everything that is already waiting."""
-        if not self.deaf:
-            self._waiting.append((turn, argument))
-            if self.stirred is not None:
-                self.stirred()
-
-    def run(self) -> None:
-        """Run turns until none is left."""
-        waiting = self._waiting
-        while waiting:
-            turn, argument = waiting.popleft()
-            turn(argument)
-
-    def take_unhandled(self) -> list[Promise[Any]]:
-        """The promises rejected since the last call that nothing has ever looked at."""
-        rejected, self.rejected = self.rejected, []
-        return [promise for promise in rejected if not promise._handled]
 
 
 class Promise(Generic[T]):
@@ -124,11 +89,11 @@ class Promise(Generic[T]):
     @property
     def status(self) -> str:
         """`pending`, `fulfilled` or `rejected`."""
-        return REJECTED if self._turns.world.ended is not None else self._state
+        return REJECTED if self._turns.vat.ended is not None else self._state
 
     def result(self) -> T:
         """The value, or raise the reason; a pending promise has none and raises RuntimeError."""
-        refuse_ended(self._turns.world, self)
+        refuse_ended(self._turns.vat, self)
         if self._state is PENDING:
             raise RuntimeError("the promise is still pending: await it")
         self._handled = True
@@ -161,7 +126,7 @@ class Promise(Generic[T]):
         on_err: Callable[[BaseException], Any] | None = None,
     ) -> Promise[Any]:
         """Promise the result of `on_ok(value)` or `on_err(exception)`, called in a turn of its own."""
-        if self._turns.world.calls.running is not None:
+        if self._turns.vat.calls.running is not None:
             raise RuntimeError(
                 "a @resumable function gives no callbacks, which no log would call again: await the promise"
             )
@@ -242,9 +207,7 @@ class Promise(Generic[T]):
         return value
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        from ..sending.notifiers import updates
-
-        return updates(self)
+        return self._turns.vat.updates(self)
 
     def __repr__(self) -> str:
         name = f" {self._vpid}" if self._vpid else ""
@@ -265,7 +228,7 @@ class Promise(Generic[T]):
         """
         self._handled = True
         if self._turns.deaf:
-            refuse_ended(self._turns.world, self)
+            refuse_ended(self._turns.vat, self)
             return
         if self._state is PENDING:
             self._reactions.append((ok, err, forward))
@@ -291,8 +254,8 @@ class Promise(Generic[T]):
         if not isinstance(value, Promise):
             self._settle(FULFILLED, value)
             return
-        if value._turns.deaf and value._turns.world.ended is not None:
-            self._reject(value._turns.world.ended.error(value))
+        if value._turns.deaf and value._turns.vat.ended is not None:
+            self._reject(value._turns.vat.ended.error(value))
             return
         decider = value._last()
         if decider is self:
@@ -306,7 +269,7 @@ class Promise(Generic[T]):
         """Let another promise decide this one, and hand on what has to know of that."""
         if self._state is not PENDING:
             return
-        promises = self._turns.world.promises
+        promises = self._turns.vat.promises
         self._next = decider
         decider._handled = True
         if decider._state is PENDING:
@@ -350,7 +313,7 @@ class Promise(Generic[T]):
 
     def _settle(self, state: str, value: Any, *, followed: bool = False) -> None:
         if self._border is not None:
-            state, value = self._turns.world.sends.cross(self._border, state, value)
+            state, value = self._turns.vat.sends.cross(self._border, state, value)
         if state is REJECTED:
             if not isinstance(value, BaseException):
                 value = RemoteRejection(value)
@@ -396,18 +359,19 @@ class Resolver(Generic[T]):
 
     def resolve(self, value: T | Promise[T] | None = None) -> None:
         """Fulfil the promise with a value, or let another promise decide it."""
-        refuse_ended(self._promise._turns.world, self._promise)
+        refuse_ended(self._promise._turns.vat, self._promise)
         self._promise._resolve(value)
 
     def reject(self, reason: Any) -> None:
         """Reject the promise with an exception, or with plain data."""
-        refuse_ended(self._promise._turns.world, self._promise)
+        refuse_ended(self._promise._turns.vat, self._promise)
         self._promise._reject(reason)
 
 
 def make_promise() -> tuple[Promise[Any_], Resolver[Any_]]:
     """A new promise of the current vat, and the right to settle it."""
-    promise: Promise[Any_] = Promise(current().turns)
+    vat: Vat = current()
+    promise: Promise[Any_] = Promise(vat.turns)
     return promise, Resolver(promise)
 
 
@@ -423,7 +387,7 @@ def settled(turns: TurnQueue, value: Any) -> Promise[Any]:
 def drive(turns: TurnQueue, coroutine: CoroutineType[Any, Any, Any]) -> Promise[Any]:
     """Run a coroutine to its first await now, and the rest of it in later turns; promise its result."""
     result: Promise[Any] = Promise(turns)
-    suspended = turns.world.collector.suspended
+    suspended = turns.vat.collector.suspended
     number = id(coroutine)
 
     def step(value: Any, error: BaseException | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 ROOM = 5_000  # so many are held for certain, and never more than twice as many
 
 
-class Lately:
+class RecentlyUsed:
     """Objects by name, of which the last ones touched are held."""
 
     __slots__ = ("_newer", "_older")

@@ -12,22 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from ..base.recently_used import Lately
+from ..base.recently_used import RecentlyUsed
 from ..passing.remotables import Presence, clean_iface
 from ..sending.device_calls import DevicePresence
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 
 class Imports:
     """Presences by name."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
         self._alive: WeakValueDictionary[str, Presence] = WeakValueDictionary()
         self._ifaces: dict[str, str] = {}
-        self.lately = Lately()
+        self.recent = RecentlyUsed()
 
     def get(self, vref: str, iface: str | None) -> Presence:
         """The one presence for a name."""
@@ -35,15 +35,15 @@ class Imports:
         if found is None:
             kind = DevicePresence if vref[0] == "d" else Presence
             told = self._ifaces.setdefault(vref, clean_iface(iface))
-            found = self._alive[vref] = kind(self._world, vref, told)
-        self.lately.touch(vref, found)
+            found = self._alive[vref] = kind(self._vat, vref, told)
+        self.recent.touch(vref, found)
         return found
 
     def put(self, presence: Presence) -> None:
         """Have this one stand for its name."""
         self._alive[presence._vref] = presence
         self._ifaces[presence._vref] = presence._iface
-        self.lately.touch(presence._vref, presence)
+        self.recent.touch(presence._vref, presence)
 
     def forget(self, vref: str) -> None:
         """Know nothing of a name any more, though somebody may still hold its presence."""

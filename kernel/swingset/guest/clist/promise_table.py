@@ -22,14 +22,14 @@ from ..passing.passable import UnpassableError
 from ..passing.smallcaps import DecodeError
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 
 class PromiseTable:
     """The vpids of one vat."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
         self._imported: dict[str, Promise[Any]] = {}
         self._exported: dict[str, Promise[Any]] = {}
         self._unsubscribed: dict[str, None] = {}
@@ -52,7 +52,7 @@ class PromiseTable:
     def new_result(self) -> tuple[str, Promise[Any]]:
         """A fresh name and promise for the answer to a message that is about to be sent."""
         vpid = self._new_vpid()
-        promise: Promise[Any] = Promise(self._world.turns)
+        promise: Promise[Any] = Promise(self._vat.turns)
         promise._vpid = vpid
         self._imported[vpid] = promise
         return vpid, promise
@@ -69,7 +69,7 @@ class PromiseTable:
         """The promise for the answer to a message that came in: ours to decide from now on."""
         known = self._imported.pop(vpid, None)
         self._unsubscribed.pop(vpid, None)
-        answer: Promise[Any] = Promise(self._world.turns)
+        answer: Promise[Any] = Promise(self._vat.turns)
         if known is None:
             self._export(vpid, answer)
         else:
@@ -82,7 +82,7 @@ class PromiseTable:
         """The promise for a vpid met in incoming data; a new one will be subscribed to."""
         promise = self.find(vpid)
         if promise is None:
-            promise = Promise(self._world.turns)
+            promise = Promise(self._vat.turns)
             promise._vpid = vpid
             promise._handled = True  # its sender knows of its fate; nobody here asked for it
             self._imported[vpid] = promise
@@ -95,21 +95,21 @@ class PromiseTable:
         if target is not None and vpid in self._exported:
             self._exported.pop(vpid)._vpid = None
             self.answers.pop(vpid, None)
-            self._world.syscall(["resolve", [[vpid, False, {"body": '#"&0"', "slots": [target]}]]])
-            self._world.watches.moved(vpid, target)
-            self._world.adoptions.moved(vpid, target)
+            self._vat.syscall(["resolve", [[vpid, False, {"body": '#"&0"', "slots": [target]}]]])
+            self._vat.watches.moved(vpid, target)
+            self._vat.adoptions.moved(vpid, target)
 
     def restore(self, vpid: str) -> Promise[Any]:
         """The promise of a name that an earlier incarnation has subscribed to."""
         promise = self.find(vpid)
         if promise is None:
-            promise = self._imported[vpid] = Promise(self._world.turns)
+            promise = self._imported[vpid] = Promise(self._vat.turns)
             promise._vpid = vpid
         return promise
 
     def take_over(self, vpid: str) -> Promise[Any]:
         """The promise of a name that an earlier incarnation was to decide, and that this one decides now."""
-        promise: Promise[Any] = Promise(self._world.turns)
+        promise: Promise[Any] = Promise(self._vat.turns)
         self._export(vpid, promise)
         return promise
 
@@ -117,7 +117,7 @@ class PromiseTable:
         """Ask the kernel for the fate of the promises that have come in."""
         fresh, self._unsubscribed = self._unsubscribed, {}
         for vpid in fresh:
-            self._world.syscall(["subscribe", vpid])
+            self._vat.syscall(["subscribe", vpid])
 
     def notified(self, resolutions: list[Any]) -> None:
         """Settle promises as the kernel tells; their names are gone afterwards."""
@@ -138,12 +138,12 @@ class PromiseTable:
 
     def _read(self, resolution: dict[str, Any]) -> Any:
         try:
-            return self._world.slots.decode(resolution["data"])
+            return self._vat.slots.decode(resolution["data"])
         except DecodeError as exc:
             return _UnreadableError(TypeError(f"the answer cannot be read: {exc}"))
 
     def _new_vpid(self) -> str:
-        return f"p+{self._world.counters.take('promiseID')}"
+        return f"p+{self._vat.counters.take('promiseID')}"
 
     def _export(self, vpid: str, promise: Promise[Any]) -> None:
         promise._vpid = vpid
@@ -166,12 +166,12 @@ class PromiseTable:
                 other = self._exported.get(slot)
                 if other is not None and other.status is not PENDING and slot not in queue:
                     queue.append(slot)
-        self._world.syscall(["resolve", batch])
+        self._vat.syscall(["resolve", batch])
         for name in queue:
             self._exported.pop(name)._vpid = None
 
     def _settlement(self, promise: Promise[Any], what: str) -> tuple[bool, dict[str, Any]]:
-        slots = self._world.slots
+        slots = self._vat.slots
         try:
             return promise.status is not FULFILLED, slots.encode(promise._value)
         except UnpassableError as exc:

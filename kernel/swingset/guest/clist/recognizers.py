@@ -15,7 +15,7 @@ from ..base.vrefs import base_of
 from .references import is_import
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 PREFIX = "vom.ir."
 
@@ -23,46 +23,52 @@ PREFIX = "vom.ir."
 class Recognizers:
     """The weak keys of one vat."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
         self._any: bool | None = None  # whether any weak collection has ever had an entry
+        self._lost_ones: dict[str, None] = {}
 
     def add(self, vref: str, collection: int) -> None:
         """A weak collection has an entry for an object."""
         self._any = True
-        self._world.store.set(f"{PREFIX}{vref}|{collection}", "1")
+        self._vat.store.set(f"{PREFIX}{vref}|{collection}", "1")
 
     def remove(self, vref: str, collection: int) -> None:
         """A weak collection no longer has an entry for an object."""
-        self._world.store.delete(f"{PREFIX}{vref}|{collection}")
+        self._vat.store.delete(f"{PREFIX}{vref}|{collection}")
         self._lost(vref)
+
+    def take_lost(self) -> list[str]:
+        """The imports that a weak collection has come to know no longer since this was asked last."""
+        lost, self._lost_ones = self._lost_ones, {}
+        return list(lost)
 
     def know(self, vref: str) -> bool:
         """Whether any weak collection has an entry for an object."""
-        return self._used() and next(self._world.store.keys(f"{PREFIX}{vref}|"), None) is not None
+        return self._used() and next(self._vat.store.keys(f"{PREFIX}{vref}|"), None) is not None
 
     def forget(self, base: str) -> None:
         """An object has died, or the kernel has forgotten it: the entries for it and its facets go."""
         if not self._used():
             return
-        store = self._world.store
+        store = self._vat.store
         for separator in ("|", ":"):
             for key in store.keys(PREFIX + base + separator):
                 vref, _, collection = key.removeprefix(PREFIX).partition("|")
                 entry = weak_entry_key(int(collection), vref)
                 text = store.get(entry)
                 if text is not None:
-                    self._world.references.change(jsontext.read(text)["slots"], ())
+                    self._vat.references.change(jsontext.read(text)["slots"], ())
                     store.delete(entry)
                 store.delete(key)
 
     def _lost(self, vref: str) -> None:
         if is_import(vref):
-            self._world.reaper.lost_recognizers[base_of(vref)] = None
+            self._lost_ones[base_of(vref)] = None
 
     def _used(self) -> bool:
         if self._any is None:
-            self._any = next(self._world.store.keys(PREFIX), None) is not None
+            self._any = next(self._vat.store.keys(PREFIX), None) is not None
         return self._any
 
 

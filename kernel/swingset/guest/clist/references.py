@@ -20,7 +20,7 @@ from ..base.vrefs import base_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 
 def is_import(vref: str) -> bool:
@@ -41,11 +41,11 @@ def slots_of(record: dict[str, Any]) -> list[str]:
 class References:
     """The counts and the export status of one vat."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
+        self._store = vat.store
         self._deltas: dict[str, int] = {}
-        self.doubtful: dict[str, None] = {}
+        self.candidates: dict[str, None] = {}
         self.changes = 0  # how many counts have changed in this incarnation: what paces the search for cycles
         self.on_new: Callable[[str], None] | None = (
             None  # told of each name that stored data comes to mention
@@ -60,7 +60,7 @@ class References:
             base = base_of(vref)
             deltas[base] = deltas.get(base, 0) + 1
             if not (is_import(base) or is_stored(base)):
-                self._world.slots.heap.mentioned(base)
+                self._vat.slots.heap.mentioned(base)
             if self.on_new is not None:
                 self.on_new(base)
         for vref in before:
@@ -78,13 +78,13 @@ class References:
             count = int(self._store.get(key) or "0") + deltas[base]
             if count > 0:
                 self._store.set(key, str(count))
-                self.doubtful.pop(base, None)
+                self.candidates.pop(base, None)
             else:
                 self._store.delete(key)
                 if is_import(base) or is_stored(base):
-                    self.doubtful[base] = None
+                    self.candidates[base] = None
                 else:
-                    self._world.slots.heap.unmentioned(base)
+                    self._vat.slots.heap.unmentioned(base)
 
     def count(self, base: str) -> int:
         """How often stored data refers to an object."""
@@ -94,7 +94,7 @@ class References:
         """A new object, which only memory holds so far and nobody needs to look up."""
         self._store.known_absent(f"vom.rc.{base}")
         self._store.known_absent(f"vom.es.{base}")
-        self.doubtful[base] = None
+        self.candidates[base] = None
 
     # What the kernel can reach.
 
@@ -108,14 +108,14 @@ class References:
         if self.on_new is not None:
             self.on_new(base)
         if self._mark(vref, "r"):
-            self.doubtful.pop(base, None)
+            self.candidates.pop(base, None)
 
     def dropped(self, vref: str) -> None:
         """The kernel can no longer reach a stored object."""
         if self._letter(vref) == "r":
             self._mark(vref, "s")
             self.changes += 1
-            self.doubtful[base_of(vref)] = None
+            self.candidates[base_of(vref)] = None
 
     def retired(self, vref: str) -> None:
         """The kernel has forgotten a stored object."""
@@ -128,7 +128,7 @@ class References:
         if not status:
             return []
         self._store.delete(f"vom.es.{base}")
-        if not self._world.kinds.facet_count(base):
+        if not self._vat.kinds.facet_count(base):
             return [base] if status == "s" else []
         return [f"{base}:{index}" for index, letter in enumerate(status) if letter == "s"]
 
@@ -140,7 +140,7 @@ class References:
         base = base_of(vref)
         index = int(vref.partition(":")[2] or "0")
         before = self.status(base)
-        size = max(index + 1, self._world.kinds.facet_count(base))
+        size = max(index + 1, self._vat.kinds.facet_count(base))
         letters = list(before.ljust(size, "n"))
         letters[index] = letter
         after = "".join(letters)

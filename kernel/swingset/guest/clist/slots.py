@@ -26,15 +26,15 @@ from .imports import Imports
 from .references import is_import, is_stored
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 
 class Slots:
     """References of one vat, by vref and by identity."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
-        self.imports = Imports(world)
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
+        self.imports = Imports(vat)
         self.heap = Heap()
 
     def add_root(self, root: Any) -> None:
@@ -46,7 +46,7 @@ class Slots:
         """The kernel can no longer reach these exports."""
         for vref in vrefs:
             if is_stored(vref):
-                self._world.references.dropped(vref)
+                self._vat.references.dropped(vref)
             else:
                 self.heap.dropped(vref)
 
@@ -54,14 +54,14 @@ class Slots:
         """The kernel has forgotten these exports."""
         for vref in vrefs:
             if is_stored(vref):
-                self._world.references.retired(vref)
+                self._vat.references.retired(vref)
             else:
                 self.heap.retired(vref)
 
     def target(self, vref: str) -> Any:
         """The object that a message is for; raises DecodeError."""
         if vref[:1] == "p":
-            promise = self._world.promises.find(vref)
+            promise = self._vat.promises.find(vref)
             if promise is None:
                 raise DecodeError(f"there is no promise {vref} here")
             return promise
@@ -69,12 +69,12 @@ class Slots:
 
     def encode(self, value: Any) -> dict[str, Any]:
         """Write a value as capdata; raises UnpassableError."""
-        body, objects = smallcaps.encode(value, self._world.trace_of)
+        body, objects = smallcaps.encode(value, self._vat.trace_of)
         self._check_owner(objects)
         slots = [self._name(item) for item in objects]
         for vref in slots:
             if is_stored(vref):
-                self._world.references.exported(vref)
+                self._vat.references.exported(vref)
             else:
                 self.heap.exported(vref)
         return {"body": body, "slots": slots}
@@ -90,7 +90,7 @@ class Slots:
         heap, under a name that the kernel never hears.
         """
         try:
-            body, objects = smallcaps.encode(value, self._world.trace_of)
+            body, objects = smallcaps.encode(value, self._vat.trace_of)
             self._check_owner(objects)
         except UnpassableError as exc:
             raise TypeError(self.explain(what, value, exc)) from None
@@ -123,8 +123,8 @@ class Slots:
             raise DecodeError("capdata without body or slots") from None
         if not frozen:
             # Also what the body does not use: the kernel believes that this vat has it now.
-            doubtful = self._world.references.doubtful
-            doubtful.update((vref, None) for vref in slots if is_import(vref))
+            candidates = self._vat.references.candidates
+            candidates.update((vref, None) for vref in slots if is_import(vref))
 
         def fetch(sigil: str, index: int, iface: str | None) -> Any:
             if index >= len(slots):
@@ -135,10 +135,10 @@ class Slots:
             if type(vref) is not str or (vref[:1] == "p") != (sigil == "&"):
                 raise DecodeError(f"slot {index} is {vref!r}, which {sigil!r} does not fit")
             if sigil == "&":
-                return self._world.promises.receive(vref)
+                return self._vat.promises.receive(vref)
             return self._object(vref, iface)
 
-        return smallcaps.decode(body, fetch, frozen=frozen, old=old, reader=self._world.reader)
+        return smallcaps.decode(body, fetch, frozen=frozen, old=old, reader=self._vat.reader)
 
     def across(self, value: Any) -> Any:
         """What a value is at the other end of a message that stays in this vat: copied as if it had left.
@@ -147,8 +147,8 @@ class Slots:
         """
         if _is_same_anywhere(value):
             return value
-        body, objects = smallcaps.encode(value, self._world.trace_of)
-        reader = self._world.reader
+        body, objects = smallcaps.encode(value, self._vat.trace_of)
+        reader = self._vat.reader
         return smallcaps.decode(body, lambda _sigil, index, _iface: objects[index], reader=reader)
 
     def explain(self, what: str, value: Any, problem: UnpassableError) -> str:
@@ -161,9 +161,9 @@ class Slots:
 
     def take_over(self, presence: Presence) -> None:
         """Make a presence of the life before one of this: it means the same."""
-        object.__setattr__(presence, "_world", self._world)
+        object.__setattr__(presence, "_vat", self._vat)
         self.imports.put(presence)
-        self._world.references.doubtful[presence._vref] = None
+        self._vat.references.candidates[presence._vref] = None
 
     def known_name(self, item: Any) -> str | None:
         """The name of an object that has one; None for all else, and for what belongs to another vat.
@@ -172,13 +172,13 @@ class Slots:
         """
         vref: str | None
         if isinstance(item, Presence):
-            owner, vref = item._world, item._vref
+            owner, vref = item._vat, item._vref
         else:
             kind = getattr(type(item), "__kind__", None)
             if kind is None:
                 return self.heap.name_of(item)
-            owner, vref = kind.world, _instance_vref(item)
-        if owner is self._world:
+            owner, vref = kind.vat, _instance_vref(item)
+        if owner is self._vat:
             return None if vref == DISAVOWED else vref
         refuse_ended(owner, item)
         return None
@@ -198,63 +198,63 @@ class Slots:
             raise TypeError(f"attempt to disavow an export, {brief(item)}: it is an object of this vat")
         if vref[:1] != "o":
             raise TypeError("attempt to disavow non-object: a device stays")
-        self._world.settle_state()
-        references = self._world.references
+        self._vat.settle_state()
+        references = self._vat.references
         if references.count(vref) > 0:
             raise TypeError(
                 f"attempt to disavow {item!r}, which stored data of this vat holds: delete that first"
             )
         self.imports.forget(vref)
-        references.doubtful.pop(vref, None)
+        references.candidates.pop(vref, None)
         object.__setattr__(item, "_vref", DISAVOWED)
-        self._world.syscall(["dropImports", [vref]])
-        if not self._world.recognizers.know(vref):
-            self._world.syscall(["retireImports", [vref]])
+        self._vat.syscall(["dropImports", [vref]])
+        if not self._vat.recognizers.know(vref):
+            self._vat.syscall(["retireImports", [vref]])
 
     def _check_owner(self, objects: list[Any]) -> None:
         for item in objects:
             if isinstance(item, Promise):
-                owner = item._turns.world
+                owner = item._turns.vat
             elif isinstance(item, Presence):
-                owner = item._world
+                owner = item._vat
             else:
                 kind = getattr(type(item), "__kind__", None)
-                owner = self._world if kind is None else kind.world
+                owner = self._vat if kind is None else kind.vat
             if isinstance(item, Presence) and item._vref == DISAVOWED:
                 raise UnpassableError(item, DISAVOWED_TOLD)
-            if owner is not self._world:
+            if owner is not self._vat:
                 if owner.ended is not None:
                     raise UnpassableError(item, owner.ended.told(item), ended=True)
-                raise UnpassableError(item, f"it belongs to {owner.title}, not to {self._world.title}")
+                raise UnpassableError(item, f"it belongs to {owner.title}, not to {self._vat.title}")
 
     def _name(self, item: Any) -> str:
         if isinstance(item, Promise):
-            return self._world.promises.name(item)
+            return self._vat.promises.name(item)
         vref = item._vref if isinstance(item, Presence) else _instance_vref(item)
         return str(vref or self._name_in_heap(item))
 
     def _name_in_heap(self, item: Any) -> str:
         vref = self.heap.name_of(item)
         if vref is None:
-            vref = f"o+{self._world.counters.take('exportID')}"
+            vref = f"o+{self._vat.counters.take('exportID')}"
             self.heap.add(vref, item)
         return vref
 
     def _stored_promise(self, vref: object) -> Promise[Any]:
         found = self.heap.find(vref) if type(vref) is str else None
         if not isinstance(found, Promise):
-            raise DecodeError(f"there is no promise {vref!r} in vat {self._world.vat_name}")
+            raise DecodeError(f"there is no promise {vref!r} in vat {self._vat.vat_name}")
         return found
 
     def _object(self, vref: str, iface: str | None) -> Any:
         if is_import(vref):
             return self.imports.get(vref, iface)
         if is_stored(vref):
-            return self._world.kinds.instance(vref)
+            return self._vat.kinds.instance(vref)
         found = self.heap.find(vref)
         if found is not None:
             return found
-        raise DecodeError(f"there is no object {vref} in vat {self._world.vat_name}")
+        raise DecodeError(f"there is no object {vref} in vat {self._vat.vat_name}")
 
 
 def _is_same_anywhere(value: Any) -> bool:

@@ -10,8 +10,7 @@ and a class says that it has it:
     @implements(PurseI)
     class Purse: ...
 
-What is declared is checked when the class is made: each method is there and takes these parameters. A method
-that has no annotation for one is guarded by the interface's.
+What is declared is checked when the class is made (`conformance`).
 
 As an annotation an interface stands for the objects that have it: `def merge(self, purse: PurseI)`. What an
 object of another vat has is for that vat to say, so any passes; one of this vat must have the methods.
@@ -22,15 +21,13 @@ import __future__
 
 import sys
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from ..passing.passable import brief
-from .method_tables import Method
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-C = TypeVar("C", bound=type)
 
 _FLAGS = __future__.annotations.compiler_flag
 
@@ -95,52 +92,3 @@ def methods_of(interface: Any) -> tuple[str, dict[str, FunctionType]]:
         }
         return interface.__name__, methods
     raise TypeError(f"implements() wants an Interface or a Protocol, got {brief(interface)}")
-
-
-def implements(*interfaces: Any) -> Callable[[C], C]:
-    """Say that a class has these interfaces, which guard it; goes below `@durable` or `@remotable`."""
-
-    def decorate(cls: C) -> C:
-        for interface in interfaces:
-            name, methods = methods_of(interface)
-            for method, declared in methods.items():
-                adopt_interface(cls, name, method, declared)
-        return cls
-
-    return decorate
-
-
-def adopt_interface(cls: type, interface: str, name: str, declared: FunctionType) -> None:
-    """Have a method of a class guarded by an interface too; raises TypeError where it does not fit."""
-    function = getattr(cls, name, None)
-    wanted = Method(cls, interface, name, declared)
-    if type(function) is not FunctionType:
-        raise TypeError(
-            f"{cls.__name__} does not implement {interface}: it has no method {wanted.signature()}"
-        )
-    has = Method(cls, cls.__name__, name, function)
-    problem = _difference(wanted, has)
-    if problem:
-        told = f"{problem}; declared is {wanted.signature()}"
-        raise TypeError(f"{cls.__name__}.{name} does not implement {interface}: {told}")
-    # On the class and not on the function, which other classes may have too.
-    if "__declared__" not in vars(cls):
-        cls.__declared__ = {}  # type: ignore[attr-defined]
-    if function is not declared:
-        cls.__declared__.setdefault(name, []).append(declared)  # type: ignore[attr-defined]
-
-
-def _difference(wanted: Method, has: Method) -> str:
-    if has.positional[: len(wanted.positional)] != wanted.positional and has.varargs is None:
-        return f"it takes ({', '.join(has.positional)})"
-    known = {*has.positional, *has.keyword_only}
-    lost = [name for name in wanted.keyword_only if name not in known and has.keywords is None]
-    if lost:
-        return f"it does not take {', '.join(lost)}"
-    declared = {*wanted.positional, *wanted.keyword_only}
-    extra = [
-        name
-        for name in (*has.positional, *has.keyword_only)
-        if name not in declared and name not in has.defaults
-    ]
-    return f"it also wants {', '.join(extra)}" if extra else ""

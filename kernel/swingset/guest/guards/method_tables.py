@@ -15,14 +15,18 @@ from types import CoroutineType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..base.context import place_of
-from ..base.promises import Promise, TurnQueue, drive
+from ..base.promises import Promise, drive
+from ..base.turns import TurnQueue
+from .annotations import annotations_of
 from .class_members import reachable, why_unreachable
+from .shape import BadAnnotationError, complaint
+from .shapes import compile_answer, compile_shape
 from .type_variables import choosing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .shapes import Shape
+    from .shape import Shape
     from .type_variables import Choice
 
 _VARARGS, _VARKW, _COROUTINE = 0x04, 0x08, 0x80
@@ -76,8 +80,6 @@ class Method:
     def shapes(self) -> dict[str, Shape]:
         """The guards by parameter name, compiled at the first call."""
         if self._shapes is None:
-            from .shapes import BadAnnotationError, annotations_of, compile_answer, compile_shape
-
             found: dict[str, Shape] = {}
             # Its own annotations, then those of the interfaces that its class has declared.
             for source in (self.visible, *self._declared()):
@@ -171,8 +173,6 @@ class Method:
                 shape = shapes.get(name)
                 misfit = shape.misfit(value) if shape is not None else None
                 if misfit is not None:
-                    from .shapes import complaint
-
                     raise TypeError(complaint(f"{self.title}({name}", misfit, ")"))
         return chosen
 
@@ -212,7 +212,7 @@ class Method:
             result = drive(turns, result)
         if isinstance(result, Promise):
             # To check what comes later is to stand in between, which no upgrade outlives.
-            passes = shape.text in ("Any", "object") or turns.world.adoptions.keeps(result)
+            passes = shape.text in ("Any", "object") or turns.vat.adoptions.keeps(result)
             return result if passes else result.then(lambda value: self._checked(value, chosen))
         return self._checked(result, chosen)
 
@@ -220,13 +220,11 @@ class Method:
         with choosing(chosen):
             misfit = self._result.misfit(value) if self._result is not None else None
         if misfit is not None:
-            from .shapes import complaint
-
             raise TypeError(complaint(f"{self.title}() returned", misfit))
         return value
 
 
-class Interface:
+class MethodTable:
     """The methods of a class by name, and what the class says of itself."""
 
     __slots__ = ("_methods", "cls", "hidden", "tag")
@@ -236,6 +234,10 @@ class Interface:
         self.tag = tag
         self.hidden = hidden
         self._methods: dict[str, Method] | None = None
+
+    def of_subclass(self, cls: type) -> MethodTable:
+        """The table of a class below this one that was not decorated itself, with its own methods."""
+        return MethodTable(cls, cls.__name__)
 
     def methods(self) -> dict[str, Method]:
         """The methods by name, sorted."""

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..passing.remotables import Presence, interface_of
+from ..passing.remotables import Presence, method_table_of
 
 S = TypeVar("S", int, float, str, bytes)
 
@@ -154,8 +154,8 @@ def alleged(iface: str) -> Pattern:
     def test(value: Any) -> bool:
         if isinstance(value, Presence):
             return value._iface == f"Alleged: {iface}"
-        interface = interface_of(value)
-        return interface is not None and interface.tag == iface
+        table = method_table_of(value)
+        return table is not None and table.tag == iface
 
     return Pattern(f"alleged({iface!r})", f"alleged to be {iface}", test)
 

@@ -13,13 +13,14 @@ import sys
 from enum import Enum, Flag
 from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, NotRequired, Required, get_args, get_origin
 
-from .shapes import BadAnnotationError, Shape, annotations_of, compile_shape, evaluate, first_fleeting
+from .annotations import annotations_of, evaluate
+from .shape import BadAnnotationError, Shape, first_fleeting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..passing.copies import Copy
-    from .shapes import Misfit
+    from .shape import Misfit
 
 _under_way: dict[type, Shape] = {}  # the dataclasses whose fields are being compiled
 
@@ -79,13 +80,15 @@ def _names_of(cls: type, copy: Copy) -> dict[str, Any]:
     return getattr(sys.modules.get(cls.__module__), "__dict__", registered)
 
 
-def typed_dict_shape(cls: Any, names: dict[str, Any]) -> Shape:
+def typed_dict_shape(
+    cls: Any, names: dict[str, Any], compile_note: Callable[[Any, dict[str, Any]], Shape]
+) -> Shape:
     """The shape of a dict with certain keys."""
     notes = {
         name: evaluate(note, names) if isinstance(note, (str, ForwardRef)) else note
         for name, note in annotations_of(cls).items()
     }
-    fields = {name: compile_shape(note, names) for name, note in notes.items()}
+    fields = {name: compile_note(note, names) for name, note in notes.items()}
     # What the class itself knows of its keys it has not read in annotations that were text.
     required = sorted(
         name for name, note in notes.items() if _is_required(note, name in cls.__required_keys__)

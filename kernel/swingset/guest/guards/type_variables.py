@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .shapes import Misfit, Shape
+    from .shape import Misfit, Shape
 
 Choice = dict[TypeVar, tuple[int, ...]]
 """Which constraints of each variable are still possible, by their places."""

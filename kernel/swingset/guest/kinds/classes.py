@@ -12,13 +12,13 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 from ..base.context import current, place_of
-from ..guards.class_checks import check_kind
-from ..guards.method_tables import Interface
-from ..guards.shapes import annotations_of
+from ..guards.annotations import annotations_of
+from ..guards.method_tables import MethodTable
 from ..passing.passable import check_name
 from ..passing.remotables import give_repr
 from .facets import FacetsAttribute
-from .kinds import EAGER, Kind
+from .kind import EAGER, Kind
+from .kind_checks import check_kind
 from .records import MISSING, Field
 
 if TYPE_CHECKING:
@@ -140,10 +140,10 @@ def fit_class(kind: Kind) -> None:
     """Define a kind, and make its class one whose instances are."""
     cls: Any = kind.cls
     cls.__kind__ = kind
-    cls.__interface__ = None if kind.facets else Interface(cls, cls.__name__, hidden=("finish",))
+    cls.__method_table__ = None if kind.facets else MethodTable(cls, cls.__name__, hidden=("finish",))
     if kind.facets:
         cls.facets = FacetsAttribute(kind)
-    kind.world.kinds.define(kind)
+    kind.vat.kinds.define(kind)
     cls.__init__ = kind.constructor = _init
     if "__match_args__" not in vars(cls):
         setattr(cls, "__match_args__", tuple(kind.fields))  # noqa: B010  (no name that a checker lets pass)

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..guards.shapes import complaint
+from ..guards.shape import complaint
 from ..passing import smallcaps
 from ..passing.passable import UnpassableError, printable
 from .migration import path
 from .records import MISSING
 
 if TYPE_CHECKING:
-    from .kinds import Kind
+    from .kind import Kind
 
 Descriptor = dict[str, Any]
 
@@ -153,9 +153,9 @@ def _defaults(kind: Kind, given: dict[str, str], late: set[str]) -> dict[str, st
 
 def _plain_body(kind: Kind, name: str, value: Any) -> str:
     try:
-        body, objects = smallcaps.encode(value, kind.world.trace_of)
+        body, objects = smallcaps.encode(value, kind.vat.trace_of)
     except UnpassableError as exc:
-        raise TypeError(kind.world.slots.explain(f"{kind.tag}.{name}", value, exc)) from None
+        raise TypeError(kind.vat.slots.explain(f"{kind.tag}.{name}", value, exc)) from None
     if objects:
         raise TypeError(f"{kind.tag}.{name}: the default of a new field is plain data, without references")
     return body

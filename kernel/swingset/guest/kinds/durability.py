@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.context import current
+
+if TYPE_CHECKING:
+    from .vat import Vat
 
 
 def can_be_durable(value: Any) -> bool:
     """Whether durable state could hold a value: the baggage, a field, or an entry of a collection."""
+    vat: Vat = current()
     try:
-        current().slots.encode_durable(value, "value")
+        vat.slots.encode_durable(value, "value")
     except TypeError:
         return False
     return True

@@ -30,14 +30,14 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from ..guards.method_tables import Interface
+from ..guards.method_tables import MethodTable
 from ..passing.passable import brief
 from ..passing.remotables import give_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .kinds import Kind
+    from .kind import Kind
 
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
@@ -168,7 +168,7 @@ def make_facet_class(kind: Kind, face: str, methods: dict[str, FunctionType]) ->
         __deepcopy__=_itself,
     )
     made: Any = type(title, (), body)
-    made.__interface__ = Interface(made, title)
+    made.__method_table__ = MethodTable(made, title)
     give_repr(made, _repr)
     cls: type = made
     return cls

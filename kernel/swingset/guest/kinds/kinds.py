@@ -18,180 +18,47 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..base import jsontext
-from ..base.recently_used import Lately
+from ..base.recently_used import RecentlyUsed
 from ..base.vatstore import check_room
-from ..base.vrefs import base_vref, parse_instance
+from ..base.vrefs import parse_instance
 from ..clist.references import slots_of
-from ..guards.class_checks import call_finishers, check_unchanged
 from ..passing.passable import has_half_pair
 from ..passing.smallcaps import DecodeError
 from .descriptors import Descriptor, KindError, arrange_facets, describe
-from .facets import make_facet, make_facet_class, marked_methods
-from .migration import MigrationError, Steps, marked_migrations, migrated
-from .records import MISSING, Field, Record
+from .facets import make_facet
+from .kind_checks import check_unchanged
+from .migration import MigrationError, migrated
+from .records import Record
 from .sweep import Sweep
 
 if TYPE_CHECKING:
-    from types import FunctionType
+    from .kind import Kind
+    from .vat import Vat
 
-    from ..liveslots import Liveslots
 
 FIRST_KIND = 10  # the kinds below are of this library
-EAGER = 100  # how many records an upgrade migrates at once, to see that they do
-
-
-class Kind:
-    """One kind of one vat: its class, its fields and facets, and the way to its instances."""
-
-    def __init__(
-        self,
-        world: Liveslots,
-        cls: type,
-        tag: str,
-        where: str,
-        names: dict[str, Any],
-        *,
-        durable: bool = True,
-        version: int = 1,
-        eager: int = EAGER,
-        faces: dict[str, dict[str, FunctionType]] | None = None,
-    ) -> None:
-        self.world = world
-        self.cls = cls
-        self.tag = tag
-        self.where = where
-        self.names = names
-        self.durable = durable
-        self.version = version
-        self.eager = eager
-        self.id = 0
-        self.has_handle = False
-        self.loose = False  # the fields of a record are those it was made with, of any shape
-        self.fields: dict[str, Field] = {}
-        self.described = False
-        self.constructor: Any = None  # which its class was given, if it is made by calling the class
-        self.older: dict[str, dict[str, str]] = {}
-        self.late: dict[str, str] = {}  # what fields hold in records that are older than they
-        self.migrations: Steps = marked_migrations(cls)
-        self.facet_classes: dict[str, type] = {
-            name: make_facet_class(self, name, methods)
-            for name, methods in (marked_methods(cls) if faces is None else faces).items()
-        }
-        self.facets: list[str] = sorted(self.facet_classes)
-
-    @property
-    def _prefix(self) -> str:
-        return f"vom.{'d' if self.durable else 'v'}kind.{self.id}."
-
-    @property
-    def next_key(self) -> str:
-        """Where the number of the next instance is stored."""
-        return self._prefix + "nextID"
-
-    @property
-    def descriptor_key(self) -> str:
-        """Where the descriptor is stored."""
-        return self._prefix + "descriptor"
-
-    @property
-    def records_prefix(self) -> str:
-        """What the keys of all its records begin with."""
-        return f"vom.o+{'d' if self.durable else 'v'}{self.id}/"
-
-    def next_number(self) -> int:
-        """The number that the next instance will get."""
-        return int(self.world.store.get(self.next_key) or "1")
-
-    def has_records(self) -> bool:
-        """Whether any instance is stored."""
-        return next(self.world.store.keys(self.records_prefix), None) is not None
-
-    def new_vref(self) -> str:
-        """The name of a new instance, never used before."""
-        number = self.next_number()
-        self.world.store.set(self.next_key, str(number + 1))
-        return base_vref(self.durable, self.id, number)
-
-    def field(self, name: str) -> Field:
-        """A field by its name; where the state has no shape, any name is one."""
-        found = self.fields.get(name)
-        return Field(self, name, object, MISSING) if found is None and self.loose else self.fields[name]
-
-    def facet_of(self, cohort: Any, name: str) -> Any:
-        """The facet of that name."""
-        vref = cohort.__dict__.get("__vref__")
-        if vref is None:
-            raise TypeError(f"this {self.tag} has no facets yet: it was not made by calling {self.tag}(...)")
-        return self.world.kinds.facet(self, vref, self.facets.index(name), cohort)
-
-    def signature(self) -> str:
-        """`Purse(owner, balance=0)`, for complaints about the constructor."""
-        shown = [name if f.default is MISSING else f"{name}={f.default!r}" for name, f in self.fields.items()]
-        return f"{self.tag}({', '.join(shown)})"
-
-    def construct(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """What the constructor of the class does."""
-        self.make(instance, self._bind(args, kwargs))
-
-    def make(self, instance: Any, values: dict[str, Any]) -> None:
-        """Give a new instance its name and its first values, and let its class finish it.
-
-        What `finish` leaves unfinished by an exception it may have handed out before. So the instance stays
-        what it is, and dies like any other if nothing holds it.
-        """
-        self.world.store.refuse()
-        self.world.kinds.ready(self)
-        record = Record(self, {}, self.version)
-        for name, value in values.items():
-            record.write(self.field(name), value)
-        record.dirty = True
-        vref = self.new_vref()
-        instance.__dict__["__vref__"] = vref
-        self.world.kinds.adopt(vref, instance, record)
-        record.fresh = True
-        try:
-            call_finishers(instance)
-        finally:
-            record.fresh = False
-
-    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        if len(args) > len(self.fields):
-            raise TypeError(f"{self.signature()}: takes {len(self.fields)} values, got {len(args)}")
-        values = dict(zip(self.fields, args, strict=False))
-        for name, value in kwargs.items():
-            if name not in self.fields:
-                raise TypeError(f"{self.signature()}: has no field {name!r}; declare it as `{name}: <type>`")
-            if name in values:
-                raise TypeError(f"{self.signature()}: {name!r} is given twice")
-            values[name] = value
-        missing = [n for n, f in self.fields.items() if n not in values and f.default is MISSING]
-        if missing:
-            raise TypeError(f"{self.signature()}: missing {', '.join(repr(name) for name in missing)}")
-        return {name: values.get(name, field.default) for name, field in self.fields.items()}
 
 
 class Kinds:
     """All kinds of one vat."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
         self._by_id: dict[int, Kind] = {}
         self._by_tag: dict[str, Kind] = {}
         self._stored: dict[int, Descriptor] = {}
         self._alive: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._faces: WeakValueDictionary[str, Any] = WeakValueDictionary()
-        self.lately = Lately()
+        self.recent = RecentlyUsed()
         self._records: dict[str, Record] = {}
         self.migrating: list[str] = []  # the records on their way, the one at work last
-        self.sweep = Sweep(world)
-        self.redefinable = False  # a notebook runs its cells again and again
-        self.independent = False  # modules imported outside any vat know nothing of each other's kinds
+        self.sweep = Sweep(vat)
 
     # Definitions.
 
     def load(self) -> None:
         """Learn which kinds earlier incarnations have stored."""
-        store = self._world.store
+        store = self._vat.store
         for key in store.keys("vom.dkind."):
             if key.endswith(".descriptor"):
                 self._stored[int(key.split(".")[2])] = jsontext.read(store.get(key) or "{}")
@@ -199,22 +66,23 @@ class Kinds:
     def define(self, kind: Kind) -> None:
         """Take a class as the kind of its tag, or of its handle if it has an id already."""
         known = self._by_id.get(kind.id) if kind.has_handle else self._by_tag.get(kind.tag)
-        if known is not None and not (self.redefinable or self.independent):
+        redefinition = self._vat.kind.redefinition
+        if known is not None and redefinition == "refused":
             raise KindError(
                 f"{'durable' if kind.durable else 'virtual'} kind {kind.tag!r} is defined twice in vat "
-                f"{self._world.vat_name}, at {known.where} and at {kind.where}: rename one, or give it a tag "
+                f"{self._vat.vat_name}, at {known.where} and at {kind.where}: rename one, or give it a tag "
                 'of its own with @durable(tag="...")',
                 [kind.tag],
             )
-        if self.independent:
-            kind.id = kind.id or self._world.counters.take("kindID")
+        if redefinition == "apart":
+            kind.id = kind.id or self._vat.counters.take("kindID")
             kind.described = True
             self._by_id[kind.id] = kind
             return
         if known is not None and known.durable == kind.durable:
             kind.id = known.id
         elif not kind.has_handle:
-            kind.id = self._stored_id(kind) or self._world.counters.take("kindID")
+            kind.id = self._stored_id(kind) or self._vat.counters.take("kindID")
         if known is not None:
             self.save_records()
         stored = self._stored.get(kind.id)
@@ -231,7 +99,7 @@ class Kinds:
         self._by_id[kind.id] = kind
         if not kind.has_handle:
             self._by_tag[kind.tag] = kind
-        self._world.definitions += 1
+        self._vat.definitions += 1
 
     def _stored_id(self, kind: Kind) -> int | None:
         if not kind.durable:
@@ -275,13 +143,13 @@ class Kinds:
         check_room(f"what is stored of the kind {kind.tag}", descriptor, text)
         if kind.durable:
             self._stored[kind.id] = descriptor
-        self._world.store.set(kind.descriptor_key, text)
+        self._vat.store.set(kind.descriptor_key, text)
 
     def new_handle(self, tag: str) -> int:
         """An id for a durable kind that is yet to be defined; from now on every incarnation has to."""
-        number = self._world.counters.take("kindID")
+        number = self._vat.counters.take("kindID")
         self._stored[number] = {"tag": tag, "handle": True}
-        self._world.store.set(f"vom.dkind.{number}.descriptor", jsontext.write(self._stored[number]))
+        self._vat.store.set(f"vom.dkind.{number}.descriptor", jsontext.write(self._stored[number]))
         return number
 
     def stored(self, number: int) -> Descriptor | None:
@@ -314,8 +182,8 @@ class Kinds:
         found = self._alive.get(vref)
         if found is None:
             found = self._faces.get(vref)
-        if found is not None and type(found).__interface__ is not None:
-            self.lately.touch(vref, found)
+        if found is not None and type(found).__method_table__ is not None:
+            self.recent.touch(vref, found)
             return found
         name = parse_instance(vref)
         kind = self._by_id.get(name.kind) if name is not None else None
@@ -326,13 +194,12 @@ class Kinds:
                 if stored is not None
                 else "an unknown kind"
             )
-            raise DecodeError(f"{vref} in vat {self._world.vat_name} is of {what}")
+            raise DecodeError(f"{vref} in vat {self._vat.vat_name} is of {what}")
         if name.facet is None and not kind.facets:
             return self._whole(kind, vref)
         if name.facet is None or name.facet >= len(kind.facets):
             raise DecodeError(
-                f"{vref} in vat {self._world.vat_name} is no facet of {kind.tag}, "
-                f"which has {len(kind.facets)}"
+                f"{vref} in vat {self._vat.vat_name} is no facet of {kind.tag}, which has {len(kind.facets)}"
             )
         return self.facet(kind, name.base, name.facet, self._whole(kind, name.base))
 
@@ -342,7 +209,7 @@ class Kinds:
             found = object.__new__(kind.cls)
             found.__dict__["__vref__"] = vref
             self._alive[vref] = found
-        self.lately.touch(vref, found)
+        self.recent.touch(vref, found)
         return found
 
     def facet(self, kind: Kind, base: str, index: int, cohort: Any) -> Any:
@@ -351,21 +218,21 @@ class Kinds:
         found = self._faces.get(vref)
         if found is None:
             found = self._faces[vref] = make_facet(kind.facet_classes[kind.facets[index]], vref, cohort)
-        self.lately.touch(vref, found)
+        self.recent.touch(vref, found)
         return found
 
     def adopt(self, vref: str, instance: Any, record: Record) -> None:
         """Take in a new instance."""
         self._alive[vref] = instance
-        self.lately.touch(vref, instance)
+        self.recent.touch(vref, instance)
         self._records[vref] = record
-        self._world.references.begin(vref)
+        self._vat.references.begin(vref)
 
     def adopt_builtin(self, vref: str, instance: Any) -> None:
         """Take in a new instance of a kind of this library."""
         self._alive[vref] = instance
-        self.lately.touch(vref, instance)
-        self._world.references.begin(vref)
+        self.recent.touch(vref, instance)
+        self._vat.references.begin(vref)
 
     def in_memory(self, base: str) -> bool:
         """Whether an instance, or a facet of it, is alive: a facet holds its cohort."""
@@ -385,13 +252,13 @@ class Kinds:
         """Delete the record of an instance that nothing holds, and let go of what it referred to."""
         name = parse_instance(base)
         if name is not None and name.kind < FIRST_KIND:
-            self._world.collections.condemn(base)
+            self._vat.collections.condemn(base)
             return
         self._records.pop(base, None)
-        text = self._world.store.get(f"vom.{base}")
+        text = self._vat.store.get(f"vom.{base}")
         if text is not None:
-            self._world.references.change(slots_of(jsontext.read(text)), ())
-            self._world.store.delete(f"vom.{base}")
+            self._vat.references.change(slots_of(jsontext.read(text)), ())
+            self._vat.store.delete(f"vom.{base}")
 
     # Records.
 
@@ -400,7 +267,7 @@ class Kinds:
         vref = instance.__dict__.get("__vref__")
         if vref is None:
             raise TypeError(f"this {kind.tag} has no state: it was not made by calling {kind.tag}(...)")
-        self._world.store.refuse()
+        self._vat.store.refuse()
         found = self._records.get(vref)
         return self.fetch(kind, vref) if found is None else found
 
@@ -417,7 +284,7 @@ class Kinds:
     def fetch(self, kind: Kind, vref: str) -> Record:
         """Read a record, and migrate it if it is of another version; raises MigrationError."""
         self.ready(kind)
-        text = self._world.store.get(f"vom.{vref}")
+        text = self._vat.store.get(f"vom.{vref}")
         if text is None:
             raise LookupError(f"{vref}: there is no stored {kind.tag} of that number")
         found = Record.from_text(kind, text)
@@ -439,16 +306,16 @@ class Kinds:
             with suppress(TypeError):  # told where the kind is used; until then it has no instances here
                 self.ready(kind)
         self.save_records()
-        if not self._world.keep_cache:
+        if self._vat.kind.delivered:
             self._records.clear()
 
     def save_records(self) -> None:
         """Hand changed records to the store."""
         for vref, record in self._records.items():
             if record.dirty:
-                self._world.store.set(f"vom.{vref}", record.to_text())
+                self._vat.store.set(f"vom.{vref}", record.to_text())
                 now = slots_of(record.raw)
-                self._world.references.change(record.counted, now)
+                self._vat.references.change(record.counted, now)
                 record.counted = now
                 record.dirty = False
                 record.stored = True

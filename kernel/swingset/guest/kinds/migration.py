@@ -33,7 +33,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..base.errors import message_of, name_of
-from ..guards.shapes import complaint
+from ..guards.shape import complaint
 from ..passing.passable import brief
 from ..passing.smallcaps import DecodeError
 from .records import MISSING, Record
@@ -41,7 +41,7 @@ from .records import MISSING, Record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .kinds import Kind
+    from .kind import Kind
 
 F = TypeVar("F")
 
@@ -125,7 +125,7 @@ class _Migration:
         self.versions = (old.version, kind.version)
 
     def run(self, defaults: dict[str, str]) -> Record:
-        kinds = self.kind.world.kinds
+        kinds = self.kind.vat.kinds
         steps = path(self.kind.migrations, *self.versions)
         if steps is None:
             raise self.failure(f"no @migrate leads from version {self.versions[0]} to {self.versions[1]}")
@@ -141,7 +141,7 @@ class _Migration:
             kinds.migrating.pop()
 
     def read(self, defaults: dict[str, str]) -> dict[str, Any]:
-        slots = self.kind.world.slots
+        slots = self.kind.vat.slots
         stored = {name: {"body": body, "slots": []} for name, body in defaults.items()}
         stored.update(self.old.raw)
         values = {}
@@ -213,8 +213,8 @@ class _Migration:
         where = None
         by = ""
         if self.function is not None:
-            code, world = self.function.__code__, self.kind.world
-            part = world.part_of(code.co_filename) or world.file_called(code.co_filename)
+            code, vat = self.function.__code__, self.kind.vat
+            part = vat.part_of(code.co_filename) or vat.file_called(code.co_filename)
             where = (part, code.co_firstlineno, code.co_qualname)
             by = f" by {code.co_qualname} ({part}, line {code.co_firstlineno})"
         details = {"kind": self.kind.tag, "record": self.vref, "from": old, "to": new}

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from ..base import jsontext
 from ..base.vatstore import check_room
 from ..clist.references import slots_of
-from ..guards.shapes import BadAnnotationError, Shape, compile_shape, complaint
+from ..guards.shape import BadAnnotationError, Shape, complaint
+from ..guards.shapes import compile_shape
 from ..passing.passable import SCALARS, frozen
 from ..passing.smallcaps import DecodeError
 
 if TYPE_CHECKING:
-    from .kinds import Kind
+    from .kind import Kind
 
 
 class _Missing:
@@ -72,11 +73,11 @@ class Field:
                 raise AttributeError(f"{self.name} is a field of the instances of {self.kind.tag}")
             return frozen(self.default)  # it is everybody's
         kind = type(instance).__kind__
-        return kind.world.kinds.record(kind, instance).read(kind.fields[self.name])
+        return kind.vat.kinds.record(kind, instance).read(kind.fields[self.name])
 
     def __set__(self, instance: Any, value: Any) -> None:
         kind = type(instance).__kind__
-        field, record = kind.fields[self.name], kind.world.kinds.writable(kind, instance)
+        field, record = kind.fields[self.name], kind.vat.kinds.writable(kind, instance)
         if field.final and not record.fresh:
             raise AttributeError(
                 f"{kind.tag}.{self.name} is Final: it has the value that the instance was made with"
@@ -128,7 +129,7 @@ class Record:
         name = field.name
         if name in self._values:
             return self._values[name]
-        slots = self.kind.world.slots
+        slots = self.kind.vat.slots
         capdata = self.raw.get(name)
         if capdata is None and name in self.kind.late:
             capdata = {"body": self.kind.late[name], "slots": []}
@@ -154,7 +155,7 @@ class Record:
         """Keep a value that fits; raises TypeError for one that cannot be kept."""
         name = field.name
         what = f"{self.kind.tag}.{name}"
-        written = self.kind.world.slots.encode_state(value, what, durable=self.kind.durable)
+        written = self.kind.vat.slots.encode_state(value, what, durable=self.kind.durable)
         if len(written["body"]) > _LONG:
             fields = {**self.raw, name: written}
             bodies = [data["body"] for data in fields.values()]

@@ -21,8 +21,8 @@ from .migration import MigrationError
 from .records import VERSION
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
-    from .kinds import Kind
+    from .kind import Kind
+    from .vat import Vat
 
 Progress = dict[str, dict[str, Any]]
 
@@ -33,13 +33,13 @@ MOST_WORDS = 600
 class Sweep:
     """The walk through the records of one vat that may be of another version than their kind."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
 
     def at_start(self) -> None:
         """Migrate the first records of each kind; raises MigrationError for one that does not."""
-        for kind in self._world.kinds.outdated():
-            walk = _Walk(self._world, kind)
+        for kind in self._vat.kinds.outdated():
+            walk = _Walk(self._vat, kind)
             if not walk.put_off:
                 if walk.state["failed"]:
                     walk.begin()
@@ -53,7 +53,7 @@ class Sweep:
         if type(budget) is not int or budget < 1:
             raise TypeError(f"migrate_some({budget!r}): wants the number of records to visit, 1 or more")
         told: Progress = {}
-        walks = [_Walk(self._world, kind) for kind in self._world.kinds.outdated()]
+        walks = [_Walk(self._vat, kind) for kind in self._vat.kinds.outdated()]
         if all(walk.done for walk in walks):
             for walk in walks:
                 walk.begin()
@@ -67,11 +67,11 @@ class Sweep:
 class _Walk:
     """The walk through the records of one kind."""
 
-    def __init__(self, world: Liveslots, kind: Kind) -> None:
-        self.world = world
+    def __init__(self, vat: Vat, kind: Kind) -> None:
+        self.vat = vat
         self.kind = kind
         self.key = f"vom.sweep.{kind.id}"
-        text = world.store.get(self.key)
+        text = vat.store.get(self.key)
         self.state: dict[str, Any] = {} if text is None else jsontext.read(text)
         self.put_off = bool(self.state.get("putOff"))
         self.changed = False
@@ -93,7 +93,7 @@ class _Walk:
 
     def go(self, budget: int, *, strict: bool = False) -> int:
         """Visit records; how many were."""
-        state, store, visited = self.state, self.world.store, 0
+        state, store, visited = self.state, self.vat.store, 0
         for key in store.keys(self.kind.records_prefix, after=state["after"]):
             if visited == budget:
                 break
@@ -121,11 +121,11 @@ class _Walk:
         failures = self.state.setdefault("failures", {})
         if len(failures) < MOST_TOLD:
             words = str(exc).encode("utf-8", "replace").decode()[:MOST_WORDS]
-            failures[vref] = [self.version_of(vref), words, *self.world.trace_of(exc)[-1:]]
+            failures[vref] = [self.version_of(vref), words, *self.vat.trace_of(exc)[-1:]]
 
     def visit(self, vref: str) -> bool:
         """Migrate one record; False if it is of this version already."""
-        kinds = self.world.kinds
+        kinds = self.vat.kinds
         if kinds.held(vref) is not None or self.version_of(vref) == self.kind.version:
             return False
         kinds.fetch(self.kind, vref)
@@ -133,20 +133,20 @@ class _Walk:
 
     def version_of(self, vref: str) -> Any:
         """The version of a record as it is stored."""
-        return jsontext.read(self.world.store.get(f"vom.{vref}") or "{}").get(VERSION, 1)
+        return jsontext.read(self.vat.store.get(f"vom.{vref}") or "{}").get(VERSION, 1)
 
     def end(self) -> None:
         if self.state["failed"]:
             self.state["done"] = True
-            self.world.store.set(self.key, jsontext.write(self.state))
+            self.vat.store.set(self.key, jsontext.write(self.state))
             return
-        self.world.store.delete(self.key)
+        self.vat.store.delete(self.key)
         self.complete = True
         kind = self.kind
         kind.older = {}
-        descriptor = dict(self.world.kinds.stored(kind.id) or {})
+        descriptor = dict(self.vat.kinds.stored(kind.id) or {})
         descriptor.pop("older", None)
-        self.world.kinds.save_descriptor(kind, descriptor)
+        self.vat.kinds.save_descriptor(kind, descriptor)
 
     def progress(self) -> dict[str, Any]:
         told = {name: self.state[name] for name in ("seen", "migrated", "failed")}

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ..base.context import current
 from ..base.promises import PENDING, Promise, Resolver
 from ..passing.passable import brief
-from ..passing.remotables import Presence, interface_of
+from ..passing.remotables import Presence, method_table_of
 from ..stores.baggage import StoredMap
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 KEPT = 4  # the number of the collection in which kept promises are stored
 
@@ -34,16 +34,16 @@ class CallPromise(Promise[Any]):
 class Adoptions:
     """The kept promises of one vat."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
-        self._stored = StoredMap(world, KEPT, "kept promises")
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
+        self._stored = StoredMap(vat, KEPT, "kept promises")
         self._kept: dict[str, None] = {}
         self._found: dict[str, Promise[Any]] = {}
 
     def load(self) -> None:
         """Find the promises that the last incarnation has kept; they go by their old names."""
         for vpid in self._stored:
-            self._found[vpid] = self._world.promises.take_over(vpid)
+            self._found[vpid] = self._vat.promises.take_over(vpid)
             self._watch(vpid, self._found[vpid])
 
     def adopt(self, promise: Any, adopter: Any, args: list[Any]) -> None:
@@ -52,26 +52,26 @@ class Adoptions:
             raise TypeError(f"adopt_promise wants a promise, got {brief(promise)}")
         if isinstance(adopter, Presence):
             raise TypeError(f"{adopter!r} lives in another vat and cannot adopt: pass a @durable object")
-        interface = interface_of(adopter)
-        if interface is None:
+        table = method_table_of(adopter)
+        if table is None:
             raise TypeError(f"an adopter is a @durable object of this vat, not {brief(adopter)}")
-        if ON_ADOPTED not in interface.methods():
+        if ON_ADOPTED not in table.methods():
             raise TypeError(
-                f"a {interface.tag} cannot adopt: give it a method {ON_ADOPTED}(self, resolver, *args)"
+                f"a {table.tag} cannot adopt: give it a method {ON_ADOPTED}(self, resolver, *args)"
             )
-        if self._world.promises.known(promise._last()) is not None:
+        if self._vat.promises.known(promise._last()) is not None:
             raise TypeError("another vat decides this promise, so an upgrade of this one does not break it")
-        self._world.slots.encode_durable([adopter, args], "adopt_promise(promise, adopter, *args)")
+        self._vat.slots.encode_durable([adopter, args], "adopt_promise(promise, adopter, *args)")
         if promise.status is PENDING:
             self.keep(promise._last(), ["adopt", adopter, args])
 
     def keep(self, promise: Promise[Any], heir: list[Any]) -> str:
         """Keep a pending promise of ours for an heir; returns its name."""
-        vpid = self._world.promises.name(promise)
+        vpid = self._vat.promises.name(promise)
         self._stored[vpid] = heir
         if vpid not in self._kept:
             self._watch(vpid, promise)
-            self._world.syscall(["keepPromises", [vpid]])
+            self._vat.syscall(["keepPromises", [vpid]])
         return vpid
 
     def moved(self, old: str, new: str) -> None:
@@ -79,8 +79,8 @@ class Adoptions:
         if old in self._kept:
             heir = list(self._stored[old])
             self._drop(old)
-            promise = self._world.promises.find(new)
-            ours = promise is not None and self._world.promises.known(promise) is None
+            promise = self._vat.promises.find(new)
+            ours = promise is not None and self._vat.promises.known(promise) is None
             if promise is not None and ours and new not in self._kept:
                 self.keep(promise, heir)
 
@@ -110,7 +110,7 @@ class Adoptions:
         """Tell the kernel which of the promises that were found this incarnation wants to decide."""
         self._found = {vpid: promise for vpid, promise in self._found.items() if self._open(vpid, promise)}
         if self._found:
-            self._world.syscall(["keepPromises", list(self._found)])
+            self._vat.syscall(["keepPromises", list(self._found)])
 
     def take_up(self) -> None:
         """Hand over what was found, as far as the code of the heirs has come by now."""
@@ -125,7 +125,7 @@ class Adoptions:
             if heir[0] == "adopt":
                 del self._found[vpid]
                 self._give(promise, heir[1], heir[2])
-            elif self._world.calls.take_up(heir[1], promise):
+            elif self._vat.calls.take_up(heir[1], promise):
                 del self._found[vpid]
 
     def lacking(self) -> list[str]:
@@ -136,7 +136,7 @@ class Adoptions:
                 heir = self._stored[vpid]
             except LookupError:
                 continue
-            tag = self._world.calls.unknown(heir[1]) if heir[0] != "adopt" else None
+            tag = self._vat.calls.unknown(heir[1]) if heir[0] != "adopt" else None
             if tag is not None:
                 found.append(tag)
         return sorted(set(found))
@@ -145,14 +145,14 @@ class Adoptions:
         return vpid in self._kept and promise.status is PENDING
 
     def _give(self, promise: Promise[Any], adopter: Any, args: list[Any]) -> None:
-        turns = self._world.turns
-        interface = interface_of(adopter)
-        if interface is None:
+        turns = self._vat.turns
+        table = method_table_of(adopter)
+        if table is None:
             promise._reject(TypeError(f"{brief(adopter)} was to adopt this promise, and is no object"))
             return
         outcome: Promise[Any] = Promise(turns)
         outcome._react(lambda _: None, promise._reject)
-        outcome._run(interface.invoke, adopter, ON_ADOPTED, [Resolver(promise), *args], {}, turns)
+        outcome._run(table.invoke, adopter, ON_ADOPTED, [Resolver(promise), *args], {}, turns)
 
     def _watch(self, vpid: str, promise: Promise[Any]) -> None:
         self._kept[vpid] = None
@@ -170,4 +170,5 @@ def adopt_promise(promise: Any, adopter: Any, /, *args: Any) -> None:
     The next incarnation calls `on_adopted(resolver, *args)` on it while it starts, and so does each one after
     it, until the promise is settled. A promise without an adopter is rejected by the upgrade.
     """
-    current().adoptions.adopt(promise, adopter, list(args))
+    vat: Vat = current()
+    vat.adoptions.adopt(promise, adopter, list(args))

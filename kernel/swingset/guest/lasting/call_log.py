@@ -17,11 +17,13 @@ from ..base.context import DeliveryAbandonedError
 from ..base.errors import RemoteRejection
 from ..base.no_event_loop import not_awaitable
 from ..base.promises import PENDING, Promise
-from ..guards.shapes import BadAnnotationError, annotations_of, compile_answer, complaint
+from ..guards.annotations import annotations_of
+from ..guards.shape import BadAnnotationError, complaint
+from ..guards.shapes import compile_answer
 from ..passing import smallcaps
 from ..passing.passable import UnpassableError, brief, copy_passable
 from ..passing.remotables import Presence
-from .randomness import Chance
+from .randomness import Randomness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,13 +67,13 @@ class Call:
         self, calls: Calls, number: int, tag: str, promise: Promise[Any], log: list[Any], seed: str
     ) -> None:
         self.number = number
-        self.chance = Chance(seed)
+        self.randomness = Randomness(seed)
         self.given: list[Any] = []
         self.promise = promise
         self.saved = 0
         self.expected: dict[int, Promise[Any]] = {}  # answers that an earlier incarnation waited for
         self._calls = calls
-        self._world = calls.world
+        self._vat = calls.vat
         self._tag = tag
         self._log = log
         self._known = len(log)
@@ -102,7 +104,7 @@ class Call:
     # Steps of the coroutine.
 
     def _step(self, value: Any, error: BaseException | None) -> None:
-        turns, store, coroutine = self._world.turns, self._world.store, self._coroutine
+        turns, store, coroutine = self._vat.turns, self._vat.store, self._coroutine
         if coroutine is None:
             return
         awaited: Any = None
@@ -113,7 +115,7 @@ class Call:
         if self.repeats:
             sys.stdout = Unheard(self, shown)
         try:
-            with self.chance.drawing():
+            with self.randomness.drawing():
                 awaited = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration as stop:
             ended = (False, stop.value)
@@ -138,7 +140,7 @@ class Call:
     def _await(self, awaited: Any) -> None:
         line = self._line()
         if not isinstance(awaited, Promise):
-            self._world.turns.put(lambda exc: self._step(None, exc), not_awaitable(awaited))
+            self._vat.turns.put(lambda exc: self._step(None, exc), not_awaitable(awaited))
             return
         which = next((index for index, answer in self._answers.items() if answer is awaited), None)
         index = self._position
@@ -164,16 +166,16 @@ class Call:
     def _go_on(self, index: int) -> None:
         rejected, value = self._log[index][3]
         if rejected:
-            self._world.turns.put(lambda exc: self._step(None, exc), _as_exception(value))
+            self._vat.turns.put(lambda exc: self._step(None, exc), _as_exception(value))
         else:
-            self._world.turns.put(lambda item: self._step(item, None), copy_passable(value))
+            self._vat.turns.put(lambda item: self._step(item, None), copy_passable(value))
 
     # Sends.
 
     def send(self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool) -> Any:
         """Make a send of the coroutine, or answer it from the log."""
         what = [self._name(target), method, self._shape(args, kwargs)]
-        send = self._world.sends.send
+        send = self._vat.sends.send
         return self._ask(what, lambda: send(target, method, args, kwargs, wanted=wanted), wanted)
 
     def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
@@ -191,7 +193,7 @@ class Call:
         if not self._next(SEND, self._line(), what):
             raise DivergedError
         with self._outside():
-            answer: Promise[Any] = Promise(self._world.turns)
+            answer: Promise[Any] = Promise(self._vat.turns)
             answer._handled = True
             self._answers[index] = answer
             if not again:
@@ -207,8 +209,8 @@ class Call:
     def _expect(self, index: int, raw: Promise[Any]) -> None:
         """Wait for an answer, whose outcome is logged before the coroutine hears it."""
         self._answers[index]._next = raw  # it is the same promise to others, who are not logged
-        if self._world.promises.known(raw._last()) is not None:
-            self._world.watches.add(raw, [STEP, self.number, index])
+        if self._vat.promises.known(raw._last()) is not None:
+            self._vat.watches.add(raw, [STEP, self.number, index])
         else:
             self._unnamed[index] = raw
             raw._react(lambda v: self.heard(index, False, v), lambda e: self.heard(index, True, e))
@@ -253,11 +255,11 @@ class Call:
     def _record(self, index: int, rejected: bool, value: Any) -> None:
         what = f"the outcome of line {self._log[index][1]} of @resumable {self._tag}"
         try:
-            capdata = self._world.slots.encode_durable(value, what)
+            capdata = self._vat.slots.encode_durable(value, what)
         except TypeError as exc:
-            rejected, capdata = True, self._world.slots.encode_durable(exc, what)
+            rejected, capdata = True, self._vat.slots.encode_durable(exc, what)
         # Read back, so that the coroutine hears now exactly what it would hear when it is resumed.
-        self._log[index][3] = [rejected, self._world.slots.decode(capdata, frozen=True)]
+        self._log[index][3] = [rejected, self._vat.slots.decode(capdata, frozen=True)]
         self._stale[index] = None
         self._calls.touch(self)
 
@@ -269,17 +271,17 @@ class Call:
                 del stored[f"{self.number}.{index:06}"]
             if f"{self.number}" in stored:
                 del stored[f"{self.number}"]
-            self._world.adoptions.give_up(self.promise)
+            self._vat.adoptions.give_up(self.promise)
             self._calls.alive.pop(self.number, None)
             return
         for index, raw in list(self._unnamed.items()):
             if raw.status is PENDING:
                 del self._unnamed[index]
-                self._world.watches.add(raw, [STEP, self.number, index])
+                self._vat.watches.add(raw, [STEP, self.number, index])
         if not self.saved:
-            self._world.adoptions.keep(self.promise, [CALL, self.number])
+            self._vat.adoptions.keep(self.promise, [CALL, self.number])
         if self.saved != len(self._log):
-            stored[f"{self.number}"] = [self._tag, self.given, len(self._log), self.chance.seed]
+            stored[f"{self.number}"] = [self._tag, self.given, len(self._log), self.randomness.seed]
         for index in sorted({*self._stale, *range(self.saved, len(self._log))}):
             stored[f"{self.number}.{index:06}"] = self._log[index]
         self.saved = len(self._log)
@@ -290,7 +292,7 @@ class Call:
     def diverge(self, told: str) -> None:
         """The code is not the code that wrote the log."""
         words = f"@resumable {self._tag} cannot be resumed: {told}"
-        self._world.on_unhandled(f"in {self._world.vat_name}: {words}")
+        self._vat.on_unhandled(f"in {self._vat.vat_name}: {words}")
         self._diverged = told
         running, self._calls.running = self._calls.running, self
         try:
@@ -329,11 +331,11 @@ class Call:
 
     @contextmanager
     def _outside(self) -> Iterator[None]:
-        store, calls = self._world.store, self._calls
+        store, calls = self._vat.store, self._calls
         running, closed = calls.running, store.closed
         calls.running = store.closed = None
         try:
-            with self.chance.outside():
+            with self.randomness.outside():
                 yield
         finally:
             calls.running, store.closed = running, closed
@@ -347,7 +349,7 @@ class Call:
             waiting = waiting.cr_await
         if self._calls.running is self:
             frame = sys._getframe(1)
-            while frame is not None and self._world.part_of(frame.f_code.co_filename) is None:
+            while frame is not None and self._vat.part_of(frame.f_code.co_filename) is None:
                 frame = frame.f_back
             line = frame.f_lineno if frame is not None else line
         return line
@@ -355,7 +357,7 @@ class Call:
     def _shape(self, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
         """What is sent, in a form that names what an upgrade keeps and nothing else."""
         try:
-            body, objects = smallcaps.encode([args, kwargs], self._world.trace_of)
+            body, objects = smallcaps.encode([args, kwargs], self._vat.trace_of)
         except UnpassableError:
             return ["(cannot be passed)"]
         return [body, *(self._name(item) for item in objects)]

@@ -24,10 +24,10 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..base.context import current, place_of
-from ..guards.method_tables import Interface
+from ..guards.method_tables import MethodTable
 from ..kinds.classes import fit_class
 from ..kinds.facets import Facets
-from ..kinds.kinds import EAGER, Kind
+from ..kinds.kind import EAGER, Kind
 from ..kinds.records import MISSING, Field
 from ..passing.passable import brief, check_name
 from ..passing.remotables import give_repr
@@ -36,7 +36,7 @@ from ..stores.baggage import provide
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
 
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
     Behavior = Mapping[str, Callable[..., Any]]
     Migrations = Mapping[tuple[int, int], Callable[[dict[str, Any]], dict[str, Any]]]
@@ -56,13 +56,13 @@ class State:
 
     def __getattr__(self, name: str) -> Any:
         kind: Kind = type(self._instance).__kind__
-        record = kind.world.kinds.record(kind, self._instance)
+        record = kind.vat.kinds.record(kind, self._instance)
         _check_field(kind, record.raw, name)
         return record.read(kind.field(name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind: Kind = type(self._instance).__kind__
-        record = kind.world.kinds.writable(kind, self._instance)
+        record = kind.vat.kinds.writable(kind, self._instance)
         _check_field(kind, record.raw, name)
         record.write(kind.field(name), value)
 
@@ -102,14 +102,14 @@ class Context:
         return Facets(kind, self._instance)
 
 
-def add_handles(world: Liveslots) -> None:
+def add_handles(vat: Vat) -> None:
     """Make the kind of all handles known to a vat."""
     cls: Any = type("KindHandle", (), {"__doc__": "Stands for a durable kind."})
-    kind = Kind(world, cls, "KindHandle", "swingset", {})
+    kind = Kind(vat, cls, "KindHandle", "swingset", {})
     cls.__kind__ = kind
-    cls.__interface__ = Interface(cls, "KindHandle")
+    cls.__method_table__ = MethodTable(cls, "KindHandle")
     give_repr(cls, lambda self: f"<KindHandle {self.__dict__['__vref__']}>")
-    world.kinds.add_builtin(kind, HANDLES)
+    vat.kinds.add_builtin(kind, HANDLES)
 
 
 def make_kind_handle(tag: str) -> Any:
@@ -117,8 +117,8 @@ def make_kind_handle(tag: str) -> Any:
     if type(tag) is not str or not tag:
         raise TypeError(f"make_kind_handle({tag!r}): wants the tag of the kind, a str")
     check_name("the tag of a kind", tag)
-    world = current()
-    return world.kinds.instance(f"o+d{HANDLES}/{world.kinds.new_handle(tag)}")
+    vat: Vat = current()
+    return vat.kinds.instance(f"o+d{HANDLES}/{vat.kinds.new_handle(tag)}")
 
 
 def define_durable_kind(
@@ -217,16 +217,16 @@ def _durable(
     *,
     multi: bool,
 ) -> Kind:
-    world = current()
+    vat: Vat = current()
     owner = getattr(type(handle), "__kind__", None)
-    if owner is None or owner.id != HANDLES or owner.world is not world:
+    if owner is None or owner.id != HANDLES or owner.vat is not vat:
         raise TypeError(
             f"define_durable_kind({brief(handle)}, ...): wants a handle of this vat; make one with "
             "make_kind_handle, or provide_kind_handle to find it again"
         )
     number = int(handle.__dict__["__vref__"].partition("/")[2])
-    tag = str((world.kinds.stored(number) or {})["tag"])
-    kind = _make(world, tag, finish, kit, multi, durable=True, version=version)
+    tag = str((vat.kinds.stored(number) or {})["tag"])
+    kind = _make(vat, tag, finish, kit, multi, durable=True, version=version)
     for step, function in (migrations or {}).items():
         if type(function) is not FunctionType:
             raise TypeError(f"{tag}: the migration {step} is not a function but {brief(function)}")
@@ -238,14 +238,14 @@ def _durable(
 def _virtual(
     tag: str, finish: Callable[[Context], Any] | None, kit: Mapping[str, Behavior], *, multi: bool
 ) -> Kind:
-    world = current()
-    kind = _make(world, tag, finish, kit, multi, durable=False, version=1)
-    kind.id = world.counters.take("kindID")
+    vat: Vat = current()
+    kind = _make(vat, tag, finish, kit, multi, durable=False, version=1)
+    kind.id = vat.counters.take("kindID")
     return kind
 
 
 def _make(
-    world: Liveslots,
+    vat: Vat,
     tag: str,
     finish: Callable[[Context], Any] | None,
     kit: Mapping[str, Behavior],
@@ -273,7 +273,7 @@ def _make(
         cls.finish = lambda instance: complete(Context(instance))
     where = place_of(frame.f_code.co_filename, frame.f_lineno)
     kind = Kind(
-        world,
+        vat,
         cls,
         tag,
         where,
@@ -310,7 +310,7 @@ def _defined(
         check_name(f"{kind.tag}: the name of a field", name)
         kind.fields[name] = Field(kind, name, note, MISSING)
     fit_class(kind)
-    kind.world.kinds.ready(kind)
+    kind.vat.kinds.ready(kind)
 
     def make(*args: Any, **kwargs: Any) -> Any:
         values = init(*args, **kwargs)

@@ -33,11 +33,11 @@ _clocks: dict[str, Callable[[], Any]] = {
     for name in (*_CLOCKS, *(f"{name}_ns" for name in _CLOCKS))
     if hasattr(time, name)
 }
-_drawer: Chance | None = None
+_drawer: Randomness | None = None
 _thread = 0
 
 
-class Chance:
+class Randomness:
     """What one call draws."""
 
     def __init__(self, seed: str) -> None:
@@ -120,7 +120,7 @@ def urandom(size: int, /) -> bytes:
     return _urandom(size) if drawer is None else drawer.draw(size)
 
 
-def _mine() -> Chance | None:
+def _mine() -> Randomness | None:
     return _drawer if _drawer is not None and _thread == get_ident() else None
 
 

@@ -30,7 +30,7 @@ from .call_log import CALL, STEP, Call
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,14 +41,14 @@ CALLS = 5  # the number of the collection in which calls and their logs are stor
 class Calls:
     """The calls of `@resumable` functions of one vat that have not ended."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self.world = world
-        self.stored = StoredMap(world, CALLS, "resumable calls")
+    def __init__(self, vat: Vat) -> None:
+        self.vat = vat
+        self.stored = StoredMap(vat, CALLS, "resumable calls")
         self.running: Call | None = None
         self.alive: dict[int, Call] = {}
         self._functions: dict[str, FunctionType] = {}
         self._touched: dict[int, None] = {}
-        world.watches.on_step = self._told
+        vat.watches.on_step = self._told
 
     def register(self, function: FunctionType) -> str:
         """Know a function by its name in the code; returns the name."""
@@ -59,17 +59,17 @@ class Calls:
                 "incarnation cannot find it: define it at the top of a cell, or in a class that is"
             )
         self._functions[tag] = function
-        self.world.definitions += 1
+        self.vat.definitions += 1
         return tag
 
     def begin(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
         """Call a function; the promise of its result can be kept across upgrades."""
         if self.running is not None:
             return self.running.nested(tag, args, kwargs)
-        self.world.slots.encode_durable([args, kwargs], f"{tag}(*args, **kwargs)")
-        number = self.world.counters.take("callID")
+        self.vat.slots.encode_durable([args, kwargs], f"{tag}(*args, **kwargs)")
+        number = self.vat.counters.take("callID")
         call = self.alive[number] = Call(
-            self, number, tag, CallPromise(self.world.turns), [], self.world.new_seed(number)
+            self, number, tag, CallPromise(self.vat.turns), [], self.vat.new_seed(number)
         )
         call.given = copy_passable([args, kwargs])
         call.run(self._functions[tag])
@@ -89,9 +89,9 @@ class Calls:
 
     def resume(self) -> None:
         """Take up the calls of earlier incarnations: in `startVat`, when everything is defined."""
-        found = [(heir[1], promise) for promise, heir in self.world.adoptions.found() if heir[0] == CALL]
+        found = [(heir[1], promise) for promise, heir in self.vat.adoptions.found() if heir[0] == CALL]
         if found:
-            expected = self.world.watches.expected(STEP)
+            expected = self.vat.watches.expected(STEP)
             for number, promise in sorted(found, key=lambda item: item[0]):
                 self._resume(number, promise, expected.get(number, {}))
 
@@ -100,7 +100,7 @@ class Calls:
         try:
             tag = self.stored[f"{number}"][0]
             if tag in self._functions:
-                self._resume(number, promise, self.world.watches.expected(STEP).get(number, {}))
+                self._resume(number, promise, self.vat.watches.expected(STEP).get(number, {}))
         except LookupError:
             return False
         return tag in self._functions
@@ -121,14 +121,14 @@ class Calls:
         tag, given, length, *seed = self.stored[f"{number}"]
         log = [list(self.stored[f"{number}.{index:06}"]) for index in range(length)]
         call = self.alive[number] = Call(
-            self, number, tag, promise, log, seed[0] if seed else self.world.new_seed(number)
+            self, number, tag, promise, log, seed[0] if seed else self.vat.new_seed(number)
         )
         call.given = copy_passable(given)
         call.saved = length
         call.expected = expected
         function = self._functions.get(tag)
         if function is None:
-            call.diverge(f"the code of incarnation {self.world.incarnation} has no @resumable {tag}")
+            call.diverge(f"the code of incarnation {self.vat.incarnation} has no @resumable {tag}")
         else:
             call.run(function)
 
@@ -147,7 +147,8 @@ def resumable(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Prom
     """
     if not isinstance(function, FunctionType) or not function.__code__.co_flags & 0x80:
         raise TypeError(f"@resumable goes on an async function, not on {brief(function)}")
-    calls = current().calls
+    vat: Vat = current()
+    calls = vat.calls
     tag = calls.register(function)  # a name that the next incarnation will know it by
 
     @functools.wraps(function)

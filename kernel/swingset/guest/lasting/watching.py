@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from ..base.context import current
 from ..base.promises import PENDING, Promise, settled
 from ..passing.passable import brief
-from ..passing.remotables import Presence, interface_of
+from ..passing.remotables import Presence, method_table_of
 from ..stores.baggage import StoredMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 WATCHES = 3  # the number of the collection in which watches are stored
 
@@ -42,9 +42,9 @@ class _Watched:
 class Watches:
     """The durable watches of one vat."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
-        self._stored = StoredMap(world, WATCHES, "watches")
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
+        self._stored = StoredMap(vat, WATCHES, "watches")
         self._watched: dict[str, _Watched] = {}
         self._inherited: dict[str, None] = {}
         self.on_step: Callable[[list[Any], bool, Any], None] | None = None  # for watches that are no objects
@@ -53,7 +53,7 @@ class Watches:
         """Take up the watches that earlier incarnations have left."""
         for vpid in self._stored:
             self._inherited[vpid] = None
-            self._attach(vpid, self._world.promises.restore(vpid))
+            self._attach(vpid, self._vat.promises.restore(vpid))
 
     def lack_code(self, vpid: str) -> bool:
         """Whether a promise of an earlier interpreter is watched by what has no code here yet."""
@@ -63,7 +63,7 @@ class Watches:
             entries = self._stored[vpid]
         except LookupError:  # the kind of a watcher is not defined
             return True
-        calls = self._world.calls
+        calls = self._vat.calls
         return any(entry[0] != "call" and calls.waits(entry[1]) for entry in entries)
 
     def expected(self, kind: str) -> dict[int, dict[int, Promise[Any]]]:
@@ -76,16 +76,16 @@ class Watches:
                 continue
             for entry in entries:
                 if entry[0] == kind:
-                    found.setdefault(entry[1], {})[entry[2]] = self._world.promises.restore(vpid)
+                    found.setdefault(entry[1], {})[entry[2]] = self._vat.promises.restore(vpid)
         return found
 
     def watch(self, promise: Any, watcher: Any, args: list[Any]) -> None:
         """Have a durable object told of the fate of a promise."""
-        turns = self._world.turns
+        turns = self._vat.turns
         _check(watcher)
         promise = settled(turns, promise)
         entry = ["call", watcher, args]
-        self._world.slots.encode_durable([watcher, args], "watch_promise(..., watcher, *args)")
+        self._vat.slots.encode_durable([watcher, args], "watch_promise(..., watcher, *args)")
         if promise.status is PENDING:
             self.add(promise, entry)
         else:
@@ -93,14 +93,14 @@ class Watches:
 
     def add(self, promise: Promise[Any], entry: list[Any]) -> str:
         """Store a watch of a pending promise; returns the name that the kernel has for it."""
-        promises = self._world.promises
+        promises = self._vat.promises
         decider = promise._last()
         ours = promises.known(decider) is None
         vpid = promises.name(decider)
         self._stored[vpid] = [*self._stored.get(vpid, ()), entry]
         if vpid not in self._watched:
             if ours:
-                self._world.syscall(["subscribe", vpid])
+                self._vat.syscall(["subscribe", vpid])
             self._attach(vpid, decider)
         return vpid
 
@@ -109,7 +109,7 @@ class Watches:
         watched = self._watched.get(old)
         if watched is not None:
             watched.vpid = None
-            promise = self._world.promises.find(new)
+            promise = self._vat.promises.find(new)
             lack = self.lack_code(old)
             del self._watched[old]
             if lack:
@@ -121,7 +121,7 @@ class Watches:
 
     def _carry(self, old: str, new: str, promise: Promise[Any] | None) -> None:
         """Move watches that cannot be read yet, as they are stored."""
-        store, prefix = self._world.store, f"vc.{WATCHES}.s"
+        store, prefix = self._vat.store, f"vc.{WATCHES}.s"
         text = store.get(prefix + old)
         if text is not None and promise is not None and new not in self._stored:
             store.delete(prefix + old)
@@ -129,7 +129,7 @@ class Watches:
             self._inherited[new] = None
             self._attach(new, promise)
         else:
-            self._world.on_unhandled(f"in {self._world.vat_name}: who watched {old} cannot also watch {new}")
+            self._vat.on_unhandled(f"in {self._vat.vat_name}: who watched {old} cannot also watch {new}")
 
     def _attach(self, vpid: str, promise: Promise[Any]) -> None:
         watched = self._watched[vpid] = _Watched(vpid)
@@ -148,12 +148,12 @@ class Watches:
             return
         _, watcher, args = entry
         method = ON_REJECTED if rejected else ON_FULFILLED
-        outcome: Promise[Any] = Promise(self._world.turns)
-        interface = interface_of(watcher)
-        title = f"{interface.tag if interface else brief(watcher)}.{method}()"
+        outcome: Promise[Any] = Promise(self._vat.turns)
+        table = method_table_of(watcher)
+        title = f"{table.tag if table else brief(watcher)}.{method}()"
         outcome._cause = f"{title} was to be told by watch_promise"
-        if interface is not None and method in interface.methods():
-            outcome._run(interface.invoke, watcher, method, [value, *args], {}, self._world.turns)
+        if table is not None and method in table.methods():
+            outcome._run(table.invoke, watcher, method, [value, *args], {}, self._vat.turns)
         elif rejected:
             outcome._reject(value)
 
@@ -161,12 +161,12 @@ class Watches:
 def _check(watcher: Any) -> None:
     if isinstance(watcher, Presence):
         raise TypeError(f"{watcher!r} lives in another vat and cannot watch here: pass a @durable object")
-    interface = interface_of(watcher)
-    if interface is None:
+    table = method_table_of(watcher)
+    if table is None:
         raise TypeError(f"a watcher is a @durable object of this vat, not {brief(watcher)}")
-    if not {ON_FULFILLED, ON_REJECTED} & set(interface.methods()):
+    if not {ON_FULFILLED, ON_REJECTED} & set(table.methods()):
         raise TypeError(
-            f"a {interface.tag} cannot watch: give it a method {ON_FULFILLED}(self, value, *args) "
+            f"a {table.tag} cannot watch: give it a method {ON_FULFILLED}(self, value, *args) "
             f"or {ON_REJECTED}(self, reason, *args)"
         )
 
@@ -177,4 +177,5 @@ def watch_promise(promise: Any, watcher: Any, /, *args: Any) -> None:
     It is told by `on_fulfilled(value, *args)` or `on_rejected(reason, *args)`. A rejection that a watcher has
     no method for is reported as unhandled.
     """
-    current().watches.watch(promise, watcher, list(args))
+    vat: Vat = current()
+    vat.watches.watch(promise, watcher, list(args))

@@ -22,6 +22,8 @@ from ..base.context import current, found
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .vat import Vat
+
 C = TypeVar("C", bound=type)
 
 RESERVED_TAGS = ("tuple", "bytes", "map", "date", "datetime", "timedelta", "decimal", "fraction")
@@ -108,21 +110,21 @@ class Copies:
         known = self.by_tag.get(tag)
         if known is not None and known.cls is not cls and not self.redefinable:
             raise TypeError(f"the tag {tag!r} stands for the class {known.cls.__name__} already")
-        if hasattr(cls, "__interface__"):
+        if hasattr(cls, "__method_table__"):
             raise TypeError(f"{cls.__name__} passes by reference: it is @remotable or @durable")
         self.by_class[cls] = self.by_tag[tag] = copy
 
 
 def copy_of(cls: type) -> Copy | None:
     """How the instances of a class pass in the current vat, if they do."""
-    world = found()
-    return _BY_CLASS.get(cls) or (world.copies.by_class.get(cls) if world is not None else None)
+    vat: Vat | None = found()
+    return _BY_CLASS.get(cls) or (vat.copies.by_class.get(cls) if vat is not None else None)
 
 
 def copy_named(tag: str) -> Copy | None:
     """What a tag stands for in the current vat, if it stands for a class."""
-    world = found()
-    return _BY_TAG.get(tag) or (world.copies.by_tag.get(tag) if world is not None else None)
+    vat: Vat | None = found()
+    return _BY_TAG.get(tag) or (vat.copies.by_tag.get(tag) if vat is not None else None)
 
 
 def _of_enum(tag: str, cls: Any) -> Copy:
@@ -184,5 +186,6 @@ def _register(tag: str, cls: Any, to_data: Any, from_data: Any, where: dict[str,
         copy = _of_dataclass(tag, cls, where)
     else:
         raise TypeError(f"register_copy({tag!r}, {cls.__name__}) wants to_data and from_data")
-    current().copies.register(copy)
+    vat: Vat = current()
+    vat.copies.register(copy)
     return cls

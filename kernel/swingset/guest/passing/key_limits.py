@@ -26,7 +26,7 @@ MOST_FAR = 2_000
 _NEAR = 1 << 30
 
 
-class Crowd:
+class KeyCount:
     """The keys that are not str of one value, counted."""
 
     __slots__ = ("far", "keys")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..base.promises import Promise
 from .copies import RESERVED_TAGS, copy_of
-from .remotables import Presence, interface_of
+from .remotables import Presence, method_table_of
 
 if TYPE_CHECKING:
     from .copies import Copy
@@ -161,7 +161,7 @@ class UnpassableError(Exception):
 
 def is_reference(value: Any) -> bool:
     """Whether a value passes by reference."""
-    return isinstance(value, (Promise, Presence)) or interface_of(value) is not None
+    return isinstance(value, (Promise, Presence)) or method_table_of(value) is not None
 
 
 def brief(value: Any) -> str:
@@ -203,7 +203,7 @@ def why_not(value: Any) -> UnpassableError:
         "dict_items",
     ):
         fix = "pass list(...) of it"
-    elif hasattr(kind, "__kind__") and kind.__interface__ is None:
+    elif hasattr(kind, "__kind__") and kind.__method_table__ is None:
         name = kind.__kind__.facets[0]
         fix = f"pass one of its facets, x.facets.{name}"
     elif kind.__name__ in ("EProxy", "EMethod"):

@@ -1,7 +1,8 @@
 """Objects with an identity: those of this vat that others may call, and those of others that it may call.
 
-`@remotable` marks a class whose instances may leave the vat by reference. They live in the heap: an upgrade
-ends them. (`@durable`, in `kinds`, marks those that survive.) A `Presence` stands for an object of another
+A class whose instances may leave the vat by reference has a method table, which a decorator gave it:
+`@remotable` (`guards.remotable`), whose instances live in the heap and end with an upgrade, or `@durable`
+(`kinds.classes`), whose instances survive. A `Presence` stands for an object of another
 vat. It has no methods of its own, because nothing over there can be called at once; `E(presence)` sends to
 it.
 """
@@ -10,12 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from ..guards.method_tables import Interface
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ..liveslots import Liveslots
+    from ..base.turns import TurnQueue
+    from ..base.vat import Vat
 
 C = TypeVar("C", bound=type)
 
@@ -29,17 +29,42 @@ DISAVOWED = ""
 DISAVOWED_TOLD = "this Presence has been disavowed"
 
 
+class AnswersCalls(Protocol):
+    """What the class of an object that passes by reference says it answers to (`guards.method_tables`)."""
+
+    cls: type
+    tag: str
+
+    def methods(self) -> dict[str, Any]:
+        """The methods by name."""
+        ...
+
+    def invoke(
+        self, target: Any, name: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue
+    ) -> Any:
+        """Call a method as a message does."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What anybody who can send to the object may know of it."""
+        ...
+
+    def of_subclass(self, cls: type) -> AnswersCalls:
+        """The same for a class below, which was not decorated itself."""
+        ...
+
+
 class Presence:
     """Stands for an object of another vat; send to it with `E(presence).method(...)`."""
 
-    __slots__ = ("__weakref__", "_iface", "_vref", "_world")
+    __slots__ = ("__weakref__", "_iface", "_vat", "_vref")
 
-    _world: Liveslots
+    _vat: Vat
     _vref: str
     _iface: str
 
-    def __init__(self, world: Liveslots, vref: str, iface: str) -> None:
-        for name, value in (("_world", world), ("_vref", vref), ("_iface", iface)):
+    def __init__(self, vat: Vat, vref: str, iface: str) -> None:
+        for name, value in (("_vat", vat), ("_vref", vref), ("_iface", iface)):
             object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
@@ -56,9 +81,7 @@ class Presence:
         )
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        from ..sending.notifiers import updates
-
-        return updates(self)
+        return self._vat.updates(self)
 
     def __copy__(self) -> Presence:
         return self
@@ -77,49 +100,28 @@ def clean_iface(iface: str | None) -> str:
     return DEFAULT_IFACE
 
 
-def remotable(cls: C) -> C:
-    """Let the instances of a class be sent to other vats, which may then call its methods.
-
-    Names that start with `_` are not reachable from outside. Annotations of the parameters are checked on
-    every message. The instances end with the incarnation; use `@durable` for those that must survive an
-    upgrade.
-    """
-    if "__kind__" in vars(cls):
-        raise TypeError(f"{cls.__name__} is @durable already: @remotable would make it forget its state")
-    from ..guards.class_checks import check_remotable
-
-    check_remotable(cls)
-    cls.__interface__ = Interface(cls, cls.__name__)  # type: ignore[attr-defined]
-    give_repr(cls, _plain_repr)
-    return cls
-
-
 def give_repr(cls: Any, show: Any) -> None:
     """Replace the default repr, whose address differs between two runs of the same vat."""
     if cls.__repr__ is object.__repr__:
         cls.__repr__ = show
 
 
-def _plain_repr(self: object) -> str:
-    return f"<{type(self).__name__}>"
-
-
-def interface_of(value: object) -> Interface | None:
-    """The interface of an object of this vat that may be passed by reference, or None."""
+def method_table_of(value: object) -> AnswersCalls | None:
+    """What an object of this vat that may be passed by reference answers to, or None."""
     cls = type(value)
-    interface: Interface | None = getattr(cls, "__interface__", None)
-    if interface is not None and interface.cls is not cls:
+    table: AnswersCalls | None = getattr(cls, "__method_table__", None)
+    if table is not None and table.cls is not cls:
         # A subclass that was not decorated itself: as remotable as its base, with its own methods.
         if isinstance(value, type) or hasattr(cls, "__kind__"):
             return None
-        interface = Interface(cls, cls.__name__)
-        cls.__interface__ = interface  # type: ignore[attr-defined]
-    return interface
+        table = table.of_subclass(cls)
+        cls.__method_table__ = table  # type: ignore[attr-defined]
+    return table
 
 
 class _AnyReference(type):
     def __instancecheck__(cls, value: object) -> bool:
-        return isinstance(value, Presence) or interface_of(value) is not None
+        return isinstance(value, Presence) or method_table_of(value) is not None
 
 
 if TYPE_CHECKING:

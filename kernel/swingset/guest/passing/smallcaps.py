@@ -31,7 +31,7 @@ from swingset.wire.grammar import (
 from ..base import errors, jsontext
 from ..base.promises import Promise
 from .copies import RESERVED_TAGS, copy_named, copy_of
-from .key_limits import Crowd
+from .key_limits import KeyCount
 from .passable import (
     DICTS,
     LISTS,
@@ -45,7 +45,7 @@ from .passable import (
     has_half_pair,
     why_not,
 )
-from .remotables import DEFAULT_IFACE, Presence, interface_of
+from .remotables import DEFAULT_IFACE, Presence, method_table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,19 +82,19 @@ def mention_of(value: Any) -> Mention | None:
         return Mention("&", None, id(value))
     if isinstance(value, Presence):
         return Mention("$", value._iface, id(value))
-    interface = interface_of(value)
-    return None if interface is None else Mention("$", ALLEGED + interface.tag, id(value))
+    table = method_table_of(value)
+    return None if table is None else Mention("$", ALLEGED + table.tag, id(value))
 
 
 class _Encoder:
-    __slots__ = ("crowd", "indices", "mention", "objects", "tracer")
+    __slots__ = ("indices", "key_count", "mention", "objects", "tracer")
 
     def __init__(
         self, tracer: Callable[[BaseException], Trace], mention: Callable[[Any], Mention | None]
     ) -> None:
         self.tracer = tracer
         self.mention = mention
-        self.crowd = Crowd()
+        self.key_count = KeyCount()
         self.objects: list[Any] = []
         self.indices: dict[int | str, int] = {}
 
@@ -154,7 +154,7 @@ class _Encoder:
         for key, item in value.items():
             if type(key) not in SCALARS:
                 raise UnpassableError(key, "a key is a str, a number, bytes, a bool or None")
-            crowded = None if type(key) is str else self.crowd.add(key)
+            crowded = None if type(key) is str else self.key_count.add(key)
             if crowded is not None:
                 raise UnpassableError(value, f"it has {crowded}: pass a list of pairs, or send it in pieces")
             pairs.append([self.walk(key, 1), self.walk(item, depth - 1)])
@@ -206,7 +206,7 @@ def encode(
 
 
 class _Decoder:
-    __slots__ = ("crowd", "fetch", "frozen", "old", "reader")
+    __slots__ = ("fetch", "frozen", "key_count", "old", "reader")
 
     def __init__(
         self,
@@ -219,7 +219,7 @@ class _Decoder:
         self.frozen = frozen
         self.old = old
         self.reader = reader
-        self.crowd = Crowd()
+        self.key_count = KeyCount()
 
     def walk(self, node: Any, depth: int) -> Any:
         kind = type(node)
@@ -297,7 +297,7 @@ class _Decoder:
                 raise DecodeError("a map whose items are not pairs")
             key = self.walk(pair[0], depth - 1)
             if type(key) is not str and type(key) in SCALARS:
-                crowded = self.crowd.add(key)
+                crowded = self.key_count.add(key)
                 if crowded is not None:
                     raise DecodeError(f"a map with {crowded}")
             if type(key) not in SCALARS or key in table:

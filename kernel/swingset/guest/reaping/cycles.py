@@ -27,7 +27,7 @@ from ..stores.collections import DURABLE, VIRTUAL
 from ..stores.keys import END, object_of
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 BUDGET = 500  # records, entries and keys looked at in one round
 CHANGES = 2_000  # so many changed counts, or as many as half the objects found, begin a search
@@ -78,11 +78,11 @@ class Marks:
 class Cycles:
     """The search for dead cycles in one vat."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
+        self._store = vat.store
         self.wanted = False  # asked for: the next round searches from beginning to end
-        self._due = world.incarnation > 0
+        self._due = vat.incarnation > 0
         self._phase = ""
         self._marks: dict[tuple[bool, int], Marks] = {}
         self._marked = 0
@@ -102,7 +102,7 @@ class Cycles:
     def some(self, budget: int) -> tuple[int, list[str]]:
         """Search on; what is left of the budget, and the objects to delete before going on."""
         if not self._phase:
-            changes = self._world.references.changes - self._changes
+            changes = self._vat.references.changes - self._changes
             if not (self.wanted or self._due or changes >= max(CHANGES, self._marked // 2)):
                 return budget, []
             self._begin()
@@ -115,7 +115,7 @@ class Cycles:
         return budget, []
 
     def _begin(self) -> None:
-        store, references = self._store, self._world.references
+        store, references = self._store, self._vat.references
         self.wanted = self._due = False
         self._changes = references.changes
         self._phase, self._stretch, self._cursor = "roots", 0, ""
@@ -127,7 +127,7 @@ class Cycles:
                     self._limit(durable, number, int(store.look(key) or "1"))
         for durable, names in ((True, DURABLE), (False, VIRTUAL)):
             for number in names.values():
-                self._limit(durable, number, self._world.counters.peek("collectionID"))
+                self._limit(durable, number, self._vat.counters.peek("collectionID"))
         references.on_new = self._shade
 
     def _limit(self, durable: bool, kind: int, limit: int) -> None:
@@ -135,7 +135,7 @@ class Cycles:
 
     def _stop(self) -> None:
         self._phase, self._marks, self._deferred = "", {}, {}
-        self._world.references.on_new = None
+        self._vat.references.on_new = None
 
     def _shade(self, base: str) -> None:
         """An object is reached."""
@@ -184,12 +184,12 @@ class Cycles:
                 continue
             grey = self._next_grey()
             if grey is None:
-                for base in self._world.kinds.alive():
+                for base in self._vat.kinds.alive():
                     self._shade(base)
                 self._look_again()
                 if (grey := self._next_grey()) is None:
                     self._phase, self._cursor = "sweeping", "vom.o+"
-                    self._world.references.on_new = None
+                    self._vat.references.on_new = None
                     return budget
             found, number = grey
             found.marks[number] = _BLACK

@@ -16,32 +16,32 @@ from ..base.vrefs import parse_instance
 from ..stores.keys import END, object_of
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 BUDGET = 2_000
 CONDEMNED = "vom.condemned."
 VIRTUAL = "vom.vkind."
 
 
-class Leftovers:
+class DeferredDeletions:
     """What one vat still has to delete."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
         self._kinds: dict[int, None] = {}
         self._first_collection = 0
         self._old_collections = False
 
     def load(self) -> None:
         """See what earlier incarnations have left."""
-        for key in self._world.store.keys(VIRTUAL):
+        for key in self._vat.store.keys(VIRTUAL):
             self._kinds[int(key.split(".")[2])] = None
-        self._first_collection = self._world.counters.peek("collectionID")
-        self._old_collections = self._world.incarnation > 0
+        self._first_collection = self._vat.counters.peek("collectionID")
+        self._old_collections = self._vat.incarnation > 0
 
     def condemn(self, collection: int) -> None:
         """Have the entries of a collection deleted."""
-        self._world.store.set(f"{CONDEMNED}{collection}", "1")
+        self._vat.store.set(f"{CONDEMNED}{collection}", "1")
 
     def are_old(self, base: str) -> bool:
         """Whether an object is a virtual one of an earlier incarnation."""
@@ -56,27 +56,27 @@ class Leftovers:
             budget = self._delete_kind(number, budget)
         if self._old_collections and budget > 0:
             budget = self._condemn_old(budget)
-        for key in self._world.store.keys(CONDEMNED):
+        for key in self._vat.store.keys(CONDEMNED):
             if budget <= 0:
                 break
             budget = self._delete_entries(int(key.removeprefix(CONDEMNED)), budget)
         return budget
 
     def _delete_kind(self, number: int, budget: int) -> int:
-        world = self._world
-        for key in world.store.keys(f"vom.o+v{number}/"):
+        vat = self._vat
+        for key in vat.store.keys(f"vom.o+v{number}/"):
             if budget <= 0:
                 return 0
             self._end(key.removeprefix("vom."))
             budget -= 1
-        for key in world.store.keys(f"{VIRTUAL}{number}."):
-            world.store.delete(key)
+        for key in vat.store.keys(f"{VIRTUAL}{number}."):
+            vat.store.delete(key)
         del self._kinds[number]
         return budget
 
     def _condemn_old(self, budget: int) -> int:
-        for number in self._world.collections.virtual_kinds:
-            for key in self._world.store.keys(f"vom.o+v{number}/"):
+        for number in self._vat.collections.virtual_kinds:
+            for key in self._vat.store.keys(f"vom.o+v{number}/"):
                 base = key.removeprefix("vom.")
                 if self.are_old(base):
                     if budget <= 0:
@@ -87,21 +87,21 @@ class Leftovers:
         return budget
 
     def _end(self, base: str) -> None:
-        self._world.kinds.delete(base)
-        self._world.recognizers.forget(base)
-        self._world.references.forget(base)
+        self._vat.kinds.delete(base)
+        self._vat.recognizers.forget(base)
+        self._vat.references.forget(base)
 
     def _delete_entries(self, collection: int, budget: int) -> int:
-        world, prefix = self._world, f"vc.{collection}."
-        for key in world.store.keys(prefix):
+        vat, prefix = self._vat, f"vc.{collection}."
+        for key in vat.store.keys(prefix):
             if budget <= 0:
                 return 0
             budget -= 1
             text = key.removeprefix(prefix)
             if not text.startswith(END):
-                self.delete_entry(collection, text, jsontext.read(world.store.look(key) or "null"))
-            world.store.delete(key)
-        world.store.delete(f"{CONDEMNED}{collection}")
+                self.delete_entry(collection, text, jsontext.read(vat.store.look(key) or "null"))
+            vat.store.delete(key)
+        vat.store.delete(f"{CONDEMNED}{collection}")
         return budget
 
     def delete_entry(self, collection: int, text: str, value: dict[str, list[str]] | None) -> None:
@@ -111,5 +111,5 @@ class Leftovers:
         if held is not None:
             mentioned.append(held)
         elif text[0] == "r":
-            self._world.recognizers.remove(text[1:], collection)
-        self._world.references.change(mentioned, ())
+            self._vat.recognizers.remove(text[1:], collection)
+        self._vat.references.change(mentioned, ())

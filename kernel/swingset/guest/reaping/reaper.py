@@ -17,7 +17,7 @@ old incarnation just before it ends. A notebook's interpreter ends unasked, so i
 whenever it has changed.
 
 One round deletes so many records at most; what is left waits for the next. When all that was doubtful is
-settled, some time goes into what `leftovers` and `cycles` are about.
+settled, some time goes into what `deferred_deletions` and `cycles` are about.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..clist.references import is_import
 from . import deferred_deletions
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 BUDGET = 5_000  # records and heap objects let go of in one round
 COLLECTIONS = 4  # how often the interpreter looks through the whole heap in one round, at most
@@ -40,29 +40,28 @@ LIST = "vom.doubtful."
 class Reaper:
     """What one vat does when it is asked to bring out its dead."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
         self._stored: list[str] = []
         self._saved: dict[str, None] = {}
-        self.lost_recognizers: dict[str, None] = {}  # imports that a weak collection knows no longer
 
     def load(self) -> None:
         """Take up as doubtful what the last incarnation held in its heap."""
-        store, doubtful = self._world.store, self._world.references.doubtful
+        store, candidates = self._vat.store, self._vat.references.candidates
         for key in store.keys(LIST):
             text = store.get(key) or "[]"
             self._stored.append(text)
-            doubtful.update(dict.fromkeys(jsontext.read(text)))
-        self._saved = dict(doubtful)
+            candidates.update(dict.fromkeys(jsontext.read(text)))
+        self._saved = dict(candidates)
 
     def save(self) -> None:
         """Write down what memory alone holds."""
-        if self._saved == self._world.references.doubtful:
+        if self._saved == self._vat.references.candidates:
             return
-        self._saved = dict(self._world.references.doubtful)
-        names = sorted(self._world.references.doubtful)
+        self._saved = dict(self._vat.references.candidates)
+        names = sorted(self._vat.references.candidates)
         pieces = [jsontext.write(names[i : i + CHUNK]) for i in range(0, len(names), CHUNK)]
-        store, before = self._world.store, self._stored
+        store, before = self._vat.store, self._stored
         for index in range(max(len(pieces), len(before))):
             key = f"{LIST}{index:06}"
             if index >= len(pieces):
@@ -73,41 +72,43 @@ class Reaper:
 
     def bring_out(self) -> None:
         """Serve one `bringOutYourDead`."""
-        world = self._world
-        references = world.references
-        world.settle_state()
-        world.collector.collect()
+        vat = self._vat
+        references = vat.references
+        vat.settle_state()
+        vat.collector.collect()
         collections, in_rings = 1, 0
         drop: dict[str, None] = {}  # the last record that held one can die after it was found to be dead
         retire: dict[str, None] = {}
         gone: list[str] = []
         self._bury(gone)
-        left, for_leftovers, for_cycles = BUDGET, deferred_deletions.BUDGET, world.cycles.budget()
+        left, for_leftovers, for_cycles = BUDGET, deferred_deletions.BUDGET, vat.cycles.budget()
         while left > 0:
             references.settle()
-            dead = sorted(name for name in references.doubtful if not self._in_memory(name))[:left]
+            dead = sorted(name for name in references.candidates if not self._in_memory(name))[:left]
             left -= len(dead)
             if not dead:
-                before, for_leftovers = for_leftovers, world.leftovers.some(for_leftovers)
+                before, for_leftovers = for_leftovers, vat.deferred.some(for_leftovers)
                 if for_leftovers != before:
                     continue
-                if freed := world.collector.let_go():
+                with vat.collector.deafly():
+                    freed = vat.slots.heap.settle()  # what stored data mentions no longer
+                if freed:
                     left -= len(freed)
                     in_rings += len(freed) - self._bury(gone, freed)
                     continue
                 if in_rings and collections < COLLECTIONS:
                     collections, in_rings = collections + 1, 0
-                    world.collector.collect()
+                    vat.collector.collect()
                     self._bury(gone)
                     continue
-                for_cycles, rings = world.cycles.some(for_cycles)
+                for_cycles, rings = vat.cycles.some(for_cycles)
                 if not rings:
                     break
                 left -= len(rings)
                 for name in rings:
                     gone.extend(self._delete(name))
             for name in dead:
-                del references.doubtful[name]
+                del references.candidates[name]
                 if references.count(name) > 0:
                     continue
                 if is_import(name):
@@ -115,44 +116,43 @@ class Reaper:
                     retire[name] = None
                 elif "r" not in references.status(name):
                     gone.extend(self._delete(name))
-        lost, self.lost_recognizers = self.lost_recognizers, {}
-        for name in lost:
+        for name in vat.recognizers.take_lost():
             if name in drop or not self._held(name):
                 retire[name] = None
         self._tell("dropImports", list(drop))
-        self._tell("retireImports", [name for name in retire if not world.recognizers.know(name)])
+        self._tell("retireImports", [name for name in retire if not vat.recognizers.know(name)])
         self._tell("retireExports", gone)
-        world.slots.imports.tidy()
-        world.collections.tidy()
+        vat.slots.imports.tidy()
+        vat.collections.tidy()
         references.settle()
         self.save()
 
     def _bury(self, gone: list[str], among: list[str] | None = None) -> int:
         """Forget the heap objects that are gone from memory, all or among these; how many there are."""
-        dead = self._world.slots.heap.bury(among)
+        dead = self._vat.slots.heap.bury(among)
         for vref, recognizable in dead:
-            self._world.recognizers.forget(vref)
+            self._vat.recognizers.forget(vref)
             if recognizable:
                 gone.append(vref)
         return len(dead)
 
     def _held(self, name: str) -> bool:
         """Whether an import is held in memory or by stored data, and so was not dropped."""
-        references = self._world.references
-        return self._in_memory(name) or name in references.doubtful or references.count(name) > 0
+        references = self._vat.references
+        return self._in_memory(name) or name in references.candidates or references.count(name) > 0
 
     def _in_memory(self, name: str) -> bool:
-        world = self._world
-        return world.slots.imports.in_memory(name) if is_import(name) else world.kinds.in_memory(name)
+        vat = self._vat
+        return vat.slots.imports.in_memory(name) if is_import(name) else vat.kinds.in_memory(name)
 
     def _delete(self, name: str) -> list[str]:
         """Delete an object of this vat; the names by which the kernel could recognize it."""
-        world = self._world
-        world.kinds.delete(name)
-        world.recognizers.forget(name)
-        recognizable = world.references.forget(name)
-        return [] if world.leftovers.are_old(name) else recognizable
+        vat = self._vat
+        vat.kinds.delete(name)
+        vat.recognizers.forget(name)
+        recognizable = vat.references.forget(name)
+        return [] if vat.deferred.are_old(name) else recognizable
 
     def _tell(self, syscall: str, names: list[str]) -> None:
         if names:
-            self._world.syscall([syscall, sorted(names)])
+            self._vat.syscall([syscall, sorted(names)])

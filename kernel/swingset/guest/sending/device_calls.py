@@ -18,7 +18,7 @@ from ..passing.smallcaps import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..liveslots import Liveslots
+    from ..base.vat import Vat
 
 
 class DevicePresence(Presence):
@@ -61,21 +61,21 @@ def D(device: Any) -> DeviceProxy:
 
 def call_now(device: DevicePresence, method: str, args: list[Any]) -> Any:
     """Call a device and return its answer, or raise its complaint."""
-    world: Liveslots = device._world
-    slots = world.slots
+    vat: Vat = device._vat
+    slots = vat.slots
     try:
-        if any(isinstance(item, Promise) for item in smallcaps.encode(args, world.trace_of).objects):
+        if any(isinstance(item, Promise) for item in smallcaps.encode(args, vat.trace_of).objects):
             raise UnpassableError(None, "a device cannot be given a promise: await it first")
         written = slots.encode(args)
     except UnpassableError as exc:
         told = slots.explain("", args, exc)
         raise TypeError(f"D(x).{method}(...) was not called: {told}") from None
-    failed, answer = world.syscall(["callNow", device._vref, method, written])
+    failed, answer = vat.syscall(["callNow", device._vref, method, written])
     try:
         value = slots.decode(answer)
     except DecodeError as exc:
         raise TypeError(f"the answer of D(x).{method}(...) cannot be read: {exc}") from None
-    world.promises.subscribe_new()
+    vat.promises.subscribe_new()
     if failed:
         raise value if isinstance(value, BaseException) else RuntimeError(f"the device said {value!r}")
     return value

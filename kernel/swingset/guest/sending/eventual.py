@@ -20,14 +20,14 @@ from ..passing.remotables import Presence
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..liveslots import Liveslots
+    from ..base.vat import Vat
 
 I = TypeVar("I")  # noqa: E741
 T = TypeVar("T")
 U = TypeVar("U")
 
 
-def _world_of(target: Any) -> Liveslots:
+def _vat_of(target: Any) -> Vat:
     owner = _owner_of(target)
     if owner.ended is not None:
         renewed(owner)
@@ -35,13 +35,14 @@ def _world_of(target: Any) -> Liveslots:
     return owner
 
 
-def _owner_of(target: Any) -> Liveslots:
+def _owner_of(target: Any) -> Vat:
     if isinstance(target, Promise):
-        return target._turns.world
+        return target._turns.vat
     if isinstance(target, Presence):
-        return target._world
+        return target._vat
     kind = getattr(type(target), "__kind__", None)
-    return kind.world if kind is not None else current()
+    vat: Vat = current() if kind is None else kind.vat
+    return vat
 
 
 class EMethod:
@@ -56,13 +57,13 @@ class EMethod:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Send."""
-        world = _world_of(self._target)
+        vat = _vat_of(self._target)
         sender = sys._getframe(1)
         cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
-        send = world.sends.send
-        if world.guard is None:
+        send = vat.sends.send
+        if vat.guard is None:
             return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
-        with world.guard:
+        with vat.guard:
             return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
 
     def __await__(self) -> NoReturn:
@@ -133,7 +134,7 @@ class Eventual:
         on_err: Callable[[BaseException], Any] | None = None,
     ) -> Promise[Any]:
         """Promise the value, or what the callbacks make of it."""
-        promise = settled(_world_of(value).turns, value)
+        promise = settled(_vat_of(value).turns, value)
         return promise if on_ok is None and on_err is None else promise.then(on_ok, on_err)
 
 

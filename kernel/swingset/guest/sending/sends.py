@@ -13,44 +13,44 @@ from ..base.ended import LifeEndedError, refuse_ended
 from ..base.errors import VatError
 from ..base.promises import REJECTED, Cause, Promise
 from ..passing.passable import UnpassableError, brief
-from ..passing.remotables import DISAVOWED, DISAVOWED_TOLD, Presence, interface_of
+from ..passing.remotables import DISAVOWED, DISAVOWED_TOLD, Presence, method_table_of
 from ..passing.smallcaps import DecodeError
 from .device_calls import DevicePresence
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from ..base.vat import Vat
 
 
 class Sends:
     """How one vat's messages go out, and how those to its own objects come in again."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self._world = world
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
 
     def invoke(
         self, receiver: Any, method: str, args: list[Any], kwargs: dict[str, Any], answer: Promise[Any]
     ) -> None:
         """Call a method of an object of this vat; the answer is settled with what it returns."""
-        interface = interface_of(receiver)
-        if interface is None:
+        table = method_table_of(receiver)
+        if table is None:
             answer._reject(TypeError(f'cannot send method "{method}" to {brief(receiver)}'))
         else:
-            answer._run(interface.invoke, receiver, method, args, kwargs, self._world.turns)
+            answer._run(table.invoke, receiver, method, args, kwargs, self._vat.turns)
 
     def title(self, receiver: Any, method: str) -> str:
         """How a method is called in what is said of it."""
-        interface = interface_of(receiver)
-        return f"{interface.tag if interface else brief(receiver)}.{method}()"
+        table = method_table_of(receiver)
+        return f"{table.tag if table else brief(receiver)}.{method}()"
 
     def cross(self, method: str, state: str, value: Any) -> tuple[str, Any]:
         """How a message that stays in this vat is answered: as another vat would be."""
         try:
-            return state, self._world.slots.across(value)
+            return state, self._vat.slots.across(value)
         except UnpassableError as exc:
-            problem = self._world.slots.explain(f"the result of {method}", value, exc)
+            problem = self._vat.slots.explain(f"the result of {method}", value, exc)
         except DecodeError as exc:
             problem = f"the answer cannot be read: {exc}"
-        return REJECTED, self._world.slots.across(TypeError(problem))
+        return REJECTED, self._vat.slots.across(TypeError(problem))
 
     def send(
         self,
@@ -66,17 +66,17 @@ class Sends:
 
         The cause is told where a rejection of the answer is seen by nobody.
         """
-        if self._world.turns.deaf:
-            refuse_ended(self._world, target)
-            return Promise(self._world.turns) if wanted else None
-        if self._world.calls.running is not None:
-            logged: Promise[Any] | None = self._world.calls.running.send(target, method, args, kwargs, wanted)
+        if self._vat.turns.deaf:
+            refuse_ended(self._vat, target)
+            return Promise(self._vat.turns) if wanted else None
+        if self._vat.calls.running is not None:
+            logged: Promise[Any] | None = self._vat.calls.running.send(target, method, args, kwargs, wanted)
             if logged is not None:
                 logged._cause = cause
             return logged
-        if self._world.kinds.migrating:
+        if self._vat.kinds.migrating:
             raise TypeError(
-                f"a migration is under way, of {self._world.kinds.migrating[-1]}, and cannot send messages"
+                f"a migration is under way, of {self._vat.kinds.migrating[-1]}, and cannot send messages"
             )
         try:
             if isinstance(target, DevicePresence):
@@ -87,7 +87,7 @@ class Sends:
                 return self._send_out(target._vref, method, args, kwargs, wanted, cause)
             if isinstance(target, Promise):
                 last = target._last()
-                vpid = self._world.promises.known(last)
+                vpid = self._vat.promises.known(last)
                 if vpid is not None:
                     return self._send_out(vpid, method, args, kwargs, wanted, cause)
             else:
@@ -99,7 +99,7 @@ class Sends:
             refused = self._refused(method, args, kwargs, exc)
             refused._cause = cause
             return refused if wanted else None
-        answer: Promise[Any] = Promise(self._world.turns)
+        answer: Promise[Any] = Promise(self._vat.turns)
         answer._cause = cause
         if last is not None:
             last._react(
@@ -109,11 +109,11 @@ class Sends:
             )
         else:
             answer._border = self.title(target, method)
-            self._world.turns.put(lambda _: self.invoke(target, method, call[0], call[1], answer), None)
+            self._vat.turns.put(lambda _: self.invoke(target, method, call[0], call[1], answer), None)
         return answer if wanted else None
 
     def _copy_call(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        across = self._world.slots.across
+        across = self._vat.slots.across
         try:
             return [across(item) for item in args], {name: across(item) for name, item in kwargs.items()}
         except DecodeError as exc:
@@ -128,18 +128,18 @@ class Sends:
         wanted: bool,
         cause: Cause,
     ) -> Promise[Any] | None:
-        methargs = self._world.slots.encode([method, args, kwargs] if kwargs else [method, args])
+        methargs = self._vat.slots.encode([method, args, kwargs] if kwargs else [method, args])
         if not wanted:
-            self._world.syscall(["send", vref, {"methargs": methargs, "result": None}])
+            self._vat.syscall(["send", vref, {"methargs": methargs, "result": None}])
             return None
-        vpid, answer = self._world.promises.new_result()
+        vpid, answer = self._vat.promises.new_result()
         answer._cause = cause
-        self._world.syscall(["send", vref, {"methargs": methargs, "result": vpid}])
-        self._world.syscall(["subscribe", vpid])
+        self._vat.syscall(["send", vref, {"methargs": methargs, "result": vpid}])
+        self._vat.syscall(["subscribe", vpid])
         return answer
 
     def _disavowed(self, wanted: bool, cause: Cause) -> Promise[Any] | None:
-        answer: Promise[Any] = Promise(self._world.turns)
+        answer: Promise[Any] = Promise(self._vat.turns)
         answer._cause = cause
         answer._reject(VatError(DISAVOWED_TOLD, code="disavowed"))
         return answer if wanted else None
@@ -147,12 +147,12 @@ class Sends:
     def _refused(
         self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError
     ) -> Promise[Any]:
-        answer: Promise[Any] = Promise(self._world.turns)
+        answer: Promise[Any] = Promise(self._vat.turns)
         answer._reject(TypeError(self._told(method, args, kwargs, problem)))
         return answer
 
     def _told(self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError) -> str:
-        told = self._world.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
+        told = self._vat.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
         if told.startswith('["'):  # the path starts at the dict that was made for it here
             told = told.replace('["', "", 1).replace('"]', "", 1)
         return f"E(x).{method}(...) was not sent: {told}"

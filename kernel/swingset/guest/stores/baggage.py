@@ -23,7 +23,7 @@ from .collections import ADDED
 from .keys import LIMIT, encode_scalar
 
 if TYPE_CHECKING:
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 T = TypeVar("T")
 
@@ -36,16 +36,14 @@ class StoredMap(MutableMapping[str, Any]):
     A vat is handed one. Where vat code is imported as a plain module, `Baggage()` makes one to try it with.
     """
 
-    def __init__(
-        self, world: Liveslots | None = None, collection: int | None = None, label: str = "baggage"
-    ) -> None:
-        self._world = current() if world is None else world
+    def __init__(self, vat: Vat | None = None, collection: int | None = None, label: str = "baggage") -> None:
+        self._vat: Vat = current() if vat is None else vat
         if collection is None:
-            if not self._world.kinds.independent:
+            if self._vat.kind.name != "standalone":
                 raise TypeError(
                     "a vat is handed its baggage: name it as a parameter, `def build_root_object(baggage)`"
                 )
-            collection = self._world.counters.take("collectionID")
+            collection = self._vat.counters.take("collectionID")
         self._root = f"vc.{collection}."
         self._label = label
         self._added: dict[str, int] = {}  # how many keys were added, by map, since this baggage was opened
@@ -57,7 +55,7 @@ class StoredMap(MutableMapping[str, Any]):
     def inner(self, name: str, *, hidden: bool = False) -> StoredMap:
         """The map of that name inside this one; a hidden one is not met by those who name maps."""
         inner: StoredMap = object.__new__(StoredMap)
-        inner._world, inner._added = self._world, self._added
+        inner._vat, inner._added = self._vat, self._added
         inner._root = f"{self._root}{'l' if hidden else 'm'}{name}/"
         inner._label = f"{self._label}/{name}"
         encode_scalar(name)
@@ -67,7 +65,7 @@ class StoredMap(MutableMapping[str, Any]):
 
     def has_any(self, start: str) -> bool:
         """Whether any key begins with this."""
-        return next(self._world.store.keys(self._prefix + start), None) is not None
+        return next(self._vat.store.keys(self._prefix + start), None) is not None
 
     def __bool__(self) -> bool:
         return self.has_any("")
@@ -79,39 +77,39 @@ class StoredMap(MutableMapping[str, Any]):
         return self._prefix + key
 
     def __getitem__(self, key: str) -> Any:
-        text = self._world.store.get(self._key(key))
+        text = self._vat.store.get(self._key(key))
         if text is None:
             raise KeyError(f"key {key!r} not found in {self._label}")
         try:
-            return self._world.slots.decode(jsontext.read(text), frozen=True)
+            return self._vat.slots.decode(jsontext.read(text), frozen=True)
         except DecodeError as exc:
             raise LookupError(f"{self._label}[{key!r}] cannot be read: {exc}") from None
 
     def __setitem__(self, key: str, value: Any) -> None:
         stored = self._key(key)
-        capdata = self._world.slots.encode_durable(value, f'{self._label}["{key}"]')
+        capdata = self._vat.slots.encode_durable(value, f'{self._label}["{key}"]')
         if not self._change(stored, capdata["slots"]):
             self._added[self._root] = self._added.get(self._root, 0) + 1
-        self._world.store.set(stored, jsontext.write(capdata))
+        self._vat.store.set(stored, jsontext.write(capdata))
 
     def _change(self, stored: str, after: list[str]) -> bool:
-        before = self._world.store.get(stored)
-        self._world.references.change(jsontext.read(before)["slots"] if before is not None else (), after)
+        before = self._vat.store.get(stored)
+        self._vat.references.change(jsontext.read(before)["slots"] if before is not None else (), after)
         return before is not None
 
     def __delitem__(self, key: str) -> None:
         stored = self._key(key)
-        if self._world.store.get(stored) is None:
+        if self._vat.store.get(stored) is None:
             raise KeyError(f"key {key!r} not found in {self._label}")
         self._change(stored, [])
-        self._world.store.delete(stored)
+        self._vat.store.delete(stored)
 
     def __contains__(self, key: object) -> bool:
-        return self._world.store.get(self._key(key)) is not None
+        return self._vat.store.get(self._key(key)) is not None
 
     def __iter__(self) -> Iterator[str]:
         started = self._added.get(self._root, 0)
-        walk = self._world.store.keys(self._prefix)
+        walk = self._vat.store.keys(self._prefix)
         while True:
             if self._added.get(self._root, 0) != started:
                 raise RuntimeError(ADDED)

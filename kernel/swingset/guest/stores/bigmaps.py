@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from ..base.context import current
-from ..guards.method_tables import Interface
+from ..guards.method_tables import MethodTable
 from ..kinds.records import MISSING
 from .collections import ADDED, Entries
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from typing import Generic, TypeVar
 
     from typing_extensions import TypeVar as TypeVarWithDefault
+
+    from .vat import Vat
 
     K = TypeVarWithDefault("K", default=Any)
     V = TypeVarWithDefault("V", default=Any)
@@ -95,10 +97,11 @@ class _Collection(Generic[K]):
 
 
 def _make(cls: Any, label: str | None, keys: Any, values: Any, durable: bool) -> Any:
-    if hasattr(cls.__kind__, "world") or cls.__name__ not in _BASES:
+    if hasattr(cls.__kind__, "vat") or cls.__name__ not in _BASES:
         raise TypeError(f"{cls.__name__} cannot be made a collection of: call BigMap, BigSet, or their kin")
     chosen = cls._label if label is None else label
-    return current().collections.make(cls.__name__, chosen, keys, values, durable=durable)
+    vat: Vat = current()
+    return vat.collections.make(cls.__name__, chosen, keys, values, durable=durable)
 
 
 class _Strong(_Collection[K]):
@@ -362,7 +365,7 @@ class WeakBigSet(_Weak[K], _Set[K]):
 WALKS = ("keys", "values", "items")  # what a walk gives cannot be passed, so they are not for others to call
 _BASES: dict[str, Any] = {cls.__name__: cls for cls in (BigMap, BigSet, WeakBigMap, WeakBigSet)}
 for _cls in _BASES.values():
-    _cls.__interface__ = Interface(_cls, _cls.__name__, WALKS)
+    _cls.__method_table__ = MethodTable(_cls, _cls.__name__, WALKS)
 
 
 def bases() -> dict[str, type]:

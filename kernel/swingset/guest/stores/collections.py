@@ -20,10 +20,11 @@ from ..base.promises import Promise
 from ..base.vrefs import base_vref
 from ..clist.recognizers import weak_entry_key
 from ..clist.references import is_import
-from ..guards.method_tables import Interface
+from ..guards.method_tables import MethodTable
 from ..guards.patterns import Pattern
-from ..guards.shapes import ANY, BadAnnotationError, Shape, compile_shape, compile_spelled
-from ..kinds.kinds import Kind
+from ..guards.shape import ANY, BadAnnotationError, Shape
+from ..guards.shapes import compile_shape, compile_spelled
+from ..kinds.kind import Kind
 from ..kinds.records import MISSING
 from ..passing.passable import SCALARS, Tagged, brief, check_name, is_reference, printable
 from ..passing.remotables import Presence, Remotable
@@ -35,7 +36,7 @@ from .keys import END, decode_scalar, encode_object, encode_scalar, object_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..liveslots import Liveslots
+    from .vat import Vat
 
 DURABLE = {"BigMap": 2, "WeakBigMap": 3, "BigSet": 4, "WeakBigSet": 5}
 VIRTUAL = {"BigMap": 6, "WeakBigMap": 7, "BigSet": 8, "WeakBigSet": 9}
@@ -66,8 +67,8 @@ class Schema:
 class Collections:
     """The collections of one vat."""
 
-    def __init__(self, world: Liveslots) -> None:
-        self.world = world
+    def __init__(self, vat: Vat) -> None:
+        self.vat = vat
         self.virtual_kinds = tuple(VIRTUAL.values())
         self.durable_kinds = tuple(DURABLE.values())
         self._schemas: dict[str, Schema] = {}
@@ -81,11 +82,11 @@ class Collections:
             for name, number in numbers.items():
                 cls: Any = type(name, (bases[name],), {"__module__": bases[name].__module__})
                 cls.__doc__ = bases[name].__doc__
-                kind = Kind(self.world, cls, name, "", {}, durable=durable)
+                kind = Kind(self.vat, cls, name, "", {}, durable=durable)
                 cls.__kind__ = kind
-                cls.__interface__ = Interface(cls, name, bases[name].__interface__.hidden)  # type: ignore[attr-defined]
+                cls.__method_table__ = MethodTable(cls, name, bases[name].__method_table__.hidden)  # type: ignore[attr-defined]
                 self._classes[number] = cls
-                self.world.kinds.add_builtin(kind, number)
+                self.vat.kinds.add_builtin(kind, number)
 
     def make(self, name: str, label: str, keys: Any, values: Any, *, durable: bool) -> Any:
         """A new, empty collection."""
@@ -102,15 +103,15 @@ class Collections:
                 )
         number = (DURABLE if durable else VIRTUAL)[name]
         cls = self._classes[number]
-        base = base_vref(durable, number, self.world.counters.take("collectionID"))
+        base = base_vref(durable, number, self.vat.counters.take("collectionID"))
         made: Any = object.__new__(cls)
         made.__dict__["__vref__"] = base
         record = {"label": label, "keys": schema.key.spelled, "values": schema.value.spelled}
-        self.world.store.set(f"vom.{base}", jsontext.write(record))
+        self.vat.store.set(f"vom.{base}", jsontext.write(record))
         if durable:
             for shape in {schema.key.text: schema.key, schema.value.text: schema.value}.values():
                 schemas.note(self, shape, _NAMES)
-        self.world.kinds.adopt_builtin(base, made)
+        self.vat.kinds.adopt_builtin(base, made)
         self._schemas[base] = schema
         if not self.names:
             self._makers[base] = _names_of_caller()
@@ -120,9 +121,9 @@ class Collections:
         """What a collection was made with."""
         found = self._schemas.get(base)
         if found is None:
-            text = self.world.store.get(f"vom.{base}")
+            text = self.vat.store.get(f"vom.{base}")
             if text is None:
-                raise LookupError(f"there is no collection {base} in vat {self.world.vat_name}")
+                raise LookupError(f"there is no collection {base} in vat {self.vat.vat_name}")
             record = jsontext.read(text)
             scope, label = self.scope(base), printable(record["label"])
             shapes = [self._stored_shape(label, record[what], scope) for what in ("keys", "values")]
@@ -140,11 +141,11 @@ class Collections:
     def condemn(self, base: str) -> None:
         """A collection is dead: its entries are deleted in due course."""
         number = int(base.partition("/")[2])
-        if self.world.store.get(f"vom.{base}") is not None:
-            self.world.store.delete(f"vom.{base}")
+        if self.vat.store.get(f"vom.{base}") is not None:
+            self.vat.store.delete(f"vom.{base}")
             self._schemas.pop(base, None)
             self._makers.pop(base, None)
-            self.world.leftovers.condemn(number)
+            self.vat.deferred.condemn(number)
 
     def _shape(self, name: str, what: str, note: Any, scope: dict[str, Any]) -> Shape:
         if note is MISSING:
@@ -177,7 +178,7 @@ class Collections:
         Where the vat has no parts, these are the names of whoever made it, or is at work now.
         """
         names = self.names or self._makers.get(base) or _names_of_caller()
-        return {**_NAMES, **names, **self.world.kinds.classes()}
+        return {**_NAMES, **names, **self.vat.kinds.classes()}
 
 
 def _names_of_caller() -> dict[str, Any]:
@@ -191,17 +192,17 @@ def _names_of_caller() -> dict[str, Any]:
 class Entries:
     """The entries of one collection, as one method of it sees them."""
 
-    __slots__ = ("base", "durable", "number", "prefix", "schema", "store", "world")
+    __slots__ = ("base", "durable", "number", "prefix", "schema", "store", "vat")
 
     def __init__(self, collection: Any) -> None:
         kind = type(collection).__kind__
-        self.world: Liveslots = kind.world
-        self.store = self.world.store
+        self.vat: Vat = kind.vat
+        self.store = self.vat.store
         self.durable: bool = kind.durable
         self.base: str = collection.__dict__["__vref__"]
         self.number = int(self.base.partition("/")[2])
         self.prefix = f"vc.{self.number}."
-        self.schema = self.world.collections.schema(self.base)
+        self.schema = self.vat.collections.schema(self.base)
 
     # Keys.
 
@@ -209,7 +210,7 @@ class Entries:
         """The text of a key that is there; for an object None if it is not."""
         if type(key) in SCALARS:
             return encode_scalar(key)
-        vref = self.world.slots.known_name(key)
+        vref = self.vat.slots.known_name(key)
         if vref is None:
             return None
         known = self.store.get(f"{self.prefix}{END}{vref}")
@@ -258,7 +259,7 @@ class Entries:
     def decode(self, text: str | None) -> Any:
         """The value of an entry."""
         try:
-            return self.world.slots.decode(jsontext.read(text or ""), frozen=True)
+            return self.vat.slots.decode(jsontext.read(text or ""), frozen=True)
         except DecodeError as exc:
             raise LookupError(f'a value in collection "{self.schema.label}" cannot be read: {exc}') from None
 
@@ -278,14 +279,14 @@ class Entries:
             text = encode_object(ordinal, vref)
             mentioned = [*written["slots"], vref]
         self.store.set(f"{self.prefix}{text}", jsontext.write(written))
-        self.world.references.change((), mentioned)
+        self.vat.references.change((), mentioned)
         self.resize(1)
 
     def replace(self, stored: str, key: Any, value: Any) -> None:
         """Give an entry another value."""
         written = self.encode(key, value)
         before = jsontext.read(self.store.get(stored) or "")["slots"]
-        self.world.references.change(before, written["slots"])
+        self.vat.references.change(before, written["slots"])
         self.store.set(stored, jsontext.write(written))
 
     def remove(self, stored: str) -> None:
@@ -295,7 +296,7 @@ class Entries:
         if vref is not None:
             self.store.delete(f"{self.prefix}{END}{vref}")
         value = jsontext.read(self.store.get(stored) or "null")
-        self.world.leftovers.delete_entry(self.number, text, value)
+        self.vat.deferred.delete_entry(self.number, text, value)
         self.store.delete(stored)
         self.resize(-1)
 
@@ -336,13 +337,11 @@ class Entries:
         if vref is None:
             return decode_scalar(text)
         called = self.store.look(f"{self.prefix}{END}{vref}") if is_import(vref) else None
-        return self.world.slots.object_of(vref, called.partition(" ")[2] if called else None)
+        return self.vat.slots.object_of(vref, called.partition(" ")[2] if called else None)
 
     def encode(self, key: Any, value: Any) -> dict[str, Any]:
         """A value as it is stored; raises TypeError for one that cannot be."""
-        return self.world.slots.encode_state(
-            value, f"{self.schema.label}[{_shown(key)}]", durable=self.durable
-        )
+        return self.vat.slots.encode_state(value, f"{self.schema.label}[{_shown(key)}]", durable=self.durable)
 
     def name_key(self, key: Any) -> str:
         """The name of an object that becomes a key; raises TypeError for what cannot be one."""
@@ -356,13 +355,13 @@ class Entries:
                 "promise: await it and keep its value"
             )
         what = f"key of {self.schema.label}"
-        return str(self.world.slots.encode_state(key, what, durable=self.durable)["slots"][0])
+        return str(self.vat.slots.encode_state(key, what, durable=self.durable)["slots"][0])
 
     # Entries of weak collections.
 
     def weak_find(self, key: Any) -> str | None:
         """The store's key for an object that is there, or None."""
-        vref = None if type(key) in SCALARS else self.world.slots.known_name(key)
+        vref = None if type(key) in SCALARS else self.vat.slots.known_name(key)
         stored = None if vref is None else weak_entry_key(self.number, vref)
         return stored if stored is not None and self.store.get(stored) is not None else None
 
@@ -375,13 +374,13 @@ class Entries:
         written = self.encode(key, value)
         vref = self.name_key(key)
         self.store.set(weak_entry_key(self.number, vref), jsontext.write(written))
-        self.world.references.change((), written["slots"])
-        self.world.recognizers.add(vref, self.number)
+        self.vat.references.change((), written["slots"])
+        self.vat.recognizers.add(vref, self.number)
 
     def weak_remove(self, stored: str) -> None:
         """Delete the entry for an object."""
         value = jsontext.read(self.store.get(stored) or "null")
-        self.world.leftovers.delete_entry(self.number, stored.removeprefix(self.prefix), value)
+        self.vat.deferred.delete_entry(self.number, stored.removeprefix(self.prefix), value)
         self.store.delete(stored)
 
 

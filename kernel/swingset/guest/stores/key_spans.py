@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..guards.patterns import Pattern, Prefix, Range
-from ..guards.shapes import BadAnnotationError, compile_shape
+from ..guards.shape import BadAnnotationError
+from ..guards.shapes import compile_shape
 from ..kinds.records import MISSING
 from ..passing.passable import SCALARS, brief, is_reference
 from ..passing.remotables import Remotable
@@ -66,7 +67,7 @@ def span_of(pattern: Any, entries: Entries) -> Span | None:
 
 def _of_type(pattern: Any, entries: Entries) -> Span:
     try:
-        shape = compile_shape(pattern, entries.world.collections.scope(entries.base))
+        shape = compile_shape(pattern, entries.vat.collections.scope(entries.base))
     except BadAnnotationError as exc:
         raise TypeError(f"no pattern of keys: {exc}") from None
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base import jsontext
-from ..guards.shapes import BadAnnotationError, Shape, compile_spelled
+from ..guards.shape import BadAnnotationError, Shape
+from ..guards.shapes import compile_spelled
 
 if TYPE_CHECKING:
     from .collections import Collections
@@ -27,7 +28,7 @@ def note(collections: Collections, shape: Shape, plain: dict[str, Any]) -> None:
     except BadAnnotationError:
         noted = _noted(collections)
         if noted.get(shape.spelled) != shape.text:
-            collections.world.store.set(NOTED, jsontext.write({**noted, shape.spelled: shape.text}))
+            collections.vat.store.set(NOTED, jsontext.write({**noted, shape.spelled: shape.text}))
 
 
 def lost(collections: Collections) -> str | None:
@@ -51,18 +52,18 @@ def lost(collections: Collections) -> str | None:
         if label is not None:
             return f"collection {jsontext.write(label)} was made for {spelled}: {problem}"
     if kept != noted:
-        collections.world.store.set(NOTED, jsontext.write(kept))
+        collections.vat.store.set(NOTED, jsontext.write(kept))
     return None
 
 
 def _noted(collections: Collections) -> dict[str, str]:
-    noted: dict[str, str] = jsontext.read(collections.world.store.get(NOTED) or "{}")
+    noted: dict[str, str] = jsontext.read(collections.vat.store.get(NOTED) or "{}")
     return noted
 
 
 def _user(collections: Collections, spelled: str) -> str | None:
     """The label of a durable collection that was made for this."""
-    store = collections.world.store
+    store = collections.vat.store
     for number in collections.durable_kinds:
         for key in store.keys(f"vom.o+d{number}/"):
             record = jsontext.read(store.get(key) or "{}")

@@ -1,0 +1,212 @@
+"""What the parts of a vat need of the vat that they are in.
+
+No part imports the vat: it is given one, calls it `vat`, and says by a Protocol what it asks of it. `Vat`
+has what all of them may ask. It names the parts that lie in higher rooms by what the lower ones need of
+them, and no more. A room that can name its own parts does so in a Protocol of its own, which goes on from
+the one below: `passing.vat`, `clist.vat`, `kinds.vat`, `stores.vat`, `lasting.vat`, `reaping.vat`.
+
+Nothing here is there at run time but names for a type checker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractContextManager
+
+    from .collector import Collector
+    from .ended import Ended
+    from .errors import Reader, Trace
+    from .promises import Cause, Promise
+    from .turns import TurnQueue
+    from .vat_kinds import VatKind
+    from .vatstore import Counters, Store
+
+
+class RunningCall(Protocol):
+    """A step of a `@resumable` call, which logs what it sends."""
+
+    def send(
+        self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool
+    ) -> Promise[Any] | None:
+        """Send a message; a promise for the answer, if that is wanted."""
+        ...
+
+
+class ResumableCalls(Protocol):
+    """Which `@resumable` call is running, if any."""
+
+    @property
+    def running(self) -> RunningCall | None:
+        """The call whose step is under way."""
+        ...
+
+
+class Marshals(Protocol):
+    """Turns values into what the kernel takes, and back."""
+
+    def encode(self, value: Any) -> dict[str, Any]:
+        """A value as capdata; raises UnpassableError."""
+        ...
+
+    def decode(self, capdata: Any) -> Any:
+        """The value of capdata; raises DecodeError."""
+        ...
+
+    def across(self, value: Any) -> Any:
+        """What a value is at the other end of a message that stays in this vat."""
+        ...
+
+    def explain(self, what: str, value: Any, problem: Any) -> str:
+        """Say which part of a value cannot pass and what to do."""
+        ...
+
+
+class NamesPromises(Protocol):
+    """The promises that the kernel knows by name."""
+
+    def known(self, promise: Promise[Any]) -> str | None:
+        """The name of a promise that somebody else decides."""
+        ...
+
+    def forward(self, vpid: str, decider: Promise[Any]) -> None:
+        """Tell the kernel that one promise follows another."""
+        ...
+
+    def new_result(self) -> tuple[str, Promise[Any]]:
+        """A fresh name and promise for an answer."""
+        ...
+
+    def subscribe_new(self) -> None:
+        """Ask for the fate of the promises that have come in."""
+        ...
+
+
+class SendsMessages(Protocol):
+    """Where messages go out, and where those to this very vat are answered."""
+
+    def cross(self, method: str, state: str, value: Any) -> tuple[str, Any]:
+        """How a message that stays in this vat is answered."""
+        ...
+
+    def send(
+        self,
+        target: Any,
+        method: str,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        *,
+        wanted: bool = True,
+        cause: Cause = None,
+    ) -> Promise[Any] | None:
+        """Send a message; a promise for the answer, if that is wanted."""
+        ...
+
+
+class StoredObjects(Protocol):
+    """The instances of kinds."""
+
+    @property
+    def migrating(self) -> list[str]:
+        """The records that are being migrated, the one at work last."""
+        ...
+
+    def instance(self, vref: str) -> Any:
+        """The object of a name."""
+        ...
+
+    def facet_count(self, base: str) -> int:
+        """How many facets an object has."""
+        ...
+
+
+class FollowsPromises(Protocol):
+    """Keeps something for a promise by its name, and hears when the promise gets another."""
+
+    def moved(self, old: str, new: str) -> None:
+        """A promise has got another name."""
+        ...
+
+
+class AdoptsPromises(FollowsPromises, Protocol):
+    """Which promises are handed on to the next incarnation."""
+
+    def keeps(self, promise: Promise[Any]) -> bool:
+        """Whether a promise is handed on."""
+        ...
+
+
+class Vat(Protocol):
+    """What any part may ask of its vat."""
+
+    vat_name: str
+    title: str
+    incarnation: int
+    kind: VatKind
+    ended: Ended | None
+    guard: AbstractContextManager[Any] | None
+    reader: Reader | None
+    part_of: Callable[[str], str | None]
+    file_called: Callable[[str], str]
+    on_unhandled: Callable[[str], None]
+    turns: TurnQueue
+    collector: Collector
+    store: Store
+    counters: Counters
+
+    @property
+    def calls(self) -> ResumableCalls:
+        """The `@resumable` calls."""
+        ...
+
+    @property
+    def slots(self) -> Marshals:
+        """Objects by name."""
+        ...
+
+    @property
+    def promises(self) -> NamesPromises:
+        """Promises by name."""
+        ...
+
+    @property
+    def sends(self) -> SendsMessages:
+        """Messages."""
+        ...
+
+    @property
+    def kinds(self) -> StoredObjects:
+        """Stored objects."""
+        ...
+
+    @property
+    def watches(self) -> FollowsPromises:
+        """Watched promises."""
+        ...
+
+    @property
+    def adoptions(self) -> AdoptsPromises:
+        """Promises that are handed on."""
+        ...
+
+    def syscall(self, call: list[Any]) -> Any:
+        """Ask the kernel."""
+        ...
+
+    def trace_of(self, exc: BaseException) -> Trace:
+        """The frames of an exception in this vat's own source."""
+        ...
+
+    def updates(self, notifier: object) -> AsyncIterator[Any]:
+        """The values of a notifier's updates."""
+        ...
+
+    def settle_state(self) -> None:
+        """Hand what has changed to the store."""
+        ...
+
+    def hold_weakly(self) -> None:
+        """Hold no longer what only this library holds."""
+        ...

@@ -1,0 +1,34 @@
+"""`@remotable`: what lets the instances of a class be sent, and be called by whoever got one.
+
+They live in the heap: an upgrade ends them. (`@durable`, in `kinds.classes`, marks those that survive.)
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from ..passing.remotables import give_repr
+from .method_tables import MethodTable
+
+C = TypeVar("C", bound=type)
+
+
+def remotable(cls: C) -> C:
+    """Let the instances of a class be sent to other vats, which may then call its methods.
+
+    Names that start with `_` are not reachable from outside. Annotations of the parameters are checked on
+    every message. The instances end with the incarnation; use `@durable` for those that must survive an
+    upgrade.
+    """
+    if "__kind__" in vars(cls):
+        raise TypeError(f"{cls.__name__} is @durable already: @remotable would make it forget its state")
+    from .class_checks import check_remotable
+
+    check_remotable(cls)
+    cls.__method_table__ = MethodTable(cls, cls.__name__)  # type: ignore[attr-defined]
+    give_repr(cls, _plain_repr)
+    return cls
+
+
+def _plain_repr(self: object) -> str:
+    return f"<{type(self).__name__}>"

@@ -1,0 +1,16 @@
+"""What passing needs of the vat: the classes that it has registered as copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from ..base import vat as base
+
+if TYPE_CHECKING:
+    from .copies import Copies
+
+
+class Vat(base.Vat, Protocol):
+    """A vat that knows its copies."""
+
+    copies: Copies
