@@ -19,7 +19,9 @@ from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 from swingset.workers.base import HeapImage, SyscallHandler, VatSpec
+from swingset.world.counters import Counters
 from swingset.world.file import WorldFile
+from swingset.world.graveyard import Graveyard
 
 TARGET = 1.5
 FEW_VATS, MANY_VATS = 10, 1_000
@@ -82,9 +84,10 @@ def make(vats: int, objects: int) -> Kernel:
         kernel.step()
         kernel.pin(kernel.root_of(name))
         kernel.release_result(result)
-    ids = [vat.id for vat in kernel.store.vats.all()]
+    ids = [kernel.vat(f"v{number}").id for number in range(vats)]
+    counters = Counters(kernel.world)
     with kernel.undoing():
-        first = kernel.store.counters.get("ko", 20)
+        first = counters.get("ko", 20)
         for number in range(first, first + objects):
             owner, holder = ids[number % len(ids)], ids[(number + 1) % len(ids)]
             kernel.world.execute(
@@ -94,7 +97,7 @@ def make(vats: int, objects: int) -> Kernel:
             entry = "insert into clists values (?, ?, ?, 1)"
             kernel.world.execute(entry, (owner, f"ko{number}", f"o+{number}"))
             kernel.world.execute(entry, (holder, f"ko{number}", f"o-{number + 1_000_000}"))
-        kernel.store.counters.set("ko", first + objects)
+        counters.set("ko", first + objects)
     kernel.world.commit("made")
     return kernel
 
@@ -141,7 +144,7 @@ def scans(kernel: Kernel) -> list[str]:
     try:
         measure(kernel)
         kernel.terminate("v9", "")
-        while kernel.step(clean_up=100) is not None and kernel.store.graveyard.next() is not None:
+        while kernel.step(clean_up=100) is not None and Graveyard(kernel.world).next() is not None:
             pass
     finally:
         del kernel.world.rows, kernel.world.row, kernel.world.execute

@@ -60,7 +60,7 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
         return _begin(notebook, world, cell)
     if cell.replace:
         return _replace(notebook, world, cell)
-    runs_in = world.controller.kernel.vat(cell.vat).worker
+    runs_in = world.controller.vats[cell.vat].worker
     if cell.worker is not None and cell.worker != runs_in:
         words = f"vat {cell.vat} runs in a {runs_in} worker, and stays there as long as it lives"
         raise BadArguments(words, f"{cell.magic} --replace --worker {cell.worker}")
@@ -164,7 +164,7 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     finally:
         notebook.progress.clear()
     notebook.give({cell.vat: root})
-    record = world.controller.kernel.vat(cell.vat)
+    record = world.controller.vats[cell.vat]
     kinds = [part for part in drafts if part != cell.vat]
     lines = [f"made of this cell and {', '.join(kinds)}"] if kinds else []
     return Message(

@@ -98,9 +98,10 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 _ORDER = [
     *("status", "open", "close", "vats", "queue", "clists", "promises", "picture", "step", "run", "pause"),
-    *("checkpoint", "checkpoints", "resume", "digest", "rehearse", "upgrade", "migrate", "panel"),
-    *("suspend", "wake", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
+    *("checkpoint", "checkpoints", "go-back", "digest", "rehearse", "upgrade", "migrate", "panel"),
+    *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     *("explain", "rings", "verify", "terminate", "export", "help"),
 ]
-_ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "resume", "restore": "resume"}
-_ALSO |= {"draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close", "ls": "vats"}
+_ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}
+_ALSO |= {"wake": "resume", "draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close"}
+_ALSO |= {"ls": "vats"}

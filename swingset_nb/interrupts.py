@@ -61,7 +61,7 @@ class NotebookSession(Session):
                 return super().settle()
         except KeyboardInterrupt:
             self.controller.queue.pause()
-            waiting = self.controller.kernel.store.queues.length()
+            waiting = len(self.controller.queue)
             events = "event waits" if waiting == 1 else "events wait"
             raise Interrupted(
                 f"stopped between two cranks; the world is paused now and {waiting:,} {events}",

@@ -109,7 +109,7 @@ class SwingSet(Magics):
         if not name:
             return vat_table(world)
         name = named_vat(world, name, own=True)
-        record = world.controller.kernel.vat(name)
+        record = world.controller.vats[name]
         cells = [part for part, _ in world.session.running_parts(name)]
         lines = [f"cells: {', '.join(cells)}"] if cells else []
         if record.reason:

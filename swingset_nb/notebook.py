@@ -72,13 +72,13 @@ class OpenWorld:
     @property
     def path(self) -> str:
         """A path that leads to the file now: as it was typed, or in full where the folder is another one."""
-        real = self.controller.world.path
+        real = self.controller.path
         return self.typed if real is None or os.path.realpath(self.typed) == real else real
 
     @property
     def lens(self) -> Lens:
         """Views of the world as it is now."""
-        return Lens(self.controller.kernel.store)
+        return self.controller.lens
 
     def has_vat(self, name: str) -> bool:
         """Whether a vat of the name runs."""
@@ -90,7 +90,7 @@ class OpenWorld:
 
     def waiting(self) -> int:
         """How many events are in the run-queue."""
-        return self.controller.kernel.store.queues.length()
+        return len(self.controller.queue)
 
 
 class Notebook:
@@ -151,7 +151,7 @@ class Notebook:
     def is_open(self, path: str) -> bool:
         """Whether this file is the one that is open."""
         world = self._world
-        return world is not None and os.path.realpath(path) == world.controller.world.path
+        return world is not None and os.path.realpath(path) == world.controller.path
 
     def close(self, *, whatever: bool = False) -> OpenWorld | None:
         """Commit and let go of the world; its names leave the notebook. Returns what was open.

@@ -65,11 +65,11 @@ def run_all(notebook: Notebook) -> tuple[str, list[str]]:
     world = notebook.require()
     was_paused = world.controller.queue.paused
     notebook.flush()
-    before = world.controller.kernel.crank
+    before = world.controller.crank
     if was_paused:
         world.controller.queue.unpause()
     notebook.settle()
-    ran = world.controller.kernel.crank - before
+    ran = world.controller.crank - before
     lines = ["the pause is over: cells run the world again"] if was_paused else []
     if world.waiting():
         lines.append(f"stopped at the limit of {notebook.settings.run_limit:,} cranks; {events_wait(world)}")

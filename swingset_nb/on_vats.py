@@ -16,7 +16,7 @@ _VAT = argument("vat", metavar="VAT", help="the vat's name")
 
 @command(
     "suspend",
-    "deliver nothing to a vat until it is woken; what comes for it waits",
+    "deliver nothing to a vat until it is resumed; what comes for it waits",
     _VAT,
     argument("reason", metavar="WHY", nargs="*", help="for whoever looks at it later"),
     completes="vat",
@@ -26,24 +26,24 @@ def suspend(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     name = named_vat(world, given.vat)
     world.controller.vats.suspend(name, " ".join(given.reason) or "suspended from the notebook")
-    hint = f"`%swingset wake {name}` lets it go on, `%vat {name}` shows it as it stands"
+    hint = f"`%swingset resume {name}` lets it go on, `%vat {name}` shows it as it stands"
     return Message(f"vat {name} is suspended: what comes for it waits", (), (hint,))
 
 
-@command("wake", "let a suspended vat go on, with what waited for it first", _VAT, completes="vat")
-def wake(notebook: Notebook, given: argparse.Namespace) -> Shown:
+@command("resume", "let a suspended vat go on, with what waited for it first", _VAT, completes="vat")
+def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Let a suspended vat carry on, and run what waited."""
     world = notebook.require()
     name = named_vat(world, given.vat)
-    vat = world.controller.kernel.vat(name)
+    vat = world.controller.vats[name]
     if vat.state != "suspended":
         return Message(f"vat {name} is not suspended")
     world.controller.vats.resume(name)
     notebook.settle()
-    again = world.controller.kernel.vat(name)
+    again = world.controller.vats[name]
     if again.state == "suspended":
         hints = (
-            f"`%%vat {name} --upgrade` with better code wakes it",
+            f"`%%vat {name} --upgrade` with better code resumes it",
             f"`%swingset drop {name}` gives up what waits first",
         )
         return Message(f"vat {name} is suspended again: {again.reason}", (), hints)
@@ -58,7 +58,7 @@ def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
     dropped = world.controller.vats.drop_parked(name)
     if dropped is None:
         return Message(f"nothing is parked for vat {name}")
-    return Message(f"dropped {dropped}", (), (f"`%swingset wake {name}` lets the vat go on",))
+    return Message(f"dropped {dropped}", (), (f"`%swingset resume {name}` lets the vat go on",))
 
 
 @command(

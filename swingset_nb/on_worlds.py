@@ -8,7 +8,6 @@ from shlex import quote
 
 from swingset.core.lifecycle import Parting
 from swingset.host.engines import WorkerKind
-from swingset.lens.versions import Versions
 from swingset.model.visible import visible
 from swingset.world.errors import LabelExists, WorldMoved
 from swingset_nb.commands import argument, command
@@ -32,10 +31,10 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     lines = [f"vats: {words_of(names)}" if names else "no vats yet"]
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
     hints = []
-    panic = controller.kernel.panic
+    panic = controller.queue.panic
     if panic is not None:
         lines.append(f"stopped for good: {panic}")
-        hints.append("`%swingset resume NAME` goes back to a checkpoint before that")
+        hints.append("`%swingset go-back NAME` goes back to a checkpoint before that")
         hints.append("`swingset_nb.session().controller.queue.overrule_panic()` lets it run on as it is")
     lines += world.controller.queue.held_back()
     lines += notebook.binding.told()
@@ -58,9 +57,9 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     for vat in world.lens.vats():
         if vat.state == "suspended":
             lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
-            hints.append(f"`%%vat {vat.name} --upgrade` with better code wakes it")
-            hints.append(f"`%swingset wake {vat.name}` lets it go on as it is")
-        older = [kind.kind for kind in Versions(controller.kernel.store, vat.id).outdated()]
+            hints.append(f"`%%vat {vat.name} --upgrade` with better code resumes it")
+            hints.append(f"`%swingset resume {vat.name}` lets it go on as it is")
+        older = controller.lens.outdated_kinds(vat.name)
         if older:
             lines.append(f"vat {vat.name} may have older records of {words_of(older)}")
             hints.append(f"`%vat {vat.name}` counts them, `%swingset migrate {vat.name}` migrates them")
@@ -73,7 +72,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         )
     elif not hints:
         hints.append(f"`await E({names[0]}).method(...)` sends; `%swingset picture` shows who holds what")
-    return Message(f"{world.path}, crank {controller.kernel.crank}", lines, hints)
+    return Message(f"{world.path}, crank {controller.crank}", lines, hints)
 
 
 @command(
@@ -99,7 +98,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     again = notebook.is_open(path)
     world = notebook.open(path, worker)
     if again:
-        return Message(f"{world.path} is open already, crank {world.controller.kernel.crank}")
+        return Message(f"{world.path} is open already, crank {world.controller.crank}")
     notes = ["vats run without confinement, metering and heap images"] if worker == "local" else []
     if not world.found:
         hint = "`%%vat bank` on the first line of a cell makes a vat of it"
@@ -111,9 +110,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if world.controller.queue.paused:
         lines.append("it is paused")
     hint = "`%swingset` says what to do next"
-    return Message(
-        f"{world.path}: as it was at crank {world.controller.kernel.crank}", lines + notes, (hint,)
-    )
+    return Message(f"{world.path}: as it was at crank {world.controller.crank}", lines + notes, (hint,))
 
 
 @command("close", "commit and let go of the world")
@@ -153,7 +150,7 @@ def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if made.vats:
         lines.append(f"heap images: {made.vats}, with {made.new_pages:,} pages the world did not have yet")
     lines += _lost(notebook.fleeting())
-    hint = f"`%swingset resume {quote(given.name)}` brings the world back to here"
+    hint = f"`%swingset go-back {quote(given.name)}` brings the world back to here"
     return Message(f"checkpoint {given.name} at crank {made.crank}", lines, (hint,))
 
 
@@ -167,12 +164,12 @@ def checkpoints(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 
 
 @command(
-    "resume",
+    "go-back",
     "make the world what it was at a checkpoint",
     argument("name", metavar="NAME", help="one of `%swingset checkpoints`"),
     completes="label",
 )
-def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
+def go_back(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Go back to a label; the notebook's vat begins a new incarnation there."""
     world = notebook.require()
     known = [label.name for label in world.controller.history.checkpoints()]
@@ -200,7 +197,7 @@ def digest(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Show the full digest."""
     world = notebook.require()
     notebook.flush()
-    return Message(f"{world.controller.digest()}", (f"crank {world.controller.kernel.crank}",))
+    return Message(f"{world.controller.digest()}", (f"crank {world.controller.crank}",))
 
 
 @command(
@@ -217,8 +214,8 @@ def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
         notebook.flush()
         notebook.remember()
     except WorldMoved:
-        notes.append(f"as it was at crank {world.controller.kernel.crank}: nothing later could be committed")
-    world.controller.world.export(os.path.expanduser(given.path))
+        notes.append(f"as it was at crank {world.controller.crank}: nothing later could be committed")
+    world.controller.history.export(os.path.expanduser(given.path))
     return Message(
         f"the world is in {given.path}", notes, (f"`%swingset open {quote(given.path)}`, there or elsewhere",)
     )

@@ -48,7 +48,7 @@ class WorldPanel(LiveWidget):
         return {
             "open": True,
             "path": world.path,
-            "crank": world.controller.kernel.crank,
+            "crank": world.controller.crank,
             "paused": world.controller.queue.paused,
             "last": self.last,
             "waiting": len(queue.rows),

@@ -63,8 +63,7 @@ def _event(report: CrankReport, world: OpenWorld) -> str:
         case Send(target=target, message=message):
             return f"{message.method}() to {target}"
         case Notify(vat=vat, promise=promise):
-            record = world.controller.kernel.store.vats.get(vat)
-            return f"notify {record.name if record else vat} of {promise}"
+            return f"notify {world.lens.vat_name(vat)} of {promise}"
         case CreateVat(name=name):
             return f"create {name}"
         case UpgradeVat():

@@ -51,11 +51,11 @@ class UpgradePanel(LiveWidget):
         if source is not None and world.has_vat(self.vat):
             difference = world.session.difference(self.vat, self.part, source)
         lines = difference.unified() if difference else []
-        record = world.controller.kernel.store.vats.named(self.vat)
+        vats = world.controller.vats
         return {
             "open": True,
             "vat": self.vat,
-            "incarnation": record.incarnation if record else None,
+            "incarnation": vats[self.vat].incarnation if self.vat in vats else None,
             "part": self.part,
             "parts": list(parts),
             "diff": lines[:MOST_LINES],

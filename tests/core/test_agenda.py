@@ -49,7 +49,7 @@ def test_suspended_vats_cost_others_nothing(waiting_for: str) -> None:
 
 
 def test_a_vat_that_wakes_is_told_what_it_missed() -> None:
-    """What was to be told while it was suspended comes first when it is woken."""
+    """What was to be told while it was suspended comes first when it is resumed."""
     world = RawWorld("A", "B")
     kref = world.give("A", "o+5", "B")
     vref = world.vref("B", kref)

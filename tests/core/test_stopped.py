@@ -247,7 +247,7 @@ def test_what_comes_after_a_stopped_upgrade_comes_after_it_still() -> None:
 
 
 def test_the_world_goes_on_without_what_was_not_started() -> None:
-    """Others run, another creation too, and each that was stopped is woken by its own name."""
+    """Others run, another creation too, and each that was stopped is resumed by its own name."""
     world = RawWorld("A")
     factory = stopping(world)
     results = [create(world, name) for name in ("one", "two")]
@@ -309,7 +309,7 @@ def test_a_start_that_the_host_asked_for_is_taken_back(what: str) -> None:
 
 
 def test_a_replay_that_the_host_ends_says_nothing_about_the_vat() -> None:
-    """It has not diverged: it is suspended with the host's reason, and goes on when it is woken."""
+    """It has not diverged: it is suspended with the host's reason, and goes on when it is resumed."""
     world = RawWorld("A")
     message(world)
     world.drain()

@@ -281,12 +281,12 @@ def test_checkpoint_and_resume_bring_names_back(opened: Kernel) -> None:
     assert "checkpoint early" in opened.run("%swingset checkpoint early").plain
     opened.run('await E(ina).deposit(1)\nlater = await E(bank).open_purse("later")')
     assert "early" in opened.run("%swingset checkpoints").plain
-    ran = opened.run("%swingset resume early")
+    ran = opened.run("%swingset go-back early")
     assert "gone from the notebook: later" in ran.plain
     first = int(opened.run("await E(ina).deposit(0)").plain)
     assert first in (1, 2)  # the bank doubles deposits by now
     assert "NameError" in opened.run("later").traceback
-    missing = opened.run("%swingset resume never")
+    missing = opened.run("%swingset go-back never")
     assert "there are: early" in missing.traceback
 
 
@@ -297,7 +297,7 @@ def test_completion(opened: Kernel) -> None:
     assert "bank" in opened.complete("%swingset clists b")
     assert "bank" in opened.complete("%%vat ba")
     assert "--upgrade" in opened.complete("%%vat bank --up")
-    assert opened.complete("%swingset resume ear") == ["early"]
+    assert opened.complete("%swingset go-back ear") == ["early"]
     assert set(opened.complete("%swingset open x.world --worker wasm")) == {"wasm", "wasm-full"}
 
 
@@ -357,7 +357,7 @@ def test_a_changed_cell_gives_the_name_back(opened: Kernel) -> None:
 def test_a_file_name_with_a_space_is_quoted_in_hints(opened: Kernel, worker: str) -> None:
     """What a hint says to type can be typed."""
     ran = opened.run("%swingset checkpoint 'two words'")
-    assert "%swingset resume 'two words'" in ran.plain
+    assert "%swingset go-back 'two words'" in ran.plain
     ran = opened.run(f"%swingset export '{worker} copy.world'")
     assert f"`%swingset open '{worker} copy.world'`, there or elsewhere" in ran.plain
 

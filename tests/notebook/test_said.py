@@ -80,7 +80,7 @@ LINES = [
         "explain root",
         "step",
         "run",
-        "wake other",
+        "resume other",
         "drop other",
         "explain ko1",
     ),
@@ -147,7 +147,7 @@ def test_progress(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
     check(capsys.readouterr().err.replace("\r\x1b[K", ""))
 
 
-@pytest.mark.parametrize("typed", ["%swingset wake ", "%swingset resume ", "%%vat "])
+@pytest.mark.parametrize("typed", ["%swingset resume ", "%swingset go-back ", "%%vat "])
 def test_completions(typed: str, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What completion offers is written into the user's line."""
     notebook = shell._swingset_nb.notebook

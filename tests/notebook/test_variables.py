@@ -61,7 +61,7 @@ def test_handles_in_containers_are_dead_after_going_back(tmp_path: Path) -> None
         kernel.run(bank())
         kernel.run("%swingset checkpoint one")
         kernel.run('later = [await E(bank).open_purse("bob")]\nbob = later[0]\npromise = E(bob).deposit(0)')
-        shown = kernel.run("%swingset resume one").plain
+        shown = kernel.run("%swingset go-back one").plain
         assert "gone from the notebook: bob and promise" in shown
         kernel.run('carol = await E(bank).open_purse("carol")')
         ran = kernel.run("await E(later[0]).deposit(1000)")
@@ -92,7 +92,7 @@ def test_containers_of_a_checkpoint_take_the_place_of_those_that_were_left(tmp_p
         kernel.run('held = [await E(bank).open_purse("a")]\nprint = print')
         kernel.run("%swingset checkpoint one")
         kernel.run('held.append(await E(bank).open_purse("b"))\nnew = [held[1]]')
-        assert "names that came back: bank and held" in kernel.run("%swingset resume one").plain
+        assert "names that came back: bank and held" in kernel.run("%swingset go-back one").plain
         assert kernel.run("len(held), await E(held[0]).deposit(1)").plain == "(1, 1)"
         assert kernel.run("await E(new[0]).deposit(1)").error is not None
         kernel.run("%swingset close")
@@ -166,7 +166,7 @@ def test_a_notebook_runs_from_the_top_again(tmp_path: Path) -> None:
         assert "%swingset checkpoint start --move" in ran.traceback
         assert kernel.run("%swingset checkpoint start --move").status == "ok"
         kernel.run("await E(purse).deposit(5)")
-        kernel.run("%swingset resume start")
+        kernel.run("%swingset go-back start")
         assert kernel.run("await E(purse).deposit(0)").plain == "0"
     finally:
         kernel.kill()

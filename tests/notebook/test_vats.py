@@ -38,18 +38,18 @@ def opened(tmp_path: Path) -> Iterator[Kernel]:
 
 
 def test_a_vat_is_held_still_and_goes_on(opened: Kernel) -> None:
-    """What is sent meanwhile waits, is told of by `%swingset`, and is delivered when the vat is woken."""
+    """What is sent meanwhile waits, is told of by `%swingset`, and is delivered when the vat is resumed."""
     said = opened.run("%swingset suspend desk for lunch").plain
     assert said.startswith("vat desk is suspended: what comes for it waits")
     opened.run("answer = E(desk).write('hello')")
     status = opened.run("%swingset").plain
     assert "vat desk is suspended: for lunch; 1 messages wait for it" in status
-    assert "`%swingset wake desk` lets it go on as it is" in status
-    woken = opened.run("%swingset wake desk")
+    assert "`%swingset resume desk` lets it go on as it is" in status
+    woken = opened.run("%swingset resume desk")
     assert "vat desk goes on" in woken.plain
     assert "desk │ hello" in woken.printed
     assert opened.run("(await answer) is not None").plain == "True"
-    assert "vat desk is not suspended" in opened.run("%swingset wake desk").plain
+    assert "vat desk is not suspended" in opened.run("%swingset resume desk").plain
 
 
 def test_what_waits_is_given_up(opened: Kernel) -> None:
@@ -58,7 +58,7 @@ def test_what_waits_is_given_up(opened: Kernel) -> None:
     opened.run("answer = E(desk).write('hello')")
     assert "dropped write()" in opened.run("%swingset drop desk").plain
     assert "nothing is parked for vat desk" in opened.run("%swingset drop desk").plain
-    opened.run("%swingset wake desk")
+    opened.run("%swingset resume desk")
     failed = opened.run("try: await answer\nexcept Exception as problem: print(problem.code)")
     assert failed.printed.strip() == "dropped"
 

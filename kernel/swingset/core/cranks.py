@@ -14,10 +14,10 @@ anything more is delivered to it. Only an illegal syscall, which no correct gues
 
 A delivery that was stopped by the host, for its clock or at somebody's wish, is no crank at all: another host
 would have finished it. It is as if it had never begun, and waits in its place; the vat is suspended, as the
-host may suspend any vat. If it is woken before anything else has run, nothing tells this world from one whose
-host was faster. So it is with a start: it stays in the run-queue and is passed over until somebody wakes its
-vat, which is suspended if it is an old one. Only a start that the host itself asked for is taken back, for
-the host hears at once that it was stopped.
+host may suspend any vat. If it is resumed before anything else has run, nothing tells this world from one
+whose host was faster. So it is with a start: it stays in the run-queue and is passed over until somebody
+resumes its vat, which is suspended if it is an old one. Only a start that the host itself asked for is taken
+back, for the host hears at once that it was stopped.
 """
 
 from __future__ import annotations

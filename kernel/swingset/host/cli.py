@@ -26,7 +26,6 @@ from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.policies import cranks, forever
 from swingset.host.saying import say, say_json
-from swingset.lens.tables import Lens
 from swingset.lens.verifying import MOST
 from swingset.model.visible import one_line, visible
 from swingset.workers.base import WorkerError
@@ -231,7 +230,7 @@ def _status(controller: Controller, _: argparse.Namespace) -> int:
     stats = controller.stats()
     paused = ", paused" if controller.queue.paused else ""
     say(f"crank {stats['cranks']}{paused}")
-    if (panic := controller.kernel.panic) is not None:
+    if (panic := controller.queue.panic) is not None:
         say(f"stopped: {panic}")
     say(
         f"{_plural(stats['vats_live'], 'live vat')}, {stats['vats_suspended']} suspended,"
@@ -241,7 +240,7 @@ def _status(controller: Controller, _: argparse.Namespace) -> int:
     waiting = f"{_plural(stats['queue'], 'event')} in the run-queue, {stats['parked']} parked"
     say(f"{waiting}, {stats['promise_queue']} waiting for promises")
     _show_held_back(controller)
-    for vat in Lens(controller.kernel.store).vats():
+    for vat in controller.lens.vats():
         if vat.reason:
             say(f"vat {vat.name} is {vat.state}: {visible(vat.reason, 300)}")
     if (kref := bootstrap_result(controller)) is not None:
@@ -257,7 +256,7 @@ def _show_held_back(controller: Controller) -> None:
 
 
 def _vats(controller: Controller, chosen: argparse.Namespace) -> int:
-    rows = Lens(controller.kernel.store).vats()
+    rows = controller.lens.vats()
     if chosen.json:
         say_json([asdict(row) for row in rows])
         return DONE
@@ -303,7 +302,7 @@ def _options(controller: Controller, chosen: argparse.Namespace) -> int:
             changes[name] = text
     if changes:
         controller.vats.change_options(chosen.vat, changes)
-    say(json.dumps(controller.kernel.vat(chosen.vat).options, sort_keys=True))
+    say(json.dumps(controller.vats[chosen.vat].options, sort_keys=True))
     return DONE
 
 

@@ -94,6 +94,11 @@ class Controller:
     # Running
 
     @property
+    def path(self) -> str | None:
+        """The full path of the world's file, with no link in it; None for a world in memory."""
+        return self.world.path
+
+    @property
     def crank(self) -> int:
         """How many cranks the world has run."""
         return self.kernel.crank

@@ -106,7 +106,7 @@ def _notice(report: CrankReport) -> str | None:
         return f"an event of the world cannot be dealt with here, and {where}: {fault}"
     if report.outcome == "stopped" and isinstance(report.event, CreateVat | UpgradeVat):
         what = "not started" if isinstance(report.event, CreateVat) else "suspended"
-        return f"vat {report.vat} is {what}: {fault}. Its start waits, and is tried again when it is woken"
+        return f"vat {report.vat} is {what}: {fault}. Its start waits, and is tried again when it is resumed"
     if report.outcome == "stopped":
         return f"vat {report.vat} is suspended: {fault}. Nothing of that is kept, and its messages wait"
     match report.event:

@@ -37,7 +37,7 @@ def why_pending(kernel: Kernel, vat_id: str, promise: Promise[Any], report: RunR
         if decider is not None and decider.state == SUSPENDED:
             return (
                 f"vat {decider.name} is suspended, and promise {row.kref} is its to settle:"
-                f" {decider.reason}; upgrade the vat, or wake it"
+                f" {decider.reason}; upgrade the vat, or resume it"
             )
         sent = [event for event in lens.queue() if event.result == row.kref]
         if decider is not None:

@@ -181,6 +181,16 @@ class Lens:
         vat = self._store.vats.named(vat_name)
         return () if vat is None else Versions(self._store, vat.id).stale()
 
+    def outdated_kinds(self, vat_name: str) -> list[str]:
+        """The kinds of one vat that may have records older than its code; looks at no record."""
+        vat = self._store.vats.named(vat_name)
+        return [] if vat is None else [kind.kind for kind in Versions(self._store, vat.id).outdated()]
+
+    def vat_name(self, vat_id: str) -> str:
+        """The name of a vat, also of a terminated one; its id where there never was one."""
+        record = self._store.vats.get(vat_id)
+        return record.name if record else vat_id
+
     def promises(self) -> list[PromiseRow]:
         """Every promise the kernel knows, by number."""
         rows = []
