@@ -239,6 +239,22 @@ def test_what_is_gathered_is_twice_what_one_value_may_hold(body: int, slots: int
     assert found.text <= 2 * 10_000_000
 
 
+@pytest.mark.parametrize(("most", "gathered"), [(3, 2), (4, 3), (5, 3), (6, 4), (15, 8), (16, 8)])
+def test_no_more_is_gathered_than_can_be_told(
+    monkeypatch: pytest.MonkeyPatch, most: int, gathered: int
+) -> None:
+    """Of promises that drag others along, as many are looked at as it takes to see that it is too much."""
+    monkeypatch.setattr(news, "MOST_SLOTS", most)
+    world = RawWorld("A", "B")
+    names = given(world, [f"p+{number}" for number in range(1, 9)])
+    settle_in(world, "A", circles(8, 2))
+    kref = world.kref("B", names[0])
+    assert kref is not None
+    found = news.gather(world.store, kref)
+    assert len(found.outcomes) == gathered
+    assert found.too_much is (most < 16)
+
+
 ANY = (False, CapData("#1"))
 
 

@@ -236,6 +236,8 @@ def test_a_name_follows_what_it_stands_for(stage: Stage) -> None:
         "set": {purse},
         "default": defaultdict(list, {"a": [purse]}),
         "raw": [purse, bytearray(b"a")],
+        "place": [purse, 1],
+        "member": {purse, 1},
     }
     changes: dict[str, Callable[[], object]] = {
         "list": lambda: held["list"].extend([purse] * 5_000),
@@ -243,6 +245,8 @@ def test_a_name_follows_what_it_stands_for(stage: Stage) -> None:
         "set": lambda: held["set"].add(5),
         "default": lambda: setattr(held["default"], "default_factory", dict),
         "raw": lambda: held["raw"][1].extend(b"b"),
+        "place": lambda: held["place"].__setitem__(1, 2),
+        "member": lambda: held["member"].symmetric_difference_update({1, 2}),
     }
     assert stage.session.remember(held, budget=50_000) == []
     for change in changes.values():

@@ -276,6 +276,32 @@ def test_what_a_session_says_between_deliveries_is_limited_too(local: Stage) -> 
     assert local.controller.run(policies.cranks(1)).cranks <= 1
 
 
+SLOTS = {"body": "#1", "slots": [f"o+{number}" for number in range(1, 200)]}
+OVER: list[tuple[str, dict[str, int], list[Any]]] = [
+    ("a value more than it may keep", {"stored_bytes": 50_000}, ["vatstoreSet", "key", "v" * 60_000]),
+    (
+        "a message of many new objects",
+        {"write_bytes": 20_000},
+        ["send", "o+0", {"methargs": SLOTS, "result": "p+8000"}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "syscall"), [case[1:] for case in OVER], ids=[case[0] for case in OVER])
+def test_nothing_of_a_syscall_that_is_over_a_limit_is_left(
+    local: Stage, options: dict[str, int], syscall: list[Any]
+) -> None:
+    """What an attached vat was half through with is undone: names, counts and what it keeps."""
+    mallory = Mallory(local)
+    kernel: Kernel = local.controller.kernel
+    kernel.change_options("mallory", options)
+    before = kernel.world.digest()
+    with pytest.raises(AssertionError, match=next(iter(options))):
+        mallory.say(*syscall)
+    assert kernel.world.digest() == before
+    local.check()
+
+
 def test_replies_to_a_crowd_are_not_told_as_they_are(local: Stage) -> None:
     """A vat that is told more than it may write, and would store it, is told so and goes on."""
     mallory = Mallory(local)

@@ -13,6 +13,7 @@ from swingset.model.limits import DEFAULT_LIMITS, Limits
 from swingset.workers.base import WorkerError
 from swingset.workers.local import _Console as LocalConsole
 from swingset.workers.wasm.engine import WasmWorkerFactory
+from swingset.workers.wasm.image import STACK_POINTER
 from swingset.workers.wasm.wasi import Console
 from swingset.world.vats import LIVE, VatRecord
 
@@ -52,6 +53,23 @@ def test_a_worker_whose_delivery_failed_is_not_used_again(bare: WasmWorkerFactor
         bench.run("x")
     with pytest.raises(WorkerError, match="tester"):
         bench.worker.snapshot()
+    bench.worker.close()
+
+
+def test_a_delivery_after_which_the_stack_is_not_at_rest_has_failed(
+    bare: WasmWorkerFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies beyond is in no heap image, so the vat could not be brought back as it is."""
+    bench = Bench(bare.start(SPEC))
+    assert bench.run("x = 1").ok
+    rests_at = bench.worker._guest.global_i32(STACK_POINTER)
+    monkeypatch.setattr(bench.worker._guest, "global_i32", lambda _name: rests_at - 16)
+    fault = bench.run("x = 2").fault
+    assert fault is not None
+    assert fault.code == reasons.GUEST_CRASHED
+    assert "stack was not at rest" in fault.message
+    with pytest.raises(WorkerError, match="tester"):
+        bench.run("x")
     bench.worker.close()
 
 
