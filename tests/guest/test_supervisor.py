@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,12 +44,16 @@ class Host:
     def call(self, request: bytes) -> bytes:
         """Serve one request."""
         kind, text = request[:1], request[1:].decode()
-        if kind == b"D":
-            return json.dumps(self.delivery).encode()
+        if kind == b"G":
+            return b"J" + json.dumps(self.delivery).encode()
         if kind == b"R":
             self.result = json.loads(text)
             return b""
         batch = json.loads(text)
+        if kind == b"F":
+            self.result = {"status": "ok"}
+            if not batch:
+                return b""
         self.batches.append(batch)
         value = None
         for call in batch:
@@ -86,7 +88,7 @@ class Host:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host()
-    monkeypatch.setitem(sys.modules, "_host", SimpleNamespace(call=host.call))
+    monkeypatch.setattr(supervisor, "_call", host.call, raising=False)  # it is there in the engine only
     monkeypatch.setattr(supervisor, "_vat", None)
     return host
 
@@ -113,12 +115,17 @@ def test_silent_syscalls_cross_together(host: Host) -> None:
 
 
 def test_refused_syscall_is_an_error_result(host: Host) -> None:
-    """A refusal by the host, even of a buffered syscall, is reported as the result of the delivery."""
+    """A refusal that the host answers a syscall with is reported as the result of the delivery."""
     host.start()
-    host.refuse = "resolve"
-    result = host.deliver("message", "o+0", {"methargs": capdata(["open", []]), "result": "p-60"})
+    host.deliver("message", "o+0", {"methargs": capdata(["open", []]), "result": "p-60"})
+    host.refuse = "vatstoreGet"
+    result = host.deliver("message", "o+d10/1", {"methargs": capdata(["add", [5]]), "result": "p-61"})
     assert result["status"] == "error"
-    assert result["error"] == {"name": "SyscallError", "message": "refused", "trace": []}
+    assert result["error"] == {
+        "name": "SyscallError",
+        "message": "refused",
+        "trace": [["bank", 9, "Purse.add"]],
+    }
 
 
 def test_everything_ends_in_a_result(host: Host) -> None:

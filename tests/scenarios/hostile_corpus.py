@@ -186,11 +186,27 @@ CORPUS: dict[str, list[Case]] = {
         ),
     ],
     "door": [
-        Case("no bytes", "[protocol] b'' at the door, wanted D, S or R", "_host.call(b'')"),
+        Case("no bytes", "[protocol] b'' at the door, wanted D, F, G, R or S", "_host.call(b'')"),
         Case("no request", "TypeError: _host.call() takes exactly one argument (0 given)", "_host.call()"),
         Case("text", "TypeError: a bytes-like object is required, not 'str'", "_host.call('S[]')"),
-        Case("unknown letter", "[protocol] b'X' at the door, wanted D, S or R", "_host.call(b'X')"),
+        Case("unknown letter", "[protocol] b'X' at the door, wanted D, F, G, R or S", "_host.call(b'X')"),
         Case("D again", "[protocol] the delivery was asked for twice", "_host.call(b'D')"),
+        Case("G again", "[protocol] the delivery was asked for twice", "_host.call(b'G')"),
+        Case(
+            "F early",
+            "[protocol] something at the door after the delivery had ended",
+            "_host.call(b'F[]')",
+        ),
+        Case(
+            "F with a result",
+            "[protocol] S wants a list of syscalls that is not empty",
+            "_host.call(b'F' + json.dumps({'status': 'ok'}).encode())",
+        ),
+        Case(
+            "F with a refused syscall",
+            "[illegal-syscall] 'send': o-999 is not in the vat's c-list: it was never given",
+            "_host.call(b'F' + json.dumps([['send', 'o-999', MESSAGE]]).encode())",
+        ),
         Case(
             "R early",
             "[protocol] something at the door after the delivery had ended",
@@ -244,7 +260,7 @@ CORPUS: dict[str, list[Case]] = {
         ),
         Case(
             "answers the kernel's way",
-            "[protocol] b'[\"ok\",null]' at the door, wanted D, S or R",
+            "[protocol] b'[\"ok\",null]' at the door, wanted D, F, G, R or S",
             "_host.call(b'[\"ok\",null]')",
         ),
         Case(

@@ -148,7 +148,7 @@ STOPPED = [
         "garbage",
         "protocol",
         "ProtocolBreach",
-        "at the door, wanted D, S or R",
+        "at the door, wanted D, F, G, R or S",
         "import _host\n_host.call(b'\\xff\\x00garbage')  # here",
     ),
     stopped(

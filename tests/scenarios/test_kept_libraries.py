@@ -94,7 +94,8 @@ SUPERVISOR = "swingset.guest.supervisor"
 RELEASES: dict[str, Change] = {
     "a comment": with_source(SUPERVISOR, lambda text: text + "# a newer release\n"),
     "dearer turns": with_source(
-        SUPERVISOR, lambda text: text.replace("_buffer.clear()\n    request", "sum(range(999))\n    request")
+        SUPERVISOR,
+        lambda text: text.replace("_buffer.clear()\n    delivery", "sum(range(999))\n    delivery"),
     ),
     "another limit": with_source(
         SUPERVISOR, lambda text: text.replace("_BUFFER_LIMIT = 256", "_BUFFER_LIMIT = 1")
@@ -248,7 +249,7 @@ UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "deep": (lambda: b"[" * 200_000, "no JSON text"),
     "a list": (lambda: b"[]", "interface"),
     "long number": (lambda: b'{"interface":' + b"9" * 10_000 + b"}", "no JSON text"),
-    "later interface": (lambda: content(interface=2), "speaks interface 2, this host speaks 1"),
+    "later interface": (lambda: content(interface=3), "speaks interface 3, this host speaks 1, 2"),
     "no interface": (lambda: content(interface=True), "speaks interface True"),
     "worded interface": (lambda: content(interface="\x1b[2J" * 99), "speaks interface"),
     "more than that": (lambda: content(more=1), "and nothing else"),
@@ -262,7 +263,7 @@ UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
 
 UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "no library": (lambda: b"import os", "no JSON text"),
-    "another interface": (lambda: content(interface=2), "speaks interface 2, this host speaks 1"),
+    "another interface": (lambda: content(interface=3), "speaks interface 3, this host speaks 1, 2"),
     "bootstrap fails": (lambda: content(bootstrap="1 / 0"), "ZeroDivisionError"),
     "bootstrap is silent": (lambda: content(bootstrap="pass"), "printed"),
     "bootstrap lies": (lambda: content(bootstrap="print(10 ** 9)"), "printed"),

@@ -187,6 +187,46 @@ def test_a_delivery_is_handed_over_once() -> None:
         at(b"D")
 
 
+LINES: list[tuple[list[Any], bytes]] = [
+    (["message", "o+0", {"methargs": DATA, "result": "p-60"}], b"Mo+0\np-60\no+1\n#1"),
+    (["message", "p+5", {"methargs": {"body": "#1", "slots": []}, "result": None}], b"Mp+5\n\n\n#1"),
+    (
+        ["message", "o+0", {"methargs": {"body": "#[\n\n1]", "slots": ["o-50", "p-61"]}, "result": None}],
+        b"Mo+0\n\no-50 p-61\n#[\n\n1]",
+    ),
+    (["notify", [["p-60", {"data": DATA, "rejected": True}]]], b"Np-60\nrejected\no+1\n#1"),
+    (["notify", [["p-60", {"data": DATA, "rejected": False}]]], b"Np-60\n\no+1\n#1"),
+    (["bringOutYourDead"], b'J{"delivery":["bringOutYourDead"],"vat":null}'),
+    (["notify", []], b'J{"delivery":["notify",[]],"vat":null}'),
+]
+
+
+@pytest.mark.parametrize(("delivery", "lines"), LINES, ids=[str(n) for n in range(len(LINES))])
+def test_what_is_common_comes_as_lines(delivery: list[Any], lines: bytes) -> None:
+    """Asked for with G, a message or one outcome comes as lines, body last, and all else as JSON."""
+    at, _ = door(delivery=delivery)
+    assert at(b"G") == lines
+    for again in (b"G", b"D"):
+        with pytest.raises(ProtocolBreach, match="asked for twice"):
+            at(again)
+
+
+def test_the_last_syscalls_may_end_the_delivery() -> None:
+    """F serves what it brings, ends the delivery well, and the door is shut; a refusal leaves no result."""
+    at, kernel = door()
+    assert at(b"F" + said(["subscribe", "p-60"])[1:]) == b""
+    assert (at.result, kernel.heard) == ({"status": "ok"}, [["subscribe", "p-60"]])
+    with pytest.raises(ProtocolBreach, match="after the delivery had ended"):
+        at(b"F[]")
+    at, kernel = door()
+    at(b"F[]")
+    assert (at.result, kernel.heard) == ({"status": "ok"}, [])
+    at, _ = door(["error", "it is not yours"])
+    with pytest.raises(ProtocolBreach, match="it is not yours"):
+        at(b"F" + said(["subscribe", "p-60"])[1:])
+    assert at.result is None
+
+
 def test_a_vat_learns_who_it_is_when_it_starts() -> None:
     """Its name, incarnation and code, in order; keys are sorted, for a replay gives the same bytes."""
     at, _ = door(delivery=["startVat", DATA])

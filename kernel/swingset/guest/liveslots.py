@@ -14,9 +14,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .base import errors
+from .base import context, errors
 from .base.collector import Collector
-from .base.context import DeliveryAbandonedError, activate
+from .base.context import DeliveryAbandonedError
 from .base.ended import refuse_ended
 from .base.promises import REJECTED, Promise, settled
 from .base.turns import TurnQueue
@@ -160,17 +160,18 @@ class Liveslots:
         """Serve one delivery to its end, state written back; the answer tells whether it may be committed."""
         self._fatal = None
         self.turns.deaf = False
-        with activate(self):
-            try:
-                self._dispatch(delivery)
-                self.settle()
-            except DeliveryAbandonedError:
-                raise
-            except BaseException as exc:
-                return {"status": "error", "error": self._report(self._fatal or exc)}
-            finally:
-                # What memory frees from now on may still run vat code: in no delivery, so nobody listens.
-                self.turns.deaf = self.kind.repeated
+        before = context.enter(self)
+        try:
+            self._dispatch(delivery)
+            self.settle()
+        except DeliveryAbandonedError:
+            raise
+        except BaseException as exc:
+            return {"status": "error", "error": self._report(self._fatal or exc)}
+        finally:
+            # What memory frees from now on may still run vat code: in no delivery, so nobody listens.
+            self.turns.deaf = self.kind.repeated
+            context.leave(before)
         if self._fatal is not None:
             return {"status": "error", "error": self._report(self._fatal)}
         return {"status": "ok"}
@@ -180,10 +181,13 @@ class Liveslots:
         if not self.kind.repeated and self._taken_up != self.definitions:
             self._taken_up = self.definitions
             self.adoptions.take_up()
-        self.turns.run()
-        for promise in self.turns.take_unhandled():
-            self.on_unhandled(self._unhandled_text(promise))
-        self.calls.settle()
+        turns = self.turns
+        turns.run()
+        if turns.rejected:
+            for promise in turns.take_unhandled():
+                self.on_unhandled(self._unhandled_text(promise))
+        if self.calls.touched:
+            self.calls.settle()
         self.settle_state()
         if not self.kind.repeated:
             self.reaper.save()
@@ -329,24 +333,23 @@ class Liveslots:
             if isinstance(receiver, Promise):
                 answer._resolve(self.sends.send(receiver, method, args, kwargs))
             else:
-                title = self.sends.title(receiver, method)
+                table = method_table_of(receiver)
                 if result is None:
+                    title = self.sends.title(receiver, method)
                     answer._cause = f"{title} was called by a sender that wants no answer"
-                elif method_table_of(receiver) is not None:
-                    self.promises.answers[result] = title
-                self.sends.invoke(receiver, method, args, kwargs, answer)
+                elif table is not None:
+                    self.promises.answers[result] = (table.tag, method)
+                self.sends.invoke(receiver, table, method, args, kwargs, answer)
 
     def _read_call(self, methargs: Any) -> tuple[str, list[Any], dict[str, Any]]:
         call = self.slots.decode(methargs)
-        if type(call) is list and len(call) == 2:
-            call.append({})
-        if (
-            type(call) is not list
-            or [type(item) for item in call] != [str, list, dict]
-            or any(type(key) is not str for key in call[2])
-        ):
-            raise DecodeError("it is not [method, args, kwargs]")
-        return call[0], call[1], call[2]
+        if type(call) is list and 2 <= len(call) <= 3:
+            method, args = call[0], call[1]
+            kwargs = call[2] if len(call) == 3 else {}
+            well_formed = type(method) is str and type(args) is list and type(kwargs) is dict
+            if well_formed and (not kwargs or all(type(key) is str for key in kwargs)):
+                return method, args, kwargs
+        raise DecodeError("it is not [method, args, kwargs]")
 
     # Rejections that nobody looked at.
 

@@ -11,14 +11,13 @@ ask here.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
 from .ended import renewed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .vat import Vat
 
@@ -87,11 +86,27 @@ def unset_default(vat: Vat) -> None:
         _default = None
 
 
-@contextmanager
-def activate(vat: Vat) -> Iterator[Vat]:
+def enter(vat: Vat) -> Token[Vat | None]:
+    """Make a vat the current one, until `leave` is called with what this returns."""
+    return _active.set(vat)
+
+
+def leave(token: Token[Vat | None]) -> None:
+    """Make the vat before the current one again."""
+    _active.reset(token)
+
+
+class activate:
     """Make a vat the current one for the length of a `with`."""
-    token = _active.set(vat)
-    try:
-        yield vat
-    finally:
-        _active.reset(token)
+
+    __slots__ = ("_token", "_vat")
+
+    def __init__(self, vat: Vat) -> None:
+        self._vat = vat
+
+    def __enter__(self) -> Vat:
+        self._token = _active.set(self._vat)
+        return self._vat
+
+    def __exit__(self, *_: object) -> None:
+        _active.reset(self._token)

@@ -49,6 +49,7 @@ def _reader(decoder: json.JSONDecoder) -> Callable[[str], Any]:
 
 
 write = _writer()
+write_text: Callable[[str], str] = json.encoder.encode_basestring
 read = _reader(json.JSONDecoder())
 _read_strictly = _reader(json.JSONDecoder(parse_constant=_no_constant))
 

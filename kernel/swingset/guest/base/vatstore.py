@@ -117,7 +117,8 @@ class Store:
 
     def flush(self) -> None:
         """Write what was held back, and forget what was read."""
-        self.write_back()
+        if self._dirty:
+            self.write_back()
         self._known.clear()
 
     def write_back(self) -> None:

@@ -33,7 +33,7 @@ class PromiseTable:
         self._imported: dict[str, Promise[Any]] = {}
         self._exported: dict[str, Promise[Any]] = {}
         self._unsubscribed: dict[str, None] = {}
-        self.answers: dict[str, str] = {}  # which method decides a result promise, for the messages of errors
+        self.answers: dict[str, tuple[str, str]] = {}  # which method decides a result promise, for errors
 
     def known(self, promise: Promise[Any]) -> str | None:
         """The vpid of a promise that somebody else decides, or None: where a message can be pipelined to."""
@@ -115,6 +115,8 @@ class PromiseTable:
 
     def subscribe_new(self) -> None:
         """Ask the kernel for the fate of the promises that have come in."""
+        if not self._unsubscribed:
+            return
         fresh, self._unsubscribed = self._unsubscribed, {}
         for vpid in fresh:
             self._vat.syscall(["subscribe", vpid])
@@ -148,10 +150,15 @@ class PromiseTable:
     def _export(self, vpid: str, promise: Promise[Any]) -> None:
         promise._vpid = vpid
         self._exported[vpid] = promise
-        for follower in promise._followers():
-            if follower._vpid is not None:
-                self.forward(follower._vpid, promise)
-        promise._react(lambda _: self._resolved(vpid), lambda _: self._resolved(vpid))
+        if promise._reactions:
+            for follower in promise._followers():
+                if follower._vpid is not None:
+                    self.forward(follower._vpid, promise)
+
+        def tell(_: Any) -> None:
+            self._resolved(vpid)
+
+        promise._react(tell, tell)
 
     def _resolved(self, vpid: str) -> None:
         """Tell the kernel about a settled promise of ours, and all it drags along."""
@@ -160,7 +167,7 @@ class PromiseTable:
         queue, batch = [vpid], []
         for name in queue:
             promise = self._exported[name]
-            rejected, capdata = self._settlement(promise, self.answers.pop(name, "the promise"))
+            rejected, capdata = self._settlement(promise, self.answers.pop(name, None))
             batch.append([name, rejected, capdata])
             for slot in capdata["slots"]:
                 other = self._exported.get(slot)
@@ -170,11 +177,14 @@ class PromiseTable:
         for name in queue:
             self._exported.pop(name)._vpid = None
 
-    def _settlement(self, promise: Promise[Any], what: str) -> tuple[bool, dict[str, Any]]:
+    def _settlement(
+        self, promise: Promise[Any], method: tuple[str, str] | None
+    ) -> tuple[bool, dict[str, Any]]:
         slots = self._vat.slots
         try:
             return promise.status is not FULFILLED, slots.encode(promise._value)
         except UnpassableError as exc:
+            what = f"{method[0]}.{method[1]}()" if method else "the promise"
             return True, slots.encode(TypeError(slots.explain(f"the result of {what}", promise._value, exc)))
 
 

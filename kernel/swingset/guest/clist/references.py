@@ -69,6 +69,8 @@ class References:
 
     def settle(self) -> None:
         """Write the counts that have changed; what they no longer hold is doubtful."""
+        if not self._deltas:
+            return
         deltas, self._deltas = self._deltas, {}
         for base in sorted(deltas):
             if deltas[base] == 0:

@@ -65,11 +65,14 @@ class Slots:
             if promise is None:
                 raise DecodeError(f"there is no promise {vref} here")
             return promise
-        return self._object(vref, None)
+        found = self.heap.find(vref)  # nearly always: the root
+        return self._object(vref, None) if found is None else found
 
     def encode(self, value: Any) -> dict[str, Any]:
         """Write a value as capdata; raises UnpassableError."""
         body, objects = smallcaps.encode(value, self._vat.trace_of)
+        if not objects:
+            return {"body": body, "slots": []}
         self._check_owner(objects)
         slots = [self._name(item) for item in objects]
         for vref in slots:
@@ -121,7 +124,7 @@ class Slots:
             body, slots = capdata["body"], capdata["slots"]
         except (TypeError, KeyError):
             raise DecodeError("capdata without body or slots") from None
-        if not frozen:
+        if slots and not frozen:
             # Also what the body does not use: the kernel believes that this vat has it now.
             candidates = self._vat.references.candidates
             candidates.update((vref, None) for vref in slots if is_import(vref))

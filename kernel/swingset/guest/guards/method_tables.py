@@ -24,7 +24,7 @@ from .shapes import compile_answer, compile_shape
 from .type_variables import choosing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .shape import Shape
     from .type_variables import Choice
@@ -36,6 +36,7 @@ class Method:
     """One method of one class."""
 
     __slots__ = (
+        "_enough",
         "_own",
         "_result",
         "_shapes",
@@ -74,6 +75,8 @@ class Method:
         defaults = visible.__defaults__ or ()
         self.defaults: dict[str, Any] = dict(zip(names[count - len(defaults) : count], defaults, strict=True))
         self.defaults.update(visible.__kwdefaults__ or {})
+        # Whether so many arguments as there are positional parameters are enough.
+        self._enough = all(name in self.defaults for name in self.keyword_only)
         self._shapes: dict[str, Shape] | None = None
         self._result: Shape | None = None
 
@@ -166,10 +169,19 @@ class Method:
 
         Returns what they leave its type variables to stand for.
         """
-        shapes = self.shapes()
+        shapes = self._shapes
+        if shapes is None:
+            shapes = self.shapes()
         chosen: Choice = {}
+        bound: Iterable[tuple[str, Any]]
+        if not kwargs and self._enough and len(args) == len(self.positional):
+            if not shapes:
+                return chosen
+            bound = zip(self.positional, args, strict=True)
+        else:
+            bound = self._bind(args, kwargs)
         with choosing(chosen):
-            for name, value in self._bind(args, kwargs):
+            for name, value in bound:
                 shape = shapes.get(name)
                 misfit = shape.misfit(value) if shape is not None else None
                 if misfit is not None:
@@ -256,7 +268,10 @@ class MethodTable:
         self, target: Any, name: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue
     ) -> Any:
         """Call a method as a message does."""
-        method = self.methods().get(name) if type(name) is str else None
+        methods = self._methods
+        if methods is None:
+            methods = self.methods()
+        method = methods.get(name) if type(name) is str else None
         if method is not None:
             return method.call(target, args, kwargs, turns)
         if name == "__describe__":

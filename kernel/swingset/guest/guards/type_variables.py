@@ -13,11 +13,10 @@ Outside of a call, in a field say, each use is by itself.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .shape import Misfit, Shape
 
@@ -27,15 +26,21 @@ Choice = dict[TypeVar, tuple[int, ...]]
 _open: Choice | None = None  # of the call that is being checked; checks do not nest
 
 
-@contextmanager
-def choosing(chosen: Choice) -> Iterator[None]:
+class choosing:
     """Check, in the body, what belongs to one call, whose choice so far is `chosen` and is narrowed down."""
-    global _open
-    before, _open = _open, chosen
-    try:
-        yield
-    finally:
-        _open = before
+
+    __slots__ = ("_before", "_chosen")
+
+    def __init__(self, chosen: Choice) -> None:
+        self._chosen = chosen
+
+    def __enter__(self) -> None:
+        global _open
+        self._before, _open = _open, self._chosen
+
+    def __exit__(self, *_: object) -> None:
+        global _open
+        _open = self._before
 
 
 def attempt(test: Callable[[Any], Misfit | None], value: Any) -> Misfit | None:

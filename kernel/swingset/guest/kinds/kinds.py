@@ -46,6 +46,7 @@ class Kinds:
         self._vat = vat
         self._by_id: dict[int, Kind] = {}
         self._by_tag: dict[str, Kind] = {}
+        self._unsettled: list[Kind] = []  # whose descriptors are yet to be compared and stored
         self._stored: dict[int, Descriptor] = {}
         self._alive: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._faces: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -97,6 +98,8 @@ class Kinds:
         if known is not None:
             self._succeed(known, kind)
         self._by_id[kind.id] = kind
+        if not kind.described:
+            self._unsettled.append(kind)
         if not kind.has_handle:
             self._by_tag[kind.tag] = kind
         self._vat.definitions += 1
@@ -302,12 +305,19 @@ class Kinds:
 
     def flush(self) -> None:
         """Hand changed records to the store and forget all of them."""
-        for kind in list(self._by_id.values()):
+        if self._unsettled:
+            self._settle_late()
+        if self._records:
+            self.save_records()
+            if self._vat.kind.delivered:
+                self._records.clear()
+
+    def _settle_late(self) -> None:
+        """Compare and store what the start of the vat could not, for a class that came further down."""
+        for kind in self._unsettled:
             with suppress(TypeError):  # told where the kind is used; until then it has no instances here
                 self.ready(kind)
-        self.save_records()
-        if self._vat.kind.delivered:
-            self._records.clear()
+        self._unsettled = [kind for kind in self._unsettled if not kind.described]
 
     def save_records(self) -> None:
         """Hand changed records to the store."""

@@ -47,7 +47,7 @@ class Calls:
         self.running: Call | None = None
         self.alive: dict[int, Call] = {}
         self._functions: dict[str, FunctionType] = {}
-        self._touched: dict[int, None] = {}
+        self.touched: dict[int, None] = {}
         vat.watches.on_step = self._told
 
     def register(self, function: FunctionType) -> str:
@@ -77,11 +77,11 @@ class Calls:
 
     def touch(self, call: Call) -> None:
         """Something about a call has to be stored at the end of this delivery."""
-        self._touched[call.number] = None
+        self.touched[call.number] = None
 
     def settle(self) -> None:
         """Store what has happened to calls that go on, and forget those that have ended."""
-        touched, self._touched = self._touched, {}
+        touched, self.touched = self.touched, {}
         for number in touched:
             call = self.alive.get(number)
             if call is not None:

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 
 JSON_DEPTH = 3 * MAX_DEPTH + 3  # a dict with keys that are not str takes three levels of JSON
 
+_PLAIN = frozenset((int, float, bool, type(None)))
+"""What JSON holds as itself."""
+
 _FLOATS = {"#NaN": float("nan"), "#Infinity": float("inf"), "#-Infinity": float("-inf")}
 
 
@@ -66,6 +69,9 @@ class Encoded(NamedTuple):
 
     body: str
     objects: list[Any]
+
+
+_encoded = tuple.__new__  # what the class would call, by way of Python code: most messages are small
 
 
 class Mention(NamedTuple):
@@ -94,7 +100,7 @@ class _Encoder:
     ) -> None:
         self.tracer = tracer
         self.mention = mention
-        self.key_count = KeyCount()
+        self.key_count: KeyCount | None = None
         self.objects: list[Any] = []
         self.indices: dict[int | str, int] = {}
 
@@ -151,10 +157,11 @@ class _Encoder:
         else:
             return {escaped(key): self.walk(item, depth - 1) for key, item in value.items()}
         pairs = []
+        count = self.key_count = self.key_count or KeyCount()
         for key, item in value.items():
             if type(key) not in SCALARS:
                 raise UnpassableError(key, "a key is a str, a number, bytes, a bool or None")
-            crowded = None if type(key) is str else self.key_count.add(key)
+            crowded = None if type(key) is str else count.add(key)
             if crowded is not None:
                 raise UnpassableError(value, f"it has {crowded}: pass a list of pairs, or send it in pieces")
             pairs.append([self.walk(key, 1), self.walk(item, depth - 1)])
@@ -189,6 +196,10 @@ def encode(
 
     `mention` says how objects are mentioned, for those to whom other things are references.
     """
+    if value is None:
+        return _encoded(Encoded, ("#null", []))
+    if type(value) is int and -SAFE_INT <= value <= SAFE_INT:
+        return _encoded(Encoded, (f"#{value}", []))
     encoder = _Encoder(tracer, mention)
     tree = encoder.walk(value, MAX_DEPTH)
     body = "#" + jsontext.write(tree)
@@ -202,7 +213,7 @@ def encode(
         raise UnpassableError(
             None, f"{size} bytes is more than the {BODY_LIMIT} a message may have: send it in pieces"
         )
-    return Encoded(body, encoder.objects)
+    return _encoded(Encoded, (body, encoder.objects))
 
 
 class _Decoder:
@@ -219,7 +230,7 @@ class _Decoder:
         self.frozen = frozen
         self.old = old
         self.reader = reader
-        self.key_count = KeyCount()
+        self.key_count: KeyCount | None = None
 
     def walk(self, node: Any, depth: int) -> Any:
         kind = type(node)
@@ -230,7 +241,7 @@ class _Decoder:
         if depth <= 0:
             raise DecodeError(f"nested deeper than {MAX_DEPTH} levels")
         if kind is list:
-            items = [self.walk(item, depth - 1) for item in node]
+            items = [item if type(item) in _PLAIN else self.walk(item, depth - 1) for item in node]
             return FrozenList(items) if self.frozen else items
         if node and next(iter(node))[:1] == "#":
             return self.special(node, depth)
@@ -292,12 +303,13 @@ class _Decoder:
 
     def mapping(self, pairs: list[Any], depth: int) -> dict[Any, Any]:
         table: dict[Any, Any] = {}
+        count = self.key_count = self.key_count or KeyCount()
         for pair in pairs:
             if type(pair) is not list or len(pair) != 2:
                 raise DecodeError("a map whose items are not pairs")
             key = self.walk(pair[0], depth - 1)
             if type(key) is not str and type(key) in SCALARS:
-                crowded = self.key_count.add(key)
+                crowded = count.add(key)
                 if crowded is not None:
                     raise DecodeError(f"a map with {crowded}")
             if type(key) not in SCALARS or key in table:
@@ -339,7 +351,7 @@ def decode(
         raise DecodeError("a body starts with '#'")
     try:
         tree = jsontext.read_foreign(body[1:], JSON_DEPTH)
-        if SURROGATE.search(body) and has_half_pair(jsontext.write(tree)):
+        if "\\u" in body and SURROGATE.search(body) and has_half_pair(jsontext.write(tree)):
             raise DecodeError("a str in it holds half of a surrogate pair")
     except DecodeError:
         raise

@@ -19,6 +19,7 @@ from .device_calls import DevicePresence
 
 if TYPE_CHECKING:
     from ..base.vat import Vat
+    from ..passing.remotables import AnswersCalls
 
 
 class Sends:
@@ -28,10 +29,15 @@ class Sends:
         self._vat = vat
 
     def invoke(
-        self, receiver: Any, method: str, args: list[Any], kwargs: dict[str, Any], answer: Promise[Any]
+        self,
+        receiver: Any,
+        table: AnswersCalls | None,
+        method: str,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        answer: Promise[Any],
     ) -> None:
-        """Call a method of an object of this vat; the answer is settled with what it returns."""
-        table = method_table_of(receiver)
+        """Call a method of an object of this vat, which has that table; settle the answer accordingly."""
         if table is None:
             answer._reject(TypeError(f'cannot send method "{method}" to {brief(receiver)}'))
         else:
@@ -109,7 +115,8 @@ class Sends:
             )
         else:
             answer._border = self.title(target, method)
-            self._vat.turns.put(lambda _: self.invoke(target, method, call[0], call[1], answer), None)
+            table = method_table_of(target)
+            self._vat.turns.put(lambda _: self.invoke(target, table, method, call[0], call[1], answer), None)
         return answer if wanted else None
 
     def _copy_call(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -1,10 +1,15 @@
 """The one door out of a vat, as the host sees it.
 
-The guest knocks with bytes: ``D`` asks for the delivery, ``S`` and a JSON list brings syscalls and takes
-away the answer to the last, ``R`` and a JSON object ends the delivery. Whatever comes through is hostile
-until it is checked: vat code can reach the door without the guest library. So all of a knock is read into
-typed syscalls (`swingset.model.syscalls`) before the kernel sees any of it, and a breach ends the delivery
-with a `ProtocolBreach`; it is never answered with a Python exception of the host's.
+The guest knocks with bytes: ``D`` or ``G`` asks for the delivery, ``S`` and a JSON list brings syscalls and
+takes away the answer to the last, ``R`` and a JSON object ends the delivery, ``F`` and a JSON list brings the
+last syscalls and ends the delivery well. ``G`` and ``F`` are for what nearly every delivery is: a message or
+an outcome, which come as lines where JSON would cost the vat ten times as much to read, and syscalls that
+nothing has to be answered to.
+
+Whatever comes through is hostile until it is checked: vat code can reach the door without the guest library.
+So all of a knock is read into typed syscalls (`swingset.model.syscalls`) before the kernel sees any of it,
+and a breach ends the delivery with a `ProtocolBreach`; it is never answered with a Python exception of the
+host's. What references *mean*, and whether the vat may use them, is the kernel's business.
 """
 
 from __future__ import annotations
@@ -60,17 +65,30 @@ class Door:
         match request[:1]:
             case b"S":
                 return self._serve(_parse(request[1:]))
+            case b"G":
+                delivery = self._take()
+                lines = _lines(delivery)
+                return b"J" + self._described(delivery) if lines is None else lines
+            case b"F":
+                syscalls = _parse(request[1:])
+                if syscalls != []:
+                    self._serve(syscalls)
+                self.result = {"status": "ok"}
+                return b""
             case b"D":
-                return self._hand_over()
+                return self._described(self._take())
             case b"R":
                 self.result = _checked_result(_parse(request[1:]))
                 return b""
-        raise ProtocolBreach(f"{request[:20]!r} at the door, wanted D, S or R")
+        raise ProtocolBreach(f"{request[:20]!r} at the door, wanted D, F, G, R or S")
 
-    def _hand_over(self) -> bytes:
+    def _take(self) -> list[Any]:
         delivery, self._delivery = self._delivery, None
         if delivery is None:
             raise ProtocolBreach("the delivery was asked for twice")
+        return delivery
+
+    def _described(self, delivery: list[Any]) -> bytes:
         vat: dict[str, Any] | None = None
         if delivery[0] == "startVat":
             spec = self._spec
@@ -93,6 +111,21 @@ class Door:
                 # The delivery is lost; stopped here, it can still be asked for the line it stood at.
                 raise ProtocolBreach(str(answer[1]))
         return _dump(answer)
+
+
+def _lines(delivery: list[Any]) -> bytes | None:
+    """A message, or the outcome of one promise, as lines of which the last is the body; None for all else.
+
+    Names are the kernel's own and hold no blanks, so only a body can hold a line end.
+    """
+    match delivery:
+        case ["message", target, {"methargs": {"body": body, "slots": slots}, "result": result}]:
+            lines = (f"M{target}", result or "", " ".join(slots), body)
+        case ["notify", [[promise, {"data": {"body": body, "slots": slots}, "rejected": rejected}]]]:
+            lines = (f"N{promise}", "rejected" if rejected else "", " ".join(slots), body)
+        case _:
+            return None
+    return "\n".join(lines).encode()
 
 
 def _checked_result(raw: Any) -> dict[str, Any]:

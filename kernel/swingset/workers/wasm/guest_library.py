@@ -11,7 +11,8 @@ versions:
 - how a library is baked: the names `LEAN`, `STANDARD` and `SOURCES` are set, then its bootstrap runs, which
   imports all modules and prints the address of the function that serves one delivery;
 - how it is entered: that function is called without arguments, once for each delivery;
-- what it says at the door: `D`, `S` and `R`, the form of deliveries, syscalls and results (`door`);
+- what it says at the door: the form of deliveries, syscalls and results (`door`), of which version 1 knows
+  `D`, `S` and `R`, and version 2 `F` and `G` too;
 - what the engine's system interface answers (`wasi`).
 
 A change that an older library would notice raises it, and the host either goes on speaking the older version
@@ -32,10 +33,10 @@ from swingset.model.foreign import read_json
 from swingset.model.wording import fit
 from swingset.workers.base import LibraryUnusable
 
-INTERFACE = 1
+INTERFACE = 2
 """How this host and its library speak to each other."""
 
-SPOKEN = frozenset({INTERFACE})
+SPOKEN = frozenset({1, INTERFACE})
 """The versions that this host can speak."""
 
 _KEYS = {"bootstrap", "interface", "modules", "standard"}
