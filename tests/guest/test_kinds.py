@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swingset.guest.base.context import activate
 from tests.guest.guest_bench import Bench, capdata, host_only
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -422,10 +423,8 @@ def test_dirty_records_are_written_in_order(bench: Bench) -> None:
 
 @host_only
 def test_notebook_may_run_a_cell_again() -> None:
-    """Where kinds are redefinable, live instances take the new behaviour, and a misfit changes nothing."""
+    """In a notebook live instances take the new behaviour, and a misfit changes nothing."""
     bench = Bench().up()
-    from swingset.guest.base.context import activate
-
     cell: dict[str, Any] = {"__name__": "__main__"}
     with activate(bench.vat):
         exec(HEAD + PURSE, cell)
@@ -440,3 +439,60 @@ def test_notebook_may_run_a_cell_again() -> None:
         assert purse.deposit(5) == 105
         bench.vat.settle()
     assert stored(bench)["balance"] == "#105"
+
+
+CELLS = """
+from dataclasses import dataclass
+from typing import Annotated
+from swingset.vat import Cohort, Remotable, amplify, durable, facet, register_copy
+
+@register_copy("spot")
+@dataclass(frozen=True)
+class Spot:
+    x: int
+
+@durable
+class Coin:
+    size: int = 1
+
+@durable
+class Door(Cohort):
+    @facet("front")
+    def knock(self):
+        return 'who?'
+"""
+
+HOLDER = """
+@durable
+class Holder:
+    coin: Coin | None = None
+    spot: Spot | None = None
+    door: Annotated[Remotable, Door.facets.front] | None = None
+"""
+
+
+@host_only
+def test_what_was_defined_before_takes_what_a_cell_makes_that_is_run_again() -> None:
+    """Guards of other cells, and those who still have the old class, get instances of the one kind."""
+    bench = Bench().up()
+    cell: dict[str, Any] = {"__name__": "__main__"}
+    with activate(bench.vat):
+        exec(CELLS + HOLDER, cell)
+        old_coin, old_door = cell["Coin"], cell["Door"]
+        holder = cell["Holder"](old_coin(1), cell["Spot"](1), old_door().facets.front)
+        exec(CELLS, cell)
+        for coin in (cell["Coin"](2), old_coin(3), holder.coin):
+            assert type(coin) is cell["Coin"]
+            holder.coin = coin
+        assert holder.coin.size == 1
+        for front in (cell["Door"]().facets.front, holder.door):
+            holder.door = front
+            assert front.knock() == "who?"
+            assert type(cell["amplify"](old_door, front)) is cell["Door"]
+        holder.spot = cell["Spot"](2)
+        assert holder.spot == cell["Spot"](2)
+        with pytest.raises(TypeError, match=r"Holder\.coin: wanted Coin \| None"):
+            holder.coin = holder
+        with pytest.raises(TypeError, match=r"'Coin' was @durable at .* cannot become @virtual at"):
+            exec("from swingset.vat import virtual\n@virtual\nclass Coin:\n    size: int = 1\n", cell)
+        bench.vat.settle()

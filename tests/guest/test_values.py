@@ -316,3 +316,53 @@ def test_unregistered_dataclass_is_explained() -> None:
     bench = Bench(SOURCE.replace('@register_copy("price")', "").replace("price: Price", "price: object")).up()
     bench.send("item", {"#tag": "date", "payload": "2024-02-29"})
     assert 'say register_copy(\\"Price\\", Price) in both vats' in bench.take()[-1][1][0][2]["body"]
+
+
+class Hue(enum.Enum):
+    """An enum that nobody has registered."""
+
+    RED = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Spot:
+    """A frozen dataclass that nobody has registered."""
+
+    x: int = 0
+
+
+@dataclasses.dataclass
+class Pin:
+    """A dataclass that is not frozen."""
+
+    x: int = 0
+
+
+class Pair:
+    """An ordinary object that has a name and a value, as the members of an enum do."""
+
+    name = "pair"
+    value = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "fix"),
+    [
+        (Hue.RED, 'pass its .value, or say register_copy("Hue", Hue)'),
+        (Spot(), 'say register_copy("Spot", Spot) in both vats'),
+        (Pin(), 'make it @dataclass(frozen=True), then say register_copy("Pin", Pin) in both vats'),
+        (Pair(), "make Pair @remotable or @durable, or pass its data as a dict"),
+    ],
+)
+def test_advice_can_be_followed(value: Any, fix: str) -> None:
+    """What a refused object is advised is not refused in turn, and then it passes."""
+    with pytest.raises(UnpassableError) as refused:
+        wire(value)
+    assert refused.value.fix == fix
+    cls = type(value)
+    if "frozen" in fix:
+        cls = dataclasses.make_dataclass(cls.__name__, [("x", int, 0)], frozen=True)
+        value = cls()
+    if "register_copy" in fix:
+        register_copy(cls.__name__, cls)
+        assert there_and_back(value) == value

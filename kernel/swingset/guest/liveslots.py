@@ -101,7 +101,7 @@ class Liveslots:
         self._taken_up = 0
         self.turns = TurnQueue(self)
         self.collector = Collector(self)
-        self.copies = Copies(redefinable=self.kind.redefinition != "refused")
+        self.copies = Copies(self.kind.redefinition)
         self.store = Store(self.syscall)
         self.counters = Counters(self.store)
         self.references = References(self)

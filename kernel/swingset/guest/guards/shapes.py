@@ -148,7 +148,9 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
         named = kind is not None and kind.cls is cls and kind.tag.isidentifier()
         name = kind.tag if named else cls.__name__
         fleeting = None if kind is not None and kind.durable else cls.__name__
-        return simple(name, lambda v: isinstance(v, cls), fleeting=fleeting)
+        if kind is None or kind.cls is not cls:
+            return simple(name, lambda v: isinstance(v, cls), fleeting=fleeting)
+        return simple(name, lambda v: _is_of_kind(v, kind), fleeting=fleeting)
     if issubclass(cls, BaseException):
         return simple(cls.__name__, lambda v: isinstance(v, cls))
     if getattr(cls, "_is_protocol", False):
@@ -163,6 +165,11 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
         f"{cls.__name__} cannot be a guard, because its instances cannot pass between vats: "
         f"{instead or 'make the class @remotable or @durable, or write `object`'}"
     )
+
+
+def _is_of_kind(value: Any, kind: Any) -> bool:
+    """Whether a value is an instance of a kind, or of the class that a cell which was run again gave it."""
+    return isinstance(value, kind.cls) or (kind.successor is not None and isinstance(value, kind.latest.cls))
 
 
 def _has_methods(interface: Any) -> Shape:
@@ -212,4 +219,9 @@ def _pattern(extra: Any) -> Pattern:
     if isinstance(extra, Pattern):
         return extra
     name = f"{extra.__kind__.tag}.facets.{extra.__facet__}"
-    return Pattern(name, f"that is a {extra.__name__}", lambda value: isinstance(value, extra))
+    kind = extra.__kind__
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, (extra, kind.latest.facet_classes.get(extra.__facet__, extra)))
+
+    return Pattern(name, f"that is a {extra.__name__}", fits)

@@ -13,6 +13,7 @@ import sys
 from enum import Enum, Flag
 from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, NotRequired, Required, get_args, get_origin
 
+from ..passing.copies import copy_of
 from .annotations import annotations_of, evaluate
 from .shape import BadAnnotationError, Shape, first_fleeting
 
@@ -36,15 +37,29 @@ def copy_shape(copy: Copy, compile_note: Callable[[Any, dict[str, Any]], Shape])
     elif issubclass(cls, Enum):
         inside = ", ".join(cls.__members__)
     text = f"{copy.tag}{{{inside}}}" if inside else cls.__name__
-    return Shape(text, lambda v: None if isinstance(v, cls) else ("", cls.__name__, v), spelled=cls.__name__)
+    fits = _fits(copy)
+    return Shape(text, lambda v: None if fits(v) else ("", cls.__name__, v), spelled=cls.__name__)
+
+
+def _fits(copy: Copy) -> Callable[[Any], bool]:
+    """Whether a value is of a class, or of one that has its tag now: in a notebook a cell is run again."""
+
+    def fits(value: Any) -> bool:
+        if isinstance(value, copy.cls):
+            return True
+        other = copy_of(type(value))
+        return other is not None and other.tag == copy.tag
+
+    return fits
 
 
 def _dataclass(copy: Copy, compile_note: Callable[[Any, dict[str, Any]], Shape]) -> Shape:
     cls: Any = copy.cls
     fields: dict[str, Shape] = {}
+    fits = _fits(copy)
 
     def test(value: Any) -> Misfit | None:
-        if not isinstance(value, cls):
+        if not fits(value) or any(not hasattr(value, name) for name in fields):
             return ("", cls.__name__, value)
         for name, shape in fields.items():
             found = shape.test(getattr(value, name))

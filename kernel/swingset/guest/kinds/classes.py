@@ -160,7 +160,10 @@ def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
         raise TypeError(
             f"{type(self).__name__} is a subclass of durable {kind.tag}: decorate it with @durable too"
         )
-    kind.construct(self, args, kwargs)
+    latest = kind.latest
+    if latest is not kind:  # somebody still has the class of a cell that was run again
+        object.__setattr__(self, "__class__", latest.cls)
+    latest.construct(self, args, kwargs)
 
 
 def _setattr(self: Any, name: str, value: Any) -> None:

@@ -187,7 +187,9 @@ def amplify(cls: type[T], face: object) -> T:
     Raises TypeError for anything that is not a facet of this class.
     """
     kind = getattr(type(face), "__kind__", None)
-    if kind is None or kind.cls is not cls or "__cohort__" not in face.__dict__:
+    wanted = getattr(cls, "__kind__", None)
+    of_this = wanted is not None and wanted.cls is cls and wanted.latest is kind
+    if not of_this or "__cohort__" not in face.__dict__:
         raise TypeError(f"amplify({cls.__name__}, x): wanted a facet of {cls.__name__}, got {brief(face)}")
     cohort: T = face.__dict__["__cohort__"]
     return cohort

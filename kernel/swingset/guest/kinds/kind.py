@@ -61,6 +61,15 @@ class Kind:
             for name, methods in (marked_methods(cls) if faces is None else faces).items()
         }
         self.facets: list[str] = sorted(self.facet_classes)
+        self.successor: Kind | None = None  # what has taken over its instances: a cell that was run again
+
+    @property
+    def latest(self) -> Kind:
+        """The kind that has its instances now: itself, or what took them over."""
+        kind = self
+        while kind.successor is not None:
+            kind = kind.successor
+        return kind
 
     @property
     def _prefix(self) -> str:

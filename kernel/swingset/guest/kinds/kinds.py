@@ -80,7 +80,14 @@ class Kinds:
             kind.described = True
             self._by_id[kind.id] = kind
             return
-        if known is not None and known.durable == kind.durable:
+        if known is not None and known.durable is not kind.durable:
+            raise KindError(
+                f"kind {kind.tag!r} was {_decorator_of(known)} at {known.where}, and its instances cannot "
+                f"become {_decorator_of(kind)} at {kind.where}: rename one, or give it a tag of its own with "
+                f'{_decorator_of(kind)}(tag="...")',
+                [kind.tag],
+            )
+        if known is not None:
             kind.id = known.id
         elif not kind.has_handle:
             kind.id = self._stored_id(kind) or self._vat.counters.take("kindID")
@@ -113,6 +120,7 @@ class Kinds:
     def _succeed(self, old: Kind, new: Kind) -> None:
         """Let the instances that are alive have the behaviour of a class that replaces theirs."""
         self._records.clear()
+        old.successor = new
         for instance in [*self._alive.values(), *self._faces.values()]:
             cls = type(instance)
             if cls is old.cls:
@@ -329,3 +337,7 @@ class Kinds:
                 record.counted = now
                 record.dirty = False
                 record.stored = True
+
+
+def _decorator_of(kind: Kind) -> str:
+    return "@durable" if kind.durable else "@virtual"

@@ -22,6 +22,7 @@ from ..base.context import current, found
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..base.vat_kinds import Redefinition
     from .vat import Vat
 
 C = TypeVar("C", bound=type)
@@ -97,8 +98,8 @@ _BY_TAG = {copy.tag: copy for copy in _KNOWN}
 class Copies:
     """The classes that one vat has registered."""
 
-    def __init__(self, *, redefinable: bool = False) -> None:
-        self.redefinable = redefinable  # a notebook runs its cells again and again
+    def __init__(self, redefinition: Redefinition) -> None:
+        self._redefinition = redefinition
         self.by_class: dict[type, Copy] = {}
         self.by_tag: dict[str, Copy] = {}
 
@@ -108,7 +109,7 @@ class Copies:
         if type(tag) is not str or not tag or tag in RESERVED_TAGS:
             raise TypeError(f"a tag is a non-empty str other than {', '.join(RESERVED_TAGS)}; got {tag!r}")
         known = self.by_tag.get(tag)
-        if known is not None and known.cls is not cls and not self.redefinable:
+        if known is not None and known.cls is not cls and self._redefinition == "refused":
             raise TypeError(f"the tag {tag!r} stands for the class {known.cls.__name__} already")
         if hasattr(cls, "__method_table__"):
             raise TypeError(f"{cls.__name__} passes by reference: it is @remotable or @durable")

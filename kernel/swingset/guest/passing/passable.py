@@ -10,6 +10,7 @@ mutators raise and show the assignment that does.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..base.promises import Promise
@@ -210,11 +211,7 @@ def why_not(value: Any) -> UnpassableError:
         fix = "pass the object itself, not E(...) of it"
     elif callable(value) and hasattr(value, "__code__" if kind.__name__ != "method" else "__func__"):
         fix = "pass a @remotable object that has this function as a method"
-    elif (
-        hasattr(value, "value")
-        and hasattr(value, "name")
-        and isinstance(getattr(kind, "__members__", None), object)
-    ):
+    elif isinstance(value, Enum):
         fix = f'pass its .value, or say register_copy("{kind.__name__}", {kind.__name__})'
     elif isinstance(value, (bool, int, float, str, bytes, list, tuple, dict)):
         base = next(b for b in kind.__mro__ if b.__module__ == "builtins")
@@ -224,7 +221,9 @@ def why_not(value: Any) -> UnpassableError:
     elif kind.__module__ == "builtins":
         fix = "pass str, numbers, lists and dicts, or an object whose class is @remotable or @durable"
     elif hasattr(kind, "__dataclass_fields__"):
-        fix = f'say register_copy("{kind.__name__}", {kind.__name__}) in both vats, if it is frozen'
+        is_frozen = getattr(getattr(kind, "__dataclass_params__", None), "frozen", False)
+        frozen_first = "" if is_frozen else "make it @dataclass(frozen=True), then "
+        fix = f'{frozen_first}say register_copy("{kind.__name__}", {kind.__name__}) in both vats'
     else:
         fix = f"make {kind.__name__} @remotable or @durable, or pass its data as a dict"
     return UnpassableError(value, fix)
