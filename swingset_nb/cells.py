@@ -101,7 +101,7 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
     """Upgrade a vat to a new cell; raises `UpgradeRefused`, with nothing changed, where that fails."""
     world = notebook.require()
     world.pending.setdefault(vat, {})[part] = source
-    before = dict(world.session.running_parts(vat))
+    before = dict(world.controller.vats.parts(vat))
     try:
         done = world.session.upgrade(vat, part, source, message)
     except VatFault as error:
@@ -141,14 +141,14 @@ def forget_pending(world: OpenWorld, vat: str, part: str) -> None:
 
 
 def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
-    drafts: Mapping[str, str] = dict(world.controller.kernel.store.sources.parts(cell.vat))
+    drafts = {draft.part: draft.source for draft in world.session.drafts.all(cell.vat)}
     if cell.part != cell.vat:
         if drafts.get(cell.part) == cell.source:
-            world.session.keep_draft(cell.vat, cell.part)  # for here it is, written by the user
+            world.session.drafts.keep(cell.vat, cell.part)  # for here it is, written by the user
             return Message(f"{cell.part} is drafted for vat {cell.vat} already: nothing changed")
-        world.session.draft(cell.vat, cell.part, cell.source)
+        world.session.drafts.add(cell.vat, cell.part, cell.source)
         return Message(f"{cell.part} is drafted for vat {cell.vat}", (), (_define_hint(cell),))
-    strange = [draft.part for draft in world.session.drafts(cell.vat) if not draft.own]
+    strange = [draft.part for draft in world.session.drafts.all(cell.vat) if not draft.own]
     if any(part != cell.vat for part in strange):
         raise SwingSetError(
             f"the file has drafts for vat {cell.vat} that are not of this session: {', '.join(strange)}. They"
@@ -178,7 +178,7 @@ def _replace(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     """End the vat and start another of the same name, after a trial in a fork."""
     controller, vat = world.controller, cell.vat
     kinds = [
-        (part, source) for part, source in world.session.running_parts(vat) if part not in (vat, cell.part)
+        (part, source) for part, source in world.controller.vats.parts(vat) if part not in (vat, cell.part)
     ]
     if cell.part != vat:
         raise BadArguments("--replace belongs to the vat's own cell", f"%%vat {vat} --replace")
@@ -192,7 +192,7 @@ def _replace(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
         trial.close()
     controller.terminate_vat(vat, "replaced from the notebook")
     for part, source in kinds:
-        world.session.draft(vat, part, source)
+        world.session.drafts.add(vat, part, source)
     world.pending.pop(vat, None)
     shown = _begin(notebook, world, cell)
     return Stack([Message(f"vat {vat} was ended with all its state"), shown])

@@ -110,7 +110,7 @@ class SwingSet(Magics):
             return vat_table(world)
         name = named_vat(world, name, own=True)
         record = world.controller.vats[name]
-        cells = [part for part, _ in world.session.running_parts(name)]
+        cells = [part for part, _ in world.controller.vats.parts(name)]
         lines = [f"cells: {', '.join(cells)}"] if cells else []
         if record.reason:
             lines.append(record.reason)

@@ -139,7 +139,7 @@ class Notebook:
             controller.close()
             raise
         session.watch = self.progress.crank
-        session.classes = self.shell.user_ns
+        session.names.classes = self.shell.user_ns
         session.renewed = self._renewed
         session.stirred = self._stir
         self._told = {}
@@ -228,7 +228,7 @@ class Notebook:
         namespace, given = self.shell.user_ns, self.binding.given
         own = self._own(namespace)
         gone = [name for name, value in own if is_reference(value) or given.get(name) is value]
-        holding = self._world.session.holding() if self._world is not None else {}
+        holding = self._world.session.names.holding() if self._world is not None else {}
         for name in gone:
             del namespace[name]
         self.binding.forget()
@@ -237,7 +237,7 @@ class Notebook:
 
     def regain(self) -> list[str]:
         """Bind stored names whose class the last cell has defined, unless they mean something else by now."""
-        return self.binding.offer(self.require().session.recall_more())
+        return self.binding.offer(self.require().session.names.recall_more())
 
     def remember(self, *, whole: bool = True) -> list[str]:
         """Store the names of the notebook in the world, so that they come back with it.
@@ -250,8 +250,8 @@ class Notebook:
         # What was withheld is the world's still, also where its name means something else here.
         withheld = self.binding.withheld.items()
         kept = {name: value for name, value in withheld if not is_reference(own.get(name))}
-        session.remember({**own, **kept}, budget=None if whole else LOOKED_AT)
-        before, self._told = self._told, dict(session.fleeting)
+        session.names.remember({**own, **kept}, budget=None if whole else LOOKED_AT)
+        before, self._told = self._told, dict(session.names.fleeting)
         return [_why(name, why) for name, why in self._told.items() if before.get(name) != why]
 
     def fleeting(self) -> list[str]:
@@ -264,7 +264,7 @@ class Notebook:
         gone = [name for name, value in self._own(namespace) if session.is_over(value)]
         for name in gone:
             del namespace[name]
-        recalled = session.recall()
+        recalled = session.names.recall()
         back = self.binding.offer({name: recalled[name] for name in recalled if name not in namespace})
         gone = [name for name in gone if name not in back]
         print("what was done since the last commit was undone, and is to be done again")

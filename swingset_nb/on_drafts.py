@@ -23,7 +23,7 @@ _VAT = argument("vat", metavar="VAT", help="the vat they are for")
 )
 def drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """List drafts, or show those for one vat."""
-    found = notebook.require().session.drafts(given.vat)
+    found = notebook.require().session.drafts.all(given.vat)
     if given.vat is not None and found:
         shown: list[Shown] = []
         for draft in found:
@@ -46,9 +46,9 @@ def _hints(vat: str, own: bool) -> list[str]:
 def keep_drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Say that the drafts for a vat are the user's."""
     session = notebook.require().session
-    kept = [draft.part for draft in session.drafts(given.vat) if not draft.own]
+    kept = [draft.part for draft in session.drafts.all(given.vat) if not draft.own]
     for part in kept:
-        session.keep_draft(given.vat, part)
+        session.drafts.keep(given.vat, part)
     if not kept:
         return Message(f"vat {given.vat} has no drafts but those of this session")
     return Message(f"{', '.join(kept)} will be part of vat {given.vat}", (), (f"`%%vat {given.vat}`",))
@@ -66,11 +66,11 @@ def drop_draft(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     words = " ".join(given.cell)
     if not world.has_vat(given.vat):
-        known = [draft.part for draft in world.session.drafts(given.vat)]
+        known = [draft.part for draft in world.session.drafts.all(given.vat)]
         part = _named(words, known, given.vat)
-        world.session.drop_draft(given.vat, part)
+        world.session.drafts.drop(given.vat, part)
         return Message(f"{part} is not drafted for vat {given.vat} any more")
-    running = dict(world.session.running_parts(given.vat))
+    running = dict(world.controller.vats.parts(given.vat))
     part = _named(words, [cell for cell in running if cell != given.vat], given.vat)
     if not given.upgrade:
         again = f"%swingset drop-draft {quote(given.vat)} {part} --upgrade"

@@ -52,7 +52,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         lines.append(f"not defined yet in this session: {words_of(lacking)}{wait}")
         hints.append("run the cells that define these, then what waits for them goes on")
     lines += _lost(notebook.fleeting())
-    for name, why in sorted(world.session.unread.items()):
+    for name, why in sorted(world.session.names.unread.items()):
         lines.append(f"stored, but not here: {name}: {visible(why, 300)}")
     for vat in world.lens.vats():
         if vat.state == "suspended":
@@ -228,14 +228,14 @@ def _lost(fleeting: list[str]) -> list[str]:
 
 def _come_back(notebook: Notebook, world: OpenWorld, parting: Parting) -> list[str]:
     """Bind the names that the world remembers; say what came back and what could not."""
-    names = notebook.binding.offer(world.session.recall())
+    names = notebook.binding.offer(world.session.names.recall())
     lines = [f"names that came back: {words_of(names)}" if names else "no names were stored"]
     lines += notebook.binding.told()
-    strange = sorted({draft.vat for draft in world.session.drafts() if not draft.own})
+    strange = sorted({draft.vat for draft in world.session.drafts.all() if not draft.own})
     if strange:
         lines.append(f"drafts in the file that wait for your word, for {words_of(strange)}: %swingset drafts")
-    if world.session.unread:
-        lines.append(f"names that wait for their class: {words_of(sorted(world.session.unread))}")
+    if world.session.names.unread:
+        lines.append(f"names that wait for their class: {words_of(sorted(world.session.names.unread))}")
     lacking = world.session.lacking()
     if lacking:
         lines.append(f"not defined yet in this session: {words_of(lacking)}; run their cells")

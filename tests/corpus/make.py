@@ -236,7 +236,7 @@ def notebook(controller: Controller) -> Steps:
     alice = session.wait(E(bank).purse("alice"))
     session.wait(E(alice).deposit(10))
     pending = E(bank).calls()
-    session.remember({"bank": bank, "alice": alice, "pending": pending, "both": [alice, bank]})
+    session.names.remember({"bank": bank, "alice": alice, "pending": pending, "both": [alice, bank]})
     session.settle()
     return [["names"], ["use", "alice", "deposit", 5], ["ask", "bank", "deposit", "alice", 1]]
 

@@ -74,13 +74,13 @@ def _back(controller: Controller, name: str) -> bool:
 
 def _names(controller: Controller) -> list[str]:
     """Join as the notebook did, and tell the names that come back."""
-    return sorted(Session(controller).recall())
+    return sorted(Session(controller).names.recall())
 
 
 def _use(controller: Controller, name: str, method: str, *args: Any) -> Any:
     """Join, and send to what a stored name stands for."""
     session = Session(controller)
-    return session.wait(getattr(E(session.recall()[name]), method)(*args))
+    return session.wait(getattr(E(session.names.recall()[name]), method)(*args))
 
 
 _STEPS = {"ask": _ask, "poll": _poll, "wake": _wake, "back": _back, "names": _names, "use": _use}

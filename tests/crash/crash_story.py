@@ -88,7 +88,7 @@ def begin(session: Session) -> dict[str, Any]:
     E(clerk).half(slow)
     session.settle()
     names = {"bank": bank, "slow": slow, "clerk": clerk, "purse": session.wait(E(bank).purse())}
-    session.remember(names)
+    session.names.remember(names)
     return names
 
 
@@ -98,7 +98,7 @@ def check_and_finish(controller: Controller, session: Session, queued: int = 0) 
     assert audit(kernel.store) == []
     controller.queue.unpause()
     session.settle()
-    names = session.recall()
+    names = session.names.recall()
     assert sorted(names) == ["bank", "clerk", "purse", "slow"]
     balance = session.wait(E(names["purse"]).deposit(0))
     assert balance == session.wait(E(names["slow"]).bumps())

@@ -71,7 +71,7 @@ def user(stage: Stage) -> Any:
 
 def shelf_of(stage: Stage) -> Any:
     """The shelf, as the session knows it."""
-    return stage.session._reference(stage.controller.kernel.add_device("shelf", "shelf"), "shelf")
+    return stage.session.reference(stage.controller.kernel.add_device("shelf", "shelf"), "shelf")
 
 
 def test_a_call_answers_at_once_with_the_very_object(stage: Stage, user: Any) -> None:

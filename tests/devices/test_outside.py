@@ -62,7 +62,7 @@ def clerk_with(stage: Stage, device: Any) -> Any:
 
 def test_mail_is_delivered_once_however_often_it_is_carried(stage: Stage) -> None:
     """A carrier that repeats itself, or comes with old mail, tells the vat nothing new."""
-    clerk_with(stage, stage.session.mailbox())
+    clerk_with(stage, stage.session.devices.mailbox())
     devices = stage.controller.devices
     assert devices.receive("bob", [[2, "two"], [1, "one"]]) == 2
     assert devices.receive("bob", [[1, "one"], [2, "two"]]) == 0
@@ -78,7 +78,7 @@ def test_mail_is_delivered_once_however_often_it_is_carried(stage: Stage) -> Non
 
 def test_sent_mail_stays_until_it_is_acknowledged(stage: Stage) -> None:
     """The outbox shows what the peer has not confirmed, under its numbers."""
-    clerk = clerk_with(stage, stage.session.mailbox())
+    clerk = clerk_with(stage, stage.session.devices.mailbox())
     devices = stage.controller.devices
     assert [stage.ask(clerk, "send", "bob", text) for text in ("a", "b", "c")] == [1, 2, 3]
     assert devices.outbox()["bob"] == {"messages": [[1, "a"], [2, "b"], [3, "c"]], "ack": 0}
@@ -91,7 +91,7 @@ def test_sent_mail_stays_until_it_is_acknowledged(stage: Stage) -> None:
 def test_mail_is_remembered_by_the_file(tmp_path: Path) -> None:
     """Another process has the same outbox and refuses the same repetitions."""
     first = Stage("local", tmp_path / "world")
-    clerk = clerk_with(first, first.session.mailbox())
+    clerk = clerk_with(first, first.session.devices.mailbox())
     first.ask(clerk, "send", "bob", "hello")
     first.controller.devices.receive("bob", [[1, "hi"]])
     first.close()
@@ -108,7 +108,7 @@ def test_mail_nobody_wants_is_not_taken(local: Stage) -> None:
     devices = local.controller.devices
     with pytest.raises(KernelError, match="no vat has registered with the mailbox yet"):
         devices.receive("bob", [[1, "hi"]])
-    clerk_with(local, local.session.mailbox())
+    clerk_with(local, local.session.devices.mailbox())
     for peer, messages in (("bob", [[1, 5]]), ("bob", [[-1, "x"]]), ("b b", [])):
         with pytest.raises(KernelError, match=f"mail from '{peer}'"):
             devices.receive(peer, messages)
@@ -120,8 +120,8 @@ def test_mail_nobody_wants_is_not_taken(local: Stage) -> None:
 
 def test_the_bridge_carries_plain_data_both_ways(stage: Stage) -> None:
     """What goes out waits until the program has dealt with it; what comes in is a message."""
-    clerk = clerk_with(stage, stage.session.bridge())
-    stage.session.bridge_send({"to": "the vat", "n": [1, 2.5, b"x"]})
+    clerk = clerk_with(stage, stage.session.devices.bridge())
+    stage.session.devices.bridge_send({"to": "the vat", "n": [1, 2.5, b"x"]})
     stage.session.settle()
     assert stage.log == ["{'to': 'the vat', 'n': [1, 2.5, b'x']}"]
     assert stage.ask(clerk, "send", {"from": (1, "x")}) == 1
@@ -135,19 +135,19 @@ def test_the_bridge_carries_plain_data_both_ways(stage: Stage) -> None:
         seen.append(data)
 
     with pytest.raises(OSError, match="the line is down"):
-        stage.session.bridge_receive(deal)
-    assert stage.session.bridge_receive(deal) == 1
+        stage.session.devices.bridge_receive(deal)
+    assert stage.session.devices.bridge_receive(deal) == 1
     assert seen == [{"from": (1, "x")}, "retried", "second"]
-    assert stage.session.bridge_receive(deal) == 0
+    assert stage.session.devices.bridge_receive(deal) == 0
 
 
 def test_the_bridge_takes_no_references(stage: Stage) -> None:
     """The program outside has no c-list."""
-    clerk = clerk_with(stage, stage.session.bridge())
+    clerk = clerk_with(stage, stage.session.devices.bridge())
     with pytest.raises(RemoteError, match="takes plain data, and was given a reference"):
         stage.ask(clerk, "send", {"me": clerk})
     with pytest.raises(TypeError, match="cannot hold references"):
-        stage.session.bridge_send([clerk])
+        stage.session.devices.bridge_send([clerk])
 
 
 # Host functions
@@ -161,21 +161,21 @@ def test_a_host_function_is_called_by_those_who_hold_it(stage: Stage) -> None:
             raise ValueError("negative")
         return float(number**0.5)
 
-    function = stage.session.plugin("root_of", root_of)
+    function = stage.session.devices.plugin("root_of", root_of)
     clerk = stage.define("clerk", CLERK)
     assert stage.ask(clerk, "call", function, 9) == 3.0
     assert stage.ask(clerk, "call_and_catch", function, -1) == [
         "caught",
         "device plugins: call() failed: ValueError: negative",
     ]
-    assert stage.session.call(function, "call", 16) == 4.0
-    assert stage.session.plugin("root_of", root_of) is function
+    assert stage.session.devices.call(function, "call", 16) == 4.0
+    assert stage.session.devices.plugin("root_of", root_of) is function
 
 
 def test_a_host_function_takes_and_gives_no_references(stage: Stage) -> None:
     """It has no vat, so there is nothing it could do with one."""
     clerk = stage.define("clerk", CLERK)
-    function = stage.session.plugin("give", lambda *args: clerk)
+    function = stage.session.devices.plugin("give", lambda *args: clerk)
     with pytest.raises(RemoteError, match="takes plain data, and was given a reference"):
         stage.ask(clerk, "call", function, clerk)
     with pytest.raises(RemoteError, match="cannot hold references"):
@@ -207,7 +207,7 @@ def test_a_host_function_cannot_enter_the_world_again(stage: Stage, act: str) ->
     """A crank is one at a time: what would run or change the world within one is refused, and all goes on."""
     clerk = stage.define("clerk", CLERK)
     stage.controller.checkpoint("before")
-    function = stage.session.plugin("act", lambda: str(ACTS[act](stage, clerk)))
+    function = stage.session.devices.plugin("act", lambda: str(ACTS[act](stage, clerk)))
     for _ in range(2):
         with pytest.raises(RemoteError, match="the world is in the middle of a delivery"):
             stage.ask(clerk, "call", function)
@@ -225,7 +225,7 @@ def test_a_host_function_is_not_repeated_when_its_caller_is_brought_back(stage: 
         calls.append(number)
         return len(calls)
 
-    function = stage.session.plugin("count", count)
+    function = stage.session.devices.plugin("count", count)
     clerk = stage.define("clerk", CLERK)
     assert stage.ask(clerk, "call", function, 7) == 1
     stage.controller.kernel.warehouse.discard_all()
@@ -237,16 +237,16 @@ def test_a_host_function_is_missing_after_a_restart_until_it_is_handed_in_again(
     """The device is remembered, the function is not, and the error says what to do."""
     first = Stage("local", tmp_path / "world")
     clerk = first.define("clerk", CLERK)
-    function = first.session.plugin("five", lambda: 5)
+    function = first.session.devices.plugin("five", lambda: 5)
     assert first.ask(clerk, "call", function) == 5
-    first.session.remember({"clerk": clerk, "function": function})
+    first.session.names.remember({"clerk": clerk, "function": function})
     first.close()
     second = Stage("local", tmp_path / "world")
-    names = second.session.recall()
+    names = second.session.names.recall()
     with pytest.raises(LookupError, match='host function "five" is not here') as caught:
         second.ask(names["clerk"], "call", names["function"])
     assert caught.value.code == "no-plugin"
-    assert second.session.plugin("five", lambda: 6) is names["function"]
+    assert second.session.devices.plugin("five", lambda: 6) is names["function"]
     assert second.ask(names["clerk"], "call", names["function"]) == 6
     second.close()
 
@@ -254,7 +254,7 @@ def test_a_host_function_is_missing_after_a_restart_until_it_is_handed_in_again(
 def test_a_rehearsal_calls_no_host_function(local: Stage) -> None:
     """What is tried out in a fork has no effects outside."""
     calls: list[int] = []
-    function = local.session.plugin("effect", calls.append)
+    function = local.session.devices.plugin("effect", calls.append)
     clerk = local.define("clerk", CLERK)
     local.send(clerk, "call", function, 1)
     local.session.flush()
@@ -266,10 +266,10 @@ def test_a_rehearsal_calls_no_host_function(local: Stage) -> None:
 
 def test_what_an_undone_delivery_sent_is_not_sent(stage: Stage) -> None:
     """An exception in a method undoes nothing, the loss of the delivery does."""
-    clerk = clerk_with(stage, stage.session.bridge())
+    clerk = clerk_with(stage, stage.session.devices.bridge())
     with pytest.raises(RemoteError, match="too late"):
         stage.ask(clerk, "fail_after_sending", "kept")
     assert [number for number, _ in stage.controller.devices.bridge_outbound()] == [1]
-    bridge = stage.session.bridge()
-    assert stage.session.call(bridge, "send", "from the session") == 2
+    bridge = stage.session.devices.bridge()
+    assert stage.session.devices.call(bridge, "send", "from the session") == 2
     assert D(bridge).send("again") == 3

@@ -54,7 +54,7 @@ class Clockwork:
     def __init__(self, stage: Stage, upgrading: bool = False) -> None:
         self.stage = stage
         self.upgrading = upgrading
-        self.timer = stage.session.timer()
+        self.timer = stage.session.devices.timer()
         self.waker = stage.define("waker", WAKER)
 
     def ask(self, target: Any, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -229,7 +229,7 @@ def test_alarms_outlive_the_process(worker: str, tmp_path: Path) -> None:
         again.controller.devices.poll(now)
         again.session.settle()
     assert again.log == ["once 15", "tick 20"]
-    assert again.ask(again.session.timer(), "get_current_timestamp") == 20
+    assert again.ask(again.session.devices.timer(), "get_current_timestamp") == 20
     again.close()
 
 
@@ -469,7 +469,7 @@ def test_time_that_does_not_pass_is_refused(
 ) -> None:
     """An interval of nothing and a delay into the past are refused when they are asked for."""
     with pytest.raises(RemoteError, match=words):
-        Clockwork(stage).ask(stage.session.timer(), method, *args)
+        Clockwork(stage).ask(stage.session.devices.timer(), method, *args)
 
 
 def test_a_wakeup_for_a_time_that_has_come_is_at_once(clockwork: Clockwork) -> None:

@@ -65,10 +65,10 @@ class Reader:
             lambda out: self.said.write(out.text) if out.stream != "notice" else None
         )
         self.session = Session(self.controller)
-        self.session.classes = self.names
+        self.session.names.classes = self.names
         public = {name: getattr(swingset.vat, name) for name in swingset.vat.__all__}
         known = {"session": self.session, "controller": self.controller, "reopen": self.reopen}
-        self.names.update(public | known | self.session.recall())
+        self.names.update(public | known | self.session.names.recall())
 
     def _hear(self, output: Output) -> None:
         if output.stream != "notice":
@@ -76,7 +76,7 @@ class Reader:
 
     def reopen(self) -> None:
         """What a restart of the interpreter does."""
-        self.session.remember(self.names)
+        self.session.names.remember(self.names)
         self.session.close()
         self.open()
 

@@ -263,7 +263,7 @@ def test_a_collection_of_a_stranger_runs_nothing_in_the_session(
     if payload == "CANARY":
         payload = f"open({str(canary)!r}, 'w') and str"
     session = Session(open_world(path, worker="local"))
-    session.remember({"m": BigMap("m", keys=str, values=str)})
+    session.names.remember({"m": BigMap("m", keys=str, values=str)})
     kernel = session.controller.kernel
     store, vat = kernel.store.vatstore, kernel.vat("notebook").id
     key = store.next_key(vat, "vom.o+d2/") or ""
@@ -273,7 +273,7 @@ def test_a_collection_of_a_stranger_runs_nothing_in_the_session(
     session.controller.commit("altered")
     session.close()
     session = Session(open_world(path, worker="local"))
-    names = session.recall()
+    names = session.names.recall()
     for call in (("has", "k"), ("init", "k", "a" * 60), ("get", "k")):
         with pytest.raises(RemoteError, match="was made for"):
             session.wait(getattr(E(names["m"]), call[0])(*call[1:]))

@@ -154,10 +154,10 @@ def test_the_right_over_a_vat_of_the_host_can_be_given_away(make_stage: MakeStag
     """A vat that gets the admin node of a vat which the host made changes its options, ends it, and hears."""
     stage = make_stage(worker)
     victim, boss = stage.define("victim", WORKER), stage.define("boss", BOSS)
-    node = stage.session.wait(stage.session.admin_node("victim"))
+    node = stage.session.wait(stage.session.devices.admin_node("victim"))
     stage.ask(boss, "tune", node, {"reapInterval": 9})
     assert options_of(stage, "victim") == {"reap_interval": 9}
-    again = stage.session.wait(stage.session.admin_node("victim"))
+    again = stage.session.wait(stage.session.devices.admin_node("victim"))
     done = stage.send(again, "done")
     assert stage.ask(boss, "end", node, "enough") == "rejected with 'enough'"
     with pytest.raises(RemoteError):
@@ -209,10 +209,10 @@ HOSTILE = """
 
 def test_nothing_unreadable_crosses_the_bridge(wasm: Stage) -> None:
     """A body that the host could not read is refused to its sender, and later messages come through."""
-    hostile, bridge = wasm.define("hostile", HOSTILE), wasm.session.bridge()
+    hostile, bridge = wasm.define("hostile", HOSTILE), wasm.session.devices.bridge()
     wasm.ask(hostile, "junk", bridge, '#[{"#tag":"x"}]')
     wasm.ask(hostile, "junk", bridge, '#["#nothing"]')
     wasm.ask(hostile, "send", bridge, {"fine": (1, 2)})
     received: list[Any] = []
-    assert wasm.session.bridge_receive(received.append) == 1
+    assert wasm.session.devices.bridge_receive(received.append) == 1
     assert received == [{"fine": (1, 2)}]

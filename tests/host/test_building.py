@@ -149,7 +149,7 @@ def test_a_host_function_can_be_a_device_of_the_configuration() -> None:
     config = Configuration({"b": vat(MAIN)}, "b", {"weather": "plugin"})
     with swingset.open_world(config=config, worker="local") as world:
         session = swingset.Session(world)
-        session.plugin("weather", lambda place: f"rain {place}")
+        session.devices.plugin("weather", lambda place: f"rain {place}")
         world.run()
         assert world.resolution(str(swingset.bootstrap_result(world))) == "rain here"
         session.close()
@@ -342,10 +342,10 @@ SQUATTER = """
 def test_a_vat_cannot_pass_for_one_of_the_librarys(make_stage: MakeStage, name: str) -> None:
     """A vat that may make vats makes none that the host would take for its timer."""
     stage = make_stage("local")
-    squatter, cap = stage.define("squatter", SQUATTER), stage.session.bundle(PLAIN)
+    squatter, cap = stage.define("squatter", SQUATTER), stage.session.devices.bundle(PLAIN)
     with pytest.raises(RemoteError, match=f"CreateVatOptions: the name {name} is kept for a vat of the lib"):
-        stage.ask(squatter, "squat", stage.session.vat_admin(), cap, name)
-    assert stage.ask(stage.session.timer(), "get_current_timestamp") == 0
+        stage.ask(squatter, "squat", stage.session.devices.vat_admin(), cap, name)
+    assert stage.ask(stage.session.devices.timer(), "get_current_timestamp") == 0
 
 
 def test_a_service_is_known_by_what_the_world_remembers(local: Stage) -> None:

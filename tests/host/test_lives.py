@@ -249,8 +249,8 @@ def test_own_promise_resolver_map_class_and_object_end_too(stage: Stage) -> None
     promise, resolver = make_promise()
     names = StoredMap(stage.session.liveslots, 1, "baggage")
     names["note"] = "x"
-    vat_admin = stage.session.bundle("x = 1")
-    device = stage.session.device("bundles")
+    vat_admin = stage.session.devices.bundle("x = 1")
+    device = stage.session.devices.get("bundles")
     stage.session.settle()
     _resumed(stage, lambda: _purse(stage))
     uses: list[Callable[[], object]] = [
@@ -349,10 +349,10 @@ def test_disk_that_stays_full_fails_each_use_and_then_all_is_well(stage: Stage) 
     fail_commit(stage)
     fail_commit(stage, lambda: E(purse).read())
     fail_commit(stage, stage.session.flush)
-    fail_commit(stage, lambda: stage.session.remember({"purse": purse}))
+    fail_commit(stage, lambda: stage.session.names.remember({"purse": purse}))
     assert stage.ask(purse, "read") == ["alice", 0]
-    stage.session.remember({"purse": purse})
-    assert stage.session.recall()["purse"] is purse
+    stage.session.names.remember({"purse": purse})
+    assert stage.session.names.recall()["purse"] is purse
 
 
 def test_promise_fulfilled_in_an_undone_run_names_nobody_else(stage: Stage) -> None:

@@ -115,8 +115,8 @@ class Handles(RuleBasedStateMachine):
         """Store a handle under a name and read it back."""
         if self.handles:
             owner, handle = self.handles[pick % len(self.handles)]
-            if self.stage.session.remember({"kept": handle}) == [] and handle is not None:
-                found = self.stage.session.recall().get("kept")
+            if self.stage.session.names.remember({"kept": handle}) == [] and handle is not None:
+                found = self.stage.session.names.recall().get("kept")
                 assert self.stage.ask(found, "read")[0] == owner
 
     @invariant()

@@ -153,7 +153,7 @@ def test_a_dump_holds_the_whole_state() -> None:
     """Meters, devices with what they keep, parameters, pauses, counters and clean-up are in it."""
     with open_world(None, worker="local") as world:
         session = Session(world)
-        session.wait(E(session.vat_admin()).create_meter(100, 5))
+        session.wait(E(session.devices.vat_admin()).create_meter(100, 5))
         session.define("bank", VAT, parameters={"currency": "gold"})
         world.queue.pause()
         dump = json.loads(json.dumps(world.dump()))

@@ -134,7 +134,7 @@ KEPT: dict[str, Callable[[Any], Any]] = {
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A world with a bank in it, on disk."""
     stage = bank_stage(tmp_path / "a.world")
-    stage.session.classes = CLASSES
+    stage.session.names.classes = CLASSES
     yield stage
     stage.close()
 
@@ -150,15 +150,15 @@ def again(stage: Stage, classes: dict[str, Any] | None = None) -> dict[str, Any]
     stage.controller.close()
     stage.controller = open_world(path, worker="local")
     stage.session = Session(stage.controller)
-    stage.session.classes = CLASSES if classes is None else classes
-    return stage.session.recall()
+    stage.session.names.classes = CLASSES if classes is None else classes
+    return stage.session.names.recall()
 
 
 @pytest.mark.parametrize("sort", KEPT)
 def test_what_comes_back_is_what_was_there(stage: Stage, sort: str) -> None:
     """Every common container and object comes back as its own kind, as it was, and its references work."""
     value = KEPT[sort](purse_of(stage))
-    assert stage.session.remember({"value": value, "plain": [1, 2]}) == []
+    assert stage.session.names.remember({"value": value, "plain": [1, 2]}) == []
     before = shown(value) if sort != "deep" else None
     found = again(stage)
     assert sorted(found) == ["bank", "value"]
@@ -184,12 +184,12 @@ def _holds(value: Any) -> bool:
 def test_what_comes_back_can_be_changed(stage: Stage) -> None:
     """A list is a list again, and so on: not the store's frozen copies."""
     purse = purse_of(stage)
-    stage.session.remember({"a": [purse], "b": {"a": purse}, "c": [[purse]]})
+    stage.session.names.remember({"a": [purse], "b": {"a": purse}, "c": [[purse]]})
     found = again(stage)
     found["a"].append(1)
     found["b"].setdefault("c", 1)
     found["c"][0].sort()
-    assert stage.session.remember(found) == []
+    assert stage.session.names.remember(found) == []
     assert len(again(stage)["a"]) == 2
 
 
@@ -200,31 +200,31 @@ def test_two_names_for_one_thing_and_circles_come_back(stage: Stage) -> None:
     one.append(one)
     loop: dict[str, Any] = {"purse": purse}
     loop["holder"] = Holder((loop, purse))
-    stage.session.remember({"one": one, "two": one, "other": [purse], "loop": loop})
+    stage.session.names.remember({"one": one, "two": one, "other": [purse], "loop": loop})
     found = again(stage)
     assert found["one"] is found["two"]
     assert found["one"][1] is found["one"]
     assert found["other"] is not found["one"]
     assert found["loop"]["holder"].p[0] is found["loop"]
     assert found["loop"]["purse"] is found["one"][0]
-    stage.session.remember({"two": found["two"], "one": 5})
+    stage.session.names.remember({"two": found["two"], "one": 5})
     assert again(stage)["two"][1][1][0] is not None
 
 
 def test_name_waits_for_the_class_of_what_it_holds(stage: Stage) -> None:
     """An object comes back once its class is there; until then its name is kept, and says so."""
     purse = purse_of(stage)
-    stage.session.remember({"holder": Holder(purse), "both": [Holder(purse), Pair(1, purse)]})
+    stage.session.names.remember({"holder": Holder(purse), "both": [Holder(purse), Pair(1, purse)]})
     assert sorted(again(stage, {})) == ["bank"]
-    assert stage.session.unread == {
+    assert stage.session.names.unread == {
         "both": "it waits for its class Holder",
         "holder": "it waits for its class Holder",
     }
-    stage.session.remember({})
-    stage.session.classes = {"Holder": Holder}
-    assert list(stage.session.recall_more()) == ["holder"]
-    stage.session.classes = {"Holder": Holder, "Pair": Pair}
-    assert list(stage.session.recall_more()) == ["both"]
+    stage.session.names.remember({})
+    stage.session.names.classes = {"Holder": Holder}
+    assert list(stage.session.names.recall_more()) == ["holder"]
+    stage.session.names.classes = {"Holder": Holder, "Pair": Pair}
+    assert list(stage.session.names.recall_more()) == ["both"]
 
 
 def test_a_name_follows_what_it_stands_for(stage: Stage) -> None:
@@ -248,10 +248,10 @@ def test_a_name_follows_what_it_stands_for(stage: Stage) -> None:
         "place": lambda: held["place"].__setitem__(1, 2),
         "member": lambda: held["member"].symmetric_difference_update({1, 2}),
     }
-    assert stage.session.remember(held, budget=50_000) == []
+    assert stage.session.names.remember(held, budget=50_000) == []
     for change in changes.values():
         change()
-    assert stage.session.remember(held, budget=50_000) == []
+    assert stage.session.names.remember(held, budget=50_000) == []
     found = again(stage)
     assert {name: shown(found[name]) for name in held} == {name: shown(held[name]) for name in held}
 
@@ -261,10 +261,10 @@ def test_an_unchanged_name_is_not_written_again(stage: Stage) -> None:
     purse = purse_of(stage)
     held = {"many": [purse] * 2_000, "one": purse, "same": [purse]}
     held["again"] = held["same"]
-    stage.session.remember(held)
+    stage.session.names.remember(held)
     writes: list[str] = []
     stage.controller.world.faults = writes.append
-    stage.session.remember(held, budget=50_000)
+    stage.session.names.remember(held, budget=50_000)
     stage.controller.world.faults = None
     assert writes == []
 
@@ -310,8 +310,8 @@ def test_what_cannot_be_kept_is_told_with_the_reason(stage: Stage, sort: str) ->
     """A name that will not come back is told, with the part that cannot be kept and why."""
     make, reason = FLEETING[sort]
     purse = purse_of(stage)
-    assert stage.session.remember({"good": [purse], "bad": make(purse)}) == ["bad"]
-    assert reason in stage.session.fleeting["bad"]
+    assert stage.session.names.remember({"good": [purse], "bad": make(purse)}) == ["bad"]
+    assert reason in stage.session.names.fleeting["bad"]
     assert sorted(again(stage)) == ["bank", "good"]
 
 
@@ -319,13 +319,13 @@ def test_name_that_can_no_longer_be_kept_is_forgotten_and_can_be_mended(stage: S
     """What was stored of a name goes when it comes to hold what cannot be kept, and comes with the mend."""
     purse = purse_of(stage)
     held = {"a": [purse]}
-    stage.session.remember(held)
+    stage.session.names.remember(held)
     held["a"].append(print)
-    assert stage.session.remember(held, budget=1_000) == ["a"]
-    assert "a" not in stage.session.recall()
+    assert stage.session.names.remember(held, budget=1_000) == ["a"]
+    assert "a" not in stage.session.names.recall()
     held["a"].pop()
-    assert stage.session.remember(held, budget=1_000) == []
-    assert stage.session.recall()["a"] == [purse]
+    assert stage.session.names.remember(held, budget=1_000) == []
+    assert stage.session.names.recall()["a"] == [purse]
 
 
 def test_dead_handles_in_a_name_are_told(stage: Stage) -> None:
@@ -333,8 +333,8 @@ def test_dead_handles_in_a_name_are_told(stage: Stage) -> None:
     stage.controller.checkpoint("one")
     held = {"later": [purse_of(stage)]}
     stage.controller.history.go_back("one")
-    assert stage.session.remember(held) == ["later"]
-    assert stage.session.fleeting["later"] == "[0] belongs to what was left or undone"
+    assert stage.session.names.remember(held) == ["later"]
+    assert stage.session.names.fleeting["later"] == "[0] belongs to what was left or undone"
 
 
 # Looking without running anything, and within bounds.
@@ -344,14 +344,14 @@ def test_dead_handles_in_a_name_are_told(stage: Stage) -> None:
 def test_odd_variable_harms_nothing_and_runs_nothing(stage: Stage, sort: str) -> None:
     """A variable that would run code when it is asked anything is passed over, alone or in containers."""
     thing, purse = odd.ODD[sort](), purse_of(stage)
-    stage.session.classes = {**CLASSES, **odd.CLASSES}
+    stage.session.names.classes = {**CLASSES, **odd.CLASSES}
     names = {"odd": thing, "listed": [thing, thing], "held": Holder(thing)}
     names |= {"good": [purse], "mixed": [thing, purse]}
     for budget in (None, 1_000, 1_000):
-        fleeting = stage.session.remember(names, budget=budget)
+        fleeting = stage.session.names.remember(names, budget=budget)
         assert "good" not in fleeting
         assert {"odd", "listed", "held"}.isdisjoint(fleeting)
-    stage.session.classes = CLASSES
+    stage.session.names.classes = CLASSES
     assert "good" in again(stage)
 
 
@@ -391,27 +391,27 @@ def test_reference_deep_in_large_data_is_found_after_some_cells(stage: Stage) ->
     large: Any = [[[number] for number in range(500)] for _ in range(20)]
     large[0][0].append(purse)
     names = {"large": large, "z": [purse]}
-    stage.session.remember(names, budget=2_000)
-    assert sorted(stage.session.recall()) == ["bank", "z"]
+    stage.session.names.remember(names, budget=2_000)
+    assert sorted(stage.session.names.recall()) == ["bank", "z"]
     for _ in range(12):
-        stage.session.remember(names, budget=2_000)
-    assert sorted(stage.session.recall()) == ["bank", "large", "z"]
+        stage.session.names.remember(names, budget=2_000)
+    assert sorted(stage.session.names.recall()) == ["bank", "large", "z"]
     other = {"large": [[[number] for number in range(500)] for _ in range(20)], "z": names["z"]}
-    stage.session.remember(other, budget=10)
+    stage.session.names.remember(other, budget=10)
     other["large"][7][7].append(purse)
-    stage.session.remember(other)
-    assert sorted(stage.session.recall()) == ["bank", "large", "z"]
+    stage.session.names.remember(other)
+    assert sorted(stage.session.names.recall()) == ["bank", "large", "z"]
 
 
 def test_reference_that_comes_into_known_data_is_found(stage: Stage) -> None:
     """Data in which nothing was found is looked at again, a part after each cell."""
     purse = purse_of(stage)
     names: dict[str, Any] = {"data": [[number] for number in range(1_000)]}
-    stage.session.remember(names, budget=5_000)
+    stage.session.names.remember(names, budget=5_000)
     names["data"][500].append(purse)
     for _ in range(4):
-        stage.session.remember(names, budget=5_000)
-    assert "data" in stage.session.recall()
+        stage.session.names.remember(names, budget=5_000)
+    assert "data" in stage.session.names.recall()
 
 
 # What a stranger has written in the place of names.
@@ -448,13 +448,13 @@ FORGED: dict[str, Any] = {
 def test_forged_names_are_refused_and_harm_nothing(stage: Stage, sort: str) -> None:
     """What does not fit the grammar of names is left out with a reason; the other names come back."""
     purse = purse_of(stage)
-    stage.session.remember({"good": [purse]})
-    names = stage.session._names()
+    stage.session.names.remember({"good": [purse]})
+    names = stage.session.names._names()
     names._map["forged"] = FORGED[sort]
     stage.session.settle()
     found = again(stage, {**CLASSES, "list": list})
     assert sorted(found) == ["bank", "good"]
-    assert "forged" in stage.session.unread
+    assert "forged" in stage.session.names.unread
 
 
 def test_own_durable_objects_are_kept_in_containers(stage: Stage) -> None:
@@ -465,7 +465,7 @@ def test_own_durable_objects_are_kept_in_containers(stage: Stage) -> None:
         text: str
 
     note = Note("a")
-    assert stage.session.remember({"notes": {note: [note]}, "held": Holder(note)}) == []
-    found = stage.session.recall()
+    assert stage.session.names.remember({"notes": {note: [note]}, "held": Holder(note)}) == []
+    found = stage.session.names.recall()
     assert found["notes"] == {note: [note]}
     assert found["held"].p is note

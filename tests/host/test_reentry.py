@@ -62,7 +62,7 @@ def test_a_host_function_that_leaves_fails_its_caller_only(
 ) -> None:
     """What a host function raises goes to who called it, whatever it is, and the run goes on."""
     caller = stage.define("caller", CALLER)
-    node = stage.session.plugin("leave", function)
+    node = stage.session.devices.plugin("leave", function)
     before = stage.send(caller, "up")
     answer = stage.send(caller, "call", node)
     after = stage.send(caller, "up")
@@ -83,7 +83,7 @@ def test_an_interrupted_host_function_ends_the_run_and_loses_nothing(stage: Stag
             raise KeyboardInterrupt
         return 7
 
-    answer = stage.send(caller, "call", stage.session.plugin("stop", stop))
+    answer = stage.send(caller, "call", stage.session.devices.plugin("stop", stop))
     with pytest.raises(KeyboardInterrupt):
         stage.session.settle()
     assert stage.session.wait(answer) == 7
@@ -99,7 +99,7 @@ def test_a_host_function_that_takes_longer_than_its_vat_may_is_undone_with_it(lo
         while slow and time.monotonic() < end:
             time.sleep(0.01)
 
-    answer = local.send(caller, "call", local.session.plugin("sleep", sleep))
+    answer = local.send(caller, "call", local.session.devices.plugin("sleep", sleep))
     with pytest.raises(StillPending, match="vat caller, suspended"):
         local.session.wait(answer)
     reason = local.controller.kernel.vat("caller").reason or ""
@@ -114,7 +114,7 @@ def test_a_host_function_that_takes_longer_than_its_vat_may_is_undone_with_it(lo
 def test_a_host_function_cannot_enter_the_world(stage: Stage, name: str) -> None:
     """A call back into the controller is an error of its caller, and what ran before it stays."""
     caller = stage.define("caller", CALLER)
-    node = stage.session.plugin("enter", lambda: attrgetter(name)(stage.controller)())
+    node = stage.session.devices.plugin("enter", lambda: attrgetter(name)(stage.controller)())
     before = stage.send(caller, "up")
     number, kind, said = stage.ask(caller, "call_and_go_on", node)
     assert (stage.session.wait(before), number) == (1, 2)

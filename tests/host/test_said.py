@@ -243,7 +243,7 @@ def test_odd_words_that_a_host_may_give(tmp_path: Path, capfd: pytest.CaptureFix
         session.define("ended", SOURCE.format(nasty=ALL))
         controller.vats.suspend("other", ALL)
         controller.terminate_vat("ended", ALL)
-        session.draft("draft", ALL.replace("\x00", ""), "x")
+        session.drafts.add("draft", ALL.replace("\x00", ""), "x")
         E(root).say()
         session.flush()
         kref = str(session.kref_of(root))

@@ -356,13 +356,13 @@ def test_no_object_is_made_whose_end_runs_code(stranger: Stranger) -> None:
     plain = type("Mine", (), {})
     held = plain()
     held.root, held.file = session.root("root"), "yours"
-    session.classes = {"Mine": plain}
-    session.remember({"held": held})
+    session.names.classes = {"Mine": plain}
+    session.names.remember({"held": held})
     session.close()
     session = Session(open_world(stranger.path, worker="local"))
-    session.classes = {"Mine": Mine}
-    assert "held" not in session.recall()
-    assert "another sort" in session.unread["held"]
+    session.names.classes = {"Mine": Mine}
+    assert "held" not in session.names.recall()
+    assert "another sort" in session.names.unread["held"]
     session.close()
     gc.collect()
     assert Mine.ended == []

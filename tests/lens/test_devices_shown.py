@@ -9,7 +9,7 @@ from tests.staging import Stage
 
 def test_a_device_is_named_wherever_its_nodes_are_shown(local: Stage) -> None:
     """Tables, the picture in words and the reason why a node is alive all say `device timer`."""
-    local.session.timer()
+    local.session.devices.timer()
     (node,) = [row for row in local.lens.objects() if row.kref[1] == "d"]
     assert (node.owner, node.label) == ("device timer", "root of device timer")
     (held,) = [row for row in local.lens.clist("timer") if row.kref == node.kref]
@@ -23,9 +23,9 @@ def test_a_device_is_named_wherever_its_nodes_are_shown(local: Stage) -> None:
 
 def test_nodes_that_a_device_hands_out_are_told_from_its_root(local: Stage) -> None:
     """A bundlecap is a device node, and its explanation names its device."""
-    cap = local.session.bundle("def build_root_object():\n    return object()")
+    cap = local.session.devices.bundle("def build_root_object():\n    return object()")
     kernel = local.controller.kernel
-    kref = kernel.recognize(local.session._vat_id, cap._vref)
+    kref = kernel.recognize(local.session.vat_id, cap._vref)
     assert kref is not None
     assert local.lens.label(kref) == "device node"
     found = explain(kernel.store, kref)

@@ -10,7 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from swingset import Session
 from swingset.guest.base import context
-from swingset.host.drafting import StrangeDrafts
+from swingset.host.drafts import StrangeDrafts
 from swingset.host.opening import open_world
 from swingset.model.capdata import CapData
 from swingset_nb import commands, extension
@@ -80,11 +80,11 @@ def gift(tmp_path: Path) -> Iterator[Path]:
     things = {}
     for name in [*TAKEN, "free", "class", "a b", "ｐrint"]:
         things[name] = session.wait(session.E(made).make())
-    session.remember(things)
+    session.names.remember(things)
     for name in VATS:
         session.define(name, ROOT)
-    session.draft("mine", "kind Thief", "import os\nprint('stolen', os.getcwd())\n")
-    session.draft("mine", "kind Purse", "\nx = 1\n")
+    session.drafts.add("mine", "kind Thief", "import os\nprint('stolen', os.getcwd())\n")
+    session.drafts.add("mine", "kind Purse", "\nx = 1\n")
     session.close()
     yield tmp_path
     context.set_default(None)
@@ -197,12 +197,12 @@ def test_a_session_without_a_notebook_asks_too(gift: Path) -> None:
     session = Session(open_world(gift / "gift.world", worker="local"))
     with pytest.raises(StrangeDrafts, match="kind Thief, kind Purse"):
         session.define("mine", ROOT)
-    session.drop_draft("mine", "kind Thief")
+    session.drafts.drop("mine", "kind Thief")
     with pytest.raises(StrangeDrafts, match="kind Purse"):
         session.define("mine", ROOT)
-    session.keep_draft("mine", "kind Purse")
+    session.drafts.keep("mine", "kind Purse")
     session.define("mine", ROOT)
-    assert [part for part, _ in session.running_parts("mine")] == ["kind Purse", "mine"]
+    assert [part for part, _ in session.controller.vats.parts("mine")] == ["kind Purse", "mine"]
     session.close()
 
 

@@ -64,7 +64,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     controller = session.controller
     controller.vats.suspend("other", ALL)
     controller.terminate_vat("ended", ALL)
-    session.draft("draft", ALL.replace("\x00", ""), f"x = 1\n# {ALL}")
+    session.drafts.add("draft", ALL.replace("\x00", ""), f"x = 1\n# {ALL}")
     session.E.send_only(session.root("other")).say()
     notebook.require().pending["root"] = {ALL: f"y = 1\n# {ALL}", "root": f"z = 1\n# {ALL}"}
     yield running

@@ -78,7 +78,7 @@ def test_why_something_is_alive(opened: Kernel) -> None:
 def test_the_session_is_there_for_what_no_magic_does(opened: Kernel) -> None:
     """A cell hands a host function to a vat, and `%swingset` tells of a world that has stopped for good."""
     opened.run("import swingset_nb\nsession = swingset_nb.session()")
-    opened.run("twice = session.plugin('twice', lambda n: 2 * n)")
+    opened.run("twice = session.devices.plugin('twice', lambda n: 2 * n)")
     opened.run(
         "%%vat caller\nfrom swingset.vat import D, remotable\n@remotable\nclass Caller:\n"
         "    def ask(self, device, n): return D(device).call(n)\n"

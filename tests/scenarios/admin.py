@@ -69,11 +69,11 @@ class Admin:
     def __init__(self, stage: Stage, upgrading: bool) -> None:
         self.stage = stage
         self.upgrading = upgrading
-        self.vat_admin = stage.session.vat_admin()
+        self.vat_admin = stage.session.devices.vat_admin()
         self.counter = self.bundle(COUNTER, "counter")
 
     def bundle(self, source: str, name: str | None = None) -> Any:
-        return self.stage.session.bundle(dedent(source), name)
+        return self.stage.session.devices.bundle(dedent(source), name)
 
     def between(self) -> None:
         """The moment between two steps: vatAdmin may be upgraded here."""
@@ -106,7 +106,7 @@ class Admin:
         return record.reachable, record.recognizable
 
     def kref(self, presence: Any) -> str:
-        kernel, vat = self.stage.controller.kernel, self.stage.session._vat_id
+        kernel, vat = self.stage.controller.kernel, self.stage.session.vat_id
         kref = kernel.recognize(vat, presence._vref)
         assert kref is not None
         return kref

@@ -86,7 +86,7 @@ class Program:
     def _begin(self) -> None:
         public = {name: getattr(swingset.vat, name) for name in swingset.vat.__all__}
         self._public = set(public)
-        self.names: dict[str, Any] = {**public, **self.stage.session.recall()}
+        self.names: dict[str, Any] = {**public, **self.stage.session.names.recall()}
 
     def again(self) -> None:
         """The interpreter is killed, and another one opens the world."""
@@ -102,9 +102,9 @@ class Program:
         for cell in cells:
             exec(compile(dedent(cell), "<cell>", "exec"), self.names)
             self.stage.session.settle()
-            self.names.update(self.stage.session.recall_more())
+            self.names.update(self.stage.session.names.recall_more())
             own = {name: value for name, value in self.names.items() if name not in self._public}
-            self.stage.session.remember(own)
+            self.stage.session.names.remember(own)
         return self.stage.log[before:]
 
     def ask(self, method: str, *args: Any) -> Any:
@@ -230,14 +230,14 @@ def test_name_waits_for_its_class(program: Program) -> None:
     program.again()
     assert "oracle" in program.names
     assert "ann" not in program.names
-    assert sorted(program.stage.session.unread) == ["ann", "others"]
+    assert sorted(program.stage.session.names.unread) == ["ann", "others"]
     program.run("x = 1")
     program.again()
     program.run("others = 5")
     program.run(LISTENER)
     assert (program.names["ann"].name, program.names["others"]) == ("ann", 5)
     program.again()
-    assert sorted(program.stage.session.unread) == ["ann"]
+    assert sorted(program.stage.session.names.unread) == ["ann"]
 
 
 def test_records_of_the_program_itself_are_migrated(program: Program) -> None:

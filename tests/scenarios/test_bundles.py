@@ -60,7 +60,7 @@ def test_a_bundlecap_can_be_waited_for(admin: Admin) -> None:
     assert devices.install_bundle((("main", "x = 2\n"),)) == bundle
     admin.between()
     cap = admin.wait(promise)
-    assert session.call(session.device("bundles"), "get_id", cap) == bundle
+    assert session.devices.call(session.devices.get("bundles"), "get_id", cap) == bundle
     assert admin.ask(admin.vat_admin, "get_bundlecap", bundle) is cap
 
 
@@ -68,7 +68,7 @@ def test_a_bundlecap_nobody_holds_is_collected_and_the_bundle_stays(admin: Admin
     """The session drops it; by name it is there again, as another node."""
     first = admin.kref(admin.counter)
     kernel = admin.stage.controller.kernel
-    vat, vref = admin.stage.session._vat_id, admin.counter._vref
+    vat, vref = admin.stage.session.vat_id, admin.counter._vref
     admin.stage.session._outside(["dropImports", [vref]])
     admin.stage.session._outside(["retireImports", [vref]])
     assert kernel.recognize(vat, vref) is None

@@ -153,7 +153,7 @@ def test_what_is_no_import_is_refused(stage: Stage) -> None:
     scene = Scene(stage)
     assert "attempt to disavow an export" in scene.refused("disavow_export")
     assert "attempt to disavow unknown int 5" in scene.refused("disavow_data")
-    assert "attempt to disavow non-object" in scene.refused("disavow", stage.session.bridge())
+    assert "attempt to disavow non-object" in scene.refused("disavow", stage.session.devices.bridge())
 
 
 def test_a_vat_without_the_option_may_not(stage: Stage) -> None:

@@ -93,7 +93,7 @@ def test_the_last_words_of_a_critical_vat_reach_the_host(stage: Stage, what: str
 def test_the_reason_given_for_the_end_of_a_critical_vat_reaches_the_host(stage: Stage) -> None:
     """That of whoever holds its admin node; those who send to the vat do not hear it."""
     admin = Admin(stage, False)
-    root, node = admin.create(name="heart", critical=stage.session.critical_vat_key())
+    root, node = admin.create(name="heart", critical=stage.session.devices.critical_vat_key())
     with pytest.raises(KernelPanic, match=r"^critical vat heart was terminated: vat terminated: burnt down$"):
         admin.ask(node, "terminate_with_failure", "burnt down") or admin.ask(node, "done")
     stage.controller.queue.overrule_panic()

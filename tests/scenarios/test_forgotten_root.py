@@ -26,8 +26,8 @@ def build_root_object():
 
 def rootless(stage: Stage) -> Any:
     """A vat made through vatAdmin, of which only the admin node is kept; answers that."""
-    admin = stage.session.vat_admin()
-    made = stage.ask(admin, "create_vat", stage.session.bundle(PLAIN), {"name": "lonely"})
+    admin = stage.session.devices.vat_admin()
+    made = stage.ask(admin, "create_vat", stage.session.devices.bundle(PLAIN), {"name": "lonely"})
     node = made["adminNode"]
     del made
     for _ in range(3):
@@ -42,12 +42,12 @@ def test_a_world_with_a_forgotten_root_opens(stage: Stage) -> None:
     stage.define("other", PLAIN)
     node = rootless(stage)
     assert [vat.name for vat in stage.controller.vats if not vat.attached][-1] == "lonely"
-    assert "other" in stage.session.recall()
-    assert "lonely" not in stage.session.recall()
+    assert "other" in stage.session.names.recall()
+    assert "lonely" not in stage.session.names.recall()
     with pytest.raises(NoSuchVat, match="root object of vat lonely is forgotten, since nobody held it"):
         stage.session.root("lonely")
-    assert stage.ask(node, "upgrade", stage.session.bundle(PLAIN)) == {"incarnationNumber": 1}
-    assert "other" in stage.session.recall()
+    assert stage.ask(node, "upgrade", stage.session.devices.bundle(PLAIN)) == {"incarnationNumber": 1}
+    assert "other" in stage.session.names.recall()
 
 
 def test_a_vat_cannot_abandon_its_root() -> None:

@@ -156,7 +156,7 @@ def vref(admin: Admin, thing: Any) -> str | None:
 def known(admin: Admin, thing: Any) -> str:
     """The kernel's name of an object or a promise that the session holds."""
     name = thing._vpid if isinstance(thing, Promise) else thing._vref
-    kref = admin.stage.controller.kernel.recognize(admin.stage.session._vat_id, name)
+    kref = admin.stage.controller.kernel.recognize(admin.stage.session.vat_id, name)
     assert kref is not None
     return kref
 

@@ -164,13 +164,13 @@ def test_a_restarted_session_drops_what_it_had_in_memory(local: Stage) -> None:
     """The names it remembered are kept, everything else its cells held is let go."""
     exporter = local.define("exporter", EXPORTER)
     kept, lost = local.ask(exporter, "durable"), local.ask(exporter, "durable")
-    local.session.remember({"kept": kept})
+    local.session.names.remember({"kept": kept})
     assert lost is not None
     del kept, lost
     local.session.attach()
     reap(local, "notebook", "exporter")
     assert records(local, "exporter") == ["vom.o+d10/1"]
-    assert local.ask(local.session.recall()["kept"], "increment") == 1
+    assert local.ask(local.session.names.recall()["kept"], "increment") == 1
 
 
 def test_vats_are_asked_without_being_told_to(stage: Stage) -> None:

@@ -31,7 +31,7 @@ def test_no_vat_gets_more_from_its_maker_than_any_vat_has(
     local: Stage, option: str, given: int, most: str
 ) -> None:
     """A creator can set tighter limits for one delivery, and no wider ones; None is the usual limit."""
-    admin, bundle = local.session.vat_admin(), local.session.bundle(PLAIN)
+    admin, bundle = local.session.devices.vat_admin(), local.session.devices.bundle(PLAIN)
     with pytest.raises(RemoteError) as caught:
         local.ask(admin, "create_vat", bundle, {option: given})
     words = f"CreateVatOptions: {option} wants None or an int from 1 to {most}, got int {given}"
@@ -45,7 +45,7 @@ def test_no_vat_gets_more_from_its_maker_than_any_vat_has(
 @pytest.mark.parametrize("instead", ["another", "none"])
 def test_a_starved_vat_carries_on_with_another_meter(wasm: Stage, instead: str) -> None:
     """Given one that can pay, or none at all, it runs the delivery that it starved on."""
-    admin, bundle = wasm.session.vat_admin(), wasm.session.bundle(PLAIN)
+    admin, bundle = wasm.session.devices.vat_admin(), wasm.session.devices.bundle(PLAIN)
     meter = wasm.ask(admin, "create_meter", 60_000_000, 0)
     made = wasm.ask(admin, "create_vat", bundle, {"name": "poor", "meter": meter})
     waiting = wasm.send(made["root"], "burn", 1_000_000)

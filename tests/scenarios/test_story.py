@@ -170,7 +170,7 @@ def test_output_of_a_lost_commit_never_appears(stage: Stage) -> None:
 
 def test_kind_in_a_cell_of_its_own(stage: Stage) -> None:
     """A kind drafted before its vat is defined is part of it, with its own line numbers."""
-    stage.session.draft(
+    stage.session.drafts.add(
         "shop",
         "kind Item",
         "\nfrom swingset.vat import durable\n@durable\nclass Item:\n    name: str\n    def boom(self):\n"
@@ -223,18 +223,18 @@ def test_names_of_a_session(stage: Stage) -> None:
     purse = stage.ask(bank, "open_purse", "alice")
     names: dict[str, Any] = {"bank": bank, "held": {"alice": [purse]}, "plain": 5, "_hidden": bank}
     names["promise"] = stage.send(bank, "count")
-    assert stage.session.remember(names) == ["promise"]
-    assert stage.session.recall() == {"bank": bank, "held": {"alice": [purse]}}
+    assert stage.session.names.remember(names) == ["promise"]
+    assert stage.session.names.recall() == {"bank": bank, "held": {"alice": [purse]}}
     del names["held"]
-    stage.session.remember(names)
-    assert stage.session.recall() == {"bank": bank}
+    stage.session.names.remember(names)
+    assert stage.session.names.recall() == {"bank": bank}
 
 
 def test_vat_whose_name_was_not_remembered(stage: Stage) -> None:
     """A vat is found under its own name even if the session was killed before it remembered the name."""
     bank = stage.define("bank", BANK)
-    stage.session.remember({})
-    assert stage.session.recall() == {"bank": bank}
+    stage.session.names.remember({})
+    assert stage.session.names.recall() == {"bank": bank}
 
 
 def test_unchanged_cell(stage: Stage) -> None:

@@ -276,7 +276,7 @@ def test_another_process_would_find_it(worker: str, tmp_path: Path, make_stage: 
     stage.ask(stage.ask(asked, "purse"), "deposit", 4)
     lost = stage.send(asked, "half", slow, "for the session")
     stage.session.settle()
-    stage.session.remember({"asked": asked, "slow": slow, "purse": stage.ask(asked, "purse")})
+    stage.session.names.remember({"asked": asked, "slow": slow, "purse": stage.ask(asked, "purse")})
     digest, heaps = stage.controller.digest(), [stage.heap(name) for name in ("asked", "slow")]
     stage.close()
 
@@ -286,7 +286,7 @@ def test_another_process_would_find_it(worker: str, tmp_path: Path, make_stage: 
         assert session.incarnation == 1
         kernel = controller.kernel
         assert heaps == [kernel.warehouse.heap_digest(kernel.vat(name)) for name in ("asked", "slow")]
-        names = session.recall()
+        names = session.names.recall()
         seen: list[str] = []
         controller.outputs.listen(lambda output: seen.append(output.text))
         E = session.E

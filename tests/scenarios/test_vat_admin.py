@@ -105,7 +105,9 @@ def test_the_queued_creation_holds_its_parameters(admin: Admin) -> None:
 
 def test_a_vat_is_made_by_bundlecap_by_id_and_by_name(admin: Admin) -> None:
     """All ways lead to a vat that answers 13."""
-    bundle_id = admin.stage.session.call(admin.stage.session.device("bundles"), "get_id", admin.counter)
+    bundle_id = admin.stage.session.devices.call(
+        admin.stage.session.devices.get("bundles"), "get_id", admin.counter
+    )
     named = admin.ask(admin.vat_admin, "get_named_bundlecap", "counter")
     assert named is admin.counter
     root, _ = admin.create()
@@ -158,7 +160,7 @@ def test_a_counter_vat_counts(admin: Admin) -> None:
 def test_what_is_no_bundlecap_is_refused(admin: Admin) -> None:
     """An object, a number, a meter's node or nothing make no vat."""
     words = "Vat Creation Error: createVat() requires a bundlecap"
-    for wrong in (admin.vat_admin, 5, None, admin.stage.session.device("vatAdmin")):
+    for wrong in (admin.vat_admin, 5, None, admin.stage.session.devices.get("vatAdmin")):
         assert admin.refused(wrong) == words
 
 
@@ -191,7 +193,7 @@ def test_code_that_cannot_start_is_a_creation_error(admin: Admin, body: str, wor
     head = (
         "from swingset.vat import *\n@durable\nclass Lasting:\n    pass\n@virtual\nclass Passing:\n    pass\n"
     )
-    bad = admin.stage.session.bundle(f"{head}def build_root_object():\n    {body}\n")
+    bad = admin.stage.session.devices.bundle(f"{head}def build_root_object():\n    {body}\n")
     assert re.match(words, admin.refused(bad))
     assert [vat.id for vat in admin.stage.controller.vats] == before
 
@@ -384,7 +386,7 @@ def test_done_is_told_what_a_vat_says_when_it_leaves(admin: Admin) -> None:
 
 def test_a_critical_vat_takes_the_key_and_its_end_stops_the_world(admin: Admin) -> None:
     """Only the holder of the key can make one."""
-    key = admin.stage.session.critical_vat_key()
+    key = admin.stage.session.devices.critical_vat_key()
     _, node = admin.create(name="heart", critical=key)
     with pytest.raises(KernelPanic, match="critical vat heart was terminated"):
         admin.ask(node, "terminate_with_failure", "stop") or admin.ask(node, "done")

@@ -50,7 +50,7 @@ def test_a_message_that_waits_for_another_promise_is_named(stage: Stage) -> None
 
 def test_a_device_is_not_called_a_vat(stage: Stage) -> None:
     """What a device will settle is waited for by everybody."""
-    promise = stage.send(stage.session.timer(), "wake_at", 10)
+    promise = stage.send(stage.session.devices.timer(), "wake_at", 10)
     assert told(stage, promise).endswith("is still unresolved: it waits for a device or for the host")
     stage.controller.devices.poll(10)
     assert stage.session.wait(promise) == 10

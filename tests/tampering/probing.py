@@ -97,11 +97,11 @@ def attend(controller: Controller) -> Steps:
     """What a notebook does when it opens a world."""
     session = Session(controller)
     yield "settle", session.settle
-    yield "recall", session.recall
+    yield "recall", session.names.recall
     yield "flush", session.flush
-    yield "remember", lambda: session.remember({"bank": session.root("bank")})
-    yield "time", lambda: session.wait(E(session.timer()).cancel(session.root("bank")))
-    yield "new vat", lambda: session.wait(E(session.vat_admin()).create_vat_by_name("code"))
+    yield "remember", lambda: session.names.remember({"bank": session.root("bank")})
+    yield "time", lambda: session.wait(E(session.devices.timer()).cancel(session.root("bank")))
+    yield "new vat", lambda: session.wait(E(session.devices.vat_admin()).create_vat_by_name("code"))
     yield "define", lambda: session.define("another", EMPTY)
     yield "migrate", lambda: session.migrate("bank")
     yield "rehearse", lambda: session.rehearse("bank", "bank", EMPTY)

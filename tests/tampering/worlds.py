@@ -88,7 +88,7 @@ def rich(path: Path) -> None:
         alice = session.wait(E(bank).open_purse("bob"))
         thing = session.wait(E(gone).thing())
         session.wait(E(shop).hold([alice, thing]))
-        timer = session.timer()
+        timer = session.devices.timer()
         controller.devices.poll(3)
         devices(controller, session, shop, timer)
         promises(controller, session, bank, shop)
@@ -103,22 +103,22 @@ def rich(path: Path) -> None:
         controller.queue.pause()
         E(alice).deposit(7)
         E(bank).hold([shop, timer])
-        session.remember({"alice": alice})
+        session.names.remember({"alice": alice})
         session.flush()
         controller.gc.pin(str(session.kref_of(alice)))
         controller.gc.reap_all()
         controller.terminate_vat("gone")
-        session.draft("draft", "draft", "x = 1")
+        session.drafts.add("draft", "draft", "x = 1")
         controller.queue.unpause()
 
 
 def devices(controller: Controller, session: Session, shop: Any, timer: Any) -> None:
     """Have devices keep something."""
     session.wait(E(shop).hold(E(timer).delay(100)))
-    session.vat_admin()
-    session.bundle("def build_root_object(): pass", "code")
-    session.wait(E(shop).hold([session.mailbox(), session.bridge()]))
-    session.admin_node("shop")
+    session.devices.vat_admin()
+    session.devices.bundle("def build_root_object(): pass", "code")
+    session.wait(E(shop).hold([session.devices.mailbox(), session.devices.bridge()]))
+    session.devices.admin_node("shop")
     session.settle()
 
 

@@ -15,7 +15,7 @@ outcome of a watched promise, which the kernel sets aside meanwhile, for the wat
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,18 +29,17 @@ from swingset.guest.liveslots import Liveslots
 from swingset.guest.passing.passable import UnpassableError
 from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
-from swingset.host.drafting import Drafting
+from swingset.host.drafts import Drafts
 from swingset.host.lives import DO_AGAIN, UNDONE, Life
 from swingset.host.looking import is_reference, owner_of
 from swingset.host.migrating import Migrated, Watcher
-from swingset.host.names import Names
-from swingset.host.naming import Naming
 from swingset.host.pending import why_pending
 from swingset.host.policies import RunPolicy
 from swingset.host.reading import Reading
 from swingset.host.rehearsal import Extent, Rehearsal, kinds_exported, rehearse_upgrade
 from swingset.host.reports import RunReport
-from swingset.host.services import Services
+from swingset.host.session_devices import SessionDevices
+from swingset.host.session_names import SessionNames
 from swingset.lens.difference import Difference
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.model.capdata import NOTHING, CapData, object_named
@@ -65,7 +64,7 @@ class Upgraded:
     disconnected: tuple[PromiseRow, ...]
 
 
-class Session(Services, Naming, Drafting):
+class Session:
     """The caller as a vat of an open world. `found_digest` is the world's digest before it joined."""
 
     def __init__(self, controller: Controller, name: str = "notebook") -> None:
@@ -76,13 +75,12 @@ class Session(Services, Naming, Drafting):
         self.renewed: Callable[[Parting], None] | None = None
         """Told of each life that begins because the one before was undone, not because somebody asked."""
         self.found_digest = controller.digest()
-        self.unread: dict[str, str] = {}
         self.stirred: Callable[[], None] | None = None
         """Told, from whatever thread, when something is sent or settled outside of a delivery."""
-        self.classes: Mapping[str, Any] = {}
-        self._kept_names: Names | None = None
         self.reading = Reading(controller)
-        self._own_drafts = set()
+        self.drafts = Drafts(controller)
+        self.names = SessionNames(self)
+        self.devices = SessionDevices(self)
         self._life: Life | None = None
         self.attach()
 
@@ -142,7 +140,8 @@ class Session(Services, Naming, Drafting):
         return self._life
 
     @property
-    def _vat_id(self) -> str:
+    def vat_id(self) -> str:
+        """The id of its vat."""
         return self._now.vat_id
 
     def _join(self) -> None:
@@ -213,7 +212,7 @@ class Session(Services, Naming, Drafting):
             report = self.settle()
             if promise.status == "pending":
                 kernel, paused = self.controller.kernel, self.controller.queue.paused
-                raise StillPending(why_pending(kernel, self._vat_id, promise, report, paused))
+                raise StillPending(why_pending(kernel, self.vat_id, promise, report, paused))
         return promise.result()
 
     def file_called(self, filename: str) -> str:
@@ -228,7 +227,7 @@ class Session(Services, Naming, Drafting):
             self.liveslots.settle()
             if self._defined != self.liveslots.definitions:
                 self._defined = self.liveslots.definitions
-                self.controller.kernel.unpark(self._vat_id)
+                self.controller.kernel.unpark(self.vat_id)
 
     def lacking(self) -> list[str]:
         """What the last interpreter defined, this one has not yet, and something in the world waits for.
@@ -241,7 +240,7 @@ class Session(Services, Naming, Drafting):
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
         with self.controller.lock:
-            answer = self.controller.kernel.outside_syscall(self._vat_id, syscall)
+            answer = self.controller.kernel.outside_syscall(self.vat_id, syscall)
         if syscall[0] == "send":
             self._stir()
         return answer
@@ -272,13 +271,8 @@ class Session(Services, Naming, Drafting):
 
     def difference(self, vat: str, part: str, source: str) -> Difference | None:
         """How a cell differs from the running one; None where it is the same."""
-        old = dict(self.running_parts(vat)).get(part)
+        old = dict(self.controller.vats.parts(vat)).get(part)
         return None if old == source else Difference(vat, part, old, source)
-
-    def running_parts(self, vat: str) -> tuple[tuple[str, str], ...]:
-        """The cells that the vat runs now."""
-        record = self.controller.kernel.vat(vat)
-        return self.controller.world.bundles.get(record.bundle) if record.bundle else ()
 
     def upgrade(
         self, vat: str, part: str, source: str | None, message: str = "", *, parameters: Any = None
@@ -330,12 +324,12 @@ class Session(Services, Naming, Drafting):
                 written = slots.encode(parameters)
             except UnpassableError as exc:
                 raise TypeError(slots.explain("parameters", parameters, exc)) from None
-            return self.controller.kernel.take_capdata(self._vat_id, written)
+            return self.controller.kernel.take_capdata(self.vat_id, written)
 
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat."""
         with self.controller.lock:
-            root = self._reference(self.controller.kernel.root_of(vat), vat)
+            root = self.reference(self.controller.kernel.root_of(vat), vat)
             self.controller.commit(f"{self.name} knows {vat}")
             return root
 
@@ -345,10 +339,11 @@ class Session(Services, Naming, Drafting):
         if isinstance(value, Promise):
             refuse_ended(value._turns.vat, value)
         vref = promises.name_of(value) if isinstance(value, Promise) else slots.known_name(value)
-        return self.controller.kernel.recognize(self._vat_id, vref) if vref else None
+        return self.controller.kernel.recognize(self.vat_id, vref) if vref else None
 
-    def _reference(self, kref: str, iface: str) -> Any:
-        vref = self.controller.kernel.introduce(self._vat_id, kref)
+    def reference(self, kref: str, iface: str) -> Any:
+        """A reference to something that the kernel knows, for this vat to hold."""
+        vref = self.controller.kernel.introduce(self.vat_id, kref)
         slots = self.liveslots.slots
         with context.activate(self.liveslots):
             if slots.imports.in_memory(vref):  # then its counts stand, and nothing of the state changes
@@ -358,7 +353,7 @@ class Session(Services, Naming, Drafting):
     def _with(self, vat: str, part: str, source: str | None) -> tuple[tuple[str, str], ...]:
         """The vat's cells with one replaced: kinds first, the vat's own cell last."""
         live = self.controller.kernel.store.vats.named(vat)
-        parts = dict(self.running_parts(vat) if live else self._drafted(vat, part))
+        parts = dict(self.controller.vats.parts(vat) if live else self.drafts.usable(vat, part))
         if source is None:
             parts.pop(part, None)
         else:

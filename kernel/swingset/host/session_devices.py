@@ -1,0 +1,217 @@
+"""What a session can call on: the vats and devices that come with the library, as references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from swingset.guest.base import context
+from swingset.guest.passing import smallcaps
+from swingset.guest.passing.passable import UnpassableError
+from swingset.guest.sending.device_calls import D
+from swingset.host.devices import TIMER, VAT_ADMIN
+from swingset.host.joined import Joined
+from swingset.host.starting import Parts
+from swingset.model.capdata import CapData, promise_named
+
+
+class SessionDevices:
+    """What a session can call on, as `session.devices`; it is made where the world has none."""
+
+    def __init__(self, joined: Joined) -> None:
+        self._joined = joined
+
+    def vat_admin(self) -> Any:
+        """The vat that makes vats: `E(vat_admin).create_vat(bundlecap, options)`.
+
+        Example:
+            >>> session.devices.vat_admin()
+            <presence vatAdmin>
+        """
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.devices.vat_admin(), VAT_ADMIN)
+
+    def admin_node(self, vat: str) -> Any:
+        """A promise for the admin node of any vat, also of one that this session made.
+
+        Args:
+            vat: the name of the vat.
+        Raises:
+            NoSuchVat: where there is no such vat.
+        Example:
+            >>> node = session.wait(session.devices.admin_node("bank"))
+        """
+        with self._joined.controller.lock:
+            kref = self._joined.controller.devices.admin_node(vat)
+            vref = self._joined.controller.kernel.introduce(self._joined.vat_id, kref)
+            with context.activate(self._joined.liveslots):
+                found = self._joined.liveslots.slots.decode(promise_named(vref).to_json())
+                self._joined.liveslots.promises.subscribe_new()
+            self._joined.controller.release(kref)
+            self._joined.controller.commit(f"knows the admin node of {vat}")
+            return found
+
+    def critical_vat_key(self) -> Any:
+        """What the option `critical` wants; whoever has it can make vats whose end stops the world.
+
+        Example:
+            >>> key = session.devices.critical_vat_key()
+        """
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.devices.critical_vat_key(), "criticalVatKey")
+
+    def bundle(self, code: str | Parts, name: str | None = None) -> Any:
+        """Install code for vats to be made of.
+
+        Args:
+            code: a text, or the names of several parts and their sources.
+            name: an alias under which it can be asked for too, and that can move.
+        Returns:
+            Its bundlecap, which vatAdmin takes.
+        Example:
+            >>> cap = session.devices.bundle("def build_root_object(): ...", "empty")
+        """
+        with self._joined.controller.lock:
+            parts = (("main", code),) if isinstance(code, str) else code
+            bundle = self._joined.controller.devices.install_bundle(parts, name)
+            device = self._known(self._joined.controller.devices.bundles(), "bundles")
+            return self.call(device, "get_bundlecap", bundle)
+
+    def timer(self) -> Any:
+        """The vat that sets alarms: `E(timer).delay(5)`. Time passes by `controller.devices.poll(now)`.
+
+        Example:
+            >>> later = E(session.devices.timer()).delay(5)
+            >>> report = session.settle()
+            >>> world.devices.poll(5)
+            1
+        """
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.devices.timer(), TIMER)
+
+    def mailbox(self, *, device: str | None = None) -> Any:
+        """The mailbox device, for the vat that deals with mail.
+
+        Args:
+            device: the name of one of several.
+        Raises:
+            KernelError: where there is none of that name.
+        Example:
+            >>> box = session.devices.mailbox()
+        """
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.devices.mailbox(device=device), "mailbox")
+
+    def bridge(self, *, device: str | None = None) -> Any:
+        """The bridge device, for the vat that talks with this program.
+
+        Args:
+            device: the name of one of several.
+        Raises:
+            KernelError: where there is none of that name.
+        Example:
+            >>> bridge = session.devices.bridge()
+        """
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.devices.bridge(device=device), "bridge")
+
+    def bridge_send(self, data: Any, *, device: str | None = None) -> None:
+        """Send plain data to the vat that registered with the bridge.
+
+        Args:
+            data: what `json` can write, bytes and dates.
+            device: the name of one of several bridges.
+        Raises:
+            TypeError: for data that holds references, or that cannot be passed.
+            KernelError: where no vat has registered.
+        Example:
+            >>> session.devices.bridge_send({"now": 5})
+            Traceback (most recent call last):
+            swingset.core.errors.KernelError: no vat has registered with the bridge
+        """
+        self._joined.controller.devices.bridge_deliver(self._write(data), device=device)
+
+    def bridge_receive(self, deal: Callable[[Any], None], *, device: str | None = None) -> int:
+        """Deal with what vats sent over the bridge, in order; what fails is there the next time.
+
+        Args:
+            deal: called with the data of each.
+            device: the name of one of several bridges.
+        Returns:
+            How many there were.
+        Example:
+            >>> session.devices.bridge_receive(print)
+            0
+        """
+        outbound = self._joined.controller.devices.bridge_outbound(device=device)
+        for number, data in outbound:
+            deal(self._read(data))
+            self._joined.controller.devices.bridge_taken(number, device=device)
+        return len(outbound)
+
+    def plugin(self, name: str, function: Callable[..., Any]) -> Any:
+        """Let vats call a function of this process: give them the device, and they say `D(device).call(...)`.
+
+        The function is there until this session ends. In a rehearsal it is not there, so that a rehearsal has
+        no effects.
+
+        Args:
+            name: what the device is called.
+            function: takes and returns plain data.
+        Returns:
+            A reference to the device.
+        Example:
+            >>> session.devices.call(session.devices.plugin("add", lambda a, b: a + b), "call", 1, 2)
+            3
+        """
+
+        def call(args: CapData) -> CapData:
+            return self._write(function(*self._read(args)))
+
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.devices.plugin(name, call), name)
+
+    def _read(self, value: CapData) -> Any:
+        with context.activate(self._joined.liveslots):
+            return self._joined.liveslots.slots.decode(value.to_json())
+
+    def _write(self, value: Any) -> CapData:
+        try:
+            body, objects = smallcaps.encode(value, self._joined.liveslots.trace_of)
+        except UnpassableError as error:
+            words = self._joined.liveslots.slots.explain("the answer", value, error)
+            raise TypeError(words) from None
+        if objects:
+            raise TypeError("the answer of a host function is plain data, and cannot hold references")
+        return CapData(body)
+
+    def get(self, name: str) -> Any:
+        """Call a device from outside of a cell, and commit.
+
+        Args:
+            device: a reference to it.
+            method: the name of the method.
+            args: what it is called with.
+        Returns:
+            Its answer.
+        Raises:
+            RemoteError: what the device said is wrong.
+        Example:
+            >>> kref = world.devices.add("clock", "timer")
+            >>> session.devices.call(session.devices.get("clock"), "now")
+            0
+        """
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.kernel.devices.context(name).device.root, name)
+
+    def call(self, device: Any, method: str, *args: Any) -> Any:
+        """Call a device from outside of a cell, and commit."""
+        with self._joined.controller.lock, context.activate(self._joined.liveslots):
+            answer = getattr(D(device), method)(*args)
+            self._joined.controller.commit(f"{method}()")
+            return answer
+
+    def _known(self, kref: str, iface: str) -> Any:
+        found = self._joined.reference(kref, iface)
+        self._joined.controller.commit(f"knows {iface}")
+        return found
