@@ -79,6 +79,7 @@ def cost(*syscalls: list[Any]) -> int:
     """The least `write_bytes` with which a vat that keeps something may say this."""
     world = RawWorld("A")
     world.run_in("A", lambda ask: ask(write("kept", "x" * 100)))
+    world.run_in("A", lambda ask: ask(send("o+7", "o+8", "p+1", "p+2")))  # which waits, and holds them
 
     def fits(most: int) -> bool:
         with world.kernel.undoing() as crank:
@@ -105,6 +106,34 @@ def cost(*syscalls: list[Any]) -> int:
 def test_whatever_a_vat_says_has_its_price(cheap: list[Any], dear: list[Any]) -> None:
     """A syscall for itself, and what is stored, replaced, read or mentioned for its size."""
     assert 128 <= cost(cheap) < cost(dear)
+
+
+def text(value: str) -> int:
+    """What a text counts, in its quotes."""
+    return len(value) + 2
+
+
+BODY = text("#[]")
+EXACT: list[tuple[str, list[Any], int]] = [
+    ("a value", write("k", "vv"), 128 + text("k") + text("vv")),
+    ("one that replaces", write("kept", "v"), 128 + text("kept") + text("v") + 100),
+    ("nothing to read", ["vatstoreGet", "none"], 128 + text("none")),
+    ("a value to read", GET, 128 + text("kept") + text("x" * 100)),
+    ("nothing to delete", ["vatstoreDelete", "none"], 128 + text("none")),
+    ("a value to delete", DELETE, 128 + text("kept") + 100),
+    ("no key that follows", ["vatstoreGetNextKey", "z"], 128 + text("z")),
+    ("a key that follows", NEXT, 128 + text("kep") + text("kept")),
+    ("a message", send(), 128 + 320 + BODY + 128),
+    ("a message with a reference", send("o+0"), 128 + 320 + BODY + 320 + 128),
+    ("names of a list", ["keepPromises", ["p+1", "p+2"]], 128 + 2 * 320),
+    ("exports that are given up", ["abandonExports", ["o+7", "o+8"]], 128 + 2 * 320),
+]
+
+
+@pytest.mark.parametrize(("syscall", "price"), [case[1:] for case in EXACT], ids=[case[0] for case in EXACT])
+def test_prices_are_those_of_what_is_said_and_kept(syscall: list[Any], price: int) -> None:
+    """To the byte: what a delivery may write is the same limit on every host."""
+    assert cost(syscall) == price
 
 
 def test_prices_add_up() -> None:

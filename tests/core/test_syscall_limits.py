@@ -158,6 +158,26 @@ def test_what_has_not_the_form_is_illegal(syscall: Any) -> None:
     assert illegal(world, syscall).startswith("illegal syscall ")
 
 
+LIST = "a syscall wants to be a list that begins with its name, got"
+WORDS: list[tuple[Any, str]] = [
+    (["sing", "o+0"], "'sing': there is no syscall 'sing'"),
+    (["send", "o+0", 5, None, []], "'send': syscall 'send' wants 2 arguments, got str 'o+0', int 5, None"),
+    (["send"], "'send': syscall 'send' wants 2 arguments, got none"),
+    (["subscribe", 5], "'subscribe': syscall 'subscribe' wants text, got int 5"),
+    (["exit", 1, DATA], "'exit': syscall 'exit' wants true or false, got int 1, dict of 2"),
+    (["s" * 41], f"'{'s' * 40}': there is no syscall '{'s' * 40}'"),
+    (5, f"int 5: {LIST} int 5"),
+    ([5], f"int 5: {LIST} list of int 5"),
+    ([], f"list of 0: {LIST} list of 0"),
+]
+
+
+@pytest.mark.parametrize(("syscall", "words"), WORDS, ids=[repr(case[0]) for case in WORDS])
+def test_a_syscall_that_there_is_not_is_told_with_its_arguments(syscall: Any, words: str) -> None:
+    """By its name, what it wants, and the first three of what came with it."""
+    assert illegal(RawWorld("A", "B"), syscall) == f"illegal syscall {words}"
+
+
 EDGES: list[tuple[str, int, Callable[[int], list[Any]]]] = [
     ("key", 1_000, lambda size: ["vatstoreGet", "k" * size]),
     ("key to set", 1_000, lambda size: ["vatstoreSet", "k" * size, "v"]),

@@ -149,6 +149,36 @@ def test_the_command_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]
     assert "a number from 1 is wanted, got 'x'" in capsys.readouterr().err
 
 
+LOOKS: list[list[str]] = [
+    ["status"],
+    ["vats"],
+    ["dump"],
+    ["explain", "ko20"],
+    ["rings"],
+    ["digest"],
+    ["verify"],
+    ["meters"],
+    ["options", "bank"],
+]
+
+
+@pytest.mark.parametrize("words", LOOKS, ids=[words[0] for words in LOOKS])
+def test_who_only_looks_waits_for_nobody_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """While the world is open elsewhere the command shows it, and no file is made, changed or locked."""
+    path = str(tmp_path / "my.world")
+    with open_world(path, worker="local") as world:
+        session = Session(world)
+        session.define("bank", VAT)
+        world.commit("made")
+        before = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+        status, _, err = command(capsys, words[0], path, *words[1:])
+        assert status == 0, err
+        assert {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == before
+        session.close()
+
+
 def test_a_dump_holds_the_whole_state() -> None:
     """Meters, devices with what they keep, parameters, pauses, counters and clean-up are in it."""
     with open_world(None, worker="local") as world:

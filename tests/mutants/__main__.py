@@ -42,18 +42,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("-n", default="200", help="how many faults, or `all`")
     parser.add_argument("--seed", default="1", help="which faults: another seed, another sample")
     parser.add_argument("--only", default="", help="an area, the end of a module's path, or `findings`")
-    parser.add_argument("--number", default="", help="with `--only findings`: those of one number")
+    parser.add_argument("--number", default="", help="with `--only findings`: those of these, as `11,12`")
     parser.add_argument("--most", type=float, default=20.0, help="seconds of tests that a fault is shown to")
     return parser.parse_args()
 
 
 def _findings(said: argparse.Namespace, copy: Copy) -> bool:
     """Undo each mend; whether a test has noticed all of them."""
-    chosen = [undone for undone in UNDONE if said.number in ("", undone.number)]
+    chosen = [undone for undone in UNDONE if not said.number or undone.number in said.number.split(",")]
     missed = 0
     for undone in chosen:
-        path = undone.path()
-        module, text = path.relative_to(ROOT).as_posix(), path.read_text().replace(undone.old, undone.new)
+        path = undone.path(copy.folder)
+        module = path.relative_to(copy.folder).as_posix()
+        text = path.read_text().replace(undone.old, undone.new)
         with copy.planted(module, text.encode()):
             outcome = copy.try_tests(undone.targets(), 60)
             if not outcome.noticed:

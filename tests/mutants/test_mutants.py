@@ -9,7 +9,7 @@ import pytest
 from .findings import UNDONE, Undone
 from .planting import Planter
 from .reach import files_of
-from .tables import AREAS, EQUIVALENT, Area
+from .tables import AREAS, EQUIVALENT, LEFT_OUT, Area
 from .trial import ROOT
 
 
@@ -22,6 +22,13 @@ def test_each_mend_can_be_undone(undone: Undone) -> None:
         file, _, function = target.partition("::")
         assert (ROOT / file).exists(), target
         assert not function or f"def {function}(" in (ROOT / file).read_text(), target
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_is_left_out_is_there(name: str) -> None:
+    """A file of tests, or a function in one."""
+    file, _, function = name.partition("::")
+    assert f"def {function or 'test_'}" in (ROOT / file).read_text()
 
 
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: area.name)
