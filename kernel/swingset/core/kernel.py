@@ -5,6 +5,7 @@ Every request is whole or not at all, like a crank. None of them commits: durabi
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from swingset.core.budget import Budget
@@ -18,10 +19,20 @@ from swingset.core.warehouse import limits_of
 from swingset.model import capdata, reasons, syscalls
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.foreign import Unreadable, read_json, shown
-from swingset.model.messages import ChangeVatOptions, CreateVat, Message, QueuedEvent, Send, UpgradeVat
+from swingset.model.messages import (
+    ChangeVatOptions,
+    CreateVat,
+    Message,
+    QueuedEvent,
+    Send,
+    UpgradeVat,
+    answer_of,
+    event_from_json,
+)
 from swingset.model.refs import is_called_well
 from swingset.workers.base import Worker
 from swingset.world.errors import DamagedRow
+from swingset.world.promises import UNRESOLVED
 from swingset.world.vats import ATTACHED, LIVE, SUSPENDED, TERMINATED, VatRecord
 
 _COUNTERS = "idCounters"  # where a guest keeps them
@@ -207,6 +218,32 @@ class Kernel(Cranks):
                 words = f"the host gave up this message, which waited while vat {name} was suspended"
                 self._reject(event.message, capdata.error("Error", words, code=reasons.DROPPED))
             self.store.consume(event)
+        return event
+
+    def drop_queued(self, seq: int) -> QueuedEvent | None:
+        """Take the event at a position off the run-queue for good; returns it, or None where it is damaged.
+
+        Whoever would have had an answer hears a rejection with the reason `dropped`; of an outcome nobody is
+        told. What a damaged event held nobody can know, so that stays held, and its answer is rejected if its
+        text still says which that is. Raises `KernelError` where nothing waits at the position.
+        """
+        store, event = self.store, None
+        text = store.queues.text_at(seq)
+        if text is None:
+            raise KernelError(f"nothing waits in the run-queue at {seq}")
+        with contextlib.suppress(ValueError):
+            event = event_from_json(text)
+        with self.undoing():
+            store.queues.remove(seq)
+            answer = answer_of(text)
+            promise = store.promises.get(answer) if answer is not None else None
+            if promise is not None and promise.state == UNRESOLVED and promise.decider is None:
+                rejection = capdata.error("Error", "the host gave up this event", code=reasons.DROPPED)
+                store.resolve([(promise.kref, True, rejection)])
+                if isinstance(event, CreateVat):
+                    self.devices.vat_ended(event.vat, True, rejection)
+            if event is not None:
+                store.consume(event)
         return event
 
     def add_device(self, name: str, kind: str) -> str:

@@ -180,6 +180,8 @@ def _parser() -> argparse.ArgumentParser:
     resume.add_argument("vat", metavar="VAT", help="its name")
     drop = command("drop", _drop, "give up what waits first for a suspended vat")
     drop.add_argument("vat", metavar="VAT", help="its name")
+    event = command("drop-event", _drop_event, "give up an event of the run-queue, such as a damaged one")
+    event.add_argument("position", metavar="N", type=int, help="its position, as it is told")
     command("overrule", _overrule, "let a world run on that has stopped for good")
     pin = command("pin", _pin, "hold an object that somebody holds now")
     pin.add_argument("kref", metavar="KREF", help="such as ko42")
@@ -334,6 +336,11 @@ def _drop(controller: Controller, chosen: argparse.Namespace) -> int:
     dropped = controller.vats.drop_parked(chosen.vat)
     say(f"dropped {visible(dropped)}" if dropped else f"nothing waits for vat {chosen.vat}")
     return DONE if dropped else PROBLEM
+
+
+def _drop_event(controller: Controller, chosen: argparse.Namespace) -> int:
+    say(f"dropped {visible(controller.queue.drop(chosen.position))}")
+    return DONE
 
 
 def _overrule(controller: Controller, _: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ from swingset.core.warehouse import UNTRUSTED
 from swingset.host.engines import KINDS
 from swingset.host.opened import Opened
 from swingset.host.running import Running
+from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
 
 
 class RunQueue:
@@ -65,6 +66,41 @@ class RunQueue:
         with self._opened.lock:
             self._opened.kernel.store.panic.overrule()
             self._opened.commit("panic overruled")
+
+    def drop(self, position: int) -> str:
+        """Give up an event of the run-queue for good, and commit: one that is damaged, or that is held back.
+
+        Whoever waits for its answer hears a rejection with the reason `dropped`. What a damaged event held
+        stays held, for nobody can know what that was; `verify` goes on telling of it.
+
+        Args:
+            position: where it stands, as errors and `held_back` tell.
+        Returns:
+            What it was, in a few words.
+        Raises:
+            KernelError: where nothing stands there.
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> [row.position for row in world.lens.queue()]
+            [25]
+            >>> world.queue.drop(25)
+            'the message open_purse()'
+        """
+        with self._opened.lock:
+            event = self._opened.kernel.drop_queued(position)
+            self._opened.commit(f"dropped the event at {position}")
+        match event:
+            case Send(message=message):
+                return f"the message {message.method}()"
+            case Notify(promise=promise):
+                return f"the outcome of {promise}"
+            case CreateVat(name=name):
+                return f"the creation of vat {name}"
+            case UpgradeVat(vat=vat):
+                return f"the upgrade of vat {vat}"
+            case ChangeVatOptions(vat=vat):
+                return f"options for vat {vat}"
+        return "what cannot be read"
 
     def held_back(self) -> list[str]:
         """A sentence for each creation or upgrade in the run-queue that does not run here, and why.

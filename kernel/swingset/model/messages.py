@@ -178,6 +178,19 @@ class MalformedEvent(ValueError):
     """A text that is no event of the run-queue; the message says which part of it is wrong."""
 
 
+def answer_of(text: str) -> str | None:
+    """The promise for the answer that a damaged event still names, if it does."""
+    try:
+        raw = read_json(text)
+    except Unreadable:
+        return None
+    found = raw.get("message") if isinstance(raw, dict) else None
+    for part in (found, raw):
+        if isinstance(part, dict) and _is_promise(part.get("result")):
+            return str(part["result"])
+    return None
+
+
 def event_from_json(text: str) -> QueuedEvent:
     """The event that `event_to_json` wrote; raises `ValueError` with what is wrong for anything else."""
     try:

@@ -30,7 +30,10 @@ class DamagedRow(DamagedWorld):
     """One row holds what no world writes there. `table`, `key` and `reason` tell which row, and what."""
 
     def __init__(self, world: str, table: str, key: str, reason: str) -> None:
-        super().__init__(f"{world}: table {table}, row {key}: {reason}: go back to a copy of the file")
+        way_out = "go back to a copy of the file"
+        if table == "queue":
+            way_out += f", or give up that one event: `swingset drop-event FILE {key}`"
+        super().__init__(f"{world}: table {table}, row {key}: {reason}: {way_out}")
         self.table = table
         self.key = key
         self.reason = reason

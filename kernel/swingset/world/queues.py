@@ -60,6 +60,11 @@ class Queues:
         """Take the event at that position off the run-queue."""
         self._world.execute("delete from queue where seq = ?", (seq,))
 
+    def text_at(self, seq: int) -> str | None:
+        """What lies in the file at that position of the run-queue, read or not; None where nothing does."""
+        row = self._world.row("SELECT item from queue where seq = ?", (seq,))
+        return None if row is None else str(row[0])
+
     def length(self) -> int:
         """How many events wait."""
         return int(self._world.rows("SELECT count(*) from queue")[0][0])
