@@ -103,8 +103,9 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if not world.found:
         hint = "`%%vat bank` on the first line of a cell makes a vat of it"
         return Message(f"{world.path}: a new world", notes, (hint,))
-    digest = world.session.found_digest
-    lines = [f"vats: {words_of(world.vat_names()) or 'none'}", f"digest as found: {digest}"]
+    lines = [f"vats: {words_of(world.vat_names()) or 'none'}"]
+    if world.session.found_digest is not None:
+        lines.append(f"digest as found: {world.session.found_digest}")
     lines += _come_back(notebook, world, world.session.parting)
     lines += world.controller.queue.held_back()
     if world.controller.queue.paused:

@@ -79,6 +79,7 @@ def find(path: Path, worker: str, told: list[tuple[str, str]], queued: int = 0) 
     """Open what the child left, check that it is a state it committed, and finish the story."""
     with open_world(path, create=False, worker=worker, snapshot_interval=7) as controller:
         session = Session(controller)
+        assert session.found_digest is not None
         assert session.found_digest in allowed(told)
         assert session.incarnation == 1
         crash_story.check_and_finish(controller, session, queued)

@@ -64,8 +64,16 @@ class Upgraded:
     disconnected: tuple[PromiseRow, ...]
 
 
+MOST_DIGESTED = 64 << 20
+"""Bytes of a file that is digested when a session joins it. A digest reads the whole state."""
+
+
 class Session:
-    """The caller as a vat of an open world. `found_digest` is the world's digest before it joined."""
+    """The caller as a vat of an open world.
+
+    `found_digest` is the world's digest before it joined; None of a file so large that taking it is left to
+    whoever wants to wait for it.
+    """
 
     def __init__(self, controller: Controller, name: str = "notebook") -> None:
         self.controller = controller
@@ -74,7 +82,8 @@ class Session:
         self.watch: Callable[[CrankReport], None] | None = None
         self.renewed: Callable[[Parting], None] | None = None
         """Told of each life that begins because the one before was undone, not because somebody asked."""
-        self.found_digest = controller.digest()
+        small = controller.world.size <= MOST_DIGESTED
+        self.found_digest: str | None = controller.digest() if small else None
         self.stirred: Callable[[], None] | None = None
         """Told, from whatever thread, when something is sent or settled outside of a delivery."""
         self.reading = Reading(controller)

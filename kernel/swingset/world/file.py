@@ -573,6 +573,11 @@ class WorldFile:
         """The digest of the state as it is now: the same for equal worlds, whatever their history."""
         return state_digest(self.db)
 
+    @property
+    def size(self) -> int:
+        """How many bytes the file has, history and bulk included."""
+        return int(self.db.pragma("page_count")) * int(self.db.pragma("page_size"))
+
     # ---- the session
 
     def _watch(self) -> None:
