@@ -11,7 +11,7 @@ from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.world.file import WorldFile
 
-LARGE = 16 << 20
+LARGE = 8 << 20
 ROWS = 2_000
 COUNTED = Path("/proc/self/io")
 """Where Linux says how many bytes this process has read, from whatever file."""
