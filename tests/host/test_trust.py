@@ -20,7 +20,7 @@ from swingset.host.opened import Opened
 from swingset.host.opening import open_world
 from swingset.host.rehearsal import rehearse_upgrade
 from swingset.model.capdata import CapData
-from swingset.model.messages import CreateVat, QueuedEvent, UpgradeVat, event_to_json
+from swingset.model.messages import CreateVat, QueuedEvent, UpgradeVat
 from swingset.testing import audit
 from swingset.world.file import WorldFile
 from swingset.world.vats import SUSPENDED
@@ -105,7 +105,7 @@ def behind_a_promise(stranger: Stranger, world: Controller) -> None:
     event, store = stranger.event(world.kernel), world.kernel.store
     with world.kernel.undoing():
         kref = store.new_promise(None)
-        store.promises.enqueue(kref, store.counters.take("queue", 1), event_to_json(event))
+        store.promises.enqueue(kref, store.counters.take("queue", 1), event)
         store.resolve([(kref, False, NOTHING)])
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from swingset.core.store import KernelStore
 from swingset.lens.explain import ASSUMED
 from swingset.model.capdata import CapData
-from swingset.model.messages import Message, Send, event_to_json
+from swingset.model.messages import Message, Send
 from swingset.world.devices import DeviceRecord
 from swingset.world.file import WorldFile
 from swingset.world.promises import FULFILLED
@@ -113,7 +113,7 @@ def sketches(draw: st.DrawFn, *, durable_only: bool = False) -> Sketch:
                 if held in objects:
                     store.objects.count(held, 1, 1)
         elif outcome:
-            store.promises.enqueue(kref, 1, event_to_json(_send(kref, outcome)))
+            store.promises.enqueue(kref, 1, _send(kref, outcome))
             for held in outcome:
                 sketch.hold(kref, held)
                 if held in objects:

@@ -22,7 +22,8 @@ import zstandard
 from swingset.host.opening import open_world
 from swingset.host.policies import cranks
 from swingset.lens.verifying import verify
-from swingset.world.codec import canonical, compress
+from swingset.model.spelling import canonical
+from swingset.world.codec import compress
 from swingset.world.errors import DamagedRow, DamagedWorld
 from tests.tampering import worlds
 from tests.tampering.cases import DEEP

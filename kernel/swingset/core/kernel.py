@@ -144,16 +144,16 @@ class Kernel(Cranks):
     def pin(self, kref: str) -> None:
         """Hold an object for the host until it is unpinned."""
         with self.undoing():
-            if self.world.row("SELECT 1 from pins where kref = ?", (kref,)) is None:
-                self.world.execute("insert into pins values (?)", (kref,))
+            if not self.store.pins.has(kref):
+                self.store.pins.add(kref)
                 self.store.hold(kref)
 
     def unpin(self, kref: str) -> None:
         """Let go of an object that the host held. Raises `KernelError` for one that it did not."""
-        if self.world.row("SELECT 1 from pins where kref = ?", (kref,)) is None:
+        if not self.store.pins.has(kref):
             raise KernelError(f"{kref} is not pinned")
         with self.undoing():
-            self.world.execute("delete from pins where kref = ?", (kref,))
+            self.store.pins.delete(kref)
             self.store.release(kref)
 
     def starts(self) -> list[tuple[int, str, str]]:

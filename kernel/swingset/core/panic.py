@@ -10,15 +10,22 @@ that it was terminated, and nothing more.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from swingset.model import capdata
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.visible import one_line
 from swingset.model.wording import MOST_WORDS, fit
 from swingset.world.file import WorldFile
 from swingset.world.promises import Promises
-from swingset.world.rows import Reader
+from swingset.world.tables import Rows, Table
 
-_PANIC = Reader("panics", "cause, words")
+
+class Cause(NamedTuple):
+    """What stopped a world: a vat, with how it ended, or a promise."""
+
+    cause: str
+    words: str
 
 
 class Panic:
@@ -26,6 +33,7 @@ class Panic:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._rows = Rows(world, _PANICS)
 
     def over_vat(self, vat: str, name: str, fate: str, last_words: CapData | None) -> None:
         """A critical vat was terminated; `last_words` are its own, or those of who ended it."""
@@ -38,7 +46,7 @@ class Panic:
         self._note(kref, "")
 
     def _note(self, cause: str, words: str) -> None:
-        self._world.execute("insert or replace into panics values (?, ?)", (cause, words))
+        self._rows.put(Cause(cause, words))
 
     def overrule(self) -> None:
         """Let the world run on as it is."""
@@ -46,13 +54,15 @@ class Panic:
 
     def words(self) -> str | None:
         """Why the world stands still; None where it does not."""
-        row = self._world.row("SELECT cause, words from panics order by cause limit 1")
-        if row is None:
+        found = self._rows.first("order by cause limit 1")
+        if found is None:
             return None
-        _PANIC.check(self._world.name, row)
-        cause, words = str(row[0]), str(row[1])
+        cause, words = found
         if cause.startswith("kp"):
             promise = Promises(self._world).get(cause)
             outcome = promise.data.body if promise is not None and promise.data is not None else ""
             words = f"kernel panic {cause}.policy panic: rejected {outcome}".rstrip()
         return one_line(words, MOST_WORDS)
+
+
+_PANICS = Table("panics", Cause)

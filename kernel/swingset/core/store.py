@@ -29,6 +29,7 @@ from swingset.world.graveyard import Graveyard
 from swingset.world.holdings import Holdings, size
 from swingset.world.meters import Meters
 from swingset.world.objects import Objects
+from swingset.world.pins import Pins
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED, UNRESOLVED, PromiseRecord, Promises
 from swingset.world.queues import Queues
 from swingset.world.sources import Sources
@@ -64,6 +65,7 @@ class KernelStore:
         self.meters = Meters(world)
         self.devices = Devices(world)
         self.panic = Panic(world)
+        self.pins = Pins(world)
         self.in_crank = False  # whether a crank has begun and not ended
         self.budget: Budget | None = None  # of the delivery under way
         self.doomed: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
@@ -201,9 +203,9 @@ class KernelStore:
 
     def delete_object(self, kref: str) -> None:
         """Forget an object for good; those who could still recognize it are to be told."""
-        for vat, entry in self.clists.holders(kref):
+        for entry in self.clists.holders(kref):
             if "-" in entry.vref:
-                self.gc.add(vat, RETIRE_IMPORT, kref)
+                self.gc.add(entry.vat, RETIRE_IMPORT, kref)
         self.objects.delete(kref)
 
     def is_dead(self, vat: str) -> bool:
@@ -243,14 +245,14 @@ class KernelStore:
 
         False, and nothing has changed, where as much waits for it as may.
         """
-        item = event_to_json(replace(send, target=promise))
+        waiting = replace(send, target=promise)
         count, kept = self.promises.waits(promise)
-        if count >= MOST_WAITING or kept + size(item) > MOST_WAITING_BYTES:
+        if count >= MOST_WAITING or kept + size(event_to_json(waiting)) > MOST_WAITING_BYTES:
             return False
         if promise != send.target:
             self.hold(promise)
             self.release(send.target)
-        self.promises.enqueue(promise, self.counters.take("queue", 1), item)
+        self.promises.enqueue(promise, self.counters.take("queue", 1), waiting)
         return True
 
     # Promises

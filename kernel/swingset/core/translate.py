@@ -114,7 +114,7 @@ class Translator:
             if ifaces is None:
                 ifaces = ifaces_of(value.body)
             if index in ifaces:
-                self._store.objects.call(krefs[-1], ifaces[index])
+                self._store.objects.set_iface(krefs[-1], ifaces[index])
         return CapData(value.body, tuple(krefs))
 
     def message_to_kernel(self, given: CapData, result: str | None) -> Message:

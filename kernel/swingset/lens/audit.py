@@ -70,7 +70,7 @@ class _Audit:
     def problems(self) -> Iterator[str]:
         for vat in self._vats.values():
             yield from self._walk_clist(vat)
-        for (kref,) in self._store.world.rows("SELECT kref from pins"):
+        for kref in self._store.pins.all():
             yield from self._hold(kref, "the host")
         for meter, keeper in self._store.world.rows("SELECT id, keeper from meters where keeper is not null"):
             yield from self._hold(keeper, f"meter {meter}")

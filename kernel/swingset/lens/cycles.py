@@ -114,7 +114,7 @@ class _Graph:
 
     def _walk_kernel(self) -> None:
         store = self._store
-        self.roots |= {("", kref) for (kref,) in store.world.rows("SELECT kref from pins")}
+        self.roots |= {("", kref) for kref in store.pins.all()}
         keepers = store.world.rows("SELECT keeper from meters where keeper is not null")
         self.roots |= {("", kref) for (kref,) in keepers}
         waiting = [event for _, event in store.queues.all()]

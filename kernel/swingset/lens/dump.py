@@ -5,11 +5,10 @@ Vat stores are left out, for they may be large, and are the vats' own. Order dep
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from swingset.core.store import KernelStore
-from swingset.model.messages import QueuedEvent, event_to_json
+from swingset.model.messages import event_to_data
 from swingset.model.refs import sort_key
 from swingset.world.rows import Reader
 
@@ -54,7 +53,7 @@ def dump(store: KernelStore) -> dict[str, Any]:
                 **record._asdict(),
                 "data": record.data.to_json() if record.data else None,
                 "subscribers": store.promises.subscribers(record.kref),
-                "waiting": [_event(event) for event in store.promises.waiting_events(record.kref)],
+                "waiting": [event_to_data(event) for event in store.promises.waiting_events(record.kref)],
             }
             for record in sorted(store.promises.all(), key=lambda record: sort_key(record.kref))
         ],
@@ -65,9 +64,9 @@ def dump(store: KernelStore) -> dict[str, Any]:
             ]
             for vat in vats
         },
-        "run_queue": [{"seq": seq, **_event(event)} for seq, event in store.queues.all()],
+        "run_queue": [{"seq": seq, **event_to_data(event)} for seq, event in store.queues.all()],
         "parked": {
-            vat.id: [{"seq": seq, **_event(event)} for seq, event in events]
+            vat.id: [{"seq": seq, **event_to_data(event)} for seq, event in events]
             for vat in vats
             if (events := store.queues.parked(vat.id))
         },
@@ -80,7 +79,7 @@ def dump(store: KernelStore) -> dict[str, Any]:
             {**device._asdict(), "state": {key: value for owner, key, value in kept if owner == device.id}}
             for device in store.devices.all()
         ],
-        "pins": [kref for (kref,) in store.world.rows("SELECT kref from pins order by kref")],
+        "pins": store.pins.all(),
     }
 
 
@@ -111,8 +110,3 @@ def _column(store: KernelStore, column: str, table: str) -> list[str]:
     for row in found:
         Reader(table, column).check(store.world.name, row)
     return sorted((str(value) for (value,) in found), key=sort_key)
-
-
-def _event(event: QueuedEvent) -> dict[str, Any]:
-    raw: dict[str, Any] = json.loads(event_to_json(event))
-    return raw

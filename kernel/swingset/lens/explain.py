@@ -155,7 +155,8 @@ class _Search:
         yield from self._events(kref, what)
         yield from self._outcomes(kref, what)
         yield from self._devices(kref, what)
-        for vat, entry in self._store.clists.holders(kref):
+        for entry in self._store.clists.holders(kref):
+            vat = entry.vat
             if kref_type(kref) == "p":
                 yield Hold(None, 1, self._knows_promise(vat, kref))
             elif self._vat(vat).state == TERMINATED:
@@ -315,8 +316,8 @@ class _Search:
         if kref_type(kref) == "p":
             return Explanation(kref, UNHELD, notes=self._ring(kref, what))
         recognizers = [
-            self._name(vat)
-            for vat, entry in self._store.clists.holders(kref)
+            self._name(entry.vat)
+            for entry in self._store.clists.holders(kref)
             if "-" in entry.vref and not entry.reachable
         ]
         record = self._store.objects.get(kref)

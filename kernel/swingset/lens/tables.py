@@ -211,8 +211,8 @@ class Lens:
         rows = []
         for record in sorted(self._store.objects.all(), key=lambda record: sort_key(record.kref)):
             holders = tuple(
-                self._name(vat) or vat
-                for vat, entry in self._store.clists.holders(record.kref)
+                self._name(entry.vat) or entry.vat
+                for entry in self._store.clists.holders(record.kref)
                 if "-" in entry.vref
             )
             rows.append(

@@ -6,7 +6,6 @@ and the references it holds, which the kernel counts for as long as it waits.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isfinite
@@ -15,6 +14,7 @@ from typing import Any
 from swingset.model.capdata import CapData, is_well_formed, method_of
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.refs import is_called_well, is_kref, is_vat_id
+from swingset.model.spelling import spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ Event = QueuedEvent | Collect | Reap | CleanUp
 """What a crank can be about."""
 
 
-def event_to_json(event: QueuedEvent) -> str:
-    """The event as canonical JSON text, `{"type": ..., ...}`."""
+def event_to_data(event: QueuedEvent) -> dict[str, Any]:
+    """The event as JSON data, `{"type": ..., ...}`."""
     raw: dict[str, Any]
     match event:
         case Send(target, message, sender):
@@ -171,7 +171,12 @@ def event_to_json(event: QueuedEvent) -> str:
             raw |= {"parameters": parameters.to_json(), "message": message_text, "result": result}
         case ChangeVatOptions(vat, options):
             raw = {"type": "change-vat-options", "vat": vat, "options": options}
-    return json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+    return raw
+
+
+def event_to_json(event: QueuedEvent) -> str:
+    """The event as it is stored."""
+    return spelled(event_to_data(event))
 
 
 class MalformedEvent(ValueError):

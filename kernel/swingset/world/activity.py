@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from .codec import canonical
+from swingset.model.spelling import canonical
 
 if TYPE_CHECKING:
     from .file import WorldFile

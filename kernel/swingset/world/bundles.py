@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from swingset.model.capdata import is_well_formed
 from swingset.model.foreign import Unreadable, read_json
+from swingset.model.spelling import canonical
 
-from .codec import canonical
 from .errors import DamagedRow, DamagedWorld
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from swingset.world.holdings import GIVEN_OUT, Holdings
-from swingset.world.rows import Reader
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 class CListEntry(NamedTuple):
     """One row of a c-list. `reachable` is False once the vat could only recognize the object."""
 
+    vat: str
     kref: str
     vref: str
     reachable: bool
-
-
-_ENTRY = Reader("clists", "kref, vref, reachable")
 
 
 class CLists:
@@ -27,33 +25,26 @@ class CLists:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._rows = Rows(world, CLISTS)
         self._holdings = Holdings(world)
 
     def add(self, vat: str, kref: str, vref: str) -> None:
         """Let `vat` know `kref` as `vref`, reachable."""
-        self._world.execute("insert into clists values (?, ?, ?, 1)", (vat, kref, vref))
+        self._rows.add(CListEntry(vat, kref, vref, True))
         if "+" in vref:
             self._holdings.change(vat, GIVEN_OUT)
 
     def by_kref(self, vat: str, kref: str) -> CListEntry | None:
         """What `vat` knows as `kref`, or None."""
-        query = "SELECT kref, vref, reachable from clists where vat = ? and kref = ?"
-        for row in self._world.rows(query, (vat, kref)):
-            return self._entry(row)
-        return None
+        return self._rows.get(vat, kref)
 
     def by_vref(self, vat: str, vref: str) -> CListEntry | None:
         """What `vat` names `vref`, or None."""
-        query = "SELECT kref, vref, reachable from clists where vat = ? and vref = ?"
-        for row in self._world.rows(query, (vat, vref)):
-            return self._entry(row)
-        return None
+        return self._rows.first("where vat = ? and vref = ?", vat, vref)
 
     def set_reachable(self, vat: str, kref: str, reachable: bool) -> None:
         """Note whether the vat can still reach what it imported."""
-        self._world.execute(
-            "update clists set reachable = ? where vat = ? and kref = ?", (int(reachable), vat, kref)
-        )
+        self._rows.change(vat, kref, reachable=reachable)
 
     def delete(self, vat: str, kref: str) -> None:
         """Let `vat` forget `kref`."""
@@ -64,22 +55,15 @@ class CLists:
 
     def of(self, vat: str) -> list[CListEntry]:
         """The whole c-list of `vat`, by kref as text."""
-        query = "SELECT kref, vref, reachable from clists where vat = ? order by kref"
-        return [self._entry(row) for row in self._world.rows(query, (vat,))]
+        return list(self._rows.select("where vat = ? order by kref", vat))
 
     def exports(self, vat: str) -> list[CListEntry]:
         """What `vat` has named itself, by kref as text: its exports and the promises it made."""
-        query = (
-            "SELECT kref, vref, reachable from clists"
-            " where vat = ? and substr(vref, 2, 1) = '+' order by kref"
-        )
-        return [self._entry(row) for row in self._world.rows(query, (vat,))]
+        return list(self._rows.select("where vat = ? and substr(vref, 2, 1) = '+' order by kref", vat))
 
-    def holders(self, kref: str) -> list[tuple[str, CListEntry]]:
-        """Every vat that has `kref` in its c-list, the owner included."""
-        query = "SELECT vat, kref, vref, reachable from clists where kref = ? order by vat"
-        return [(row[0], self._entry(row[1:])) for row in self._world.rows(query, (kref,))]
+    def holders(self, kref: str) -> list[CListEntry]:
+        """The entry of every vat that has `kref` in its c-list, the owner included."""
+        return list(self._rows.select("where kref = ? order by vat", kref))
 
-    def _entry(self, row: tuple[Any, ...]) -> CListEntry:
-        _ENTRY.check(self._world.name, row)
-        return CListEntry(row[0], row[1], bool(row[2]))
+
+CLISTS = Table("clists", CListEntry)

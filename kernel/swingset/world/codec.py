@@ -1,16 +1,12 @@
-"""The two encodings of a world file: JSON with one spelling, and zstd with a ceiling.
+"""What a world file packs: zstd with a ceiling.
 
-Whatever is addressed by its hash has to be spelled in one way only, so JSON is written here and
-nowhere else in this package. Whatever is decompressed may come from a stranger, so the size that a
-frame announces is looked at before any memory is taken for it. What can be large is unpacked a piece at a
-time, as it is used (`Unpacking`).
+Whatever is unpacked may come from a stranger, so the size that a frame announces is looked at before any
+memory is taken for it. What can be large is unpacked a piece at a time, as it is used (`Unpacking`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 import zstandard
 
@@ -18,19 +14,6 @@ from .errors import DamagedWorld
 
 _compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
 _decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-
-
-def canonical(value: Any) -> str:
-    """One text for one JSON value: sorted keys, no blanks, readable letters.
-
-    A lone surrogate cannot be stored as UTF-8; a value that holds one is spelled in ASCII escapes.
-    """
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    return text
 
 
 def compress(data: bytes) -> bytes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swingset.world.clists import CListEntry
+from swingset.world.clists import CLISTS, CListEntry
 from swingset.world.rows import Reader
+from swingset.world.tables import Rows
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -26,6 +27,7 @@ class Graveyard:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._entries = Rows(world, CLISTS)
 
     def bury(self, vat: str) -> None:
         """Note that a vat is terminated and its state is to be deleted."""
@@ -59,14 +61,8 @@ class Graveyard:
         # Each range is read in the order of the index on (vat, vref): what is outside is not looked at.
         found: list[CListEntry] = []
         for low, high in _PHASES:
-            query = (
-                "SELECT kref, vref, reachable from clists where vat = ? and vref >= ? and vref < ?"
-                " order by vref limit ?"
-            )
-            rows = self._world.rows(query, (vat, low, high, limit - len(found)))
-            for row in rows:
-                _ENTRY.check(self._world.name, row)
-                found.append(CListEntry(row[0], row[1], bool(row[2])))
+            query = "where vat = ? and vref >= ? and vref < ? order by vref limit ?"
+            found += self._entries.select(query, vat, low, high, limit - len(found))
         return found
 
     def delete_some_keys(self, vat: str, limit: int) -> tuple[int, bool]:
@@ -82,7 +78,6 @@ class Graveyard:
 
 
 _PROMISE, _DEAD = Reader("promises", "kref"), Reader("dead", "vat")
-_ENTRY = Reader("clists", "kref, vref, reachable")
 
 _PHASES = (("o+", "o,"), ("d", "e"), ("o-", "o."), ("p", "q"))
 """Exports, device nodes, imports, promises: the ranges that their vrefs lie in."""

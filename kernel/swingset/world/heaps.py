@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from swingset.model.heap import HEAP_PAGE, HeapImage
+from swingset.model.spelling import canonical
 
-from .codec import canonical, compress, decompress
+from .codec import compress, decompress
 from .errors import DamagedRow, DamagedWorld
 
 if TYPE_CHECKING:

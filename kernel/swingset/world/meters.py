@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from swingset.world.counters import Counters
-from swingset.world.rows import Reader
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
 
-_ROW = Reader("meters", "id, remaining, threshold, keeper")
 _METER_OF = "CASE WHEN json_valid({0}) THEN json_extract({0}, '{1}') END"
 
 
@@ -32,27 +31,26 @@ class Meters:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._rows = Rows(world, _METERS)
         self._counters = Counters(world)
 
     def add(self, remaining: int | None, threshold: int) -> str:
         """A new meter; returns its id."""
         meter = f"m{self._counters.take('m', 1)}"
-        self._world.execute("insert into meters values (?, ?, ?, null)", (meter, remaining, threshold))
+        self._rows.add(Meter(meter, remaining, threshold, None))
         return meter
 
     def get(self, meter: str) -> Meter | None:
         """The meter of that id, or None."""
-        row = self._world.row("SELECT id, remaining, threshold, keeper from meters where id = ?", (meter,))
-        return self._meter(row) if row else None
+        return self._rows.get(meter)
 
     def all(self) -> list[Meter]:
         """Every meter, oldest first."""
-        rows = self._world.rows("SELECT id, remaining, threshold, keeper from meters")
-        return sorted((self._meter(row) for row in rows), key=lambda meter: int(meter.id[1:]))
+        return sorted(self._rows.select(), key=lambda meter: int(meter.id[1:]))
 
     def delete(self, meter: str) -> None:
         """Forget a meter."""
-        self._world.execute("delete from meters where id = ?", (meter,))
+        self._rows.delete(meter)
 
     def pays(self, meter: str) -> bool:
         """Whether a vat has the meter, or one that is about to be created will have it."""
@@ -62,10 +60,9 @@ class Meters:
         events = "SELECT 1 from queue where {} = ?".format(_METER_OF.format("item", "$.options.meter"))
         return any(self._world.row(query, (meter,)) is not None for query in (vats, events))
 
-    def _meter(self, row: tuple[Any, ...]) -> Meter:
-        _ROW.check(self._world.name, row)
-        return Meter(*row)
-
     def save(self, meter: Meter) -> None:
         """Store a changed meter."""
-        self._world.execute("insert or replace into meters values (?, ?, ?, ?)", tuple(meter))
+        self._rows.put(meter)
+
+
+_METERS = Table("meters", Meter)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from swingset.world.rows import Reader
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -31,46 +31,35 @@ class Objects:
     """The table `objects`."""
 
     def __init__(self, world: WorldFile) -> None:
-        self._world = world
+        self._rows = Rows(world, _OBJECTS)
 
     def add(self, kref: str, owner: str) -> None:
         """Record a new object that nobody holds yet."""
-        self._world.execute("insert into objects values (?, ?, 0, 0, null, null)", (kref, owner))
+        self._rows.add(ObjectRecord(kref, owner, 0, 0, None))
 
     def get(self, kref: str) -> ObjectRecord | None:
         """The object of that name, or None."""
-        for row in self._world.rows(f"SELECT {_COLUMNS} from objects where kref = ?", (kref,)):
-            return self._record(row)
-        return None
+        return self._rows.get(kref)
 
     def count(self, kref: str, reachable: int, recognizable: int) -> None:
         """Add to both counts (negative to subtract)."""
-        self._world.execute(
-            "update objects set reachable = reachable + ?, recognizable = recognizable + ? where kref = ?",
-            (reachable, recognizable, kref),
-        )
+        self._rows.count(kref, reachable=reachable, recognizable=recognizable)
 
     def orphan(self, kref: str, fate: str) -> None:
         """Take the owner away, and remember why."""
-        self._world.execute("update objects set owner = null, fate = ? where kref = ?", (fate, kref))
+        self._rows.change(kref, owner=None, fate=fate)
 
-    def call(self, kref: str, iface: str) -> None:
+    def set_iface(self, kref: str, iface: str) -> None:
         """Note what the owner calls the object."""
-        self._world.execute("update objects set iface = ? where kref = ?", (iface, kref))
+        self._rows.change(kref, iface=iface)
 
     def delete(self, kref: str) -> None:
         """Forget the object."""
-        self._world.execute("delete from objects where kref = ?", (kref,))
+        self._rows.delete(kref)
 
     def all(self) -> Iterator[ObjectRecord]:
         """Every object."""
-        for row in self._world.rows(f"SELECT {_COLUMNS} from objects"):
-            yield self._record(row)
-
-    def _record(self, row: tuple[Any, ...]) -> ObjectRecord:
-        _ROW.check(self._world.name, row)
-        return ObjectRecord(*row)
+        return self._rows.select()
 
 
-_COLUMNS = "kref, owner, reachable, recognizable, fate, iface"
-_ROW = Reader("objects", _COLUMNS)
+_OBJECTS = Table("objects", ObjectRecord)

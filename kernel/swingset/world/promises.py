@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swingset.model.capdata import CapData, promise_named
-from swingset.model.messages import QueuedEvent, event_from_json
+from swingset.model.messages import QueuedEvent
 from swingset.world.errors import DamagedRow
 from swingset.world.holdings import size
-from swingset.world.rows import Reader, shown, slots_of
+from swingset.world.rows import Reader
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -30,7 +30,21 @@ class PromiseRecord(NamedTuple):
     decider: str | None
     refcount: int
     policy: str | None
-    data: CapData | None
+    body: str | None = None
+    slots: tuple[str, ...] | None = None
+
+    @property
+    def data(self) -> CapData | None:
+        """The outcome, or the promise that it follows; None while it is unresolved."""
+        return None if self.body is None else CapData(self.body, self.slots or ())
+
+
+class Waiting(NamedTuple):
+    """A message that waits for a promise."""
+
+    promise: str
+    seq: int
+    item: QueuedEvent
 
 
 class Promises:
@@ -38,27 +52,23 @@ class Promises:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
-        self._waits: dict[
-            str, tuple[int, int]
-        ] = {}  # as far as they were counted since state was last undone
+        self._rows = Rows(world, _PROMISES)
+        self._queue = Rows(world, _QUEUE)
+        # As far as they were counted since state was last undone.
+        self._waits: dict[str, tuple[int, int]] = {}
         self._counted = world.rewound
 
     def add(self, kref: str, decider: str | None, policy: str | None = None) -> None:
         """Record a new unresolved promise."""
-        self._world.execute(
-            "insert into promises values (?, 'unresolved', ?, 0, ?, null, null)", (kref, decider, policy)
-        )
+        self._rows.add(PromiseRecord(kref, UNRESOLVED, decider, 0, policy))
 
     def get(self, kref: str) -> PromiseRecord | None:
         """The promise of that name, or None."""
-        for row in self._world.rows(f"SELECT {_COLUMNS} from promises where kref = ?", (kref,)):
-            return self._record(row)
-        return None
+        return self._rows.get(kref)
 
     def all(self) -> Iterator[PromiseRecord]:
         """Every promise."""
-        for row in self._world.rows(f"SELECT {_COLUMNS} from promises order by kref"):
-            yield self._record(row)
+        return self._rows.select("order by kref")
 
     def decided_by(self, vat: str) -> list[str]:
         """The unresolved promises that `vat` decides, oldest first."""
@@ -72,35 +82,29 @@ class Promises:
     def forward(self, kref: str, target: str) -> None:
         """Let one promise follow another."""
         follows = promise_named(target)
-        self._world.execute(
-            "update promises set state = 'forwarded', decider = ?, body = ?, slots = ? where kref = ?",
-            (target, follows.body, json.dumps(list(follows.slots)), kref),
-        )
+        self._rows.change(kref, state=FORWARDED, decider=target, body=follows.body, slots=follows.slots)
         self.give_up(kref)
 
     def set_decider(self, kref: str, decider: str | None) -> None:
         """Hand the right to settle the promise to a vat, or to the kernel (None)."""
-        self._world.execute("update promises set decider = ? where kref = ?", (decider, kref))
+        self._rows.change(kref, decider=decider)
 
     def set_policy(self, kref: str, policy: str | None) -> None:
         """What the host wants done with the outcome; None where the host does not hold the promise."""
-        self._world.execute("update promises set policy = ? where kref = ?", (policy, kref))
+        self._rows.change(kref, policy=policy)
 
     def count(self, kref: str, change: int) -> None:
         """Add to the reference count (negative to subtract)."""
-        self._world.execute("update promises set refcount = refcount + ? where kref = ?", (change, kref))
+        self._rows.count(kref, refcount=change)
 
     def settle(self, kref: str, state: str, data: CapData) -> None:
         """Record the outcome: `fulfilled` or `rejected`, with its data. Nobody decides it any more."""
-        self._world.execute(
-            "update promises set state = ?, decider = null, body = ?, slots = ? where kref = ?",
-            (state, data.body, json.dumps(list(data.slots)), kref),
-        )
+        self._rows.change(kref, state=state, decider=None, body=data.body, slots=data.slots)
         self.give_up(kref)
 
     def delete(self, kref: str) -> None:
         """Forget the promise and who waited for it."""
-        self._world.execute("delete from promises where kref = ?", (kref,))
+        self._rows.delete(kref)
         self._world.execute("delete from subscribers where promise = ?", (kref,))
 
     def subscribe(self, kref: str, vat: str) -> None:
@@ -135,10 +139,10 @@ class Promises:
         query = "SELECT kref from kept join promises on kref = promise where decider = ?"
         return self._oldest_first(self._world.rows(query, (vat,)))
 
-    def enqueue(self, kref: str, seq: int, item: str) -> None:
+    def enqueue(self, kref: str, seq: int, event: QueuedEvent) -> None:
         """Let a message wait for the promise."""
         count, kept = self.waits(kref)
-        self._world.execute("insert into promise_queue values (?, ?, ?)", (kref, seq, item))
+        _, _, item = self._queue.add(Waiting(kref, seq, event))
         self._waits[kref] = (count + 1, kept + size(item))
 
     def waits(self, kref: str) -> tuple[int, int]:
@@ -162,11 +166,7 @@ class Promises:
 
     def waiting_events(self, kref: str) -> list[QueuedEvent]:
         """The same, as events."""
-        query = "SELECT promise, seq, item from promise_queue where promise = ? order by seq"
-        rows = self._world.rows(query, (kref,))
-        for row in rows:
-            _MESSAGE.check(self._world.name, row)
-        return [event_from_json(item) for _, _, item in rows]
+        return [waiting.item for waiting in self._queue.select("where promise = ? order by seq", kref)]
 
     def forget_waiting(self, kref: str) -> None:
         """Nothing waits for the promise any more."""
@@ -175,18 +175,12 @@ class Promises:
 
     def missing(self, kref: str, why: str) -> DamagedRow:
         """The complaint about a promise that has no row, though something says that it is there."""
-        return DamagedRow(self._world.name, "promises", shown(kref), f"the row is missing, and {why}")
+        return self._rows.missing(kref, why=why)
 
     def astray(self, promise: PromiseRecord) -> DamagedRow:
         """The complaint about a promise that follows one that is not there, or that follows it."""
         words = f"it is forwarded to {promise.decider}, which is missing or leads back to it"
         return DamagedRow(self._world.name, "promises", promise.kref, words)
-
-    def _record(self, row: tuple[Any, ...]) -> PromiseRecord:
-        _ROW.check(self._world.name, row)
-        kref, state, decider, refcount, policy, body, slots = row
-        data = None if body is None else CapData(body, slots_of(slots))
-        return PromiseRecord(kref, state, decider, refcount, policy, data)
 
     def _oldest_first(self, rows: list[tuple[Any, ...]]) -> list[str]:
         for row in rows:
@@ -194,6 +188,5 @@ class Promises:
         return sorted((kref for (kref,) in rows), key=lambda kref: int(kref[2:]))
 
 
-_COLUMNS = "kref, state, decider, refcount, policy, body, slots"
-_ROW, _NAME = Reader("promises", _COLUMNS), Reader("promises", "kref")
-_MESSAGE, _WAITS = Reader("promise_queue", "promise, seq, item"), Reader("subscribers", "vat")
+_PROMISES, _QUEUE = Table("promises", PromiseRecord), Table("promise_queue", Waiting)
+_NAME, _WAITS = Reader("promises", "kref"), Reader("subscribers", "vat")

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from swingset.model.messages import QueuedEvent, event_from_json, event_to_json
+from swingset.model.messages import QueuedEvent
 from swingset.world.counters import Counters
-from swingset.world.rows import Reader
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
 
-_QUEUED, _PARKED = Reader("queue", "seq, item"), Reader("parked", "vat, seq, item")
+class Queued(NamedTuple):
+    """An event in the run-queue, and where it stands."""
+
+    seq: int
+    item: QueuedEvent
+
+
+class Parked(NamedTuple):
+    """An event that was set aside for a vat, and where it stood."""
+
+    vat: str
+    seq: int
+    item: QueuedEvent
 
 
 class Queues:
@@ -21,12 +33,13 @@ class Queues:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._queue = Rows(world, _QUEUE)
+        self._parked = Rows(world, _PARKED)
         self._counters = Counters(world)
 
     def append(self, event: QueuedEvent) -> None:
         """Put an event at the end of the run-queue."""
-        seq = self._counters.take("queue", 1)
-        self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
+        self._queue.add(Queued(self._counters.take("queue", 1), event))
 
     def append_item(self, item: str) -> None:
         """Put an event, as the text that it was stored as, at the end of the run-queue."""
@@ -34,31 +47,26 @@ class Queues:
 
     def prepend(self, event: QueuedEvent) -> None:
         """Put an event before all others, those that are parked included."""
-        seq = -self._counters.take("queue.front", 1)
-        self._world.execute("insert into queue values (?, ?)", (seq, event_to_json(event)))
+        self._queue.add(Queued(-self._counters.take("queue.front", 1), event))
 
-    def head(self) -> tuple[int, QueuedEvent] | None:
+    def head(self) -> Queued | None:
         """The first event and its position, or None where nothing waits."""
-        for seq, item in self._world.rows("SELECT seq, item from queue order by seq limit 1"):
-            return seq, self._event((seq, item))
-        return None
+        return self._queue.first("order by seq limit 1")
 
-    def first_but(self, passed: Set[int]) -> tuple[int, QueuedEvent] | None:
+    def first_but(self, passed: Set[int]) -> Queued | None:
         """The first event that does not stand at one of these positions, or None."""
         rows = self._world.rows("SELECT seq from queue order by seq limit ?", (len(passed) + 1,))
         for seq in (seq for (seq,) in rows if seq not in passed):
-            return seq, self._event(self._world.rows("SELECT seq, item from queue where seq = ?", (seq,))[0])
+            return self._queue.get(seq)
         return None
 
-    def urgent(self) -> tuple[int, QueuedEvent] | None:
+    def urgent(self) -> Queued | None:
         """The first event that was put before all others, or None."""
-        for seq, item in self._world.rows("SELECT seq, item from queue where seq < 0 order by seq limit 1"):
-            return seq, self._event((seq, item))
-        return None
+        return self._queue.first("where seq < 0 order by seq limit 1")
 
     def remove(self, seq: int) -> None:
         """Take the event at that position off the run-queue."""
-        self._world.execute("delete from queue where seq = ?", (seq,))
+        self._queue.delete(seq)
 
     def text_at(self, seq: int) -> str | None:
         """What lies in the file at that position of the run-queue, read or not; None where nothing does."""
@@ -69,30 +77,22 @@ class Queues:
         """How many events wait."""
         return int(self._world.rows("SELECT count(*) from queue")[0][0])
 
-    def all(self) -> list[tuple[int, QueuedEvent]]:
+    def all(self) -> list[Queued]:
         """Every waiting event with its position, first one first."""
-        rows = self._world.rows("SELECT seq, item from queue order by seq")
-        return [(seq, self._event((seq, item))) for seq, item in rows]
-
-    def _event(self, row: tuple[Any, ...]) -> QueuedEvent:
-        _QUEUED.check(self._world.name, row)
-        return event_from_json(row[1])
+        return list(self._queue.select("order by seq"))
 
     def park(self, vat: str, seq: int, event: QueuedEvent) -> None:
         """Set aside an event that stood at `seq`, until `vat` runs again."""
-        self._world.execute("insert into parked values (?, ?, ?)", (vat, seq, event_to_json(event)))
+        self._parked.add(Parked(vat, seq, event))
 
-    def parked(self, vat: str, limit: int = -1) -> list[tuple[int, QueuedEvent]]:
+    def parked(self, vat: str, limit: int = -1) -> list[Queued]:
         """The events set aside for `vat` with their positions, oldest first; all of them, or so many."""
-        query = "SELECT seq, item from parked where vat = ? order by seq limit ?"
-        rows = self._world.rows(query, (vat, limit))
-        for row in rows:
-            _PARKED.check(self._world.name, (vat, *row))
-        return [(seq, event_from_json(item)) for seq, item in rows]
+        found = self._parked.select("where vat = ? order by seq limit ?", vat, limit)
+        return [Queued(parked.seq, parked.item) for parked in found]
 
     def drop_parked(self, vat: str, seq: int) -> None:
         """Forget one event that was set aside."""
-        self._world.execute("delete from parked where vat = ? and seq = ?", (vat, seq))
+        self._parked.delete(vat, seq)
 
     def unpark_one(self, vat: str, seq: int) -> None:
         """Put one event set aside for `vat` back where it stood."""
@@ -104,3 +104,6 @@ class Queues:
         """Put the events set aside for `vat` back where they stood, ahead of all that came later."""
         self._world.execute("insert into queue select seq, item from parked where vat = ?", (vat,))
         self._world.execute("delete from parked where vat = ?", (vat,))
+
+
+_QUEUE, _PARKED = Table("queue", Queued), Table("parked", Parked)

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from swingset.model.capdata import MAX_BODY, MAX_SLOTS, CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
-from swingset.model.messages import are_options, event_from_json
+from swingset.model.messages import are_options, event_from_json, event_to_json
 from swingset.model.refs import MalformedReference, is_called_well, is_kref, is_vat_id, parse_vref
+from swingset.model.spelling import spelled
 from swingset.model.visible import one_line
 from swingset.world.errors import DamagedRow
 from swingset.world.schema import STATE_TABLES
@@ -109,17 +111,32 @@ def _vref(value: Any) -> str | None:
     return None
 
 
-def _read_by(read: Callable[[str], Any]) -> Rule:
-    def rule(value: Any) -> str | None:
+@dataclass(frozen=True)
+class Stored:
+    """The rule of a column that holds more than a number or a text, and how that is read and spelled.
+
+    What is wrong with a value is what reading it raises, a `ValueError`.
+    """
+
+    load: Callable[[Any], Any]
+    store: Callable[[Any], Any]
+
+    def __call__(self, value: Any) -> str | None:
+        """What is wrong with a value, or None."""
         try:
-            read(value)
+            self.load(value)
         except Unreadable as problem:
             return f"is {problem}"
         except ValueError as problem:
             return str(problem)
         return None
 
-    return rule
+    def or_null(self) -> Stored:
+        """The same for a column that may hold nothing."""
+        return Stored(
+            lambda value: None if value is None else self.load(value),
+            lambda value: None if value is None else self.store(value),
+        )
 
 
 def capdata_of(text: str) -> CapData:
@@ -163,8 +180,22 @@ def root_of(text: str) -> str:
     return root
 
 
+def _flag_of(value: object) -> bool:
+    if type(value) is not int or value not in (0, 1):
+        raise ValueError("is none of 0, 1")
+    return bool(value)
+
+
 def _vat(value: Any) -> str | None:
     return None if is_vat_id(value) else "is no id of a vat"
+
+
+_CAPDATA = Stored(capdata_of, lambda value: spelled(value.to_json()))
+_OPTIONS = Stored(options_of, spelled)
+_SLOTS = Stored(slots_of, lambda slots: spelled(list(slots)))
+_EVENT = Stored(event_from_json, event_to_json)
+_FLAG = Stored(_flag_of, int)
+_ROOT = Stored(root_of, lambda root: spelled({"root": root}))
 
 
 _kref_any = _kref("opd", "kref")
@@ -183,8 +214,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "incarnation": _count,
         "bundle": _or_null(_form(_BUNDLE, "id of a bundle")),
         "library": _or_null(_form(_LIBRARY, "id of a guest library")),
-        "parameters": _read_by(capdata_of),
-        "options": _read_by(options_of),
+        "parameters": _CAPDATA,
+        "options": _OPTIONS,
         "created": _count,
     },
     "spans": {
@@ -214,14 +245,14 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "refcount": _count,
         "policy": _or_null(_among("ignore", "log_always", "log_failure", "panic")),
         "body": _or_null(_text),
-        "slots": _or_null(_read_by(slots_of)),
+        "slots": _SLOTS.or_null(),
     },
     "subscribers": {"promise": _promise, "vat": _vat},
-    "promise_queue": {"promise": _promise, "seq": _position, "item": _read_by(event_from_json)},
+    "promise_queue": {"promise": _promise, "seq": _position, "item": _EVENT},
     "kept": {"promise": _promise},
-    "queue": {"seq": _position, "item": _read_by(event_from_json)},
-    "parked": {"vat": _vat, "seq": _position, "item": _read_by(event_from_json)},
-    "clists": {"vat": _vat, "kref": _kref_any, "vref": _vref, "reachable": _among(0, 1)},
+    "queue": {"seq": _position, "item": _EVENT},
+    "parked": {"vat": _vat, "seq": _position, "item": _EVENT},
+    "clists": {"vat": _vat, "kref": _kref_any, "vref": _vref, "reachable": _FLAG},
     "vatstore": {"vat": _vat, "key": _text, "value": _text},
     "sources": {"vat": _name, "part": _text, "seq": _count, "source": _text},
     "gc_actions": {"vat": _vat, "kind": _among("dropExport", "retireExport", "retireImport"), "kref": _node},
@@ -248,10 +279,10 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "id": _form(_DEVICE, "id of a device"),
         "name": _name,
         "kind": _name,
-        "options": _read_by(root_of),
+        "options": _ROOT,
     },
     "panics": {"cause": _either(_vat, _kref("p", "id of a vat or kref of a promise")), "words": _text},
-    "device_state": {"device": _form(_DEVICE, "id of a device"), "key": _text, "value": _read_by(capdata_of)},
+    "device_state": {"device": _form(_DEVICE, "id of a device"), "key": _text, "value": _CAPDATA},
 }
 """A rule for each column of each state table."""
 
@@ -312,13 +343,17 @@ _KEYS = dict(STATE_TABLES)
 
 
 class Reader:
-    """Holds rows of one table, read with certain columns, against the rules."""
+    """Holds rows of one table, read with certain columns, against the rules.
 
-    def __init__(self, table: str, columns: str) -> None:
+    `but` are columns that are left to who reads them.
+    """
+
+    def __init__(self, table: str, columns: str, but: frozenset[str] = frozenset()) -> None:
         self.table = table
         self.columns = tuple(column.strip() for column in columns.split(","))
         rules = RULES[table]
-        self._rules = tuple((at, column, rules[column]) for at, column in enumerate(self.columns))
+        looked_at = [(at, column) for at, column in enumerate(self.columns) if column not in but]
+        self._rules = tuple((at, column, rules[column]) for at, column in looked_at)
         whole = set(self.columns) == set(rules)
         self._together = TOGETHER.get(table) if whole else None
         order = [self.columns.index(column) for column in rules] if whole else []

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from .codec import canonical
+from swingset.model.spelling import canonical
 
 
 def commit_seal(

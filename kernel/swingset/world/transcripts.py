@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from swingset.model.foreign import Unreadable, read_json
+from swingset.model.spelling import canonical
 
-from .codec import canonical
 from .errors import DamagedRow, DamagedWorld
 
 if TYPE_CHECKING:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from swingset.model.capdata import CapData
 from swingset.world.errors import DamagedRow
-from swingset.world.rows import Reader, capdata_of, options_of, shown
+from swingset.world.rows import shown
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -87,23 +87,21 @@ class Vats:
     def __init__(self, world: WorldFile, wants: Callable[[str, object], str | None]) -> None:
         """`wants` says what an option of a name wants instead of a value, None where the value fits."""
         self._world = world
+        self._rows = Rows(world, _VATS)
+        self._spans = Rows(world, _SPANS)
         self._wants = wants
-        self._read: dict[tuple[Any, ...], tuple[CapData, dict[str, Any]]] = {}
+        self._read: dict[tuple[Any, ...], VatRecord] = {}
         self.saved = 0  # how often a record was changed: who remembers something of one then looks again
 
     def add(self, vat: VatRecord) -> None:
         """Record a new vat with an empty transcript."""
-        self._world.execute(f"insert into vats ({_VAT}) values ({_MARKS})", _row(vat))
-        self._world.execute(
-            "insert into spans (vat, incarnation, incarnation_start, start, position, computrons)"
-            " values (?,0,0,0,0,0)",
-            (vat.id,),
-        )
+        self._rows.add(vat)
+        self._spans.add(Span(vat.id, 0, 0, None, 0, None, 0, None, None, 0))
 
     def save(self, vat: VatRecord) -> None:
         """Store a changed record."""
         self.saved += 1
-        self._world.execute(f"insert or replace into vats ({_VAT}) values ({_MARKS})", _row(vat))
+        self._rows.put(vat)
 
     def get(self, vat_id: str) -> VatRecord | None:
         """The vat of that id, or None."""
@@ -113,9 +111,7 @@ class Vats:
         """The vat of an id that another row of the world names. Raises `DamagedRow` where there is none."""
         vat = self.get(vat_id)
         if vat is None:
-            raise DamagedRow(
-                self._world.name, "vats", shown(vat_id), "the row is missing, and others name it"
-            )
+            raise self._rows.missing(vat_id, why="others name it")
         return vat
 
     def named(self, name: str) -> VatRecord | None:
@@ -132,74 +128,33 @@ class Vats:
 
     def span(self, vat_id: str) -> Span:
         """Where the vat's transcript stands; raises `DamagedRow` for a vat that has none."""
-        for row in self._world.rows(f"SELECT {_SPAN} from spans where vat = ?", (vat_id,)):
-            _SPAN_ROW.check(self._world.name, row)
-            return Span(*row)
-        raise DamagedRow(self._world.name, "spans", vat_id, "the row of this vat is missing")
+        span = self._spans.get(vat_id)
+        if span is None:
+            raise DamagedRow(self._world.name, "spans", vat_id, "the row of this vat is missing")
+        return span
 
     def save_span(self, span: Span) -> None:
         """Store where the vat's transcript stands."""
-        self._world.execute(
-            f"insert or replace into spans ({_SPAN}) values (?,?,?,?,?,?,?,?,?,?)",
-            (
-                span.vat,
-                span.incarnation,
-                span.incarnation_start,
-                span.incarnation_hash,
-                span.start,
-                span.start_hash,
-                span.position,
-                span.hash,
-                span.snapshot,
-                span.computrons,
-            ),
-        )
+        self._spans.put(span)
 
     def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
-        for row in self._world.rows(f"SELECT {_VAT} from vats {where}", params):
-            given, chosen = self._read.get(row) or self._look_at(row)
-            vat, name, worker, state, reason, incarnation, bundle, _, _, created, library = row
-            yield VatRecord(
-                vat, name, worker, state, reason, incarnation, bundle, given, dict(chosen), created, library
-            )
+        for row in self._world.rows(_VATS.selecting + where, params):
+            vat = self._read.get(row) or self._look_at(row)
+            yield vat.having(options=dict(vat.options))
 
-    def _look_at(self, row: tuple[Any, ...]) -> tuple[CapData, dict[str, Any]]:
-        """Parameters and options of a row that is as it should be, remembered: one is read in every crank."""
-        _VAT_ROW.check(self._world.name, row)
-        parameters, options = row[7:9]
-        found = capdata_of(parameters), options_of(options)
-        for option, value in found[1].items():
+    def _look_at(self, row: tuple[Any, ...]) -> VatRecord:
+        """The record of a row that is as it should be, remembered: one is read in every crank."""
+        vat = _VATS.read(self._world.name, row)
+        for option, value in vat.options.items():
             if (wanted := self._wants(option, value)) is not None:
                 words = f"option {option} in options wants {wanted}"
-                raise DamagedRow(self._world.name, "vats", shown(row[0]), words)
-        if len(parameters) < _LONG:
+                raise DamagedRow(self._world.name, "vats", shown(vat.id), words)
+        if len(vat.parameters.body) < _LONG:
             if len(self._read) == _REMEMBERED:
                 self._read.clear()
-            self._read[row] = found
-        return found
+            self._read[row] = vat
+        return vat
 
 
 _REMEMBERED, _LONG = 1_000, 10_000
-_VAT = "id, name, worker, state, reason, incarnation, bundle, parameters, options, created, library"
-_MARKS = "?,?,?,?,?,?,?,?,?,?,?"
-_SPAN = (
-    "vat, incarnation, incarnation_start, incarnation_hash, start, start_hash, position, hash, snapshot,"
-    " computrons"
-)
-_VAT_ROW, _SPAN_ROW = Reader("vats", _VAT), Reader("spans", _SPAN)
-
-
-def _row(vat: VatRecord) -> tuple[Any, ...]:
-    return (
-        vat.id,
-        vat.name,
-        vat.worker,
-        vat.state,
-        vat.reason,
-        vat.incarnation,
-        vat.bundle,
-        json.dumps(vat.parameters.to_json(), ensure_ascii=False),
-        json.dumps(vat.options, ensure_ascii=False, sort_keys=True),
-        vat.created,
-        vat.library,
-    )
+_VATS, _SPANS = Table("vats", VatRecord), Table("spans", Span)

@@ -14,11 +14,11 @@ host's. What references *mean*, and whether the vat may use them, is the kernel'
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from swingset.model.foreign import Unreadable, read_json
+from swingset.model.spelling import spelled
 from swingset.model.syscalls import Malformed
 from swingset.model.syscalls import read as read_syscall
 from swingset.workers.base import SyscallHandler, VatSpec
@@ -146,4 +146,4 @@ def _parse(data: bytes) -> Any:
 
 def _dump(value: Any) -> bytes:
     # Sorted, because a transcript is: a replay has to give the same bytes, or it takes other computrons.
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return spelled(value).encode()

@@ -24,12 +24,12 @@ never compiled by the host, and runs where vat code runs, in the engine, within 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from swingset.model.foreign import read_json
+from swingset.model.spelling import spelled
 from swingset.model.wording import fit
 from swingset.workers.base import LibraryUnusable
 
@@ -67,7 +67,7 @@ class GuestLibrary:
             "modules": modules,
             "standard": self.standard,
         }
-        return json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return spelled(said).encode()
 
     def program(self, *, lean: bool) -> str:
         """What the interpreter runs to bake the library."""

@@ -1,0 +1,42 @@
+"""Pins: what the host holds until it lets go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from swingset.world.tables import Rows, Table
+
+if TYPE_CHECKING:
+    from swingset.world.file import WorldFile
+
+
+class Pin(NamedTuple):
+    """One thing that the host holds."""
+
+    kref: str
+
+
+class Pins:
+    """The table `pins`. Counting the references is the caller's."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._rows = Rows(world, _PINS)
+
+    def has(self, kref: str) -> bool:
+        """Whether the host holds it."""
+        return self._rows.get(kref) is not None
+
+    def add(self, kref: str) -> None:
+        """Note that the host holds it."""
+        self._rows.add(Pin(kref))
+
+    def delete(self, kref: str) -> None:
+        """Note that the host has let go of it."""
+        self._rows.delete(kref)
+
+    def all(self) -> list[str]:
+        """All that the host holds, by kref as text."""
+        return [pin.kref for pin in self._rows.select("order by kref")]
+
+
+_PINS = Table("pins", Pin)
