@@ -189,6 +189,17 @@ def test_a_circle_is_told_once_and_its_names_are_retired() -> None:
     assert audit(world.store) == []
 
 
+def test_what_was_heard_with_another_promise_is_not_told_again() -> None:
+    """Two of three promises in a circle are waited for: the first brings all, the second brings nothing."""
+    world = RawWorld("A", "B")
+    given(world, ["p+1", "p+2"])
+    settle_in(world, "A", circles(3, 3))
+    reports = world.drain()
+    assert [(report.outcome, report.vat) for report in reports] == [("delivered", "B"), ("dropped", "B")]
+    assert len(world.vat("B").take_log()) == 1
+    assert audit(world.store) == []
+
+
 def test_each_promise_of_a_circle_that_is_too_large_is_told_once() -> None:
     """Ten of 201 promises are waited for: ten rejections, no more of them, and no name is left."""
     world = RawWorld("A", "B")

@@ -43,7 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", default="1", help="which faults: another seed, another sample")
     parser.add_argument("--only", default="", help="an area, the end of a module's path, or `findings`")
     parser.add_argument("--number", default="", help="with `--only findings`: those of these, as `11,12`")
-    parser.add_argument("--most", type=float, default=20.0, help="seconds of tests that a fault is shown to")
+    parser.add_argument("--most", type=float, default=8.0, help="seconds of tests that a fault is shown to")
     return parser.parse_args()
 
 
@@ -83,7 +83,7 @@ def _areas(said: argparse.Namespace, copy: Copy) -> bool:
             began = time.monotonic()
             if tests:
                 with copy.planted(fault.module, fault.applied(source)):
-                    outcome = copy.try_tests(tests, reach.seconds(tests))
+                    outcome = copy.try_tests(tests, reach.slowest(tests))
                 state, by, noticed = outcome.state, outcome.by, outcome.noticed
             else:
                 state, by, noticed = "unreached", "no test goes there", False

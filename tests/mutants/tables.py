@@ -36,10 +36,11 @@ LEFT_OUT = (
 )
 """Tests that take long, and whose faults others should notice."""
 
+HOST = ("tests/host/test_requests.py", "tests/host/test_trust.py", "tests/scenarios/test_bytes.py")
 RAW = ("tests/core", "tests/devices")
 DOOR = ("wasm/door.py", "model/syscalls.py", "core/syscalls.py", "core/translate.py")
 AREAS = (
-    Area("core", ("core/*.py",), (*RAW, "tests/host/test_requests.py", "tests/host/test_trust.py")),
+    Area("core", ("core/*.py",), (*RAW, *HOST)),
     Area("world", ("world/*.py",), (*RAW, "tests/world", "tests/tampering/test_found.py")),
     Area(
         "door",
