@@ -30,7 +30,8 @@ OPTIONS = {"computrons": None, "reap_interval": 20}
 GROWTH = 1.25
 
 KEEPER = """
-from swingset.vat import BigMap, between, durable, provide, remotable
+from swingset.vat import BigMap, durable, provide, remotable
+from swingset.vat.patterns import between
 
 @durable
 class Thing:

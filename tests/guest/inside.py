@@ -20,6 +20,8 @@ HEAD = """
 import json, math, re
 from typing import Annotated, Any
 from swingset.vat import *
+from swingset.vat.explicit import *
+from swingset.vat.patterns import *
 
 class pytest:
     class raises:

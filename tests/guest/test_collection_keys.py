@@ -8,26 +8,14 @@ from typing import Annotated, Any
 
 import pytest
 
-from swingset.vat import (
-    BigMap,
-    BigSet,
-    Remotable,
-    WeakBigMap,
-    WeakBigSet,
-    between,
-    gt,
-    gte,
-    lt,
-    lte,
-    make_promise,
+from swingset.vat import BigMap, BigSet, Remotable, WeakBigMap, WeakBigSet, make_promise, remotable
+from swingset.vat.explicit import (
     make_scalar_big_map_store,
     make_scalar_big_set_store,
     make_scalar_big_weak_map_store,
     make_scalar_big_weak_set_store,
-    matching,
-    prefix,
-    remotable,
 )
+from swingset.vat.patterns import between, gt, gte, lt, lte, matching, prefix
 from tests.guest.guest_bench import Bench
 from tests.guest.inside import imports, inside
 from tests.guest.test_collections import BASE
@@ -236,7 +224,7 @@ def test_query_reads_little_more_than_it_returns() -> None:
     bench = Bench(BASE).up()
     bench.send("run", f"s = baggage['s'] = BigSet('primes')\nfor p in {PRIMES}: s.add(p)")
     bench.everything.clear()
-    look = "from swingset.vat import between\nanswer = list(baggage['s'].keys(between(88, 90)))"
+    look = "from swingset.vat.patterns import between\nanswer = list(baggage['s'].keys(between(88, 90)))"
     assert bench.ask("run", look) == [89]
     assert len([call for call in bench.everything if call[0] == "vatstoreGetNextKey"]) == 2
 
@@ -549,10 +537,10 @@ def test_standard_names_make_the_same(name: str) -> None:
         (f"{maker.__name__}('m', durable=True)", f"o+d{durable}/12"),
         (f"{maker.__name__}()", f"o+v{virtual}/13"),
     ):
-        bench.send("run", f"from swingset.vat import {maker.__name__}\nanswer = {made}")
+        bench.send("run", f"from swingset.vat.explicit import {maker.__name__}\nanswer = {made}")
         assert bench.take()[-1][1][0][2] == {"body": f'#"$0.Alleged: {name}"', "slots": [vref]}
     shaped = (
-        f"from swingset.vat import {maker.__name__}\n"
+        f"from swingset.vat.explicit import {maker.__name__}\n"
         f"m = {maker.__name__}('m', key_shape=int, durable=True)\n"
         f"m.{'add' if name.endswith('Set') else 'init'}('a'{'' if name.endswith('Set') else ', 1'})"
     )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from swingset.guest.passing import smallcaps
 from swingset.guest.stores.keys import decode_scalar, encode_scalar
-from swingset.vat import Remotable, Tagged, gt, gte, lt, lte, prefix
+from swingset.vat import Remotable, Tagged
+from swingset.vat.patterns import gt, gte, lt, lte, prefix
 from tests.guest.guest_bench import Bench, close_vats, host_only, wasm_only
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -58,7 +59,8 @@ def test_texts_of_keys_are_in_the_order_of_keys(a: Any, b: Any) -> None:
 
 
 VAT = """
-from swingset.vat import BigMap, Remotable, Tagged, gt, gte, lt, lte, prefix, provide, remotable
+from swingset.vat import BigMap, Remotable, Tagged, provide, remotable
+from swingset.vat.patterns import gt, gte, lt, lte, prefix
 
 @remotable
 class Root:

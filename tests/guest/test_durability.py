@@ -13,9 +13,10 @@ pytestmark = pytest.mark.usefixtures("engine")
 SOURCE = """
 from decimal import Decimal
 from swingset.vat import (
-    BigMap, BigSet, Cohort, Tagged, WeakBigMap, WeakBigSet, adopt_promise, can_be_durable, define_kind,
-    durable, facet, make_kind_handle, make_promise, provide, remotable, virtual, watch_promise
+    BigMap, BigSet, Cohort, Tagged, WeakBigMap, WeakBigSet, adopt_promise, can_be_durable, durable,
+    facet, make_promise, provide, remotable, virtual, watch_promise
 )
+from swingset.vat.explicit import define_kind, make_kind_handle
 
 @durable
 class Node:
@@ -221,7 +222,7 @@ def test_what_is_kept_is_the_same_after_an_upgrade(bench: Bench, what: str) -> N
     source = SOURCE + "\nif True: pass\n"
     if what == "handle":  # which obliges every later incarnation
         source = source.replace("global root\n", "global root\n    made(baggage)\n") + (
-            "def made(baggage):\n    from swingset.vat import define_durable_kind\n"
+            "def made(baggage):\n    from swingset.vat.explicit import define_durable_kind\n"
             "    handle = baggage['x'][1]['here']\n    define_durable_kind(handle, dict, {})\n"
         )
     after = bench.upgrade(source).up()

@@ -13,10 +13,12 @@ pytestmark = pytest.mark.usefixtures("engine")
 
 HEAD = """
 from typing import Annotated, Any
-from swingset.vat import (
-    define_durable_kind, define_durable_kind_multi, define_kind, define_kind_multi, gt, make_kind_handle,
-    prepare_kind, prepare_kind_multi, prepare_singleton, provide_kind_handle, remotable
+from swingset.vat import remotable
+from swingset.vat.explicit import (
+    define_durable_kind, define_durable_kind_multi, define_kind, define_kind_multi, make_kind_handle,
+    prepare_kind, prepare_kind_multi, prepare_singleton, provide_kind_handle
 )
+from swingset.vat.patterns import gt
 def increment(context, by: int = 1) -> int:
     "One more."
     context.state.value += by

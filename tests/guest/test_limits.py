@@ -15,7 +15,8 @@ from tests.guest.guest_bench import Bench, host_only
 pytestmark = pytest.mark.usefixtures("engine")
 
 SOURCE = """
-from swingset.vat import BigMap, E, define_kind, durable, make_promise, provide, remotable, virtual
+from swingset.vat import BigMap, E, durable, make_promise, provide, remotable, virtual
+from swingset.vat.explicit import define_kind
 
 @durable
 class Pair:

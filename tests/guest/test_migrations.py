@@ -21,7 +21,8 @@ pytestmark = pytest.mark.usefixtures("engine")
 
 HEAD = """
 from typing import Annotated, Any
-from swingset.vat import E, durable, facet, gt, migrate, provide, remotable
+from swingset.vat import E, durable, facet, migrate, provide, remotable
+from swingset.vat.patterns import gt
 """
 
 V1 = """

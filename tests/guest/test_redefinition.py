@@ -14,10 +14,11 @@ pytestmark = pytest.mark.usefixtures("engine")
 
 HEAD = """
 from typing import Annotated, Any, Literal
-from swingset.vat import (
-    Remotable, alleged, define_durable_kind, durable, facet, gt, make_kind_handle, prepare_kind,
-    prepare_kind_multi, provide, remotable
+from swingset.vat import Remotable, durable, facet, provide, remotable
+from swingset.vat.explicit import (
+    define_durable_kind, make_kind_handle, prepare_kind, prepare_kind_multi
 )
+from swingset.vat.patterns import alleged, gt
 """
 
 CLASS = """

@@ -10,8 +10,10 @@ from swingset.guest.passing.smallcaps import DecodeError, decode
 from tests.staging import Stage
 
 NAMER = r"""
-    from swingset.vat import BigMap, define_durable_kind, define_durable_kind_multi, define_kind, durable
-    from swingset.vat import make_kind_handle, remotable, virtual
+    from swingset.vat import BigMap, durable
+    from swingset.vat.explicit import define_durable_kind, define_durable_kind_multi, define_kind
+    from swingset.vat import remotable, virtual
+    from swingset.vat.explicit import make_kind_handle
     from swingset.vat.contract import provide_map
 
     HALF, LONG = "half \ud800", "x" * 13_000_000

@@ -13,9 +13,8 @@ pytestmark = pytest.mark.usefixtures("engine")
 
 HEAD = """
 from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict, Union
-from swingset.vat import (
-    Promise, Remotable, alleged, between, durable, gt, gte, length, lt, lte, matching, prefix, remotable
-)
+from swingset.vat import Promise, Remotable, durable, remotable
+from swingset.vat.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
 
 @remotable
 class Thing: pass

@@ -18,24 +18,8 @@ from swingset.guest.guards.shapes import compile_shape, compile_spelled
 from swingset.guest.guards.spelling import MOST_CHARACTERS, MOST_DEPTH
 from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
-from swingset.vat import (
-    BigMap,
-    FarRef,
-    Interface,
-    Promise,
-    Remotable,
-    Tagged,
-    alleged,
-    between,
-    gt,
-    gte,
-    length,
-    lt,
-    lte,
-    matching,
-    prefix,
-    remotable,
-)
+from swingset.vat import BigMap, FarRef, Interface, Promise, Remotable, Tagged, remotable
+from swingset.vat.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
 from tests.guest.guest_bench import Bench
 
 
@@ -289,7 +273,8 @@ def test_members_are_looked_for_in_bounded_time() -> None:
 KEEPER = """
 import enum
 from typing import Annotated, Literal
-from swingset.vat import BigMap, durable, matching, remotable
+from swingset.vat import BigMap, durable, remotable
+from swingset.vat.patterns import matching
 
 class Colour(enum.Enum):
     RED = 1

@@ -12,7 +12,7 @@ import pytest
 
 from swingset import vat
 from swingset.guest.standalone import drain
-from swingset.vat import E, Promise, Tagged, durable, make_promise, remotable
+from swingset.vat import E, Promise, Tagged, durable, explicit, make_promise, patterns, remotable
 
 
 @durable
@@ -135,9 +135,13 @@ def test_modules_may_have_kinds_of_one_name() -> None:
 
 
 def test_all_names_exist() -> None:
-    """Every name that `swingset.vat` promises is there and documented."""
-    for name in vat.__all__:
-        assert getattr(vat, name).__doc__
+    """Every name that `swingset.vat` and its modules promise is there, documented, and in one place."""
+    for module in (vat, explicit, patterns):
+        for name in module.__all__:
+            assert getattr(module, name).__doc__
+    names = [*vat.__all__, *explicit.__all__, *patterns.__all__]
+    assert len(names) == len(set(names))
+    assert not (set(explicit.__all__) | set(patterns.__all__)) & set(vars(vat))
 
 
 def test_guest_imports_nothing_but_the_standard_library() -> None:

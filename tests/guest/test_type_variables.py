@@ -10,7 +10,8 @@ pytestmark = pytest.mark.usefixtures("engine")
 
 SOURCE = """
 from typing import Annotated, AnyStr, Generic, NewType, TypeVar
-from swingset.vat import E, Remotable, durable, implements, Interface, make_promise, remotable, gt
+from swingset.vat import E, Remotable, durable, implements, Interface, make_promise, remotable
+from swingset.vat.patterns import gt
 
 Amount = TypeVar("Amount", int, str)
 Some = TypeVar("Some", bound="Purse")

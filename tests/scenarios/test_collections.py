@@ -6,7 +6,8 @@ from tests.scenarios.test_gc import EXPORTER, clist, reap, records
 from tests.staging import Stage
 
 KEEPER = """
-from swingset.vat import BigMap, BigSet, WeakBigMap, between, prefix, provide, remotable
+from swingset.vat import BigMap, BigSet, WeakBigMap, provide, remotable
+from swingset.vat.patterns import between, prefix
 
 @remotable
 class Keeper:

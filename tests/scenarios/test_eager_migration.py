@@ -486,7 +486,9 @@ def build_root_object(baggage):
 def many(path: Path, worker: str, *, kill: bool, count: int, step: int) -> tuple[str, int]:
     """Take a population through five versions, each step of each killed at another of its writes."""
     sources = [
-        "from swingset.vat import make_scalar_big_map_store\n" + source.partition("@remotable")[0] + SHELF
+        "from swingset.vat.explicit import make_scalar_big_map_store\n"
+        + source.partition("@remotable")[0]
+        + SHELF
         for source in generations(eager=0)
     ]
     with open_world(path, worker=worker) as controller:

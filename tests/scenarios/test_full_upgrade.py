@@ -18,9 +18,9 @@ from tests.scenarios.test_gc import reap, records
 
 KEEPER = """
     from swingset.vat import (
-        BigMap, WeakBigMap, define_durable_kind, durable, make_promise, provide_kind_handle, remotable,
-        virtual, watch_promise,
+        BigMap, WeakBigMap, durable, make_promise, remotable, virtual, watch_promise
     )
+    from swingset.vat.explicit import define_durable_kind, provide_kind_handle
 
     VERSION = "v1"
 

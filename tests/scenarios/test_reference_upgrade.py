@@ -145,7 +145,8 @@ BOOT = """
 """
 
 PINGED = """
-    from swingset.vat import E, make_kind_handle, remotable
+    from swingset.vat import E, remotable
+    from swingset.vat.explicit import make_kind_handle
 
     @remotable
     class Pinged:

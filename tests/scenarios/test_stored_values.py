@@ -17,7 +17,8 @@ from tests.scenarios.test_gc import records
 from tests.staging import Stage
 
 SHELVES = """
-    from swingset.vat import BigMap, BigSet, WeakBigMap, WeakBigSet, gt, remotable
+    from swingset.vat import BigMap, BigSet, WeakBigMap, WeakBigSet, remotable
+    from swingset.vat.patterns import gt
 
     SORTS = {"map": BigMap, "set": BigSet, "weak map": WeakBigMap, "weak set": WeakBigSet}
     PATTERNS = {"number": float, "gt53": gt(53), "str": str}
@@ -224,7 +225,8 @@ def test_weak_collections_are_closed(stage: Stage, shelves: Any, sort: str, dura
 
 HOLDER = """
     from typing import Annotated, Any
-    from swingset.vat import Remotable, durable, gt, provide, remotable, virtual
+    from swingset.vat import Remotable, durable, provide, remotable, virtual
+    from swingset.vat.patterns import gt
 
     @remotable
     class Fleeting:

@@ -1,6 +1,10 @@
 """What vat authors import: `from swingset.vat import E, durable, remotable`.
 
 The same file works inside a vat and as a plain module under a type checker or a test.
+
+Here are the names of every day. `swingset.vat.patterns` narrows annotations and walks (`gt`, `prefix`),
+`swingset.vat.explicit` makes kinds and collections without classes, `swingset.vat.contract` is for contracts,
+and `swingset.vat.testing` for tests of vat code.
 """
 
 from ..guest.base.context import set_stand_in
@@ -8,24 +12,12 @@ from ..guest.base.errors import RemoteError, RemoteRejection, VatError
 from ..guest.base.promises import Promise, Resolver, make_promise
 from ..guest.guards.conformance import implements
 from ..guest.guards.interfaces import Interface
-from ..guest.guards.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
 from ..guest.guards.remotable import remotable
 from ..guest.kinds.classes import durable, virtual
 from ..guest.kinds.durability import can_be_durable
 from ..guest.kinds.facets import Cohort, Facets, amplify, facet
 from ..guest.kinds.migration import MigrationError, migrate
 from ..guest.lasting.adoption import adopt_promise
-from ..guest.lasting.explicit import (
-    define_durable_kind,
-    define_durable_kind_multi,
-    define_kind,
-    define_kind_multi,
-    make_kind_handle,
-    prepare_kind,
-    prepare_kind_multi,
-    prepare_singleton,
-    provide_kind_handle,
-)
 from ..guest.lasting.resumable import resumable
 from ..guest.lasting.watching import watch_promise
 from ..guest.passing.copies import register_copy
@@ -43,10 +35,6 @@ from ..guest.stores.bigmaps import (
     BigSet,
     WeakBigMap,
     WeakBigSet,
-    make_scalar_big_map_store,
-    make_scalar_big_set_store,
-    make_scalar_big_weak_map_store,
-    make_scalar_big_weak_set_store,
 )
 
 Baggage = StoredMap
@@ -76,36 +64,14 @@ __all__ = [
     "WeakBigMap",
     "WeakBigSet",
     "adopt_promise",
-    "alleged",
     "amplify",
-    "between",
     "can_be_durable",
-    "define_durable_kind",
-    "define_durable_kind_multi",
-    "define_kind",
-    "define_kind_multi",
     "durable",
     "facet",
-    "gt",
-    "gte",
     "implements",
-    "length",
-    "lt",
-    "lte",
-    "make_kind_handle",
     "make_promise",
-    "make_scalar_big_map_store",
-    "make_scalar_big_set_store",
-    "make_scalar_big_weak_map_store",
-    "make_scalar_big_weak_set_store",
-    "matching",
     "migrate",
-    "prefix",
-    "prepare_kind",
-    "prepare_kind_multi",
-    "prepare_singleton",
     "provide",
-    "provide_kind_handle",
     "register_copy",
     "remotable",
     "resumable",

@@ -8,7 +8,6 @@ from ..guest.contracts import CAN_BE_UPGRADED, CAN_UPGRADE, NONE, ContractRoot, 
 from ..guest.guards.remotable import remotable
 from ..guest.kinds.classes import durable, virtual
 from ..guest.kinds.facets import Cohort, Facets, amplify, facet
-from ..guest.lasting.explicit import prepare_kind, prepare_kind_multi, prepare_singleton, provide_kind_handle
 from ..guest.passing.remotables import Remotable
 from ..guest.sending.eventual import E
 from ..guest.stores.baggage import StoredMap, provide
@@ -30,11 +29,7 @@ __all__ = [
     "contract",
     "durable",
     "facet",
-    "prepare_kind",
-    "prepare_kind_multi",
-    "prepare_singleton",
     "provide",
-    "provide_kind_handle",
     "provide_map",
     "remotable",
     "virtual",

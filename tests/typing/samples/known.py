@@ -13,11 +13,11 @@ from swingset.vat import (
     amplify,
     durable,
     facet,
-    gt,
     migrate,
     remotable,
     virtual,
 )
+from swingset.vat.patterns import gt
 
 
 class PurseApi(Protocol):

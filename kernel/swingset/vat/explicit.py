@@ -1,0 +1,40 @@
+"""Kinds and collections without classes: `from swingset.vat.explicit import define_durable_kind`.
+
+A class with `@durable`, and `BigMap`, say the same in fewer words. These forms are for code that makes its
+kinds from data, that knows a kind by a handle in its baggage, or that is brought over from JavaScript, whose
+vats spell them so.
+"""
+
+from ..guest.lasting.explicit import (
+    define_durable_kind,
+    define_durable_kind_multi,
+    define_kind,
+    define_kind_multi,
+    make_kind_handle,
+    prepare_kind,
+    prepare_kind_multi,
+    prepare_singleton,
+    provide_kind_handle,
+)
+from ..guest.stores.bigmaps import (
+    make_scalar_big_map_store,
+    make_scalar_big_set_store,
+    make_scalar_big_weak_map_store,
+    make_scalar_big_weak_set_store,
+)
+
+__all__ = [
+    "define_durable_kind",
+    "define_durable_kind_multi",
+    "define_kind",
+    "define_kind_multi",
+    "make_kind_handle",
+    "make_scalar_big_map_store",
+    "make_scalar_big_set_store",
+    "make_scalar_big_weak_map_store",
+    "make_scalar_big_weak_set_store",
+    "prepare_kind",
+    "prepare_kind_multi",
+    "prepare_singleton",
+    "provide_kind_handle",
+]
