@@ -7,7 +7,8 @@ baggage, from where the next incarnation takes it, be it after a restart or afte
 What goes wrong here belongs to the cell: it is shown as any other error, and the cell counts as failed, or a
 notebook that is run from end to end would pass although a message of it was lost. IPython only prints what a
 callback raises; but the callback is handed the cell's result, from which the reply to the front end is made
-afterwards. One step that fails keeps no other from being done.
+afterwards. One step that fails keeps no other from being done. Nothing is shown twice: what the cell itself
+has failed with, a file that is gone say, is what these steps fail with, too.
 """
 
 from __future__ import annotations
@@ -50,17 +51,21 @@ class CellHooks:
     def after(self, result: Any = None) -> None:
         """Deliver what was sent, store the names, show the new state; what fails there fails the cell."""
         self.in_cell = False
-        problem = self.catch_up()
+        failed = None if result is None else result.error_before_exec or result.error_in_exec
+        problem = self.catch_up(failed)
         if problem is not None and result is not None and result.success:
             result.error_in_exec = problem
 
-    def catch_up(self) -> BaseException | None:
-        """Do all that follows a cell, or something that was sent without one; the first problem, shown."""
+    def catch_up(self, shown: BaseException | None = None) -> BaseException | None:
+        """Do all that follows a cell, or something that was sent without one; the first problem, shown.
+
+        What was `shown` already is not shown again.
+        """
         notebook = self._notebook
         if notebook.world is None:
             return None
         first: BaseException | None = None
-        told: set[str] = set()
+        told = set() if shown is None else {str(shown), str(shown.__cause__)}
         for step in (self._run, self._regain, self._remember, notebook.refresh_panels):
             try:
                 step()

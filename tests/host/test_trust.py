@@ -254,6 +254,14 @@ def test_a_vat_that_has_no_worker_here_is_held_still_with_words(stranger: Strang
         vat = world.kernel.vat("evil")
         assert (vat.state, (vat.reason or "").partition(":")[0]) == (SUSPENDED, "worker-refused")
         assert len(world.kernel.store.queues.parked(vat.id)) == 1
+    with open_world(stranger.path, workers=False) as world:
+        assert world.kernel.vat("evil").state == SUSPENDED
+    with open_world(stranger.path, worker="local") as world:
+        assert (world.kernel.vat("evil").state, world.kernel.vat("evil").reason) == ("live", None)
+        world.run()
+        assert world.kernel.store.queues.parked(vat.id) == []
+        assert audit(world.kernel.store) == []
+    assert stranger.ran
 
 
 def test_going_back_does_not_go_past_the_question(stranger: Stranger) -> None:

@@ -119,7 +119,10 @@ def record(worker: str = "wasm", **options: object) -> VatRecord:
 
 
 def test_the_options_of_a_vat_are_its_limits() -> None:
-    """Each takes the place of its default, None takes a limit away, and other options are no limits."""
+    """Each takes the place of its default, and other options are no limits.
+
+    None takes a limit away, but for what a host has to hold: memory, and what is written.
+    """
     assert (
         limits_of(record(reap_interval=5, meter="m1"))
         == DEFAULT_LIMITS
@@ -127,7 +130,10 @@ def test_the_options_of_a_vat_are_its_limits() -> None:
     )
     for name, value in (("computrons", 5), ("memory_pages", 6), ("seconds", 7), ("console_bytes", 8)):
         assert limits_of(record(**{name: value})) == replace(DEFAULT_LIMITS, **{name: value})
-    assert limits_of(record(computrons=None)) == replace(DEFAULT_LIMITS, computrons=None)
+    for name in ("computrons", "seconds", "stored_bytes"):
+        assert limits_of(record(**{name: None})) == replace(DEFAULT_LIMITS, **{name: None})
+    for name in ("memory_pages", "write_bytes"):
+        assert limits_of(record(**{name: None})) == DEFAULT_LIMITS
 
 
 def test_an_attached_vat_runs_as_long_as_its_embedder_lets_it() -> None:

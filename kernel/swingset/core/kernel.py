@@ -201,6 +201,18 @@ class Kernel(Cranks):
             self.store.vats.save(vat.having(state=LIVE, reason=None))
             self.store.queues.unpark(vat.id)
 
+    def resume_refused(self) -> list[str]:
+        """Let vats carry on that had no worker when they were last wanted, and have one now; their names."""
+        found = []
+        for vat in self.store.vats.suspended():
+            if (vat.reason or "").startswith(f"{reasons.WORKER_REFUSED}:"):
+                with contextlib.suppress(KernelError):
+                    self.warehouse.factory(vat.worker, vat.id)
+                    found.append(vat.name)
+        for name in found:
+            self.resume(name)
+        return found
+
     def drop_parked(self, name: str) -> QueuedEvent | None:
         """Give up what was parked first for a suspended vat, and answer it; None where nothing is.
 

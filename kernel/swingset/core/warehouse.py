@@ -32,8 +32,9 @@ def limits_of(vat: VatRecord) -> Limits:
     Code of an attached vat is the embedder's own and runs as long as the embedder lets it.
     """
     chosen = {name: vat.options[name] for name in _LIMIT_OPTIONS if name in vat.options}
-    if chosen.get("write_bytes", 0) is None:
-        del chosen["write_bytes"]
+    for name in _NEVER_WITHOUT:
+        if chosen.get(name, 0) is None:
+            del chosen[name]
     if vat.attached:
         chosen |= {"computrons": None, "memory_pages": None, "seconds": None}
     return replace(DEFAULT_LIMITS, **chosen)
@@ -44,6 +45,9 @@ def _most_memory(vat: VatRecord) -> int | None:
     pages = limits_of(vat).memory_pages
     return None if pages is None else pages * WASM_PAGE
 
+
+_NEVER_WITHOUT = ("write_bytes", "memory_pages")
+"""Limits that None takes back to their default: a host has to know what it may have to hold."""
 
 _LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes", "write_bytes", "stored_bytes")
 

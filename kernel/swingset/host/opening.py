@@ -85,6 +85,7 @@ def open_world(
     )
     try:
         opened.refuse_untrusted()
+        opened.kernel.resume_refused()
         controller = Controller(opened)
         if wanted is not None:
             building.build_new(controller, wanted)
