@@ -28,15 +28,15 @@ from typing import cast
 
 from swingset.core.administration import Administration
 from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES
-from swingset.core.delivery import Delivered, Deliverer
+from swingset.core.delivery import Deliverer
 from swingset.core.devices import DeviceBoard
-from swingset.core.errors import DeliveryStopped, KernelPanic, NoSuchVat, WorkerRefused
+from swingset.core.errors import DeliveryStopped, KernelPanic, WorkerRefused
 from swingset.core.failures import Failures, TooMuchChanged, words_for
+from swingset.core.judging import Judge
 from swingset.core.kernel_options import KernelOptions
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import Metering
 from swingset.core.news import gather, tell_instead, too_much
-from swingset.core.options import TERMINATE
 from swingset.core.report import CrankReport
 from swingset.core.routing import Nowhere, ToPromise, ToVat, route
 from swingset.core.scheduler import Agenda, FirstComeFirstServed, Scheduler
@@ -46,26 +46,22 @@ from swingset.core.translate import Translator
 from swingset.core.undoing import Undoing, refuse_within_crank
 from swingset.core.warehouse import HeapLost, VatDiverged, Warehouse
 from swingset.model import capdata, reasons
-from swingset.model.capdata import CapData
 from swingset.model.messages import (
     ChangeVatOptions,
     CleanUp,
     Collect,
     CreateVat,
     Event,
-    Message,
     Notify,
     QueuedEvent,
     Reap,
     Send,
     UpgradeVat,
 )
-from swingset.model.refs import kref_type
 from swingset.model.reports import Fault
 from swingset.model.stack import room
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
-from swingset.world.gc import Dirt
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
 
 MOST_CHANGED = 256 << 20
@@ -100,6 +96,16 @@ class Cranks:
         self.metering = Metering(self.store)
         self.administration = Administration(self.store, self.warehouse, self.metering)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
+        self._judge = Judge(
+            self.store,
+            self.warehouse,
+            self.agenda,
+            self.devices,
+            self.metering,
+            self._lifecycle,
+            self.options,
+            undo=self._back_to_delivery,
+        )
         self._failures = Failures()
         self._starts = Starts(
             self.store,
@@ -253,7 +259,7 @@ class Cranks:
         waits = vat is not None and not vat.attached
         match event:
             case Send(message=message):
-                self._reject(message, rejection_of(fault, f"{message.method}()"))
+                self._judge.reject(message, rejection_of(fault, f"{message.method}()"))
             case Notify(promise=promise) if vat is not None and self._knows(vat, promise):
                 tell_instead(self.store, vat, promise, fault)
             case CreateVat() | UpgradeVat():
@@ -296,8 +302,8 @@ class Cranks:
                 case CleanUp():
                     report = self._clean_up(event, number, clean_up)
             if report.outcome == "starved":
-                report = self._starve(seq, event, report)
-            self._end_doomed()
+                report = self._judge.starved(seq, event, report)
+            self._judge.end_doomed()
             self.world.release("deliver")
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
@@ -320,21 +326,6 @@ class Cranks:
         done = [type(event).__name__, asdict(event), report.outcome, fault, report.vat, transcript]
         self.store.activity.extend([report.number, *done])
 
-    def _starve(self, seq: int | None, event: Event, report: CrankReport) -> CrankReport:
-        """What follows when a vat's meter could not pay for the crank, which is undone by now."""
-        vat = self.vat(report.vat or "")
-        if self.metering.starve(vat, report.computrons or 0) == TERMINATE:
-            words = "meter underflow, vat terminated"
-            self._end(vat, reasons.METER_EXHAUSTED, words)
-            if isinstance(event, Send):
-                self._reject(event.message, capdata.error("Error", words, code=reasons.METER_EXHAUSTED))
-            return replace(report, outcome="refused", fault=Fault(reasons.METER_EXHAUSTED, words))
-        starved = self.store.vats.get(vat.id)
-        fault = Fault(reasons.METER_EXHAUSTED, (starved.reason if starved else None) or "")
-        if seq is not None and isinstance(event, Send | Notify):
-            self.store.queues.park(vat.id, seq, event)
-        return replace(report, outcome="parked", fault=fault)
-
     def _can_run(self, vat_id: str) -> bool:
         vat = self.store.vats.get(vat_id)
         if vat is None or vat.state != LIVE:
@@ -356,7 +347,7 @@ class Cranks:
             case ToPromise(promise):
                 return self._wait(event, promise, number)
             case Nowhere(rejection):
-                self._reject(event.message, rejection)
+                self._judge.reject(event.message, rejection)
                 return CrankReport(number, event, "rejected")
 
     def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
@@ -367,7 +358,7 @@ class Cranks:
             f"{MOST_WAITING:,} messages or {MOST_WAITING_BYTES:,} bytes wait for this promise to be settled,"
             " and no more may: send again when it is"
         )
-        self._reject(event.message, capdata.error("Error", words, code=reasons.TOO_MUCH_WAITING))
+        self._judge.reject(event.message, capdata.error("Error", words, code=reasons.TOO_MUCH_WAITING))
         return CrankReport(number, event, "rejected")
 
     def _deliver_message(
@@ -379,10 +370,10 @@ class Cranks:
         translator = Translator(self.store, vat.id)
         delivery = translator.message_to_vat(target, event.message)
         delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        report = self._judge(event, vat, delivered, number)
+        report = self._judge.delivered(event, vat, delivered, number)
         if report.fault is not None:
             rejection = rejection_of(report.fault, f"vat {vat.name}: {event.message.method}()")
-            self._reject(event.message, rejection)
+            self._judge.reject(event.message, rejection)
         return report
 
     def _notify(self, seq: int, event: Notify, number: int) -> CrankReport:
@@ -402,7 +393,7 @@ class Cranks:
             return CrankReport(number, event, "refused", vat.name, fault=fault)
         delivery = Translator(self.store, vat.id).notify_to_vat(news)
         delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        report = self._judge(event, vat, delivered, number)
+        report = self._judge.delivered(event, vat, delivered, number)
         if report.fault is None or self.store.is_dead(vat.id):
             return report
         if report.fault.code == reasons.CODE_MISSING:
@@ -424,7 +415,9 @@ class Cranks:
         if vat is None or worker is None:
             return CrankReport(number, event, "dropped", vat.name if vat else None)
         delivery = ["changeVatOptions", event.options]
-        return self._judge(event, vat, self._deliverer.deliver(vat, worker, delivery, number), number)
+        return self._judge.delivered(
+            event, vat, self._deliverer.deliver(vat, worker, delivery, number), number
+        )
 
     def _collect(self, event: Collect, number: int) -> CrankReport:
         """Tell a vat what was dropped or retired, as far as it still is."""
@@ -437,7 +430,7 @@ class Cranks:
             return CrankReport(number, event, "negated", vat.name)
         delivery = translator.collection_to_vat(event.kind, meant)
         delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        return self._judge_housekeeping(event, vat, delivered, number, krefs=len(meant))
+        return self._judge.housekeeping(event, vat, delivered, number, krefs=len(meant))
 
     def _reap(self, event: Reap, number: int) -> CrankReport:
         """Have a vat bring out its dead."""
@@ -447,135 +440,13 @@ class Cranks:
         if worker is None:
             return CrankReport(number, event, "dropped", vat.name)
         delivered = self._deliverer.deliver(vat, worker, ["bringOutYourDead"], number)
-        return self._judge_housekeeping(event, vat, delivered, number, deliveries=0)
-
-    def _judge_housekeeping(
-        self,
-        event: Event,
-        vat: VatRecord,
-        delivered: Delivered,
-        number: int,
-        *,
-        deliveries: int = 1,
-        krefs: int = 0,
-    ) -> CrankReport:
-        report = self._judge(event, vat, delivered, number, deliveries=deliveries, krefs=krefs)
-        if report.fault is not None and not self.store.is_dead(vat.id):
-            # What was to be told is still to be told, so the vat cannot go on without it.
-            self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
-        return report
+        return self._judge.housekeeping(event, vat, delivered, number, deliveries=0)
 
     def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)
         cleaned = self._lifecycle.clean_up(event.vat, budget)
         return CrankReport(number, event, "cleaned", vat.name if vat else None, cleaned=cleaned)
 
-    def _soil(self, vat: VatRecord, dirt: Dirt) -> None:
-        """Count what a vat went through, and have it reaped when its options say so."""
-        total = self.store.reaping.add(vat.id, dirt)
-        names = ("reap_interval", "reap_gc_krefs", "reap_computrons")
-        limits = [vat.options[name] if name in vat.options else self.options.get(name) for name in names]
-        reached = any(
-            limit is not None and spent >= limit for limit, spent in zip(limits, total, strict=True)
-        )
-        if reached and not vat.options.get("never_reap", False):
-            self.store.reaping.schedule(vat.id)
-
-    def _judge(
-        self,
-        event: Event,
-        vat: VatRecord,
-        delivered: Delivered,
-        number: int,
-        *,
-        deliveries: int = 1,
-        krefs: int = 0,
-    ) -> CrankReport:
-        """What follows from a delivery for the vat itself; the caller sees to the sender."""
-        result = delivered.result
-        report = CrankReport(
-            number, event, "delivered", vat.name, result.computrons, result.fault, result.console
-        )
-        if result.fault is not None:
-            self._back_to_delivery()
-            self.metering.deduct(vat, result.computrons)
-            if result.fault.code == reasons.ILLEGAL_SYSCALL:
-                self._end(vat, reasons.ILLEGAL_SYSCALL, f"vat terminated: {result.fault.message}")
-            return replace(report, outcome="refused")
-        failed, info = delivered.exit_request or (False, None)
-        if failed:
-            self._back_to_delivery()
-        if not self.metering.charge(vat, result.computrons):
-            self._back_to_delivery()
-            self.warehouse.discard(vat.id)
-            return replace(report, outcome="starved", console=())
-        if info is None:
-            self._soil(vat, Dirt(deliveries, krefs, result.computrons or 0))
-            return report
-        words = f"vat terminated: vat {vat.name} asked to end"
-        self._end(vat, reasons.TERMINATED, words, self._last_words(info, failed), failed=failed)
-        if failed and isinstance(event, Send):
-            # Its delivery is undone, so the vat never came to decide the result.
-            self._reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
-        return report
-
-    def _last_words(self, told: CapData, failed: bool) -> CapData:
-        """What a vat said when it asked to end, where that still means something."""
-        if failed and any(not self._exists(slot) for slot in told.slots):
-            return capdata.error("Error", "the vat ended with a failure that names what was undone with it")
-        return told
-
-    def _exists(self, kref: str) -> bool:
-        table = self.store.promises if kref_type(kref) == "p" else self.store.objects
-        return table.get(kref) is not None
-
     def _park(self, seq: int, event: QueuedEvent, vat: VatRecord, number: int) -> CrankReport:
         self.store.queues.park(vat.id, seq, event)
         return CrankReport(number, event, "parked", vat.name)
-
-    def _reject(self, message: Message, rejection: CapData) -> None:
-        if message.result is not None:
-            self.store.resolve([(message.result, True, rejection)])
-
-    def _end_doomed(self) -> None:
-        """End the vats that a device was told to end in this crank."""
-        while self.store.doomed:
-            vat_id, outcome = next(iter(self.store.doomed.items()))
-            del self.store.doomed[vat_id]
-            vat = self.store.vats.get(vat_id)
-            if vat is not None and vat.state != TERMINATED:
-                self._end(vat, reasons.TERMINATED, "vat terminated", outcome)
-
-    def _end(
-        self, vat: VatRecord, code: str, words: str, outcome: CapData | None = None, *, failed: bool = True
-    ) -> None:
-        """Terminate a vat. Callers hear the words; its keeper hears the outcome, where there is one."""
-        told = outcome or capdata.error("Error", words, code=code)
-        self._lifecycle.terminate(vat, code, words)
-        self.devices.vat_ended(vat.id, failed, told)
-        self.warehouse.discard(vat.id)
-        self.agenda.take_up(vat=vat.id)
-        if vat.options.get("critical"):
-            self.store.panic.over_vat(vat.id, vat.name, words, outcome)
-
-    def vat(self, name: str) -> VatRecord:
-        """The live or suspended vat of that name; raises `NoSuchVat` with the names there are."""
-        vat = self.store.vats.named(name)
-        if vat is None:
-            known = ", ".join(v.name for v in self.store.vats.all() if v.state != TERMINATED)
-            raise NoSuchVat(f"there is no vat {name!r}; there are: {known or 'none yet'}")
-        return vat
-
-    def has_root(self, name: str) -> bool:
-        """Whether the kernel still knows a vat's root object: one that nobody held is forgotten."""
-        return self._lifecycle.root_of(self.vat(name).id) is not None
-
-    def root_of(self, name: str) -> str:
-        """The kref of a vat's root object; raises `NoSuchVat` where nobody held it."""
-        root = self._lifecycle.root_of(self.vat(name).id)
-        if root is None:
-            raise NoSuchVat(
-                f"the root object of vat {name} is forgotten, since nobody held it; the vat lives on in what"
-                " else it has given away"
-            )
-        return root

@@ -41,6 +41,28 @@ _COUNTERS = "idCounters"  # where a guest keeps them
 class Kernel(Cranks):
     """The kernel of one world."""
 
+    def vat(self, name: str) -> VatRecord:
+        """The live or suspended vat of that name; raises `NoSuchVat` with the names there are."""
+        vat = self.store.vats.named(name)
+        if vat is None:
+            known = ", ".join(v.name for v in self.store.vats.all() if v.state != TERMINATED)
+            raise NoSuchVat(f"there is no vat {name!r}; there are: {known or 'none yet'}")
+        return vat
+
+    def has_root(self, name: str) -> bool:
+        """Whether the kernel still knows a vat's root object: one that nobody held is forgotten."""
+        return self._lifecycle.root_of(self.vat(name).id) is not None
+
+    def root_of(self, name: str) -> str:
+        """The kref of a vat's root object; raises `NoSuchVat` where nobody held it."""
+        root = self._lifecycle.root_of(self.vat(name).id)
+        if root is None:
+            raise NoSuchVat(
+                f"the root object of vat {name} is forgotten, since nobody held it; the vat lives on in what"
+                " else it has given away"
+            )
+        return root
+
     def queue_message(self, target: str, methargs: CapData, *, policy: str = "ignore") -> str:
         """Send a message from outside; the host holds the result promise, whose kref is returned."""
         with self.undoing():
@@ -171,7 +193,7 @@ class Kernel(Cranks):
         vat = self.vat(name)
         with self.undoing():
             words = f"vat terminated: {reason}" if reason else "vat terminated"
-            self._end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
+            self._judge.end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
 
     def position_of(self, vat: VatRecord) -> int:
         """How many deliveries there are in the transcript of a vat.
@@ -228,7 +250,7 @@ class Kernel(Cranks):
             self.store.queues.drop_parked(vat.id, seq)
             if isinstance(event, Send):
                 words = f"the host gave up this message, which waited while vat {name} was suspended"
-                self._reject(event.message, capdata.error("Error", words, code=reasons.DROPPED))
+                self._judge.reject(event.message, capdata.error("Error", words, code=reasons.DROPPED))
             self.store.consume(event)
         return event
 
@@ -322,7 +344,7 @@ class Kernel(Cranks):
                 crank.undo()
             elif not str(raw[0]).startswith("vatstore"):
                 self._deliverer.record(vat, ["turn"], handler.log, None, self.crank)
-            self._end_doomed()
+            self._judge.end_doomed()
         return answer
 
     def introduce(self, vat_id: str, kref: str) -> str:
