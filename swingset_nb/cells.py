@@ -16,7 +16,7 @@ from typing import Any
 
 from swingset.core.errors import VatFault
 from swingset.host.rehearsal import Extent, Rehearsal, describe_parting
-from swingset.host.session import Upgraded
+from swingset.host.upgrading import Upgraded
 from swingset.lens.difference import Difference
 from swingset.model.capdata import is_well_formed
 from swingset_nb.binding import unfit

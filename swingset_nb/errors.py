@@ -16,7 +16,7 @@ from dataclasses import replace
 from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteError
-from swingset.host.session import StillPending
+from swingset.host.pending import StillPending
 from swingset.model.places import Sources, places
 from swingset.model.reports import Fault, Frame
 from swingset.model.visible import MARK, one_line, quoted, visible

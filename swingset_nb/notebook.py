@@ -19,9 +19,10 @@ from swingset.host.controller import Controller
 from swingset.host.engines import WorkerKind
 from swingset.host.looking import is_reference
 from swingset.host.opening import open_world
+from swingset.host.pending import StillPending
 from swingset.host.policies import cranks
 from swingset.host.reports import RunReport
-from swingset.host.session import Session, StillPending
+from swingset.host.session import Session
 from swingset.lens.tables import Lens
 from swingset.world.errors import WorldError, WorldMoved
 from swingset_nb.binding import Binding

@@ -9,7 +9,8 @@ from typing import Any
 from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
 from swingset.host.outputs import Output
-from swingset.host.session import Session, Upgraded
+from swingset.host.session import Session
+from swingset.host.upgrading import Upgraded
 from swingset.lens.tables import Lens
 from swingset.testing import audit, audit_holdings
 

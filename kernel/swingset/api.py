@@ -4,36 +4,126 @@
 raises is here, and a test says so (`tests/host/test_exports.py`).
 """
 
-from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists, VatFault
+from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists, VatFault, WorkerRefused
+from swingset.core.lifecycle import Parting
+from swingset.core.report import CrankReport
+from swingset.guest.base.ended import LifeEndedError
+from swingset.guest.base.errors import RemoteError
 from swingset.host import policies
 from swingset.host.building import bootstrap_result
 from swingset.host.config import BadConfiguration, Configuration, VatConfig
 from swingset.host.controller import Controller
-from swingset.host.history import Checkpoint
+from swingset.host.devices import HostDevices
+from swingset.host.drafts import Draft, Drafts, StrangeDrafts
+from swingset.host.gc import GarbageCollection
+from swingset.host.history import Checkpoint, History
+from swingset.host.meters import MeterRow, Meters
+from swingset.host.migrating import Migrated
 from swingset.host.opening import open_world
-from swingset.host.outputs import Output
+from swingset.host.options import Options
+from swingset.host.outputs import Output, Outputs
+from swingset.host.pending import StillPending
+from swingset.host.queue import RunQueue
+from swingset.host.rehearsal import Rehearsal
 from swingset.host.reports import RunReport
-from swingset.host.requests import Outcome, Ref
-from swingset.host.session import Session, StillPending
-from swingset.world.errors import WorldError, WorldLocked
+from swingset.host.requests import Outcome
+from swingset.host.session import Session
+from swingset.host.session_devices import SessionDevices
+from swingset.host.session_names import SessionNames
+from swingset.host.upgrading import Upgraded
+from swingset.host.vats import Vats
+from swingset.lens.cycles import Ring
+from swingset.lens.difference import Difference
+from swingset.lens.explain import Explanation
+from swingset.lens.tables import CListRow, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
+from swingset.lens.versions import Failure, Moved, Stale
+from swingset.model.capdata import CapData, Ref
+from swingset.model.messages import (
+    ChangeVatOptions,
+    CleanUp,
+    Collect,
+    CreateVat,
+    Message,
+    Notify,
+    Reap,
+    Send,
+    UpgradeVat,
+)
+from swingset.model.reports import Fault, Frame
+from swingset.world.errors import LabelExists, UnknownCommit, UnknownLabel, WorldError, WorldLocked
+from swingset.world.history import Label
+from swingset.world.vats import VatRecord
+from swingset.world.verifying import Problem
 
 __all__ = [
     "BadConfiguration",
+    "CListRow",
+    "CapData",
+    "ChangeVatOptions",
     "Checkpoint",
+    "CleanUp",
+    "Collect",
     "Configuration",
     "Controller",
+    "CrankReport",
+    "CreateVat",
+    "Difference",
+    "Draft",
+    "Drafts",
+    "Explanation",
+    "Failure",
+    "Fault",
+    "Frame",
+    "GarbageCollection",
+    "History",
+    "HostDevices",
     "KernelError",
     "KernelPanic",
+    "Label",
+    "LabelExists",
+    "Lens",
+    "LifeEndedError",
+    "Message",
+    "MeterRow",
+    "Meters",
+    "Migrated",
+    "Moved",
     "NoSuchVat",
+    "Notify",
+    "ObjectRow",
+    "Options",
     "Outcome",
     "Output",
+    "Outputs",
+    "Parting",
+    "Problem",
+    "PromiseRow",
+    "QueueRow",
+    "Reap",
     "Ref",
+    "Rehearsal",
+    "RemoteError",
+    "Ring",
+    "RunQueue",
     "RunReport",
+    "Send",
     "Session",
+    "SessionDevices",
+    "SessionNames",
+    "Stale",
     "StillPending",
+    "StrangeDrafts",
+    "UnknownCommit",
+    "UnknownLabel",
+    "UpgradeVat",
+    "Upgraded",
     "VatConfig",
     "VatExists",
     "VatFault",
+    "VatRecord",
+    "VatRow",
+    "Vats",
+    "WorkerRefused",
     "WorldError",
     "WorldLocked",
     "bootstrap_result",

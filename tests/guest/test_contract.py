@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swingset.host.session import VatFault
+from swingset.core.errors import VatFault
 from tests.staging import Stage
 
 AUCTION = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from swingset.core.errors import VatFault
 from swingset.guest.sending.eventual import E
-from swingset.host.session import VatFault
 from tests.guest.test_values_from_state import COLLECTOR, ORACLE
 from tests.staging import Stage
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swingset.core.report import CrankReport
-from swingset.host.outputs import MOST_WAITING, Output, Outputs
+from swingset.host.outputs import MOST_WAITING, Output, WaitingOutputs
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Message, Notify, Reap, Send, UpgradeVat
 from swingset.model.reports import Fault
@@ -34,7 +34,7 @@ def said(crank: int, text: str) -> CrankReport:
 
 def test_more_than_fits_in_one_commit_is_cut_and_counted() -> None:
     """The first megabyte of a run is shown, then how much more there was; the next run begins anew."""
-    outbox, heard = Outputs(), list[Output]()
+    outbox, heard = WaitingOutputs(), list[Output]()
     outbox.listen(heard.append)
     for crank in range(1, 31):
         outbox.collect(said(crank, "x" * 60_000))
@@ -60,7 +60,7 @@ def test_more_than_fits_in_one_commit_is_cut_and_counted() -> None:
 )
 def test_a_megabyte_is_shown_to_the_letter(sizes: list[int], shown: list[int], lost: int) -> None:
     """Not one character less, and what is lost is counted exactly."""
-    outbox = Outputs()
+    outbox = WaitingOutputs()
     for crank, size in enumerate(sizes, 1):
         outbox.collect(said(crank, "x" * size))
     released = outbox.release()
@@ -72,7 +72,7 @@ def test_a_megabyte_is_shown_to_the_letter(sizes: list[int], shown: list[int], l
 
 def test_what_waits_is_shown_in_its_order_and_dropped_whole() -> None:
     """Nothing before the release, nothing of what was dropped, and nothing twice."""
-    outbox, heard, other = Outputs(), list[Output](), list[Output]()
+    outbox, heard, other = WaitingOutputs(), list[Output](), list[Output]()
     stop = outbox.listen(heard.append)
     outbox.listen(other.append)
     outbox.collect(said(1, "x" * MOST_WAITING * 2))
@@ -99,7 +99,7 @@ def test_what_waits_is_shown_in_its_order_and_dropped_whole() -> None:
 
 def test_a_listener_that_stops_listening_while_it_is_told_stops_alone() -> None:
     """Others hear everything all the same."""
-    outbox, heard = Outputs(), list[str]()
+    outbox, heard = WaitingOutputs(), list[str]()
     stop = outbox.listen(lambda _output: stop())
     outbox.listen(lambda output: heard.append(output.text))
     for text in ("one", "two"):
@@ -130,7 +130,7 @@ NOTICES = [
 @pytest.mark.parametrize(("event", "outcome", "words"), NOTICES)
 def test_failures_that_no_promise_carries_are_told(event: Any, outcome: str, words: str | None) -> None:
     """Who waits for an answer hears it there; of all else the host is told, and of what went well nothing."""
-    outbox = Outputs()
+    outbox = WaitingOutputs()
     outbox.collect(CrankReport(6, event, "delivered", "a"))
     outbox.collect(CrankReport(7, event, outcome, "a", fault=FAULT))
     notices = [(output.vat, output.stream, output.text) for output in outbox.release()]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.lens.picture import draw
@@ -50,7 +51,7 @@ def lens(session: Session) -> Lens:
 
 def test_the_same_world_gives_the_same_bytes(session: Session) -> None:
     """Drawing twice, or the fork of a world, makes no difference."""
-    session.wait(session.E(session.root("maker")).make())
+    session.wait(E(session.root("maker")).make())
     first = draw(lens(session))
     assert draw(lens(session)) == first
     fork = session.controller.fork()
@@ -61,14 +62,14 @@ def test_the_same_world_gives_the_same_bytes(session: Session) -> None:
 def test_it_says_who_holds_what(session: Session) -> None:
     """Durable, fleeting and abandoned objects, holders and waiting messages are all in the words."""
     root = session.root("maker")
-    kept = session.wait(session.E(root).make())
-    gone = session.wait(session.E(root).fleeting())
+    kept = session.wait(E(root).make())
+    gone = session.wait(E(root).fleeting())
     words = draw(lens(session)).words
     assert "  Thing ko21, held by notebook" in words
     assert "  Fleeting ko22, held by notebook" in words
     session.upgrade("maker", "maker", MAKER + "#")
     session.controller.queue.pause()
-    promise = session.E(root).make()
+    promise = E(root).make()
     session.flush()
     words = draw(lens(session)).words
     assert "maker (incarnation 1, live, local)" in words
@@ -80,7 +81,7 @@ def test_it_says_who_holds_what(session: Session) -> None:
 def test_a_full_world_is_counted_not_crammed(session: Session) -> None:
     """Past the limits objects and vats are summarised with their number."""
     root = session.root("maker")
-    kept = [session.wait(session.E(root).make()) for _ in range(60)]
+    kept = [session.wait(E(root).make()) for _ in range(60)]
     for number in range(MOST_VATS + 3):
         session.define(f"v{number}", MAKER)
     scene = compose(lens(session))
@@ -99,9 +100,9 @@ def test_hostile_names_cannot_leave_their_text(session: Session) -> None:
     source = MAKER.replace("@durable\nclass Thing:\n    pass", "class Thing:\n    pass")
     source += f"\nThing.__name__ = Thing.__qualname__ = {evil!r}\nThing = durable(Thing)\n"
     session.define("evil", source)
-    session.wait(session.E(session.root("evil")).make())
+    session.wait(E(session.root("evil")).make())
     session.controller.queue.pause()
-    getattr(session.E(session.root("maker")), "<script>")("x")
+    getattr(E(session.root("maker")), "<script>")("x")
     session.flush()
     picture = draw(lens(session))
     tree = ET.fromstring(picture.svg)

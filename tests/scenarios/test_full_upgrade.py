@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from swingset.guest.base.errors import RemoteError, RemoteRejection
-from swingset.host.session import Promise
+from swingset.guest.base.promises import Promise
 from tests.scenarios.admin import Admin
 from tests.scenarios.test_gc import reap, records
 

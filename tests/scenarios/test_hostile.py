@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError, RemoteRejection
-from swingset.host.session import StillPending, VatFault
+from swingset.host.pending import StillPending
 from swingset.world.schema import STATE_TABLES
 from tests.staging import Stage
 

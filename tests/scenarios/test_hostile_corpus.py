@@ -14,7 +14,7 @@ import pytest
 
 from swingset.guest.base.errors import RemoteError
 from swingset.host.opening import open_world
-from swingset.host.session import StillPending
+from swingset.host.pending import StillPending
 from swingset.world.vats import TERMINATED
 from tests.conftest import MakeStage
 from tests.staging import Stage

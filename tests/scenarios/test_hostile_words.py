@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError
-from swingset.host.session import VatFault
 from swingset.model.capdata import ifaces_of
 from tests.staging import Stage
 

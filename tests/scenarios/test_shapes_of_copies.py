@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swingset.host.session import VatFault
+from swingset.core.errors import VatFault
 from swingset.vat import Tagged
 from tests.staging import Stage
 

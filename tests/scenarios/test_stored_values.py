@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from swingset.host.session import VatFault
+from swingset.core.errors import VatFault
 from tests.scenarios.test_gc import records
 from tests.staging import Stage
 

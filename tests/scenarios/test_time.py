@@ -9,8 +9,9 @@ import pytest
 from swingset.core.errors import NoSuchVat
 from swingset.guest.base.errors import RemoteError
 from swingset.host.opening import open_world
+from swingset.host.pending import StillPending
 from swingset.host.policies import cranks
-from swingset.host.session import Session, StillPending
+from swingset.host.session import Session
 from swingset.vat import make_promise
 from tests.conftest import MakeStage
 from tests.staging import Stage

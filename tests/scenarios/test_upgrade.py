@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.guest.sending.eventual import E
-from swingset.host.session import VatFault
 from tests.staging import Stage
 
 COUNTER = """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from swingset.host.config import Configuration
 from swingset.host.controller import Controller
-from swingset.host.devices import TIMER, VAT_ADMIN
+from swingset.host.device_access import TIMER, VAT_ADMIN
 from swingset.host.requests import Ref, write
 
 _BUILT = "configured"

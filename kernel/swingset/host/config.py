@@ -40,7 +40,8 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.core.kernel_options import checked
 from swingset.core.options import host_options, name_trouble, reserved
-from swingset.host.devices import DEVICE_KINDS, TIMER, VAT_ADMIN
+from swingset.host.device_access import TIMER, VAT_ADMIN
+from swingset.host.devices import DEVICE_KINDS
 from swingset.host.engines import KINDS
 from swingset.host.requests import write
 from swingset.host.starting import Parts

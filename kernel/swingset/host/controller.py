@@ -23,6 +23,7 @@ from swingset.host.history import Checkpoint, History, take_checkpoint
 from swingset.host.meters import Meters
 from swingset.host.opened import Opened
 from swingset.host.options import Options
+from swingset.host.outputs import Outputs
 from swingset.host.policies import RunPolicy
 from swingset.host.queue import RunQueue
 from swingset.host.reports import RunReport
@@ -51,7 +52,7 @@ class Controller:
         self.lock = opened.lock
         self.default_worker = opened.default_worker
         self.trusts_local = opened.trusts_local
-        self.outputs = opened.outputs
+        self.outputs = Outputs(opened.outputs)
         self.vats = Vats(opened)
         self.meters = Meters(opened)
         self.gc = GarbageCollection(opened)

@@ -6,12 +6,10 @@ every host that opens the world; what they remember is in the world.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-from swingset import vats
-from swingset.core.devices import DeviceContext, DeviceError
+from swingset.core.devices import DeviceError
 from swingset.core.errors import KernelError
 from swingset.core.options import NAME_WANTS, name_trouble
 from swingset.devices import plain
@@ -23,26 +21,14 @@ from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
 from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.passing import smallcaps
+from swingset.host.device_access import DEFAULTS, TIMER, VAT_ADMIN, DeviceAccess
 from swingset.host.opened import Opened
-from swingset.host.starting import Parts, create_vat, service_counter
+from swingset.host.starting import Parts
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Message, Send
-from swingset.world.devices import DeviceRecord
-from swingset.world.vats import TERMINATED
 
-VAT_ADMIN = "vatAdmin"
-TIMER = "timer"
 _PLUGINS = "plugins"
-_DEFAULTS = {
-    "bundle": "bundles",
-    "vat-admin": VAT_ADMIN,
-    "timer": "timer",
-    "mailbox": "mailbox",
-    "bridge": "bridge",
-}
-"""The names of devices that are made because somebody asks for one of their kind."""
-
-DEVICE_KINDS = (*_DEFAULTS, "plugin")
+DEVICE_KINDS = (*DEFAULTS, "plugin")
 """The kinds of device that this host has code for."""
 
 
@@ -64,6 +50,7 @@ class HostDevices:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         self._kernel = opened.kernel
+        self._access = DeviceAccess(opened)
         self._bundles = BundleDevice(self._kernel.world.bundles)
         self._vat_admin = VatAdminDevice(self._kernel.administration, self._kernel.store.devices)
         self._timer = TimerDevice()
@@ -81,9 +68,19 @@ class HostDevices:
             self._kernel.devices.install(code)
 
     def add(self, name: str, kind: str) -> str:
-        """The kref of the root of the device of that name, which is made if there is none.
+        """The root of the device of that name, which is made if there is none.
 
-        Raises `KernelError` for a kind that there is no code for, and for a name that another kind has.
+        Args:
+            name: what it is called.
+            kind: one of `bundle`, `vat-admin`, `timer`, `mailbox`, `bridge` and `plugin`.
+        Returns:
+            The kref of its root.
+        Raises:
+            KernelError: for a kind that there is no code for, and for a name that another kind has.
+        Example:
+            >>> kref = world.devices.add("clock", "timer")
+            >>> world.devices.add("clock", "timer") == kref
+            True
         """
         if name_trouble(name) is not None:
             raise KernelError(f"bad device name {name!r}: {NAME_WANTS}")
@@ -98,24 +95,49 @@ class HostDevices:
     # Vats and their code
 
     def vat_admin(self) -> str:
-        """The kref of the root of vat `vatAdmin`, which is started if there is none."""
+        """The kref of the root of vat `vatAdmin`, which is started if there is none.
+
+        Raises:
+            KernelError: where a vat of this name is not the library's own.
+        Example:
+            >>> world.devices.vat_admin() == world.vats.root("vatAdmin")
+            True
+        """
 
         def given() -> dict[str, Ref]:
-            return {"admin": self._node("vat-admin"), "bundles": self._node("bundle")}
+            return {"admin": self._access.node("vat-admin"), "bundles": self._access.node("bundle")}
 
-        return self._service(VAT_ADMIN, "vat_admin", given)
+        return self._access.service(VAT_ADMIN, "vat_admin", given)
 
     def critical_vat_key(self) -> str:
-        """The kref of what a creator needs to make a vat whose end stops the world."""
+        """The kref of what a creator needs to make a vat whose end stops the world.
+
+        Example:
+            >>> world.devices.critical_vat_key() == world.devices.critical_vat_key()
+            True
+        """
         with self._opened.lock:
             self.vat_admin()
-            with self._using("vat-admin", None, None) as context:
+            with self._access.using("vat-admin", None, None) as context:
                 return self._vat_admin.critical_key(context)
 
     def admin_node(self, vat: str) -> str:
         """A promise, which the host holds, for the admin node of any vat, also of one that the host made.
 
         It comes with the next run. Give it to whoever is to upgrade, change or end that vat.
+
+        Args:
+            vat: the name of the vat.
+        Returns:
+            The kref of the promise.
+        Raises:
+            NoSuchVat: where there is no such vat.
+            KernelError: for the vat of a session, which has none.
+        Example:
+            >>> kref = world.devices.admin_node("bank")
+            >>> report = world.run()
+            >>> world.resolution(kref).iface
+            'AdminNode'
         """
         with self._opened.lock:
             record = self._kernel.vat(vat)
@@ -123,7 +145,7 @@ class HostDevices:
                 raise KernelError(f"vat {vat} lives in the embedder's interpreter: it has no admin node")
             target = self.vat_admin()
             store = self._kernel.store
-            with self._using("vat-admin", None, f"admin node of {vat}") as context:
+            with self._access.using("vat-admin", None, f"admin node of {vat}") as context:
                 node = Ref(self._vat_admin.admin_node(record.id, context), "adminNode")
                 result = store.new_promise(None, "ignore")
                 store.hold(result)
@@ -132,30 +154,80 @@ class HostDevices:
             return result
 
     def bundles(self) -> str:
-        """The kref of the bundle device, which is made if there is none."""
+        """The kref of the bundle device, which is made if there is none.
+
+        Example:
+            >>> world.devices.bundles() == world.devices.bundles()
+            True
+        """
         with self._opened.lock:
-            return self._node("bundle").kref
+            return self._access.node("bundle").kref
 
     def install_bundle(self, parts: Parts, name: str | None = None) -> str:
-        """Install code for vats to be made of; returns its id. The name is an alias that can move."""
+        """Install code for vats to be made of, and commit.
+
+        Args:
+            parts: the names of its parts and their sources.
+            name: an alias under which it can be asked for too, and that can move.
+        Returns:
+            Its id.
+        Raises:
+            KernelError: for parts that cannot be, or a name that cannot be.
+        Example:
+            >>> id = world.devices.install_bundle(world.vats.parts("bank"), "bank")
+            >>> id == world.devices.install_bundle(world.vats.parts("bank"))
+            True
+        """
         with self._opened.lock:
             return self.install_manifest([(part, self.upload_module(source)) for part, source in parts], name)
 
     def missing_modules(self, manifest: Sequence[tuple[str, str]]) -> list[str]:
-        """Those of a bundle's modules, `[(name, hash), ...]`, that were never uploaded."""
-        with self._reading("bundle", None) as context:
+        """Those of a bundle's modules that were never uploaded.
+
+        Args:
+            manifest: the names of the modules and their hashes.
+        Returns:
+            The hashes that are missing.
+        Example:
+            >>> hash = world.devices.upload_module("def build_root_object(): ...")
+            >>> world.devices.missing_modules([("main", hash)])
+            []
+        """
+        with self._access.reading("bundle", None) as context:
             if context is None:
                 return list(dict.fromkeys(digest for _, digest in manifest))
             return self._bundles.missing(manifest, context)
 
     def upload_module(self, source: str) -> str:
-        """Take in the source of one module, for good; returns its hash."""
-        with self._using("bundle", None, "upload a module") as context:
+        """Take in the source of one module, for good, and commit.
+
+        Args:
+            source: the text of the module.
+        Returns:
+            Its hash.
+        Example:
+            >>> hash = world.devices.upload_module("def build_root_object(): ...")
+            >>> world.devices.missing_modules([("main", hash)])
+            []
+        """
+        with self._access.using("bundle", None, "upload a module") as context:
             return self._bundles.upload(source, context)
 
     def install_manifest(self, manifest: Sequence[tuple[str, str]], name: str | None = None) -> str:
-        """Make a bundle of modules that were all uploaded; returns its id. Raises `KernelError`."""
-        with self._using("bundle", None, f"install {name or 'a bundle'}") as context:
+        """Make a bundle of modules that were all uploaded, and commit.
+
+        Args:
+            manifest: the names of the modules and their hashes.
+            name: an alias under which it can be asked for too, and that can move.
+        Returns:
+            Its id.
+        Raises:
+            KernelError: where a module was not uploaded.
+        Example:
+            >>> hash = world.devices.upload_module("def build_root_object(): ...")
+            >>> id = world.devices.install_manifest([("main", hash)], "empty")
+        """
+        with self._access.using("bundle", None, f"install {name or 'a bundle'}") as context:
             try:
                 return self._bundles.install(manifest, name, context)
             except DeviceError as error:
@@ -164,68 +236,170 @@ class HostDevices:
     # Time
 
     def timer(self) -> str:
-        """The kref of the root of vat `timer`, which is started if there is none."""
-        return self._service(TIMER, "timer", lambda: {"timer": self._node("timer")})
+        """The kref of the root of vat `timer`, which is started if there is none.
+
+        Raises:
+            KernelError: where a vat of this name is not the library's own.
+        Example:
+            >>> world.devices.timer() == world.vats.root("timer")
+            True
+        """
+        return self._access.service(TIMER, "timer", lambda: {"timer": self._access.node("timer")})
 
     def poll(self, now: int, *, device: str | None = None) -> int:
-        """Say what time it is; returns how many alarms went off. Run the world to let them be heard.
+        """Say what time it is, and commit. Run the world to let the alarms be heard.
 
-        `device` names the timer device where the world has several.
+        Args:
+            now: a whole number that only goes up, in whatever unit the vats mean.
+            device: the name of the timer device where the world has several.
+        Returns:
+            How many alarms went off.
+        Raises:
+            KernelError: for a time before the last one, or a device that is not there.
+        Example:
+            >>> world.devices.poll(5)
+            0
         """
-        with self._using("timer", device, "poll") as context:
+        with self._access.using("timer", device, "poll") as context:
             return self._timer.poll(now, context)
 
     def next_alarm(self, *, device: str | None = None) -> int | None:
-        """The time of the next alarm, or None: no poll before that changes anything."""
-        with self._reading("timer", device) as context:
+        """The time of the next alarm, or None: no poll before that changes anything.
+
+        Args:
+            device: the name of the timer device where the world has several.
+        Example:
+            >>> later = E(session.devices.timer()).delay(5)
+            >>> report = session.settle()
+            >>> world.devices.next_alarm()
+            5
+        """
+        with self._access.reading("timer", device) as context:
             return None if context is None else self._timer.next(context)
 
     # Mail
 
     def mailbox(self, *, device: str | None = None) -> str:
-        """The kref of the mailbox device, which is made if there is none."""
+        """The kref of the mailbox device, which is made if there is none.
+
+        Args:
+            device: the name of one of several.
+        Raises:
+            KernelError: where there is none of that name.
+        Example:
+            >>> world.devices.mailbox() == world.devices.mailbox()
+            True
+        """
         with self._opened.lock:
-            return self._node("mailbox", device).kref
+            return self._access.node("mailbox", device).kref
 
     def outbox(self, *, device: str | None = None) -> dict[str, dict[str, Any]]:
-        """What is to be carried to peers: `{peer: {"messages": [[number, body], ...], "ack": n}}`."""
-        with self._reading("mailbox", device) as context:
+        """What is to be carried to peers.
+
+        Args:
+            device: the name of one of several mailboxes.
+        Returns:
+            `{peer: {"messages": [[number, body], ...], "ack": n}}`.
+        Example:
+            >>> world.devices.outbox()
+            {}
+        """
+        with self._access.reading("mailbox", device) as context:
             return {} if context is None else self._mailbox.outbox(context)
 
     def receive(
         self, peer: str, messages: Sequence[Sequence[Any]], ack: int = 0, *, device: str | None = None
     ) -> int:
-        """Take in what a peer's carrier brought, repeated or not; returns how many messages were new."""
-        with self._using("mailbox", device, "mail") as context:
+        """Take in what a peer's carrier brought, repeated or not, and commit.
+
+        Args:
+            peer: the name of the peer.
+            messages: `[[number, body], ...]`, as the peer's own `outbox` has them.
+            ack: up to which number the peer has what was sent to it.
+            device: the name of one of several mailboxes.
+        Returns:
+            How many messages were new.
+        Raises:
+            KernelError: for messages that no outbox holds, or where no vat has registered for mail.
+        Example:
+            >>> world.devices.receive("paris", [[1, "hello"]])
+            Traceback (most recent call last):
+            swingset.core.errors.KernelError: no vat has registered with the mailbox yet: nothing was taken
+        """
+        with self._access.using("mailbox", device, "mail") as context:
             return self._mailbox.receive(peer, messages, ack, context)
 
     # The program around
 
     def bridge(self, *, device: str | None = None) -> str:
-        """The kref of the bridge device, which is made if there is none."""
+        """The kref of the bridge device, which is made if there is none.
+
+        Args:
+            device: the name of one of several.
+        Raises:
+            KernelError: where there is none of that name.
+        Example:
+            >>> world.devices.bridge() == world.devices.bridge()
+            True
+        """
         with self._opened.lock:
-            return self._node("bridge", device).kref
+            return self._access.node("bridge", device).kref
 
     def bridge_outbound(self, *, device: str | None = None) -> list[tuple[int, CapData]]:
-        """What vats have sent over the bridge and nobody has dealt with; commit before looking."""
-        with self._reading("bridge", device) as context:
+        """What vats have sent over the bridge and nobody has dealt with; commit before looking.
+
+        Args:
+            device: the name of one of several bridges.
+        Returns:
+            The number and the data of each, in order.
+        Example:
+            >>> world.devices.bridge_outbound()
+            []
+        """
+        with self._access.reading("bridge", device) as context:
             return [] if context is None else self._bridge.outbound(context)
 
     def bridge_taken(self, number: int, *, device: str | None = None) -> None:
-        """Everything up to this number is dealt with."""
-        with self._using("bridge", device, "bridge") as context:
+        """Say that everything up to a number is dealt with, and commit.
+
+        Args:
+            number: as `bridge_outbound` tells it.
+            device: the name of one of several bridges.
+        Example:
+            >>> world.devices.bridge_taken(0)
+        """
+        with self._access.using("bridge", device, "bridge") as context:
             self._bridge.taken(number, context)
 
     def bridge_deliver(self, data: CapData, *, device: str | None = None) -> None:
-        """Send data, without references, to the vat that registered with the bridge."""
-        with self._using("bridge", device, "bridge") as context:
+        """Send data to the vat that registered with the bridge, and commit.
+
+        Args:
+            data: capdata without references.
+            device: the name of one of several bridges.
+        Raises:
+            KernelError: where no vat has registered.
+        Example:
+            >>> world.devices.bridge_deliver(swingset.CapData("#5"))
+            Traceback (most recent call last):
+            swingset.core.errors.KernelError: no vat has registered with the bridge yet: nothing was sent
+        """
+        with self._access.using("bridge", device, "bridge") as context:
             self._bridge.deliver(data, context)
 
     def plugin(self, name: str, function: Function) -> str:
-        """Let vats that hold the device node, whose kref is returned, call a function of this process.
+        """Let vats that hold the device node call a function of this process.
 
         A device of kind plugin that has this name is that node; else one is made. What the function raises
         goes to its caller, even a `SystemExit`; only an interrupt ends the run.
+
+        Args:
+            name: what the node is called.
+            function: takes the capdata of the arguments, and returns that of the answer.
+        Returns:
+            The kref of the device node.
+        Example:
+            >>> kref = world.devices.plugin("echo", lambda data: data)
         """
 
         def call(args: CapData) -> CapData:
@@ -244,55 +418,5 @@ class HostDevices:
             own = self._kernel.store.devices.named(name)
             named = name if own is not None and own.kind == "plugin" else _PLUGINS
             self._kernel.add_device(named, "plugin")
-            with self._using("plugin", named, "plugin") as context:
+            with self._access.using("plugin", named, "plugin") as context:
                 return self._plugins.hand_in(name, call, context)
-
-    def _service(self, name: str, module: str, given: Callable[[], dict[str, Ref]]) -> str:
-        """The kref of the root of one of the library's own vats, which is started if there is none.
-
-        It is known by its id, for a name is no proof: a world may have been made by anybody.
-        """
-        with self._opened.lock:
-            vats_known = self._kernel.store.vats
-            number = self._kernel.store.counters.get(service_counter(name))
-            vat = vats_known.get(f"v{number}") if number else None
-            if vat is None or vat.state == TERMINATED:
-                if vats_known.named(name) is not None:
-                    raise KernelError(
-                        f"vat {name} of this world is not the library's own: terminate it to have that one"
-                    )
-                parts = ((name, vats.source(module)),)
-                parameters = plain.write(given())
-                create_vat(self._opened, name, parts, parameters=parameters, service=True)
-            return self._kernel.root_of(name)
-
-    @contextmanager
-    def _using(self, kind: str, name: str | None, note: str | None) -> Iterator[DeviceContext]:
-        """A device's context within a crank of its own, committed where there is a note."""
-        with self._opened.lock:
-            device = self._record(kind, name)
-            with self._kernel.undoing():
-                yield DeviceContext(self._kernel.store, device)
-            if note is not None:
-                self._opened.commit(note)
-
-    @contextmanager
-    def _reading(self, kind: str, name: str | None) -> Iterator[DeviceContext | None]:
-        """A device's context to read in, or None where there is no device yet."""
-        with self._opened.lock:
-            device = self._kernel.devices.find(kind, name)
-            yield None if device is None else DeviceContext(self._kernel.store, device)
-
-    def _record(self, kind: str, name: str | None = None) -> DeviceRecord:
-        """The device of that name, or the only one of its kind; made where the world has none."""
-        device = self._kernel.devices.find(kind, name)
-        if device is None:
-            self._kernel.add_device(_DEFAULTS[kind], kind)
-            device = self._kernel.devices.find(kind)
-            assert device is not None
-        return device
-
-    def _node(self, kind: str, name: str | None = None) -> Ref:
-        device = self._record(kind, name)
-        self._opened.keep(f"device {device.name}")
-        return Ref(device.root, device.name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Protocol
 
 from swingset.host.controller import Controller
+from swingset.model.visible import one_line
 
 
 class Joined(Protocol):
@@ -27,3 +29,8 @@ class Joined(Protocol):
 
     def reference(self, kref: str, iface: str) -> Any:
         """A reference to something that the kernel knows, for this vat to hold."""
+
+
+def called(controller: Controller) -> str:
+    """What a world is called in the messages of a session."""
+    return one_line(os.path.basename(controller.path), 100) if controller.path else "a world in memory"

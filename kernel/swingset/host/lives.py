@@ -23,6 +23,7 @@ from swingset.guest.liveslots import Liveslots
 from swingset.guest.passing.remotables import Presence
 from swingset.model.refs import FIRST_IMPORT
 from swingset.world.file import WorldFile
+from swingset.world.vats import TERMINATED
 
 UNDONE = "what it had done since the last commit was undone"
 DO_AGAIN = "do again what was undone, and get it from there"
@@ -58,6 +59,14 @@ class Life:
         live = self.liveslots
         whose = f"incarnation {live.incarnation} of {live.title}"
         live.end(Ended(whose, why, fix, owners, None if closed else self._renew))
+
+    def cut(self) -> None:
+        """End it, for a delivery to its vat was undone, or the vat itself was ended."""
+        vat = self._kernel.store.vats.get(self.vat_id)
+        if vat is not None and vat.state == TERMINATED:
+            self.end("the vat was terminated", "a vat that has ended stays so", closed=True)
+        else:
+            self.end(UNDONE, DO_AGAIN, undone=True)
 
     def write_back(self) -> None:
         """Have every commit that holds messages of this life hold also which names it has used up.

@@ -53,7 +53,12 @@ class Migrated:
         return sum(row.count for row in self.left)
 
     def lines(self) -> list[str]:
-        """The same as sentences."""
+        """The same as sentences.
+
+        Example:
+            >>> world.vats.migrate("bank").lines()
+            []
+        """
         said = [
             f"{row.kind}: {_records(row.count)} went from version {row.old} to {row.new}"
             for row in self.moved

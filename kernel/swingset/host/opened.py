@@ -22,7 +22,7 @@ from swingset.core.scheduler import Scheduler
 from swingset.core.undoing import refuse_within_crank
 from swingset.host.engines import WorkerKind
 from swingset.host.lives import Lives
-from swingset.host.outputs import Outputs
+from swingset.host.outputs import WaitingOutputs
 from swingset.host.turns import Turns
 from swingset.model.messages import Event
 from swingset.model.visible import one_line
@@ -57,7 +57,7 @@ class Opened:
         self.kernel = Kernel(world, factories, scheduler=scheduler, confined_only=not trusts_local)
         self.kernel.warehouse.limit(online)
         self.lives = Lives(world, self.kernel)
-        self.outputs = Outputs()
+        self.outputs = WaitingOutputs()
         self.turns = Turns(world.name)
         self.lock = self.turns.lock
         self._ran: set[str] = set()

@@ -35,6 +35,26 @@ MOST_WAITING = 1_000_000
 
 
 class Outputs:
+    """What vats print, as `controller.outputs`, for those who want to hear it when it is committed."""
+
+    def __init__(self, waiting: WaitingOutputs) -> None:
+        self._waiting = waiting
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have a function called for every output that is released from now on.
+
+        Args:
+            listener: called with an `Output`, after the commit that makes it true.
+        Returns:
+            A function that stops this.
+        Example:
+            >>> stop = world.outputs.listen(lambda output: print(output.vat, output.text))
+            >>> stop()
+        """
+        return self._waiting.listen(listener)
+
+
+class WaitingOutputs:
     """Outputs that wait for their commit, and those who want them then."""
 
     def __init__(self) -> None:

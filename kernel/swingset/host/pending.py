@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.guest.base.promises import Promise
 from swingset.host.reports import RunReport
 from swingset.lens.tables import Lens
 from swingset.world.promises import FORWARDED
 from swingset.world.vats import SUSPENDED
+
+
+class StillPending(KernelError):
+    """A promise was waited for, nothing is left that could run, and it is not settled."""
 
 
 def why_pending(kernel: Kernel, vat_id: str, promise: Promise[Any], report: RunReport, paused: bool) -> str:

@@ -22,12 +22,27 @@ RunPolicy = Callable[[CrankReport], bool]
 
 
 def forever() -> RunPolicy:
-    """Until nothing can run."""
+    """Until nothing can run.
+
+    Example:
+        >>> world.run(swingset.policies.forever()).more
+        False
+    """
     return lambda _report: True
 
 
 def cranks(limit: int) -> RunPolicy:
-    """At most `limit` cranks, at least 1."""
+    """At most so many cranks.
+
+    Args:
+        limit: how many, at least 1.
+    Raises:
+        KernelError: where that is no such number.
+    Example:
+        >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+        >>> world.run(swingset.policies.cranks(1)).cranks
+        1
+    """
     left = _at_least_one(limit, "cranks")
 
     def policy(_report: CrankReport) -> bool:
@@ -39,7 +54,15 @@ def cranks(limit: int) -> RunPolicy:
 
 
 def computrons(limit: int) -> RunPolicy:
-    """Until at least `limit` computrons are spent. Local vats spend none, so a run of them goes on."""
+    """Until at least so many computrons are spent. Local vats spend none, so a run of them goes on.
+
+    Args:
+        limit: how many, at least 1.
+    Raises:
+        KernelError: where that is no such number.
+    Example:
+        >>> report = world.run(swingset.policies.computrons(1_000_000))
+    """
     left = _at_least_one(limit, "computrons")
 
     def policy(report: CrankReport) -> bool:
@@ -51,7 +74,15 @@ def computrons(limit: int) -> RunPolicy:
 
 
 def vats_created(limit: int) -> RunPolicy:
-    """Until `limit` vats were created."""
+    """Until so many vats were created.
+
+    Args:
+        limit: how many, at least 1.
+    Raises:
+        KernelError: where that is no such number.
+    Example:
+        >>> report = world.run(swingset.policies.vats_created(1))
+    """
     left = _at_least_one(limit, "vats_created")
 
     def policy(report: CrankReport) -> bool:
@@ -63,7 +94,15 @@ def vats_created(limit: int) -> RunPolicy:
 
 
 def seconds(limit: float) -> RunPolicy:
-    """For about `limit` seconds of wall-clock time: for hosts that have to answer somebody."""
+    """For about so many seconds of wall-clock time: for hosts that have to answer somebody.
+
+    Args:
+        limit: how many; it may be a fraction.
+    Raises:
+        KernelError: where that is no such number.
+    Example:
+        >>> report = world.run(swingset.policies.seconds(0.5))
+    """
     if type(limit) not in (int, float) or not 0 <= limit <= MOST_SECONDS:
         raise KernelError(
             f"seconds() wants a number of seconds from 0 to {MOST_SECONDS:,}, got {limit!r:.80}"
@@ -106,7 +145,15 @@ class Cleaning:
 
 
 def all_of(*policies: RunPolicy) -> RunPolicy:
-    """As long as each of them says so; each is told of every crank."""
+    """As long as each of them says so; each is told of every crank.
+
+    Args:
+        policies: the policies that are asked.
+    Example:
+        >>> both = swingset.policies.all_of(swingset.policies.cranks(10), swingset.policies.seconds(1))
+        >>> world.run(both).more
+        False
+    """
     asked = [policy for policy in policies if hasattr(policy, "clean_up")]
 
     def policy(report: CrankReport) -> bool:
@@ -127,3 +174,6 @@ def rows_allowed(policy: RunPolicy) -> int | None:
 def _least(policies: list[RunPolicy]) -> int | None:
     allowed = [rows_allowed(policy) for policy in policies]
     return None if None in allowed else min(rows for rows in allowed if rows is not None)
+
+
+__all__ = ["Cleaning", "RunPolicy", "all_of", "computrons", "cranks", "forever", "seconds", "vats_created"]

@@ -82,8 +82,8 @@ class RunQueue:
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> [row.position for row in world.lens.queue()]
-            [25]
-            >>> world.queue.drop(25)
+            [1]
+            >>> world.queue.drop(1)
             'the message open_purse()'
         """
         with self._opened.lock:

@@ -14,55 +14,32 @@ outcome of a watched promise, which the kernel sets aside meanwhile, for the wat
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from swingset.core.errors import KernelError, VatFault
 from swingset.core.lifecycle import Parting
 from swingset.core.report import CrankReport
 from swingset.guest.base import context
 from swingset.guest.base.ended import LifeEndedError, refuse_ended
 from swingset.guest.base.promises import Promise
 from swingset.guest.liveslots import Liveslots
-from swingset.guest.passing.passable import UnpassableError
-from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.drafts import Drafts
-from swingset.host.lives import DO_AGAIN, UNDONE, Life
+from swingset.host.joined import called
+from swingset.host.lives import Life
 from swingset.host.looking import is_reference, owner_of
 from swingset.host.migrating import Migrated, Watcher
-from swingset.host.pending import why_pending
+from swingset.host.pending import StillPending, why_pending
 from swingset.host.policies import RunPolicy
 from swingset.host.reading import Reading
-from swingset.host.rehearsal import Extent, Rehearsal, kinds_exported, rehearse_upgrade
+from swingset.host.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.host.reports import RunReport
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
+from swingset.host.upgrading import Upgraded, combined, parameters_of, upgrade
 from swingset.lens.difference import Difference
-from swingset.lens.tables import Lens, ObjectRow, PromiseRow
-from swingset.model.capdata import NOTHING, CapData, object_named
-from swingset.model.visible import one_line
+from swingset.model.capdata import NOTHING, object_named
 from swingset.workers.local import AttachedWorker
-from swingset.world.vats import TERMINATED
-
-
-class StillPending(KernelError):
-    """A promise was waited for, nothing is left that could run, and it is not settled."""
-
-
-@dataclass(frozen=True)
-class Upgraded:
-    """What an upgrade did. `kept` counts durable objects by kind; rows are as they were before."""
-
-    vat: str
-    incarnation: int
-    report: CrankReport
-    kept: dict[str, int]
-    abandoned: tuple[ObjectRow, ...]
-    disconnected: tuple[PromiseRow, ...]
-
 
 MOST_DIGESTED = 64 << 20
 """Bytes of a file that is digested when a session joins it. A digest reads the whole state."""
@@ -98,6 +75,19 @@ class Session:
 
         What was had from the one before reaches nobody any more. Only where that one was undone, presences
         that were committed go on into this one.
+
+        Args:
+            message: what broken promises say of it.
+        Returns:
+            What was lost with the incarnation before.
+        Raises:
+            VatExists: where another vat has this name.
+        Example:
+            >>> made = world.checkpoint("before")
+            >>> world.history.go_back("before")
+            >>> parting = session.attach("gone back")
+            >>> session.incarnation
+            1
         """
         controller = self.controller
         with controller.lock:
@@ -108,7 +98,7 @@ class Session:
             incarnation = known.incarnation + 1 if known else 0
             worker = AttachedWorker(self.name, incarnation, self._outside, self._cut)
             live = worker.liveslots
-            live.title = f"vat {self.name} of {_called(controller)}"
+            live.title = f"vat {self.name} of {called(controller)}"
             live.turns.await_hook = self.wait
             live.turns.stirred = self._stir
             live.guard = controller.lock
@@ -166,44 +156,66 @@ class Session:
             self.renewed(parting)
 
     def is_over(self, value: object) -> bool:
-        """Whether a value is a handle of a life that has ended. None of its code runs."""
+        """Whether a value is a handle of a life that has ended. None of its code runs.
+
+        Args:
+            value: whatever the program holds.
+        Example:
+            >>> session.is_over(bank)
+            False
+        """
         live = owner_of(value) if is_reference(value) else None
         return live is not None and live.ended is not None
 
     def _cut(self) -> None:
         """A delivery to this vat was undone, or the vat itself was ended."""
-        life = self._life
-        if life is not None:
-            vat = self.controller.kernel.store.vats.get(life.vat_id)
-            if vat is not None and vat.state == TERMINATED:
-                life.end("the vat was terminated", "a vat that has ended stays so", closed=True)
-            else:
-                life.end(UNDONE, DO_AGAIN, undone=True)
-
-    @property
-    def E(self) -> Any:
-        """The eventual-send proxy of this vat."""
-        return E
+        if self._life is not None:
+            self._life.cut()
 
     def close(self) -> None:
-        """Let go of the world: the file keeps everything that was committed."""
+        """Let go of the world: the file keeps everything that was committed.
+
+        Raises:
+            WorldError: where the world is not in its file then; it is closed all the same.
+        Example:
+            >>> session.close()
+        """
         context.unset_default(self._now.liveslots)
         self.controller.close()
 
     # Running
 
     def settle(self) -> RunReport:
-        """Run own turns and the world until both are still, commit, and release outputs."""
+        """Run own turns and the world until both are still, commit, and release outputs.
+
+        Returns:
+            What the last run of the world did.
+        Raises:
+            KernelPanic: where the world has a reason to stop for good.
+        Example:
+            >>> purse = E(bank).open_purse("alice")
+            >>> session.settle().more
+            False
+        """
         with self.controller.lock:
             while True:
                 self._run_turns()
                 report = self.controller.run(self.policy, watch=self.watch)
                 self._run_turns()
-                if report.more or self.controller.queue.paused or not self._has_work():
+                if (
+                    report.more
+                    or self.controller.queue.paused
+                    or not self.controller.kernel.has_work(clean_up=False)
+                ):
                     return report
 
     def flush(self) -> None:
-        """Run own turns and commit what they sent; the world itself stands still."""
+        """Run own turns and commit what they sent; the world itself stands still.
+
+        Example:
+            >>> purse = E(bank).open_purse("alice")
+            >>> session.flush()
+        """
         with self.controller.lock:
             self._run_turns()
             self.controller.commit("sent")
@@ -211,7 +223,15 @@ class Session:
     def wait(self, promise: Promise[Any]) -> Any:
         """The value a promise settles to, after the commit that settled it; raises its rejection.
 
-        Raises `StillPending` where the world stands still before that.
+        Args:
+            promise: a promise of this session.
+        Raises:
+            StillPending: where the world stands still before that.
+            LifeEndedError: for a promise of a life that has ended.
+        Example:
+            >>> purse = session.wait(E(bank).open_purse("alice"))
+            >>> session.wait(E(purse).deposit(10))
+            10
         """
         refuse_ended(promise._turns.vat, promise)
         # Whoever waits looks at the outcome, so a rejection is not one that nobody handled.
@@ -225,11 +245,15 @@ class Session:
         return promise.result()
 
     def file_called(self, filename: str) -> str:
-        """What a file of this session's own code is called in messages."""
-        return filename
+        """What a file of this session's own code is called in messages.
 
-    def _has_work(self) -> bool:
-        return self.controller.kernel.has_work(clean_up=False)
+        Args:
+            filename: its path, as Python has it.
+        Example:
+            >>> session.file_called("my.py")
+            'my.py'
+        """
+        return filename
 
     def _run_turns(self) -> None:
         with self.controller.lock, context.activate(self.liveslots):
@@ -239,9 +263,11 @@ class Session:
                 self.controller.kernel.unpark(self.vat_id)
 
     def lacking(self) -> list[str]:
-        """What the last interpreter defined, this one has not yet, and something in the world waits for.
+        """What the last interpreter defined (`@durable Listener`), this one has not, and something waits for.
 
-        As it is written: `@durable Listener`, `@resumable trial`.
+        Example:
+            >>> session.lacking()
+            []
         """
         with self.controller.lock, context.activate(self.liveslots):
             lacking: list[str] = self.liveslots.lacking()
@@ -269,46 +295,85 @@ class Session:
         options: dict[str, Any] | None = None,
         parameters: Any = None,
     ) -> Any:
-        """Start a vat of this source and the kinds drafted for it; returns a reference to its root.
+        """Start a vat of this source and the kinds drafted for it, and commit.
 
-        Raises `StrangeDrafts` where there are some that this session has not made.
+        Args:
+            vat: what it is called.
+            source: the code of its own cell.
+            worker: the kind of worker; None for the one that the world was opened with.
+            options: as `Controller.create_vat` takes them.
+            parameters: what `build_root_object` is given; it may hold references.
+        Returns:
+            A reference to its root.
+        Raises:
+            StrangeDrafts: where there are drafts that this session has not made.
+            VatExists: where a vat has that name.
+            VatFault: with the user's own line where the code fails; then no vat was made.
+            TypeError: for parameters that cannot be passed.
+        Example:
+            >>> other = session.define("branch", dict(world.vats.parts("bank"))["bank"])
+            >>> purse = session.wait(E(other).open_purse("bob"))
         """
-        parts = self._with(vat, vat, source)
-        given = self._given(parameters)
+        parts = combined(self.controller, self.drafts, vat, vat, source)
+        given = parameters_of(self, parameters)
         self.controller.create_vat(vat, parts, worker=worker, options=options, parameters=given)
         return self.root(vat)
 
     def difference(self, vat: str, part: str, source: str) -> Difference | None:
-        """How a cell differs from the running one; None where it is the same."""
+        """How a cell differs from the running one; None where it is the same.
+
+        Args:
+            vat: the name of the vat.
+            part: what the cell is called.
+            source: its code.
+        Raises:
+            NoSuchVat: where there is no such vat.
+        Example:
+            >>> session.difference("bank", "bank", dict(world.vats.parts("bank"))["bank"]) is None
+            True
+        """
         old = dict(self.controller.vats.parts(vat)).get(part)
         return None if old == source else Difference(vat, part, old, source)
 
     def upgrade(
         self, vat: str, part: str, source: str | None, message: str = "", *, parameters: Any = None
     ) -> Upgraded:
-        """Replace one cell of a running vat, or take it away with None.
+        """Replace one cell of a running vat, and commit.
 
-        Raises `VatFault`, and changes nothing, where it is refused.
+        Args:
+            vat: the name of the vat.
+            part: what the cell is called; its own cell is called as the vat.
+            source: the new code; None takes the cell away.
+            message: what broken promises say of the upgrade.
+            parameters: what `build_root_object` is given; it may hold references.
+        Returns:
+            What was kept, abandoned and broken.
+        Raises:
+            NoSuchVat: where there is no such vat.
+            VatFault: where it is refused; nothing has changed then.
+        Example:
+            >>> source = dict(world.vats.parts("bank"))["bank"]
+            >>> session.upgrade("bank", "bank", source + "# better").incarnation
+            1
         """
         with self.controller.lock:
-            lens = Lens(self.controller.kernel.store)
-            objects = {row.kref: row for row in lens.objects()}
-            promises = {row.kref: row for row in lens.promises()}
-            kept = kinds_exported(lens, vat)
-            parts, given = self._with(vat, part, source), self._given(parameters)
-            report = self.controller.upgrade_vat(vat, parts, parameters=given, message=message)
-            parting = report.parting or Parting((), ())
-            return Upgraded(
-                vat,
-                self.controller.kernel.vat(vat).incarnation,
-                report,
-                kept,
-                tuple(objects[kref] for kref in parting.abandoned if kref in objects),
-                tuple(promises[kref] for kref in parting.disconnected if kref in promises),
-            )
+            parts = combined(self.controller, self.drafts, vat, part, source)
+            return upgrade(self.controller, vat, parts, parameters_of(self, parameters), message)
 
     def migrate(self, vat: str, *, budget: int | None = None, progress: Watcher | None = None) -> Migrated:
-        """Migrate the older records of a vat now, one commit each step, as `controller.vats.migrate`."""
+        """Migrate the older records of a vat now, as `controller.vats.migrate` does.
+
+        Args:
+            vat: the name of the vat.
+            budget: how many records are visited at most; None visits all.
+            progress: told after each step, which is committed by then.
+        Raises:
+            NoSuchVat: where there is no such vat.
+            KernelError: where it is suspended, or the budget is no number.
+        Example:
+            >>> session.migrate("bank").remaining
+            0
+        """
         with self.controller.lock:
             self._run_turns()
             return self.controller.vats.migrate(vat, budget=budget, progress=progress)
@@ -316,34 +381,49 @@ class Session:
     def rehearse(self, vat: str, part: str, source: str, *, records: Extent = None) -> Rehearsal:
         """What `upgrade` would do, found out in a fork; the world is not touched.
 
-        `records` says how many records of changed kinds are migrated there, `"all"` or a number; without it
-        those that the upgrade itself migrates. One that does not migrate is told of, and spoils the verdict.
+        Args:
+            vat: the name of the vat.
+            part: what the cell is called.
+            source: the new code.
+            records: how many records of changed kinds are migrated there, `"all"` or a number; None migrates
+                those that the upgrade itself does. One that does not migrate spoils the verdict.
+        Raises:
+            NoSuchVat: where there is no such vat.
+        Example:
+            >>> session.rehearse("bank", "bank", "def build_root_object(): ...").ok
+            False
         """
         with self.controller.lock:
-            parts = self._with(vat, part, source)
+            parts = combined(self.controller, self.drafts, vat, part, source)
             return rehearse_upgrade(self.controller, vat, parts, records=records)
 
-    def _given(self, parameters: Any) -> CapData | None:
-        """What a vat is to be started with, in the kernel's names."""
-        if parameters is None:
-            return None
-        with self.controller.lock, context.activate(self.liveslots):
-            slots = self.liveslots.slots
-            try:
-                written = slots.encode(parameters)
-            except UnpassableError as exc:
-                raise TypeError(slots.explain("parameters", parameters, exc)) from None
-            return self.controller.kernel.take_capdata(self.vat_id, written)
-
     def root(self, vat: str) -> Any:
-        """A reference to the root object of a vat."""
+        """A reference to the root object of a vat.
+
+        Args:
+            vat: the name of the vat.
+        Raises:
+            NoSuchVat: where there is no such vat, or its root is forgotten.
+        Example:
+            >>> session.root("bank") is bank
+            True
+        """
         with self.controller.lock:
             root = self.reference(self.controller.kernel.root_of(vat), vat)
             self.controller.commit(f"{self.name} knows {vat}")
             return root
 
     def kref_of(self, value: object) -> str | None:
-        """The kernel's name for a reference or a promise that this vat holds; None where it has none."""
+        """The kernel's name for a reference or a promise that this vat holds; None where it has none.
+
+        Args:
+            value: a reference or a promise.
+        Raises:
+            LifeEndedError: for a promise of a life that has ended.
+        Example:
+            >>> session.kref_of(bank) == world.vats.root("bank")
+            True
+        """
         promises, slots = self.liveslots.promises, self.liveslots.slots
         if isinstance(value, Promise):
             refuse_ended(value._turns.vat, value)
@@ -351,29 +431,20 @@ class Session:
         return self.controller.kernel.recognize(self.vat_id, vref) if vref else None
 
     def reference(self, kref: str, iface: str) -> Any:
-        """A reference to something that the kernel knows, for this vat to hold."""
+        """A reference to something that the kernel knows, for this vat to hold.
+
+        Args:
+            kref: the kernel's name for it.
+            iface: what it is called for people.
+        Raises:
+            NoSuchVat: where this session's vat was terminated.
+        Example:
+            >>> session.reference(world.vats.root("bank"), "bank") is bank
+            True
+        """
         vref = self.controller.kernel.introduce(self.vat_id, kref)
         slots = self.liveslots.slots
         with context.activate(self.liveslots):
             if slots.imports.in_memory(vref):  # then its counts stand, and nothing of the state changes
                 return slots.object_of(vref, None)
             return slots.decode(object_named(vref, iface).to_json())
-
-    def _with(self, vat: str, part: str, source: str | None) -> tuple[tuple[str, str], ...]:
-        """The vat's cells with one replaced: kinds first, the vat's own cell last."""
-        live = self.controller.kernel.store.vats.named(vat)
-        parts = dict(self.controller.vats.parts(vat) if live else self.drafts.usable(vat, part))
-        if source is None:
-            parts.pop(part, None)
-        else:
-            parts[part] = source
-        own = [(vat, parts.pop(vat))] if vat in parts else []
-        return (*parts.items(), *own)
-
-
-def _called(controller: Controller) -> str:
-    path = controller.world.path
-    return one_line(os.path.basename(path), 100) if path else "a world in memory"
-
-
-__all__ = ["Session", "StillPending", "Upgraded", "VatFault"]

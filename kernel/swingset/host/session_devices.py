@@ -9,7 +9,7 @@ from swingset.guest.base import context
 from swingset.guest.passing import smallcaps
 from swingset.guest.passing.passable import UnpassableError
 from swingset.guest.sending.device_calls import D
-from swingset.host.devices import TIMER, VAT_ADMIN
+from swingset.host.device_access import TIMER, VAT_ADMIN
 from swingset.host.joined import Joined
 from swingset.host.starting import Parts
 from swingset.model.capdata import CapData, promise_named
@@ -25,8 +25,8 @@ class SessionDevices:
         """The vat that makes vats: `E(vat_admin).create_vat(bundlecap, options)`.
 
         Example:
-            >>> session.devices.vat_admin()
-            <presence vatAdmin>
+            >>> session.devices.vat_admin() is session.root("vatAdmin")
+            True
         """
         with self._joined.controller.lock:
             return self._known(self._joined.controller.devices.vat_admin(), VAT_ADMIN)
@@ -127,7 +127,7 @@ class SessionDevices:
         Example:
             >>> session.devices.bridge_send({"now": 5})
             Traceback (most recent call last):
-            swingset.core.errors.KernelError: no vat has registered with the bridge
+            swingset.core.errors.KernelError: no vat has registered with the bridge yet: nothing was sent
         """
         self._joined.controller.devices.bridge_deliver(self._write(data), device=device)
 
@@ -186,6 +186,20 @@ class SessionDevices:
         return CapData(body)
 
     def get(self, name: str) -> Any:
+        """The root of a device of this world, to be called with `D`.
+
+        Args:
+            name: the name of the device.
+        Raises:
+            KernelError: where there is none of that name.
+        Example:
+            >>> kref = world.devices.add("clock", "timer")
+            >>> clock = session.devices.get("clock")
+        """
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.kernel.devices.context(name).device.root, name)
+
+    def call(self, device: Any, method: str, *args: Any) -> Any:
         """Call a device from outside of a cell, and commit.
 
         Args:
@@ -197,15 +211,10 @@ class SessionDevices:
         Raises:
             RemoteError: what the device said is wrong.
         Example:
-            >>> kref = world.devices.add("clock", "timer")
-            >>> session.devices.call(session.devices.get("clock"), "now")
-            0
+            >>> device = session.devices.plugin("add", lambda a, b: a + b)
+            >>> session.devices.call(device, "call", 1, 2)
+            3
         """
-        with self._joined.controller.lock:
-            return self._known(self._joined.controller.kernel.devices.context(name).device.root, name)
-
-    def call(self, device: Any, method: str, *args: Any) -> Any:
-        """Call a device from outside of a cell, and commit."""
         with self._joined.controller.lock, context.activate(self._joined.liveslots):
             answer = getattr(D(device), method)(*args)
             self._joined.controller.commit(f"{method}()")

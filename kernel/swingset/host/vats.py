@@ -54,7 +54,7 @@ class Vats:
             KernelError: where its root is gone, for nobody held it.
         Example:
             >>> world.vats.root("bank")
-            'ko22'
+            'ko20'
         """
         with self._opened.lock:
             return self._kernel.root_of(name)

@@ -18,7 +18,14 @@ class Difference:
     new: str
 
     def unified(self, context: int = 2) -> list[str]:
-        """The lines of a unified diff, without line ends; line numbers are those of the cells."""
+        """The change as lines of a unified diff, without line ends.
+
+        Args:
+            context: how many lines that are the same stand around a change.
+        Example:
+            >>> print(session.difference("bank", "bank", "x = 1").unified()[-1])
+            +x = 1
+        """
         before = source_lines(self.old or "")
         after = source_lines(self.new)
         names = (f"{self.part} (running)", f"{self.part} (this cell)")

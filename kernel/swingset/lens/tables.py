@@ -99,7 +99,12 @@ class Lens:
         self._store = store
 
     def vats(self) -> list[VatRow]:
-        """The vats that are not terminated, oldest first."""
+        """The vats that are not terminated, oldest first.
+
+        Example:
+            >>> [(row.name, row.state) for row in world.lens.vats()]
+            [('notebook', 'live'), ('bank', 'live')]
+        """
         rows = []
         for vat in self._store.vats.all():
             if vat.state == TERMINATED:
@@ -127,7 +132,13 @@ class Lens:
         return rows
 
     def queue(self) -> list[QueueRow]:
-        """Everything that waits: the run-queue first, then what is parked, then what waits for promises."""
+        """Everything that waits: the run-queue first, then what is parked, then what waits for promises.
+
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> [(row.where, row.what) for row in world.lens.queue()]
+            [('run-queue', 'open_purse()')]
+        """
         rows = [self._queue_row(seq, "run-queue", event) for seq, event in self._store.queues.all()]
         for vat in self._store.vats.all():
             where = (
@@ -142,7 +153,14 @@ class Lens:
         return rows
 
     def clist(self, vat_name: str) -> list[CListRow]:
-        """The c-list of one vat, exports before imports, by number."""
+        """The c-list of one vat, exports before imports, by number; empty where there is no such vat.
+
+        Args:
+            vat_name: the name of the vat.
+        Example:
+            >>> [(row.vref, row.label) for row in world.lens.clist("bank")]
+            [('o+0', 'root of bank')]
+        """
         vat = self._store.vats.named(vat_name)
         if vat is None:
             return []
@@ -177,22 +195,48 @@ class Lens:
         """How many records of one vat are older than its code, by kind and version.
 
         Looks through all records of the kinds that may have any; a vat without such kinds costs nothing.
+
+        Args:
+            vat_name: the name of the vat.
+        Example:
+            >>> world.lens.older_records("bank")
+            ()
         """
         vat = self._store.vats.named(vat_name)
         return () if vat is None else Versions(self._store, vat.id).stale()
 
     def outdated_kinds(self, vat_name: str) -> list[str]:
-        """The kinds of one vat that may have records older than its code; looks at no record."""
+        """The kinds of one vat that may have records older than its code; looks at no record.
+
+        Args:
+            vat_name: the name of the vat.
+        Example:
+            >>> world.lens.outdated_kinds("bank")
+            []
+        """
         vat = self._store.vats.named(vat_name)
         return [] if vat is None else [kind.kind for kind in Versions(self._store, vat.id).outdated()]
 
     def vat_name(self, vat_id: str) -> str:
-        """The name of a vat, also of a terminated one; its id where there never was one."""
+        """The name of a vat, also of a terminated one; its id where there never was one.
+
+        Args:
+            vat_id: its id.
+        Example:
+            >>> world.lens.vat_name(world.vats["bank"].id)
+            'bank'
+        """
         record = self._store.vats.get(vat_id)
         return record.name if record else vat_id
 
     def promises(self) -> list[PromiseRow]:
-        """Every promise the kernel knows, by number."""
+        """Every promise the kernel knows, by number.
+
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> [row.state for row in world.lens.promises()]
+            ['unresolved']
+        """
         rows = []
         for record in sorted(self._store.promises.all(), key=lambda record: sort_key(record.kref)):
             subscribers = tuple(
@@ -207,7 +251,12 @@ class Lens:
         return rows
 
     def objects(self) -> list[ObjectRow]:
-        """Every object the kernel knows, by number."""
+        """Every object the kernel knows, by number.
+
+        Example:
+            >>> [row.label for row in world.lens.objects()]
+            ['root of bank']
+        """
         rows = []
         for record in sorted(self._store.objects.all(), key=lambda record: sort_key(record.kref)):
             holders = tuple(
@@ -229,7 +278,14 @@ class Lens:
         return rows
 
     def label(self, kref: str) -> str:
-        """What an object is, for people: `root of bank`, or the tag of its durable kind."""
+        """What an object is, for people: `root of bank`, or the tag of its durable kind.
+
+        Args:
+            kref: the kernel's name for it.
+        Example:
+            >>> world.lens.label(world.vats.root("bank"))
+            'root of bank'
+        """
         obj = self._store.objects.get(kref)
         if obj is None or obj.owner is None:
             return f"{obj.iface or 'object'}, abandoned" if obj else "?"

@@ -1,0 +1,89 @@
+"""The records of devices and of the library's own vats, found or made when somebody asks for one.
+
+A world has none of them to begin with, so a small world stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from swingset import vats
+from swingset.core.devices import DeviceContext
+from swingset.core.errors import KernelError
+from swingset.devices import plain
+from swingset.host.opened import Opened
+from swingset.host.starting import create_vat, service_counter
+from swingset.model.capdata import Ref
+from swingset.world.devices import DeviceRecord
+from swingset.world.vats import TERMINATED
+
+VAT_ADMIN = "vatAdmin"
+TIMER = "timer"
+DEFAULTS = {
+    "bundle": "bundles",
+    "vat-admin": VAT_ADMIN,
+    "timer": "timer",
+    "mailbox": "mailbox",
+    "bridge": "bridge",
+}
+"""The names of devices that are made because somebody asks for one of their kind."""
+
+
+class DeviceAccess:
+    """The way to the devices of one open world."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._kernel = opened.kernel
+
+    def service(self, name: str, module: str, given: Callable[[], dict[str, Ref]]) -> str:
+        """The kref of the root of one of the library's own vats, which is started if there is none.
+
+        It is known by its id, for a name is no proof: a world may have been made by anybody.
+        """
+        with self._opened.lock:
+            vats_known = self._kernel.store.vats
+            number = self._kernel.store.counters.get(service_counter(name))
+            vat = vats_known.get(f"v{number}") if number else None
+            if vat is None or vat.state == TERMINATED:
+                if vats_known.named(name) is not None:
+                    raise KernelError(
+                        f"vat {name} of this world is not the library's own: terminate it to have that one"
+                    )
+                parts = ((name, vats.source(module)),)
+                parameters = plain.write(given())
+                create_vat(self._opened, name, parts, parameters=parameters, service=True)
+            return self._kernel.root_of(name)
+
+    @contextmanager
+    def using(self, kind: str, name: str | None, note: str | None) -> Iterator[DeviceContext]:
+        """A device's context within a crank of its own, committed where there is a note."""
+        with self._opened.lock:
+            device = self._record(kind, name)
+            with self._kernel.undoing():
+                yield DeviceContext(self._kernel.store, device)
+            if note is not None:
+                self._opened.commit(note)
+
+    @contextmanager
+    def reading(self, kind: str, name: str | None) -> Iterator[DeviceContext | None]:
+        """A device's context to read in, or None where there is no device yet."""
+        with self._opened.lock:
+            device = self._kernel.devices.find(kind, name)
+            yield None if device is None else DeviceContext(self._kernel.store, device)
+
+    def _record(self, kind: str, name: str | None = None) -> DeviceRecord:
+        """The device of that name, or the only one of its kind; made where the world has none."""
+        device = self._kernel.devices.find(kind, name)
+        if device is None:
+            self._kernel.add_device(DEFAULTS[kind], kind)
+            device = self._kernel.devices.find(kind)
+            assert device is not None
+        return device
+
+    def node(self, kind: str, name: str | None = None) -> Ref:
+        """The root of a device, which is made where the world has none of its kind."""
+        device = self._record(kind, name)
+        self._opened.keep(f"device {device.name}")
+        return Ref(device.root, device.name)

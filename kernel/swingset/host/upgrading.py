@@ -1,0 +1,72 @@
+"""Upgrading a vat cell by cell: what its code becomes, and what the upgrade has done to what others hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from swingset.core.lifecycle import Parting
+from swingset.core.report import CrankReport
+from swingset.guest.base import context
+from swingset.guest.passing.passable import UnpassableError
+from swingset.host.controller import Controller
+from swingset.host.drafts import Drafts
+from swingset.host.joined import Joined
+from swingset.host.rehearsal import kinds_exported
+from swingset.host.starting import Parts
+from swingset.lens.tables import ObjectRow, PromiseRow
+from swingset.model.capdata import CapData
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What an upgrade did. `kept` counts durable objects by kind; rows are as they were before."""
+
+    vat: str
+    incarnation: int
+    report: CrankReport
+    kept: dict[str, int]
+    abandoned: tuple[ObjectRow, ...]
+    disconnected: tuple[PromiseRow, ...]
+
+
+def upgrade(controller: Controller, vat: str, parts: Parts, given: CapData | None, message: str) -> Upgraded:
+    """Upgrade a vat, and say what was kept, abandoned and broken, as it was called before."""
+    lens = controller.lens
+    objects = {row.kref: row for row in lens.objects()}
+    promises = {row.kref: row for row in lens.promises()}
+    kept = kinds_exported(lens, vat)
+    report = controller.upgrade_vat(vat, parts, parameters=given, message=message)
+    parting = report.parting or Parting((), ())
+    return Upgraded(
+        vat,
+        controller.vats[vat].incarnation,
+        report,
+        kept,
+        tuple(objects[kref] for kref in parting.abandoned if kref in objects),
+        tuple(promises[kref] for kref in parting.disconnected if kref in promises),
+    )
+
+
+def combined(controller: Controller, drafts: Drafts, vat: str, part: str, source: str | None) -> Parts:
+    """A vat's cells with one replaced, or taken away: kinds first, the vat's own cell last."""
+    parts = dict(controller.vats.parts(vat) if vat in controller.vats else drafts.usable(vat, part))
+    if source is None:
+        parts.pop(part, None)
+    else:
+        parts[part] = source
+    own = [(vat, parts.pop(vat))] if vat in parts else []
+    return (*parts.items(), *own)
+
+
+def parameters_of(joined: Joined, parameters: Any) -> CapData | None:
+    """What a vat is to be started with, in the kernel's names."""
+    if parameters is None:
+        return None
+    with joined.controller.lock, context.activate(joined.liveslots):
+        slots = joined.liveslots.slots
+        try:
+            written = slots.encode(parameters)
+        except UnpassableError as exc:
+            raise TypeError(slots.explain("parameters", parameters, exc)) from None
+        return joined.controller.kernel.take_capdata(joined.vat_id, written)
