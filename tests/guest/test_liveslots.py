@@ -207,6 +207,7 @@ def test_unknown_delivery_is_an_error(bench: Bench) -> None:
         (capdata([5, []]), "it is not [method, args, kwargs]"),
         (capdata(["x", [], {"#tag": "map", "payload": [[1, 2]]}]), "it is not [method, args, kwargs]"),
         (capdata(["x", ["$0"]]), "slot 0 of 0"),
+        (capdata(["x", ["$1"]], "o-50"), "slot 1 of 1"),
         (capdata(["x", ["$0"]], "p-60"), "slot 0 is 'p-60', which '$' does not fit"),
         (capdata(["x", ["&0"]], "o-50"), "slot 0 is 'o-50', which '&' does not fit"),
         (capdata(["x", ["$0"]], "o+99"), "there is no object o+99 in vat bank"),
@@ -225,7 +226,8 @@ def test_malformed_message_rejects_its_result(bench: Bench, methargs: Any, told:
 
 
 def test_message_to_an_unknown_object(bench: Bench) -> None:
-    """A message for an object that is not there rejects."""
+    """A message for an object or a promise that is not there rejects."""
+    assert bench.ask("hi", target="p-77")["#error"].endswith("there is no promise p-77 here")
     assert bench.ask("hi", target="o+77")["#error"].endswith("there is no object o+77 in vat bank")
 
 

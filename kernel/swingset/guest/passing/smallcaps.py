@@ -307,7 +307,7 @@ class _Decoder:
         for pair in pairs:
             if type(pair) is not list or len(pair) != 2:
                 raise DecodeError("a map whose items are not pairs")
-            key = self.walk(pair[0], depth - 1)
+            key = self.walk(pair[0], 1)
             if type(key) is not str and type(key) in SCALARS:
                 crowded = count.add(key)
                 if crowded is not None:
