@@ -472,8 +472,8 @@ UNDONE = [
         "26",
         "the last words of a critical vat are lost",
         "cranks",
-        "self.store.panic.over_vat(vat.id, vat.name, words, outcome)",
-        "self.store.panic.over_vat(vat.id, vat.name, words, None)",
+        "panic.over_vat(vat.id, vat.name, words, outcome)",
+        "panic.over_vat(vat.id, vat.name, words, None)",
         "scenarios/test_endings.py::test_the_last_words_of_a_critical_vat_reach_the_host",
     ),
     Undone(
