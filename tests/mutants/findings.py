@@ -242,7 +242,7 @@ UNDONE = [
         "key_limits",
         "if self.far > MOST_FAR:",
         "if False:",
-        "guest/test_crowds.py::test_so_many_keys_are_read_and_no_more",
+        "guest/test_key_limits.py::test_so_many_keys_are_read_and_no_more",
     ),
     Undone(
         "11",

@@ -162,7 +162,7 @@ CORPUS: dict[str, list[Case]] = {
         ),
         Case(
             "liveslots by gc",
-            "[guest-crashed] 'Liveslots' object has no attribute '_parts'",
+            "[guest-crashed] 'Liveslots' object has no attribute 'kind'",
             "[found] = [x for x in gc.get_objects() if type(x).__name__ == 'Liveslots']\n"
             "found.__dict__.clear()\n"
             "return 1",

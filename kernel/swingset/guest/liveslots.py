@@ -6,7 +6,8 @@ only then does the delivery end. What vat code does wrong becomes a rejection of
 so. The delivery itself fails only if the vat cannot start, or if it broke a rule of the kernel.
 
 The parts: `slots` (objects by vref), `promises` (promises by vpid), `kinds` (durable classes), `store` (the
-vat's keys), `turns` (what runs next). Each knows the others only through this object.
+vat's keys), `turns` (what runs next). Each knows the others only through this object, and this object only as
+the Protocol of its room says (`base.vat`).
 """
 
 from __future__ import annotations

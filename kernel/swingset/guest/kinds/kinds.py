@@ -1,14 +1,13 @@
-"""Kinds: classes whose instances live in the vat's store, and may outlive the code that made them.
+"""The kinds of one vat: classes whose instances may outlive the code that made them.
 
-The annotated attributes of a `@durable` class are its state. Values are not kept in the Python object, which
-is only a stand-in with a name (`o+d10/1`): they are kept in the vat's store, one record per instance, checked
-against the annotation on every write and written back at the end of the delivery. An upgrade throws the heap
-away, keeps the store, and a class with the same tag picks up where the old one left off. A `@virtual` class
-is the same for one incarnation only: its instances need no memory, and an upgrade ends them.
+An upgrade throws the heap away, keeps the store, and a class with the same tag picks up where the old one
+left off. A `@virtual` class is the same for one incarnation only: its instances need no memory, and an
+upgrade ends them. In a notebook a cell may be run again: its class takes over the instances of the one
+before.
 
-A kind is known by its tag (the class name unless said otherwise), or by a handle. `descriptors` says what is
-stored of it and how new code is compared with that, `facets` how one state gets several faces, `migration`
-how records of an older version are brought up to date.
+A kind (`kind`) is known by its tag, the class name unless said otherwise, or by a handle. `descriptors` says
+what is stored of it and how new code is compared with that, `facets` how one state gets several faces,
+`migration` how records of an older version are brought up to date.
 """
 
 from __future__ import annotations

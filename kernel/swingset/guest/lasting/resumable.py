@@ -9,7 +9,7 @@ not, the promise of the call is rejected with the line.
 
 Two runs may not differ in anything that is not in the log. So, while a step runs, the vat's store is closed
 to it: state is reached by messages, `await E(purse).balance()`, whose answers are in the log. What it draws
-by chance, an id say, comes again when it is resumed (`chance`).
+by chance, an id say, comes again when it is resumed (`randomness`).
 
 Calls that end in the delivery in which they began are never stored.
 """

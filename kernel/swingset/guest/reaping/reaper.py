@@ -81,14 +81,14 @@ class Reaper:
         retire: dict[str, None] = {}
         gone: list[str] = []
         self._bury(gone)
-        left, for_leftovers, for_cycles = BUDGET, deferred_deletions.BUDGET, vat.cycles.budget()
+        left, for_deferred, for_cycles = BUDGET, deferred_deletions.BUDGET, vat.cycles.budget()
         while left > 0:
             references.settle()
             dead = sorted(name for name in references.candidates if not self._in_memory(name))[:left]
             left -= len(dead)
             if not dead:
-                before, for_leftovers = for_leftovers, vat.deferred.some(for_leftovers)
-                if for_leftovers != before:
+                before, for_deferred = for_deferred, vat.deferred.some(for_deferred)
+                if for_deferred != before:
                     continue
                 with vat.collector.deafly():
                     freed = vat.slots.heap.settle()  # what stored data mentions no longer
