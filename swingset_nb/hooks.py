@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from swingset.model.foreign import said
 from swingset_nb.errors import FOREIGN, SwingSetError, shorten
 from swingset_nb.notebook import Notebook, events_wait, words_of
 
@@ -65,7 +66,7 @@ class CellHooks:
         if notebook.world is None:
             return None
         first: BaseException | None = None
-        told = set() if shown is None else {str(shown), str(shown.__cause__)}
+        told = set() if shown is None else {said(shown), said(shown.__cause__ or shown)}
         for step in (self._run, self._regain, self._remember, notebook.refresh_panels):
             try:
                 step()
