@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -39,6 +41,7 @@ ORACLE = """
 
 DRAWER = """
     import os, random, secrets, time, uuid
+    from datetime import date
     from os import urandom
     from random import randint, random as rnd, shuffle
     from uuid import uuid4
@@ -82,6 +85,10 @@ DRAWER = """
         "imported where it is drawn": local_import,
         "helpers": nested,
         "time": lambda: [time.time(), time.time_ns(), now(), time.monotonic()],
+        "calendar": lambda: [
+            list(time.gmtime()), list(time.localtime(None)), time.ctime(), time.asctime(),
+            time.strftime("%Y"), list(time.gmtime(7)), date.today().isoformat() < "1970-01-02",
+        ],
     }
 
     @resumable
@@ -130,6 +137,7 @@ WAYS = (
     "imported where it is drawn",
     "helpers",
     "time",
+    "calendar",
 )
 
 
@@ -165,7 +173,7 @@ def test_what_was_drawn_is_drawn_again(stage: Stage, way: str) -> None:
     [second] = table.answer()
     *drawn, third, said = stage.session.wait(running)
     assert (drawn, said) == ([first, second], "yesyes")
-    if way != "time":
+    if way not in ("time", "calendar"):
         assert len({str(item) for item in (first, second, third)}) == 3
 
 
@@ -227,12 +235,13 @@ def ref_of(stage: Stage, presence: Any) -> Any:
 def test_the_chance_of_the_host_goes_on_as_it_was(local: Stage) -> None:
     """A local vat's resumable call leaves nothing in the modules of its host, nor in their state."""
     table = Table(local)
-    before = (os.urandom, time.time, random.seed, random.Random.seed, random.getstate())
+    before = (os.urandom, time.time, time.gmtime, random.seed, random.Random.seed, random.getstate())
     for way in WAYS:
         local.send(table.drawer, "start", table.oracle, way)
     table.answer()
     table.answer()
-    assert (os.urandom, time.time, random.seed, random.Random.seed, random.getstate()) == before
+    after = (os.urandom, time.time, time.gmtime, random.seed, random.Random.seed, random.getstate())
+    assert after == before
     assert os.urandom(8) != os.urandom(8)
     assert time.time() > 0
 
@@ -242,3 +251,99 @@ def test_what_is_no_resumable_call_draws_as_before(stage: Stage) -> None:
     table = Table(stage)
     drawn = [stage.ask(table.drawer, "plain") for _ in range(3)]
     assert len({str(item) for item in drawn}) == 3
+
+
+CLOCK = """
+    from datetime import datetime, timezone
+    from swingset.vat import E, remotable, resumable
+
+    def helper():
+        return datetime.now(timezone.utc).isoformat()
+
+    WAYS = {
+        "now": lambda: datetime.now().isoformat(),
+        "utcnow": lambda: datetime.utcnow().isoformat(),
+        "helper": helper,
+        "told": lambda: datetime(2026, 1, 1).isoformat(),
+        "from a number": lambda: datetime.fromtimestamp(0, timezone.utc).isoformat(),
+    }
+
+    @resumable
+    async def stamped(oracle, way):
+        stamp = WAYS[way]()
+        await E(oracle).ask(stamp)
+        return stamp
+
+    @remotable
+    class Root:
+        def start(self, oracle, way): return stamped(oracle, way)
+        def plain(self, way): return WAYS[way]()
+
+    def build_root_object():
+        return Root()
+"""
+
+
+@pytest.mark.parametrize("way", ["now", "utcnow", "helper"])
+def test_the_clock_of_datetime_is_refused_where_it_runs(local: Stage, way: str) -> None:
+    """In a resumable call of a local vat, at its line, also in a helper; a plain method may read it."""
+    oracle, clock = local.define("oracle", ORACLE), local.define("clock", CLOCK)
+    with pytest.raises(RuntimeError, match=r"in a @resumable call would give another time when .* resumed"):
+        local.ask(clock, "start", oracle, way)
+    assert local.ask(clock, "plain", way) > "2000"
+    assert sys.getprofile() is None
+
+
+@pytest.mark.parametrize("way", ["told", "from a number"])
+def test_times_that_are_no_clocks_are_made_as_ever(stage: Stage, way: str) -> None:
+    """What a call makes of numbers is the same when it is resumed."""
+    oracle, clock = stage.define("oracle", ORACLE), stage.define("clock", CLOCK)
+    running = stage.send(clock, "start", oracle, way)
+    stage.session.settle()
+    stage.upgrade("clock", CLOCK + "    # another\n")
+    [asked] = stage.ask(oracle, "answer")
+    assert stage.session.wait(running) == asked
+
+
+class Numpy(ModuleType):
+    """The three functions of numpy's global generator, which it shares with this process."""
+
+    def __init__(self) -> None:
+        super().__init__("numpy.random")
+        self._generator = random.Random(5)
+        self.get_state = self._generator.getstate
+        self.set_state = self._generator.setstate
+        self.random_sample = self._generator.random
+
+    def seed(self, seed: int) -> None:
+        assert 0 <= seed < 1 << 32
+        self._generator.seed(seed)
+
+
+NUMPY = DRAWER.replace(
+    "    WAYS = {", "    import sys\n    numpy = sys.modules['numpy.random']\n    WAYS = {"
+).replace(
+    '"uuid4": lambda: str(uuid.uuid4()),', '"numpy": lambda: [numpy.random_sample() for _ in range(3)],'
+)
+
+
+def test_numpy_draws_the_same_again_and_goes_on_for_others(
+    local: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its global generator follows the call's seed in the call, and is where it was outside of it."""
+    numpy = Numpy()
+    monkeypatch.setitem(sys.modules, "numpy.random", numpy)
+    before = numpy.get_state()
+    oracle, drawer = local.define("oracle", ORACLE), local.define("drawer", NUMPY)
+    running = local.send(drawer, "start", oracle, "numpy")
+    local.session.settle()
+    assert numpy.get_state() == before
+    local.upgrade("drawer", NUMPY + "    # another\n")
+    [first] = local.ask(oracle, "answer")
+    local.session.settle()
+    local.upgrade("drawer", NUMPY + "    # a third\n")
+    [second] = local.ask(oracle, "answer")
+    *drawn, third, said = local.session.wait(running)
+    assert (drawn, said) == ([first, second], "yesyes")
+    assert len({*first, *second, *third}) == 9
+    assert numpy.get_state() == before

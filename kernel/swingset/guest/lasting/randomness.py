@@ -4,7 +4,9 @@ A call that is resumed does again what it did, up to where its log ends. What it
 an id that it made stands in messages it has sent. So each call has a seed, stored with it, and all it draws
 follows from that and from how much it has drawn before, whichever incarnation and whichever worker it runs
 in: `os.urandom`, and with it `uuid`, `secrets` and `SystemRandom`; the functions of `random` and every
-`Random()` without a seed of its own. Clocks stand still at the epoch in it, as they do in a confined vat.
+`Random()` without a seed of its own; and the global generator of numpy, where a vat in the host uses it.
+Clocks stand still at the epoch in it, as they do in a confined vat. One clock cannot be stopped in a host,
+that of `datetime.now()`, which code in C reads: there it is refused, with what to do instead.
 
 While a step of a call runs, the modules that vat code draws from lead here; in between they are what they
 were, and for other threads of the host they stay so. A name that a vat imports from one of them while it is
@@ -19,20 +21,34 @@ import sys
 import time
 from _thread import get_ident
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CLOCKS = ("time", "monotonic", "perf_counter", "process_time", "thread_time")
+_EPOCH, _NOW = time.gmtime(0), ((), (None,))
+_BARE: dict[str, Callable[[Callable[..., Any], tuple[Any, ...]], Any]] = {
+    "gmtime": lambda original, given: original(*given) if given not in _NOW else _EPOCH,
+    "localtime": lambda original, given: original(*given) if given not in _NOW else _EPOCH,
+    "ctime": lambda original, given: original(*given) if given not in _NOW else time.asctime(_EPOCH),
+    "asctime": lambda original, given: original(*(given or (_EPOCH,))),
+    "strftime": lambda original, given: original(*given) if len(given) != 1 else original(*given, _EPOCH),
+    "clock_gettime": lambda _original, _given: 0.0,
+    "clock_gettime_ns": lambda _original, _given: 0,
+}  # what reads a clock of its own unless it is given a time
+_UNSTOPPED = ("now", "utcnow")
 _ANY_SEED = 32  # bytes
 
 _urandom = os.urandom
+_getrandom: Callable[[int, int], bytes] = getattr(os, "getrandom", lambda size, _flags: _urandom(size))
 _clocks: dict[str, Callable[[], Any]] = {
     name: getattr(time, name)
     for name in (*_CLOCKS, *(f"{name}_ns" for name in _CLOCKS))
     if hasattr(time, name)
 }
+_bare: dict[str, Callable[..., Any]] = {name: getattr(time, name) for name in _BARE if hasattr(time, name)}
 _drawer: Randomness | None = None
 _thread = 0
 
@@ -44,6 +60,7 @@ class Randomness:
         self.seed = seed
         self._drawn = 0
         self._random: Any = None  # the state of the functions of `random`, while the call does not run
+        self._numpy: Any = None  # and that of numpy's global generator
         self._ids: dict[str, Any] = {}  # and what `uuid` remembers from one id to the next
 
     def draw(self, length: int) -> bytes:
@@ -62,15 +79,24 @@ class Randomness:
         before, thread = _drawer, _thread
         outer = random.getstate()
         outer_ids = _swap_ids(self._ids)
+        numpy = sys.modules.get("numpy.random")
+        outer_numpy = numpy.get_state() if numpy is not None else None
         _drawer, _thread = self, get_ident()
         random.setstate(self._random or random.Random(self.seed).getstate())
+        if numpy is not None and self._numpy is None:
+            numpy.seed(int(self.seed[:8], 16))
+        elif numpy is not None:
+            numpy.set_state(self._numpy)
         try:
-            with patched():
+            with patched(), _refusing_clocks():
                 yield
         finally:
             _drawer, _thread = before, thread
             self._random = random.getstate()
             random.setstate(outer)
+            if numpy is not None:
+                self._numpy = numpy.get_state()
+                numpy.set_state(outer_numpy)
             self._ids = _swap_ids(outer_ids)
 
     @contextmanager
@@ -92,8 +118,9 @@ def seed_of(vat_name: str, incarnation: int, call: int) -> str:
 @contextmanager
 def patched() -> Iterator[None]:
     """Have the modules that are drawn from lead here in the body."""
-    places: list[tuple[Any, str, Any]] = [(os, "urandom", urandom)]
+    places: list[tuple[Any, str, Any]] = [(os, "urandom", urandom), (os, "getrandom", getrandom)]
     places += [(time, name, _still(name)) for name in _clocks]
+    places += [(time, name, _still_unless_told(name)) for name in _bare]
     random, uuid = sys.modules.get("random"), sys.modules.get("uuid")
     if random is not None and hasattr(random, "Random"):
         places += [
@@ -118,6 +145,12 @@ def urandom(size: int, /) -> bytes:
     """Random bytes, as `os.urandom` gives them."""
     drawer = _mine()
     return _urandom(size) if drawer is None else drawer.draw(size)
+
+
+def getrandom(size: int, flags: int = 0) -> bytes:
+    """Random bytes, as `os.getrandom` gives them where there is one."""
+    drawer = _mine()
+    return _getrandom(size, flags) if drawer is None else drawer.draw(size)
 
 
 def _mine() -> Randomness | None:
@@ -145,6 +178,39 @@ def _still(name: str) -> Callable[[], Any]:
     original = _clocks[name]
     nothing = 0 if name.endswith("_ns") else 0.0
     return lambda: original() if _mine() is None else nothing
+
+
+def _still_unless_told(name: str) -> Callable[..., Any]:
+    original, still = _bare[name], _BARE[name]
+    return lambda *given: original(*given) if _mine() is None else still(original, given)
+
+
+@contextmanager
+def _refusing_clocks() -> Iterator[None]:
+    """Refuse, in the body, to read the clock that cannot be stopped. In a confined vat it stands still.
+
+    Calls of code in C are seen by a profiler only; where somebody else's is at work, nothing is refused, and
+    a call that did read that clock is told so when it is resumed.
+    """
+    if sys.platform == "wasi" or sys.getprofile() is not None:
+        yield
+        return
+    sys.setprofile(_look)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+def _look(_frame: object, event: str, called: Any) -> None:
+    if event != "c_call" or getattr(called, "__name__", "") not in _UNSTOPPED or _mine() is None:
+        return
+    owner = getattr(called, "__self__", None)
+    if isinstance(owner, type) and issubclass(owner, date):
+        raise RuntimeError(
+            f"datetime.{called.__name__}() in a @resumable call would give another time when the call is"
+            " resumed: take the time as an argument, or await it from an object that tells it"
+        )
 
 
 def _swap_ids(state: dict[str, Any]) -> dict[str, Any]:
