@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.errors import VatFault
-from swingset.host.rehearsal import Extent, Rehearsal, describe_parting
+from swingset.host.rehearsal import Extent, Rehearsal, describe_left_behind
 from swingset.host.upgrading import Upgraded
 from swingset.lens.difference import Difference
 from swingset.model.capdata import is_well_formed
@@ -124,7 +124,7 @@ def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Exte
 def upgrade_in_words(done: Upgraded) -> list[str]:
     """What an upgrade kept, lost and cost."""
     lines = [f"{count} {kind} kept, with identity and state" for kind, count in done.kept.items()]
-    lines += describe_parting(done.abandoned, done.disconnected)
+    lines += describe_left_behind(done.abandoned, done.disconnected)
     if not done.abandoned:
         lines.append("no exported object was abandoned")
     if not done.disconnected:

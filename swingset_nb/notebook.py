@@ -14,7 +14,7 @@ from shlex import quote
 from typing import Any, Protocol
 
 from swingset.core.errors import KernelError
-from swingset.core.lifecycle import Parting
+from swingset.core.lifecycle import LeftBehind
 from swingset.host.controller import Controller
 from swingset.host.engines import WorkerKind
 from swingset.host.looking import is_reference
@@ -259,7 +259,7 @@ class Notebook:
         """What there is to say of each name that will not come back."""
         return [_why(name, why) for name, why in self._told.items()]
 
-    def _renewed(self, _parting: Parting) -> None:
+    def _renewed(self, _left_behind: LeftBehind) -> None:
         """The session has begun anew after something was undone: take away what died with it, and say so."""
         namespace, session = self.shell.user_ns, self.require().session
         gone = [name for name, value in self._own(namespace) if session.is_over(value)]

@@ -6,7 +6,7 @@ import argparse
 import os
 from shlex import quote
 
-from swingset.core.lifecycle import Parting
+from swingset.core.lifecycle import LeftBehind
 from swingset.host.engines import WorkerKind
 from swingset.model.visible import visible
 from swingset.world.errors import LabelExists, WorldMoved
@@ -106,7 +106,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     lines = [f"vats: {words_of(world.vat_names()) or 'none'}"]
     if world.session.found_digest is not None:
         lines.append(f"digest as found: {world.session.found_digest}")
-    lines += _come_back(notebook, world, world.session.parting)
+    lines += _come_back(notebook, world, world.session.left_behind)
     lines += world.controller.queue.held_back()
     if world.controller.queue.paused:
         lines.append("it is paused")
@@ -181,10 +181,10 @@ def go_back(notebook: Notebook, given: argparse.Namespace) -> Shown:
         )
     gone = notebook.withdraw()
     world.controller.history.go_back(given.name)
-    parting = world.session.attach(f"the world went back to {given.name}")
+    left_behind = world.session.attach(f"the world went back to {given.name}")
     world.pending.clear()
     notebook.binding.offer_e()
-    lines = _come_back(notebook, world, parting)
+    lines = _come_back(notebook, world, left_behind)
     dead = [name for name in gone if name not in notebook.shell.user_ns]
     if dead:
         lines.append(f"not part of that state, and gone from the notebook: {words_of(dead)}")
@@ -227,7 +227,7 @@ def _lost(fleeting: list[str]) -> list[str]:
     return [f"will not come back after a restart: {line}" for line in fleeting]
 
 
-def _come_back(notebook: Notebook, world: OpenWorld, parting: Parting) -> list[str]:
+def _come_back(notebook: Notebook, world: OpenWorld, left_behind: LeftBehind) -> list[str]:
     """Bind the names that the world remembers; say what came back and what could not."""
     names = notebook.binding.offer(world.session.names.recall())
     lines = [f"names that came back: {words_of(names)}" if names else "no names were stored"]
@@ -240,10 +240,10 @@ def _come_back(notebook: Notebook, world: OpenWorld, parting: Parting) -> list[s
     lacking = world.session.lacking()
     if lacking:
         lines.append(f"not defined yet in this session: {words_of(lacking)}; run their cells")
-    if parting.abandoned:
-        count = len(parting.abandoned)
+    if left_behind.abandoned:
+        count = len(left_behind.abandoned)
         lines.append(f"lost with the old session: {count} of its own objects that others held")
-    if parting.disconnected:
-        count = len(parting.disconnected)
+    if left_behind.disconnected:
+        count = len(left_behind.disconnected)
         lines.append(f"lost with the old session: {count} promises that it had not settled")
     return lines

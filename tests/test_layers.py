@@ -18,7 +18,7 @@ LAYERS = {
     "swingset.workers": {"swingset.model", "swingset.guest"},
     "swingset.core": {"swingset.model", "swingset.world", "swingset.workers"},
     "swingset.devices": {"swingset.model", "swingset.world", "swingset.core"},
-    "swingset.vats": {"swingset.vat"},
+    "swingset.service_vats": {"swingset.vat"},
     "swingset.lens": {"swingset.model", "swingset.world", "swingset.core"},
     "swingset.host": {
         "swingset.wire",
@@ -28,7 +28,7 @@ LAYERS = {
         "swingset.workers",
         "swingset.core",
         "swingset.devices",
-        "swingset.vats",
+        "swingset.service_vats",
         "swingset.lens",
     },
     "swingset_nb": {
@@ -97,7 +97,9 @@ def test_a_module_imports_only_its_own_layer_and_those_below(module: str, path: 
         assert other is None or other == layer or other in LAYERS[layer], f"{module} imports {imported}"
 
 
-@pytest.mark.parametrize("layer", ["swingset.wire", "swingset.guest", "swingset.vat", "swingset.vats"])
+@pytest.mark.parametrize(
+    "layer", ["swingset.wire", "swingset.guest", "swingset.vat", "swingset.service_vats"]
+)
 def test_what_runs_inside_a_vat_needs_the_standard_library_only(layer: str) -> None:
     """The guest library imports nothing but the standard library and itself when it runs."""
     for module, path in _modules():

@@ -5,7 +5,7 @@ raises is here, and a test says so (`tests/host/test_exports.py`).
 """
 
 from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists, VatFault, WorkerRefused
-from swingset.core.lifecycle import Parting
+from swingset.core.lifecycle import LeftBehind
 from swingset.core.report import CrankReport
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteError
@@ -81,6 +81,7 @@ __all__ = [
     "KernelPanic",
     "Label",
     "LabelExists",
+    "LeftBehind",
     "Lens",
     "LifeEndedError",
     "Message",
@@ -95,7 +96,6 @@ __all__ = [
     "Outcome",
     "Output",
     "Outputs",
-    "Parting",
     "Problem",
     "PromiseRow",
     "QueueRow",

@@ -163,7 +163,7 @@ class RawWorld:
     def run_in(self, name: str, behaviour: Callable[[Callable[[list[Any]], Any]], int | None]) -> CrankReport:
         """Have a vat do something, in a crank of its own that goes before all others."""
         self.vat(name).next = lambda _delivery, ask: behaviour(ask)
-        with self.kernel.undoing():
+        with self.kernel.atomic():
             send = Send(self.kernel.root_of(name), Message(CapData('#["go",[]]')))
             self.store.enqueue(send, first=True)
         agenda = self.kernel.agenda

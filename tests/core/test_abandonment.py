@@ -23,12 +23,12 @@ def world() -> RawWorld:
 def upgrade(world: RawWorld, name: str) -> tuple[str, ...]:
     """Give a vat a new incarnation, and answer what it abandoned."""
     result = world.kernel.queue_upgrade(name, ((name, ""),), None, "new code", first=True)
-    while (report := world.step()) is not None and report.parting is None:
+    while (report := world.step()) is not None and report.left_behind is None:
         pass
     world.kernel.release_result(result)
     assert report is not None
-    assert report.parting is not None
-    return report.parting.abandoned
+    assert report.left_behind is not None
+    return report.left_behind.abandoned
 
 
 def test_an_abandoned_export_that_is_held_keeps_its_counts(world: RawWorld) -> None:

@@ -18,7 +18,7 @@ def effort(idle: int, waiting_for: str) -> int:
     for name in names:
         vat = world.ids[name]
         if waiting_for == "news":
-            with world.kernel.undoing():
+            with world.kernel.atomic():
                 world.store.clists.add(vat, world.store.new_object(vat), "o+5")
         else:
             world.store.reaping.schedule(vat)
@@ -31,7 +31,7 @@ def effort(idle: int, waiting_for: str) -> int:
         return False
 
     def crank() -> None:
-        with world.kernel.undoing():
+        with world.kernel.atomic():
             world.store.enqueue(Send(root, Message(CapData('#["go",[]]'))))
         assert world.step() is not None
 
@@ -100,7 +100,7 @@ def test_what_is_passed_over_lets_others_by(
     """What the host wants at once goes ahead of any scheduler, and what is passed over keeps nobody back."""
     world = RawWorld("A")
     agenda, root = Agenda(world.store, LastFirst()), world.kernel.root_of("A")
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         for number in range(waiting):
             world.store.enqueue(Send(root, Message(CapData(f'#["{number}",[]]'))), first=number < urgent)
     # Of those that go first, the newest one does.

@@ -82,7 +82,7 @@ def cost(*syscalls: list[Any]) -> int:
     world.run_in("A", lambda ask: ask(send("o+7", "o+8", "p+1", "p+2")))  # which waits, and holds them
 
     def fits(most: int) -> bool:
-        with world.kernel.undoing() as crank:
+        with world.kernel.atomic() as crank:
             handler = DeliverySyscalls(world.store, world.ids["A"], world.kernel.devices)
             world.store.budget = Budget(Limits(write_bytes=most))
             for syscall in syscalls:

@@ -39,7 +39,7 @@ def populate(world: WorldFile, decider: str, other: str, promises: int) -> list[
 def deciding(promises: int) -> tuple[RawWorld, list[str]]:
     """A world where vat A decides so many promises, for all of which B waits."""
     world = RawWorld("A", "B")
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         krefs = populate(world.world, world.ids["A"], world.ids["B"], promises)
     assert audit(world.store) == []
     return world, krefs
@@ -53,7 +53,7 @@ def park(world: RawWorld, events: int) -> list[str]:
     """Suspend A with so many messages and as many notifications waiting for it; the results' krefs."""
     root, vat, results = world.kernel.root_of("A"), world.ids["A"], []
     world.kernel.suspend("A", "for a while")
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         for _ in range(events):
             result = world.store.new_promise(None)
             world.store.hold(result)  # the host's
@@ -120,7 +120,7 @@ def test_a_promise_whose_turn_has_not_come_is_waited_for_and_then_rejected() -> 
     world, krefs = deciding(REJECTED_AT_ONCE + 3)
     world.kernel.terminate("A", "enough")
     kref = world.store.promises.decided_by(world.ids["A"])[-1]
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         world.store.promises.unsubscribe(kref, world.ids["B"])
         forwarded = world.store.new_promise(world.ids["B"])
         world.store.clists.add(world.ids["B"], forwarded, "p+7")
@@ -133,7 +133,7 @@ def test_a_promise_whose_turn_has_not_come_is_waited_for_and_then_rejected() -> 
         ask(["resolve", [["p+7", False, {"body": '#"&0"', "slots": [name]}]]]),
     ][0]
     send = Send(world.kernel.root_of("B"), Message(CapData('#["go",[]]')))
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         world.store.enqueue(send, first=True)
     for _ in range(3):
         world.kernel.step(clean_up=None)

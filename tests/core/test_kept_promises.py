@@ -64,8 +64,8 @@ def upgrade(world: RawWorld, *claimed: str, settle: str | None = None) -> tuple[
     reports = world.drain()
     world.kernel.release_result(result)
     assert audit(world.store) == []
-    [parting] = [report.parting for report in reports if report.parting is not None]
-    return parting.disconnected
+    [left_behind] = [report.left_behind for report in reports if report.left_behind is not None]
+    return left_behind.disconnected
 
 
 def told(world: RawWorld) -> dict[str, Any]:

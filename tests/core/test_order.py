@@ -97,7 +97,7 @@ def test_a_vat_is_made_and_started_in_one_crank() -> None:
     assert promise is not None
     assert promise.data == CapData('#"$0.Alleged: A"', ("ko20",))
     assert world.step() is None
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         assert world.kernel.metering.create(1) == "m1"
 
 

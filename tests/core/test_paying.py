@@ -56,7 +56,7 @@ def test_starving_goes_before_the_wish_to_end(failed: bool) -> None:
     world.drain()
     assert world.kernel.vat("A").state == "suspended"
     assert world.kernel.metering.get(meter).remaining == 100
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         world.kernel.metering.refill(meter, 10)
     world.vat("A").next = lambda _delivery, ask: [101, ask(["exit", failed, BYE])][0]
     world.drain()

@@ -202,7 +202,7 @@ class History:
         assert all(vat.state == LIVE for vat in self.live())
 
     def send_quiet(self, vat: VatRecord) -> None:
-        with self.kernel.undoing():
+        with self.kernel.atomic():
             self.store.enqueue(Send(self.kernel.root_of(vat.name), Message(QUIET)), first=True)
 
     def leftovers(self) -> list[str]:

@@ -41,7 +41,7 @@ def hear(kind: str) -> Happening:
     """The owner is told of one kind, out of its turn."""
 
     def tell(world: RawWorld, amy: str) -> None:
-        with world.kernel.undoing():
+        with world.kernel.atomic():
             Translator(world.store, world.ids["A"]).collection_to_vat(kind, (amy,))
 
     return tell

@@ -75,7 +75,7 @@ def asked_by_a_vat(world: RawWorld) -> Administration:
 
 
 def create(world: RawWorld, name: str = "new") -> str:
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         bundle = world.world.bundles.put(((name, ""),))
         _, result = asked_by_a_vat(world).create(name, "raw", bundle, CapData("#null"), {"never_reap": True})
         world.store.promises.set_policy(result, "ignore")
@@ -84,7 +84,7 @@ def create(world: RawWorld, name: str = "new") -> str:
 
 
 def upgrade(world: RawWorld, source: str = "better") -> str:
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         bundle = world.world.bundles.put((("A", source),))
         result = asked_by_a_vat(world).upgrade(world.ids["A"], bundle, CapData("#null"), source)
         world.store.promises.set_policy(result, "ignore")
@@ -110,14 +110,14 @@ def run(code: str | None, what: str) -> tuple[RawWorld, tuple[str, str]]:
     if what == "message":
         message(world)
     elif what == "reap":
-        with world.kernel.undoing():
+        with world.kernel.atomic():
             world.store.reaping.schedule(world.ids["A"])
     elif what == "collect":
         world.give("A", "o+5", "B")
         vref = world.vref("B", world.kref("A", "o+5") or "") or ""
         world.run_in("B", lambda ask: [ask(["dropImports", [vref]]), ask(["retireImports", [vref]])][0])
     elif what == "notify":
-        with world.kernel.undoing():
+        with world.kernel.atomic():
             kref = world.store.new_promise(None)
             world.name_for("A", kref)
             world.store.resolve([(kref, False, CapData("#1"))])
@@ -172,7 +172,7 @@ def test_a_stopped_delivery_costs_its_meter_nothing() -> None:
     """What is not kept is not paid: another host would have had another sum."""
     world = RawWorld("A")
     factory = stopping(world)
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         meter = world.kernel.metering.create(100)
         vat = world.kernel.vat("A")
         world.store.vats.save(vat.having(options={**vat.options, "meter": meter}))
@@ -202,7 +202,7 @@ def test_a_stopped_start_leaves_no_trace_once_it_is_woken(
     assert (report.outcome, report.vat, report.number) == ("stopped", name, slow.kernel.crank + 1)
     assert state_of(slow, result) == "unresolved"
     assert slow.store.activity.digest() == before
-    [(seq, _, _)] = slow.kernel.starts()
+    [(seq, _, _)] = slow.kernel.queued_starts()
     assert slow.kernel.agenda.why_passed_over(seq) == f"{code}: it took too long"
     assert not slow.kernel.has_work()
     assert audit(slow.store) == []
@@ -277,7 +277,7 @@ def test_a_stopped_start_costs_its_meter_nothing() -> None:
     """What is not kept is not paid, of a start either."""
     world = RawWorld("A")
     factory = stopping(world)
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         meter = world.kernel.metering.create(100)
         bundle = world.world.bundles.put((("new", ""),))
         asked_by_a_vat(world).create("new", "raw", bundle, CapData("#null"), {"meter": meter})
@@ -378,7 +378,7 @@ def test_a_start_that_takes_too_long_is_told_to_the_host_that_asked(stage: Stage
 def test_a_start_that_a_vat_asked_for_waits_for_a_faster_host(stage: Stage) -> None:
     """What a vat's creator waits for stays pending, with words for the host, and is held back by name."""
     kernel = stage.controller.kernel
-    with kernel.undoing():
+    with kernel.atomic():
         bundle = stage.controller.world.bundles.put((("slow", LOOP),))
         kernel.administration.create("slow", stage.worker, bundle, CapData("#null"), LIMITS)
     stage.controller.run()

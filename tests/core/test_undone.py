@@ -54,13 +54,13 @@ def test_what_was_to_follow_from_a_crank_that_was_undone_does_not_follow(undo: s
     """An ending that a device noted in it, and counts that it changed, are forgotten with it."""
     world = RawWorld("A", "B")
     before = world.world.digest()
-    with contextlib.suppress(ZeroDivisionError), world.kernel.undoing() as crank:
+    with contextlib.suppress(ZeroDivisionError), world.kernel.atomic() as crank:
         world.kernel.administration.end(world.ids["B"], CapData('#"enough"'))
         world.store.hold(world.kernel.root_of("A"))
         crank.undo()
         if undo == "failed":
             raise ZeroDivisionError
-    assert world.store.doomed == {}
+    assert world.store.to_terminate == {}
     assert world.world.digest() == before
     world.kernel.release_result(world.kernel.queue_message(world.kernel.root_of("A"), CapData('#["go",[]]')))
     assert [(report.outcome, report.vat) for report in world.drain()] == [("delivered", "A")]

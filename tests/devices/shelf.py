@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from swingset.core.devices import DeviceContext, DeviceError
+from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.model import capdata
 from swingset.model.capdata import CapData
 

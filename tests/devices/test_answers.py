@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from swingset.core.devices import DeviceContext
+from swingset.core.device_board import DeviceContext
 from swingset.model.capdata import CapData
 from swingset.testing import audit
 from tests.core.raw import RawWorld

@@ -26,7 +26,7 @@ class Clock:
         self.root = self.kernel.add_device("timer", "timer")
         self.context = self.kernel.devices.context("timer")
         store = self.kernel.store
-        with self.kernel.undoing():
+        with self.kernel.atomic():
             self.tokens = [store.new_object(raw.ids["A"]) for _ in range(TOKENS)]
             for number, token in enumerate(self.tokens):
                 store.clists.add(raw.ids["A"], token, f"o+{10 + number}")
@@ -50,7 +50,7 @@ class Clock:
             return False
 
         self.world.db.set_progress_handler(tick, 1)
-        with self.kernel.undoing():
+        with self.kernel.atomic():
             if method == "poll":
                 assert self.device.poll(args[0], self.context) == args[1]
             else:
@@ -78,7 +78,7 @@ def test_a_token_cancels_what_was_set_with_it_and_leaves_nothing() -> None:
         clock.steps("cancel", index, 0)
         assert int(clock.ask("pending", []).body[1:]) == before - left
     assert clock.context.keys("by.") == clock.context.keys("at.") == []
-    with clock.kernel.undoing():
+    with clock.kernel.atomic():
         for kref in clock.tokens:
             clock.kernel.store.release(kref)
     assert audit(clock.kernel.store) == []

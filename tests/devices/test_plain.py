@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swingset.core.devices import DeviceError
+from swingset.core.device_board import DeviceError
 from swingset.devices import plain
 from swingset.model.capdata import CapData
 

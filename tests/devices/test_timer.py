@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from swingset import vats
+from swingset import service_vats
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError, RemoteRejection
 from tests.staging import Stage
@@ -63,7 +63,7 @@ class Clockwork:
         return self.stage.ask(target, method, *args, **kwargs)
 
     def upgrade(self) -> None:
-        self.stage.session.upgrade("timer", "timer", vats.source("timer"))
+        self.stage.session.upgrade("timer", "timer", service_vats.source("timer"))
 
     def handler(self, name: str, **options: Any) -> Any:
         return self.ask(self.waker, "handler", name, **options)
@@ -280,13 +280,13 @@ def test_a_notifier_of_the_first_version_tells_the_times_on(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One whose record still has a token is migrated when the timer of its world is upgraded."""
-    source = vats.source("timer")
+    source = service_vats.source("timer")
     older = source.replace("@durable(version=2)", "@durable").replace("    @migrate(1, 2)\n", "")
     older = older.replace(
         "    final: int | None = None\n", "    final: int | None = None\n    token: object = None\n"
     )
     with monkeypatch.context() as patch:
-        patch.setattr(vats, "source", lambda _: older)
+        patch.setattr(service_vats, "source", lambda _: older)
         clockwork = Clockwork(stage)
         notifier = clockwork.ask(clockwork.timer, "make_notifier", 0, 10)
     clockwork.upgrade()

@@ -252,7 +252,7 @@ def test_a_collection_of_a_stranger_runs_nothing_in_the_session(
     store, vat = kernel.store.vatstore, kernel.vat("notebook").id
     key = store.next_key(vat, "vom.o+d2/") or ""
     record = json.loads(store.get(vat, key) or "")
-    with kernel.undoing():
+    with kernel.atomic():
         store.set(vat, key, json.dumps({**record, field: payload}))
     session.controller.commit("altered")
     session.close()

@@ -308,7 +308,7 @@ def test_two_living_worlds_tell_each_other_apart(tmp_path: Path) -> None:
     two.close()
 
 
-# Undoing: what was committed goes on, what was not is dead.
+# Atomic: what was committed goes on, what was not is dead.
 
 
 def test_commit_that_fails_ends_what_was_born_since_and_nothing_else(stage: Stage) -> None:

@@ -69,7 +69,7 @@ class Stranger:
 
     def event(self, kernel: Kernel, worker: str = "local") -> CreateVat:
         """The creation of a vat of that code, with all it mentions."""
-        with kernel.undoing():
+        with kernel.atomic():
             bundle = kernel.world.bundles.put(self.parts)
             result = kernel.store.new_promise(None)
             kernel.store.hold(result)  # as an event does; enqueueing one holds it itself
@@ -96,14 +96,14 @@ def parked_for_the_session(stranger: Stranger, world: Controller) -> None:
     """A creation among what waits for the notebook's own vat, from where it comes when somebody attaches."""
     Session(world)
     event, store = stranger.event(world.kernel), world.kernel.store
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         store.queues.park(world.kernel.vat("notebook").id, store.counters.take("queue", 1), event)
 
 
 def behind_a_promise(stranger: Stranger, world: Controller) -> None:
     """A creation that waited for a promise, and comes from there with the messages."""
     event, store = stranger.event(world.kernel), world.kernel.store
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         kref = store.new_promise(None)
         store.promises.enqueue(kref, store.counters.take("queue", 1), event)
         store.resolve([(kref, False, NOTHING)])
@@ -113,13 +113,13 @@ def of_no_kind(stranger: Stranger, world: Controller) -> None:
     """A creation in a worker that nobody has."""
     for worker in ("attached", "magic", "__class__", ""):
         event = stranger.event(world.kernel, worker)
-        with world.kernel.undoing():
+        with world.kernel.atomic():
             world.kernel.store.queues.append(event)
 
 
 def others(_stranger: Stranger, world: Controller) -> None:
     """Something that needs no worker, queued last: a message to what is no object."""
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         kref = world.kernel.store.new_promise(None)
         world.kernel.store.hold(kref)
         world.kernel.store.resolve([(kref, False, NOTHING)])
@@ -149,7 +149,7 @@ def suspended(_stranger: Stranger, world: Controller) -> None:
 
 def due(_stranger: Stranger, world: Controller) -> None:
     """That vat about to bring out its dead."""
-    with world.kernel.undoing():
+    with world.kernel.atomic():
         world.kernel.store.reaping.schedule(world.kernel.vat("evil").id)
 
 

@@ -11,7 +11,7 @@ from swingset.core.store import KernelStore
 from swingset.lens.explain import ASSUMED
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Send
-from swingset.world.devices import DeviceRecord
+from swingset.world.device_records import DeviceRecord
 from swingset.world.file import WorldFile
 from swingset.world.promises import FULFILLED
 from swingset.world.vats import LIVE, TERMINATED, VatRecord

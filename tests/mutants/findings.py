@@ -618,7 +618,7 @@ UNDONE = [
         "turns",
         "                if not isinstance(problem, Exception):\n                    raise",
         "                pass",
-        "host/test_turns.py",
+        "host/test_callers.py",
     ),
     Undone(
         "M",
@@ -638,11 +638,11 @@ UNDONE = [
     ),
     Undone(
         "M",
-        "news are gathered without a bound",
-        "news",
-        "        if news.too_much:\n            return news\n",
+        "outcomes are gathered without a bound",
+        "notification",
+        "        if notification.too_much:\n            return notification\n",
         "",
-        "core/test_news.py",
+        "core/test_notification.py",
     ),
     Undone(
         "M",

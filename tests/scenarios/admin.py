@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from swingset import vats
+from swingset import service_vats
 from swingset.guest.base.errors import RemoteError
 from tests.staging import Stage
 
@@ -78,7 +78,7 @@ class Admin:
     def between(self) -> None:
         """The moment between two steps: vatAdmin may be upgraded here."""
         if self.upgrading:
-            self.stage.session.upgrade("vatAdmin", "vatAdmin", vats.source("vat_admin"))
+            self.stage.session.upgrade("vatAdmin", "vatAdmin", service_vats.source("vat_admin"))
 
     def ask(self, target: Any, method: str, *args: Any) -> Any:
         self.between()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from swingset.core.devices import DeviceContext, DeviceError
+from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.devices import plain
 from swingset.host.controller import Controller

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from swingset import vats
+from swingset import service_vats
 from swingset.core.errors import KernelPanic
 from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.model.messages import CreateVat, Reap
@@ -331,18 +331,18 @@ def test_a_vat_killed_from_outside(admin: Admin) -> None:
     nothing in its c-list, because logs and transcripts go on speaking of it; its name is free.
     """
     controller = admin.stage.controller
-    root, node = admin.create(name="doomed")
+    root, node = admin.create(name="to_terminate")
     assert admin.ask(root, "ping", 1) == 1
     done = admin.send(node, "done")
     admin.stage.session.settle()
     assert done.status == "pending"
-    assert "doomed" in [vat["name"] for vat in controller.dump()["vats"]]
-    controller.terminate_vat("doomed", "doom!")
+    assert "to_terminate" in [vat["name"] for vat in controller.dump()["vats"]]
+    controller.terminate_vat("to_terminate", "doom!")
     admin.stage.session.settle()
     dumped = controller.dump()
-    [record] = [vat for vat in dumped["vats"] if vat["name"] == "doomed"]
+    [record] = [vat for vat in dumped["vats"] if vat["name"] == "to_terminate"]
     assert (record["state"], dumped["clists"][record["id"]]) == ("terminated", [])
-    assert "doomed" not in [vat.name for vat in controller.vats]
+    assert "to_terminate" not in [vat.name for vat in controller.vats]
     with pytest.raises(RemoteError) as caught:
         admin.ask(root, "ping", 2)
     assert (str(caught.value), caught.value.code) == ("vat terminated: doom!", "vat-terminated")
@@ -400,13 +400,13 @@ def test_answers_under_way_survive_an_upgrade_of_vat_admin(stage: Stage) -> None
     stage.session.flush()
     while not any(isinstance(event, CreateVat) for _, event in controller.kernel.store.queues.all()):
         controller.step()
-    stage.session.upgrade("vatAdmin", "vatAdmin", vats.source("vat_admin"))
+    stage.session.upgrade("vatAdmin", "vatAdmin", service_vats.source("vat_admin"))
     assert controller.kernel.store.vats.named("late") is None
     found = admin.wait(made)
     assert admin.ask(found["root"], "thirteen") == 13
     done = admin.send(found["adminNode"], "done")
     stage.session.settle()
-    stage.session.upgrade("vatAdmin", "vatAdmin", vats.source("vat_admin"))
+    stage.session.upgrade("vatAdmin", "vatAdmin", service_vats.source("vat_admin"))
     assert done.status == "pending"
     admin.ask(found["adminNode"], "terminate_with_failure", "enough")
     with pytest.raises(RemoteRejection) as caught:

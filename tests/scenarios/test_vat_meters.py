@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from swingset import vats
+from swingset import service_vats
 from swingset.guest.base.errors import RemoteError
 from tests.conftest import MakeStage
 from tests.scenarios.admin import Admin
@@ -174,7 +174,7 @@ def test_a_waiting_meter_notifier_tells_when_something_happens(metered: Admin) -
     assert metered.wait(waiting)["updateCount"] == count + 1
     waiting = metered.send(notifier, "get_update_since", count + 1)
     metered.stage.session.settle()
-    metered.stage.session.upgrade("vatAdmin", "vatAdmin", vats.source("vat_admin"))
+    metered.stage.session.upgrade("vatAdmin", "vatAdmin", service_vats.source("vat_admin"))
     with pytest.raises(RemoteError) as caught:
         metered.wait(waiting)
     assert caught.value.code == "vat-upgraded"

@@ -137,7 +137,7 @@ def test_one_that_does_not_begin_anew_is_suspended(stage: Stage) -> None:
     root = stage.define("vat", SOURCE, options=WITHOUT)
     assert stage.ask(root, "more") == [1, 1]
     vat = stage.controller.kernel.vat("vat")
-    with stage.controller.kernel.undoing():
+    with stage.controller.kernel.atomic():
         stage.controller.kernel.store.vatstore.set(vat.id, "vc.1.sbad", '{"body":"#true","slots":[]}')
         stage.controller.kernel.store.vatstore.set(vat.id, "vc.1.|entryCount", "2")
     stage.controller.commit("spoilt")

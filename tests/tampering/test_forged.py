@@ -86,7 +86,7 @@ def test_a_message_to_a_ring_of_promises_ends_the_run(rich: Path, tmp_path: Path
     shutil.copyfile(rich, copy)
     with open_world(copy, worker="local") as controller:
         store = controller.kernel.store
-        with controller.kernel.undoing():
+        with controller.kernel.atomic():
             first, second = store.new_promise(None), store.new_promise(None)
             store.enqueue(Send(first, Message(CapData('#["hello",[]]'))))
             for kref, target in ((first, second), (second, first)):

@@ -34,7 +34,7 @@ class Administration:
     def is_over(self, vat_id: str) -> bool:
         """Whether a vat has ended, or ends with this crank; one that is yet to be started has not."""
         vat = self._store.vats.get(vat_id)
-        return vat_id in self._store.doomed or (vat is not None and vat.state == TERMINATED)
+        return vat_id in self._store.to_terminate or (vat is not None and vat.state == TERMINATED)
 
     def owner_of(self, kref: str) -> str | None:
         """The id of the vat or device that an object or device node belongs to."""
@@ -65,7 +65,7 @@ class Administration:
 
     def end(self, vat_id: str, outcome: CapData) -> None:
         """Terminate a vat as soon as the crank that runs now is whole; `outcome` is for its keeper."""
-        self._store.doomed[vat_id] = outcome
+        self._store.to_terminate[vat_id] = outcome
 
     def change_options(self, vat_id: str, changes: dict[str, Any]) -> None:
         """Change options of a live vat; None takes one back to its default.

@@ -8,7 +8,7 @@ instead. If the host fails, the world goes back to before the crank, and the eve
 What becomes of a failing vat: a delivery that ran past its limits or crashed the engine is undone, and the
 vat stays as it was before. If it was a message, its result is rejected with the reason. If it was a
 notification there is nobody to reject to, so the vat is suspended with the event parked, and carries on
-after an upgrade or when it is resumed, unless it was the size of what others settled that broke it (`news`).
+after an upgrade or when it is resumed, unless it was the size of what others settled that broke it.
 A vat that does not repeat its transcript, or whose guest library cannot be run here, is suspended before
 anything more is delivered to it. Only an illegal syscall, which no correct guest makes, ends a vat.
 
@@ -27,23 +27,23 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from swingset.core.administration import Administration
+from swingset.core.atomic import Atomic, refuse_within_crank
 from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES
 from swingset.core.delivery import Deliverer
-from swingset.core.devices import DeviceBoard
+from swingset.core.device_board import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, WorkerRefused
 from swingset.core.failures import Failures, TooMuchChanged, words_for
+from swingset.core.incarnations import Incarnations, rejection_of
 from swingset.core.judging import Judge
 from swingset.core.kernel_options import KernelOptions
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import Metering
-from swingset.core.news import gather, tell_instead, too_much
+from swingset.core.notification import gather, tell_instead, too_much
 from swingset.core.report import CrankReport
 from swingset.core.routing import Nowhere, ToPromise, ToVat, route
 from swingset.core.scheduler import Agenda, FirstComeFirstServed, Scheduler
-from swingset.core.starts import Starts, rejection_of
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
-from swingset.core.undoing import Undoing, refuse_within_crank
 from swingset.core.warehouse import HeapLost, VatDiverged, Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.messages import (
@@ -69,7 +69,6 @@ MOST_CHANGED = 256 << 20
 
 CLEAN_UP_ROWS = 1_000
 """How many rows of a terminated vat one crank deletes unless told otherwise."""
-
 
 LOST = "its memory was lost with its worker"
 """What those hear who waited for a vat without a transcript that has begun anew."""
@@ -107,7 +106,7 @@ class Cranks:
             undo=self._back_to_delivery,
         )
         self._failures = Failures()
-        self._starts = Starts(
+        self._incarnations = Incarnations(
             self.store,
             self.warehouse,
             self.devices,
@@ -183,14 +182,14 @@ class Cranks:
 
     def _begin_anew(self, vat_id: str) -> None:
         """Queue, ahead of all that waits, an incarnation of the same code for a vat whose memory is lost."""
-        with self.undoing():
+        with self.atomic():
             vat = self.store.vats.known(vat_id)
             result = self.store.new_promise(None)
             self.store.enqueue(UpgradeVat(vat.id, vat.bundle or "", vat.parameters, LOST, result), first=True)
 
     def _set_aside(self, vat_id: str, reason: str) -> VatRecord:
         """Suspend a vat that this host cannot go on with, as no part of any crank, and answer its record."""
-        with self.undoing():
+        with self.atomic():
             vat = self.store.vats.known(vat_id)
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
         return vat
@@ -218,7 +217,7 @@ class Cranks:
 
     def withdraw(self, result: str) -> None:
         """Take back a creation or an upgrade that is still queued, and let go of its answer."""
-        with self.undoing():
+        with self.atomic():
             for seq, event in self.store.queues.all():
                 if isinstance(event, CreateVat | UpgradeVat) and event.result == result:
                     self.store.queues.remove(seq)
@@ -232,7 +231,7 @@ class Cranks:
         An embedder's own vat goes on, for the world is of no use to the embedder without it: what was said to
         it is rejected, as is what no vat can wait for.
         """
-        with self.undoing():
+        with self.atomic():
             vat = self._vat_of(event)
             if seq is None or vat is None or vat.attached or isinstance(event, UpgradeVat):
                 self._drop(seq, event, vat, fault)
@@ -263,7 +262,7 @@ class Cranks:
             case Notify(promise=promise) if vat is not None and self._knows(vat, promise):
                 tell_instead(self.store, vat, promise, fault)
             case CreateVat() | UpgradeVat():
-                self._starts.refuse(event, fault)
+                self._incarnations.refuse(event, fault)
             case Collect(vat_id, kind, krefs) if not waits:
                 self.store.gc.remove(vat_id, kind, krefs[-1])
             case Reap(vat_id) if not waits:
@@ -277,7 +276,7 @@ class Cranks:
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
         number, before = self.crank + 1, self.world.pending_bytes
         self.warehouse.ran.clear()
-        with self.undoing():
+        with self.atomic():
             if seq is not None:
                 self.store.queues.remove(seq)
             self.world.savepoint("deliver")
@@ -287,9 +286,9 @@ class Cranks:
                 case Notify():
                     report = self._notify(seq or 0, event, number)
                 case CreateVat():
-                    report = self._starts.create(event, number)
+                    report = self._incarnations.create(event, number)
                 case UpgradeVat():
-                    report = self._starts.upgrade(event, number)
+                    report = self._incarnations.upgrade(event, number)
                     if event.message == LOST and report.fault is not None:
                         vat = self.store.vats.known(event.vat)
                         self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
@@ -303,7 +302,7 @@ class Cranks:
                     report = self._clean_up(event, number, clean_up)
             if report.outcome == "starved":
                 report = self._judge.starved(seq, event, report)
-            self._judge.end_doomed()
+            self._judge.terminate_marked()
             self.world.release("deliver")
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
@@ -332,9 +331,9 @@ class Cranks:
             return False
         return not vat.attached or self.warehouse.is_online(vat_id)
 
-    def undoing(self) -> Undoing:
+    def atomic(self) -> Atomic:
         """A savepoint for a `with`: released with the counts settled, or rolled back on an exception."""
-        return Undoing(self.world, self.store)
+        return Atomic(self.world, self.store)
 
     def _back_to_delivery(self) -> None:
         self.world.rollback_to("deliver")
@@ -372,8 +371,8 @@ class Cranks:
         delivered = self._deliverer.deliver(vat, worker, delivery, number)
         report = self._judge.delivered(event, vat, delivered, number)
         if report.fault is not None:
-            rejection = rejection_of(report.fault, f"vat {vat.name}: {event.message.method}()")
-            self._judge.reject(event.message, rejection)
+            words = f"vat {vat.name}: {event.message.method}()"
+            self._judge.reject(event.message, rejection_of(report.fault, words))
         return report
 
     def _notify(self, seq: int, event: Notify, number: int) -> CrankReport:
@@ -383,15 +382,15 @@ class Cranks:
         worker = self.warehouse.online(vat) if vat.state == LIVE else None
         if worker is None:
             return self._park(seq, event, vat, number)
-        news = gather(self.store, event.promise) if self._knows(vat, event.promise) else None
-        if news is None or not news.outcomes:
+        notification = gather(self.store, event.promise) if self._knows(vat, event.promise) else None
+        if notification is None or not notification.outcomes:
             # It heard already, with an earlier promise.
             return CrankReport(number, event, "dropped", vat.name)
-        if news.too_much:
-            fault = too_much(news)
+        if notification.too_much:
+            fault = too_much(notification)
             tell_instead(self.store, vat, event.promise, fault)
             return CrankReport(number, event, "refused", vat.name, fault=fault)
-        delivery = Translator(self.store, vat.id).notify_to_vat(news)
+        delivery = Translator(self.store, vat.id).notify_to_vat(notification)
         delivered = self._deliverer.deliver(vat, worker, delivery, number)
         report = self._judge.delivered(event, vat, delivered, number)
         if report.fault is None or self.store.is_dead(vat.id):
@@ -399,7 +398,7 @@ class Cranks:
         if report.fault.code == reasons.CODE_MISSING:
             # An embedder's interpreter that was started anew is given its code bit by bit.
             return self._park(seq, event, vat, number)
-        if news.broke(report.fault):
+        if notification.broke(report.fault):
             tell_instead(self.store, vat, event.promise, report.fault)
             return report
         self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
@@ -415,9 +414,8 @@ class Cranks:
         if vat is None or worker is None:
             return CrankReport(number, event, "dropped", vat.name if vat else None)
         delivery = ["changeVatOptions", event.options]
-        return self._judge.delivered(
-            event, vat, self._deliverer.deliver(vat, worker, delivery, number), number
-        )
+        delivered = self._deliverer.deliver(vat, worker, delivery, number)
+        return self._judge.delivered(event, vat, delivered, number)
 
     def _collect(self, event: Collect, number: int) -> CrankReport:
         """Tell a vat what was dropped or retired, as far as it still is."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from swingset.core.budget import Budget
-from swingset.core.devices import DeviceBoard
+from swingset.core.device_board import DeviceBoard
 from swingset.core.errors import DeliveryStopped
 from swingset.core.store import KernelStore
 from swingset.core.syscalls import DeliverySyscalls

@@ -37,7 +37,7 @@ class VatExists(KernelError):
 
 
 class VatFault(KernelError):
-    """A vat's code failed where no promise carries the news: at its start or its upgrade.
+    """A vat's code failed where no promise tells of it: at its start or its upgrade.
 
     `fault` holds the machine-readable code, the words and the line of the user's own cell. The lines of the
     code are in the notes, where `sources` gives the source of a part.

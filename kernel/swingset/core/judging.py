@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from swingset.core.delivery import Delivered
-from swingset.core.devices import DeviceBoard
+from swingset.core.device_board import DeviceBoard
 from swingset.core.kernel_options import KernelOptions
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import Metering
@@ -83,7 +83,7 @@ class Judge:
             self._warehouse.discard(vat.id)
             return replace(report, outcome="starved", console=())
         if info is None:
-            self._soil(vat, Dirt(deliveries, krefs, result.computrons or 0))
+            self._add_dirt(vat, Dirt(deliveries, krefs, result.computrons or 0))
             return report
         words = f"vat terminated: vat {vat.name} asked to end"
         self.end(vat, reasons.TERMINATED, words, self._last_words(info, failed), failed=failed)
@@ -125,11 +125,11 @@ class Judge:
             self._store.queues.park(vat.id, seq, event)
         return replace(report, outcome="parked", fault=fault)
 
-    def end_doomed(self) -> None:
+    def terminate_marked(self) -> None:
         """End the vats that a device was told to end in this crank."""
-        while self._store.doomed:
-            vat_id, outcome = next(iter(self._store.doomed.items()))
-            del self._store.doomed[vat_id]
+        while self._store.to_terminate:
+            vat_id, outcome = next(iter(self._store.to_terminate.items()))
+            del self._store.to_terminate[vat_id]
             vat = self._store.vats.get(vat_id)
             if vat is not None and vat.state != TERMINATED:
                 self.end(vat, reasons.TERMINATED, "vat terminated", outcome)
@@ -151,7 +151,7 @@ class Judge:
         if message.result is not None:
             self._store.resolve([(message.result, True, rejection)])
 
-    def _soil(self, vat: VatRecord, dirt: Dirt) -> None:
+    def _add_dirt(self, vat: VatRecord, dirt: Dirt) -> None:
         """Count what a vat went through, and have it reaped when its options say so."""
         total = self._store.reaping.add(vat.id, dirt)
         names = ("reap_interval", "reap_gc_krefs", "reap_computrons")

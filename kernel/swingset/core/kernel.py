@@ -11,7 +11,7 @@ from typing import Any
 from swingset.core.budget import Budget
 from swingset.core.cranks import Cranks
 from swingset.core.errors import KernelError, NoSuchVat, VatExists
-from swingset.core.lifecycle import Parting
+from swingset.core.lifecycle import LeftBehind
 from swingset.core.options import NAME_WANTS, host_options, name_trouble, reserved
 from swingset.core.syscalls import DeliverySyscalls
 from swingset.core.translate import Translator
@@ -65,7 +65,7 @@ class Kernel(Cranks):
 
     def queue_message(self, target: str, methargs: CapData, *, policy: str = "ignore") -> str:
         """Send a message from outside; the host holds the result promise, whose kref is returned."""
-        with self.undoing():
+        with self.atomic():
             result = self.store.new_promise(None, policy)
             self.store.hold(result)
             self.store.enqueue(Send(target, Message(methargs, result)))
@@ -96,7 +96,7 @@ class Kernel(Cranks):
             raise VatExists(f"vat {name} exists; upgrade it, or give the new one another name")
         options = self._checked(name, options)
         self.warehouse.factory(worker)
-        with self.undoing():
+        with self.atomic():
             bundle = self.world.bundles.put(parts)
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
@@ -122,7 +122,7 @@ class Kernel(Cranks):
         if vat.attached:
             raise KernelError(f"vat {name} lives in the embedder's interpreter: restart that to upgrade it")
         self.warehouse.factory(vat.worker)
-        with self.undoing():
+        with self.atomic():
             bundle = self.world.bundles.put(parts)
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
@@ -134,7 +134,7 @@ class Kernel(Cranks):
         """Change options of a vat; None takes one back to its default. Raises `KernelError` for a bad one."""
         vat = self.vat(name)
         changes = self._checked(name, changes, changing=True)
-        with self.undoing():
+        with self.atomic():
             self.administration.change_options(vat.id, changes)
 
     def _checked(self, name: str, options: object, *, changing: bool = False) -> dict[str, Any]:
@@ -146,26 +146,26 @@ class Kernel(Cranks):
     def queue_options(self, name: str, options: dict[str, Any]) -> ChangeVatOptions:
         """Queue, ahead of all that waits, that a vat is told of options; returns the event."""
         event = ChangeVatOptions(self.vat(name).id, options)
-        with self.undoing():
+        with self.atomic():
             self.store.enqueue(event, first=True)
         return event
 
     def withdraw_options(self, told: ChangeVatOptions) -> None:
         """Take back options that a vat has not been told of yet."""
-        with self.undoing():
+        with self.atomic():
             for seq, event in self.store.queues.all():
                 if event == told:
                     self.store.queues.remove(seq)
 
     def release_result(self, kref: str) -> None:
         """Let go of a promise that the host held."""
-        with self.undoing():
+        with self.atomic():
             self.store.promises.set_policy(kref, None)
             self.store.release(kref)
 
     def pin(self, kref: str) -> None:
         """Hold an object for the host until it is unpinned."""
-        with self.undoing():
+        with self.atomic():
             if not self.store.pins.has(kref):
                 self.store.pins.add(kref)
                 self.store.hold(kref)
@@ -174,11 +174,11 @@ class Kernel(Cranks):
         """Let go of an object that the host held. Raises `KernelError` for one that it did not."""
         if not self.store.pins.has(kref):
             raise KernelError(f"{kref} is not pinned")
-        with self.undoing():
+        with self.atomic():
             self.store.pins.delete(kref)
             self.store.release(kref)
 
-    def starts(self) -> list[tuple[int, str, str]]:
+    def queued_starts(self) -> list[tuple[int, str, str]]:
         """The creations and upgrades in the run-queue: where each stands, what it is, its kind of worker."""
         found = []
         for seq, event in self.store.queues.all():
@@ -191,7 +191,7 @@ class Kernel(Cranks):
     def terminate(self, name: str, reason: str) -> None:
         """End a vat at once, from outside."""
         vat = self.vat(name)
-        with self.undoing():
+        with self.atomic():
             words = f"vat terminated: {reason}" if reason else "vat terminated"
             self._judge.end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
 
@@ -207,7 +207,7 @@ class Kernel(Cranks):
     def suspend(self, name: str, reason: str) -> None:
         """Deliver nothing more to a vat; what comes for it is parked."""
         vat = self.vat(name)
-        with self.undoing():
+        with self.atomic():
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
 
     def resume(self, name: str) -> None:
@@ -219,7 +219,7 @@ class Kernel(Cranks):
             return
         vat = self.vat(name)
         self.agenda.take_up(vat=vat.id)
-        with self.undoing():
+        with self.atomic():
             self.store.vats.save(vat.having(state=LIVE, reason=None))
             self.store.queues.unpark(vat.id)
 
@@ -246,7 +246,7 @@ class Kernel(Cranks):
         if not parked:
             return None
         ((seq, event),) = parked
-        with self.undoing():
+        with self.atomic():
             self.store.queues.drop_parked(vat.id, seq)
             if isinstance(event, Send):
                 words = f"the host gave up this message, which waited while vat {name} was suspended"
@@ -267,7 +267,7 @@ class Kernel(Cranks):
             raise KernelError(f"nothing waits in the run-queue at {seq}")
         with contextlib.suppress(ValueError):
             event = event_from_json(text)
-        with self.undoing():
+        with self.atomic():
             store.queues.remove(seq)
             answer = answer_of(text)
             promise = store.promises.get(answer) if answer is not None else None
@@ -282,20 +282,20 @@ class Kernel(Cranks):
 
     def add_device(self, name: str, kind: str) -> str:
         """The root node of the device of that name, which is made if there is none."""
-        with self.undoing():
+        with self.atomic():
             return self.devices.ensure(name, kind).root
 
     # Attached vats: those whose interpreter is the embedder's own.
 
-    def attach(self, name: str, worker: Worker, message: str) -> tuple[VatRecord, Parting]:
+    def attach(self, name: str, worker: Worker, message: str) -> tuple[VatRecord, LeftBehind]:
         """Give a vat of that name the embedder's worker: a new vat, or the next incarnation of an old one."""
         if not is_called_well(name):
             raise KernelError(f"no vat can be called {shown(name)}: {NAME_WANTS}")
         vat = self.store.vats.named(name)
-        parting = Parting((), ())
+        left_behind = LeftBehind((), ())
         if vat is not None:
             self._check_counters(vat.id)
-        with self.undoing():
+        with self.atomic():
             if vat is None:
                 vat_id = self.store.new_vat_id()
                 record = VatRecord(vat_id, name, ATTACHED, LIVE, None, 0, None, NOTHING, {}, self.crank)
@@ -304,10 +304,10 @@ class Kernel(Cranks):
                 raise VatExists(f"vat {name} runs in a worker of its own and cannot be attached")
             else:
                 vat_id = vat.id
-                parting = self._lifecycle.restart_attached(vat_id, message)
+                left_behind = self._lifecycle.restart_attached(vat_id, message)
                 self.store.queues.unpark(vat_id)
         self.warehouse.attach(vat_id, worker)
-        return self.store.vats.known(vat_id), parting
+        return self.store.vats.known(vat_id), left_behind
 
     def _check_counters(self, vat_id: str) -> None:
         """Raise `DamagedRow` unless the counters of an attached vat are numbers: this process reads them."""
@@ -325,7 +325,7 @@ class Kernel(Cranks):
     def unpark(self, vat_id: str) -> None:
         """Have what waits for an attached vat's code tried again: some has come."""
         if self.store.queues.parked(vat_id):
-            with self.undoing():
+            with self.atomic():
                 self.store.queues.unpark(vat_id)
 
     def outside_syscall(self, vat_id: str, raw: list[Any]) -> list[Any]:
@@ -334,7 +334,7 @@ class Kernel(Cranks):
         handler = DeliverySyscalls(self.store, vat_id, self.devices)
         self._refuse_ended(vat_id)
         vat = self.store.vats.known(vat_id)
-        with self.undoing() as crank:
+        with self.atomic() as crank:
             self.store.budget = Budget(limits_of(vat))
             try:
                 answer = handler(syscall)
@@ -344,19 +344,19 @@ class Kernel(Cranks):
                 crank.undo()
             elif not str(raw[0]).startswith("vatstore"):
                 self._deliverer.record(vat, ["turn"], handler.log, None, self.crank)
-            self._judge.end_doomed()
+            self._judge.terminate_marked()
         return answer
 
     def introduce(self, vat_id: str, kref: str) -> str:
         """Let a vat know a kref, as the host may; returns the vat's name for it. Raises `NoSuchVat`."""
         self._refuse_ended(vat_id)
-        with self.undoing():
+        with self.atomic():
             return Translator(self.store, vat_id).to_vat(kref)
 
     def take_capdata(self, vat_id: str, raw: dict[str, Any]) -> CapData:
         """What a vat has written, in the kernel's names; what it mentions that is new becomes its export."""
         self._refuse_ended(vat_id)
-        with self.undoing():
+        with self.atomic():
             return Translator(self.store, vat_id).capdata_to_kernel(CapData.from_json(raw))
 
     def _refuse_ended(self, vat_id: str) -> None:

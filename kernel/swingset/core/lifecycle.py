@@ -31,7 +31,7 @@ REJECTED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
-class Parting:
+class LeftBehind:
     """What an incarnation left behind: exports abandoned and promises broken, as krefs."""
 
     abandoned: tuple[str, ...]
@@ -65,7 +65,7 @@ class Lifecycle:
         self._hold_parameters(vat)
         return self._start(vat, event.parameters, crank)
 
-    def upgrade(self, event: UpgradeVat, crank: int) -> tuple[Delivered, Parting]:
+    def upgrade(self, event: UpgradeVat, crank: int) -> tuple[Delivered, LeftBehind]:
         """Start a vat's next incarnation under new code, after the old one has brought out its dead.
 
         The computrons are those of both deliveries; all else is told of the last one. Where the old one
@@ -74,10 +74,10 @@ class Lifecycle:
         old = self._vat(event.vat)
         last = self._bring_out(old, crank)
         if last is not None and not last.result.ok:
-            return last, Parting((), ())
+            return last, LeftBehind((), ())
         self._store.reaping.forget(old.id)
         kept = self._store.promises.kept_by(old.id)
-        parting = self.part(old, event.message, kept)
+        left_behind = self.end_incarnation(old, event.message, kept)
         vat = old.having(
             bundle=event.bundle,
             incarnation=old.incarnation + 1,
@@ -95,8 +95,8 @@ class Lifecycle:
             claimed = set(self._store.promises.kept_by(vat.id))
             unclaimed = [kref for kref in self._unsettled(vat.id, kept) if kref not in claimed]
             self._break(old, unclaimed, event.message)
-            parting = replace(parting, disconnected=(*parting.disconnected, *unclaimed))
-        return (_together(last, delivered) if last else delivered), parting
+            left_behind = replace(left_behind, disconnected=(*left_behind.disconnected, *unclaimed))
+        return (_together(last, delivered) if last else delivered), left_behind
 
     def _bring_out(self, vat: VatRecord, crank: int) -> Delivered | None:
         try:
@@ -107,17 +107,17 @@ class Lifecycle:
             raise KernelError(f"vat {vat.name} is not attached")
         return self._staying(vat, self._deliverer.deliver(vat, worker, ["bringOutYourDead"], crank))
 
-    def restart_attached(self, vat_id: str, message: str) -> Parting:
+    def restart_attached(self, vat_id: str, message: str) -> LeftBehind:
         """A new incarnation for a vat whose interpreter the embedder started anew.
 
         The promises that the old one has kept are the new one's to claim while it starts, as at an upgrade.
         """
         old = self._vat(vat_id)
-        parting = self.part(old, message, self._store.promises.kept_by(old.id))
+        left_behind = self.end_incarnation(old, message, self._store.promises.kept_by(old.id))
         vat = old.having(incarnation=old.incarnation + 1, state=LIVE, reason=None)
         self._store.vats.save(vat)
         self.begin_incarnation(vat)
-        return parting
+        return left_behind
 
     def begin_incarnation(self, vat: VatRecord) -> None:
         """Open a new span: what is brought back from now on starts here."""
@@ -134,7 +134,7 @@ class Lifecycle:
             )
         )
 
-    def part(self, vat: VatRecord, message: str, kept: Collection[str] = ()) -> Parting:
+    def end_incarnation(self, vat: VatRecord, message: str, kept: Collection[str] = ()) -> LeftBehind:
         """Break the vat's promises and abandon its ephemeral exports, as at every upgrade.
 
         Promises that the vat has `kept` stay as they are, decider and c-list entry included, but only until
@@ -154,7 +154,7 @@ class Lifecycle:
             if vref.exported and not vref.outlives_upgrade:
                 self._orphan(vat.id, entry.kref, fate)
                 abandoned.append(entry.kref)
-        return Parting(tuple(abandoned), tuple(broken))
+        return LeftBehind(tuple(abandoned), tuple(broken))
 
     def _break(self, vat: VatRecord, promises: Collection[str], message: str) -> None:
         """Reject promises with the disconnection object, plain data that names the incarnation that is lost.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swingset.core.lifecycle import Parting
+from swingset.core.lifecycle import LeftBehind
 from swingset.model.messages import Event
 from swingset.model.reports import Fault
 
@@ -28,5 +28,5 @@ class CrankReport:
     computrons: int | None = None
     fault: Fault | None = None
     console: tuple[tuple[str, str], ...] = ()
-    parting: Parting | None = None
+    left_behind: LeftBehind | None = None
     cleaned: int = 0

@@ -22,7 +22,7 @@ from swingset.model.refs import FIRST, kref_type
 from swingset.world.activity import Activity
 from swingset.world.clists import CLists
 from swingset.world.counters import Counters
-from swingset.world.devices import Devices
+from swingset.world.device_records import Devices
 from swingset.world.file import WorldFile
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT, GCActions, Reaping
 from swingset.world.graveyard import Graveyard
@@ -68,7 +68,7 @@ class KernelStore:
         self.pins = Pins(world)
         self.in_crank = False  # whether a crank has begun and not ended
         self.budget: Budget | None = None  # of the delivery under way
-        self.doomed: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
+        self.to_terminate: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
         self.node_gone: Callable[[str, CapData], None] | None = None
         """Told of each device node that nobody holds any more: its device and its state."""
         self._touched: dict[str, None] = {}
@@ -216,7 +216,7 @@ class KernelStore:
     def discard_touched(self) -> None:
         """Forget which counts changed, after a rollback has undone the changes."""
         self._touched.clear()
-        self.doomed.clear()
+        self.to_terminate.clear()
 
     def _delete_promise(self, kref: str, data: CapData | None) -> None:
         self.promises.delete(kref)

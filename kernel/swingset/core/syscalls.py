@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from swingset.core.budget import SYSCALL
-from swingset.core.devices import DeviceBoard
+from swingset.core.device_board import DeviceBoard
 from swingset.core.errors import IllegalSyscall, OverLimit
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator

@@ -12,7 +12,7 @@ from typing import Any
 
 from swingset.core.budget import REFERENCE
 from swingset.core.errors import IllegalSyscall
-from swingset.core.news import News
+from swingset.core.notification import Notification
 from swingset.core.store import KernelStore
 from swingset.model import reasons
 from swingset.model.capdata import CapData, ifaces_of
@@ -62,13 +62,13 @@ class Translator:
             self._store.promises.set_decider(message.result, self._vat)
         return ["message", vref, {"methargs": methargs, "result": result}]
 
-    def notify_to_vat(self, news: News) -> list[Any]:
+    def notify_to_vat(self, notification: Notification) -> list[Any]:
         """A `notify` delivery. Its c-list entries go: a vat hears of an outcome once, its name is retired."""
         resolutions = [
             [self.to_vat(kref), {"rejected": rejected, "data": self.capdata_to_vat(data)}]
-            for kref, (rejected, data) in news.outcomes.items()
+            for kref, (rejected, data) in notification.outcomes.items()
         ]
-        for kref in news.outcomes:
+        for kref in notification.outcomes:
             self._store.forget(self._vat, kref, exported=False)
         return ["notify", resolutions]
 

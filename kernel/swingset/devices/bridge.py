@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from swingset.core.devices import DeviceContext
+from swingset.core.device_board import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.devices import plain
 from swingset.model.capdata import CapData, call_with

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from swingset.core.devices import DeviceContext, DeviceError
+from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.devices import plain
 from swingset.model.capdata import CapData, Ref
 from swingset.model.refs import is_kref

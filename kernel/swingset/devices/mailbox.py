@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from swingset.core.devices import DeviceContext, DeviceError
+from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.devices import plain
 from swingset.model.capdata import CapData

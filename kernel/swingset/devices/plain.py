@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from swingset.core.devices import DeviceContext, DeviceError
+from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.model import capdata, foreign
 from swingset.model.capdata import NOTHING, CapData, HalfPair, NotPlain, Ref
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from swingset.core.devices import DeviceContext, DeviceError
+from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.devices import plain
 from swingset.model.capdata import CapData, Ref
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swingset.core.devices import DeviceContext
+from swingset.core.device_board import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.devices import plain
 from swingset.model import capdata, reasons

@@ -13,14 +13,14 @@ from __future__ import annotations
 from typing import Any
 
 from swingset.core.administration import Administration
-from swingset.core.devices import DeviceContext, DeviceError
+from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.devices import plain, vat_options
 from swingset.devices.bundles import BundleDevice, bundle_of_cap
 from swingset.model import reasons
 from swingset.model.capdata import CapData, Ref
 from swingset.model.refs import is_vat_id
-from swingset.world.devices import Devices
+from swingset.world.device_records import Devices
 
 _ROOT_METHODS = ("create", "create_meter")
 _VAT_METHODS = ("terminate", "done", "upgrade", "change_options")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from swingset.core.devices import DeviceError
+from swingset.core.device_board import DeviceError
 from swingset.core.options import FOR_GOOD, SPELLINGS, name_trouble, option_wants, reserved
 from swingset.devices import plain
 from swingset.model.limits import DEFAULT_LIMITS

@@ -4,10 +4,10 @@ What is typed every day is here: open, send, run, look, commit. The rest is in p
 `vats`, `queue`, `meters`, `gc`, `history`, `options`, `devices`, `outputs`. All of them share one `Opened`,
 which has the lock and the way to commit.
 
-One thread at a time is inside a world; callers from others wait, or are heard between cranks (`turns`). A run
-ends with one durable commit, and only then do outputs leave. If the commit fails, or the host is interrupted
-within a crank, the world is what it was at the last commit or the last whole crank, and workers that saw
-more are thrown away.
+One thread at a time is inside a world; callers from others wait, or are heard between cranks (`callers`). A
+run ends with one durable commit, and only then do outputs leave. If the commit fails, or the host is
+interrupted within a crank, the world is what it was at the last commit or the last whole crank, and workers
+that saw more are thrown away.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Controller:
         self.world = opened.world
         self.kernel = opened.kernel
         self.lives = opened.lives
-        self.turns = opened.turns
+        self.callers = opened.callers
         self.lock = opened.lock
         self.default_worker = opened.default_worker
         self.trusts_local = opened.trusts_local

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from swingset import vats
-from swingset.core.devices import DeviceContext
+from swingset import service_vats
+from swingset.core.device_board import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.devices import plain
 from swingset.host.opened import Opened
 from swingset.host.starting import create_vat, service_counter
 from swingset.model.capdata import Ref
-from swingset.world.devices import DeviceRecord
+from swingset.world.device_records import DeviceRecord
 from swingset.world.vats import TERMINATED
 
 VAT_ADMIN = "vatAdmin"
@@ -51,7 +51,7 @@ class DeviceAccess:
                     raise KernelError(
                         f"vat {name} of this world is not the library's own: terminate it to have that one"
                     )
-                parts = ((name, vats.source(module)),)
+                parts = ((name, service_vats.source(module)),)
                 parameters = plain.write(given())
                 create_vat(self._opened, name, parts, parameters=parameters, service=True)
             return self._kernel.root_of(name)
@@ -61,7 +61,7 @@ class DeviceAccess:
         """A device's context within a crank of its own, committed where there is a note."""
         with self._opened.lock:
             device = self._record(kind, name)
-            with self._kernel.undoing():
+            with self._kernel.atomic():
                 yield DeviceContext(self._kernel.store, device)
             if note is not None:
                 self._opened.commit(note)

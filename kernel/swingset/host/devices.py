@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from swingset.core.devices import DeviceError
+from swingset.core.device_board import DeviceError
 from swingset.core.errors import KernelError
 from swingset.core.options import NAME_WANTS, name_trouble
 from swingset.devices import plain
@@ -78,8 +78,8 @@ class HostDevices:
         Raises:
             KernelError: for a kind that there is no code for, and for a name that another kind has.
         Example:
-            >>> kref = world.devices.add("clock", "timer")
-            >>> world.devices.add("clock", "timer") == kref
+            >>> kref = world.device_records.add("clock", "timer")
+            >>> world.device_records.add("clock", "timer") == kref
             True
         """
         if name_trouble(name) is not None:
@@ -100,7 +100,7 @@ class HostDevices:
         Raises:
             KernelError: where a vat of this name is not the library's own.
         Example:
-            >>> world.devices.vat_admin() == world.vats.root("vatAdmin")
+            >>> world.device_records.vat_admin() == world.vats.root("vatAdmin")
             True
         """
 
@@ -113,7 +113,7 @@ class HostDevices:
         """The kref of what a creator needs to make a vat whose end stops the world.
 
         Example:
-            >>> world.devices.critical_vat_key() == world.devices.critical_vat_key()
+            >>> world.device_records.critical_vat_key() == world.device_records.critical_vat_key()
             True
         """
         with self._opened.lock:
@@ -134,7 +134,7 @@ class HostDevices:
             NoSuchVat: where there is no such vat.
             KernelError: for the vat of a session, which has none.
         Example:
-            >>> kref = world.devices.admin_node("bank")
+            >>> kref = world.device_records.admin_node("bank")
             >>> report = world.run()
             >>> world.resolution(kref).iface
             'AdminNode'
@@ -157,7 +157,7 @@ class HostDevices:
         """The kref of the bundle device, which is made if there is none.
 
         Example:
-            >>> world.devices.bundles() == world.devices.bundles()
+            >>> world.device_records.bundles() == world.device_records.bundles()
             True
         """
         with self._opened.lock:
@@ -174,8 +174,8 @@ class HostDevices:
         Raises:
             KernelError: for parts that cannot be, or a name that cannot be.
         Example:
-            >>> id = world.devices.install_bundle(world.vats.parts("bank"), "bank")
-            >>> id == world.devices.install_bundle(world.vats.parts("bank"))
+            >>> id = world.device_records.install_bundle(world.vats.parts("bank"), "bank")
+            >>> id == world.device_records.install_bundle(world.vats.parts("bank"))
             True
         """
         with self._opened.lock:
@@ -189,8 +189,8 @@ class HostDevices:
         Returns:
             The hashes that are missing.
         Example:
-            >>> hash = world.devices.upload_module("def build_root_object(): ...")
-            >>> world.devices.missing_modules([("main", hash)])
+            >>> hash = world.device_records.upload_module("def build_root_object(): ...")
+            >>> world.device_records.missing_modules([("main", hash)])
             []
         """
         with self._access.reading("bundle", None) as context:
@@ -206,8 +206,8 @@ class HostDevices:
         Returns:
             Its hash.
         Example:
-            >>> hash = world.devices.upload_module("def build_root_object(): ...")
-            >>> world.devices.missing_modules([("main", hash)])
+            >>> hash = world.device_records.upload_module("def build_root_object(): ...")
+            >>> world.device_records.missing_modules([("main", hash)])
             []
         """
         with self._access.using("bundle", None, "upload a module") as context:
@@ -224,8 +224,8 @@ class HostDevices:
         Raises:
             KernelError: where a module was not uploaded.
         Example:
-            >>> hash = world.devices.upload_module("def build_root_object(): ...")
-            >>> id = world.devices.install_manifest([("main", hash)], "empty")
+            >>> hash = world.device_records.upload_module("def build_root_object(): ...")
+            >>> id = world.device_records.install_manifest([("main", hash)], "empty")
         """
         with self._access.using("bundle", None, f"install {name or 'a bundle'}") as context:
             try:
@@ -241,7 +241,7 @@ class HostDevices:
         Raises:
             KernelError: where a vat of this name is not the library's own.
         Example:
-            >>> world.devices.timer() == world.vats.root("timer")
+            >>> world.device_records.timer() == world.vats.root("timer")
             True
         """
         return self._access.service(TIMER, "timer", lambda: {"timer": self._access.node("timer")})
@@ -257,7 +257,7 @@ class HostDevices:
         Raises:
             KernelError: for a time before the last one, or a device that is not there.
         Example:
-            >>> world.devices.poll(5)
+            >>> world.device_records.poll(5)
             0
         """
         with self._access.using("timer", device, "poll") as context:
@@ -271,7 +271,7 @@ class HostDevices:
         Example:
             >>> later = E(session.devices.timer()).delay(5)
             >>> report = session.settle()
-            >>> world.devices.next_alarm()
+            >>> world.device_records.next_alarm()
             5
         """
         with self._access.reading("timer", device) as context:
@@ -287,7 +287,7 @@ class HostDevices:
         Raises:
             KernelError: where there is none of that name.
         Example:
-            >>> world.devices.mailbox() == world.devices.mailbox()
+            >>> world.device_records.mailbox() == world.device_records.mailbox()
             True
         """
         with self._opened.lock:
@@ -301,7 +301,7 @@ class HostDevices:
         Returns:
             `{peer: {"messages": [[number, body], ...], "ack": n}}`.
         Example:
-            >>> world.devices.outbox()
+            >>> world.device_records.outbox()
             {}
         """
         with self._access.reading("mailbox", device) as context:
@@ -322,7 +322,7 @@ class HostDevices:
         Raises:
             KernelError: for messages that no outbox holds, or where no vat has registered for mail.
         Example:
-            >>> world.devices.receive("paris", [[1, "hello"]])
+            >>> world.device_records.receive("paris", [[1, "hello"]])
             Traceback (most recent call last):
             swingset.core.errors.KernelError: no vat has registered with the mailbox yet: nothing was taken
         """
@@ -339,7 +339,7 @@ class HostDevices:
         Raises:
             KernelError: where there is none of that name.
         Example:
-            >>> world.devices.bridge() == world.devices.bridge()
+            >>> world.device_records.bridge() == world.device_records.bridge()
             True
         """
         with self._opened.lock:
@@ -353,7 +353,7 @@ class HostDevices:
         Returns:
             The number and the data of each, in order.
         Example:
-            >>> world.devices.bridge_outbound()
+            >>> world.device_records.bridge_outbound()
             []
         """
         with self._access.reading("bridge", device) as context:
@@ -366,7 +366,7 @@ class HostDevices:
             number: as `bridge_outbound` tells it.
             device: the name of one of several bridges.
         Example:
-            >>> world.devices.bridge_taken(0)
+            >>> world.device_records.bridge_taken(0)
         """
         with self._access.using("bridge", device, "bridge") as context:
             self._bridge.taken(number, context)
@@ -380,7 +380,7 @@ class HostDevices:
         Raises:
             KernelError: where no vat has registered.
         Example:
-            >>> world.devices.bridge_deliver(swingset.CapData("#5"))
+            >>> world.device_records.bridge_deliver(swingset.CapData("#5"))
             Traceback (most recent call last):
             swingset.core.errors.KernelError: no vat has registered with the bridge yet: nothing was sent
         """
@@ -399,7 +399,7 @@ class HostDevices:
         Returns:
             The kref of the device node.
         Example:
-            >>> kref = world.devices.plugin("echo", lambda data: data)
+            >>> kref = world.device_records.plugin("echo", lambda data: data)
         """
 
         def call(args: CapData) -> CapData:

@@ -97,7 +97,7 @@ class GarbageCollection:
             True
         """
         with self._opened.lock:
-            with self._kernel.undoing():
+            with self._kernel.atomic():
                 store, positions = self._kernel.store, {}
                 for vat in self._opened.vats():
                     now = self._kernel.position_of(vat)

@@ -10,7 +10,7 @@ import contextlib
 import os
 from dataclasses import dataclass
 
-from swingset.core.undoing import refuse_within_crank
+from swingset.core.atomic import refuse_within_crank
 from swingset.host.opened import Opened
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldMoved

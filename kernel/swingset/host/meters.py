@@ -48,7 +48,7 @@ class Meters:
             'm1'
         """
         with self._opened.lock:
-            with self._opened.kernel.undoing():
+            with self._opened.kernel.atomic():
                 meter = self._metering.create(remaining, threshold)
             self._opened.commit(f"create meter {meter}")
             return meter
@@ -70,7 +70,7 @@ class Meters:
         """
 
         def refill() -> MeterRow:
-            with self._opened.kernel.undoing():
+            with self._opened.kernel.atomic():
                 self._metering.refill(meter, computrons)
             return self.get(meter)
 
@@ -108,7 +108,7 @@ class Meters:
         """
         with self._opened.lock:
             row = self.get(meter)
-            with self._opened.kernel.undoing():
+            with self._opened.kernel.atomic():
                 gone = self._metering.forget_unused(meter)
             if not gone:
                 raise KernelError(

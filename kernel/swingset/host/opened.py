@@ -14,16 +14,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
+from swingset.core.atomic import refuse_within_crank
 from swingset.core.cranks import CLEAN_UP_ROWS
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.scheduler import Scheduler
-from swingset.core.undoing import refuse_within_crank
+from swingset.host.callers import Callers
 from swingset.host.engines import WorkerKind
 from swingset.host.lives import Lives
 from swingset.host.outputs import WaitingOutputs
-from swingset.host.turns import Turns
 from swingset.model.messages import Event
 from swingset.model.visible import one_line
 from swingset.workers.base import WorkerFactory
@@ -58,8 +58,8 @@ class Opened:
         self.kernel.warehouse.limit(online)
         self.lives = Lives(world, self.kernel)
         self.outputs = WaitingOutputs()
-        self.turns = Turns(world.name)
-        self.lock = self.turns.lock
+        self.callers = Callers(world.name)
+        self.lock = self.callers.lock
         self._ran: set[str] = set()
         self._running = False
 
@@ -104,13 +104,13 @@ class Opened:
             self.commit(note)
             return answer
 
-        return self.turns.ask(do)
+        return self.callers.ask(do)
 
     @contextmanager
     def changing(self, note: str) -> Iterator[None]:
         """Change the world in the body, all of it or nothing, and commit."""
         with self.lock:
-            with self.kernel.undoing():
+            with self.kernel.atomic():
                 yield
             self.commit(note)
 

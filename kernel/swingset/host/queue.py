@@ -112,7 +112,7 @@ class RunQueue:
         known = {*KINDS, *self._opened.factories}
         with self._opened.lock:
             found = []
-            for seq, what, kind in self._opened.kernel.starts():
+            for seq, what, kind in self._opened.kernel.queued_starts():
                 if kind not in known:
                     why: str | None = f"there is no worker of kind {kind!r}"
                 elif kind == "local" and not self._opened.trusts_local:

@@ -71,10 +71,12 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records:
             if records is None or "record" not in error.fault.details:
                 return found
             return _with_records(found, _all_the_same(controller, vat, parts, records))
-        parting = report.parting
-        abandoned = tuple(objects[kref] for kref in (parting.abandoned if parting else ()) if kref in objects)
+        left_behind = report.left_behind
+        abandoned = tuple(
+            objects[kref] for kref in (left_behind.abandoned if left_behind else ()) if kref in objects
+        )
         broken = tuple(
-            promises[kref] for kref in (parting.disconnected if parting else ()) if kref in promises
+            promises[kref] for kref in (left_behind.disconnected if left_behind else ()) if kref in promises
         )
         fork.queue.unpause()
         run = fork.run(cranks(FOLLOW_UP_CRANKS))
@@ -90,7 +92,7 @@ def _all_the_same(controller: Controller, vat: str, parts: Parts, records: Exten
     fork = controller.fork()
     try:
         store, vat_id = fork.kernel.store, fork.kernel.vat(vat).id
-        with fork.kernel.undoing():
+        with fork.kernel.atomic():
             for number in Versions(store, vat_id).kinds():
                 store.vatstore.set(vat_id, f"vom.sweep.{number}", '{"putOff":true}')
         fork.upgrade_vat(vat, parts)
@@ -132,7 +134,7 @@ def kinds_exported(lens: Lens, vat: str) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def describe_parting(abandoned: tuple[ObjectRow, ...], broken: tuple[PromiseRow, ...]) -> list[str]:
+def describe_left_behind(abandoned: tuple[ObjectRow, ...], broken: tuple[PromiseRow, ...]) -> list[str]:
     """Sentences about what an upgrade leaves behind, for those that somebody still holds."""
     lines = []
     for row in abandoned:
@@ -160,7 +162,7 @@ def _accepted(
     faults: list[Fault],
 ) -> Rehearsal:
     lines = [f"{count} {tag} kept, identity and state" for tag, count in kept.items()]
-    lines += describe_parting(abandoned, broken)
+    lines += describe_left_behind(abandoned, broken)
     if ran:
         lines.append(f"what was waiting then ran for {ran} cranks, {len(faults)} of them undone")
     lines += [f"undone: {fault}" for fault in faults[:5]]

@@ -101,7 +101,7 @@ class Requests:
                 self._must_be_held(slot)
             if policy != "none":
                 return self._kernel.queue_message(kref, data, policy=policy)
-            with self._kernel.undoing():
+            with self._kernel.atomic():
                 self._kernel.store.enqueue(Send(kref, Message(data)))
             return None
 

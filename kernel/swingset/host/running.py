@@ -52,7 +52,7 @@ class Running:
         with opened.lock, opened.a_run():
             cleans = rows_allowed(go_on) is not None
             try:
-                opened.turns.serve()
+                opened.callers.serve()
                 while not self.paused:
                     report = opened.crank(rows_allowed(go_on))
                     if report is None:
@@ -60,7 +60,7 @@ class Running:
                     reports.add(report)
                     if watch is not None:
                         watch(report)
-                    opened.turns.serve()
+                    opened.callers.serve()
                     if not go_on(report):
                         break
                     if rhythm.due(opened.world.pending_bytes > COMMIT_AFTER):

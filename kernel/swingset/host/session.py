@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from swingset.core.lifecycle import Parting
+from swingset.core.lifecycle import LeftBehind
 from swingset.core.report import CrankReport
 from swingset.guest.base import context
 from swingset.guest.base.ended import LifeEndedError, refuse_ended
@@ -57,7 +57,7 @@ class Session:
         self.name = name
         self.policy: RunPolicy | None = None
         self.watch: Callable[[CrankReport], None] | None = None
-        self.renewed: Callable[[Parting], None] | None = None
+        self.renewed: Callable[[LeftBehind], None] | None = None
         """Told of each life that begins because the one before was undone, not because somebody asked."""
         small = controller.world.size <= MOST_DIGESTED
         self.found_digest: str | None = controller.digest() if small else None
@@ -70,7 +70,7 @@ class Session:
         self._life: Life | None = None
         self.attach()
 
-    def attach(self, message: str = "the session was started anew") -> Parting:
+    def attach(self, message: str = "the session was started anew") -> LeftBehind:
         """Begin an incarnation of this vat: at the start, and after the world has gone back in time.
 
         What was had from the one before reaches nobody any more. Only where that one was undone, presences
@@ -85,7 +85,7 @@ class Session:
         Example:
             >>> made = world.checkpoint("before")
             >>> world.history.go_back("before")
-            >>> parting = session.attach("gone back")
+            >>> left_behind = session.attach("gone back")
             >>> session.incarnation
             1
         """
@@ -106,7 +106,7 @@ class Session:
             live.file_called = self.file_called
             if before is not None:
                 before.end(message)
-            vat, parting = controller.kernel.attach(self.name, worker, message)
+            vat, left_behind = controller.kernel.attach(self.name, worker, message)
             life = Life(controller.kernel, vat.id, live, self._join)
             controller.lives.add(life)
             moved = before.survivors() if before is not None else []
@@ -124,8 +124,8 @@ class Session:
                 raise
             context.set_default(live)
             self.incarnation = vat.incarnation
-            self.worker, self.parting = worker, parting
-            return parting
+            self.worker, self.left_behind = worker, left_behind
+            return left_behind
 
     @property
     def liveslots(self) -> Liveslots:
@@ -151,9 +151,9 @@ class Session:
                 return
             if ended.renew is None or self.controller.lives.closed:
                 raise LifeEndedError(f"this session of {self._now.liveslots.title} is over: {ended.why}")
-            parting = self.attach("what the session had done last was undone")
+            left_behind = self.attach("what the session had done last was undone")
         if self.renewed is not None:
-            self.renewed(parting)
+            self.renewed(left_behind)
 
     def is_over(self, value: object) -> bool:
         """Whether a value is a handle of a life that has ended. None of its code runs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from swingset.core.lifecycle import Parting
+from swingset.core.lifecycle import LeftBehind
 from swingset.core.report import CrankReport
 from swingset.guest.base import context
 from swingset.guest.passing.passable import UnpassableError
@@ -37,14 +37,14 @@ def upgrade(controller: Controller, vat: str, parts: Parts, given: CapData | Non
     promises = {row.kref: row for row in lens.promises()}
     kept = kinds_exported(lens, vat)
     report = controller.upgrade_vat(vat, parts, parameters=given, message=message)
-    parting = report.parting or Parting((), ())
+    left_behind = report.left_behind or LeftBehind((), ())
     return Upgraded(
         vat,
         controller.vats[vat].incarnation,
         report,
         kept,
-        tuple(objects[kref] for kref in parting.abandoned if kref in objects),
-        tuple(promises[kref] for kref in parting.disconnected if kref in promises),
+        tuple(objects[kref] for kref in left_behind.abandoned if kref in objects),
+        tuple(promises[kref] for kref in left_behind.disconnected if kref in promises),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from swingset.core.undoing import refuse_within_crank
+from swingset.core.atomic import refuse_within_crank
 from swingset.host import migrating
 from swingset.host.opened import Opened
 from swingset.model.messages import Notify, Send

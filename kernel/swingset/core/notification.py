@@ -58,7 +58,7 @@ NOT_ITS_FAULT = frozenset(
 
 
 @dataclass(frozen=True)
-class News:
+class Notification:
     """Outcomes by promise, as (rejected, data), first that of the promise the notification is about.
 
     `slots` and `text` count the references and characters of all of them. Where they are `too_much`, not all
@@ -80,7 +80,7 @@ class News:
         return not modest and fault.code in NOT_ITS_FAULT
 
 
-def gather(store: KernelStore, promise: str) -> News:
+def gather(store: KernelStore, promise: str) -> Notification:
     """What there is to tell of a promise; no outcomes where it is not settled."""
     outcomes: dict[str, tuple[bool, CapData]] = {}
     slots = text = 0
@@ -94,18 +94,19 @@ def gather(store: KernelStore, promise: str) -> News:
         outcomes[kref] = (record.state == REJECTED, record.data)
         slots += len(record.data.slots)
         text += len(record.data.body)
-        news = News(outcomes, slots, text)
-        if news.too_much:
-            return news
+        notification = Notification(outcomes, slots, text)
+        if notification.too_much:
+            return notification
         pending.extend(record.data.slots)
-    return News(outcomes, slots, text)
+    return Notification(outcomes, slots, text)
 
 
-def too_much(news: News) -> Fault:
-    """Why news are not told."""
+def too_much(notification: Notification) -> Fault:
+    """Why the outcomes are not told."""
     words = (
         f"its outcome and those that it mentions have more than {MOST_SLOTS:,} references or"
-        f" {MOST_TEXT:,} characters ({len(news.outcomes):,} promises with {news.slots:,} references so far)"
+        f" {MOST_TEXT:,} characters ({len(notification.outcomes):,} promises with"
+        f" {notification.slots:,} references so far)"
     )
     return Fault(reasons.TOO_LARGE, words)
 

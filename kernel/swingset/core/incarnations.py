@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from swingset.core.devices import DeviceBoard
+from swingset.core.device_board import DeviceBoard
 from swingset.core.lifecycle import Lifecycle, incarnation_outcome
 from swingset.core.metering import Metering
 from swingset.core.report import CrankReport
@@ -28,7 +28,7 @@ from swingset.model.reports import Fault
 from swingset.world.vats import TERMINATED, VatRecord
 
 
-class Starts:
+class Incarnations:
     """Creations and upgrades as cranks. `undo` takes the world back to just before the delivery."""
 
     def __init__(
@@ -93,10 +93,10 @@ class Starts:
             rejection = capdata.error("Error", "vat terminated", code=reasons.TERMINATED)
             self._store.resolve([(event.result, True, rejection)])
             return CrankReport(number, event, "rejected", vat.name if vat else None)
-        delivered, parting = self._lifecycle.upgrade(event, number)
+        delivered, left_behind = self._lifecycle.upgrade(event, number)
         result = delivered.result
         report = CrankReport(
-            number, event, "upgraded", vat.name, result.computrons, result.fault, result.console, parting
+            number, event, "upgraded", vat.name, result.computrons, result.fault, result.console, left_behind
         )
         report = self._paid(vat, report)
         if report.fault is None:
@@ -105,7 +105,7 @@ class Starts:
             return report
         rejection = rejection_of(report.fault, "vat-upgrade failure")
         self._store.resolve([(event.result, True, rejection)])
-        return replace(report, parting=None)
+        return replace(report, left_behind=None)
 
     def refuse(self, event: CreateVat | UpgradeVat, fault: Fault) -> None:
         """Say why nothing comes of a creation or an upgrade that the host cannot deal with."""

@@ -22,7 +22,7 @@ from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import said
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
-from swingset.world.devices import DeviceRecord
+from swingset.world.device_records import DeviceRecord
 from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.promises import UNRESOLVED
 

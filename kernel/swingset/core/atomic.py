@@ -16,7 +16,7 @@ def refuse_within_crank(store: KernelStore) -> None:
         )
 
 
-class Undoing:
+class Atomic:
     """The savepoint around a crank: released with the counts settled, or rolled back."""
 
     def __init__(self, world: WorldFile, store: KernelStore) -> None:
@@ -24,7 +24,7 @@ class Undoing:
         self._store = store
         self._undo = False
 
-    def __enter__(self) -> Undoing:
+    def __enter__(self) -> Atomic:
         refuse_within_crank(self._store)
         self._world.begin_crank()
         self._store.in_crank = True

@@ -46,7 +46,7 @@ class Inside:
         self.release()
 
 
-class Turns:
+class Callers:
     """The lock of one world. `lock` is reentrant, and held by the thread that is inside."""
 
     def __init__(self, name: str = "this world") -> None:

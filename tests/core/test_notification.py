@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from swingset.core import news
+from swingset.core import notification
 from swingset.guest.base.errors import RemoteError
 from swingset.model import reasons
 from swingset.model.capdata import CapData
@@ -117,7 +117,7 @@ def test_an_outcome_that_breaks_a_vat_is_told_as_a_rejection(make_stage: MakeSta
 
 
 def test_a_vat_that_breaks_at_modest_news_is_suspended(make_stage: MakeStage) -> None:
-    """Where what others settled cannot be the reason, the vat waits for better code with its news parked."""
+    """Where what others settled cannot be the reason, the vat waits for better code with its event parked."""
     stage = make_stage("wasm")
     victim = stage.define("victim", VICTIM, options={"computrons": 300_000_000})
     stage.ask(victim, "burn", 100_000_000)
@@ -244,9 +244,9 @@ def test_what_is_gathered_is_twice_what_one_value_may_hold(body: int, slots: int
     if too_much:
         outcomes = [(name, "#", names) for name in names[:3]]
     settle_in(world, "A", outcomes)
-    found = news.gather(world.store, kref)
+    found = notification.gather(world.store, kref)
     assert found.too_much == too_much
-    assert found.slots <= news.MOST_SLOTS + 10_000
+    assert found.slots <= notification.MOST_SLOTS + 10_000
     assert found.text <= 2 * 10_000_000
 
 
@@ -255,13 +255,13 @@ def test_no_more_is_gathered_than_can_be_told(
     monkeypatch: pytest.MonkeyPatch, most: int, gathered: int
 ) -> None:
     """Of promises that drag others along, as many are looked at as it takes to see that it is too much."""
-    monkeypatch.setattr(news, "MOST_SLOTS", most)
+    monkeypatch.setattr(notification, "MOST_SLOTS", most)
     world = RawWorld("A", "B")
     names = given(world, [f"p+{number}" for number in range(1, 9)])
     settle_in(world, "A", circles(8, 2))
     kref = world.kref("B", names[0])
     assert kref is not None
-    found = news.gather(world.store, kref)
+    found = notification.gather(world.store, kref)
     assert len(found.outcomes) == gathered
     assert found.too_much is (most < 16)
 
@@ -283,7 +283,7 @@ def test_more_than_one_promise_may_have_as_much_as_two_values(
     promises: int, slots: int, text: int, too_much: bool
 ) -> None:
     """20,000 references and 20 million characters are not too much, and one alone never is."""
-    found = news.News({f"kp{number}": ANY for number in range(promises)}, slots, text)
+    found = notification.Notification({f"kp{number}": ANY for number in range(promises)}, slots, text)
     assert found.too_much is too_much
 
 
@@ -306,7 +306,7 @@ def test_more_than_one_promise_may_have_as_much_as_two_values(
 )
 def test_modest_news_break_no_vat(slots: int, text: int, broke: bool, code: str, may: bool) -> None:
     """Up to 100 references and 10,000 characters are modest, and only some failures can come of size."""
-    found = news.News({"kp40": ANY}, slots, text)
+    found = notification.Notification({"kp40": ANY}, slots, text)
     assert found.broke(Fault(code, "it failed")) is (broke and may)
 
 
