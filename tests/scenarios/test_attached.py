@@ -161,7 +161,7 @@ def test_own_promise_is_broken_unless_somebody_takes_it_over(program: Program) -
         "upgradeMessage": "the session was started anew",
         "incarnationNumber": 0,
     }
-    assert len(program.stage.session.parting.disconnected) == 1
+    assert len(program.stage.session.left_behind.disconnected) == 1
     assert program.ask("heard", "it") == gone
     assert program.waiting() == 1
     (line,) = program.run(LISTENER)
@@ -175,7 +175,7 @@ def test_adopted_promise_is_given_to_its_heir_when_its_class_comes(program: Prog
     program.run('E.send_only(oracle).wait("it", promise)\nwatch_promise(promise, Listener("ann"))')
     program.again()
     program.again()
-    assert program.stage.session.parting.disconnected == ()
+    assert program.stage.session.left_behind.disconnected == ()
     assert (program.ask("heard", "it"), program.ask("count")) == ("nothing", [])
     program.run(HEIR)
     assert program.ask("count") == ["which?"]

@@ -199,8 +199,8 @@ def test_the_full_upgrade(admin: Admin) -> None:
     while (report := stage.controller.step()) is not None and report.outcome != "upgraded":
         pass
     assert report is not None
-    assert report.parting is not None
-    assert sorted(report.parting.disconnected) == sorted([*promises[:2], watched])
+    assert report.left_behind is not None
+    assert sorted(report.left_behind.disconnected) == sorted([*promises[:2], watched])
     assert [row.kref for row in lens.clist("keeper") if row.kref in (*promises, watched)] == [watched]
     assert admin.wait(done) == {"incarnationNumber": 1}
 
