@@ -13,6 +13,7 @@ from swingset.guest.base import context
 from swingset.host.drafts import StrangeDrafts
 from swingset.host.opening import open_world
 from swingset.model.capdata import CapData
+from swingset.vat import E
 from swingset_nb import commands, extension
 from swingset_nb.binding import unfit
 from tests.notebook.kernels import Kernel
@@ -79,7 +80,7 @@ def gift(tmp_path: Path) -> Iterator[Path]:
     made = session.define("maker", ROOT)
     things = {}
     for name in [*TAKEN, "free", "class", "a b", "ｐrint"]:
-        things[name] = session.wait(session.E(made).make())
+        things[name] = session.wait(E(made).make())
     session.names.remember(things)
     for name in VATS:
         session.define(name, ROOT)

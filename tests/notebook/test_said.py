@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from swingset.core.report import CrankReport
 from swingset.model.messages import Reap
+from swingset.vat import E
 from swingset_nb import commands, extension
 from swingset_nb.panel import WorldPanel
 from swingset_nb.render import Diff, Message, Shown, Stack, Table
@@ -65,7 +66,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     controller.vats.suspend("other", ALL)
     controller.terminate_vat("ended", ALL)
     session.drafts.add("draft", ALL.replace("\x00", ""), f"x = 1\n# {ALL}")
-    session.E.send_only(session.root("other")).say()
+    E.send_only(session.root("other")).say()
     notebook.require().pending["root"] = {ALL: f"y = 1\n# {ALL}", "root": f"z = 1\n# {ALL}"}
     yield running
     extension.unload(running)

@@ -12,7 +12,7 @@ from swingset.host.opening import open_world
 from swingset.host.pending import StillPending
 from swingset.host.policies import cranks
 from swingset.host.session import Session
-from swingset.vat import make_promise
+from swingset.vat import E, make_promise
 from tests.conftest import MakeStage
 from tests.staging import Stage
 
@@ -290,7 +290,6 @@ def test_another_process_would_find_it(worker: str, tmp_path: Path, make_stage: 
         names = session.names.recall()
         seen: list[str] = []
         controller.outputs.listen(lambda output: seen.append(output.text))
-        E = session.E
         assert session.wait(E(names["purse"]).deposit(1)) == 5
         assert session.wait(E(names["asked"]).bump()) == 2
         session.wait(E(names["slow"]).release("now"))
@@ -331,4 +330,4 @@ def test_commit_with_unsettled_messages(worker: str, tmp_path: Path, make_stage:
     with open_world(path, create=False, worker=worker) as controller:
         session = Session(controller)
         controller.queue.unpause()
-        assert session.wait(session.E(session.root("vat")).bump()) == 2
+        assert session.wait(E(session.root("vat")).bump()) == 2
