@@ -52,7 +52,7 @@ def look(controller: Controller) -> Steps:
     yield "panic", lambda: controller.kernel.panic
     yield "checkpoints", controller.history.checkpoints
     yield "rings", controller.gc.rings
-    yield "meters", controller.meters
+    yield "meters", controller.meters.all
     for kref in ("ko20", "ko23", "kp40", "kp45", "kd30"):
         yield f"explain {kref}", lambda kref=kref: controller.gc.explain(kref)
 
