@@ -4,6 +4,7 @@
 raises is here, and a test says so (`tests/host/test_exports.py`).
 """
 
+from swingset.core.device_board import DeviceError
 from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists, VatFault, WorkerRefused
 from swingset.core.lifecycle import LeftBehind
 from swingset.core.report import CrankReport
@@ -22,6 +23,7 @@ from swingset.host.migrating import Migrated
 from swingset.host.opening import open_world
 from swingset.host.options import Options
 from swingset.host.outputs import Output, Outputs
+from swingset.host.own_devices import Device, DeviceCall, DeviceState, OwnDevices
 from swingset.host.pending import StillPending
 from swingset.host.queue import RunQueue
 from swingset.host.rehearsal import Rehearsal
@@ -67,6 +69,10 @@ __all__ = [
     "Controller",
     "CrankReport",
     "CreateVat",
+    "Device",
+    "DeviceCall",
+    "DeviceError",
+    "DeviceState",
     "Difference",
     "Draft",
     "Drafts",
@@ -96,6 +102,7 @@ __all__ = [
     "Outcome",
     "Output",
     "Outputs",
+    "OwnDevices",
     "Problem",
     "PromiseRow",
     "QueueRow",

@@ -48,6 +48,17 @@ def build_root_object():
     return Bank()
 """
 
+
+class Tally(swingset.Device):
+    """What the examples of devices count with."""
+
+    kind = "tally"
+
+    def add(self, call: swingset.DeviceCall, number: int) -> int:
+        call.state["count"] = call.state.get("count", 0) + number
+        return int(call.state["count"])
+
+
 CLASSES = {
     name: getattr(swingset, name) for name in swingset.__all__ if inspect.isclass(getattr(swingset, name))
 }
@@ -231,6 +242,7 @@ def test_the_example_of_a_method_is_true(name: str, world: swingset.Controller, 
         "E": E,
         "D": D,
         "folder": tmp_path,
+        "Tally": Tally,
     }
     function = CALLABLES[name]
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)

@@ -23,6 +23,7 @@ from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.passing import smallcaps
 from swingset.host.device_access import DEFAULTS, TIMER, VAT_ADMIN, DeviceAccess
 from swingset.host.opened import Opened
+from swingset.host.own_devices import OwnDevices
 from swingset.host.starting import Parts
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Message, Send
@@ -51,6 +52,7 @@ class HostDevices:
         self._opened = opened
         self._kernel = opened.kernel
         self._access = DeviceAccess(opened)
+        self.own = OwnDevices(opened)
         self._bundles = BundleDevice(self._kernel.world.bundles)
         self._vat_admin = VatAdminDevice(self._kernel.administration, self._kernel.store.devices)
         self._timer = TimerDevice()
@@ -78,8 +80,8 @@ class HostDevices:
         Raises:
             KernelError: for a kind that there is no code for, and for a name that another kind has.
         Example:
-            >>> kref = world.device_records.add("clock", "timer")
-            >>> world.device_records.add("clock", "timer") == kref
+            >>> kref = world.devices.add("clock", "timer")
+            >>> world.devices.add("clock", "timer") == kref
             True
         """
         if name_trouble(name) is not None:
@@ -100,7 +102,7 @@ class HostDevices:
         Raises:
             KernelError: where a vat of this name is not the library's own.
         Example:
-            >>> world.device_records.vat_admin() == world.vats.root("vatAdmin")
+            >>> world.devices.vat_admin() == world.vats.root("vatAdmin")
             True
         """
 
@@ -113,7 +115,7 @@ class HostDevices:
         """The kref of what a creator needs to make a vat whose end stops the world.
 
         Example:
-            >>> world.device_records.critical_vat_key() == world.device_records.critical_vat_key()
+            >>> world.devices.critical_vat_key() == world.devices.critical_vat_key()
             True
         """
         with self._opened.lock:
@@ -134,7 +136,7 @@ class HostDevices:
             NoSuchVat: where there is no such vat.
             KernelError: for the vat of a session, which has none.
         Example:
-            >>> kref = world.device_records.admin_node("bank")
+            >>> kref = world.devices.admin_node("bank")
             >>> report = world.run()
             >>> world.resolution(kref).iface
             'AdminNode'
@@ -157,7 +159,7 @@ class HostDevices:
         """The kref of the bundle device, which is made if there is none.
 
         Example:
-            >>> world.device_records.bundles() == world.device_records.bundles()
+            >>> world.devices.bundles() == world.devices.bundles()
             True
         """
         with self._opened.lock:
@@ -174,8 +176,8 @@ class HostDevices:
         Raises:
             KernelError: for parts that cannot be, or a name that cannot be.
         Example:
-            >>> id = world.device_records.install_bundle(world.vats.parts("bank"), "bank")
-            >>> id == world.device_records.install_bundle(world.vats.parts("bank"))
+            >>> id = world.devices.install_bundle(world.vats.parts("bank"), "bank")
+            >>> id == world.devices.install_bundle(world.vats.parts("bank"))
             True
         """
         with self._opened.lock:
@@ -189,8 +191,8 @@ class HostDevices:
         Returns:
             The hashes that are missing.
         Example:
-            >>> hash = world.device_records.upload_module("def build_root_object(): ...")
-            >>> world.device_records.missing_modules([("main", hash)])
+            >>> hash = world.devices.upload_module("def build_root_object(): ...")
+            >>> world.devices.missing_modules([("main", hash)])
             []
         """
         with self._access.reading("bundle", None) as context:
@@ -206,8 +208,8 @@ class HostDevices:
         Returns:
             Its hash.
         Example:
-            >>> hash = world.device_records.upload_module("def build_root_object(): ...")
-            >>> world.device_records.missing_modules([("main", hash)])
+            >>> hash = world.devices.upload_module("def build_root_object(): ...")
+            >>> world.devices.missing_modules([("main", hash)])
             []
         """
         with self._access.using("bundle", None, "upload a module") as context:
@@ -224,8 +226,8 @@ class HostDevices:
         Raises:
             KernelError: where a module was not uploaded.
         Example:
-            >>> hash = world.device_records.upload_module("def build_root_object(): ...")
-            >>> id = world.device_records.install_manifest([("main", hash)], "empty")
+            >>> hash = world.devices.upload_module("def build_root_object(): ...")
+            >>> id = world.devices.install_manifest([("main", hash)], "empty")
         """
         with self._access.using("bundle", None, f"install {name or 'a bundle'}") as context:
             try:
@@ -241,7 +243,7 @@ class HostDevices:
         Raises:
             KernelError: where a vat of this name is not the library's own.
         Example:
-            >>> world.device_records.timer() == world.vats.root("timer")
+            >>> world.devices.timer() == world.vats.root("timer")
             True
         """
         return self._access.service(TIMER, "timer", lambda: {"timer": self._access.node("timer")})
@@ -257,7 +259,7 @@ class HostDevices:
         Raises:
             KernelError: for a time before the last one, or a device that is not there.
         Example:
-            >>> world.device_records.poll(5)
+            >>> world.devices.poll(5)
             0
         """
         with self._access.using("timer", device, "poll") as context:
@@ -271,7 +273,7 @@ class HostDevices:
         Example:
             >>> later = E(session.devices.timer()).delay(5)
             >>> report = session.settle()
-            >>> world.device_records.next_alarm()
+            >>> world.devices.next_alarm()
             5
         """
         with self._access.reading("timer", device) as context:
@@ -287,7 +289,7 @@ class HostDevices:
         Raises:
             KernelError: where there is none of that name.
         Example:
-            >>> world.device_records.mailbox() == world.device_records.mailbox()
+            >>> world.devices.mailbox() == world.devices.mailbox()
             True
         """
         with self._opened.lock:
@@ -301,7 +303,7 @@ class HostDevices:
         Returns:
             `{peer: {"messages": [[number, body], ...], "ack": n}}`.
         Example:
-            >>> world.device_records.outbox()
+            >>> world.devices.outbox()
             {}
         """
         with self._access.reading("mailbox", device) as context:
@@ -322,7 +324,7 @@ class HostDevices:
         Raises:
             KernelError: for messages that no outbox holds, or where no vat has registered for mail.
         Example:
-            >>> world.device_records.receive("paris", [[1, "hello"]])
+            >>> world.devices.receive("paris", [[1, "hello"]])
             Traceback (most recent call last):
             swingset.core.errors.KernelError: no vat has registered with the mailbox yet: nothing was taken
         """
@@ -339,7 +341,7 @@ class HostDevices:
         Raises:
             KernelError: where there is none of that name.
         Example:
-            >>> world.device_records.bridge() == world.device_records.bridge()
+            >>> world.devices.bridge() == world.devices.bridge()
             True
         """
         with self._opened.lock:
@@ -353,7 +355,7 @@ class HostDevices:
         Returns:
             The number and the data of each, in order.
         Example:
-            >>> world.device_records.bridge_outbound()
+            >>> world.devices.bridge_outbound()
             []
         """
         with self._access.reading("bridge", device) as context:
@@ -366,7 +368,7 @@ class HostDevices:
             number: as `bridge_outbound` tells it.
             device: the name of one of several bridges.
         Example:
-            >>> world.device_records.bridge_taken(0)
+            >>> world.devices.bridge_taken(0)
         """
         with self._access.using("bridge", device, "bridge") as context:
             self._bridge.taken(number, context)
@@ -380,7 +382,7 @@ class HostDevices:
         Raises:
             KernelError: where no vat has registered.
         Example:
-            >>> world.device_records.bridge_deliver(swingset.CapData("#5"))
+            >>> world.devices.bridge_deliver(swingset.CapData("#5"))
             Traceback (most recent call last):
             swingset.core.errors.KernelError: no vat has registered with the bridge yet: nothing was sent
         """
@@ -399,7 +401,7 @@ class HostDevices:
         Returns:
             The kref of the device node.
         Example:
-            >>> kref = world.device_records.plugin("echo", lambda data: data)
+            >>> kref = world.devices.plugin("echo", lambda data: data)
         """
 
         def call(args: CapData) -> CapData:

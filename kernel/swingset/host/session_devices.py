@@ -83,7 +83,7 @@ class SessionDevices:
         Example:
             >>> later = E(session.devices.timer()).delay(5)
             >>> report = session.settle()
-            >>> world.device_records.poll(5)
+            >>> world.devices.poll(5)
             1
         """
         with self._joined.controller.lock:
@@ -193,7 +193,7 @@ class SessionDevices:
         Raises:
             KernelError: where there is none of that name.
         Example:
-            >>> kref = world.device_records.add("clock", "timer")
+            >>> kref = world.devices.add("clock", "timer")
             >>> clock = session.devices.get("clock")
         """
         with self._joined.controller.lock:
