@@ -1,7 +1,7 @@
 """The bridge device: plain data between the vats and the program that embeds them.
 
-What a vat sends over waits in the world until the host has taken it, so it is seen only after its commit, and
-seen again if the host stops before it was done. Where a vat needs an answer at once, that is a plugin.
+What a vat sends waits in the world until the host has taken it. So the host sees it only after its commit,
+and sees it again if it stops before it has acknowledged it. A vat that needs an answer at once uses a plugin.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class BridgeDevice:
     kind = "bridge"
 
     def __init__(self, check: Callable[[CapData], None]) -> None:
-        """`check` raises `DeviceError` for what the host could not read: it would block all that follows."""
+        """`check` raises `DeviceError` for data that the host cannot read: it would block all later data."""
         self._check = check
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
-        """Let a vat register for what comes in, and send out."""
+        """Serve `register(handler)` and `send(data)`."""
         if method == "register":
             handler = plain.reference(plain.arguments(args, method, "handler")[0], "handler")
             context.set("handler", plain.write(handler))
@@ -44,7 +44,7 @@ class BridgeDevice:
     # For the host
 
     def outbound(self, context: DeviceContext) -> list[tuple[int, CapData]]:
-        """What was sent over and not taken yet, oldest first, numbered."""
+        """What vats have sent and the host has not taken yet, as (number, data), oldest first."""
         found = []
         for key in context.keys("out."):
             kept = context.get(key)
@@ -53,13 +53,13 @@ class BridgeDevice:
         return found
 
     def taken(self, number: int, context: DeviceContext) -> None:
-        """The host has dealt with everything up to this number."""
+        """Delete everything up to a number: the host has processed it."""
         for key in context.keys("out."):
             if plain.number_in(context, key, "out.") <= number:
                 context.set(key, None)
 
     def deliver(self, data: CapData, context: DeviceContext) -> None:
-        """Send `inbound(data)` to the registered handler. Raises `KernelError` where there is none."""
+        """Send `inbound(data)` to the registered handler. Raises `KernelError` if there is none."""
         handler = plain.kept_reference(context, "handler")
         if handler is None:
             raise KernelError("no vat has registered with the bridge yet: nothing was sent")

@@ -1,9 +1,9 @@
-"""The bundle device: code that is installed once and named by what it is.
+"""The bundle device: code that is installed once and addressed by its hash.
 
-A bundle is an ordered list of modules, each with a name. Its id is the hash of all of it, and a module's hash
-is that of its source alone, so someone with a slow line asks which modules are missing and sends only those.
-A bundlecap is a device node: whoever holds one can have a vat made of that bundle. It is collected when
-nobody does; the bundle stays.
+A bundle is an ordered list of modules, each with a name. Its id is the hash of all of it. A module's hash is
+that of its source alone, so over a slow line one asks which modules are missing and sends only those.
+A bundlecap is a device node: its holder can create vats from that bundle. It is collected when nobody holds
+it; the bundle stays.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ROOT_METHODS = ("get_bundlecap", "get_named_bundlecap", "wait_for_bundlecap", "
 
 
 def module_hash(source: str) -> str:
-    """The name that a module's source goes by."""
+    """The hash that names a module's source."""
     return hashlib.sha512(source.encode()).hexdigest()
 
 
@@ -61,7 +61,7 @@ class BundleDevice:
         self._bundles = bundles
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
-        """Hand out bundlecaps by id or name, and tell the id of one."""
+        """Return bundlecaps by id or name, or the id of a bundlecap."""
         if method == "get_id":
             return plain.write(self._id_of(plain.arguments(args, method, "bundlecap")[0], context))
         if method not in _ROOT_METHODS or context.node != context.device.root:
@@ -82,19 +82,22 @@ class BundleDevice:
     # For the host
 
     def missing(self, manifest: Manifest, context: DeviceContext) -> list[str]:
-        """Those of a manifest's module hashes whose source is not here."""
+        """The module hashes of a manifest whose source was not uploaded yet."""
         wanted = dict.fromkeys(digest for _, digest in manifest)
         return [digest for digest in wanted if context.get(f"module.{digest}") is None]
 
     def upload(self, source: str, context: DeviceContext) -> str:
-        """Take in one module; returns its hash."""
+        """Store the source of one module; returns its hash."""
         digest = module_hash(source)
         if context.get(f"module.{digest}") is None:
             context.set(f"module.{digest}", plain.write({"source": source}))
         return digest
 
     def install(self, manifest: Manifest, name: str | None, context: DeviceContext) -> str:
-        """Make a bundle of modules that are here; returns its id, which is also known by `name` now."""
+        """Make a bundle of uploaded modules, and give it a `name` if there is one; returns its id.
+
+        Raises `DeviceError` if modules are missing or two have one name.
+        """
         absent = self.missing(manifest, context)
         if absent or not manifest:
             short = ", ".join(digest[:12] for digest in absent) or "all of them"
@@ -104,7 +107,7 @@ class BundleDevice:
         bundle = self._bundles.put([(part, self._source(digest, context)) for part, digest in manifest])
         context.set(f"bundle.{bundle}", plain.write([list(entry) for entry in manifest]))
         for index, (_, digest) in enumerate(manifest):
-            # From now on the source is found in the bundle.
+            # The bundle holds the source from now on.
             context.set(f"module.{digest}", plain.write({"bundle": bundle, "index": index}))
         if name is not None:
             context.set(f"name.{name}", plain.write(bundle))
@@ -127,7 +130,7 @@ class BundleDevice:
         return str(parts[where["index"]][1])
 
     def _cap(self, bundle: str, context: DeviceContext) -> CapData:
-        """The bundlecap: the one that is in use, or a new one. The note of it does not keep it alive."""
+        """The bundlecap: the one that is in use, or a new one. The entry `cap.` does not keep it alive."""
         kref: str = plain.kept(context, f"cap.{bundle}", is_kref) or ""
         if not context.owns(kref):
             kref = context.new_node(plain.write({"bundle": bundle}))

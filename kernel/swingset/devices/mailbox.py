@@ -1,8 +1,9 @@
-"""The mailbox device: messages to and from peers outside, each delivered once however often it is carried.
+"""The mailbox device: messages to and from peers outside, each delivered once even if it is carried often.
 
-What goes out has a number and stays in the outbox until the peer acknowledges it. What comes in is delivered
-only if its number is higher than any before, so the carrier may repeat itself, and a host that stops halfway
-loses nothing. The vat acknowledges what it has dealt with; the carrier takes that along with the outbox.
+An outgoing message has a number and stays in the outbox until the peer acknowledges it. An incoming message
+is delivered only if its number is higher than all before, so the carrier may repeat messages, and a host that
+stops halfway loses none. The vat acknowledges what it has processed; the carrier takes the acknowledgement
+along with the outbox.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class MailboxDevice:
     kind = "mailbox"
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
-        """Let a vat receive, send, and acknowledge."""
+        """Serve `register(handler)`, `send(peer, body)` and `ack(peer, number)`."""
         if method == "register":
             handler = plain.reference(plain.arguments(args, method, "handler")[0], "handler")
             context.set("handler", plain.write(handler))
@@ -50,7 +51,7 @@ class MailboxDevice:
     # For the host
 
     def outbox(self, context: DeviceContext) -> dict[str, dict[str, Any]]:
-        """What is to be carried: by peer, `{"messages": [[number, body], ...], "ack": n}`."""
+        """What is to be carried: by peer, `{"messages": [[number, body], ...], "ack": N}`."""
         found = {}
         for key in context.keys("peer."):
             peer = key.removeprefix("peer.")
@@ -62,7 +63,10 @@ class MailboxDevice:
         return found
 
     def receive(self, peer: str, messages: Sequence[Sequence[Any]], ack: int, context: DeviceContext) -> int:
-        """Take what a peer's carrier brought; returns how many messages were new. Raises `KernelError`."""
+        """Deliver what a peer's carrier brought, and drop what the peer acknowledges.
+
+        Returns how many messages were new. Raises `KernelError` if no vat has registered, or for bad mail.
+        """
         handler = plain.kept_reference(context, "handler")
         if handler is None:
             raise KernelError("no vat has registered with the mailbox yet: nothing was taken")

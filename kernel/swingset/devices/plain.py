@@ -1,8 +1,8 @@
-"""What devices have in common: plain data of a call and of their state, checked, with their complaints.
+"""What devices have in common: reading and checking the plain data of calls and state, and their errors.
 
-Devices see capdata in the kernel's names. What they are told is mostly small: numbers, names, a reference or
-two. That much is read (`swingset.model.capdata`) and no more; whatever else a vat hands over, such as the
-parameters of another vat, a device passes on unread with `part`.
+Devices see capdata in the kernel's names. Most arguments are small: numbers, names, a reference or two. Only
+those are read (`swingset.model.capdata`); anything else that a vat passes, such as the parameters of another
+vat, a device passes on unread with `part`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DIGITS = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Have what is wrong with data said to the device's caller."""
+    """Raise what is wrong with data as a `DeviceError`, which the device's caller gets."""
     try:
         yield
     except HalfPair as problem:
@@ -44,21 +44,21 @@ def write(value: Any) -> CapData:
 
 
 def part(value: CapData, *path: int | str) -> CapData:
-    """The capdata of one part of a value, unread. Raises `DeviceError`, and what a wrong path raises."""
+    """The capdata of one part of a value, unread. Raises `DeviceError`, and other errors for a wrong path."""
     with _told():
         return capdata.part(value, *path)
 
 
 def blank(value: CapData, *path: int | str) -> CapData:
-    """The same value with None in place of one part, which is not to be read. Raises `DeviceError`."""
+    """The same value with None in place of one part that must not be read. Raises `DeviceError`."""
     with _told():
         return capdata.blank(value, *path)
 
 
 def kept(context: DeviceContext, key: str, fits: Callable[[Any], bool]) -> Any:
-    """What a device keeps under a key, as data; None where it keeps nothing.
+    """What a device keeps under a key, as data; None if it keeps nothing.
 
-    Raises `DamagedRow` for what does not fit: no device has written that.
+    Raises `DamagedRow` for data that fails the check: no device has written it.
     """
     value = context.get(key)
     if value is None:
@@ -79,12 +79,12 @@ def kept_reference(context: DeviceContext, key: str, letter: str = "o") -> str |
 
 
 def is_number(value: Any) -> bool:
-    """Whether something kept is a number that a device counts with."""
+    """Whether a stored value is a number that a device counts with."""
     return type(value) is int and 0 <= value < 1 << 62
 
 
 def number_in(context: DeviceContext, key: str, prefix: str) -> int:
-    """The number that follows a prefix in a key, up to a point. Raises `DamagedRow` where there is none."""
+    """The number between a prefix and the next point in a key. Raises `DamagedRow` if there is none."""
     digits = key.removeprefix(prefix).partition(".")[0]
     if not key.startswith(prefix) or not _DIGITS.match(digits):
         raise context.damaged(key, "no number is in its key")
@@ -92,7 +92,7 @@ def number_in(context: DeviceContext, key: str, prefix: str) -> int:
 
 
 def arguments(args: CapData, method: str, *names: str, optional: int = 0) -> list[Any]:
-    """The arguments of a call, checked for number and filled up with None."""
+    """The arguments of a call, filled up with None. Raises `DeviceError` for too many."""
     found = read(args)
     if not isinstance(found, list) or not len(names) - optional <= len(found) <= len(names):
         given = len(found) if isinstance(found, list) else "no list of"
@@ -123,21 +123,21 @@ def reference(value: Any, what: str, letter: str = "o") -> Ref:
 
 
 def shown(value: Any) -> str:
-    """A short name for what came."""
+    """A short description of a value, for an error."""
     if isinstance(value, Ref):
         return f"a reference to {value.iface}"[:80]
     if isinstance(value, str):
-        return f"str {json.dumps(value[:40], ensure_ascii=False)[:40]}"  # as who wrote it would write it
+        return f"str {json.dumps(value[:40], ensure_ascii=False)[:40]}"  # as its author would write it
     return foreign.shown(value)
 
 
 def not_plain(what: str) -> DeviceError:
-    """The complaint about a reference where only data can pass."""
+    """The error for a reference where only data can pass."""
     return DeviceError(f"{what} takes plain data, and was given a reference", name="TypeError")
 
 
 def no_method(kind: str, method: str, *known: str) -> DeviceError:
-    """The complaint about a method that is not there."""
+    """The error for a method that does not exist."""
     return DeviceError(f"{kind} has no method {method[:60]!r}, has [{', '.join(known)}]", name="TypeError")
 
 

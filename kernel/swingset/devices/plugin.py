@@ -1,9 +1,9 @@
 """The plugin device: functions of the host that vats may call at once.
 
-A notebook hands in a function under a name, and gives the device node to whom it trusts with it. The function
-runs in the host with all the host's powers, in the middle of the caller's crank: if that crank is undone, the
-function has run all the same. It is gone when the session ends; the node stays, and says so until a function
-of that name is handed in again.
+A notebook hands in a function under a name, and gives the device node to the vats that may call it. The
+function runs in the host with all the host's powers, in the middle of the caller's crank; rolling the crank
+back does not undo what the function did. The function is gone when the session ends. The node stays, and a
+call of it raises an error until a function is handed in under that name again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from swingset.devices import plain
 from swingset.model.capdata import CapData, Ref
 
 Function = Callable[[CapData], CapData]
-"""Takes the list of arguments and answers, both without references."""
+"""Takes the list of arguments and returns the answer, both without references."""
 
 
 class PluginDevice:
@@ -29,9 +29,9 @@ class PluginDevice:
         self._functions: dict[str, Function] = {}
 
     def hand_in(self, name: str, function: Function, context: DeviceContext) -> str:
-        """Let vats call a function; returns its device node, the same for the same name.
+        """Let vats call a function; returns its device node, always the same one for a name.
 
-        A device that has the function's own name is its node.
+        For a device with the function's own name, that is the device's root.
         """
         self._functions[name] = function
         if name == context.device.name:
@@ -43,7 +43,7 @@ class PluginDevice:
         return node
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
-        """Run the function of the node that was called."""
+        """Run the function that the called node stands for."""
         state = plain.kept(context, context.node or "", _is_plugin)
         if method != "call":
             raise plain.no_method("a host function", method, "call")

@@ -1,11 +1,11 @@
-"""The timer device: time is what the host says it is, and it never goes back.
+"""The timer device: the host sets the time, and it never goes back.
 
-There is no clock in a world. The host polls: it says what time it is now, and what was set for a time up to
-then happens, in order of time and then of setting. An alarm either sends `wake(now)` to a handler or settles
+There is no clock in a world. The host polls: it passes the current time, and all alarms up to then go off, in
+order of their times and then of their setting. An alarm either sends `wake(now)` to a handler or settles
 a promise. Promises are kept here and not in a vat, so they outlive any upgrade.
 
-Alarms are kept by time, as `at.<when>.<count>`, and those that have a token once more by that one, as
-`by.<token>.<when>.<count>`: a poll or a cancellation looks at what it finds and at no more.
+Alarms are stored by time, as `at.<when>.<count>`, and those with a token also by token, as
+`by.<token>.<when>.<count>`: so a poll or a cancellation reads only the alarms that it deals with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData, Ref
 
 CANCELLED = capdata.error("Error", "TimerCancelled", code=reasons.TIMER_CANCELLED)
-"""What the promise of a cancelled alarm is rejected with."""
+"""The rejection of a cancelled alarm's promise."""
 
 _METHODS = ("now", "alarm", "promise_at", "cancel", "pending")
 
@@ -30,7 +30,7 @@ class TimerDevice:
     kind = "timer"
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
-        """Tell the time, set alarms and cancel them."""
+        """Return the time, set alarms and cancel them."""
         if method == "now":
             return plain.write(self.now(context))
         if method == "alarm":
@@ -58,7 +58,10 @@ class TimerDevice:
         return plain.kept(context, "now", plain.is_number) or 0
 
     def poll(self, now: int, context: DeviceContext) -> int:
-        """It is `now`: let what is due happen; returns how many alarms went off. Raises `KernelError`."""
+        """Set the time to `now` and let due alarms go off; returns how many did.
+
+        Raises `KernelError` if `now` is not an int or is before the last poll.
+        """
         before = self.now(context)
         if type(now) is not int or not before <= now < 1 << 62:
             raise KernelError(
@@ -104,7 +107,7 @@ class TimerDevice:
         return entry
 
     def _cancel(self, token: Ref, context: DeviceContext) -> int:
-        """Undo all alarms that were set with a token; returns how many."""
+        """Delete all alarms that were set with a token; returns how many."""
         prefix = _by_token(token, "")
         found = context.keys(prefix)
         for note in found:
@@ -115,7 +118,7 @@ class TimerDevice:
 
 
 def _is_alarm(entry: Any) -> bool:
-    """Whether something kept is what `_set` wrote."""
+    """Whether a stored value is what `_set` writes."""
     if not isinstance(entry, dict) or not all(isinstance(value, Ref) for value in entry.values()):
         return False
     letters = {name: ref.kref[1] for name, ref in entry.items()}
@@ -128,5 +131,5 @@ def _when(context: DeviceContext, key: str) -> int:
 
 
 def _by_token(token: Ref, key: str) -> str:
-    """Where an alarm is noted under its token."""
+    """The key of an alarm under its token."""
     return f"by.{token.kref}.{key.removeprefix('at.')}"

@@ -1,11 +1,11 @@
 """The vat-admin device: making, changing and ending vats, and the meters that pay for them.
 
-Its root belongs to the vat `vatAdmin` alone. Each vat that is made has a device node, its admin node, which
-can end it and replace its code; each meter has one too. What takes time answers with a promise of the kernel,
-so that nothing depends on the vat that asked: `done` of a vat is kept here, not in anybody's heap.
+Its root belongs to the vat `vatAdmin` alone. Each created vat has a device node, its admin node, which can
+end it and replace its code; each meter has one too. A call that takes time returns a promise of the kernel,
+so that nothing depends on the calling vat: `done` of a vat is kept here, not in a vat's heap.
 
-A meter is forgotten when nobody holds its device node and it pays for no vat: nobody could refill it, and
-nobody would notice. One whose node is gone first is noted as `loose`, and looked at when a vat ends.
+A meter is deleted when nobody holds its device node and it pays for no vat: then nobody could refill it or
+notice. If its node goes first, the meter is marked `loose`, and checked again whenever a vat ends.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class VatAdminDevice:
         self._devices = devices
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
-        """Serve the root, an admin node or a meter, by what the node says it is."""
+        """Serve the root, an admin node or a meter; the state of the called node says which it is."""
         assert context.node is not None
         try:
             if context.node == context.device.root:
@@ -52,7 +52,7 @@ class VatAdminDevice:
         raise plain.no_method("this device node", method)
 
     def vat_ended(self, vat: str, rejected: bool, outcome: CapData, context: DeviceContext) -> None:
-        """Settle what the keeper of a vat waits for."""
+        """Settle the promises that depend on a vat's end: `done`, and that of its creation if still open."""
         for key in (f"made.{vat}", f"vat.{vat}"):
             held = plain.kept(context, key, _is_made if key.startswith("made.") else _is_promise)
             if held is not None:
@@ -62,7 +62,7 @@ class VatAdminDevice:
         self._forget_loose_meters(context)
 
     def node_gone(self, state: CapData, context: DeviceContext) -> None:
-        """Forget a meter that nobody can refill, as soon as it pays for no vat."""
+        """Mark the meter of a collected node as loose, and delete it as soon as it pays for no vat."""
         meter = meter_of(state)
         if meter is not None:
             context.set(f"loose.{meter}", plain.NOTHING)
@@ -74,7 +74,7 @@ class VatAdminDevice:
                 context.set(key, None)
 
     def vat_started(self, vat: str, root: str, context: DeviceContext) -> None:
-        """Settle what the creator of a vat waits for."""
+        """Settle the promise that the creator of a vat got."""
         made = plain.kept(context, f"made.{vat}", _is_made)
         if made is not None:
             promise, admin_node = made
@@ -83,7 +83,7 @@ class VatAdminDevice:
             context.set(f"made.{vat}", None)
 
     def admin_node(self, vat: str, context: DeviceContext) -> str:
-        """A device node that ends and changes a vat which nobody made through this device; for the host."""
+        """A new admin node for a vat that was not created through this device; for the host."""
         done = plain.kept_reference(context, f"vat.{vat}", "p")
         if done is None:
             done = context.new_promise()
@@ -91,7 +91,7 @@ class VatAdminDevice:
         return context.new_node(plain.write({"vat": vat, "done": Ref(done)}))
 
     def critical_key(self, context: DeviceContext) -> str:
-        """The device node that allows making critical vats; the host decides who gets it."""
+        """The device node that allows creating critical vats; the host decides who gets it."""
         node = plain.kept_reference(context, "criticalKey", "d")
         if node is None:
             node = context.new_node(plain.write({"critical": True}))
@@ -111,8 +111,8 @@ class VatAdminDevice:
         raise plain.no_method("the vat-admin device", method, *_ROOT_METHODS)
 
     def _create(self, args: CapData, context: DeviceContext) -> CapData:
-        """Answers `[device node, promise]`: the promise is for the root, and the object that stands for the
-        device node outside, as `{"root": ..., "adminNode": ...}`.
+        """Returns `[device node, promise]`. The promise is for `{"root": ..., "adminNode": ...}`, where
+        `adminNode` is the object of the vat `vatAdmin` that wraps the device node.
         """
         found = plain.arguments(_without_parameters(args), "create", "bundlecap", "options", "admin_node")
         cap, options_given, admin_node = found
@@ -138,7 +138,7 @@ class VatAdminDevice:
         return plain.write([Ref(node, "adminNode"), made])
 
     def _bundle(self, cap: object, context: DeviceContext) -> str | None:
-        """The id of the bundle that a bundlecap stands for, whichever device handed it out."""
+        """The id of the bundle that a bundlecap of any bundle device stands for, or None."""
         owner = self._admin.owner_of(cap.kref) if isinstance(cap, Ref) else None
         device = self._devices.get(owner) if owner else None
         if device is None or device.kind != BundleDevice.kind or not isinstance(cap, Ref):
@@ -152,7 +152,7 @@ class VatAdminDevice:
         return True
 
     def _worker(self, wanted: Any, own: str) -> str:
-        """A vat runs in the kind of worker its maker's runs in, or in one that confines it."""
+        """The kind of worker of a new vat: that of its creator, or one that confines it."""
         if wanted is None:
             return own
         allowed = [kind for kind in self._admin.workers() if kind == own or kind.startswith("wasm")]
@@ -230,7 +230,7 @@ class VatAdminDevice:
 
 
 def meter_of(state: CapData) -> str | None:
-    """The meter that a device node stood for, by the state it had, or None."""
+    """The meter in the state of a device node, or None."""
     try:
         known = plain.read(state)
     except (ValueError, DeviceError):
@@ -239,7 +239,7 @@ def meter_of(state: CapData) -> str | None:
 
 
 def _is_node(value: Any) -> bool:
-    """Whether something kept is the state of an admin node, a meter's node or the key of critical vats."""
+    """Whether a value is the state of an admin node, a meter's node or the key of critical vats."""
     if not isinstance(value, dict):
         return False
     if set(value) == {"vat", "done"}:
@@ -270,5 +270,5 @@ def _options(given: object) -> dict[str, Any]:
 
 
 def _without_parameters(args: CapData) -> CapData:
-    """The arguments of a call with the parameters of the vat, which are for it alone to read, left blank."""
+    """The arguments of a call without the vat's parameters, which only the vat may read."""
     return plain.blank(args, 1, "vatParameters")

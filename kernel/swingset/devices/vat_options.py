@@ -1,4 +1,4 @@
-"""The options of a new vat as its creator says them, made into those that the kernel keeps."""
+"""Converts a new vat's options from the creator's spelling to the kernel's."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MOST = {
     "writeBytes": DEFAULT_LIMITS.write_bytes,
     "storedBytes": DEFAULT_LIMITS.stored_bytes or 0,
 }
-"""What one vat may let another use of its host: no more than any vat has, which is also what None means."""
+"""The largest limits that one vat may give another: those that every vat has; None means the same."""
 
 
 def check_name(name: Any) -> str | None:
-    """A vat's name, or None where it is given none. Raises `DeviceError`."""
+    """The checked name of a vat, or None if none is given. Raises `DeviceError`."""
     if name is None:
         return None
     trouble = name_trouble(name)
@@ -37,7 +37,7 @@ def check_name(name: Any) -> str | None:
 
 
 def convert(options: Mapping[str, Any], *, changing: bool = False) -> dict[str, Any]:
-    """The kernel's options for those that a creator gave; raises `DeviceError` for unknown ones."""
+    """The kernel's options for a creator's options; raises `DeviceError` for unknown or bad ones."""
     where = "changeOptions" if changing else "CreateVatOptions"
     known = {said: name for said, name in SPELLINGS.items() if not (changing and name in FOR_GOOD)}
     unknown = [

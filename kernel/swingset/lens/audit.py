@@ -1,9 +1,9 @@
-"""The auditor: every reference of a world counted again, and every tie between its tables looked at.
+"""The auditor: counts every reference of a world again, and checks the ties between its tables.
 
-The kernel keeps counts and changes them as references come and go. The auditor ignores how they came about:
-it walks everything that can hold a reference (c-lists, events that wait anywhere, outcomes of promises, the
-host) and says where a stored count, a row or a tie between two tables is not what the walk finds. Call it
-between cranks; it reads, and never writes. A row that cannot even be read is a `DamagedRow`, which ends it.
+The kernel keeps counts and changes them as references come and go. The auditor ignores those changes: it
+walks everything that can hold a reference (c-lists, waiting events, outcomes of promises, the host) and
+reports where a stored count, a row or a tie between two tables differs from what the walk finds. Call it
+between cranks; it reads, and never writes. A row that cannot be read raises `DamagedRow` and ends the audit.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _OF_VATS = (
 
 
 def audit_holdings(store: KernelStore) -> list[str]:
-    """Every vat of which another number of bytes is stored than it keeps, in words, oldest first.
+    """Every vat whose count of stored bytes is wrong, in words, oldest vat first.
 
-    Apart from `audit`, for it looks at all that every vat has stored.
+    Separate from `audit`, because it reads everything that every vat has stored.
     """
     return [
         f"{vat.id}: vat {vat.name} keeps {kept:,} bytes, {stored:,} are stored"
@@ -195,7 +195,7 @@ class _Audit:
                 yield f"{kref}: it is kept for the next incarnation of its decider, and has none"
 
     def _walk_forwards(self) -> Iterator[str]:
-        """Whether each promise that follows another comes to an end."""
+        """Whether each chain of forwarded promises ends."""
         ends: set[str] = set()
         for kref in self._promises:
             passed: dict[str, None] = {}
@@ -209,7 +209,7 @@ class _Audit:
             ends.update(passed)
 
     def _walk_vats(self) -> Iterator[str]:
-        """Whether there are the vats that rows are about, and what vats and devices need."""
+        """Whether the vats that rows name exist, and whether vats and devices have what they need."""
         rows = self._store.world.rows
         for table, column in _OF_VATS:
             for (vat,) in rows(f"SELECT DISTINCT {column} from {table} where {column} like 'v%'"):
@@ -240,7 +240,7 @@ class _Audit:
                 yield f"{device_id}: table device_state is about it, and there is no such device"
 
     def _walk_numbers(self) -> Iterator[str]:
-        """Whether each counter is past all that was numbered by it."""
+        """Whether each counter is above every number that was taken from it."""
         highest: Counter[str] = Counter()
 
         def see(counter: str, number: int) -> None:
@@ -287,7 +287,7 @@ class _Audit:
             yield from self._collected(record)
 
     def _collected(self, record: ObjectRecord) -> Iterator[str]:
-        """Whether what nobody holds is on its way out."""
+        """Whether an object that nobody holds is about to be collected."""
         kref, owner = record.kref, record.owner
         if owner is None:
             if not record.reachable:

@@ -1,14 +1,14 @@
-"""Rings of objects across vats that hold each other and that nothing else holds: a dry run.
+"""Finds rings of objects across vats that hold each other and that nothing else holds. It changes nothing.
 
-Counting references cannot collect them: a durable object of one vat mentions an import, whose record in its
-own vat mentions an import in turn, and so around. This finder follows the records that it can see, starting
-from everything that lives by itself, and reports the rings that it never comes to. It changes nothing.
+Reference counts cannot collect such a ring: a durable object of one vat mentions an import, whose record in
+its own vat mentions an import in turn, and so on around the ring. This finder follows the records that it can
+see, starting from the roots (everything that lives by itself), and reports the rings that it cannot reach.
 
-Heaps are opaque, so it has to assume, and assumes towards holding: an import that no record mentions is held
-by the vat's heap; an object that is not durable holds everything its vat imports; a promise that a vat has a
-name for is held by it. One assumption goes the other way, or nothing could ever be found: that an import
-which a record explains is not in a live vat's heap besides. So what is reported is a suspicion for people,
-with the vats it depends on, never a licence to delete.
+Heaps are opaque, so the finder has to assume. Most assumptions err towards "held": an import that no record
+mentions is held by the vat's heap; an object that is not durable holds everything that its vat imports; a
+promise is held by every vat that has it in its c-list. One assumption errs the other way, or nothing could
+ever be found: an import that a record mentions is not held by the vat's heap as well. So a reported ring is a
+suspicion for people, with the vats that it depends on, and never a licence to delete.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Name = tuple[str, str]
 class Ring:
     """Objects of several vats that hold each other. `lines` are one hop each; `vats` are names.
 
-    `opaque` are the vats among them with an object in the ring that is not durable: such an object was taken
-    to hold all that its vat imports.
+    `opaque` are those of the vats that have an object in the ring that is not durable; such an object is
+    assumed to hold everything that its vat imports.
     """
 
     krefs: tuple[str, ...]
@@ -44,7 +44,7 @@ class Ring:
 
 
 def find_rings(store: KernelStore) -> list[Ring]:
-    """Every ring across at least two vats that nothing living holds, as far as can be seen."""
+    """Every ring across two or more vats that no root reaches, as far as can be seen."""
     graph = _Graph(store)
     alive = _reachable(graph.edges, graph.roots)
     dead = {

@@ -10,7 +10,7 @@ from swingset.model.lines import source_lines
 
 @dataclass(frozen=True)
 class Difference:
-    """One cell of a vat, as it runs (`old`, None where the part is new) and as it was given (`new`)."""
+    """One cell of a vat: the source that runs (`old`, None for a new cell) and the source given (`new`)."""
 
     vat: str
     part: str

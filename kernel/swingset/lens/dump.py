@@ -1,6 +1,6 @@
 """A world as JSON data, for programs: everything the kernel keeps about vats, objects, promises and queues.
 
-Vat stores are left out, for they may be large, and are the vats' own. Order depends on nothing but the world.
+Vat stores are omitted: they may be large, and are private to the vats. The order depends only on the world.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ COUNTED = ("objects", "promises", "clists", "queue", "parked", "promise_queue", 
 
 
 def dump(store: KernelStore) -> dict[str, Any]:
-    """The state of the kernel. `cleaned_up` are dead vats of which something is left, `kept` promises that
-    their deciders take along at an upgrade.
+    """The state of the kernel as JSON data.
+
+    `cleaned_up` lists terminated vats that are not cleaned up yet, `kept` the promises that their deciders
+    keep through an upgrade.
     """
     vats = store.vats.all()
     kept = [(device, key, value.to_json()) for device, key, value in store.devices.kept()]
@@ -84,9 +86,9 @@ def dump(store: KernelStore) -> dict[str, Any]:
 
 
 def stats(store: KernelStore) -> dict[str, int]:
-    """How many rows of each sort there are, and how much there ever was.
+    """How many rows each table has, and how many vats, objects and promises were ever created.
 
-    Counted when it is asked for, so it takes as long as there are rows; no crank pays for it.
+    The rows are counted on each call, which takes time in proportion to them; no crank pays for it.
     """
     found = {
         "cranks": store.counters.get("crank"),

@@ -1,13 +1,13 @@
 """Why is this alive? A path from something that lives by itself to an object, a promise or a device node.
 
-What lives by itself: what the host pinned or still wants to read, events that wait, the roots and the durable
-state of vats that are not terminated, what devices keep. From there the path leads through outcomes of
-promises, messages that wait for a promise, and the records of durable objects. The search goes backwards
-from what is asked for, so a large world costs no more than what is near.
+These live by themselves: what the host pinned or still wants to read, waiting events, the roots and the
+durable state of vats that are not terminated, and what devices keep. From there the path leads through
+outcomes of promises, messages that wait for a promise, and the records of durable objects. The search goes
+backwards from the thing asked about, so its cost depends on the neighbourhood and not on the world's size.
 
-A vat's heap cannot be seen. Where a vat imports something that no record of it mentions, its heap must be
-what holds it, and the path says so. Such a hop counts for much more than one that can be seen: a path of
-evidence is preferred to a shorter one that assumes.
+A vat's heap cannot be seen. If a vat imports something that no record of it mentions, its heap must hold it,
+and the path says so. Such a hop costs much more than a visible one, so that a path of evidence is preferred
+to a shorter path that assumes.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from swingset.world.vats import TERMINATED, VatRecord
 HELD, RECOGNIZED, UNHELD, GONE = "held", "recognized", "unheld", "gone"
 
 ASSUMED = 1_000
-"""What a hop costs that cannot be seen, where one that can costs 1."""
+"""The cost of a hop that is assumed; a hop that can be seen costs 1."""
 
 
 @dataclass(frozen=True)
 class Explanation:
     """Why something is alive.
 
-    `verdict` is held, recognized (somebody could tell it apart, nobody can reach it), unheld (it is about to
-    be collected) or gone. `hops` lead from what lives by itself to `kref`, one sentence each; `assumed` says
-    that a heap, which cannot be seen, is among them. `notes` say what else is worth knowing.
+    `verdict` is held, recognized (a vat can compare it, but no vat can reach it), unheld (about to be
+    collected) or gone. `hops` lead from something that lives by itself to `kref`, one sentence each.
+    `assumed` says that one of them goes through a heap, which cannot be seen. `notes` hold further facts.
     """
 
     kref: str
@@ -69,7 +69,7 @@ class Node(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """One reason to hold a node: by another node, or by itself where `holder` is None."""
+    """One reason why a node is alive: `holder` holds it, or it lives by itself if `holder` is None."""
 
     holder: Node | None
     cost: int
@@ -97,7 +97,7 @@ _MESSAGE = Reader("promise_queue", "promise, item")
 
 
 class _Search:
-    """Who holds what, found one step back at a time."""
+    """The search for holders, one step back at a time."""
 
     def __init__(self, store: KernelStore) -> None:
         self._store = store
@@ -144,7 +144,7 @@ class _Search:
     # One step back
 
     def holds(self, node: Node) -> Iterator[Hold]:
-        """Everything that holds a node, seen before assumed."""
+        """Everything that holds a node: first what can be seen, then what is assumed."""
         if node.kref is None:
             assert node.vat is not None
             assert node.vref is not None
@@ -192,7 +192,7 @@ class _Search:
                 yield Hold(holder, 1, words)
 
     def _facets(self, vat: str, vref: str) -> Iterator[Hold]:
-        """Whoever holds one facet of an object holds the object."""
+        """The facets of an object: holding one of them holds the object."""
         query = "SELECT kref, vref from clists where vat = ? and vref > ? and vref < ? order by kref"
         for kref, facet in self._rows(query, (vat, f"{vref}:", f"{vref};")):
             yield Hold(Node(kref), 1, f"{self.label(kref)} is facet {facet} of {vref}")
@@ -311,7 +311,7 @@ class _Search:
     # Where there is no path
 
     def unheld(self, kref: str) -> Explanation:
-        """What there is to say of something that no path leads to."""
+        """The explanation for something that no path leads to."""
         what = self.label(kref)
         if kref_type(kref) == "p":
             return Explanation(kref, UNHELD, notes=self._ring(kref, what))
@@ -334,10 +334,10 @@ class _Search:
         return (words, *around) if around else (f"nothing holds {what}",)
 
     def notes(self, kref: str) -> tuple[str, ...]:
-        """What is under way for an object: its owner's end, or what its owner is to be told."""
+        """What is pending for an object: notices to its owner, or the owner's end."""
         query = "SELECT vat, kind from gc_actions where kref = ? and kind != ? order by vat, kind"
         told = self._rows(query, (kref, RETIRE_IMPORT))
-        notes = [f"its owner {self._name(vat)} is still to be told: {kind}" for vat, kind in told]
+        notes = [f"its owner {self._name(vat)} has yet to be notified: {kind}" for vat, kind in told]
         record = self._store.objects.get(kref) if kref_type(kref) != "p" else None
         if record is not None and record.fate is not None:
             notes.append(f"nobody answers for it: {record.fate}")

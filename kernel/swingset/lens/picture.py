@@ -1,11 +1,11 @@
 """One picture of a world, as SVG: laid out by hand, the same bytes for the same world.
 
 Two columns of boxes with a gutter between them. Everything that an arrow can start at or end on touches the
-gutter, so arrows cross nothing but each other. No layout engine, no measuring of fonts: widths are bounded
-by cutting texts. Colours tell arrows of different holders apart and nothing else; what a thing is, is said
-by its shape and its words.
+gutter, so arrows cross only each other. There is no layout engine, and no measuring of fonts: widths are
+bounded by cutting texts. Colours only tell arrows of different holders apart; shapes and words say what a
+thing is.
 
-What is drawn is chosen in `scene`. Nothing here trusts a text: all are escaped.
+`scene` chooses what is drawn. Every text is escaped.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _Drawing:
         return Picture(svg, words, _WIDTH, height)
 
     def _place(self) -> int:
-        """Give every box a side and a height; the notebook begins on the left, the rest fill up evenly."""
+        """Place every box in a column; the notebook comes first on the left, the rest fill up evenly."""
         ends = [_MARGIN, _MARGIN]
         for number, box in enumerate(self._scene.boxes):
             side = 0 if box.name == "notebook" else 1 if number < 2 or ends[1] <= ends[0] else 0

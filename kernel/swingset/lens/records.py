@@ -1,9 +1,9 @@
-"""What the kernel can see of a vat's inside: the records of its store, and whom they mention.
+"""What the kernel can see inside a vat: the records of its store, and the references in them.
 
-A vat's heap is opaque. But what a guest keeps for its next incarnation lies in its vatstore as text, capdata
-in JSON, and its slots are the vat's own names for what it holds. This module reads those names out, and says
+A vat's heap is opaque. But what a guest keeps for its next incarnation is in its vatstore as text, capdata
+in JSON, and the slots are the vat's own names for what it holds. This module reads those names, and says
 in words where they were found: a field of a durable object, or an entry of the baggage. It never runs or
-asks a vat, and a value that it cannot read mentions nobody.
+asks a vat, and a value that it cannot read counts as one without references.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _WATCHES = re.compile(r"vc\.3\.s(.*)", re.DOTALL)
 class Mention(NamedTuple):
     """One place in a vat's store that names `vref`.
 
-    `instance` is the durable object whose record it is, or None where the place is not an object's: then it
-    is held for as long as the vat lives.
+    `instance` is the durable object whose record it is. It is None if the record belongs to no object; the
+    reference is then held as long as the vat lives.
     """
 
     vref: str
@@ -50,14 +50,14 @@ class Records:
     def naming(self, vat: str, vref: str) -> Iterator[Mention]:
         """The places in one vat's store that name `vref`, or a facet of it."""
         query = "SELECT key, value from vatstore where vat = ? and instr(value, ?) order by key"
-        # Without the closing quote: the name of a facet begins with that of its object.
+        # Search without the closing quote: the name of a facet begins with that of its object.
         for key, value in self._store.world.rows(query, (vat, f'"{vref}')):
             for mention in _mentions(key, value):
                 if base(mention.vref) == vref or mention.vref == vref:
                     yield mention
 
     def called(self, vat: str, vref: str) -> str:
-        """What a vat's own object is, for people: the tag of its kind, or `object`."""
+        """What kind of object a vat's export is, for people: the tag of its kind, or `object`."""
         if vref == ROOT:
             return "root"
         if not vref.startswith(("o+d", "o+v")):
@@ -72,7 +72,7 @@ class Records:
 
 
 def base(vref: str) -> str:
-    """The object that a facet belongs to; the name itself where it is no facet's."""
+    """The name of the object that a facet belongs to; unchanged if the name is not a facet's."""
     return vref.partition(":")[0]
 
 

@@ -1,9 +1,9 @@
-"""What one picture of a world shows, before anything is drawn: boxes, what lies in them, who holds it.
+"""Chooses what a picture of a world shows, before anything is drawn: boxes, the things in them, the arrows.
 
-A vat is a box; what it exports lies inside; an arrow leads from every vat that imports a thing to that thing.
-Promises that are not settled lie in the box of the vat that has to settle them. Settled ones are left out:
-they are data by now. A picture that shows everything shows nothing, so past the limits the rest is counted
-and the count is shown: nothing disappears silently.
+A vat is a box with its exports inside; an arrow leads from every vat that imports a thing to that thing.
+An unsettled promise is in the box of the vat that has to settle it. Settled promises are omitted: they are
+data by now. Beyond the limits the rest is counted and the count is shown, so that the picture stays readable
+and nothing disappears silently.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_IN_ONE_BOX = 14
 MOST_QUEUED = 8
 
 ROOT, DURABLE, HEAP, PROMISE, LOST, REST = "root", "durable", "heap", "promise", "lost", "rest"
-"""What a thing is: `rest` stands for those that are counted but not drawn."""
+"""The sort of a thing; `rest` stands for those that are counted but not drawn."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Thing:
 
 @dataclass
 class Box:
-    """One vat, one device whose nodes are held, or `nobody` for what has no owner any more."""
+    """One vat, one device whose nodes are held, or `nobody` for things that have lost their owner."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """`holder` (a box's name) reaches the thing at `place` in box `owner`; awaiting a promise, or holding."""
+    """An arrow from box `holder` to the thing at `place` in box `owner`. `waits`: it awaits a promise."""
 
     holder: str
     owner: str
@@ -133,7 +133,7 @@ def compose(lens: Lens) -> Scene:
 
 
 def in_words(scene: Scene) -> str:
-    """The picture for those who cannot see it: the same facts, one per line."""
+    """The picture as text: the same facts, one per line."""
     holders: dict[tuple[str, int], list[str]] = {}
     for arrow in scene.arrows:
         holders.setdefault((arrow.owner, arrow.place), []).append(arrow.holder)
@@ -168,7 +168,7 @@ def _thing(row: CListRow) -> Thing:
 
 
 def _cut(boxes: dict[str, Box]) -> dict[str, tuple[str, int]]:
-    """Keep to the limits, the rest of each box as one counting line; tells where every kref is now."""
+    """Apply the limits, with one line that counts the rest of each box; returns the place of every kref."""
     budget = MOST_THINGS
     places: dict[str, tuple[str, int]] = {}
     for name, box in boxes.items():

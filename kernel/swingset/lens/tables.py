@@ -1,7 +1,7 @@
 """A world as rows for people: vats, run-queue, c-lists, promises.
 
-Everything comes from the world file's tables, so a view is as true of a world that is only being looked at
-as of one that runs. Rows come in an order that depends on nothing but the world.
+Everything is read from the world file's tables, so the views are the same whether the world runs or is opened
+to look only. The order of rows depends only on the world.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from swingset.world.vats import SUSPENDED, TERMINATED
 class VatRow:
     """One vat. `deliveries` counts its transcript entries; `since_image` those after its last heap image.
 
-    `attached` says that it runs in the embedder's interpreter, whatever `worker` is called.
+    `attached` says that it runs in the embedder's interpreter, whatever `worker` says.
     """
 
     name: str
@@ -194,7 +194,7 @@ class Lens:
     def older_records(self, vat_name: str) -> tuple[Stale, ...]:
         """How many records of one vat are older than its code, by kind and version.
 
-        Looks through all records of the kinds that may have any; a vat without such kinds costs nothing.
+        Reads all records of the kinds that may have older ones; a vat without such kinds costs nothing.
 
         Args:
             vat_name: the name of the vat.
@@ -206,7 +206,7 @@ class Lens:
         return () if vat is None else Versions(self._store, vat.id).stale()
 
     def outdated_kinds(self, vat_name: str) -> list[str]:
-        """The kinds of one vat that may have records older than its code; looks at no record.
+        """The kinds of one vat that may have records older than its code; reads no record.
 
         Args:
             vat_name: the name of the vat.
@@ -218,7 +218,7 @@ class Lens:
         return [] if vat is None else [kind.kind for kind in Versions(self._store, vat.id).outdated()]
 
     def vat_name(self, vat_id: str) -> str:
-        """The name of a vat, also of a terminated one; its id where there never was one.
+        """The name of a vat, also of a terminated one; the id itself if there never was such a vat.
 
         Args:
             vat_id: its id.

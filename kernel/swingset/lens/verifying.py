@@ -1,9 +1,9 @@
-"""All that can be told of a world without running it: whether the file is what was written, and makes sense.
+"""Verifies a world without running it: whether the file is what was written, and whether it is consistent.
 
-First come pages, rows, bulk and history (`swingset.world.verifying`), then the references and ties between
-tables (`swingset.lens.audit`), then each vat's span against its transcript and its heap image. Rows that
-cannot be read end a part, and the other parts go on. Nothing is changed, no code runs, and no more than
-`MOST` problems are told.
+It checks pages, rows, bulk and history first (`swingset.world.verifying`), then the references and the ties
+between tables (`swingset.lens.audit`), then each vat's span against its transcript and its heap image. A row
+that cannot be read ends its part, and the other parts go on. Nothing is changed, no code runs, and at most
+`MOST` problems are reported.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from swingset.world.vats import Span
 from swingset.world.verifying import Problem
 
 MOST = 100
-"""How many problems are told."""
+"""How many problems are reported at most."""
 
 
 def verify(store: KernelStore) -> list[Problem]:
-    """What is wrong with a world, at most `MOST` things; empty for a sound one."""
+    """The problems of a world, at most `MOST`; empty for a sound one."""
     parts = (verifying.problems(store.world), _audited(store), _spans(store))
     found: dict[Problem, None] = {}
     for problem in chain.from_iterable(map(_guarded, parts)):
@@ -74,7 +74,7 @@ def _bundle(store: KernelStore, bundle: str) -> Iterator[Problem]:
 
 
 def _transcript(store: KernelStore, span: Span) -> Iterator[Problem]:
-    """Whether the transcript that a span names is of its vat, and as long as it says."""
+    """Whether a span's transcript belongs to its vat and has the recorded length."""
     marks = {
         span.position: span.hash,
         span.start: span.start_hash,

@@ -1,8 +1,8 @@
 """Which records of a vat are older than its code, and which of them do not migrate.
 
-All of it is read from the vat's store. The descriptor of a kind says whether there may be older records at
-all, so a vat without any costs a look at its descriptors; only for the other kinds are records counted, one
-pass each. What the store says is a vat's word: what does not have the expected shape is passed over.
+All of it is read from the vat's store. The descriptor of a kind says whether there may be older records, so
+for most kinds only the descriptor is read; records are counted only where there may be older ones, in one
+pass for each kind. The store is untrusted: entries without the expected shape are skipped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_FAILURES = 100
 
 @dataclass(frozen=True)
 class Outdated:
-    """A kind of which there may be older records. `walked`: all were visited, and `failed` do not migrate."""
+    """A kind that may have older records. `walked`: all were visited; `failed`: how many do not migrate."""
 
     number: int
     kind: str
@@ -38,7 +38,7 @@ class Outdated:
 
     @property
     def range(self) -> tuple[str, str]:
-        """The keys of its records: from the first name on, and before the second."""
+        """The range of its records' keys: from the first text on, and before the second."""
         return f"vom.o+d{self.number}/", f"vom.o+d{self.number}0"
 
 
@@ -54,7 +54,7 @@ class Stale:
 
 @dataclass(frozen=True)
 class Failure:
-    """A record that does not migrate: what its vat said, and the vat's own line."""
+    """A record that does not migrate: the vat's error, and the line of vat code."""
 
     kind: str
     record: str
@@ -95,7 +95,7 @@ class Versions:
         return dict(sorted(found.items()))
 
     def outdated(self) -> tuple[Outdated, ...]:
-        """The kinds of which there may be older records, in the order in which they are walked through."""
+        """The kinds that may have older records, in the order in which a migration visits them."""
         return tuple(
             self._outdated(number, descriptor)
             for number, descriptor in self.kinds().items()
@@ -128,7 +128,7 @@ class Versions:
         )
 
     def stale(self) -> tuple[Stale, ...]:
-        """The records that are older than the code, counted: one pass through each kind that may have any."""
+        """How many records are older than the code; one pass through each kind that may have any."""
         found = []
         query = (
             f"SELECT {_VERSION} v, count(*) from vatstore where vat = ? and key >= ? and key < ? group by v"
@@ -140,7 +140,7 @@ class Versions:
         return tuple(found)
 
     def next_stale(self) -> str | None:
-        """The record at which a walk through the older records would go on, or None."""
+        """The key of the next record that a migration would visit, or None."""
         query = (
             f"SELECT key from vatstore where vat = ? and key >= ? and key < ? and key > ? and {_VERSION} != ?"
             " order by key limit 1"

@@ -1,13 +1,13 @@
 """Capdata: serialised data whose references are pulled out into slots.
 
 The kernel never looks into a body. It rewrites the slots, and only the slots, when a value crosses
-from one vat's names to another's. That is the whole of its dealings with data, and why a vat can
-reach nothing but what is in its c-list.
+from one vat's names to another's. It does nothing else with data, and so a vat can reach nothing but what is
+in its c-list.
 
-What the kernel and its devices say themselves is plain data: numbers, texts, lists, dicts and references. It
-is written and read here, for all of them, in the spelling that vats use (`swingset.wire.grammar`). A body is
-measured before it is read, and never walked deeper than `MOST_DEPTH`: what comes of it depends on the body
-alone, not on how deep its host stood.
+The kernel and its devices themselves send plain data only: numbers, texts, lists, dicts and references. This
+module writes and reads it, in the spelling that vats use (`swingset.wire.grammar`). A body is measured
+before it is read, and never walked deeper than `MOST_DEPTH`, so the result depends on the body alone and not
+on how deep the host's stack was.
 """
 
 from __future__ import annotations
@@ -41,31 +41,31 @@ MAX_SLOTS = SLOT_LIMIT
 """Most slots in one value."""
 
 MOST_DEPTH = 64
-"""How deep data nests that is read here; it is walked by recursion, so the bound is low."""
+"""How deep the data read here may nest; it is walked by recursion, so the bound is low."""
 
 DEFAULT_IFACE = "Remotable"
-"""What an object goes by of which nobody says more."""
+"""The interface name of an object when none is given."""
 
 _MENTION = re.compile(r'"\$(0|[1-9][0-9]{0,4})\.(?:Alleged: )?([^"\\]{1,80})"')
 _METHOD = re.compile(r'#\[("(?:[^"\\\x00-\x1f]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]){0,300})')
-"""The beginning of a call: as much of its first text as is ever shown, wherever that ends."""
+"""The beginning of a call: as much of the method's name as is ever shown, whether or not it ends there."""
 
 
 class MalformedCapData(ValueError):
-    """What came is not capdata; the message says which part is wrong."""
+    """The value is not capdata; the message says which part is wrong."""
 
 
 class NotPlain(ValueError):
-    """A body that is more than plain data; the message says what, and depends on the body alone."""
+    """A body holds more than plain data; the message says what, and depends on the body alone."""
 
 
 class HalfPair(NotPlain):
-    """Text that JSON can spell and no file can hold."""
+    """Text holds half of a surrogate pair: JSON can spell it, but no file can hold it."""
 
 
 @dataclass(frozen=True)
 class Ref:
-    """A reference in plain data: an object, a device node or a promise, by the kernel's name for it."""
+    """A reference in plain data: an object, a device node or a promise, by its kref."""
 
     kref: str
     iface: str = DEFAULT_IFACE
@@ -80,7 +80,7 @@ class CapData:
 
     @property
     def json(self) -> str:
-        """The body without its sign."""
+        """The body without its leading `#`."""
         return self.body[1:]
 
     def to_json(self) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def is_well_formed(text: str) -> bool:
 
 
 def data(value: Any) -> CapData:
-    """Capdata of plain data with `Ref`s in it: what the kernel and its devices say.
+    """Capdata of plain data with `Ref`s in it, as the kernel and its devices send it.
 
     Raises `HalfPair` for text that no file can hold.
     """
@@ -138,22 +138,22 @@ def data(value: Any) -> CapData:
 
 
 def object_named(slot: str, iface: str) -> CapData:
-    """Capdata of one object, by whichever name."""
+    """Capdata of one object, named by a kref or a vref."""
     return _capdata(reference("$", 0, ALLEGED + iface), (slot,))
 
 
 def promise_named(slot: str) -> CapData:
-    """Capdata of one promise, by whichever name."""
+    """Capdata of one promise, named by a kref or a vref."""
     return _capdata(reference("&", 0), (slot,))
 
 
 def call_with(method: str, argument: CapData) -> CapData:
-    """Capdata of a call of a method with one argument, which stays unread and mentions no reference."""
+    """Capdata of a call of a method with one argument; it is not read, and must hold no reference."""
     return CapData(f"#[{_text_of(escaped(method))},[{argument.json}]]")
 
 
 def error(name: str, message: str, code: str | None = None, trace: list[list[Any]] | None = None) -> CapData:
-    """Capdata of an error the kernel raises itself; what it quotes of a vat is made fit to be stored.
+    """Capdata of an error that the kernel raises; quotes of a vat are cut and cleaned for storage.
 
     `code` is the machine-readable reason, one of `swingset.model.reasons`; `trace` is a list of
     `[part, line, function]`, outermost first.
@@ -212,7 +212,8 @@ def read(value: CapData) -> Any:
 def part(value: CapData, *path: int | str) -> CapData:
     """The capdata of one part of a value, with only the references that this part mentions.
 
-    All else stays as it was spelled. Raises `NotPlain`, and what a wrong path raises.
+    Everything else stays as it was spelled. Raises `NotPlain`, and `LookupError` or `TypeError` for a wrong
+    path.
     """
     node = _tree(value)
     for step in path:
@@ -224,7 +225,7 @@ def part(value: CapData, *path: int | str) -> CapData:
 
 
 def blank(value: CapData, *path: int | str) -> CapData:
-    """The same value with None in place of one part, if it has it: for what is not to be read."""
+    """The same value with None in place of one part that must not be read; unchanged without such a part."""
     tree = node = _tree(value)
     try:
         for step in path[:-1]:
@@ -289,13 +290,13 @@ def _renumber(node: Any, slots: tuple[str, ...], order: dict[int, tuple[int, str
     return node
 
 
-# Words for people. A body is a stranger's text, so nothing may ever depend on them.
+# Words for people. A body is a stranger's text, so no decision may depend on these words.
 
 
 def in_words(value: CapData) -> str:
-    """What a value says to people: a text itself, an error's name and message, the body of all else.
+    """A value in words: a text itself, the name and message of an error, else the body.
 
-    It is what a stranger wrote: whoever shows it makes it visible.
+    The words are a stranger's: pass them through `swingset.model.visible` before showing them.
     """
     try:
         tree = read_json(value.json, depth=MOST_DEPTH)
@@ -310,7 +311,7 @@ def in_words(value: CapData) -> str:
 
 
 def method_of(methargs: CapData) -> str:
-    """The method that a call names, cut to a length; `?` where the body is not of the usual form."""
+    """The method that a call names, cut to a length; `?` if the body has another form."""
     found = _METHOD.match(methargs.body)
     if found is None:
         return "?"
@@ -322,7 +323,7 @@ def method_of(methargs: CapData) -> str:
 
 
 def ifaces_of(body: str) -> dict[int, str]:
-    """What a body calls its objects, by slot; slots without a name of 1 to 80 characters are left out."""
+    """The interface names in a body, by slot; slots without a name of 1 to 80 characters are omitted."""
     found: dict[int, str] = {}
     for mention in _MENTION.finditer(body):
         found.setdefault(int(mention[1]), mention[2])
@@ -333,7 +334,7 @@ def _plain(text: str) -> str:
     return text.removeprefix("!")
 
 
-# Whether a value is one reference and nothing else; a promise that is fulfilled with one leads there.
+# Whether a value is one reference and nothing else; a promise fulfilled with one forwards its messages there.
 
 
 def sole_object(value: CapData) -> str | None:

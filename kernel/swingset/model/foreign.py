@@ -1,15 +1,15 @@
-"""What strangers said, read and put into words with bounded work.
+"""Data from strangers, read and described with bounded work.
 
 Bytes of a guest, answers of a device and texts of a world file become values in one place, here. Python's own
-reader recurses on the stack of whoever called it, and so does `repr`: how deep is too deep would depend on
-how deep the host stood already, and would differ between two hosts. So the shape of a text is measured before
-it is read, in one pass that does not recurse: how deep it nests, how many values it has. Numbers are read by
-a limit of this module's own, for Python's is a setting of the process. What is wrong is told in words that
-depend on the text alone.
+JSON reader recurses on its caller's stack, and so does `repr`: how deep is too deep would depend on how deep
+the host's stack was already, and would differ between two hosts. So the shape of a text (how deep it nests,
+how many values it has) is measured before it is read, in one pass that does not recurse. Numbers have a limit
+of this module's own, because Python's is a setting of the process. The error message depends on the text
+alone.
 
-A value that has to be named in a sentence is named by its type and, where it is short, by itself. Nothing
-here looks further into a value than its first level, calls a method that its author could have written, or
-takes longer for a larger value.
+Where a sentence has to name a value, it gives the type and, if it is short, the value. Nothing here looks
+further into a value than its first level, calls a method that its author could have written, or takes longer
+for a larger value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
 MOST_DEPTH = 32
-"""How deep lists and objects nest in what the kernel reads; values inside of messages are texts to it."""
+"""How deep the JSON that the kernel reads may nest; the values inside messages are texts to it."""
 
 MOST_VALUES = 1_000_000
 """How many values one text may have."""
@@ -30,15 +30,15 @@ MOST_DIGITS = 4_300
 
 _SHORT = 600  # digits that `int` reads under every setting of `sys.set_int_max_str_digits`
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
-_name_of = type.__dict__["__name__"].__get__  # past what a metaclass says
+_name_of = type.__dict__["__name__"].__get__  # does not run a metaclass's code
 
 
 class Unreadable(ValueError):
-    """A text that is not JSON, or is more than anybody reads; the message depends on the text alone."""
+    """A text is not JSON, or exceeds a limit; the message depends on the text alone."""
 
 
 def read_json(text: str | bytes, *, depth: int = MOST_DEPTH, values: int = MOST_VALUES) -> Any:
-    """Read JSON that a stranger wrote; raises `Unreadable` for whatever is wrong with it."""
+    """Read JSON that a stranger wrote; raises `Unreadable` for anything wrong with it."""
     if isinstance(text, bytes):
         try:
             text = text.decode()
@@ -54,7 +54,7 @@ def read_json(text: str | bytes, *, depth: int = MOST_DEPTH, values: int = MOST_
 
 
 def whole(text: str) -> int:
-    """The int that a text of digits, perhaps signed, stands for, under every setting of the process."""
+    """The int of a text of digits with an optional sign, whatever digit limit the process has set."""
     if len(text) <= _SHORT:
         return int(text)
     digits = text.lstrip("+-")
@@ -68,7 +68,7 @@ def whole(text: str) -> int:
 
 
 def shown(value: object) -> str:
-    """A type and, where it is short, a value, in at most some ninety characters, the same on every host."""
+    """The type of a value and, if it is short, the value: about 90 characters at most, equal on all hosts."""
     kind = type(value)
     if value is None:
         return "None"
@@ -85,7 +85,7 @@ def shown(value: object) -> str:
 
 
 def said(error: BaseException) -> str:
-    """What an error has to say for itself, whoever wrote its class."""
+    """The message of an exception, even if its class is a stranger's and `str` of it raises."""
     try:
         return str(error)
     except Exception:
@@ -93,7 +93,7 @@ def said(error: BaseException) -> str:
 
 
 def stored_size(text: str) -> int:
-    """How many bytes a text takes where it is written as JSON, the same on every host."""
+    """How many bytes a text takes when it is written as JSON, the same on every host."""
     written: str = encode_basestring(text)
     return len(written) if written.isascii() else len(written.encode("utf-8", "surrogatepass"))
 
@@ -103,11 +103,11 @@ def _measure(text: str, depth: int, values: int) -> None:
     opened = text.count("[") + text.count("{")
     if opened <= depth and text.count(",") + opened < values:
         return
-    # Each step looks at the text as a whole, and none makes more pieces than the step before has allowed.
+    # Each step scans the whole text, and makes no more pieces than the step before has allowed.
     if text.count('"') - text.count('\\"') > 4 * values:
         raise _too_many(values)
     # Up to the first error, where the reader stops, a backslash can only be inside a string. Without escapes,
-    # every other piece between quotes lies outside.
+    # every second piece between quotes lies outside of strings.
     outside = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])
     if outside.count(",") + outside.count("[") + outside.count("{") >= values:
         raise _too_many(values)

@@ -1,7 +1,7 @@
 """Limits of one delivery.
 
 Computrons, memory and bytes are deterministic: a delivery that exceeds them exceeds them on every machine.
-Seconds are not, and so may only ever abort a crank, never shape one that commits.
+Seconds are not, so they may only abort a crank, and never influence one that commits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Limits:
 
     `computrons` are instructions of the engine, `memory_pages` are 64 KiB pages of the vat's whole
     memory, `seconds` is wall-clock time, `console_bytes` caps what it may print. `write_bytes` is what the
-    delivery may add to the world, `stored_bytes` what the vat may keep there once it has ended.
+    delivery may add to the world, `stored_bytes` what the vat may have stored when the delivery has ended.
     """
 
     computrons: int | None = 10_000_000_000

@@ -1,7 +1,7 @@
-"""What cranks are about: sends, notifies, the lives of vats, and collecting what they dropped.
+"""The events that cranks process: sends, notifies, the lives of vats, and garbage collection.
 
-Each event knows its JSON form, in which it lies in the world file where any SQLite tool can read it,
-and the references it holds, which the kernel counts for as long as it waits.
+Each event knows its JSON form, which the world file stores so that any SQLite tool can read it, and the
+references it holds, which the kernel counts for as long as the event waits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Message:
 
     @property
     def method(self) -> str:
-        """The method's name, for people and cut to a length; `?` where the body is not of the usual form."""
+        """The method's name, for people and cut to a length; `?` if the body has another form."""
         return method_of(self.methargs)
 
 
@@ -57,7 +57,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Tell `vat` how `promise` was settled."""
+    """Notify `vat` of the outcome of `promise`."""
 
     vat: str
     promise: str
@@ -103,7 +103,7 @@ class UpgradeVat:
 
 @dataclass(frozen=True, slots=True)
 class ChangeVatOptions:
-    """Tell `vat` of options that concern what goes on inside it, such as `{"migrate": records to visit}`."""
+    """Pass `vat` options that its guest library acts on, such as `{"migrate": records to visit}`."""
 
     vat: str
     options: dict[str, Any]
@@ -115,7 +115,7 @@ class ChangeVatOptions:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Tell `vat` that references were dropped or retired. Never queued: chosen from the set of GC actions."""
+    """Notify `vat` that references were dropped or retired. Never queued: chosen from the GC actions."""
 
     vat: str
     kind: str
@@ -128,7 +128,7 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class Reap:
-    """Have `vat` bring out its dead. Never queued: chosen from the vats that are due."""
+    """Make `vat` bring out its dead. Never queued: chosen from the vats that are due."""
 
     vat: str
 
@@ -139,7 +139,7 @@ class Reap:
 
 @dataclass(frozen=True, slots=True)
 class CleanUp:
-    """Delete some of what a terminated vat left. Never queued: chosen from the vats that are dead."""
+    """Delete some of what a terminated vat left. Never queued: chosen from the terminated vats."""
 
     vat: str
 
@@ -152,7 +152,7 @@ QueuedEvent = Send | Notify | CreateVat | UpgradeVat | ChangeVatOptions
 """What can wait in the run-queue."""
 
 Event = QueuedEvent | Collect | Reap | CleanUp
-"""What a crank can be about."""
+"""What a crank can process."""
 
 
 def event_to_data(event: QueuedEvent) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def event_to_json(event: QueuedEvent) -> str:
 
 
 class MalformedEvent(ValueError):
-    """A text that is no event of the run-queue; the message says which part of it is wrong."""
+    """A text is no event of the run-queue; the message says which part of it is wrong."""
 
 
 def answer_of(text: str) -> str | None:
@@ -197,7 +197,7 @@ def answer_of(text: str) -> str | None:
 
 
 def event_from_json(text: str) -> QueuedEvent:
-    """The event that `event_to_json` wrote; raises `ValueError` with what is wrong for anything else."""
+    """The event that `event_to_json` wrote; raises `MalformedEvent`, a `ValueError`, for anything else."""
     try:
         raw = read_json(text)
     except Unreadable as problem:
@@ -256,7 +256,7 @@ def _is_message(value: object) -> bool:
 
 
 def are_options(value: object) -> bool:
-    """Whether a value is what a vat's options can be: an object of numbers, text, true, false and null."""
+    """Whether a value has the form of a vat's options: an object of numbers, text, true, false and null."""
     return isinstance(value, dict) and all(
         _is_text(name)
         and (item is None or isinstance(item, bool | int) or _is_text(item) or _is_finite(item))

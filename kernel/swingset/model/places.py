@@ -1,9 +1,9 @@
 """Where in the code of a vat something went wrong, as lines for people.
 
 One block for each of the innermost frames: which cell of which vat, and the line with its neighbours. The
-same lines stand in a notebook's error, in the notes of an exception, and so in whatever prints a traceback.
-All that they quote is a stranger's, and is made visible; each is indented, so that none of them passes for a
-line of the kernel's own.
+same lines appear in a notebook's error and in the notes of an exception, and so in every printed traceback.
+All quoted text is a stranger's, so it is made visible, and indented so that no line of it can pass for a line
+of the kernel's own.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ MOST_FRAMES = 4
 CONTEXT = 1
 
 Sources = Callable[[str], str | None]
-"""The source of a vat's cell by the cell's name, None where it is not known."""
+"""Returns the source of a vat's cell by the cell's name, None if it is unknown."""
 
 
 def places(trace: Sequence[Frame], sources: Sources, vat: str | None = None) -> tuple[str, ...]:
-    """The vat's own lines, innermost last, each with a line around it."""
+    """The vat's lines of code, innermost last, each with the lines around it."""
     shown = trace[-MOST_FRAMES:]
     left = len(trace) - len(shown)
     blocks = [f"  ({left} frames of the vat before these)"] if left else []

@@ -35,7 +35,7 @@ TIMER_CANCELLED = "timer-cancelled"
 LIBRARY_UNUSABLE = "library-unusable"
 
 HOST_CHOSEN = frozenset({WALL_CLOCK, INTERRUPTED})
-"""Faults that depend on the host, its clock or its hand: another host would not have had them."""
+"""Faults that depend on the host, its clock or its user: another host would not have had them."""
 
 HOSTS = HOST_CHOSEN | {REPLAY_DIVERGED, FILE_DAMAGED, WORKER_REFUSED, LIBRARY_UNUSABLE, HOST_FAILED}
-"""All reasons of which another host with the same world need not know."""
+"""All reasons that another host with the same world need not have."""

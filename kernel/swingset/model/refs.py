@@ -1,8 +1,8 @@
-"""References: krefs that the kernel names things by, vrefs that one vat names them by.
+"""References: krefs are the kernel's names for things, vrefs are one vat's names.
 
-A kref is `ko20`, `kp40` or `kd30`: object, promise, device. A vref carries who allocated it: `o+3` by
-the vat, `o-50` by the kernel; `o+d10/1` is instance 1 of durable kind 10, `o+v11/1` of a virtual kind,
-and `:0` behind either names a facet. Whatever a vat says is parsed here first, by one pattern that
+A kref is `ko20`, `kp40` or `kd30`: object, promise, device. A vref says who allocated it: `o+3` the
+vat, `o-50` the kernel; `o+d10/1` is instance 1 of durable kind 10, `o+v11/1` of a virtual kind,
+and `:0` behind either names a facet. Every reference from a vat is parsed here first, by one pattern that
 admits no other spelling, so that two texts can never mean one object.
 """
 
@@ -73,7 +73,7 @@ def is_vat_id(text: object) -> bool:
 
 
 def is_called_well(name: object) -> bool:
-    """Whether a vat can go by a name: it fits into a line, and between the quotes of a JSON text."""
+    """Whether a text can be a vat's name: it fits on one line, and between the quotes of a JSON text."""
     if not isinstance(name, str) or not 0 < len(name) <= 199:
         return False
     return name.isprintable() and '"' not in name and "\\" not in name
@@ -85,6 +85,6 @@ def kref_type(kref: str) -> str:
 
 
 def sort_key(ref: str) -> tuple[str, int]:
-    """Order for people: letters first, then the number as a number (`ko9` before `ko10`)."""
+    """A sort key for people: by the letters, then by the number as a number (`ko9` before `ko10`)."""
     digits = re.search(r"\d+", ref)
     return (ref[: digits.start()], int(digits.group())) if digits else (ref, -1)

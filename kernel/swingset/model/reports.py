@@ -1,4 +1,4 @@
-"""What a worker reports of one delivery: that it went well, or the fault, with the user's own line."""
+"""What a worker reports of one delivery: success, or a fault with the line of vat code."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class DeliveryResult:
 
 
 def frames_from_json(raw: object) -> tuple[Frame, ...]:
-    """Frames out of a guest's word; entries that are not `[part, line, function]` are left out."""
+    """The frames that a guest reports; entries that are not `[part, line, function]` are omitted."""
     if not isinstance(raw, list):
         return ()
     return tuple(

@@ -1,13 +1,13 @@
-"""As many frames for everyone, however deep the host stood when it called.
+"""The same number of stack frames on every host, however deep its stack was when it called the kernel.
 
-Python counts the frames of a thread, those of whoever called the kernel included, and raises RecursionError
-at a limit of the process. What a vat says nests up to a hundred levels, and some five frames a level read it.
-A host that calls the kernel from deep in its own stack would then fail where another does not, and code of a
-local vat would see how deep it stood. So the limit is moved for the length of a crank or a delivery: it is
-counted from there.
+Python counts the frames of a thread, those of the kernel's callers included, and raises RecursionError at a
+limit of the process. Messages of vats nest up to a hundred levels, and reading one takes about five frames a
+level. A host that calls the kernel from deep in its own stack would then fail where another does not, and
+code of a local vat would see how deep the stack was. So during a crank or a delivery the limit is raised by
+the number of frames in use at its start.
 
-Frames are counted by looking; what the interpreter counts besides, for code in C, is a handful. The limit is
-the process's, so that of the deepest thread holds for all that are inside at once.
+Frames are counted by walking them; the interpreter counts a few more, for code in C. The limit belongs to the
+process, so while several threads are inside, the highest limit among them applies to all.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 FRAMES = 1_000
-"""How many frames there are from the entrance on: as many as Python allows in all unless told otherwise."""
+"""How many frames are available inside: Python's default limit for a whole thread."""
 
 _lock = threading.Lock()
-_limits: dict[int, list[int]] = {}  # by thread, those it has entered, the innermost last
+_limits: dict[int, list[int]] = {}  # by thread, the limits of the blocks it is in, the innermost last
 _before = 0
 
 
 @contextmanager
 def room(*, exactly: bool = False) -> Iterator[None]:
-    """Have at least `FRAMES` more frames for the body, or exactly so many whatever the process allows."""
+    """Give the body at least `FRAMES` more frames; with `exactly`, no more, even if the process allows it."""
     thread = threading.get_ident()
     global _before
     with _lock:

@@ -1,13 +1,13 @@
-"""What a vat can ask of the kernel: each syscall by its name, with what it is asked with.
+"""The syscalls: what a vat can ask of the kernel, and with which arguments.
 
-Vat code reaches the door without the guest library, so what comes is a stranger's until it was read here. It
-is read once, wherever it comes from, a door or the host's own interpreter: the form that its name asks for,
-the type of each part, and how much text there may be. From then on a syscall is a typed record, beside the
-JSON that it was said in, which is what a transcript keeps. What has not the form is a record as well,
-`Malformed`: whoever hears it decides what follows, and nobody has to look at it again.
+Vat code can reach the door without the guest library, so a syscall is untrusted until it was read here. It is
+read once, whether it comes through a door or from the host's own interpreter. Reading checks the form that
+its name requires, the type of each part, and how long each text is. From then on a syscall is a typed record,
+beside the JSON that it came in, which the transcript keeps. A syscall of another form becomes a record too,
+`Malformed`: the kernel decides what follows, and nothing has to check the form again.
 
-What references mean, whether the vat may use them, and how long a key of its store may be is the kernel's to
-say (`swingset.core.syscalls`).
+The kernel decides what references mean, whether the vat may use them, and how long a key of its store may be
+(`swingset.core.syscalls`).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Be told how a promise is settled."""
+    """Ask to be notified of a promise's outcome."""
 
     promise: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Settle promises: each with whether it is rejected, and the outcome."""
+    """Settle promises. Each resolution is (promise, whether it is rejected, the outcome)."""
 
     resolutions: tuple[tuple[str, bool, CapData], ...]
 
@@ -71,56 +71,56 @@ class VatstoreSet:
 
 @dataclass(frozen=True, slots=True)
 class VatstoreDelete:
-    """Forget a key."""
+    """Delete a key."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class VatstoreGetNextKey:
-    """The first key after another."""
+    """The first key after `prior`."""
 
     prior: str
 
 
 @dataclass(frozen=True, slots=True)
 class DropImports:
-    """These imports can no longer be reached."""
+    """The vat can no longer reach these imports."""
 
     vrefs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RetireImports:
-    """These imports can no longer be recognized."""
+    """The vat can no longer recognize these imports."""
 
     vrefs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RetireExports:
-    """These exports are gone, and nobody could reach them."""
+    """The vat has deleted these exports, which no other vat could reach."""
 
     vrefs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AbandonExports:
-    """These exports are given up, whoever holds them."""
+    """The vat abandons these exports, even if other vats hold them."""
 
     vrefs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class KeepPromises:
-    """These promises are left to the next incarnation."""
+    """The next incarnation will settle these promises."""
 
     promises: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CallNow:
-    """Call a device node, and have its answer at once."""
+    """Call a device node and get its answer at once."""
 
     node: str
     method: str
@@ -129,7 +129,7 @@ class CallNow:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """What is no syscall, or not of the form that its name asks for; `words` say which part is wrong."""
+    """Not a syscall, or not of the form that its name requires; `words` say which part is wrong."""
 
     words: str
 
@@ -154,14 +154,14 @@ Asked = (
 
 
 class Syscall(NamedTuple):
-    """One syscall: the JSON it was said in, and what is asked."""
+    """One syscall: the JSON it came in, and what it asks for."""
 
     raw: Any
     asked: Asked
 
     @property
     def name(self) -> str:
-        """What it calls itself, for people; it may be anything."""
+        """The name it came with, for people; it may be any text."""
         name = self.raw[0] if isinstance(self.raw, list) and self.raw else self.raw
         return repr(name[:40]) if isinstance(name, str) else shown(name)
 
@@ -171,7 +171,7 @@ class _Unfit(ValueError):
 
 
 def read(raw: Any) -> Syscall:
-    """Read a syscall in its JSON form, `[name, argument, ...]`; never raises for anything that JSON can say.
+    """Read a syscall in its JSON form, `[name, argument, ...]`; never raises, whatever the JSON is.
 
     Example: `read(["subscribe", "p-60"]).asked == Subscribe("p-60")`.
     """
@@ -259,4 +259,4 @@ _FORMS: dict[str, tuple[Callable[..., Asked], tuple[Callable[[Any], Any], ...]]]
     "keepPromises": (KeepPromises, (_texts,)),
     "callNow": (CallNow, (_text, _text, _capdata)),
 }
-"""By name, what is asked and how each argument is read."""
+"""By name: the record to make, and how each argument is read."""

@@ -1,9 +1,8 @@
-"""Text that strangers wrote, made fit to be looked at.
+"""Text that strangers wrote, made safe to show.
 
-Vats choose the names of kinds and methods and print what they like. Shown as it is, such text could hide
-itself, turn the line around, move the cursor or pass for a line of the kernel's own. So every character
-that is not simply drawn is replaced by its code. This is about what the eye sees; escaping for HTML or SVG is
-the renderer's duty and comes on top.
+Vats choose the names of kinds and methods and print what they like. Shown unchanged, such text could hide
+itself, reverse the line, move the cursor or pass for a line of the kernel's own. So every character that is
+not printable is replaced by its code. Escaping for HTML or SVG is separate: the renderer does it on top.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ _HARMLESS = frozenset("\n\t")
 
 
 def visible(text: str, limit: int | None = None) -> str:
-    """The text with every invisible or steering character spelt out, and cut at `limit` characters."""
+    """The text with every invisible or control character spelt out, cut at `limit` characters."""
     if not text.isprintable():
         text = "".join(char if _drawn(char) else _spell(char) for char in text)
     if limit is not None and len(text) > limit:
@@ -23,12 +22,12 @@ def visible(text: str, limit: int | None = None) -> str:
 
 
 def quoted(text: str, limit: int | None = None) -> str:
-    """As `visible`, for a text of several lines among lines of our own: all but the first are marked."""
+    """As `visible`, for a text of several lines among lines of our own: all but the first get a mark."""
     return visible(text, limit).replace("\n", f"\n{MARK}")
 
 
 MARK = "  │ "
-"""Stands before each further line of a stranger's text, which can then pass for no line but that."""
+"""The mark before each further line of a stranger's text, so that it cannot pass for one of our own."""
 
 
 def one_line(text: str, limit: int | None = None) -> str:

@@ -1,8 +1,8 @@
-"""Words that strangers chose, made fit to be stored and passed on.
+"""Text from vats, made safe to store and pass on.
 
-A vat picks the names of its methods and errors, and what it says when it fails or ends. Such words get into
+A vat chooses the names of its methods and errors, and the message it fails or ends with. Such text gets into
 rejections, reasons and fates, which are written to the world file, some of them once for every object of the
-vat. So they are cut, and half of a surrogate pair, which JSON can spell but no file can hold, is replaced.
+vat. So it is cut, and half of a surrogate pair, which JSON can spell but no file can hold, is replaced.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MOST_NAME = 200
 
 
 def fit(text: str, most: int = MOST_WORDS) -> str:
-    """The text, well-formed and of at most `most` characters."""
+    """The text, well-formed and cut to `most` characters."""
     if len(text) > most:
         text = text[: most - 1] + "…"
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
-"""Vats that come with the library, as sources: they run in workers, like anybody's vats.
+"""Vats that come with the library, as sources: they run in workers, like all vats.
 
-Each module is one vat's only part. It imports the standard library and `swingset.vat`, nothing else, and may
-be upgraded like any other code.
+Each module is one vat's only part. It imports only the standard library and `swingset.vat`, and can be
+upgraded like any other code.
 """
 
 from __future__ import annotations

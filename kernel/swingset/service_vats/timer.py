@@ -1,13 +1,13 @@
-"""The vat `timer`: what to do at which time, for those who hold it.
+"""The vat `timer`: alarms, repeated alarms and notifiers of the time.
 
-Single alarms and their promises live in the timer device. A method that returns such a promise returns it as
-it is, hence `Promise[Any]`: a result that is checked would be a promise of this heap, and end with it.
-Repeating alarms live here, as durable objects that set one alarm after the other, each when its handler has
-dealt with the last. Notifiers set alarms for those who wait, and keep the time at which they were cancelled.
-All of it survives an upgrade of this vat.
+Single alarms and their promises live in the timer device. A method that returns such a promise is annotated
+`Promise[Any]`, so that the promise is passed on unchanged: checking the result would need a new promise in
+this heap, which an upgrade would break. Repeating alarms live here, as durable objects that set one alarm
+after the other, each when the handler has processed the last. Notifiers set alarms for those who wait, and
+keep the time at which they were cancelled. All of it survives an upgrade of this vat.
 
-A notifier is found by its token, which it does not keep alive: a notifier that nobody can cancel any more
-needs not be found.
+A notifier is found by its token, and does not keep the token alive: when the token is gone, nobody can cancel
+the notifier any more, and it need not be found.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Repeating:
     repeater: object = None
 
     def begin(self) -> None:
-        """Wake at once where the first time is now, else set the first alarm."""
+        """Wake the handler at once if the first time is now, else set the first alarm."""
         now = D(self.device).now()
         if now == self.start:
             self.wake(now)
@@ -53,13 +53,13 @@ class Repeating:
             self.arm()
 
     def arm(self) -> None:
-        """Set the alarm for the next time that is still to come, with itself as the token that undoes it."""
+        """Set the alarm for the next time in the future, with this object as the token that cancels it."""
         now = D(self.device).now()
         passed = max(0, (now - self.start) // self.interval + 1) if now >= self.start else 0
         D(self.device).alarm(self.start + passed * self.interval, self, self)
 
     def wake(self, now: int) -> None:
-        """The device's call: it is time."""
+        """Called by the device when the alarm goes off."""
         if self.over or self.waiting:
             return
         self.waiting = True
@@ -78,7 +78,7 @@ class Repeating:
             self.end()
 
     def end(self) -> None:
-        """Wake the handler no more, and leave nothing in the device."""
+        """Stop waking the handler, and leave no alarm in the device."""
         self.over = True
         D(self.device).cancel(self)
         self.registry._forget(self.number)  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ class Repeating:
 
 @durable
 class Registry:
-    """The repeating alarms there are; `entries` by number."""
+    """All repeating alarms; `entries` holds them by number."""
 
     count: int = 0
     entries: Any = None
@@ -129,20 +129,20 @@ class Repeater:
     token: object = None
 
     def schedule(self, handler: object) -> int:
-        """Have `handler.wake(now)` called from the next time on; returns the first time of all."""
+        """Call `handler.wake(now)` at every time from the next on; returns the repeater's first time."""
         self.registry._add(self.device, self.start, self.interval, handler, self.token, self)
         return self.start
 
     def disable(self) -> int:
-        """Wake nobody any more; returns how many handlers there were."""
+        """Stop waking all handlers; returns how many there were."""
         return self.registry._cancel(self)
 
 
 @durable(version=2)
 class TimerNotifier:
-    """Tells of the times `start`, `start + interval`, and so on, to those who ask, until it is cancelled.
+    """A notifier of the times `start`, `start + interval`, and so on, until it is cancelled.
 
-    Then every question, also one that waits, is answered with the time of the cancellation and no count.
+    From then on every call, also one that still waits, returns the time of the cancellation and no count.
     """
 
     device: object
@@ -156,7 +156,7 @@ class TimerNotifier:
         return {name: value for name, value in old.items() if name != "token"}
 
     def get_update_since(self, count: int | None = None) -> Any:
-        """`{"value": time, "updateCount": time}` for the last time that has come, if it is not `count`."""
+        """`{"value": time, "updateCount": time}` for the latest time; if that is `count`, for the next."""
         if self.final is not None:
             return {"value": self.final, "updateCount": None}
         now = D(self.device).now()
@@ -164,7 +164,7 @@ class TimerNotifier:
         if latest is not None and latest != count:
             return {"value": latest, "updateCount": latest}
         coming = self.start if latest is None else latest + self.interval
-        # With itself as the token: whoever waits is told when it is cancelled, and not rejected.
+        # The notifier itself is the token: when it is cancelled, a waiting call returns and is not rejected.
         woken: Promise[int] = D(self.device).promise_at(coming, self)
         return woken.then(lambda _: self.get_update_since(count), lambda _: self.get_update_since(count))
 
@@ -176,7 +176,7 @@ class TimerNotifier:
 
 @durable
 class Clock:
-    """The right to know what time it is, and no other."""
+    """The right to read the time, and no other."""
 
     device: object
 
@@ -186,26 +186,26 @@ class Clock:
         return now
 
     def get_timer_brand(self) -> object:
-        """What tells this timer and its clock from others."""
+        """The brand that tells this timer and its clock from others."""
         return kept["brand"]
 
 
 @durable
 class TimerBrand:
-    """Knows a timer and its clock, and gives no power over them."""
+    """Recognizes a timer and its clock, and gives no power over them."""
 
     def is_my_timer_service(self, alleged: object) -> bool:
-        """Whether that is the timer of this brand."""
+        """Whether `alleged` is the timer of this brand."""
         return alleged is kept["timer"]
 
     def is_my_clock(self, alleged: object) -> bool:
-        """Whether that is the clock of this brand."""
+        """Whether `alleged` is the clock of this brand."""
         return alleged is kept["clock"]
 
 
 @remotable
 class Timer:
-    """Sets alarms. A token that is passed with one cancels it, and all others that were set with it."""
+    """Sets alarms. `cancel(token)` cancels every alarm that was set with that token."""
 
     def __init__(self, device: object, registry: Registry, notifiers: WeakBigMap[Any, BigSet[Any]]) -> None:
         self._device = device
@@ -218,15 +218,15 @@ class Timer:
         return now
 
     def get_clock(self) -> object:
-        """The object that tells the time, always the same."""
+        """The clock of this timer; every call returns the same object."""
         return kept["clock"]
 
     def get_timer_brand(self) -> object:
-        """What tells this timer and its clock from others, always the same."""
+        """The brand that tells this timer and its clock from others; always the same object."""
         return kept["brand"]
 
     def set_wakeup(self, when: int, handler: object, token: object = None) -> int:
-        """Have `handler.wake(now)` called at a time, or at once where that has come; returns it."""
+        """Call `handler.wake(now)` at the time `when`, or at once if that has passed; returns `when`."""
         now = self.get_current_timestamp()
         if when <= now:
             E.send_only(handler).wake(now)
@@ -235,16 +235,16 @@ class Timer:
         return when
 
     def wake_at(self, when: int, token: object = None) -> Promise[Any]:
-        """A promise for the time, settled when it has come; it survives upgrades of this vat."""
+        """A promise that is fulfilled at the time `when`; it survives upgrades of this vat."""
         promise: Promise[Any] = D(self._device).promise_at(when, token)
         return promise
 
     def delay(self, duration: int, token: object = None) -> Promise[Any]:
-        """Like `wake_at`, so much later than now."""
+        """A promise like `wake_at`, for the time `duration` from now."""
         return self.wake_at(self._from(duration), token)
 
     def repeat_after(self, delay: int, interval: int, handler: object, token: object = None) -> None:
-        """Wake a handler again and again, until its token is cancelled or it fails."""
+        """Wake a handler after `delay`, then every `interval`, until its token is cancelled or it fails."""
         self._registry._add(self._device, self._from(delay), _positive(interval), handler, token)
 
     def make_repeater(self, delay: int, interval: int, token: object = None) -> Repeater:
@@ -252,7 +252,7 @@ class Timer:
         return Repeater(self._device, self._registry, self._from(delay), _positive(interval), token)
 
     def make_notifier(self, delay: int, interval: int, token: object = None) -> TimerNotifier:
-        """A notifier of the times, for those who would rather ask; the token ends it."""
+        """A notifier of the times, for callers that ask instead of being woken; the token cancels it."""
         made = TimerNotifier(self._device, self._from(delay), _positive(interval))
         if token is not None:
             if token not in self._notifiers:
@@ -261,7 +261,7 @@ class Timer:
         return made
 
     def cancel(self, token: object) -> int:
-        """Cancel everything that was set with a token; returns how many alarms and notifiers that were."""
+        """Cancel everything that was set with a token; returns how many alarms and notifiers there were."""
         count = int(D(self._device).cancel(token)) + self._registry._cancel(token)
         for notifier in self._notifiers.pop(token, ()):
             notifier._cancel()
@@ -275,7 +275,7 @@ class Timer:
 
 
 kept: dict[str, Any] = {}
-"""The objects that there is one of: this incarnation's timer, and the durable ones that the baggage has."""
+"""The singletons: this incarnation's timer, and the durable clock and brand from the baggage."""
 
 
 def _positive(interval: int) -> int:
@@ -285,7 +285,7 @@ def _positive(interval: int) -> int:
 
 
 def build_root_object(parameters: dict[str, object] | None, baggage: Baggage) -> Timer:
-    """Begin, or carry on: a handler that was being waited for when the vat was upgraded is woken again."""
+    """Make the root. After an upgrade, a repeating alarm whose handler had not answered yet is set again."""
     device = provide(baggage, "device", lambda: (parameters or {})["timer"])
     registry = provide(baggage, "registry", Registry)
     notifiers = provide(baggage, "notifiers", lambda: WeakBigMap("notifiers"))

@@ -1,7 +1,7 @@
-"""The vat `vatAdmin`: makes vats for those who hold it, and hands out the right to change and end them.
+"""The vat `vatAdmin`: creates vats for its holders, and returns the right to change and end them.
 
-All its objects are durable and all that matters is kept by the device behind it, so an upgrade of this vat
-costs its users nothing but the answers that are under way at that moment.
+Its objects are durable and the device behind it keeps all important state, so an upgrade of this vat breaks
+only the answers that are pending at that moment.
 """
 
 from __future__ import annotations
@@ -11,51 +11,51 @@ from typing import Any
 from swingset.vat import Baggage, D, Promise, Resolver, durable, make_promise, remotable
 
 waiting: dict[object, list[Resolver[Any]]] = {}
-"""Who waits for the next update of which meter. An upgrade breaks these promises, and they ask again."""
+"""The callers that wait for a meter's next update. An upgrade breaks their promises, and they ask again."""
 
 
 @durable
 class AdminNode:
-    """The right to end one vat, to replace its code, and to hear how it ended."""
+    """The right to end one vat, to replace its code, and to learn how it ended."""
 
     node: object = None
 
     def terminate_with_failure(self, reason: Any = None) -> None:
-        """End the vat; `done` rejects with the reason. Fails where the vat has ended already."""
+        """End the vat; `done` rejects with the reason. Raises if the vat has ended already."""
         D(self.node).terminate(reason)
 
     def done(self) -> Promise[Any]:
-        """A promise for what the vat says when it ends; rejected where it ends by a failure."""
+        """A promise for the value that the vat exits with; rejected if it ends by a failure."""
         promise: Promise[Any] = D(self.node).done()
         return promise
 
     def upgrade(self, bundlecap: object, options: dict[str, Any] | None = None) -> Promise[Any]:
-        """Replace the vat's code; promises `{"incarnationNumber": n}`, or says why it was refused."""
+        """Replace the vat's code; a promise for `{"incarnationNumber": N}`, rejected if it is refused."""
         promise: Promise[Any] = D(self.node).upgrade(bundlecap, options)
         return promise
 
     def change_options(self, options: dict[str, Any]) -> None:
-        """Change what may be changed while the vat lives."""
+        """Change those options that may change while the vat lives."""
         D(self.node).change_options(with_meter(options))
 
 
 @durable
 class Meter:
-    """Computrons that vats share: every vat made with it spends from it."""
+    """A budget of computrons that all vats created with it share."""
 
     node: object
     notifier: object = None
 
     def add_remaining(self, computrons: int) -> None:
-        """Refill; vats that wait for it carry on."""
+        """Refill the meter; vats that wait for it are resumed."""
         D(self.node).add_remaining(computrons)
 
     def set_threshold(self, threshold: int) -> None:
-        """Have the notifier tell when less than this remains."""
+        """Set the threshold: the notifier updates when less than this remains."""
         D(self.node).set_threshold(threshold)
 
     def get(self) -> dict[str, Any]:
-        """What remains, and the threshold."""
+        """`{"remaining": ..., "threshold": ...}`."""
         found: dict[str, Any] = D(self.node).get()
         return found
 
@@ -69,13 +69,13 @@ class Meter:
 
 @durable
 class MeterNotifier:
-    """What became of a meter lately: ask again with the last `updateCount` to wait for more."""
+    """The latest notice about a meter. Pass the last `updateCount` to wait for the next one."""
 
     count: int = 1
     value: Any = None
 
     def get_update_since(self, count: int | None = None) -> Any:
-        """`{"value": ..., "updateCount": n}`, as soon as there is one that the caller does not know."""
+        """`{"value": ..., "updateCount": N}`, as soon as there is an update other than `count`."""
         if count != self.count:
             return {"value": self.value, "updateCount": self.count}
         promise, resolver = make_promise()
@@ -85,16 +85,16 @@ class MeterNotifier:
 
 @durable
 class MeterKeeper:
-    """What the kernel tells of a meter; nobody else holds it."""
+    """Receives the kernel's notices about a meter; only the kernel holds it."""
 
     notifier: MeterNotifier
 
     def threshold_crossed(self, meter: str, remaining: int) -> None:
-        """The kernel's notice that less than the threshold remains."""
+        """The kernel notifies that less than the threshold remains."""
         self._update({"meter": meter, "remaining": remaining})
 
     def refill_wanted(self, meter: str, computrons: int) -> None:
-        """The kernel's notice that a vat waits for so many computrons."""
+        """The kernel notifies that a vat waits for this many computrons."""
         self._update({"meter": meter, "wanted": computrons})
 
     def _update(self, value: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ class VatAdmin:
         self._bundles = bundles
 
     def create_vat(self, bundlecap: object, options: dict[str, Any] | None = None) -> Promise[Any]:
-        """Make a vat of a bundle; promises `{"root": ..., "adminNode": ...}`."""
+        """Create a vat from a bundle; a promise for `{"root": ..., "adminNode": ...}`."""
         admin_node = AdminNode()
         answer = D(self._admin).create(bundlecap, with_meter(options or {}), admin_node)
         admin_node.node, made = answer
@@ -122,11 +122,11 @@ class VatAdmin:
         return promise
 
     def create_vat_by_id(self, id: str, options: dict[str, Any] | None = None) -> Promise[Any]:
-        """Make a vat of the bundle of that id."""
+        """Create a vat from the bundle with that id."""
         return self._create(lambda: D(self._bundles).get_bundlecap(id), options)
 
     def create_vat_by_name(self, name: str, options: dict[str, Any] | None = None) -> Promise[Any]:
-        """Make a vat of the bundle that was installed under that name."""
+        """Create a vat from the bundle that was installed under that name."""
         return self._create(lambda: D(self._bundles).get_named_bundlecap(name), options)
 
     def _create(self, find: Any, options: dict[str, Any] | None) -> Promise[Any]:
@@ -151,13 +151,13 @@ class VatAdmin:
         return cap
 
     def admin_node_of(self, node: object) -> AdminNode:
-        """The right that a device node of the vat-admin device stands for; the host hands these out."""
+        """An admin node for a device node of the vat-admin device, which the host made."""
         admin_node = AdminNode()
         admin_node.node = node
         return admin_node
 
     def create_meter(self, remaining: int, threshold: int = 0) -> Meter:
-        """A meter that holds so many computrons."""
+        """A meter with `remaining` computrons."""
         return Meter(D(self._admin).create_meter(remaining, threshold))
 
     def create_unlimited_meter(self) -> Meter:
@@ -166,13 +166,13 @@ class VatAdmin:
 
 
 def with_meter(options: dict[str, Any]) -> dict[str, Any]:
-    """The options as the device wants them: with the device node of the meter."""
+    """The options with the meter's device node in place of the meter, as the device wants them."""
     meter = options.get("meter")
     return {**options, "meter": meter.node} if isinstance(meter, Meter) else options
 
 
 def build_root_object(parameters: dict[str, object] | None, baggage: Baggage) -> VatAdmin:
-    """Begin, or carry on: only the first incarnation is given its devices."""
+    """Make the root. Only the first incarnation gets the devices; the baggage keeps them."""
     for name, device in (parameters or {}).items():
         baggage[name] = device
     return VatAdmin(baggage["admin"], baggage["bundles"])

@@ -1,6 +1,6 @@
 """What contract authors import: `from swingset.vat.contract import contract, durable, provide`.
 
-A contract author sees terms, private arguments, a baggage and the facets to return, and nothing of the vat.
+A contract author deals with terms, private arguments, a baggage and the facets to return, not with the vat.
 """
 
 from ..guest.base.errors import VatError

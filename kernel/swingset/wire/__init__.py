@@ -1,4 +1,4 @@
-"""What host and guest have to spell alike, and nothing else: no values, no vats, the standard library only.
+"""The spelling that host and guest have to share, and nothing else; it imports only the standard library.
 
-It lies below both, and is a part of the guest library that runs inside vats.
+Both import it, and it is a part of the guest library that runs inside vats.
 """

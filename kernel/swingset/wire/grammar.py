@@ -5,8 +5,8 @@ sigil, or as an object whose first key starts with `#`. Texts and keys that woul
 with `!`. A reference is the index of a slot: `$0.Alleged: Purse` where an object is mentioned first, and `$0`
 from then on; `&1` for a promise.
 
-The guest makes objects of a body (`swingset.guest`), the kernel reads plain data in one or leaves it as it is
-(`swingset.model.capdata`). Both take from here what is said above, and how large a body may be.
+The guest makes objects of a body (`swingset.guest`); the kernel reads plain data in one or passes it on
+unread (`swingset.model.capdata`). Both take these rules, and the limits on a body's size, from here.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ SLOT_LIMIT = 10_000
 """Most slots in one value (the reference's limit)."""
 
 SAFE_INT = 2**53 - 1
-"""Up to here a number is a JSON number; a larger one is its digits, after a `+` or a `-`."""
+"""The largest int written as a JSON number; a larger one is a string of its digits after a `+` or a `-`."""
 
 SIGILS = frozenset("!\"#$%&'()*+,-")
-"""What a text that is not escaped may not start with."""
+"""The characters that an unescaped text may not start with."""
 
 ALLEGED = "Alleged: "
-"""What stands before the name of an interface: it is only what the sender says."""
+"""The prefix of an interface's name: the name is only what the sender claims."""
 
 BIG_INT = re.compile(r"[+-][0-9]{1,4300}\Z")
 """A large number."""
 
 REFERENCE = re.compile(r"([$&])(0|[1-9][0-9]{0,5})(?:\.(.*))?\Z", re.DOTALL)
-"""A reference: its sigil, the index of its slot, and what is said of it."""
+"""A reference: its sigil, the index of its slot, and its interface."""
 
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 """The beginning of an escaped surrogate, which no encoder of the project writes."""
 
 
 def escaped(text: str) -> str:
-    """How a text is spelled."""
+    """The spelling of a text."""
     return "!" + text if text and text[0] in SIGILS else text
 
 
 def reference(sigil: str, index: int, iface: str | None = None) -> str:
-    """How a reference is spelled; an object's first mention says its interface."""
+    """The spelling of a reference; the first mention of an object has its interface."""
     return f"{sigil}{index}" if iface is None else f"{sigil}{index}.{iface}"

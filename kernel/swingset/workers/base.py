@@ -2,8 +2,8 @@
 
 The kernel knows a vat's engine only through what is in this module: start a vat (or wake it from its heap
 image), hand it a delivery together with a function that answers its syscalls, ask for its heap image between
-deliveries, close it. Engines differ in what they can promise (confinement, metering, heap images), never in
-how they are spoken to, so a transcript made with one can be replayed with another.
+deliveries, close it. Engines differ in what they can promise (confinement, metering, heap images), but all
+have the same interface, so a transcript made with one can be replayed with another.
 
 Nothing here starts, meters or persists anything by itself.
 """
@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 SyscallHandler = Callable[[Syscall], list[Any]]
-"""Takes one syscall in the vat's names, gives ``["ok", value]`` or ``["error", message]``."""
+"""Takes one syscall in the vat's names, returns ``["ok", value]`` or ``["error", message]``."""
 
 Progress = Callable[[str, float | None], None]
-"""Told the stage of a long preparation, and how far along it is (``None``: no telling)."""
+"""Called with the stage of a long preparation and the part that is done (``None`` if unknown)."""
 
 PAGE_SIZE = HEAP_PAGE
-"""The grain of heap images, in bytes."""
+"""The page size of heap images, in bytes."""
 
 
 class WorkerError(Exception):
@@ -51,7 +51,7 @@ class WorkerError(Exception):
 
 
 class ImageMismatch(WorkerError):
-    """A heap image belongs to another base image than the one this engine has."""
+    """A heap image was made from another base image than this engine's."""
 
 
 class LibraryUnusable(WorkerError):
@@ -95,7 +95,7 @@ class Worker(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything; the worker is of no use afterwards."""
+        """Free everything; the worker cannot be used afterwards."""
         ...
 
 
@@ -115,18 +115,18 @@ class WorkerFactory(Protocol):
 
     @property
     def image_id(self) -> str | None:
-        """Digest of the base image that heap images are told against; ``None`` for engines without."""
+        """Digest of the base image that heap images are relative to; ``None`` for engines without one."""
         ...
 
     @property
     def library(self) -> bytes | None:
-        """The guest library for new incarnations, for worlds to keep; ``None`` where none but it can run."""
+        """The guest library of new incarnations, which worlds keep; ``None`` if only its own can run."""
         ...
 
     def start(self, spec: VatSpec) -> Worker:
         """A fresh worker; the vat's code runs with the ``startVat`` delivery, not before.
 
-        Raises ``LibraryUnusable`` where the library it is to run on cannot be run here.
+        Raises ``LibraryUnusable`` if this engine cannot run the library that the vat needs.
         """
         ...
 

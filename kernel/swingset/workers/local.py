@@ -31,7 +31,7 @@ from swingset.workers.base import HeapImage, ImageMismatch, SyscallHandler, VatS
 
 
 class _Console(io.TextIOBase):
-    """Collects what a vat prints, up to a limit, and says when it cut."""
+    """Collects what a vat prints, up to a limit, and says how much was cut."""
 
     def __init__(self, limit: int) -> None:
         self._chunks: list[str] = []
@@ -58,7 +58,7 @@ class _GuestWorker:
 
     kind = "local"
     confined_stack = False
-    """Whether vat code is not to see how many frames the process allows."""
+    """Whether to hide from vat code how many frames the process allows."""
 
     def __init__(self) -> None:
         self._handler: SyscallHandler | None = None
@@ -74,7 +74,7 @@ class _GuestWorker:
         except DeliveryAbandonedError:
             raise
         except BaseException as problem:
-            # The guest turns whatever it meets into a rejection; this one is the host's own.
+            # The guest turns any exception into a rejection; this one belongs to the host.
             if self._handler is not None:
                 self._host_problem = self._host_problem or problem
             raise
@@ -83,7 +83,7 @@ class _GuestWorker:
         return answer[1]
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
-        """Run one delivery here and now. What the syscall handler raises comes out as it is."""
+        """Run one delivery in this thread. An exception of the syscall handler is raised unchanged."""
         out, err = _Console(limits.console_bytes), _Console(limits.console_bytes)
         self._handler = syscall
         timed_out, interrupted = threading.Event(), threading.Event()
@@ -125,7 +125,7 @@ class _GuestWorker:
         return None
 
     def close(self) -> None:
-        """Let go of the guest's objects, and listen to none of them any more."""
+        """Drop the guest's objects; later syscalls of theirs are refused."""
         self.liveslots.collector.close()
         del self.liveslots
 
@@ -146,10 +146,10 @@ class LocalWorker(_GuestWorker):
 
 
 class AttachedWorker(_GuestWorker):
-    """The embedder's own guest library as a vat; `outside` takes what it says between deliveries.
+    """The embedder's own guest library as a vat; `outside` takes its syscalls between deliveries.
 
-    It cannot be brought back. Whoever throws it away, because its memory has seen what was undone, ends it
-    with `close`, of which the embedder is told by `ended`.
+    It cannot be brought back. Its memory has seen what was rolled back, so after a rollback the kernel
+    discards it with `close`, which notifies the embedder through `ended`.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class AttachedWorker(_GuestWorker):
         self.liveslots = Liveslots(self._syscall, vat_name=vat_name, incarnation=incarnation, parts=None)
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
-        """Run one delivery, or fail with `code-missing` where the code it is for has yet to come."""
+        """Run one delivery; fails with `code-missing` if the code that it needs is not defined yet."""
         self._handler = syscall
         try:
             with context.activate(self.liveslots):
@@ -177,7 +177,7 @@ class AttachedWorker(_GuestWorker):
         return super().deliver(delivery, syscall, limits)
 
     def close(self) -> None:
-        """Have the embedder end this life; who still has something of it is told so."""
+        """Have the embedder end this life; uses of objects that were kept from it then raise an error."""
         self._ended()
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
@@ -197,14 +197,14 @@ class LocalWorkerFactory:
         return LocalWorker(spec)
 
     def restore(self, spec: VatSpec, image: HeapImage) -> LocalWorker:
-        """Refused: the image is another engine's, and the transcript has to be repeated instead."""
+        """Always refused: the image is another engine's, so the transcript has to be replayed instead."""
         raise ImageMismatch(
             f"vat {spec.name}: a local worker has no heap images, this one is of {image.base}"
         )
 
 
 def fault_from_guest(delivery: list[Any], result: dict[str, Any]) -> Fault | None:
-    """The fault in a guest's report of a delivery, or None where it went well."""
+    """The fault in a guest's report of a delivery, or None if it went well."""
     if result.get("status") == "ok":
         return None
     error = result.get("error") or {}
@@ -220,7 +220,7 @@ def fault_from_guest(delivery: list[Any], result: dict[str, Any]) -> Fault | Non
 
 @contextlib.contextmanager
 def _no_collector() -> Iterator[None]:
-    """Keep the host's collector from running code of any vat in the middle of a delivery."""
+    """Turn the host's collector off: it could run code of any vat in the middle of a delivery."""
     if not gc.isenabled():
         yield
         return
@@ -233,7 +233,7 @@ def _no_collector() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interruptible(interrupted: threading.Event) -> Iterator[None]:
-    """Have Ctrl-C abandon the delivery: vat code would turn a KeyboardInterrupt into a rejection."""
+    """Make Ctrl-C abandon the delivery: vat code would turn a KeyboardInterrupt into a rejection."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -265,7 +265,7 @@ class _Watchdog:
 
     @contextlib.contextmanager
     def limit(self, seconds: float | None, fired: threading.Event) -> Iterator[None]:
-        """Throw `DeliveryAbandonedError` into this thread, and set `fired`, when the body takes longer."""
+        """Raise `DeliveryAbandonedError` in this thread, and set `fired`, when the body takes longer."""
         if seconds is None:
             yield
             return

@@ -2,7 +2,7 @@
 
 This is how a vat comes back after a restart, and how one finds out that an engine or a guest library is not
 the one that made a world. Syscalls are answered from the record and reach no kernel. The first difference is
-an error that names delivery and syscall; after it nothing of the vat is to be believed.
+an error that names the delivery and the syscall; after it, nothing that the vat does can be trusted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_COMPUTRONS = 1 << 62
 """More than any delivery takes."""
 
 _TO_TELL = 100_000_000
-"""Computrons above twice the recorded ones, so that it can be told how many it takes now."""
+"""Computrons allowed on top of twice the recorded number, so that the error can say how many it takes now."""
 
 
 class ReplayDiverged(WorkerError):
@@ -41,8 +41,8 @@ class ReplayStopped(WorkerError):
 def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) -> DeliveryResult:
     """Repeat one transcript entry; raises `ReplayDiverged` at the first difference.
 
-    Raises `ReplayStopped` where the host ends it. A delivery gets little more computrons than it took: one
-    that is another now may never end.
+    Raises `ReplayStopped` if the host ends it. The computrons are limited to little more than twice what the
+    delivery took, because code that was altered may never end.
     """
     recorded = list(entry["syscalls"])
     position = 0
@@ -74,16 +74,16 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
         difference = f"computrons: recorded {taken:,}, now {spent:,}"
     if difference is not None:
         raise ReplayDiverged(
-            f"{where} does not repeat its transcript: {difference}. The engine is another one than that which"
-            " recorded it, or the file was altered, or the vat's worker let it see something of its host (a"
-            " local vat the clock, say, or the order of a set of str, which is another one in each process"
-            " unless all have the same PYTHONHASHSEED). Upgrade the vat: what it has stored is whole"
+            f"{where} does not repeat its transcript: {difference}. Either another engine recorded it, or the"
+            " file was altered, or the vat saw something of its host. (A local vat can see the clock, for"
+            " example, or the order of a set of str, which differs between processes unless they share one"
+            " PYTHONHASHSEED.) Upgrade the vat: its stored state is whole"
         )
     return result
 
 
 def _short(value: Any) -> str:
-    """The beginning of a syscall or a delivery as JSON, without looking through the rest."""
+    """The beginning of a syscall or a delivery as JSON; the rest is not read."""
     text = json.dumps(_cut(value, 5), ensure_ascii=False)
     return text if len(text) <= 120 else text[:117] + "..."
 

@@ -2,16 +2,15 @@
 
 What vats have in common is the guest library and the standard modules vat code mostly wants. They are
 loaded once, in a guest that is then thrown away; its memory is the base image that every vat starts from.
-So no vat pays for imports, and what a vat changed is told against an image in which all of that is already
-there.
+So no vat pays for imports, and a heap image holds only what a vat changed since.
 
 The memory depends on the interpreter and on the library, of which the bootstrap below is a part, and on
 nothing else: the guest has no clock, no chance and no environment. That is why two machines agree on its
 digest without ever exchanging it, why it may be cached by the digest of its ingredients, and why a library
 that a world has kept can be baked again.
 
-Such a library may be a stranger's, and be anything. So all are baked as vats run: confined, with so much
-fuel and memory, stopped by Ctrl-C; and what they leave is looked at before it is used.
+Such a library may be a stranger's, with any content. So libraries are baked under the limits that vats run
+under: confined, with bounded fuel and memory, stopped by Ctrl-C; and the result is checked before it is used.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import GuestExit, Library
 
 RECIPE = "3"
-"""Counts the ways in which images have been baked, apart from the text below: part of the cache key. A change
-of what the system interface answers is one, since the answers it gave while baking are in the image."""
+"""Version of how images are baked, apart from the text below; part of the cache key. Raise it too when the
+system interface answers differently, since the answers it gave while baking are in the image."""
 
 PACKAGES = ("swingset.wire", "swingset.guest", "swingset.vat")
 
@@ -114,7 +113,7 @@ STANDARD = (
     "itertools", "json", "keyword", "linecache", "math", "numbers", "operator", "re", "reprlib",
     "string", "struct", "textwrap", "traceback", "types", "typing", "warnings", "weakref",
 )  # fmt: skip
-"""Standard modules that every vat finds already loaded: not `random`, which draws its seed when it is."""
+"""Standard modules that every vat finds already loaded; without `random`, which draws its seed at import."""
 
 
 class BakeError(LibraryUnusable):
@@ -156,10 +155,10 @@ def standard_names(engine: wasmtime.Engine, pre: wasmtime.InstancePre, ticker: T
 def bake(
     engine: wasmtime.Engine, pre: wasmtime.InstancePre, archive: Library, program: str, ticker: Ticker
 ) -> tuple[bytes, int, int]:
-    """The memory of a guest that ran a library's program.
+    """The memory of a guest that ran a library's program, from the end of its stack on.
 
-    From the end of its stack on; where that is, and where the function is that serves a delivery. Raises
-    `BakeError` where the library is at fault.
+    Also returns where the stack ends, and the address of the function that serves a delivery. Raises
+    `BakeError` if the library is at fault.
     """
     guest, printed, stack_end = _run(engine, pre, archive, program, ticker)
     try:

@@ -1,9 +1,9 @@
-"""The user's cache folder, for what is dear to make: compiled code, baked memory, the library's archive.
+"""The user's cache folder, for what is expensive to make: compiled code, baked memory, the library's archive.
 
 Compiled code is native code that will be executed, so the folder is the user's alone (0700), the files too
-(0600), and neither is used if it is somebody else's or others may write to it. Files come into being under
-another name and are renamed into place, so none is ever seen half-written; a lock file lets the second of
-two processes wait for the first instead of doing the same work. Nothing here says what the files mean.
+(0600), and neither is used if it is somebody else's or others may write to it. Files are written under
+another name and renamed into place, so none is ever seen half-written; a lock file lets the second of
+two processes wait for the first instead of doing the same work. Nothing here knows what the files mean.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from swingset.workers.base import WorkerError
 CACHE_VARIABLE = "SWINGSET_CACHE"
 
 _KEPT = 8
-"""How many things of one sort stay in the cache."""
+"""How many entries of one sort stay in the cache."""
 
 if os.name == "posix":
     import fcntl
@@ -67,10 +67,10 @@ def store(path: Path, data: bytes | bytearray) -> None:
 
 
 def prune(folder: Path, prefix: str) -> None:
-    """Delete what was used longest ago of the files whose names begin so, and keep the last few.
+    """Delete the least recently used of the files whose names begin with a prefix, all but the last few.
 
-    Files that differ in their suffix only belong together. Those whose lock file somebody holds are being
-    made or opened, and stay; who has one open already keeps it.
+    Files that differ only in their suffix belong together. Those whose lock file is held are being made or
+    opened, and stay; a process that has one open already keeps it.
     """
     groups: dict[str, list[Path]] = {}
     for path in folder.glob(f"{prefix}*"):
@@ -95,7 +95,7 @@ def _used(path: Path) -> float:
 
 @contextlib.contextmanager
 def _if_free(path: Path) -> Iterator[bool]:
-    """Hold the lock file, and tell so, unless somebody else does."""
+    """Try to hold the lock file; yields whether it is held, False if another process has it."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         free = True

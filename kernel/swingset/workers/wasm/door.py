@@ -1,14 +1,18 @@
 """The one door out of a vat, as the host sees it.
 
-The guest knocks with bytes: ``D`` or ``G`` asks for the delivery, ``S`` and a JSON list brings syscalls and
-takes away the answer to the last, ``R`` and a JSON object ends the delivery, ``F`` and a JSON list brings the
-last syscalls and ends the delivery well. ``G`` and ``F`` are for what nearly every delivery is: a message or
-an outcome, which come as lines where JSON would cost the vat ten times as much to read, and syscalls that
-nothing has to be answered to.
+The guest calls the host with bytes, a *knock*:
 
-Whatever comes through is hostile until it is checked: vat code can reach the door without the guest library.
+- ``D`` or ``G`` asks for the delivery;
+- ``S`` and a JSON list makes syscalls, and returns the answer to the last;
+- ``R`` and a JSON object ends the delivery;
+- ``F`` and a JSON list makes the last syscalls and ends the delivery with success.
+
+``G`` and ``F`` serve the common case. A message or one outcome comes as lines, because JSON would cost the
+vat ten times as much to read; and the syscalls of ``F`` need no answer.
+
+Every knock is hostile until it is checked: vat code can reach the door without the guest library.
 So all of a knock is read into typed syscalls (`swingset.model.syscalls`) before the kernel sees any of it,
-and a breach ends the delivery with a `ProtocolBreach`; it is never answered with a Python exception of the
+and a breach ends the delivery with a `ProtocolBreach`; the guest never sees a Python exception of the
 host's. What references *mean*, and whether the vat may use them, is the kernel's business.
 """
 
@@ -30,17 +34,17 @@ MAX_SYSCALLS = 100_000
 """Most syscalls in one knock."""
 
 MAX_DEPTH = 16
-"""How deep what comes through the door may nest; values in messages and in the store are texts here."""
+"""How deep a knock may nest; values in messages and in the store are texts here."""
 
 
 class ProtocolBreach(Exception):
-    """The guest said something at the door that no guest may say."""
+    """A knock that no guest may make."""
 
 
 class Door:
     """The door during one delivery.
 
-    `look_up` is called before each syscall, and may raise to stop the guest: a knock can bring a lot of work.
+    `look_up` is called before each syscall, and may raise to stop the guest: one knock can bring many.
     """
 
     def __init__(
@@ -108,15 +112,15 @@ class Door:
             self._look_up()
             answer = self._syscall(syscall)
             if answer[0] != "ok":
-                # The delivery is lost; stopped here, it can still be asked for the line it stood at.
+                # The delivery has failed. A guest stopped here can still be asked for its line of code.
                 raise ProtocolBreach(str(answer[1]))
         return _dump(answer)
 
 
 def _lines(delivery: list[Any]) -> bytes | None:
-    """A message, or the outcome of one promise, as lines of which the last is the body; None for all else.
+    """A message, or the outcome of one promise, as lines; the last is the body. None for other deliveries.
 
-    Names are the kernel's own and hold no blanks, so only a body can hold a line end.
+    References are the kernel's own and hold no blanks, so only a body can hold a line end.
     """
     match delivery:
         case ["message", target, {"methargs": {"body": body, "slots": slots}, "result": result}]:
@@ -145,5 +149,5 @@ def _parse(data: bytes) -> Any:
 
 
 def _dump(value: Any) -> bytes:
-    # Sorted, because a transcript is: a replay has to give the same bytes, or it takes other computrons.
+    # Sorted, as a transcript is: a replay has to give the same bytes, or the vat spends other computrons.
     return spelled(value).encode()

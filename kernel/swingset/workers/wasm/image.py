@@ -26,14 +26,14 @@ STDLIB_SHA256 = "a7b8f7cbd4799ac8c81223cbc47f8cea503adac934a04826778b66e5a5e9b84
 FLAVOURS = ("lean", "full")
 STACK_POINTER = "__stack_pointer"
 CALL = "PyObject_CallNoArgs"
-"""Given the address of an object, calls it, and answers the address of what it returned; 0 if it raised."""
+"""Given the address of an object, calls it, and returns the address of the result; 0 if it raised."""
 
 TURN_RUNS_AT = 27524508
 """Where the interpreter's `turn` marks in memory that it is running (a byte). A guest that was stopped in the
-middle of a turn refuses another one until this mark is taken back, as only its autopsy does."""
+middle of a turn refuses another one until this mark is cleared, which only its autopsy does."""
 
 RECIPE = "3"
-"""Counts the ways in which this module has rewritten modules; part of every cache key."""
+"""Version of how this module rewrites modules; part of every cache key."""
 
 _IMPORTED, _CODE, _ELEMENTS, _EXPORTS, _CUSTOM = 2, 10, 9, 7, 0
 _TRAP_BODY = b"\x03\x00\x00\x0b"  # length 3: no locals, unreachable, end
@@ -132,7 +132,7 @@ def _without_bodies(body: bytes, removed: range, first: int) -> bytes:
 
 
 def _redirected(body: bytes, removed: range) -> bytes:
-    """Table entries of removed functions all become the first of them: only it needs an entry point."""
+    """Point the table entries of all removed functions at the first: only that one needs an entry point."""
     count, at = _read_leb(body, 0)
     if count != 1 or body[at : at + 2] != b"\x00\x41":
         raise ArtifactMismatch("the interpreter's function table has another form; use the full flavour")

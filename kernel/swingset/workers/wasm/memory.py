@@ -2,12 +2,12 @@
 
 The base image is a file of the baked guest's memory. A new vat gets it by mapping that file, privately,
 over its own memory, so that pages are shared until they are written to; where that cannot be done it is
-copied. A heap image is then nothing but the 4 KiB pages that differ, told by how they differ. They are found
+copied. A heap image then holds only the 4 KiB pages that differ, each as its difference. They are found
 by comparing large blocks first.
 
 The guest's C stack fills the low addresses, up to where the stack pointer rests between deliveries. What
-lies there between deliveries is the litter of calls that have returned, which no later call may read; it
-belongs to no image and no digest.
+lies there between deliveries is left over from calls that have returned, and no later call may read it; so
+it is part of no image and no digest.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ZEROS = bytes(_BLOCK)
 _ZERO_PAGE = bytes(PAGE_SIZE)
 
 MAP_OVER = sys.platform == "linux"
-"""Whether a new vat's memory is mapped instead of copied: a matter of speed and of shared pages only."""
+"""Whether to map a new vat's memory instead of copying it: faster, with shared pages; no vat can tell."""
 
 _MAP_FIXED = 0x10
 
@@ -78,7 +78,7 @@ class BaseImage:
         return bool(got == start)
 
     def differing_pages(self, guest: Guest) -> dict[int, bytes]:
-        """The guest's pages that are not as in this image, each as its difference from it."""
+        """The guest's pages that differ from this image, each as its difference."""
         guest.refresh()
         pages = {}
         for at in self._differing_blocks(guest):
@@ -109,7 +109,7 @@ class BaseImage:
         return self._map[start - self.stack_end : start - self.stack_end + length]
 
     def write_pages(self, guest: Guest, size: int, pages: Mapping[int, bytes]) -> None:
-        """Bring a guest that is as this image to what a heap image says. Raises `ImageMismatch`."""
+        """Apply a heap image to a guest whose memory equals this image. Raises `ImageMismatch`."""
         if size % _BLOCK or size < self.size:
             raise ImageMismatch(f"a heap image of {size:,} bytes is none that this engine makes")
         for number, difference in pages.items():

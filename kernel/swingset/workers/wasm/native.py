@@ -1,14 +1,14 @@
 """The one module that speaks wasmtime's C API.
 
-wasmtime-py's public classes do three things that a vat engine cannot afford or do without: a call or a host
-function through them looks up types and boxes every value (several times the cost of the call itself), an
-exception in a host function goes through one slot for the whole process (two vats on two threads would take
-each other's), and a store cannot be given a callback for its epochs. All of that is in wasmtime's
-documented C API, and the library that carries it is loaded by wasmtime-py under one private name,
-``wasmtime._ffi``. That name, and no other private one, is used here and nowhere else.
+wasmtime-py's public classes have three limits that a vat engine cannot accept: a call or a host function
+through them looks up types and boxes every value (several times the cost of the call itself), an exception in
+a host function goes through one slot for the whole process (two vats on two threads would take each other's),
+and a store cannot be given a callback for its epochs. wasmtime's documented C API has none of these limits,
+and wasmtime-py loads it under one private name, ``wasmtime._ffi``. That is the only private name used, and
+this is the only module that uses it.
 
-This module knows nothing of vats: it makes instances and host functions, moves bytes, and says how a call
-into the guest ended. An exception raised by a host function stops the guest and comes out of
+This module knows nothing of vats: it makes instances and host functions, moves bytes, and reports how a call
+into the guest ended. An exception raised by a host function stops the guest and is raised by
 ``Guest.call``.
 """
 
@@ -33,7 +33,7 @@ It is taken from the stack of whichever thread delivers, often a notebook's main
 """
 
 ENGINE_RECIPE = f"fuel,epochs,nan-canonical,fixed-base,stack={MAX_WASM_STACK}"
-"""Names what in the engine's configuration changes compiled code or its behaviour."""
+"""The settings of the engine that change compiled code or its behaviour; part of the cache key."""
 
 UNLIMITED_FUEL = (1 << 63) - 1
 """More than any delivery can spend."""
@@ -107,7 +107,7 @@ class GuestStopped(Exception):
 
 
 class OutOfBounds(Exception):
-    """The guest handed out an address outside its memory."""
+    """The guest passed an address outside its memory."""
 
 
 class _Current(threading.local):
@@ -137,7 +137,7 @@ def _address(pointer: Any) -> int:
 class HostFunctions:
     """The host functions of one engine, in one linker that every instance shares.
 
-    Each is called as ``function(guest.host, *arguments)``, integers all, and answers an integer (or nothing).
+    Each is called as ``function(guest.host, *arguments)`` with integers, and returns an integer or None.
     """
 
     def __init__(self, engine: wasmtime.Engine) -> None:
@@ -236,7 +236,7 @@ class Guest:
         return item.of
 
     def function(self, name: str) -> Callable[..., int]:
-        """An exported function of i32s, as a callable that answers its i32."""
+        """An exported function of i32s, as a callable that returns its i32."""
         handle = self._find(name.encode(), _FUNC).func
 
         def call(*arguments: int) -> int:
@@ -259,7 +259,7 @@ class Guest:
         return raw[0] & 0xFFFFFFFF
 
     def _check(self, error: int | None, trap: c_void_p) -> None:
-        """Turn the C API's two ways of failing into the exception that stands for them."""
+        """Raise the exception for either of the C API's two ways to report a failure."""
         code, message = StopCode.TRAP, ""
         if trap.value:
             number = c_uint8()
@@ -283,7 +283,7 @@ class Guest:
         return int(value.of.i32) & 0xFFFFFFFF
 
     def set_fuel(self, fuel: int) -> None:
-        """Give the guest so much fuel, whatever it had."""
+        """Set the guest's fuel."""
         _set_fuel(self._context, fuel)
 
     def fuel(self) -> int:
@@ -293,20 +293,20 @@ class Guest:
         return left.value
 
     def arm_epochs(self) -> None:
-        """Have `on_tick` called at the engine's next epoch, and at each one after it."""
+        """Call `on_tick` at the engine's next epoch, and at each one after it."""
         _set_epoch_deadline(self._context, 1)
 
     def limit_memory(self, size: int) -> None:
-        """Refuse growth of memory beyond so many bytes (-1: no limit)."""
+        """Refuse growth of memory beyond a number of bytes (-1: no limit)."""
         self._store.set_limits(memory_size=size)
 
     def refresh(self) -> None:
-        """Look again how large memory is; its base never moves."""
+        """Read the size of memory again; its base never moves."""
         self.size: int = _memory_size(self._context, self._memory_at)
         self.base: int = _memory_data(self._context, self._memory_at)
 
     def grow_to(self, size: int) -> None:
-        """Make memory so many bytes large (a multiple of 64 KiB)."""
+        """Grow memory to a number of bytes (a multiple of 64 KiB)."""
         self.refresh()
         if size > self.size:
             before = c_uint64()

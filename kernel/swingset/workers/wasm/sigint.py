@@ -2,8 +2,8 @@
 
 Python would raise KeyboardInterrupt wherever it next gets to run, and while a guest computes that is at the
 entrance of a callback from native code, where an exception is lost, or in the middle of the kernel's answer
-to a syscall. So for the length of a delivery on the main thread the signal is only noted; the guest is
-stopped at the next beat, and then the signal is handed to whoever would have had it.
+to a syscall. So during a delivery on the main thread the signal is only noted; the guest is stopped at the
+next tick, and then the signal goes to the handler that was installed before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class NotedInterrupt:
-    """Notes SIGINT instead of handling it, until it is left."""
+    """A context in which SIGINT is noted instead of handled."""
 
     def __init__(self) -> None:
         self.came: tuple[int, FrameType | None] | None = None

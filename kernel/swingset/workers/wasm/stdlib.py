@@ -11,7 +11,7 @@ import io
 import zipfile
 
 RECIPE = "2"
-"""Counts the ways in which this module has built archives; part of every cache key."""
+"""Version of how this module builds archives; part of every cache key."""
 
 _UNWANTED = frozenset({
     "_pyrepl", "antigravity", "ctypes", "curses", "doctest", "host", "idlelib", "lib2to3", "pdb",

@@ -1,8 +1,8 @@
-"""The beat that lets the host get a word in while a guest computes.
+"""The tick that lets the host run code while a guest computes.
 
-A guest that loops gives nothing back to the host by itself. The engine's epochs do: each time one ends, the
+A guest that loops never returns to the host by itself. The engine's epochs do that: each time one ends, the
 guest calls back, and there a deadline, an interruption or Ctrl-C can stop it. One thread ends epochs for as
-long as deliveries run. Whether a callback happens changes nothing the guest can see.
+long as deliveries run. Whether a callback happens changes nothing that the guest can see.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 import wasmtime
 
 TICK = 0.05
-"""Seconds from beat to beat."""
+"""Seconds between ticks."""
 
 _IDLE_BEATS = 40
 

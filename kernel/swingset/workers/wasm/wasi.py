@@ -1,13 +1,14 @@
-"""A closed WASI: every door of the system interface, answered by us, leading nowhere.
+"""A closed WASI: every function of the system interface is implemented, and none reaches the host's system.
 
 A vat may not see a clock, a random source, a file, a socket or a process of the machine it runs on, both
 because nobody gave it those and because its next run must come out the same. So the system interface that
-the guest's libc expects is implemented here in full, over no resource of the host at all: the clock stands
-still, chance follows from the delivery, what is printed is collected, and the only file is the standard
-library's archive, read-only, out of bytes that all vats share, with made-up, constant attributes.
+the guest's libc expects is implemented here in full, without any resource of the host: the clock stands
+still, random bytes are derived from the delivery, what is printed is collected, and the only file is the
+standard library's archive, read-only, from bytes that all vats share, with made-up, constant attributes.
 
 Linear memory must be the whole state of a vat, so open files are closed when a delivery ends (`at_rest`): a
-vat that kept one finds it bad in the next delivery, whether or not it was saved and restored in between.
+vat that kept one gets an error from it in the next delivery, whether or not it was saved and restored in
+between.
 
 Nothing the guest passes is trusted: addresses are checked against its memory, counts are bounded.
 """
@@ -54,7 +55,7 @@ class _File:
 
 
 class Console:
-    """What a vat printed in one delivery, up to a cap; the guest is never told that it was cut."""
+    """What a vat printed in one delivery, up to a cap; the guest cannot see that it was cut."""
 
     def __init__(self, cap: int) -> None:
         self._left = cap
@@ -63,11 +64,11 @@ class Console:
 
     @property
     def room(self) -> int:
-        """As many bytes as are worth reading: one more than fit."""
+        """How many bytes are worth reading: one more than fit."""
         return self._left + 1
 
     def write(self, stream: str, data: bytes) -> None:
-        """Take what fits of it."""
+        """Keep as much of the text as fits."""
         if len(data) > self._left:
             self._cut = True
             data = data[: self._left]
@@ -98,7 +99,7 @@ class Wasi:
         self.at_rest()
 
     def begin(self, seed: Callable[[], bytes], console: Console) -> None:
-        """What the next delivery's chance follows from, asked if need be, and where its output goes."""
+        """Begin a delivery: `seed` is called when random bytes are wanted; `console` collects the output."""
         self._make_seed, self._seed, self._drawn = seed, b"", 0
         self.console = console
 
@@ -106,7 +107,7 @@ class Wasi:
         """Close what the vat left open."""
         self._files = {_PREOPENED: _File(is_folder=True)}
 
-    # What the guest's libc asks at its start.
+    # What the guest's libc calls when it starts.
 
     def args_get(self, _argv: int, _buffer: int) -> int:
         """No arguments."""
@@ -119,7 +120,7 @@ class Wasi:
     environ_get = args_get
     environ_sizes_get = args_sizes_get
 
-    # Time and chance.
+    # Time and random bytes.
 
     def clock_res_get(self, _clock: int, at: int) -> int:
         """A nanosecond."""
@@ -130,7 +131,7 @@ class Wasi:
         return self._put(at, "<Q", 0)
 
     def random_get(self, at: int, length: int) -> int:
-        """Bytes that follow from the delivery: new in each, the same when it is repeated, never a secret."""
+        """Bytes derived from the delivery: new in each, the same when it is replayed, never a secret."""
         if length > _MAX_RANDOM:
             return INVAL
         self._seed = self._seed or hashlib.sha256(self._make_seed()).digest()
@@ -214,7 +215,7 @@ class Wasi:
         return BADF if self._files.pop(fd, None) is None else SUCCESS
 
     def fd_fdstat_get(self, fd: int, at: int) -> int:
-        """What kind of thing a descriptor is."""
+        """The file type of a descriptor."""
         kind = self._kind(fd)
         return BADF if kind is None else self._put(at, "<BxHxxxxQQ", kind, 0, _ALL_RIGHTS, _ALL_RIGHTS)
 

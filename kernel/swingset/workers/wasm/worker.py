@@ -1,13 +1,12 @@
 """A vat in the confined engine: one delivery in, its outcome out.
 
 A worker owns one instance of the interpreter. Between deliveries its linear memory is its whole state: no
-file is open, the C stack is at rest, and the host side keeps nothing. In a delivery it has so many
-computrons (the engine's fuel, the same on every machine), so much memory and so many seconds; crossing a
-limit stops the guest, and a stopped instance is never used for another delivery. It is used for one thing
-more: its memory is as the stop left it, interrupted Python frames included, so it is asked for the line of
-vat code it stood at.
+file is open, the C stack is at rest, and the host side keeps nothing. A delivery has limits on computrons
+(the engine's fuel, the same on every machine), on memory and on seconds. Crossing a limit stops the guest,
+and a stopped instance is never used for another delivery. One use of it is left: its memory is as the stop
+left it, interrupted Python frames included, so it is asked for the line of vat code that it was running.
 
-What the host's syscall handler raises comes out of `deliver` as it is, after the guest has been stopped.
+An exception of the host's syscall handler stops the guest, and `deliver` raises it unchanged.
 """
 
 from __future__ import annotations
@@ -114,14 +113,14 @@ class WasmWorker:
             try:
                 fault = self._fault_of(stop, limits, self._autopsy(_patience(stop, limits)))
             except HostStop as sooner:
-                # Another host would have let it finish, and have heard other lines.
+                # Another host might have let it finish, and seen other output.
                 fault = self._fault_of(sooner, limits, ())
         else:
             used = fuel - guest.fuel()
             fault = self._verdict(door.result, delivery)
             if used == limits.computrons:
-                # The engine looks at its fuel now and then, and tells no more than that all is gone: how much
-                # more was spent since, only a replay would find out, and would differ from what is recorded.
+                # The engine checks its fuel only from time to time, and reports only that none is left. How
+                # much was spent beyond that is unknown, so a replay would differ from what is recorded.
                 fault = Fault(*_out_of_computrons(limits), "DeliveryStopped")
             self._usable = fault is None or fault.code == reasons.START_FAILED
         finally:
@@ -136,11 +135,11 @@ class WasmWorker:
         return HeapImage(self._base_id, self._guest.size, pages)
 
     def load(self, heap: HeapImage) -> None:
-        """Make a fresh worker's memory what a heap image of the same base says."""
+        """Apply a heap image of the same base to a fresh worker's memory."""
         self._base.write_pages(self._guest, heap.size, heap.pages)
 
     def heap_digest(self) -> str:
-        """SHA-256 of all memory that is alive between deliveries."""
+        """SHA-256 of all memory that matters between deliveries."""
         self._check_usable()
         return memory.digest(self._guest, self._base.stack_end)
 
@@ -176,7 +175,7 @@ class WasmWorker:
         self._guest.arm_epochs()
 
     def _verdict(self, result: dict[str, Any] | None, delivery: list[Any]) -> Fault | None:
-        """What a delivery that came back by itself amounts to."""
+        """The fault of a delivery that returned by itself, or None."""
         if self._guest.global_i32(image.STACK_POINTER) != self._stack_rests_at:
             return Fault(reasons.GUEST_CRASHED, "the interpreter's stack was not at rest after the delivery")
         if result is None:
@@ -201,7 +200,7 @@ class WasmWorker:
         )
 
     def _fault_of(self, stop: Exception, limits: Limits, trace: tuple[Frame, ...]) -> Fault:
-        """What a delivery that was stopped amounts to."""
+        """The fault of a delivery that was stopped."""
         if isinstance(stop, HostStop):
             return Fault(stop.code, str(stop), "DeliveryStopped", trace)
         if isinstance(stop, ProtocolBreach):
@@ -218,10 +217,10 @@ class WasmWorker:
         return Fault(code, message, "DeliveryStopped", trace)
 
     def _autopsy(self, seconds: float | None) -> tuple[Frame, ...]:
-        """The lines of vat code at which a stopped guest stood, outermost first; empty if it cannot tell.
+        """The lines of vat code that a stopped guest was running, outermost first; empty if it cannot say.
 
-        It has so much fuel, and so many seconds. Only the fuel may decide what is found, for
-        it becomes part of a rejection: `HostStop` is raised where the time is up.
+        Its fuel and its seconds are limited. Only the fuel may decide what is found, because the lines
+        become part of a rejection; if the time is up, this raises `HostStop` instead.
         """
         said: list[bytes] = []
 
@@ -248,13 +247,13 @@ class WasmWorker:
                 self._guest.function("turn")(at, len(text))
             return frames_from_json(read_json(said[0]))
         except (GuestStopped, ProtocolBreach, GuestExit, OutOfBounds, LookupError, Unreadable):
-            return ()  # a guest in this state owes nobody an answer
+            return ()  # a guest in this state need not answer
         finally:
             self._host.console = printed
 
 
 def _patience(stop: Exception, limits: Limits) -> float | None:
-    """Seconds for an autopsy: few where nothing that is kept depends on it."""
+    """Seconds for an autopsy: few if nothing that is committed depends on it."""
     return _AFTER_HOST_STOP if isinstance(stop, HostStop) else limits.seconds
 
 
