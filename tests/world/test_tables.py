@@ -8,7 +8,7 @@ import pytest
 
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import Message, Send
-from swingset.world import clists, devices, meters, objects, promises, queues, vats
+from swingset.world import clists, device_records, meters, objects, promises, queues, vats
 from swingset.world.errors import DamagedRow
 from swingset.world.file import WorldFile
 from swingset.world.tables import Rows, Table
@@ -55,12 +55,17 @@ RECORDS: list[tuple[Table[Any], Any, tuple[Any, ...], dict[str, Any]]] = [
     (clists.CLISTS, clists.CListEntry("v1", "ko20", "o-50", False), ("v1", "ko20"), {"reachable": 0}),
     (meters._METERS, meters.Meter("m1", None, 5, "ko20"), ("m1",), {"remaining": None}),
     (
-        devices._DEVICES,
-        devices.DeviceRecord("d7", "timer", "timer", "kd30"),
+        device_records._DEVICES,
+        device_records.DeviceRecord("d7", "timer", "timer", "kd30"),
         ("d7",),
         {"options": '{"root":"kd30"}'},
     ),
-    (devices._STATE, devices.Kept("d7", "k", NOTHING), ("d7", "k"), {"value": '{"body":"#null","slots":[]}'}),
+    (
+        device_records._STATE,
+        device_records.Kept("d7", "k", NOTHING),
+        ("d7", "k"),
+        {"value": '{"body":"#null","slots":[]}'},
+    ),
 ]
 
 
@@ -101,7 +106,7 @@ BAD: list[tuple[Table[Any], tuple[Any, ...], str]] = [
     (queues._QUEUE, (1, "{"), "item is no event: it is not JSON"),
     (clists.CLISTS, ("v1", "ko20", "o-50", 2), "reachable is none of 0, 1"),
     (clists.CLISTS, ("v1", "ko20", "p-60", 1), "vref p-60 is of another type"),
-    (devices._STATE, ("d7", "k", "null"), "table device_state, row d7 k: value is no capdata"),
+    (device_records._STATE, ("d7", "k", "null"), "table device_state, row d7 k: value is no capdata"),
     (meters._METERS, ("m0", None, 5, None), "id is no id of a meter"),
 ]
 
