@@ -12,6 +12,8 @@ import pytest
 
 from swingset.core.cranks import Cranks
 from swingset.testing import audit, audit_holdings
+from swingset.world.file import WorldFile
+from swingset.world.tables import TABLES
 from tests.staging import Stage
 
 WORKERS = ("local", "wasm")
@@ -46,6 +48,24 @@ def swift_collector() -> Iterator[None]:
     gc.unfreeze()
 
 
+def misremembered(world: WorldFile) -> list[str]:
+    """What is remembered of a row and is not what would be read."""
+    problems = []
+    for name, table in TABLES.items():
+        for key, held in world.remembered.records(name).items():
+            row = world.row(f"{table.selecting}where {table.key}", key)
+            found = None if row is None else table.read(world.name, row)
+            if repr(found) != repr(held):
+                problems.append(f"{name} {key}: {held} is remembered, {found} is stored")
+    counters = dict(world.rows("SELECT name, value from counters"))
+    problems += [
+        f"counter {name}: {held} is remembered, {counters.get(name)} is stored"
+        for name, held in world.remembered.records("counters").items()
+        if held != counters.get(name)
+    ]
+    return problems
+
+
 @pytest.fixture(autouse=True)
 def auditor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Count every reference again after every crank that any test runs in this process."""
@@ -57,7 +77,7 @@ def auditor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         report = step(kernel, *given, **named)
         left[kernel] = left.get(kernel, 0) - 1
         if report is not None and left[kernel] < 0:
-            problems = audit(kernel.store) + audit_holdings(kernel.store)
+            problems = audit(kernel.store) + audit_holdings(kernel.store) + misremembered(kernel.world)
             assert not problems, "\n".join(problems)
             (entries,) = kernel.world.row("SELECT count(*) from clists") or (0,)
             left[kernel] = entries // AUDITED_EACH

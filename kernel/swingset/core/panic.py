@@ -65,4 +65,4 @@ class Panic:
         return one_line(words, MOST_WORDS)
 
 
-_PANICS = Table("panics", Cause)
+_PANICS = Table("panics", Cause, remembered=True)

@@ -23,13 +23,18 @@ class Activity:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._held: dict[str, str] = world.remembered.records("activity")
 
     def digest(self) -> str:
         """The digest as of the last crank, SHA-256 in hex."""
-        row = self._world.row("SELECT digest from activity where name = 'cranks'")
-        return str(row[0]) if row else START
+        if "cranks" not in self._held:
+            row = self._world.row("SELECT digest from activity where name = 'cranks'")
+            self._held["cranks"] = str(row[0]) if row else START
+        return self._held["cranks"]
 
     def extend(self, done: Any) -> None:
         """Take in what one crank did, as JSON data."""
         digest = hashlib.sha256(canonical([self.digest(), done]).encode()).hexdigest()
-        self._world.execute("insert or replace into activity values ('cranks', ?)", (digest,))
+        self._held.clear()
+        self._world.write("insert or replace into activity values ('cranks', ?)", (digest,))
+        self._held["cranks"] = digest

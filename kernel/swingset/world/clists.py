@@ -26,11 +26,13 @@ class CLists:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._rows = Rows(world, CLISTS)
+        self._krefs: dict[tuple[str, str], str] = world.remembered.records("clists by vref")
         self._holdings = Holdings(world)
 
     def add(self, vat: str, kref: str, vref: str) -> None:
         """Let `vat` know `kref` as `vref`, reachable."""
         self._rows.add(CListEntry(vat, kref, vref, True))
+        self._world.remembered.put(self._krefs, (vat, vref), kref)
         if "+" in vref:
             self._holdings.change(vat, GIVEN_OUT)
 
@@ -40,7 +42,15 @@ class CLists:
 
     def by_vref(self, vat: str, vref: str) -> CListEntry | None:
         """What `vat` names `vref`, or None."""
-        return self._rows.first("where vat = ? and vref = ?", vat, vref)
+        # Which kref a vref stood for when it was last looked up: a guess, which the entry itself confirms.
+        known = self._rows.held(vat, self._krefs.get((vat, vref), ""))
+        if known is not None and known.vref == vref:
+            return known
+        found = self._rows.first("where vat = ? and vref = ?", vat, vref)
+        if found is not None:
+            self._world.remembered.put(self._krefs, (vat, vref), found.kref)
+            self._rows.hold(found)
+        return found
 
     def set_reachable(self, vat: str, kref: str, reachable: bool) -> None:
         """Note whether the vat can still reach what it imported."""
@@ -48,10 +58,12 @@ class CLists:
 
     def delete(self, vat: str, kref: str) -> None:
         """Let `vat` forget `kref`."""
-        query = "delete from clists where vat = ? and kref = ? returning vref"
-        for (vref,) in self._world.execute(query, (vat, kref)):
-            if "+" in str(vref):
-                self._holdings.change(vat, -GIVEN_OUT)
+        entry = self._rows.get(vat, kref)
+        if entry is None:
+            return
+        self._rows.delete(vat, kref)
+        if "+" in entry.vref:
+            self._holdings.change(vat, -GIVEN_OUT)
 
     def of(self, vat: str) -> list[CListEntry]:
         """The whole c-list of `vat`, by kref as text."""
@@ -66,4 +78,4 @@ class CLists:
         return list(self._rows.select("where kref = ? order by vat", kref))
 
 
-CLISTS = Table("clists", CListEntry)
+CLISTS = Table("clists", CListEntry, remembered=True)

@@ -49,6 +49,7 @@ from .history import Commit, History, Label
 from .libraries import Libraries
 from .lock import WorldLock
 from .prune import Pruned, prune
+from .remembered import Remembered
 from .schema import STATE_TABLES
 from .seals import label_seal
 from .transcripts import Transcripts
@@ -81,6 +82,7 @@ class WorldFile:
         """Called when a commit is certain, as the last chance to write what belongs to it."""
         self.rewinding: Callable[[], None] | None = None
         """Called before the state becomes an earlier one, while it can still be looked at."""
+        self.remembered = Remembered()
         self.rewound = 0
         """How often state was undone: who remembers something of it in memory then has to look again."""
         self.history = History(db, self.name)
@@ -191,8 +193,17 @@ class WorldFile:
         """
         if not sql.startswith("SELECT"):
             self._run()
+            self.remembered.written(sql)
             if self.faults is not None:
                 self.faults("write")
+        return self.db.execute(sql, params).fetchall()
+
+    @at_the_edge
+    def write(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The same for who sees by itself that nothing of it is remembered wrongly."""
+        self._run()
+        if self.faults is not None:
+            self.faults("write")
         return self.db.execute(sql, params).fetchall()
 
     @at_the_edge
@@ -266,7 +277,7 @@ class WorldFile:
         if self.db.in_transaction:  # else SQLite has undone all of the run by itself
             self.db.execute(f"ROLLBACK TO {name}")
         del self._savepoints[at + 1 :]
-        self.rewound += 1
+        self._forget()
 
     def _find(self, name: str) -> int:
         if name not in self._savepoints:
@@ -329,11 +340,16 @@ class WorldFile:
         self._savepoints.clear()
         self._in_run = False
         self._failure = None
-        self.rewound += 1
+        self._forget()
         if not self._written_by_others():
             self.head = self.history.head()  # an interrupt may have come just after a COMMIT
         self._fold()
         self._watch()
+
+    def _forget(self) -> None:
+        """State was undone: nothing that is remembered of it holds any more."""
+        self.rewound += 1
+        self.remembered.clear()
 
     def _rewind(self) -> None:
         if self.rewinding is not None:
@@ -442,7 +458,7 @@ class WorldFile:
             self.rollback()
             raise
         self._in_run = False
-        self.rewound += 1
+        self._forget()
         self.head = seq
         self._watch()
         self._fold()

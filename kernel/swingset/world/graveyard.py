@@ -28,6 +28,7 @@ class Graveyard:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._entries = Rows(world, CLISTS)
+        self._answers = world.remembered.answers("dead")
 
     def bury(self, vat: str) -> None:
         """Note that a vat is terminated and its state is to be deleted."""
@@ -35,11 +36,13 @@ class Graveyard:
 
     def next(self) -> str | None:
         """A vat with state left, or None."""
-        row = self._world.row("SELECT vat from dead order by vat limit 1")
-        if row is None:
-            return None
-        _DEAD.check(self._world.name, row)
-        return str(row[0])
+        if "next" not in self._answers:
+            row = self._world.row("SELECT vat from dead order by vat limit 1")
+            if row is not None:
+                _DEAD.check(self._world.name, row)
+            self._answers["next"] = None if row is None else str(row[0])
+        found: str | None = self._answers["next"]
+        return found
 
     def done(self, vat: str) -> None:
         """Nothing is left of the vat: its own counters go as well, for no id is used twice."""

@@ -30,25 +30,33 @@ class Holdings:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._held: dict[str, int] = world.remembered.records("holdings")
 
     def of(self, vat: str) -> int:
         """How many bytes a vat keeps."""
+        known = self._held.get(vat)
+        if known is not None:
+            return known
         row = self._world.row("SELECT vat, bytes from holdings where vat = ?", (vat,))
         if row is None:
             return 0
         _HOLDING.check(self._world.name, row)
+        self._world.remembered.put(self._held, vat, int(row[1]))
         return int(row[1])
 
     def change(self, vat: str, bytes: int) -> None:
         """Count so many bytes more, or fewer where they are negative."""
+        known = self._held.pop(vat, None)
         if bytes > 0:
-            self._world.execute(
+            self._world.write(
                 "insert into holdings values (?, ?)"
                 " on conflict (vat) do update set bytes = bytes + excluded.bytes",
                 (vat, bytes),
             )
         elif bytes:
-            self._world.execute("update holdings set bytes = bytes + ? where vat = ?", (bytes, vat))
+            self._world.write("update holdings set bytes = bytes + ? where vat = ?", (bytes, vat))
+        if known is not None:
+            self._held[vat] = known + bytes
 
     def forget(self, vat: str) -> None:
         """Count nothing more of a vat that has ended."""

@@ -62,4 +62,4 @@ class Objects:
         return self._rows.select()
 
 
-_OBJECTS = Table("objects", ObjectRecord)
+_OBJECTS = Table("objects", ObjectRecord, remembered=True)

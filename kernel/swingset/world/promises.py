@@ -188,5 +188,5 @@ class Promises:
         return sorted((kref for (kref,) in rows), key=lambda kref: int(kref[2:]))
 
 
-_PROMISES, _QUEUE = Table("promises", PromiseRecord), Table("promise_queue", Waiting)
+_PROMISES, _QUEUE = Table("promises", PromiseRecord, remembered=True), Table("promise_queue", Waiting)
 _NAME, _WAITS = Reader("promises", "kref"), Reader("subscribers", "vat")

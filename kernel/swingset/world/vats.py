@@ -90,6 +90,7 @@ class Vats:
         self._rows = Rows(world, _VATS)
         self._spans = Rows(world, _SPANS)
         self._wants = wants
+        self._answers = world.remembered.answers("vats")
         self._read: dict[tuple[Any, ...], VatRecord] = {}
         self.saved = 0  # how often a record was changed: who remembers something of one then looks again
 
@@ -105,7 +106,7 @@ class Vats:
 
     def get(self, vat_id: str) -> VatRecord | None:
         """The vat of that id, or None."""
-        return next(self._select("where id = ?", (vat_id,)), None)
+        return self._one("where id = ?", vat_id)
 
     def known(self, vat_id: str) -> VatRecord:
         """The vat of an id that another row of the world names. Raises `DamagedRow` where there is none."""
@@ -116,7 +117,7 @@ class Vats:
 
     def named(self, name: str) -> VatRecord | None:
         """The vat of that name that is not terminated, or None."""
-        return next(self._select("where name = ? and state <> 'terminated'", (name,)), None)
+        return self._one("where name = ? and state <> 'terminated'", name)
 
     def suspended(self) -> list[VatRecord]:
         """The suspended vats, oldest first."""
@@ -136,6 +137,16 @@ class Vats:
     def save_span(self, span: Span) -> None:
         """Store where the vat's transcript stands."""
         self._spans.put(span)
+
+    def _one(self, where: str, given: str) -> VatRecord | None:
+        if (where, given) in self._answers:
+            known: VatRecord | None = self._answers[where, given]
+            return known and known.having(options=dict(known.options))
+        found = next(self._select(where, (given,)), None)
+        if found is None or len(found.parameters.body) < _LONG:
+            kept = found and found.having(options=dict(found.options))
+            self._world.remembered.put(self._answers, (where, given), kept)
+        return found
 
     def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
         for row in self._world.rows(_VATS.selecting + where, params):
@@ -157,4 +168,4 @@ class Vats:
 
 
 _REMEMBERED, _LONG = 1_000, 10_000
-_VATS, _SPANS = Table("vats", VatRecord), Table("spans", Span)
+_VATS, _SPANS = Table("vats", VatRecord), Table("spans", Span, remembered=True)
