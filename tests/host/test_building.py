@@ -111,14 +111,14 @@ def test_a_device_of_any_name_is_polled(tmp_path: Path) -> None:
         said: list[str] = []
         world.outputs.listen(lambda output: said.append(output.text.strip()))
         world.run()
-        assert world.device_records.next_alarm() == 5
-        assert world.device_records.poll(10) == 1
+        assert world.devices.next_alarm() == 5
+        assert world.devices.poll(10) == 1
         world.run()
         assert said == ["woken 10"]
         assert [(device.name, device.kind) for device in world.kernel.store.devices.all()] == [
             ("clock", "timer")
         ]
-        world.device_records.timer()
+        world.devices.timer()
         assert len(world.kernel.store.devices.all()) == 1
 
 
@@ -168,7 +168,7 @@ def test_bootstrap_can_make_vats_of_bundles(tmp_path: Path, worker: str) -> None
         world.run()
         told = world.resolution(str(swingset.bootstrap_result(world)))
         assert told == [["main", "timer", "vatAdmin"], "pong"]
-        assert world.device_records.vat_admin() == world.kernel.root_of("vatAdmin")
+        assert world.devices.vat_admin() == world.kernel.root_of("vatAdmin")
 
 
 # What is refused

@@ -84,13 +84,13 @@ def reaped(world: Controller) -> Callable[[Controller], bool]:
 
 def device(world: Controller) -> Callable[[Controller], bool]:
     """Make a device."""
-    root = world.device_records.add("box", "mailbox")
+    root = world.devices.add("box", "mailbox")
     return lambda again: again.devices.mailbox() == root
 
 
 def bundle_device(world: Controller) -> Callable[[Controller], bool]:
     """Ask for a device that is made for that."""
-    root = world.device_records.bundles()
+    root = world.devices.bundles()
     return lambda again: again.kernel.store.objects.get(root) is not None
 
 
