@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from swingset.guest.base.context import activate
+from swingset.vat.explicit import define_durable_kind, make_kind_handle
 from tests.guest.guest_bench import Bench, capdata, host_only
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -469,6 +470,27 @@ class Holder:
     spot: Spot | None = None
     door: Annotated[Remotable, Door.facets.front] | None = None
 """
+
+
+EXPLICIT_CELL = """
+methods = {"grow": lambda context: context.state.size + 1}
+make = define_durable_kind(handle, lambda size: {"size": size}, methods)
+"""
+
+
+@host_only
+def test_a_kind_that_is_known_by_a_handle_may_be_defined_again() -> None:
+    """What was made before, and what the maker of before makes, behaves as was defined last."""
+    bench = Bench().up()
+    with activate(bench.vat):
+        cell: dict[str, Any] = {
+            "handle": make_kind_handle("Coin"),
+            "define_durable_kind": define_durable_kind,
+        }
+        exec(EXPLICIT_CELL, cell)
+        old_make, coin = cell["make"], cell["make"](1)
+        exec(EXPLICIT_CELL.replace("+ 1", "+ 10"), cell)
+        assert [one.grow() for one in (coin, old_make(2), cell["make"](3))] == [11, 12, 13]
 
 
 @host_only

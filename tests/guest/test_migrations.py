@@ -19,8 +19,7 @@ from tests.guest.guest_bench import Bench, capdata, close_vats, host_only
 
 pytestmark = pytest.mark.usefixtures("engine")
 
-HEAD = """
-from typing import Annotated, Any
+HEAD = """from typing import Annotated, Any
 from swingset.vat import E, durable, facet, migrate, provide, remotable
 from swingset.vat.patterns import gt
 """

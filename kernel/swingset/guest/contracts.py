@@ -32,6 +32,9 @@ from .stores.baggage import StoredMap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping
 
+    from .liveslots import Liveslots
+    from .stores.vat import Vat
+
 NONE, CAN_BE_UPGRADED, CAN_UPGRADE = "none", "can_be_upgraded", "can_upgrade"
 FACETS = ("creator", "public")
 
@@ -44,7 +47,8 @@ def provide_map(baggage: MutableMapping[str, Any], name: str) -> StoredMap:
     if type(name) is not str or not name or "/" in name:
         raise TypeError(f"a map in a baggage has a name without slashes, got {brief(name)}")
     found = baggage.inner(name)
-    if current().incarnation and not found and baggage.has_any(f"{name}/"):
+    vat: Vat = current()
+    if vat.incarnation and not found and baggage.has_any(f"{name}/"):
         # Before maps were apart from the baggage, their entries were entries of it, with such keys.
         raise LookupError(
             f"the map {name!r} in {baggage!r} is empty, and what a map of that name held may lie beside it, "
@@ -179,7 +183,8 @@ class _Contract:
                 )
         if self.level != NONE:
             for name in facets:
-                current().slots.encode_durable(facets[name], f"the {name} facet of an upgradable contract")
+                vat: Vat = current()
+                vat.slots.encode_durable(facets[name], f"the {name} facet of an upgradable contract")
         return facets
 
 
@@ -255,7 +260,7 @@ def _take_over(baggage: StoredMap, kept: StoredMap) -> None:
 @contextmanager
 def _telling(what: str) -> Iterator[None]:
     """Say this where the start of the vat does not end in its delivery."""
-    vat = current()
+    vat: Liveslots = current()
     vat.waiting_in_start = what
     yield
     vat.waiting_in_start = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from ..passing.remotables import give_repr
+from .class_checks import check_remotable
 from .method_tables import MethodTable
 
 C = TypeVar("C", bound=type)
@@ -22,8 +23,6 @@ def remotable(cls: C) -> C:
     """
     if "__kind__" in vars(cls):
         raise TypeError(f"{cls.__name__} is @durable already: @remotable would make it forget its state")
-    from .class_checks import check_remotable
-
     check_remotable(cls)
     cls.__method_table__ = MethodTable(cls, cls.__name__)  # type: ignore[attr-defined]
     give_repr(cls, _plain_repr)

@@ -314,18 +314,19 @@ def _defined(
 
     def make(*args: Any, **kwargs: Any) -> Any:
         values = init(*args, **kwargs)
+        now = kind.latest
         if type(values) is not dict or any(type(name) is not str for name in values):
             raise TypeError(f"{kind.tag}: init must return the first state as a dict, not {brief(values)}")
-        for name in values if kind.loose else ():
+        for name in values if now.loose else ():
             check_name(f"{kind.tag}: the name of a field", name)
-        for name, field in kind.fields.items():
+        for name, field in now.fields.items():
             if field.shape.optional:
                 values.setdefault(name, None)
-        instance: Any = object.__new__(kind.cls)
-        if kind.loose:
-            kind.make(instance, values)
+        instance: Any = object.__new__(now.cls)
+        if now.loose:
+            now.make(instance, values)
         else:
-            kind.construct(instance, (), values)
-        return Facets(kind, instance) if kind.facets else instance
+            now.construct(instance, (), values)
+        return Facets(now, instance) if now.facets else instance
 
     return make
