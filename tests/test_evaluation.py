@@ -79,6 +79,8 @@ WHY = {
     "kernel/swingset/workers/wasm/wasi.py answer_for getattr": "the imports of the engine that we ship",
     "kernel/swingset/world/edge.py in_words format": "a template of the tables in that module",
     "kernel/swingset/world/tables.py __init__ attrgetter": SOURCE,
+    "kernel/swingset/world/tables.py key_of getattr": SOURCE,
+    "kernel/swingset/world/tables.py counted getattr": SOURCE,
     "swingset_nb/places.py lines getline": "the file of a frame of this process, to show a line of it",
     "swingset_nb/places.py _line getline": "the file of a frame of this process, to show a line of it",
     "swingset_nb/extension.py load getattr": SOURCE,

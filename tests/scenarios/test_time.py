@@ -304,8 +304,8 @@ def test_session_promises_break_when_it_restarts(stage: Stage) -> None:
     root = stage.define("vat", VAT)
     promise, _resolver = make_promise()
     stage.ask(root, "listen", promise)
-    parting = stage.session.attach("the session was started anew")
-    assert len(parting.disconnected) == 1
+    left_behind = stage.session.attach("the session was started anew")
+    assert len(left_behind.disconnected) == 1
     stage.session.settle()
     assert stage.lens.promises() == []
     told = {

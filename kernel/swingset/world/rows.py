@@ -384,3 +384,10 @@ class Reader:
 def shown(*key: Any) -> str:
     """A key in words, for one line."""
     return one_line(" ".join(str(part) for part in key), 80)
+
+
+def not_text(world: str, sql: str, problem: UnicodeDecodeError) -> DamagedRow:
+    """The complaint about a row that a SELECT has met, and that holds text which is none."""
+    table = re.search(r"(?i)\bfrom ([a-z_]+)", sql)
+    words = f"it holds text that is not UTF-8 ({problem.reason})"
+    return DamagedRow(world, table[1] if table else "?", "?", words)

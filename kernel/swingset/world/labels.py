@@ -1,0 +1,60 @@
+"""Labels: names for commits, which stay as long as a label names them.
+
+A label seals what it says together with its commit, and the seal of all labels is kept beside them, so one
+that is missing, too many or altered is noticed. A labelled commit remembers the digest of its state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import LabelExists, UnknownLabel, WorldError
+from .history import Label
+from .seals import label_seal
+
+if TYPE_CHECKING:
+    from .file import WorldFile
+
+_LONGEST = 200
+
+
+class Labels:
+    """The table `labels` of one world. Callers see to it that no run is open, and commit."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+
+    def named(self, name: str) -> Label:
+        """The label of this name. Raises `UnknownLabel`."""
+        labels = self._world.labels()
+        for label in labels:
+            if label.name == name:
+                return label
+        known = ", ".join(repr(label.name) for label in labels) or "none"
+        raise UnknownLabel(f"{self._world.name} has no label {name!r}; it has {known}")
+
+    def put(self, name: str, note: str, *, move: bool) -> Label:
+        """Give the head a name; one that names another commit stays there unless it may `move`."""
+        world = self._world
+        if not name.strip() or not name.isprintable() or len(name) > _LONGEST:
+            raise WorldError(f"{name!r} is no label: give it 1 to {_LONGEST} printable characters")
+        for known in self._world.labels():
+            if known.name == name and known.seq != world.head and not move:
+                raise LabelExists(
+                    f"{name!r} already names commit {known.seq} (crank {known.crank}): choose another name"
+                )
+        seal = label_seal(world.history.seal(world.head), name, world.head, note)
+        world.execute("INSERT OR REPLACE INTO labels VALUES(?, ?, ?, ?)", (name, world.head, note, seal))
+        world.execute("UPDATE commits SET digest = ? WHERE seq = ?", (world.digest(), world.head))
+        self._seal()
+        return Label(name, world.head, world.history.crank(), note)
+
+    def delete(self, name: str) -> None:
+        """Take a label away. Raises `UnknownLabel`."""
+        self.named(name)
+        self._world.execute("DELETE FROM labels WHERE name = ?", (name,))
+        self._seal()
+
+    def _seal(self) -> None:
+        seal = self._world.history.labels_seal()
+        self._world.execute("UPDATE meta SET value = ? WHERE key = 'labels'", (seal,))
