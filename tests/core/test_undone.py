@@ -66,3 +66,19 @@ def test_what_was_to_follow_from_a_crank_that_was_undone_does_not_follow(undo: s
     assert [(report.outcome, report.vat) for report in world.drain()] == [("delivered", "A")]
     assert world.kernel.vat("B").state == "live"
     assert audit(world.store) == []
+
+
+@pytest.mark.parametrize("made", ["promise", "device node"])
+def test_what_is_made_and_held_by_nobody_is_gone_with_its_crank(made: str) -> None:
+    """It is looked at when the crank ends, as if somebody had let go of it."""
+    world = RawWorld("A")
+    with world.kernel.atomic():
+        device = world.kernel.devices.ensure("shelf", "shelf").id
+    before = list(world.store.promises.all()), list(world.store.objects.all())
+    with world.kernel.atomic():
+        if made == "promise":
+            world.store.new_promise(None)
+        else:
+            world.store.new_device_node(device)
+    assert (list(world.store.promises.all()), list(world.store.objects.all())) == before
+    assert audit(world.store) == []

@@ -53,6 +53,8 @@ class Reach:
             for module, words in self._words.items():
                 places += [(module, line) for line in words.get(name, ())]
         found = {name for place in places for name in self._on.get(place, ()) if _is_in(name, files)}
+        if not found:  # it is executed by the import alone, or by nobody
+            found = {n for n, test in self.tests.items() if fault.module in test.lines and _is_in(n, files)}
         chosen, spent = [], 0.0
         for name in _spread(found, self.tests):
             spent += self.tests[name].seconds

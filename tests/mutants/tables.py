@@ -56,6 +56,9 @@ FASTER = "what is copied to be sure is equal to what it is a copy of"
 TWICE_COUNTED = "what reads the tree counts its levels too, and this is what a tree of so many may take"
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("translate.py", "self._store.forget(self._vat, kref, exported=True)"): EITHER_WAY,
+    ("file.py", "self.rewound = 1"): "whoever looks at the count looks whether it has changed",
+    ("opening.py", "_BUSY_MS = 5001"): "how long it waits for another program is no state of it",
+    ("warehouse.py", "if chosen.get(name, 1) is None:"): "what is not chosen is not None either way",
     ("slots.py", "return bool(-SAFE_INT < value <= SAFE_INT)"): FASTER,
     ("slots.py", "return bool(-SAFE_INT <= value < SAFE_INT)"): FASTER,
     (
