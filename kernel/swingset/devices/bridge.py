@@ -26,9 +26,7 @@ class BridgeDevice:
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
         """Serve `register(handler)` and `send(data)`."""
         if method == "register":
-            handler = plain.reference(plain.arguments(args, method, "handler")[0], "handler")
-            context.set("handler", plain.write(handler))
-            return plain.NOTHING
+            return plain.register(args, context)
         if method == "send":
             plain.arguments(plain.blank(args, 0), method, "data")
             if args.slots:

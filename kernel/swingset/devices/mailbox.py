@@ -30,9 +30,7 @@ class MailboxDevice:
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
         """Serve `register(handler)`, `send(peer, body)` and `ack(peer, number)`."""
         if method == "register":
-            handler = plain.reference(plain.arguments(args, method, "handler")[0], "handler")
-            context.set("handler", plain.write(handler))
-            return plain.NOTHING
+            return plain.register(args, context)
         if method == "send":
             peer, body = plain.arguments(args, method, "peer", "body")
             known = self._peer(peer, context)

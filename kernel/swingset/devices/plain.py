@@ -100,6 +100,13 @@ def arguments(args: CapData, method: str, *names: str, optional: int = 0) -> lis
     return [*found, *[None] * (len(names) - len(found))]
 
 
+def register(args: CapData, context: DeviceContext) -> CapData:
+    """Serve `register(handler)`: keep who is to be told. Raises `DeviceError`."""
+    handler = reference(arguments(args, "register", "handler")[0], "handler")
+    context.set("handler", write(handler))
+    return NOTHING
+
+
 def whole(value: Any, what: str) -> int:
     """A whole number from 0 to 2**62. Raises `DeviceError`."""
     if type(value) is not int or not 0 <= value < 1 << 62:
@@ -155,6 +162,7 @@ __all__ = [
     "part",
     "read",
     "reference",
+    "register",
     "shown",
     "text",
     "whole",

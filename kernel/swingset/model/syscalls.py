@@ -84,31 +84,32 @@ class VatstoreGetNextKey:
 
 
 @dataclass(frozen=True, slots=True)
-class DropImports:
-    """The vat can no longer reach these imports."""
-
+class _OfReferences:
     vrefs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RetireImports:
-    """The vat can no longer recognize these imports."""
+class DropImports(_OfReferences):
+    """These imports can no longer be reached."""
 
-    vrefs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RetireExports:
-    """The vat has deleted these exports, which no other vat could reach."""
-
-    vrefs: tuple[str, ...]
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AbandonExports:
-    """The vat abandons these exports, even if other vats hold them."""
+class RetireImports(_OfReferences):
+    """These imports can no longer be recognized."""
 
-    vrefs: tuple[str, ...]
+    __slots__ = ()
+
+
+class RetireExports(_OfReferences):
+    """These exports are gone, and nobody could reach them."""
+
+    __slots__ = ()
+
+
+class AbandonExports(_OfReferences):
+    """These exports are given up, whoever holds them."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ itself, holds no cache of the state, and reads no clock.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -341,23 +342,29 @@ class WorldFile:
             return
         self._rewind()
         self._watching.end()
-        try:
+        with self._durably():
             self._run()
             self.history.move(self.head, seq)
             if target.digest is not None and state_digest(self.db) != target.digest:
                 words = "gave a state with another digest than it had. The world stays where it was"
                 raise HistoryBroken(f"{self.name}: going to commit {seq} {words}")
+        self._forget()
+        self.head = seq
+        self._watching.begin()
+        self._place.fold()
+        self.step("after-commit")
+
+    @contextmanager
+    def _durably(self) -> Iterator[None]:
+        """Make what the body does durable, or go back to the last commit."""
+        try:
+            yield
             self.step("before-commit")
             self._make_durable()
         except BaseException:
             self.rollback()
             raise
         self._in_run = False
-        self._forget()
-        self.head = seq
-        self._watching.begin()
-        self._place.fold()
-        self.step("after-commit")
 
     @at_the_edge
     def commits(self) -> list[Commit]:
@@ -391,14 +398,8 @@ class WorldFile:
         """Forget the branches that neither the head nor a label ends, and give their room back."""
         self._settle("prune")
         self._run()
-        try:
+        with self._durably():
             report = prune(self)
-            self.step("before-commit")
-            self._make_durable()
-        except BaseException:
-            self.rollback()
-            raise
-        self._in_run = False
         self._place.fold()
         self.step("after-commit")
         self._watching.end()
