@@ -397,7 +397,7 @@ ACTS: list[Callable[[Controller], Any]] = [
     lambda c: c.create_vat("bank", (("bank", V1),)),
     fill,
     upgraded(BOTH),
-    *[lambda c: c.migrate("bank", budget=4, step=4)] * 4,
+    *[lambda c: c.vats.migrate("bank", budget=4, step=4)] * 4,
 ]
 
 
