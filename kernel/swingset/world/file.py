@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any
 
 import apsw
@@ -117,9 +116,7 @@ class WorldFile:
     def __enter__(self) -> WorldFile:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @at_the_edge
@@ -138,8 +135,7 @@ class WorldFile:
     def write(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """The same for who sees by itself that nothing of it is remembered wrongly."""
         self._run()
-        if self.faults is not None:
-            self.faults("write")
+        self.step("write")
         return self.db.execute(sql, params).fetchall()
 
     @at_the_edge
