@@ -12,6 +12,7 @@ that saw more are thrown away.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -60,6 +61,23 @@ class Controller:
         self.options = Options(opened)
         self.queue = RunQueue(opened)
         self.devices = HostDevices(opened)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None = None, *given: Any, **options: Any) -> Controller:
+        """`swingset.open_world` by another name, for who has the class at hand.
+
+        Args:
+            path: the file; None for a world that lives only in memory.
+            given: the configuration, where there is one.
+            options: as `open_world` has them.
+        Example:
+            >>> with swingset.Controller.open(worker="local") as made:
+            ...     made.crank
+            0
+        """
+        from swingset.host.opening import open_world  # which is made of this class
+
+        return open_world(path, *given, **options)
 
     def close(self, *, keep: bool = True) -> None:
         """Commit what the host has asked for, stop the workers, and let go of the file.
