@@ -1,21 +1,20 @@
-"""The interpreter's collector, kept from being seen.
+"""Hides the interpreter's garbage collector from vat code.
 
-When Python frees an object is its own affair: it differs between engines, between two versions of one, and
-in the host's process it depends on what else that process does. So nothing that vat code or a transcript
-could see may come of it:
+When Python frees an object differs between engines and between their versions, and in the host's process it
+depends on what else that process does. So vat code and transcripts must not see it:
 
-- What has a name in the vat is held to the next bringing out of the dead: `recently_used`, `clist.heap`.
-- A suspended call is held until it ends. One that can never go on, because nobody is left who could settle
-  what it waits for, is let go of in `bringOutYourDead` and nowhere else.
-- Letting go of a call closes it, and Python then runs its `finally` blocks. Nobody listens to those: the vat
-  is *deaf* meanwhile. A message they send goes nowhere, a promise they settle stays as it is, the store is
-  closed to them, and what they print or raise is lost. A vat is also deaf between its deliveries, when the
-  host's collector may get hold of what this one has thrown away, and for ever when its worker is closed.
-- The engine's own collector is switched off in a confined vat (`workers/wasm/bake.py`) and works only here:
-  when the dead are brought out, and at the end of a delivery that leaves very much behind, when what this
-  library holds stays held. A local vat has the collector of the host, which does nothing while a delivery
-  runs (`workers/local.py`).
-- `__del__` is refused where it is defined.
+- An object with a name in the vat is held until the next `bringOutYourDead`: `recently_used`, `clist.heap`.
+- A suspended call is held until it ends. A call that can never go on, because nothing can settle the promise
+  that it awaits, is dropped in `bringOutYourDead` and nowhere else.
+- Dropping a call closes it, and Python then runs its `finally` blocks. Those have no effect, because the vat
+  is *deaf* meanwhile: a message that they send goes nowhere, a promise that they settle stays pending, the
+  store is closed to them, and what they print or raise is lost. A vat is also deaf between its deliveries,
+  when the host's collector may free what the vat has dropped, and for ever once its worker is closed.
+- The engine's own collector is switched off in a confined vat (`workers/wasm/bake.py`) and runs only from
+  here: in `bringOutYourDead`, and at the end of a delivery that leaves very many objects, where everything
+  that this library holds stays held. A local vat has the host's collector, which is off during a delivery
+  (`workers/local.py`).
+- A class with `__del__` is refused.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from .vat import Vat
 
 MANY = 250_000
-"""So many objects more than at the last collection are looked through at the end of a delivery."""
+"""A delivery that ends with this many more objects than the last collection left runs the collector."""
 
 NO_FINALISER = (
     "__del__ would run whenever the interpreter happens to free an object, and differently on each engine: "
@@ -45,14 +44,14 @@ NO_FINALISER = (
 
 
 class _Nowhere(io.TextIOBase):
-    """Takes what is printed where nobody listens."""
+    """A stream that discards what is printed while the vat is deaf."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
 class Collector:
-    """What one vat holds on to against the interpreter's collector, and when it lets go."""
+    """Holds the suspended calls of one vat, and decides when the interpreter may free objects."""
 
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
@@ -60,7 +59,7 @@ class Collector:
 
     @contextmanager
     def deafly(self) -> Iterator[None]:
-        """Hear nothing of what vat code does in the body, which runs because something was freed."""
+        """Make the vat deaf in the body: vat code that runs there runs because something was freed."""
         turns, store = self._vat.turns, self._vat.store
         before = turns.deaf, store.closed, sys.unraisablehook
         turns.deaf, store.closed, sys.unraisablehook = True, "of a call that is gone", lambda _: None
@@ -71,7 +70,7 @@ class Collector:
             turns.deaf, store.closed, sys.unraisablehook = before
 
     def collect(self) -> None:
-        """Let go of all that only this library holds, and have the interpreter free what it can."""
+        """Drop everything that only this library holds, and make the interpreter free what it can."""
         vat, suspended = self._vat, self.suspended
         with self.deafly():
             vat.hold_weakly()
@@ -82,7 +81,7 @@ class Collector:
             suspended.update((id(call), call) for call in alive if call is not None)
 
     def tidy(self) -> None:
-        """Have the interpreter free rings of plain objects, if there may be many: nothing named dies of it.
+        """Make the interpreter free rings of plain objects if there may be many; no named object dies of it.
 
         For an engine whose own collector is off, at the end of a delivery.
         """
@@ -91,7 +90,7 @@ class Collector:
                 gc.collect()
 
     def close(self) -> None:
-        """End what is suspended, for good: the vat is deaf from now on."""
+        """Drop all suspended calls; the vat is deaf from now on."""
         with self.deafly():
             for call in self.suspended.values():
                 with suppress(BaseException):

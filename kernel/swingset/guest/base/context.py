@@ -1,12 +1,12 @@
 """Which vat is running now.
 
-Vat code says `E(x).m()` and `Purse(owner="alice")` without naming its vat, so something has to remember whose
-turn it is. That is one context variable, set for the length of a delivery, with a default below it for a vat
-that is always there (the notebook's own). With neither, vat code is being imported as a plain module, and a
-small one of its own is made for it, so that it works under a unit test and a type checker.
+Vat code writes `E(x).m()` and `Purse(owner="alice")` without naming its vat, so this module remembers the vat
+that runs. One context variable is set during a delivery; below it is a default, for a vat that is always
+there (the notebook's own). With neither, vat code was imported as a plain module, and a small standalone vat
+is made for it, so that it works under a unit test and a type checker.
 
-Objects that already belong to a vat (promises, presences, durable instances) remember it themselves and never
-ask here.
+Objects that already belong to a vat (promises, presences, durable instances) remember it themselves and do
+not ask here.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _stand_in: Callable[[], Vat] | None = None
 
 
 class DeliveryAbandonedError(BaseException):
-    """Thrown into a delivery by the worker that wants it stopped: nothing in the guest catches it.
+    """Raised in a delivery by a worker to stop it; nothing in the guest catches it.
 
-    Every other exception that vat code raises or meets, even KeyboardInterrupt, becomes a rejection.
+    Every other exception in vat code, even KeyboardInterrupt, becomes a rejection.
     """
 
 
 def current() -> Any:
-    """The vat whose turn it is, the default one, or the stand-alone one made for a plain import.
+    """The vat that runs, else the default one, else the standalone one made for a plain import.
 
-    Who asks says by an annotation how much of a vat it needs, `vat: Vat = current()`.
+    The caller says by an annotation which parts of a vat it needs, `vat: Vat = current()`.
     """
     found = _active.get() or _default
     if found is None:
@@ -51,36 +51,36 @@ def current() -> Any:
 
 
 def found() -> Any:
-    """Like `current`, but makes nothing; None where there is no vat."""
+    """Like `current`, but makes no vat; None if there is none."""
     return _active.get() or _default or _standalone
 
 
 def place_of(filename: str, line: int) -> str:
-    """A line of code, as a person calls the file it is in."""
+    """A line of code for people, `file:line`, with the file's name in the vat."""
     vat = found()
     return f"{vat.file_called(filename) if vat is not None else filename}:{line}"
 
 
 def set_stand_in(make: Callable[[], Vat]) -> None:
-    """Say how to get the vat that stands in where there is none."""
+    """Set the function that makes the standalone vat."""
     global _stand_in
     _stand_in = make
 
 
 def set_standalone(vat: Vat) -> None:
-    """Name the vat that stands in where there is none, once it is made."""
+    """Set the standalone vat."""
     global _standalone
     _standalone = vat
 
 
 def set_default(vat: Vat | None) -> None:
-    """Name the vat that runs when no delivery does."""
+    """Set the vat that is current outside of deliveries."""
     global _default
     _default = vat
 
 
 def unset_default(vat: Vat) -> None:
-    """Have that vat run no more when no delivery does, if it did."""
+    """Unset the default vat, if it is this one."""
     global _default
     if _default is vat:
         _default = None

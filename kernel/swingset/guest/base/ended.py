@@ -1,13 +1,13 @@
-"""The end of a life: whoever still has something of it is told so, and reaches nobody.
+"""The end of a life: using an object that is left from it raises an error and sends nothing.
 
 A number in a vat's names (`o-52`, `p+7`) means one thing in one life of that vat. A program around a world
 outlives such lives: the world goes back to a checkpoint, a run cannot be committed, the file is closed and
-another one opened. What the program kept in a list, an attribute or a closure is then a handle of a life that
-has ended, and its number has been given out again, to somebody else. So a life that ends is marked, once, and
-everything that belongs to it asks here before it does anything: presences, promises and their resolvers,
+another one opened. An object that the program kept in a list, an attribute or a closure then belongs to a
+life that has ended, and its number may name another object by now. So a life that ends is marked, once, and
+everything that belongs to it checks the mark before it acts: presences, promises and their resolvers,
 durable objects and their classes, stored maps.
 
-A vat that runs in a worker of its own never meets this: its heap ends with its life.
+A vat in a worker of its own never needs this: its heap ends with its life.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class LifeEndedError(RuntimeError):
 
 
 class Ended:
-    """How a life ended: whose it was, why it did, what to do about it, and who owned what it knew."""
+    """How a life ended: whose it was, why it ended, what to do, and who owned the objects it knew."""
 
     def __init__(
         self,
@@ -40,14 +40,14 @@ class Ended:
         self.fix = fix
         self.owners = owners
         self.renew = renew
-        """Has the program begin its next life, where it has not yet; raises where that cannot be."""
+        """Begins the program's next life if it has not begun yet; raises if that is impossible."""
 
     def told(self, item: Any) -> str:
-        """What to say of something that belongs to this life."""
+        """The message of the error for an object of this life."""
         return f"{self._name(item)} belongs to {self.whose}, which ended when {self.why}: {self.fix}"
 
     def error(self, item: Any) -> LifeEndedError:
-        """What to raise for something that belongs to this life."""
+        """The exception to raise for an object of this life."""
         return LifeEndedError(self.told(item))
 
     def _name(self, item: Any) -> str:
@@ -64,12 +64,12 @@ class Ended:
 
 
 def renewed(vat: Vat) -> None:
-    """Have the program begin its next life, if this one has ended and it has not yet."""
+    """Begin the program's next life, if this one has ended and the next has not begun."""
     if vat.ended is not None and vat.ended.renew is not None:
         vat.ended.renew()
 
 
 def refuse_ended(vat: Vat, item: Any) -> None:
-    """Raise `LifeEndedError` where the life that something belongs to has ended."""
+    """Raise `LifeEndedError` if the life that an object belongs to has ended."""
     if vat.ended is not None:
         raise vat.ended.error(item)

@@ -1,13 +1,13 @@
-"""Errors that travel: by copy, with their name, message, machine-readable code and the vat's own trace.
+"""Errors that pass between vats: by copy, with name, message, machine-readable code and the vat's own trace.
 
 An exception that leaves a vat is reduced to what is safe and useful to a stranger: the class name, the
-message, and the frames that lie in the vat's own source. Locals, causes and the host's frames stay behind. On
-arrival it becomes an exception again. Where it was one of an ordinary builtin, or of a class below it, the
-new class inherits that, so that `except KeyError` means what it says on both sides of a message; its
-`remote_*` attributes keep what was said.
+message, and the frames in the vat's own source. Locals, causes and the host's frames are not sent. On
+arrival it becomes an exception again. If the original was an instance of an ordinary builtin exception, the
+new class inherits from that builtin, so that `except KeyError` works on both sides of a message; the
+`remote_*` attributes keep what was sent.
 
-A promise may also be rejected with plain data (that is how an upgrade tells of itself). Python can only raise
-exceptions, so such data is carried by `RemoteRejection`, and passes on as the same data.
+A promise may also be rejected with plain data (an upgrade does that). Python can only raise exceptions, so
+`RemoteRejection` carries such data, and passes on as the same data.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Trace = tuple[tuple[str, int, str], ...]
 
 Reader = Callable[["RemoteError"], tuple[str, str]]
-"""Makes of an error what a person is shown: its words, and the lines of code that its trace names."""
+"""Turns an error into what people are shown: its text, and the lines of code that its trace names."""
 
 MESSAGE_LIMIT = 20_000
 TRACE_LIMIT = 50
@@ -42,13 +42,13 @@ _PLAIN = frozenset(
     """.split()  # noqa: SIM905
 )
 
-# What the interpreter raises without a word.
+# Exceptions that the interpreter raises without a message.
 _SILENT: dict[type[BaseException], str] = {
     MemoryError: "the vat's memory is full",
     KeyboardInterrupt: "interrupted",
 }
 
-# An address says nothing to the reader and differs between two runs of the same vat.
+# An address tells the reader nothing, and differs between two runs of the same vat.
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
@@ -63,12 +63,11 @@ class VatError(Exception):
 class RemoteError(Exception):
     """An error that another vat raised, or that the kernel put in place of an answer.
 
-    `remote_name` is the name of its class over there, `remote_message` the message, `trace` the frames in
-    that vat's source (part, line, function; innermost last), `code` the machine-readable reason, where there
-    is one.
+    `remote_name` is the name of its class in that vat, `remote_message` the message, `trace` the frames in
+    that vat's source (part, line, function; innermost last), `code` the machine-readable reason, or None.
 
-    In an embedder's own interpreter errors meet people: there its text is fit to be looked at, whatever
-    prints it, and the lines of the trace are in its notes. `remote_message` is what was said.
+    In an embedder's own interpreter people read errors: there its text is safe to print, and the lines of the
+    trace are in its notes. `remote_message` keeps the text as it was sent.
     """
 
     _words: str | None = None
@@ -86,7 +85,7 @@ class RemoteError(Exception):
         return self.remote_message if self._words is None else self._words
 
     def show_to_people(self, reader: Reader) -> None:
-        """Have it shown as the reader says."""
+        """Use the text and the notes that the reader makes of it."""
         self._words, lines = reader(self)
         if lines:
             self.add_note(lines)
@@ -123,7 +122,7 @@ _families = {name: _family(name, name) for name in sorted(_PLAIN)}
 def make(
     message: str, name: str, trace: Trace = (), code: str | None = None, family: str = ""
 ) -> RemoteError:
-    """Build the exception for an error of that name, which is one of an ordinary builtin's family."""
+    """Build the exception for an error of that name, in the family of an ordinary builtin."""
     if name in _families:
         cls = _families[name]
     elif name == "RemoteError" and family not in _PLAIN:
@@ -134,7 +133,7 @@ def make(
 
 
 def message_of(exc: BaseException) -> str:
-    """The message as its author wrote it: a KeyError's is not quoted, an address is taken out."""
+    """The message as its author wrote it: a KeyError's without quotes, and without addresses."""
     if isinstance(exc, RemoteError):
         return exc.remote_message
     try:
@@ -148,27 +147,27 @@ def message_of(exc: BaseException) -> str:
 
 
 def name_of(exc: BaseException) -> str:
-    """The class name as it was where the error arose."""
+    """The name of the class in the vat that raised the error."""
     return exc.remote_name if isinstance(exc, RemoteError) else type(exc).__name__
 
 
 def family_of(exc: BaseException) -> str | None:
-    """The nearest ordinary builtin that the error is one of, if it is one of any."""
+    """The nearest ordinary builtin class that the error is an instance of, or None."""
     names = (cls.__name__ for cls in type(exc).__mro__ if cls.__module__ == "builtins")
     return next((name for name in names if name in _PLAIN), None)
 
 
 def code_of(exc: BaseException) -> str | None:
     """The machine-readable reason, if the error carries one."""
-    # What a SystemExit calls its code is an exit status, or a last word.
+    # The `code` of a SystemExit is an exit status or a message, not a reason.
     code = None if isinstance(exc, SystemExit) else getattr(exc, "code", None)
     return code if type(code) is str else None
 
 
 def trace_of(exc: BaseException, part_of: Callable[[str], str | None]) -> Trace:
-    """The frames of an exception that lie in the vat's own parts, innermost last.
+    """The frames of an exception in the vat's own parts, innermost last.
 
-    Those it had in other vats come behind: they are where it was raised.
+    The frames that it had in other vats come after them: it was raised there.
     """
     frames: list[tuple[str, int, str]] = []
     tb = exc.__traceback__
@@ -178,7 +177,7 @@ def trace_of(exc: BaseException, part_of: Callable[[str], str | None]) -> Trace:
         if part is not None:
             frames.append((part, tb.tb_lineno or 0, code.co_qualname))
         tb = tb.tb_next
-    if isinstance(exc, SyntaxError):  # raised by the compiler, so no frame stands on the line it is about
+    if isinstance(exc, SyntaxError):  # raised by the compiler, so no frame is at the line it is about
         part = part_of(exc.filename or "")
         if part is not None:
             frames.append((part, exc.lineno or 0, "<module>"))
@@ -188,7 +187,7 @@ def trace_of(exc: BaseException, part_of: Callable[[str], str | None]) -> Trace:
 
 
 def to_wire(exc: BaseException, tracer: Callable[[BaseException], Trace]) -> dict[str, Any]:
-    """What is told about an exception: name, message, and family, trace and code where known."""
+    """What is sent of an exception: name, message, and family, trace and code if known."""
     name = name_of(exc)
     wire: dict[str, Any] = {"message": message_of(exc), "name": name}
     family = family_of(exc)
@@ -204,7 +203,7 @@ def to_wire(exc: BaseException, tracer: Callable[[BaseException], Trace]) -> dic
 
 
 def read_trace(wire: Any) -> Trace:
-    """Read a trace that a stranger sent: what does not look like a frame is left out."""
+    """Read a trace that a stranger sent; entries that are no frames are omitted."""
     frames: Iterable[Any] = wire if isinstance(wire, list) else ()
     return tuple(
         (frame[0], frame[1], frame[2])

@@ -42,7 +42,7 @@ def _reader(decoder: json.JSONDecoder) -> Callable[[str], Any]:
             value, end = scan(text, 0)
         except StopIteration:
             end = -1
-        # Blanks around the value, and texts that are wrong, are left to those who know what to say.
+        # Blanks around the value and malformed texts are left to the ordinary decoder and its errors.
         return value if end == len(text) else decoder.decode(text)
 
     return read
@@ -55,16 +55,16 @@ _read_strictly = _reader(json.JSONDecoder(parse_constant=_no_constant))
 
 
 def read_foreign(text: str, max_depth: int) -> Any:
-    """Read JSON that a stranger wrote; raises ValueError for all that is wrong with it."""
+    """Read JSON that a stranger wrote; raises ValueError for anything wrong with it."""
     if text.count("[") + text.count("{") > max_depth and _depth(text, max_depth) > max_depth:
         raise ValueError("nested too deep")
     return _read_strictly(text)
 
 
 def _depth(text: str, enough: int) -> int:
-    """How deep brackets nest outside of strings, counted as far as `enough`."""
+    """How deep brackets nest outside of strings; counting stops at `enough`."""
     # Up to the first error, where the parser stops, a backslash can only be inside a string. Without escapes,
-    # every other piece between quotes lies outside.
+    # every second piece between quotes lies outside of strings.
     outside = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
     depth = deepest = 0
     for bracket in _NOT_BRACKETS.sub("", "".join(outside)):

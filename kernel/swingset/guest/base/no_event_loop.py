@@ -1,8 +1,8 @@
-"""What to use instead of `asyncio` and `time.sleep`, said where somebody tries them.
+"""Error messages that say what to use instead of `asyncio` and `time.sleep`.
 
 A vat has no event loop and no clock: it waits for promises, and its kernel runs what comes next. The standard
-library says so in words of its own, `no running event loop`, which help nobody who does not know that. They
-are completed here, where the message of an error is read, by what does the same in a vat.
+library only says `no running event loop`, which does not help anyone who does not know that. This module adds
+to the message what does the same in a vat.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ NO_LOOP = f"there is no asyncio loop in a vat: {_BOTH}, {_TIMER}"
 
 
 def not_awaitable(awaited: object) -> TypeError:
-    """The complaint about what an async method awaits and nobody will ever settle."""
+    """The message for an await of something that nothing will ever settle."""
     return TypeError(
         f"a vat can only await promises and its own coroutines, not {type(awaited).__name__}: {NO_LOOP}"
     )
 
 
 def instead(exc: BaseException) -> str:
-    """What to use instead of the part of asyncio that has raised an error; empty where none has."""
+    """What to use instead of the part of asyncio that raised an error; empty for other errors."""
     lacks_loop = type(exc) is RuntimeError and _LACKING.search(str(exc)) is not None
     if not lacks_loop and type(exc) is not OSError:
         return ""
@@ -51,7 +51,7 @@ def instead(exc: BaseException) -> str:
 
 
 def _used(exc: BaseException) -> str:
-    """The function of asyncio that an error has come out of; empty where there is none."""
+    """The function of asyncio that raised an error; empty if there is none."""
     trace: Any = exc.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -63,5 +63,5 @@ def _used(exc: BaseException) -> str:
 
 
 def refuse_sleep(_seconds: object) -> NoReturn:
-    """Stands in the place of `time.sleep` in a confined vat."""
+    """Replaces `time.sleep` in a confined vat."""
     raise RuntimeError(f"a vat cannot sleep: {_TIMER}")

@@ -1,17 +1,16 @@
-"""Promises, which the turns of a vat settle, and the coroutines that wait for them.
+"""Promises, which the turns of a vat settle, and the coroutines that await them.
 
-Settling a promise puts its reactions at the end of the queue of `turns`. Coroutines are driven by the same
-queue. A method that awaits is suspended in the heap until the promise
-settles, in this delivery or in a later one. Outside a coroutine of ours (in a notebook cell, whose `await`
-belongs to IPython's loop) `__await__` calls the hook that the embedder installed, which must bring the answer
-itself.
+Settling a promise puts its reactions at the end of the queue of `turns`. The same queue drives coroutines.
+A method that awaits is suspended in the heap until the promise settles, in this delivery or in a later one.
+Outside of a vat's coroutine (in a notebook cell, whose `await` belongs to IPython's loop) `__await__` calls
+the hook that the embedder installed, which must return the answer itself.
 
-A promise that was resolved to another follows it. Followers are a tree: whoever follows a promise that comes
-to follow another stays where it is, and is told when that one is told, in the same turn. So a long chain of
-promises costs no more than its length. Only what has to know the end of the chain at once is handed on to it:
-messages, and promises that the kernel knows.
+A promise that was resolved to another follows it. Followers form a tree: when a promise comes to follow
+another, its own followers stay with it, and settle when it settles, in the same turn. So a long chain of
+promises costs no more than its length. Only those that must know the end of the chain at once are passed on
+to it: messages, and promises that the kernel knows.
 
-Rejections nobody looked at are reported once, at the end of the delivery in which they happened.
+An unhandled rejection is reported once, at the end of the delivery in which it happened.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ Reaction = tuple[
 
 
 Cause = tuple[str, str, int] | str | None
-"""What a promise answers: method, file and line of a send of this vat, or else a word about it."""
+"""What a promise is the answer to: method, file and line of a send of this vat, or else a description."""
 
 
 class Promise(Generic[T]):
@@ -83,7 +82,7 @@ class Promise(Generic[T]):
         self._reactions: list[Reaction | Promise[Any]] = []  # and the promises that follow this one
         self._handled = False
         self._cause: Cause = None
-        self._border: str | None = None  # the method of this vat that it answers to a message from this vat
+        self._border: str | None = None  # the method that it answers, if sender and receiver are this vat
         self._vpid: str | None = None  # its name in the kernel, while it has one
 
     @property
@@ -92,7 +91,7 @@ class Promise(Generic[T]):
         return REJECTED if self._turns.vat.ended is not None else self._state
 
     def result(self) -> T:
-        """The value, or raise the reason; a pending promise has none and raises RuntimeError."""
+        """The value if fulfilled; raises the reason if rejected, RuntimeError while pending."""
         refuse_ended(self._turns.vat, self)
         if self._state is PENDING:
             raise RuntimeError("the promise is still pending: await it")
@@ -125,7 +124,7 @@ class Promise(Generic[T]):
         on_ok: Callable[[T], Any] | None = None,
         on_err: Callable[[BaseException], Any] | None = None,
     ) -> Promise[Any]:
-        """Promise the result of `on_ok(value)` or `on_err(exception)`, called in a turn of its own."""
+        """A promise for the result of `on_ok(value)` or `on_err(exception)`, called in a turn of its own."""
         if self._turns.vat.calls.running is not None:
             raise RuntimeError(
                 "a @resumable function gives no callbacks, which no log would call again: await the promise"
@@ -153,7 +152,7 @@ class Promise(Generic[T]):
     @overload
     def catch(self, on_err: Failed[W]) -> Promise[T | W]: ...
     def catch(self, on_err: Callable[[BaseException], Any]) -> Promise[Any]:
-        """Promise this value, or the result of `on_err(exception)`."""
+        """A promise for this promise's value, or for the result of `on_err(exception)`."""
         return self.then(None, on_err)
 
     @overload
@@ -164,7 +163,7 @@ class Promise(Generic[T]):
     def all(items: Iterable[Any]) -> Promise[list[Any]]: ...
     @staticmethod
     def all(items: Iterable[Any]) -> Promise[list[Any]]:
-        """Promise the list of all results, in the order given; the first rejection rejects it."""
+        """A promise for the list of all results, in the order given; the first rejection rejects it."""
         listed = list(items)
         turns = next((item._turns for item in listed if isinstance(item, Promise)), None) or current().turns
         gathered: Promise[list[Any]] = Promise(turns)
@@ -223,8 +222,8 @@ class Promise(Generic[T]):
     ) -> None:
         """Put one of two turns in the queue when this settles; neither may raise.
 
-        With `forward` given, this is a message that waits for its target: should this be resolved to another
-        promise, it is handed on to that at once, so that it stays ahead of later ones.
+        `forward` is given for a message that waits for its target. If this promise is resolved to another,
+        the message is passed on to that at once, so that it stays ahead of later ones.
         """
         self._handled = True
         if self._turns.deaf:
@@ -236,7 +235,7 @@ class Promise(Generic[T]):
             self._turns.put(ok if self._state is FULFILLED else err, self._value)
 
     def _run(self, function: Callable[..., Any], *args: Any) -> None:
-        """Resolve this to what a call returns, reject it with what the call raises."""
+        """Resolve this to what a call returns, or reject it with what the call raises."""
         try:
             value = function(*args)
         except DeliveryAbandonedError:
@@ -266,7 +265,7 @@ class Promise(Generic[T]):
         self._follow(decider)
 
     def _follow(self, decider: Promise[Any]) -> None:
-        """Let another promise decide this one, and hand on what has to know of that."""
+        """Follow another promise, and pass on the reactions that must know of that at once."""
         if self._state is not PENDING:
             return
         promises = self._turns.vat.promises
@@ -300,7 +299,7 @@ class Promise(Generic[T]):
         self._settle_tree(REJECTED, reason)
 
     def _settle_tree(self, state: str, value: Any) -> None:
-        """Settle this and whatever follows it, directly or through others."""
+        """Settle this promise and all its direct and indirect followers."""
         tree: list[tuple[Promise[Any], str, Any]] = [(self, state, value)]
         for promise, told, what in tree:
             followers = promise._followers()
@@ -329,7 +328,7 @@ class Promise(Generic[T]):
                 self._tell(reaction)
 
     def _tell(self, reaction: Reaction | Promise[Any]) -> None:
-        """Put the turn in the queue that tells one of those who wait how this is settled."""
+        """Put the turn for one reaction to this outcome in the queue."""
         if isinstance(reaction, Promise):
             reaction = (reaction._follow_ok, reaction._follow_err, None)
         self._turns.put(reaction[0] if self._state is FULFILLED else reaction[1], self._value)
@@ -345,7 +344,7 @@ class Promise(Generic[T]):
             last = last._next
         promise: Promise[Any] = self
         while promise._next is not None and promise is not last:
-            promise._next, promise = last, promise._next  # the next to ask has a shorter way
+            promise._next, promise = last, promise._next  # shortens the way for the next call
         return last
 
 
@@ -385,7 +384,7 @@ def settled(turns: TurnQueue, value: Any) -> Promise[Any]:
 
 
 def drive(turns: TurnQueue, coroutine: CoroutineType[Any, Any, Any]) -> Promise[Any]:
-    """Run a coroutine to its first await now, and the rest of it in later turns; promise its result."""
+    """Run a coroutine to its first await, and the rest in later turns; returns a promise for its result."""
     result: Promise[Any] = Promise(turns)
     suspended = turns.vat.collector.suspended
     number = id(coroutine)

@@ -15,7 +15,7 @@ ROOM = 5_000  # so many are held for certain, and never more than twice as many
 
 
 class RecentlyUsed:
-    """Objects by name, of which the last ones touched are held."""
+    """Objects by name; the most recently used are held."""
 
     __slots__ = ("_newer", "_older")
 
@@ -24,11 +24,11 @@ class RecentlyUsed:
         self._older: dict[str, Any] = {}
 
     def touch(self, name: str, item: Any) -> None:
-        """Hold an object from now on."""
+        """Note a use of an object, and hold it."""
         self._newer[name] = item
         if len(self._newer) >= ROOM:
             self._older, self._newer = self._newer, {}
 
     def let_go(self) -> None:
-        """Hold nothing any more."""
+        """Drop all."""
         self._older, self._newer = {}, {}

@@ -1,6 +1,6 @@
 """The turns of a vat that are waiting to run: first in, first out, and nothing else.
 
-There is no event loop here, because an event loop has clocks, sockets and an order of its own. A vat has one
+There is no event loop, because an event loop has clocks, sockets and an order of its own. A vat has one
 queue of turns. Settling a promise puts its reactions at the end of that queue; a delivery ends when the queue
 is empty. The order of turns is therefore a function of the deliveries alone, which is what replay needs.
 """
@@ -23,7 +23,7 @@ class TurnQueue:
     def __init__(self, vat: Vat) -> None:
         self.vat = vat
         self.await_hook: Callable[[Promise[Any]], Any] | None = None
-        self.stirred: Callable[[], None] | None = None  # told when a turn comes to wait
+        self.stirred: Callable[[], None] | None = None  # called when a turn is put in an empty queue
         self.driving = 0
         self.deaf = False  # vat code runs only because something was freed: see `collector`
         self.rejected: list[Promise[Any]] = []
@@ -44,6 +44,6 @@ class TurnQueue:
             turn(argument)
 
     def take_unhandled(self) -> list[Promise[Any]]:
-        """The promises rejected since the last call that nothing has ever looked at."""
+        """The promises that were rejected since the last call and that nothing has handled."""
         rejected, self.rejected = self.rejected, []
         return [promise for promise in rejected if not promise._handled]

@@ -1,11 +1,11 @@
-"""What the parts of a vat need of the vat that they are in.
+"""The Protocols for what the parts of a vat need from their vat.
 
-No part imports the vat: it is given one, calls it `vat`, and says by a Protocol what it asks of it. `Vat`
-has what all of them may ask. It names the parts that lie in higher rooms by what the lower ones need of
-them, and no more. A room that can name its own parts does so in a Protocol of its own, which goes on from
-the one below: `passing.vat`, `clist.vat`, `kinds.vat`, `stores.vat`, `lasting.vat`, `reaping.vat`.
+No part imports the vat: it gets the vat as an argument, calls it `vat`, and declares by a Protocol what it
+needs. `Vat` has what every part may use. It describes parts of higher rooms only as far as lower rooms need
+them. A room that can name its own parts extends the Protocol of the room below: `passing.vat`, `clist.vat`,
+`kinds.vat`, `stores.vat`, `lasting.vat`, `reaping.vat`.
 
-Nothing here is there at run time but names for a type checker.
+Everything here is for the type checker only.
 """
 
 from __future__ import annotations

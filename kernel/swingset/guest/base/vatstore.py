@@ -2,12 +2,12 @@
 
 Everything durable in a vat (records of durable instances, baggage, counters, descriptors of kinds) is kept
 under string keys that the host holds. Each access is a syscall, and syscalls are recorded and replayed. So a
-key is read at most once in a delivery, writes are held back and go out in the order of their keys when the
-delivery ends, and nothing is kept from one delivery to the next: what a delivery asks for depends on the
+key is read at most once in a delivery, writes are buffered and sent in the order of their keys when the
+delivery ends, and nothing is cached from one delivery to the next: the syscalls of a delivery depend on the
 delivery alone.
 
-Iteration walks the host's order (by UTF-8 bytes, which for Python strings is the order of `<`), so held-back
-writes go out before it.
+Iteration follows the host's order (by UTF-8 bytes, which for Python strings is the order of `<`), so buffered
+writes are sent before it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _SURELY_FITS = 2_000_000  # written out, a body doubles at most, and its referen
 
 
 def check_room(what: str, data: dict[str, Any], *bodies: str) -> None:
-    """Refuse what takes more room than one value of the store has; raises TypeError.
+    """Refuse data that is larger than one value of the store may be; raises TypeError.
 
-    The bodies are those inside of the data: only where they are long is it written out to be measured.
+    `bodies` are the bodies in the data: only if they are long is the data written as JSON to measure it.
     """
     if sum(map(len, bodies)) > _SURELY_FITS:
         size = len(jsontext.write(data))
@@ -49,11 +49,11 @@ class Store:
         self._syscall = syscall
         self._known: dict[str, str | None] = {}
         self._dirty: dict[str, None] = {}
-        # The @resumable function that is running, which may not look in here, or the end of all this.
+        # The @resumable function that is running and may not use the store, or the end of this life.
         self.closed: str | Ended | None = None
 
     def refuse(self) -> None:
-        """Keep a resumable function from what it would do twice, and everybody from a life that has ended."""
+        """Raise if a resumable function, which may run twice, uses the store, or if this life has ended."""
         if self.closed is not None:
             if type(self.closed) is not str:
                 raise self.closed.error(None)  # type: ignore[union-attr]
@@ -71,11 +71,11 @@ class Store:
         return self._known[key]
 
     def look(self, key: str) -> str | None:
-        """The value under a key, which is not kept in memory: for walks through much of the store."""
+        """The value under a key, without keeping it in memory: for walks through much of the store."""
         return self._known[key] if key in self._known else self._syscall(["vatstoreGet", key])
 
     def known_absent(self, key: str) -> None:
-        """Nothing is under this key, and nobody needs to ask."""
+        """Note that the key has no value, so that a read needs no syscall."""
         self._known.setdefault(key, None)
 
     def set(self, key: str, value: str) -> None:
@@ -97,9 +97,9 @@ class Store:
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """The keys that start with a prefix, in order, from the first or after one of them.
 
-        Keys may come and go meanwhile.
+        Keys may be added and deleted meanwhile.
         """
-        # The last name before the prefix, so that the prefix itself may be a key.
+        # Start from the last text before the prefix, so that the prefix itself may be a key.
         self.refuse()
         key: str | None = after or prefix[:-1] + chr(ord(prefix[-1]) - 1) + "\U0010ffff"
         while True:
@@ -116,13 +116,13 @@ class Store:
         return found
 
     def flush(self) -> None:
-        """Write what was held back, and forget what was read."""
+        """Send the buffered writes, and forget what was read."""
         if self._dirty:
             self.write_back()
         self._known.clear()
 
     def write_back(self) -> None:
-        """Write what was held back, in the order of keys; what is set later goes out after it."""
+        """Send the buffered writes in the order of keys; later writes are sent after them."""
         for key in sorted(self._dirty):
             value = self._known[key]
             self._syscall(["vatstoreDelete", key] if value is None else ["vatstoreSet", key, value])
@@ -130,7 +130,7 @@ class Store:
 
 
 class Counters:
-    """The next ids of this vat, kept in the store so that no incarnation uses an id again."""
+    """The next ids of this vat, kept in the store so that no incarnation uses an id twice."""
 
     KEY = "idCounters"
     FIRST: ClassVar = {"exportID": 10, "promiseID": 5, "kindID": 10, "callID": 1, "collectionID": 10}
@@ -141,7 +141,7 @@ class Counters:
         self._changed = False
 
     def load(self) -> None:
-        """Go on where the last incarnation stopped."""
+        """Load the counters as the last incarnation left them."""
         text = self._store.get(self.KEY)
         if text is not None:
             self._next.update(jsontext.read(text))
@@ -154,7 +154,7 @@ class Counters:
         return value
 
     def peek(self, name: str) -> int:
-        """What the next id of that name will be."""
+        """The next id of that name, without taking it."""
         return self._next[name]
 
     def save(self) -> None:

@@ -1,7 +1,7 @@
 """The names of instances: `o+d10/1` is instance 1 of durable kind 10, `o+v11/2` a virtual one.
 
-An instance of a kind with facets is known to others by its facets only, `o+d10/1:0` and so on; the name
-without a number behind it is that of what they share. The letters are taken apart here and nowhere else.
+Other vats know an instance with facets only by its facets, `o+d10/1:0` and so on; the name without a facet
+number stands for the state that they share. Only this module parses these names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _INSTANCE = re.compile(r"o\+([dv])([1-9][0-9]{0,15})/([1-9][0-9]{0,15})(?::(0|[1
 
 
 class InstanceName(NamedTuple):
-    """The parts of an instance's name; `facet` is None for an object that has none, and for the whole."""
+    """The parts of an instance's name; `facet` is None for an object without facets and for a cohort."""
 
     durable: bool
     kind: int
@@ -22,7 +22,7 @@ class InstanceName(NamedTuple):
 
     @property
     def base(self) -> str:
-        """The name of the whole: what state, reachability and memory belong to."""
+        """The name without the facet, to which state, reachability and memory belong."""
         return base_vref(self.durable, self.kind, self.number)
 
 
@@ -32,7 +32,7 @@ def base_vref(durable: bool, kind: int, number: int) -> str:
 
 
 def parse_instance(vref: str) -> InstanceName | None:
-    """Take a name apart; None for a name that is not an instance's."""
+    """Parse a name; None for a name that is not an instance's."""
     match = _INSTANCE.match(vref)
     if match is None:
         return None
@@ -41,5 +41,5 @@ def parse_instance(vref: str) -> InstanceName | None:
 
 
 def base_of(vref: str) -> str:
-    """The name without its facet; any other name as it is."""
+    """The name without its facet; any other name unchanged."""
     return vref.partition(":")[0] if vref.startswith(("o+d", "o+v")) else vref
