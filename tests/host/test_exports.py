@@ -11,6 +11,8 @@ import ast
 import doctest
 import inspect
 import re
+import subprocess
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -136,6 +138,14 @@ def test_every_list_of_the_public_names_is_the_same() -> None:
         assert getattr(swingset, name) is getattr(swingset.api, name)
     with pytest.raises(AttributeError, match="no attribute 'nonesuch'"):
         getattr(swingset, "none" + "such")
+
+
+def test_an_import_of_a_module_loads_no_other() -> None:
+    """Code of a vat imports this package, and is not to wait for all that an embedder needs."""
+    code = "import sys; from swingset import vat, testing; print('swingset.api' in sys.modules)"
+    code += "; from swingset import *; print(open_world.__name__)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "open_world"]
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS | FUNCTIONS if name not in INSIDE])
