@@ -1,8 +1,8 @@
 """What a device may do to vats, from within the crank of its caller.
 
-The host has `Kernel` for this; a device acts in the middle of a crank, so nothing here opens one, and nothing
-here takes effect on a vat at once. Creations and upgrades are queued like any event. An ending is noted, and
-carried out when the crank is whole: a vat may even end itself and finish its delivery.
+The host uses `Kernel` for this. A device acts in the middle of a crank, so nothing here begins a crank or
+takes effect on a vat at once. Creations and upgrades are queued like any event. A termination is noted, and
+carried out at the end of the crank: a vat may even end itself and finish its delivery.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Administration:
     ) -> tuple[str, str]:
         """Queue the start of a vat; returns its id and the promise for its root.
 
-        Without a name of its own it goes by its id.
+        A vat without a name gets its id as the name.
         """
         vat = self._store.new_vat_id()
         result = self._store.new_promise(None)
@@ -64,13 +64,13 @@ class Administration:
         return result
 
     def end(self, vat_id: str, outcome: CapData) -> None:
-        """Terminate a vat as soon as the crank that runs now is whole; `outcome` is for its keeper."""
+        """Terminate a vat at the end of the current crank; `outcome` settles its `done` promise."""
         self._store.to_terminate[vat_id] = outcome
 
     def change_options(self, vat_id: str, changes: dict[str, Any]) -> None:
-        """Change options of a live vat; None takes one back to its default.
+        """Change options of a live vat; None resets one to its default.
 
-        A vat that starved tries again when it is given another meter, or none.
+        A starved vat is resumed when it gets another meter, or none.
         """
         vat = self.vat(vat_id)
         if vat is None:

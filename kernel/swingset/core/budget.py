@@ -1,18 +1,18 @@
 """What one delivery may add to the world, counted while it is under way.
 
-All that a vat says is kept: on its transcript, and what it stores, sends and settles in the world's state and
-then in the history of commits. So it has a limit, and so has the work that the host does for it, since what
-is cheap to say can be dear to do: each syscall and each reference counts as so many bytes. What replaces or
-deletes a stored value counts that value too, for the commit holds what was before. Sums are those of the
-texts as JSON, never of a file's pages, and so the same on every host and for every worker.
+Everything that a vat writes is kept: in its transcript, in the world's state, and then in the history of
+commits. So it is limited. The host's work for the vat is limited too, since a short request can cost much
+work: each syscall and each reference counts as a fixed number of bytes. Replacing or deleting a stored value
+counts the old value too, because the commit holds it. Sizes are those of the texts as JSON, never of a file's
+pages, so they are the same on every host and for every worker.
 
-A delivery that goes over is undone like any other that goes past its limits.
+A delivery over the limit is rolled back, as with every other limit.
 
-Who settles a promise has the host do work that others have left there: the messages that wait for it are sent
-on, and each promise that follows it is given the outcome. That is not what the vat wrote, else whoever may
-send to its promise, or let others follow it, could make it fail. So it has a sum of its own, `PASSED_ON`,
-that no option lowers. What waits for one promise is limited where it comes to wait (`MOST_WAITING`), to half
-of that. Copies of an outcome have the other half; a follower that finds it used up is told a rejection.
+Settling a promise makes the host do work that other vats have caused: waiting messages are sent on, and each
+promise that follows it gets the outcome. This does not count as written by the vat; otherwise every vat that
+can send to its promise, or make others follow it, could make it fail. It counts against a separate limit,
+`PASSED_ON`, that no option lowers. Messages that wait for one promise are limited when they are queued
+(`MOST_WAITING`), to half of that. Copies of an outcome have the other half; a follower beyond it is rejected.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from swingset.model import reasons
 from swingset.model.limits import Limits
 
 SYSCALL = 128
-"""What a syscall counts, whatever it says."""
+"""The bytes that each syscall counts, in addition to its content."""
 
 REFERENCE = 320
-"""What each mention of a reference counts: the host looks it up and counts it."""
+"""The bytes that each mention of a reference counts: the host looks it up and counts it."""
 
 
 PASSED_ON = 48 << 20
-"""How many bytes others may have left with the promises that one delivery settles."""
+"""How many bytes of other vats' messages and copies the promises that one delivery settles may have."""
 
 MOST_WAITING, MOST_WAITING_BYTES = 10_000, PASSED_ON // 2
-"""How many messages may wait for one promise, and how many bytes they may have, as they are stored."""
+"""How many messages may wait for one promise, and how many bytes they may have as they are stored."""
 
 
 class Budget:
-    """What one delivery has left."""
+    """What one delivery may still write."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._written = self._passed_on = self._copied = 0
 
     def pass_on(self, bytes: int) -> None:
-        """Count what others have left with a promise that is settled. Raises `OverLimit`."""
+        """Count the messages that other vats have queued to a promise that is settled. Raises `OverLimit`."""
         self._passed_on += bytes
         if self._passed_on > PASSED_ON:
             raise OverLimit(
@@ -53,7 +53,7 @@ class Budget:
             )
 
     def copy(self, bytes: int) -> bool:
-        """Count an outcome that a follower is given, too; whether it still may be."""
+        """Count the copy of an outcome for a follower; returns whether the budget allows it."""
         if self._copied + bytes > PASSED_ON // 2:
             return False
         self._copied += bytes
@@ -70,7 +70,7 @@ class Budget:
             )
 
     def keep(self, bytes: int, more: int) -> None:
-        """Look at what the vat keeps now, having added `more`. Raises `OverLimit`."""
+        """Count `more` stored bytes, and check the vat's total. Raises `OverLimit`."""
         most = self._limits.stored_bytes
         if most is not None and more > 0 and bytes > most:
             raise OverLimit(

@@ -5,19 +5,19 @@ reference counts. Two savepoints surround it. If the vat fails, the world goes b
 was taken, and what follows from the failure (a rejected promise, a suspended or terminated vat) is written
 instead. If the host fails, the world goes back to before the crank, and the event still waits.
 
-What becomes of a failing vat: a delivery that ran past its limits or crashed the engine is undone, and the
-vat stays as it was before. If it was a message, its result is rejected with the reason. If it was a
-notification there is nobody to reject to, so the vat is suspended with the event parked, and carries on
-after an upgrade or when it is resumed, unless it was the size of what others settled that broke it.
+When a vat fails: a delivery that exceeded its limits or crashed the engine is rolled back, and the vat stays
+as it was before. If it was a message, its result is rejected with the reason. If it was a notification, there
+is no sender to reject to, so the vat is suspended with the event parked, and continues after an upgrade or
+when it is resumed; except when the outcome, which another vat wrote, is too large for it.
 A vat that does not repeat its transcript, or whose guest library cannot be run here, is suspended before
-anything more is delivered to it. Only an illegal syscall, which no correct guest makes, ends a vat.
+anything more is delivered to it. Only an illegal syscall, which no correct guest makes, terminates a vat.
 
-A delivery that was stopped by the host, for its clock or at somebody's wish, is no crank at all: another host
-would have finished it. It is as if it had never begun, and waits in its place; the vat is suspended, as the
-host may suspend any vat. If it is resumed before anything else has run, nothing tells this world from one
-whose host was faster. So it is with a start: it stays in the run-queue and is passed over until somebody
-resumes its vat, which is suspended if it is an old one. Only a start that the host itself asked for is taken
-back, for the host hears at once that it was stopped.
+A delivery that the host stopped, for its clock or at a user's request, is no crank at all: another host would
+have finished it. It is rolled back as if it had never begun, and its event keeps its place; the vat is
+suspended, as the host may suspend any vat. If it is resumed before anything else has run, this world equals
+that of a faster host. A start is treated alike: it stays in the run-queue and is passed over until its vat is
+resumed; an existing vat is suspended meanwhile. Only a start that the host itself requested is withdrawn,
+because the host learns at once that it was stopped.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ from swingset.world.file import WorldFile
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
 
 MOST_CHANGED = 256 << 20
-"""How many bytes of state one crank may change: a commit holds twice as many, and there is more than one."""
+"""How many bytes of state one crank may change: a commit holds old and new values, and several cranks."""
 
 CLEAN_UP_ROWS = 1_000
 """How many rows of a terminated vat one crank deletes unless told otherwise."""
 
 LOST = "its memory was lost with its worker"
-"""What those hear who waited for a vat without a transcript that has begun anew."""
+"""The rejection of promises that a vat without a transcript decided, when it starts again."""
 
 
 class Cranks:
@@ -124,7 +124,7 @@ class Cranks:
 
     @property
     def panic(self) -> str | None:
-        """Why the world has stopped, if it has."""
+        """Why the world has panicked, or None."""
         return self.store.panic.words()
 
     def has_work(self, *, clean_up: bool = True) -> bool:
@@ -132,10 +132,10 @@ class Cranks:
         return self.agenda.choose(self._can_run, clean_up=clean_up) is not None
 
     def step(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
-        """Run one crank; None where nothing can run.
+        """Run one crank; returns None if nothing can run.
 
         `clean_up` is how many rows of a terminated vat one crank may delete; None leaves them for another
-        run. Raises `KernelPanic` for ever after a panic, and `KernelError` within another crank.
+        run. After a panic every call raises `KernelPanic`; within another crank it raises `KernelError`.
         """
         if (words := self.panic) is not None:
             raise KernelPanic(words)
@@ -174,28 +174,28 @@ class Cranks:
                 return self._give_up(*chosen, Fault(reasons.HOST_FAILED, words_for(problem)))
 
     def _ahead_of(self, seq: int | None, event: UpgradeVat) -> tuple[int, UpgradeVat, str] | None:
-        """What to pass over where an earlier start of the vat was; None for what the host wants at once."""
+        """The event to pass over because an earlier start of its vat was; None for one the host wants now."""
         if seq is None or seq < 0:
             return None
         why = self.agenda.ahead_of(seq, event.vat)
         return None if why is None else (seq, event, f"it waits for the start before it ({why})")
 
     def _begin_anew(self, vat_id: str) -> None:
-        """Queue, ahead of all that waits, an incarnation of the same code for a vat whose memory is lost."""
+        """For a vat whose memory is lost, queue a new incarnation of the same code at the front."""
         with self.atomic():
             vat = self.store.vats.known(vat_id)
             result = self.store.new_promise(None)
             self.store.enqueue(UpgradeVat(vat.id, vat.bundle or "", vat.parameters, LOST, result), first=True)
 
     def _set_aside(self, vat_id: str, reason: str) -> VatRecord:
-        """Suspend a vat that this host cannot go on with, as no part of any crank, and answer its record."""
+        """Suspend a vat that this host cannot run, outside of any crank; returns its record."""
         with self.atomic():
             vat = self.store.vats.known(vat_id)
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
         return vat
 
     def _stop(self, seq: int | None, event: Event, stopped: DeliveryStopped) -> CrankReport:
-        """What follows where the host has ended a delivery: nothing of it is kept, and its event waits."""
+        """The host has stopped a delivery: roll all of it back, and leave its event waiting."""
         why, outcome = f"{stopped.fault.code}: {stopped}", "stopped"
         if seq is None or not isinstance(event, CreateVat | UpgradeVat):
             name = self._set_aside(stopped.vat, why).name
@@ -211,12 +211,12 @@ class Cranks:
         return CrankReport(self.crank + 1, event, outcome, name, fault=stopped.fault)
 
     def _is_awaited(self, result: str) -> bool:
-        """Whether the host holds a promise, and so hears of it."""
+        """Whether the host holds a promise, and so learns its outcome."""
         promise = self.store.promises.get(result)
         return promise is not None and promise.policy is not None
 
     def withdraw(self, result: str) -> None:
-        """Take back a creation or an upgrade that is still queued, and let go of its answer."""
+        """Withdraw a creation or an upgrade that is still queued, and release its promise."""
         with self.atomic():
             for seq, event in self.store.queues.all():
                 if isinstance(event, CreateVat | UpgradeVat) and event.result == result:
@@ -226,10 +226,10 @@ class Cranks:
             self.store.release(result)
 
     def _give_up(self, seq: int | None, event: Event, fault: Fault) -> CrankReport:
-        """Set aside an event that the host cannot deal with, and its vat with it, as no part of any crank.
+        """Set aside, outside of any crank, an event that the host fails over: park it and suspend its vat.
 
-        An embedder's own vat goes on, for the world is of no use to the embedder without it: what was said to
-        it is rejected, as is what no vat can wait for.
+        An embedder's own vat is not suspended, because the embedder cannot use the world without it. Its
+        message is rejected instead, and so is an event that cannot be parked with a vat.
         """
         with self.atomic():
             vat = self._vat_of(event)
@@ -243,7 +243,7 @@ class Cranks:
         return CrankReport(self.crank + 1, event, "stopped", vat.name if vat else None, fault=fault)
 
     def _vat_of(self, event: Event) -> VatRecord | None:
-        """The vat that an event is for, where one could wait with it."""
+        """The vat that an event is for, if the event can be parked with it."""
         match event:
             case CreateVat() | CleanUp():
                 return None
@@ -254,7 +254,7 @@ class Cranks:
         return None if vat is None or vat.state == TERMINATED else vat
 
     def _drop(self, seq: int | None, event: Event, vat: VatRecord | None, fault: Fault) -> None:
-        """Let nothing come of an event, and say so to whoever would have heard of it."""
+        """Drop an event, and reject the promise that it would have settled."""
         waits = vat is not None and not vat.attached
         match event:
             case Send(message=message):
@@ -317,9 +317,9 @@ class Cranks:
         return report
 
     def _remember(self, event: Event, report: CrankReport) -> None:
-        """Extend the activity digest by this crank: what it was about, what came of it, what the vat did."""
+        """Extend the activity digest by this crank: its event, its outcome, and what the vat did."""
         vat = self.store.vats.named(report.vat) if report.vat else None
-        # What an attached vat keeps is written back with each commit, so its transcript tells of the host.
+        # An attached vat writes its state back with each commit, so its transcript depends on the host.
         transcript = self.store.vats.span(vat.id).hash if vat and not vat.attached else None
         fault = report.fault.code if report.fault else None
         done = [type(event).__name__, asdict(event), report.outcome, fault, report.vat, transcript]
@@ -350,7 +350,7 @@ class Cranks:
                 return CrankReport(number, event, "rejected")
 
     def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
-        """Let a message wait for a promise, as long as not too much does."""
+        """Queue a message to a promise, or reject it if too many wait already."""
         if self.store.wait_for(promise, event):
             return CrankReport(number, event, "waiting")
         words = (
@@ -384,7 +384,7 @@ class Cranks:
             return self._park(seq, event, vat, number)
         notification = gather(self.store, event.promise) if self._knows(vat, event.promise) else None
         if notification is None or not notification.outcomes:
-            # It heard already, with an earlier promise.
+            # It was notified already, together with an earlier promise.
             return CrankReport(number, event, "dropped", vat.name)
         if notification.too_much:
             fault = too_much(notification)
@@ -396,7 +396,7 @@ class Cranks:
         if report.fault is None or self.store.is_dead(vat.id):
             return report
         if report.fault.code == reasons.CODE_MISSING:
-            # An embedder's interpreter that was started anew is given its code bit by bit.
+            # A restarted interpreter of the embedder gets its code piece by piece.
             return self._park(seq, event, vat, number)
         if notification.broke(report.fault):
             tell_instead(self.store, vat, event.promise, report.fault)
@@ -408,7 +408,7 @@ class Cranks:
         return self.store.clists.by_kref(vat.id, kref) is not None
 
     def _change_options(self, event: ChangeVatOptions, number: int) -> CrankReport:
-        """Tell a vat of options. What it cannot do within its limits is undone, and it goes on without."""
+        """Pass a vat its options. If that exceeds its limits it is rolled back, and the vat goes on."""
         vat = self.store.vats.get(event.vat)
         worker = self.warehouse.online(vat) if vat is not None and vat.state == LIVE else None
         if vat is None or worker is None:
@@ -418,7 +418,7 @@ class Cranks:
         return self._judge.delivered(event, vat, delivered, number)
 
     def _collect(self, event: Collect, number: int) -> CrankReport:
-        """Tell a vat what was dropped or retired, as far as it still is."""
+        """Notify a vat of dropped and retired references, if that is still the case."""
         vat = self.store.vats.known(event.vat)
         self.store.gc.remove(event.vat, event.kind, event.krefs[-1])
         translator = Translator(self.store, event.vat)
@@ -431,7 +431,7 @@ class Cranks:
         return self._judge.housekeeping(event, vat, delivered, number, krefs=len(meant))
 
     def _reap(self, event: Reap, number: int) -> CrankReport:
-        """Have a vat bring out its dead."""
+        """Make a vat bring out its dead."""
         vat = self.store.vats.known(event.vat)
         worker = self.warehouse.online(vat)
         self.store.reaping.done(event.vat)

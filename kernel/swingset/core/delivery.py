@@ -20,7 +20,7 @@ from swingset.world.vats import VatRecord
 
 @dataclass(frozen=True)
 class Delivered:
-    """How a delivery went. `exit_request` is there where the vat asked to end."""
+    """The outcome of a delivery. `exit_request` is set if the vat asked to end."""
 
     result: DeliveryResult
     exit_request: tuple[bool, CapData] | None = None
@@ -37,9 +37,9 @@ class Deliverer:
     def deliver(self, vat: VatRecord, worker: Worker, delivery: list[Any], crank: int) -> Delivered:
         """Run one delivery and write it to the transcript, unless it failed.
 
-        After a fault the crank must be rolled back, and the worker is gone already: its memory has seen
-        what the world will not remember. Raises `DeliveryStopped` where the host ended the delivery: nothing
-        may follow from that.
+        After a fault the crank must be rolled back. The worker is closed already, because its memory has seen
+        what is rolled back. Raises `DeliveryStopped` if the host ended the delivery, which must have no
+        consequences.
         """
         handler, limits = DeliverySyscalls(self._store, vat.id, self._devices), limits_of(vat)
         self._store.budget = Budget(limits)
@@ -89,9 +89,9 @@ class Deliverer:
 
 
 def _with(result: DeliveryResult, fault: Fault) -> DeliveryResult:
-    """The same delivery, failed by a fault that the kernel found, at the lines that the worker has told.
+    """The same delivery, failed by a fault that the kernel found, with the lines that the worker reported.
 
-    Where the host stopped it meanwhile it stays stopped: a faster host would have heard other lines.
+    If the host stopped it meanwhile it stays stopped: a faster host would have got other lines.
     """
     if result.fault is not None and result.fault.code in reasons.HOST_CHOSEN:
         return result

@@ -1,13 +1,13 @@
-"""Devices: what vats call at once, and the one door through which the outside can be reached.
+"""Devices: vats call them synchronously, and only through them can a vat reach the outside.
 
 A device is host code with state in the world file. A vat that holds a reference to one of its nodes calls it
-with `callNow` and has the answer before its next line runs. The answer goes onto the vat's transcript, so a
-vat that is brought back hears again what it heard, and the device is not asked a second time.
+with `callNow` and has the answer before its next line runs. The answer is written to the vat's transcript, so
+a vat that is replayed gets the same answer again, and the device is not called a second time.
 
-What a device writes belongs to the crank of the caller and is undone with it. A device that fails is undone
-alone: its caller gets the error and may catch it. Device nodes are counted and collected like objects; what
-the state of a collected node held is released. Devices get their powers when the host constructs them: the
-context of a call gives access to the device's own state, and to sending, nothing else.
+What a device writes belongs to the crank of the caller and is rolled back with it. If a device fails, only
+its own writes are rolled back: its caller gets the error and may catch it. Nodes are counted and collected
+like objects; the references in the state of a collected node are released. Devices get their powers when the
+host constructs them: the context of a call gives access only to the device's own state and to sending.
 """
 
 from __future__ import annotations
@@ -202,17 +202,17 @@ class DeviceBoard:
         return answer
 
     def vat_ended(self, vat: str, rejected: bool, outcome: CapData) -> None:
-        """Tell the devices that care how a vat ended, or that it never began."""
+        """Notify the devices that handle it how a vat ended, or that it never started."""
         for listener, context in self._listeners("vat_ended"):
             listener(vat, rejected, outcome, context)
 
     def vat_started(self, vat: str, root: str) -> None:
-        """Tell the devices that care that a vat has begun."""
+        """Notify the devices that handle it that a vat has started."""
         for listener, context in self._listeners("vat_started"):
             listener(vat, root, context)
 
     def _node_gone(self, device: str, state: CapData) -> None:
-        """Tell a device, if it cares, that nobody holds one of its nodes any more, and what that one was."""
+        """Notify a device, if it handles it, that one of its nodes was collected, with the node's state."""
         record = self._store.devices.get(device)
         listener = getattr(self._code.get(record.kind), "node_gone", None) if record else None
         if record is not None and listener is not None:

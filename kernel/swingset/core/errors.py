@@ -12,8 +12,7 @@ from swingset.model.visible import quoted
 class KernelError(Exception):
     """A request to the kernel that cannot be met; the world stays as it was.
 
-    Its words may quote what strangers said, so they are made fit to be looked at: whatever shows an error
-    calls `str`.
+    Its message may quote text of strangers, so `str` makes that text visible.
     """
 
     def __str__(self) -> str:
@@ -25,7 +24,7 @@ class NoSuchVat(KernelError):
 
 
 class WorkerRefused(KernelError):
-    """A worker that this host does not make. `vat` is the id of the vat it was wanted for, if it has one."""
+    """This host does not make such a worker. `vat` is the id of the vat that needs it, or None."""
 
     def __init__(self, message: str, vat: str | None = None) -> None:
         super().__init__(message)
@@ -37,10 +36,10 @@ class VatExists(KernelError):
 
 
 class VatFault(KernelError):
-    """A vat's code failed where no promise tells of it: at its start or its upgrade.
+    """A vat's code failed at its start or its upgrade, where no promise could be rejected.
 
-    `fault` holds the machine-readable code, the words and the line of the user's own cell. The lines of the
-    code are in the notes, where `sources` gives the source of a part.
+    `fault` holds the machine-readable code, the message and the line of the user's own cell. The lines of
+    code are in the notes, if `sources` gives the source of a part.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class VatFault(KernelError):
 
 
 class KernelPanic(KernelError):
-    """Something declared fatal has happened.
+    """The world has stopped: a critical vat ended, or a message of the host with policy `panic` was rejected.
 
     Nothing runs, in this process or the next, until the world goes back to a commit before it or the host
     overrules it (`controller.queue.overrule_panic`).
@@ -66,7 +65,7 @@ class KernelPanic(KernelError):
 
 
 class DeliveryStopped(Exception):
-    """The host's clock, or its hand, ended a delivery. The crank is undone, and the vat, by id, set aside."""
+    """The host's clock or its user stopped a delivery. The crank is rolled back and the vat suspended."""
 
     def __init__(self, vat: str, fault: Fault) -> None:
         super().__init__(str(fault))
@@ -75,7 +74,7 @@ class DeliveryStopped(Exception):
 
 
 class OverLimit(Exception):
-    """A vat said more than it may in one delivery; `code` is the reason. The crank is undone."""
+    """A vat wrote more than it may in one delivery; `code` is the reason. The crank is rolled back."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -83,4 +82,4 @@ class OverLimit(Exception):
 
 
 class IllegalSyscall(Exception):
-    """A vat said something no correct guest says; the crank is undone and the vat terminated."""
+    """A vat made a syscall that no correct guest makes. The crank is rolled back and the vat terminated."""

@@ -1,13 +1,13 @@
-"""Inputs that the host fails over, again and again.
+"""Events on which the host fails repeatedly.
 
-Nothing that a vat says may raise in the kernel. Should it do so all the same, the crank is undone, the error
-comes out of the run, and the event is still the first of all: the next run would fail over it too, and one
-vat would have stopped the world. So failures in a row over one event are counted, and at the third the event
-is set aside, with its vat where it has one, as no part of any crank; the world goes on for all others.
+No input of a vat may raise in the kernel. If one does all the same, the crank is rolled back, the run raises
+the error, and the event is still first in the queue: the next run would fail on it too, and one vat would
+have stopped the world. So consecutive failures on one event are counted, and at the third the event is set
+aside, outside of any crank, and its vat, if any, is suspended; the world goes on for all others.
 
-What is wrong with the host itself is not counted: a full disk, too little memory, a damaged file, a missing
-engine, Ctrl-C. The event has no part in that, and runs as soon as it is mended. The count is of one open
-world and of no file: it changes nothing before it acts, and a host that is started anew begins anew.
+Failures of the host itself are not counted: a full disk, too little memory, a damaged file, a missing engine,
+Ctrl-C. They do not come from the event, which runs once they are repaired. The count is kept in memory for
+one open world and not in the file: it changes nothing before it acts, and a restarted host counts from zero.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from swingset.workers.base import WorkerError
 from swingset.world.errors import HOST_TROUBLE, ValueRefused
 
 MOST = 3
-"""How often the host may fail over one event in a row."""
+"""How many times in a row the host may fail on one event."""
 
 
 class TooMuchChanged(Exception):
@@ -35,7 +35,7 @@ class Failures:
         self._count = 0
 
     def enough(self, seq: int | None, event: Event, error: BaseException) -> bool:
-        """Count a failure over the event that stood at `seq`; whether it is to be set aside now."""
+        """Count a failure on the event at `seq`; returns whether to set it aside now."""
         if not _counts(event, error):
             return False
         here = (seq, event)
@@ -47,12 +47,12 @@ class Failures:
         return True
 
     def forget(self) -> None:
-        """Something went well."""
+        """Reset the count: a crank succeeded."""
         self._last, self._count = None, 0
 
 
 def words_for(error: BaseException) -> str:
-    """What the host failed with, whatever the error has to say of itself."""
+    """The reason for setting an event aside, with the host's error."""
     if isinstance(error, TooMuchChanged):
         return fit(said(error))
     return fit(f"the host failed over it {MOST} times: {shown(error)}: {said(error)}")
@@ -63,5 +63,5 @@ def _counts(event: Event, error: BaseException) -> bool:
         return True
     if not isinstance(error, Exception) or isinstance(error, (*HOST_TROUBLE, WorkerError, NoSuchVat)):
         return False
-    # Whether a vat may be made here is for this host to say, and another may say otherwise.
+    # Whether a vat may be created here depends on this host, and another may allow it.
     return not (isinstance(error, KernelError) and isinstance(event, CreateVat | UpgradeVat))

@@ -1,10 +1,10 @@
 """The cranks in which code is started: that of a new vat, or of an old one's next incarnation.
 
-A start happens whole or not at all. Where it fails, the world goes back to before it, and only two things
-follow: whoever asked for it hears why, and the vat's meter pays for what was computed all the same, else
-whoever may start vats could have code run for nothing as long as it fails in the end. A meter that holds
-less than a start has cost is emptied, and the start has failed. It is not parked until there is a refill,
-as a delivery is: nothing yet waits for the vat, and whoever asked may ask again.
+A start happens completely or not at all. If it fails, it is rolled back, and only two things follow: its
+promise is rejected with the reason, and the vat's meter pays for the computation, because otherwise code
+could run for free as long as it fails in the end. If the meter holds less than the start has cost, the meter
+is emptied and the start fails. It is not parked until a refill, as a delivery is: nothing waits for the vat
+yet, and the caller can ask again.
 
 An upgrade costs what both of its deliveries have cost, the one in which the old incarnation brings out its
 dead and the one in which the new one starts.
@@ -49,7 +49,7 @@ class Incarnations:
         self._undo = undo
 
     def create(self, event: CreateVat, number: int) -> CrankReport:
-        """Start a new vat, and settle the event's promise with its root or with why there is none."""
+        """Start a new vat, and settle the event's promise with its root, or reject it with the reason."""
         if event.name == event.vat:
             event = replace(event, name=self._free_name(event.vat))
         if self._store.vats.named(event.name) is not None:
@@ -73,7 +73,7 @@ class Incarnations:
         return self._not_created(event, report)
 
     def _free_name(self, vat: str) -> str:
-        """What a vat goes by that was given no name: its id, unless somebody has called another vat so."""
+        """The name of a vat that was given none: its id, unless another vat has that name."""
         name, number = vat, 2
         while self._store.vats.named(name) is not None:
             name, number = f"{vat}-{number}", number + 1
@@ -87,7 +87,7 @@ class Incarnations:
         return report
 
     def upgrade(self, event: UpgradeVat, number: int) -> CrankReport:
-        """Start a vat's next incarnation, and settle the event's promise with its number or with why not."""
+        """Start a vat's next incarnation, and settle the event's promise with its number, or reject it."""
         vat = self._store.vats.get(event.vat)
         if vat is None or vat.state == TERMINATED:
             rejection = capdata.error("Error", "vat terminated", code=reasons.TERMINATED)
@@ -108,14 +108,14 @@ class Incarnations:
         return replace(report, left_behind=None)
 
     def refuse(self, event: CreateVat | UpgradeVat, fault: Fault) -> None:
-        """Say why nothing comes of a creation or an upgrade that the host cannot deal with."""
+        """Reject the promise of a creation or an upgrade that the host cannot carry out."""
         rejection = rejection_of(fault, "the vat cannot be started here")
         self._store.resolve([(event.result, True, rejection)])
         if isinstance(event, CreateVat):
             self._devices.vat_ended(event.vat, True, rejection)
 
     def _paid(self, vat: VatRecord, report: CrankReport) -> CrankReport:
-        """Have the vat's meter pay. Where it cannot, or the start has failed, the start is undone by then."""
+        """Charge the vat's meter. If it cannot pay or the start failed, the start is rolled back first."""
         if report.fault is None:
             if self._metering.charge(vat, report.computrons):
                 return report
@@ -129,6 +129,6 @@ class Incarnations:
 
 
 def rejection_of(fault: Fault, context: str, *, code: str | None = None) -> CapData:
-    """What a sender hears of a fault: where it happened, the words, and the lines of vat code."""
+    """The rejection for a fault: where it happened, the message, and the lines of vat code."""
     trace = [list(frame) for frame in fault.trace]
     return capdata.error(fault.name, f"{context}: {fault.message}", code=code or fault.code, trace=trace)

@@ -1,9 +1,10 @@
-"""What follows from a delivery: for the vat itself, for who sent it, and for who pays.
+"""The consequences of a delivery: for the vat itself, for the sender, and for the meter.
 
-A delivery that failed is undone and charged all the same. An illegal syscall ends the vat, and so does its
-own wish; a wish that tells of a failure undoes the delivery first. A meter that cannot pay undoes the
-delivery and has the vat wait, or ends it, as the vat's options say. All ends of vats come through here, so
-whoever waits for one hears of it: its callers, its keeper, the host where it was critical.
+A delivery that failed is rolled back, and charged all the same. An illegal syscall terminates the vat, and so
+does its own exit; an exit with a failure rolls the delivery back first. If the meter cannot pay, the delivery
+is rolled back, and the vat is suspended or terminated, as its options say. Every termination goes through
+this module, so everything that waits for one is notified: callers, the `done` promise, and the host if the
+vat was critical.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
 
 
 class Judge:
-    """Draws the conclusions of deliveries. `undo` takes the world back to just before the delivery."""
+    """Carries out the consequences of deliveries. `undo` rolls back to just before the delivery."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Judge:
         deliveries: int = 1,
         krefs: int = 0,
     ) -> CrankReport:
-        """What follows from a delivery for the vat itself; the caller sees to the sender."""
+        """Carry out the consequences of a delivery for the vat itself; the caller handles the sender."""
         result = delivered.result
         report = CrankReport(
             number, event, "delivered", vat.name, result.computrons, result.fault, result.console
@@ -102,15 +103,15 @@ class Judge:
         deliveries: int = 1,
         krefs: int = 0,
     ) -> CrankReport:
-        """The same for a delivery that has to get through: a vat that fails in one is suspended."""
+        """The same for a delivery that must not be skipped: a vat that fails in one is suspended."""
         report = self.delivered(event, vat, delivered, number, deliveries=deliveries, krefs=krefs)
         if report.fault is not None and not self._store.is_dead(vat.id):
-            # What was to be told is still to be told, so the vat cannot go on without it.
+            # The notice is still pending, and the vat cannot go on without it.
             self._store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
         return report
 
     def starved(self, seq: int | None, event: Event, report: CrankReport) -> CrankReport:
-        """What follows when a vat's meter could not pay for the crank, which is undone by now."""
+        """Suspend or terminate a vat whose meter could not pay for the crank, which is already undone."""
         vat = self._store.vats.named(report.vat or "")
         assert vat is not None
         if self._metering.starve(vat, report.computrons or 0) == TERMINATE:
@@ -126,7 +127,7 @@ class Judge:
         return replace(report, outcome="parked", fault=fault)
 
     def terminate_marked(self) -> None:
-        """End the vats that a device was told to end in this crank."""
+        """Terminate the vats that a device was asked to end in this crank."""
         while self._store.to_terminate:
             vat_id, outcome = next(iter(self._store.to_terminate.items()))
             del self._store.to_terminate[vat_id]
@@ -137,7 +138,7 @@ class Judge:
     def end(
         self, vat: VatRecord, code: str, words: str, outcome: CapData | None = None, *, failed: bool = True
     ) -> None:
-        """Terminate a vat. Callers hear the words; its keeper hears the outcome, where there is one."""
+        """Terminate a vat. Its callers are rejected with the words; `outcome` settles its `done` promise."""
         told = outcome or capdata.error("Error", words, code=code)
         self._lifecycle.terminate(vat, code, words)
         self._devices.vat_ended(vat.id, failed, told)
@@ -147,12 +148,12 @@ class Judge:
             self._store.panic.over_vat(vat.id, vat.name, words, outcome)
 
     def reject(self, message: Message, rejection: CapData) -> None:
-        """Tell whoever sent a message that nothing came of it."""
+        """Reject the result of a message."""
         if message.result is not None:
             self._store.resolve([(message.result, True, rejection)])
 
     def _add_dirt(self, vat: VatRecord, dirt: Dirt) -> None:
-        """Count what a vat went through, and have it reaped when its options say so."""
+        """Count a vat's deliveries, references and computrons, and schedule a reaping when one is due."""
         total = self._store.reaping.add(vat.id, dirt)
         names = ("reap_interval", "reap_gc_krefs", "reap_computrons")
         limits = [vat.options[name] if name in vat.options else self._options.get(name) for name in names]
@@ -163,7 +164,7 @@ class Judge:
             self._store.reaping.schedule(vat.id)
 
     def _last_words(self, told: CapData, failed: bool) -> CapData:
-        """What a vat said when it asked to end, where that still means something."""
+        """The value that a vat exited with, if its references still exist."""
         if failed and any(not self._exists(slot) for slot in told.slots):
             return capdata.error("Error", "the vat ended with a failure that names what was undone with it")
         return told

@@ -1,6 +1,6 @@
 """The kernel as its host sees it: the cranks, and what the host may ask for between them.
 
-Every request is whole or not at all, like a crank. None of them commits: durability is the host's decision.
+Every request succeeds completely or changes nothing, like a crank. None commits: the host decides when to.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Kernel(Cranks):
     """The kernel of one world."""
 
     def vat(self, name: str) -> VatRecord:
-        """The live or suspended vat of that name; raises `NoSuchVat` with the names there are."""
+        """The live or suspended vat of that name; raises `NoSuchVat`, which lists the existing names."""
         vat = self.store.vats.named(name)
         if vat is None:
             known = ", ".join(v.name for v in self.store.vats.all() if v.state != TERMINATED)
@@ -50,11 +50,11 @@ class Kernel(Cranks):
         return vat
 
     def has_root(self, name: str) -> bool:
-        """Whether the kernel still knows a vat's root object: one that nobody held is forgotten."""
+        """Whether the kernel still knows a vat's root object: one that nobody holds is collected."""
         return self._lifecycle.root_of(self.vat(name).id) is not None
 
     def root_of(self, name: str) -> str:
-        """The kref of a vat's root object; raises `NoSuchVat` where nobody held it."""
+        """The kref of a vat's root object; raises `NoSuchVat` if it was collected."""
         root = self._lifecycle.root_of(self.vat(name).id)
         if root is None:
             raise NoSuchVat(
@@ -82,11 +82,10 @@ class Kernel(Cranks):
         first: bool = False,
         service: bool = False,
     ) -> str:
-        """Queue the start of a new vat, `first` ahead of all that waits.
+        """Queue the start of a new vat; with `first`, at the front of the queue.
 
         Returns the promise for its root, which the host holds. Only a `service`, a vat that comes with the
-        library, may have a name that is kept for one. Raises `KernelError` for a name or an option that
-        cannot be.
+        library, may have a reserved name. Raises `KernelError` for a name or an option that is not allowed.
         """
         if (trouble := name_trouble(name)) is not None:
             raise KernelError(f"{trouble}: {NAME_WANTS}")
@@ -114,9 +113,9 @@ class Kernel(Cranks):
         *,
         first: bool = False,
     ) -> str:
-        """Queue an upgrade, `first` ahead of all that waits.
+        """Queue an upgrade; with `first`, at the front of the queue.
 
-        Returns the promise for `{"incarnationNumber": n}`, which the host holds.
+        Returns the promise for `{"incarnationNumber": N}`, which the host holds.
         """
         vat = self.vat(name)
         if vat.attached:
@@ -131,7 +130,7 @@ class Kernel(Cranks):
         return result
 
     def change_options(self, name: str, changes: dict[str, Any]) -> None:
-        """Change options of a vat; None takes one back to its default. Raises `KernelError` for a bad one."""
+        """Change options of a vat; None resets one to its default. Raises `KernelError` for a bad one."""
         vat = self.vat(name)
         changes = self._checked(name, changes, changing=True)
         with self.atomic():
@@ -144,21 +143,21 @@ class Kernel(Cranks):
         return found
 
     def queue_options(self, name: str, options: dict[str, Any]) -> ChangeVatOptions:
-        """Queue, ahead of all that waits, that a vat is told of options; returns the event."""
+        """Queue, at the front, the delivery of options to a vat; returns the event."""
         event = ChangeVatOptions(self.vat(name).id, options)
         with self.atomic():
             self.store.enqueue(event, first=True)
         return event
 
     def withdraw_options(self, told: ChangeVatOptions) -> None:
-        """Take back options that a vat has not been told of yet."""
+        """Withdraw options that have not been delivered to a vat yet."""
         with self.atomic():
             for seq, event in self.store.queues.all():
                 if event == told:
                     self.store.queues.remove(seq)
 
     def release_result(self, kref: str) -> None:
-        """Let go of a promise that the host held."""
+        """Release a promise that the host held."""
         with self.atomic():
             self.store.promises.set_policy(kref, None)
             self.store.release(kref)
@@ -171,7 +170,7 @@ class Kernel(Cranks):
                 self.store.hold(kref)
 
     def unpin(self, kref: str) -> None:
-        """Let go of an object that the host held. Raises `KernelError` for one that it did not."""
+        """Release an object that the host had pinned. Raises `KernelError` for one that it had not."""
         if not self.store.pins.has(kref):
             raise KernelError(f"{kref} is not pinned")
         with self.atomic():
@@ -179,7 +178,7 @@ class Kernel(Cranks):
             self.store.release(kref)
 
     def queued_starts(self) -> list[tuple[int, str, str]]:
-        """The creations and upgrades in the run-queue: where each stands, what it is, its kind of worker."""
+        """The creations and upgrades in the run-queue: position, description and kind of worker of each."""
         found = []
         for seq, event in self.store.queues.all():
             if isinstance(event, CreateVat):
@@ -196,24 +195,24 @@ class Kernel(Cranks):
             self._judge.end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
 
     def position_of(self, vat: VatRecord) -> int:
-        """How many deliveries there are in the transcript of a vat.
+        """The number of deliveries in the transcript of a vat.
 
-        Of one without, how many there were since it was last reaped.
+        For a vat without a transcript, the number since it was last reaped.
         """
         if vat.recorded:
             return self.store.vats.span(vat.id).position
         return self.store.reaping.dirt(vat.id).deliveries
 
     def suspend(self, name: str, reason: str) -> None:
-        """Deliver nothing more to a vat; what comes for it is parked."""
+        """Suspend a vat: its events are parked instead of delivered."""
         vat = self.vat(name)
         with self.atomic():
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
 
     def resume(self, name: str) -> None:
-        """Let a suspended vat carry on; what was parked comes first.
+        """Resume a suspended vat; its parked events come first.
 
-        A start of it that was passed over is tried again, also that of a vat that is none yet.
+        A start of it that was passed over is tried again, also the start of a vat that is not created yet.
         """
         if self.store.vats.named(name) is None and self.agenda.take_up(name=name):
             return
@@ -224,7 +223,7 @@ class Kernel(Cranks):
             self.store.queues.unpark(vat.id)
 
     def resume_refused(self) -> list[str]:
-        """Let vats carry on that had no worker when they were last wanted, and have one now; their names."""
+        """Resume vats that were suspended for want of a worker and can have one now; returns their names."""
         found = []
         for vat in self.store.vats.suspended():
             if (vat.reason or "").startswith(f"{reasons.WORKER_REFUSED}:"):
@@ -236,10 +235,10 @@ class Kernel(Cranks):
         return found
 
     def drop_parked(self, name: str) -> QueuedEvent | None:
-        """Give up what was parked first for a suspended vat, and answer it; None where nothing is.
+        """Drop the first event that is parked for a suspended vat, and return it; None if there is none.
 
-        A message is rejected to its sender with the reason `dropped`. Of a promise whose outcome waited to be
-        told the vat never hears.
+        A message is rejected to its sender with the reason `dropped`. If the event is a notification, the vat
+        never learns that promise's outcome.
         """
         vat = self.vat(name)
         parked = self.store.queues.parked(vat.id, 1)
@@ -255,11 +254,11 @@ class Kernel(Cranks):
         return event
 
     def drop_queued(self, seq: int) -> QueuedEvent | None:
-        """Take the event at a position off the run-queue for good; returns it, or None where it is damaged.
+        """Drop the event at a position of the run-queue; returns it, or None if it is damaged.
 
-        Whoever would have had an answer hears a rejection with the reason `dropped`; of an outcome nobody is
-        told. What a damaged event held nobody can know, so that stays held, and its answer is rejected if its
-        text still says which that is. Raises `KernelError` where nothing waits at the position.
+        The event's result is rejected with the reason `dropped`; a dropped notification is not delivered. The
+        references of a damaged event cannot be read, so they stay counted; its result is rejected if the text
+        still names it. Raises `KernelError` if nothing waits at the position.
         """
         store, event = self.store, None
         text = store.queues.text_at(seq)
@@ -323,13 +322,13 @@ class Kernel(Cranks):
             raise DamagedRow(self.world.name, "vatstore", f"{vat_id} {_COUNTERS}", words)
 
     def unpark(self, vat_id: str) -> None:
-        """Have what waits for an attached vat's code tried again: some has come."""
+        """Try again the events that wait for an attached vat's code, after some code was defined."""
         if self.store.queues.parked(vat_id):
             with self.atomic():
                 self.store.queues.unpark(vat_id)
 
     def outside_syscall(self, vat_id: str, raw: list[Any]) -> list[Any]:
-        """A syscall that an attached vat makes between deliveries, from a cell say."""
+        """Serve a syscall that an attached vat makes between deliveries, for example from a cell."""
         syscall = syscalls.read(raw)
         handler = DeliverySyscalls(self.store, vat_id, self.devices)
         self._refuse_ended(vat_id)
@@ -348,13 +347,13 @@ class Kernel(Cranks):
         return answer
 
     def introduce(self, vat_id: str, kref: str) -> str:
-        """Let a vat know a kref, as the host may; returns the vat's name for it. Raises `NoSuchVat`."""
+        """Add a kref to a vat's c-list for the host; returns the vat's name for it. Raises `NoSuchVat`."""
         self._refuse_ended(vat_id)
         with self.atomic():
             return Translator(self.store, vat_id).to_vat(kref)
 
     def take_capdata(self, vat_id: str, raw: dict[str, Any]) -> CapData:
-        """What a vat has written, in the kernel's names; what it mentions that is new becomes its export."""
+        """Translate a vat's capdata to krefs; objects that are new to the kernel become the vat's exports."""
         self._refuse_ended(vat_id)
         with self.atomic():
             return Translator(self.store, vat_id).capdata_to_kernel(CapData.from_json(raw))

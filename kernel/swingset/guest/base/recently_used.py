@@ -1,17 +1,17 @@
-"""What was touched lately is held, so that memory shows nothing of what the interpreter frees.
+"""Holds recently used objects, so that vat code cannot see when the interpreter frees memory.
 
-Presences and the stand-ins of stored objects are found by name and held weakly, for there may be more of
-them than memory has room for. But vat code can look for what has gone from memory, with a weak reference or
-with something it hung on the object, and what it would see would depend on the engine. So whatever has been
-touched is held up to the next bringing out of the dead, as long as it is not too much: then what was touched
-least recently is let go of, by the count of touches and nothing else.
+Presences and the stand-ins of stored objects are found by name and held weakly, because there may be more of
+them than fit into memory. But vat code can detect that one was freed, with a weak reference or with an
+attribute that it set on the object, and what it would see would depend on the engine. So every object that
+was used is held until the next `bringOutYourDead`, unless there are too many: then the least recently used
+are dropped, by the count of uses and nothing else.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-ROOM = 5_000  # so many are held for certain, and never more than twice as many
+ROOM = 5_000  # at least this many are held, and at most twice as many
 
 
 class RecentlyUsed:
