@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.errors import VatFault
+from swingset.host.engines import WorkerKind
 from swingset.host.rehearsal import Extent, Rehearsal, describe_left_behind
 from swingset.host.upgrading import Upgraded
 from swingset.lens.difference import Difference
@@ -34,7 +35,7 @@ class Cell:
     source: str
     upgrade: bool = False
     replace: bool = False
-    worker: str | None = None
+    worker: WorkerKind | None = None
     message: str = ""
 
     @property

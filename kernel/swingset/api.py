@@ -16,6 +16,7 @@ from swingset.host.config import BadConfiguration, Configuration, VatConfig
 from swingset.host.controller import Controller
 from swingset.host.devices import HostDevices
 from swingset.host.drafts import Draft, Drafts, StrangeDrafts
+from swingset.host.engines import WorkerKind
 from swingset.host.gc import GarbageCollection
 from swingset.host.history import Checkpoint, History
 from swingset.host.meters import MeterRow, Meters
@@ -28,7 +29,7 @@ from swingset.host.pending import StillPending
 from swingset.host.queue import RunQueue
 from swingset.host.rehearsal import Rehearsal
 from swingset.host.reports import RunReport
-from swingset.host.requests import Outcome
+from swingset.host.requests import Outcome, PromiseStatus
 from swingset.host.session import Session
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
@@ -36,8 +37,8 @@ from swingset.host.upgrading import Upgraded
 from swingset.host.vats import Vats
 from swingset.lens.cycles import Ring
 from swingset.lens.difference import Difference
-from swingset.lens.explain import Explanation
-from swingset.lens.tables import CListRow, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
+from swingset.lens.explain import Explanation, Verdict
+from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
 from swingset.lens.versions import Failure, Moved, Stale
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import (
@@ -52,6 +53,15 @@ from swingset.model.messages import (
     UpgradeVat,
 )
 from swingset.model.reports import Fault, Frame
+from swingset.model.states import (
+    CollectionKind,
+    ConsoleStream,
+    CrankOutcome,
+    OutputStream,
+    PromiseState,
+    ResultPolicy,
+    VatState,
+)
 from swingset.world.errors import LabelExists, UnknownCommit, UnknownLabel, WorldError, WorldLocked
 from swingset.world.history import Label
 from swingset.world.vats import VatRecord
@@ -65,8 +75,11 @@ __all__ = [
     "Checkpoint",
     "CleanUp",
     "Collect",
+    "CollectionKind",
     "Configuration",
+    "ConsoleStream",
     "Controller",
+    "CrankOutcome",
     "CrankReport",
     "CreateVat",
     "Device",
@@ -74,6 +87,7 @@ __all__ = [
     "DeviceError",
     "DeviceState",
     "Difference",
+    "Direction",
     "Draft",
     "Drafts",
     "Explanation",
@@ -101,15 +115,19 @@ __all__ = [
     "Options",
     "Outcome",
     "Output",
+    "OutputStream",
     "Outputs",
     "OwnDevices",
     "Problem",
     "PromiseRow",
+    "PromiseState",
+    "PromiseStatus",
     "QueueRow",
     "Reap",
     "Ref",
     "Rehearsal",
     "RemoteError",
+    "ResultPolicy",
     "Ring",
     "RunQueue",
     "RunReport",
@@ -129,7 +147,10 @@ __all__ = [
     "VatFault",
     "VatRecord",
     "VatRow",
+    "VatState",
     "Vats",
+    "Verdict",
+    "WorkerKind",
     "WorkerRefused",
     "WorldError",
     "WorldLocked",

@@ -164,6 +164,43 @@ def test_what_a_public_record_holds_is_public(name: str) -> None:
             assert getattr(swingset, cls.__name__, None) is cls, f"{name}.{field} is {cls}, not exported"
 
 
+def literals(annotation: Any) -> Iterator[Any]:
+    """The sets of words in an annotation: a single word needs no name."""
+    if typing.get_origin(annotation) is typing.Literal:
+        if len(typing.get_args(annotation)) > 1:
+            yield annotation
+        return
+    for inner in typing.get_args(annotation):
+        yield from literals(inner)
+
+
+@pytest.mark.parametrize("name", [*CALLABLES, *(name for name, cls in CLASSES.items() if is_dataclass(cls))])
+def test_every_set_of_words_is_public(name: str) -> None:
+    """What a public method takes or returns as one of several words, or a record holds, has a public name."""
+    known = [getattr(swingset, exported) for exported in swingset.__all__]
+    for annotation in typing.get_type_hints(CALLABLES.get(name) or CLASSES[name]).values():
+        for words in literals(annotation):
+            assert words in known, f"{name}: {words} is not exported"
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "words"),
+    [
+        (swingset.VatRecord, "state", swingset.VatState),
+        (swingset.VatRow, "state", swingset.VatState),
+        (swingset.PromiseRow, "state", swingset.PromiseState),
+        (swingset.CrankReport, "outcome", swingset.CrankOutcome),
+        (swingset.Explanation, "verdict", swingset.Verdict),
+        (swingset.Output, "stream", swingset.OutputStream),
+        (swingset.CListRow, "direction", swingset.Direction),
+        (swingset.Collect, "kind", swingset.CollectionKind),
+    ],
+)
+def test_a_record_says_which_words_a_field_can_be(record: type, field: str, words: Any) -> None:
+    """A type checker knows every state, outcome, verdict and stream, and so finds one that is misspelled."""
+    assert typing.get_type_hints(record)[field] == words
+
+
 @pytest.mark.parametrize(
     "part", ["vats", "queue", "meters", "gc", "history", "options", "devices", "outputs"]
 )

@@ -60,6 +60,7 @@ from swingset.model.messages import (
 )
 from swingset.model.reports import Fault
 from swingset.model.stack import room
+from swingset.model.states import CrankOutcome
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
@@ -196,7 +197,8 @@ class Cranks:
 
     def _stop(self, seq: int | None, event: Event, stopped: DeliveryStopped) -> CrankReport:
         """The host has stopped a delivery: roll all of it back, and leave its event waiting."""
-        why, outcome = f"{stopped.fault.code}: {stopped}", "stopped"
+        why = f"{stopped.fault.code}: {stopped}"
+        outcome: CrankOutcome = "stopped"
         if seq is None or not isinstance(event, CreateVat | UpgradeVat):
             name = self._set_aside(stopped.vat, why).name
         else:

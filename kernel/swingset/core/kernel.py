@@ -30,6 +30,7 @@ from swingset.model.messages import (
     event_from_json,
 )
 from swingset.model.refs import is_called_well
+from swingset.model.states import HeldPolicy
 from swingset.workers.base import Worker
 from swingset.world.errors import DamagedRow
 from swingset.world.promises import UNRESOLVED
@@ -63,7 +64,7 @@ class Kernel(Cranks):
             )
         return root
 
-    def queue_message(self, target: str, methargs: CapData, *, policy: str = "ignore") -> str:
+    def queue_message(self, target: str, methargs: CapData, *, policy: HeldPolicy = "ignore") -> str:
         """Send a message from outside; the host holds the result promise, whose kref is returned."""
         with self.atomic():
             result = self.store.new_promise(None, policy)

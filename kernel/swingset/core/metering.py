@@ -19,6 +19,7 @@ from swingset.core.store import KernelStore
 from swingset.model import capdata, reasons
 from swingset.model.foreign import shown
 from swingset.model.messages import Message, Send
+from swingset.model.states import StarvationPolicy
 from swingset.world.meters import Meter
 from swingset.world.vats import LIVE, SUSPENDED, VatRecord
 
@@ -103,8 +104,8 @@ class Metering:
             remaining = self.get(meter_id).remaining
             self.charge(vat, computrons if remaining is None else min(computrons, remaining))
 
-    def starve(self, vat: VatRecord, computrons: int) -> str:
-        """A crank of the vat spent more than its meter holds and was undone. Returns the vat's new state.
+    def starve(self, vat: VatRecord, computrons: int) -> StarvationPolicy:
+        """A crank of the vat spent more than its meter holds and was undone. Returns what becomes of the vat.
 
         Under the policy `terminate` the meter is emptied and it is for the caller to end the vat.
         """

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, get_args
 
 from swingset.core.errors import KernelError
 from swingset.model.foreign import shown
 from swingset.model.limits import MOST_WRITE_BYTES
+from swingset.model.states import StarvationPolicy
 
-SUSPEND, TERMINATE = "suspend", "terminate"
+SUSPEND: Final = "suspend"
+TERMINATE: Final = "terminate"
 """What becomes of a vat whose meter runs dry: the option `on_starvation`."""
 
 NAME_LIMIT = 199
@@ -78,7 +80,7 @@ def option_wants(name: str, value: object) -> str | None:
         case "never_reap" | "enable_pipelining" | "enable_disavow" | "use_transcript" | "critical":
             return None if isinstance(value, bool) else "True or False"
         case "on_starvation":
-            return None if value in (SUSPEND, TERMINATE) else f'"{SUSPEND}" or "{TERMINATE}"'
+            return None if value in get_args(StarvationPolicy) else f'"{SUSPEND}" or "{TERMINATE}"'
         case "meter":
             return None if value is None or isinstance(value, str) else "None or the id of a meter"
         case "seconds":

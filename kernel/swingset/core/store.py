@@ -19,6 +19,7 @@ from swingset.model.capdata import CapData
 from swingset.model.foreign import stored_size
 from swingset.model.messages import Event, Notify, QueuedEvent, Send, event_to_json
 from swingset.model.refs import FIRST, kref_type
+from swingset.model.states import HeldPolicy
 from swingset.world.activity import Activity
 from swingset.world.clists import CLists
 from swingset.world.counters import Counters
@@ -96,7 +97,7 @@ class KernelStore:
         self._touched[kref] = None
         return kref
 
-    def new_promise(self, decider: str | None, policy: str | None = None) -> str:
+    def new_promise(self, decider: str | None, policy: HeldPolicy | None = None) -> str:
         """A new unresolved promise, which nobody holds yet."""
         kref = f"kp{self.counters.take('kp', FIRST['kp'])}"
         self.promises.add(kref, decider, policy)

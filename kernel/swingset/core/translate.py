@@ -19,6 +19,7 @@ from swingset.model.capdata import CapData, ifaces_of
 from swingset.model.foreign import stored_size
 from swingset.model.messages import Message
 from swingset.model.refs import FIRST_IMPORT, ROOT, MalformedReference, VRef, kref_type, parse_vref
+from swingset.model.states import CollectionKind
 from swingset.world.clists import CListEntry
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
 from swingset.world.holdings import GIVEN_OUT
@@ -165,7 +166,7 @@ class Translator:
 
     # Garbage
 
-    def collection_to_vat(self, kind: str, krefs: tuple[str, ...]) -> list[Any]:
+    def collection_to_vat(self, kind: CollectionKind, krefs: tuple[str, ...]) -> list[Any]:
         """A `dropExports`, `retireExports` or `retireImports` delivery; the c-list follows it."""
         store, vat = self._store, self._vat
         vrefs = []
@@ -182,7 +183,7 @@ class Translator:
                 store.clists.delete(vat, kref)
         return [f"{kind}s", vrefs]
 
-    def still_meant(self, kind: str, kref: str) -> bool:
+    def still_meant(self, kind: CollectionKind, kref: str) -> bool:
         """Whether a GC action is still right: much can have happened since it was decided."""
         entry = self._store.clists.by_kref(self._vat, kref)
         if entry is None:

@@ -42,7 +42,7 @@ from swingset.core.kernel_options import checked
 from swingset.core.options import host_options, name_trouble, reserved
 from swingset.host.device_access import TIMER, VAT_ADMIN
 from swingset.host.devices import DEVICE_KINDS
-from swingset.host.engines import KINDS
+from swingset.host.engines import KINDS, WorkerKind
 from swingset.host.requests import write
 from swingset.host.starting import Parts
 
@@ -60,7 +60,7 @@ class VatConfig:
 
     parts: Parts
     parameters: Any = None
-    worker: str | None = None
+    worker: WorkerKind | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from swingset.core.report import CrankReport
 from swingset.host import starting
 from swingset.host.devices import HostDevices
+from swingset.host.engines import WorkerKind
 from swingset.host.gc import GarbageCollection
 from swingset.host.history import Checkpoint, History, take_checkpoint
 from swingset.host.meters import Meters
@@ -28,7 +29,7 @@ from swingset.host.outputs import Outputs
 from swingset.host.policies import RunPolicy
 from swingset.host.queue import RunQueue
 from swingset.host.reports import RunReport
-from swingset.host.requests import Outcome, PromiseStatus, Requests, ResultPolicy
+from swingset.host.requests import Outcome, PromiseStatus, Requests
 from swingset.host.running import Running
 from swingset.host.starting import Parts
 from swingset.host.vats import Vats
@@ -36,6 +37,7 @@ from swingset.lens import dump as dumping
 from swingset.lens import verifying
 from swingset.lens.tables import Lens
 from swingset.model.capdata import CapData
+from swingset.model.states import ResultPolicy
 from swingset.world.verifying import Problem
 
 
@@ -185,7 +187,7 @@ class Controller:
         parts: Parts,
         *,
         parameters: CapData | None = None,
-        worker: str | None = None,
+        worker: WorkerKind | None = None,
         options: dict[str, Any] | None = None,
     ) -> str:
         """Start a vat now, ahead of all that waits, paused or not, and commit.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from swingset.core.report import CrankReport
 from swingset.model import reasons
 from swingset.model.messages import CreateVat, Send, UpgradeVat
+from swingset.model.states import OutputStream
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Output:
 
     crank: int
     vat: str
-    stream: str
+    stream: OutputStream
     text: str
 
 

@@ -19,14 +19,11 @@ from swingset.host.opened import Opened
 from swingset.model.capdata import DEFAULT_IFACE, CapData, Ref
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
+from swingset.model.states import ResultPolicy
 from swingset.wire.grammar import ALLEGED
 from swingset.world.promises import FULFILLED, REJECTED
 
-ResultPolicy = Literal["ignore", "log_always", "log_failure", "panic", "none"]
 POLICIES: tuple[str, ...] = get_args(ResultPolicy)
-"""What a host wants done with the outcome of its message; `none` asks for no outcome at all."""
-
-
 PromiseStatus = Literal["unresolved", "fulfilled", "rejected"]
 
 

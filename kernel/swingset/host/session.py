@@ -25,6 +25,7 @@ from swingset.guest.base.promises import Promise
 from swingset.guest.liveslots import Liveslots
 from swingset.host.controller import Controller
 from swingset.host.drafts import Drafts
+from swingset.host.engines import WorkerKind
 from swingset.host.joined import called
 from swingset.host.lives import Life
 from swingset.host.looking import is_reference, owner_of
@@ -291,7 +292,7 @@ class Session:
         vat: str,
         source: str,
         *,
-        worker: str | None = None,
+        worker: WorkerKind | None = None,
         options: dict[str, Any] | None = None,
         parameters: Any = None,
     ) -> Any:

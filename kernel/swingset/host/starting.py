@@ -10,6 +10,7 @@ from typing import Any
 
 from swingset.core.errors import VatFault
 from swingset.core.report import CrankReport
+from swingset.host.engines import WorkerKind
 from swingset.host.opened import Opened
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import CreateVat, UpgradeVat
@@ -29,7 +30,7 @@ def create_vat(
     parts: Parts,
     *,
     parameters: CapData | None = None,
-    worker: str | None = None,
+    worker: WorkerKind | None = None,
     options: dict[str, Any] | None = None,
     service: bool = False,
 ) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
@@ -35,7 +35,11 @@ from swingset.world.promises import FORWARDED, UNRESOLVED
 from swingset.world.rows import Reader
 from swingset.world.vats import TERMINATED, VatRecord
 
-HELD, RECOGNIZED, UNHELD, GONE = "held", "recognized", "unheld", "gone"
+Verdict = Literal["held", "recognized", "unheld", "gone"]
+HELD: Final = "held"
+RECOGNIZED: Final = "recognized"
+UNHELD: Final = "unheld"
+GONE: Final = "gone"
 
 ASSUMED = 1_000
 """The cost of a hop that is assumed; a hop that can be seen costs 1."""
@@ -51,7 +55,7 @@ class Explanation:
     """
 
     kref: str
-    verdict: str
+    verdict: Verdict
     hops: tuple[str, ...] = ()
     assumed: bool = False
     notes: tuple[str, ...] = ()

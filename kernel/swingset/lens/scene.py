@@ -9,6 +9,7 @@ and nothing disappears silently.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from swingset.lens.tables import CListRow, Lens, QueueRow, VatRow
 from swingset.model.visible import one_line
@@ -18,7 +19,13 @@ MOST_THINGS = 40
 MOST_IN_ONE_BOX = 14
 MOST_QUEUED = 8
 
-ROOT, DURABLE, HEAP, PROMISE, LOST, REST = "root", "durable", "heap", "promise", "lost", "rest"
+Sort = Literal["root", "durable", "heap", "promise", "lost", "rest"]
+ROOT: Final = "root"
+DURABLE: Final = "durable"
+HEAP: Final = "heap"
+PROMISE: Final = "promise"
+LOST: Final = "lost"
+REST: Final = "rest"
 """The sort of a thing; `rest` stands for those that are counted but not drawn."""
 
 
@@ -28,7 +35,7 @@ class Thing:
 
     kref: str
     label: str
-    sort: str
+    sort: Sort
 
 
 @dataclass

@@ -7,14 +7,19 @@ to look only. The order of rows depends only on the world.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from swingset.core.store import KernelStore
 from swingset.lens.versions import Stale, Versions
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, QueuedEvent, Send, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, sort_key
+from swingset.model.states import PromiseState, VatState
 from swingset.world.promises import UNRESOLVED
 from swingset.world.vats import SUSPENDED, TERMINATED
+
+Direction = Literal["export", "import"]
+"""Whether a vat owns what an entry of its c-list names, or another does."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class VatRow:
     name: str
     id: str
     worker: str
-    state: str
+    state: VatState
     reason: str | None
     incarnation: int
     exports: int
@@ -59,7 +64,7 @@ class CListRow:
     vat: str
     vref: str
     kref: str
-    direction: str
+    direction: Direction
     label: str
     owner: str
     reachable: bool
@@ -71,7 +76,7 @@ class PromiseRow:
     """One promise. `decider` and `subscribers` are vat names; `waiting` counts messages queued to it."""
 
     kref: str
-    state: str
+    state: PromiseState
     decider: str
     subscribers: tuple[str, ...]
     waiting: int
@@ -171,7 +176,7 @@ class Lens:
                 promise = self._store.promises.get(entry.kref)
                 decider = promise.decider if promise else None
                 owner, counts = self._name(decider) or "kernel", str(promise.refcount if promise else 0)
-                label = "promise" if promise is None or promise.state == UNRESOLVED else promise.state
+                label: str = "promise" if promise is None or promise.state == UNRESOLVED else promise.state
             else:
                 obj = self._store.objects.get(entry.kref)
                 owner = (self._name(obj.owner) if obj else None) or "nobody"

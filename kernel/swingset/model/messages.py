@@ -15,6 +15,7 @@ from swingset.model.capdata import CapData, is_well_formed, method_of
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.refs import is_called_well, is_kref, is_vat_id
 from swingset.model.spelling import spelled
+from swingset.model.states import CollectionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Collect:
     """Notify `vat` that references were dropped or retired. Never queued: chosen from the GC actions."""
 
     vat: str
-    kind: str
+    kind: CollectionKind
     krefs: tuple[str, ...]
 
     def refs(self) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from swingset.model.states import ConsoleStream
 from swingset.model.wording import MOST_NAME, fit
 
 
@@ -45,7 +46,7 @@ class DeliveryResult:
 
     fault: Fault | None = None
     computrons: int | None = None
-    console: tuple[tuple[str, str], ...] = ()
+    console: tuple[tuple[ConsoleStream, str], ...] = ()
 
     @property
     def ok(self) -> bool:

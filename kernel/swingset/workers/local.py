@@ -26,6 +26,7 @@ from swingset.model import reasons, syscalls
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault, frames_from_json
 from swingset.model.stack import room
+from swingset.model.states import ConsoleStream
 from swingset.model.wording import MOST_NAME, fit
 from swingset.workers.base import HeapImage, ImageMismatch, SyscallHandler, VatSpec
 
@@ -108,9 +109,8 @@ class _GuestWorker:
             raise KeyboardInterrupt
         if problem is not None:
             raise problem
-        console = tuple(
-            (name, text) for name, text in (("stdout", out.text()), ("stderr", err.text())) if text
-        )
+        said: tuple[tuple[ConsoleStream, str], ...] = (("stdout", out.text()), ("stderr", err.text()))
+        console = tuple((name, text) for name, text in said if text)
         if timed_out.is_set():
             words = f"the delivery ran for more than {limits.seconds:g} seconds and was stopped"
             return DeliveryResult(Fault(reasons.WALL_CLOCK, words), None, console)

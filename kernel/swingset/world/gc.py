@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from swingset.model.states import CollectionKind
 from swingset.world.counters import Counters
 from swingset.world.errors import DamagedRow
 from swingset.world.rows import Reader
@@ -11,8 +12,10 @@ from swingset.world.rows import Reader
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
-DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT = "dropExport", "retireExport", "retireImport"
-PRIORITY = (DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT)
+DROP_EXPORT: Final = "dropExport"
+RETIRE_EXPORT: Final = "retireExport"
+RETIRE_IMPORT: Final = "retireImport"
+PRIORITY: tuple[CollectionKind, ...] = (DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT)
 """The order in which one vat is told."""
 
 MOST_TOLD = 10_000
@@ -39,7 +42,7 @@ class GCActions:
         self.added: set[tuple[str, str]] = set()
         """Entries of `waiting` since whoever remembers them has looked."""
 
-    def add(self, vat: str, kind: str, kref: str) -> None:
+    def add(self, vat: str, kind: CollectionKind, kref: str) -> None:
         """Have `vat` told of `kref`."""
         self._world.execute("insert or ignore into gc_actions values (?, ?, ?)", (vat, kind, kref))
         self.added.add((vat, vat))
@@ -62,7 +65,7 @@ class GCActions:
             _TOLD.check(self._world.name, (vat,))
         return [(vat, vat) for vat in vats]
 
-    def group(self, vat: str) -> tuple[str, list[str]]:
+    def group(self, vat: str) -> tuple[CollectionKind, list[str]]:
         """What to tell one vat next: a kind, by `PRIORITY`, and its krefs, at most `MOST_TOLD` of them."""
         query = "SELECT kref from gc_actions where vat = ? and kind = ? order by kref limit ?"
         for kind in PRIORITY:
@@ -73,7 +76,7 @@ class GCActions:
                 return kind, [kref for (kref,) in rows]
         raise DamagedRow(self._world.name, "gc_actions", vat, f"its kind is none of {', '.join(PRIORITY)}")
 
-    def remove(self, vat: str, kind: str, last: str) -> None:
+    def remove(self, vat: str, kind: CollectionKind, last: str) -> None:
         """Forget one group, which ends with `last`."""
         query = "delete from gc_actions where vat = ? and kind = ? and kref <= ?"
         self._world.execute(query, (vat, kind, last))
@@ -82,7 +85,7 @@ class GCActions:
         """Forget all that was to be told to a vat that is gone."""
         self._world.execute("delete from gc_actions where vat = ?", (vat,))
 
-    def all(self) -> list[tuple[str, str, str]]:
+    def all(self) -> list[tuple[str, CollectionKind, str]]:
         """Every action, as (vat, kind, kref)."""
         rows = self._world.rows("SELECT vat, kind, kref from gc_actions order by vat, kind, kref")
         for row in rows:

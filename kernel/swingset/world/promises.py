@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from swingset.model.capdata import CapData, promise_named
 from swingset.model.messages import QueuedEvent
+from swingset.model.states import HeldPolicy, PromiseState
 from swingset.world.errors import DamagedRow
 from swingset.world.holdings import size
 from swingset.world.rows import Reader
@@ -15,7 +16,10 @@ from swingset.world.tables import Rows, Table
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
-UNRESOLVED, FORWARDED, FULFILLED, REJECTED = "unresolved", "forwarded", "fulfilled", "rejected"
+UNRESOLVED: Final = "unresolved"
+FORWARDED: Final = "forwarded"
+FULFILLED: Final = "fulfilled"
+REJECTED: Final = "rejected"
 
 
 class PromiseRecord(NamedTuple):
@@ -26,10 +30,10 @@ class PromiseRecord(NamedTuple):
     """
 
     kref: str
-    state: str
+    state: PromiseState
     decider: str | None
     refcount: int
-    policy: str | None
+    policy: HeldPolicy | None
     body: str | None = None
     slots: tuple[str, ...] | None = None
 
@@ -58,7 +62,7 @@ class Promises:
         self._waits: dict[str, tuple[int, int]] = {}
         self._counted = world.rewound
 
-    def add(self, kref: str, decider: str | None, policy: str | None = None) -> None:
+    def add(self, kref: str, decider: str | None, policy: HeldPolicy | None = None) -> None:
         """Record a new unresolved promise."""
         self._rows.add(PromiseRecord(kref, UNRESOLVED, decider, 0, policy))
 
@@ -89,7 +93,7 @@ class Promises:
         """Hand the right to settle the promise to a vat, or to the kernel (None)."""
         self._rows.change(kref, decider=decider)
 
-    def set_policy(self, kref: str, policy: str | None) -> None:
+    def set_policy(self, kref: str, policy: HeldPolicy | None) -> None:
         """What the host wants done with the outcome; None where the host does not hold the promise."""
         self._rows.change(kref, policy=policy)
 
@@ -97,7 +101,7 @@ class Promises:
         """Add to the reference count (negative to subtract)."""
         self._rows.count(kref, refcount=change)
 
-    def settle(self, kref: str, state: str, data: CapData) -> None:
+    def settle(self, kref: str, state: PromiseState, data: CapData) -> None:
         """Record the outcome: `fulfilled` or `rejected`, with its data. Nobody decides it any more."""
         self._rows.change(kref, state=state, decider=None, body=data.body, slots=data.slots)
         self.give_up(kref)

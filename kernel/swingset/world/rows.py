@@ -14,13 +14,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from swingset.model.capdata import MAX_BODY, MAX_SLOTS, CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.messages import are_options, event_from_json, event_to_json
 from swingset.model.refs import MalformedReference, is_called_well, is_kref, is_vat_id, parse_vref
 from swingset.model.spelling import spelled
+from swingset.model.states import CollectionKind, HeldPolicy, PromiseState, VatState
 from swingset.model.visible import one_line
 from swingset.world.errors import DamagedRow
 from swingset.world.schema import STATE_TABLES
@@ -209,7 +210,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "id": _vat,
         "name": _vat_name,
         "worker": _name,
-        "state": _among("live", "suspended", "terminated"),
+        "state": _among(*get_args(VatState)),
         "reason": _or_null(_text),
         "incarnation": _count,
         "bundle": _or_null(_form(_BUNDLE, "id of a bundle")),
@@ -240,10 +241,10 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "promises": {
         "kref": _promise,
-        "state": _among("unresolved", "forwarded", "fulfilled", "rejected"),
+        "state": _among(*get_args(PromiseState)),
         "decider": _or_null(_either(_vat, _kref("p", "id of a vat or kref of a promise"))),
         "refcount": _count,
-        "policy": _or_null(_among("ignore", "log_always", "log_failure", "panic")),
+        "policy": _or_null(_among(*get_args(HeldPolicy))),
         "body": _or_null(_text),
         "slots": _SLOTS.or_null(),
     },
@@ -255,7 +256,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "clists": {"vat": _vat, "kref": _kref_any, "vref": _vref, "reachable": _FLAG},
     "vatstore": {"vat": _vat, "key": _text, "value": _text},
     "sources": {"vat": _name, "part": _text, "seq": _count, "source": _text},
-    "gc_actions": {"vat": _vat, "kind": _among("dropExport", "retireExport", "retireImport"), "kref": _node},
+    "gc_actions": {"vat": _vat, "kind": _among(*get_args(CollectionKind)), "kref": _node},
     "holdings": {
         "vat": _vat,
         "bytes": _count,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from swingset.model.capdata import CapData
+from swingset.model.states import VatState
 from swingset.world.errors import DamagedRow
 from swingset.world.rows import shown
 from swingset.world.tables import Rows, Table
@@ -14,7 +15,9 @@ from swingset.world.tables import Rows, Table
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
-LIVE, SUSPENDED, TERMINATED = "live", "suspended", "terminated"
+LIVE: Final = "live"
+SUSPENDED: Final = "suspended"
+TERMINATED: Final = "terminated"
 
 ATTACHED = "attached"
 """What stands for the worker of a vat that runs in the embedder's own interpreter."""
@@ -30,7 +33,7 @@ class VatRecord:
     id: str
     name: str
     worker: str
-    state: str
+    state: VatState
     reason: str | None
     incarnation: int
     bundle: str | None

@@ -21,6 +21,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from swingset.model.states import ConsoleStream
 from swingset.workers.wasm.native import Guest, OutOfBounds
 
 LIBRARY_FOLDER = b"/usr/local/lib"
@@ -60,14 +61,14 @@ class Console:
     def __init__(self, cap: int) -> None:
         self._left = cap
         self._cut = False
-        self._chunks: list[tuple[str, bytearray]] = []
+        self._chunks: list[tuple[ConsoleStream, bytearray]] = []
 
     @property
     def room(self) -> int:
         """How many bytes are worth reading: one more than fit."""
         return self._left + 1
 
-    def write(self, stream: str, data: bytes) -> None:
+    def write(self, stream: ConsoleStream, data: bytes) -> None:
         """Keep as much of the text as fits."""
         if len(data) > self._left:
             self._cut = True
@@ -79,7 +80,7 @@ class Console:
             self._chunks.append((stream, bytearray()))
         self._chunks[-1][1].extend(data)
 
-    def text(self) -> tuple[tuple[str, str], ...]:
+    def text(self) -> tuple[tuple[ConsoleStream, str], ...]:
         """What was printed, as (stream, text) in order."""
         shown = [(stream, bytes(data).decode("utf-8", "replace")) for stream, data in self._chunks]
         if self._cut:
@@ -158,7 +159,7 @@ class Wasi:
             return INVAL
         try:
             total = 0
-            stream = "stdout" if fd == 1 else "stderr"
+            stream: ConsoleStream = "stdout" if fd == 1 else "stderr"
             for at, length in struct.iter_unpack("<II", self.guest.read(vectors, 8 * count)):
                 self.console.write(stream, self.guest.read(at, min(length, self.console.room)))
                 total += length
