@@ -111,6 +111,15 @@ def test_the_root_of_a_device_stays_when_no_vat_knows_it() -> None:
     assert audit(world.store) == []
 
 
+def test_a_device_node_that_somebody_holds_stays() -> None:
+    """Looking at a node whose count has changed forgets it only where nobody can reach it."""
+    world, _, node = shelved("A")
+    world.store.touch(node)
+    world.store.settle()
+    assert world.store.objects.get(node) is not None
+    assert audit(world.store) == []
+
+
 def test_a_vat_that_ends_lets_go_of_its_device_nodes() -> None:
     """Cleaning up a vat collects the tickets that only it held."""
     world, _, _ = shelved("A", "B")

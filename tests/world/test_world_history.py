@@ -20,6 +20,7 @@ from swingset.world import (
     WorldError,
     WorldFile,
 )
+from swingset.world.verifying import problems
 from tests.world.world_load import page, span
 
 KEYS = st.sampled_from(["a", "b", "c", "d", "e"])
@@ -115,6 +116,33 @@ def test_tampered_history_is_not_applied(world: WorldFile) -> None:
     ):
         world.goto(0)
     assert (world.digest(), world.head) == (before, 2)
+
+
+MISFITS = {
+    "UPDATE vatstore SET value = 'other'": "a row of vatstore holds other values than it left",
+    "DELETE FROM vatstore": "a row of vatstore is not there any more",
+}
+
+
+@pytest.mark.parametrize("tampering", MISFITS)
+def test_a_row_that_does_not_fit_is_told_with_the_reason(world: WorldFile, tampering: str) -> None:
+    """Going back over a row that was altered says what is wrong with it."""
+    put(world, "1")
+    put(world, "2")
+    world.db.execute(tampering)
+    world.rollback()
+    with pytest.raises(HistoryBroken) as refused:
+        world.goto(0)
+    assert f"commit 2 cannot be undone: {MISFITS[tampering]}. The world stays" in str(refused.value)
+
+
+def test_a_head_that_no_commit_has_is_found(world: WorldFile) -> None:
+    """A world that stands at a commit that is missing has a problem of this name."""
+    put(world, "1")
+    world.head = 77
+    assert [str(problem) for problem in problems(world)] == [
+        "meta, head: it names commit 77, which is missing"
+    ]
 
 
 def test_changeset_of_foreign_tables_is_refused(world: WorldFile) -> None:

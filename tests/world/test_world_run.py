@@ -180,6 +180,16 @@ def test_run_lost_by_sqlite_is_not_written_piecemeal(world: WorldFile) -> None:
     assert store(world) == {}
 
 
+def test_a_crank_that_sqlite_has_undone_can_be_ended(world: WorldFile) -> None:
+    """Rolling back a crank whose transaction SQLite has ended leaves no savepoint open."""
+    world.begin_crank()
+    world.savepoint("inner")
+    world.db.execute("ROLLBACK")
+    world.rollback_crank()
+    with pytest.raises(WorldError, match="no savepoint 'crank' is open"):
+        world.release_crank()
+
+
 def test_any_tool_reads_the_file(path: Path) -> None:
     """Another program's SQLite reads the committed tables while the world is open."""
     with WorldFile.open(path) as world:

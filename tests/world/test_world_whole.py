@@ -84,6 +84,18 @@ def test_the_file_alone_is_the_world(path: Path, how: str, killed: bool) -> None
         stands_at_six(other)
 
 
+def test_the_mark_takes_four_bytes_that_sqlite_keeps_free(path: Path) -> None:
+    """A mark is at bytes 72 to 75 of the header and changes nothing else; without it these are zero."""
+    image = bytes(range(1, 201))
+    path.write_bytes(image)
+    with path.open("r+b") as file:
+        whole.mark(file.fileno())
+    marked = path.read_bytes()
+    assert marked == image[:72] + b"LOG+" + image[76:]
+    assert [whole.is_marked(header) for header in (image, marked)] == [False, True]
+    assert whole.unmarked(marked, 2) == image[:18] + b"\2\2" + image[20:72] + bytes(4) + image[76:]
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Somebody in the middle of a query, in this very process, with another SQLite."""
