@@ -13,10 +13,14 @@ from itertools import chain
 
 from swingset.core.store import KernelStore
 from swingset.lens.audit import audit, audit_holdings
+from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.world import verifying
 from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.vats import Span
 from swingset.world.verifying import Problem
+
+_INSTALLED = "bundle."
+"""How the keys begin under which a bundle device keeps what was installed."""
 
 MOST = 100
 """How many problems are reported at most."""
@@ -24,7 +28,7 @@ MOST = 100
 
 def verify(store: KernelStore) -> list[Problem]:
     """The problems of a world, at most `MOST`; empty for a sound one."""
-    parts = (verifying.problems(store.world), _audited(store), _spans(store))
+    parts = (verifying.problems(store.world), _audited(store), _spans(store), _bundles(store))
     found: dict[Problem, None] = {}
     for problem in chain.from_iterable(map(_guarded, parts)):
         found[problem] = None
@@ -64,8 +68,20 @@ def _spans(store: KernelStore) -> Iterator[Problem]:
             row = store.world.row("SELECT vat from snapshots where id = ?", (span.snapshot,))
             if row != (vat.id,):
                 yield Problem("spans", vat.id, "its snapshot is missing, or another vat's")
-        if vat.bundle is not None:
-            yield from _guarded(_bundle(store, vat.bundle))
+
+
+def _bundles(store: KernelStore) -> Iterator[Problem]:
+    """Whether the code is there that vats run, that waiting events start, and that was installed."""
+    vats = store.vats.all()
+    named = [vat.bundle for vat in vats if vat.bundle is not None]
+    waiting = chain(store.queues.all(), *(store.queues.parked(vat.id) for vat in vats))
+    named += [event.bundle for _, event in waiting if isinstance(event, CreateVat | UpgradeVat)]
+    installing = {device.id for device in store.devices.all() if device.kind == "bundle"}
+    for device, key, _ in store.devices.kept():
+        if device in installing and key.startswith(_INSTALLED):
+            named.append(key.removeprefix(_INSTALLED))
+    for bundle in dict.fromkeys(named):
+        yield from _guarded(_bundle(store, bundle))
 
 
 def _bundle(store: KernelStore, bundle: str) -> Iterator[Problem]:

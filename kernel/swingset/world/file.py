@@ -367,6 +367,7 @@ class WorldFile:
         """All commits of all branches, oldest first."""
         return self.history.commits()
 
+    @at_the_edge
     def label(self, name: str, note: str = "", *, move: bool = False) -> Label:
         """Give the head a name; one that names another commit stays there unless it may `move`."""
         self._settle("label the head")
@@ -374,6 +375,7 @@ class WorldFile:
         self.commit()
         return label
 
+    @at_the_edge
     def unlabel(self, name: str) -> None:
         """Take a label away; its commit stays until it is pruned."""
         self._settle("remove a label")
