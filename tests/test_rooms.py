@@ -26,8 +26,6 @@ CIRCLES: dict[str, frozenset[str]] = {}
 """Modules of one room that import each other when they run: by room, each explained in the first lines of its
 modules."""
 
-MOST_LINES = 450
-
 
 def modules() -> dict[str, Path]:
     """The modules of the library by their names below `swingset.guest`; a package by its own."""
@@ -130,9 +128,3 @@ def test_circles_are_found() -> None:
     """A circle of three is found, and what only leads to it is no part of it."""
     edges = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set[str]()}
     assert circles(edges) == [frozenset("abc")]
-
-
-def test_modules_are_of_a_readable_size() -> None:
-    """No module of the library is longer than a reader's patience."""
-    sizes = {module: len(path.read_text().splitlines()) for module, path in modules().items()}
-    assert {module: size for module, size in sizes.items() if size > MOST_LINES} == {}

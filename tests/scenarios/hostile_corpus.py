@@ -199,7 +199,7 @@ CORPUS: dict[str, list[Case]] = {
         ),
         Case(
             "F with a result",
-            "[protocol] S wants a list of syscalls that is not empty",
+            "[protocol] S or F wants a list of 0 to 100,000 syscalls",
             "_host.call(b'F' + json.dumps({'status': 'ok'}).encode())",
         ),
         Case(
@@ -265,7 +265,7 @@ CORPUS: dict[str, list[Case]] = {
         ),
         Case(
             "a hundred thousand syscalls",
-            "[protocol] S wants a list of syscalls that is not empty",
+            "[protocol] S or F wants a list of 1 to 100,000 syscalls",
             "_host.call(b'S[' + b','.join([b'[\"vatstoreGet\",\"\"]'] * 100_001) + b']')",
         ),
     ],

@@ -107,13 +107,9 @@ class Cranks:
             undo=self._back_to_delivery,
         )
         self._failures = Failures()
+        undo = self._back_to_delivery
         self._incarnations = Incarnations(
-            self.store,
-            self.warehouse,
-            self.devices,
-            self.metering,
-            self._lifecycle,
-            undo=self._back_to_delivery,
+            self.store, self.warehouse, self.devices, self.metering, self._lifecycle, undo=undo
         )
 
     # Running

@@ -3,13 +3,12 @@
 What a notebook cell or a host program holds, sends and is told goes through a guest library like anyone's,
 under a name in the world (`notebook`). Its imports show in the c-lists, its promises in the tables. When
 the interpreter is gone and another opens the same world, that is an upgrade of this vat: a new incarnation
-begins, what it had promised is broken, what it had exported is abandoned, and the names it had put into
-its baggage come back. Promises with a watcher, an adopter or a resumable function survive. There is no
-second mechanism for resuming.
+begins, what it had promised is broken, what it had exported is abandoned, and the names in its baggage come
+back. Promises with a watcher, an adopter or a resumable function survive. Nothing else resumes a session.
 
-One thing is different. A vat starts with all its code, an interpreter is given its code bit by bit, say cell
-by cell. So what the last one left waits for its code: a name for its class, a call for its function, and the
-outcome of a watched promise, which the kernel sets aside meanwhile, for the watcher's class.
+One thing is different. A vat starts with all its code; an interpreter gets it cell by cell. So what the last
+one left waits for its code: a name for its class, a call for its function, and the outcome of a watched
+promise, which the kernel sets aside meanwhile, for the watcher's class.
 """
 
 from __future__ import annotations
@@ -386,8 +385,8 @@ class Session:
             vat: the name of the vat.
             part: what the cell is called.
             source: the new code.
-            records: how many records of changed kinds are migrated there, `"all"` or a number; None migrates
-                those that the upgrade itself does. One that does not migrate spoils the verdict.
+            records: how many records of changed kinds to migrate there, `"all"` or a number; None for those
+                that the upgrade migrates itself. The verdict is bad if one does not migrate.
         Raises:
             NoSuchVat: where there is no such vat.
         Example:

@@ -74,9 +74,7 @@ class Door:
                 lines = _lines(delivery)
                 return b"J" + self._described(delivery) if lines is None else lines
             case b"F":
-                syscalls = _parse(request[1:])
-                if syscalls != []:
-                    self._serve(syscalls)
+                self._serve(_parse(request[1:]), least=0)
                 self.result = {"status": "ok"}
                 return b""
             case b"D":
@@ -100,9 +98,9 @@ class Door:
             vat = {"name": spec.name, "incarnation": spec.incarnation, "parts": parts}
         return _dump({"delivery": delivery, "vat": vat})
 
-    def _serve(self, syscalls: Any) -> bytes:
-        if not isinstance(syscalls, list) or not 0 < len(syscalls) <= MAX_SYSCALLS:
-            raise ProtocolBreach("S wants a list of syscalls that is not empty")
+    def _serve(self, syscalls: Any, *, least: int = 1) -> bytes:
+        if not isinstance(syscalls, list) or not least <= len(syscalls) <= MAX_SYSCALLS:
+            raise ProtocolBreach(f"S or F wants a list of {least} to {MAX_SYSCALLS:,} syscalls")
         asked = [read_syscall(said) for said in syscalls]
         for syscall in asked:
             if isinstance(syscall.asked, Malformed):
