@@ -28,6 +28,9 @@ class Cause(NamedTuple):
     words: str
 
 
+_PANICS = Table("panics", Cause, remembered=True)
+
+
 class Panic:
     """Whether a world has panicked, and over what: the table `panics`."""
 
@@ -63,6 +66,3 @@ class Panic:
             outcome = promise.data.body if promise is not None and promise.data is not None else ""
             words = f"kernel panic {cause}.policy panic: rejected {outcome}".rstrip()
         return one_line(words, MOST_WORDS)
-
-
-_PANICS = Table("panics", Cause, remembered=True)

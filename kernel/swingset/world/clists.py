@@ -20,6 +20,9 @@ class CListEntry(NamedTuple):
     reachable: bool
 
 
+CLISTS = Table("clists", CListEntry, remembered=True)
+
+
 class CLists:
     """The table `clists`."""
 
@@ -76,6 +79,3 @@ class CLists:
     def holders(self, kref: str) -> list[CListEntry]:
         """The entry of every vat that has `kref` in its c-list, the owner included."""
         return list(self._rows.select("where kref = ? order by vat", kref))
-
-
-CLISTS = Table("clists", CListEntry, remembered=True)

@@ -38,6 +38,9 @@ class Kept(NamedTuple):
     value: CapData
 
 
+_DEVICES, _STATE = Table("devices", DeviceRecord, root="options"), Table("device_state", Kept)
+
+
 class Devices:
     """The tables `devices` and `device_state`."""
 
@@ -94,6 +97,3 @@ class Devices:
     def damaged(self, device: str, key: str, reason: str) -> DamagedRow:
         """The complaint about something kept that is not what the device keeps there."""
         return DamagedRow(self._world.name, "device_state", shown(device, key), reason)
-
-
-_DEVICES, _STATE = Table("devices", DeviceRecord, root="options"), Table("device_state", Kept)

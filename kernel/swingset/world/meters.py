@@ -26,6 +26,9 @@ class Meter(NamedTuple):
     keeper: str | None
 
 
+_METERS = Table("meters", Meter)
+
+
 class Meters:
     """The table `meters`."""
 
@@ -63,6 +66,3 @@ class Meters:
     def save(self, meter: Meter) -> None:
         """Store a changed meter."""
         self._rows.put(meter)
-
-
-_METERS = Table("meters", Meter)

@@ -27,6 +27,9 @@ class ObjectRecord(NamedTuple):
     iface: str | None = None
 
 
+_OBJECTS = Table("objects", ObjectRecord, remembered=True)
+
+
 class Objects:
     """The table `objects`."""
 
@@ -60,6 +63,3 @@ class Objects:
     def all(self) -> Iterator[ObjectRecord]:
         """Every object."""
         return self._rows.select()
-
-
-_OBJECTS = Table("objects", ObjectRecord, remembered=True)

@@ -16,6 +16,9 @@ class Pin(NamedTuple):
     kref: str
 
 
+_PINS = Table("pins", Pin)
+
+
 class Pins:
     """The table `pins`. Counting the references is the caller's."""
 
@@ -37,6 +40,3 @@ class Pins:
     def all(self) -> list[str]:
         """All that the host holds, by kref as text."""
         return [pin.kref for pin in self._rows.select("order by kref")]
-
-
-_PINS = Table("pins", Pin)

@@ -51,6 +51,9 @@ class Waiting(NamedTuple):
     item: QueuedEvent
 
 
+_PROMISES, _QUEUE = Table("promises", PromiseRecord, remembered=True), Table("promise_queue", Waiting)
+
+
 class Promises:
     """The tables `promises`, `subscribers`, `promise_queue` and `kept`."""
 
@@ -192,5 +195,4 @@ class Promises:
         return sorted((kref for (kref,) in rows), key=lambda kref: int(kref[2:]))
 
 
-_PROMISES, _QUEUE = Table("promises", PromiseRecord, remembered=True), Table("promise_queue", Waiting)
 _NAME, _WAITS = Reader("promises", "kref"), Reader("subscribers", "vat")

@@ -28,6 +28,9 @@ class Parked(NamedTuple):
     item: QueuedEvent
 
 
+_QUEUE, _PARKED = Table("queue", Queued), Table("parked", Parked)
+
+
 class Queues:
     """The tables `queue` and `parked`."""
 
@@ -104,6 +107,3 @@ class Queues:
         """Put the events set aside for `vat` back where they stood, ahead of all that came later."""
         self._world.execute("insert into queue select seq, item from parked where vat = ?", (vat,))
         self._world.execute("delete from parked where vat = ?", (vat,))
-
-
-_QUEUE, _PARKED = Table("queue", Queued), Table("parked", Parked)

@@ -84,6 +84,9 @@ class Span:
     computrons: int
 
 
+_VATS, _SPANS = Table("vats", VatRecord), Table("spans", Span, remembered=True)
+
+
 class Vats:
     """The tables `vats` and `spans`."""
 
@@ -171,4 +174,3 @@ class Vats:
 
 
 _REMEMBERED, _LONG = 1_000, 10_000
-_VATS, _SPANS = Table("vats", VatRecord), Table("spans", Span, remembered=True)
