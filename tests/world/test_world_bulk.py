@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 import zstandard
 
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.world import DamagedWorld, SnapshotStats, WorldFile
+from swingset.world.codec import compress, decompress
 from tests.world.world_load import page
 
 SIZE = 64 * HEAP_PAGE
@@ -171,3 +173,20 @@ def test_bundles_answer_to_their_content(world: WorldFile) -> None:
         world.bundles.get(bundle)
     with pytest.raises(DamagedWorld, match="not in the file"):
         world.bundles.get("b1-0")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda frame: frame + b"x", id="more after it"),
+        pytest.param(lambda frame: frame + frame, id="twice"),
+        pytest.param(lambda frame: frame[:-1], id="cut short"),
+        pytest.param(lambda frame: frame[:-1] + bytes([frame[-1] ^ 1]), id="another last byte"),
+    ],
+)
+def test_a_frame_is_what_was_packed_and_nothing_else(spoil: Callable[[bytes], bytes]) -> None:
+    """What does not end where the content ends is damaged, even if it unpacks to the same."""
+    content = bytes(range(256)) * 3 + bytes(200)
+    assert decompress(compress(content), 1_000, "a page") == content
+    with pytest.raises(DamagedWorld, match="a page"):
+        decompress(spoil(compress(content)), 1_000, "a page")

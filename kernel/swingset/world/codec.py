@@ -65,7 +65,7 @@ def decompress(data: bytes, most: int, what: str) -> bytes:
     """The content of a frame made by `compress`, refused when it is larger than `most` bytes."""
     size = announced(data, most, what)
     try:
-        plain = _decompressor.decompress(data, max_output_size=max(size, 1))
+        plain = _decompressor.decompress(data, max_output_size=max(size, 1), allow_extra_data=False)
     except zstandard.ZstdError as problem:
         raise DamagedWorld(f"{what} cannot be unpacked: {problem}") from problem
     if len(plain) != size:
