@@ -182,7 +182,7 @@ def test_what_waits_for_a_suspended_vat_is_dropped(path: str, capsys: pytest.Cap
     """The first parked message is given up, and the next one is delivered when the vat goes on."""
     command(capsys, "suspend", path, "bank")
     command(capsys, "run", path)
-    assert command(capsys, "drop", path, "bank")[:2] == (0, "dropped say()\n")
+    assert command(capsys, "drop", path, "bank")[:2] == (0, "dropped the message say()\n")
     command(capsys, "resume", path, "bank")
     assert "bank: two" in command(capsys, "run", path)[1]
     assert command(capsys, "drop", path, "bank")[:2] == (1, "nothing waits for vat bank\n")

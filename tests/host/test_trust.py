@@ -16,7 +16,7 @@ from swingset.core.store import KernelStore
 from swingset.guest.base import context
 from swingset.host.cli import main
 from swingset.host.engines import Engines
-from swingset.host.opened import Opened
+from swingset.host.opened import Choices, Opened
 from swingset.host.opening import open_world
 from swingset.host.rehearsal import rehearse_upgrade
 from swingset.model.capdata import CapData
@@ -228,7 +228,7 @@ PAST_THE_DOOR = {
 def test_no_worker_is_made_for_a_local_vat_behind_the_door_either(what: str, stranger: Stranger) -> None:
     """Whatever a world is opened by, what would bring a vat back, start or repeat it, does not."""
     stranger.made(a_local_vat, *PAST_THE_DOOR[what])
-    with Controller(Opened(WorldFile.open(stranger.path), Engines(), trusts_local=False)) as world:
+    with Controller(Opened(WorldFile.open(stranger.path), Engines(), Choices(trusts_local=False))) as world:
         world.run()
         world.vats.resume("evil")
         world.run()
@@ -249,7 +249,7 @@ def test_no_worker_is_made_for_a_local_vat_behind_the_door_either(what: str, str
 def test_a_vat_that_has_no_worker_here_is_held_still_with_words(stranger: Stranger) -> None:
     """What comes for it is parked, and it goes on where the file is trusted."""
     stranger.made(a_local_vat, a_message_for_it)
-    with Controller(Opened(WorldFile.open(stranger.path), Engines(), trusts_local=False)) as world:
+    with Controller(Opened(WorldFile.open(stranger.path), Engines(), Choices(trusts_local=False))) as world:
         world.run()
         vat = world.kernel.vat("evil")
         assert (vat.state, (vat.reason or "").partition(":")[0]) == (SUSPENDED, "worker-refused")

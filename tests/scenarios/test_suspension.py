@@ -168,7 +168,7 @@ def test_what_suspends_a_vat_each_time_can_be_given_up(wasm: Stage) -> None:
     lost, kept = wasm.send(root, "spin"), wasm.send(root, "count")
     wasm.session.settle()
     assert (wasm.controller.vats.drop_parked("vat") or "").startswith("the outcome of kp")
-    assert wasm.controller.vats.drop_parked("vat") == "spin()"
+    assert wasm.controller.vats.drop_parked("vat") == "the message spin()"
     wasm.controller.vats.resume("vat")
     with pytest.raises(RemoteError) as caught:
         wasm.session.wait(lost)

@@ -96,21 +96,11 @@ class Cranks:
         self.metering = Metering(self.store)
         self.administration = Administration(self.store, self.warehouse, self.metering)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
-        self._judge = Judge(
-            self.store,
-            self.warehouse,
-            self.agenda,
-            self.devices,
-            self.metering,
-            self._lifecycle,
-            self.options,
-            undo=self._back_to_delivery,
-        )
-        self._failures = Failures()
         undo = self._back_to_delivery
-        self._incarnations = Incarnations(
-            self.store, self.warehouse, self.devices, self.metering, self._lifecycle, undo=undo
-        )
+        shared = self.store, self.warehouse, self.devices, self.metering, self._lifecycle, undo
+        self._judge = Judge(*shared, self.agenda, self.options)
+        self._incarnations = Incarnations(*shared)
+        self._failures = Failures()
 
     # Running
 

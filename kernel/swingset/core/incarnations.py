@@ -12,15 +12,11 @@ dead and the one in which the new one starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from swingset.core.device_board import DeviceBoard
-from swingset.core.lifecycle import Lifecycle, incarnation_outcome
-from swingset.core.metering import Metering
+from swingset.core.crank_parts import CrankParts
+from swingset.core.lifecycle import incarnation_outcome
 from swingset.core.report import CrankReport
-from swingset.core.store import KernelStore
-from swingset.core.warehouse import Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, UpgradeVat
@@ -28,103 +24,87 @@ from swingset.model.reports import Fault
 from swingset.world.vats import TERMINATED, VatRecord
 
 
-class Incarnations:
-    """Creations and upgrades as cranks. `undo` takes the world back to just before the delivery."""
-
-    def __init__(
-        self,
-        store: KernelStore,
-        warehouse: Warehouse,
-        devices: DeviceBoard,
-        metering: Metering,
-        lifecycle: Lifecycle,
-        *,
-        undo: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self._warehouse = warehouse
-        self._devices = devices
-        self._metering = metering
-        self._lifecycle = lifecycle
-        self._undo = undo
+@dataclass(frozen=True)
+class Incarnations(CrankParts):
+    """Creations and upgrades as cranks."""
 
     def create(self, event: CreateVat, number: int) -> CrankReport:
         """Start a new vat, and settle the event's promise with its root, or reject it with the reason."""
         if event.name == event.vat:
             event = replace(event, name=self._free_name(event.vat))
-        if self._store.vats.named(event.name) is not None:
+        if self.store.vats.named(event.name) is not None:
             taken = Fault(reasons.START_FAILED, f"vat {event.name} exists: choose another name", "Error")
             return self._not_created(event, CrankReport(number, event, "refused", event.name, fault=taken))
-        delivered = self._lifecycle.create(event, number)
+        delivered = self.lifecycle.create(event, number)
         result = delivered.result
         report = CrankReport(
             number, event, "created", event.name, result.computrons, result.fault, result.console
         )
-        vat = self._store.vats.get(event.vat)
+        vat = self.store.vats.get(event.vat)
         assert vat is not None
         report = self._paid(vat, report)
         if report.fault is None:
-            root = self._lifecycle.root_of(event.vat)
+            root = self.lifecycle.root_of(event.vat)
             assert root is not None
             outcome = capdata.object_named(root, event.name)
-            self._store.resolve([(event.result, False, outcome)])
-            self._devices.vat_started(event.vat, root)
+            self.store.resolve([(event.result, False, outcome)])
+            self.devices.vat_started(event.vat, root)
             return report
         return self._not_created(event, report)
 
     def _free_name(self, vat: str) -> str:
         """The name of a vat that was given none: its id, unless another vat has that name."""
         name, number = vat, 2
-        while self._store.vats.named(name) is not None:
+        while self.store.vats.named(name) is not None:
             name, number = f"{vat}-{number}", number + 1
         return name
 
     def _not_created(self, event: CreateVat, report: CrankReport) -> CrankReport:
         assert report.fault is not None
         rejection = rejection_of(report.fault, "Vat Creation Error", code=reasons.START_FAILED)
-        self._store.resolve([(event.result, True, rejection)])
-        self._devices.vat_ended(event.vat, True, rejection)
+        self.store.resolve([(event.result, True, rejection)])
+        self.devices.vat_ended(event.vat, True, rejection)
         return report
 
     def upgrade(self, event: UpgradeVat, number: int) -> CrankReport:
         """Start a vat's next incarnation, and settle the event's promise with its number, or reject it."""
-        vat = self._store.vats.get(event.vat)
+        vat = self.store.vats.get(event.vat)
         if vat is None or vat.state == TERMINATED:
             rejection = capdata.error("Error", "vat terminated", code=reasons.TERMINATED)
-            self._store.resolve([(event.result, True, rejection)])
+            self.store.resolve([(event.result, True, rejection)])
             return CrankReport(number, event, "rejected", vat.name if vat else None)
-        delivered, left_behind = self._lifecycle.upgrade(event, number)
+        delivered, left_behind = self.lifecycle.upgrade(event, number)
         result = delivered.result
         report = CrankReport(
             number, event, "upgraded", vat.name, result.computrons, result.fault, result.console, left_behind
         )
         report = self._paid(vat, report)
         if report.fault is None:
-            self._store.resolve([(event.result, False, incarnation_outcome(vat.incarnation + 1))])
-            self._store.queues.unpark(vat.id)
+            self.store.resolve([(event.result, False, incarnation_outcome(vat.incarnation + 1))])
+            self.store.queues.unpark(vat.id)
             return report
         rejection = rejection_of(report.fault, "vat-upgrade failure")
-        self._store.resolve([(event.result, True, rejection)])
+        self.store.resolve([(event.result, True, rejection)])
         return replace(report, left_behind=None)
 
     def refuse(self, event: CreateVat | UpgradeVat, fault: Fault) -> None:
         """Reject the promise of a creation or an upgrade that the host cannot carry out."""
         rejection = rejection_of(fault, "the vat cannot be started here")
-        self._store.resolve([(event.result, True, rejection)])
+        self.store.resolve([(event.result, True, rejection)])
         if isinstance(event, CreateVat):
-            self._devices.vat_ended(event.vat, True, rejection)
+            self.devices.vat_ended(event.vat, True, rejection)
 
     def _paid(self, vat: VatRecord, report: CrankReport) -> CrankReport:
         """Charge the vat's meter. If it cannot pay or the start failed, the start is rolled back first."""
         if report.fault is None:
-            if self._metering.charge(vat, report.computrons):
+            if self.metering.charge(vat, report.computrons):
                 return report
-            self._warehouse.discard(vat.id)
+            self.warehouse.discard(vat.id)
             meter, spent = vat.options["meter"], report.computrons or 0
             words = f"meter {meter} cannot pay the {spent:,} computrons of its start"
             report = replace(report, fault=Fault(reasons.METER_EXHAUSTED, words, "Error"))
-        self._undo()
-        self._metering.deduct(vat, report.computrons)
+        self.undo()
+        self.metering.deduct(vat, report.computrons)
         return replace(report, outcome="refused")
 
 

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -228,6 +228,28 @@ def _step(controller: Controller, chosen: argparse.Namespace) -> int:
     return DONE
 
 
+_Act = Callable[[Controller, argparse.Namespace], object]
+
+
+def _silent(act: _Act) -> Callable[[Controller, argparse.Namespace], int]:
+    """A command that does one thing, and has nothing to say of it."""
+
+    def command(controller: Controller, chosen: argparse.Namespace) -> int:
+        act(controller, chosen)
+        return DONE
+
+    return command
+
+
+_pause = _silent(lambda world, _: world.queue.pause())
+_unpause = _silent(lambda world, _: world.queue.unpause())
+_overrule = _silent(lambda world, _: world.queue.overrule_panic())
+_suspend = _silent(lambda world, chosen: world.vats.suspend(chosen.vat))
+_resume = _silent(lambda world, chosen: world.vats.resume(chosen.vat))
+_pin = _silent(lambda world, chosen: world.gc.pin(chosen.kref))
+_unpin = _silent(lambda world, chosen: world.gc.unpin(chosen.kref))
+
+
 def _status(controller: Controller, _: argparse.Namespace) -> int:
     stats = controller.stats()
     paused = ", paused" if controller.queue.paused else ""
@@ -322,16 +344,6 @@ def _meters(controller: Controller, chosen: argparse.Namespace) -> int:
     return DONE
 
 
-def _pause(controller: Controller, _: argparse.Namespace) -> int:
-    controller.queue.pause()
-    return DONE
-
-
-def _unpause(controller: Controller, _: argparse.Namespace) -> int:
-    controller.queue.unpause()
-    return DONE
-
-
 def _drop(controller: Controller, chosen: argparse.Namespace) -> int:
     dropped = controller.vats.drop_parked(chosen.vat)
     say(f"dropped {visible(dropped)}" if dropped else f"nothing waits for vat {chosen.vat}")
@@ -340,31 +352,6 @@ def _drop(controller: Controller, chosen: argparse.Namespace) -> int:
 
 def _drop_event(controller: Controller, chosen: argparse.Namespace) -> int:
     say(f"dropped {visible(controller.queue.drop(chosen.position))}")
-    return DONE
-
-
-def _overrule(controller: Controller, _: argparse.Namespace) -> int:
-    controller.queue.overrule_panic()
-    return DONE
-
-
-def _pin(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.gc.pin(chosen.kref)
-    return DONE
-
-
-def _unpin(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.gc.unpin(chosen.kref)
-    return DONE
-
-
-def _suspend(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.vats.suspend(chosen.vat)
-    return DONE
-
-
-def _resume(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.vats.resume(chosen.vat)
     return DONE
 
 

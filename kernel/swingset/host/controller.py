@@ -53,8 +53,8 @@ class Controller:
         self.lives = opened.lives
         self.callers = opened.callers
         self.lock = opened.lock
-        self.default_worker = opened.default_worker
-        self.trusts_local = opened.trusts_local
+        self.default_worker = opened.choices.default_worker
+        self.trusts_local = opened.choices.trusts_local
         self.outputs = Outputs(opened.outputs)
         self.vats = Vats(opened)
         self.meters = Meters(opened)

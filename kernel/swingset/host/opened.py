@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from swingset.core.atomic import refuse_within_crank
@@ -34,28 +35,30 @@ from swingset.world.vats import TERMINATED, VatRecord
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What whoever opens a world has chosen: for this opening of it, not kept in the file."""
+
+    default_worker: WorkerKind = "wasm"
+    snapshot_interval: int | None = None
+    online: int | None = None
+    scheduler: Scheduler | None = None
+    trusts_local: bool = True
+
+
 class Opened:
     """What the parts of one controller share."""
 
     def __init__(
-        self,
-        world: WorldFile,
-        factories: Mapping[str, WorkerFactory],
-        *,
-        default_worker: WorkerKind = "wasm",
-        snapshot_interval: int | None = None,
-        online: int | None = None,
-        scheduler: Scheduler | None = None,
-        trusts_local: bool = True,
+        self, world: WorldFile, factories: Mapping[str, WorkerFactory], choices: Choices | None = None
     ) -> None:
         self.world = world
         self.factories = factories
-        self.default_worker = default_worker
-        self.chosen_interval = snapshot_interval
-        self.scheduler = scheduler
-        self.trusts_local = trusts_local
-        self.kernel = Kernel(world, factories, scheduler=scheduler, confined_only=not trusts_local)
-        self.kernel.warehouse.limit(online)
+        self.choices = chosen = choices or Choices()
+        self.kernel = Kernel(
+            world, factories, scheduler=chosen.scheduler, confined_only=not chosen.trusts_local
+        )
+        self.kernel.warehouse.limit(chosen.online)
         self.lives = Lives(world, self.kernel)
         self.outputs = WaitingOutputs()
         self.callers = Callers(world.name)
@@ -66,15 +69,8 @@ class Opened:
     def fork(self) -> Opened:
         """A second world in memory, from this very state, on the same engines."""
         with self.lock:
-            return Opened(
-                self.world.fork(),
-                self.factories,
-                default_worker=self.default_worker,
-                snapshot_interval=self.chosen_interval,
-                online=self.kernel.warehouse.capacity,
-                scheduler=self.scheduler,
-                trusts_local=self.trusts_local,
-            )
+            choices = replace(self.choices, online=self.kernel.warehouse.capacity)
+            return Opened(self.world.fork(), self.factories, choices)
 
     def close(self, *, keep: bool) -> None:
         """Commit, if it is to be kept, stop the workers, and let go of the file."""
@@ -164,7 +160,7 @@ class Opened:
     @property
     def snapshot_interval(self) -> int | None:
         """After how many deliveries a vat's heap image is saved; None is never."""
-        chosen = self.chosen_interval
+        chosen = self.choices.snapshot_interval
         return self.kernel.options.get("snapshot_interval") if chosen is None else chosen
 
     def _snapshot_long_spans(self) -> None:
@@ -212,7 +208,7 @@ class Opened:
     def refuse_untrusted(self) -> None:
         """Raise `KernelError` for a world with local vats that would run here unconfined, unless trusted."""
         local = [vat.name for vat in self.vats() if vat.worker == "local"]
-        if local and self.factories and not self.trusts_local:
+        if local and self.factories and not self.choices.trusts_local:
             raise KernelError(
                 f"this world has vats in the local worker ({', '.join(local)}): their code would run in your"
                 " own process, unconfined. If you trust the file, open it with the worker local"

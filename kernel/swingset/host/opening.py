@@ -15,7 +15,7 @@ from swingset.host import building
 from swingset.host.config import Configuration, load
 from swingset.host.controller import Controller
 from swingset.host.engines import Engines, WorkerKind
-from swingset.host.opened import Opened
+from swingset.host.opened import Choices, Opened
 from swingset.workers.base import Progress
 from swingset.world.file import WorldFile
 
@@ -77,11 +77,7 @@ def open_world(
     opened = Opened(
         WorldFile.look(path or "") if look else WorldFile.open(path, create=create),
         engines if workers and not look_only else {},
-        default_worker=worker,
-        snapshot_interval=snapshot_interval,
-        online=online,
-        scheduler=scheduler,
-        trusts_local=worker == "local" or not found,
+        Choices(worker, snapshot_interval, online, scheduler, worker == "local" or not found),
     )
     try:
         opened.refuse_untrusted()

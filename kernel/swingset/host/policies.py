@@ -43,14 +43,7 @@ def cranks(limit: int) -> RunPolicy:
         >>> world.run(swingset.policies.cranks(1)).cranks
         1
     """
-    left = _at_least_one(limit, "cranks")
-
-    def policy(_report: CrankReport) -> bool:
-        nonlocal left
-        left -= 1
-        return left > 0
-
-    return policy
+    return _until_used("cranks", limit, lambda _report: 1)
 
 
 def computrons(limit: int) -> RunPolicy:
@@ -63,14 +56,7 @@ def computrons(limit: int) -> RunPolicy:
     Example:
         >>> report = world.run(swingset.policies.computrons(1_000_000))
     """
-    left = _at_least_one(limit, "computrons")
-
-    def policy(report: CrankReport) -> bool:
-        nonlocal left
-        left -= report.computrons or 0
-        return left > 0
-
-    return policy
+    return _until_used("computrons", limit, lambda report: report.computrons or 0)
 
 
 def vats_created(limit: int) -> RunPolicy:
@@ -83,14 +69,7 @@ def vats_created(limit: int) -> RunPolicy:
     Example:
         >>> report = world.run(swingset.policies.vats_created(1))
     """
-    left = _at_least_one(limit, "vats_created")
-
-    def policy(report: CrankReport) -> bool:
-        nonlocal left
-        left -= report.outcome == "created"
-        return left > 0
-
-    return policy
+    return _until_used("vats_created", limit, lambda report: report.outcome == "created")
 
 
 def seconds(limit: float) -> RunPolicy:
@@ -111,10 +90,18 @@ def seconds(limit: float) -> RunPolicy:
     return lambda _report: time.monotonic() < end
 
 
-def _at_least_one(limit: int, what: str) -> int:
+def _until_used(what: str, limit: int, used: Callable[[CrankReport], int]) -> RunPolicy:
+    """Go on until so much is used; `used` says how much of it one crank was."""
     if type(limit) is not int or limit < 1:
         raise KernelError(f"{what}() wants an int from 1, got {limit!r}: a run that begins runs a crank")
-    return limit
+    left = limit
+
+    def policy(report: CrankReport) -> bool:
+        nonlocal left
+        left -= used(report)
+        return left > 0
+
+    return policy
 
 
 class Cleaning:

@@ -6,7 +6,7 @@ from swingset.core.warehouse import UNTRUSTED
 from swingset.host.engines import KINDS
 from swingset.host.opened import Opened
 from swingset.host.running import Running
-from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
+from swingset.model.messages import described
 
 
 class RunQueue:
@@ -89,18 +89,7 @@ class RunQueue:
         with self._opened.lock:
             event = self._opened.kernel.drop_queued(position)
             self._opened.commit(f"dropped the event at {position}")
-        match event:
-            case Send(message=message):
-                return f"the message {message.method}()"
-            case Notify(promise=promise):
-                return f"the outcome of {promise}"
-            case CreateVat(name=name):
-                return f"the creation of vat {name}"
-            case UpgradeVat(vat=vat):
-                return f"the upgrade of vat {vat}"
-            case ChangeVatOptions(vat=vat):
-                return f"options for vat {vat}"
-        return "what cannot be read"
+        return "what cannot be read" if event is None else described(event)
 
     def held_back(self) -> list[str]:
         """A sentence for each creation or upgrade in the run-queue that does not run here, and why.
@@ -115,7 +104,7 @@ class RunQueue:
             for seq, what, kind in self._opened.kernel.queued_starts():
                 if kind not in known:
                     why: str | None = f"there is no worker of kind {kind!r}"
-                elif kind == "local" and not self._opened.trusts_local:
+                elif kind == "local" and not self._opened.choices.trusts_local:
                     why = UNTRUSTED
                 else:
                     why = self._opened.kernel.agenda.why_passed_over(seq)

@@ -41,7 +41,7 @@ def create_vat(
     kernel = opened.kernel
     with opened.lock:
         given = parameters or NOTHING
-        kind = worker or opened.default_worker
+        kind = worker or opened.choices.default_worker
         result = kernel.queue_creation(
             name, kind, parts, given, {} if options is None else options, first=True, service=service
         )

@@ -12,7 +12,7 @@ from typing import Any
 from swingset.core.atomic import refuse_within_crank
 from swingset.host import migrating
 from swingset.host.opened import Opened
-from swingset.model.messages import Notify, Send
+from swingset.model.messages import described
 from swingset.world.vats import LIVE, VatRecord
 
 
@@ -137,7 +137,7 @@ class Vats:
         Args:
             name: the name of the vat.
         Returns:
-            What it was, `deposit()` or `the outcome of kp41`; None where nothing is parked.
+            What it was, `the message deposit()` or `the outcome of kp41`; None where nothing is parked.
         Raises:
             NoSuchVat: where there is no such vat.
         Example:
@@ -145,17 +145,12 @@ class Vats:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> report = world.run()
             >>> world.vats.drop_parked("bank")
-            'open_purse()'
+            'the message open_purse()'
         """
         with self._opened.lock:
             event = self._kernel.drop_parked(name)
             self._opened.commit(f"dropped what was parked for {name}")
-        match event:
-            case Send(message=message):
-                return f"{message.method}()"
-            case Notify(promise=promise):
-                return f"the outcome of {promise}"
-        return None
+        return None if event is None else described(event)
 
     # Options and records
 

@@ -20,15 +20,7 @@ from typing import Final, Literal, NamedTuple
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.lens.records import Records, base, where
-from swingset.model.messages import (
-    ChangeVatOptions,
-    CreateVat,
-    Notify,
-    QueuedEvent,
-    Send,
-    UpgradeVat,
-    event_from_json,
-)
+from swingset.model.messages import described, event_from_json
 from swingset.model.refs import ROOT, is_kref, kref_type
 from swingset.world.gc import RETIRE_IMPORT
 from swingset.world.promises import FORWARDED, UNRESOLVED
@@ -229,15 +221,14 @@ class _Search:
                 Reader(table, "seq, item").check(self._store.world.name, row)
                 seq, event = row[0], event_from_json(row[1])
                 if kref in event.refs():
-                    yield Hold(None, 1, f"event {seq} ({self._event(event)}), {place}, mentions {what}")
+                    said = described(event, self._name)
+                    yield Hold(None, 1, f"event {seq} ({said}), {place}, mentions {what}")
         query = "SELECT promise, item from promise_queue where instr(item, ?) order by promise, seq"
         for row in self._rows(query, (_q(kref),)):
             _MESSAGE.check(self._store.world.name, row)
             promise, event = row[0], event_from_json(row[1])
             if promise != kref and kref in event.refs():
-                words = (
-                    f"a message ({self._event(event)}) that waits for {self.label(promise)} mentions {what}"
-                )
+                words = f"{described(event)}, which waits for {self.label(promise)}, mentions {what}"
                 yield Hold(Node(promise), 1, words)
 
     def _outcomes(self, kref: str, what: str) -> Iterator[Hold]:
@@ -298,19 +289,6 @@ class _Search:
         if vat in self._store.promises.subscribers(kref):
             return f"{name} waits for promise {kref}"
         return f"{name} has a name for promise {kref}, and has not heard its outcome"
-
-    def _event(self, event: QueuedEvent) -> str:
-        match event:
-            case Send(message=message):
-                return f"{message.method}()"
-            case Notify(vat, _):
-                return f"notify {self._name(vat)}"
-            case CreateVat(name=name):
-                return f"start of vat {name}"
-            case UpgradeVat(vat=vat):
-                return f"upgrade of vat {self._name(vat)}"
-            case ChangeVatOptions(vat=vat):
-                return f"options for vat {self._name(vat)}"
 
     # Where there is no path
 

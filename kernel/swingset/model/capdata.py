@@ -21,23 +21,12 @@ from typing import Any
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.foreign import whole as whole_of
 from swingset.model.wording import MOST_NAME, fit
-from swingset.wire.grammar import (
-    ALLEGED,
-    BIG_INT,
-    BODY_LIMIT,
-    REFERENCE,
-    SAFE_INT,
-    SIGILS,
-    SLOT_LIMIT,
-    SURROGATE,
-    escaped,
-    reference,
-)
+from swingset.wire import grammar
 
-MAX_BODY = BODY_LIMIT
+MAX_BODY = grammar.BODY_LIMIT
 """Largest body, in characters."""
 
-MAX_SLOTS = SLOT_LIMIT
+MAX_SLOTS = grammar.SLOT_LIMIT
 """Most slots in one value."""
 
 MOST_DEPTH = 64
@@ -139,17 +128,17 @@ def data(value: Any) -> CapData:
 
 def object_named(slot: str, iface: str) -> CapData:
     """Capdata of one object, named by a kref or a vref."""
-    return _capdata(reference("$", 0, ALLEGED + iface), (slot,))
+    return _capdata(grammar.reference("$", 0, grammar.ALLEGED + iface), (slot,))
 
 
 def promise_named(slot: str) -> CapData:
     """Capdata of one promise, named by a kref or a vref."""
-    return _capdata(reference("&", 0), (slot,))
+    return _capdata(grammar.reference("&", 0), (slot,))
 
 
 def call_with(method: str, argument: CapData) -> CapData:
     """Capdata of a call of a method with one argument; it is not read, and must hold no reference."""
-    return CapData(f"#[{_text_of(escaped(method))},[{argument.json}]]")
+    return CapData(f"#[{_text_of(grammar.escaped(method))},[{argument.json}]]")
 
 
 def error(name: str, message: str, code: str | None = None, trace: list[list[Any]] | None = None) -> CapData:
@@ -158,9 +147,12 @@ def error(name: str, message: str, code: str | None = None, trace: list[list[Any
     `code` is the machine-readable reason, one of `swingset.model.reasons`; `trace` is a list of
     `[part, line, function]`, outermost first.
     """
-    said: dict[str, Any] = {"#error": escaped(fit(message, 30_000)), "name": escaped(fit(name, MOST_NAME))}
+    said: dict[str, Any] = {
+        "#error": grammar.escaped(fit(message, 30_000)),
+        "name": grammar.escaped(fit(name, MOST_NAME)),
+    }
     if code:
-        said["code"] = escaped(code)
+        said["code"] = grammar.escaped(code)
     if trace:
         said["trace"] = _written(trace, {})
     return CapData("#" + _text_of(said))
@@ -168,8 +160,8 @@ def error(name: str, message: str, code: str | None = None, trace: list[list[Any
 
 def _written(value: Any, slots: dict[str, int]) -> Any:
     if isinstance(value, str):
-        return escaped(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > SAFE_INT:
+        return grammar.escaped(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > grammar.SAFE_INT:
         return f"{value:+d}"
     if isinstance(value, list | tuple):
         return [_written(item, slots) for item in value]
@@ -179,9 +171,9 @@ def _written(value: Any, slots: dict[str, int]) -> Any:
         sigil = "&" if value.kref.startswith("kp") else "$"
         known = slots.get(value.kref)
         if known is not None:
-            return reference(sigil, known)
+            return grammar.reference(sigil, known)
         index = slots[value.kref] = len(slots)
-        return reference(sigil, index, None if sigil == "&" else ALLEGED + value.iface)
+        return grammar.reference(sigil, index, None if sigil == "&" else grammar.ALLEGED + value.iface)
     return value
 
 
@@ -204,7 +196,7 @@ def read(value: CapData) -> Any:
     Raises `NotPlain` for a body that holds anything else, `HalfPair` for text that no file can hold.
     """
     tree = _tree(value)
-    if SURROGATE.search(value.body) and not is_well_formed(_text_of(tree)):
+    if grammar.SURROGATE.search(value.body) and not is_well_formed(_text_of(tree)):
         raise HalfPair("text with half of a surrogate pair cannot be stored")
     return _read(tree, value.slots)
 
@@ -255,16 +247,16 @@ def _read(node: Any, slots: tuple[str, ...]) -> Any:
 
 
 def _read_text(text: str, slots: tuple[str, ...]) -> Any:
-    if not text or text[0] not in SIGILS:
+    if not text or text[0] not in grammar.SIGILS:
         return text
     if text[0] == "!":
         return text[1:]
-    if BIG_INT.match(text):
+    if grammar.BIG_INT.match(text):
         return whole_of(text)
-    found = REFERENCE.match(text)
+    found = grammar.REFERENCE.match(text)
     if found is None or int(found[2]) >= len(slots):
         raise NotPlain(f"{text[:40]!r} is nothing a device can read")
-    return Ref(slots[int(found[2])], (found[3] or DEFAULT_IFACE).removeprefix(ALLEGED))
+    return Ref(slots[int(found[2])], (found[3] or DEFAULT_IFACE).removeprefix(grammar.ALLEGED))
 
 
 def _read_key(key: str) -> str:
@@ -275,14 +267,16 @@ def _read_key(key: str) -> str:
 
 def _renumber(node: Any, slots: tuple[str, ...], order: dict[int, tuple[int, str]]) -> Any:
     if isinstance(node, str) and node[:1] in ("$", "&"):
-        found = REFERENCE.match(node)
+        found = grammar.REFERENCE.match(node)
         if found is None or int(found[2]) >= len(slots):
             raise NotPlain(f"{node[:40]!r} is no reference")
         sigil, old = found[1], int(found[2])
         if old in order:
-            return reference(sigil, order[old][0])
+            return grammar.reference(sigil, order[old][0])
         order[old] = (len(order), slots[old])
-        return reference(sigil, order[old][0], None if sigil == "&" else found[3] or ALLEGED + DEFAULT_IFACE)
+        return grammar.reference(
+            sigil, order[old][0], None if sigil == "&" else found[3] or grammar.ALLEGED + DEFAULT_IFACE
+        )
     if isinstance(node, list):
         return [_renumber(item, slots, order) for item in node]
     if isinstance(node, dict):

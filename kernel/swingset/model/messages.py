@@ -68,8 +68,31 @@ class Notify:
         yield self.promise
 
 
+class _Starts:
+    """An event that starts code with `parameters`, and settles `result` with what comes of it."""
+
+    __slots__ = ()
+    parameters: CapData
+    result: str
+
+    def refs(self) -> Iterator[str]:
+        """Every kref the event holds."""
+        yield from self.parameters.slots
+        yield self.result
+
+
+class _HoldsNothing:
+    """An event without references, or one about references that it does not hold."""
+
+    __slots__ = ()
+
+    def refs(self) -> Iterator[str]:
+        """None."""
+        return iter(())
+
+
 @dataclass(frozen=True, slots=True)
-class CreateVat:
+class CreateVat(_Starts):
     """Start a new vat of `bundle`; settle `result` with its root object."""
 
     vat: str
@@ -80,14 +103,9 @@ class CreateVat:
     parameters: CapData
     result: str
 
-    def refs(self) -> Iterator[str]:
-        """Every kref the event holds."""
-        yield from self.parameters.slots
-        yield self.result
-
 
 @dataclass(frozen=True, slots=True)
-class UpgradeVat:
+class UpgradeVat(_Starts):
     """Replace the code of `vat`; settle `result` with `{"incarnationNumber": n}`."""
 
     vat: str
@@ -96,57 +114,36 @@ class UpgradeVat:
     message: str
     result: str
 
-    def refs(self) -> Iterator[str]:
-        """Every kref the event holds."""
-        yield from self.parameters.slots
-        yield self.result
-
 
 @dataclass(frozen=True, slots=True)
-class ChangeVatOptions:
+class ChangeVatOptions(_HoldsNothing):
     """Pass `vat` options that its guest library acts on, such as `{"migrate": records to visit}`."""
 
     vat: str
     options: dict[str, Any]
 
-    def refs(self) -> Iterator[str]:
-        """None."""
-        yield from ()
-
 
 @dataclass(frozen=True, slots=True)
-class Collect:
+class Collect(_HoldsNothing):
     """Notify `vat` that references were dropped or retired. Never queued: chosen from the GC actions."""
 
     vat: str
     kind: CollectionKind
     krefs: tuple[str, ...]
 
-    def refs(self) -> Iterator[str]:
-        """None: what is being forgotten is not held."""
-        yield from ()
-
 
 @dataclass(frozen=True, slots=True)
-class Reap:
+class Reap(_HoldsNothing):
     """Make `vat` bring out its dead. Never queued: chosen from the vats that are due."""
 
     vat: str
 
-    def refs(self) -> Iterator[str]:
-        """None."""
-        yield from ()
-
 
 @dataclass(frozen=True, slots=True)
-class CleanUp:
+class CleanUp(_HoldsNothing):
     """Delete some of what a terminated vat left. Never queued: chosen from the terminated vats."""
 
     vat: str
-
-    def refs(self) -> Iterator[str]:
-        """None."""
-        yield from ()
 
 
 QueuedEvent = Send | Notify | CreateVat | UpgradeVat | ChangeVatOptions
@@ -154,6 +151,24 @@ QueuedEvent = Send | Notify | CreateVat | UpgradeVat | ChangeVatOptions
 
 Event = QueuedEvent | Collect | Reap | CleanUp
 """What a crank can process."""
+
+
+def described(event: QueuedEvent, called: Callable[[str], str] = str) -> str:
+    """An event in a few words, for people. `called` says what the vat of an id is called.
+
+    Example: `described(Notify("v1", "kp40")) == "the outcome of kp40"`.
+    """
+    match event:
+        case Send(message=message):
+            return f"the message {message.method}()"
+        case Notify(promise=promise):
+            return f"the outcome of {promise}"
+        case CreateVat(name=name):
+            return f"the creation of vat {name}"
+        case UpgradeVat(vat=vat):
+            return f"the upgrade of vat {called(vat)}"
+        case ChangeVatOptions(vat=vat):
+            return f"options for vat {called(vat)}"
 
 
 def event_to_data(event: QueuedEvent) -> dict[str, Any]:

@@ -55,10 +55,20 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class VatstoreGet:
+class _OfKey:
+    key: str
+
+
+class VatstoreGet(_OfKey):
     """The value at a key."""
 
-    key: str
+    __slots__ = ()
+
+
+class VatstoreDelete(_OfKey):
+    """Delete a key."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +77,6 @@ class VatstoreSet:
 
     key: str
     value: str
-
-
-@dataclass(frozen=True, slots=True)
-class VatstoreDelete:
-    """Delete a key."""
-
-    key: str
 
 
 @dataclass(frozen=True, slots=True)

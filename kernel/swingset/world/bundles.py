@@ -14,6 +14,7 @@ from swingset.model.capdata import is_well_formed
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.spelling import canonical
 
+from .bulk import stored
 from .errors import DamagedRow, DamagedWorld
 
 if TYPE_CHECKING:
@@ -35,12 +36,10 @@ class Bundles:
 
     def get(self, id: str) -> tuple[tuple[str, str], ...]:
         """The parts of a bundle."""
-        row = self._world.row("SELECT source FROM bundles WHERE id = ?", (id,))
-        if row is None:
-            raise DamagedWorld(f"{self._world.name}: bundle {id} is not in the file")
-        if _id(row[0]) != id:
+        (text,) = stored(self._world, "SELECT source FROM bundles WHERE id = ?", id, f"bundle {id}")
+        if _id(text) != id:
             raise DamagedWorld(f"{self._world.name}: bundle {id} was altered: its code has another hash")
-        return _parts(self._world.name, id, row[0])
+        return _parts(self._world.name, id, text)
 
 
 def _parts(world: str, id: str, text: str) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.model.spelling import canonical
 
+from .bulk import stored, unpacked
 from .codec import compress, decompress
 from .errors import DamagedRow, DamagedWorld
 
@@ -134,10 +135,7 @@ class Heaps:
         return {digest for _, digest in _RECORD.iter_unpack(self._table(id, size, packed))}
 
     def _row(self, id: str, columns: str) -> tuple[Any, ...]:
-        row = self._world.row(f"SELECT {columns} FROM snapshots WHERE id = ?", (id,))
-        if row is None:
-            raise DamagedWorld(f"{self._world.name}: snapshot {id} is not in the file")
-        return row
+        return stored(self._world, f"SELECT {columns} FROM snapshots WHERE id = ?", id, f"snapshot {id}")
 
     def _table(self, id: str, size: int, packed: bytes) -> bytes:
         try:
@@ -151,10 +149,8 @@ class Heaps:
         return table
 
     def _page(self, digest: bytes) -> bytes:
-        row = self._world.row("SELECT data FROM heap_pages WHERE digest = ?", (digest,))
-        if row is None:
-            raise DamagedWorld(f"{self._world.name}: heap page {digest.hex()} is not in the file")
-        page = decompress(row[0], HEAP_PAGE, f"{self._world.name}: heap page {digest.hex()}")
+        query = "SELECT data FROM heap_pages WHERE digest = ?"
+        page = unpacked(self._world, query, digest, HEAP_PAGE, f"heap page {digest.hex()}")
         if hashlib.sha256(page).digest() != digest:
             raise DamagedWorld(f"{self._world.name}: heap page {digest.hex()} was altered")
         return page

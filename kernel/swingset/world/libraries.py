@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from .codec import compress, decompress
+from .bulk import unpacked
+from .codec import compress
 from .errors import DamagedWorld, WorldError
 
 if TYPE_CHECKING:
@@ -39,10 +40,8 @@ class Libraries:
 
     def get(self, id: str) -> bytes:
         """The content of a library."""
-        row = self._world.row("SELECT content FROM libraries WHERE id = ?", (id,))
-        if row is None:
-            raise DamagedWorld(f"{self._world.name}: guest library {id} is not in the file")
-        content = decompress(row[0], MOST_LIBRARY, f"{self._world.name}: guest library {id}")
+        query = "SELECT content FROM libraries WHERE id = ?"
+        content = unpacked(self._world, query, id, MOST_LIBRARY, f"guest library {id}")
         if _id(content) != id:
             raise DamagedWorld(f"{self._world.name}: guest library {id} was altered: it has another hash")
         return content

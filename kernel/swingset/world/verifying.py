@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
@@ -66,10 +67,7 @@ def problems(world: WorldFile) -> Iterator[Problem]:
     if found:
         return  # what SQLite itself cannot read is not to be walked through
     yield from _rows(world)
-    yield from _transcript(world)
-    yield from _bundles(world)
-    yield from _libraries(world)
-    yield from _heaps(world)
+    yield from _bulk(world)
     yield from _History(world).problems()
 
 
@@ -122,67 +120,45 @@ def _rows(world: WorldFile) -> Iterator[Problem]:
                 yield Problem(table, reader.key(row), wrong)
 
 
-def _transcript(world: WorldFile) -> Iterator[Problem]:
-    """Every entry against its hash, and whether the one before it is there."""
-    for row in _each(world, "transcript", "hash"):
+def _bulk(world: WorldFile) -> Iterator[Problem]:
+    """All that goes by its hash: transcript entries, bundles, libraries, heap pages and snapshots."""
+    yield from _checked(world, "transcript", "hash", partial(_check_entry, world))
+    yield from _checked(world, "bundles", "id", world.bundles.get)
+    yield from _checked(world, "libraries", "id", world.libraries.get)
+    yield from _checked(world, "heap_pages", "digest", world.heaps.check_page)
+    yield from _checked(world, "snapshots", "id", world.heaps.check)
+
+
+def _checked(world: WorldFile, table: str, column: str, check: Callable[[Any], object]) -> Iterator[Problem]:
+    """The rows of a table that a check raises for, by the column that it is called with."""
+    for row in _each(world, table, column):
         if isinstance(row, Problem):
             yield row
             continue
         try:
-            entry = world.transcripts.record(row[0])
-            if entry.prev is not None:
-                before = world.row("SELECT vat, position FROM transcript WHERE hash = ?", (entry.prev,))
-                if before != (entry.vat, entry.position - 1):
-                    yield Problem("transcript", row[0][:16], "the entry before it is not there")
-            elif entry.position != 0:
-                yield Problem("transcript", row[0][:16], "it has no entry before it, and is not the first")
+            check(row[0])
+        except DamagedRow as damage:
+            yield _told(damage)
         except WorldError as problem:
-            yield _of("transcript", row[0][:16], problem)
+            yield Problem(table, shown(_short(row[0])), str(problem))
 
 
-def _bundles(world: WorldFile) -> Iterator[Problem]:
-    for row in _each(world, "bundles", "id"):
-        if isinstance(row, Problem):
-            yield row
-            continue
-        try:
-            world.bundles.get(row[0])
-        except WorldError as problem:
-            yield _of("bundles", row[0][:19], problem)
+def _short(id: str | bytes) -> str:
+    """The beginning of a hash, and of what tells hashes of one kind from another."""
+    text = id.hex() if isinstance(id, bytes) else id
+    return text[: 19 if "-" in text else 16]
 
 
-def _libraries(world: WorldFile) -> Iterator[Problem]:
-    for row in _each(world, "libraries", "id"):
-        if isinstance(row, Problem):
-            yield row
-            continue
-        try:
-            world.libraries.get(row[0])
-        except WorldError as problem:
-            yield _of("libraries", row[0][:19], problem)
-
-
-def _heaps(world: WorldFile) -> Iterator[Problem]:
-    """Every page against its hash, and every snapshot against its id, with all of its pages there."""
-    for (digest,) in world.db.execute("SELECT digest FROM heap_pages"):
-        try:
-            world.heaps.check_page(digest)
-        except WorldError as problem:
-            yield _of("heap_pages", digest.hex()[:16], problem)
-    for row in _each(world, "snapshots", "id"):
-        if isinstance(row, Problem):
-            yield row
-            continue
-        try:
-            world.heaps.check(row[0])
-        except WorldError as problem:
-            yield _of("snapshots", row[0][:19], problem)
-
-
-def _of(table: str, row: str, problem: WorldError) -> Problem:
-    if isinstance(problem, DamagedRow):
-        return Problem(problem.table, problem.key, problem.reason)
-    return Problem(table, shown(row), str(problem))
+def _check_entry(world: WorldFile, hash: str) -> None:
+    """Hold an entry of a transcript against its hash, and see that the one before it is there."""
+    entry = world.transcripts.record(hash)
+    if entry.prev is not None:
+        before = world.row("SELECT vat, position FROM transcript WHERE hash = ?", (entry.prev,))
+        if before != (entry.vat, entry.position - 1):
+            raise DamagedRow(world.name, "transcript", _short(hash), "the entry before it is not there")
+    elif entry.position != 0:
+        words = "it has no entry before it, and is not the first"
+        raise DamagedRow(world.name, "transcript", _short(hash), words)
 
 
 class _Stop(Exception):

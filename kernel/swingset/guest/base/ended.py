@@ -12,7 +12,7 @@ A vat in a worker of its own never needs this: its heap ends with its life.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,23 +24,17 @@ class LifeEndedError(RuntimeError):
     """A handle was used that belongs to a life which has ended; nothing was sent."""
 
 
-class Ended:
-    """How a life ended: whose it was, why it ended, what to do, and who owned the objects it knew."""
+class Ended(NamedTuple):
+    """How a life ended: whose it was, why it ended, what to do, and who owned the objects it knew.
 
-    def __init__(
-        self,
-        whose: str,
-        why: str,
-        fix: str,
-        owners: dict[str, str],
-        renew: Callable[[], None] | None = None,
-    ) -> None:
-        self.whose = whose
-        self.why = why
-        self.fix = fix
-        self.owners = owners
-        self.renew = renew
-        """Begins the program's next life if it has not begun yet; raises if that is impossible."""
+    `renew` begins the program's next life if it has not begun yet; it raises if that is impossible.
+    """
+
+    whose: str
+    why: str
+    fix: str
+    owners: dict[str, str]
+    renew: Callable[[], None] | None = None
 
     def told(self, item: Any) -> str:
         """The message of the error for an object of this life."""
