@@ -7,6 +7,12 @@ and a store cannot be given a callback for its epochs. wasmtime's documented C A
 and wasmtime-py loads it under one private name, ``wasmtime._ffi``. That is the only private name used, and
 this is the only module that uses it.
 
+A guest runs on a stack of its own, not on that of the thread which calls it. Deep recursion in the
+interpreter's C code needs far more native stack than threads have (a chain of 100,000 nodes that is let go,
+lists that nest as deep), and how much of it is left may not depend on the caller. The engine makes such
+stacks for its calls "async"; here nothing ever waits in one, so such a call ends before it returns, and its
+host functions run on the calling thread. What those call must not switch stacks itself, as greenlets do.
+
 This module knows nothing of vats: it makes instances and host functions, moves bytes, and reports how a call
 into the guest ended. An exception raised by a host function stops the guest and is raised by
 ``Guest.call``.
@@ -25,12 +31,13 @@ from typing import Any
 import wasmtime
 from wasmtime import _ffi  # the C API: see above
 
-MAX_WASM_STACK = 2 << 20
-"""Native stack for the guest, in bytes.
+from swingset.workers.base import WorkerError
 
-It is taken from the stack of whichever thread delivers, often a notebook's main thread with 8 MiB in all.
-(Above 2 MiB wasmtime would also want its async stack enlarged, which wasmtime-py has no property for.)
-"""
+MAX_WASM_STACK = 64 << 20
+"""Native stack for the guest, in bytes: lists nested 100,000 deep can be let go in it."""
+
+_HOST_STACK = 8 << 20
+"""What host functions find below the guest's part: as much as a thread has by default."""
 
 ENGINE_RECIPE = f"fuel,epochs,nan-canonical,fixed-base,stack={MAX_WASM_STACK}"
 """The settings of the engine that change compiled code or its behaviour; part of the cache key."""
@@ -45,6 +52,9 @@ _FUNC, _GLOBAL, _MEMORY = (
     _ffi.WASMTIME_EXTERN_MEMORY.value,
 )
 _FORMATS = {"i32": "I12x", "i64": "Q8x"}
+_MOST_ARGUMENTS = 4
+_VALUE = ctypes.sizeof(_ffi.wasmtime_val_t)
+_SLOTS_AT = [at * _VALUE + _ffi.wasmtime_val_t.of.offset for at in range(_MOST_ARGUMENTS + 1)]
 
 
 def _c(name: str, result: Any, *arguments: Any) -> Any:
@@ -56,9 +66,16 @@ _instantiate = _c(
 )
 _export = _c("wasmtime_instance_export_get", c_uint8, c_void_p, c_void_p, c_char_p, c_size_t, c_void_p)
 _context_of = _c("wasmtime_store_context", c_void_p, c_void_p)
-_call = _c(
+_call_within = _c(
     "wasmtime_func_call_unchecked", c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, POINTER(c_void_p)
 )
+_begin_call = _c(
+    "wasmtime_func_call_async",
+    c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_void_p,
+)  # fmt: skip
+_go_on = _c("wasmtime_call_future_poll", c_uint8, c_void_p)
+_end_call = _c("wasmtime_call_future_delete", None, c_void_p)
+_stack_size = _c("wasmtime_config_async_stack_size_set", None, c_void_p, c_size_t)
 _memory_data = _c("wasmtime_memory_data", c_void_p, c_void_p, c_void_p)
 _memory_size = _c("wasmtime_memory_data_size", c_size_t, c_void_p, c_void_p)
 _memory_grow = _c("wasmtime_memory_grow", c_void_p, c_void_p, c_void_p, c_uint64, POINTER(c_uint64))
@@ -126,6 +143,7 @@ def new_engine() -> wasmtime.Engine:
     config.epoch_interruption = True
     config.cranelift_nan_canonicalization = True
     config.memory_may_move = False
+    _stack_size(_address(config.ptr()), MAX_WASM_STACK + _HOST_STACK)
     config.max_wasm_stack = MAX_WASM_STACK
     return wasmtime.Engine(config)
 
@@ -224,6 +242,9 @@ class Guest:
         self._memory_at = ctypes.addressof(self._memory)
         self._raw = (c_uint64 * 8)()
         self._raw_at = ctypes.addressof(self._raw)
+        self._values = (_ffi.wasmtime_val_t * (_MOST_ARGUMENTS + 1))()  # all zero: of kind i32
+        self._values_at = ctypes.addressof(self._values)
+        self._slots = [c_int32.from_buffer(self._values, at) for at in _SLOTS_AT]
         self.refresh()
 
     def _find(self, name: bytes, kind: int) -> Any:
@@ -245,15 +266,35 @@ class Guest:
         return call
 
     def _invoke(self, handle: Any, arguments: tuple[int, ...]) -> int:
+        if _current.guest is self:  # called by a host function: it goes on on the same stack
+            return self._invoke_within(handle, arguments)
+        slots = self._slots
+        for index, value in enumerate(arguments):
+            slots[index].value = value
+        trap, error = c_void_p(), c_void_p()
+        result_at = self._values_at + _MOST_ARGUMENTS * _VALUE
+        before, _current.guest = _current.guest, self
+        try:
+            call = _begin_call(
+                self._context, byref(handle), self._values_at, len(arguments), result_at, 1,
+                byref(trap), byref(error),
+            )  # fmt: skip
+            ended = _go_on(call)
+            _end_call(call)
+        finally:
+            _current.guest = before
+        if not ended:
+            raise wasmtime.WasmtimeError("a call into the guest waited for something, and nothing can come")
+        if error.value or trap.value:
+            self._check(error.value, trap)
+        return slots[_MOST_ARGUMENTS].value & 0xFFFFFFFF
+
+    def _invoke_within(self, handle: Any, arguments: tuple[int, ...]) -> int:
         raw = self._raw
         for index, value in enumerate(arguments):
             raw[2 * index] = value
         trap = c_void_p()
-        before, _current.guest = _current.guest, self
-        try:
-            error = _call(self._context, byref(handle), self._raw_at, max(len(arguments), 1), byref(trap))
-        finally:
-            _current.guest = before
+        error = _call_within(self._context, byref(handle), self._raw_at, max(len(arguments), 1), byref(trap))
         if error or trap.value:
             self._check(error, trap)
         return raw[0] & 0xFFFFFFFF
@@ -272,7 +313,9 @@ class Guest:
         raised, self.raised = self.raised, None
         if raised is not None:
             raise raised
-        if error or trap.value:
+        if error:
+            raise WorkerError(f"the engine failed, not the guest: {message}; if memory is short, free some")
+        if trap.value:
             raise GuestStopped(code, message)
 
     def global_i32(self, name: str) -> int:
