@@ -85,12 +85,12 @@ def reaped(world: Controller) -> Callable[[Controller], bool]:
 def device(world: Controller) -> Callable[[Controller], bool]:
     """Make a device."""
     root = world.devices.add("box", "mailbox")
-    return lambda again: again.devices.mailbox() == root
+    return lambda again: again.devices.node("mailbox") == root
 
 
 def bundle_device(world: Controller) -> Callable[[Controller], bool]:
     """Ask for a device that is made for that."""
-    root = world.devices.bundles()
+    root = world.devices.node("bundle")
     return lambda again: again.kernel.store.objects.get(root) is not None
 
 

@@ -416,7 +416,8 @@ class Cranks:
             return CrankReport(number, event, "negated", vat.name)
         delivery = translator.collection_to_vat(event.kind, meant)
         delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        return self._judge.housekeeping(event, vat, delivered, number, krefs=len(meant))
+        report = self._judge.delivered(event, vat, delivered, number, krefs=len(meant))
+        return self._judge.housekeeping(vat, report)
 
     def _reap(self, event: Reap, number: int) -> CrankReport:
         """Make a vat bring out its dead."""
@@ -426,7 +427,8 @@ class Cranks:
         if worker is None:
             return CrankReport(number, event, "dropped", vat.name)
         delivered = self._deliverer.deliver(vat, worker, ["bringOutYourDead"], number)
-        return self._judge.housekeeping(event, vat, delivered, number, deliveries=0)
+        report = self._judge.delivered(event, vat, delivered, number, deliveries=0)
+        return self._judge.housekeeping(vat, report)
 
     def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)

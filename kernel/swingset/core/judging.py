@@ -71,18 +71,8 @@ class Judge(CrankParts):
             self.reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
         return report
 
-    def housekeeping(
-        self,
-        event: Event,
-        vat: VatRecord,
-        delivered: Delivered,
-        number: int,
-        *,
-        deliveries: int = 1,
-        krefs: int = 0,
-    ) -> CrankReport:
-        """The same for a delivery that must not be skipped: a vat that fails in one is suspended."""
-        report = self.delivered(event, vat, delivered, number, deliveries=deliveries, krefs=krefs)
+    def housekeeping(self, vat: VatRecord, report: CrankReport) -> CrankReport:
+        """Suspend a vat if a delivery that must not be skipped has failed; `report` says whether it has."""
         if report.fault is not None and not self.store.is_dead(vat.id):
             # The notice is still pending, and the vat cannot go on without it.
             self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))

@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"swingset {version('swingset-nb')}")
     commands = parser.add_subparsers(metavar="COMMAND")
 
-    def command(name: str, action: Any, words: str) -> argparse.ArgumentParser:
+    def command(name: str, action: Any, words: str, **takes: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         added.set_defaults(command=action)
         added.add_argument("world", metavar="WORLD", help="the world file")
@@ -145,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
             action="store_true",
             help="also run vats in the local worker, whose code is not confined; looking needs no trust",
         )
+        for argument, meaning in takes.items():
+            added.add_argument(argument, metavar=argument.upper(), help=meaning)
         return added
 
     run = command("run", _run, "run until nothing can, and commit")
@@ -161,11 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     vats.add_argument("--json", action="store_true", help="as JSON")
     dump = command("dump", _dump, "write the whole kernel state as JSON")
     dump.add_argument("--json", action="store_true", help="on one line")
-    explain = command("explain", _explain, "say why an object or a promise is alive, one hop a line")
-    explain.add_argument("kref", metavar="KREF", help="such as ko42 or kp43")
+    command("explain", _explain, "say why something is alive, one hop a line", kref="such as ko42 or kp43")
     command("rings", _rings, "look for objects of several vats that only hold each other")
-    options = command("options", _options, "show the options of a vat, or change them")
-    options.add_argument("vat", metavar="VAT", help="its name")
+    options = command("options", _options, "show the options of a vat, or change them", vat="its name")
     options.add_argument(
         "changes", nargs="*", metavar="NAME=VALUE", help="such as reap_interval=50; =null for the default"
     )
@@ -174,19 +174,14 @@ def _parser() -> argparse.ArgumentParser:
     meters.add_argument("--refill", nargs=2, metavar=("METER", "N"), help="add N computrons, such as m1 5000")
     command("pause", _pause, "let runs wait until unpause; step still works")
     command("unpause", _unpause, "let runs run again")
-    suspend = command("suspend", _suspend, "deliver nothing to a vat until it is resumed")
-    suspend.add_argument("vat", metavar="VAT", help="its name")
-    resume = command("resume", _resume, "let a suspended vat carry on with what was parked")
-    resume.add_argument("vat", metavar="VAT", help="its name")
-    drop = command("drop", _drop, "give up what waits first for a suspended vat")
-    drop.add_argument("vat", metavar="VAT", help="its name")
+    command("suspend", _suspend, "deliver nothing to a vat until it is resumed", vat="its name")
+    command("resume", _resume, "let a suspended vat carry on with what was parked", vat="its name")
+    command("drop", _drop, "give up what waits first for a suspended vat", vat="its name")
     event = command("drop-event", _drop_event, "give up an event of the run-queue, such as a damaged one")
     event.add_argument("position", metavar="N", type=int, help="its position, as it is told")
     command("overrule", _overrule, "let a world run on that has stopped for good")
-    pin = command("pin", _pin, "hold an object that somebody holds now")
-    pin.add_argument("kref", metavar="KREF", help="such as ko42")
-    unpin = command("unpin", _unpin, "let go of a pinned object")
-    unpin.add_argument("kref", metavar="KREF", help="such as ko42")
+    command("pin", _pin, "hold an object that somebody holds now", kref="such as ko42")
+    command("unpin", _unpin, "let go of a pinned object", kref="such as ko42")
     poll = command("poll", _poll, "say what time it is; run lets the alarms be heard")
     poll.add_argument("now", type=int, metavar="NOW", help="a whole number that only goes up")
     command("digest", _digest, "print the digests of the state and of all that was done")

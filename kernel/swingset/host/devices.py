@@ -94,6 +94,25 @@ class HostDevices:
             self._opened.keep(f"device {name}")
             return root
 
+    def node(self, kind: str, *, device: str | None = None) -> str:
+        """The device of a kind, which is made if there is none.
+
+        Args:
+            kind: one of `bundle`, `vat-admin`, `timer`, `mailbox` and `bridge`.
+            device: the name of one of several.
+        Returns:
+            The kref of its root.
+        Raises:
+            KernelError: for another kind, and where none of that name is there.
+        Example:
+            >>> world.devices.node("mailbox") == world.devices.node("mailbox")
+            True
+        """
+        if kind not in DEFAULTS:
+            raise KernelError(f"there is no kind of device {kind!r}; there are: {', '.join(DEFAULTS)}")
+        with self._opened.lock:
+            return self._access.node(kind, device).kref
+
     # Vats and their code
 
     def vat_admin(self) -> str:
@@ -154,16 +173,6 @@ class HostDevices:
                 methargs = plain.write(["admin_node_of", [node]])
                 store.enqueue(Send(target, Message(methargs, result)))
             return result
-
-    def bundles(self) -> str:
-        """The kref of the bundle device, which is made if there is none.
-
-        Example:
-            >>> world.devices.bundles() == world.devices.bundles()
-            True
-        """
-        with self._opened.lock:
-            return self._access.node("bundle").kref
 
     def install_bundle(self, parts: Parts, name: str | None = None) -> str:
         """Install code for vats to be made of, and commit.
@@ -281,20 +290,6 @@ class HostDevices:
 
     # Mail
 
-    def mailbox(self, *, device: str | None = None) -> str:
-        """The kref of the mailbox device, which is made if there is none.
-
-        Args:
-            device: the name of one of several.
-        Raises:
-            KernelError: where there is none of that name.
-        Example:
-            >>> world.devices.mailbox() == world.devices.mailbox()
-            True
-        """
-        with self._opened.lock:
-            return self._access.node("mailbox", device).kref
-
     def outbox(self, *, device: str | None = None) -> dict[str, dict[str, Any]]:
         """What is to be carried to peers.
 
@@ -332,20 +327,6 @@ class HostDevices:
             return self._mailbox.receive(peer, messages, ack, context)
 
     # The program around
-
-    def bridge(self, *, device: str | None = None) -> str:
-        """The kref of the bridge device, which is made if there is none.
-
-        Args:
-            device: the name of one of several.
-        Raises:
-            KernelError: where there is none of that name.
-        Example:
-            >>> world.devices.bridge() == world.devices.bridge()
-            True
-        """
-        with self._opened.lock:
-            return self._access.node("bridge", device).kref
 
     def bridge_outbound(self, *, device: str | None = None) -> list[tuple[int, CapData]]:
         """What vats have sent over the bridge and nobody has dealt with; commit before looking.

@@ -50,7 +50,7 @@ def computrons(limit: int) -> RunPolicy:
     """Until at least so many computrons are spent. Local vats spend none, so a run of them goes on.
 
     Args:
-        limit: how many, at least 1.
+        limit: how many; the last crank may spend more, for a crank is run whole.
     Raises:
         KernelError: where that is no such number.
     Example:
@@ -60,12 +60,12 @@ def computrons(limit: int) -> RunPolicy:
 
 
 def vats_created(limit: int) -> RunPolicy:
-    """Until so many vats were created.
+    """Until so many vats were created, by the host or by vats; one whose code fails is none.
 
     Args:
         limit: how many, at least 1.
     Raises:
-        KernelError: where that is no such number.
+        KernelError: for a number below 1.
     Example:
         >>> report = world.run(swingset.policies.vats_created(1))
     """

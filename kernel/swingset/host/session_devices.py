@@ -74,7 +74,7 @@ class SessionDevices:
         with self._joined.controller.lock:
             parts = (("main", code),) if isinstance(code, str) else code
             bundle = self._joined.controller.devices.install_bundle(parts, name)
-            device = self._known(self._joined.controller.devices.bundles(), "bundles")
+            device = self._known(self._joined.controller.devices.node("bundle"), "bundles")
             return self.call(device, "get_bundlecap", bundle)
 
     def timer(self) -> Any:
@@ -89,31 +89,25 @@ class SessionDevices:
         with self._joined.controller.lock:
             return self._known(self._joined.controller.devices.timer(), TIMER)
 
-    def mailbox(self, *, device: str | None = None) -> Any:
-        """The mailbox device, for the vat that deals with mail.
+    def mailbox(self) -> Any:
+        """The mailbox device, for the vat that deals with mail; `get` has one of several.
 
-        Args:
-            device: the name of one of several.
-        Raises:
-            KernelError: where there is none of that name.
         Example:
             >>> box = session.devices.mailbox()
         """
-        with self._joined.controller.lock:
-            return self._known(self._joined.controller.devices.mailbox(device=device), "mailbox")
+        return self._node("mailbox")
 
-    def bridge(self, *, device: str | None = None) -> Any:
-        """The bridge device, for the vat that talks with this program.
+    def bridge(self) -> Any:
+        """The bridge device, for the vat that talks with this program; `get` has one of several.
 
-        Args:
-            device: the name of one of several.
-        Raises:
-            KernelError: where there is none of that name.
         Example:
             >>> bridge = session.devices.bridge()
         """
+        return self._node("bridge")
+
+    def _node(self, kind: str) -> Any:
         with self._joined.controller.lock:
-            return self._known(self._joined.controller.devices.bridge(device=device), "bridge")
+            return self._known(self._joined.controller.devices.node(kind), kind)
 
     def bridge_send(self, data: Any, *, device: str | None = None) -> None:
         """Send plain data to the vat that registered with the bridge.
