@@ -617,7 +617,7 @@ WORKS_IN_THE_HEAP = {
 REFUSED_IN_THE_HEAP = {
     "__post_init__ of no dataclass": (
         "class Thing:\n    def __post_init__(self): pass",
-        "Thing.__post_init__, line 2 is called by nobody: Thing is no dataclass; call it __init__(self, ...)",
+        "Thing.__post_init__, line 2 is never called: Thing is not a dataclass; name it __init__(self, ...)",
     ),
     "a cached coroutine": (
         "class Thing:\n    @functools.cache\n    async def get(self): return 1",

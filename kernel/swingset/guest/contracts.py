@@ -1,19 +1,19 @@
-"""Contracts: vats whose author writes what the parties get, and not how a vat is started or upgraded.
+"""Contracts: vats whose author writes what the parties get, without the start and the upgrade of a vat.
 
 A contract is a function `start(terms, private, baggage)` that returns its facets, one for the creator and one
-for the public. It runs once in each incarnation. The first time it makes what it needs and puts it into its
-baggage; later it finds it there, through the same `provide(...)`. What kinds and helpers all instances share
-is made by `prepare(baggage)`, which runs before it. The instance's baggage is a map of its own, and so is
-what this module keeps, so that nobody has to know the names that the others use.
+for the public. It runs once in each incarnation. The first time it makes its objects and puts them into its
+baggage; later it finds them there, through the same `provide(...)`. Kinds and helpers that all instances
+share are made by `prepare(baggage)`, which runs first. The instance's baggage is a separate map, and so is
+that of this module, so their keys never collide.
 
-What the parties agreed to stays as it was given: it is stored before `start` runs, which is handed what was
-stored, frozen, the first time as well as later. So what an upgrade would refuse is refused at once.
+The terms never change: they are stored before `start` runs, and `start` gets the stored, frozen copy, the
+first time as well as later. So terms that an upgrade would refuse are refused at once.
 
-A contract says what an upgrade may do to it. `none`: its facets may end with the incarnation, it is never
-upgraded, and nothing is kept of it. `can_be_upgraded`: its facets are durable, and other code may take over.
-`can_upgrade`: it is such code itself. A restart is an upgrade to the same code with new private arguments.
-The facets that come out of `start` must be the ones that the parties hold already, or the upgrade is refused
-and nothing has changed.
+A contract declares what an upgrade may do to it. `none`: its facets may end with the incarnation, it is never
+upgraded, and nothing of it is stored. `can_be_upgraded`: its facets are durable, and other code may take
+over. `can_upgrade`: its code can take over from another incarnation. A restart is an upgrade to the same code
+with new private arguments. After an upgrade `start` must return the facets that the parties hold already;
+otherwise the upgrade is refused and rolled back.
 """
 
 from __future__ import annotations
@@ -42,7 +42,12 @@ _LEVEL, _TERMS, _PRIVATE, _FACETS, _STARTED = "level", "terms", "private", "face
 
 
 def provide_map(baggage: MutableMapping[str, Any], name: str) -> StoredMap:
-    """The durable map of that name inside a baggage, empty at first; its keys are str."""
+    """Return the durable map with a name inside a baggage, which is empty at first; its keys are str.
+
+    Raises TypeError for something other than a baggage, or for a name that is empty or has a slash.
+
+        members = provide_map(baggage, "members")
+    """
     baggage = _stored(baggage, "provide_map")
     if type(name) is not str or not name or "/" in name:
         raise TypeError(f"a map in a baggage has a name without slashes, got {brief(name)}")
@@ -69,29 +74,32 @@ def _stored(baggage: MutableMapping[str, Any], who: str) -> StoredMap:
 
 @remotable
 class ContractRoot:
-    """What the holder of a contract's vat can do with it: start it once, and fetch its facets."""
+    """The root of a contract's vat: it starts the contract once, and returns its facets."""
 
     def __init__(self, contract: _Contract) -> None:
         self._contract = contract
 
     async def start(self, terms: Any = None, private: Any = None) -> dict[str, Any]:
-        """Start the contract; returns its facets, `{"creator": ..., "public": ...}`."""
+        """Start the contract; returns its facets, `{"creator": ..., "public": ...}`.
+
+        Raises VatError if it is started already, and what the contract's `start` raises.
+        """
         return await self._contract.start(terms, private)
 
     def creator_facet(self) -> Any:
-        """The facet for whoever started the contract."""
+        """The facet for the creator of the contract; raises VatError before it is started."""
         return self._contract.facet("creator")
 
     def public_facet(self) -> Any:
-        """The facet for everybody."""
+        """The facet for the public; raises VatError before the contract is started."""
         return self._contract.facet("public")
 
     def terms(self) -> Any:
-        """What the parties agreed to when the contract was started."""
+        """The terms that the contract was started with; None before that."""
         return self._contract.terms
 
     def upgradable(self) -> str:
-        """What an upgrade may do: `none`, `can_be_upgraded` or `can_upgrade`."""
+        """What an upgrade may do to it: `none`, `can_be_upgraded` or `can_upgrade`."""
         return self._contract.level
 
 
@@ -129,7 +137,7 @@ class _Contract:
 
     async def restart(self, given: Mapping[str, Any]) -> None:
         if _STARTED not in self._kept:
-            return  # prepared in the last incarnation, and not started yet
+            return  # the last incarnation was prepared, and not started
         if _FACETS not in self._kept:
             raise _failed("original contract facets were not durable")
         if "terms" in given:
@@ -148,7 +156,7 @@ class _Contract:
         self._facets, self.terms = facets, terms
 
     def _keep(self, name: str, value: Any) -> Any:
-        """Store what the contract is started with, and read it back; without upgrades only freeze it."""
+        """Store an argument of `start` and read it back, or only freeze it if there are no upgrades."""
         if self.level == NONE:
             return frozen(value)
         try:
@@ -196,9 +204,10 @@ def contract(
 ) -> Callable[..., Any]:
     """Make a vat of a contract: `build_root_object = contract(start, upgradable="can_upgrade")`.
 
-    `start` and `prepare` are handed those of these that they name: `terms`, `private`, `baggage`, and
-    `prepared`, which is what `prepare` returned. A vat that is given the parameters `{"terms": ...,
-    "private": ...}` starts the contract at once, otherwise `E(root).start(terms, private)` does.
+    `start` gets those of these arguments that it names: `terms`, `private`, `baggage`, and `prepared`, which
+    is what `prepare(baggage)` returned. A vat with the parameters `{"terms": ..., "private": ...}` starts the
+    contract at once; otherwise `E(root).start(terms, private)` starts it. Raises TypeError for another value
+    of `upgradable` than `none`, `can_be_upgraded` and `can_upgrade`.
     """
     if upgradable not in (NONE, CAN_BE_UPGRADED, CAN_UPGRADE):
         raise TypeError(f"upgradable is none, can_be_upgraded or can_upgrade, not {brief(upgradable)}")
@@ -242,7 +251,7 @@ def _kept(baggage: StoredMap) -> StoredMap:
 
 
 def _take_over(baggage: StoredMap, kept: StoredMap) -> None:
-    """Find again what was kept when all of it lay among the keys of the baggage itself."""
+    """Move the state of a contract that is stored among the keys of the baggage into maps of its own."""
     if f"contract.{_LEVEL}" not in baggage or _LEVEL in kept:
         return
     instance = baggage.inner("instance", hidden=True)
@@ -259,7 +268,7 @@ def _take_over(baggage: StoredMap, kept: StoredMap) -> None:
 
 @contextmanager
 def _telling(what: str) -> Iterator[None]:
-    """Say this where the start of the vat does not end in its delivery."""
+    """Give this advice in the error if the start of the vat does not end in its delivery."""
     vat: Liveslots = current()
     vat.waiting_in_start = what
     yield

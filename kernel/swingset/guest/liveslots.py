@@ -1,13 +1,13 @@
-"""One vat from the inside: deliveries in, syscalls out.
+"""One vat from the inside: it serves deliveries and makes syscalls.
 
-Liveslots stands between the kernel's words (vrefs, capdata) and the objects of vat code. A delivery is
-decoded, handed to vat code, and the turn queue is run until nothing moves; then state is written back, and
-only then does the delivery end. What vat code does wrong becomes a rejection of the message that made it do
-so. The delivery itself fails only if the vat cannot start, or if it broke a rule of the kernel.
+Liveslots translates between the kernel's terms (vrefs, capdata) and the objects of vat code. It decodes a
+delivery, calls vat code, and runs the turn queue until it is empty. Then it writes state back, and only then
+does the delivery end. An error in vat code rejects the message that caused it. The delivery itself fails only
+if the vat cannot start, or if the kernel refused a syscall.
 
 The parts: `slots` (objects by vref), `promises` (promises by vpid), `kinds` (durable classes), `store` (the
-vat's keys), `turns` (what runs next). Each knows the others only through this object, and this object only as
-the Protocol of its room says (`base.vat`).
+vat's keys), `turns` (the turn queue). Each part uses the others only through this object, and this object
+only as the Protocol of its room describes it (`base.vat`).
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ BAGGAGE = 1  # the number of the collection that every vat has
 
 
 class SyscallError(Exception):
-    """The kernel refused a syscall: the vat broke a rule, and this delivery will not be committed."""
+    """The kernel refused a syscall, because the vat broke a rule; this delivery will not be committed."""
 
 
 class VatStartError(Exception):
-    """The vat's code cannot be started; `details` holds what a program may want to know about it."""
+    """The vat's code cannot be started; `details` holds the reasons as data for programs."""
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -85,20 +85,20 @@ class Liveslots:
     ) -> None:
         self.kind = kind or (NOTEBOOK if parts is None else PROGRAM)
         self.vat_name = vat_name
-        self.title = f"vat {vat_name}"  # what it is called where it could be taken for another
+        self.title = f"vat {vat_name}"  # its name in errors that mention several vats
         self.incarnation = incarnation
         self.ended: Ended | None = None
-        self.guard: AbstractContextManager[Any] | None = None  # where several threads send: one at a time
+        self.guard: AbstractContextManager[Any] | None = None  # a lock, if several threads of a host send
         self.on_unhandled: Callable[[str], None] = self._print_unhandled
         self.part_of: Callable[[str], str | None] = self._part_of
-        self.reader: errors.Reader | None = None  # where errors are shown to people
-        self.file_called: Callable[[str], str] = str  # what a person calls a file of code
+        self.reader: errors.Reader | None = None  # gets errors that are shown to people
+        self.file_called: Callable[[str], str] = str  # gives a file of code its name for people
         self._kernel = syscall
         self._parts = parts
         self._fatal: SyscallError | None = None
         self._opened = False
-        self.waiting_in_start: str | None = None  # what helps where the start of the vat does not end
-        self.definitions = 0  # of kinds and resumable functions, as they come
+        self.waiting_in_start: str | None = None  # the advice if the start does not end
+        self.definitions = 0  # how many kinds and resumable functions were defined
         self._taken_up = 0
         self.turns = TurnQueue(self)
         self.collector = Collector(self)
@@ -126,7 +126,7 @@ class Liveslots:
 
     @property
     def await_hook(self) -> Callable[[Promise[Any]], Any] | None:
-        """Called by `await promise` where no coroutine of this vat runs; it returns the value or raises."""
+        """Called by `await promise` outside of this vat's coroutines; it returns the value or raises."""
         return self.turns.await_hook
 
     @await_hook.setter
@@ -134,7 +134,10 @@ class Liveslots:
         self.turns.await_hook = hook
 
     def syscall(self, call: list[Any]) -> Any:
-        """Ask the kernel; a refusal ends the delivery, whatever vat code makes of the exception."""
+        """Make a syscall; raises SyscallError if the kernel refuses it.
+
+        A refusal ends the delivery, even if vat code catches the exception.
+        """
         if self.turns.deaf:
             refuse_ended(self, None)
             raise SyscallError(f"vat {self.vat_name} is in no delivery and has nobody to {call[0]} to")
@@ -145,20 +148,20 @@ class Liveslots:
             raise
 
     def new_seed(self, call: int) -> str:
-        """What the chance of a resumable call follows from: a secret in a notebook, which nothing repeats."""
+        """The seed of a resumable call; in a notebook, whose deliveries are not replayed, it is random."""
         if not self.kind.repeated:
             return urandom(32).hex()
         return seed_of(self.vat_name, self.incarnation, call)
 
     def trace_of(self, exc: BaseException) -> errors.Trace:
-        """The frames of an exception that lie in this vat's own source."""
+        """The frames of an exception that are in this vat's own source."""
         trace = errors.trace_of(exc, self.part_of)
         return (*trace, exc.vat_frame) if isinstance(exc, MigrationError) and exc.vat_frame else trace
 
     # Deliveries.
 
     def deliver(self, delivery: list[Any]) -> dict[str, Any]:
-        """Serve one delivery to its end, state written back; the answer tells whether it may be committed."""
+        """Serve one delivery and write state back; the result's status says whether it may be committed."""
         self._fatal = None
         self.turns.deaf = False
         before = context.enter(self)
@@ -170,7 +173,7 @@ class Liveslots:
         except BaseException as exc:
             return {"status": "error", "error": self._report(self._fatal or exc)}
         finally:
-            # What memory frees from now on may still run vat code: in no delivery, so nobody listens.
+            # Freeing memory may still run vat code after this, outside of a delivery, so the vat is deaf.
             self.turns.deaf = self.kind.repeated
             context.leave(before)
         if self._fatal is not None:
@@ -196,28 +199,28 @@ class Liveslots:
         self.store.flush()
 
     def hold_weakly(self) -> None:
-        """Hold no longer what only this library holds, so that the interpreter may free it."""
+        """Drop all objects that only this library holds, so that the interpreter may free them."""
         self.slots.heap.settle()
         self.slots.imports.recent.let_go()
         self.kinds.recent.let_go()
 
     def updates(self, notifier: object) -> AsyncIterator[Any]:
-        """The values of a notifier's updates: what `async for` walks through."""
+        """Iterate over a notifier's updates, for `async for`."""
         return updates(notifier)
 
     def settle_state(self) -> None:
-        """Hand what has changed to the store, counts included."""
+        """Write changed records and counts to the store."""
         self.kinds.flush()
         self.references.settle()
 
     def end(self, ended: Ended) -> None:
-        """End this life, for good: from now on, who uses anything of it is told."""
+        """End this life: from now on, using any object of it raises an error."""
         if self.ended is None:
             self.collector.close()
             self.ended = self.store.closed = ended
 
     def open(self) -> None:
-        """Pick up what earlier incarnations have left in the store."""
+        """Load what earlier incarnations have left in the store."""
         if not self._opened:
             self._opened = True
             self.counters.load()
@@ -229,11 +232,11 @@ class Liveslots:
                 self.watches.load()
 
     def lacks_code(self, delivery: list[Any]) -> bool:
-        """Whether a delivery is for somebody of an earlier interpreter whose code has not come yet."""
+        """Whether a delivery is for an object of an earlier interpreter whose code is not defined yet."""
         return delivery[0] == "notify" and any(self.watches.lack_code(vpid) for vpid, _ in delivery[1])
 
     def lacking(self) -> list[str]:
-        """What something in the store is of or waits for, and a notebook has yet to define."""
+        """The kinds and functions that the store needs and that a notebook has yet to define."""
         kinds = [f"@durable {tag}" for tag in sorted(set(self.kinds.lost()))]
         return kinds + [f"@resumable {tag}" for tag in self.adoptions.lacking()]
 
@@ -279,7 +282,7 @@ class Liveslots:
         self.promises.subscribe_new()
         if self._parts is None:
             self.adoptions.claim()
-            return  # a notebook: its code comes cell by cell
+            return  # a notebook, which gets its code cell by cell
         with patched():
             namespace = run_parts(self.vat_name, self._parts)
         self.collections.names = namespace
@@ -317,7 +320,7 @@ class Liveslots:
         gone = self.collections.lost() if self.incarnation else None
         if gone is not None:
             raise VatStartError(f"vat {self.vat_name}, incarnation {self.incarnation}: {gone}")
-        self.kinds.settle_definitions()  # of the kinds that the builder defined
+        self.kinds.settle_definitions()  # for the kinds that the builder defined
         self.kinds.sweep.at_start()
         self.calls.resume()
         self.adoptions.hand_over()
@@ -352,7 +355,7 @@ class Liveslots:
                 return method, args, kwargs
         raise DecodeError("it is not [method, args, kwargs]")
 
-    # Rejections that nobody looked at.
+    # Unhandled rejections.
 
     def _unhandled_text(self, promise: Promise[Any]) -> str:
         reason = promise._value

@@ -1,16 +1,16 @@
-"""Running the source of a vat: its parts, in order, in one namespace.
+"""Runs the source of a vat: its parts, in order, in one namespace.
 
-A vat's code is a list of named parts, the cells that define kinds first and the vat's own cell last. They see
-each other's names as the cells of a notebook do. Each is compiled under a file name of its own (`<bank:kind
-Purse>`) so that every line of a traceback leads back to the cell it was written in.
+A vat's code is a list of named parts: first the cells that define kinds, last the vat's own cell. They share
+their names, like the cells of a notebook. Each is compiled under a file name of its own (`<bank:kind
+Purse>`), so that every line of a traceback shows the cell that it was written in.
 
-Since 3.14 Python evaluates annotations late, so a class may mention one that is defined below it. The vats of
-an older host, which run in its interpreter, are compiled so that their annotations are text and are evaluated
-late too: a source does the same on both. Text is read with the names of the module alone, so a part that has
-annotations inside of functions, which may mention what is local there, is compiled as it is.
+Since 3.14 Python evaluates annotations late, so a class may mention one that is defined below it. On an older
+host, vats in its interpreter are compiled with annotations as text, which are evaluated late too, so the same
+source does the same on both. Text is evaluated with the names of the module only. So a part with annotations
+inside of functions, which may mention local names, is compiled without this.
 
-Dataclasses read annotations that are text in the module which `sys.modules` has by the name of the class's
-module. So while the parts run the vat's namespace is there, unless a real module goes by that name.
+Dataclasses evaluate annotations that are text in `sys.modules[cls.__module__]`. So while the parts run, the
+vat's namespace is in `sys.modules` under the vat's name, unless a real module has that name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def run_parts(vat_name: str, parts: list[list[str]]) -> dict[str, Any]:
-    """Execute the parts and return their namespace."""
+    """Execute the parts and return their namespace; raises what they raise, and TypeError for `__del__`."""
     namespace: dict[str, Any] = {"__name__": vat_name, "__doc__": None}
     with _as_module(vat_name, namespace):
         _run(vat_name, parts, namespace)
@@ -39,7 +39,7 @@ def run_parts(vat_name: str, parts: list[list[str]]) -> dict[str, Any]:
 def _run(vat_name: str, parts: list[list[str]], namespace: dict[str, Any]) -> None:
     for part, source in parts:
         filename = f"<{vat_name}:{part}>"
-        # So that tracebacks and debuggers can show the lines of a source that is in no file.
+        # Lets tracebacks and debuggers show the lines of a source that is in no file.
         linecache.cache[filename] = (len(source), None, _lines_of(source), filename)
         code = compile(source, filename, "exec", flags=_flags(source), dont_inherit=True)
         refuse_finalisers(code)
@@ -47,7 +47,7 @@ def _run(vat_name: str, parts: list[list[str]], namespace: dict[str, Any]) -> No
 
 
 def _lines_of(source: str) -> list[str]:
-    """The lines of a source with their ends, as the compiler counts them."""
+    """The lines of a source with their line ends, as the compiler counts them."""
     plain = source.replace("\r\n", "\n").replace("\r", "\n")
     return [f"{line}\n" for line in plain.split("\n")]
 
@@ -60,7 +60,7 @@ def _flags(source: str) -> int:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return 0  # to be told by compile
+        return 0  # compile reports it
     sorts = (ast.FunctionDef, ast.AsyncFunctionDef)
     for function in ast.walk(tree):
         for node in ast.walk(function) if isinstance(function, sorts) else ():
@@ -77,7 +77,7 @@ def _flags(source: str) -> int:
 
 
 class _Module:
-    """What `sys.modules` has for a vat whose parts are running."""
+    """The entry of `sys.modules` for a vat whose parts are running."""
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def _as_module(name: str, namespace: dict[str, Any]) -> Iterator[None]:
 
 
 def _is_module(name: str) -> bool:
-    if name in sys.modules or "." in name:  # to look for a.b is to import a
+    if name in sys.modules or "." in name:  # looking for a.b would import a
         return name in sys.modules
     try:
         return find_spec(name) is not None
@@ -104,7 +104,7 @@ def _is_module(name: str) -> bool:
 
 
 def call_builder(build: Callable[..., Any], offered: dict[str, Any], vat_name: str) -> Any:
-    """Call `build_root_object` with those of the offered things that it names."""
+    """Call `build_root_object` with the offered arguments that it names; raises TypeError for other names."""
     code = getattr(build, "__code__", None)
     if code is None:
         raise TypeError(f"build_root_object of vat {vat_name} must be a function")

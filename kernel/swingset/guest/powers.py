@@ -1,4 +1,4 @@
-"""What a vat may do to itself: the object that `build_root_object` is handed as `powers`."""
+"""The object that `build_root_object` gets as `powers`: what a vat may do to itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Powers:
-    """What a vat may do to itself."""
+    """What a vat may do to itself: `def build_root_object(powers): powers.exit("done")`.
+
+    `vat_name` and `incarnation` (from 0 up) say which vat runs.
+    """
 
     def __init__(self, vat: Liveslots) -> None:
         self._vat = vat
@@ -20,21 +23,27 @@ class Powers:
         self.may_disavow = False
 
     def migrate_some(self, budget: int) -> dict[str, Any]:
-        """Visit up to `budget` records of kinds with a new version; how far that is, by tag.
+        """Migrate up to `budget` records of kinds with a new version; returns the progress by tag.
 
-        An empty answer says that there is nothing left to migrate.
+        An empty result means that nothing is left to migrate. Raises TypeError for a budget below 1.
+
+            while powers.migrate_some(1_000): ...
         """
         return self._vat.kinds.sweep.some(budget)
 
     def collect_cycles(self) -> None:
-        """Have the next bringing out of the dead search all stored objects for dead cycles.
+        """Make the next `bringOutYourDead` search all stored objects for dead cycles.
 
-        Without being asked it searches too, but only so many objects at a time.
+        Without a request it searches only a limited number of objects at a time.
         """
         self._vat.cycles.wanted = True
 
     def exit(self, completion: Any = None, *, failed: bool = False) -> None:
-        """End this vat after the current delivery; `failed` undoes the delivery and reports a failure."""
+        """Terminate this vat after the current delivery; `completion` is what its `done` promise gets.
+
+        With `failed` the delivery is rolled back, and `done` is rejected. Raises TypeError if `completion`
+        cannot be passed.
+        """
         try:
             capdata = self._vat.slots.encode(completion)
         except UnpassableError as exc:
@@ -42,11 +51,12 @@ class Powers:
         self._vat.syscall(["exit", failed, capdata])
 
     def disavow(self, presence: object) -> None:
-        """Give up an object of another vat at once, whoever in this vat still holds it.
+        """Drop an object of another vat at once, even if code of this vat still holds its presence.
 
-        The kernel is told that it is dropped. The presence is of no use any more: messages to it are
-        rejected, and it cannot be passed. Should the object be sent to this vat again, it is another
-        presence. Only in a vat that was made with the option `enable_disavow`.
+        The kernel is told. From now on messages to the presence are rejected, and it cannot be passed. If the
+        object is sent to this vat again, it gets another presence. Raises RuntimeError in a vat without the
+        option `enable_disavow`, and TypeError for anything but an object of another vat that nothing stored
+        refers to.
         """
         if not self.may_disavow:
             raise RuntimeError(

@@ -1,8 +1,8 @@
-"""A vat with no kernel: what vat code runs in when it is imported as a plain module.
+"""A vat without a kernel, in which vat code runs when it is imported as a plain module.
 
-So that the file that becomes a vat can be opened by a type checker and exercised by an ordinary test: durable
-instances keep their state in a dict, `E(x).m()` reaches objects of the same process, and `await` or `drain()`
-run the turns. There is no other vat to send to, and nothing is kept when the process ends.
+So a type checker can read the file that becomes a vat, and an ordinary test can run it: durable instances
+keep their state in a dict, `E(x).m()` reaches objects of the same process, and `await` or `drain()` run the
+turns. There is no other vat to send to, and nothing is kept when the process ends.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class DictStore:
-    """The part of a kernel that a vat alone needs: its store, in a dict, and the keys in order."""
+    """The part of a kernel that a standalone vat needs: its store, as a dict with ordered keys."""
 
     def __init__(self) -> None:
         self.entries: dict[str, str] = {}
         self._order: list[str] = []
 
     def __call__(self, call: list[Any]) -> Any:
-        """Serve one syscall."""
+        """Serve one syscall; raises RuntimeError for one that needs another vat."""
         name = call[0]
         if name == "vatstoreGet":
             return self.entries.get(call[1])
@@ -49,7 +49,7 @@ class DictStore:
 
 
 class StandaloneVat(Liveslots):
-    """A vat that serves no deliveries, because nobody makes any."""
+    """A vat that gets no deliveries."""
 
     def __init__(self) -> None:
         super().__init__(DictStore(), vat_name="standalone", incarnation=0, kind=STANDALONE)
@@ -67,7 +67,7 @@ _vat: StandaloneVat | None = None
 
 
 def vat() -> StandaloneVat:
-    """The vat of this process, made when first needed."""
+    """The standalone vat of this process, made when it is first needed."""
     global _vat
     if _vat is None:
         _vat = StandaloneVat()
@@ -76,17 +76,20 @@ def vat() -> StandaloneVat:
 
 
 def drain() -> None:
-    """Run everything that is waiting to run, in the vat that a plain import has."""
+    """Run all turns that wait, in a test of vat code: `answer = E(root).total(); drain(); answer.result()`.
+
+    Raises RuntimeError inside a vat, whose deliveries run its turns.
+    """
     _alone("drain()").settle()
 
 
 def start(
     build_root_object: Callable[..., Any], parameters: Any = None, baggage: StoredMap | None = None
 ) -> Any:
-    """The root object that a vat of this `build_root_object` would have; what it raises is raised.
+    """Call `build_root_object` as a vat would and return the root object: `root = start(build_root_object)`.
 
-    With the baggage of an earlier start it finds what an upgrade would find; kinds and objects stay as they
-    are.
+    With the `baggage` of an earlier start it finds what an upgrade would find, though objects in memory and
+    kinds stay as they are. Raises what `build_root_object` raises, and RuntimeError inside a vat.
     """
     vat = _alone("start(...)")
     kept = StoredMap(vat) if baggage is None else baggage

@@ -1,10 +1,10 @@
-"""The loop end of a vat in the wasm guest: one delivery in, one result out, through one door.
+"""The loop of a vat in the wasm guest: it gets deliveries and returns results, through one host function.
 
-`turn()` asks the host for a delivery, serves it, and hands back the result. Crossing the door is dear, so
-syscalls that return nothing wait in a buffer and cross together with the next one that does, or with the end
-of the delivery. Their order is never changed. Whatever goes wrong in here, the host gets a result.
+`turn()` asks the host for a delivery, serves it, and returns the result. A host call is expensive, so
+syscalls that return nothing wait in a buffer and are sent together with the next one that does, or with the
+end of the delivery. Their order is never changed. Whatever goes wrong here, the host gets a result.
 
-The vat lives in this module's globals, that is in linear memory, that is in the heap image.
+The vat is in this module's globals, which are in the linear memory, and so in the heap image.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .base import jsontext
 from .base.no_event_loop import refuse_sleep
 from .liveslots import Liveslots, SyscallError
 
-# The syscalls that answer nothing.
+# The syscalls that return nothing.
 _SILENT = frozenset(
     (
         "send",
@@ -39,7 +39,7 @@ _OK = {"status": "ok"}
 
 _STREAMS = (sys.stdout, sys.stderr)
 
-if sys.platform == "wasi":  # elsewhere the time is somebody else's too
+if sys.platform == "wasi":  # in a host, other code uses `time` too
     time.sleep = refuse_sleep
 
 _vat: Liveslots | None = None
@@ -49,15 +49,15 @@ _buffer: list[list[Any]] = []
 if TYPE_CHECKING:
 
     def _call(request: bytes) -> bytes:
-        """Knock at the door."""
+        """Call the host."""
         ...
 
-elif sys.platform == "wasi":  # the door exists only inside the guest
+elif sys.platform == "wasi":  # the host function exists only inside the guest
     from _host import call as _call
 
 
 def _spelled(calls: list[list[Any]]) -> str:
-    """Syscalls as JSON. The commonest is put together from ready pieces, for half of what the codec takes."""
+    """Write syscalls as JSON. The most common is composed here, for half of what the codec costs."""
     if len(calls) == 1 and calls[0][0] == "resolve" and len(calls[0][1]) == 1:
         ((promise, rejected, data),) = calls[0][1]
         if not data["slots"]:
@@ -87,16 +87,16 @@ def _syscall(call: list[Any]) -> Any:
 
 
 def _print() -> None:
-    """Let the host have what the vat printed; a stream that the vat has closed has nothing to say."""
+    """Flush what the vat printed; a stream that the vat has closed is skipped."""
     for stream in _STREAMS:
-        try:  # in each delivery, and `suppress` costs six thousand computrons
+        try:  # runs in each delivery, and `suppress` costs six thousand computrons
             stream.flush()
         except (OSError, ValueError):
             continue
 
 
 def _next() -> list[Any]:
-    """Ask for the delivery. A message, or the outcome of one promise, comes as lines; all else as JSON."""
+    """Ask for the delivery. A message, or the outcome of one promise, comes as lines, others as JSON."""
     global _vat
     said = _call(b"G").decode()
     sort = said[0]
@@ -117,7 +117,7 @@ def _next() -> list[Any]:
 
 
 def _serve() -> bytes:
-    """Serve a delivery; what is to be said at the door to end it."""
+    """Serve a delivery; returns the host call that ends it."""
     _buffer.clear()
     delivery = _next()
     if _vat is None:
@@ -132,7 +132,7 @@ def _serve() -> bytes:
 
 
 def turn() -> None:
-    """Serve one delivery."""
+    """Serve one delivery, and send the host its result, whatever happens."""
     try:
         last = _serve()
     except BaseException as exc:

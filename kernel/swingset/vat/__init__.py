@@ -2,9 +2,9 @@
 
 The same file works inside a vat and as a plain module under a type checker or a test.
 
-Here are the names of every day. `swingset.vat.patterns` narrows annotations and walks (`gt`, `prefix`),
-`swingset.vat.explicit` makes kinds and collections without classes, `swingset.vat.contract` is for contracts,
-and `swingset.vat.testing` for tests of vat code.
+This module has the everyday names. `swingset.vat.patterns` narrows annotations and iterations (`gt`,
+`prefix`), `swingset.vat.explicit` makes kinds and collections without classes, `swingset.vat.contract` is for
+contracts, and `swingset.vat.testing` is for tests of vat code.
 """
 
 from ..guest.base.context import set_stand_in

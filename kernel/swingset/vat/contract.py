@@ -1,6 +1,6 @@
 """What contract authors import: `from swingset.vat.contract import contract, durable, provide`.
 
-A contract author deals with terms, private arguments, a baggage and the facets to return, not with the vat.
+A contract's author writes about terms, private arguments, a baggage and facets, and not about the vat.
 """
 
 from ..guest.base.errors import VatError

@@ -1,8 +1,7 @@
 """Kinds and collections without classes: `from swingset.vat.explicit import define_durable_kind`.
 
-A class with `@durable`, and `BigMap`, say the same in fewer words. These forms are for code that makes its
-kinds from data, that knows a kind by a handle in its baggage, or that is brought over from JavaScript, whose
-vats spell them so.
+`@durable` and `BigMap` do the same in fewer words. These forms are for code that makes its kinds from data,
+that finds a kind by a handle in its baggage, or that was translated from JavaScript, whose vats use them.
 """
 
 from ..guest.lasting.explicit import (

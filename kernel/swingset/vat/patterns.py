@@ -1,11 +1,11 @@
-"""Patterns, which narrow an annotation or a walk: `from swingset.vat.patterns import between, prefix`.
+"""Patterns, which narrow an annotation or an iteration: `from swingset.vat.patterns import between, prefix`.
 
     def deposit(self, amount: Annotated[int, gt(0)]) -> int: ...
 
     for name, purse in accounts.items(prefix("a")): ...
 
-An annotation takes any of them. A walk through a collection reads little more than fits where a pattern says
-something about the order of keys: `prefix`, `between`, `gt`, `gte`, `lt`, `lte`.
+An annotation takes any of them. An iteration over a collection reads little more than the entries that fit,
+if the pattern follows the order of keys: `prefix`, `between`, `gt`, `gte`, `lt`, `lte`.
 """
 
 from ..guest.guards.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix

@@ -1,7 +1,7 @@
-"""What tests of vat code import, where it is a plain module: `from swingset.vat.testing import drain, start`.
+"""What tests of vat code import: `from swingset.vat.testing import Baggage, drain, start`.
 
-`Baggage()` is a baggage to try code with, `start(build_root_object)` makes the root object, and `drain()`
-runs what is waiting to run.
+In a test, vat code is a plain module. `Baggage()` makes a baggage, `start(build_root_object)` makes the root
+object, and `drain()` runs the turns that wait.
 """
 
 from ..guest.standalone import drain, start

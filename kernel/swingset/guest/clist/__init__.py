@@ -1,8 +1,8 @@
 """The names that kernel and vat have for the same thing: objects by vref, promises by vpid.
 
-Stands on `sending`, whose devices have a presence of their own, and on `passing`. Here is what has a name,
-what keeps it alive (memory, stored data, the kernel), and who would notice that it has gone.
+Stands on `sending`, whose devices have a presence of their own, and on `passing`. This room knows which
+objects have a name, what keeps them alive (memory, stored data, the kernel), and which weak collections have
+an entry for them.
 
-It never lets on when the interpreter freed something: what memory holds is looked at only where the dead are
-brought out.
+It never shows when the interpreter freed an object: it looks at what is in memory only in `bringOutYourDead`.
 """

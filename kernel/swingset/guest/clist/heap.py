@@ -1,10 +1,10 @@
-"""The heap objects of this vat that have a name: those others hold, or that virtual state mentions.
+"""The heap objects of this vat that have a name, because other vats hold them or virtual state mentions them.
 
-While the kernel can reach one, or stored data mentions it, it is held strongly, and on from there to the next
-bringing out of the dead. After that it is held weakly, under the same name, for as long as the kernel might
-recognize it: vat code that still has it may send it again. A named object whose memory is gone is found out
-when the dead are brought out, and by nothing else. An object whose class allows no weak references is kept
-until its name is retired.
+Such an object is held strongly while the kernel can reach it or stored data mentions it, and then until the
+next `bringOutYourDead`. After that it is held weakly, under the same name, as long as the kernel might
+recognize it, because vat code that still has it may send it again. Only `bringOutYourDead` finds out that a
+named object is gone from memory. An object whose class allows no weak references is kept until its name is
+retired.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ ROOT = "o+0"
 
 
 class Heap:
-    """Named heap objects."""
+    """The named heap objects of one vat."""
 
     def __init__(self) -> None:
         self._strong: dict[str, Any] = {}
         self._weak: WeakValueDictionary[str, Any] = WeakValueDictionary()
-        self._names: dict[int, str] = {}  # by id(), believed only if the name leads back to the object
+        self._names: dict[int, str] = {}  # by id(), valid only if the name leads back to the object
         self._ids: dict[str, int] = {}
-        self._reachable: dict[str, bool] = {}  # what the kernel knows, and whether it can reach it
+        self._reachable: dict[str, bool] = {}  # names that the kernel knows: whether it can reach the object
         self._mentioned: dict[str, None] = {}
-        self._kept: dict[str, None] = {}  # held until the dead are brought out
+        self._kept: dict[str, None] = {}  # held until the next `bringOutYourDead`
 
     def find(self, vref: str) -> Any:
-        """The object of that name, or None."""
+        """The object with a name, or None."""
         found = self._strong.get(vref)
         return self._weak.get(vref) if found is None else found
 
@@ -41,47 +41,47 @@ class Heap:
         return vref if vref is not None and self.find(vref) is item else None
 
     def add(self, vref: str, item: Any) -> None:
-        """Give an object a name, and keep it until the dead are brought out."""
+        """Give an object a name, and hold it until the next `bringOutYourDead`."""
         self._strong[vref] = item
         self._names[id(item)] = vref
         self._ids[vref] = id(item)
         self._kept[vref] = None
 
     def keep(self, vref: str) -> None:
-        """Hold an object until the dead are brought out: its name is about to be stored."""
+        """Hold an object whose name is about to be stored, until the next `bringOutYourDead`."""
         if vref in self._ids:
             self._kept[vref] = None
             self._hold(vref)
 
     def settle(self) -> list[str]:
-        """Hold weakly what nobody but memory holds, to bring out the dead; the names of what that is."""
+        """Hold weakly every object that only memory holds; returns their names."""
         kept, self._kept = self._kept, {}
         return [vref for vref in kept if self._loosen(vref)]
 
     def exported(self, vref: str) -> None:
-        """The kernel is told of an object."""
+        """Note that an object is being sent to the kernel."""
         if vref in self._ids:
             self._reachable[vref] = True
             self._hold(vref)
 
     def mentioned(self, vref: str) -> None:
-        """Stored data comes to mention an object."""
+        """Note that stored data mentions an object."""
         self._mentioned[vref] = None
         self._hold(vref)
 
     def unmentioned(self, vref: str) -> None:
-        """Stored data no longer mentions an object."""
+        """Note that stored data does not mention an object any more."""
         self._mentioned.pop(vref, None)
         self._kept[vref] = None
 
     def dropped(self, vref: str) -> None:
-        """The kernel can no longer reach an object."""
+        """Note that the kernel cannot reach an object any more."""
         if vref in self._reachable:
             self._reachable[vref] = False
             self._kept[vref] = None
 
     def retired(self, vref: str) -> None:
-        """The kernel has forgotten an object: sent again, it gets a new name."""
+        """Note that the kernel has forgotten an object; it gets a new name if it is sent again."""
         if vref == ROOT or self._reachable.pop(vref, None) is None or vref in self._mentioned:
             return
         self._weak.pop(vref, None)
@@ -99,7 +99,10 @@ class Heap:
         return True
 
     def bury(self, among: Iterable[str] | None = None) -> list[tuple[str, bool]]:
-        """The names of objects that are gone, all or among these; whether the kernel could recognize them."""
+        """Forget the objects that are gone from memory, all or those among `among`.
+
+        Returns their names, each with whether the kernel could still recognize it.
+        """
         names = self._ids if among is None else among
         dead = [vref for vref in names if vref not in self._strong and vref not in self._weak]
         return [(vref, self._forget(vref)) for vref in dead]

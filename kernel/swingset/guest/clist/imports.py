@@ -1,10 +1,9 @@
-"""The objects of others that this vat knows: one stand-in for each, while anything here needs it.
+"""The objects of other vats that this vat knows: one presence for each, while something here needs it.
 
-Presences are held weakly, apart from those that were touched lately. That one has gone from memory is not
-noticed by any finaliser, and by nothing at all before the dead are brought out: then whoever is asked for by
-name and not found has died. Between those
-moments even the alleged name of a presence that died and came back stays what it was, so that vat code and
-transcripts cannot tell when the interpreter happened to collect it.
+Presences are held weakly, except those that were used recently. No finaliser notices that one has gone from
+memory; `bringOutYourDead` looks for each name and finds it missing. Until then the alleged name of a presence
+is remembered, even if the presence was freed and made again. So neither vat code nor transcripts can tell
+when the interpreter collected it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Imports:
-    """Presences by name."""
+    """The presences of one vat by name."""
 
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
@@ -30,7 +29,7 @@ class Imports:
         self.recent = RecentlyUsed()
 
     def get(self, vref: str, iface: str | None) -> Presence:
-        """The one presence for a name."""
+        """Return the one presence of a name, and make it if needed; `iface` is its alleged name."""
         found = self._alive.get(vref)
         if found is None:
             kind = DevicePresence if vref[0] == "d" else Presence
@@ -40,24 +39,24 @@ class Imports:
         return found
 
     def put(self, presence: Presence) -> None:
-        """Have this one stand for its name."""
+        """Make this presence the one of its name."""
         self._alive[presence._vref] = presence
         self._ifaces[presence._vref] = presence._iface
         self.recent.touch(presence._vref, presence)
 
     def forget(self, vref: str) -> None:
-        """Know nothing of a name any more, though somebody may still hold its presence."""
+        """Forget a name, even if vat code still holds its presence."""
         self._alive.pop(vref, None)
         self._ifaces.pop(vref, None)
 
     def in_memory(self, vref: str) -> bool:
-        """Whether a presence of that name is alive."""
+        """Whether a presence of that name is in memory."""
         return vref in self._alive
 
     def alive(self) -> list[Presence]:
-        """Those in memory, by name."""
+        """The presences in memory, sorted by name."""
         return [presence for _, presence in sorted(self._alive.items())]
 
     def tidy(self) -> None:
-        """Forget what was known of presences that are gone."""
+        """Forget the alleged names of presences that are gone."""
         self._ifaces = {vref: iface for vref, iface in self._ifaces.items() if vref in self._alive}

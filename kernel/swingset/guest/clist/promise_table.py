@@ -1,16 +1,17 @@
-"""The promises that the kernel knows by name, and who of us decides them.
+"""The promises that the kernel knows by name, and whether this vat decides them.
 
 A promise has a name in the kernel (a vpid) only while it is unresolved there. Two tables hold those names:
-the promises that others decide (results of our sends, promises that came in) and those that we decide
-(promises we sent out, results of messages sent to us). When one resolves, in either direction, its name is
-retired on both sides at once. The Python object lives on; sending it again gives it a new name, which is
-resolved within the same delivery, because by then we know the answer.
+the promises that others decide (results of this vat's sends, promises that came in) and those that this vat
+decides (promises that it sent, results of messages sent to it). When a promise resolves, on either side, its
+name is retired on both sides at once. The Python object lives on. If it is sent again, it gets a new name,
+which is resolved within the same delivery, because its value is known.
 
-A promise of ours that comes to follow another which the kernel knows is forwarded: the kernel is told at once
-which promise decides it, and from then on we have no part in it.
+If a promise that this vat decides comes to follow another that the kernel knows, it is forwarded: the kernel
+is told which promise decides it, and this vat has no further part in it.
 
-A resolution takes along every promise of ours that its data mentions and that is settled too, and theirs in
-turn, so that a receiver never has to ask for what is known. Cycles come out as one batch.
+A resolution also resolves every settled promise of this vat that its data mentions, and those that their data
+mentions, and so on, so that a receiver never has to ask for a known value. Promises that mention each other
+are resolved in one batch.
 """
 
 from __future__ import annotations
@@ -26,31 +27,31 @@ if TYPE_CHECKING:
 
 
 class PromiseTable:
-    """The vpids of one vat."""
+    """The promises of one vat that have a vpid."""
 
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
         self._imported: dict[str, Promise[Any]] = {}
         self._exported: dict[str, Promise[Any]] = {}
         self._unsubscribed: dict[str, None] = {}
-        self.answers: dict[str, tuple[str, str]] = {}  # which method decides a result promise, for errors
+        self.answers: dict[str, tuple[str, str]] = {}  # the tag and method of a result promise, for errors
 
     def known(self, promise: Promise[Any]) -> str | None:
-        """The vpid of a promise that somebody else decides, or None: where a message can be pipelined to."""
+        """The vpid of a promise that another vat decides, to which messages can be pipelined; else None."""
         vpid = promise._vpid
         return vpid if vpid is not None and vpid in self._imported else None
 
     def name_of(self, promise: Promise[Any]) -> str | None:
-        """The vpid of a promise, whoever decides it; None while it has none."""
+        """The vpid of a promise, whoever decides it; None if it has none."""
         return promise._vpid or promise._last()._vpid
 
     def find(self, vpid: str) -> Promise[Any] | None:
-        """The promise of that name, whoever decides it."""
+        """The promise with a vpid, whoever decides it; None if it is unknown."""
         found = self._imported.get(vpid)
         return found if found is not None else self._exported.get(vpid)
 
     def new_result(self) -> tuple[str, Promise[Any]]:
-        """A fresh name and promise for the answer to a message that is about to be sent."""
+        """Make a vpid and a promise for the answer to a message that is about to be sent."""
         vpid = self._new_vpid()
         promise: Promise[Any] = Promise(self._vat.turns)
         promise._vpid = vpid
@@ -58,7 +59,7 @@ class PromiseTable:
         return vpid, promise
 
     def name(self, promise: Promise[Any]) -> str:
-        """The vpid of a promise that is about to be sent; one that has none is ours to decide."""
+        """The vpid of a promise that is about to be sent; this vat decides one that has no vpid yet."""
         vpid = self.name_of(promise)
         if vpid is None:
             vpid = self._new_vpid()
@@ -66,31 +67,31 @@ class PromiseTable:
         return vpid
 
     def accept_result(self, vpid: str) -> Promise[Any]:
-        """The promise for the answer to a message that came in: ours to decide from now on."""
+        """Return the promise for the answer to an incoming message, which this vat decides from now on."""
         known = self._imported.pop(vpid, None)
         self._unsubscribed.pop(vpid, None)
         answer: Promise[Any] = Promise(self._vat.turns)
         if known is None:
             self._export(vpid, answer)
         else:
-            # Vat code may already hold the promise that now turns out to be its own to answer.
+            # Vat code may already hold this promise, which it now decides itself.
             known._resolve(answer)
             self._export(vpid, known)
         return answer
 
     def receive(self, vpid: str) -> Promise[Any]:
-        """The promise for a vpid met in incoming data; a new one will be subscribed to."""
+        """Return the promise for a vpid in incoming data; a new one is subscribed to later."""
         promise = self.find(vpid)
         if promise is None:
             promise = Promise(self._vat.turns)
             promise._vpid = vpid
-            promise._handled = True  # its sender knows of its fate; nobody here asked for it
+            promise._handled = True  # its sender handles a rejection; no code here asked for it
             self._imported[vpid] = promise
             self._unsubscribed[vpid] = None
         return promise
 
     def forward(self, vpid: str, decider: Promise[Any]) -> None:
-        """Tell the kernel that one of our promises follows another that it knows, and retire its name."""
+        """Tell the kernel that a promise of this vat follows another that it knows, and retire its name."""
         target = decider._vpid
         if target is not None and vpid in self._exported:
             self._exported.pop(vpid)._vpid = None
@@ -100,7 +101,7 @@ class PromiseTable:
             self._vat.adoptions.moved(vpid, target)
 
     def restore(self, vpid: str) -> Promise[Any]:
-        """The promise of a name that an earlier incarnation has subscribed to."""
+        """Return the promise for a vpid that an earlier incarnation has subscribed to."""
         promise = self.find(vpid)
         if promise is None:
             promise = self._imported[vpid] = Promise(self._vat.turns)
@@ -108,13 +109,13 @@ class PromiseTable:
         return promise
 
     def take_over(self, vpid: str) -> Promise[Any]:
-        """The promise of a name that an earlier incarnation was to decide, and that this one decides now."""
+        """Return the promise for a vpid that an earlier incarnation decided and this one decides now."""
         promise: Promise[Any] = Promise(self._vat.turns)
         self._export(vpid, promise)
         return promise
 
     def subscribe_new(self) -> None:
-        """Ask the kernel for the fate of the promises that have come in."""
+        """Subscribe to the promises that have come in."""
         if not self._unsubscribed:
             return
         fresh, self._unsubscribed = self._unsubscribed, {}
@@ -122,9 +123,9 @@ class PromiseTable:
             self._vat.syscall(["subscribe", vpid])
 
     def notified(self, resolutions: list[Any]) -> None:
-        """Settle promises as the kernel tells; their names are gone afterwards."""
+        """Settle promises as the kernel says, and retire their names."""
         settled = [(self.receive(vpid), resolution) for vpid, resolution in resolutions]
-        # Everything is read before any name is dropped: the data of one may mention another.
+        # All data is read before any name is retired, because the data of one may mention another.
         values = [self._read(resolution) for _, resolution in settled]
         for (promise, resolution), value in zip(settled, values, strict=True):
             if isinstance(value, _UnreadableError):
@@ -161,9 +162,9 @@ class PromiseTable:
         promise._react(tell, tell)
 
     def _resolved(self, vpid: str) -> None:
-        """Tell the kernel about a settled promise of ours, and all it drags along."""
+        """Resolve a settled promise of this vat in the kernel, with all that its data mentions."""
         if vpid not in self._exported:
-            return  # an earlier batch took it along
+            return  # an earlier batch has resolved it
         queue, batch = [vpid], []
         for name in queue:
             promise = self._exported[name]

@@ -1,9 +1,8 @@
-"""Which weak collections know an object, so that their entries go when it does.
+"""Knows which weak collections have an entry for an object, to delete the entry when the object dies.
 
-A weak collection does not hold its keys. That it has an entry for one is stored beside it, as
-`vom.ir.<name>|<collection>`, and found again from the name alone when the object dies: the entry is then
-deleted, with all counts of what its value referred to. For an object of another vat it also says that the
-kernel must not forget its name yet.
+A weak collection does not hold its keys. For each entry, `vom.ir.<name>|<collection>` is stored too, so that
+the entry is found from the name alone when the object dies. It is then deleted, and the references in its
+value are no longer counted. For an object of another vat, it also means that the kernel must keep its name.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ PREFIX = "vom.ir."
 
 
 class Recognizers:
-    """The weak keys of one vat."""
+    """The keys of all weak collections of one vat."""
 
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
@@ -29,17 +28,17 @@ class Recognizers:
         self._lost_ones: dict[str, None] = {}
 
     def add(self, vref: str, collection: int) -> None:
-        """A weak collection has an entry for an object."""
+        """Note that a weak collection has an entry for an object."""
         self._any = True
         self._vat.store.set(f"{PREFIX}{vref}|{collection}", "1")
 
     def remove(self, vref: str, collection: int) -> None:
-        """A weak collection no longer has an entry for an object."""
+        """Note that the entry of a weak collection for an object was deleted."""
         self._vat.store.delete(f"{PREFIX}{vref}|{collection}")
         self._lost(vref)
 
     def take_lost(self) -> list[str]:
-        """The imports that a weak collection has come to know no longer since this was asked last."""
+        """The imports that have lost an entry in a weak collection since the last call."""
         lost, self._lost_ones = self._lost_ones, {}
         return list(lost)
 
@@ -48,7 +47,7 @@ class Recognizers:
         return self._used() and next(self._vat.store.keys(f"{PREFIX}{vref}|"), None) is not None
 
     def forget(self, base: str) -> None:
-        """An object has died, or the kernel has forgotten it: the entries for it and its facets go."""
+        """Delete all entries for an object and its facets: it has died, or the kernel has forgotten it."""
         if not self._used():
             return
         store = self._vat.store
@@ -73,5 +72,5 @@ class Recognizers:
 
 
 def weak_entry_key(collection: int, vref: str) -> str:
-    """Where a weak collection keeps the value for an object."""
+    """The key of the store under which a weak collection keeps the value for an object."""
     return f"vc.{collection}.r{vref}"

@@ -1,14 +1,14 @@
-"""Who holds what: counts of references from stored data, and what the kernel can reach.
+"""Counts the references from stored data, and records what the kernel can reach.
 
-An object of this vat whose state is stored, and an object of another vat, live as long as one of three
-pillars stands: something in memory stands for it; stored data refers to it (`vom.rc.<name>` counts how
-often); the kernel can reach it (`vom.es.<name>`, one letter per facet: n not exported, r reachable, s
-recognizable). Here are the second and the third. Changes are gathered in memory and written at the end of the
-delivery, so that a reference which comes and goes within one delivery costs nothing.
+An object of this vat whose state is stored, and an object of another vat, live as long as one of three things
+holds them: an object in memory stands for it; stored data refers to it (`vom.rc.<name>` counts how often); or
+the kernel can reach it (`vom.es.<name>`, one letter per facet: n not exported, r reachable, s recognizable).
+This module keeps the second and the third. Changes are collected in memory and written at the end of the
+delivery, so a reference that comes and goes within one delivery costs nothing.
 
-What may have lost its last pillar is only noted, as doubtful. Bringing out the dead, and nothing else, looks
-at the doubtful ones. So they are also the list of what memory alone may hold, and the reaper stores them: the
-next incarnation begins with the knowledge of what this one held in its heap.
+An object that may have lost its last holder is only noted, as a candidate; nothing but `bringOutYourDead`
+looks at the candidates. So the candidates are also the objects that only memory may hold. The reaper stores
+them, so that the next incarnation knows what this one held in its heap.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def is_import(vref: str) -> bool:
-    """Whether the name is that of an object or a device of somebody else."""
+    """Whether a name is that of an object of another vat, or of a device."""
     return vref[:2] in ("o-", "d-")
 
 
 def is_stored(vref: str) -> bool:
-    """Whether the name is that of an object of this vat whose state is in its store."""
+    """Whether a name is that of an object of this vat whose state is in its store."""
     return vref[:3] in ("o+d", "o+v")
 
 
@@ -46,15 +46,15 @@ class References:
         self._store = vat.store
         self._deltas: dict[str, int] = {}
         self.candidates: dict[str, None] = {}
-        self.changes = 0  # how many counts have changed in this incarnation: what paces the search for cycles
+        self.changes = 0  # how many counts have changed in this incarnation; paces the search for cycles
         self.on_new: Callable[[str], None] | None = (
-            None  # told of each name that stored data comes to mention
+            None  # called with each name that stored data comes to mention
         )
 
     # Counts from stored data.
 
     def change(self, before: Iterable[str], after: Iterable[str]) -> None:
-        """Stored data that mentioned some names now mentions others."""
+        """Note that stored data mentions the names `after` in place of the names `before`."""
         deltas = self._deltas
         for vref in after:
             base = base_of(vref)
@@ -68,7 +68,7 @@ class References:
             deltas[base] = deltas.get(base, 0) - 1
 
     def settle(self) -> None:
-        """Write the counts that have changed; what they no longer hold is doubtful."""
+        """Write the counts that have changed; an object whose count falls to 0 becomes a candidate."""
         if not self._deltas:
             return
         deltas, self._deltas = self._deltas, {}
@@ -93,7 +93,7 @@ class References:
         return int(self._store.get(f"vom.rc.{base}") or "0") + self._deltas.get(base, 0)
 
     def begin(self, base: str) -> None:
-        """A new object, which only memory holds so far and nobody needs to look up."""
+        """Note a new object, which only memory holds: it becomes a candidate, and its keys are absent."""
         self._store.known_absent(f"vom.rc.{base}")
         self._store.known_absent(f"vom.es.{base}")
         self.candidates[base] = None
@@ -101,11 +101,11 @@ class References:
     # What the kernel can reach.
 
     def status(self, base: str) -> str:
-        """The export status, a letter per facet; empty for an object that was never exported."""
+        """The export status, one letter per facet; empty for an object that was never exported."""
         return self._store.get(f"vom.es.{base}") or ""
 
     def exported(self, vref: str) -> None:
-        """A stored object is named to the kernel."""
+        """Note that a stored object is being sent to the kernel."""
         base = base_of(vref)
         if self.on_new is not None:
             self.on_new(base)
@@ -113,19 +113,22 @@ class References:
             self.candidates.pop(base, None)
 
     def dropped(self, vref: str) -> None:
-        """The kernel can no longer reach a stored object."""
+        """Note that the kernel cannot reach a stored object any more."""
         if self._letter(vref) == "r":
             self._mark(vref, "s")
             self.changes += 1
             self.candidates[base_of(vref)] = None
 
     def retired(self, vref: str) -> None:
-        """The kernel has forgotten a stored object."""
+        """Note that the kernel has forgotten a stored object."""
         if self._letter(vref):
             self._mark(vref, "n")
 
     def forget(self, base: str) -> list[str]:
-        """An object is gone: the names by which the kernel could still recognize it."""
+        """Delete the export status of an object that died.
+
+        Returns the names by which the kernel could still recognize it.
+        """
         status = self.status(base)
         if not status:
             return []

@@ -1,11 +1,11 @@
-"""The vat's own table of references: which object stands behind which vref.
+"""The vat's table of references: the object of each vref, and the vref of each object.
 
 `o+0` is the root, `o+10` and up are heap objects of this vat, `o+d10/1` a durable instance (kind 10, number
-1), `o-50` an object of another vat, `p+5` and `p-60` promises. Identity holds in both directions: one object
-per vref while it is alive, one vref per object for as long as the kernel may know of it.
+1), `o-50` an object of another vat, `p+5` and `p-60` promises. There is one object per vref while it is
+alive, and one vref per object as long as the kernel may know it.
 
-The table is also where values become capdata and back, because that is where references meet their names. An
-encoding that fails leaves no trace here.
+This module also turns values into capdata and back, because that needs the names of references. An encoding
+that fails changes nothing here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Slots:
         self.heap.exported(ROOT)
 
     def dropped(self, vrefs: list[str]) -> None:
-        """The kernel can no longer reach these exports."""
+        """Note that the kernel cannot reach these exports any more."""
         for vref in vrefs:
             if is_stored(vref):
                 self._vat.references.dropped(vref)
@@ -51,7 +51,7 @@ class Slots:
                 self.heap.dropped(vref)
 
     def retired(self, vrefs: list[str]) -> None:
-        """The kernel has forgotten these exports."""
+        """Note that the kernel has forgotten these exports."""
         for vref in vrefs:
             if is_stored(vref):
                 self._vat.references.retired(vref)
@@ -59,17 +59,17 @@ class Slots:
                 self.heap.retired(vref)
 
     def target(self, vref: str) -> Any:
-        """The object that a message is for; raises DecodeError."""
+        """The object or promise that a message is for; raises DecodeError if there is none."""
         if vref[:1] == "p":
             promise = self._vat.promises.find(vref)
             if promise is None:
                 raise DecodeError(f"there is no promise {vref} here")
             return promise
-        found = self.heap.find(vref)  # nearly always: the root
+        found = self.heap.find(vref)  # nearly always the root
         return self._object(vref, None) if found is None else found
 
     def encode(self, value: Any) -> dict[str, Any]:
-        """Write a value as capdata; raises UnpassableError."""
+        """Write a value as capdata; raises UnpassableError if it cannot pass."""
         body, objects = smallcaps.encode(value, self._vat.trace_of)
         if not objects:
             return {"body": body, "slots": []}
@@ -83,14 +83,14 @@ class Slots:
         return {"body": body, "slots": slots}
 
     def encode_durable(self, value: Any, what: str) -> dict[str, Any]:
-        """Write a value that must outlive this incarnation; raises TypeError."""
+        """Write a value that must survive this incarnation; raises TypeError, which names it `what`."""
         return self.encode_state(value, what, durable=True)
 
     def encode_state(self, value: Any, what: str, *, durable: bool) -> dict[str, Any]:
-        """Write a value into the store, where references are held by name; raises TypeError.
+        """Write a value as it is kept in the store; raises TypeError. `what` names it in errors.
 
-        What is durable may only name what an upgrade leaves alive. A promise is held like any object of the
-        heap, under a name that the kernel never hears.
+        With `durable`, it may refer only to objects that survive an upgrade. A promise is named like a heap
+        object, and the kernel never hears that name.
         """
         try:
             body, objects = smallcaps.encode(value, self._vat.trace_of)
@@ -116,16 +116,17 @@ class Slots:
         return data
 
     def decode(self, capdata: Any, *, frozen: bool = False, old: bool = False) -> Any:
-        """Read capdata, from the store where `frozen`, from the kernel otherwise; raises DecodeError.
+        """Read capdata; raises DecodeError.
 
-        What is `old` may hold data of classes that have changed since, which is read as `Tagged`.
+        `frozen` capdata comes from the store, other capdata from the kernel. With `old`, data that its class
+        now refuses is returned as `Tagged`.
         """
         try:
             body, slots = capdata["body"], capdata["slots"]
         except (TypeError, KeyError):
             raise DecodeError("capdata without body or slots") from None
         if slots and not frozen:
-            # Also what the body does not use: the kernel believes that this vat has it now.
+            # Also slots that the body does not use, because the kernel counts them as held by this vat.
             candidates = self._vat.references.candidates
             candidates.update((vref, None) for vref in slots if is_import(vref))
 
@@ -144,9 +145,9 @@ class Slots:
         return smallcaps.decode(body, fetch, frozen=frozen, old=old, reader=self._vat.reader)
 
     def across(self, value: Any) -> Any:
-        """What a value is at the other end of a message that stays in this vat: copied as if it had left.
+        """Copy a value of a message within this vat, as if it had passed to another vat.
 
-        Every reference in it stays what it is. Raises UnpassableError, and DecodeError.
+        References stay the same objects. Raises UnpassableError and DecodeError.
         """
         if _is_same_anywhere(value):
             return value
@@ -155,7 +156,7 @@ class Slots:
         return smallcaps.decode(body, lambda _sigil, index, _iface: objects[index], reader=reader)
 
     def explain(self, what: str, value: Any, problem: UnpassableError) -> str:
-        """Say which part of a value cannot pass and what to do."""
+        """The message that says which part of a value cannot pass, and what to do. `what` names the value."""
         culprit = problem.culprit
         if culprit is None:
             return f"{what or 'the message'} cannot be passed: {problem.fix}"
@@ -163,15 +164,15 @@ class Slots:
         return f"{where or 'something in it'} is {_a(culprit)}, which cannot be passed: {problem.fix}"
 
     def take_over(self, presence: Presence) -> None:
-        """Make a presence of the life before one of this: it means the same."""
+        """Make a presence of the previous life one of this life, with the same vref."""
         object.__setattr__(presence, "_vat", self._vat)
         self.imports.put(presence)
         self._vat.references.candidates[presence._vref] = None
 
     def known_name(self, item: Any) -> str | None:
-        """The name of an object that has one; None for all else, and for what belongs to another vat.
+        """The vref of an object of this vat; None if it has none, is data, or belongs to another vat.
 
-        Raises `LifeEndedError` for what belongs to a life that has ended.
+        Raises `LifeEndedError` for an object of a life that has ended.
         """
         vref: str | None
         if isinstance(item, Presence):
@@ -187,11 +188,11 @@ class Slots:
         return None
 
     def object_of(self, vref: str, iface: str | None) -> Any:
-        """The object of a name that this vat has stored; raises DecodeError."""
+        """The object with a vref that this vat has stored; raises DecodeError."""
         return self._object(vref, iface)
 
     def disavow(self, item: Any) -> None:
-        """Let go of an import at once, whoever holds its presence; raises TypeError for what is none."""
+        """Drop an import at once, even if vat code holds its presence; raises TypeError for anything else."""
         vref = self.known_name(item)
         if isinstance(item, Presence) and item._vref == DISAVOWED:
             raise TypeError(f"attempt to disavow {item!r} again")

@@ -1,4 +1,4 @@
-"""A vat as this room and those above it see it: with its tables of names."""
+"""The part of a vat that this room and those above it use: its tables of names."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class Vat(passing.Vat, Protocol):
-    """A vat that knows names."""
+    """A vat with its tables of names."""
 
     references: References
     recognizers: Recognizers
 
     @property
     def slots(self) -> Slots:
-        """Objects by name."""
+        """The objects by vref."""
         ...
 
     @property
     def promises(self) -> PromiseTable:
-        """Promises by name."""
+        """The promises by vpid."""
         ...

@@ -1,7 +1,7 @@
-"""Annotations as they are written: read off a class or a function, and evaluated late.
+"""Reads the annotations of a class or a function, and evaluates them late.
 
-A class may mention one that is defined below it, so nothing is evaluated before a guard is first used. What
-cannot be evaluated then is an error that names it.
+A class may mention one that is defined below it, so an annotation is evaluated when its guard is first used.
+If that fails, the error names the annotation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if sys.version_info >= (3, 14):
 
 
 def annotations_of(thing: Any) -> dict[str, Any]:
-    """The annotations written on a class or a function itself, in order; unknown names stay unevaluated."""
+    """The annotations of a class or a function itself, in order; those with unknown names unevaluated."""
     if sys.version_info >= (3, 14):
         found: dict[str, Any] = annotationlib.get_annotations(thing, format=annotationlib.Format.FORWARDREF)
         return found
@@ -26,7 +26,10 @@ def annotations_of(thing: Any) -> dict[str, Any]:
 
 
 def evaluate(note: Any, names: dict[str, Any], owner: type | None = None) -> Any:
-    """What the text of an annotation means; raises BadAnnotationError."""
+    """Evaluate an annotation that is text or a forward reference; raises BadAnnotationError.
+
+    `names` is the namespace. `owner` is the class that the annotation stands in, if it has no name there yet.
+    """
     text = note if isinstance(note, str) else note.__forward_arg__
     own = (
         {} if owner is None else {owner.__name__: owner}

@@ -1,12 +1,12 @@
-"""What of Python's classes means something in a vat, and what is refused where it is written.
+"""Refuses what a class may have in Python but what would silently do nothing in a vat.
 
-Much of what a class can have works here as anywhere: inheritance, properties, static and class methods as
-helpers, decorators that wrap, operators, generics. Some of it would be lost without a word. A message reaches
-functions, so a method that is another sort of object could never be called. Such things are refused on the
-line of the class, with what to write instead. (`kinds.kind_checks` refuses what only a stored object loses.)
+Most of Python's classes work in a vat: inheritance, properties, static and class methods as helpers, wrapping
+decorators, operators, generics. But a message can call only functions, so a method that is another sort of
+object could never be called. The class decorator refuses such a method, with its line and what to write
+instead. (`kinds.kind_checks` refuses what only a stored object loses.)
 
-A class that names a `Protocol` among its bases has that interface: it must have the methods, and not only the
-protocol's empty ones, and its guards are those of the protocol where it has none of its own.
+A class with a `Protocol` among its bases has that interface. It must define the protocol's methods itself,
+and a parameter without an annotation is guarded by the protocol's.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _STUBS = {stub.__code__.co_code for stub in (_stub, _told_stub, _later_stub)}
 
 
 def check_remotable(cls: type) -> None:
-    """Refuse what would be lost without a word in a `@remotable` class; raises TypeError."""
+    """Raise TypeError for a part of a `@remotable` class that would silently do nothing."""
     refuse_finaliser(cls)
     check_methods(cls)
     if "__dataclass_fields__" not in vars(cls) and "__post_init__" in vars(cls):
         raise TypeError(
-            f"{line_of(cls, '__post_init__')} is called by nobody: {cls.__name__} is no dataclass; "
-            "call it __init__(self, ...)"
+            f"{line_of(cls, '__post_init__')} is never called: {cls.__name__} is not a dataclass; "
+            "name it __init__(self, ...)"
         )
     adopt_protocols(cls)
 
 
 def own_bases(cls: type) -> list[Any]:
-    """A class and those of its bases that users wrote: no protocols, nothing of the library or of Python."""
+    """A class and those of its bases that users wrote, without protocols and classes of the libraries."""
     return [
         base
         for base in cls.__mro__
@@ -60,12 +60,12 @@ def own_bases(cls: type) -> list[Any]:
 
 
 def is_the_librarys(value: Any) -> bool:
-    """Whether an attribute was put into a class by this library."""
+    """Whether this library added an attribute to a class."""
     return type(value).__module__.startswith("swingset.guest.")
 
 
 def check_methods(cls: type) -> None:
-    """Refuse public attributes that are called like methods and that no message could reach."""
+    """Raise TypeError for a public attribute that looks like a method but that no message could call."""
     for base in own_bases(cls):
         for attribute, value in list(vars(base).items()):
             if attribute.startswith("_") or reachable(value) or isinstance(value, (type, *HELPERS)):
@@ -92,7 +92,7 @@ def _refuse_cached_coroutine(base: type, attribute: str, value: Any) -> None:
 
 
 def adopt_protocols(cls: type) -> None:
-    """Give a class the interfaces of the protocols among its bases; raises TypeError where it lacks one."""
+    """Guard a class by the protocols among its bases; raises TypeError if it lacks one of their methods."""
     for base in cls.__mro__[1:]:
         if not getattr(base, "_is_protocol", False) or base.__module__ in ("typing", "typing_extensions"):
             continue
@@ -115,7 +115,7 @@ def _is_stub(function: Any) -> bool:
 
 
 def line_of(cls: type, attribute: str) -> str:
-    """`Purse.total, line 12`; the line where it can be had."""
+    """A name for an attribute in errors, `Purse.total, line 12`; without the line if that is unknown."""
     function = attribute_of(cls, attribute)
     for inner in ("__func__", "fget", "func"):
         function = getattr(function, inner, function)

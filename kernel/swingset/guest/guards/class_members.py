@@ -1,4 +1,4 @@
-"""What stands in a class under a name: a method that messages can call, a helper, or something else."""
+"""Tells what an attribute of a class is: a method that messages can call, a helper, or something else."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from types import FunctionType
 from typing import Any
 
 CACHED = type(functools.cache(lambda: None))
-"""The class of what `functools.cache` and `lru_cache` make of a function."""
+"""The class of the objects that `functools.cache` and `lru_cache` return."""
 
 HELPERS = (staticmethod, classmethod, property, functools.cached_property)
-"""What a class has for its own methods, and no message reaches."""
+"""Attributes for the use of a class's own methods, which no message can call."""
 
 
 def reachable(value: Any) -> bool:
@@ -19,7 +19,7 @@ def reachable(value: Any) -> bool:
 
 
 def why_unreachable(cls: type, name: str) -> str:
-    """What else a class has by a name that is no method, in words; empty if that is nobody's business."""
+    """The end of an error for a message to `name`, if that is a helper of the class; else an empty text."""
     value = attribute_of(cls, name)
     for helper in HELPERS:
         if isinstance(value, helper):
@@ -28,12 +28,12 @@ def why_unreachable(cls: type, name: str) -> str:
 
 
 def attribute_of(cls: type, name: str) -> Any:
-    """An attribute as it stands in the class, whatever it would give when it is looked up."""
+    """An attribute as it is stored in a class, without calling its `__get__`; None if there is none."""
     return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
 
 
 def function_of(value: Any) -> FunctionType | None:
-    """The function that decorators have wrapped, if there is one."""
+    """The function that decorators have wrapped; None if it is not a function."""
     while hasattr(value, "__wrapped__"):
         value = value.__wrapped__
     return value if type(value) is FunctionType else None

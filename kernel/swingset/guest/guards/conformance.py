@@ -1,7 +1,7 @@
-"""Classes that say they have an interface: it is checked that they do, and it guards them.
+"""Checks that a class implements an interface that it declares, and guards it by that interface.
 
-Each method of the interface is there and takes the parameters that are declared. A method that has no
-annotation for one is guarded by the interface's.
+The class must have each method of the interface, with the declared parameters. A parameter without an
+annotation is guarded by the interface's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ C = TypeVar("C", bound=type)
 
 
 def implements(*interfaces: Any) -> Callable[[C], C]:
-    """Say that a class has these interfaces, which guard it; goes below `@durable` or `@remotable`."""
+    """Declare that a class implements interfaces; write it below `@durable` or `@remotable`.
+
+    Each interface is an `Interface` or a `Protocol`. Raises TypeError if the class lacks a method or if one
+    takes other parameters.
+
+        @durable
+        @implements(PurseI)
+        class Purse: ...
+    """
 
     def decorate(cls: C) -> C:
         for interface in interfaces:
@@ -32,7 +40,7 @@ def implements(*interfaces: Any) -> Callable[[C], C]:
 
 
 def adopt_interface(cls: type, interface: str, name: str, declared: FunctionType) -> None:
-    """Have a method of a class guarded by an interface too; raises TypeError where it does not fit."""
+    """Guard a method of a class by the interface's declaration too; raises TypeError if they do not fit."""
     function = getattr(cls, name, None)
     wanted = Method(cls, interface, name, declared)
     if type(function) is not FunctionType:
@@ -44,7 +52,7 @@ def adopt_interface(cls: type, interface: str, name: str, declared: FunctionType
     if problem:
         told = f"{problem}; declared is {wanted.signature()}"
         raise TypeError(f"{cls.__name__}.{name} does not implement {interface}: {told}")
-    # On the class and not on the function, which other classes may have too.
+    # Stored in the class, not in the function, because other classes may share the function.
     if "__declared__" not in vars(cls):
         cls.__declared__ = {}  # type: ignore[attr-defined]
     if function is not declared:

@@ -1,6 +1,6 @@
-"""Shapes that are made of shapes: unions, literals, sequences, mappings, and what patterns add to a type.
+"""Shapes that are made of shapes: unions, literals, sequences, mappings, and types with patterns.
 
-Each looks at a value from the outside inwards and names the first misfit by its path.
+Each checks a value from the outside inwards, and returns the first misfit with its path.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def union_shape(members: list[Shape]) -> Shape:
-    """Of any of these; they are sorted, so that a reordered union is the same shape."""
+    """The shape of a value that fits any member. They are sorted, so a reordered union is the same shape."""
     # None reads best at the end.
     by_text = {member.text: member for member in members}
     order = sorted(by_text, key=lambda text: (text == "None", text))
@@ -28,7 +28,7 @@ def union_shape(members: list[Shape]) -> Shape:
     spelled = " | ".join(sorted((s.spelled for s in chosen), key=lambda text: (text == "None", text)))
 
     def test(value: Any) -> Misfit | None:
-        inside = []  # of which member it is an instance, with a misfit in one of its fields
+        inside = []  # misfits in a field: the value is an instance of that member
         for member in chosen:
             found = attempt(member.test, value)
             if found is None:
@@ -47,7 +47,7 @@ def union_shape(members: list[Shape]) -> Shape:
 
 
 def annotated_shape(base: Shape, patterns: list[Pattern]) -> Shape:
-    """Of a value that fits the base and all the patterns."""
+    """The shape of a value that fits the base and all the patterns."""
     if not patterns:
         return base
     wanted = f"{base.spelled} {' and '.join(pattern.words for pattern in patterns)}"
@@ -80,19 +80,19 @@ def _spelled(value: Any) -> str:
 
 
 def literal_shape(values: tuple[Any, ...]) -> Shape:
-    """Of one of these values, of the very type."""
+    """The shape of one of these values, of exactly that type."""
     spelled = f"Literal[{', '.join(map(_spelled, values))}]"
 
     def test(value: Any) -> Misfit | None:
         fits = any(type(value) is type(item) and value == item for item in values)
         return None if fits else ("", spelled, value)
 
-    text = f"Literal[{', '.join(sorted(map(_spelled, values)))}]"  # the order says nothing
+    text = f"Literal[{', '.join(sorted(map(_spelled, values)))}]"  # the order does not matter
     return Shape(text, test, spelled=spelled, optional=None in values)
 
 
 def sequence_shape(name: str, item: Shape) -> Shape:
-    """Of a list, or where another sequence is named a tuple too, of such items."""
+    """The shape of a list of such items; of a tuple too, if `name` is not `list`."""
     spelled = f"{name}[{item.spelled}]"
     kinds = list if name == "list" else (list, tuple)
 
@@ -109,7 +109,7 @@ def sequence_shape(name: str, item: Shape) -> Shape:
 
 
 def tuple_shape(args: tuple[Any, ...], inner: Callable[[Any], Shape]) -> Shape:
-    """Of a tuple of as many items as are named, or of any number of one."""
+    """The shape of a tuple with the named items, or with any number of items of one shape."""
     endless = len(args) == 2 and args[1] is Ellipsis
     items = [inner(arg) for arg in (args[:1] if endless else args)]
 
@@ -131,7 +131,7 @@ def tuple_shape(args: tuple[Any, ...], inner: Callable[[Any], Shape]) -> Shape:
 
 
 def mapping_shape(name: str, key: Shape, item: Shape) -> Shape:
-    """Of a dict of such keys and values."""
+    """The shape of a dict with such keys and values."""
     spelled = f"{name}[{key.spelled}, {item.spelled}]"
 
     def test(value: Any) -> Misfit | None:

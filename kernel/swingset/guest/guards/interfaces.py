@@ -1,8 +1,8 @@
-"""Interfaces that are declared apart from the classes that have them.
+"""Interfaces that are declared apart from the classes that implement them.
 
-A class is its own interface: its methods' annotations are their guards. Where several classes, or several
-vats, mean the same thing, the interface is written down once, as a `Protocol` or as a table of signatures,
-and a class says that it has it:
+A class is its own interface: the annotations of its methods are their guards. If several classes or several
+vats share an interface, it is written once, as a `Protocol` or as a table of signatures, and a class declares
+that it implements it:
 
     PurseI = Interface("PurseI", {"deposit": "(amount: int) -> int", "balance": "() -> int"})
 
@@ -10,10 +10,10 @@ and a class says that it has it:
     @implements(PurseI)
     class Purse: ...
 
-What is declared is checked when the class is made (`conformance`).
+The declaration is checked when the class is made (`conformance`).
 
-As an annotation an interface stands for the objects that have it: `def merge(self, purse: PurseI)`. What an
-object of another vat has is for that vat to say, so any passes; one of this vat must have the methods.
+As an annotation, an interface accepts the objects that have it: `def merge(self, purse: PurseI)`. Any object
+of another vat is accepted, because only that vat knows its methods; an object of this vat must have them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ _FLAGS = __future__.annotations.compiler_flag
 
 
 class Interface:
-    """Methods by name, with their signatures; the names in these are those of the module that declares it."""
+    """A named set of methods, each with its signature as text: `Interface("BellI", {"ring": "() -> None"})`.
+
+    The names in the signatures are those of the module that makes the interface. Raises TypeError for a text
+    that is not a signature.
+    """
 
     def __init__(self, name: str, methods: Mapping[str, str]) -> None:
         names = sys._getframe(1).f_globals
@@ -49,7 +53,7 @@ class Interface:
         return Union[other, self]  # noqa: UP007
 
     def __call__(self) -> None:
-        """Nothing: but what cannot be called, `Union` takes for no type."""
+        """Raises TypeError. It exists because `Union` accepts only what can be called."""
         raise TypeError(f"{self.name} is an interface and makes no objects: make one of a class that has it")
 
     def __repr__(self) -> str:
@@ -77,7 +81,7 @@ def _function(interface: str, method: str, signature: str, names: dict[str, Any]
 
 
 def methods_of(interface: Any) -> tuple[str, dict[str, FunctionType]]:
-    """The name of an interface or a protocol, and its methods; raises TypeError for anything else."""
+    """The name and the methods of an interface or a protocol; raises TypeError for anything else."""
     if isinstance(interface, Interface):
         return interface.name, interface.methods
     if getattr(interface, "_is_protocol", False):

@@ -1,10 +1,10 @@
-"""What an object answers to: its methods, their guards, and the description it gives of itself.
+"""The methods of a class that messages can call, their guards, and the class's description of itself.
 
-Only functions that a class (or a mixin of it) defines are methods; names that start with `_` are the object's
-own affair. Every message that comes from outside, and every `E(x)` inside the vat, goes through `invoke`: the
-method is looked up, the arguments are bound and checked against the annotations, then it is called.
+Only functions that a class or one of its bases defines are methods; names that start with `_` are private to
+the object. Every message from outside and every `E(x)` inside the vat goes through `invoke`: it looks up the
+method, binds the arguments, checks them against the annotations, and calls.
 
-Binding is done here and not by `inspect`, so that the texts of errors, which are sent and recorded, do not
+Arguments are bound here and not by `inspect`, because the texts of errors are sent and recorded, and must not
 depend on the version of Python.
 """
 
@@ -65,7 +65,7 @@ class Method:
         code = visible.__code__
         names = code.co_varnames
         count, extra = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
-        self._own = names[0] if count and not code.co_posonlyargcount else None  # no argument is called that
+        self._own = names[0] if count and not code.co_posonlyargcount else None  # never a keyword
         self.positional = names[1:count]
         self.positional_only = max(code.co_posonlyargcount - 1, 0)
         self.keyword_only = names[count:extra]
@@ -75,16 +75,16 @@ class Method:
         defaults = visible.__defaults__ or ()
         self.defaults: dict[str, Any] = dict(zip(names[count - len(defaults) : count], defaults, strict=True))
         self.defaults.update(visible.__kwdefaults__ or {})
-        # Whether so many arguments as there are positional parameters are enough.
+        # Whether a call may leave out all keyword-only parameters.
         self._enough = all(name in self.defaults for name in self.keyword_only)
         self._shapes: dict[str, Shape] | None = None
         self._result: Shape | None = None
 
     def shapes(self) -> dict[str, Shape]:
-        """The guards by parameter name, compiled at the first call."""
+        """The guards by parameter name, compiled at the first call; raises TypeError for a bad annotation."""
         if self._shapes is None:
             found: dict[str, Shape] = {}
-            # Its own annotations, then those of the interfaces that its class has declared.
+            # Its own annotations come first, then those of the interfaces that its class declares.
             for source in (self.visible, *self._declared()):
                 for name, note in annotations_of(source).items():
                     if name in found:
@@ -101,12 +101,12 @@ class Method:
         return self._shapes
 
     def _names(self, source: FunctionType) -> dict[str, Any]:
-        """What annotations of text are read with: `def join[T: (str, bytes)](...)` has a name of its own."""
+        """The namespace for annotations that are text, with type parameters: `def join[T: (str, bytes)]`."""
         own = (*getattr(self.owner, "__type_params__", ()), *getattr(source, "__type_params__", ()))
         return {**source.__globals__, **{p.__name__: p for p in own}} if own else source.__globals__
 
     def _declared(self) -> Iterator[FunctionType]:
-        """What the interfaces say that the class, or the cohort of which it is a facet, has declared."""
+        """The method's declarations in interfaces of the class, or of the cohort of which it is a facet."""
         cls: Any = self.owner
         for base in (cls.__kind__.cls if "__facet__" in vars(cls) else cls).__mro__:
             yield from vars(base).get("__declared__", {}).get(self.name, ())
@@ -144,9 +144,9 @@ class Method:
         return f"{self.name}({', '.join(parts)}){result}{problem}"
 
     def describe(self) -> dict[str, Any]:
-        """What a caller may know: the signature as text and in parts, the doc, whether it is async."""
+        """The description for callers: the signature as text and in parts, the doc, whether it is async."""
         shapes: dict[str, Shape] = {}
-        with suppress(TypeError):  # told in the signature
+        with suppress(TypeError):  # the signature shows it
             shapes = self.shapes()
         return {
             "signature": self.signature(),
@@ -165,9 +165,9 @@ class Method:
         }
 
     def check(self, args: list[Any], kwargs: dict[str, Any]) -> Choice:
-        """Refuse arguments that do not bind, or that a guard does not accept.
+        """Raise TypeError for arguments that do not bind or that a guard does not accept.
 
-        Returns what they leave its type variables to stand for.
+        Returns the types that the method's type variables may still stand for in this call.
         """
         shapes = self._shapes
         if shapes is None:
@@ -214,7 +214,7 @@ class Method:
         return TypeError(f"{self.title}: {what}; it is {self.signature()}")
 
     def call(self, target: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue) -> Any:
-        """Check, call, and check the answer, now or when it is there."""
+        """Check the arguments, call the method, and check the answer at once or when its promise settles."""
         chosen = self.check(args, kwargs)
         result = self.function(target, *args, **kwargs)
         shape = self._result
@@ -223,7 +223,7 @@ class Method:
         if type(result) is CoroutineType:
             result = drive(turns, result)
         if isinstance(result, Promise):
-            # To check what comes later is to stand in between, which no upgrade outlives.
+            # Checking a later answer needs a promise of this vat in between, which no upgrade keeps.
             passes = shape.text in ("Any", "object") or turns.vat.adoptions.keeps(result)
             return result if passes else result.then(lambda value: self._checked(value, chosen))
         return self._checked(result, chosen)
@@ -237,7 +237,7 @@ class Method:
 
 
 class MethodTable:
-    """The methods of a class by name, and what the class says of itself."""
+    """The methods of a class by name, and the class's description. `hidden` names are not methods."""
 
     __slots__ = ("_methods", "cls", "hidden", "tag")
 
@@ -248,7 +248,7 @@ class MethodTable:
         self._methods: dict[str, Method] | None = None
 
     def of_subclass(self, cls: type) -> MethodTable:
-        """The table of a class below this one that was not decorated itself, with its own methods."""
+        """The table of a subclass that was not decorated itself, with its own methods."""
         return MethodTable(cls, cls.__name__)
 
     def methods(self) -> dict[str, Method]:
@@ -267,7 +267,7 @@ class MethodTable:
     def invoke(
         self, target: Any, name: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue
     ) -> Any:
-        """Call a method as a message does."""
+        """Call a method with its guards, as a message does; raises TypeError for bad arguments."""
         methods = self._methods
         if methods is None:
             methods = self.methods()
@@ -281,7 +281,7 @@ class MethodTable:
         raise TypeError(f'target has no method "{shown}", has [{", ".join(self.methods())}]{why}')
 
     def describe(self) -> dict[str, Any]:
-        """What anybody who can send to the object may know of it."""
+        """The description that any vat gets that can send to the object."""
         return {
             "tag": self.tag,
             "doc": _doc(self.cls),
@@ -291,6 +291,6 @@ class MethodTable:
 
 
 def _doc(thing: Any) -> str:
-    # The indentation of docstrings is kept by some versions of Python and stripped by others.
+    # Some versions of Python strip the indentation of docstrings and some keep it.
     text = vars(thing).get("__doc__") if isinstance(thing, type) else thing.__doc__
     return "\n".join(line.strip() for line in text.strip().splitlines()) if type(text) is str else ""

@@ -1,10 +1,9 @@
-"""Patterns: what a type alone cannot say of a value, for annotations and for keys.
+"""Patterns: tests of a value beyond its type, for annotations and for the keys of collections.
 
-`Annotated[int, gt(0)]` is an int above zero. A pattern is plain data with two spellings: `text`, as it is
-written in code, which is stored with a kind and compared at an upgrade, and `words`, which complete the
-sentence of a complaint ("wanted int > 0"). It never converts, and a value that it cannot be compared with
-does not fit. The ranges keep their bounds readable, so that a collection can turn them into a walk over
-its keys.
+`Annotated[int, gt(0)]` is an int above zero. A pattern has two texts: `text`, as it is written in code, which
+is stored with a kind and compared at an upgrade, and `words`, which complete an error ("wanted int > 0"). It
+never converts a value, and a value that it cannot compare does not fit. A range keeps its bounds as
+attributes, so that a collection can iterate over just the keys between them.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ S = TypeVar("S", int, float, str, bytes)
 
 
 class Pattern:
-    """A test of a value with a name: `text` as in code, `words` as in a complaint."""
+    """A test of a value. `text` is how code writes it, `words` is how errors say it."""
 
     __slots__ = ("_test", "text", "words")
 
@@ -29,7 +28,7 @@ class Pattern:
         self._test = test
 
     def fits(self, value: Any) -> bool:
-        """Whether a value is of this pattern."""
+        """Whether a value fits the pattern."""
         return self._test(value)
 
     def __repr__(self) -> str:
@@ -37,7 +36,10 @@ class Pattern:
 
 
 class Range(Pattern):
-    """All numbers, or all strings, between two bounds; None for a bound that is not there."""
+    """The numbers, the strings or the bytes between two bounds; None stands for no bound.
+
+    Raises TypeError for a bound of another type.
+    """
 
     __slots__ = ("high", "high_included", "low", "low_included")
 
@@ -73,7 +75,7 @@ def _family(value: Any) -> str | None:
 
 
 class Prefix(Pattern):
-    """All strings that start alike."""
+    """The strings that begin with the same text."""
 
     __slots__ = ("start",)
 
@@ -86,27 +88,30 @@ class Prefix(Pattern):
 
 
 def gt(low: S) -> Range:
-    """Greater than `low`."""
+    """A value greater than `low`: `Annotated[int, gt(0)]`."""
     return Range(f"gt({low!r})", f"> {low!r}", low, None, False, False)
 
 
 def gte(low: S) -> Range:
-    """Greater than or equal to `low`."""
+    """A value greater than or equal to `low`: `Annotated[int, gte(1)]`."""
     return Range(f"gte({low!r})", f">= {low!r}", low, None, True, False)
 
 
 def lt(high: S) -> Range:
-    """Less than `high`."""
+    """A value less than `high`: `Annotated[int, lt(100)]`."""
     return Range(f"lt({high!r})", f"< {high!r}", None, high, False, False)
 
 
 def lte(high: S) -> Range:
-    """Less than or equal to `high`."""
+    """A value less than or equal to `high`: `Annotated[float, lte(1)]`."""
     return Range(f"lte({high!r})", f"<= {high!r}", None, high, False, True)
 
 
 def between(low: S, high: S) -> Range:
-    """From `low` to `high`, both included."""
+    """A value from `low` to `high`, both included: `Annotated[str, between("a", "f")]`.
+
+    Raises TypeError if the bounds are not both numbers, both str or both bytes.
+    """
     text = f"between({low!r}, {high!r})"
     if _family(low) != _family(high):
         raise TypeError(f"{text}: both bounds are numbers, or both are strings")
@@ -114,14 +119,17 @@ def between(low: S, high: S) -> Range:
 
 
 def prefix(start: str) -> Prefix:
-    """A str that starts with `start`."""
+    """A str that starts with `start`: `Annotated[str, prefix("user:")]`. Raises TypeError if it is no str."""
     if type(start) is not str:
         raise TypeError(f"prefix({start!r}): wants a str")
     return Prefix(start)
 
 
 def matching(regex: str) -> Pattern:
-    """A str of which the whole matches a regular expression."""
+    """A str that a regular expression matches as a whole: `Annotated[str, matching("[a-z]+")]`.
+
+    Raises TypeError if `regex` is no str, and `re.error` if it is no regular expression.
+    """
     if type(regex) is not str:
         raise TypeError(f"matching({regex!r}): wants a str")
     compiled = re.compile(regex)
@@ -134,7 +142,7 @@ def matching(regex: str) -> Pattern:
 
 
 def length(at_most: int, at_least: int = 0) -> Pattern:
-    """A str, bytes, list, tuple or dict with so many items, both bounds included."""
+    """A str, bytes, list, tuple or dict with `at_least` to `at_most` items: `Annotated[str, length(80)]`."""
     if at_least:
         text, words = f"length({at_most}, {at_least})", f"of length {at_least} to {at_most}"
     else:
@@ -149,7 +157,10 @@ def length(at_most: int, at_least: int = 0) -> Pattern:
 
 
 def alleged(iface: str) -> Pattern:
-    """An object that says of itself that it is an `iface`; a stranger may say so untruly."""
+    """An object that calls itself an `iface`: `Annotated[Remotable, alleged("Purse")]`.
+
+    Another vat's object may lie about this, so it is no proof.
+    """
 
     def test(value: Any) -> bool:
         if isinstance(value, Presence):
@@ -163,9 +174,9 @@ def alleged(iface: str) -> Pattern:
 MAKING: dict[str, Callable[..., Pattern]] = {
     maker.__name__: maker for maker in (alleged, between, gt, gte, length, lt, lte, matching, prefix)
 }
-"""What makes patterns, by name: what their texts can be read with."""
+"""The functions that make patterns, by name, for reading their texts."""
 
 MAKERS = tuple(MAKING)
 
 regexes: set[str] = set()
-"""The regular expressions that code has made patterns of here."""
+"""The regular expressions that this process's code has passed to `matching`."""

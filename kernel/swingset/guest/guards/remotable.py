@@ -1,6 +1,6 @@
-"""`@remotable`: what lets the instances of a class be sent, and be called by whoever got one.
+"""`@remotable`: lets the instances of a class pass to other vats, which may then call them.
 
-They live in the heap: an upgrade ends them. (`@durable`, in `kinds.classes`, marks those that survive.)
+They live in the heap, and an upgrade ends them. (`@durable`, in `kinds.classes`, is for those that survive.)
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ C = TypeVar("C", bound=type)
 def remotable(cls: C) -> C:
     """Let the instances of a class be sent to other vats, which may then call its methods.
 
-    Names that start with `_` are not reachable from outside. Annotations of the parameters are checked on
-    every message. The instances end with the incarnation; use `@durable` for those that must survive an
-    upgrade.
+    Names that start with `_` cannot be called from outside. Every message is checked against the annotations
+    of the parameters. The instances end with the incarnation; use `@durable` for those that must survive an
+    upgrade. Raises TypeError if the class is `@durable`, or has a method that no message could call.
+
+        @remotable
+        class Counter:
+            def add(self, amount: int) -> int: ...
     """
     if "__kind__" in vars(cls):
         raise TypeError(f"{cls.__name__} is @durable already: @remotable would make it forget its state")

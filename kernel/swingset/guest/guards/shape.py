@@ -1,10 +1,10 @@
-"""A shape: one annotation, compiled, that can check a value and say its own name.
+"""A shape: a compiled annotation that can check a value and has a name.
 
-A shape never converts a value. It accepts it or says where inside it the first misfit is.
+A shape never converts a value. It accepts the value, or returns the first misfit inside it with its path.
 
-It has two names. `spelled` is the annotation as it would be written again, which is what errors say and what
-a collection reads, by `spelling`, when it is opened. `text` also tells what the classes in it are made of,
-the fields of a dataclass and the members of an enum, because an upgrade compares it.
+It has two names. `spelled` is the annotation as code would write it; errors show it, and a collection reads
+it by `spelling` when it is opened. `text` also contains the fields of dataclasses and the members of enums,
+because an upgrade compares it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ Misfit = tuple[str, str, Any]  # where inside the value, what was wanted there, 
 
 
 class BadAnnotationError(TypeError):
-    """An annotation that cannot serve as a guard."""
+    """An annotation cannot be used as a guard; the message says what to write instead."""
 
 
 class Shape:
-    """One compiled annotation: `text` and `spelled` name it, `misfit(value)` is None for a value that fits.
+    """One compiled annotation.
 
-    `optional` says that None fits; `fleeting` names a type in it whose instances an upgrade ends.
+    `text` and `spelled` are its names, and `misfit(value)` is None for a value that fits. `optional` says
+    that None fits. `fleeting` names a type in it whose instances end with an upgrade, if there is one.
     """
 
     __slots__ = ("fleeting", "optional", "spelled", "test", "text")
@@ -48,13 +49,14 @@ class Shape:
         self.fleeting = fleeting
 
     def misfit(self, value: Any) -> Misfit | None:
-        """The first misfit, or None."""
+        """Return the first misfit in a value, or None if it fits."""
         return self.test(value)
 
     def takes_over(self, stored: str) -> bool:
-        """Whether values stored under the text of a shape fit this one: it is the same, or an enum grew.
+        """Whether values stored under the text of a shape fit this one.
 
-        The text that was stored before classes were looked into is the spelling.
+        They fit if the text is the same, or if only enums have more members. A stored text may also be the
+        spelling, without the fields of classes.
         """
         return stored in (self.text, self.spelled) or _with_members_of(self.text, stored) == self.text
 
@@ -73,7 +75,7 @@ def _with_members_of(text: str, stored: str) -> str:
 
 
 def complaint(where: str, misfit: Misfit, close: str = "") -> str:
-    """`Purse.deposit(amount): wanted int, got str 'five'`."""
+    """The message for a misfit: `Purse.deposit(amount): wanted int, got str 'five'`."""
     path, wanted, got = misfit
     return f"{where}{path}{close}: wanted {wanted}, got {brief(got)}"
 
@@ -81,7 +83,7 @@ def complaint(where: str, misfit: Misfit, close: str = "") -> str:
 def simple(
     text: str, fits: Callable[[Any], bool], *, optional: bool = False, fleeting: str | None = None
 ) -> Shape:
-    """A shape of this name that looks at the value as a whole."""
+    """A shape with this name that checks a value as a whole."""
     return Shape(
         text,
         lambda value: None if fits(value) else ("", text, value),
@@ -91,7 +93,7 @@ def simple(
 
 
 def first_fleeting(shapes: list[Shape]) -> str | None:
-    """What is fleeting in one of these shapes, if anything is."""
+    """The first type in these shapes whose instances end with an upgrade; None if there is none."""
     return next((shape.fleeting for shape in shapes if shape.fleeting is not None), None)
 
 

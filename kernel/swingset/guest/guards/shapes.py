@@ -1,10 +1,10 @@
-"""Annotations as guards: what a parameter, a result or a field of durable state may hold.
+"""Compiles annotations into shapes, which check parameters, results and fields of durable state.
 
-An annotation is compiled once, at its first use, into a shape that can check a value and say its own name.
-The name is made here and not by `repr`, because it is stored with the kind and sent in error messages, and
-Python versions spell annotations differently.
+An annotation is compiled once, at its first use, into a shape that checks values and has a name. The name is
+made here and not by `repr`, because it is stored with the kind and sent in error messages, and Python
+versions spell annotations differently.
 
-`shape` is what comes out, `generics` has the shapes that are made of shapes, and `structures` those of
+`shape` defines a shape, `generics` has the shapes that are made of shapes, and `structures` has those of
 TypedDicts, dataclasses and enums.
 """
 
@@ -55,13 +55,16 @@ _MAPPINGS = {abc.Mapping: "Mapping", abc.MutableMapping: "MutableMapping"}
 _INSTEAD = (
     ((abc.Set, abc.Iterator, abc.ValuesView, range), "list"),
     ((bytearray, memoryview), "bytes"),
-)  # of classes that nobody can decorate
+)  # what to write instead of classes that cannot be decorated
 _TRANSPARENT = (typing.Final, typing.ClassVar, typing.Required, typing.NotRequired)
 _AWAITABLES = (Promise, abc.Awaitable, abc.Coroutine)
 
 
 def compile_shape(annotation: Any, names: dict[str, Any], owner: type | None = None) -> Shape:
-    """Turn an annotation into a shape; `names` is the namespace that strings in it are read in."""
+    """Turn an annotation into a shape; raises BadAnnotationError if it cannot be a guard.
+
+    `names` is the namespace for annotations that are text. `owner` is the class that `Self` means.
+    """
     try:
         return _compile(annotation, names, owner)
     except RecursionError:
@@ -69,7 +72,10 @@ def compile_shape(annotation: Any, names: dict[str, Any], owner: type | None = N
 
 
 def compile_spelled(text: str, names: dict[str, Any], *, any_regex: bool = True) -> Shape:
-    """The shape that is spelled by a text which may be a stranger's: it is read, and not evaluated."""
+    """Turn a stored text, which others may have written, into a shape; it is parsed, never evaluated.
+
+    Raises BadAnnotationError. Without `any_regex`, only regular expressions of this process's code may occur.
+    """
     try:
         return compile_shape(spelling.read(text, names, any_regex=any_regex), names)
     except (spelling.SpellingError, TypeError) as exc:
@@ -77,7 +83,7 @@ def compile_spelled(text: str, names: dict[str, Any], *, any_regex: bool = True)
 
 
 def compile_answer(annotation: Any, names: dict[str, Any], owner: type | None = None) -> Shape:
-    """Like `compile_shape` for what a call returns: `Promise[int]` answers with an int."""
+    """Like `compile_shape`, for what a call returns: for `Promise[int]` it is the shape of an int."""
     note = (
         evaluate(annotation, names, owner) if isinstance(annotation, (str, typing.ForwardRef)) else annotation
     )
@@ -144,7 +150,7 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
         )
     if hasattr(cls, "__method_table__"):
         kind: Any = getattr(cls, "__kind__", None)
-        # A kind is known by its tag: its class may be renamed. Only a word can be read again as one.
+        # A kind is named by its tag, because its class may be renamed. Only an identifier can be read back.
         named = kind is not None and kind.cls is cls and kind.tag.isidentifier()
         name = kind.tag if named else cls.__name__
         fleeting = None if kind is not None and kind.durable else cls.__name__
@@ -168,12 +174,12 @@ def _compile_class(cls: type, names: dict[str, Any]) -> Shape:
 
 
 def _is_of_kind(value: Any, kind: Any) -> bool:
-    """Whether a value is an instance of a kind, or of the class that a cell which was run again gave it."""
+    """Whether a value is an instance of a kind, or of its newer class from a cell that was run again."""
     return isinstance(value, kind.cls) or (kind.successor is not None and isinstance(value, kind.latest.cls))
 
 
 def _has_methods(interface: Any) -> Shape:
-    """Of another vat anything that can be sent to, of this one an object with the methods."""
+    """The shape of any object of another vat, and of an object of this vat that has the methods."""
     name, methods = methods_of(interface)
 
     def fits(value: Any) -> bool:

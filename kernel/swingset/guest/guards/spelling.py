@@ -1,18 +1,19 @@
-"""Annotations read back from the text that a shape spells them with.
+"""Parses an annotation from the text that is a shape's spelling.
 
-A collection keeps what it was made for as text, in the vat's store. The store of a vat in the embedder's own
-interpreter comes with a world file, so the text may be anybody's. It is read here by the one grammar in which
-shapes are spelled, and never evaluated:
+A collection stores the shapes of its keys and values as text. The store of a vat in the embedder's own
+interpreter comes from a world file, which anybody may have written. So the text is parsed, by the grammar in
+which shapes are spelled, and never evaluated:
 
     shape    = choice { "|" choice }
     choice   = "None" | name | head "[" shapes "]" | "Literal[" values "]" | "Annotated[" shape patterns "]"
     pattern  = maker "(" scalars ")" | name ".facets." name
     value    = scalar | name "." name
 
-A name means a class, an interface or a type variable that the code has, a type that is built in, or nothing;
-a head is one of the generic types that the library can check; a maker one of its patterns. What else a name
-is bound to is not looked at. A regular expression can take for ever to be matched, and in the embedder's
-interpreter nothing stops it: there the code must have made the same pattern itself.
+A name must be a class, an interface or a type variable in the code, or a built-in type; anything else that it
+is bound to is refused without a look at it. A head is one of the generic types that the library can check,
+and a maker is one of its patterns. Matching a regular expression can take for ever, and in the embedder's
+interpreter nothing stops it, so there only expressions are accepted that the code itself has made a pattern
+of.
 """
 
 from __future__ import annotations
@@ -56,14 +57,14 @@ _SORTS = (Interface, typing.NewType, typing.TypeVar, getattr(typing, "TypeAliasT
 
 
 class SpellingError(ValueError):
-    """A text that spells no annotation, or one that means nothing here."""
+    """A text is not an annotation, or uses a name that is not defined here."""
 
 
 def read(text: str, names: Mapping[str, Any], *, any_regex: bool = True) -> Any:
-    """The annotation that a text spells; raises `SpellingError`.
+    """Parse an annotation; raises SpellingError.
 
-    `names` is what the code calls its classes. Without `any_regex` only those regular expressions are taken
-    that `matching` was called with here.
+    `names` is the namespace of the vat's code. Without `any_regex`, only regular expressions are accepted
+    that `matching` was called with in this process.
     """
     if type(text) is not str or len(text) > MOST_CHARACTERS:
         raise SpellingError(f"an annotation is a text of at most {MOST_CHARACTERS:,} characters")
@@ -71,7 +72,7 @@ def read(text: str, names: Mapping[str, Any], *, any_regex: bool = True) -> Any:
 
 
 class _Reader:
-    """One text on its way through the grammar."""
+    """The parser of one text."""
 
     def __init__(self, text: str, names: Mapping[str, Any], any_regex: bool) -> None:
         self._text = text
@@ -82,14 +83,14 @@ class _Reader:
         self._step()
 
     def whole(self) -> Any:
-        """The annotation, with nothing behind it."""
+        """Parse the whole text as one annotation."""
         found = self._shape()
         if self._sort != "end":
             raise self._wrong()
         return found
 
     def _step(self) -> str:
-        """Go on by a token; answers the one that was passed."""
+        """Go to the next token; returns the one before it."""
         passed = self._token
         found = _TOKEN.match(self._text, self._at)
         if found is not None:

@@ -1,10 +1,10 @@
-"""Shapes of what has named parts: TypedDicts, and the dataclasses and enums that a vat has registered.
+"""Shapes with named parts: TypedDicts, and the dataclasses and enums that a vat has registered as copies.
 
-Its fields or the name of a member are stored of such a value, under a tag. So the name of the class says too
-little: a class of the same name may want other fields tomorrow, and then no value can be read again. Its
-fields and members are part of the text that an upgrade compares, under the tag, by which the data is known.
+The fields of such a value, or the name of its member, are stored under a tag. A later class of the same name
+may have other fields, and then no stored value could be read. So the text that an upgrade compares contains
+the fields and the members, with the tag instead of the class's name.
 
-A dataclass may mention itself. Inside its own text it is only its tag.
+A dataclass may mention itself; inside its own text, only its tag stands for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..passing.copies import Copy
     from .shape import Misfit
 
-_under_way: dict[type, Shape] = {}  # the dataclasses whose fields are being compiled
+_under_way: dict[type, Shape] = {}  # the shapes of dataclasses whose fields are still being compiled
 
 
 def copy_shape(copy: Copy, compile_note: Callable[[Any, dict[str, Any]], Shape]) -> Shape:
@@ -42,7 +42,7 @@ def copy_shape(copy: Copy, compile_note: Callable[[Any, dict[str, Any]], Shape])
 
 
 def _fits(copy: Copy) -> Callable[[Any], bool]:
-    """Whether a value is of a class, or of one that has its tag now: in a notebook a cell is run again."""
+    """A test for instances of the class, or of a newer class with its tag, from a cell that was run again."""
 
     def fits(value: Any) -> bool:
         if isinstance(value, copy.cls):
@@ -88,7 +88,7 @@ def _dataclass(copy: Copy, compile_note: Callable[[Any, dict[str, Any]], Shape])
 
 
 def _names_of(cls: type, copy: Copy) -> dict[str, Any]:
-    """The names that the annotations of a class are read in: those of its module."""
+    """The namespace for the annotations of a class: that of its module."""
     registered = copy.names or {}
     if registered.get("__name__") == cls.__module__:
         return registered
@@ -98,13 +98,13 @@ def _names_of(cls: type, copy: Copy) -> dict[str, Any]:
 def typed_dict_shape(
     cls: Any, names: dict[str, Any], compile_note: Callable[[Any, dict[str, Any]], Shape]
 ) -> Shape:
-    """The shape of a dict with certain keys."""
+    """The shape of a TypedDict: a dict with certain keys, of which some may be missing."""
     notes = {
         name: evaluate(note, names) if isinstance(note, (str, ForwardRef)) else note
         for name, note in annotations_of(cls).items()
     }
     fields = {name: compile_note(note, names) for name, note in notes.items()}
-    # What the class itself knows of its keys it has not read in annotations that were text.
+    # The class's own `__required_keys__` ignores annotations that are text.
     required = sorted(
         name for name, note in notes.items() if _is_required(note, name in cls.__required_keys__)
     )

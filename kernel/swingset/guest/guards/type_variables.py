@@ -1,14 +1,14 @@
-"""Type variables as guards: which type one stands for is found out anew in every call.
+"""Type variables as guards: each call finds out which type a variable stands for.
 
     AnyStr = TypeVar("AnyStr", str, bytes)
 
     def join(self, one: AnyStr, other: AnyStr) -> AnyStr
 
-A variable with constraints takes a value of one of them, and of the same one wherever it stands in a call, in
-its answer too. So each value that comes narrows down which may be meant: what fits none of those left is a
-misfit. A variable with a bound takes what the bound takes, and one with neither takes anything.
+A variable with constraints accepts a value of one of them, and of the same one everywhere in a call and its
+answer. So each value excludes the constraints that it does not fit, and a value that fits none of the rest is
+a misfit. A variable with a bound accepts what the bound accepts, and one with neither accepts anything.
 
-Outside of a call, in a field say, each use is by itself.
+Outside of a call, in a field for example, each use of a variable is independent.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from .shape import Misfit, Shape
 
 Choice = dict[TypeVar, tuple[int, ...]]
-"""Which constraints of each variable are still possible, by their places."""
+"""The constraints of each variable that are still possible, by index."""
 
-_open: Choice | None = None  # of the call that is being checked; checks do not nest
+_open: Choice | None = None  # the choice of the call that is being checked; checks do not nest
 
 
 class choosing:
-    """Check, in the body, what belongs to one call, whose choice so far is `chosen` and is narrowed down."""
+    """A context in which values of one call are checked; it narrows `chosen`, the call's choice so far."""
 
     __slots__ = ("_before", "_chosen")
 
@@ -44,7 +44,7 @@ class choosing:
 
 
 def attempt(test: Callable[[Any], Misfit | None], value: Any) -> Misfit | None:
-    """Test a value, and choose nothing if it does not fit."""
+    """Test a value, and leave the choice as it was if the value does not fit."""
     if not _open:
         found = test(value)
         if found is not None and _open:
@@ -59,7 +59,7 @@ def attempt(test: Callable[[Any], Misfit | None], value: Any) -> Misfit | None:
 
 
 def narrowing(variable: TypeVar, shapes: list[Shape]) -> Callable[[Any], Misfit | None]:
-    """The test of a variable with constraints, which have these shapes."""
+    """The test for a variable whose constraints have these shapes."""
     every = tuple(range(len(shapes)))
 
     def test(value: Any) -> Misfit | None:

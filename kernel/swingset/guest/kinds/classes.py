@@ -1,8 +1,8 @@
-"""`@durable` and `@virtual`: what turns a class into a kind.
+"""`@durable` and `@virtual`: turn a class into a kind.
 
-The decorator reads the annotations, defaults, facets and migrations off the class, hands them to the vat's
-table of kinds, and puts descriptors in the places of the fields. A class that means something else by what
-kinds are made of (its own `__init__`, `__slots__`) is refused here, on the line that defines it.
+The decorator reads the annotations, defaults, facets and migrations of the class, registers the kind in the
+vat's table, and replaces the fields by descriptors. A class that defines for itself what a kind provides (an
+`__init__`, `__slots__`) is refused, with the line that does so.
 """
 
 from __future__ import annotations
@@ -37,9 +37,15 @@ def durable(cls: Any = None, *, tag: str | None = None, version: int = 1, eager:
     """Make a class a durable kind: its annotated attributes are state that survives upgrades.
 
     The constructor takes the fields in their order or by name. A method `finish(self)`, if there is one, runs
-    once when an instance is new. The kind is known to later versions of the code by its class name, or by
-    `tag`. A new `version` may have other fields, with `@migrate` functions that lead to it; an upgrade
-    migrates `eager` records at once and is refused if one of them does not migrate.
+    once when an instance is new. Later code finds the kind by its class name, or by `tag`. A new `version`
+    may have other fields, if `@migrate` functions lead to it. An upgrade migrates `eager` records at once,
+    and is refused if one of them fails. Raises TypeError for a class that cannot be a kind, or that does not
+    fit what is stored.
+
+        @durable
+        class Purse:
+            owner: str
+            balance: int = 0
     """
     if type(version) is not int or version < 1:
         raise TypeError(f"@durable(version={version!r}): a version is a whole number from 1 up")
@@ -59,10 +65,14 @@ def virtual(cls: C) -> C: ...
 @dataclass_transform(kw_only_default=False)
 def virtual(*, tag: str) -> Callable[[C], C]: ...
 def virtual(cls: Any = None, *, tag: str | None = None) -> Any:
-    """Make a class a virtual kind: like `@durable`, but an upgrade ends its instances.
+    """Make a class a virtual kind: like `@durable`, but its instances end with the incarnation.
 
-    Their state is in the vat's store, so that there may be more of them than memory has room for, and it may
-    hold `@remotable` objects of this incarnation.
+    Their state is in the vat's store, so there may be more of them than memory has room for. It may refer to
+    `@remotable` objects. Raises TypeError for a class that cannot be a kind.
+
+        @virtual
+        class Quote:
+            price: int
     """
 
     def make(world_cls: type, where: str, names: dict[str, Any]) -> Kind:
@@ -89,7 +99,7 @@ def _decorator(cls: Any, make: Callable[[type, str, dict[str, Any]], Kind]) -> A
 
 
 def refuse_misfits(cls: type) -> None:
-    """Refuse a class that cannot be a kind."""
+    """Raise TypeError for a class that cannot be a kind."""
     name = cls.__name__
     inherited = getattr(cls, "__kind__", None)
     if "__kind__" in vars(cls):
@@ -122,7 +132,7 @@ def _read_fields(kind: Kind) -> None:
         for field, known in kind.fields.items():
             if inherited is not None and field in inherited.fields:
                 known.default = inherited.fields[field].default
-            elif field in vars(base):  # as in any class, another value for what a base has
+            elif field in vars(base):  # as in any class: another default for a field of a base
                 known.default = _default(name, field, vars(base)[field])
 
 
@@ -137,7 +147,7 @@ def _default(name: str, field: str, value: Any) -> Any:
 
 
 def fit_class(kind: Kind) -> None:
-    """Define a kind, and make its class one whose instances are."""
+    """Define a kind, and give its class the constructor, the fields and the method table of one."""
     cls: Any = kind.cls
     cls.__kind__ = kind
     cls.__method_table__ = None if kind.facets else MethodTable(cls, cls.__name__, hidden=("finish",))
@@ -161,7 +171,7 @@ def _init(self: Any, /, *args: Any, **kwargs: Any) -> None:
             f"{type(self).__name__} is a subclass of durable {kind.tag}: decorate it with @durable too"
         )
     latest = kind.latest
-    if latest is not kind:  # somebody still has the class of a cell that was run again
+    if latest is not kind:  # code still has the class from before a cell was run again
         object.__setattr__(self, "__class__", latest.cls)
     latest.construct(self, args, kwargs)
 

@@ -1,10 +1,10 @@
-"""What is stored of a kind, and whether new code may take up what old code left.
+"""The stored descriptor of a kind, and whether new code may use the instances of old code.
 
 A kind's descriptor is stored with its instances: the tag, the text of every field's shape, the names of its
-facets, the version of its records, and of which older versions there may still be records. New code is
-compared with it before it touches anything. Within a version the fields stay as they are, and new ones may
-be added that old records can do without. A new version may change everything, if a migration leads to it from
-each version that may still be there.
+facets, the version of its records, and the older versions of which there may still be records. New code is
+compared with it before it reads or writes a record. Within a version the fields stay the same; a new field
+may be added if it has a default. A new version may change everything, if a migration leads to it from each
+version of which there may be records.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Descriptor = dict[str, Any]
 
 
 class KindError(TypeError):
-    """A kind whose definition does not fit itself or what is stored; `tags` names the kinds."""
+    """The definition of a kind contradicts itself or what is stored; `tags` names the kinds."""
 
     def __init__(self, message: str, tags: list[str]) -> None:
         super().__init__(printable(message, 20_000))
@@ -32,7 +32,7 @@ class KindError(TypeError):
 
 
 def arrange_facets(tag: str, found: list[str], stored: Descriptor | None) -> list[str]:
-    """The facets in the order of their numbers; raises KindError where one is lost."""
+    """The facets in the order of their numbers; raises KindError if a stored one is missing."""
     if stored is None or "fields" not in stored:
         return sorted(found)
     old: list[str] = stored.get("facets", [])
@@ -58,9 +58,9 @@ def _listed(names: list[str]) -> str:
 
 
 def describe(kind: Kind, stored: Descriptor | None) -> Descriptor:
-    """The descriptor to store, after comparing the kind with the one that is stored."""
+    """The descriptor to store for a kind; raises KindError if the kind does not fit the stored one."""
     if stored is not None and "fields" not in stored:
-        stored = None  # a handle that no definition has taken up so far
+        stored = None  # a handle whose kind was never defined
     made: Descriptor = {"tag": kind.tag}
     if kind.has_handle:
         made["handle"] = True
@@ -141,7 +141,7 @@ def _compare_fields(kind: Kind, stored: Descriptor) -> None:
 
 
 def _defaults(kind: Kind, given: dict[str, str], late: set[str]) -> dict[str, str]:
-    """What some fields hold in records that are older than they: the default they came with, for ever."""
+    """The values of fields in records older than the field: for ever the default it was added with."""
     found = {}
     for name, field in kind.fields.items():
         if name in given:

@@ -1,4 +1,4 @@
-"""Asking whether a value may be kept for the next incarnation, without keeping it."""
+"""Tells whether a value may be kept for the next incarnation, without keeping it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def can_be_durable(value: Any) -> bool:
-    """Whether durable state could hold a value: the baggage, a field, or an entry of a collection."""
+    """Whether durable state could hold a value: the baggage, a field, or an entry of a collection.
+
+    if can_be_durable(note): baggage["note"] = note
+    """
     vat: Vat = current()
     try:
         vat.slots.encode_durable(value, "value")

@@ -1,9 +1,9 @@
-"""Facets: one state, several faces, each with rights of its own.
+"""Facets: several objects with one state, each with methods of its own.
 
 Methods marked with `@facet("creator")` or `@facet("creator", "public")` make a class a kind of cohorts. Each
-construction makes one cohort, the state with all methods, which is the vat's own affair and never leaves it;
-what can be passed, stored and called from outside are its facets, `counter.facets.public`, each with the
-methods marked for it and no way to the others. An unmarked method is a helper of the cohort.
+construction makes one cohort: the state with all methods. The cohort never leaves the vat. Its facets,
+`counter.facets.public`, can be passed, stored and called from outside. Each has the methods marked for it,
+and gives no access to the others. An unmarked method is a helper of the cohort.
 
     @durable
     class Counter(Cohort):
@@ -18,11 +18,11 @@ methods marked for it and no way to the others. An unmarked method is a helper o
         def read(self) -> int:
             return self.value
 
-A facet's number is its place in the kind's list, which is sorted when the kind is first defined. Facets that
-later code adds go to the end, and none is ever lost: numbers are part of names that others hold.
+A facet's number is its index in the kind's list, which is sorted when the kind is first defined. Later code
+adds facets at the end and must keep all others, because the numbers are part of names that other vats hold.
 
-A facet holds its cohort, the cohort does not hold its facets. So a cohort is alive in memory as long as it
-or one of its facets is, and nothing here is a cycle.
+A facet holds its cohort, and the cohort does not hold its facets. So a cohort is in memory as long as it or
+one of its facets is, and they form no cycle.
 """
 
 from __future__ import annotations
@@ -44,7 +44,13 @@ T = TypeVar("T")
 
 
 def facet(*names: str) -> Callable[[F], F]:
-    """Put a method on the facets of these names; the class must be `@durable` or `@virtual`."""
+    """Put a method on facets, by name; the class must be `@durable` or `@virtual`.
+
+    Raises TypeError for a name that is no identifier, and if it decorates something other than a method.
+
+        @facet("creator", "public")
+        def read(self) -> int: ...
+    """
     for name in names:
         if type(name) is not str or not name.isidentifier() or name.startswith("_"):
             raise TypeError(f'a facet has a name like "public", which {brief(name)} is not')
@@ -96,13 +102,13 @@ class Facets:
 
 
 class Cohort:
-    """Optional base of a class with facets, for type checkers: it says that there is `self.facets`."""
+    """Optional base of a class with facets: it tells type checkers of `self.facets`."""
 
     facets: ClassVar[Facets]
 
 
 class FacetsAttribute:
-    """The attribute `facets`: of a cohort its facets, of the class their classes, for annotations."""
+    """The attribute `facets`: on a cohort its facets, on the class the facets' classes, for annotations."""
 
     __slots__ = ("_kind",)
 
@@ -132,7 +138,10 @@ class FacetClasses:
 
 
 def marked_methods(cls: type) -> dict[str, dict[str, FunctionType]]:
-    """The methods of each facet by name; a method that overrides a marked one stays on its facets."""
+    """The methods of each facet by name; raises TypeError for a method that cannot be on one.
+
+    A method that overrides a marked one is on the same facets.
+    """
     functions: dict[str, FunctionType] = {}
     marks: dict[str, tuple[str, ...]] = {}
     for base in reversed(cls.__mro__[:-1]):
@@ -155,7 +164,7 @@ def marked_methods(cls: type) -> dict[str, dict[str, FunctionType]]:
 
 
 def make_facet_class(kind: Kind, face: str, methods: dict[str, FunctionType]) -> type:
-    """The class of one facet: its methods are those of the cohort."""
+    """Make the class of one facet; its methods call those of the cohort."""
     title = f"{kind.tag} {face}"
     body: dict[str, Any] = {name: _forward(function) for name, function in methods.items()}
     body.update(
@@ -175,16 +184,17 @@ def make_facet_class(kind: Kind, face: str, methods: dict[str, FunctionType]) ->
 
 
 def make_facet(cls: type, vref: str, cohort: Any) -> Any:
-    """One facet of a cohort."""
+    """Make one facet of a cohort."""
     made: Any = object.__new__(cls)
     made.__dict__.update(__vref__=vref, __cohort__=cohort)
     return made
 
 
 def amplify(cls: type[T], face: object) -> T:
-    """The cohort that a facet belongs to; who has the class has the right to it.
+    """Return the cohort of a facet: `amplify(Counter, face).value`.
 
-    Raises TypeError for anything that is not a facet of this class.
+    Code needs the class for it, so only code that was given the class can do this. Raises TypeError for
+    anything that is not a facet of this class.
     """
     kind = getattr(type(face), "__kind__", None)
     wanted = getattr(cls, "__kind__", None)

@@ -1,8 +1,8 @@
-"""One kind: its class, its fields and facets, and the way to its instances.
+"""One kind: its class, its fields and facets, and how its instances are made.
 
-The annotated attributes of the class are the state of its instances. Values are not kept in the Python
-object, which is only a stand-in with a name (`o+d10/1`): they are kept in the vat's store, one record per
-instance, checked against the annotation on every write and written back at the end of the delivery.
+The annotated attributes of the class are the state of its instances. The Python object is only a stand-in
+with a name (`o+d10/1`). The values are in the vat's store, one record per instance; every write is checked
+against the annotation, and written back at the end of the delivery.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
     from .vat import Vat
 
-EAGER = 100  # how many records an upgrade migrates at once, to see that they do
+EAGER = 100  # how many records an upgrade migrates at once, to find out whether they do
 
 
 class Kind:
-    """One kind of one vat: its class, its fields and facets, and the way to its instances."""
+    """One kind of one vat.
+
+    `where` is the place of its definition, for errors. `names` is the namespace of its annotations. `faces`
+    gives the methods of each facet, if they are not marked in the class.
+    """
 
     def __init__(
         self,
@@ -49,23 +53,23 @@ class Kind:
         self.eager = eager
         self.id = 0
         self.has_handle = False
-        self.loose = False  # the fields of a record are those it was made with, of any shape
+        self.loose = False  # a record has the fields that it was made with, of any shape
         self.fields: dict[str, Field] = {}
         self.described = False
-        self.constructor: Any = None  # which its class was given, if it is made by calling the class
+        self.constructor: Any = None  # the `__init__` that this library gave the class, if it did
         self.older: dict[str, dict[str, str]] = {}
-        self.late: dict[str, str] = {}  # what fields hold in records that are older than they
+        self.late: dict[str, str] = {}  # the values of fields in records older than the field
         self.migrations: Steps = marked_migrations(cls)
         self.facet_classes: dict[str, type] = {
             name: make_facet_class(self, name, methods)
             for name, methods in (marked_methods(cls) if faces is None else faces).items()
         }
         self.facets: list[str] = sorted(self.facet_classes)
-        self.successor: Kind | None = None  # what has taken over its instances: a cell that was run again
+        self.successor: Kind | None = None  # the kind that took over its instances, when a cell was run again
 
     @property
     def latest(self) -> Kind:
-        """The kind that has its instances now: itself, or what took them over."""
+        """The kind that has the instances now: itself, or its last successor."""
         kind = self
         while kind.successor is not None:
             kind = kind.successor
@@ -77,21 +81,21 @@ class Kind:
 
     @property
     def next_key(self) -> str:
-        """Where the number of the next instance is stored."""
+        """The key of the store for the number of the next instance."""
         return self._prefix + "nextID"
 
     @property
     def descriptor_key(self) -> str:
-        """Where the descriptor is stored."""
+        """The key of the store for the descriptor."""
         return self._prefix + "descriptor"
 
     @property
     def records_prefix(self) -> str:
-        """What the keys of all its records begin with."""
+        """The prefix of the keys of all its records."""
         return f"vom.o+{'d' if self.durable else 'v'}{self.id}/"
 
     def next_number(self) -> int:
-        """The number that the next instance will get."""
+        """The number of the next instance."""
         return int(self.vat.store.get(self.next_key) or "1")
 
     def has_records(self) -> bool:
@@ -99,37 +103,37 @@ class Kind:
         return next(self.vat.store.keys(self.records_prefix), None) is not None
 
     def new_vref(self) -> str:
-        """The name of a new instance, never used before."""
+        """Return a name for a new instance, which was never used before."""
         number = self.next_number()
         self.vat.store.set(self.next_key, str(number + 1))
         return base_vref(self.durable, self.id, number)
 
     def field(self, name: str) -> Field:
-        """A field by its name; where the state has no shape, any name is one."""
+        """A field by its name; if the state has no shape, any name is a field."""
         found = self.fields.get(name)
         return Field(self, name, object, MISSING) if found is None and self.loose else self.fields[name]
 
     def facet_of(self, cohort: Any, name: str) -> Any:
-        """The facet of that name."""
+        """The facet of a cohort with that name; raises TypeError if the cohort has no name yet."""
         vref = cohort.__dict__.get("__vref__")
         if vref is None:
             raise TypeError(f"this {self.tag} has no facets yet: it was not made by calling {self.tag}(...)")
         return self.vat.kinds.facet(self, vref, self.facets.index(name), cohort)
 
     def signature(self) -> str:
-        """`Purse(owner, balance=0)`, for complaints about the constructor."""
+        """The constructor in errors: `Purse(owner, balance=0)`."""
         shown = [name if f.default is MISSING else f"{name}={f.default!r}" for name, f in self.fields.items()]
         return f"{self.tag}({', '.join(shown)})"
 
     def construct(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """What the constructor of the class does."""
+        """Serve the constructor of the class; raises TypeError for arguments that do not fit."""
         self.make(instance, self._bind(args, kwargs))
 
     def make(self, instance: Any, values: dict[str, Any]) -> None:
-        """Give a new instance its name and its first values, and let its class finish it.
+        """Give a new instance its name and its first values, and call `finish`.
 
-        What `finish` leaves unfinished by an exception it may have handed out before. So the instance stays
-        what it is, and dies like any other if nothing holds it.
+        If `finish` raises, the instance remains, because `finish` may have passed it on already. It dies like
+        any other if nothing holds it.
         """
         self.vat.store.refuse()
         self.vat.kinds.ready(self)

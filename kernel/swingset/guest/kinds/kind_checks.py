@@ -1,8 +1,8 @@
-"""What a class loses that becomes a kind, refused where it is written.
+"""Refuses what a class may have in Python but would lose as a kind.
 
-The object of a kind is a stand-in that may be made anew at any time, so what hangs on it, or on its way of
-being made, does not last: a constructor, slots, a metaclass, a cached property. Such things are refused on
-the line of the class, with what to write instead.
+The Python object of a kind is a stand-in that may be made again at any time. So anything that is kept in the
+object, or that depends on how it is made, is lost: a constructor, slots, a metaclass, a cached property. The
+decorator refuses it, with its line and what to write instead.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _OWN_WAYS = {
     "__copy__": "an object has one identity: write a method that makes a new one",
     "__deepcopy__": "an object has one identity: write a method that makes a new one",
 }
-"""What a kind does in its own way, so that nobody would ever call what a class has."""
+"""Methods that a kind replaces, so that a class's own would never be called, with what to write instead."""
 
 
 def check_kind(cls: type) -> None:
-    """Refuse what would be lost without a word in a `@durable` or `@virtual` class; raises TypeError."""
+    """Raise TypeError for a part of a `@durable` or `@virtual` class that would silently be lost."""
     name = cls.__name__
     refuse_finaliser(cls)
     if "__dataclass_fields__" in vars(cls):
@@ -52,7 +52,7 @@ def check_kind(cls: type) -> None:
 
 
 def call_finishers(instance: Any) -> None:
-    """Let a class finish a new instance: `__post_init__`, then `finish`, as far as it has them."""
+    """Call `__post_init__` and then `finish` on a new instance, if its class has them."""
     for name in ("__post_init__", "finish"):
         finisher = getattr(type(instance), name, None)
         if finisher is not None:
@@ -60,7 +60,7 @@ def call_finishers(instance: Any) -> None:
 
 
 def check_unchanged(kind: Kind) -> None:
-    """Refuse a class that was changed after it became a kind; raises TypeError."""
+    """Raise TypeError for a class that another decorator changed after it became a kind."""
     cls: Any = kind.cls
     if kind.constructor is not None and (
         cls.__init__ is not kind.constructor or "__dataclass_fields__" in vars(cls)

@@ -1,13 +1,12 @@
 """The kinds of one vat: classes whose instances may outlive the code that made them.
 
-An upgrade throws the heap away, keeps the store, and a class with the same tag picks up where the old one
-left off. A `@virtual` class is the same for one incarnation only: its instances need no memory, and an
-upgrade ends them. In a notebook a cell may be run again: its class takes over the instances of the one
-before.
+An upgrade drops the heap and keeps the store, and a class with the same tag takes over the stored instances.
+A `@virtual` class is the same for one incarnation only: its instances need no memory, and they end with the
+incarnation. In a notebook a cell may be run again: its class takes over the instances of the one before.
 
-A kind (`kind`) is known by its tag, the class name unless said otherwise, or by a handle. `descriptors` says
-what is stored of it and how new code is compared with that, `facets` how one state gets several faces,
-`migration` how records of an older version are brought up to date.
+A kind (`kind`) is known by its tag, which is the class name by default, or by a handle. `descriptors` says
+what is stored of it and how new code is compared with that, `facets` how several objects share one state, and
+`migration` how records of an older version are migrated.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from .vat import Vat
 
 
-FIRST_KIND = 10  # the kinds below are of this library
+FIRST_KIND = 10  # smaller numbers are kinds of this library
 
 
 class Kinds:
@@ -45,26 +44,26 @@ class Kinds:
         self._vat = vat
         self._by_id: dict[int, Kind] = {}
         self._by_tag: dict[str, Kind] = {}
-        self._unsettled: list[Kind] = []  # whose descriptors are yet to be compared and stored
+        self._unsettled: list[Kind] = []  # their descriptors are yet to be compared and stored
         self._stored: dict[int, Descriptor] = {}
         self._alive: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._faces: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self.recent = RecentlyUsed()
         self._records: dict[str, Record] = {}
-        self.migrating: list[str] = []  # the records on their way, the one at work last
+        self.migrating: list[str] = []  # the records that are being migrated, innermost last
         self.sweep = Sweep(vat)
 
     # Definitions.
 
     def load(self) -> None:
-        """Learn which kinds earlier incarnations have stored."""
+        """Read the descriptors of kinds that earlier incarnations have stored."""
         store = self._vat.store
         for key in store.keys("vom.dkind."):
             if key.endswith(".descriptor"):
                 self._stored[int(key.split(".")[2])] = jsontext.read(store.get(key) or "{}")
 
     def define(self, kind: Kind) -> None:
-        """Take a class as the kind of its tag, or of its handle if it has an id already."""
+        """Register a kind under its tag, or under its handle; raises KindError if it cannot take over."""
         known = self._by_id.get(kind.id) if kind.has_handle else self._by_tag.get(kind.tag)
         redefinition = self._vat.kind.redefinition
         if known is not None and redefinition == "refused":
@@ -96,7 +95,7 @@ class Kinds:
         kind.facets = arrange_facets(kind.tag, list(kind.facet_classes), stored)
         if stored is not None:
             try:
-                self.ready(kind)  # on the user's line, and before an old class loses its instances
+                self.ready(kind)  # an error is raised on the user's line, before an old class loses instances
             except (KindError, MigrationError):
                 raise
             except TypeError:
@@ -117,7 +116,7 @@ class Kinds:
         return next(found, None)
 
     def _succeed(self, old: Kind, new: Kind) -> None:
-        """Let the instances that are alive have the behaviour of a class that replaces theirs."""
+        """Give the instances in memory the class that replaces theirs."""
         self._records.clear()
         old.successor = new
         for instance in [*self._alive.values(), *self._faces.values()]:
@@ -128,13 +127,13 @@ class Kinds:
                 object.__setattr__(instance, "__class__", new.facet_classes[cls.__facet__])
 
     def settle_definitions(self) -> None:
-        """Compare the kinds defined so far with what is stored, and store new descriptors."""
+        """Compare the kinds defined so far with what is stored, and store their new descriptors."""
         for kind in list(self._by_id.values()):
             check_unchanged(kind)
             self.ready(kind)
 
     def ready(self, kind: Kind) -> None:
-        """See that a kind fits what is stored, and that its descriptor is."""
+        """Compare a kind with its stored descriptor and store the new one, once; raises KindError."""
         if kind.described:
             return
         stored = self._stored.get(kind.id)
@@ -146,7 +145,7 @@ class Kinds:
         kind.described = True
 
     def save_descriptor(self, kind: Kind, descriptor: Descriptor) -> None:
-        """Store what is known of a kind."""
+        """Store a kind's descriptor; raises TypeError if it cannot be stored."""
         text = jsontext.write(descriptor)
         if has_half_pair(text):
             raise TypeError(f"{kind.tag}: its annotations or defaults hold half of a surrogate pair")
@@ -156,29 +155,29 @@ class Kinds:
         self._vat.store.set(kind.descriptor_key, text)
 
     def new_handle(self, tag: str) -> int:
-        """An id for a durable kind that is yet to be defined; from now on every incarnation has to."""
+        """Return an id for a durable kind, which this incarnation and every later one has to define."""
         number = self._vat.counters.take("kindID")
         self._stored[number] = {"tag": tag, "handle": True}
         self._vat.store.set(f"vom.dkind.{number}.descriptor", jsontext.write(self._stored[number]))
         return number
 
     def stored(self, number: int) -> Descriptor | None:
-        """What is stored of a durable kind."""
+        """The stored descriptor of a durable kind, or None."""
         return self._stored.get(number)
 
     def add_builtin(self, kind: Kind, number: int) -> None:
-        """Take in a kind of this library, whose instances have no records."""
+        """Register a kind of this library, whose instances have no records."""
         kind.id = number
         kind.described = True
         self._by_id[number] = kind
 
     def classes(self) -> dict[str, type]:
-        """The classes of all kinds by their tags, and by their names where these are no tags."""
+        """The classes of all kinds by tag, and by name where no kind has that tag."""
         kinds = self._by_id.values()
         return {kind.cls.__name__: kind.cls for kind in kinds} | {kind.tag: kind.cls for kind in kinds}
 
     def lost(self) -> list[str]:
-        """The tags of stored kinds that no class has taken up."""
+        """The tags of stored kinds that the code does not define."""
         return [descriptor["tag"] for number, descriptor in self._stored.items() if number not in self._by_id]
 
     def outdated(self) -> list[Kind]:
@@ -188,7 +187,7 @@ class Kinds:
     # Instances.
 
     def instance(self, vref: str) -> Any:
-        """The one object for the name of an instance, or of a facet of one; raises DecodeError."""
+        """Return the one object for the name of an instance or a facet; raises DecodeError."""
         found = self._alive.get(vref)
         if found is None:
             found = self._faces.get(vref)
@@ -223,7 +222,7 @@ class Kinds:
         return found
 
     def facet(self, kind: Kind, base: str, index: int, cohort: Any) -> Any:
-        """The one object for a facet."""
+        """Return the one object for a facet."""
         vref = f"{base}:{index}"
         found = self._faces.get(vref)
         if found is None:
@@ -232,24 +231,24 @@ class Kinds:
         return found
 
     def adopt(self, vref: str, instance: Any, record: Record) -> None:
-        """Take in a new instance."""
+        """Register a new instance and its record."""
         self._alive[vref] = instance
         self.recent.touch(vref, instance)
         self._records[vref] = record
         self._vat.references.begin(vref)
 
     def adopt_builtin(self, vref: str, instance: Any) -> None:
-        """Take in a new instance of a kind of this library."""
+        """Register a new instance of a kind of this library."""
         self._alive[vref] = instance
         self.recent.touch(vref, instance)
         self._vat.references.begin(vref)
 
     def in_memory(self, base: str) -> bool:
-        """Whether an instance, or a facet of it, is alive: a facet holds its cohort."""
+        """Whether an instance or a facet of it is in memory; a facet holds its cohort."""
         return base in self._alive
 
     def alive(self) -> list[str]:
-        """The names of all instances that are alive."""
+        """The names of all instances in memory, sorted."""
         return sorted(self._alive)
 
     def facet_count(self, base: str) -> int:
@@ -259,7 +258,7 @@ class Kinds:
         return len(kind.facets) if kind is not None else 0
 
     def delete(self, base: str) -> None:
-        """Delete the record of an instance that nothing holds, and let go of what it referred to."""
+        """Delete the record of an instance that nothing holds, with its references."""
         name = parse_instance(base)
         if name is not None and name.kind < FIRST_KIND:
             self._vat.collections.condemn(base)
@@ -273,7 +272,10 @@ class Kinds:
     # Records.
 
     def record(self, kind: Kind, instance: Any) -> Record:
-        """The record of an instance, read at most once in a delivery, and of the kind's own version."""
+        """The record of an instance, in the kind's version; it is read at most once in a delivery.
+
+        Raises TypeError for an object without a name, LookupError without a record, and MigrationError.
+        """
         vref = instance.__dict__.get("__vref__")
         if vref is None:
             raise TypeError(f"this {kind.tag} has no state: it was not made by calling {kind.tag}(...)")
@@ -282,7 +284,7 @@ class Kinds:
         return self.fetch(kind, vref) if found is None else found
 
     def writable(self, kind: Kind, instance: Any) -> Record:
-        """The record of an instance that is about to change."""
+        """The record of an instance that is about to change; raises TypeError during a migration."""
         record = self.record(kind, instance)
         if self.migrating and record.stored:
             raise TypeError(
@@ -292,7 +294,7 @@ class Kinds:
         return record
 
     def fetch(self, kind: Kind, vref: str) -> Record:
-        """Read a record, and migrate it if it is of another version; raises MigrationError."""
+        """Read a record and migrate it if needed; raises LookupError and MigrationError."""
         self.ready(kind)
         text = self._vat.store.get(f"vom.{vref}")
         if text is None:
@@ -307,11 +309,11 @@ class Kinds:
         return found
 
     def held(self, vref: str) -> Record | None:
-        """The record of an instance if this delivery has touched it."""
+        """The record of an instance if this delivery has used it, else None."""
         return self._records.get(vref)
 
     def flush(self) -> None:
-        """Hand changed records to the store and forget all of them."""
+        """Write changed records to the store, and forget all records."""
         if self._unsettled:
             self._settle_late()
         if self._records:
@@ -320,14 +322,14 @@ class Kinds:
                 self._records.clear()
 
     def _settle_late(self) -> None:
-        """Compare and store what the start of the vat could not, for a class that came further down."""
+        """Compare and store kinds whose annotations mention a class that was defined further down."""
         for kind in self._unsettled:
-            with suppress(TypeError):  # told where the kind is used; until then it has no instances here
+            with suppress(TypeError):  # raised again where the kind is used; it has no instances before that
                 self.ready(kind)
         self._unsettled = [kind for kind in self._unsettled if not kind.described]
 
     def save_records(self) -> None:
-        """Hand changed records to the store."""
+        """Write changed records to the store."""
         for vref, record in self._records.items():
             if record.dirty:
                 self._vat.store.set(f"vom.{vref}", record.to_text())

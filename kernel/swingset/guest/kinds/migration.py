@@ -1,4 +1,4 @@
-"""Migrations: how a record that old code wrote becomes one that new code can use.
+"""Migrations: turn a record that old code wrote into one that new code can use.
 
     @durable(version=2)
     class Purse:
@@ -10,21 +10,21 @@
         def to_cents(old: dict[str, Any]) -> dict[str, Any]:
             return {"owner": old["owner"], "cents": old["balance"] * 100}
 
-A record carries the version that wrote it. It is migrated when it is first touched, or by the sweep, along
-the shortest way that the kind's functions offer, and the result is checked like any other write. Only then
-does it replace the old record, by the one write that every changed record gets at the end of a delivery: at
-no moment is there half a record. What goes wrong rejects the message that touched it and leaves it as it was.
+A record carries the version that wrote it. It is migrated when it is first used, or by the sweep, by the
+shortest sequence of the kind's functions, and the result is checked like any other write. It replaces the old
+record at the end of the delivery, in the one write that every changed record gets, so a record is never half
+migrated. If a migration fails, the message that used the record is rejected, and the record stays as it was.
 
-A function is given dataclasses and enums as such, where the class as it is now can be made of what is stored.
-Where it cannot, because it has other fields or members, the function is given the data as `Tagged`.
+A function gets dataclasses and enums as such, if their current class accepts the stored data. Otherwise,
+because the class has other fields or members, it gets the data as `Tagged`.
 
-A field that both versions have has to be returned, if only with its old value: a default in its place would
-be a loss that nobody notices. A subclass that is a kind too inherits the functions of its base. They know
-nothing of its own fields, which are handed on as they are.
+A function must return each field that both versions have, even if the value is the same, because a default in
+its place would be an unnoticed loss. A subclass that is a kind too inherits the functions of its base. Its
+own fields, which these functions do not know, are kept as they are.
 
-A way back is a function like any other: code of version 1 that has `@migrate(2, 1)` takes over records of
-version 2. A function makes a new record of an old one and does nothing else: it may look at other objects
-and make new ones, but it cannot send messages or change state that is stored already.
+A migration may also go back: code of version 1 that has `@migrate(2, 1)` takes over records of version 2. A
+function may read other objects and make new ones. It cannot send messages, or change state that is already
+stored.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ Steps = dict[tuple[int, int], "FunctionType"]
 
 
 class MigrationError(TypeError):
-    """A record could not be migrated; it is as it was.
+    """A record could not be migrated; it stays as it was.
 
-    `details` names the kind, the record and, where one is to blame, the field. `vat_frame` is the line of
-    the migration function, for an error that arises after it has returned.
+    `details` names the kind, the record and, if one is the cause, the field. `vat_frame` is the line of the
+    migration function, for an error that was found after it returned.
     """
 
     def __init__(self, message: str, vat_frame: tuple[str, int, str] | None, **details: Any) -> None:
@@ -62,9 +62,15 @@ class MigrationError(TypeError):
 
 
 def migrate(old: int, new: int) -> Callable[[F], F]:
-    """Mark a static function of a kind as the way from records of version `old` to version `new`.
+    """Mark a static method of a kind as the migration from version `old` to version `new`.
 
-    It is given the old record as a dict of values and returns the new one.
+    It gets the old record as a dict of values and returns the new one. Raises TypeError for bad versions, and
+    for an async function.
+
+        @migrate(1, 2)
+        @staticmethod
+        def to_cents(old: dict[str, Any]) -> dict[str, Any]:
+            return {"cents": old["balance"] * 100}
     """
     if not (type(old) is type(new) is int and old > 0 and new > 0 and old != new):
         raise TypeError(f"@migrate({old!r}, {new!r}): wants two different version numbers, from 1 up")
@@ -82,7 +88,7 @@ def migrate(old: int, new: int) -> Callable[[F], F]:
 
 
 def marked_migrations(cls: type) -> Steps:
-    """The migrations of a class, which become static functions of it if they are not yet."""
+    """The migrations of a class by their two versions; makes them static methods if they are not yet."""
     steps: Steps = {}
     for base in reversed(cls.__mro__[:-1]):
         for name, value in list(vars(base).items()):
@@ -96,7 +102,10 @@ def marked_migrations(cls: type) -> Steps:
 
 
 def path(steps: Steps, old: int, new: int) -> list[tuple[int, int]] | None:
-    """The shortest way from one version to another; of several the one that leaps first; None if none."""
+    """The shortest sequence of migrations between two versions; None if there is none.
+
+    Of several, it is the one whose first step comes closest to `new`.
+    """
     ways: dict[int, list[tuple[int, int]]] = {old: []}
     reached = [old]
     for here in reached:
@@ -110,12 +119,12 @@ def path(steps: Steps, old: int, new: int) -> list[tuple[int, int]] | None:
 
 
 def migrated(kind: Kind, vref: str, old: Record, defaults: dict[str, str]) -> Record:
-    """The record of this version that becomes of an older one; raises MigrationError."""
+    """Migrate a record to the kind's version; raises MigrationError."""
     return _Migration(kind, vref, old).run(defaults)
 
 
 class _Migration:
-    """One record on its way."""
+    """The migration of one record."""
 
     def __init__(self, kind: Kind, vref: str, old: Record) -> None:
         self.kind = kind
@@ -162,7 +171,7 @@ class _Migration:
         except Exception as exc:
             what = f"{name_of(exc)}: {message_of(exc)[:1000]}"
             failure = self.failure(what).with_traceback(exc.__traceback__)
-            failure.vat_frame = None  # the traceback knows the very line
+            failure.vat_frame = None  # the traceback has the exact line
             raise failure from None
         if type(made) is not dict or any(type(name) is not str for name in made):
             raise self.failure(f"it must return the new record as a dict of fields, not {brief(made)}")
@@ -173,7 +182,7 @@ class _Migration:
         return {**{name: given[name] for name in own}, **made}
 
     def base_of(self, function: FunctionType) -> Kind | None:
-        """The kind that a migration is inherited from, if it is."""
+        """The base kind from which a migration is inherited; None if it is the kind's own."""
         for cls in self.kind.cls.__mro__:
             if any(getattr(value, "__func__", value) is function for value in vars(cls).values()):
                 kind: Kind | None = vars(cls).get("__kind__")

@@ -1,8 +1,8 @@
 """The state of one durable instance, and the descriptors through which a class reads and writes it.
 
 A record is a JSON object of capdata by field name. Every write is checked against the annotation and encoded
-at once, so that a value which cannot be kept is refused on the line that assigns it, with the record as it
-was. Containers come back frozen: they are copies, and changing a copy would silently change nothing.
+at once, so a value that cannot be kept is refused on the line that assigns it, and the record is unchanged.
+Containers are read as frozen copies, because changing a copy would not change the record.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class _Missing:
 
 MISSING = _Missing()
 
-_LONG = 1_000  # a body as short as that is not what makes a record too large
+_LONG = 1_000  # a record is checked for its size only when a body longer than this is written
 
 VERSION = "#version"  # in a record beside the fields; a record without it is of version 1
 
 
 class Field:
-    """One field of a kind; in the class it stands in the place of the annotated attribute."""
+    """One field of a kind; a descriptor that replaces the annotated attribute of the class."""
 
     __slots__ = ("_note", "_shape", "default", "kind", "name")
 
@@ -47,7 +47,7 @@ class Field:
 
     @property
     def shape(self) -> Shape:
-        """What the field may hold, compiled when it is first asked for."""
+        """The shape of its values, compiled at the first use; raises TypeError for a bad annotation."""
         if self._shape is None:
             try:
                 shape = compile_shape(self._note, self.kind.names, self.kind.cls)
@@ -63,7 +63,7 @@ class Field:
 
     @property
     def final(self) -> bool:
-        """Whether only the constructor, and what finishes an instance, may give it a value."""
+        """Whether only the constructor and `finish` may set it."""
         note = self._note
         return str(note).removeprefix("typing.").startswith("Final")
 
@@ -71,7 +71,7 @@ class Field:
         if instance is None:
             if self.default is MISSING:
                 raise AttributeError(f"{self.name} is a field of the instances of {self.kind.tag}")
-            return frozen(self.default)  # it is everybody's
+            return frozen(self.default)  # all instances share it
         kind = type(instance).__kind__
         return kind.vat.kinds.record(kind, instance).read(kind.fields[self.name])
 
@@ -97,7 +97,7 @@ def _why_fleeting(name: str) -> str:
 
 
 class Record:
-    """The values of one instance, as stored and as read, and the version of the kind that they fit."""
+    """The values of one instance, as stored and as decoded, and the version of the kind that wrote them."""
 
     __slots__ = ("_values", "counted", "dirty", "fresh", "kind", "raw", "stored", "version")
 
@@ -106,26 +106,29 @@ class Record:
         self.raw = raw
         self.version = version
         self.stored = stored
-        self.counted = slots_of(raw) if stored else []  # the references that the vat's counts know of
+        self.counted = slots_of(raw) if stored else []  # the references that the vat's counts include
         self.dirty = False
-        self.fresh = False  # its class is finishing it
+        self.fresh = False  # `finish` is running
         self._values: dict[str, Any] = {}
 
     @classmethod
     def from_text(cls, kind: Kind, text: str) -> Record:
-        """Read what is stored."""
+        """Read a stored record."""
         raw = jsontext.read(text)
         return cls(kind, raw, raw.pop(VERSION, 1), stored=True)
 
     def to_text(self) -> str:
-        """The record as it is stored, fields in the order of their declaration."""
+        """The record as it is stored, with the fields in the order of their declaration."""
         head = {} if self.version == 1 else {VERSION: self.version}
         raw = self.raw
         names = raw if self.kind.loose else [name for name in self.kind.fields if name in raw]
         return jsontext.write({**head, **{name: raw[name] for name in names}})
 
     def read(self, field: Field) -> Any:
-        """The value of a field; a record older than the field gives the default that the field came with."""
+        """The value of a field; raises LookupError if it cannot be decoded.
+
+        A record older than the field has the default that the field was added with.
+        """
         name = field.name
         if name in self._values:
             return self._values[name]
@@ -140,19 +143,19 @@ class Record:
             value = slots.decode(capdata, frozen=True)
         except DecodeError as exc:
             raise LookupError(f"{self.kind.tag}.{name} cannot be read: {exc}") from None
-        if '"#tag"' not in capdata["body"]:  # else it may hold an object that can be changed in place
+        if '"#tag"' not in capdata["body"]:  # a tagged value may be an object that can be changed in place
             self._values[name] = value
         return value
 
     def write(self, field: Field, value: Any) -> None:
-        """Check a value and keep it."""
+        """Set a field; raises TypeError for a value that does not fit or cannot be kept."""
         misfit = field.shape.misfit(value)
         if misfit is not None:
             raise TypeError(complaint(f"{self.kind.tag}.{field.name}", misfit))
         self.put(field, value)
 
     def put(self, field: Field, value: Any) -> None:
-        """Keep a value that fits; raises TypeError for one that cannot be kept."""
+        """Set a field to a value that fits; raises TypeError if it cannot be kept."""
         name = field.name
         what = f"{self.kind.tag}.{name}"
         written = self.kind.vat.slots.encode_state(value, what, durable=self.kind.durable)

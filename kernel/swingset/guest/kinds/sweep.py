@@ -1,15 +1,15 @@
-"""The sweep: bringing all records of a new version's kinds up to date, some at a time.
+"""The sweep: migrates all records of kinds with a new version, some at a time.
 
-Nobody has to wait for it, since a record is migrated when it is touched. But until it is through, the code
-has to keep the migrations from every version that a record may still have. So whoever drives the vat gives
-it a budget now and then, and it walks on through the records from where it stopped. How far it is stands in
-the store and is written with the records themselves.
+Vat code need not wait for it, because a record is migrated when it is used. But until the sweep is complete,
+the code has to keep the migrations from every version that a record may still have. So the host gives the
+sweep a budget now and then, and it continues through the records from where it stopped. Its progress is in
+the store, and is written together with the records.
 
-A record that does not migrate is left as it is. How many there were and what some of them said stands in the
-store too, until a walk through the kind begins anew: with the next incarnation, whose code may be better, or
-when all kinds have been walked through. At the start of an incarnation the first records of each kind are
-visited, and one that does not migrate refuses the upgrade. A rehearsal, which wants to hear of all of them,
-puts off that first visit by a mark in the place where a walk is stored.
+A record whose migration fails is left as it is. The number of such records and some of their errors are in
+the store too, until the walk through the kind begins again: in the next incarnation, whose code may be
+better, or when all kinds have been walked through. At the start of an incarnation the first records of each
+kind are visited, and a failure refuses the upgrade. A rehearsal, which reports all failures, postpones that
+first visit by a mark in the stored progress.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 Progress = dict[str, dict[str, Any]]
 
-MOST_TOLD = 20  # of how many records of a kind that do not migrate the store says why
+MOST_TOLD = 20  # how many errors of a kind's records the store keeps
 MOST_WORDS = 600
 
 
 class Sweep:
-    """The walk through the records of one vat that may be of another version than their kind."""
+    """The sweep of one vat: a walk through the records that may have another version than their kind."""
 
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
 
     def at_start(self) -> None:
-        """Migrate the first records of each kind; raises MigrationError for one that does not."""
+        """Migrate the first records of each kind; raises MigrationError if one fails."""
         for kind in self._vat.kinds.outdated():
             walk = _Walk(self._vat, kind)
             if not walk.put_off:
@@ -46,9 +46,10 @@ class Sweep:
                 walk.go(kind.eager, strict=True)
 
     def some(self, budget: int) -> Progress:
-        """Visit so many records at most; what was done and what is left, by tag.
+        """Visit at most `budget` records; returns the progress of each kind by tag.
 
-        A kind that was walked through, and has records that do not migrate, waits for the others.
+        A kind that was walked through with failures is walked again only after all others. Raises TypeError
+        for a budget below 1.
         """
         if type(budget) is not int or budget < 1:
             raise TypeError(f"migrate_some({budget!r}): wants the number of records to visit, 1 or more")
@@ -83,16 +84,16 @@ class _Walk:
 
     @property
     def done(self) -> bool:
-        """Whether all records have been visited, of which some did not migrate."""
+        """Whether all records have been visited and some failed."""
         return bool(self.state.get("done"))
 
     def begin(self) -> None:
-        """Walk from the first record."""
+        """Begin again at the first record."""
         self.state = {"to": self.kind.version, "after": "", "seen": 0, "migrated": 0, "failed": 0}
         self.changed = True
 
     def go(self, budget: int, *, strict: bool = False) -> int:
-        """Visit records; how many were."""
+        """Visit at most `budget` records; returns how many. With `strict` a failure is raised."""
         state, store, visited = self.state, self.vat.store, 0
         for key in store.keys(self.kind.records_prefix, after=state["after"]):
             if visited == budget:
@@ -115,7 +116,7 @@ class _Walk:
         return visited
 
     def note(self, vref: str, exc: MigrationError) -> None:
-        """Take down a record that does not migrate: what it says, and the vat's own line."""
+        """Record a failure: the record, its error, and the vat's own line."""
         self.state["failed"] += 1
         self.told[vref] = str(exc)
         failures = self.state.setdefault("failures", {})
@@ -124,7 +125,7 @@ class _Walk:
             failures[vref] = [self.version_of(vref), words, *self.vat.trace_of(exc)[-1:]]
 
     def visit(self, vref: str) -> bool:
-        """Migrate one record; False if it is of this version already."""
+        """Migrate one record; returns False if it has this version already."""
         kinds = self.vat.kinds
         if kinds.held(vref) is not None or self.version_of(vref) == self.kind.version:
             return False
@@ -132,7 +133,7 @@ class _Walk:
         return True
 
     def version_of(self, vref: str) -> Any:
-        """The version of a record as it is stored."""
+        """The version of a stored record."""
         return jsontext.read(self.vat.store.get(f"vom.{vref}") or "{}").get(VERSION, 1)
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
-"""A vat as this room and those above it see it: with its kinds."""
+"""The part of a vat that this room and those above it use: its kinds."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 
 class BuiltinInstances(Protocol):
-    """What becomes of an instance of a kind of this library, which has no record: a collection."""
+    """Deletes the instances of this library's own kinds, the collections, which have no record."""
 
     def condemn(self, base: str) -> None:
-        """It has died: have what belongs to it deleted."""
+        """Delete what belongs to a collection that has died, a little at a time."""
         ...
 
 
 class Vat(clist.Vat, Protocol):
-    """A vat that has kinds."""
+    """A vat with its kinds."""
 
     definitions: int
 
     @property
     def kinds(self) -> Kinds:
-        """Stored objects."""
+        """The kinds, and their instances."""
         ...
 
     @property

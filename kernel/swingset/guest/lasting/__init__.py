@@ -1,7 +1,7 @@
-"""What goes on in the next incarnation: watched promises, adopted ones, resumable calls, kinds by handle.
+"""What continues in the next incarnation: watched promises, adopted ones, resumable calls, kinds by handle.
 
-Stands on `stores`. An upgrade throws the heap away. What is here is kept in the vat's store, by a name, and
-found by the code of the next incarnation.
+Stands on `stores`. An upgrade drops the heap. What this room keeps is stored under a name, by which the code
+of the next incarnation finds it.
 
-It never keeps a callback or a coroutine: a call goes on by being run again along its log.
+It never stores a callback or a coroutine: a call continues because it is run again along its log.
 """

@@ -1,10 +1,9 @@
-"""Promises that this vat decides and hands to its next incarnation, instead of having them broken.
+"""Promises that this vat decides and hands over to its next incarnation.
 
-An upgrade rejects what the old incarnation had promised, unless it said who takes the promise over. Two can:
-a durable object, which is given the promise's resolver in the next incarnation, or a logged async function,
-which goes on where it was. Either is stored here under the promise's name. The kernel is told to
-keep the promise, and the next incarnation claims it while it starts, so that a promise which nobody wants any
-more is broken after all.
+An upgrade rejects the promises that the old incarnation decided, except those with an heir. An heir is a
+durable object, which gets the promise's resolver in the next incarnation, or a resumable call, which
+continues where it was. The heir is stored under the promise's name, and the kernel is told to keep the
+promise. The next incarnation claims it while it starts; a promise that it does not claim is rejected.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ ON_ADOPTED = "on_adopted"
 
 
 class CallPromise(Promise[Any]):
-    """The result of a call that can be resumed: kept as soon as it is known to outlast its delivery."""
+    """The result of a resumable call, which is kept if the call outlasts the delivery that began it."""
 
     __slots__ = ()
 
@@ -41,13 +40,13 @@ class Adoptions:
         self._found: dict[str, Promise[Any]] = {}
 
     def load(self) -> None:
-        """Find the promises that the last incarnation has kept; they go by their old names."""
+        """Find the promises that the last incarnation has kept, under their old names."""
         for vpid in self._stored:
             self._found[vpid] = self._vat.promises.take_over(vpid)
             self._watch(vpid, self._found[vpid])
 
     def adopt(self, promise: Any, adopter: Any, args: list[Any]) -> None:
-        """Have a durable object given the resolver of a promise, should an upgrade come before its answer."""
+        """Store a durable object as the heir of a promise; raises TypeError if either is unfit."""
         if not isinstance(promise, Promise):
             raise TypeError(f"adopt_promise wants a promise, got {brief(promise)}")
         if isinstance(adopter, Presence):
@@ -66,7 +65,7 @@ class Adoptions:
             self.keep(promise._last(), ["adopt", adopter, args])
 
     def keep(self, promise: Promise[Any], heir: list[Any]) -> str:
-        """Keep a pending promise of ours for an heir; returns its name."""
+        """Keep a pending promise of this vat for an heir; returns its name."""
         vpid = self._vat.promises.name(promise)
         self._stored[vpid] = heir
         if vpid not in self._kept:
@@ -75,7 +74,7 @@ class Adoptions:
         return vpid
 
     def moved(self, old: str, new: str) -> None:
-        """One promise is forwarded to another: if that is ours too, it is kept in its place."""
+        """Note that a promise was forwarded to another, and keep that instead if this vat decides it."""
         if old in self._kept:
             heir = list(self._stored[old])
             self._drop(old)
@@ -85,20 +84,20 @@ class Adoptions:
                 self.keep(promise, heir)
 
     def keeps(self, promise: Promise[Any]) -> bool:
-        """Whether a promise has an heir, or belongs to a call that will see to it."""
+        """Whether a promise has an heir, or belongs to a resumable call, which will keep it."""
         return isinstance(promise, CallPromise) or promise._last()._vpid in self._kept
 
     def give_up(self, promise: Promise[Any]) -> None:
-        """Keep a promise no longer."""
+        """Stop keeping a promise."""
         if promise._vpid is not None:
             self._drop(promise._vpid)
 
     def found(self) -> list[tuple[Promise[Any], list[Any]]]:
-        """The promises that were found, with their heirs."""
+        """The promises of earlier incarnations that were found, each with its heir."""
         return [(promise, list(self._stored[vpid])) for vpid, promise in self._found.items()]
 
     def hand_over(self) -> None:
-        """Claim what was found, and give each resolver to its adopter: the end of starting."""
+        """Claim the promises that were found and give each resolver to its adopter, when a start ends."""
         self.claim()
         found, self._found = self._found, {}
         for vpid, promise in found.items():
@@ -107,13 +106,13 @@ class Adoptions:
                 self._give(promise, heir[1], heir[2])
 
     def claim(self) -> None:
-        """Tell the kernel which of the promises that were found this incarnation wants to decide."""
+        """Tell the kernel which of the promises that were found this incarnation decides."""
         self._found = {vpid: promise for vpid, promise in self._found.items() if self._open(vpid, promise)}
         if self._found:
             self._vat.syscall(["keepPromises", list(self._found)])
 
     def take_up(self) -> None:
-        """Hand over what was found, as far as the code of the heirs has come by now."""
+        """Hand over the promises that were found whose heirs have their code by now, in a notebook."""
         for vpid, promise in list(self._found.items()):
             if not self._open(vpid, promise):
                 del self._found[vpid]
@@ -129,7 +128,7 @@ class Adoptions:
                 del self._found[vpid]
 
     def lacking(self) -> list[str]:
-        """The functions of calls that were found and have no code yet."""
+        """The functions that calls need and that are not defined yet, sorted."""
         found = []
         for vpid in self._found:
             try:
@@ -165,10 +164,14 @@ class Adoptions:
 
 
 def adopt_promise(promise: Any, adopter: Any, /, *args: Any) -> None:
-    """Leave a promise of this vat to a durable object, in case an upgrade comes before its answer.
+    """Hand a promise of this vat over to a durable object, in case an upgrade comes before it is settled.
 
-    The next incarnation calls `on_adopted(resolver, *args)` on it while it starts, and so does each one after
-    it, until the promise is settled. A promise without an adopter is rejected by the upgrade.
+    The next incarnation calls `adopter.on_adopted(resolver, *args)` while it starts, and so does each one
+    after it until the promise is settled. An upgrade rejects a promise without an adopter. Raises TypeError
+    if another vat decides the promise, if the adopter has no such method, or if an argument is not durable.
+
+        answer, resolver = make_promise()
+        adopt_promise(answer, order, "paid")
     """
     vat: Vat = current()
     vat.adoptions.adopt(promise, adopter, list(args))

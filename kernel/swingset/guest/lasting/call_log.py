@@ -1,9 +1,9 @@
-"""One call of a `@resumable` function: its coroutine, and the log that it writes or is led by.
+"""One call of a `@resumable` function: its coroutine, and the log that it writes or repeats.
 
-The log decides. While there is more of it, each step of the coroutine has to be the next one in it, and is
-answered from it; behind its end, steps are made and written down. Chance is no step: it follows from a seed
-that is stored with the call. An outcome is written before the coroutine
-hears of it, and read back, so that it hears now exactly what it would hear when it is resumed.
+The log decides. Up to its end, each step of the coroutine has to equal the next step in the log, and is
+answered from it. After its end, steps are carried out and logged. Random numbers are not logged: they follow
+from a seed that is stored with the call. An outcome is logged before the coroutine gets it, and decoded
+again, so that the coroutine gets exactly what it would get when it is resumed.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from .resumable import Calls
 
 SEND, AWAIT = "send", "await"
-CALL, STEP = "call", "step"  # who waits for a kept promise, and for a watched one
+CALL, STEP = "call", "step"  # what waits for a kept promise, and for a watched one
 
 
 class DivergedError(BaseException):
-    """The code does something else than the log says. Vat code does not catch it by accident."""
+    """The code differs from the log. A BaseException, so that vat code does not catch it by accident."""
 
 
 class Unheard:
-    """Where a call prints while it does again what it did before: what it printed then has been seen."""
+    """The output stream of a call while it repeats its log: it drops text that was printed before."""
 
     def __init__(self, call: Call, shown: Any) -> None:
         self._call = call
         self._shown = shown
 
     def write(self, text: str) -> int:
-        """Show a text, if it is new."""
+        """Print a text, if the call does not repeat its log."""
         if not self._call.repeats:
             self._shown.write(text)
         return len(text)
@@ -56,11 +56,11 @@ class Unheard:
 
 
 class Call:
-    """One call: its log, and the coroutine that writes it or is led by it.
+    """One call: its log, and its coroutine.
 
-    The log is a list of steps, `[SEND, line, what, outcome]` or `[AWAIT, line, which, outcome]`, where the
-    outcome is None or `[rejected, value]`. An await of the answer to a send names the send, and has no
-    outcome of its own.
+    The log is a list of steps, `[SEND, line, what, outcome]` or `[AWAIT, line, which, outcome]`, whose
+    outcome is None or `[rejected, value]`. An await of the answer to a send has the index of the send as
+    `which`, and no outcome of its own.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Call:
         self.given: list[Any] = []
         self.promise = promise
         self.saved = 0
-        self.expected: dict[int, Promise[Any]] = {}  # answers that an earlier incarnation waited for
+        self.expected: dict[int, Promise[Any]] = {}  # answers that an earlier incarnation was waiting for
         self._calls = calls
         self._vat = calls.vat
         self._tag = tag
@@ -87,13 +87,13 @@ class Call:
 
     @property
     def repeats(self) -> bool:
-        """Whether it is still being led by its log."""
+        """Whether it is still repeating its log."""
         return self._position < self._known
 
     def run(self, function: FunctionType) -> None:
-        """Start, or start again."""
+        """Start the call, or start it again."""
         self._function = function
-        args, kwargs = copy_passable(self.given)  # what it makes of them is not what it was given
+        args, kwargs = copy_passable(self.given)  # a copy, because the function may change its arguments
         try:
             self._coroutine = function(*args, **kwargs)
         except TypeError as exc:  # the parameters do not fit
@@ -158,7 +158,7 @@ class Call:
             )
 
     def _came(self, index: int, rejected: bool, value: Any) -> None:
-        """Something other than an answer, that was awaited at a step, has settled."""
+        """An awaited promise that is not an answer has settled."""
         if self._coroutine is not None:
             self._record(index, rejected, value)
             self._go_on(index)
@@ -173,13 +173,13 @@ class Call:
     # Sends.
 
     def send(self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool) -> Any:
-        """Make a send of the coroutine, or answer it from the log."""
+        """Send a message of the coroutine, or answer it from the log."""
         what = [self._name(target), method, self._shape(args, kwargs)]
         send = self._vat.sends.send
         return self._ask(what, lambda: send(target, method, args, kwargs, wanted=wanted), wanted)
 
     def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
-        """Make a call of another resumable function."""
+        """Call another resumable function."""
         promise: Promise[Any] = self._ask(
             ["", tag, self._shape(args, kwargs)], lambda: self._calls.begin(tag, args, kwargs), True
         )
@@ -207,8 +207,8 @@ class Call:
         return answer if wanted else None
 
     def _expect(self, index: int, raw: Promise[Any]) -> None:
-        """Wait for an answer, whose outcome is logged before the coroutine hears it."""
-        self._answers[index]._next = raw  # it is the same promise to others, who are not logged
+        """Wait for an answer, whose outcome is logged before the coroutine gets it."""
+        self._answers[index]._next = raw  # for code outside of the call it is the same promise
         if self._vat.promises.known(raw._last()) is not None:
             self._vat.watches.add(raw, [STEP, self.number, index])
         else:
@@ -216,7 +216,7 @@ class Call:
             raw._react(lambda v: self.heard(index, False, v), lambda e: self.heard(index, True, e))
 
     def heard(self, index: int, rejected: bool, value: Any) -> None:
-        """An answer has come."""
+        """Log an answer that has come."""
         self._unnamed.pop(index, None)
         if self._log[index][3] is None and self.promise.status is PENDING:
             self._record(index, rejected, value)
@@ -236,7 +236,7 @@ class Call:
     # The log.
 
     def _next(self, kind: str, line: int, what: Any) -> bool:
-        """Take the next step: along the log while there is one, then behind its end."""
+        """Take the next step; returns False if it differs from the log."""
         index = self._position
         self._position += 1
         if index >= self._known:
@@ -258,13 +258,13 @@ class Call:
             capdata = self._vat.slots.encode_durable(value, what)
         except TypeError as exc:
             rejected, capdata = True, self._vat.slots.encode_durable(exc, what)
-        # Read back, so that the coroutine hears now exactly what it would hear when it is resumed.
+        # Decoded again, so that the coroutine gets exactly what it would get when it is resumed.
         self._log[index][3] = [rejected, self._vat.slots.decode(capdata, frozen=True)]
         self._stale[index] = None
         self._calls.touch(self)
 
     def save(self) -> None:
-        """Store what is new, or take everything away once the call has ended."""
+        """Store the new steps, or delete the log if the call has ended."""
         stored = self._calls.stored
         if self.promise.status is not PENDING or self._coroutine is None:
             for index in range(self.saved):
@@ -290,14 +290,14 @@ class Call:
     # Ends.
 
     def diverge(self, told: str) -> None:
-        """The code is not the code that wrote the log."""
+        """End the call because the code differs from the log; `told` says how."""
         words = f"@resumable {self._tag} cannot be resumed: {told}"
         self._vat.on_unhandled(f"in {self._vat.vat_name}: {words}")
         self._diverged = told
         running, self._calls.running = self._calls.running, self
         try:
             if self._coroutine is not None:
-                self._coroutine.close()  # what it would still send from a `finally` is refused
+                self._coroutine.close()  # a send in a `finally` is refused
         except DeliveryAbandonedError:
             raise
         except BaseException:
@@ -341,7 +341,7 @@ class Call:
             calls.running, store.closed = running, closed
 
     def _line(self) -> int:
-        """The line that the coroutine is at, the innermost one of this vat."""
+        """The innermost line of this vat's code at which the coroutine is."""
         line, waiting = 0, self._coroutine
         while isinstance(waiting, CoroutineType):
             frame = waiting.cr_frame
@@ -355,7 +355,7 @@ class Call:
         return line
 
     def _shape(self, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
-        """What is sent, in a form that names what an upgrade keeps and nothing else."""
+        """The arguments of a send, written so that they are equal after an upgrade."""
         try:
             body, objects = smallcaps.encode([args, kwargs], self._vat.trace_of)
         except UnpassableError:

@@ -1,9 +1,8 @@
 """The explicit forms of kinds: a handle, a function that makes the first state, a table of functions.
 
-What `@durable` reads off a class can be said step by step, as other implementations say it, and is the same
-underneath. Behaviour is a dict of functions that are given a context before their arguments:
-`context.state` is the state, `context.self` the object itself, and for a kind with facets `context.facets` in
-its place.
+They define the same kinds as `@durable`, without a class, as other implementations do. Behaviour is a dict of
+functions whose first argument is a context: `context.state` is the state and `context.self` is the object; a
+kind with facets has `context.facets` instead of `context.self`.
 
     handle = provide_kind_handle(baggage, "Counter")
     make_counter = define_durable_kind(
@@ -13,8 +12,8 @@ its place.
     )
 
 A handle is an object that can be kept in the baggage; once it is made, every later incarnation has to define
-its kind. Without `state_shape` the fields of an object are those that its first state has. A maker of a kind
-with facets answers with the facets, `made.creator` and so on.
+its kind. Without `state_shape`, an object has the fields of its first state. The maker of a kind with facets
+returns the facets, `made.creator` and so on.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ HANDLES = 1  # the kind whose instances are the handles of kinds: `o+d1/10` is t
 
 
 class State:
-    """The state of one object: its fields are attributes."""
+    """The state of one object, with its fields as attributes."""
 
     __slots__ = ("_instance",)
 
@@ -77,7 +76,7 @@ def _check_field(kind: Kind, raw: dict[str, Any], name: str) -> None:
 
 
 class Context:
-    """What a function of a kind works on: the state, and the object or its facets."""
+    """The first argument of a kind's functions: the state, and the object or its facets."""
 
     __slots__ = ("_instance", "state")
 
@@ -87,7 +86,7 @@ class Context:
 
     @property
     def self(self) -> Any:
-        """The object itself."""
+        """The object itself; raises AttributeError if the kind has facets."""
         kind: Kind = type(self._instance).__kind__
         if kind.facets:
             raise AttributeError(f"a {kind.tag} has facets: use context.facets.{kind.facets[0]}")
@@ -95,7 +94,7 @@ class Context:
 
     @property
     def facets(self) -> Facets:
-        """The facets of the object."""
+        """The facets of the object; raises AttributeError if the kind has none."""
         kind: Kind = type(self._instance).__kind__
         if not kind.facets:
             raise AttributeError(f"a {kind.tag} has no facets: use context.self")
@@ -103,7 +102,7 @@ class Context:
 
 
 def add_handles(vat: Vat) -> None:
-    """Make the kind of all handles known to a vat."""
+    """Register the kind of all handles in a vat."""
     cls: Any = type("KindHandle", (), {"__doc__": "Stands for a durable kind."})
     kind = Kind(vat, cls, "KindHandle", "swingset", {})
     cls.__kind__ = kind
@@ -113,7 +112,12 @@ def add_handles(vat: Vat) -> None:
 
 
 def make_kind_handle(tag: str) -> Any:
-    """A handle for a durable kind that is defined with `define_durable_kind`, now and in each incarnation."""
+    """Return a new handle for a durable kind, which this and each later incarnation has to define.
+
+    Raises TypeError if `tag` is no str that can be stored.
+
+        handle = make_kind_handle("Counter")
+    """
     if type(tag) is not str or not tag:
         raise TypeError(f"make_kind_handle({tag!r}): wants the tag of the kind, a str")
     check_name("the tag of a kind", tag)
@@ -131,7 +135,16 @@ def define_durable_kind(
     version: int = 1,
     migrations: Migrations | None = None,
 ) -> Callable[..., Any]:
-    """Define the kind of a handle; the answer makes its objects."""
+    """Define the durable kind of a handle; returns the function that makes its objects.
+
+    `init` returns the first state as a dict, `behavior` has the methods, `finish` is called with each new
+    object, and `state_shape` gives the annotations of the fields. `migrations` maps a pair of versions to a
+    function. Raises TypeError if `handle` is no handle, or if the kind does not fit what is stored.
+
+        make_counter = define_durable_kind(
+            handle, lambda: {"value": 0}, {"read": lambda context: context.state.value}
+        )
+    """
     kind = _durable(handle, finish, version, migrations, {"": behavior}, multi=False)
     return _defined(kind, init, state_shape)
 
@@ -146,7 +159,14 @@ def define_durable_kind_multi(
     version: int = 1,
     migrations: Migrations | None = None,
 ) -> Callable[..., Facets]:
-    """Define the kind of a handle, with facets; the answer makes its cohorts."""
+    """Define the durable kind of a handle, with facets; returns the function that makes them.
+
+    `behavior_kit` has the methods of each facet by name. All else is as in `define_durable_kind`.
+
+        make = define_durable_kind_multi(
+            handle, lambda: {"value": 0}, {"reader": {"read": lambda context: context.state.value}}
+        )
+    """
     kind = _durable(handle, finish, version, migrations, behavior_kit, multi=True)
     return _defined(kind, init, state_shape)
 
@@ -159,7 +179,10 @@ def define_kind(
     finish: Callable[[Context], Any] | None = None,
     state_shape: Mapping[str, Any] | None = None,
 ) -> Callable[..., Any]:
-    """Define a virtual kind, which lasts for this incarnation; the answer makes its objects."""
+    """Define a virtual kind, whose objects end with the incarnation; returns the function that makes them.
+
+    make_point = define_kind("Point", lambda x: {"x": x}, {"x": lambda context: context.state.x})
+    """
     return _defined(_virtual(tag, finish, {"": behavior}, multi=False), init, state_shape)
 
 
@@ -171,12 +194,15 @@ def define_kind_multi(
     finish: Callable[[Context], Any] | None = None,
     state_shape: Mapping[str, Any] | None = None,
 ) -> Callable[..., Facets]:
-    """Define a virtual kind with facets; the answer makes its cohorts."""
+    """Define a virtual kind with facets; returns the function that makes them, as `define_kind` does."""
     return _defined(_virtual(tag, finish, behavior_kit, multi=True), init, state_shape)
 
 
 def provide_kind_handle(baggage: MutableMapping[str, Any], tag: str) -> Any:
-    """The handle of that tag in the baggage; the first incarnation makes it and puts it there."""
+    """Return the handle of a tag in the baggage; the first incarnation makes it.
+
+    handle = provide_kind_handle(baggage, "Counter")
+    """
     return provide(baggage, f"{tag}_kindHandle", lambda: make_kind_handle(tag))
 
 
@@ -187,7 +213,10 @@ def prepare_kind(
     behavior: Behavior,
     **options: Any,
 ) -> Callable[..., Any]:
-    """Define a durable kind whose handle is in the baggage, in the first incarnation and in later ones."""
+    """Define a durable kind whose handle is in the baggage; returns the function that makes its objects.
+
+    `options` are those of `define_durable_kind`.
+    """
     return define_durable_kind(provide_kind_handle(baggage, tag), init, behavior, **options)
 
 
@@ -198,12 +227,15 @@ def prepare_kind_multi(
     behavior_kit: Mapping[str, Behavior],
     **options: Any,
 ) -> Callable[..., Facets]:
-    """Define a durable kind with facets whose handle is in the baggage."""
+    """Define a durable kind with facets, whose handle is in the baggage; returns its maker."""
     return define_durable_kind_multi(provide_kind_handle(baggage, tag), init, behavior_kit, **options)
 
 
 def prepare_singleton(baggage: MutableMapping[str, Any], tag: str, behavior: Behavior, **options: Any) -> Any:
-    """The one object of a durable kind without state, the same in each incarnation."""
+    """Return the one object of a durable kind without state, the same in each incarnation.
+
+    root = prepare_singleton(baggage, "Greeter", {"greet": lambda context, name: f"hello {name}"})
+    """
     make = prepare_kind(baggage, tag, dict, behavior, **options)
     return provide(baggage, f"the_{tag}", make)
 

@@ -1,16 +1,16 @@
-"""Chance in a `@resumable` call: drawn once, and the same when the call is resumed.
+"""Random numbers in a `@resumable` call: the same again when the call is resumed.
 
-A call that is resumed does again what it did, up to where its log ends. What it drew then has to come again:
-an id that it made stands in messages it has sent. So each call has a seed, stored with it, and all it draws
-follows from that and from how much it has drawn before, whichever incarnation and whichever worker it runs
-in: `os.urandom`, and with it `uuid`, `secrets` and `SystemRandom`; the functions of `random` and every
-`Random()` without a seed of its own; and the global generator of numpy, where a vat in the host uses it.
-Clocks stand still at the epoch in it, as they do in a confined vat. One clock cannot be stopped in a host,
-that of `datetime.now()`, which code in C reads: there it is refused, with what to do instead.
+A call that is resumed repeats what it did up to the end of its log. The random numbers in it have to be the
+same, because an id that it made may be in messages that it has sent. So each call has a seed, which is stored
+with it, and all random numbers follow from the seed and from how many were drawn before, in any incarnation
+and any worker: `os.urandom`, and with it `uuid`, `secrets` and `SystemRandom`; the functions of `random` and
+every `Random()` without a seed of its own; and the global generator of numpy, if a vat in the host uses it.
+Clocks stand still at the epoch in a call, as they do in a confined vat. One clock cannot be stopped in a
+host, that of `datetime.now()`, which C code reads; it is refused there, with what to do instead.
 
-While a step of a call runs, the modules that vat code draws from lead here; in between they are what they
-were, and for other threads of the host they stay so. A name that a vat imports from one of them while it is
-defined (`from os import urandom`) leads here for good, and on to the original unless such a step runs.
+While a step of a call runs, the functions of these modules are replaced by those of this module, for the
+thread of the call only. A name that a vat imports from one of them while it is defined (`from os import
+urandom`) stays replaced, and calls the original except during such a step.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BARE: dict[str, Callable[[Callable[..., Any], tuple[Any, ...]], Any]] = {
     "strftime": lambda original, given: original(*given) if len(given) != 1 else original(*given, _EPOCH),
     "clock_gettime": lambda _original, _given: 0.0,
     "clock_gettime_ns": lambda _original, _given: 0,
-}  # what reads a clock of its own unless it is given a time
+}  # functions that read a clock unless they are given a time
 _UNSTOPPED = ("now", "utcnow")
 _ANY_SEED = 32  # bytes
 
@@ -54,17 +54,17 @@ _thread = 0
 
 
 class Randomness:
-    """What one call draws."""
+    """The random numbers of one call."""
 
     def __init__(self, seed: str) -> None:
         self.seed = seed
         self._drawn = 0
         self._random: Any = None  # the state of the functions of `random`, while the call does not run
-        self._numpy: Any = None  # and that of numpy's global generator
-        self._ids: dict[str, Any] = {}  # and what `uuid` remembers from one id to the next
+        self._numpy: Any = None  # the state of numpy's global generator
+        self._ids: dict[str, Any] = {}  # the state of `uuid`
 
     def draw(self, length: int) -> bytes:
-        """The next bytes."""
+        """Return the next random bytes."""
         if length < 0:
             raise ValueError("negative argument not allowed")
         self._drawn += 1
@@ -72,7 +72,7 @@ class Randomness:
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
-        """Draw from here in the body, which is a step of the call."""
+        """Make all random numbers in the body come from this call; the body is a step of it."""
         import random
 
         global _drawer, _thread
@@ -101,7 +101,7 @@ class Randomness:
 
     @contextmanager
     def outside(self) -> Iterator[None]:
-        """Draw as before in the body: it is no part of the call."""
+        """Use the original functions in the body, which is not part of the call."""
         global _drawer
         before, _drawer = _drawer, None
         try:
@@ -111,13 +111,13 @@ class Randomness:
 
 
 def seed_of(vat_name: str, incarnation: int, call: int) -> str:
-    """The seed of a call that begins: no other of this vat has it, and a replay begins with the same."""
+    """The seed of a new call: unique in this vat, and the same in a replay."""
     return hashlib.sha256(f"{vat_name}\n{incarnation}\n{call}".encode()).hexdigest()
 
 
 @contextmanager
 def patched() -> Iterator[None]:
-    """Have the modules that are drawn from lead here in the body."""
+    """Replace the random functions and the clocks of Python's modules in the body."""
     places: list[tuple[Any, str, Any]] = [(os, "urandom", urandom), (os, "getrandom", getrandom)]
     places += [(time, name, _still(name)) for name in _clocks]
     places += [(time, name, _still_unless_told(name)) for name in _bare]
@@ -142,13 +142,13 @@ def patched() -> Iterator[None]:
 
 
 def urandom(size: int, /) -> bytes:
-    """Random bytes, as `os.urandom` gives them."""
+    """Return random bytes, like `os.urandom`."""
     drawer = _mine()
     return _urandom(size) if drawer is None else drawer.draw(size)
 
 
 def getrandom(size: int, flags: int = 0) -> bytes:
-    """Random bytes, as `os.getrandom` gives them where there is one."""
+    """Return random bytes, like `os.getrandom` where the system has it."""
     drawer = _mine()
     return _getrandom(size, flags) if drawer is None else drawer.draw(size)
 
@@ -158,7 +158,7 @@ def _mine() -> Randomness | None:
 
 
 def _seeding(seed: Callable[..., None]) -> Callable[..., None]:
-    """`Random.seed`, as a method or as the function of the module, which otherwise draws on its own."""
+    """Wrap `Random.seed`, the method or the module's function, which would use its own random bytes."""
     original = getattr(seed, "__wrapped__", seed)
     first = 0 if hasattr(original, "__self__") else 1
 
@@ -187,10 +187,10 @@ def _still_unless_told(name: str) -> Callable[..., Any]:
 
 @contextmanager
 def _refusing_clocks() -> Iterator[None]:
-    """Refuse, in the body, to read the clock that cannot be stopped. In a confined vat it stands still.
+    """Refuse calls of `datetime.now()` in the body; in a confined vat that clock stands still anyway.
 
-    Calls of code in C are seen by a profiler only; where somebody else's is at work, nothing is refused, and
-    a call that did read that clock is told so when it is resumed.
+    Only a profiler sees calls of C code. If another profiler is active, nothing is refused, and a call that
+    read the clock may differ from its log when it is resumed, which is then reported.
     """
     if sys.platform == "wasi" or sys.getprofile() is not None:
         yield
@@ -214,7 +214,7 @@ def _look(_frame: object, event: str, called: Any) -> None:
 
 
 def _swap_ids(state: dict[str, Any]) -> dict[str, Any]:
-    """Give `uuid` what it remembers, as far as it does, and take what it did remember."""
+    """Set the state of `uuid`, and return the state it had."""
     uuid = sys.modules.get("uuid")
     if uuid is None:
         return state

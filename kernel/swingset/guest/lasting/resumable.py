@@ -1,17 +1,17 @@
 """Async functions that an upgrade does not end: `@resumable`.
 
-A coroutine cannot be stored, but what it was told can. Such a function talks to the world by messages alone,
-and each step is logged: what it sent, in what order, what it awaited, and how that came out. The next
-incarnation calls the function again with the same arguments and answers from the log: a send that was made is
-not made again, an await whose outcome is known goes on at once. Where the log ends, life goes on. So the code
-may change behind the await that a call stands at, and must do the same as before in front of it. If it does
-not, the promise of the call is rejected with the line.
+A coroutine cannot be stored, but a log of its steps can. Such a function communicates only by messages, and
+each step is logged: what it sent, what it awaited, and the outcome. The next incarnation calls the function
+again with the same arguments and answers from the log: a logged send is not repeated, and an await with a
+logged outcome continues at once. After the end of the log, the function continues normally. So new code may
+differ after the await at which a call waits, and must do the same as before up to it. If it does not, the
+promise of the call is rejected with the line.
 
-Two runs may not differ in anything that is not in the log. So, while a step runs, the vat's store is closed
-to it: state is reached by messages, `await E(purse).balance()`, whose answers are in the log. What it draws
-by chance, an id say, comes again when it is resumed (`randomness`).
+Two runs may not differ in anything that is not in the log. So the vat's store is closed while a step runs:
+the function reads state by messages, `await E(purse).balance()`, whose answers are logged. Random numbers and
+ids are the same when the call is resumed (`randomness`).
 
-Calls that end in the delivery in which they began are never stored.
+A call that ends in the delivery in which it began is never stored.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Calls:
         vat.watches.on_step = self._told
 
     def register(self, function: FunctionType) -> str:
-        """Know a function by its name in the code; returns the name."""
+        """Register a function and return its qualified name; raises TypeError for a nested function."""
         tag = function.__qualname__
         if "<locals>" in tag:
             raise TypeError(
@@ -63,7 +63,7 @@ class Calls:
         return tag
 
     def begin(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
-        """Call a function; the promise of its result can be kept across upgrades."""
+        """Call a function and return the promise for its result; raises TypeError for fleeting arguments."""
         if self.running is not None:
             return self.running.nested(tag, args, kwargs)
         self.vat.slots.encode_durable([args, kwargs], f"{tag}(*args, **kwargs)")
@@ -76,11 +76,11 @@ class Calls:
         return call.promise
 
     def touch(self, call: Call) -> None:
-        """Something about a call has to be stored at the end of this delivery."""
+        """Note that a call has to be stored at the end of this delivery."""
         self.touched[call.number] = None
 
     def settle(self) -> None:
-        """Store what has happened to calls that go on, and forget those that have ended."""
+        """Store the calls that have changed, and forget those that have ended."""
         touched, self.touched = self.touched, {}
         for number in touched:
             call = self.alive.get(number)
@@ -88,7 +88,7 @@ class Calls:
                 call.save()
 
     def resume(self) -> None:
-        """Take up the calls of earlier incarnations: in `startVat`, when everything is defined."""
+        """Resume the calls of earlier incarnations, at the end of `startVat`, when everything is defined."""
         found = [(heir[1], promise) for promise, heir in self.vat.adoptions.found() if heir[0] == CALL]
         if found:
             expected = self.vat.watches.expected(STEP)
@@ -96,7 +96,7 @@ class Calls:
                 self._resume(number, promise, expected.get(number, {}))
 
     def take_up(self, number: int, promise: Promise[Any]) -> bool:
-        """Go on with a call of an earlier interpreter; False while its function, or a kind, is not there."""
+        """Resume a call of an earlier interpreter; returns False if its function or a kind is not defined."""
         try:
             tag = self.stored[f"{number}"][0]
             if tag in self._functions:
@@ -106,11 +106,11 @@ class Calls:
         return tag in self._functions
 
     def waits(self, number: int) -> bool:
-        """Whether a call of an earlier interpreter is yet to be taken up."""
+        """Whether a call of an earlier interpreter has not been resumed yet."""
         return number not in self.alive and f"{number}" in self.stored
 
     def unknown(self, number: int) -> str | None:
-        """The function of a call that waits for it; None where it is there, or something else is missing."""
+        """The function that a call waits for; None if it is defined, or if something else is missing."""
         try:
             tag = str(self.stored[f"{number}"][0]) if self.waits(number) else ""
         except LookupError:  # a kind of its arguments is not defined
@@ -139,17 +139,22 @@ class Calls:
 
 
 def resumable(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Promise[T]]:
-    """Let the calls of an async function go on after an upgrade, where they were.
+    """Let the calls of an async function continue after an upgrade where they were.
 
-    Its arguments, and everything it awaits, must be durable. It reaches the state of its vat by messages,
-    like everything else. The code in front of the `await` at which a call stands must stay as it is; behind
-    it the new code counts.
+    Its arguments and the values that it awaits must be durable, and it reads the state of its vat by messages
+    only. New code must be the same up to the `await` at which a call waits, and may differ after it. Raises
+    TypeError for a function that is not async, or that is defined inside another.
+
+        @resumable
+        async def pay(purse, order):
+            await E(purse).withdraw(5)
+            await E(order).paid()
     """
     if not isinstance(function, FunctionType) or not function.__code__.co_flags & 0x80:
         raise TypeError(f"@resumable goes on an async function, not on {brief(function)}")
     vat: Vat = current()
     calls = vat.calls
-    tag = calls.register(function)  # a name that the next incarnation will know it by
+    tag = calls.register(function)  # the name by which the next incarnation finds it
 
     @functools.wraps(function)
     def begin(*args: P.args, **kwargs: P.kwargs) -> Promise[T]:

@@ -1,4 +1,4 @@
-"""A vat as this room sees it: with what goes on in the next incarnation."""
+"""The part of a vat that this room uses: what continues in the next incarnation."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class Vat(stores.Vat, Protocol):
-    """A vat that hands something on."""
+    """A vat with the parts that continue in the next incarnation."""
 
     @property
     def watches(self) -> Watches:
-        """Watched promises."""
+        """The watched promises."""
         ...
 
     @property
     def adoptions(self) -> Adoptions:
-        """Promises that are handed on."""
+        """The promises that are handed over."""
         ...
 
     @property
@@ -31,5 +31,5 @@ class Vat(stores.Vat, Protocol):
         ...
 
     def new_seed(self, call: int) -> str:
-        """What the randomness of a call follows from."""
+        """The seed for the random numbers of a call."""
         ...

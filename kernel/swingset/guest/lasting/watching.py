@@ -1,13 +1,12 @@
-"""Watching promises durably: the answer finds its watcher, even in a later incarnation.
+"""Watching promises durably: a durable object is notified, even in a later incarnation.
 
-A callback given to `then` lies in the heap, and an upgrade throws the heap away. A watch is a durable object
-and some durable data, kept in the vat's store under the name that the promise has in the kernel. Whoever
-settles the promise, whenever that is, the incarnation that hears of it calls `on_fulfilled(value, *args)` or
-`on_rejected(reason, *args)` on the watcher.
+A callback given to `then` is in the heap, and an upgrade drops the heap. A watch consists of a durable object
+and durable arguments, stored under the promise's name in the kernel. The incarnation that is notified of the
+outcome calls `on_fulfilled(value, *args)` or `on_rejected(reason, *args)` on the watcher.
 
-A promise that only this vat knows is given a name, and the vat subscribes to its own promise. If an upgrade
-comes first, the kernel rejects the promise with the disconnection object, and the next incarnation, whose
-watch is still in the store, is told as every subscriber is.
+A promise that only this vat knows gets a name, and the vat subscribes to its own promise. If an upgrade comes
+first, the kernel rejects the promise with the disconnection object, and notifies the next incarnation, whose
+store still has the watch, like any subscriber.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ ON_FULFILLED, ON_REJECTED = "on_fulfilled", "on_rejected"
 
 
 class _Watched:
-    """A promise with watches, under the name that the store knows it by; None once they have moved on."""
+    """A promise with watches, and its name in the store; None once its watches were moved."""
 
     __slots__ = ("vpid",)
 
@@ -47,16 +46,16 @@ class Watches:
         self._stored = StoredMap(vat, WATCHES, "watches")
         self._watched: dict[str, _Watched] = {}
         self._inherited: dict[str, None] = {}
-        self.on_step: Callable[[list[Any], bool, Any], None] | None = None  # for watches that are no objects
+        self.on_step: Callable[[list[Any], bool, Any], None] | None = None  # for watches of resumable calls
 
     def load(self) -> None:
-        """Take up the watches that earlier incarnations have left."""
+        """Read the watches that earlier incarnations have stored."""
         for vpid in self._stored:
             self._inherited[vpid] = None
             self._attach(vpid, self._vat.promises.restore(vpid))
 
     def lack_code(self, vpid: str) -> bool:
-        """Whether a promise of an earlier interpreter is watched by what has no code here yet."""
+        """Whether a watcher of a promise is of an earlier interpreter and has no code here yet."""
         if vpid not in self._inherited or vpid not in self._watched:
             return False
         try:
@@ -72,7 +71,7 @@ class Watches:
         for vpid in self._watched:
             try:
                 entries = self._stored[vpid]
-            except LookupError:  # the kind of a watcher is not defined yet; whoever else watches is told
+            except LookupError:  # the kind of a watcher is not defined yet; other watchers are notified
                 continue
             for entry in entries:
                 if entry[0] == kind:
@@ -80,7 +79,7 @@ class Watches:
         return found
 
     def watch(self, promise: Any, watcher: Any, args: list[Any]) -> None:
-        """Have a durable object told of the fate of a promise."""
+        """Notify a durable object of the outcome of a promise; raises TypeError if it cannot watch."""
         turns = self._vat.turns
         _check(watcher)
         promise = settled(turns, promise)
@@ -92,7 +91,7 @@ class Watches:
             promise._react(lambda v: self._tell(entry, False, v), lambda e: self._tell(entry, True, e))
 
     def add(self, promise: Promise[Any], entry: list[Any]) -> str:
-        """Store a watch of a pending promise; returns the name that the kernel has for it."""
+        """Store a watch of a pending promise; returns the promise's name in the kernel."""
         promises = self._vat.promises
         decider = promise._last()
         ours = promises.known(decider) is None
@@ -105,7 +104,7 @@ class Watches:
         return vpid
 
     def moved(self, old: str, new: str) -> None:
-        """One promise is forwarded to another: its watches go with it."""
+        """Note that a promise was forwarded to another, and move its watches there."""
         watched = self._watched.get(old)
         if watched is not None:
             watched.vpid = None
@@ -120,7 +119,7 @@ class Watches:
                     self.add(promise, entry)
 
     def _carry(self, old: str, new: str, promise: Promise[Any] | None) -> None:
-        """Move watches that cannot be read yet, as they are stored."""
+        """Move watches that cannot be decoded yet, as stored text."""
         store, prefix = self._vat.store, f"vc.{WATCHES}.s"
         text = store.get(prefix + old)
         if text is not None and promise is not None and new not in self._stored:
@@ -172,10 +171,13 @@ def _check(watcher: Any) -> None:
 
 
 def watch_promise(promise: Any, watcher: Any, /, *args: Any) -> None:
-    """Tell a durable object of the answer, in this incarnation or in a later one.
+    """Notify a durable object of a promise's outcome, in this incarnation or in a later one.
 
-    It is told by `on_fulfilled(value, *args)` or `on_rejected(reason, *args)`. A rejection that a watcher has
-    no method for is reported as unhandled.
+    It calls `watcher.on_fulfilled(value, *args)` or `watcher.on_rejected(reason, *args)`. A rejection without
+    such a method is reported as unhandled. Raises TypeError if the watcher has neither method or is not
+    durable, or if an argument is not.
+
+        watch_promise(E(bank).open(), account, "opened")
     """
     vat: Vat = current()
     vat.watches.watch(promise, watcher, list(args))

@@ -1,8 +1,8 @@
-"""What may pass between vats, and how it is written: presences, copies, tagged data, smallcaps bodies.
+"""The values that may pass between vats, and their encoding: presences, copies, tagged data, smallcaps.
 
 Stands on `base`. A value is data, which passes by copy, or an object with an identity, which passes by
-reference. What may not pass is named here, with what to do about it, in the words that a sender reads.
+reference. For a value that may not pass, the sender gets an error that names it and says what to do.
 
-It never names an object: a body holds the places of objects in a list of slots, and `clist` fills that list.
-It never trusts what it reads, which any vat may have written.
+It never names an object: a body refers to objects by their index in a list of slots, and `clist` fills
+that list. It never trusts what it reads, because any vat may have written it.
 """

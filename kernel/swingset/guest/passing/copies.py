@@ -1,11 +1,12 @@
-"""Values that pass as copies although JSON has no word for them: dates, decimals, enums, frozen dataclasses.
+"""Values that pass as copies although JSON cannot hold them: dates, decimals, enums, frozen dataclasses.
 
-Such a value is written as plain data under a tag, `{"#tag":"date","payload":"2024-02-29"}`, and made again on
-the other side. A few types of the standard library are known everywhere. A vat registers its own classes with
-`register_copy`; both sides must, and a side that did not gets the data as `Tagged`. Only what comes back
-equal in every respect may pass: a time zone that is more than an offset does not.
+Such a value is written as plain data under a tag, `{"#tag":"date","payload":"2024-02-29"}`, and made again by
+the receiver. A few types of the standard library are known to every vat. A vat registers its own classes with
+`register_copy`. Both vats must register a class; one that did not receives the data as `Tagged`. A value may
+pass only if its copy is equal to it in every respect: a datetime whose time zone is more than an offset may
+not.
 
-What a stranger wrote under a tag is data to be checked: it must be spelled as this module would spell it.
+Data that arrives under a tag is checked: it must be spelled exactly as this module would spell it.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ RESERVED_TAGS = ("tuple", "bytes", "map", "date", "datetime", "timedelta", "deci
 
 
 class NotExactError(ValueError):
-    """A value that would not come back as it was, and what to pass instead."""
+    """The copy of a value would not equal it; the message says what to pass instead."""
 
 
 class Copy(NamedTuple):
-    """How the instances of one class pass; `names` reads the annotations of fields that are its data."""
+    """How the instances of one class pass.
+
+    `names` is the namespace in which the annotations of a dataclass's fields are read, else None.
+    """
 
     tag: str
     cls: type
@@ -53,7 +57,7 @@ def _datetime(value: datetime) -> str:
     return value.isoformat()
 
 
-MOST_DIGITS = 4300  # what Python makes an int of, and a Decimal where that is written in Python
+MOST_DIGITS = 4300  # Python's limit for the digits of an int, which a Decimal written in Python has too
 
 _LONG_DECIMAL = f"a Decimal may have up to {MOST_DIGITS} digits: round it, or pass it as a str"
 
@@ -104,7 +108,7 @@ class Copies:
         self.by_tag: dict[str, Copy] = {}
 
     def register(self, copy: Copy) -> None:
-        """Let a class pass."""
+        """Let the instances of a class pass; raises TypeError for a tag or a class that cannot be used."""
         tag, cls = copy.tag, copy.cls
         if type(tag) is not str or not tag or tag in RESERVED_TAGS:
             raise TypeError(f"a tag is a non-empty str other than {', '.join(RESERVED_TAGS)}; got {tag!r}")
@@ -117,13 +121,13 @@ class Copies:
 
 
 def copy_of(cls: type) -> Copy | None:
-    """How the instances of a class pass in the current vat, if they do."""
+    """How the instances of a class pass as copies in the current vat; None if they do not."""
     vat: Vat | None = found()
     return _BY_CLASS.get(cls) or (vat.copies.by_class.get(cls) if vat is not None else None)
 
 
 def copy_named(tag: str) -> Copy | None:
-    """What a tag stands for in the current vat, if it stands for a class."""
+    """The registered class of a tag in the current vat; None if there is none."""
     vat: Vat | None = found()
     return _BY_TAG.get(tag) or (vat.copies.by_tag.get(tag) if vat is not None else None)
 
@@ -163,10 +167,17 @@ def register_copy(
 @overload
 def register_copy(tag: str) -> Callable[[C], C]: ...
 def register_copy(tag: str, cls: Any = None, to_data: Any = None, from_data: Any = None) -> Any:
-    """Let the instances of a class pass between vats as copies, under a tag.
+    """Let the instances of a class pass between vats as copies, under a tag; returns the class.
 
-    `to_data(value)` makes plain data of an instance, `from_data(data)` an equal instance of the data. For
-    enums and frozen dataclasses both are known. As a decorator: `@register_copy("point")`.
+    `to_data(value)` makes plain data of an instance, and `from_data(data)` makes an equal instance of that
+    data. Enums and frozen dataclasses need neither. Raises TypeError if the tag is taken, or if the class
+    passes already or needs both functions.
+
+        @register_copy("point")
+        @dataclass(frozen=True)
+        class Point:
+            x: int
+            y: int
     """
     where = sys._getframe(1).f_globals
     if cls is None:

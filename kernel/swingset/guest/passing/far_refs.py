@@ -1,9 +1,9 @@
-"""FarRef: what a type checker can know of an object in another vat.
+"""FarRef: tells a type checker the methods of an object in another vat.
 
-Methods of another vat's object answer with promises, which its class does not say. So its interface is
-written down once more as its senders see it, in a Protocol whose methods return promises, and a reference to
-such an object is annotated with it. Then `E(purse).` completes the names of methods, checks their arguments,
-and knows what an `await` brings; a direct call is an error, as it would be at run time.
+The methods of another vat's object return promises, and the annotations in its class do not say so. So its
+interface is written again as senders see it: as a Protocol whose methods return promises. A reference to the
+object is annotated with that Protocol. Then `E(purse).` completes the names of methods, checks their
+arguments, and knows the type that an `await` returns; a direct call is an error, as it would be at run time.
 
     class PurseApi(Protocol):
         def deposit(self, amount: int) -> Promise[int]: ...
@@ -11,9 +11,10 @@ and knows what an `await` brings; a direct call is an error, as it would be at r
     async def save(purse: FarRef[PurseApi]) -> int:
         return await E(purse).deposit(5)
 
-Nothing here exists at run time: the guard of such an annotation accepts whatever can be sent to, since what a
-stranger's object answers to is for the stranger to say. Python's types cannot turn a class's own methods into
-ones that promise, so without a Protocol `E(x)` takes any name and promises anything.
+At run time none of this is checked: the guard of such an annotation accepts anything that can be sent to,
+because only the other vat knows the methods of its object. Python's types cannot turn the methods of a class
+into methods that return promises, so without a Protocol `E(x)` takes any name and returns a promise of
+anything.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ I_co = TypeVar("I_co", covariant=True)
 
 
 class FarRef(Generic[I_co]):
-    """Annotation for a reference to an object, wherever it is, with the interface that senders see."""
+    """Annotation for a reference to an object in any vat, with its interface as senders see it."""
 
     @classmethod
     def of(cls, target: Any) -> FarRef[I_co]:
-        """The same object, said to have this interface: `FarRef[PurseApi].of(purse)`."""
+        """Return `target` itself, for a type checker as a FarRef: `FarRef[PurseApi].of(purse)`."""
         same: FarRef[I_co] = target
         return same

@@ -1,16 +1,16 @@
-"""Keys of dicts that a stranger chose: how many there may be, so that no choice of them makes a dict slow.
+"""Limits for the keys of dicts in a message, so that no choice of keys makes a dict slow.
 
-A dict looks for a key where its hash says. Anybody can work out what the hash of a number is, and choose
-numbers that all have the same one, or numbers of which each is looked for in the places of all others: then
-each is compared with all that came before, and a message of a megabyte keeps its receiver busy for minutes.
-What collides differs between a vat in the engine, whose hashes have 32 bits, and a host, where they have 64.
-So nothing is asked of hashes here. All keys that are not text are counted, in all dicts of one value; and
-those that can be made to share one hash, because they lie outside of what every hash holds, are counted
-apart: large ints, and floats. So few of them cost little wherever they fall.
+A dict looks for a key at a place that its hash gives. The hash of a number is easy to compute, so a sender
+can choose numbers that all share one hash, or numbers whose places overlap. Each is then compared with all
+that came before it, and a message of one megabyte keeps its receiver busy for minutes.
+Which keys collide differs between the engine, whose hashes have 32 bits, and a host, where they have 64. So
+this module does not look at hashes. It counts all keys that are not str, in all dicts of one value. It counts
+large ints and floats separately and allows fewer, because they do not fit in every hash and so can be chosen
+to share one. Keys within these limits cost little, however they collide.
 
-The hash of a text has a key of its own in each process of a host, so nobody can choose by it. In the engine
-that key is fixed, else a vat could not be brought back; what texts cost there, the receiver's computrons
-bound, and the message is the one that is refused.
+A host picks a random key for the hashes of str in each process, so a sender cannot choose str that collide.
+In the engine that key is fixed, because otherwise a vat could not be restored. There the receiver's computron
+limit bounds the cost of colliding str: the message is rejected.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MOST_KEYS = 20_000
 """The most keys that are not str, in all dicts of one value."""
 
 MOST_FAR = 2_000
-"""The most of them that are floats, or ints from 2**30 on to either side."""
+"""The most of them that are floats, or ints of at least 2**30 or at most -2**30."""
 
 _NEAR = 1 << 30
 
 
 class KeyCount:
-    """The keys that are not str of one value, counted."""
+    """Counts the keys of one value that are not str."""
 
     __slots__ = ("far", "keys")
 
@@ -35,7 +35,7 @@ class KeyCount:
         self.keys = self.far = 0
 
     def add(self, key: Any) -> str | None:
-        """Count a key that is not a str; what is wrong where there are too many."""
+        """Count a key that is not a str; returns what is wrong if there are too many, else None."""
         self.keys += 1
         if self.keys > MOST_KEYS:
             return f"more than {MOST_KEYS} keys of dicts that are not str"

@@ -1,11 +1,11 @@
-"""What may pass between vats, and how a value that may not is named to the person who sent it.
+"""The values that may pass between vats, and the error for a value that may not.
 
-Data passes by copy, in its exact builtin type: a subclass would arrive as something else, so it is refused
-rather than flattened. Objects with an identity (promises, presences, remotables, durable instances) pass by
-reference. Exceptions pass by copy. Everything else has to be turned into one of these by its owner.
+Data passes by copy, if it is exactly of a builtin type: an instance of a subclass would arrive as an instance
+of its base, so it is refused. Objects with an identity (promises, presences, remotables, durable instances)
+pass by reference. Exceptions pass by copy. The sender has to turn anything else into one of these.
 
-Containers read from durable state are frozen: changing one in place would change nothing in the store, so the
-mutators raise and show the assignment that does.
+Containers read from durable state are frozen: changing one in place would not change the store, so the
+methods that would do it raise TypeError and show the assignment that works.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ MAX_DEPTH = 100
 
 
 class Tagged:
-    """A value with a name for what it is, for vats that agree on the meaning: `Tagged("usd", 5)`."""
+    """Data under a tag, for vats that agree on the tag's meaning: `Tagged("usd", 5)`.
+
+    Raises TypeError for an empty tag, or for one that the encoding itself uses. It cannot be changed.
+    """
 
     __slots__ = ("payload", "tag")
 
@@ -45,7 +48,7 @@ class Tagged:
     __delattr__ = __setattr__  # type: ignore[assignment]
 
     def __reduce__(self) -> Any:
-        return Tagged, (self.tag, self.payload)  # for copies, which could not set the attributes
+        return Tagged, (self.tag, self.payload)  # for `copy`, which would set the attributes
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tagged) and (self.tag, self.payload) == (other.tag, other.payload)
@@ -67,7 +70,7 @@ def _refuse(self: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
 
 
 class FrozenList(list[Any]):
-    """A list read from durable state: like any other, but it cannot be changed in place; its copies can."""
+    """A list read from durable state. It cannot be changed in place; a copy of it can."""
 
     __slots__ = ()
 
@@ -84,7 +87,7 @@ class FrozenList(list[Any]):
 
 
 class FrozenDict(dict[Any, Any]):
-    """A dict read from durable state: like any other, but it cannot be changed in place; its copies can."""
+    """A dict read from durable state. It cannot be changed in place; a copy of it can."""
 
     __slots__ = ()
 
@@ -101,11 +104,11 @@ class FrozenDict(dict[Any, Any]):
 
 
 NAME_LIMIT = 1_000
-"""The most characters of a tag, a label, or another name that the vat's code gives to what is stored."""
+"""The most characters of a tag, a label, or another name that vat code gives to something stored."""
 
 
 def printable(text: Any, most: int = 2_000) -> str:
-    """A text that is stored, and may be a stranger's, as it can be shown: spelt out where it is not drawn."""
+    """A stored text, which another may have written, in a form fit to show: cut, with escapes if needed."""
     if type(text) is not str:
         return brief(text)
     cut = text if len(text) <= most else text[:most] + "..."
@@ -113,7 +116,10 @@ def printable(text: Any, most: int = 2_000) -> str:
 
 
 def check_name(what: str, text: str) -> None:
-    """Refuse a name that the vat's store has no room for, or no spelling; raises TypeError."""
+    """Raise TypeError for a name that is too long for the vat's store or cannot be encoded in it.
+
+    `what` begins the message, such as "a tag".
+    """
     if len(text) > NAME_LIMIT:
         raise TypeError(f"{what} has up to {NAME_LIMIT} characters, got {len(text)}")
     if has_half_pair(text):
@@ -121,7 +127,7 @@ def check_name(what: str, text: str) -> None:
 
 
 def has_half_pair(text: str) -> bool:
-    """Whether a text holds a surrogate, which no UTF-8 can say."""
+    """Whether a text holds a surrogate, which UTF-8 cannot encode."""
     try:
         return not text.isascii() and not text.encode()
     except UnicodeEncodeError:
@@ -134,7 +140,7 @@ DICTS = frozenset((dict, FrozenDict))
 
 
 def frozen(value: Any) -> Any:
-    """Data as if it was read from durable state: an equal copy that cannot be changed in place."""
+    """A copy of data that cannot be changed in place, as if it was read from durable state."""
     kind = type(value)
     if kind in LISTS:
         return FrozenList([frozen(item) for item in value])
@@ -148,9 +154,9 @@ def frozen(value: Any) -> Any:
 
 
 class UnpassableError(Exception):
-    """Internal: the part of a value that cannot pass, None for all of it, and what to do instead.
+    """Internal: a part of a value cannot pass. `culprit` is that part, or None for the whole value.
 
-    `ended` says that it is a handle of a life that has ended.
+    `fix` says what to do instead. `ended` says that the culprit belongs to a life of the vat that has ended.
     """
 
     def __init__(self, culprit: Any, fix: str, *, ended: bool = False) -> None:
@@ -166,7 +172,7 @@ def is_reference(value: Any) -> bool:
 
 
 def brief(value: Any) -> str:
-    """A type and a short value, for error messages: never an address, never long."""
+    """The type and value in short form, for error messages; it never holds an address."""
     if value is None:
         return "None"
     kind = type(value)
@@ -185,7 +191,7 @@ def brief(value: Any) -> str:
 
 
 def why_not(value: Any) -> UnpassableError:
-    """Say what to do with a value of a type that cannot pass."""
+    """Return the error for a value of a type that cannot pass, with what to pass instead."""
     kind = type(value)
     if isinstance(value, (set, frozenset)):
         fix = "a set has no order, pass sorted(...) of it"
@@ -237,12 +243,12 @@ def _shown_key(key: Any) -> str:
         return '"' + key + '"'
     try:
         return repr(key)
-    except Exception:  # an int of thousands of digits, or a class that cannot show its instances
+    except Exception:  # an int of thousands of digits, or a class whose repr fails
         return brief(key)
 
 
 def path_to(value: Any, culprit: Any, path: str = "", depth: int = 0) -> str | None:
-    """Where inside a value the culprit is first met, as an index expression."""
+    """The first place of the culprit inside a value, as in `["a"][0]`; None if it is not there."""
     if value is culprit:
         return path
     inner: list[tuple[str, Any]] = []
@@ -267,10 +273,10 @@ def path_to(value: Any, culprit: Any, path: str = "", depth: int = 0) -> str | N
 
 
 def _data_of(copy: Copy, value: Any, path: str) -> list[tuple[str, Any]]:
-    """What an object that passes as a copy is made of, each with its path."""
+    """The data of an object that passes as a copy, each part with its path."""
     try:
         data = copy.to_data(value)
-    except Exception:  # told elsewhere
+    except Exception:  # the encoder reports it
         return []
     if type(data) is dict and copy.names is not None:  # a dataclass: its fields
         return [(f"{path}.{name}", item) for name, item in data.items()]
@@ -278,7 +284,10 @@ def _data_of(copy: Copy, value: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def copy_passable(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """Copy data for a message inside the vat: checked as if it left, with every reference kept as it is."""
+    """Copy the data of a message within the vat; references stay the same objects.
+
+    Raises UnpassableError for what could not pass to another vat either.
+    """
     kind = type(value)
     if kind in SCALARS or isinstance(value, BaseException):
         return value

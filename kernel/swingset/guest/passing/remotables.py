@@ -1,10 +1,9 @@
 """Objects with an identity: those of this vat that others may call, and those of others that it may call.
 
-A class whose instances may leave the vat by reference has a method table, which a decorator gave it:
-`@remotable` (`guards.remotable`), whose instances live in the heap and end with an upgrade, or `@durable`
-(`kinds.classes`), whose instances survive. A `Presence` stands for an object of another
-vat. It has no methods of its own, because nothing over there can be called at once; `E(presence)` sends to
-it.
+A class whose instances may pass by reference has a method table, which a decorator made: `@remotable`
+(`guards.remotable`), whose instances live in the heap and end with an upgrade, or `@durable`
+(`kinds.classes`), whose instances survive. A `Presence` stands for an object of another vat. It has no
+methods of its own, because an object of another vat cannot be called at once; `E(presence)` sends to it.
 """
 
 from __future__ import annotations
@@ -24,38 +23,41 @@ IFACE_LIMIT = 200
 
 
 DISAVOWED = ""
-"""The name of a presence whose object this vat has disavowed: none."""
+"""The vref of a presence whose object this vat has disavowed: it has none."""
 
 DISAVOWED_TOLD = "this Presence has been disavowed"
 
 
 class AnswersCalls(Protocol):
-    """What the class of an object that passes by reference says it answers to (`guards.method_tables`)."""
+    """The method table of a class whose instances pass by reference (`guards.method_tables`)."""
 
     cls: type
     tag: str
 
     def methods(self) -> dict[str, Any]:
-        """The methods by name."""
+        """Return the methods by name."""
         ...
 
     def invoke(
         self, target: Any, name: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue
     ) -> Any:
-        """Call a method as a message does."""
+        """Call a method with its guards, as a message does; raises TypeError for bad arguments."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """What anybody who can send to the object may know of it."""
+        """Return the description that any vat gets that can send to the object."""
         ...
 
     def of_subclass(self, cls: type) -> AnswersCalls:
-        """The same for a class below, which was not decorated itself."""
+        """Return the method table of a subclass that was not decorated itself."""
         ...
 
 
 class Presence:
-    """Stands for an object of another vat; send to it with `E(presence).method(...)`."""
+    """Stands for an object of another vat; send to it with `E(presence).method(...)`.
+
+    Reading or setting an attribute raises AttributeError, which shows the message to send instead.
+    """
 
     __slots__ = ("__weakref__", "_iface", "_vat", "_vref")
 
@@ -94,24 +96,24 @@ class Presence:
 
 
 def clean_iface(iface: str | None) -> str:
-    """The alleged name that a stranger gave to an object, if it is fit to be shown."""
+    """The alleged name that another vat gave to an object, or the default if that is too long to be shown."""
     if iface and iface.startswith("Alleged: ") and len(iface) <= IFACE_LIMIT and iface.isprintable():
         return iface
     return DEFAULT_IFACE
 
 
 def give_repr(cls: Any, show: Any) -> None:
-    """Replace the default repr, whose address differs between two runs of the same vat."""
+    """Replace the default repr, which holds an address and so differs between two runs of the same vat."""
     if cls.__repr__ is object.__repr__:
         cls.__repr__ = show
 
 
 def method_table_of(value: object) -> AnswersCalls | None:
-    """What an object of this vat that may be passed by reference answers to, or None."""
+    """The method table of an object of this vat that may pass by reference; None for any other value."""
     cls = type(value)
     table: AnswersCalls | None = getattr(cls, "__method_table__", None)
     if table is not None and table.cls is not cls:
-        # A subclass that was not decorated itself: as remotable as its base, with its own methods.
+        # A subclass that was not decorated itself is remotable like its base, and has its own methods.
         if isinstance(value, type) or hasattr(cls, "__kind__"):
             return None
         table = table.of_subclass(cls)
@@ -128,7 +130,7 @@ if TYPE_CHECKING:
 
     @runtime_checkable
     class Remotable(Protocol):
-        """What a decorator makes of a class is not for a checker to see, so every object fits."""
+        """A type checker does not see what a decorator adds to a class, so for it every object fits."""
 
 else:
 

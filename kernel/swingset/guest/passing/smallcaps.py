@@ -1,12 +1,12 @@
 """The codec of message bodies: Python data to one line of JSON and back.
 
-A body is `#` and JSON. Plain data is plain JSON; what JSON lacks is written as a string that starts with a
-sigil or as an object whose first key starts with `#`, and strings that would look like either are escaped
-with `!`. References are written as indices into a list of slots, in the order of first mention, so a body
-says nothing of the names that its sender knows objects by.
+A body is `#` and JSON. Plain data is plain JSON. What JSON lacks is written as a string that starts with a
+sigil, or as an object whose first key starts with `#`; strings that would look like either are escaped with
+`!`. References are written as indices into a list of slots, in the order of their first mention, so a body
+does not reveal the names by which its sender knows objects.
 
-Encoding allocates nothing: it returns the objects it met, and the caller names them once it is known that the
-whole value can pass. Decoding trusts nothing: a body may have been written by a hostile vat.
+Encoding gives no names: it returns the objects that it met, and the caller names them once the whole value
+is known to pass. Decoding checks everything, because a hostile vat may have written the body.
 """
 
 from __future__ import annotations
@@ -55,27 +55,30 @@ if TYPE_CHECKING:
 JSON_DEPTH = 3 * MAX_DEPTH + 3  # a dict with keys that are not str takes three levels of JSON
 
 _PLAIN = frozenset((int, float, bool, type(None)))
-"""What JSON holds as itself."""
+"""The types that JSON holds without an escape."""
 
 _FLOATS = {"#NaN": float("nan"), "#Infinity": float("inf"), "#-Infinity": float("-inf")}
 
 
 class DecodeError(ValueError):
-    """A body that no encoder wrote."""
+    """A body that is not well-formed; the message says where."""
 
 
 class Encoded(NamedTuple):
-    """A body, and the objects that its slots stand for."""
+    """A body, and the objects of its slots in order."""
 
     body: str
     objects: list[Any]
 
 
-_encoded = tuple.__new__  # what the class would call, by way of Python code: most messages are small
+_encoded = tuple.__new__  # faster than Encoded(...), which runs Python code: most messages are small
 
 
 class Mention(NamedTuple):
-    """How a reference stands in a body: its sigil, what is said of it first, what tells it from others."""
+    """How a reference is written in a body: its sigil, the interface given at its first mention, its key.
+
+    Two references with the same key are the same object.
+    """
 
     sigil: str
     iface: str | None
@@ -83,7 +86,10 @@ class Mention(NamedTuple):
 
 
 def mention_of(value: Any) -> Mention | None:
-    """How a vat mentions an object; None for data. The encoder keeps what it met, so an id() stays taken."""
+    """How a vat writes a reference to an object; None for data.
+
+    The key is an id(), which stays unique because the encoder keeps the objects that it met.
+    """
     if isinstance(value, Promise):
         return Mention("&", None, id(value))
     if isinstance(value, Presence):
@@ -149,8 +155,8 @@ class _Encoder:
             raise UnpassableError(value, "an int may have up to 4300 digits: pass it as bytes") from None
 
     def mapping(self, value: dict[Any, Any], depth: int) -> Any:
-        # The keys are looked at first: a walk that is begun again would mention objects twice, and take twice
-        # as long for each level of nesting.
+        # All keys are checked before the walk: beginning it again would mention objects twice, and double the
+        # time for each level of nesting.
         for key in value:
             if type(key) is not str:
                 break
@@ -192,9 +198,10 @@ def encode(
     tracer: Callable[[BaseException], Trace],
     mention: Callable[[Any], Mention | None] = mention_of,
 ) -> Encoded:
-    """Write a value as a body, errors with their trace; raises UnpassableError for what cannot pass.
+    """Write a value as a body; raises UnpassableError for what cannot pass.
 
-    `mention` says how objects are mentioned, for those to whom other things are references.
+    `tracer` returns the trace of an exception, which is written with it. `mention` says how a reference is
+    written; the default is a vat's.
     """
     if value is None:
         return _encoded(Encoded, ("#null", []))
@@ -342,10 +349,11 @@ def decode(
     old: bool = False,
     reader: errors.Reader | None = None,
 ) -> Any:
-    """Read a body; `fetch(sigil, index, iface)` gives the object for a slot. Raises DecodeError.
+    """Read a body; raises DecodeError if it is not well-formed.
 
-    In an `old` body there may be data of which a class can no longer be made; it is read as `Tagged`. With a
-    `reader` errors are shown to people.
+    `fetch(sigil, index, iface)` returns the object of a slot. With `frozen`, containers cannot be changed in
+    place. With `old`, for a body from the store, data that its class refuses is returned as `Tagged`. A
+    `reader` receives errors to show to people.
     """
     if type(body) is not str or body[:1] != "#":
         raise DecodeError("a body starts with '#'")
@@ -356,12 +364,12 @@ def decode(
     except DecodeError:
         raise
     except (ValueError, RecursionError, MemoryError):
-        # What the parser says of it differs between versions of Python.
+        # The parser's own message differs between versions of Python.
         raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
     try:
         return _Decoder(fetch, frozen, old, reader).walk(tree, MAX_DEPTH)
     except RecursionError:
-        # Whoever reads it stood deep already.
+        # The caller's stack was deep already.
         raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
 
 

@@ -1,4 +1,4 @@
-"""What passing needs of the vat: the classes that it has registered as copies."""
+"""The part of a vat that this room uses: the classes that it has registered as copies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 class Vat(base.Vat, Protocol):
-    """A vat that knows its copies."""
+    """A vat with the classes that it has registered as copies."""
 
     copies: Copies

@@ -1,9 +1,8 @@
-"""Bringing out the dead: what nothing refers to any more is deleted, and the kernel is told.
+"""Deletes objects that nothing refers to any more, and tells the kernel: `bringOutYourDead`.
 
-Stands on `stores`, whose entries hold objects too. Three pillars hold an object: memory, stored data, the
-kernel. Counts find what has lost all of them, a search finds what is held by nothing but itself, and large
-things are deleted a little at a time.
+Stands on `stores`, whose entries hold objects too. An object may be held by memory, by stored data or by the
+kernel. Counts find the objects that nothing holds, a search finds cycles that only hold themselves, and large
+collections are deleted a little at a time.
 
-It never works at another moment than the delivery that asks for it, so that no transcript shows when memory
-was freed.
+It never works outside of the delivery that asks for it, so that no transcript shows when memory was freed.
 """

@@ -1,18 +1,18 @@
-"""Finding objects that hold each other and that nothing else holds.
+"""Finds stored objects that refer to each other and that nothing else holds.
 
-Counts never fall to zero in a cycle of stored objects. So now and then the vat marks all that can be reached
-from outside: from what the kernel can reach, from what is alive in memory, from the baggage and whatever else
-the vat keeps in its store that is no object. What is not marked then is dead, and is deleted like any other
-object, with exact counts. The search is spread over many occasions of bringing out the dead, each with a
-budget of records to look at, and vat code runs in between. Three rules make that safe. An object that comes
-to be mentioned by stored data, or is exported, is marked. Objects made after the beginning are not judged.
-And what is alive in memory is looked at again at the end, at one moment, until nothing new is found.
+Counts never fall to zero in a cycle of stored objects. So now and then the vat marks all stored objects that
+can be reached from outside: from what the kernel can reach, from objects in memory, and from the baggage and
+whatever else is in its store besides objects. Objects without a mark are dead, and are deleted like any
+others, with exact counts. The search is spread over many `bringOutYourDead`, each with a budget of records to
+read, and vat code runs in between. Three rules make that safe. An object that is exported, or that stored
+data comes to mention, is marked. Objects made after the search began are not judged. And at the end the
+objects in memory are marked once more, at one moment, until nothing new is found.
 
-A weak collection passes the mark on to the value of an entry only if its key is marked too.
+A weak collection passes the mark on to the value of an entry only if its key is marked.
 
-The marks are one byte per object that ever was, kept in memory for the length of the search, so that a
-million objects cost a megabyte. An upgrade ends the search, and the next incarnation begins with one, since
-its predecessor's heap may have held cycles. After that a search begins when enough counts have changed.
+The marks take one byte for each object ever made, in memory during the search, so a million objects cost a
+megabyte. An upgrade ends the search, and the next incarnation begins with one, because the heap of the last
+one may have held cycles. After that a search begins when enough counts have changed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .vat import Vat
 
 BUDGET = 500  # records, entries and keys looked at in one round
-CHANGES = 2_000  # so many changed counts, or as many as half the objects found, begin a search
-WHOLE = 1 << 62  # the budget of a search that was asked for
+CHANGES = 2_000  # a search begins after this many changed counts, or half as many as objects were found
+WHOLE = 1 << 62  # the budget of a search that vat code requested
 
 _NAMES = re.compile(r'"(o\+[dv]\d+/\d+)(?::\d+)?"')
 _LAST = "\U0010ffff"
@@ -48,7 +48,7 @@ _ROOTS = (
     ("vom.o,", "vom.rc."),
     ("vom.rc/", _LAST),
 )
-"""The stretches of the store that are not what objects hold, but what holds objects."""
+"""The ranges of the store whose entries hold objects without belonging to one."""
 
 _COLLECTIONS = (*DURABLE.values(), *VIRTUAL.values())
 _WEAK = tuple(number for names in (DURABLE, VIRTUAL) for name, number in names.items() if "Weak" in name)
@@ -68,7 +68,7 @@ class Marks:
         self.low = 0
 
     def next_grey(self) -> int:
-        """The number of an object that is marked and not looked at; -1 if there is none."""
+        """The number of an object that is marked and not yet read; -1 if there is none."""
         self.low = found = self.marks.find(_GREY, self.low)
         if found < 0:
             self.low = len(self.marks)
@@ -81,26 +81,26 @@ class Cycles:
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
         self._store = vat.store
-        self.wanted = False  # asked for: the next round searches from beginning to end
+        self.wanted = False  # vat code requested it: the next round searches from beginning to end
         self._due = vat.incarnation > 0
         self._phase = ""
         self._marks: dict[tuple[bool, int], Marks] = {}
         self._marked = 0
         self._stretch = 0
         self._cursor = ""
-        self._inside: tuple[str, str] | None = None  # the collection that is being looked at, and how far
-        self._deferred: dict[str, int] = {}  # weak collections with keys not marked, and what was marked then
+        self._inside: tuple[str, str] | None = None  # the collection that is being read, and its last key
+        self._deferred: dict[str, int] = {}  # weak collections with unmarked keys: the number of marks then
         self._changes = 0
 
     def budget(self) -> int:
-        """What one round may spend, when it begins."""
+        """The budget of a round, when it begins."""
         if self.wanted:
             self._stop()
             return WHOLE
         return BUDGET
 
     def some(self, budget: int) -> tuple[int, list[str]]:
-        """Search on; what is left of the budget, and the objects to delete before going on."""
+        """Continue the search; returns the rest of the budget, and objects to delete before the next call."""
         if not self._phase:
             changes = self._vat.references.changes - self._changes
             if not (self.wanted or self._due or changes >= max(CHANGES, self._marked // 2)):
@@ -138,7 +138,7 @@ class Cycles:
         self._vat.references.on_new = None
 
     def _shade(self, base: str) -> None:
-        """An object is reached."""
+        """Mark an object."""
         name = parse_instance(base) if is_stored(base) else None
         found = self._marks.get((name.durable, name.kind)) if name is not None else None
         if name is None or found is None or name.number >= len(found.marks):
@@ -236,7 +236,7 @@ class Cycles:
         return budget
 
     def _look_again(self) -> None:
-        """Have weak collections looked at again, if anything was marked since."""
+        """Read weak collections again, if anything was marked since they were read."""
         for base, marked in self._deferred.items():
             name = parse_instance(base)
             if name is not None and marked != self._marked:

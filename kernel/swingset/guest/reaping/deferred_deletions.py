@@ -1,10 +1,9 @@
-"""What is deleted a little at a time: the data of virtual kinds that ended, and of collections that died.
+"""Deletes a little at a time: the virtual objects of ended incarnations, and the entries of dead collections.
 
-The virtual objects of an incarnation end with it, however many there are, and nobody can name them any more.
-The same goes for the entries of a collection that nothing holds. Deleting them takes as long as there are
-many, so each time the dead are brought out a budget is spent on them, and where it stopped can be seen from
-what is left. All that they referred to is counted off one by one, as if each had died by itself. The kernel
-hears nothing of it: an upgrade has abandoned these exports already.
+The virtual objects of an incarnation end with it, and nothing can name them any more. The same is true of the
+entries of a collection that nothing holds. There may be very many, so each `bringOutYourDead` spends a budget
+on them; what is left in the store shows where it stopped. Every reference that they held is counted down, as
+if each had died by itself. The kernel is not told, because the upgrade has abandoned these exports already.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ VIRTUAL = "vom.vkind."
 
 
 class DeferredDeletions:
-    """What one vat still has to delete."""
+    """The deferred deletions of one vat."""
 
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
@@ -33,25 +32,25 @@ class DeferredDeletions:
         self._old_collections = False
 
     def load(self) -> None:
-        """See what earlier incarnations have left."""
+        """Find the virtual objects and collections that earlier incarnations have left."""
         for key in self._vat.store.keys(VIRTUAL):
             self._kinds[int(key.split(".")[2])] = None
         self._first_collection = self._vat.counters.peek("collectionID")
         self._old_collections = self._vat.incarnation > 0
 
     def condemn(self, collection: int) -> None:
-        """Have the entries of a collection deleted."""
+        """Note that the entries of a collection have to be deleted."""
         self._vat.store.set(f"{CONDEMNED}{collection}", "1")
 
     def are_old(self, base: str) -> bool:
-        """Whether an object is a virtual one of an earlier incarnation."""
+        """Whether an object is a virtual object of an earlier incarnation."""
         name = parse_instance(base)
         if name is None or name.durable:
             return False
         return name.kind in self._kinds or (name.kind < 10 and name.number < self._first_collection)
 
     def some(self, budget: int) -> int:
-        """Delete up to so many entries or records; what is left of the budget."""
+        """Delete at most `budget` entries or records; returns the rest of the budget."""
         for number in list(self._kinds):
             budget = self._delete_kind(number, budget)
         if self._old_collections and budget > 0:
@@ -105,7 +104,7 @@ class DeferredDeletions:
         return budget
 
     def delete_entry(self, collection: int, text: str, value: dict[str, list[str]] | None) -> None:
-        """Count off what an entry refers to."""
+        """Count down the references of an entry that is being deleted."""
         mentioned = list(value["slots"]) if value else []
         held = object_of(text)
         if held is not None:

@@ -1,23 +1,23 @@
-"""Bringing out the dead: the one moment at which a vat acts on what the interpreter has collected.
+"""Serves `bringOutYourDead`: the one moment at which a vat acts on what the interpreter has freed.
 
-The interpreter may free an object at any time, and not at the same time on every engine. So nothing happens
-when it does. When the kernel asks, the vat has the interpreter collect all it can, and then looks at what was
-noted as doubtful since the last time: an object in memory stays doubtful, one that stored data or the kernel
-still holds is not doubtful any more, and the rest is dead. Dead objects of this vat lose their record, and
-with it all it referred to, which may leave others without a pillar; so it goes on until nothing more is
-found. That includes memory: what dies in the store may have been all that held an object of the heap, and
-that one all that held another stored object. Python frees such an object at once, unless it is in a ring of
-plain objects: then the interpreter has to look again, which it does a few times in one round at most.
-Then the kernel is told, in the order of names: which imports are dropped, which it may forget altogether, and
-which exports are gone.
+The interpreter may free an object at any time, and at different times on different engines. So nothing
+happens when it does. In `bringOutYourDead` the vat makes the interpreter free all it can, and then checks the
+candidates noted since the last time. One that is in memory stays a candidate, one that stored data or the
+kernel holds is removed from the list, and the others are dead. A dead object of this vat loses its record and
+all references in it, which may leave other objects without a holder; so this is repeated until nothing more
+is found. That includes memory: a stored object that dies may have been all that held a heap object, and that
+one all that held another stored object. Python frees such a heap object at once, unless it is in a ring of
+plain objects. Then the interpreter's collector has to run again, which it does a few times per round at most.
+Then the kernel is told, sorted by name, which imports are dropped, which it may forget, and which exports are
+gone.
 
-What is still doubtful at the end is what memory alone holds. It is written down, so that the next
-incarnation, which has none of this memory, can let go of it the first time it is asked. An upgrade asks the
-old incarnation just before it ends. A notebook's interpreter ends unasked, so its vat writes the list
-whenever it has changed.
+The candidates that remain are those that only memory holds. Their names are stored, so that the next
+incarnation, which does not have this memory, can drop them in its first `bringOutYourDead`. An upgrade makes
+the old incarnation do this just before it ends. A notebook's interpreter may end at any moment, so its vat
+stores the list whenever it has changed.
 
-One round deletes so many records at most; what is left waits for the next. When all that was doubtful is
-settled, some time goes into what `deferred_deletions` and `cycles` are about.
+One round deletes at most `BUDGET` records; the rest waits for the next. A round that has no dead candidates
+left continues with `deferred_deletions` and `cycles`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from . import deferred_deletions
 if TYPE_CHECKING:
     from .vat import Vat
 
-BUDGET = 5_000  # records and heap objects let go of in one round
-COLLECTIONS = 4  # how often the interpreter looks through the whole heap in one round, at most
-CHUNK = 1_000  # names in one stored piece of the list of what memory alone holds
+BUDGET = 5_000  # the most records and heap objects dropped in one round
+COLLECTIONS = 4  # how often the interpreter's collector runs in one round, at most
+CHUNK = 1_000  # names in one stored piece of the list of candidates
 LIST = "vom.doubtful."
 
 
 class Reaper:
-    """What one vat does when it is asked to bring out its dead."""
+    """Serves `bringOutYourDead` in one vat."""
 
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
@@ -46,7 +46,7 @@ class Reaper:
         self._saved: dict[str, None] = {}
 
     def load(self) -> None:
-        """Take up as doubtful what the last incarnation held in its heap."""
+        """Make candidates of what the last incarnation held only in its heap."""
         store, candidates = self._vat.store, self._vat.references.candidates
         for key in store.keys(LIST):
             text = store.get(key) or "[]"
@@ -55,7 +55,7 @@ class Reaper:
         self._saved = dict(candidates)
 
     def save(self) -> None:
-        """Write down what memory alone holds."""
+        """Store the names of the candidates, if they have changed."""
         if self._saved == self._vat.references.candidates:
             return
         self._saved = dict(self._vat.references.candidates)
@@ -77,7 +77,7 @@ class Reaper:
         vat.settle_state()
         vat.collector.collect()
         collections, in_rings = 1, 0
-        drop: dict[str, None] = {}  # the last record that held one can die after it was found to be dead
+        drop: dict[str, None] = {}  # a dict: a name may come up again when the last record that held it dies
         retire: dict[str, None] = {}
         gone: list[str] = []
         self._bury(gone)
@@ -91,7 +91,7 @@ class Reaper:
                 if for_deferred != before:
                     continue
                 with vat.collector.deafly():
-                    freed = vat.slots.heap.settle()  # what stored data mentions no longer
+                    freed = vat.slots.heap.settle()  # objects that stored data does not mention any more
                 if freed:
                     left -= len(freed)
                     in_rings += len(freed) - self._bury(gone, freed)
@@ -128,7 +128,7 @@ class Reaper:
         self.save()
 
     def _bury(self, gone: list[str], among: list[str] | None = None) -> int:
-        """Forget the heap objects that are gone from memory, all or among these; how many there are."""
+        """Forget the heap objects that are gone from memory, all or those in `among`; returns how many."""
         dead = self._vat.slots.heap.bury(among)
         for vref, recognizable in dead:
             self._vat.recognizers.forget(vref)
@@ -137,7 +137,7 @@ class Reaper:
         return len(dead)
 
     def _held(self, name: str) -> bool:
-        """Whether an import is held in memory or by stored data, and so was not dropped."""
+        """Whether memory or stored data holds an import, so that it was not dropped."""
         references = self._vat.references
         return self._in_memory(name) or name in references.candidates or references.count(name) > 0
 
@@ -146,7 +146,7 @@ class Reaper:
         return vat.slots.imports.in_memory(name) if is_import(name) else vat.kinds.in_memory(name)
 
     def _delete(self, name: str) -> list[str]:
-        """Delete an object of this vat; the names by which the kernel could recognize it."""
+        """Delete an object of this vat; returns the names by which the kernel could recognize it."""
         vat = self._vat
         vat.kinds.delete(name)
         vat.recognizers.forget(name)

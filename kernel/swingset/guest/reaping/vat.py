@@ -1,4 +1,4 @@
-"""A vat as this room sees it: with what brings out its dead."""
+"""The part of a vat that this room uses: what serves `bringOutYourDead`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Vat(stores.Vat, Protocol):
-    """A vat whose objects die."""
+    """A vat with the parts that serve `bringOutYourDead`."""
 
     reaper: Reaper
     cycles: Cycles
 
     @property
     def deferred(self) -> DeferredDeletions:
-        """What is deleted a little at a time."""
+        """The deferred deletions."""
         ...

@@ -1,8 +1,8 @@
-"""D: calling a device at once.
+"""D: calls a device at once.
 
-A device is the host's: a timer, a mailbox, a function that a notebook has handed in. `D(device).method(...)`
-has the answer when it returns, unlike a send, and raises what the device has to complain about. It takes
-data and references, but no promises: a device does not wait.
+A device belongs to the host: a timer, a mailbox, a function that a notebook has passed in. Unlike a send,
+`D(device).method(...)` returns the device's answer itself, and raises the device's error. Arguments are data
+and references, but not promises, because a device cannot wait.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class DevicePresence(Presence):
 
 
 class DeviceProxy:
-    """What `D(device)` returns: every attribute is a method that is called at once."""
+    """What `D(device)` returns: each of its attributes calls the device's method of that name at once."""
 
     __slots__ = ("_device",)
 
@@ -53,14 +53,17 @@ class DeviceProxy:
 
 
 def D(device: Any) -> DeviceProxy:
-    """Address calls to a device; they answer at once."""
+    """Return a proxy that calls a device: `now = D(timer).now()`. Raises TypeError for anything else.
+
+    A call returns the device's answer or raises its error. Arguments that cannot pass are a TypeError.
+    """
     if not isinstance(device, DevicePresence):
         raise TypeError(f"D(x) wants a device, got {brief(device)}: send to anything else with E(x)")
     return DeviceProxy(device)
 
 
 def call_now(device: DevicePresence, method: str, args: list[Any]) -> Any:
-    """Call a device and return its answer, or raise its complaint."""
+    """Call a device and return its answer, or raise its error."""
     vat: Vat = device._vat
     slots = vat.slots
     try:

@@ -1,9 +1,9 @@
-"""E: sending a message to an object wherever it is.
+"""E: sends a message to an object in any vat.
 
-`E(x).method(...)` returns a promise at once and never runs anything of x's before the current turn is over,
-even if x is in the same vat. What x is decides the way: a presence, or a promise that another vat decides, is
-sent to through the kernel (pipelined, without waiting); any other promise is waited for; an object of this
-vat is called in a later turn, through the same guards as a message from outside.
+`E(x).method(...)` returns a promise at once, and runs no code of x before the current turn is over, even if x
+is in the same vat. The way of the message depends on x. To a presence, or to a promise that another vat
+decides, it goes through the kernel, pipelined and without waiting. For any other promise it waits until that
+is settled. An object of this vat is called in a later turn, with the same guards as a message from outside.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _owner_of(target: Any) -> Vat:
 
 
 class EMethod:
-    """One method of `E(x)`, waiting for its arguments."""
+    """One method of `E(x)`; calling it sends the message."""
 
     __slots__ = ("_name", "_target", "_wanted")
 
@@ -56,7 +56,7 @@ class EMethod:
         self._wanted = wanted
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Send."""
+        """Send the message; returns the promise for its answer, or None with `send_only`."""
         vat = _vat_of(self._target)
         sender = sys._getframe(1)
         cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
@@ -72,7 +72,7 @@ class EMethod:
 
 
 class EProxy:
-    """What `E(x)` returns: every attribute is a method that sends."""
+    """What `E(x)` returns: calling any attribute sends a message with that method."""
 
     __slots__ = ("_target", "_wanted")
 
@@ -92,7 +92,7 @@ class EProxy:
 
 
 class Eventual:
-    """The sender: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`."""
+    """The class of `E`: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`."""
 
     __slots__ = ()
 
@@ -101,7 +101,10 @@ class Eventual:
     @overload
     def __call__(self, target: object) -> EProxy: ...
     def __call__(self, target: Any) -> Any:
-        """Address messages to `target`; their results are promises."""
+        """Return a proxy that sends to `target` and returns promises: `total = await E(purse).balance()`.
+
+        A message that cannot be sent, for its arguments say, rejects its promise with a TypeError.
+        """
         return EProxy(target, True)
 
     @overload
@@ -109,7 +112,10 @@ class Eventual:
     @overload
     def send_only(self, target: object) -> EProxy: ...
     def send_only(self, target: Any) -> Any:
-        """Address messages to `target` whose results nobody wants; they return None."""
+        """Return a proxy that sends to `target` and returns None: `E.send_only(log).add("done")`.
+
+        Neither an answer nor an error comes back, which costs less than a promise that nobody uses.
+        """
         return EProxy(target, False)
 
     @overload
@@ -133,7 +139,11 @@ class Eventual:
         on_ok: Callable[[Any], Any] | None = None,
         on_err: Callable[[BaseException], Any] | None = None,
     ) -> Promise[Any]:
-        """Promise the value, or what the callbacks make of it."""
+        """Return a promise for `value`, or for what a callback returns: `E.when(x, lambda v: v + 1)`.
+
+        `on_ok` gets the value once it is known, and `on_err` gets the exception if it is rejected. Both run
+        in a later turn.
+        """
         promise = settled(_vat_of(value).turns, value)
         return promise if on_ok is None and on_err is None else promise.then(on_ok, on_err)
 

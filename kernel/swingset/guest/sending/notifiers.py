@@ -1,12 +1,12 @@
 """Following a notifier: `async for time in updates(notifier)`.
 
-A notifier is an object, mostly of another vat, that answers `get_update_since(count)` with `{"value": ...,
-"updateCount": n}`, as soon as there is an update that the asker does not know. One asks for the first, then
-for what comes after it, and so on; who is slow misses what came and went meanwhile. An update without a count
-is the last, and ends the walk: its value is what the notifier was left with.
+A notifier is an object, usually of another vat, that answers `get_update_since(count)` with `{"value": ...,
+"updateCount": n}`, as soon as it has an update newer than `count`. The loop asks for the first update, then
+for the one after it, and so on. A slow loop skips updates that were replaced meanwhile. An update whose count
+is None is the last and ends the loop; its value is the notifier's final one.
 
-A presence, and a promise for one, can be walked like that directly. Nothing is asked before it is wanted, so
-a walk that is given up leaves nothing behind.
+`async for` also takes a presence, or a promise for one, directly. The next update is requested only when the
+loop wants it, so a loop that stops early leaves no request behind.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Updates:
-    """A walk through the updates of one notifier."""
+    """The asynchronous iterator over the updates of one notifier."""
 
     __slots__ = ("_count", "_notifier", "_over")
 
@@ -50,5 +50,8 @@ class Updates:
 
 
 def updates(notifier: object) -> AsyncIterator[Any]:
-    """The values of a notifier's updates, one after the other, from the one that it has now."""
+    """Iterate over the values of a notifier from its current one on: `async for time in updates(clock)`.
+
+    Raises TypeError in the loop if the notifier returns something other than an update.
+    """
     return Updates(notifier)

@@ -1,8 +1,8 @@
-"""Sending a message: to another vat, along a promise, or to an object of this very vat.
+"""Sending a message: to another vat, to a promise, or to an object of this same vat.
 
-The sender cannot tell which it was. What stays in the vat goes through the turn queue, never straight into
-the method, and its arguments and its answer are copied as they would be on the way to another vat. So code
-that works within one vat works between two.
+The sender cannot tell which. A message within the vat goes through the turn queue, never straight into the
+method, and its arguments and its answer are copied as they would be on the way to another vat. So code that
+works within one vat works between two.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Sends:
-    """How one vat's messages go out, and how those to its own objects come in again."""
+    """Sends the messages of one vat, and delivers those to its own objects."""
 
     def __init__(self, vat: Vat) -> None:
         self._vat = vat
@@ -37,19 +37,25 @@ class Sends:
         kwargs: dict[str, Any],
         answer: Promise[Any],
     ) -> None:
-        """Call a method of an object of this vat, which has that table; settle the answer accordingly."""
+        """Call a method of an object of this vat, and settle `answer` with what it returns or raises.
+
+        `table` is the object's method table, or None if it has none.
+        """
         if table is None:
             answer._reject(TypeError(f'cannot send method "{method}" to {brief(receiver)}'))
         else:
             answer._run(table.invoke, receiver, method, args, kwargs, self._vat.turns)
 
     def title(self, receiver: Any, method: str) -> str:
-        """How a method is called in what is said of it."""
+        """The name of a method in messages to people: `Purse.deposit()`."""
         table = method_table_of(receiver)
         return f"{table.tag if table else brief(receiver)}.{method}()"
 
     def cross(self, method: str, state: str, value: Any) -> tuple[str, Any]:
-        """How a message that stays in this vat is answered: as another vat would be."""
+        """Copy the answer to a message within this vat, as it would be copied to another vat.
+
+        Returns the state and the value of the promise, which is rejected if the answer cannot pass.
+        """
         try:
             return state, self._vat.slots.across(value)
         except UnpassableError as exc:
@@ -68,9 +74,10 @@ class Sends:
         wanted: bool = True,
         cause: Cause = None,
     ) -> Promise[Any] | None:
-        """Send a message; a promise for the answer, if that is wanted.
+        """Send a message; returns the promise for the answer if `wanted`, else None.
 
-        The cause is told where a rejection of the answer is seen by nobody.
+        `cause` is the place of the send in the code. It is shown if the answer is rejected and nothing
+        handles that.
         """
         if self._vat.turns.deaf:
             refuse_ended(self._vat, target)
@@ -160,6 +167,6 @@ class Sends:
 
     def _told(self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError) -> str:
         told = self._vat.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
-        if told.startswith('["'):  # the path starts at the dict that was made for it here
+        if told.startswith('["'):  # the path begins in the dict that this method made for it
             told = told.replace('["', "", 1).replace('"]', "", 1)
         return f"E(x).{method}(...) was not sent: {told}"

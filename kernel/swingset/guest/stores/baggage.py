@@ -1,13 +1,13 @@
-"""Baggage: what a vat keeps for the next incarnation of itself.
+"""Baggage: the state that a vat keeps for its next incarnation.
 
-A durable map with string keys, the only thing that new code is handed from the old one. Values must be
-durable (data, durable instances, presences). Underneath is a collection in the vat's store, one key per
-entry, so that it may be large: looking at one entry reads one key, and iteration walks the keys in their
-order. As in a `BigMap`, none may be added meanwhile.
+It is a durable map with string keys, and all that new code gets from the old code. Values must be durable
+(data, durable instances, presences). It is stored as a collection, one key of the store per entry, so it may
+be large: reading one entry reads one key, and iteration goes through the keys in order. As in a `BigMap`, no
+key may be added during iteration.
 
-A baggage may hold maps, and these more maps. Their entries are not its own, however anybody's keys are
-spelled: the entries of `vc.1.` lie under `vc.1.s`, and the map `orders` in it has all that it holds under
-`vc.1.morders/`, or under `vc.1.lorders/` where this library made it and vat code must not come upon it.
+A baggage may hold maps, and these hold more maps. Their entries never mix, however their keys are spelled:
+the entries of `vc.1.` are stored under `vc.1.s`, and all that the map `orders` in it holds under
+`vc.1.morders/`, or under `vc.1.lorders/` if this library made the map and vat code must not find it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ROOM = 1_000 - LIMIT  # for what comes before a key, so that the kernel takes the whole of it
+_ROOM = 1_000 - LIMIT  # the longest prefix of a key, so that the kernel accepts the whole key
 
 
 class StoredMap(MutableMapping[str, Any]):
-    """A map of durable values with string keys, kept in the vat's store, in the order of its keys.
+    """A map from str to durable values, in the vat's store, in the order of its keys.
 
-    A vat is handed one. Where vat code is imported as a plain module, `Baggage()` makes one to try it with.
+    `build_root_object` gets one as `baggage`. A test that imports vat code as a plain module makes one with
+    `Baggage()`. Setting a value that is not durable raises TypeError.
+
+        baggage["owner"] = "alice"
     """
 
     def __init__(self, vat: Vat | None = None, collection: int | None = None, label: str = "baggage") -> None:
@@ -46,14 +49,14 @@ class StoredMap(MutableMapping[str, Any]):
             collection = self._vat.counters.take("collectionID")
         self._root = f"vc.{collection}."
         self._label = label
-        self._added: dict[str, int] = {}  # how many keys were added, by map, since this baggage was opened
+        self._added: dict[str, int] = {}  # how many keys were added to each map since this baggage was opened
 
     @property
     def _prefix(self) -> str:
         return self._root + "s"
 
     def inner(self, name: str, *, hidden: bool = False) -> StoredMap:
-        """The map of that name inside this one; a hidden one is not met by those who name maps."""
+        """The map with a name inside this one; vat code cannot reach a hidden one, whatever name it uses."""
         inner: StoredMap = object.__new__(StoredMap)
         inner._vat, inner._added = self._vat, self._added
         inner._root = f"{self._root}{'l' if hidden else 'm'}{name}/"
@@ -64,7 +67,7 @@ class StoredMap(MutableMapping[str, Any]):
         return inner
 
     def has_any(self, start: str) -> bool:
-        """Whether any key begins with this."""
+        """Whether any key begins with `start`."""
         return next(self._vat.store.keys(self._prefix + start), None) is not None
 
     def __bool__(self) -> bool:
@@ -73,7 +76,7 @@ class StoredMap(MutableMapping[str, Any]):
     def _key(self, key: Any) -> str:
         if type(key) is not str:
             raise TypeError(f"a key of {self._label} is a str, got {brief(key)}")
-        encode_scalar(key)  # refuses what the kernel would end the vat for
+        encode_scalar(key)  # refuses keys for which the kernel would terminate the vat
         return self._prefix + key
 
     def __getitem__(self, key: str) -> Any:
@@ -126,7 +129,12 @@ class StoredMap(MutableMapping[str, Any]):
 
 
 def provide(baggage: MutableMapping[str, Any], key: str, make: Callable[[], T]) -> T:
-    """The value that baggage has under a key; the first incarnation makes it and puts it there."""
+    """Return the value of a key in the baggage; if there is none, store and return what `make` returns.
+
+    So the first incarnation makes the value and later ones find it. Raises TypeError if it is not durable.
+
+        purses = provide(baggage, "purses", lambda: BigMap("purses", keys=str, values=Purse))
+    """
     if key not in baggage:
         baggage[key] = make()
     value: T = baggage[key]

@@ -5,14 +5,14 @@
     for name, purse in accounts.items(prefix("a")):
         ...
 
-They read like a dict and a set, and are unlike them where size matters: nothing is in memory, keys are
-scalars or objects and come in their order (`keys` says which), and a walk can be narrowed by a pattern. While
-one walks, entries may be deleted and changed, but none may be added. `WeakBigMap` and `WeakBigSet` take
-objects as keys, do not keep them alive, and cannot be walked or counted. With `durable=False` a collection
-ends with the incarnation and may hold what does too.
+They are used like a dict and a set, with differences that their size needs: nothing is kept in memory, keys
+are scalars or objects and come in a fixed order (the module `keys` defines it), and a pattern can narrow an
+iteration. During an iteration entries may be deleted and changed, but none may be added. `WeakBigMap` and
+`WeakBigSet` take objects as keys, do not keep them alive, and cannot be iterated or counted. With
+`durable=False` a collection ends with the incarnation, and may hold values that do too.
 
-`init` wants a key that is new, `set` one that is there, and item assignment takes both; `get` without a
-default raises where there is nothing, as `map[key]` does.
+`init` needs a key that is new, `set` one that exists, and item assignment takes both. `get` without a default
+raises KeyError for a missing key, as `map[key]` does.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     V = TypeVarWithDefault("V", default=Any)
     D = TypeVar("D")
 else:
-    # A type checker is told what is in a collection, `BigMap[str, Purse]`. At run time the collection itself
-    # knows what it was made for, the class is the same for all, and the guards of its methods take anything.
+    # Parameters, `BigMap[str, Purse]`, are for type checkers. At run time all have the same class, the guards
+    # of its methods accept anything, and the collection itself knows the shapes of its keys and values.
     K = V = D = Any
 
     class Generic:
-        """Takes parameters, and is the same with them."""
+        """Ignores its parameters."""
 
         def __class_getitem__(cls, parameters: Any) -> type:
             return cls
 
 
 class _AnyVat:
-    """Stands in the base classes for the kind that each vat's own subclasses have."""
+    """The kind of the base classes; each vat has subclasses with a kind of its own."""
 
     cls: type | None = None
     durable = True
@@ -56,10 +56,10 @@ class _AnyVat:
 
 
 class _Collection(Generic[K]):
-    """What all collections have in common: keys that are there or not, one by one."""
+    """The base of all collections: keys that can be looked up one by one."""
 
     __kind__: Any = _AnyVat()
-    __reversed__ = None  # keys are found by what comes before them
+    __reversed__ = None  # the store finds only the key after another
     _label = ""
 
     def __copy__(self) -> Any:
@@ -75,11 +75,11 @@ class _Collection(Generic[K]):
         return self._find(Entries(self), key) is not None
 
     def has(self, key: K) -> bool:
-        """Whether a key is there."""
+        """Whether the collection has a key."""
         return key in self
 
     def delete(self, key: K) -> None:
-        """Delete a key, which has to be there."""
+        """Delete a key; raises KeyError if it is missing."""
         entries = Entries(self)
         stored = self._find(entries, key)
         if stored is None:
@@ -105,7 +105,7 @@ def _make(cls: Any, label: str | None, keys: Any, values: Any, durable: bool) ->
 
 
 class _Strong(_Collection[K]):
-    """A collection that holds its keys and can be walked."""
+    """A collection that holds its keys and can be iterated."""
 
     def __len__(self) -> int:
         return Entries(self).size()
@@ -114,19 +114,19 @@ class _Strong(_Collection[K]):
         return len(self) > 0
 
     def size(self) -> int:
-        """How many entries there are."""
+        """The number of entries."""
         return len(self)
 
     def __iter__(self) -> Iterator[K]:
         return self.keys()
 
     def keys(self, pattern: Any = MISSING) -> Iterator[K]:
-        """The keys that fit a pattern, in order."""
+        """Iterate over the keys in order, or over those that fit a pattern: `orders.keys(gte(10))`."""
         for _, key in self._walk(pattern):
             yield key
 
     def clear(self, pattern: Any = MISSING) -> None:
-        """Delete all entries, or those whose keys fit a pattern."""
+        """Delete all entries, or those whose keys fit a pattern: `orders.clear(lt(10))`."""
         entries = Entries(self)
         for stored, _ in entries.walk(pattern):
             entries.remove(stored)
@@ -231,7 +231,7 @@ class _Map(_Collection[K], Generic[K, V]):
     @overload
     def get(self, key: K, default: D) -> V | D: ...
     def get(self, key: Any, default: Any = MISSING) -> Any:
-        """The value of a key; where there is none the default, and without one an error."""
+        """Return the value of a key; if it is missing, return the default, or raise KeyError without one."""
         entries = Entries(self)
         stored = self._find(entries, key)
         if stored is not None:
@@ -245,20 +245,20 @@ class _Map(_Collection[K], Generic[K, V]):
     @overload
     def pop(self, key: K, default: D) -> V | D: ...
     def pop(self, key: Any, default: Any = MISSING) -> Any:
-        """Delete a key and give its value; where there is none the default, and without one an error."""
+        """Delete a key and return its value; if missing, return the default or raise KeyError without one."""
         value = self.get(key, default)
         if key in self:
             self.delete(key)
         return value
 
     def setdefault(self, key: K, default: V = None) -> V:  # type: ignore[assignment]
-        """The value of a key, which is given the default if it is not there."""
+        """Return the value of a key; if it is missing, add it with the default."""
         if key not in self:
             self.init(key, default)
         return self.get(key)
 
     def init(self, key: K, value: V) -> None:
-        """Add a key that is not there."""
+        """Add a new key; raises KeyError if it exists, TypeError if the key or the value does not fit."""
         entries = Entries(self)
         entries.check_key(key)
         entries.check_value(value)
@@ -267,7 +267,7 @@ class _Map(_Collection[K], Generic[K, V]):
         self._add(entries, key, value)
 
     def set(self, key: K, value: V) -> None:
-        """Give a key that is there another value."""
+        """Change the value of a key; raises KeyError if it is missing, TypeError if the value is unfit."""
         entries = Entries(self)
         stored = self._find(entries, key)
         if stored is None:
@@ -277,7 +277,7 @@ class _Map(_Collection[K], Generic[K, V]):
 
 
 class _Set(_Collection[K]):
-    """A collection of keys alone."""
+    """A collection of keys without values."""
 
     if TYPE_CHECKING:
 
@@ -295,18 +295,18 @@ class _Set(_Collection[K]):
             return _make(cls, label, keys, MISSING, durable)
 
     def add(self, key: K) -> None:
-        """Add a key, if it is not there."""
+        """Add a key, if it is missing; raises TypeError if it does not fit."""
         entries = Entries(self)
         entries.check_key(key)
         if self._find(entries, key) is None:
             self._add(entries, key, None)
 
     def remove(self, key: K) -> None:
-        """Delete a key, which has to be there."""
+        """Delete a key; raises KeyError if it is missing."""
         self.delete(key)
 
     def discard(self, key: K) -> None:
-        """Delete a key, if it is there."""
+        """Delete a key, if the set has it."""
         entries = Entries(self)
         stored = self._find(entries, key)
         if stored is not None:
@@ -314,55 +314,75 @@ class _Set(_Collection[K]):
 
 
 class BigMap(_Strong[K], _Map[K, V]):
-    """A map that may be larger than memory, in the order of its keys."""
+    """A map in the vat's store, in the order of its keys, which may be larger than memory.
+
+    `keys` and `values` are annotations that keys and values must fit; other keys and values raise TypeError.
+
+        purses = BigMap("purses", keys=str, values=Purse)
+        purses["alice"] = Purse(owner="alice")
+    """
 
     _label = "map"
 
     def values(self, pattern: Any = MISSING) -> Iterator[V]:
-        """The values of the keys that fit a pattern, in the order of keys."""
+        """Iterate over the values in the order of their keys, or over those whose keys fit a pattern."""
         for _, value in self.items(pattern):
             yield value
 
     def items(self, pattern: Any = MISSING) -> Iterator[tuple[K, V]]:
-        """The keys that fit a pattern with their values, in the order of keys."""
+        """Iterate over the pairs of key and value in order, or over those whose keys fit a pattern."""
         for stored, key in self._walk(pattern):
             entries = Entries(self)
             yield key, entries.decode(entries.store.look(stored))
 
     def update(self, pairs: Any) -> None:
-        """Take over the items of a mapping, or pairs."""
+        """Set the items of a mapping, or pairs of key and value."""
         for key, value in pairs.items() if hasattr(pairs, "keys") else pairs:
             self[key] = value
 
 
 class BigSet(_Strong[K], _Set[K]):
-    """A set that may be larger than memory, in the order of its keys."""
+    """A set in the vat's store, in the order of its keys, which may be larger than memory.
+
+    `keys` is an annotation that keys must fit; another key raises TypeError.
+
+        seen = BigSet("seen", keys=str)
+        seen.add("alice")
+    """
 
     _label = "set"
 
     def values(self, pattern: Any = MISSING) -> Iterator[K]:
-        """The keys that fit a pattern, in order."""
+        """Iterate over the keys in order, or over those that fit a pattern; the same as `keys`."""
         return self.keys(pattern)
 
     def update(self, keys: Iterable[K]) -> None:
-        """Add all of some keys."""
+        """Add several keys."""
         for key in keys:
             self.add(key)
 
 
 class WeakBigMap(_Weak[K], _Map[K, V]):
-    """A map from objects to values that does not keep the objects alive."""
+    """A map from objects to values that does not keep the objects alive; it cannot be iterated.
+
+    notes = WeakBigMap("notes", values=str)
+    notes[purse] = "savings"
+    """
 
     _label = "weakMap"
 
 
 class WeakBigSet(_Weak[K], _Set[K]):
-    """A set of objects that does not keep them alive."""
+    """A set of objects that does not keep them alive; it cannot be iterated.
+
+    trusted = WeakBigSet("trusted")
+    trusted.add(purse)
+    """
 
     _label = "weakSet"
 
 
-WALKS = ("keys", "values", "items")  # what a walk gives cannot be passed, so they are not for others to call
+WALKS = ("keys", "values", "items")  # no message can call these, because an iterator cannot be passed
 _BASES: dict[str, Any] = {cls.__name__: cls for cls in (BigMap, BigSet, WeakBigMap, WeakBigSet)}
 for _cls in _BASES.values():
     _cls.__method_table__ = MethodTable(_cls, _cls.__name__, WALKS)
@@ -376,24 +396,24 @@ def bases() -> dict[str, type]:
 def make_scalar_big_map_store(
     label: str = "map", *, key_shape: Any = MISSING, value_shape: Any = MISSING, durable: bool = False
 ) -> Any:
-    """A `BigMap`, under its standard name; it ends with the incarnation unless it is said to be durable."""
+    """Make a `BigMap`, under its standard name; it ends with the incarnation unless `durable` is set."""
     return BigMap(label, keys=key_shape, values=value_shape, durable=durable)
 
 
 def make_scalar_big_set_store(label: str = "set", *, key_shape: Any = MISSING, durable: bool = False) -> Any:
-    """A `BigSet`, under its standard name; it ends with the incarnation unless it is said to be durable."""
+    """Make a `BigSet`, under its standard name; it ends with the incarnation unless `durable` is set."""
     return BigSet(label, keys=key_shape, durable=durable)
 
 
 def make_scalar_big_weak_map_store(
     label: str = "weakMap", *, key_shape: Any = MISSING, value_shape: Any = MISSING, durable: bool = False
 ) -> Any:
-    """A `WeakBigMap`, under its standard name; it ends with the incarnation unless it is durable."""
+    """Make a `WeakBigMap`, under its standard name; it ends with the incarnation unless `durable` is set."""
     return WeakBigMap(label, keys=key_shape, values=value_shape, durable=durable)
 
 
 def make_scalar_big_weak_set_store(
     label: str = "weakSet", *, key_shape: Any = MISSING, durable: bool = False
 ) -> Any:
-    """A `WeakBigSet`, under its standard name; it ends with the incarnation unless it is durable."""
+    """Make a `WeakBigSet`, under its standard name; it ends with the incarnation unless `durable` is set."""
     return WeakBigSet(label, keys=key_shape, durable=durable)

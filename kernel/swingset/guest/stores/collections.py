@@ -1,12 +1,13 @@
-"""Collections underneath: entries of the vat's store that are found by key, in the order of keys.
+"""How collections are stored: entries that are found by key, in the order of keys.
 
 A collection is an object of this vat like an instance of a kind: it has a name (`o+d2/10`), can be passed and
-stored, lives as long as something holds it, and a durable one outlives an upgrade. Its entries are kept one
-by one under `vc.<number>.<key>`, so it may be far larger than memory, and touching one entry costs the same
-whatever the size. A strong collection holds its keys, counts its entries and walks them in order. A weak one
-takes objects only, does not hold them, loses an entry when its key dies, and tells nothing of what it has.
+stored, lives as long as something holds it, and survives an upgrade if it is durable. Each of its entries is
+stored under its own key, `vc.<number>.<key>`, so a collection may be far larger than memory, and the cost of
+one entry does not depend on the size. A strong collection holds its keys, counts its entries and iterates
+over them in order. A weak one takes only objects, does not hold them, loses an entry when its key dies, and
+cannot be iterated.
 
-What is said here of all collections is given its Python look in `bigmaps`.
+`bigmaps` defines the classes that vat code uses.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ ADDED = "keys in store cannot be added to during iteration"
 
 
 class Schema:
-    """What a collection was made with: its label, and what its keys and values may be."""
+    """The definition of a collection: its label, and the shapes of its keys and values."""
 
     __slots__ = ("key", "label", "value")
 
@@ -74,10 +75,10 @@ class Collections:
         self._schemas: dict[str, Schema] = {}
         self._classes: dict[int, type] = {}
         self._makers: dict[str | None, dict[str, Any]] = {}
-        self.names: dict[str, Any] = {}  # where the annotations of keys and values find classes
+        self.names: dict[str, Any] = {}  # the namespace for the annotations of keys and values
 
     def fit_out(self, bases: dict[str, type]) -> None:
-        """Make this vat's own classes of collections, so that each knows its vat."""
+        """Make this vat's own subclasses of the collections, each with its vat."""
         for durable, numbers in ((True, DURABLE), (False, VIRTUAL)):
             for name, number in numbers.items():
                 cls: Any = type(name, (bases[name],), {"__module__": bases[name].__module__})
@@ -89,7 +90,7 @@ class Collections:
                 self.vat.kinds.add_builtin(kind, number)
 
     def make(self, name: str, label: str, keys: Any, values: Any, *, durable: bool) -> Any:
-        """A new, empty collection."""
+        """Make an empty collection; raises TypeError for a bad label or annotation."""
         if type(label) is not str:
             raise TypeError(f"{name}({brief(label)}): a label is a str")
         check_name(f"the label of a {name}", label)
@@ -118,7 +119,7 @@ class Collections:
         return made
 
     def schema(self, base: str) -> Schema:
-        """What a collection was made with."""
+        """The definition of a collection; raises LookupError if it cannot be read."""
         found = self._schemas.get(base)
         if found is None:
             text = self.vat.store.get(f"vom.{base}")
@@ -131,15 +132,15 @@ class Collections:
         return found
 
     def lost(self) -> str | None:
-        """What a durable collection was made for and the code does not have any more, in words."""
+        """The message about a class that a durable collection needs and the code lacks; None if none."""
         return schemas.lost(self)
 
     def tidy(self) -> None:
-        """Forget what is quickly read again."""
+        """Forget the cached definitions."""
         self._schemas.clear()
 
     def condemn(self, base: str) -> None:
-        """A collection is dead: its entries are deleted in due course."""
+        """Delete a collection that has died; its entries are deleted a little at a time."""
         number = int(base.partition("/")[2])
         if self.vat.store.get(f"vom.{base}") is not None:
             self.vat.store.delete(f"vom.{base}")
@@ -167,22 +168,22 @@ class Collections:
 
     def _stored_shape(self, label: str, text: str, scope: dict[str, Any]) -> Shape:
         try:
-            # A vat with no parts is in the embedder's interpreter, and what is stored came with a file.
+            # A vat without parts runs in the embedder's interpreter, and its store came with a file.
             return compile_spelled(text, scope, any_regex=bool(self.names))
         except BadAnnotationError as exc:
             raise LookupError(f'collection "{label}" was made for {printable(text)}: {exc}') from None
 
     def scope(self, base: str | None = None) -> dict[str, Any]:
-        """The names that the texts of a collection's shapes are read with.
+        """The namespace for the texts of a collection's shapes.
 
-        Where the vat has no parts, these are the names of whoever made it, or is at work now.
+        In a vat without parts it is that of the code that made the collection, or that runs now.
         """
         names = self.names or self._makers.get(base) or _names_of_caller()
         return {**_NAMES, **names, **self.vat.kinds.classes()}
 
 
 def _names_of_caller() -> dict[str, Any]:
-    """The global names of the code that has called this library."""
+    """The globals of the code that called this library."""
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_LIBRARY):
         frame = frame.f_back
@@ -190,7 +191,7 @@ def _names_of_caller() -> dict[str, Any]:
 
 
 class Entries:
-    """The entries of one collection, as one method of it sees them."""
+    """The entries of one collection, for the length of one call of its methods."""
 
     __slots__ = ("base", "durable", "number", "prefix", "schema", "store", "vat")
 
@@ -207,7 +208,7 @@ class Entries:
     # Keys.
 
     def text_of(self, key: Any) -> str | None:
-        """The text of a key that is there; for an object None if it is not."""
+        """The text of a key; None for an object that is no key of the collection."""
         if type(key) in SCALARS:
             return encode_scalar(key)
         vref = self.vat.slots.known_name(key)
@@ -217,11 +218,11 @@ class Entries:
         return None if known is None else encode_object(int(known.partition(" ")[0]), vref)
 
     def check_key(self, key: Any) -> None:
-        """Refuse a key of the wrong shape."""
+        """Raise TypeError for a key of the wrong shape."""
         self._check(self.schema.key, key, "key")
 
     def check_value(self, value: Any) -> None:
-        """Refuse a value of the wrong shape."""
+        """Raise TypeError for a value of the wrong shape."""
         self._check(self.schema.value, value, "value")
 
     def _check(self, shape: Shape, value: Any, what: str) -> None:
@@ -235,17 +236,17 @@ class Entries:
             )
 
     def missing(self, key: Any) -> KeyError:
-        """What to raise for a key that is not there."""
+        """The exception for a missing key."""
         return KeyError(f'key {_shown(key)} not found in collection "{self.schema.label}"')
 
     def registered(self, key: Any) -> KeyError:
-        """What to raise for a key that is there already."""
+        """The exception for a key that exists already."""
         return KeyError(f'key {_shown(key)} already registered in collection "{self.schema.label}"')
 
     # Entries of strong collections.
 
     def find(self, key: Any) -> str | None:
-        """The store's key for a key that is there, or None."""
+        """The store's key for a key of the collection, or None."""
         text = self.text_of(key)
         if text is None:
             return None
@@ -253,18 +254,18 @@ class Entries:
         return stored if self.store.get(stored) is not None else None
 
     def read(self, stored: str) -> Any:
-        """The value under a key of the store."""
+        """The value under a key of the store; raises LookupError if it cannot be decoded."""
         return self.decode(self.store.get(stored))
 
     def decode(self, text: str | None) -> Any:
-        """The value of an entry."""
+        """Decode the value of an entry; raises LookupError."""
         try:
             return self.vat.slots.decode(jsontext.read(text or ""), frozen=True)
         except DecodeError as exc:
             raise LookupError(f'a value in collection "{self.schema.label}" cannot be read: {exc}') from None
 
     def add(self, key: Any, value: Any) -> None:
-        """Add an entry that is not there."""
+        """Add a new entry; raises TypeError if its key or value cannot be kept."""
         written = self.encode(key, value)
         if type(key) in SCALARS:
             text = encode_scalar(key)
@@ -273,7 +274,7 @@ class Entries:
             vref = self.name_key(key)
             ordinal = int(self.store.get(f"{self.prefix}{END}nextOrdinal") or "1")
             self.store.set(f"{self.prefix}{END}nextOrdinal", str(ordinal + 1))
-            # With what it is called, so that it is called the same when it is next met as a key.
+            # The alleged name is stored too, so that the presence has it when the key is next decoded.
             called = f" {key._iface}" if isinstance(key, Presence) else ""
             self.store.set(f"{self.prefix}{END}{vref}", f"{ordinal}{called}")
             text = encode_object(ordinal, vref)
@@ -283,14 +284,14 @@ class Entries:
         self.resize(1)
 
     def replace(self, stored: str, key: Any, value: Any) -> None:
-        """Give an entry another value."""
+        """Change the value of an entry; raises TypeError if it cannot be kept."""
         written = self.encode(key, value)
         before = jsontext.read(self.store.get(stored) or "")["slots"]
         self.vat.references.change(before, written["slots"])
         self.store.set(stored, jsontext.write(written))
 
     def remove(self, stored: str) -> None:
-        """Delete an entry."""
+        """Delete an entry of a strong collection."""
         text = stored.removeprefix(self.prefix)
         vref = object_of(text)
         if vref is not None:
@@ -301,15 +302,15 @@ class Entries:
         self.resize(-1)
 
     def size(self) -> int:
-        """How many entries there are."""
+        """The number of entries."""
         return int(self.store.get(f"{self.prefix}{END}entryCount") or "0")
 
     def resize(self, by: int) -> None:
-        """Count an entry that came or went."""
+        """Change the stored number of entries."""
         self.store.set(f"{self.prefix}{END}entryCount", str(self.size() + by))
 
     def walk(self, pattern: Any) -> Iterator[tuple[str, Any]]:
-        """The store's keys and the keys that fit a pattern, in order."""
+        """Iterate over the keys that fit a pattern in order, each as the store's key and the key itself."""
         span = span_of(pattern, self)
         if span is None:
             return
@@ -331,7 +332,7 @@ class Entries:
             yield stored
 
     def key_of(self, stored: str) -> Any:
-        """The key of an entry."""
+        """Decode the key of an entry."""
         text = stored.removeprefix(self.prefix)
         vref = object_of(text)
         if vref is None:
@@ -340,11 +341,11 @@ class Entries:
         return self.vat.slots.object_of(vref, called.partition(" ")[2] if called else None)
 
     def encode(self, key: Any, value: Any) -> dict[str, Any]:
-        """A value as it is stored; raises TypeError for one that cannot be."""
+        """Write a value as it is stored; raises TypeError if it cannot be kept."""
         return self.vat.slots.encode_state(value, f"{self.schema.label}[{_shown(key)}]", durable=self.durable)
 
     def name_key(self, key: Any) -> str:
-        """The name of an object that becomes a key; raises TypeError for what cannot be one."""
+        """The name of an object that becomes a key; raises TypeError if it cannot be one."""
         if not is_reference(key):
             raise TypeError(
                 f'key of collection "{self.schema.label}": wanted a scalar or an object, got {brief(key)}'
@@ -360,13 +361,13 @@ class Entries:
     # Entries of weak collections.
 
     def weak_find(self, key: Any) -> str | None:
-        """The store's key for an object that is there, or None."""
+        """The store's key for an object that has an entry, or None."""
         vref = None if type(key) in SCALARS else self.vat.slots.known_name(key)
         stored = None if vref is None else weak_entry_key(self.number, vref)
         return stored if stored is not None and self.store.get(stored) is not None else None
 
     def weak_add(self, key: Any, value: Any) -> None:
-        """Add an entry for an object that is not there."""
+        """Add an entry for an object that has none; raises TypeError if it or the value cannot be kept."""
         if type(key) in SCALARS:
             raise TypeError(
                 f'key of weak collection "{self.schema.label}": wanted an object, got {brief(key)}'
@@ -387,7 +388,7 @@ class Entries:
 def _shown(key: Any) -> str:
     try:
         return jsontext.write(key) if type(key) is str else repr(key)
-    except Exception:  # an int of thousands of digits, or a class that cannot show its instances
+    except Exception:  # an int of thousands of digits, or a class whose repr fails
         return brief(key)
 
 

@@ -1,9 +1,9 @@
-"""From a pattern to a walk: which stretch of a collection's keys can fit, and which of those do.
+"""Turns a pattern into a span of a collection's keys, and a test for the keys in it.
 
 `keys()`, `values()`, `items()` and `clear()` take a pattern: an exact key, a type such as `int` or `str`, or
-one of the patterns of annotations, `gte(10)`, `prefix("a")`, `between(1, 5)`. The stretch is cut as narrow as
-the order of keys allows, so that a query reads little more than it returns; whatever the order cannot say is
-asked of each key.
+one of the patterns of annotations, `gte(10)`, `prefix("a")`, `between(1, 5)`. The span is as narrow as the
+order of keys allows, so that a query reads little more than it returns. What the order cannot express is
+tested for each key.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Span(NamedTuple):
-    """Keys after `start` and before `end` that fit, or the one key of the text `exact`."""
+    """The keys after `start` and before `end` that pass the test `fits`, or the one key with text `exact`."""
 
     start: str
     end: str
@@ -46,7 +46,7 @@ _FAMILIES: dict[Any, str] = {
 
 
 def span_of(pattern: Any, entries: Entries) -> Span | None:
-    """The stretch of a pattern; None where nothing can fit."""
+    """The span of a pattern; None if nothing can fit. Raises TypeError for what is no pattern."""
     if pattern is MISSING or pattern is Any or pattern is object:
         return ALL
     if isinstance(pattern, Prefix):
@@ -107,12 +107,12 @@ def _text(bound: Any, too_large: str) -> str:
 
 
 def _between(low: str, high: str, fits: Callable[[Any], bool]) -> Span:
-    """From all texts that begin with `low` to all that begin with `high`."""
+    """The span from all texts that begin with `low` to all that begin with `high`."""
     return Span(_before(_clean(low)), _after(_clean(high)), fits)
 
 
 def _clean(text: str) -> str:
-    """As much of a text as a key can have: no longer, and without halves of surrogate pairs."""
+    """The longest start of a text that a key can have: not too long, and without surrogates."""
     text = text[:LIMIT]
     for index, char in enumerate(text):
         if 0xD800 <= ord(char) < 0xE000:

@@ -1,4 +1,4 @@
-"""Keys of collections: how a scalar is written so that the order of the texts is the order of the keys.
+"""Keys of collections: encodes scalars as texts whose order is the order of the keys.
 
 A key is None, a bool, a number, a str, bytes, or an object. Their order is
 
@@ -6,13 +6,14 @@ A key is None, a bool, a number, a str, bytes, or an object. Their order is
 
 Numbers are ordered by their exact value, ints of any size and floats together. An int and a float of the same
 value are two keys, `5` and `5.0`, as they are two values everywhere in a vat, and the int comes first. `-0.0`
-is the key `0.0`. The infinities are below and above all others, and NaN, which is one key here, comes last.
+is the key `0.0`. The infinities come before and after all other numbers, and NaN, which is one key, comes
+last.
 Strings are in the order of their code points, bytes in that of their values, and objects in the order in
 which they were added to the collection.
 
 A number is written as its sign, the exponent of its highest binary digit, and the digits after that, without
-zeros at the end; a negative number has all of that turned around. Text that ends is below text that goes on
-for a positive number and above it for a negative one.
+zeros at the end; for a negative number all digits are complemented. An end mark makes a shorter text come
+before a longer one that continues it if the number is positive, and after it if it is negative.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from typing import Any
 from ..passing.passable import has_half_pair
 
 LIMIT = 220
-"""The length that the text of a key stays below."""
+"""The text of a key is shorter than this."""
 
 END = "|"
-"""Comes after the texts of all keys."""
+"""A text that comes after the texts of all keys."""
 
 _EXPONENT = 1 << 15
 _TURN = str.maketrans("0123456789abcdef", "fedcba9876543210")
@@ -36,14 +37,14 @@ _INFINITIES = {"fn!": -math.inf, "fpz": math.inf}
 
 
 class KeyTooLargeError(ValueError):
-    """A key whose text is too long."""
+    """The text of a key is too long."""
 
     def __init__(self) -> None:
         super().__init__("key too large")
 
 
 def encode_scalar(key: Any) -> str | None:
-    """The text of a key, None for what is not a scalar; raises `KeyTooLargeError`."""
+    """The text of a scalar key, None for anything else; raises KeyTooLargeError, TypeError for surrogates."""
     kind = type(key)
     text: str
     if kind is str:
@@ -66,7 +67,7 @@ def encode_scalar(key: Any) -> str | None:
 
 
 def encode_number(number: float) -> str:
-    """The text of a number's value, without what says whether it is an int or a float."""
+    """The text of a number's value, without the letter for int or float; raises KeyTooLargeError."""
     if number == 0:
         return "fo"
     if number != number:
@@ -119,10 +120,10 @@ def _decode_number(text: str, whole: bool) -> float:
 
 
 def encode_object(ordinal: int, vref: str) -> str:
-    """The text of an object's key: the number says when it was added."""
+    """The text of an object's key; `ordinal` is its place in the order of addition."""
     return f"r{ordinal:010}:{vref}"
 
 
 def object_of(text: str) -> str | None:
-    """The name in the text of an object's key; None for other keys, those of weak collections too."""
+    """The name in the text of an object's key; None for other keys and those of weak collections."""
     return text.partition(":")[2] if text[:1] == "r" and text[1:2].isdigit() else None

@@ -1,10 +1,10 @@
-"""What collections were made for, and whether new code still has it.
+"""Checks at an upgrade that new code still has the classes that collections need.
 
-A collection keeps the annotations of its keys and values as text, which is read again when it is next used.
-That may be long after an upgrade, and then it is too late to say that a class is gone: nobody could even
-count the entries. So each such text that mentions a class is noted once for the whole vat, with what is in
-the class. There are few, however many collections there are. An upgrade reads them all, and only where one is
-lost does it look for a collection that needs it.
+A collection stores the annotations of its keys and values as text, which is read again when it is next used.
+That may be long after an upgrade, and too late to find that a class is missing: then the entries could not
+even be counted. So each such text that mentions a class is noted once for the whole vat, with the fields of
+the class. There are few, however many collections there are. An upgrade reads all notes, and looks for a
+collection that needs one only if its class is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOTED = "vom.schemas"
 
 
 def note(collections: Collections, shape: Shape, plain: dict[str, Any]) -> None:
-    """Note what a durable collection is made for, unless the `plain` names say it all."""
+    """Note the shape of a durable collection's keys or values, unless it needs only the `plain` names."""
     try:
         compile_spelled(shape.spelled, plain)
     except BadAnnotationError:
@@ -32,7 +32,7 @@ def note(collections: Collections, shape: Shape, plain: dict[str, Any]) -> None:
 
 
 def lost(collections: Collections) -> str | None:
-    """What a stored collection was made for and the code does not have any more, in words."""
+    """The message about a class that a stored collection needs and the code lacks; None if there is none."""
     noted = _noted(collections)
     kept = {}
     for spelled, text in noted.items():
@@ -62,7 +62,7 @@ def _noted(collections: Collections) -> dict[str, str]:
 
 
 def _user(collections: Collections, spelled: str) -> str | None:
-    """The label of a durable collection that was made for this."""
+    """The label of a durable collection with this annotation; None if there is none."""
     store = collections.vat.store
     for number in collections.durable_kinds:
         for key in store.keys(f"vom.o+d{number}/"):

@@ -1,4 +1,4 @@
-"""A vat as this room and those above it see it: with its collections."""
+"""The part of a vat that this room and those above it use: its collections."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class DeletesEntries(Protocol):
     """Deletes the entries of a collection that has died, a little at a time."""
 
     def condemn(self, collection: int) -> None:
-        """It has died: have what belongs to it deleted."""
+        """Note that a collection has died, so that its entries are deleted."""
         ...
 
     def delete_entry(self, collection: int, text: str, value: dict[str, list[str]] | None) -> None:
-        """Delete one entry of a collection that has died."""
+        """Remove the references of an entry that is being deleted."""
         ...
 
 
 class Vat(kinds.Vat, Protocol):
-    """A vat that has collections."""
+    """A vat with its collections."""
 
     @property
     def collections(self) -> Collections:
@@ -32,5 +32,5 @@ class Vat(kinds.Vat, Protocol):
 
     @property
     def deferred(self) -> DeletesEntries:
-        """What is deleted a little at a time."""
+        """The deletion of dead collections."""
         ...
