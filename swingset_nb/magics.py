@@ -107,7 +107,7 @@ class SwingSet(Magics):
     def _status(self, name: str) -> Shown:
         world = self.notebook.require()
         if not name:
-            return vat_table(world)
+            return vat_table(world.lens)
         name = named_vat(world, name, own=True)
         record = world.controller.vats[name]
         cells = [part for part, _ in world.controller.vats.parts(name)]
@@ -120,7 +120,7 @@ class SwingSet(Magics):
             for row in older
         ]
         hints = (f"`%swingset migrate {name}` brings them up to date",) if older else ()
-        table = clist_table(world, name)
+        table = clist_table(world.lens, name)
         return Stack(
             [Message(f"vat {name}: incarnation {record.incarnation}, {record.state}", lines, hints), table]
         )

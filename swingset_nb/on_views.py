@@ -18,7 +18,7 @@ from swingset_nb.tables import clist_table, queue_table, vat_table
 @command("vats", "the vats and how they are")
 def vats(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """List the vats."""
-    return vat_table(notebook.require())
+    return vat_table(notebook.require().lens)
 
 
 @command("queue", "what waits, in the order it will run in")
@@ -26,7 +26,7 @@ def queue(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """List everything that waits."""
     world = notebook.require()
     notebook.flush()
-    return queue_table(world)
+    return queue_table(world.lens, paused=world.controller.queue.paused)
 
 
 @command(
@@ -40,8 +40,9 @@ def clists(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     if given.vat is not None:
-        return clist_table(world, named_vat(world, given.vat, own=True))
-    return Stack([clist_table(world, vat.name) for vat in world.lens.vats()])
+        return clist_table(world.lens, named_vat(world, given.vat, own=True))
+    lens = world.lens.still()
+    return Stack([clist_table(lens, vat.name) for vat in lens.vats()])
 
 
 @command("promises", "the promises the kernel knows")
@@ -72,7 +73,8 @@ def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
 
     world = notebook.require()
     notebook.flush()
-    snapshot = Stack([queue_table(world), vat_table(world)])
+    lens = world.lens.still()
+    snapshot = Stack([queue_table(lens, paused=world.controller.queue.paused), vat_table(lens)])
     show_panel(notebook, snapshot)
 
 

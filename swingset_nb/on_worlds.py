@@ -27,7 +27,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if world is None:
         hint = "`%swingset open bank.world` opens that world, or makes it"
         return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
-    controller, names = world.controller, world.vat_names()
+    controller, names, lens = world.controller, world.vat_names(), world.lens.still()
     lines = [f"vats: {words_of(names)}" if names else "no vats yet"]
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
     hints = []
@@ -47,19 +47,19 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         lines.append("autorun is off: nothing runs after a cell")
     lacking = world.session.lacking()
     if lacking:
-        waiting = sum(vat.parked for vat in world.lens.vats() if vat.name == world.session.name)
+        waiting = sum(vat.parked for vat in lens.vats() if vat.name == world.session.name)
         wait = f"; {waiting} outcomes wait for that" if waiting else ""
         lines.append(f"not defined yet in this session: {words_of(lacking)}{wait}")
         hints.append("run the cells that define these, then what waits for them goes on")
     lines += _lost(notebook.fleeting())
     for name, why in sorted(world.session.names.unread.items()):
         lines.append(f"stored, but not here: {name}: {visible(why, 300)}")
-    for vat in world.lens.vats():
+    for vat in lens.vats():
         if vat.state == "suspended":
             lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
             hints.append(f"`%%vat {vat.name} --upgrade` with better code resumes it")
             hints.append(f"`%swingset resume {vat.name}` lets it go on as it is")
-        older = controller.lens.outdated_kinds(vat.name)
+        older = lens.outdated_kinds(vat.name)
         if older:
             lines.append(f"vat {vat.name} may have older records of {words_of(older)}")
             hints.append(f"`%vat {vat.name}` counts them, `%swingset migrate {vat.name}` migrates them")

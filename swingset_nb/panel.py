@@ -40,22 +40,23 @@ class WorldPanel(LiveWidget):
     def compose(self) -> dict[str, Any]:
         """The world as it is now."""
         world = self.notebook.require()
-        names = [vat.name for vat in world.lens.vats()]
+        lens, paused = world.lens.still(), world.controller.queue.paused
+        names = [vat.name for vat in lens.vats()]
         if self.selected not in names:
             self.selected = names[-1] if names else ""
-        picture = draw(world.lens)
-        queue = queue_table(world)
+        picture = draw(lens)
+        queue = queue_table(lens, paused=paused)
         return {
             "open": True,
             "path": world.path,
             "crank": world.controller.crank,
-            "paused": world.controller.queue.paused,
+            "paused": paused,
             "last": self.last,
             "waiting": len(queue.rows),
             "queue": queue.texts()[:MOST_CARDS],
-            "vats": _data(vat_table(world)),
+            "vats": _data(vat_table(lens)),
             "selected": self.selected,
-            "clist": _data(clist_table(world, self.selected)),
+            "clist": _data(clist_table(lens, self.selected)),
             "picture": {"src": picture.data_uri, "alt": picture.words, "width": picture.width},
         }
 

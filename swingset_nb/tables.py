@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from swingset.core.report import CrankReport
-from swingset.lens.tables import QueueRow
+from swingset.lens.tables import Lens, QueueRow
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
 from swingset_nb.notebook import OpenWorld
 from swingset_nb.render import Table
 
 
-def vat_table(world: OpenWorld) -> Table:
+def vat_table(lens: Lens) -> Table:
     """The vats as a table."""
     columns = ["vat", "incarnation", "state", "worker", "exports", "imports", "deliveries", "computrons"]
     rows = []
     notes = []
-    for vat in world.lens.vats():
+    for vat in lens.vats():
         worker = "this notebook" if vat.attached else vat.worker
         metered = "-" if vat.attached or vat.worker == "local" else vat.computrons
         state = f"{vat.state}, {vat.parked} parked" if vat.parked else vat.state
@@ -26,14 +26,14 @@ def vat_table(world: OpenWorld) -> Table:
     return Table("vats", columns, rows, notes=notes)
 
 
-def queue_table(world: OpenWorld) -> Table:
+def queue_table(lens: Lens, *, paused: bool) -> Table:
     """What waits, as a table."""
     columns = ["", "event", "target", "from", "result", "where"]
     rows = [
         [str(number), _what(row), row.target, row.sender, row.result, row.where]
-        for number, row in enumerate(world.lens.queue(), 1)
+        for number, row in enumerate(lens.queue(), 1)
     ]
-    notes = ("paused: `%swingset step` or `%swingset run`",) if world.controller.queue.paused else ()
+    notes = ("paused: `%swingset step` or `%swingset run`",) if paused else ()
     return Table("run-queue", columns, rows, "empty, nothing is waiting", notes)
 
 
@@ -41,12 +41,12 @@ def _what(row: QueueRow) -> str:
     return row.what if row.kind == "send" else f"{row.kind} {row.what}"
 
 
-def clist_table(world: OpenWorld, name: str) -> Table:
+def clist_table(lens: Lens, name: str) -> Table:
     """One vat's c-list as a table."""
     columns = ["in the vat", "in the kernel", "direction", "what", "owner", "reachable", "counts"]
     rows = [
         [row.vref, row.kref, row.direction, row.label, row.owner, row.reachable, row.counts]
-        for row in world.lens.clist(name)
+        for row in lens.clist(name)
     ]
     return Table(f"c-list of {name}", columns, rows, "empty: it holds nothing and has given nothing away")
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from swingset.core.options import option_wants
 from swingset.core.store import KernelStore
+from swingset.lens.reading import Reading
 from swingset.model.messages import Event, Notify, Send
 from swingset.model.refs import is_kref, kref_type, parse_vref, sort_key
 from swingset.world.clists import CListEntry
@@ -57,10 +58,11 @@ def audit_holdings(store: KernelStore) -> list[str]:
 class _Audit:
     def __init__(self, store: KernelStore) -> None:
         self._store = store
-        self._vats = {vat.id: vat for vat in store.vats.all()}
-        self._objects = {record.kref: record for record in store.objects.all()}
-        self._promises = {record.kref: record for record in store.promises.all()}
-        self._devices = {device.id: device for device in store.devices.all()}
+        self._reading = reading = Reading(store)
+        self._vats = reading.vats
+        self._objects = reading.objects
+        self._promises = reading.promises
+        self._devices = reading.devices
         self._reachable: Counter[str] = Counter()
         self._recognizable: Counter[str] = Counter()
         self._known: dict[str, dict[str, CListEntry]] = {}
@@ -105,7 +107,7 @@ class _Audit:
 
     def _walk_clist(self, vat: VatRecord) -> Iterator[str]:
         known = self._known[vat.id] = {}
-        for entry in self._store.clists.of(vat.id):
+        for entry in self._reading.clists[vat.id]:
             known[entry.kref] = entry
             here = f"{vat.name}'s c-list ({entry.vref})"
             vref = parse_vref(entry.vref)
@@ -133,17 +135,17 @@ class _Audit:
             yield f"{entry.kref}: {here} believes it dropped, but it is reachable"
 
     def _events(self) -> Iterator[tuple[str, Event]]:
-        for seq, event in self._store.queues.all():
+        for seq, event in self._reading.queue:
             yield f"the run-queue ({seq})", event
         for vat in self._vats.values():
-            parked = self._store.queues.parked(vat.id)
+            parked = self._reading.parked[vat.id]
             waits = vat.state == "suspended" or vat.attached or vat.id in self._dead
             if parked and not waits:
                 yield f"the events parked for {vat.name}, which is {vat.state}", parked[0][1]
             for seq, event in parked:
                 yield f"the events parked for {vat.name} ({seq})", event
         for promise in self._promises:
-            for event in self._store.promises.waiting_events(promise):
+            for event in self._reading.waiting[promise]:
                 yield f"the messages for {promise}", event
 
     def _walk_event(self, where: str, event: Event) -> Iterator[str]:
@@ -162,8 +164,8 @@ class _Audit:
                     yield f"{message.result}: {where} carries it as a result, but it is decided elsewhere"
 
     def _walk_promise(self, promise: PromiseRecord) -> Iterator[str]:
-        kref, store = promise.kref, self._store
-        subscribers, waiting = store.promises.subscribers(kref), store.promises.waiting(kref)
+        kref = promise.kref
+        subscribers, waiting = self._reading.subscribers[kref], self._reading.waiting[kref]
         if promise.policy is not None:
             self._recognizable[kref] += 1  # the host holds it
         if promise.state == FORWARDED:
@@ -215,7 +217,7 @@ class _Audit:
             for (vat,) in rows(f"SELECT DISTINCT {column} from {table} where {column} like 'v%'"):
                 if vat not in self._vats:
                     yield f"{vat}: table {table} is about it, and there is no such vat"
-        spans = {vat for (vat,) in rows("SELECT vat from spans")}
+        spans = self._reading.spans
         meters = {meter.id for meter in self._store.meters.all()}
         names: set[str] = set()
         for vat in self._vats.values():

@@ -17,8 +17,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from swingset.core.store import KernelStore
+from swingset.lens.reading import Reading
 from swingset.lens.records import Records, base
 from swingset.model.refs import ROOT, is_kref, kref_type, sort_key
+from swingset.world.clists import CListEntry
 from swingset.world.vats import TERMINATED
 
 Name = tuple[str, str]
@@ -62,24 +64,24 @@ class _Graph:
     """Who holds whom, in the whole world."""
 
     def __init__(self, store: KernelStore) -> None:
-        self._store = store
         self._records = Records(store)
         self.edges: dict[Name, list[Name]] = {}
         self.roots: set[Name] = set()
         self.owner: dict[Name, str] = {}
         self._vrefs: dict[Name, str] = {}
         self._names: dict[str, str] = {}
-        for vat in store.vats.all():
+        reading = Reading(store)
+        for vat in reading.vats.values():
             self._names[vat.id] = vat.name
             self.roots |= {("", slot) for slot in vat.parameters.slots}
             if vat.state == TERMINATED:
-                self.roots |= {("", e.kref) for e in store.clists.of(vat.id) if "-" in e.vref and e.reachable}
+                entries = reading.clists[vat.id]
+                self.roots |= {("", entry.kref) for entry in entries if "-" in entry.vref and entry.reachable}
             else:
-                self._walk_vat(vat.id)
-        self._walk_kernel()
+                self._walk_vat(vat.id, {entry.vref: entry for entry in reading.clists[vat.id]})
+        self._walk_kernel(reading)
 
-    def _walk_vat(self, vat: str) -> None:
-        entries = {entry.vref: entry for entry in self._store.clists.of(vat)}
+    def _walk_vat(self, vat: str, entries: dict[str, CListEntry]) -> None:
         names = {vref: ("", entry.kref) for vref, entry in entries.items()}
         imports = [v for v, e in entries.items() if "-" in v and e.reachable and kref_type(e.kref) != "p"]
         explained: set[str] = set()
@@ -112,25 +114,25 @@ class _Graph:
                     for held in imports:
                         self._hold(names[vref], names[held])
 
-    def _walk_kernel(self) -> None:
-        store = self._store
+    def _walk_kernel(self, reading: Reading) -> None:
+        store = reading.store
         self.roots |= {("", kref) for kref in store.pins.all()}
         keepers = store.world.rows("SELECT keeper from meters where keeper is not null")
         self.roots |= {("", kref) for (kref,) in keepers}
-        waiting = [event for _, event in store.queues.all()]
-        for vat in self._names:
-            waiting += [event for _, event in store.queues.parked(vat)]
+        waiting = [event for _, event in reading.queue]
+        for parked in reading.parked.values():
+            waiting += [event for _, event in parked]
         self.roots |= {("", kref) for event in waiting for kref in event.refs()}
-        for promise in store.promises.all():
+        for promise in reading.promises.values():
             name = ("", promise.kref)
             if promise.policy is not None:
                 self.roots.add(name)
             for kref in promise.data.slots if promise.data else ():
                 self._hold(name, ("", kref))
-            for event in store.promises.waiting_events(promise.kref):
+            for event in reading.waiting[promise.kref]:
                 for kref in event.refs():
                     self._hold(name, ("", kref))
-        self.roots |= {("", device.root) for device in store.devices.all()}
+        self.roots |= {("", device.root) for device in reading.devices.values()}
         for _, key, value in store.devices.kept():
             for kref in value.slots:
                 if is_kref(key):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from swingset.core.store import KernelStore
+from swingset.lens.reading import Reading
 from swingset.model.messages import event_to_data
 from swingset.model.refs import sort_key
 from swingset.world.rows import Reader
@@ -21,7 +22,8 @@ def dump(store: KernelStore) -> dict[str, Any]:
     `cleaned_up` lists terminated vats that are not cleaned up yet, `kept` the promises that their deciders
     keep through an upgrade.
     """
-    vats = store.vats.all()
+    reading = Reading(store)
+    vats = reading.vats.values()
     kept = [(device, key, value.to_json()) for device, key, value in store.devices.kept()]
     return {
         "crank": store.counters.get("crank"),
@@ -41,36 +43,33 @@ def dump(store: KernelStore) -> dict[str, Any]:
                 "library": vat.library,
                 "options": vat.options,
                 "parameters": vat.parameters.to_json(),
-                "deliveries": store.vats.span(vat.id).position,
-                "transcript": store.vats.span(vat.id).hash,
+                "deliveries": reading.span(vat.id).position,
+                "transcript": reading.span(vat.id).hash,
             }
             for vat in vats
         ],
-        "objects": [
-            record._asdict()
-            for record in sorted(store.objects.all(), key=lambda record: sort_key(record.kref))
-        ],
+        "objects": [record._asdict() for record in reading.objects.values()],
         "promises": [
             {
                 **record._asdict(),
                 "data": record.data.to_json() if record.data else None,
-                "subscribers": store.promises.subscribers(record.kref),
-                "waiting": [event_to_data(event) for event in store.promises.waiting_events(record.kref)],
+                "subscribers": reading.subscribers[record.kref],
+                "waiting": [event_to_data(event) for event in reading.waiting[record.kref]],
             }
-            for record in sorted(store.promises.all(), key=lambda record: sort_key(record.kref))
+            for record in reading.promises.values()
         ],
         "clists": {
             vat.id: [
                 [entry.kref, entry.vref, "R" if entry.reachable else "_"]
-                for entry in sorted(store.clists.of(vat.id), key=lambda entry: sort_key(entry.kref))
+                for entry in sorted(reading.clists[vat.id], key=lambda entry: sort_key(entry.kref))
             ]
             for vat in vats
         },
-        "run_queue": [{"seq": seq, **event_to_data(event)} for seq, event in store.queues.all()],
+        "run_queue": [{"seq": seq, **event_to_data(event)} for seq, event in reading.queue],
         "parked": {
             vat.id: [{"seq": seq, **event_to_data(event)} for seq, event in events]
             for vat in vats
-            if (events := store.queues.parked(vat.id))
+            if (events := reading.parked[vat.id])
         },
         "gc_actions": [list(action) for action in store.gc.all()],
         "reap_queue": [vat for _, vat in store.reaping.waiting()],
@@ -79,7 +78,7 @@ def dump(store: KernelStore) -> dict[str, Any]:
         "meters": [meter._asdict() for meter in store.meters.all()],
         "devices": [
             {**device._asdict(), "state": {key: value for owner, key, value in kept if owner == device.id}}
-            for device in store.devices.all()
+            for device in reading.devices.values()
         ],
         "pins": store.pins.all(),
     }

@@ -80,7 +80,8 @@ class Scene:
 
 def compose(lens: Lens) -> Scene:
     """Choose what to draw of a world."""
-    vats, queue = lens.vats(), lens.queue()
+    lens = lens.still()
+    vats, queue, promises = lens.vats(), lens.queue(), lens.promises()
     shown = vats[:MOST_VATS]
     names = {vat.name for vat in shown}
     clists = {vat.name: lens.clist(vat.name) for vat in vats}
@@ -94,7 +95,7 @@ def compose(lens: Lens) -> Scene:
             _thing(row) for row in clists[name] if row.direction == "export" and row.kref[1] == "o"
         ]
     settled = 0
-    for promise in lens.promises():
+    for promise in promises:
         if promise.state != "unresolved":
             settled += 1
         elif promise.decider in boxes:
@@ -124,7 +125,7 @@ def compose(lens: Lens) -> Scene:
             if row.direction == "import" and row.kref in places:
                 owner, place = places[row.kref]
                 arrows[Arrow(vat.name, owner, place, waits=False)] = None
-    for promise in lens.promises():
+    for promise in promises:
         if promise.kref in places:
             owner, place = places[promise.kref]
             for subscriber in promise.subscribers:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from swingset.core.store import KernelStore
+from swingset.lens.reading import WHOLE, Extent, Reading, among, held_by
 from swingset.lens.versions import Stale, Versions
-from swingset.model.foreign import Unreadable, read_json
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, QueuedEvent, Send, UpgradeVat
-from swingset.model.refs import ROOT, kref_type, sort_key
+from swingset.model.refs import kref_type, sort_key
 from swingset.model.states import PromiseState, VatState
 from swingset.world.promises import UNRESOLVED
-from swingset.world.vats import SUSPENDED, TERMINATED
+from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
 
 Direction = Literal["export", "import"]
 """Whether a vat owns what an entry of its c-list names, or another does."""
@@ -98,10 +98,30 @@ class ObjectRow:
 
 
 class Lens:
-    """Views of one world."""
+    """Views of one world.
 
-    def __init__(self, store: KernelStore) -> None:
+    Each view reads a table of the world at most once, however many rows there are.
+    """
+
+    def __init__(self, store: KernelStore, reading: Reading | None = None) -> None:
+        """Views of a world as it is when one is asked for; of a `reading`, as it was read there."""
         self._store = store
+        self._reading = reading
+
+    def still(self) -> Lens:
+        """The same views of one moment: what one of them has read, none of them reads again.
+
+        For several views that belong together, while nothing runs. What happens later they may not see.
+
+        Example:
+            >>> lens = world.lens.still()
+            >>> [len(lens.clist(row.name)) for row in lens.vats()]
+            [1, 1]
+        """
+        return self if self._reading else Lens(self._store, Reading(self._store))
+
+    def _read(self, extent: Extent = WHOLE) -> Reading:
+        return self._reading or Reading(self._store, extent)
 
     def vats(self) -> list[VatRow]:
         """The vats that are not terminated, oldest first.
@@ -110,13 +130,14 @@ class Lens:
             >>> [(row.name, row.state) for row in world.lens.vats()]
             [('notebook', 'live'), ('bank', 'live')]
         """
+        reading = self._read()
         rows = []
-        for vat in self._store.vats.all():
+        for vat in reading.vats.values():
             if vat.state == TERMINATED:
                 continue
-            entries = self._store.clists.of(vat.id)
+            entries = reading.clists[vat.id]
             exports = sum("+" in entry.vref for entry in entries)
-            span = self._store.vats.span(vat.id)
+            span = reading.span(vat.id)
             rows.append(
                 VatRow(
                     name=vat.name,
@@ -130,7 +151,7 @@ class Lens:
                     deliveries=span.position,
                     since_image=span.position - span.start,
                     computrons=span.computrons,
-                    parked=len(self._store.queues.parked(vat.id)),
+                    parked=len(reading.parked[vat.id]),
                     attached=vat.attached,
                 )
             )
@@ -144,18 +165,15 @@ class Lens:
             >>> [(row.where, row.what) for row in world.lens.queue()]
             [('run-queue', 'open_purse()')]
         """
-        rows = [self._queue_row(seq, "run-queue", event) for seq, event in self._store.queues.all()]
-        for vat in self._store.vats.all():
-            where = (
-                f"vat {vat.name}, suspended"
-                if vat.state == SUSPENDED
-                else f"vat {vat.name}, without its session or its code"
-            )
-            rows += [self._queue_row(seq, where, event) for seq, event in self._store.queues.parked(vat.id)]
-        for promise in sorted(self._store.promises.all(), key=lambda record: sort_key(record.kref)):
-            for position, event in enumerate(self._store.promises.waiting_events(promise.kref), 1):
-                rows.append(self._queue_row(position, f"promise {promise.kref}", event))
-        return rows
+        first = self._read()
+        waits = [(seq, "run-queue", event) for seq, event in first.queue]
+        for vat in first.vats.values():
+            why = "suspended" if vat.state == SUSPENDED else "without its session or its code"
+            waits += [(seq, f"vat {vat.name}, {why}", event) for seq, event in first.parked[vat.id]]
+        for kref in sorted(first.waiting, key=sort_key):
+            waits += [(at, f"promise {kref}", event) for at, event in enumerate(first.waiting[kref], 1)]
+        reading = self._read(among([kref for _, _, event in waits for kref in _about(event)]))
+        return [_queue_row(reading, position, where, event) for position, where, event in waits]
 
     def clist(self, vat_name: str) -> list[CListRow]:
         """The c-list of one vat, exports before imports, by number; empty where there is no such vat.
@@ -166,22 +184,23 @@ class Lens:
             >>> [(row.vref, row.label) for row in world.lens.clist("bank")]
             [('o+0', 'root of bank')]
         """
-        vat = self._store.vats.named(vat_name)
+        vat = self._named(vat_name)
         if vat is None:
             return []
+        reading = self._read(held_by(vat.id))
         rows = []
-        for entry in self._store.clists.of(vat.id):
+        for entry in reading.clists[vat.id]:
             exported = "+" in entry.vref
             if kref_type(entry.kref) == "p":
-                promise = self._store.promises.get(entry.kref)
+                promise = reading.promises.get(entry.kref)
                 decider = promise.decider if promise else None
-                owner, counts = self._name(decider) or "kernel", str(promise.refcount if promise else 0)
+                owner, counts = reading.name(decider) or "kernel", str(promise.refcount if promise else 0)
                 label: str = "promise" if promise is None or promise.state == UNRESOLVED else promise.state
             else:
-                obj = self._store.objects.get(entry.kref)
-                owner = (self._name(obj.owner) if obj else None) or "nobody"
+                obj = reading.objects.get(entry.kref)
+                owner = (reading.name(obj.owner) if obj else None) or "nobody"
                 counts = f"{obj.reachable},{obj.recognizable}" if obj else "0,0"
-                label = self.label(entry.kref)
+                label = reading.label(entry.kref)
             rows.append(
                 CListRow(
                     vat_name,
@@ -207,7 +226,7 @@ class Lens:
             >>> world.lens.older_records("bank")
             ()
         """
-        vat = self._store.vats.named(vat_name)
+        vat = self._named(vat_name)
         return () if vat is None else Versions(self._store, vat.id).stale()
 
     def outdated_kinds(self, vat_name: str) -> list[str]:
@@ -219,8 +238,12 @@ class Lens:
             >>> world.lens.outdated_kinds("bank")
             []
         """
-        vat = self._store.vats.named(vat_name)
-        return [] if vat is None else [kind.kind for kind in Versions(self._store, vat.id).outdated()]
+        vat = self._named(vat_name)
+        if vat is None:
+            return []
+        if self._reading is None:
+            return [kind.kind for kind in Versions(self._store, vat.id).outdated()]
+        return [kind.kind for kind in self._reading.outdated.get(vat.id, ())]
 
     def vat_name(self, vat_id: str) -> str:
         """The name of a vat, also of a terminated one; the id itself if there never was such a vat.
@@ -231,8 +254,11 @@ class Lens:
             >>> world.lens.vat_name(world.vats["bank"].id)
             'bank'
         """
-        record = self._store.vats.get(vat_id)
+        record = self._reading.vats.get(vat_id) if self._reading else self._store.vats.get(vat_id)
         return record.name if record else vat_id
+
+    def _named(self, name: str) -> VatRecord | None:
+        return self._reading.named.get(name) if self._reading else self._store.vats.named(name)
 
     def promises(self) -> list[PromiseRow]:
         """Every promise the kernel knows, by number.
@@ -242,13 +268,12 @@ class Lens:
             >>> [row.state for row in world.lens.promises()]
             ['unresolved']
         """
+        reading = self._read()
         rows = []
-        for record in sorted(self._store.promises.all(), key=lambda record: sort_key(record.kref)):
-            subscribers = tuple(
-                self._name(vat) or vat for vat in self._store.promises.subscribers(record.kref)
-            )
-            decider = self._name(record.decider) or ("kernel" if record.state == UNRESOLVED else "")
-            waiting = len(self._store.promises.waiting(record.kref))
+        for record in reading.promises.values():
+            subscribers = tuple(reading.name(vat) or vat for vat in reading.subscribers[record.kref])
+            decider = reading.name(record.decider) or ("kernel" if record.state == UNRESOLVED else "")
+            waiting = len(reading.waiting[record.kref])
             value = _short(record.data.json) if record.data else ""
             rows.append(
                 PromiseRow(record.kref, record.state, decider, subscribers, waiting, record.refcount, value)
@@ -262,18 +287,19 @@ class Lens:
             >>> [row.label for row in world.lens.objects()]
             ['root of bank']
         """
+        reading = self._read()
         rows = []
-        for record in sorted(self._store.objects.all(), key=lambda record: sort_key(record.kref)):
+        for record in reading.objects.values():
             holders = tuple(
-                self._name(entry.vat) or entry.vat
-                for entry in self._store.clists.holders(record.kref)
+                reading.name(entry.vat) or entry.vat
+                for entry in reading.holders[record.kref]
                 if "-" in entry.vref
             )
             rows.append(
                 ObjectRow(
                     record.kref,
-                    self.label(record.kref),
-                    self._name(record.owner) or "nobody",
+                    reading.label(record.kref),
+                    reading.name(record.owner) or "nobody",
                     holders,
                     record.reachable,
                     record.recognizable,
@@ -291,61 +317,44 @@ class Lens:
             >>> world.lens.label(world.vats.root("bank"))
             'root of bank'
         """
-        obj = self._store.objects.get(kref)
-        if obj is None or obj.owner is None:
-            return f"{obj.iface or 'object'}, abandoned" if obj else "?"
-        if kref_type(kref) == "d":
-            device = self._store.devices.get(obj.owner)
-            return f"root of {self._name(obj.owner)}" if device and device.root == kref else "device node"
-        entry = self._store.clists.by_kref(obj.owner, kref)
-        vref = entry.vref if entry else ""
-        if vref == ROOT:
-            return f"root of {self._name(obj.owner)}"
-        if vref.startswith("o+d"):
-            return self._kind_tag(obj.owner, vref[3:].partition("/")[0])
-        return obj.iface or "object"
+        return self._read(among([kref])).label(kref)
 
-    def _kind_tag(self, vat: str, kind: str) -> str:
-        descriptor = self._store.vatstore.get(vat, f"vom.dkind.{kind}.descriptor")
-        try:
-            tag = read_json(descriptor or "null")["tag"]
-        except (Unreadable, TypeError, KeyError):
-            return f"kind {kind}"
-        return tag[:80] if isinstance(tag, str) else f"kind {kind}"
 
-    def _name(self, owner: str | None) -> str | None:
-        vat = self._store.vats.get(owner) if owner else None
-        device = self._store.devices.get(owner) if owner and vat is None else None
-        return vat.name if vat else f"device {device.name}" if device else owner
+def _about(event: QueuedEvent) -> tuple[str, ...]:
+    """The krefs of which a row of the queue says more than their names."""
+    match event:
+        case Send(target=target):
+            return (target,)
+        case Notify(promise=promise):
+            return (promise,)
+    return ()
 
-    def _queue_row(self, position: int, where: str, event: QueuedEvent) -> QueueRow:
-        match event:
-            case Send(target, message, sender):
-                owner = self._owner(target)
-                what = f"{message.method}()"
-                return QueueRow(
-                    position, where, "send", owner, what, message.result, self._name(sender) or "host"
-                )
-            case Notify(vat, promise):
-                record = self._store.promises.get(promise)
-                what = f"{promise} {record.state if record else 'gone'}"
-                return QueueRow(position, where, "notify", self._name(vat) or vat, what, None, "kernel")
-            case CreateVat(name=name, result=result):
-                return QueueRow(position, where, "create-vat", name, "start", result, "host")
-            case UpgradeVat(vat=vat, result=result):
-                return QueueRow(
-                    position, where, "upgrade-vat", self._name(vat) or vat, "new code", result, "host"
-                )
-            case ChangeVatOptions(vat, options):
-                what = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))
-                return QueueRow(position, where, "options", self._name(vat) or vat, what, None, "host")
 
-    def _owner(self, kref: str) -> str:
-        if kref_type(kref) == "p":
-            return f"promise {kref}"
-        obj = self._store.objects.get(kref)
-        owner = self._name(obj.owner) if obj else None
-        return f"{owner or 'nobody'} {kref} ({self.label(kref)})"
+def _queue_row(reading: Reading, position: int, where: str, event: QueuedEvent) -> QueueRow:
+    match event:
+        case Send(target, message, sender):
+            what, sent = f"{message.method}()", reading.name(sender) or "host"
+            return QueueRow(position, where, "send", _owner(reading, target), what, message.result, sent)
+        case Notify(vat, promise):
+            record = reading.promises.get(promise)
+            what = f"{promise} {record.state if record else 'gone'}"
+            return QueueRow(position, where, "notify", reading.name(vat) or vat, what, None, "kernel")
+        case CreateVat(name=name, result=result):
+            return QueueRow(position, where, "create-vat", name, "start", result, "host")
+        case UpgradeVat(vat=vat, result=result):
+            name = reading.name(vat) or vat
+            return QueueRow(position, where, "upgrade-vat", name, "new code", result, "host")
+        case ChangeVatOptions(vat, options):
+            what = ", ".join(f"{name} {value}" for name, value in sorted(options.items()))
+            return QueueRow(position, where, "options", reading.name(vat) or vat, what, None, "host")
+
+
+def _owner(reading: Reading, kref: str) -> str:
+    if kref_type(kref) == "p":
+        return f"promise {kref}"
+    obj = reading.objects.get(kref)
+    owner = reading.name(obj.owner) if obj else None
+    return f"{owner or 'nobody'} {kref} ({reading.label(kref)})"
 
 
 def _short(text: str, limit: int = 60) -> str:

@@ -13,6 +13,7 @@ from itertools import chain
 
 from swingset.core.store import KernelStore
 from swingset.lens.audit import audit, audit_holdings
+from swingset.lens.reading import Reading
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.world import verifying
 from swingset.world.errors import DamagedRow, WorldError
@@ -57,26 +58,26 @@ _TABLES = {"ko": "objects", "kp": "promises", "kd": "objects", "v": "vats", "d":
 
 
 def _spans(store: KernelStore) -> Iterator[Problem]:
-    for vat in store.vats.all():
-        span = store.vats.span(vat.id)
+    reading = Reading(store)
+    images = dict(store.world.rows("SELECT id, vat from snapshots"))
+    for vat in reading.vats.values():
+        span = reading.span(vat.id)
         if span.incarnation != vat.incarnation:
             yield Problem(
                 "spans", vat.id, f"incarnation is {span.incarnation}, and the vat's is {vat.incarnation}"
             )
         yield from _guarded(_transcript(store, span))
-        if span.snapshot is not None:
-            row = store.world.row("SELECT vat from snapshots where id = ?", (span.snapshot,))
-            if row != (vat.id,):
-                yield Problem("spans", vat.id, "its snapshot is missing, or another vat's")
+        if span.snapshot is not None and images.get(span.snapshot) != vat.id:
+            yield Problem("spans", vat.id, "its snapshot is missing, or another vat's")
 
 
 def _bundles(store: KernelStore) -> Iterator[Problem]:
     """Whether the code is there that vats run, that waiting events start, and that was installed."""
-    vats = store.vats.all()
-    named = [vat.bundle for vat in vats if vat.bundle is not None]
-    waiting = chain(store.queues.all(), *(store.queues.parked(vat.id) for vat in vats))
+    reading = Reading(store)
+    named = [vat.bundle for vat in reading.vats.values() if vat.bundle is not None]
+    waiting = chain(reading.queue, *reading.parked.values())
     named += [event.bundle for _, event in waiting if isinstance(event, CreateVat | UpgradeVat)]
-    installing = {device.id for device in store.devices.all() if device.kind == "bundle"}
+    installing = {device.id for device in reading.devices.values() if device.kind == "bundle"}
     for device, key, _ in store.devices.kept():
         if device in installing and key.startswith(_INSTALLED):
             named.append(key.removeprefix(_INSTALLED))

@@ -7,19 +7,24 @@ pass for each kind. The store is untrusted: entries without the expected shape a
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.store import KernelStore
+from swingset.lens.records import EVERY, ONE, descriptors, of_vats
 from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.model.reports import Frame, frames_from_json
 from swingset.model.visible import one_line, visible
 
-_VERSION = """CASE WHEN json_valid(value) THEN coalesce(json_extract(value, '$."#version"'), 1) END"""
+_VERSION = (
+    "CASE WHEN json_valid(vatstore.value)"
+    """ THEN coalesce(json_extract(vatstore.value, '$."#version"'), 1) END"""
+)
 _RECORD = re.compile(r"vom\.(o\+d([0-9]+)/[0-9]+)\Z", re.ASCII)
-_DESCRIPTOR = re.compile(r"vom\.dkind\.([0-9]{1,9})\.descriptor\Z", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _OF_STORE = ("vatstoreGet", "vatstoreSet")
 _MOST_FAILURES = 100
 
@@ -86,57 +91,27 @@ class Versions:
 
     def kinds(self) -> dict[int, dict[str, Any]]:
         """The descriptors of the vat's durable kinds by number, as far as they can be read."""
-        found = {}
-        query = "SELECT key, value from vatstore where vat = ? and key > 'vom.dkind.' and key < 'vom.dkind/'"
-        for key, value in self._store.world.rows(query, (self._vat,)):
-            match = _DESCRIPTOR.match(key)
-            if match:
-                found[int(match[1])] = _object(value)
-        return dict(sorted(found.items()))
+        return _kinds(descriptors(self._store, ONE, self._vat).get(self._vat, {}))
 
     def outdated(self) -> tuple[Outdated, ...]:
         """The kinds that may have older records, in the order in which a migration visits them."""
-        return tuple(
-            self._outdated(number, descriptor)
-            for number, descriptor in self.kinds().items()
-            if isinstance(descriptor.get("older"), dict) and descriptor["older"]
-        )
-
-    def _outdated(self, number: int, descriptor: dict[str, Any]) -> Outdated:
-        tag = one_line(_words(descriptor.get("tag")), 80)
-        version = _number(descriptor.get("version", 1))
-        walk = _object(self._store.vatstore.get(self._vat, f"vom.sweep.{number}"))
-        if walk.get("to") != version:
-            walk = {}
-        told = walk.get("failures")
-        failures = []
-        for vref, said in list(told.items())[:_MOST_FAILURES] if isinstance(told, dict) else ():
-            if isinstance(said, list) and len(said) >= 2:
-                frames = frames_from_json(said[2:3])
-                words = visible(_words(said[1]), 2_000)
-                frame = frames[0] if frames else None
-                failures.append(Failure(tag, one_line(vref, 80), _number(said[0]), version, words, frame))
-        after = walk.get("after")
-        return Outdated(
-            number,
-            tag,
-            version,
-            walk.get("done") is True,
-            _number(walk.get("failed")),
-            after if isinstance(after, str) else "",
-            tuple(failures),
-        )
+        return outdated(self._store, ONE, self._vat).get(self._vat, ())
 
     def stale(self) -> tuple[Stale, ...]:
         """How many records are older than the code; one pass through each kind that may have any."""
-        found = []
+        kinds = self.outdated()
         query = (
-            f"SELECT {_VERSION} v, count(*) from vatstore where vat = ? and key >= ? and key < ? group by v"
+            "WITH kinds as (SELECT key at, value ->> 0 low, value ->> 1 high from json_each(?))"
+            f" SELECT at, {_VERSION} v, count(*) from kinds"
+            " CROSS JOIN vatstore on vat = ? and vatstore.key >= low and vatstore.key < high"
+            " group by at, v order by at, v"
         )
-        for kind in self.outdated():
-            for version, count in self._store.world.rows(query, (self._vat, *kind.range)):
-                if version != kind.version:
-                    found.append(Stale(kind.kind, _number(version), kind.version, count))
+        found = []
+        ranges = json.dumps([kind.range for kind in kinds])
+        for at, version, count in self._store.world.rows(query, (ranges, self._vat)) if kinds else ():
+            kind = kinds[at]
+            if version != kind.version:
+                found.append(Stale(kind.kind, _number(version), kind.version, count))
         return tuple(found)
 
     def next_stale(self) -> str | None:
@@ -176,6 +151,53 @@ class Versions:
                         counts[tags[match[2]], old, new] += 1
                         read[match[1]] = new
         return tuple(Moved(*what, count) for what, count in sorted(counts.items()))
+
+
+def outdated(store: KernelStore, vats: str = EVERY, *given: str) -> dict[str, tuple[Outdated, ...]]:
+    """The kinds that may have older records, by the vat's id, of the vats whose ids a SELECT finds."""
+    walks: dict[tuple[str, str], str] = {}
+    for vat, key, value in of_vats(store, "vom.sweep.", vats, *given):
+        walks[vat, key] = value
+    return {
+        vat: tuple(
+            _outdated(number, descriptor, walks.get((vat, f"vom.sweep.{number}")))
+            for number, descriptor in _kinds(texts).items()
+            if isinstance(descriptor.get("older"), dict) and descriptor["older"]
+        )
+        for vat, texts in descriptors(store, vats, *given).items()
+    }
+
+
+def _kinds(texts: dict[str, str]) -> dict[int, dict[str, Any]]:
+    return {
+        int(number): _object(texts[number]) for number in sorted(filter(_NUMBER.fullmatch, texts), key=int)
+    }
+
+
+def _outdated(number: int, descriptor: dict[str, Any], walked: str | None) -> Outdated:
+    tag = one_line(_words(descriptor.get("tag")), 80)
+    version = _number(descriptor.get("version", 1))
+    walk = _object(walked)
+    if walk.get("to") != version:
+        walk = {}
+    told = walk.get("failures")
+    failures = []
+    for vref, said in list(told.items())[:_MOST_FAILURES] if isinstance(told, dict) else ():
+        if isinstance(said, list) and len(said) >= 2:
+            frames = frames_from_json(said[2:3])
+            words = visible(_words(said[1]), 2_000)
+            frame = frames[0] if frames else None
+            failures.append(Failure(tag, one_line(vref, 80), _number(said[0]), version, words, frame))
+    after = walk.get("after")
+    return Outdated(
+        number,
+        tag,
+        version,
+        walk.get("done") is True,
+        _number(walk.get("failed")),
+        after if isinstance(after, str) else "",
+        tuple(failures),
+    )
 
 
 def _object(text: str | None) -> dict[str, Any]:
