@@ -1,1 +1,1 @@
-"""What an embedder calls: open a world, run it, read what came of it."""
+"""What an embedder calls: open a world, run it, and read the results."""

@@ -1,7 +1,7 @@
-"""Making a new world after a configuration: whole, or not at all.
+"""Builds a new world from a configuration: all of it, or nothing.
 
-Where the code of a vat fails, or the process is killed meanwhile, the world is empty again, and may be made
-after a better configuration.
+If the code of a vat fails, or if the process is killed during the build, the world is empty again, and can be
+built from a better configuration.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _BOOTSTRAP = "bootstrap"
 
 
 def build_new(controller: Controller, config: Configuration) -> None:
-    """Make what a configuration says, unless this world was made after one already.
+    """Build what a configuration says, unless this world was built from one already.
 
-    All of it or nothing: where a vat's code fails, `VatFault` tells the line, and the world is what it was.
-    The same holds if the process is killed meanwhile, for the next build goes back to where that one began.
+    If a vat's code fails, it raises `VatFault` with the line, and everything is rolled back. If the process
+    is killed during the build, the next build goes back to where that one began.
     """
     with controller.lock:
         counters = controller.kernel.store.counters
@@ -67,7 +67,7 @@ def _build(controller: Controller, config: Configuration) -> None:
 
 
 def bootstrap_result(controller: Controller) -> str | None:
-    """The promise for what the bootstrap vat answered, or None where there was no bootstrap.
+    """The promise for the result of the bootstrap message; None if there was none.
 
     Args:
         controller: an open world.

@@ -1,8 +1,8 @@
-"""Who is inside a world: one thread at a time, and what others ask for is done between cranks.
+"""Lets one thread at a time into a world, and serves the requests of other threads between cranks.
 
-A run may last for hours, or for ever where vats keep each other busy. A request of another thread, to pause
-it or to suspend the vat that runs away, must not wait for its end. It is handed to the thread that runs,
-which does it between two cranks; who asked has the answer, or the exception, as if it had done it itself.
+A run may last for hours, or for ever if vats keep each other busy. A request of another thread, such as to
+pause the world or to suspend a vat, must not wait for its end. It is handed to the thread that runs, which
+carries it out between two cranks; the other thread gets the result or the exception.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from swingset.world.edge import refuse_child
 _T = TypeVar("_T")
 
 _LOOK = 0.02
-"""Seconds after which one who asked looks whether nobody is inside any more."""
+"""Seconds after which a waiting thread checks whether the world has become free."""
 
 
 class Inside:
@@ -31,12 +31,12 @@ class Inside:
         self._lock = threading.RLock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Go inside; answers whether it did. Raises `WorldOfParent` in a forked child."""
+        """Take the lock; returns whether it did. Raises `WorldOfParent` in a forked child."""
         refuse_child(self._name, self._process)
         return self._lock.acquire(blocking, timeout)
 
     def release(self) -> None:
-        """Leave."""
+        """Release the lock."""
         self._lock.release()
 
     def __enter__(self) -> bool:
@@ -47,14 +47,14 @@ class Inside:
 
 
 class Callers:
-    """The lock of one world. `lock` is reentrant, and held by the thread that is inside."""
+    """The lock of one world, and the requests that wait for it. The lock is reentrant."""
 
     def __init__(self, name: str = "this world") -> None:
         self.lock = Inside(name)
         self._asked: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
 
     def ask(self, act: Callable[[], _T]) -> _T:
-        """Do something inside: at once where nobody else is, else before the next crank of whoever is."""
+        """Call `act` with the lock: at once, or before the next crank of the thread that has it."""
         if self.lock.acquire(blocking=False):
             try:
                 return act()
@@ -71,7 +71,7 @@ class Callers:
         return answer.result()
 
     def serve(self) -> None:
-        """Do what was asked for meanwhile; for the thread inside, between two cranks."""
+        """Carry out waiting requests, between two cranks of the thread that has the lock."""
         while self._asked:
             act, answer = self._asked.popleft()
             try:

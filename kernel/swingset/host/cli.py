@@ -1,7 +1,7 @@
 """The command `swingset`: run a world file and look into it, without a notebook.
 
-It works on a file that no notebook has open. What comes for a notebook's own vat meanwhile is parked, and the
-notebook finds it when it attaches again.
+It works on a file that no notebook has open. Messages for a notebook's own vat are parked, and delivered when
+the notebook attaches again.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ DONE, PROBLEM, INTERRUPTED = 0, 1, 130
 EXAMPLES = """\
 examples:
   swingset run my.world                     run until nothing can
-  swingset run my.world --cranks 100        at most 100 cranks; run again to carry on
+  swingset run my.world --cranks 100        at most 100 cranks; run again to continue
   swingset run my.world --config my.toml    make the world first, if there is none
-  swingset status my.world                  how it stands; this and all below run no code
+  swingset status my.world                  its state; this and all below run no code
   swingset explain my.world ko42            why is this object still alive?
   swingset dump my.world | jq .vats         the whole state, for programs
 
-A world file is one SQLite database. What changes it needs it alone: if another program has it open, close it
-there first. What only looks at it sees what was committed, wherever the file is and whoever has it open.
+A world file is one SQLite database. A command that changes it needs it alone: if another program has it open,
+close it there first. A command that only looks at it shows what was committed, and works on any file.
 """
 
 
@@ -100,14 +100,14 @@ def _only_looks(chosen: argparse.Namespace) -> bool:
 
 
 def _show_whatever_comes() -> None:
-    """Have letters that a stream cannot show come as escapes: what vats say is no reason to fail."""
+    """Write characters that a stream cannot show as escapes, so that the output of vats cannot fail it."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _give_up_output() -> None:
-    """Have nothing more written to a pipe that is closed or a disk that is full, not even at the end."""
+    """Discard all further output, because the pipe is closed or the disk is full, even at exit."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -115,7 +115,7 @@ def _give_up_output() -> None:
 
 
 def _config(path: str, trust_local: bool) -> Configuration:
-    """The configuration of a file, unless it makes a world that could then not be run."""
+    """Load a configuration; raises KernelError if it needs local vats and they are not trusted."""
     config = load(path)
     local = [name for name, vat in config.vats.items() if vat.worker == "local"]
     if local and not trust_local:
@@ -175,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     command("pause", _pause, "let runs wait until unpause; step still works")
     command("unpause", _unpause, "let runs run again")
     command("suspend", _suspend, "deliver nothing to a vat until it is resumed", vat="its name")
-    command("resume", _resume, "let a suspended vat carry on with what was parked", vat="its name")
+    command("resume", _resume, "resume a suspended vat, with the events that were parked", vat="its name")
     command("drop", _drop, "give up what waits first for a suspended vat", vat="its name")
     event = command("drop-event", _drop_event, "give up an event of the run-queue, such as a damaged one")
     event.add_argument("position", metavar="N", type=int, help="its position, as it is told")
@@ -362,7 +362,7 @@ def _digest(controller: Controller, _: argparse.Namespace) -> int:
 
 
 def _verify(controller: Controller, _: argparse.Namespace) -> int:
-    """Opening has looked at what is small; this looks at all that is in the file."""
+    """Check the whole file; opening it checks only the small parts."""
     problems = controller.verify()
     for problem in problems:
         say(problem)
@@ -380,7 +380,7 @@ def _crank(report: CrankReport) -> str:
 def _show(output: Output) -> None:
     text = visible(output.text)
     stream = sys.stderr if output.stream != "stdout" else sys.stdout
-    with contextlib.suppress(OSError):  # which comes again at the end, when the run is over and committed
+    with contextlib.suppress(OSError):  # raised again at the end, when the run is committed
         for line in text.splitlines():
             say(f"{one_line(output.vat, 40)}: {line}", file=stream)
 

@@ -1,4 +1,4 @@
-"""Worlds from a configuration: which vats there are, what they are made of, and who is told of them all.
+"""Configurations of new worlds: their vats, the code of these, and the vat that gets them all.
 
 A configuration is a table, written in Python or in a TOML or JSON file:
 
@@ -20,11 +20,11 @@ A configuration is a table, written in Python or in a TOML or JSON file:
     snapshot_interval = 100
 
     [devices]
-    clock = "timer"                       # name = kind, where the host has code for that kind
+    clock = "timer"                       # name = kind; the host must have code for that kind
 
-It is read once, when the world is made: whole, or not at all. A world that exists is what its file says, and
-its vats change by upgrade, never by editing a configuration. Only `online = 20`, how many vats have a worker
-at once, is about the host that opens it, and is heeded each time.
+It is read once, when the world is built, and built whole or not at all. An existing world depends on its file
+alone, and its vats change by upgrade, never by editing a configuration. Only `online = 20`, how many vats
+have a worker at once, concerns the host, and is used each time the world is opened.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ from swingset.host.requests import write
 from swingset.host.starting import Parts
 
 SERVICES = (VAT_ADMIN, TIMER)
-"""The vats of the library that a configuration can ask for."""
+"""The service vats that a configuration can name."""
 
 
 class BadConfiguration(KernelError):
-    """A configuration that does not say what is needed; the message names the place."""
+    """A configuration lacks something or has something wrong; the message names the place."""
 
 
 @dataclass(frozen=True)
 class VatConfig:
-    """One static vat: its cells, kinds first, and what it is started with."""
+    """One static vat: the names and sources of its cells, kinds first, and its start parameters."""
 
     parts: Parts
     parameters: Any = None
@@ -66,11 +66,11 @@ class VatConfig:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What is in a new world.
+    """The contents of a new world.
 
-    `vats` are made in their order, `bootstrap` is the one of them that is told of all. `devices` are kinds by
-    name, `services` are vats of the library (`vatAdmin`, `timer`), `bundles` code by name. `kernel` are
-    options of the whole kernel. `online`, how many vats have a worker at once, is for whoever opens it.
+    `vats` are created in their order, and `bootstrap` names the one that gets the roots of all. `devices`
+    maps names to kinds of device, `services` names service vats (`vatAdmin`, `timer`), and `bundles` has code
+    by name. `kernel` has options of the whole kernel. `online` is how many vats have a worker at once.
     """
 
     vats: Mapping[str, VatConfig]
@@ -83,7 +83,7 @@ class Configuration:
 
 
 def load(path: str | os.PathLike[str]) -> Configuration:
-    """Read a configuration file; source files are looked for beside it."""
+    """Read a configuration file, TOML or JSON, and the source files beside it; raises BadConfiguration."""
     where = Path(path)
     try:
         text = where.read_text(encoding="utf-8")
@@ -99,7 +99,10 @@ def load(path: str | os.PathLike[str]) -> Configuration:
 
 
 def parse(raw: Any, folder: Path, where: str = "the configuration") -> Configuration:
-    """A configuration out of plain data, with `source` and `kinds` as paths in `folder`."""
+    """Make a configuration from plain data; raises BadConfiguration. Source paths are relative to `folder`.
+
+    `where` begins the messages of errors.
+    """
     table = _table(raw, where, "bootstrap", "services", "vats", "bundles", "devices", "kernel", "online")
     vats = {
         name: _vat(name, given, folder, f"{where}: vats.{name}")

@@ -1,13 +1,13 @@
-"""The controller: a world that is open, with its workers, as an embedder holds it.
+"""The controller: an open world with its workers, as an embedder uses it.
 
-What is typed every day is here: open, send, run, look, commit. The rest is in parts, each of one job:
-`vats`, `queue`, `meters`, `gc`, `history`, `options`, `devices`, `outputs`. All of them share one `Opened`,
-which has the lock and the way to commit.
+The everyday methods are here: open, send, run, look, commit. The others are in parts of one job each: `vats`,
+`queue`, `meters`, `gc`, `history`, `options`, `devices`, `outputs`. All of them share one `Opened`, which has
+the lock and commits.
 
-One thread at a time is inside a world; callers from others wait, or are heard between cranks (`callers`). A
-run ends with one durable commit, and only then do outputs leave. If the commit fails, or the host is
-interrupted within a crank, the world is what it was at the last commit or the last whole crank, and workers
-that saw more are thrown away.
+One thread at a time may use a world; calls from others wait, or are served between cranks (`callers`). A run
+ends with one durable commit, and only then are outputs released. If the commit fails, the world is rolled
+back to the last commit; if the host is interrupted within a crank, to the last whole crank. Workers that have
+seen more are discarded.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ class Controller:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None, *given: Any, **options: Any) -> Controller:
-        """`swingset.open_world` by another name, for who has the class at hand.
+        """The same as `swingset.open_world`, for callers that have the class at hand.
 
         Args:
-            path: the file; None for a world that lives only in memory.
-            given: the configuration, where there is one.
+            path: the file; None for a world in memory only.
+            given: the configuration, if there is one.
             options: as `open_world` has them.
         Example:
             >>> with swingset.Controller.open(worker="local") as made:
@@ -82,12 +82,12 @@ class Controller:
         return open_world(path, *given, **options)
 
     def close(self, *, keep: bool = True) -> None:
-        """Commit what the host has asked for, stop the workers, and let go of the file.
+        """Commit what the host has requested, stop the workers, and close the file.
 
         Args:
-            keep: False where what is not committed is to be lost, as in a crash.
+            keep: whether to commit; False loses uncommitted changes, as a crash does.
         Raises:
-            WorldError: where the world is not in its file then; it is closed all the same.
+            WorldError: if the commit fails; the world is closed all the same.
         Example:
             >>> world.close()
         """
@@ -100,9 +100,9 @@ class Controller:
         self.close(keep=kind is None)
 
     def fork(self) -> Controller:
-        """A second world in memory, from this very state, on the same engines; `close` throws it away.
+        """Make a second world in memory, with the same state and on the same engines; `close` discards it.
 
-        Attached vats stay with the original: what comes for them in the fork is parked.
+        Attached vats stay with the original; in the fork, deliveries to them are parked.
 
         Example:
             >>> with world.fork() as other:
@@ -116,7 +116,7 @@ class Controller:
 
     @property
     def path(self) -> str | None:
-        """The full path of the world's file, with no link in it; None for a world in memory."""
+        """The full path of the world's file, with all links resolved; None for a world in memory."""
         return self.world.path
 
     @property
@@ -125,12 +125,12 @@ class Controller:
         return self.kernel.crank
 
     def step(self) -> CrankReport | None:
-        """Run one crank and commit it. Works while paused.
+        """Run one crank and commit it, even while the world is paused.
 
         Returns:
-            What the crank did; None where nothing can run.
+            What the crank did; None if nothing can run.
         Raises:
-            KernelPanic: after the commit, where this crank gave the world a reason to stop.
+            KernelPanic: after the commit, if this crank made the world stop for good.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> world.step().outcome
@@ -144,19 +144,19 @@ class Controller:
         *,
         watch: Callable[[CrankReport], None] | None = None,
     ) -> RunReport:
-        """Run until nothing can, or the policy says stop; then commit and release the outputs.
+        """Run until nothing can run or the policy stops it; then commit and release the outputs.
 
-        A long run also commits, and releases, in between. An interrupt stops between cranks, commits the
-        whole ones, and is raised again.
+        A long run also commits and releases outputs in between. An interrupt stops the run between cranks,
+        commits the whole ones, and is raised again.
 
         Args:
-            policy: how far to run, one of `swingset.policies`; None runs until nothing can.
-            watch: told of each crank as it ends, for progress displays: it need not be committed yet.
+            policy: how far to run, one of `swingset.policies`; None runs until nothing can run.
+            watch: called with the report of each crank when it ends, which may be before its commit.
         Returns:
-            How much was run, and what the last cranks did.
+            How much was run, and the reports of the last cranks.
         Raises:
-            KernelPanic: after the commit, where the world has a reason to stop for good.
-            WorldError: where it cannot be committed; the world is then as of its last commit.
+            KernelPanic: after the commit, if the world has stopped for good.
+            WorldError: if it cannot be committed; the world is then rolled back to its last commit.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> world.run(swingset.policies.cranks(10)).more
@@ -165,14 +165,14 @@ class Controller:
         return self._running.run(policy, watch)
 
     def commit(self, note: str = "") -> int | None:
-        """Make all whole cranks durable and release what they had to say.
+        """Make all whole cranks durable and release their outputs.
 
         Args:
-            note: what the history says of it.
+            note: a text for the history.
         Returns:
-            The number of the commit; None where nothing had changed.
+            The number of the commit; None if nothing had changed.
         Raises:
-            WorldError: where it cannot be committed; the world is then as of its last commit.
+            WorldError: if it cannot be committed; the world is then rolled back to its last commit.
         Example:
             >>> world.commit() is None
             True
@@ -190,12 +190,12 @@ class Controller:
         worker: WorkerKind | None = None,
         options: dict[str, Any] | None = None,
     ) -> str:
-        """Start a vat now, ahead of all that waits, paused or not, and commit.
+        """Start a vat now, before all waiting events and even if the world is paused, and commit.
 
         Args:
-            name: what it is called.
-            parts: the names of its parts and their sources, its kinds first.
-            parameters: what `build_root_object` is given.
+            name: its name.
+            parts: the names and sources of its parts, its kinds first.
+            parameters: the `parameters` of `build_root_object`.
             worker: the kind of worker; None for the one that the world was opened with.
             options: `reap_interval`, `reap_gc_krefs`, `reap_computrons`, `never_reap`, `computrons`,
                 `memory_pages`, `seconds`, `console_bytes`, `write_bytes`, `stored_bytes`, `meter`,
@@ -203,9 +203,9 @@ class Controller:
         Returns:
             The kref of its root object, which stays pinned.
         Raises:
-            VatExists: where a vat has that name.
-            KernelError: for a name or an option that cannot be.
-            VatFault: with the user's own line where the code fails; then no vat was made.
+            VatExists: if a vat has that name.
+            KernelError: for an invalid name or option.
+            VatFault: if the code fails, with the user's own line; then no vat was made.
         Example:
             >>> kref = world.create_vat("branch", world.vats.parts("bank"), options={"reap_interval": 50})
             >>> world.vats["branch"].incarnation
@@ -218,18 +218,18 @@ class Controller:
     def upgrade_vat(
         self, name: str, parts: Parts, *, parameters: CapData | None = None, message: str = ""
     ) -> CrankReport:
-        """Replace a vat's code now, ahead of all that waits, paused or not, and commit.
+        """Replace a vat's code now, before all waiting events and even if the world is paused, and commit.
 
         Its durable objects stay. Returns the report of the upgrade's crank.
 
         Args:
             name: the name of the vat.
-            parts: the names of its parts and their sources, its kinds first.
-            parameters: what `build_root_object` is given.
-            message: what broken promises say of the upgrade.
+            parts: the names and sources of its parts, its kinds first.
+            parameters: the `parameters` of `build_root_object`.
+            message: a text for the rejections of broken promises.
         Raises:
-            NoSuchVat: where there is no such vat.
-            VatFault: with the reason where the new code refuses; the old incarnation is then as it was.
+            NoSuchVat: if there is no such vat.
+            VatFault: if the new code fails, with the reason; the old incarnation then stays as it was.
         Example:
             >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
             >>> world.vats["bank"].incarnation
@@ -238,15 +238,15 @@ class Controller:
         return starting.upgrade_vat(self._opened, name, parts, parameters=parameters, message=message)
 
     def terminate_vat(self, name: str, reason: str = "") -> None:
-        """End a vat, and commit: its promises are rejected, its exports are gone, its state is deleted.
+        """Terminate a vat, and commit: its promises are rejected, its exports are gone, its state is deleted.
 
-        From another thread this is done between two cranks of the run.
+        A call from another thread is carried out between two cranks of the run.
 
         Args:
             name: the name of the vat.
-            reason: what those hear who waited for it.
+            reason: a text for the rejections of its promises.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
         Example:
             >>> world.terminate_vat("bank", "closed for good")
             >>> "bank" in world.vats
@@ -265,20 +265,21 @@ class Controller:
         *,
         policy: ResultPolicy = "ignore",
     ) -> str | None:
-        """Send a message to a vat's root; it runs with the next run, and is durable with it or any commit.
+        """Send a message to a vat's root. It is delivered in the next run, and durable with the next commit.
 
         Args:
             vat: the name of the vat.
             method: the name of the method.
-            args: values as vats pass them by copy, and `Ref`s for references.
-            kwargs: more of them, by name.
-            policy: what to do with the outcome. `log_always` and `log_failure` have it said in the outputs,
-                `panic` stops the world where the message is rejected, `none` asks for no outcome at all.
+            args: values that vats can pass by copy, and `Ref`s for references.
+            kwargs: keyword arguments.
+            policy: what to do with the outcome. `ignore` only keeps it, `log_always` and `log_failure` also
+                write it to the outputs, `panic` stops the world if the message is rejected, and `none` makes
+                no promise for it.
         Returns:
             The promise for its result, which the host holds until `release`; None with the policy `none`.
         Raises:
-            NoSuchVat: where there is no such vat, or its root is forgotten.
-            KernelError: for an unknown policy, or a `Ref` that nobody holds any more.
+            NoSuchVat: if there is no such vat, or if its root is gone.
+            KernelError: for an unknown policy, or a `Ref` to something that nothing holds any more.
             TypeError: for an argument that cannot be passed.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
@@ -297,16 +298,16 @@ class Controller:
         *,
         policy: ResultPolicy = "ignore",
     ) -> str | None:
-        """Send a message to an object, or to a promise for one; all else is as with `queue_to_root`.
+        """Send a message to an object, or to a promise for one, as `queue_to_root` does.
 
         Args:
             kref: the kernel's name for the target, such as the `kref` of a `Ref`.
             method: the name of the method.
-            args: values as vats pass them by copy, and `Ref`s for references.
-            kwargs: more of them, by name.
-            policy: what to do with the outcome.
+            args: values that vats can pass by copy, and `Ref`s for references.
+            kwargs: keyword arguments.
+            policy: what to do with the outcome, as in `queue_to_root`.
         Raises:
-            KernelError: for an unknown policy, or a reference that nobody holds any more.
+            KernelError: for an unknown policy, or a reference to something that nothing holds any more.
             TypeError: for an argument that cannot be passed.
         Example:
             >>> purse = world.queue_to_root("bank", "open_purse", ["alice"])
@@ -318,12 +319,12 @@ class Controller:
         return self._requests.send(kref, method, args, kwargs, policy)
 
     def status(self, kref: str) -> PromiseStatus:
-        """How a promise stands: `unresolved`, `fulfilled` or `rejected`.
+        """The state of a promise: `unresolved`, `fulfilled` or `rejected`.
 
         Args:
             kref: the promise.
         Raises:
-            KernelError: where there is no such promise any more.
+            KernelError: if there is no such promise any more.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> report = world.run()
@@ -333,7 +334,7 @@ class Controller:
         return self.outcome(kref).status
 
     def resolution(self, kref: str) -> Any:
-        """What a promise was settled with.
+        """The value that a promise was settled with.
 
         Args:
             kref: the promise.
@@ -341,7 +342,7 @@ class Controller:
             Python values, with `Ref`s for references; None while it is unresolved. A rejection is not raised
             but returned, as an exception.
         Raises:
-            KernelError: where there is no such promise any more.
+            KernelError: if there is no such promise any more.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> report = world.run()
@@ -351,12 +352,12 @@ class Controller:
         return self.outcome(kref).value
 
     def outcome(self, kref: str) -> Outcome:
-        """How a promise stands, and with what; one that follows another stands as that one does.
+        """The state and the value of a promise; if it follows another, they are those of the other.
 
         Args:
             kref: the promise.
         Raises:
-            KernelError: where there is no such promise any more.
+            KernelError: if there is no such promise any more.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> world.outcome(kref).value is None
@@ -365,12 +366,12 @@ class Controller:
         return self._requests.outcome(kref)
 
     def release(self, kref: str) -> None:
-        """Let go of a result that the host held, and commit.
+        """Release a result that the host holds, and commit.
 
         Args:
             kref: the promise.
         Raises:
-            KernelError: where the host does not hold it.
+            KernelError: if the host does not hold it.
         Example:
             >>> world.release(world.queue_to_root("bank", "open_purse", ["alice"]))
         """
@@ -384,16 +385,16 @@ class Controller:
         return Lens(self.kernel.store)
 
     def checkpoint(self, name: str, note: str = "", *, move: bool = False) -> Checkpoint:
-        """Name the world as it is now, with a heap image of every vat that has one to give.
+        """Name the current state of the world, and save a heap image of every vat that can have one.
 
         `controller.history` lists the checkpoints and goes back to them.
 
         Args:
-            name: what to call it. A name that names this very state does so again.
-            note: what the list of checkpoints says of it.
-            move: whether the name may leave another state that it names.
+            name: its name. A name that this state has already is accepted.
+            note: a text for the list of checkpoints.
+            move: whether to take the name from another state that has it.
         Raises:
-            LabelExists: where the name names another state, and is not to `move`.
+            LabelExists: if another state has the name, and `move` is not set.
         Example:
             >>> world.checkpoint("before-lunch").name
             'before-lunch'
@@ -401,7 +402,7 @@ class Controller:
         return take_checkpoint(self._opened, name, note, move=move)
 
     def digest(self) -> str:
-        """SHA-256 of the world's state, as hex: equal for equal worlds.
+        """The SHA-256 of the world's state, in hex: equal for equal worlds.
 
         Example:
             >>> len(world.digest())
@@ -411,7 +412,7 @@ class Controller:
             return self.world.digest()
 
     def dump(self) -> dict[str, Any]:
-        """The whole state as JSON data, vat stores left out.
+        """The whole state as JSON data, without the stores of vats.
 
         Example:
             >>> "vats" in world.dump()
@@ -421,9 +422,9 @@ class Controller:
             return dumping.dump(self.kernel.store)
 
     def verify(self) -> list[Problem]:
-        """All that is wrong with the file, as far as can be told without running it; empty for a sound one.
+        """All problems of the file that can be found without running it; empty if there are none.
 
-        What is not committed is committed first: the file is held against its history.
+        It commits first, because it compares the file with its history.
 
         Example:
             >>> world.verify()
@@ -434,7 +435,7 @@ class Controller:
             return verifying.verify(self.kernel.store)
 
     def stats(self) -> dict[str, int]:
-        """Counts: how much of what there is, and how much there ever was.
+        """Numbers about the world: what it has now, such as live vats, and totals, such as cranks.
 
         Example:
             >>> world.stats()["vats_live"]

@@ -1,6 +1,6 @@
-"""The records of devices and of the library's own vats, found or made when somebody asks for one.
+"""Finds the records of devices and service vats, and makes them when they are first needed.
 
-A world has none of them to begin with, so a small world stays small.
+A new world has none of them, so a small world stays small.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ DEFAULTS = {
     "mailbox": "mailbox",
     "bridge": "bridge",
 }
-"""The names of devices that are made because somebody asks for one of their kind."""
+"""The name of the device that is made when a kind is needed and no name is given."""
 
 
 class DeviceAccess:
-    """The way to the devices of one open world."""
+    """Access to the devices of one open world."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         self._kernel = opened.kernel
 
     def service(self, name: str, module: str, given: Callable[[], dict[str, Ref]]) -> str:
-        """The kref of the root of one of the library's own vats, which is started if there is none.
+        """The kref of the root of a service vat, which is started if there is none.
 
-        It is known by its id, for a name is no proof: a world may have been made by anybody.
+        A service vat is found by its id and not by its name, because anybody may have made the world and
+        given that name to another vat. Raises KernelError in that case.
         """
         with self._opened.lock:
             vats_known = self._kernel.store.vats
@@ -58,7 +59,7 @@ class DeviceAccess:
 
     @contextmanager
     def using(self, kind: str, name: str | None, note: str | None) -> Iterator[DeviceContext]:
-        """A device's context within a crank of its own, committed where there is a note."""
+        """A device's context for the body, whose changes are atomic, and committed if there is a note."""
         with self._opened.lock:
             device = self._record(kind, name)
             with self._kernel.atomic():
@@ -68,7 +69,7 @@ class DeviceAccess:
 
     @contextmanager
     def reading(self, kind: str, name: str | None) -> Iterator[DeviceContext | None]:
-        """A device's context to read in, or None where there is no device yet."""
+        """A device's context to read in, or None if there is no device yet."""
         with self._opened.lock:
             device = self._kernel.devices.find(kind, name)
             yield None if device is None else DeviceContext(self._kernel.store, device)

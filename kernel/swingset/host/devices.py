@@ -1,7 +1,7 @@
-"""The devices and the vats that come with the library, put into a world when somebody asks for them.
+"""The library's devices and service vats, which are put into a world when they are first needed.
 
-A world has none of them to begin with, so a small world stays small. The code that serves devices is here in
-every host that opens the world; what they remember is in the world.
+A new world has none of them, so a small world stays small. The code of devices is in every host that opens
+the world; their state is in the world.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from swingset.model.messages import Message, Send
 
 _PLUGINS = "plugins"
 DEVICE_KINDS = (*DEFAULTS, "plugin")
-"""The kinds of device that this host has code for."""
+"""The kinds of device for which this host has code."""
 
 
 def _check_readable(data: CapData) -> None:
-    """Raise `DeviceError` for a body without references that the host could not read."""
+    """Raise `DeviceError` for a body that has references or that the host cannot read."""
 
     def fetch(*_: object) -> None:
         raise smallcaps.DecodeError("it mentions a slot")
@@ -46,7 +46,7 @@ def _check_readable(data: CapData) -> None:
 
 
 class HostDevices:
-    """The devices of one open world, from the host's side."""
+    """The devices and service vats of an open world, as `controller.devices`."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -119,7 +119,7 @@ class HostDevices:
         """The kref of the root of vat `vatAdmin`, which is started if there is none.
 
         Raises:
-            KernelError: where a vat of this name is not the library's own.
+            KernelError: if a vat of this name is not the library's own.
         Example:
             >>> world.devices.vat_admin() == world.vats.root("vatAdmin")
             True
@@ -131,7 +131,7 @@ class HostDevices:
         return self._access.service(VAT_ADMIN, "vat_admin", given)
 
     def critical_vat_key(self) -> str:
-        """The kref of what a creator needs to make a vat whose end stops the world.
+        """The kref of the key with which a vat can be made critical: if such a vat ends, the world stops.
 
         Example:
             >>> world.devices.critical_vat_key() == world.devices.critical_vat_key()
@@ -143,16 +143,16 @@ class HostDevices:
                 return self._vat_admin.critical_key(context)
 
     def admin_node(self, vat: str) -> str:
-        """A promise, which the host holds, for the admin node of any vat, also of one that the host made.
+        """A promise, which the host holds, for the admin node of a vat, whoever made the vat.
 
-        It comes with the next run. Give it to whoever is to upgrade, change or end that vat.
+        It is settled in the next run. Whoever has the node can upgrade, change and terminate the vat.
 
         Args:
             vat: the name of the vat.
         Returns:
             The kref of the promise.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
             KernelError: for the vat of a session, which has none.
         Example:
             >>> kref = world.devices.admin_node("bank")
@@ -175,15 +175,15 @@ class HostDevices:
             return result
 
     def install_bundle(self, parts: Parts, name: str | None = None) -> str:
-        """Install code for vats to be made of, and commit.
+        """Install code of which vats can make vats, and commit.
 
         Args:
-            parts: the names of its parts and their sources.
-            name: an alias under which it can be asked for too, and that can move.
+            parts: the names and sources of its parts.
+            name: a name under which vats can find it too; it can be given to another bundle later.
         Returns:
-            Its id.
+            The id of the bundle.
         Raises:
-            KernelError: for parts that cannot be, or a name that cannot be.
+            KernelError: for invalid parts or an invalid name.
         Example:
             >>> id = world.devices.install_bundle(world.vats.parts("bank"), "bank")
             >>> id == world.devices.install_bundle(world.vats.parts("bank"))
@@ -193,7 +193,7 @@ class HostDevices:
             return self.install_manifest([(part, self.upload_module(source)) for part, source in parts], name)
 
     def missing_modules(self, manifest: Sequence[tuple[str, str]]) -> list[str]:
-        """Those of a bundle's modules that were never uploaded.
+        """The modules of a bundle that were not uploaded yet.
 
         Args:
             manifest: the names of the modules and their hashes.
@@ -210,7 +210,7 @@ class HostDevices:
             return self._bundles.missing(manifest, context)
 
     def upload_module(self, source: str) -> str:
-        """Take in the source of one module, for good, and commit.
+        """Store the source of one module in the world, and commit.
 
         Args:
             source: the text of the module.
@@ -225,15 +225,15 @@ class HostDevices:
             return self._bundles.upload(source, context)
 
     def install_manifest(self, manifest: Sequence[tuple[str, str]], name: str | None = None) -> str:
-        """Make a bundle of modules that were all uploaded, and commit.
+        """Make a bundle of uploaded modules, and commit.
 
         Args:
             manifest: the names of the modules and their hashes.
-            name: an alias under which it can be asked for too, and that can move.
+            name: a name under which vats can find it too; it can be given to another bundle later.
         Returns:
-            Its id.
+            The id of the bundle.
         Raises:
-            KernelError: where a module was not uploaded.
+            KernelError: if a module was not uploaded.
         Example:
             >>> hash = world.devices.upload_module("def build_root_object(): ...")
             >>> id = world.devices.install_manifest([("main", hash)], "empty")
@@ -250,7 +250,7 @@ class HostDevices:
         """The kref of the root of vat `timer`, which is started if there is none.
 
         Raises:
-            KernelError: where a vat of this name is not the library's own.
+            KernelError: if a vat of this name is not the library's own.
         Example:
             >>> world.devices.timer() == world.vats.root("timer")
             True
@@ -258,11 +258,11 @@ class HostDevices:
         return self._access.service(TIMER, "timer", lambda: {"timer": self._access.node("timer")})
 
     def poll(self, now: int, *, device: str | None = None) -> int:
-        """Say what time it is, and commit. Run the world to let the alarms be heard.
+        """Set the time of a timer device, and commit. The alarms that go off are delivered in the next run.
 
         Args:
-            now: a whole number that only goes up, in whatever unit the vats mean.
-            device: the name of the timer device where the world has several.
+            now: a whole number that never decreases, in any unit that the vats agree on.
+            device: the name of the timer device, if the world has several.
         Returns:
             How many alarms went off.
         Raises:
@@ -275,10 +275,10 @@ class HostDevices:
             return self._timer.poll(now, context)
 
     def next_alarm(self, *, device: str | None = None) -> int | None:
-        """The time of the next alarm, or None: no poll before that changes anything.
+        """The time of the next alarm, or None; no earlier poll changes anything.
 
         Args:
-            device: the name of the timer device where the world has several.
+            device: the name of the timer device, if the world has several.
         Example:
             >>> later = E(session.devices.timer()).delay(5)
             >>> report = session.settle()
@@ -291,10 +291,10 @@ class HostDevices:
     # Mail
 
     def outbox(self, *, device: str | None = None) -> dict[str, dict[str, Any]]:
-        """What is to be carried to peers.
+        """The messages and acknowledgements to carry to peers.
 
         Args:
-            device: the name of one of several mailboxes.
+            device: the name of the mailbox, if the world has several.
         Returns:
             `{peer: {"messages": [[number, body], ...], "ack": n}}`.
         Example:
@@ -307,17 +307,17 @@ class HostDevices:
     def receive(
         self, peer: str, messages: Sequence[Sequence[Any]], ack: int = 0, *, device: str | None = None
     ) -> int:
-        """Take in what a peer's carrier brought, repeated or not, and commit.
+        """Receive messages and an acknowledgement from a peer, and commit; repeated ones are ignored.
 
         Args:
             peer: the name of the peer.
             messages: `[[number, body], ...]`, as the peer's own `outbox` has them.
-            ack: up to which number the peer has what was sent to it.
-            device: the name of one of several mailboxes.
+            ack: the number of the last message that the peer has received.
+            device: the name of the mailbox, if the world has several.
         Returns:
             How many messages were new.
         Raises:
-            KernelError: for messages that no outbox holds, or where no vat has registered for mail.
+            KernelError: for messages that no outbox could hold, or if no vat has registered for mail.
         Example:
             >>> world.devices.receive("paris", [[1, "hello"]])
             Traceback (most recent call last):
@@ -329,10 +329,10 @@ class HostDevices:
     # The program around
 
     def bridge_outbound(self, *, device: str | None = None) -> list[tuple[int, CapData]]:
-        """What vats have sent over the bridge and nobody has dealt with; commit before looking.
+        """What vats have sent over the bridge and the host has not taken yet; commit before you call it.
 
         Args:
-            device: the name of one of several bridges.
+            device: the name of the bridge, if the world has several.
         Returns:
             The number and the data of each, in order.
         Example:
@@ -343,11 +343,11 @@ class HostDevices:
             return [] if context is None else self._bridge.outbound(context)
 
     def bridge_taken(self, number: int, *, device: str | None = None) -> None:
-        """Say that everything up to a number is dealt with, and commit.
+        """Mark everything up to a number as taken, and commit.
 
         Args:
-            number: as `bridge_outbound` tells it.
-            device: the name of one of several bridges.
+            number: a number from `bridge_outbound`.
+            device: the name of the bridge, if the world has several.
         Example:
             >>> world.devices.bridge_taken(0)
         """
@@ -359,9 +359,9 @@ class HostDevices:
 
         Args:
             data: capdata without references.
-            device: the name of one of several bridges.
+            device: the name of the bridge, if the world has several.
         Raises:
-            KernelError: where no vat has registered.
+            KernelError: if no vat has registered.
         Example:
             >>> world.devices.bridge_deliver(swingset.CapData("#5"))
             Traceback (most recent call last):
@@ -371,13 +371,13 @@ class HostDevices:
             self._bridge.deliver(data, context)
 
     def plugin(self, name: str, function: Function) -> str:
-        """Let vats that hold the device node call a function of this process.
+        """Let vats that hold a device node call a function of this process.
 
-        A device of kind plugin that has this name is that node; else one is made. What the function raises
-        goes to its caller, even a `SystemExit`; only an interrupt ends the run.
+        The node is the device of kind plugin with this name, or a new one. An exception of the function, even
+        a `SystemExit`, is raised in its caller; only an interrupt ends the run.
 
         Args:
-            name: what the node is called.
+            name: the name of the node.
             function: takes the capdata of the arguments, and returns that of the answer.
         Returns:
             The kref of the device node.

@@ -1,8 +1,8 @@
-"""Drafts: cells of vats that do not run yet, kept in the world until their vat is defined.
+"""Drafts: cells of vats that do not run yet, stored in the world until their vat is defined.
 
-A draft runs as part of whatever is defined under its vat's name, in front of it. The world file keeps drafts,
-so one that is found there may be anybody's. Only those are used that this session has made or has said to
-keep; a vat with others is not defined until somebody has looked at them.
+A draft becomes part of the vat that is defined under its vat's name, before the vat's own cell. Drafts are
+stored in the world file, so anybody may have written one that is found there. Only drafts that this session
+has made or accepted with `keep` are used; a vat that has others cannot be defined.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from swingset.host.starting import Parts
 
 
 class StrangeDrafts(KernelError):
-    """A vat that has drafts which this session has neither made nor said to keep."""
+    """A vat has drafts that this session has neither made nor accepted with `keep`."""
 
     def __init__(self, vat: str, parts: tuple[str, ...]) -> None:
         super().__init__(
@@ -29,7 +29,7 @@ class StrangeDrafts(KernelError):
 
 @dataclass(frozen=True)
 class Draft:
-    """One cell of a vat that does not run yet. `own` says that this session made it, or keeps it."""
+    """One cell of a vat that does not run yet. `own` is whether this session has made or accepted it."""
 
     vat: str
     part: str
@@ -48,13 +48,13 @@ class Drafts:
         return iter(self.all())
 
     def add(self, vat: str, part: str, source: str) -> None:
-        """Keep a cell for a vat that does not exist yet, and commit.
+        """Store a cell for a vat that does not exist yet, and commit.
 
         It becomes part of the vat when that is defined.
 
         Args:
             vat: the name of the vat.
-            part: what the cell is called.
+            part: the name of the cell.
             source: its code.
         Example:
             >>> session.drafts.add("shop", "kind Ware", "class Ware: pass")
@@ -67,10 +67,10 @@ class Drafts:
             self._own.add((vat, part, source))
 
     def all(self, vat: str | None = None) -> list[Draft]:
-        """The drafts of the world, or those for one vat.
+        """The drafts of the world, or those of one vat.
 
         Args:
-            vat: the name of the vat; None for those of all.
+            vat: the name of the vat; None for all vats.
         Example:
             >>> session.drafts.all("shop")
             []
@@ -86,13 +86,13 @@ class Drafts:
             ]
 
     def keep(self, vat: str, part: str) -> None:
-        """Use a draft that was found in the file as one of this session.
+        """Accept a draft that was found in the file, so that it is used.
 
         Args:
             vat: the name of the vat.
-            part: what the cell is called.
+            part: the name of the cell.
         Raises:
-            KernelError: where there is no such draft.
+            KernelError: if there is no such draft.
         Example:
             >>> session.drafts.add("shop", "kind Ware", "class Ware: pass")
             >>> other = swingset.Session(world, "other")
@@ -103,13 +103,13 @@ class Drafts:
         self._own.add((vat, part, self._find(vat, part).source))
 
     def drop(self, vat: str, part: str) -> None:
-        """Delete a draft, whosever it is, and commit.
+        """Delete a draft, whoever made it, and commit.
 
         Args:
             vat: the name of the vat.
-            part: what the cell is called.
+            part: the name of the cell.
         Raises:
-            KernelError: where there is no such draft.
+            KernelError: if there is no such draft.
         Example:
             >>> session.drafts.add("shop", "kind Ware", "class Ware: pass")
             >>> session.drafts.drop("shop", "kind Ware")
@@ -123,13 +123,13 @@ class Drafts:
             self._controller.commit(f"drop draft {part} for {vat}")
 
     def usable(self, vat: str, part: str) -> Parts:
-        """The cells that were drafted for a vat, but for the one that is being defined.
+        """The drafts of a vat, without the cell that is being defined.
 
         Args:
             vat: the name of the vat.
             part: the cell that is left out.
         Raises:
-            StrangeDrafts: where this session has neither made one of them nor said to keep it.
+            StrangeDrafts: if this session has neither made nor accepted one of them.
         Example:
             >>> session.drafts.add("shop", "kind Ware", "class Ware: pass")
             >>> session.drafts.usable("shop", "shop")

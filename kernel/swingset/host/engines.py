@@ -1,4 +1,4 @@
-"""The kinds of worker there are, each prepared when a vat first needs it."""
+"""The kinds of worker, each of which is prepared when a vat first needs it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from swingset.workers.local import LocalWorkerFactory
 
 WorkerKind = Literal["wasm", "wasm-full", "local"]
 KINDS: tuple[str, ...] = get_args(WorkerKind)
-"""The lean engine (default), the one with the scientific packages, and the host's interpreter."""
+"""The lean engine (the default), the engine with the scientific packages, and the host's interpreter."""
 
 
 class Engines(Mapping[str, WorkerFactory]):
-    """Worker factories by kind. Asking for an engine that was never compiled here takes its time."""
+    """Worker factories by kind. Getting one for an engine that was never compiled here takes a while."""
 
     def __init__(self, progress: Progress | None = None) -> None:
         self.progress = progress
@@ -28,7 +28,7 @@ class Engines(Mapping[str, WorkerFactory]):
         return self._made[kind]
 
     def __contains__(self, kind: object) -> bool:
-        return kind in KINDS  # which prepares nothing
+        return kind in KINDS  # without preparing an engine
 
     def __iter__(self) -> Iterator[str]:
         return iter(KINDS)
@@ -39,7 +39,7 @@ class Engines(Mapping[str, WorkerFactory]):
     def _make(self, kind: str) -> WorkerFactory:
         if kind == "local":
             return LocalWorkerFactory()
-        # Imported late: a host of local vats needs no engine, and may run where there is none.
+        # Imported late, because a host with only local vats may run on a machine without an engine.
         from swingset.workers.wasm import prepare_engine
 
         return prepare_engine("full" if kind == "wasm-full" else "lean", self.progress)

@@ -1,7 +1,7 @@
-"""What is alive and why, and what the host itself holds.
+"""Says why objects are alive, and lets the host hold objects itself.
 
-A vat that the host made has its root pinned. A result is held until `Controller.release`. All else lives as
-long as a vat holds it.
+The root of a vat that the host made is pinned. A result is held until `Controller.release`. Everything else
+lives as long as a vat holds it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class GarbageCollection:
         Args:
             kref: the kernel's name for it, such as `ko42`.
         Raises:
-            KernelError: where it is no object, or nobody holds it any more.
+            KernelError: if it is not an object, or if nothing holds it any more.
         Example:
             >>> world.gc.pin(world.vats.root("bank"))
         """
@@ -40,12 +40,12 @@ class GarbageCollection:
             self._opened.commit(f"pin {kref}")
 
     def unpin(self, kref: str) -> None:
-        """Let go of a pinned object, and commit.
+        """Unpin an object, and commit; it lives on as long as a vat holds it.
 
         Args:
             kref: the kernel's name for it.
         Raises:
-            KernelError: where it is not pinned.
+            KernelError: if it is not pinned.
         Example:
             >>> world.gc.unpin(world.vats.root("bank"))
         """
@@ -61,7 +61,7 @@ class GarbageCollection:
         Returns:
             A chain of holders from what lives by itself to this, one sentence a hop.
         Raises:
-            KernelError: where that is no kref at all.
+            KernelError: if it is not a kref.
         Example:
             >>> world.gc.explain(world.vats.root("bank")).verdict
             'held'
@@ -70,10 +70,10 @@ class GarbageCollection:
             return explain(self._kernel.store, kref)
 
     def rings(self) -> list[Ring]:
-        """Objects of several vats that hold each other, and that nothing else seems to hold.
+        """Find objects of several vats that hold each other and that nothing else seems to hold.
 
         Returns:
-            The rings that were found; each is a suspicion for people to look into.
+            The rings that were found; each may be garbage, which people have to judge.
         Example:
             >>> world.gc.rings()
             []
@@ -82,14 +82,14 @@ class GarbageCollection:
             return find_rings(self._kernel.store)
 
     def reap_all(self, since: Mapping[str, int] | None = None) -> dict[str, int]:
-        """Have every vat bring out its dead in the next run.
+        """Schedule a `bringOutYourDead` for every vat in the next run.
 
-        A loop that reaps and runs until the answer is the same twice ends when nothing more comes of it.
+        To collect all garbage, reap and run until the result is the same twice.
 
         Args:
-            since: what an earlier call returned; only vats that had a delivery after that are reaped.
+            since: the result of an earlier call; only vats with a delivery after it are reaped.
         Returns:
-            How many deliveries each vat has had then, by name.
+            The number of deliveries that each vat will then have had, by name.
         Example:
             >>> before = world.gc.reap_all()
             >>> report = world.run()

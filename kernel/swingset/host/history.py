@@ -1,7 +1,7 @@
-"""The history of a world: its checkpoints, and the way back to them.
+"""The history of a world: its checkpoints, and going back to them.
 
-Every run ends with a commit, and a checkpoint is a name for one. To go back is to make the world what it was
-at a commit. What happened later is not lost: whatever has a name there can be gone to again.
+Every run ends with a commit, and a checkpoint is a name for one. Going back restores the state of the world
+at a commit. Later states are not lost: the world can go to any later checkpoint again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from swingset.world.vats import LIVE
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A named commit: its number, the crank, the world's digest, and what its heap images took."""
+    """A named commit: its number, the crank, the world's digest, and the size of its heap images."""
 
     name: str
     commit: int
@@ -43,7 +43,7 @@ class History:
 
     @property
     def head(self) -> int:
-        """The number of the commit that the world is at."""
+        """The number of the world's current commit."""
         return self._world.head
 
     def checkpoints(self) -> list[Label]:
@@ -59,15 +59,15 @@ class History:
         return self._world.labels()
 
     def go_back(self, name: str) -> None:
-        """Make the world what it was at a checkpoint. What was not committed is committed first.
+        """Restore the state of a checkpoint. Uncommitted changes are committed first.
 
-        A session of the world begins anew then: call its `attach`.
+        A session of the world must begin a new incarnation then: call its `attach`.
 
         Args:
-            name: the name of the checkpoint, which may also lie ahead.
+            name: the name of the checkpoint, which may also be a later one.
         Raises:
-            UnknownLabel: where no checkpoint has that name.
-            KernelError: where the world had local vats then, and is not trusted with them.
+            UnknownLabel: if no checkpoint has that name.
+            KernelError: if that state has local vats, and the world is not trusted with them.
         Example:
             >>> made = world.checkpoint("before-lunch")
             >>> world.terminate_vat("bank")
@@ -84,13 +84,13 @@ class History:
             self._opened.forget_what_ran()
 
     def go_back_to_commit(self, commit: int) -> None:
-        """Make the world what it was at a commit of this very host; what is not committed is lost.
+        """Restore the state of a commit that this host has made; uncommitted changes are lost.
 
         Args:
-            commit: its number, as `commit`, `run` or `head` told.
+            commit: its number, as returned by `commit`, `run` or `head`.
         Raises:
-            UnknownCommit: where there is none of that number.
-            KernelError: where the world had local vats then, and is not trusted with them.
+            UnknownCommit: if there is no commit with that number.
+            KernelError: if that state has local vats, and the world is not trusted with them.
         Example:
             >>> here = world.history.head
             >>> world.terminate_vat("bank")
@@ -109,12 +109,12 @@ class History:
     def export(self, path: str | os.PathLike[str]) -> None:
         """Commit, and write the world with its history to another file.
 
-        Where it cannot be committed any more, because its file is gone say, this writes what was committed.
+        If it cannot be committed, because its file is gone for example, this writes the last commit.
 
         Args:
-            path: a file that is not there yet.
+            path: a file that does not exist yet.
         Raises:
-            WorldError: where it cannot be written.
+            WorldError: if it cannot be written.
         Example:
             >>> world.history.export(folder / "copy.world")
         """
@@ -125,7 +125,7 @@ class History:
             self._world.export(path)
 
     def activity_digest(self) -> str:
-        """A running hash of all cranks, as hex: equal for two runs that did the same.
+        """A running hash of all cranks, in hex: equal for two runs that did the same.
 
         Example:
             >>> with world.fork() as other:
@@ -137,7 +137,7 @@ class History:
 
 
 def take_checkpoint(opened: Opened, name: str, note: str, *, move: bool) -> Checkpoint:
-    """Name the world as it is now, with a heap image of every vat that has one to give."""
+    """Name the current state of the world, and save a heap image of every vat that can have one."""
     with opened.lock:
         opened.commit(f"before checkpoint {name}")
         before = _stored_pages(opened)

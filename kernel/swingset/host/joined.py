@@ -1,4 +1,4 @@
-"""What the parts of a session need of it: the world it is in, and the vat that it is there."""
+"""The part of a session that its own parts use: its world, and its vat in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Joined(Protocol):
 
     @property
     def controller(self) -> Controller:
-        """The world that it is in."""
+        """The controller of its world."""
 
     @property
     def vat_id(self) -> str:
@@ -22,15 +22,15 @@ class Joined(Protocol):
 
     @property
     def liveslots(self) -> Any:
-        """The guest library of the life that it is in; begins the next one if that has ended."""
+        """The guest library of its current life; begins the next life if that one has ended."""
 
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat."""
 
     def reference(self, kref: str, iface: str) -> Any:
-        """A reference to something that the kernel knows, for this vat to hold."""
+        """A reference to an object of the kernel, which this vat then holds."""
 
 
 def called(controller: Controller) -> str:
-    """What a world is called in the messages of a session."""
+    """The name of a world in the messages of a session."""
     return one_line(os.path.basename(controller.path), 100) if controller.path else "a world in memory"

@@ -1,13 +1,13 @@
-"""What of a program's variables can be kept in a world, and how it is written down (`regained` reads it).
+"""Decides which of a program's variables can be kept in a world, and writes them (`regained` reads them).
 
-A variable is written as a table of nodes, one for each container or object in it, so that neither depth nor
-length, neither two ways to one list nor a list that contains itself is special. An item of a node is a leaf,
-which the marshalling of messages writes as it is (plain data, dates, references), or a link to another node.
-What comes back is of the kind that went in: a list is a list, not a frozen copy of one.
+A variable is written as a table of nodes, one for each container or object in it. So depth, length, two paths
+to one list and a list that contains itself are no special cases. An item of a node is a leaf, which is
+written as in a message (plain data, dates, references), or a link to another node. A value is read as the
+type that was written: a list is a list, not a frozen copy of one.
 
-A value is kept wholly or not at all; `Unkept` names the part that stands in the way, and why. Objects come
-back as instances of the class that bears the name of theirs when they are read, with the attributes they had;
-none of the class's code runs, neither here nor there.
+A value is kept completely or not at all; `Unkept` names the part that prevents it, and why. An object is read
+as an instance of the class that has the name of its class then, with the attributes that it had. None of the
+class's code runs when it is written or read.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from swingset.host import looking
 from swingset.model.visible import one_line
 
 MOST_ITEMS = 1_000_000
-"""A variable of more items is not kept."""
+"""A variable with more items is not kept."""
 
 PIECE = 1_000
-"""So many items of a node are written together."""
+"""How many items of a node are written together."""
 
 _SLOTS, _ROOM = 4_000, 2_000_000  # how many references, and about how many characters, one portion has
 
 Classes = Mapping[str, Any]
-"""Where classes are found by their names: the program's own variables."""
+"""The namespace in which classes are found by name: the program's own variables."""
 
 Kind = Literal[
     "list", "tuple", "set", "frozenset", "dict", "OrderedDict", "Counter", "defaultdict", "deque",
@@ -66,12 +66,12 @@ FACTORIES: dict[str, Any] = {"": None} | {
 
 
 class Unkept(Exception):
-    """A part of a value that cannot be kept, and why; `args[0]` says both."""
+    """A part of a value cannot be kept; `args[0]` says which part, and why."""
 
 
 @dataclass(eq=False)
 class Node:
-    """One container or object: its kind, what else is to say of it, its items, and which are links."""
+    """One container or object: its kind, data that the kind needs, its items, and which of them are links."""
 
     kind: Kind
     extra: Any
@@ -81,13 +81,13 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """A value in portions, and what it was made of, by which a change is found out."""
+    """A value in portions, and the objects that it was written from, to detect changes."""
 
     portions: list[list[Any]]
     made_of: list[tuple[object, Any, list[Any]]]
 
     def still(self, classes: Classes) -> bool:
-        """Whether every part is what it was: compared by identity, for equality is the parts' own code."""
+        """Whether every part is the same object as before; equality would run the parts' own code."""
         for value, extra, items in self.made_of:
             kind = type(value)
             if kind is list or kind is set:
@@ -112,7 +112,7 @@ _FACTORY: Callable[[Any], Any] = collections.defaultdict.__dict__["default_facto
 
 
 def is_leaf(value: object) -> bool:
-    """Whether a value is written as it is."""
+    """Whether a value is a leaf, which is written as in a message."""
     return id(type(value)) in LEAVES or looking.reaches(value)
 
 
@@ -174,7 +174,7 @@ def write(value: object, live: Liveslots, classes: Classes) -> Written:
 
 
 def _opened(value: object, classes: Classes) -> Node:
-    """A container or an object as a node, links not made yet; raises `Unkept`."""
+    """Make the node of a container or an object, without links yet; raises `Unkept`."""
     cls = type(value)
     found: Any = value
     if (sort := _SEQUENCES.get(id(cls))) is not None:
@@ -221,7 +221,7 @@ def _opened(value: object, classes: Classes) -> Node:
 
 
 def can_be_made(cls: type) -> bool:
-    """Whether an instance is made without any code of the class, and is gone again without any."""
+    """Whether an instance can be made and deleted without running code of the class."""
     if looking.defined(cls, "__del__") is not None:
         return False
     try:
@@ -246,7 +246,7 @@ def _unnamed(name: str) -> str:
 
 
 def check_leaf(value: object, live: Liveslots) -> None:
-    """Raise `Unkept` for a reference that does not outlive the session."""
+    """Raise `Unkept` for a reference that ends with the session."""
     if id(type(value)) not in LEAVES:
         _check_reference(value, live)
 
@@ -278,7 +278,7 @@ def _keys(node: Node) -> range:
 
 
 def may_be_key(value: object) -> bool:
-    """Whether a value can be hashed without code of its own."""
+    """Whether a value can be hashed without running code of its own."""
     cls, left = type(value), 1_000
     stack: list[Any] = [value]
     while stack and left:
@@ -316,7 +316,7 @@ def _a(value: object, sort: str = "") -> str:
 
 
 def _portions(nodes: list[Node]) -> Iterator[list[Any]]:
-    """The nodes in pieces, and these in portions that one value of the store has room for."""
+    """Divide the nodes into pieces, and these into portions that fit into one value of the store."""
     portion: list[Any] = []
     slots = room = 0
     for node in nodes:
@@ -333,7 +333,7 @@ def _portions(nodes: list[Node]) -> Iterator[list[Any]]:
 
 
 def _pieces(items: list[Any]) -> Iterator[tuple[int, int, int]]:
-    """Where each piece of a node's items begins and ends, and about what room it takes."""
+    """The begin, the end and the approximate size of each piece of a node's items."""
     start, took = 0, 50
     for at, item in enumerate(items):
         room = len(item) if type(item) in (str, bytes) else 16

@@ -1,14 +1,14 @@
-"""The life of a session in a world: when it ends, and what may go on into the next.
+"""The life of a session in a world: when it ends, and which references continue in the next.
 
-A session's vat has one life per incarnation. It ends when the world closes or goes back in time, when a
-commit fails and what was done since the last one is undone, and when a delivery to the session itself is
-undone, for memory has then seen what the world will not remember. From that moment no handle of that life
-reaches the world (`guest.lives`): its numbers will be given out again.
+A session's vat has one life per incarnation. It ends when the world is closed or goes back in time, when a
+commit fails and everything since the last one is rolled back, and when a delivery to the session itself is
+rolled back, because the program's memory then holds what the world does not. From that moment no object of
+that life reaches the world (`guest.base.ended`), because its numbers will be used again.
 
-After an undoing, as opposed to going back, the state is the one that the program last knew to be durable. So
-presences whose numbers were given out by then mean what they meant, and go on into the next life by
-themselves. Numbers only grow along one line of commits: what was born later is told by its number. Promises
-do not go on. They are broken for whoever else waits for them, as at every restart.
+After a rollback, unlike after going back, the state is the last one that the program knew to be durable. So
+presences whose numbers were used by then still mean the same objects, and continue in the next life. Numbers
+only grow along one line of commits, so a later presence is recognized by its number. Promises do not
+continue: they are rejected for all who wait for them, as at every restart.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Life:
         self.vat_id = vat_id
         self.liveslots = liveslots
         self.goes_on = False
-        """Whether it has ended by an undoing, so that what was committed of it may go on into the next."""
+        """Whether it ended by a rollback, so that its committed presences may continue in the next life."""
 
     @property
     def ended(self) -> bool:
-        """Whether it has."""
+        """Whether it has ended."""
         return self.liveslots.ended is not None
 
     def end(self, why: str, fix: str = GET_AGAIN, *, undone: bool = False, closed: bool = False) -> None:
-        """End it, unless it has ended; for the words, who owns what it knows is looked up a last time."""
+        """End it, unless it has ended. The owners of its objects are looked up for the errors to come."""
         if self.ended:
             return
         self.goes_on = undone
@@ -61,7 +61,7 @@ class Life:
         live.end(Ended(whose, why, fix, owners, None if closed else self._renew))
 
     def cut(self) -> None:
-        """End it, for a delivery to its vat was undone, or the vat itself was ended."""
+        """End it, because a delivery to its vat was rolled back, or because the vat was terminated."""
         vat = self._kernel.store.vats.get(self.vat_id)
         if vat is not None and vat.state == TERMINATED:
             self.end("the vat was terminated", "a vat that has ended stays so", closed=True)
@@ -69,9 +69,9 @@ class Life:
             self.end(UNDONE, DO_AGAIN, undone=True)
 
     def write_back(self) -> None:
-        """Have every commit that holds messages of this life hold also which names it has used up.
+        """Store the names that this life has used, in each commit that holds its messages.
 
-        Else the next incarnation would use them again, if this one ends before it settles.
+        Otherwise the next incarnation would use them again, if this one ends before it settles.
         """
         if not self.ended:
             with context.activate(self.liveslots):
@@ -79,7 +79,7 @@ class Life:
                 self.liveslots.store.flush()
 
     def survivors(self) -> list[Presence]:
-        """Presences that mean in the state as it is now what they meant in this life."""
+        """The presences of this life that mean the same objects in the current state."""
         if not self.goes_on:
             return []
         store, found = self._kernel.store, []
@@ -95,12 +95,12 @@ class Life:
         return found
 
     def save_counters(self) -> None:
-        """Have the next incarnation use no number again that this one gave out and that is in the world."""
+        """Store the counters, so that the next incarnation uses no number that this one has used."""
         counters = self.liveslots.counters
         self._kernel.outside_syscall(self.vat_id, ["vatstoreSet", counters.KEY, counters.text()])
 
     def _owners(self) -> dict[str, str]:
-        """The vats of the objects that it knows, by its own names for them."""
+        """The names of the vats of the objects that it knows, by its own names for these."""
         store, owners = self._kernel.store, {}
         for presence in self.liveslots.slots.imports.alive():
             entry = store.clists.by_vref(self.vat_id, presence._vref)
@@ -112,7 +112,7 @@ class Life:
 
 
 class Lives:
-    """All lives in one world: they end when its state becomes an earlier one, and when it closes."""
+    """All lives in one world. They end when the world returns to an earlier state, and when it closes."""
 
     def __init__(self, world: WorldFile, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -123,13 +123,13 @@ class Lives:
         world.before_commit = self._write_back
 
     def add(self, life: Life) -> None:
-        """Have a life end in time."""
+        """Register a life, so that it is ended."""
         self._all = [known for known in self._all if not known.ended]
         self._all.append(life)
 
     @contextmanager
     def going_back(self, why: str) -> Iterator[None]:
-        """Say why, if the state becomes an earlier one in the body."""
+        """Give the reason for errors, in case the world returns to an earlier state in the body."""
         before, self._why = self._why, why
         try:
             yield
@@ -137,7 +137,7 @@ class Lives:
             self._why = before
 
     def close(self) -> None:
-        """End all of them: their world is about to be closed."""
+        """End all lives, because the world is about to be closed."""
         self.closed = True
         for life in self._all:
             life.end(CLOSED, OPEN_AGAIN, closed=True)

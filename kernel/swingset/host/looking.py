@@ -1,11 +1,10 @@
-"""Looking at a program's variables without running anything of theirs.
+"""Looks at a program's variables without running any of their code.
 
-A variable may be anything: a stand-in for tests that answers to every name, a class whose metaclass raises,
-an object that lies about its class, a lazy proxy that connects when it is touched. To ask `isinstance`,
-`len`, `==` or an attribute of such a thing is to run its code. So a type is only ever compared with `is`,
-what lies in a container is read with the container's own C methods, and what lies in an object is read by the
-descriptors that the interpreter itself made for its class. Everything else is opaque: it is passed over, and
-harms nothing.
+A variable may be anything: a mock that has every attribute, a class whose metaclass raises, an object that
+lies about its class, a lazy proxy that connects when it is used. `isinstance`, `len`, `==` or an attribute of
+such an object would run its code. So types are only compared with `is`, the items of a container are read
+with the container's own C methods, and the attributes of an object are read by the descriptors that the
+interpreter made for its class. Everything else is opaque and skipped.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _CLASS_NAME = type.__dict__["__name__"].__get__
 _CLASS_FLAGS = type.__dict__["__flags__"].__get__
 
 PLAIN = (type(None), bool, int, float, str, bytes, complex, bytearray, range)
-"""What holds nothing, of exact types."""
+"""The exact types whose values hold no other objects."""
 
 _PLAIN_IDS = frozenset(map(id, PLAIN))
 
@@ -39,30 +38,30 @@ _TABLES: tuple[type, ...] = (
     *(dict, FrozenDict, collections.defaultdict, collections.OrderedDict, collections.Counter),
 )
 CONTAINERS = frozenset(map(id, (*_SEQUENCES, *_TABLES)))
-"""The ids of the types that are containers as such; ids, since to hash a type may run its metaclass."""
+"""The ids of the built-in container types; ids, because hashing a type may run its metaclass."""
 
 _SEQUENCE_IDS, _TABLE_IDS = frozenset(map(id, _SEQUENCES)), frozenset(map(id, _TABLES))
 
 
 def mro(cls: type) -> tuple[type, ...]:
-    """The classes that a class is made of."""
+    """The bases of a class, in the order of lookup, itself first."""
     found: tuple[type, ...] = _CLASS_MRO(cls)
     return found
 
 
 def class_name(cls: type) -> str:
-    """What a class was called where it was defined."""
+    """The name that a class was defined with."""
     return str(_CLASS_NAME(cls))
 
 
 def own(cls: type) -> Mapping[str, Any]:
-    """What a class itself defines."""
+    """The attributes that a class itself defines."""
     found: Mapping[str, Any] = _CLASS_DICT(cls)
     return found
 
 
 def defined(cls: type, name: str) -> Any:
-    """What a class or one that it is made of has defined under a name; None where none has."""
+    """The attribute that a class or one of its bases defines under a name; None if none does."""
     for base in mro(cls):
         table = own(base)
         if name in table:
@@ -71,7 +70,7 @@ def defined(cls: type, name: str) -> Any:
 
 
 def is_plain(value: object) -> bool:
-    """Whether a value is of a type that holds nothing."""
+    """Whether a value is of a type that holds no other objects."""
     return id(type(value)) in _PLAIN_IDS
 
 
@@ -81,7 +80,7 @@ def is_class(value: object) -> bool:
 
 
 class _Looks:
-    """What was found out of one class, which is held so that its id stays its own."""
+    """What is known of one class, which is held so that its id is not reused."""
 
     __slots__ = ("cls", "open", "reference", "slots")
 
@@ -107,7 +106,7 @@ _looks: dict[int, _Looks] = {}
 
 
 def look_again() -> None:
-    """Forget what was found out of classes: they may have changed."""
+    """Forget what is known of classes, because they may have changed."""
     _looks.clear()
 
 
@@ -119,7 +118,7 @@ def _of(cls: type) -> _Looks:
 
 
 def is_reference(value: object) -> bool:
-    """Whether a value is something of a world: a presence, a promise, or an object that others may hold."""
+    """Whether a value belongs to a world: a presence, a promise, or an object that other vats may hold."""
     cls = type(value)
     if id(cls) in _PLAIN_IDS or id(cls) in CONTAINERS:
         return False
@@ -127,7 +126,7 @@ def is_reference(value: object) -> bool:
 
 
 def owner_of(value: Any) -> Vat | None:
-    """The life that a reference belongs to; None for an object of the heap, which belongs to none."""
+    """The life that a reference belongs to; None for an object of the heap, which has none."""
     bases = mro(type(value))
     kind = defined(type(value), "__kind__")
     live: Vat | None = kind.vat if type(kind) is Kind else None
@@ -139,19 +138,19 @@ def owner_of(value: Any) -> Vat | None:
 
 
 def reaches(value: object) -> bool:
-    """Whether a value is a reference, or something that is good for nothing without one."""
+    """Whether a value is a reference, or of no use without one."""
     kind = type(value)
     return kind is EProxy or kind is EMethod or kind is Resolver or is_reference(value)
 
 
 def is_open(cls: type) -> bool:
-    """Whether instances of a class are made of their attributes alone, and not of anything built in."""
+    """Whether instances of a class consist of attributes only, without a built-in base."""
     bases = mro(cls)
     return len(bases) > 1 and all(_CLASS_FLAGS(base) & _HEAPTYPE for base in bases[:-1])
 
 
 def is_named_tuple(cls: type) -> bool:
-    """Whether a class is what `namedtuple` or `NamedTuple` makes."""
+    """Whether a class was made by `namedtuple` or `NamedTuple`."""
     bases = mro(cls)
     fields = own(cls).get("_fields")
     return (
@@ -163,7 +162,7 @@ def is_named_tuple(cls: type) -> bool:
 
 
 def attributes(value: object) -> dict[str, Any] | None:
-    """The attributes of an object, by the interpreter's own descriptors; None where it has others."""
+    """Read the attributes of an object by the interpreter's own descriptors; None if it has others."""
     cls = type(value)
     if cls is types.SimpleNamespace:
         return dict(types.SimpleNamespace.__dict__["__dict__"].__get__(value))
@@ -186,7 +185,7 @@ def attributes(value: object) -> dict[str, Any] | None:
 
 
 def set_attributes(value: object, given: Mapping[str, Any]) -> None:
-    """Give a new object its attributes, by the interpreter's own descriptors."""
+    """Set the attributes of a new object by the interpreter's own descriptors."""
     cls = type(value)
     slots = {
         name: slot
@@ -216,11 +215,11 @@ _WALKS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
 )
 
 Inside = Callable[[type], bool]
-"""Whether instances of a class are looked into."""
+"""Tells whether to look inside the instances of a class."""
 
 
 def contents(value: object, inside: Inside) -> list[Any] | None:
-    """All that lies directly in a value; None for what is not looked into."""
+    """The objects directly inside a value; None for a value that is opaque."""
     cls = type(value)
     if id(cls) in _SEQUENCE_IDS:
         return list(value)  # type: ignore[call-overload, no-any-return]
@@ -247,14 +246,14 @@ def contents(value: object, inside: Inside) -> list[Any] | None:
 
 
 def all_plain(items: list[Any]) -> bool:
-    """Whether nothing in a list can hold anything."""
+    """Whether no item of a list can hold other objects."""
     return set(map(id, map(type, items))) <= _PLAIN_IDS
 
 
 class Search:
-    """A search for a reference in one value, which can be left and gone on with.
+    """A search for a reference in one value, which can be interrupted and continued.
 
-    What has been found so far is held, so that it stays what it is; each object is looked into once.
+    The objects found so far are held, so that their ids are not reused; each is searched once.
     """
 
     def __init__(self, value: object, inside: Inside) -> None:
@@ -265,11 +264,11 @@ class Search:
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing left to look at."""
+        """Whether the search is complete."""
         return self.found or not self._left
 
     def go_on(self, budget: int) -> int:
-        """Look at about so many more objects; answers what is left of the budget."""
+        """Search about `budget` more objects; returns the rest of the budget."""
         while self._left and budget > 0 and not self.found:
             value = self._left.pop()
             budget -= 1

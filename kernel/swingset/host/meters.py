@@ -1,6 +1,6 @@
-"""Meters from the host's side: made, refilled, and looked at, whoever made them.
+"""The host's access to meters: it makes, refills and lists them.
 
-A vat that makes vats does this through vatAdmin, for those that it made. The host does it for all of them.
+A vat that makes vats does this through vatAdmin, for the meters that it made. The host can do it for all.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from swingset.world.vats import TERMINATED
 
 @dataclass(frozen=True)
 class MeterRow:
-    """A meter: what remains of it in computrons, None for an unlimited one, and the vats that it pays for.
+    """A meter: its remaining computrons, None if it is unlimited, and the vats that it pays for.
 
-    Its keeper is told once when less than `threshold` remains.
+    Its keeper is notified once when less than `threshold` remains.
     """
 
     id: str
@@ -38,11 +38,11 @@ class Meters:
 
         Args:
             remaining: how many computrons it holds; None makes an unlimited meter.
-            threshold: its keeper is told when less than this remains.
+            threshold: its keeper is notified when less than this remains.
         Returns:
-            Its id, which the option `meter` of a vat takes.
+            Its id, for the option `meter` of a vat.
         Raises:
-            KernelError: where one of the two is no amount.
+            KernelError: if one of the two is not a valid amount.
         Example:
             >>> world.meters.create(5_000)
             'm1'
@@ -54,7 +54,7 @@ class Meters:
             return meter
 
     def refill(self, meter: str, computrons: int) -> MeterRow:
-        """Add to what remains, and commit. Vats that starved on this meter carry on with the next run.
+        """Add computrons to a meter, and commit. Vats that starved on it continue in the next run.
 
         Args:
             meter: the id of the meter.
@@ -62,7 +62,7 @@ class Meters:
         Returns:
             The meter as it is then.
         Raises:
-            KernelError: where there is no such meter, or it can hold no more.
+            KernelError: if there is no such meter, or if it cannot hold so much.
         Example:
             >>> meter = world.meters.create(5_000)
             >>> world.meters.refill(meter, 1_000).remaining
@@ -77,13 +77,13 @@ class Meters:
         return self._opened.ask(refill, f"refill meter {meter}")
 
     def set_threshold(self, meter: str, threshold: int) -> None:
-        """Have the keeper of a meter told when less than this remains, and commit.
+        """Set the amount below which the keeper of a meter is notified, and commit.
 
         Args:
             meter: the id of the meter.
             threshold: a number of computrons.
         Raises:
-            KernelError: where there is no such meter, or the threshold is no amount.
+            KernelError: if there is no such meter, or if the threshold is not a valid amount.
         Example:
             >>> meter = world.meters.create(5_000)
             >>> world.meters.set_threshold(meter, 100)
@@ -94,12 +94,12 @@ class Meters:
             self._metering.set_threshold(meter, threshold)
 
     def forget(self, meter: str) -> None:
-        """Forget a meter that pays for no vat, and commit.
+        """Delete a meter that pays for no vat, and commit.
 
         Args:
             meter: the id of the meter.
         Raises:
-            KernelError: where there is no such meter, or it pays for a vat.
+            KernelError: if there is no such meter, or if it pays for a vat.
         Example:
             >>> meter = world.meters.create(5_000)
             >>> world.meters.forget(meter)
@@ -117,14 +117,14 @@ class Meters:
             self._opened.commit(f"forget meter {meter}")
 
     def get(self, meter: str) -> MeterRow:
-        """A meter as it stands.
+        """The current state of a meter.
 
         Args:
             meter: the id of the meter.
         Returns:
-            What remains of it, and which vats it pays for.
+            Its remaining computrons, and the vats that it pays for.
         Raises:
-            KernelError: where there is no such meter.
+            KernelError: if there is no such meter.
         Example:
             >>> world.meters.get(world.meters.create(None))
             MeterRow(id='m1', remaining=None, threshold=0, vats=())
@@ -139,10 +139,10 @@ class Meters:
             return MeterRow(meter, found.remaining, found.threshold, tuple(vats))
 
     def all(self) -> list[MeterRow]:
-        """All meters of the world, those that vats made too.
+        """All meters of the world, including those that vats made.
 
         Returns:
-            One row a meter, oldest first.
+            One row per meter, oldest first.
         Example:
             >>> first, second = world.meters.create(10), world.meters.create(20)
             >>> [row.remaining for row in world.meters.all()]

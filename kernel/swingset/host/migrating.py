@@ -1,9 +1,9 @@
-"""Eager migration: bringing the records of a vat up to date now, instead of when each is touched.
+"""Eager migration: migrates the records of a vat now, instead of when each is used.
 
-The walk itself is the vat's (`guest/kinds/sweep.py`): told to migrate so many records, it goes on from where
-it stopped, which stands in its store beside the records. Here it is driven. Each step is one crank with one
-commit, so a process that ends between two of them, or within one, has lost nothing that was done, and the
-next one goes on from there. A step that runs past the vat's limits is undone, and a smaller one is tried.
+The vat itself goes through its records (`guest/kinds/sweep.py`): it migrates a given number of them and
+continues from where it stopped, which is in its store beside the records. This module drives it. Each step is
+one crank with one commit, so a process that is killed loses at most the current step, and the next process
+continues from there. A step that exceeds the vat's limits is rolled back, and a smaller one is tried.
 
 What was done is counted from the vat's transcript, and what is left from its store.
 """
@@ -22,16 +22,16 @@ from swingset.model import reasons
 from swingset.world.vats import LIVE
 
 STEP = 100
-"""How many records are visited in one crank."""
+"""How many records one crank visits."""
 
 
 @dataclass(frozen=True)
 class Migrated:
-    """How far the migration of a vat's records is.
+    """The progress of the migration of a vat's records.
 
-    `moved` and `steps` are of this run alone. `left` counts the records that are older than the code,
-    `failed` those among them that were tried and do not migrate, of which `failures` describes some.
-    `stopped` says what kept the run from going on, where that was neither its end nor its budget.
+    `moved` and `steps` count this run only. `left` counts the records that are older than the code, and
+    `failed` those among them that could not be migrated; `failures` describes some of these. `stopped` says
+    what stopped the run, if it was neither its end nor its budget.
     """
 
     vat: str
@@ -44,16 +44,16 @@ class Migrated:
 
     @property
     def migrated(self) -> int:
-        """How many records were migrated in this run."""
+        """The number of records that this run migrated."""
         return sum(row.count for row in self.moved)
 
     @property
     def remaining(self) -> int:
-        """How many records are still older than the code."""
+        """The number of records that are still older than the code."""
         return sum(row.count for row in self.left)
 
     def lines(self) -> list[str]:
-        """The same as sentences.
+        """The progress as sentences.
 
         Example:
             >>> world.vats.migrate("bank").lines()
@@ -90,7 +90,7 @@ def migrate(
     step: int = STEP,
     progress: Watcher | None = None,
 ) -> Migrated:
-    """Migrate the older records of a vat, visiting at most `budget` of its records (None: all).
+    """Migrate the older records of a vat; visits at most `budget` records, or all if it is None.
 
     `progress` is told after each step, which is committed by then.
     """
@@ -104,7 +104,7 @@ def migrate(
 
 
 class _Run:
-    """One run, from the first step to the end, the budget or an obstacle."""
+    """One run, from the first step until it is done, spent or stopped."""
 
     def __init__(self, opened: Opened, vat: str) -> None:
         self._opened = opened
@@ -148,9 +148,9 @@ class _Run:
         return self._told(self._versions.stale(), stopped)
 
     def _tell(self, size: int) -> CrankReport:
-        """Have the vat migrate, of its older records, those among the next `size`, now, and commit.
+        """Make the vat visit its next `size` records now, and commit.
 
-        What it cannot do within its limits is undone, and the report says so.
+        A step that exceeds the vat's limits is rolled back, and the report says so.
         """
         name = self._vat.name
         told = self._kernel.queue_options(name, {"migrate": size})
@@ -183,7 +183,7 @@ class _Run:
 
 
 def _less(left: tuple[Stale, ...], moved: tuple[Moved, ...]) -> tuple[Stale, ...]:
-    """What is left when some have gone."""
+    """The records that are left when some have been migrated."""
     gone = Counter({(row.kind, row.old): row.count for row in moved})
     rows = (Stale(row.kind, row.version, row.wanted, row.count - gone[row.kind, row.version]) for row in left)
     return tuple(row for row in rows if row.count > 0)

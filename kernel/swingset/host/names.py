@@ -1,13 +1,13 @@
-"""The names of one life of a session: which of them hold something of the world, and what is stored of them.
+"""The names of one life of a session: which of them hold references, and what is stored of them.
 
-After every cell the program's variables are looked at, and whoever has much plain data shall not pay for
-that each time. So variables in which a reference was found, which are few, are looked at first and
-always: one that is part for part what it was costs a comparison. The others are searched within a budget,
-which goes on where it stopped the last time, new ones first. At a checkpoint and when the world is closed
-everything is looked at.
+The program's variables are searched after every cell, which must be cheap for a program with much plain data.
+So variables in which a reference was found, which are few, are checked always and first; one that has not
+changed costs a comparison. The others are searched within a budget, new ones first, and the next search
+continues where the last one stopped. At a checkpoint and when the world is closed all are searched.
 
-A name is stored wholly, or it is fleeting: then it is told, with the part that cannot be kept and why. Of two
-names for one thing the second one says so, and after a restart they are again two names for one thing.
+A name is stored completely, or it is fleeting; then the user is told which part cannot be kept, and why. If
+two names stand for the same object, the second is stored as a link to the first, so that after a restart they
+are again two names for one object.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from swingset.host.kept import Unkept, Written
 from swingset.host.regained import Unreadable
 
 NAMES = 2
-"""The collection, beside the baggage, in which a session keeps its names."""
+"""The number of the collection in which a session stores its names."""
 
 FIRST = 2_000
-"""So much of the budget each new variable has before the large ones have the rest."""
+"""The part of the budget that each new variable gets before large ones get the rest."""
 
 RETRIED = 10_000
-"""A fleeting value of more items is tried again only when everything is looked at."""
+"""A fleeting value with more items is tried again only when everything is searched."""
 
 
 @dataclass
 class _Known:
-    """A variable with a reference in it. Leaves have nothing written; `cost` is what a try took."""
+    """A variable with a reference in it. For a leaf nothing is written; `cost` is the cost of one try."""
 
     value: object
     written: Written | None = None
@@ -58,7 +58,7 @@ class Names:
     # Storing
 
     def look(self, namespace: Mapping[str, Any], classes: kept.Classes, budget: int | None) -> None:
-        """Find out what has changed and store it; without a budget everything is looked at."""
+        """Find the variables that have changed and store them; without a budget, search all."""
         looking.look_again()
         if self._stored is None:
             self._stored = set(self._map)
@@ -82,11 +82,11 @@ class Names:
         self.fleeting = {name: known.reason for name, known in sorted(self._known.items()) if known.reason}
 
     def holding(self) -> dict[str, object]:
-        """The variables in which a reference was found at the last look, stored or not."""
+        """The variables in which the last search found a reference, stored or not."""
         return {name: known.value for name, known in self._known.items()}
 
     def forget(self, namespace: Mapping[str, Any], spared: Mapping[str, Any]) -> None:
-        """Delete what is stored for names that mean something else by now, but for those that are spared."""
+        """Delete the stored values of names that mean something else by now, except the `spared` ones."""
         for name in sorted(self._stored or ()):
             known = self._known.get(name)
             if known is not None and known.reason is None:
@@ -94,13 +94,13 @@ class Names:
             if name in namespace:
                 search = self._searches.get(name)
                 if known is None and search is not None and not search[1].done:
-                    continue  # what it is now is not known yet
+                    continue  # its current value has not been searched yet
             elif name in spared:
                 continue
             self._delete(name)
 
     def _search(self, namespace: Mapping[str, Any], classes: kept.Classes, budget: int | None) -> list[str]:
-        """The variables, of those not known yet, in which a reference has been found now."""
+        """Search further variables; returns those in which a reference was found now."""
 
         def inside(cls: type) -> bool:
             return classes.get(looking.class_name(cls)) is cls
@@ -128,7 +128,7 @@ class Names:
         return found
 
     def _go_round(self, inside: looking.Inside, budget: int) -> None:
-        """Go on with the searches that are not done; when none is left, begin all anew."""
+        """Continue the incomplete searches; if there are none, begin all again."""
         open_ones = [search for _, search in self._searches.values() if not search.done]
         if not open_ones:
             self._searches = {
@@ -153,7 +153,7 @@ class Names:
             known.cost = getattr(problem, "cost", 0)
 
     def _share(self) -> None:
-        """See which names stand for one thing."""
+        """Find the names that stand for the same object."""
         first: dict[int, str] = {}
         for name, known in sorted(self._known.items()):
             if known.reason is None and known.written is not None:
@@ -193,7 +193,7 @@ class Names:
         self._stored.discard(name)
 
     def _clear(self, name: str) -> None:
-        """Delete the further portions of what is stored."""
+        """Delete the further portions of a stored value."""
         if name.isidentifier():
             inner = self._map.inner(name)
             for key in list(inner):
@@ -206,7 +206,7 @@ class Names:
         return list(self._map)
 
     def read(self, wanted: list[str], classes: kept.Classes) -> tuple[dict[str, Any], dict[str, str]]:
-        """The values of stored names, and why those that have none have none."""
+        """Read stored names; returns the values, and the reasons for those that cannot be read."""
         found: dict[str, Any] = {}
         unread: dict[str, str] = {}
         same: dict[str, str] = {}
@@ -222,7 +222,7 @@ class Names:
                     same[name] = other
             except LookupError as problem:
                 unread[name] = str(problem)
-            except Exception as problem:  # a file from a stranger, or a class that is not what it was
+            except Exception as problem:  # a hostile file, or a class that has changed
                 unread[name] = f"it cannot be read: {problem}"
         for name, other in same.items():
             if other in found:
@@ -250,7 +250,7 @@ class Names:
 
 
 def _other(value: Any) -> str | None:
-    """The name that a stored value stands for the same as."""
+    """The name that a stored value links to; None if it is no link."""
     if isinstance(value, list) and len(value) == 2 and value[0] == "same" and type(value[1]) is str:
         return str(value[1])
     return None

@@ -1,11 +1,11 @@
-"""A world that is open: the file, the kernel, the lock and the way to commit, shared by a controller's parts.
+"""An open world: the file, the kernel, the lock and commits, shared by the parts of a controller.
 
-A controller is made of parts, such as `controller.vats` and `controller.meters`. Each part does one job, and
-each needs the same few things: to be alone in the world, to change it, to make the change durable. Those are
-here. A part never calls another part's inside.
+A controller consists of parts, such as `controller.vats` and `controller.meters`. Each part has one job, and
+all need the same few things: to have the world alone, to change it, and to make the change durable. Those are
+here. A part never uses another part's internals.
 
-A commit either happens whole, and only then do outputs leave, or the world is what it was at the last commit
-and workers that saw more are thrown away.
+Either a commit succeeds as a whole, and only then are outputs released, or the world is rolled back to the
+last commit, and workers that have seen more are discarded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Choices:
-    """What whoever opens a world has chosen: for this opening of it, not kept in the file."""
+    """Options of `open_world` that hold while the world is open and are not stored in the file."""
 
     default_worker: WorkerKind = "wasm"
     snapshot_interval: int | None = None
@@ -47,7 +47,7 @@ class Choices:
 
 
 class Opened:
-    """What the parts of one controller share."""
+    """The state that the parts of one controller share."""
 
     def __init__(
         self, world: WorldFile, factories: Mapping[str, WorkerFactory], choices: Choices | None = None
@@ -67,13 +67,13 @@ class Opened:
         self._running = False
 
     def fork(self) -> Opened:
-        """A second world in memory, from this very state, on the same engines."""
+        """Make a second world in memory, with the same state and on the same engines."""
         with self.lock:
             choices = replace(self.choices, online=self.kernel.warehouse.capacity)
             return Opened(self.world.fork(), self.factories, choices)
 
     def close(self, *, keep: bool) -> None:
-        """Commit, if it is to be kept, stop the workers, and let go of the file."""
+        """Commit if `keep` is set, stop the workers, and close the file."""
         with self.lock:
             refuse_within_crank(self.kernel.store)
             try:
@@ -92,7 +92,7 @@ class Opened:
     # Changing the world
 
     def ask(self, act: Callable[[], _T], note: str) -> _T:
-        """Do something and commit it; where another thread runs the world, between two of its cranks."""
+        """Call `act` and commit; if another thread runs the world, do it between two of its cranks."""
 
         def do() -> _T:
             refuse_within_crank(self.kernel.store)
@@ -104,7 +104,7 @@ class Opened:
 
     @contextmanager
     def changing(self, note: str) -> Iterator[None]:
-        """Change the world in the body, all of it or nothing, and commit."""
+        """Make the changes of the body atomic, and commit."""
         with self.lock:
             with self.kernel.atomic():
                 yield
@@ -112,7 +112,7 @@ class Opened:
 
     @contextmanager
     def a_run(self) -> Iterator[None]:
-        """Have `keep` leave it to the run in the body to commit."""
+        """Make `keep` leave commits to the run in the body."""
         before, self._running = self._running, True
         try:
             yield
@@ -120,12 +120,12 @@ class Opened:
             self._running = before
 
     def keep(self, note: str) -> None:
-        """Make durable what the host has asked for; within a run that is for the run's own commit to do."""
+        """Commit a request of the host; within a run the run's own commit does it."""
         if not self._running:
             self.commit(note)
 
     def commit(self, note: str = "") -> int | None:
-        """Make all whole cranks durable and release the outputs; None where nothing had changed."""
+        """Make all whole cranks durable and release the outputs; None if nothing had changed."""
         with self.lock:
             refuse_within_crank(self.kernel.store)
             try:
@@ -143,7 +143,7 @@ class Opened:
             return commit
 
     def _outcomes_to_log(self) -> list[str]:
-        """Outcomes that the host wanted logged and that have come, in words; each is told once."""
+        """The messages about settled promises whose outcome the host wants logged; each is returned once."""
         store, lines = self.kernel.store, []
         query = "SELECT kref from promises where policy in ('log_always', 'log_failure') order by kref"
         for (kref,) in store.world.rows(query):
@@ -159,7 +159,7 @@ class Opened:
 
     @property
     def snapshot_interval(self) -> int | None:
-        """After how many deliveries a vat's heap image is saved; None is never."""
+        """The number of deliveries after which a vat's heap image is saved; None for never."""
         chosen = self.choices.snapshot_interval
         return self.kernel.options.get("snapshot_interval") if chosen is None else chosen
 
@@ -179,7 +179,7 @@ class Opened:
     # Cranks
 
     def crank(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
-        """Run one crank, and take in what it has to say; None where nothing can run."""
+        """Run one crank and collect its outputs; None if nothing can run."""
         report = self.kernel.step(clean_up)
         if report is not None:
             self.outputs.collect(report)
@@ -188,10 +188,10 @@ class Opened:
         return report
 
     def run_up_to(self, wanted: Callable[[Event], bool], withdraw: Callable[[], None]) -> CrankReport:
-        """Run up to the crank of an event that was queued ahead of all that waits.
+        """Run until the crank of an event that was queued before all others.
 
-        What vats are to be told of dropped references comes before any event, this one included. What dead
-        vats left is not cleaned up for it: that has a budget, and this is wanted now.
+        Notifications of dropped references come before any event, also before this one. Terminated vats are
+        not cleaned up meanwhile: cleaning has a budget, and this event is wanted now.
         """
         try:
             while True:
@@ -215,7 +215,7 @@ class Opened:
             )
 
     def go_to(self, commit: int, here: int) -> None:
-        """Go to a commit, or stay `here` where that one has vats that this world may not run."""
+        """Go to a commit; returns to commit `here` and raises if that state has vats that may not run."""
         self.world.goto(commit)
         try:
             self.refuse_untrusted()
@@ -224,7 +224,7 @@ class Opened:
             raise
 
     def forget_what_ran(self) -> None:
-        """Throw away what workers, outputs and caches know of a state that is not the world's any more."""
+        """Discard what workers, outputs and caches know of a state that the world has left."""
         self.kernel.agenda.look_again()
         self.outputs.drop()
         self.kernel.store.discard_touched()

@@ -1,7 +1,7 @@
-"""Opening a world: the one way in, for programs, for the command and for notebooks.
+"""Opening a world: the one way, for programs, for the command and for notebooks.
 
-A file is checked before it is used, and a file that was there already may be anybody's: no code of it runs in
-this process unless whoever opens it says so.
+A file is checked before it is used. An existing file may come from anybody, so none of its code runs in this
+process unless the caller trusts it explicitly.
 """
 
 from __future__ import annotations
@@ -33,33 +33,32 @@ def open_world(
     workers: bool = True,
     look_only: bool = False,
 ) -> Controller:
-    """Open a world file, or make one.
+    """Open a world file, or make one; returns its controller.
 
-    No local worker is made for a file that was there already, whatever asks for one, unless `worker` is
-    local: its code would run in this process, unconfined, and a file may come from anybody. A creation
-    of a local vat that waits in its run-queue goes on waiting then (`queue.held_back`).
+    For an existing file no local worker is made unless `worker` is local, because its code would run in this
+    process, unconfined, and the file may come from anybody. If the creation of a local vat waits in the
+    run-queue, it goes on waiting (`queue.held_back`).
 
     Args:
-        path: the file; None for a world that lives only in memory.
-        config: what a new world is made of, as an object or as the path of a TOML or JSON file. It is
-            ignored where the world exists. It is built whole: where it cannot be, the world stays empty.
-            The bootstrap message waits in the run-queue then.
-        create: whether to make the file where there is none.
-        worker: the kind of worker new vats run in unless told otherwise: wasm, wasm-full or local.
-        progress: told of the stages of preparing an engine that was never compiled here.
-        snapshot_interval: after how many deliveries a heap image is saved, for as long as the world is
-            open this time; None as the world's own option says.
-        online: how many vats have a worker at once, 50 unless told otherwise; others are brought back
-            when they are needed.
+        path: the file; None for a world in memory only.
+        config: the contents of a new world, as an object or as the path of a TOML or JSON file. It is
+            ignored if the world exists. It is built whole: if that fails, the world stays empty. The
+            bootstrap message then waits in the run-queue.
+        create: whether to make the file if there is none.
+        worker: the default kind of worker for new vats: wasm, wasm-full or local.
+        progress: called with the stages of preparing an engine that was never compiled here.
+        snapshot_interval: after how many deliveries a heap image is saved, while the world is open; None
+            for the world's own option.
+        online: how many vats have a worker at once, 50 by default; others are restored when they are needed.
         scheduler: chooses among the events of the run-queue (`swingset.core.scheduler`).
-        workers: False where no code is to run; any world may be opened then.
-        look_only: True where nothing is to change: the file is seen as it is now, takes no lock, may be on
-            a medium that cannot be written, and may be open in another process.
+        workers: False to run no code at all; any world may be opened then.
+        look_only: True to change nothing: the world is seen as it is now, without a lock, even if the file
+            cannot be written or is open in another process.
     Raises:
-        WorldError: for files that are not worlds, or cannot be opened; they are left as they are.
+        WorldError: for files that are not worlds, or that cannot be opened; they are left as they are.
         KernelError: for a world with local vats, unless `worker` is local.
-        BadConfiguration: for a configuration that does not say what is needed.
-        VatFault: where the code of a configured vat fails.
+        BadConfiguration: for a configuration that lacks something or has something wrong.
+        VatFault: if the code of a configured vat fails.
     Example:
         >>> with swingset.open_world(folder / "new.world", worker="local") as made:
         ...     len(made.vats)

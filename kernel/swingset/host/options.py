@@ -1,4 +1,4 @@
-"""Options of the whole kernel, for all vats that do not say otherwise. They stay with the world."""
+"""Options of the whole kernel, for vats without an option of their own. They are stored in the world."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from swingset.host.opened import Opened
 class Options:
     """The options of an open world, as `controller.options`.
 
-    `reap_interval`, `reap_gc_krefs` and `reap_computrons` say when a vat brings out its dead,
-    `snapshot_interval` after how many deliveries its heap image is saved; None is never.
+    `reap_interval`, `reap_gc_krefs` and `reap_computrons` say when a vat gets a `bringOutYourDead`, and
+    `snapshot_interval` after how many deliveries its heap image is saved; None means never.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -19,7 +19,7 @@ class Options:
 
     @property
     def snapshot_interval(self) -> int | None:
-        """After how many deliveries a vat's heap image is saved, as whoever opened the world has chosen."""
+        """The number of deliveries after which a heap image is saved, as `open_world` was told."""
         return self._opened.snapshot_interval
 
     def all(self) -> dict[str, int | None]:
@@ -40,9 +40,9 @@ class Options:
         Args:
             options: values by name.
         Returns:
-            All options as they are then.
+            All options after the change.
         Raises:
-            KernelError: for an option or a value that cannot be; then none is changed.
+            KernelError: for an invalid option or value; then none is changed.
         Example:
             >>> world.options.change({"reap_interval": 50})["reap_interval"]
             50

@@ -1,7 +1,7 @@
-"""What leaves the world: the words of vats, and notices about them.
+"""The outputs of a world: what vats print, and notices about vats.
 
-Nothing here is shown before the commit that makes it true. Between a crank and its commit an output only
-waits; if the commit never comes, neither does the output.
+An output waits for the commit of its crank, and is shown only after it. If the commit fails, the output is
+dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from swingset.model.states import OutputStream
 
 @dataclass(frozen=True)
 class Output:
-    """One piece of text. `stream` is stdout or stderr of the vat, or notice: the kernel about the vat."""
+    """One text. `stream` is `stdout` or `stderr` of the vat, or `notice` for the kernel's about the vat."""
 
     crank: int
     vat: str
@@ -32,22 +32,22 @@ Listener = Callable[[Output], None]
 
 
 MOST_WAITING = 1_000_000
-"""Characters that wait for one commit: two vats that print at each other could fill the host's memory."""
+"""The most characters that wait for one commit: vats that print without end would fill the host's memory."""
 
 
 class Outputs:
-    """What vats print, as `controller.outputs`, for those who want to hear it when it is committed."""
+    """The outputs of a world, as `controller.outputs`, which listeners get when they are committed."""
 
     def __init__(self, waiting: WaitingOutputs) -> None:
         self._waiting = waiting
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Have a function called for every output that is released from now on.
+        """Call a function with every output that is released from now on.
 
         Args:
-            listener: called with an `Output`, after the commit that makes it true.
+            listener: called with an `Output`, after its commit.
         Returns:
-            A function that stops this.
+            A function that removes the listener.
         Example:
             >>> stop = world.outputs.listen(lambda output: print(output.vat, output.text))
             >>> stop()
@@ -56,7 +56,7 @@ class Outputs:
 
 
 class WaitingOutputs:
-    """Outputs that wait for their commit, and those who want them then."""
+    """The outputs that wait for their commit, and the listeners that get them then."""
 
     def __init__(self) -> None:
         self._waiting: list[Output] = []
@@ -65,7 +65,7 @@ class WaitingOutputs:
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Have `listener` called for every output released from now on; returns how to stop that."""
+        """Call `listener` with every output released from now on; returns a function that removes it."""
         self._listeners.append(listener)
 
         def stop() -> None:
@@ -75,7 +75,7 @@ class WaitingOutputs:
         return stop
 
     def collect(self, report: CrankReport) -> None:
-        """Take in what a crank has to say."""
+        """Add the outputs of a crank."""
         vat = report.vat or "?"
         for stream, text in report.console:
             self._take(Output(report.number, vat, stream, text))
@@ -93,11 +93,11 @@ class WaitingOutputs:
             self._waiting.append(output)
 
     def say(self, crank: int, text: str) -> None:
-        """Have the host told something, in the kernel's own words."""
+        """Add a notice of the kernel."""
         self._waiting.append(Output(crank, "kernel", "notice", text))
 
     def release(self) -> list[Output]:
-        """Show all that waits, now that it is committed."""
+        """Give all waiting outputs to the listeners, after their commit; returns them."""
         if self._lost:
             words = f"{self._lost:,} more characters were said in this run, and are not shown"
             self.say(self._waiting[-1].crank, words)
@@ -108,17 +108,17 @@ class WaitingOutputs:
                 try:
                     listener(output)
                 except Exception:
-                    # It is committed, and there are others who want to hear of it.
+                    # The output is committed, and other listeners still have to get it.
                     _log.exception("a listener failed over what vat %s said", output.vat)
         return released
 
     def drop(self) -> None:
-        """Forget what waits: its commit did not come."""
+        """Drop all waiting outputs, because their commit failed."""
         self._waiting, self._room, self._lost = [], MOST_WAITING, 0
 
 
 def _notice(report: CrankReport) -> str | None:
-    """Words for failures that no promise carries to anyone."""
+    """The notice about a failure that no rejected promise reports; None if there is none."""
     fault = report.fault
     if fault is None:
         return None

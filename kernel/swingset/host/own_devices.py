@@ -1,12 +1,12 @@
-"""Devices of an embedder's own: what a vat may call at once, written in Python and with state in the world.
+"""An embedder's own devices: objects that vats call at once, written in Python, with state in the world.
 
-A device is a class. Its public methods are what vats call, with values as vats pass them: plain data, and a
-`Ref` for each object. It gets a `DeviceCall` with each call, which is its corner of the world: state that is
-undone with the caller's crank, nodes of its own, messages to objects it was given.
+A device is a class. Vats call its public methods, with plain data and a `Ref` for each object. With each call
+it gets a `DeviceCall`, which is its access to the world: state that is rolled back with the caller's crank,
+its own nodes, and messages to objects that it was given.
 
-The code runs in the host, with all the powers of the host, so a vat reaches exactly the methods that are
-written there and nothing else: they are looked up in a table that is made when the device is installed. What
-fails in a device is told to its caller and undone, and never reaches the kernel.
+The code runs in the host, with all the powers of the host. So a vat can call only the methods that the class
+defines: they are looked up in a table that is made when the device is installed. An exception in a device is
+raised in its caller, its changes are rolled back, and it never reaches the kernel.
 """
 
 from __future__ import annotations
@@ -35,40 +35,40 @@ _STATE = "own."
 
 
 class Device:
-    """A kind of device. Derive a class from it, say its `kind`, and write the methods that vats call.
+    """The base class of an embedder's devices. Set `kind` in your class, and write the methods for vats.
 
     Each takes a `DeviceCall` and the arguments of the caller. Methods that begin with `_` or `on_` are not
-    for vats; the hooks below are called by the kernel, in the crank in which it happens.
+    for vats. The kernel calls the hooks below in the crank of their event.
     """
 
     kind: ClassVar[str]
 
     def on_node_gone(self, call: DeviceCall, state: Any) -> None:
-        """Hear that nobody holds a node of this device any more.
+        """Called when nothing holds a node of this device any more.
 
         Args:
-            call: this device's corner of the world.
-            state: what the node was made with.
+            call: this device's access to the world.
+            state: the state that the node was made with.
         Example:
             >>> swingset.Device().on_node_gone(None, {"seat": 5})
         """
 
     def on_vat_ended(self, call: DeviceCall, vat: str) -> None:
-        """Hear that a vat has ended.
+        """Called when a vat was terminated.
 
         Args:
-            call: this device's corner of the world.
-            vat: the id of the vat, as `DeviceCall.caller` has it.
+            call: this device's access to the world.
+            vat: the id of the vat, as in `DeviceCall.caller`.
         Example:
             >>> swingset.Device().on_vat_ended(None, "v7")
         """
 
 
 class DeviceCall:
-    """A device's corner of the world, for the length of one call.
+    """A device's access to the world during one call.
 
-    `caller` is the id of the vat that calls, and `node` the node that it has called; both are None where the
-    host itself visits the device.
+    `caller` is the id of the calling vat, and `node` is the node that it called; both are None in a `visit`
+    of the host.
     """
 
     def __init__(self, kernel: Kernel, context: DeviceContext) -> None:
@@ -80,17 +80,17 @@ class DeviceCall:
 
     @property
     def node_state(self) -> Any:
-        """What the node that was called was made with; None for the root of the device."""
+        """The state of the node that was called; None for the root of the device."""
         found = None if self.node is None else self._context.get(self.node.kref)
         return None if found is None else read(found)
 
     def new_node(self, state: Any) -> Ref:
-        """Make a node of this device, which lives as long as somebody holds it.
+        """Make a node of this device, which lives as long as something holds it.
 
         Args:
-            state: what its calls find as `node_state`; references in it are held as long as the node lives.
+            state: the `node_state` of its calls; references in it are held as long as the node lives.
         Returns:
-            A reference to it, to be answered, sent or kept.
+            A reference to it, which the device may return, send or keep in its state.
         Raises:
             TypeError: for a state that cannot be passed.
         Example:
@@ -101,16 +101,16 @@ class DeviceCall:
         return Ref(self._context.new_node(self.written(state)), self._context.device.name)
 
     def send(self, target: Ref, method: str, *args: Any, **kwargs: Any) -> None:
-        """Send a message to an object, whose result nobody hears.
+        """Send a message to an object; its result is ignored.
 
         Args:
-            target: a reference that came in this call or is in the state.
+            target: a reference from this call or from the state.
             method: the name of the method.
-            args: what it is called with.
-            kwargs: more of it, by name.
+            args: positional arguments.
+            kwargs: keyword arguments.
         Raises:
             TypeError: for an argument that cannot be passed.
-            KernelError: for a reference that nobody holds any more.
+            KernelError: for a reference that nothing holds any more.
         Example:
             >>> kref = world.devices.own.install(Tally(), "tally")
             >>> with world.devices.own.visit("tally") as call:
@@ -121,10 +121,10 @@ class DeviceCall:
         self._context.send(target.kref, self.written(methargs))
 
     def new_promise(self) -> Ref:
-        """Make a promise that this device will settle, to be answered, sent or kept in the state.
+        """Make a promise that this device will settle.
 
         Returns:
-            A reference to it.
+            A reference to it, which the device may return, send or keep in its state.
         Example:
             >>> kref = world.devices.own.install(Tally(), "tally")
             >>> with world.devices.own.visit("tally") as call:
@@ -139,7 +139,7 @@ class DeviceCall:
 
         Args:
             promise: the promise.
-            value: what it is fulfilled with; an exception rejects it.
+            value: its value; an exception rejects it.
         Raises:
             TypeError: for a value that cannot be passed.
         Example:
@@ -150,13 +150,13 @@ class DeviceCall:
         self._context.settle(promise.kref, isinstance(value, BaseException), self.written(value))
 
     def written(self, value: Any) -> CapData:
-        """Capdata of a value, for whoever deals with capdata; every reference in it must be held.
+        """Write a value as capdata; every reference in it must be held by something.
 
         Args:
             value: plain data with `Ref`s in it.
         Raises:
             TypeError: for a value that cannot be passed.
-            KernelError: for a reference that nobody holds any more.
+            KernelError: for a reference that nothing holds any more.
         Example:
             >>> kref = world.devices.own.install(Tally(), "tally")
             >>> with world.devices.own.visit("tally") as call:
@@ -176,7 +176,7 @@ class DeviceCall:
 
 
 class DeviceState(MutableMapping[str, Any]):
-    """What a device remembers, by key: plain data, and `Ref`s, which are held as long as they are kept."""
+    """The state of a device by key: plain data, and `Ref`s, whose objects it holds."""
 
     def __init__(self, call: DeviceCall, context: DeviceContext) -> None:
         self._call = call
@@ -211,18 +211,18 @@ class OwnDevices:
         self._kernel = opened.kernel
 
     def install(self, device: Device, name: str | None = None) -> str:
-        """Serve a kind of device from now until the world is closed, and make a device of it; commit.
+        """Serve a kind of device until the world is closed, make a device of it, and commit.
 
-        Install it again each time the world is opened. A fork has no code of it, so a rehearsal has no
+        Install it again each time the world is opened. A fork does not have its code, so a rehearsal has no
         effects.
 
         Args:
             device: an instance of your class.
-            name: what the device is called; its kind where there is one only.
+            name: the name of the device; None for its kind, if there is only one.
         Returns:
-            The kref of its root. `session.devices.get(name)` gives the reference that a vat can be sent.
+            The kref of its root. `session.devices.get(name)` returns a reference that can be sent to vats.
         Raises:
-            KernelError: for a kind or a name that cannot be, or that is taken.
+            KernelError: for a kind or a name that is invalid or taken.
         Example:
             >>> kref = world.devices.own.install(Tally(), "tally")
             >>> session.devices.call(session.devices.get("tally"), "add", 5)
@@ -242,12 +242,12 @@ class OwnDevices:
 
     @contextmanager
     def visit(self, name: str) -> Iterator[DeviceCall]:
-        """Be in a device's corner of the world, as the host; all that the body does is committed, or nothing.
+        """Get a device's access to the world, as the host; the body is atomic, and is committed.
 
         Args:
             name: the name of the device.
         Raises:
-            KernelError: where there is no device of that name.
+            KernelError: if there is no device of that name.
         Example:
             >>> kref = world.devices.own.install(Tally(), "tally")
             >>> with world.devices.own.visit("tally") as call:
@@ -258,7 +258,7 @@ class OwnDevices:
 
 
 class _Served:
-    """A device as the kernel calls it."""
+    """The adapter through which the kernel calls a device."""
 
     def __init__(self, device: Device, kernel: Kernel) -> None:
         self.kind = device.kind
@@ -273,7 +273,7 @@ class _Served:
         }
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
-        """Answer a vat's call."""
+        """Serve a vat's call."""
         function = self._methods.get(method)
         if function is None:
             raise plain.no_method(f"device {context.device.name}", method, *sorted(self._methods))
@@ -287,15 +287,15 @@ class _Served:
         return call.written(function(self._device, call, *given))
 
     def node_gone(self, state: CapData, context: DeviceContext) -> None:
-        """Tell the device that one of its nodes is gone."""
+        """Notify the device that one of its nodes is gone."""
         self._hook(lambda call: self._device.on_node_gone(call, read(state)), context)
 
     def vat_ended(self, vat: str, _rejected: bool, _outcome: CapData, context: DeviceContext) -> None:
-        """Tell the device that a vat has ended."""
+        """Notify the device that a vat was terminated."""
         self._hook(lambda call: self._device.on_vat_ended(call, vat), context)
 
     def _hook(self, hook: Callable[[DeviceCall], None], context: DeviceContext) -> None:
-        """Run a hook; what fails in it is undone and logged, for nobody is there to be told."""
+        """Call a hook; if it raises, its changes are rolled back and the exception is logged."""
         world = self._kernel.world
         world.savepoint("hook")
         try:

@@ -1,4 +1,4 @@
-"""Why a promise that was waited for is not settled, told in words."""
+"""Explains why a promise that the caller waits for is not settled."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from swingset.world.vats import SUSPENDED
 
 
 class StillPending(KernelError):
-    """A promise was waited for, nothing is left that could run, and it is not settled."""
+    """The caller waits for a promise, nothing is left that could run, and it is not settled."""
 
 
 def why_pending(kernel: Kernel, vat_id: str, promise: Promise[Any], report: RunReport, paused: bool) -> str:
-    """What a promise waits for, after a run that left it unsettled, and what to do about it."""
+    """The message that says what an unsettled promise waits for after a run, and what to do about it."""
     waiting = kernel.store.queues.length()
     if paused:
         events = "1 event" if waiting == 1 else f"{waiting} events"
@@ -35,7 +35,7 @@ def why_pending(kernel: Kernel, vat_id: str, promise: Promise[Any], report: RunR
     row = rows.get(kref or "")
     passed = 0
     while row is not None and row.state == FORWARDED and passed <= len(rows):
-        row = rows.get(row.decider)  # there a promise that follows another has the name of that
+        row = rows.get(row.decider)  # the decider of a promise that follows another is that promise
         passed += 1
     if row is not None:
         decider = kernel.store.vats.named(row.decider)

@@ -1,10 +1,10 @@
-"""How far one run goes: asked after every crank whether to go on.
+"""Run policies: functions that decide after each crank whether a run continues.
 
-A run that stops early loses nothing. What is left stays in the run-queue for the next run.
+A run that stops early loses nothing: the remaining events stay in the run-queue for the next run.
 
-A policy is called with the report of each crank, whatever it was about: a vat was created where the outcome
-says `created`, rows of a terminated vat were deleted where it says `cleaned`. A policy that has an attribute
-`clean_up` is also asked before each crank how many such rows it may delete; None leaves them for another run.
+A policy is called with the report of each crank. The report's outcome says what the crank did: `created` for
+a new vat, `cleaned` for deleted rows of a terminated vat. A policy with an attribute `clean_up` also decides
+before each crank how many such rows it may delete; None leaves them for another run.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from swingset.core.options import MOST_SECONDS
 from swingset.core.report import CrankReport
 
 RunPolicy = Callable[[CrankReport], bool]
-"""Told of each crank; answers whether to run another."""
+"""Called with the report of each crank; returns whether to run another."""
 
 
 def forever() -> RunPolicy:
-    """Until nothing can run.
+    """Run until nothing can run.
 
     Example:
         >>> world.run(swingset.policies.forever()).more
@@ -32,12 +32,12 @@ def forever() -> RunPolicy:
 
 
 def cranks(limit: int) -> RunPolicy:
-    """At most so many cranks.
+    """Run at most `limit` cranks.
 
     Args:
-        limit: how many, at least 1.
+        limit: the number of cranks, at least 1.
     Raises:
-        KernelError: where that is no such number.
+        KernelError: for any other limit.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> world.run(swingset.policies.cranks(1)).cranks
@@ -47,12 +47,12 @@ def cranks(limit: int) -> RunPolicy:
 
 
 def computrons(limit: int) -> RunPolicy:
-    """Until at least so many computrons are spent. Local vats spend none, so a run of them goes on.
+    """Run until at least `limit` computrons are spent. Local vats spend none.
 
     Args:
-        limit: how many; the last crank may spend more, for a crank is run whole.
+        limit: the number of computrons, at least 1; the last crank is run whole and may exceed it.
     Raises:
-        KernelError: where that is no such number.
+        KernelError: for any other limit.
     Example:
         >>> report = world.run(swingset.policies.computrons(1_000_000))
     """
@@ -60,12 +60,12 @@ def computrons(limit: int) -> RunPolicy:
 
 
 def vats_created(limit: int) -> RunPolicy:
-    """Until so many vats were created, by the host or by vats; one whose code fails is none.
+    """Run until `limit` vats were created, by the host or by vats; a failed creation does not count.
 
     Args:
-        limit: how many, at least 1.
+        limit: the number of vats, at least 1.
     Raises:
-        KernelError: for a number below 1.
+        KernelError: for any other limit.
     Example:
         >>> report = world.run(swingset.policies.vats_created(1))
     """
@@ -73,12 +73,12 @@ def vats_created(limit: int) -> RunPolicy:
 
 
 def seconds(limit: float) -> RunPolicy:
-    """For about so many seconds of wall-clock time: for hosts that have to answer somebody.
+    """Run for about `limit` seconds of wall-clock time, for hosts that must respond in time.
 
     Args:
-        limit: how many; it may be a fraction.
+        limit: the number of seconds, which may be a fraction.
     Raises:
-        KernelError: where that is no such number.
+        KernelError: for any other limit.
     Example:
         >>> report = world.run(swingset.policies.seconds(0.5))
     """
@@ -91,7 +91,7 @@ def seconds(limit: float) -> RunPolicy:
 
 
 def _until_used(what: str, limit: int, used: Callable[[CrankReport], int]) -> RunPolicy:
-    """Go on until so much is used; `used` says how much of it one crank was."""
+    """Run until `limit` is used; `used` returns how much one crank used."""
     if type(limit) is not int or limit < 1:
         raise KernelError(f"{what}() wants an int from 1, got {limit!r}: a run that begins runs a crank")
     left = limit
@@ -105,9 +105,9 @@ def _until_used(what: str, limit: int, used: Callable[[CrankReport], int]) -> Ru
 
 
 class Cleaning:
-    """Another policy, with a budget for what terminated vats left: rows for one crank, and for the run.
+    """Another policy, with a budget for cleaning up after terminated vats: rows per crank, and per run.
 
-    `rows` 0 deletes nothing. When the run's budget is spent the run goes on without cleaning.
+    With `rows` 0 nothing is deleted. When the run's budget is spent, the run continues without cleaning.
     """
 
     def __init__(
@@ -121,21 +121,21 @@ class Cleaning:
         self._left = total
 
     def __call__(self, report: CrankReport) -> bool:
-        """Count what was deleted, and go on as the other policy says."""
+        """Count the deleted rows, and return what the other policy decides."""
         if self._left is not None:
             self._left -= report.cleaned
         return self._policy(report)
 
     def clean_up(self) -> int | None:
-        """How many rows the next crank may delete."""
+        """The number of rows that the next crank may delete; None for none."""
         return min(self._rows, self._rows if self._left is None else self._left) or None
 
 
 def all_of(*policies: RunPolicy) -> RunPolicy:
-    """As long as each of them says so; each is told of every crank.
+    """Run while all policies agree; each is called with every crank.
 
     Args:
-        policies: the policies that are asked.
+        policies: the policies.
     Example:
         >>> both = swingset.policies.all_of(swingset.policies.cranks(10), swingset.policies.seconds(1))
         >>> world.run(both).more
@@ -153,7 +153,7 @@ def all_of(*policies: RunPolicy) -> RunPolicy:
 
 
 def rows_allowed(policy: RunPolicy) -> int | None:
-    """How many rows of a terminated vat the next crank may delete under a policy."""
+    """The number of rows of a terminated vat that the next crank may delete under a policy."""
     ask = getattr(policy, "clean_up", None)
     return ask() if ask is not None else CLEAN_UP_ROWS
 

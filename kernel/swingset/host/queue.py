@@ -1,4 +1,4 @@
-"""The run-queue as a host handles it: how much waits in it, whether it stands still, and what cannot run."""
+"""The host's access to the run-queue: how many events wait, whether it is paused, and which cannot run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from swingset.model.messages import described
 
 
 class RunQueue:
-    """The run-queue of an open world, as `controller.queue`; its length is how many events wait."""
+    """The run-queue of an open world, as `controller.queue`; its length is the number of waiting events."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -24,13 +24,13 @@ class RunQueue:
 
     @property
     def paused(self) -> bool:
-        """Whether runs wait until somebody unpauses the world. Stepping still works."""
+        """Whether the world is paused: then `run` does nothing, and `step` still works."""
         return self._running.paused
 
     def pause(self) -> None:
-        """Let the run-queue stand until `unpause`, and commit.
+        """Pause the world until `unpause`, and commit.
 
-        From another thread, a run stops at its next crank.
+        A call from another thread stops a run at its next crank.
 
         Example:
             >>> world.queue.pause()
@@ -40,7 +40,7 @@ class RunQueue:
         self._running.set_paused(True, "pause")
 
     def unpause(self) -> None:
-        """Let runs run again, and commit.
+        """Unpause the world, and commit.
 
         Example:
             >>> world.queue.pause()
@@ -52,11 +52,11 @@ class RunQueue:
 
     @property
     def panic(self) -> str | None:
-        """Why the world has stopped for good, if it has."""
+        """Why the world has stopped for good; None if it has not."""
         return self._opened.kernel.panic
 
     def overrule_panic(self) -> None:
-        """Let a world that has panicked run on as it is, and commit.
+        """Let a world that has panicked continue as it is, and commit.
 
         Example:
             >>> world.queue.overrule_panic()
@@ -68,17 +68,17 @@ class RunQueue:
             self._opened.commit("panic overruled")
 
     def drop(self, position: int) -> str:
-        """Give up an event of the run-queue for good, and commit: one that is damaged, or that is held back.
+        """Delete an event of the run-queue that is damaged or held back, and commit.
 
-        Whoever waits for its answer hears a rejection with the reason `dropped`. What a damaged event held
-        stays held, for nobody can know what that was; `verify` goes on telling of it.
+        Its result is rejected with the reason `dropped`. The references of a damaged event stay counted,
+        because they cannot be read; `verify` continues to report them.
 
         Args:
-            position: where it stands, as errors and `held_back` tell.
+            position: its number, as shown in errors and by `held_back`.
         Returns:
-            What it was, in a few words.
+            A few words about the event.
         Raises:
-            KernelError: where nothing stands there.
+            KernelError: if there is no event with that number.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> [row.position for row in world.lens.queue()]
@@ -92,7 +92,7 @@ class RunQueue:
         return "what cannot be read" if event is None else described(event)
 
     def held_back(self) -> list[str]:
-        """A sentence for each creation or upgrade in the run-queue that does not run here, and why.
+        """A sentence for each creation or upgrade in the run-queue that cannot run here, with the reason.
 
         Example:
             >>> world.queue.held_back()

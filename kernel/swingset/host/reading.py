@@ -1,7 +1,7 @@
-"""Errors as people at a session read them: words fit to be looked at, and the lines of the vats' code.
+"""Errors as people at a session read them: a text that is safe to print, and the lines of the vats' code.
 
-Both are made when an error arrives, from the code that runs then: an error may be printed long after, when
-the vat was upgraded or the world is closed.
+Both are made when an error arrives, from the code that runs then, because an error may be printed long after,
+when the vat was upgraded or the world is closed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from swingset.world.errors import WorldError
 
 
 class Reading:
-    """Reads errors for the people of one open world."""
+    """Makes the texts of errors for people at one open world."""
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
@@ -23,16 +23,16 @@ class Reading:
         self._as_of = (-1, -1)
 
     def __call__(self, error: RemoteError) -> tuple[str, str]:
-        """An error's words, and the lines of the vats that it passed."""
+        """The text of an error, and the lines of the vats that it passed."""
         trace = tuple(Frame(*frame) for frame in error.trace)
         try:
             lines = places(trace, self.source_of)
-        except WorldError:  # the file is damaged there, which is for others to tell
+        except WorldError:  # the file is damaged there, which other checks report
             lines = places(trace, lambda _part: None)
         return quoted(error.remote_message), "\n".join(lines)
 
     def source_of(self, part: str) -> str | None:
-        """The source of a vat's cell, where the name of the part tells which vat is meant."""
+        """The source of a vat's cell; None if the name of the part does not identify the vat."""
         store = self._controller.kernel.store
         now = (store.vats.saved, store.world.rewound)
         if self._as_of != now:

@@ -1,8 +1,8 @@
-"""Reading the variables of a program back from a world, as `kept` has written them.
+"""Reads the variables of a program from a world, as `kept` has written them.
 
-What is read may come from a stranger. It is a closed grammar, in which only the program's own classes are
-named, and what does not fit is refused as `Unreadable`. None of a class's code runs: an object is made
-without its constructor and given the attributes that it had.
+The stored data may come from anybody. Its grammar is closed and names only the program's own classes;
+anything else is refused as `Unreadable`. No code of a class runs: an object is made without its constructor,
+and its attributes are set.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from swingset.model.visible import one_line
 _KINDS = frozenset(get_args(Kind))
 
 MOST_OF_A_HASH = 100
-"""So many keys of one table may have the same hash: more were chosen to."""
+"""How many keys of one table may have the same hash: more were chosen by an attacker."""
 
 
 class Unreadable(LookupError):
-    """What is stored under a name cannot be made a value of, at least not yet."""
+    """A stored value cannot be read, at least not yet."""
 
 
 def read(pieces: list[Any], classes: Classes) -> Any:
-    """The value that was written; raises `Unreadable`, also where a class is missing."""
+    """Read a value that `kept` has written; raises `Unreadable`, also if a class is missing."""
     return _Reader(pieces, classes).value()
 
 
@@ -60,7 +60,7 @@ class _Reader:
             node.links.append((base + link[0], link[1]))
 
     def value(self) -> Any:
-        """All nodes made and filled; the first one."""
+        """Make and fill all nodes; returns the first one."""
         _want(bool(self._nodes), "a node")
         open_ones = []
         for number, node in enumerate(self._nodes):
@@ -76,7 +76,7 @@ class _Reader:
         return self._made[0]
 
     def _shell(self, node: Node) -> Any:
-        """What can be made before its items are; None for what cannot."""
+        """Make an empty container or object; None for one that needs its items first."""
         match node.kind:
             case "list":
                 return []
@@ -105,7 +105,7 @@ class _Reader:
         return None
 
     def _make(self, number: int) -> None:
-        """Make what does not change, after what it is made of."""
+        """Make an immutable value, after its items."""
         stack, under_way = [number], set[int]()
         while stack:
             at = stack[-1]
@@ -205,7 +205,7 @@ def _fill(node: Node, made: Any, items: list[Any]) -> None:
 
 
 def _check_keys(keys: list[Any]) -> None:
-    """Refuse keys with code of their own, and numbers that were chosen to have one hash."""
+    """Raise `Unreadable` for keys with code of their own, or numbers chosen to share one hash."""
     plain = [key for key in keys if id(type(key)) in LEAVES]
     _want(len(plain) == len(keys) or all(id(type(key)) in LEAVES or may_be_key(key) for key in keys), "a key")
     hashes = collections.Counter(map(hash, plain))

@@ -1,12 +1,11 @@
-"""Rehearsal: do it in a fork, look at what happened, throw the fork away.
+"""Rehearsal: does an upgrade in a fork, reports what happened, and discards the fork.
 
-The fork is the whole world, heaps and queue included, on the same engines. What it says is therefore not
-a prediction from rules but an observation, and the live world cannot be touched by it.
+The fork is the whole world, with heaps and queue, on the same engines. So its report is not a prediction but
+an observation, and it cannot change the live world.
 
-An upgrade that changes kinds migrates their first records at once and leaves the others for later, when one
-that does not migrate would be found out by whoever sends to it. So a rehearsal can go through all of them.
-Where one of the first records refuses the upgrade, a second fork puts the first look off, so as to hear of
-the others too.
+An upgrade that changes kinds migrates their first records at once and the others later, when a record that
+fails would reject messages to it. So a rehearsal can migrate all of them. If one of the first records fails
+and refuses the upgrade, a second fork postpones their migration, to report the other failures too.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from swingset.model.reports import Fault
 from swingset.world.vats import LIVE
 
 Extent = int | Literal["all"] | None
-"""How many records of changed kinds a rehearsal migrates; None: those that the upgrade itself migrates."""
+"""How many records of changed kinds a rehearsal migrates; None for those that the upgrade itself migrates."""
 
 FOLLOW_UP_CRANKS = 1_000
-"""How many cranks of what already waits are run after the rehearsed upgrade."""
+"""How many cranks of the waiting events are run after the rehearsed upgrade."""
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What an upgrade would do.
+    """The report of what an upgrade would do.
 
-    `verdict` says it in one sentence, `lines` in several. `abandoned` are exports that would be lost,
-    `disconnected` promises that would be broken, `kept` counts durable objects by kind. `records` is there
-    where more records were migrated than the upgrade itself does; one that does not makes it not `ok`.
+    `verdict` is one sentence and `lines` are several. `abandoned` lists exports that would be lost,
+    `disconnected` lists promises that would be broken, and `kept` counts durable objects by kind. `records`
+    is set if more records were migrated than the upgrade itself migrates; if one fails, `ok` is False.
     """
 
     vat: str
@@ -53,10 +52,10 @@ class Rehearsal:
 
 
 def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records: Extent = None) -> Rehearsal:
-    """Upgrade `vat` to `parts` in a fork of the world, then run what waits there.
+    """Upgrade `vat` to `parts` in a fork of the world, then run the events that wait there.
 
-    With `records`, so many older records are migrated after that, or all of them, and those that do not
-    migrate are told of.
+    With `records`, that many older records are migrated after that, or all of them, and failures are
+    reported.
     """
     fork = controller.fork()
     try:
@@ -88,7 +87,7 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records:
 
 
 def _all_the_same(controller: Controller, vat: str, parts: Parts, records: Extent) -> Migrated | None:
-    """What becomes of the records under code that one of the first of them refuses."""
+    """The migration of the records to code that the upgrade refuses because one of the first fails."""
     fork = controller.fork()
     try:
         store, vat_id = fork.kernel.store, fork.kernel.vat(vat).id
@@ -98,7 +97,7 @@ def _all_the_same(controller: Controller, vat: str, parts: Parts, records: Exten
         fork.upgrade_vat(vat, parts)
         return _migrated(fork, vat, records)
     except VatFault:
-        return None  # there is more in the way than records
+        return None  # records are not the only obstacle
     finally:
         fork.close()
 
@@ -126,7 +125,7 @@ def _with_records(found: Rehearsal, migrated: Migrated | None) -> Rehearsal:
 
 
 def kinds_exported(lens: Lens, vat: str) -> dict[str, int]:
-    """How many durable objects of each kind others know of, by tag."""
+    """The number of durable objects of each kind that other vats can reach, by tag."""
     found: dict[str, int] = {}
     for row in lens.clist(vat):
         if row.vref.startswith("o+d"):
@@ -135,7 +134,7 @@ def kinds_exported(lens: Lens, vat: str) -> dict[str, int]:
 
 
 def describe_left_behind(abandoned: tuple[ObjectRow, ...], broken: tuple[PromiseRow, ...]) -> list[str]:
-    """Sentences about what an upgrade leaves behind, for those that somebody still holds."""
+    """Sentences about the objects and promises that an upgrade leaves behind and that others still hold."""
     lines = []
     for row in abandoned:
         holders = ", ".join(row.holders) or "nobody"

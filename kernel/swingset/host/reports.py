@@ -1,4 +1,4 @@
-"""What is told of a run when it has ended, within bounds: a run may be endless, and its messages large."""
+"""The report of a run, which is bounded because a run may be endless and its messages large."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from swingset.model.messages import Send
 class RunReport:
     """What a run did. `commit` is None if nothing changed.
 
-    `more` says that another run under this policy could go on. `reports` are those of the last cranks, at
-    most `MOST_REPORTS` and not many of large ones: an endless run would fill the memory, and `watch` is told
-    of each.
+    `more` says that another run under this policy could continue. `reports` are those of the last cranks, at
+    most `MOST_REPORTS` and fewer of large ones, so that an endless run does not fill the memory; `watch` gets
+    all of them.
     """
 
     cranks: int
@@ -26,10 +26,10 @@ class RunReport:
 
 
 MOST_REPORTS = 1_000
-"""How many cranks a run tells of when it ends."""
+"""How many crank reports a run report holds."""
 
 MOST_CHARACTERS = 10_000_000
-"""How much of the data of messages a run's reports may hold."""
+"""How many characters of message data the reports of a run may hold."""
 
 
 class Reports:
@@ -42,16 +42,16 @@ class Reports:
         self.computrons = 0
 
     def add(self, report: CrankReport) -> None:
-        """Take in one more, and let go of the oldest where they are too many or too large."""
+        """Add a report, and drop the oldest if they are too many or too large."""
         self.count += 1
         self.computrons += report.computrons or 0
         size = len(report.event.message.methargs.body) if isinstance(report.event, Send) else 0
-        # What was printed is in the outputs, which knows how much is too much.
+        # What was printed is in the outputs, which have their own limit.
         self._kept.append((size, replace(report, console=())))
         self._size += size
         while len(self._kept) > MOST_REPORTS or (len(self._kept) > 1 and self._size > MOST_CHARACTERS):
             self._size -= self._kept.popleft()[0]
 
     def kept(self) -> tuple[CrankReport, ...]:
-        """Those that are still here, oldest first."""
+        """The reports that were kept, oldest first."""
         return tuple(report for _, report in self._kept)

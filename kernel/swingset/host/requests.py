@@ -1,9 +1,9 @@
-"""What an embedder asks of a world without being a vat in it: messages from outside, and their outcomes.
+"""Messages from an embedder that is not a vat, and their outcomes.
 
-Arguments and results are values as vats pass them by copy, tuples, bytes, dates and errors among them. A
-reference to something in the world is a `Ref`, which carries the kernel's name for it. What the host names it
-must hold: a vat's root is pinned, a result is held until it is released, and a reference in a result lives as
-long as that result is held.
+Arguments and results are values that vats can pass by copy, such as tuples, bytes, dates and errors. A
+reference to something in the world is a `Ref`, which contains the kernel's name for it. The host must hold
+what it names: a vat's root is pinned, a result is held until it is released, and a reference in a result
+lives as long as that result is held.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PromiseStatus = Literal["unresolved", "fulfilled", "rejected"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a promise stands: unresolved, fulfilled or rejected, and the data it was settled with."""
+    """The state of a promise, unresolved, fulfilled or rejected, and the data that it was settled with."""
 
     kref: str
     status: PromiseStatus
@@ -39,7 +39,7 @@ class Outcome:
     def value(self) -> Any:
         """The data as Python values: references are `Ref`s, errors are exceptions. None while unresolved.
 
-        Raises `KernelError` for data that no correct vat sends.
+        Raises `KernelError` for data that cannot be read, which no correct vat sends.
         """
         try:
             return None if self.data is None else read(self.data)
@@ -49,8 +49,8 @@ class Outcome:
 
 
 def read(data: CapData) -> Any:
-    """Python values of capdata in the kernel's names."""
-    ifaces: dict[int, str] = {}  # told with the first mention only
+    """Read capdata whose slots are krefs, as Python values with `Ref`s."""
+    ifaces: dict[int, str] = {}  # given with the first mention only
 
     def fetch(_sigil: str, index: int, iface: str | None) -> Ref:
         if index >= len(data.slots):
@@ -62,9 +62,9 @@ def read(data: CapData) -> Any:
 
 
 def write(value: Any) -> CapData:
-    """Capdata of a value as vats pass it, with `Ref`s in it.
+    """Write a value with `Ref`s as capdata whose slots are krefs.
 
-    Raises `TypeError` naming the place of what cannot be passed, and what to pass instead.
+    Raises `TypeError` for what cannot be passed, with its place and what to pass instead.
     """
     try:
         body, objects = smallcaps.encode(value, lambda _: (), _mention)
@@ -74,7 +74,7 @@ def write(value: Any) -> CapData:
 
 
 class Requests:
-    """What the host of one world sends, and the results that it holds."""
+    """The messages that the host of one world sends, and the results that it holds."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -103,7 +103,7 @@ class Requests:
             return None
 
     def outcome(self, kref: str) -> Outcome:
-        """How a promise stands; one that follows another stands as that one does."""
+        """The outcome of a promise; if it follows another, that of the other."""
         with self._opened.lock:
             promise = self._kernel.store.promises.get(kref) if is_kref(kref) else None
             if promise is None:
@@ -113,7 +113,7 @@ class Requests:
             return Outcome(kref, "unresolved", None)
 
     def release(self, kref: str) -> None:
-        """Let go of a result that the host held."""
+        """Release a result that the host holds."""
         with self._opened.lock:
             promise = self._kernel.store.promises.get(kref)
             if promise is None or promise.policy is None:
@@ -136,14 +136,14 @@ class Requests:
 
 
 def _mention(value: Any) -> smallcaps.Mention | None:
-    """How a host mentions an object: by a `Ref`, of which two may be of the same."""
+    """How a host refers to an object: by a `Ref`; two of them may be of the same object."""
     if type(value) is Ref:
         if not is_kref(value.kref):
             raise UnpassableError(value, "")
         if kref_type(value.kref) == "p":
             return smallcaps.Mention("&", None, value.kref)
         return smallcaps.Mention("$", ALLEGED + value.iface, value.kref)
-    if smallcaps.mention_of(value) is not None:  # what is an object in some vat
+    if smallcaps.mention_of(value) is not None:  # an object of some vat
         raise UnpassableError(value, "")
     return None
 
@@ -154,7 +154,7 @@ def _cannot_pass(value: Any, culprit: Any, fix: str) -> TypeError:
     where = f"the argument{path_to(value, culprit) or ''}"
     if type(culprit) is Ref and not fix:
         return TypeError(f"{where} is a Ref of {culprit.kref!r}, which is not a kref such as ko20")
-    if not fix or "@" in fix or "register_copy" in fix:  # that is for vats
+    if not fix or "@" in fix or "register_copy" in fix:  # advice for vat code
         fix = "a host passes data by copy, and a reference to something in the world as a Ref"
     return TypeError(f"{where} is {brief(culprit)}: {fix}")
 

@@ -1,8 +1,8 @@
-"""When a long run commits in between: two vats that keep each other busy would run for ever.
+"""Decides when a long run commits in between.
 
-A run that is killed loses what it did since its last commit, and what it had to say is not heard before. So
-a run commits every so many cranks, and every so many seconds where cranks take long. That reaches nothing
-but the list of commits: no vat, transcript or digest can tell in which rhythm a world was run.
+A run that is killed loses what it did since its last commit, and its outputs are not released before. So a
+run commits after a number of cranks, or after a number of seconds if cranks take long. That changes only the
+list of commits: no vat, transcript or digest depends on when a world was committed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ SECONDS = 5.0
 
 
 class Rhythm:
-    """Asked after each crank of one run whether to commit now."""
+    """Decides after each crank of one run whether to commit now."""
 
     def __init__(self) -> None:
         self._cranks = 0
         self._since = time.monotonic()
 
     def due(self, full: bool) -> bool:
-        """Count a crank; begins anew where the answer is yes, as it is where one commit holds no more."""
+        """Count a crank; returns whether to commit now, as it always does if the commit is `full`."""
         self._cranks += 1
         now = time.monotonic()
         if not full and self._cranks < CRANKS and now - self._since < SECONDS:

@@ -1,7 +1,7 @@
-"""Running a world: one crank after the other, until nothing can run or a policy says stop.
+"""Runs a world: one crank after the other, until nothing can run or a policy stops it.
 
-Between two cranks other threads have their turn, and a long run commits now and then (`rhythm`). A run that
-is interrupted commits the whole cranks it had.
+Between two cranks, requests of other threads are served, and a long run commits now and then (`rhythm`). An
+interrupted run commits its whole cranks.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from swingset.host.reports import Reports, RunReport
 from swingset.host.rhythm import Rhythm
 
 COMMIT_AFTER = 128 << 20
-"""How many changed bytes of state a run lets wait for its commit: one commit has room for so many."""
+"""How many changed bytes of state may wait for a commit, because one commit holds no more."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """The way to run one open world."""
+    """Runs one open world."""
 
     opened: Opened
 
     @property
     def paused(self) -> bool:
-        """Whether runs wait until somebody unpauses the world."""
+        """Whether the world is paused."""
         return bool(self.opened.kernel.store.counters.get("paused"))
 
     def set_paused(self, paused: bool, note: str) -> None:
-        """Pause or unpause the world, between two cranks of whoever runs it."""
+        """Pause or unpause the world, between two cranks if another thread runs it."""
         counters = self.opened.kernel.store.counters
         self.opened.ask(lambda: counters.set("paused", int(paused)), note)
 
     def step(self) -> CrankReport | None:
-        """Run one crank and commit it; None where nothing can run."""
+        """Run one crank and commit it; None if nothing can run."""
         with self.opened.lock:
             report = self.opened.crank()
             self.opened.commit("step")

@@ -1,7 +1,7 @@
-"""What the command prints: each thing said is a line of ours, and nothing that it quotes can be another.
+"""The output of the command: nothing that it quotes can look like a line of the command itself.
 
-Names, reasons and errors come from the file, and vats print what they like. So all of it goes out through
-here, where what is not simply drawn is spelt out, and further lines are marked.
+Names, reasons and errors come from the file, and vats print anything. So all output goes through this module,
+which escapes control characters and the like, and marks further lines.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _NOT_DRAWN = re.compile(r"[^\x20-\x7e\n]")
 
 
 def say(text: object, file: TextIO | None = None) -> None:
-    """Print a line, or several of which all but the first are marked."""
+    """Print a text; all lines but the first are marked."""
     print(quoted(str(text).replace(f"\n{MARK}", "\n")), file=file or sys.stdout)
 
 
 def say_json(value: Any, *, indent: int | None = None) -> None:
-    """Print a value for programs: JSON in which everything that is not simply drawn is escaped."""
+    """Print a value as JSON for programs, with everything escaped that is not printable."""
     print(_NOT_DRAWN.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=indent)))
 
 

@@ -1,14 +1,14 @@
-"""A session: the embedder's own interpreter as a vat among vats.
+"""A session: the embedder's own interpreter as a vat of a world.
 
-What a notebook cell or a host program holds, sends and is told goes through a guest library like anyone's,
-under a name in the world (`notebook`). Its imports show in the c-lists, its promises in the tables. When
-the interpreter is gone and another opens the same world, that is an upgrade of this vat: a new incarnation
-begins, what it had promised is broken, what it had exported is abandoned, and the names in its baggage come
-back. Promises with a watcher, an adopter or a resumable function survive. Nothing else resumes a session.
+What a notebook cell or a host program holds, sends and receives goes through a guest library like that of any
+vat, under a name in the world (`notebook`). Its imports are in the c-lists, and its promises in the tables.
+If the interpreter ends and another opens the same world, this vat is upgraded: a new incarnation begins, the
+promises that it decided are broken, its exports are abandoned, and the names in its baggage are restored.
+Promises with a watcher, an adopter or a resumable call survive.
 
 One thing is different. A vat starts with all its code; an interpreter gets it cell by cell. So what the last
-one left waits for its code: a name for its class, a call for its function, and the outcome of a watched
-promise, which the kernel sets aside meanwhile, for the watcher's class.
+interpreter left waits for its code: a name waits for its class, a call for its function, and the outcome of a
+watched promise for the watcher's class; the kernel parks it meanwhile.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from swingset.model.capdata import NOTHING, object_named
 from swingset.workers.local import AttachedWorker
 
 MOST_DIGESTED = 64 << 20
-"""Bytes of a file that is digested when a session joins it. A digest reads the whole state."""
+"""The largest file, in bytes, of which a session takes a digest when it joins; that reads the whole state."""
 
 
 class Session:
     """The caller as a vat of an open world.
 
-    `found_digest` is the world's digest before it joined; None of a file so large that taking it is left to
-    whoever wants to wait for it.
+    `found_digest` is the world's digest before the session joined, or None if the file is so large that
+    computing it would take long.
     """
 
     def __init__(self, controller: Controller, name: str = "notebook") -> None:
@@ -58,11 +58,11 @@ class Session:
         self.policy: RunPolicy | None = None
         self.watch: Callable[[CrankReport], None] | None = None
         self.renewed: Callable[[LeftBehind], None] | None = None
-        """Told of each life that begins because the one before was undone, not because somebody asked."""
+        """Called with each life that begins because the one before was rolled back."""
         small = controller.world.size <= MOST_DIGESTED
         self.found_digest: str | None = controller.digest() if small else None
         self.stirred: Callable[[], None] | None = None
-        """Told, from whatever thread, when something is sent or settled outside of a delivery."""
+        """Called, from any thread, when something is sent or settled outside of a delivery."""
         self.reading = Reading(controller)
         self.drafts = Drafts(controller)
         self.names = SessionNames(self)
@@ -71,17 +71,17 @@ class Session:
         self.attach()
 
     def attach(self, message: str = "the session was started anew") -> LeftBehind:
-        """Begin an incarnation of this vat: at the start, and after the world has gone back in time.
+        """Begin an incarnation of this vat: at the start, and after the world has gone back.
 
-        What was had from the one before reaches nobody any more. Only where that one was undone, presences
-        that were committed go on into this one.
+        References of the incarnation before cannot be used any more. Only if that one was rolled back, its
+        committed presences continue in this one.
 
         Args:
-            message: what broken promises say of it.
+            message: a text for the rejections of broken promises.
         Returns:
             What was lost with the incarnation before.
         Raises:
-            VatExists: where another vat has this name.
+            VatExists: if another vat has this name.
         Example:
             >>> made = world.checkpoint("before")
             >>> world.history.go_back("before")
@@ -129,7 +129,7 @@ class Session:
 
     @property
     def liveslots(self) -> Liveslots:
-        """The guest library of the life that this session is in; begins the next one if that has ended."""
+        """The guest library of the session's current life; begins the next life if that one has ended."""
         self._join()
         return self._now.liveslots
 
@@ -144,7 +144,7 @@ class Session:
         return self._now.vat_id
 
     def _join(self) -> None:
-        """Begin the next life, where the last one was undone; raises where the world is closed."""
+        """Begin the next life, after a rollback; raises LifeEndedError if the world is closed."""
         with self.controller.lock:
             ended = self._now.liveslots.ended
             if ended is None:
@@ -156,10 +156,10 @@ class Session:
             self.renewed(left_behind)
 
     def is_over(self, value: object) -> bool:
-        """Whether a value is a handle of a life that has ended. None of its code runs.
+        """Whether a value belongs to a life that has ended. No code of the value runs.
 
         Args:
-            value: whatever the program holds.
+            value: any value of the program.
         Example:
             >>> session.is_over(bank)
             False
@@ -168,15 +168,15 @@ class Session:
         return live is not None and live.ended is not None
 
     def _cut(self) -> None:
-        """A delivery to this vat was undone, or the vat itself was ended."""
+        """End the life: a delivery to this vat was rolled back, or the vat was terminated."""
         if self._life is not None:
             self._life.cut()
 
     def close(self) -> None:
-        """Let go of the world: the file keeps everything that was committed.
+        """Commit, and close the world.
 
         Raises:
-            WorldError: where the world is not in its file then; it is closed all the same.
+            WorldError: if the commit fails; the world is closed all the same.
         Example:
             >>> session.close()
         """
@@ -186,12 +186,12 @@ class Session:
     # Running
 
     def settle(self) -> RunReport:
-        """Run own turns and the world until both are still, commit, and release outputs.
+        """Run the session's turns and the world until neither can run, commit, and release outputs.
 
         Returns:
             What the last run of the world did.
         Raises:
-            KernelPanic: where the world has a reason to stop for good.
+            KernelPanic: if the world has stopped for good.
         Example:
             >>> purse = E(bank).open_purse("alice")
             >>> session.settle().more
@@ -210,7 +210,7 @@ class Session:
                     return report
 
     def flush(self) -> None:
-        """Run own turns and commit what they sent; the world itself stands still.
+        """Run the session's turns and commit what they sent, without running the world.
 
         Example:
             >>> purse = E(bank).open_purse("alice")
@@ -221,12 +221,12 @@ class Session:
             self.controller.commit("sent")
 
     def wait(self, promise: Promise[Any]) -> Any:
-        """The value a promise settles to, after the commit that settled it; raises its rejection.
+        """Run until a promise is settled, commit, and return its value, or raise its rejection.
 
         Args:
             promise: a promise of this session.
         Raises:
-            StillPending: where the world stands still before that.
+            StillPending: if nothing can run and the promise is not settled.
             LifeEndedError: for a promise of a life that has ended.
         Example:
             >>> purse = session.wait(E(bank).open_purse("alice"))
@@ -234,7 +234,7 @@ class Session:
             10
         """
         refuse_ended(promise._turns.vat, promise)
-        # Whoever waits looks at the outcome, so a rejection is not one that nobody handled.
+        # The caller gets the outcome, so a rejection is not unhandled.
         promise.then(None, lambda _reason: None)
         self._run_turns()
         if promise.status == "pending":
@@ -245,7 +245,7 @@ class Session:
         return promise.result()
 
     def file_called(self, filename: str) -> str:
-        """What a file of this session's own code is called in messages.
+        """The name of a file of this session's own code in messages.
 
         Args:
             filename: its path, as Python has it.
@@ -263,7 +263,7 @@ class Session:
                 self.controller.kernel.unpark(self.vat_id)
 
     def lacking(self) -> list[str]:
-        """What the last interpreter defined (`@durable Listener`), this one has not, and something waits for.
+        """The definitions, such as `@durable Listener`, that stored state waits for in this interpreter.
 
         Example:
             >>> session.lacking()
@@ -295,20 +295,20 @@ class Session:
         options: dict[str, Any] | None = None,
         parameters: Any = None,
     ) -> Any:
-        """Start a vat of this source and the kinds drafted for it, and commit.
+        """Start a vat of this source and the drafts for it, and commit.
 
         Args:
-            vat: what it is called.
+            vat: its name.
             source: the code of its own cell.
             worker: the kind of worker; None for the one that the world was opened with.
-            options: as `Controller.create_vat` takes them.
-            parameters: what `build_root_object` is given; it may hold references.
+            options: as in `Controller.create_vat`.
+            parameters: the `parameters` of `build_root_object`, which may contain references.
         Returns:
             A reference to its root.
         Raises:
-            StrangeDrafts: where there are drafts that this session has not made.
-            VatExists: where a vat has that name.
-            VatFault: with the user's own line where the code fails; then no vat was made.
+            StrangeDrafts: if there are drafts that this session has neither made nor accepted.
+            VatExists: if a vat has that name.
+            VatFault: if the code fails, with the user's own line; then no vat was made.
             TypeError: for parameters that cannot be passed.
         Example:
             >>> other = session.define("branch", dict(world.vats.parts("bank"))["bank"])
@@ -320,14 +320,14 @@ class Session:
         return self.root(vat)
 
     def difference(self, vat: str, part: str, source: str) -> Difference | None:
-        """How a cell differs from the running one; None where it is the same.
+        """How a cell differs from the running one; None if it is the same.
 
         Args:
             vat: the name of the vat.
             part: what the cell is called.
             source: its code.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
         Example:
             >>> session.difference("bank", "bank", dict(world.vats.parts("bank"))["bank"]) is None
             True
@@ -342,15 +342,15 @@ class Session:
 
         Args:
             vat: the name of the vat.
-            part: what the cell is called; its own cell is called as the vat.
-            source: the new code; None takes the cell away.
-            message: what broken promises say of the upgrade.
-            parameters: what `build_root_object` is given; it may hold references.
+            part: the name of the cell; the vat's own cell has the vat's name.
+            source: the new code; None removes the cell.
+            message: a text for the rejections of broken promises.
+            parameters: the `parameters` of `build_root_object`, which may contain references.
         Returns:
             What was kept, abandoned and broken.
         Raises:
-            NoSuchVat: where there is no such vat.
-            VatFault: where it is refused; nothing has changed then.
+            NoSuchVat: if there is no such vat.
+            VatFault: if the upgrade is refused; then nothing has changed.
         Example:
             >>> source = dict(world.vats.parts("bank"))["bank"]
             >>> session.upgrade("bank", "bank", source + "# better").incarnation
@@ -365,11 +365,11 @@ class Session:
 
         Args:
             vat: the name of the vat.
-            budget: how many records are visited at most; None visits all.
-            progress: told after each step, which is committed by then.
+            budget: the most records to visit; None visits all.
+            progress: called after each step, which is committed by then.
         Raises:
-            NoSuchVat: where there is no such vat.
-            KernelError: where it is suspended, or the budget is no number.
+            NoSuchVat: if there is no such vat.
+            KernelError: if it is suspended, or if the budget is not a number from 1.
         Example:
             >>> session.migrate("bank").remaining
             0
@@ -379,16 +379,16 @@ class Session:
             return self.controller.vats.migrate(vat, budget=budget, progress=progress)
 
     def rehearse(self, vat: str, part: str, source: str, *, records: Extent = None) -> Rehearsal:
-        """What `upgrade` would do, found out in a fork; the world is not touched.
+        """Do `upgrade` in a fork, and report what it would do; the world is not changed.
 
         Args:
             vat: the name of the vat.
-            part: what the cell is called.
+            part: the name of the cell.
             source: the new code.
             records: how many records of changed kinds to migrate there, `"all"` or a number; None for those
-                that the upgrade migrates itself. The verdict is bad if one does not migrate.
+                that the upgrade itself migrates. If one fails, the rehearsal is not `ok`.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
         Example:
             >>> session.rehearse("bank", "bank", "def build_root_object(): ...").ok
             False
@@ -403,7 +403,7 @@ class Session:
         Args:
             vat: the name of the vat.
         Raises:
-            NoSuchVat: where there is no such vat, or its root is forgotten.
+            NoSuchVat: if there is no such vat, or if its root is gone.
         Example:
             >>> session.root("bank") is bank
             True
@@ -414,7 +414,7 @@ class Session:
             return root
 
     def kref_of(self, value: object) -> str | None:
-        """The kernel's name for a reference or a promise that this vat holds; None where it has none.
+        """The kernel's name for a reference or a promise that this vat holds; None if it has none.
 
         Args:
             value: a reference or a promise.
@@ -431,13 +431,13 @@ class Session:
         return self.controller.kernel.recognize(self.vat_id, vref) if vref else None
 
     def reference(self, kref: str, iface: str) -> Any:
-        """A reference to something that the kernel knows, for this vat to hold.
+        """A reference to an object of the kernel, which this vat then holds.
 
         Args:
             kref: the kernel's name for it.
-            iface: what it is called for people.
+            iface: a name for people.
         Raises:
-            NoSuchVat: where this session's vat was terminated.
+            NoSuchVat: if this session's vat was terminated.
         Example:
             >>> session.reference(world.vats.root("bank"), "bank") is bank
             True
@@ -445,6 +445,6 @@ class Session:
         vref = self.controller.kernel.introduce(self.vat_id, kref)
         slots = self.liveslots.slots
         with context.activate(self.liveslots):
-            if slots.imports.in_memory(vref):  # then its counts stand, and nothing of the state changes
+            if slots.imports.in_memory(vref):  # it is counted already, so the state does not change
                 return slots.object_of(vref, None)
             return slots.decode(object_named(vref, iface).to_json())

@@ -1,4 +1,4 @@
-"""What a session can call on: the vats and devices that come with the library, as references."""
+"""The service vats and devices of a world, as references for a session."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from swingset.model.capdata import CapData, promise_named
 
 
 class SessionDevices:
-    """What a session can call on, as `session.devices`; it is made where the world has none."""
+    """The service vats and devices, as `session.devices`; each is made if the world has none."""
 
     def __init__(self, joined: Joined) -> None:
         self._joined = joined
 
     def vat_admin(self) -> Any:
-        """The vat that makes vats: `E(vat_admin).create_vat(bundlecap, options)`.
+        """The service vat that makes vats: `E(vat_admin).create_vat(bundlecap, options)`.
 
         Example:
             >>> session.devices.vat_admin() is session.root("vatAdmin")
@@ -32,12 +32,12 @@ class SessionDevices:
             return self._known(self._joined.controller.devices.vat_admin(), VAT_ADMIN)
 
     def admin_node(self, vat: str) -> Any:
-        """A promise for the admin node of any vat, also of one that this session made.
+        """A promise for the admin node of a vat, whoever made the vat.
 
         Args:
             vat: the name of the vat.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
         Example:
             >>> node = session.wait(session.devices.admin_node("bank"))
         """
@@ -52,7 +52,7 @@ class SessionDevices:
             return found
 
     def critical_vat_key(self) -> Any:
-        """What the option `critical` wants; whoever has it can make vats whose end stops the world.
+        """The key for the option `critical`; its holder can make vats whose end stops the world.
 
         Example:
             >>> key = session.devices.critical_vat_key()
@@ -61,13 +61,13 @@ class SessionDevices:
             return self._known(self._joined.controller.devices.critical_vat_key(), "criticalVatKey")
 
     def bundle(self, code: str | Parts, name: str | None = None) -> Any:
-        """Install code for vats to be made of.
+        """Install code of which vats can make vats.
 
         Args:
-            code: a text, or the names of several parts and their sources.
-            name: an alias under which it can be asked for too, and that can move.
+            code: a text, or the names and sources of several parts.
+            name: a name under which vats can find it too; it can be given to another bundle later.
         Returns:
-            Its bundlecap, which vatAdmin takes.
+            The bundlecap, for vatAdmin.
         Example:
             >>> cap = session.devices.bundle("def build_root_object(): ...", "empty")
         """
@@ -78,7 +78,7 @@ class SessionDevices:
             return self.call(device, "get_bundlecap", bundle)
 
     def timer(self) -> Any:
-        """The vat that sets alarms: `E(timer).delay(5)`. Time passes by `controller.devices.poll(now)`.
+        """The service vat for alarms: `E(timer).delay(5)`. `controller.devices.poll(now)` sets the time.
 
         Example:
             >>> later = E(session.devices.timer()).delay(5)
@@ -90,7 +90,7 @@ class SessionDevices:
             return self._known(self._joined.controller.devices.timer(), TIMER)
 
     def mailbox(self) -> Any:
-        """The mailbox device, for the vat that deals with mail; `get` has one of several.
+        """The mailbox device, for the vat that handles mail; if there are several, use `get`.
 
         Example:
             >>> box = session.devices.mailbox()
@@ -98,7 +98,7 @@ class SessionDevices:
         return self._node("mailbox")
 
     def bridge(self) -> Any:
-        """The bridge device, for the vat that talks with this program; `get` has one of several.
+        """The bridge device, for the vat that talks with this program; if there are several, use `get`.
 
         Example:
             >>> bridge = session.devices.bridge()
@@ -113,11 +113,11 @@ class SessionDevices:
         """Send plain data to the vat that registered with the bridge.
 
         Args:
-            data: what `json` can write, bytes and dates.
-            device: the name of one of several bridges.
+            data: plain data: what `json` can write, bytes and dates.
+            device: the name of the bridge, if the world has several.
         Raises:
             TypeError: for data that holds references, or that cannot be passed.
-            KernelError: where no vat has registered.
+            KernelError: if no vat has registered.
         Example:
             >>> session.devices.bridge_send({"now": 5})
             Traceback (most recent call last):
@@ -126,13 +126,13 @@ class SessionDevices:
         self._joined.controller.devices.bridge_deliver(self._write(data), device=device)
 
     def bridge_receive(self, deal: Callable[[Any], None], *, device: str | None = None) -> int:
-        """Deal with what vats sent over the bridge, in order; what fails is there the next time.
+        """Process what vats have sent over the bridge, in order; if `deal` raises, the next call repeats it.
 
         Args:
             deal: called with the data of each.
-            device: the name of one of several bridges.
+            device: the name of the bridge, if the world has several.
         Returns:
-            How many there were.
+            How many were processed.
         Example:
             >>> session.devices.bridge_receive(print)
             0
@@ -144,13 +144,13 @@ class SessionDevices:
         return len(outbound)
 
     def plugin(self, name: str, function: Callable[..., Any]) -> Any:
-        """Let vats call a function of this process: give them the device, and they say `D(device).call(...)`.
+        """Let vats call a function of this process: a vat with the device calls `D(device).call(...)`.
 
-        The function is there until this session ends. In a rehearsal it is not there, so that a rehearsal has
-        no effects.
+        The function can be called until this session ends. A rehearsal cannot call it, so that it has no
+        effects.
 
         Args:
-            name: what the device is called.
+            name: the name of the device.
             function: takes and returns plain data.
         Returns:
             A reference to the device.
@@ -185,7 +185,7 @@ class SessionDevices:
         Args:
             name: the name of the device.
         Raises:
-            KernelError: where there is none of that name.
+            KernelError: if there is none of that name.
         Example:
             >>> kref = world.devices.add("clock", "timer")
             >>> clock = session.devices.get("clock")
@@ -194,16 +194,16 @@ class SessionDevices:
             return self._known(self._joined.controller.kernel.devices.context(name).device.root, name)
 
     def call(self, device: Any, method: str, *args: Any) -> Any:
-        """Call a device from outside of a cell, and commit.
+        """Call a device from outside of a delivery, and commit.
 
         Args:
             device: a reference to it.
             method: the name of the method.
-            args: what it is called with.
+            args: the arguments.
         Returns:
             Its answer.
         Raises:
-            RemoteError: what the device said is wrong.
+            RemoteError: the error that the device raised.
         Example:
             >>> device = session.devices.plugin("add", lambda a, b: a + b)
             >>> session.devices.call(device, "call", 1, 2)

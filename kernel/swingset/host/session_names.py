@@ -1,4 +1,4 @@
-"""The names of a session: what they stand for is stored in the world, and comes back with it."""
+"""The names of a session: their values are stored in the world, and restored when it is opened again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from swingset.host.names import Names
 class SessionNames:
     """The names of a session, as `session.names`.
 
-    `classes` is where the classes of stored objects are found by name, such as the program's variables;
-    `unread` says of names that are stored why they have no value yet.
+    `classes` is the namespace in which the classes of stored objects are found, such as the program's
+    variables. `unread` has the stored names without a value yet, each with the reason.
     """
 
     def __init__(self, joined: Joined) -> None:
@@ -25,11 +25,11 @@ class SessionNames:
 
     @property
     def fleeting(self) -> dict[str, str]:
-        """The names whose value holds a reference but will not come back, and why."""
+        """The names whose value holds a reference but cannot be stored, each with the reason."""
         return self._names().fleeting
 
     def holding(self) -> dict[str, object]:
-        """The variables that held something of the world when they were last looked at, by name.
+        """The variables that held a reference at the last `remember`, by name.
 
         Example:
             >>> fleeting = session.names.remember({"bank": bank, "total": 5})
@@ -39,17 +39,17 @@ class SessionNames:
         return {} if self._kept is None else self._kept.holding()
 
     def remember(self, namespace: Mapping[str, Any], *, budget: int | None = None) -> list[str]:
-        """Store every name that stands for a reference, or for a container or an object with one inside.
+        """Store every name whose value is a reference, or a container or an object with one inside.
 
-        Names that are bound no longer are forgotten.
+        Names that are not in the namespace any more are forgotten.
 
         Args:
             namespace: the variables; those that begin with `_` are left out.
-            budget: about how many objects are looked at in variables in which no reference has been found
-                yet; the next call goes on from there. None looks at all.
+            budget: about how many objects to search in variables in which no reference was found yet; the
+                next call continues from there. None searches all.
         Returns:
-            The names whose value holds a reference but cannot outlive the session, such as promises and
-            objects of the session's own heap; `fleeting` says why.
+            The names whose value holds a reference but cannot be stored, such as promises and objects of the
+            session's own heap; `fleeting` has the reasons.
         Example:
             >>> session.names.remember({"bank": bank, "soon": E(bank).open_purse("alice")})
             ['soon']
@@ -64,11 +64,11 @@ class SessionNames:
             return list(names.fleeting)
 
     def recall(self) -> dict[str, Any]:
-        """The stored names with what they stand for, and each vat under its own name.
+        """The stored names with their values, and the root of each vat under the vat's name.
 
-        A vat whose cell was killed before its name could be remembered is found again this way. One whose
-        root nobody held has none any more: it can be reached only through what else it has given away.
-        Names of objects whose class is not defined yet are left out, and kept: `recall_more` finds them.
+        So a vat is found again even if its cell was killed before the name was stored. A vat whose root is
+        gone, because nothing held it, is left out. So are names of objects whose class is not defined yet;
+        they stay stored, and `recall_more` returns them later.
 
         Example:
             >>> list(session.names.recall())
@@ -81,7 +81,7 @@ class SessionNames:
             return roots | self._read_names(self._names().all())
 
     def recall_more(self) -> dict[str, Any]:
-        """Names that `recall` had to leave out, as far as their classes have been defined since.
+        """The names that `recall` has left out and whose classes have been defined since, with their values.
 
         Example:
             >>> session.names.recall_more()

@@ -1,7 +1,7 @@
-"""Starting and upgrading vats at once: ahead of all that waits, and whether or not the world is paused.
+"""Starts and upgrades vats at once: before all waiting events, even if the world is paused.
 
-A request is queued like one that a vat makes, and then run up to its own crank. Its outcome is therefore
-known when the call returns, and a refusal has left the world as it was.
+A request is queued like one that a vat makes, and then the world runs up to its crank. So its outcome is
+known when the call returns, and a refusal has changed nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import CreateVat, UpgradeVat
 
 Parts = tuple[tuple[str, str], ...]
-"""The code of a vat: the names of its parts, its kinds first, and their sources."""
+"""The code of a vat: the names and sources of its parts, its kinds first."""
 
 
 def service_counter(name: str) -> str:
-    """The counter that remembers the id of one of the library's own vats."""
+    """The name of the counter that holds the id of a service vat."""
     return f"service.{name}"
 
 
@@ -36,7 +36,7 @@ def create_vat(
 ) -> str:
     """Start a vat now; returns the kref of its root object.
 
-    Only the library's own vats, of which the world remembers that they are, are a `service`.
+    `service` is set only for service vats, whose ids the world stores.
     """
     kernel = opened.kernel
     with opened.lock:

@@ -1,4 +1,4 @@
-"""Upgrading a vat cell by cell: what its code becomes, and what the upgrade has done to what others hold."""
+"""Upgrades a vat cell by cell: combines its new code, and reports what the upgrade left behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from swingset.model.capdata import CapData
 
 @dataclass(frozen=True)
 class Upgraded:
-    """What an upgrade did. `kept` counts durable objects by kind; rows are as they were before."""
+    """The report of an upgrade. `kept` counts durable objects by kind; rows are from before the upgrade."""
 
     vat: str
     incarnation: int
@@ -31,7 +31,7 @@ class Upgraded:
 
 
 def upgrade(controller: Controller, vat: str, parts: Parts, given: CapData | None, message: str) -> Upgraded:
-    """Upgrade a vat, and say what was kept, abandoned and broken, as it was called before."""
+    """Upgrade a vat, and report what was kept, abandoned and broken, with the labels from before."""
     lens = controller.lens
     objects = {row.kref: row for row in lens.objects()}
     promises = {row.kref: row for row in lens.promises()}
@@ -49,7 +49,7 @@ def upgrade(controller: Controller, vat: str, parts: Parts, given: CapData | Non
 
 
 def combined(controller: Controller, drafts: Drafts, vat: str, part: str, source: str | None) -> Parts:
-    """A vat's cells with one replaced, or taken away: kinds first, the vat's own cell last."""
+    """A vat's cells with one replaced or removed: kinds first, the vat's own cell last."""
     parts = dict(controller.vats.parts(vat) if vat in controller.vats else drafts.usable(vat, part))
     if source is None:
         parts.pop(part, None)
@@ -60,7 +60,7 @@ def combined(controller: Controller, drafts: Drafts, vat: str, part: str, source
 
 
 def parameters_of(joined: Joined, parameters: Any) -> CapData | None:
-    """What a vat is to be started with, in the kernel's names."""
+    """The parameters for the start of a vat, as capdata whose slots are krefs."""
     if parameters is None:
         return None
     with joined.controller.lock, context.activate(joined.liveslots):

@@ -1,7 +1,7 @@
-"""The vats of a world from the host's side: which there are, and what may be changed while they run.
+"""The host's access to the vats of a world: it lists them, and changes them while they run.
 
-To make, upgrade or end one is said to the controller itself. The host may do here to any vat what vatAdmin
-lets a vat do to those that it made.
+Methods of the controller itself create, upgrade and terminate them. The host may do with any vat what
+vatAdmin lets a vat do with those that it made.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Vats:
         return any(vat.name == name for vat in self)
 
     def __getitem__(self, name: str) -> VatRecord:
-        """The record of a vat. Raises `NoSuchVat` where none that is not terminated has that name."""
+        """The record of a vat. Raises `NoSuchVat` if no vat has that name, or if it was terminated."""
         with self._opened.lock:
             return self._kernel.vat(name)
 
@@ -48,10 +48,10 @@ class Vats:
         Args:
             name: the name of the vat.
         Returns:
-            A kref, good for as long as something holds the root.
+            A kref, which is valid as long as something holds the root.
         Raises:
-            NoSuchVat: where there is no such vat.
-            KernelError: where its root is gone, for nobody held it.
+            NoSuchVat: if there is no such vat.
+            KernelError: if its root is gone, because nothing held it.
         Example:
             >>> world.vats.root("bank")
             'ko20'
@@ -60,15 +60,15 @@ class Vats:
             return self._kernel.root_of(name)
 
     def pin_root(self, name: str) -> str:
-        """Hold the root of a vat that another vat made, and commit; `controller.gc.unpin` lets go of it.
+        """Hold the root of a vat that another vat made, and commit; `controller.gc.unpin` releases it.
 
         Args:
             name: the name of the vat.
         Returns:
             The kref of the root.
         Raises:
-            NoSuchVat: where there is no such vat.
-            KernelError: where its root is gone already.
+            NoSuchVat: if there is no such vat.
+            KernelError: if its root is gone already.
         Example:
             >>> world.vats.pin_root("bank") == world.vats.root("bank")
             True
@@ -85,9 +85,9 @@ class Vats:
         Args:
             name: the name of the vat.
         Returns:
-            The names of its parts and their sources; none for the vat of a session.
+            The names and sources of its parts; none for the vat of a session.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
         Example:
             >>> [part for part, source in world.vats.parts("bank")]
             ['bank']
@@ -98,15 +98,15 @@ class Vats:
     # Suspending
 
     def suspend(self, name: str, reason: str = "suspended by the host") -> None:
-        """Deliver nothing to a vat until it is resumed, and commit. What comes for it is parked, in order.
+        """Suspend a vat until it is resumed, and commit. Events for it are parked, in order.
 
-        From another thread this is done between two cranks of a run.
+        A call from another thread is carried out between two cranks of a run.
 
         Args:
             name: the name of the vat.
-            reason: what its record says of it.
+            reason: a text for its record.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
         Example:
             >>> world.vats.suspend("bank", "the books are being audited")
             >>> world.vats["bank"].state, world.vats["bank"].reason
@@ -115,12 +115,12 @@ class Vats:
         self._opened.ask(lambda: self._kernel.suspend(name, reason), f"suspend {name}")
 
     def resume(self, name: str) -> None:
-        """Let a suspended vat carry on with what was parked first, and commit.
+        """Resume a suspended vat, and commit. The events that were parked come first, in order.
 
         Args:
             name: the name of the vat.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
         Example:
             >>> world.vats.suspend("bank")
             >>> world.vats.resume("bank")
@@ -130,16 +130,17 @@ class Vats:
         self._opened.ask(lambda: self._kernel.resume(name), f"resume {name}")
 
     def drop_parked(self, name: str) -> str | None:
-        """Give up what was parked first for a suspended vat: an event that suspends it each time, say.
+        """Drop the first parked event of a suspended vat, such as one that suspends it each time.
 
-        A message is rejected to its sender with the reason `dropped`; an outcome is never told.
+        The result of a message is rejected with the reason `dropped`; the vat never gets a dropped
+        notification.
 
         Args:
             name: the name of the vat.
         Returns:
-            What it was, `the message deposit()` or `the outcome of kp41`; None where nothing is parked.
+            A few words about it, `the message deposit()` or `the outcome of kp41`; None if none is parked.
         Raises:
-            NoSuchVat: where there is no such vat.
+            NoSuchVat: if there is no such vat.
         Example:
             >>> world.vats.suspend("bank")
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
@@ -159,11 +160,11 @@ class Vats:
 
         Args:
             name: the name of the vat.
-            options: values by name; None takes an option back to its default. All options may be changed but
-                `enable_pipelining`, which a vat has for good.
+            options: values by name; None resets an option to its default. All options may be changed except
+                `enable_pipelining`.
         Raises:
-            NoSuchVat: where there is no such vat.
-            KernelError: for an option or a value that cannot be; then none is changed.
+            NoSuchVat: if there is no such vat.
+            KernelError: for an invalid option or value; then none is changed.
         Example:
             >>> world.vats.change_options("bank", {"reap_interval": 50})
             >>> world.vats["bank"].options
@@ -179,20 +180,20 @@ class Vats:
         step: int = migrating.STEP,
         progress: migrating.Watcher | None = None,
     ) -> migrating.Migrated:
-        """Migrate the older records of a vat now, `step` of them in a crank and a commit.
+        """Migrate the older records of a vat now, `step` of them per crank and commit.
 
-        It may be interrupted or killed, and goes on when called again.
+        It may be interrupted or killed, and continues when it is called again.
 
         Args:
             name: the name of the vat.
-            budget: how many records are visited at most; None visits all.
-            step: how many records are visited in one crank.
-            progress: told after each step, which is committed by then.
+            budget: the most records to visit; None visits all.
+            step: how many records to visit in one crank.
+            progress: called after each step, which is committed by then.
         Returns:
-            What was migrated, what is left, and what does not migrate.
+            What was migrated, what is left, and what failed.
         Raises:
-            NoSuchVat: where there is no such vat.
-            KernelError: where it is suspended, or a number is none.
+            NoSuchVat: if there is no such vat.
+            KernelError: if it is suspended, or if a number is not valid.
         Example:
             >>> world.vats.migrate("bank").remaining
             0
@@ -203,7 +204,7 @@ class Vats:
     # Heap images
 
     def snapshot_all(self) -> list[str]:
-        """Save the heap of every live vat that has one and has done something since, and commit.
+        """Save a heap image of every live vat that has run since its last one, and commit.
 
         Returns:
             The names of the vats whose heap was saved.
