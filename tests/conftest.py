@@ -14,6 +14,7 @@ from swingset.core.cranks import Cranks
 from swingset.testing import audit, audit_holdings
 from swingset.world.file import WorldFile
 from swingset.world.tables import TABLES
+from swingset.world.unread import Unread
 from tests.staging import Stage
 
 WORKERS = ("local", "wasm")
@@ -49,20 +50,26 @@ def swift_collector() -> Iterator[None]:
 
 
 def misremembered(world: WorldFile) -> list[str]:
-    """What is remembered of a row and is not what would be read."""
+    """What memory holds of a row and is not what the file has once all is written, and what indexes miss."""
+    world.flush()
     problems = []
     for name, table in TABLES.items():
-        for key, held in world.remembered.records(name).items():
-            row = world.row(f"{table.selecting}where {table.key}", key)
-            found = None if row is None else table.read(world.name, row)
-            if repr(found) != repr(held):
-                problems.append(f"{name} {key}: {held} is remembered, {found} is stored")
-    counters = dict(world.rows("SELECT name, value from counters"))
-    problems += [
-        f"counter {name}: {held} is remembered, {counters.get(name)} is stored"
-        for name, held in world.remembered.records("counters").items()
-        if held != counters.get(name)
-    ]
+        held = world.memory.of(table)
+        rows = {table.key_of_row(row): row for row in world.rows(table.selecting)}
+        for key, found in held.rows.items():
+            row = found
+            if found is not None:
+                row = found.row if isinstance(found, Unread) else table.row(found)
+            if row != rows.get(key):
+                problems.append(f"{name} {key}: {row} is held, {rows.get(key)} is stored")
+        if held.whole:
+            missed = [key for key in rows if held.rows.get(key) is None]
+            problems += [f"{name} {key}: it is stored, and not held" for key in missed]
+        for columns, index in held.indexes.items():
+            for key, row in rows.items():
+                value = index.value(Unread(row))
+                if value is not None and key not in index.keys(*value):
+                    problems.append(f"{name} {key}: the index of {columns} misses it")
     return problems
 
 

@@ -9,6 +9,7 @@ from swingset.core.store import KernelStore
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, QueuedEvent, Send, UpgradeVat
 from tests.core.raw import RawWorld
+from tests.effort import measured
 
 
 def effort(idle: int, waiting_for: str) -> int:
@@ -23,12 +24,7 @@ def effort(idle: int, waiting_for: str) -> int:
         else:
             world.store.reaping.schedule(vat)
         world.kernel.suspend(name, "it is late")
-    root, tens = world.kernel.root_of("A"), 0
-
-    def tick() -> bool:
-        nonlocal tens
-        tens += 1
-        return False
+    root = world.kernel.root_of("A")
 
     def crank() -> None:
         with world.kernel.atomic():
@@ -36,16 +32,16 @@ def effort(idle: int, waiting_for: str) -> int:
         assert world.step() is not None
 
     crank()
-    world.world.db.set_progress_handler(tick, 10)
-    for _ in range(50):
-        crank()
-    return tens
+    with measured(world.world) as effort:
+        for _ in range(50):
+            crank()
+    return effort.total
 
 
 @pytest.mark.unaudited
 @pytest.mark.parametrize("waiting_for", ["news", "a reap"])
 def test_suspended_vats_cost_others_nothing(waiting_for: str) -> None:
-    """A crank asks the same of the database beside 2 suspended vats and beside 200."""
+    """A crank takes the same beside 2 suspended vats and beside 200."""
     few, many = effort(2, waiting_for), effort(200, waiting_for)
     assert 0 < many <= few * 1.2
 

@@ -12,9 +12,9 @@ from swingset.model.messages import Message, Notify, Send, event_to_json
 from swingset.testing import audit
 from swingset.world.counters import Counters
 from swingset.world.file import WorldFile
+from tests.effort import measured
 
 from .raw import RawFactory, RawWorld
-from .test_termination import Effort
 
 FIRST = 1_000
 BUDGET = 100
@@ -191,8 +191,8 @@ def test_what_the_end_of_a_vat_costs_does_not_grow_with_what_was_to_come_from_it
                     (count, root),
                 )
             controller.commit("populated")
-            effort = Effort(controller)
-            controller.terminate_vat("A", "enough")
-            kernel.step(clean_up=BUDGET)
-            spent.append(effort.take())
+            with measured(controller.world) as effort:
+                controller.terminate_vat("A", "enough")
+                kernel.step(clean_up=BUDGET)
+            spent.append(effort.total)
     assert 0 < spent[1] <= spent[0] * 1.5, spent

@@ -11,6 +11,7 @@ from swingset.host.opened import Opened
 from swingset.model.messages import CleanUp
 from swingset.testing import audit
 from swingset.world.file import WorldFile
+from tests.effort import measured
 
 from .raw import RawFactory
 
@@ -51,23 +52,6 @@ def left(controller: Controller) -> int:
     return sum(row[0] for row in counts if row)
 
 
-class Effort:
-    """Counts the instructions of the database's machine, ten at a time."""
-
-    def __init__(self, controller: Controller) -> None:
-        self.tens = 0
-        controller.world.db.set_progress_handler(self._tick, 10)
-
-    def _tick(self) -> bool:
-        self.tens += 1
-        return False
-
-    def take(self) -> int:
-        """The tens since the last call."""
-        tens, self.tens = self.tens, 0
-        return tens
-
-
 def test_a_vat_with_50_000_objects_is_deleted_within_the_budget_of_each_run() -> None:
     """No crank deletes more rows than it may, no run more than it may, and in the end nothing is left."""
     with populated(MANY) as controller:
@@ -102,10 +86,12 @@ def test_what_a_step_of_the_end_costs_does_not_grow_with_the_vat(doing: str) -> 
     spent = []
     for objects in (FEW, MANY):
         with populated(objects) as controller:
-            effort = Effort(controller)
-            controller.terminate_vat("A", "enough")
             if doing == "clean up":
-                effort.take()
-                controller.run(policies.all_of(policies.cranks(10), policies.Cleaning(rows=ROWS)))
-            spent.append(effort.take())
+                controller.terminate_vat("A", "enough")
+            with measured(controller.world) as effort:
+                if doing == "terminate":
+                    controller.terminate_vat("A", "enough")
+                else:
+                    controller.run(policies.all_of(policies.cranks(10), policies.Cleaning(rows=ROWS)))
+            spent.append(effort.total)
     assert 0 < spent[1] <= spent[0] * 1.5, spent

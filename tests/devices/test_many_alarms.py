@@ -11,6 +11,7 @@ from swingset.devices.timer import TimerDevice
 from swingset.model.capdata import CapData
 from swingset.testing import audit
 from tests.core.raw import RawWorld
+from tests.effort import measured
 
 TOKENS = 10
 
@@ -41,22 +42,13 @@ class Clock:
         return self.device.call(method, CapData("#" + json.dumps(words), slots), self.context)
 
     def steps(self, method: str, *args: Any) -> int:
-        """How many steps the database's machine takes for a call."""
-        taken = 0
-
-        def tick() -> bool:
-            nonlocal taken
-            taken += 1
-            return False
-
-        self.world.db.set_progress_handler(tick, 1)
-        with self.kernel.atomic():
+        """How much work a call is."""
+        with measured(self.world) as effort, self.kernel.atomic():
             if method == "poll":
                 assert self.device.poll(args[0], self.context) == args[1]
             else:
                 assert self.ask("cancel", ["token"], self.tokens[args[0]]).body == f"#{args[1]}"
-        self.world.db.set_progress_handler(None, 1)
-        return taken
+        return effort.total
 
 
 @pytest.mark.unaudited

@@ -65,7 +65,6 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("file.py", "self.rewound = 1"): "whoever looks at the count looks whether it has changed",
     ("opening.py", "_BUSY_MS = 5001"): "how long it waits for another program is no state of it",
     ("warehouse.py", "if chosen.get(name, 1) is None:"): "what is not chosen is not None either way",
-    ("vats.py", "_REMEMBERED, _LONG = 1001, 10_000"): "how many records are remembered is no state of it",
     ("descriptors.py", 'getattr(os, "O_NOFOLLOW", 1)'): "there is such a flag wherever these tests run",
     ("slots.py", "return bool(-SAFE_INT < value <= SAFE_INT)"): FASTER,
     ("slots.py", "return bool(-SAFE_INT <= value < SAFE_INT)"): FASTER,

@@ -28,7 +28,7 @@ class Cause(NamedTuple):
     words: str
 
 
-_PANICS = Table("panics", Cause, remembered=True)
+_PANICS = Table("panics", Cause, heavy=("words",))
 
 
 class Panic:
@@ -53,11 +53,12 @@ class Panic:
 
     def overrule(self) -> None:
         """Let the world run on as it is."""
-        self._world.execute("delete from panics")
+        for found in list(self._rows.all()):
+            self._rows.delete(found.cause)
 
     def words(self) -> str | None:
         """Why the world stands still; None where it does not."""
-        found = self._rows.first("order by cause limit 1")
+        found = min(self._rows.all(), default=None)
         if found is None:
             return None
         cause, words = found

@@ -20,22 +20,21 @@ class CListEntry(NamedTuple):
     reachable: bool
 
 
-CLISTS = Table("clists", CListEntry, remembered=True)
+CLISTS = Table("clists", CListEntry)
 
 
 class CLists:
     """The table `clists`."""
 
     def __init__(self, world: WorldFile) -> None:
-        self._world = world
         self._rows = Rows(world, CLISTS)
-        self._krefs: dict[tuple[str, str], str] = world.remembered.records("clists by vref")
+        self._by_vref = self._rows.index("vat", "vref")
+        self._by_kref = self._rows.index("kref")
         self._holdings = Holdings(world)
 
     def add(self, vat: str, kref: str, vref: str) -> None:
         """Let `vat` know `kref` as `vref`, reachable."""
         self._rows.add(CListEntry(vat, kref, vref, True))
-        self._world.remembered.put(self._krefs, (vat, vref), kref)
         if "+" in vref:
             self._holdings.change(vat, GIVEN_OUT)
 
@@ -45,15 +44,8 @@ class CLists:
 
     def by_vref(self, vat: str, vref: str) -> CListEntry | None:
         """What `vat` names `vref`, or None."""
-        # Which kref a vref stood for when it was last looked up: a guess, which the entry itself confirms.
-        known = self._rows.held(vat, self._krefs.get((vat, vref), ""))
-        if known is not None and known.vref == vref:
-            return known
-        found = self._rows.first("where vat = ? and vref = ?", vat, vref)
-        if found is not None:
-            self._world.remembered.put(self._krefs, (vat, vref), found.kref)
-            self._rows.hold(found)
-        return found
+        found = self._rows.of(self._by_vref, vat, vref)
+        return found[0] if found else None
 
     def set_reachable(self, vat: str, kref: str, reachable: bool) -> None:
         """Note whether the vat can still reach what it imported."""
@@ -78,4 +70,4 @@ class CLists:
 
     def holders(self, kref: str) -> list[CListEntry]:
         """The entry of every vat that has `kref` in its c-list, the owner included."""
-        return list(self._rows.select("where kref = ? order by vat", kref))
+        return sorted(self._rows.of(self._by_kref, kref))

@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from swingset.world.rows import Reader
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
-_VALUE = Reader("counters", "name, value")
+
+class Counter(NamedTuple):
+    """One counter."""
+
+    name: str
+    value: int
+
+
+_COUNTERS = Table("counters", Counter)
 
 
 class Counters:
     """Integers by name, each starting at a value given on first use."""
 
     def __init__(self, world: WorldFile) -> None:
-        self._world = world
-        self._held: dict[str, int | None] = world.remembered.records("counters")  # None: never set
+        self._rows = Rows(world, _COUNTERS)
 
     def get(self, name: str, start: int = 0) -> int:
         """The value of `name`, `start` where it was never set."""
-        if name in self._held:
-            known = self._held[name]
-            return start if known is None else known
-        for (value,) in self._world.rows("SELECT value from counters where name = ?", (name,)):
-            _VALUE.check(self._world.name, (name, value))
-            self._world.remembered.put(self._held, name, int(value))
-            return int(value)
-        self._world.remembered.put(self._held, name, None)
-        return start
+        found = self._rows.get(name)
+        return start if found is None else found.value
 
     def set(self, name: str, value: int) -> None:
         """Store `value` under `name`."""
-        self._held.pop(name, None)
-        self._world.write(
-            "insert into counters values (?, ?) on conflict (name) do update set value = excluded.value",
-            (name, value),
-        )
-        self._held[name] = value
+        self._rows.put(Counter(name, value))
 
     def take(self, name: str, start: int) -> int:
         """The value of `name`, which is one higher the next time."""
-        self._held.pop(name, None)
-        rows: list[Any] = self._world.write(
-            "insert into counters values (?1, ?2 + 1)"
-            " on conflict (name) do update set value = value + 1 returning value - 1",
-            (name, start),
-        )
-        value = rows[0][0]
-        _VALUE.check(self._world.name, (name, value))
-        self._held[name] = int(value) + 1
-        return int(value)
+        value = self.get(name, start)
+        self.set(name, value + 1)
+        return value
+
+    def delete(self, name: str) -> None:
+        """Forget `name`."""
+        self._rows.delete(name)

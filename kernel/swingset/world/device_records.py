@@ -38,7 +38,10 @@ class Kept(NamedTuple):
     value: CapData
 
 
-_DEVICES, _STATE = Table("devices", DeviceRecord, root="options"), Table("device_state", Kept)
+_DEVICES, _STATE = (
+    Table("devices", DeviceRecord, root="options"),
+    Table("device_state", Kept, heavy=("value",)),
+)
 
 
 class Devices:
@@ -47,6 +50,7 @@ class Devices:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._devices = Rows(world, _DEVICES)
+        self._by_name = self._devices.index("name")
         self._state = Rows(world, _STATE)
         self._counters = Counters(world)
 
@@ -64,11 +68,12 @@ class Devices:
 
     def named(self, name: str) -> DeviceRecord | None:
         """The device of that name, or None."""
-        return self._devices.first("where name = ?", name)
+        found = self._devices.of(self._by_name, name)
+        return found[0] if found else None
 
     def all(self) -> list[DeviceRecord]:
         """Every device, oldest first."""
-        return sorted(self._devices.select(), key=lambda device: int(device.id[1:]))
+        return sorted(self._devices.all(), key=lambda device: int(device.id[1:]))
 
     def load(self, device: str, key: str) -> CapData | None:
         """What the device keeps under a key, or None."""

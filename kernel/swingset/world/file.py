@@ -4,13 +4,14 @@ A `WorldFile` is a connection, a transaction and a session. The transaction open
 write of a run and ends with `commit`, the only point at which anything becomes durable; between the
 two, each crank is a savepoint that is kept or undone as a whole. The session watches the state
 tables meanwhile, and its changeset, stored with the commit, is how history is gone back in.
+State is held in memory meanwhile (`memory`), and written when it is committed or asked for.
 
 Before anything becomes durable it is made sure that this still is the world that was opened: the same file
 at the same path, under the same lock, written by nobody else since. Where it is not, nothing is committed any
 more; `export` still writes what was committed to another file.
 
 Other modules say what the rows mean; this one only guards when they are kept. It never commits by
-itself, holds no cache of the state, and reads no clock.
+itself, and reads no clock.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from .errors import (
     UncommittedChanges,
     WorldError,
     WorldLocked,
-    WorldMisuse,
     WorldMoved,
 )
 from .heaps import Heaps
@@ -41,9 +41,9 @@ from .history import Commit, History, Label
 from .labels import Labels
 from .libraries import Libraries
 from .lock import WorldLock
+from .memory import Change, Memory
 from .place import WAY_OUT, Place
 from .prune import Pruned, prune
-from .remembered import Remembered
 from .rows import not_text
 from .transcripts import Transcripts
 from .watching import Watching
@@ -70,7 +70,7 @@ class WorldFile:
         """Called when a commit is certain, as the last chance to write what belongs to it."""
         self.rewinding: Callable[[], None] | None = None
         """Called before the state becomes an earlier one, while it can still be looked at."""
-        self.remembered = Remembered()
+        self.memory = Memory(self)
         self.rewound = 0
         """How often state was undone: who remembers something of it in memory then has to look again."""
         self.history = History(db, self.name)
@@ -80,8 +80,8 @@ class WorldFile:
         self.libraries = Libraries(self)
         self.head = self.history.head()
         self._labels = Labels(self)
-        self._savepoints: list[str] = []
         self._in_run = False
+        self._committed_bytes = 0
         self._failure: StorageError | None = None
         self._place = Place(db, self.name, path, lock)
         self._watching = Watching(db)
@@ -127,20 +127,23 @@ class WorldFile:
         be missing from history.
         """
         if sql.startswith("SELECT"):
+            self.memory.flush_for(sql)
             return self.db.execute(sql, params).fetchall()
-        self.remembered.written(sql)
-        return self.write(sql, params)
-
-    @at_the_edge
-    def write(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """The same for who sees by itself that nothing of it is remembered wrongly."""
-        self._run()
+        self.begin()
+        self.memory.written(sql)
+        self.memory.open_in_file()
         self.step("write")
         return self.db.execute(sql, params).fetchall()
 
     @at_the_edge
     def row(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         """The first row of a SELECT; None when there is none."""
+        self.memory.flush_for(sql)
+        return self.fetch(sql, params)
+
+    @at_the_edge
+    def fetch(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+        """The same for who sees by itself that nothing which it asks for waits for being written."""
         try:
             return self.db.execute(sql, params).fetchone()
         except UnicodeDecodeError as problem:
@@ -149,6 +152,7 @@ class WorldFile:
     @at_the_edge
     def rows(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a SELECT, taken at once, so that the tables may be written while they are looked at."""
+        self.memory.flush_for(sql)
         try:
             return self.db.execute(sql, params).fetchall()
         except UnicodeDecodeError as problem:
@@ -161,8 +165,7 @@ class WorldFile:
 
     def begin_crank(self) -> None:
         """From here on, all changes are kept or undone together."""
-        if self._savepoints:
-            raise WorldMisuse(f"a crank cannot begin while {self._savepoints[-1]!r} is open")
+        self.memory.refuse_open("begin a crank")
         self.savepoint(_CRANK)
 
     def release_crank(self) -> None:
@@ -173,52 +176,48 @@ class WorldFile:
     def rollback_crank(self) -> None:
         """Undo the crank's changes and end it."""
         self.rollback_to(_CRANK)
-        if self.db.in_transaction:
-            self.release(_CRANK)
-        else:
-            self._savepoints.clear()
+        self.memory.release(_CRANK)
 
     @at_the_edge
     def savepoint(self, name: str) -> None:
         """Open a savepoint inside the one that is open now, if any."""
-        if not name.isidentifier() or name in self._savepoints:
-            raise WorldMisuse(f"{name!r} is not the name of a new savepoint")
-        self._run()
-        self.db.execute(f"SAVEPOINT {name}")
-        self._savepoints.append(name)
+        self.begin()
+        self.memory.open(name)
 
     @at_the_edge
     def release(self, name: str) -> None:
         """End a savepoint and those inside it, keeping their changes."""
-        at = self._find(name)
-        self._run()
-        self.db.execute(f"RELEASE {name}")
-        del self._savepoints[at:]
+        self.begin()
+        self.memory.release(name)
 
     @at_the_edge
     def rollback_to(self, name: str) -> None:
         """Undo all since a savepoint, which stays open; those inside it end."""
-        at = self._find(name)
-        if self.db.in_transaction:  # else SQLite has undone all of the run by itself
-            self.db.execute(f"ROLLBACK TO {name}")
-        del self._savepoints[at + 1 :]
-        self._forget()
+        self.memory.rollback_to(name)
+        self.rewound += 1
 
-    def _find(self, name: str) -> int:
-        if name in self._savepoints:
-            return self._savepoints.index(name)
-        raise WorldMisuse(f"no savepoint {name!r} is open")
+    def changed(self, name: str) -> Iterator[Change]:
+        """The rows of state that differ from what they were when the innermost savepoint was opened."""
+        return self.memory.changed(name)
+
+    @at_the_edge
+    def flush(self) -> None:
+        """Write what waits in memory into the open transaction, for who looks at the file itself."""
+        self.memory.flush_all()
 
     @property
     @at_the_edge
     def dirty(self) -> bool:
         """Whether the state differs from the head."""
-        return self._in_run and bool(self._watching.changes(self.name))
+        if not self._in_run:
+            return False
+        self.memory.flush()
+        return bool(self._watching.changes(self.name))
 
     @property
     def pending_bytes(self) -> int:
-        """About how much has changed since the last commit: never less than what that would have to hold."""
-        return self._watching.size
+        """About how much has changed since the last commit, each change counted."""
+        return self.memory.changed_bytes - self._committed_bytes
 
     @at_the_edge
     def commit(self, note: str = "", *, digest: bool = False) -> int | None:
@@ -227,16 +226,17 @@ class WorldFile:
         None when the state did not change. With `digest`, the commit remembers the state's digest,
         and a later `goto` proves that it came back to the same.
         """
-        self._no_savepoint("commit")
+        self.memory.refuse_open("commit")
         if not self._in_run:
             return None
-        self._run()
+        self.begin()
         if self.before_commit is not None:
             self.before_commit()
-        changes = self._watching.changes(self.name)
         seq: int | None = None
-        self.step("before-commit")
         try:
+            self.memory.flush_all()
+            changes = self._watching.changes(self.name)
+            self.step("before-commit")
             if changes:
                 proof = state_digest(self.db) if digest else None
                 seq = self.history.record(self.head, changes, note, proof)
@@ -245,6 +245,7 @@ class WorldFile:
             self.rollback()
             raise
         self._in_run = False
+        self._committed_bytes = self.memory.changed_bytes
         if seq is not None:
             self.head = seq
             self._watching.begin()
@@ -260,7 +261,6 @@ class WorldFile:
         self._watching.end()
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
-        self._savepoints.clear()
         self._in_run = False
         self._failure = None
         self._forget()
@@ -272,13 +272,14 @@ class WorldFile:
     def _forget(self) -> None:
         """State was undone: nothing that is remembered of it holds any more."""
         self.rewound += 1
-        self.remembered.clear()
+        self.memory.forget()
+        self._committed_bytes = self.memory.changed_bytes
 
     def _rewind(self) -> None:
         if self.rewinding is not None:
             self.rewinding()
 
-    def _run(self) -> None:
+    def begin(self) -> None:
         """Have a transaction open; a statement outside of one would be durable by itself."""
         if not self._in_run:
             if self.look_only:
@@ -324,11 +325,6 @@ class WorldFile:
         if isinstance(problem, StorageError):
             self._failure = problem
 
-    def _no_savepoint(self, what: str) -> None:
-        if self._savepoints:
-            inside = self._savepoints[-1]
-            raise WorldMisuse(f"cannot {what} while {inside!r} is open: release it or roll back")
-
     @at_the_edge
     def goto(self, seq: int) -> None:
         """Make the state that of another commit. Work done from there on is a branch of its own."""
@@ -339,7 +335,7 @@ class WorldFile:
         self._rewind()
         self._watching.end()
         with self._durably():
-            self._run()
+            self.begin()
             self.history.move(self.head, seq)
             if target.digest is not None and state_digest(self.db) != target.digest:
                 words = "gave a state with another digest than it had. The world stays where it was"
@@ -395,7 +391,7 @@ class WorldFile:
     def prune(self) -> Pruned:
         """Forget the branches that neither the head nor a label ends, and give their room back."""
         self._settle("prune")
-        self._run()
+        self.begin()
         with self._durably():
             report = prune(self)
         self._place.fold()
@@ -409,7 +405,7 @@ class WorldFile:
 
     def _settle(self, what: str) -> None:
         """Have no run open; bulk that nothing refers to yet may be kept, changes of state may not."""
-        self._no_savepoint(what)
+        self.memory.refuse_open(what)
         if self.dirty:
             raise UncommittedChanges(f"cannot {what} with uncommitted changes: commit or roll back first")
         self.commit()
@@ -417,11 +413,12 @@ class WorldFile:
     @at_the_edge
     def fork(self) -> WorldFile:
         """A second world in memory, from this very state, that never touches this one or its file."""
+        self.memory.flush_all()
         changes = b"" if self.look_only else self._watching.changes(self.name)
         twin = WorldFile(opening.in_memory(self.db.serialize("main")), None, None)
         twin.name = f"a fork of {self.name}"
         if changes:
-            twin._run()
+            twin.begin()
             twin.head = twin.history.record(self.head, changes, "uncommitted work a fork began with", None)
             twin._make_durable()
             twin._in_run = False
@@ -433,7 +430,7 @@ class WorldFile:
 
         This needs nothing but what this process has open, so it saves a world whose file was deleted.
         """
-        self._no_savepoint("export the world")
+        self.memory.refuse_open("export the world")
         if self.dirty:
             words = "cannot export the world with uncommitted changes: commit or roll back first"
             raise UncommittedChanges(words)
@@ -442,6 +439,7 @@ class WorldFile:
     @at_the_edge
     def digest(self) -> str:
         """The digest of the state as it is now: the same for equal worlds, whatever their history."""
+        self.memory.flush()
         return state_digest(self.db)
 
     @property

@@ -8,15 +8,25 @@ the world can go back to it, and they go when pruning drops the last such commit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from swingset.world.clists import CLISTS, CListEntry
+from swingset.world.counters import Counters
 from swingset.world.rows import Reader
-from swingset.world.tables import Rows
+from swingset.world.tables import Rows, Table
+from swingset.world.vatstore import VatStore
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
+
+class Dead(NamedTuple):
+    """A terminated vat with state that is still to be deleted."""
+
+    vat: str
+
+
+_DEAD = Table("dead", Dead)
 
 MOST_BYTES = 16 << 20
 """How many bytes of a store are deleted at once: history keeps them in one commit."""
@@ -28,27 +38,23 @@ class Graveyard:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._entries = Rows(world, CLISTS)
-        self._answers = world.remembered.answers("dead")
+        self._dead = Rows(world, _DEAD)
+        self._counters = Counters(world)
+        self._vatstore = VatStore(world)
 
     def bury(self, vat: str) -> None:
         """Note that a vat is terminated and its state is to be deleted."""
-        self._world.execute("insert or ignore into dead values (?)", (vat,))
+        self._dead.put(Dead(vat))
 
     def next(self) -> str | None:
         """A vat with state left, or None."""
-        if "next" not in self._answers:
-            row = self._world.row("SELECT vat from dead order by vat limit 1")
-            if row is not None:
-                _DEAD.check(self._world.name, row)
-            self._answers["next"] = None if row is None else str(row[0])
-        found: str | None = self._answers["next"]
-        return found
+        return min((dead.vat for dead in self._dead.all()), default=None)
 
     def done(self, vat: str) -> None:
         """Nothing is left of the vat: its own counters go as well, for no id is used twice."""
-        self._world.execute("delete from dead where vat = ?", (vat,))
+        self._dead.delete(vat)
         for letter in "dop":
-            self._world.execute("delete from counters where name = ?", (f"{vat}.{letter}",))
+            self._counters.delete(f"{vat}.{letter}")
 
     def some_promises(self, vat: str, limit: int) -> list[str]:
         """Some promises that the vat decides, the oldest of them first."""
@@ -75,12 +81,12 @@ class Graveyard:
         for count, (key, length) in enumerate(keys):
             if size > MOST_BYTES:
                 return count, False
-            self._world.execute("delete from vatstore where vat = ? and key = ?", (vat, key))
+            self._vatstore.forget(vat, key)
             size += int(length)
         return len(keys), len(keys) < limit
 
 
-_PROMISE, _DEAD = Reader("promises", "kref"), Reader("dead", "vat")
+_PROMISE = Reader("promises", "kref")
 
 _PHASES = (("o+", "o,"), ("d", "e"), ("o-", "o."), ("p", "q"))
 """Exports, device nodes, imports, promises: the ranges that their vrefs lie in."""

@@ -7,14 +7,22 @@ a vat was given is not counted: strangers could fill it up. Of a vat that has en
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from swingset.world.rows import Reader
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
-_HOLDING = Reader("holdings", "vat, bytes")
+
+class Holding(NamedTuple):
+    """What one vat keeps."""
+
+    vat: str
+    bytes: int
+
+
+_HOLDINGS = Table("holdings", Holding)
 
 GIVEN_OUT = 200
 """What a reference to an object or a promise of its own counts."""
@@ -30,37 +38,22 @@ class Holdings:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
-        self._held: dict[str, int] = world.remembered.records("holdings")
+        self._rows = Rows(world, _HOLDINGS)
 
     def of(self, vat: str) -> int:
         """How many bytes a vat keeps."""
-        known = self._held.get(vat)
-        if known is not None:
-            return known
-        row = self._world.row("SELECT vat, bytes from holdings where vat = ?", (vat,))
-        if row is None:
-            return 0
-        _HOLDING.check(self._world.name, row)
-        self._world.remembered.put(self._held, vat, int(row[1]))
-        return int(row[1])
+        found = self._rows.get(vat)
+        return 0 if found is None else found.bytes
 
     def change(self, vat: str, bytes: int) -> None:
         """Count so many bytes more, or fewer where they are negative."""
-        known = self._held.pop(vat, None)
-        if bytes > 0:
-            self._world.write(
-                "insert into holdings values (?, ?)"
-                " on conflict (vat) do update set bytes = bytes + excluded.bytes",
-                (vat, bytes),
-            )
-        elif bytes:
-            self._world.write("update holdings set bytes = bytes + ? where vat = ?", (bytes, vat))
-        if known is not None:
-            self._held[vat] = known + bytes
+        found = self._rows.get(vat)
+        if bytes and (found is not None or bytes > 0):
+            self._rows.put(Holding(vat, bytes if found is None else found.bytes + bytes))
 
     def forget(self, vat: str) -> None:
         """Count nothing more of a vat that has ended."""
-        self._world.execute("delete from holdings where vat = ?", (vat,))
+        self._rows.delete(vat)
 
     def counted(self, vat: str) -> int:
         """The same as `of`, counted anew by looking through all that the vat keeps."""

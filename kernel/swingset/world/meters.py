@@ -49,7 +49,7 @@ class Meters:
 
     def all(self) -> list[Meter]:
         """Every meter, oldest first."""
-        return sorted(self._rows.select(), key=lambda meter: int(meter.id[1:]))
+        return sorted(self._rows.all(), key=lambda meter: int(meter.id[1:]))
 
     def delete(self, meter: str) -> None:
         """Forget a meter."""

@@ -27,7 +27,7 @@ class ObjectRecord(NamedTuple):
     iface: str | None = None
 
 
-_OBJECTS = Table("objects", ObjectRecord, remembered=True)
+_OBJECTS = Table("objects", ObjectRecord, heavy=("fate", "iface"))
 
 
 class Objects:
@@ -62,4 +62,4 @@ class Objects:
 
     def all(self) -> Iterator[ObjectRecord]:
         """Every object."""
-        return self._rows.select()
+        return self._rows.all()

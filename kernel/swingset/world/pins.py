@@ -39,4 +39,4 @@ class Pins:
 
     def all(self) -> list[str]:
         """All that the host holds, by kref as text."""
-        return [pin.kref for pin in self._rows.select("order by kref")]
+        return sorted(pin.kref for pin in self._rows.all())

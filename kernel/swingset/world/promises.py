@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from swingset.model.capdata import CapData, promise_named
-from swingset.model.messages import QueuedEvent
+from swingset.model.messages import QueuedEvent, event_to_json
 from swingset.model.states import HeldPolicy, PromiseState
 from swingset.world.errors import DamagedRow
 from swingset.world.holdings import size
-from swingset.world.rows import Reader
 from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
@@ -51,7 +50,24 @@ class Waiting(NamedTuple):
     item: QueuedEvent
 
 
-_PROMISES, _QUEUE = Table("promises", PromiseRecord, remembered=True), Table("promise_queue", Waiting)
+class Subscriber(NamedTuple):
+    """A vat that wants to be told of a promise."""
+
+    promise: str
+    vat: str
+
+
+class KeptPromise(NamedTuple):
+    """A promise that its decider wants to hand to its next incarnation."""
+
+    promise: str
+
+
+_PROMISES, _QUEUE = (
+    Table("promises", PromiseRecord, heavy=("body", "slots")),
+    Table("promise_queue", Waiting, heavy=("item",)),
+)
+_SUBSCRIBERS, _KEPT = Table("subscribers", Subscriber), Table("kept", KeptPromise)
 
 
 class Promises:
@@ -61,6 +77,12 @@ class Promises:
         self._world = world
         self._rows = Rows(world, _PROMISES)
         self._queue = Rows(world, _QUEUE)
+        self._subscribers = Rows(world, _SUBSCRIBERS)
+        self._kept = Rows(world, _KEPT)
+        self._by_decider = self._rows.index("decider")
+        self._by_policy = self._rows.index("policy")
+        self._queued_to = self._queue.index("promise")
+        self._subscribed_to = self._subscribers.index("promise")
         # As far as they were counted since state was last undone.
         self._waits: dict[str, tuple[int, int]] = {}
         self._counted = world.rewound
@@ -79,8 +101,7 @@ class Promises:
 
     def decided_by(self, vat: str) -> list[str]:
         """The unresolved promises that `vat` decides, oldest first."""
-        rows = self._world.rows("SELECT kref from promises where decider = ?", (vat,))
-        return self._oldest_first(rows)
+        return _oldest_first(self._by_decider.keys(vat))
 
     def followers(self, kref: str) -> list[str]:
         """The promises that were forwarded to this one, oldest first."""
@@ -112,45 +133,42 @@ class Promises:
     def delete(self, kref: str) -> None:
         """Forget the promise and who waited for it."""
         self._rows.delete(kref)
-        self._world.execute("delete from subscribers where promise = ?", (kref,))
+        self.unsubscribe_all(kref)
 
     def subscribe(self, kref: str, vat: str) -> None:
         """Have `vat` told when the promise is settled; twice is once."""
-        self._world.execute("insert or ignore into subscribers values (?, ?)", (kref, vat))
+        self._subscribers.put(Subscriber(kref, vat))
 
     def subscribers(self, kref: str) -> list[str]:
         """The vats that wait, sorted as strings (the reference's order)."""
-        rows = self._world.rows("SELECT vat from subscribers where promise = ? order by vat", (kref,))
-        for row in rows:
-            _WAITS.check(self._world.name, row)
-        return [vat for (vat,) in rows]
+        return sorted(found.vat for found in self._subscribers.of(self._subscribed_to, kref))
 
     def unsubscribe(self, kref: str, vat: str) -> None:
         """Forget that `vat` waited, if it did."""
-        self._world.execute("delete from subscribers where promise = ? and vat = ?", (kref, vat))
+        self._subscribers.delete(kref, vat)
 
     def unsubscribe_all(self, kref: str) -> None:
         """Forget who waited."""
-        self._world.execute("delete from subscribers where promise = ?", (kref,))
+        for key in self._subscribed_to.keys(kref):
+            self._subscribers.delete(*key)
 
     def keep(self, kref: str) -> None:
         """Leave the promise, if it is still unsettled then, to the next incarnation of its decider."""
-        self._world.execute("insert or ignore into kept values (?)", (kref,))
+        self._kept.put(KeptPromise(kref))
 
     def give_up(self, kref: str) -> None:
         """Take back `keep`, if there was one."""
-        self._world.execute("delete from kept where promise = ?", (kref,))
+        self._kept.delete(kref)
 
     def kept_by(self, vat: str) -> list[str]:
         """The promises that `vat` decides and keeps, oldest first."""
-        query = "SELECT kref from kept join promises on kref = promise where decider = ?"
-        return self._oldest_first(self._world.rows(query, (vat,)))
+        return [kref for kref in self.decided_by(vat) if self._kept.has(kref)]
 
     def enqueue(self, kref: str, seq: int, event: QueuedEvent) -> None:
         """Let a message wait for the promise."""
         count, kept = self.waits(kref)
-        _, _, item = self._queue.add(Waiting(kref, seq, event))
-        self._waits[kref] = (count + 1, kept + size(item))
+        self._queue.add(Waiting(kref, seq, event))
+        self._waits[kref] = (count + 1, kept + size(event_to_json(event)))
 
     def waits(self, kref: str) -> tuple[int, int]:
         """How many messages wait for the promise, and how many bytes they have."""
@@ -168,16 +186,18 @@ class Promises:
 
     def waiting(self, kref: str) -> list[str]:
         """The messages that wait for the promise, oldest first, as they lie in the file."""
-        rows = self._world.rows("SELECT item from promise_queue where promise = ? order by seq", (kref,))
-        return [item for (item,) in rows]
+        rows = (self._queue.row(*key) for key in sorted(self._queued_to.keys(kref)))
+        return [row[2] for row in rows if row is not None]
 
     def waiting_events(self, kref: str) -> list[QueuedEvent]:
         """The same, as events."""
-        return [waiting.item for waiting in self._queue.select("where promise = ? order by seq", kref)]
+        found = sorted(self._queue.of(self._queued_to, kref), key=lambda waiting: waiting.seq)
+        return [waiting.item for waiting in found]
 
     def forget_waiting(self, kref: str) -> None:
         """Nothing waits for the promise any more."""
-        self._world.execute("delete from promise_queue where promise = ?", (kref,))
+        for key in self._queued_to.keys(kref):
+            self._queue.delete(*key)
         self._waits.pop(kref, None)
 
     def missing(self, kref: str, why: str) -> DamagedRow:
@@ -189,10 +209,6 @@ class Promises:
         words = f"it is forwarded to {promise.decider}, which is missing or leads back to it"
         return DamagedRow(self._world.name, "promises", promise.kref, words)
 
-    def _oldest_first(self, rows: list[tuple[Any, ...]]) -> list[str]:
-        for row in rows:
-            _NAME.check(self._world.name, row)
-        return sorted((kref for (kref,) in rows), key=lambda kref: int(kref[2:]))
 
-
-_NAME, _WAITS = Reader("promises", "kref"), Reader("subscribers", "vat")
+def _oldest_first(keys: list[tuple[Any, ...]]) -> list[str]:
+    return sorted((kref for (kref,) in keys), key=lambda kref: int(kref[2:]))

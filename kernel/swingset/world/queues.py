@@ -28,7 +28,7 @@ class Parked(NamedTuple):
     item: QueuedEvent
 
 
-_QUEUE, _PARKED = Table("queue", Queued), Table("parked", Parked)
+_QUEUE, _PARKED = Table("queue", Queued, heavy=("item",)), Table("parked", Parked, heavy=("item",))
 
 
 class Queues:
@@ -37,7 +37,9 @@ class Queues:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._queue = Rows(world, _QUEUE)
+        self._order = self._queue.order()
         self._parked = Rows(world, _PARKED)
+        self._by_vat = self._parked.index("vat")
         self._counters = Counters(world)
 
     def append(self, event: QueuedEvent) -> None:
@@ -46,7 +48,7 @@ class Queues:
 
     def append_item(self, item: str) -> None:
         """Put an event, as the text that it was stored as, at the end of the run-queue."""
-        self._world.execute("insert into queue values (?, ?)", (self._counters.take("queue", 1), item))
+        self._queue.add_row((self._counters.take("queue", 1), item))
 
     def prepend(self, event: QueuedEvent) -> None:
         """Put an event before all others, those that are parked included."""
@@ -54,27 +56,29 @@ class Queues:
 
     def head(self) -> Queued | None:
         """The first event and its position, or None where nothing waits."""
-        return self._queue.first("order by seq limit 1")
+        seq = self._order.first()
+        return None if seq is None else self._queue.get(seq)
 
     def first_but(self, passed: Set[int]) -> Queued | None:
         """The first event that does not stand at one of these positions, or None."""
-        rows = self._world.rows("SELECT seq from queue order by seq limit ?", (len(passed) + 1,))
-        for seq in (seq for (seq,) in rows if seq not in passed):
-            return self._queue.get(seq)
+        for seq in self._order.some(len(passed) + 1):
+            if seq not in passed:
+                return self._queue.get(seq)
         return None
 
     def urgent(self) -> Queued | None:
         """The first event that was put before all others, or None."""
-        return self._queue.first("where seq < 0 order by seq limit 1")
+        seq = self._order.first()
+        return None if seq is None or seq >= 0 else self._queue.get(seq)
 
     def remove(self, seq: int) -> None:
         """Take the event at that position off the run-queue."""
         self._queue.delete(seq)
 
     def text_at(self, seq: int) -> str | None:
-        """What lies in the file at that position of the run-queue, read or not; None where nothing does."""
-        row = self._world.row("SELECT item from queue where seq = ?", (seq,))
-        return None if row is None else str(row[0])
+        """What lies at that position of the run-queue, read or not; None where nothing does."""
+        row = self._queue.row(seq)
+        return None if row is None else str(row[1])
 
     def length(self) -> int:
         """How many events wait."""
@@ -90,8 +94,9 @@ class Queues:
 
     def parked(self, vat: str, limit: int = -1) -> list[Queued]:
         """The events set aside for `vat` with their positions, oldest first; all of them, or so many."""
-        found = self._parked.select("where vat = ? order by seq limit ?", vat, limit)
-        return [Queued(parked.seq, parked.item) for parked in found]
+        keys = sorted(self._by_vat.keys(vat))
+        found = (self._parked.get(*key) for key in (keys if limit < 0 else keys[:limit]))
+        return [Queued(parked.seq, parked.item) for parked in found if parked is not None]
 
     def drop_parked(self, vat: str, seq: int) -> None:
         """Forget one event that was set aside."""
@@ -99,11 +104,12 @@ class Queues:
 
     def unpark_one(self, vat: str, seq: int) -> None:
         """Put one event set aside for `vat` back where it stood."""
-        query = "insert into queue select seq, item from parked where vat = ? and seq = ?"
-        self._world.execute(query, (vat, seq))
-        self.drop_parked(vat, seq)
+        row = self._parked.row(vat, seq)
+        if row is not None:
+            self._queue.add_row(row[1:])
+            self._parked.delete(vat, seq)
 
     def unpark(self, vat: str) -> None:
         """Put the events set aside for `vat` back where they stood, ahead of all that came later."""
-        self._world.execute("insert into queue select seq, item from parked where vat = ?", (vat,))
-        self._world.execute("delete from parked where vat = ?", (vat,))
+        for _, seq in sorted(self._by_vat.keys(vat)):
+            self.unpark_one(vat, seq)

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
+
+
+class Source(NamedTuple):
+    """A cell of the vat of a name, and its place among the cells of that vat."""
+
+    vat: str
+    part: str
+    seq: int
+    source: str
+
+
+_SOURCES = Table("sources", Source, heavy=("source",))
 
 
 class Sources:
     """The table `sources`: parts by vat name, kind cells before the vat's own."""
 
     def __init__(self, world: WorldFile) -> None:
-        self._world = world
+        self._rows = Rows(world, _SOURCES)
+        self._by_vat = self._rows.index("vat")
 
     def put(self, vat_name: str, part: str, source: str) -> None:
         """Store a cell; a new part goes behind the others, an old one keeps its place."""
-        self._world.execute(
-            "insert into sources values (?1, ?2, (select coalesce(max(seq), 0) + 1 from sources"
-            " where vat = ?1), ?3) on conflict (vat, part) do update set source = excluded.source",
-            (vat_name, part, source),
-        )
+        others = self._rows.of(self._by_vat, vat_name)
+        places = {other.part: other.seq for other in others}
+        place = places.get(part, max(places.values(), default=0) + 1)
+        self._rows.put(Source(vat_name, part, place, source))
 
     def parts(self, vat_name: str) -> tuple[tuple[str, str], ...]:
         """The vat's cells in the order they run in: kinds as first given, then the vat's own."""
-        rows = self._world.rows(
-            "SELECT part, source from sources where vat = ?1 order by part = ?1, seq", (vat_name,)
-        )
-        return tuple((part, source) for part, source in rows)
+        found = self._rows.of(self._by_vat, vat_name)
+        found.sort(key=lambda source: (source.part == vat_name, source.seq))
+        return tuple((source.part, source.source) for source in found)
 
     def replace(self, vat_name: str, parts: tuple[tuple[str, str], ...]) -> None:
         """Make exactly these the vat's cells."""
-        self._world.execute("delete from sources where vat = ?", (vat_name,))
+        for key in self._by_vat.keys(vat_name):
+            self._rows.delete(*key)
         for part, source in parts:
             self.put(vat_name, part, source)
 
     def vat_names(self) -> list[str]:
         """Names that have a cell, whether a vat of the name runs or not."""
-        return [name for (name,) in self._world.rows("SELECT distinct vat from sources order by vat")]
+        return [name for (name,) in self._by_vat.values()]

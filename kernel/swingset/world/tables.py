@@ -5,23 +5,26 @@ rule of each column and, where a column holds more than a number or a text, how 
 `Rows` are the rows of one open world. All that reads or writes a row as a whole goes through them, so what a
 row has to be like is looked at in one place, and a record that came out of a world can be trusted.
 
-A record is frozen: who wants a row to be another writes another record, or changes a column by its key. What
-was read by its key is remembered for as long as it stays as it is (`swingset.world.remembered`).
+A record is frozen: who wants a row to be another writes another record, or changes a column by its key. Rows
+are changed in memory, and reach the file later (`swingset.world.memory`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from swingset.model.capdata import CapData
 from swingset.model.foreign import Unreadable
+from swingset.model.messages import Send
 
 from .errors import DamagedRow
+from .indexes import Index, Order
 from .rows import RULES, Reader, Stored, shown
 from .schema import STATE_TABLES
+from .unread import Key, Unread
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -30,25 +33,35 @@ R = TypeVar("R")
 
 _KEYS = dict(STATE_TABLES)
 
-_LONGEST = 500
-"""The longest text, and the most slots, in a record that is remembered."""
+_ROW = 150
+"""About how many bytes a row takes, besides what its texts have."""
 
 TABLES: dict[str, Table[Any]] = {}
 """The tables that have a record, by name."""
 
 
 class Table(Generic[R]):
-    """One state table and its record. `columns` names the column of a field that is called otherwise.
+    """One table and its record. `columns` names the column of a field that is called otherwise.
 
-    Records are remembered where `remembered` says so, which is for what each crank asks for again.
+    `heavy` are the columns whose texts may be long. `small` is False for a table of which nobody wants all
+    rows in memory.
     """
 
-    def __init__(self, name: str, record: type[R], *, remembered: bool = False, **columns: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        record: type[R],
+        *,
+        heavy: tuple[str, ...] = (),
+        small: bool = True,
+        **columns: str,
+    ) -> None:
         self.name = name
-        self.remembered = remembered
+        self.small = small
         self._record: Callable[..., R] = record
         names = _fields_of(record)
         self.columns = tuple(columns.get(field, field) for field in names)
+        self.keys = _KEYS[name]
         rules = RULES[name]
         stored = {column: rule for column in self.columns if isinstance(rule := rules[column], Stored)}
         self._reader = Reader(name, ", ".join(self.columns), but=frozenset(stored))
@@ -57,12 +70,17 @@ class Table(Generic[R]):
         self._values: Callable[[Any], tuple[Any, ...]] = (
             tuple if issubclass(record, tuple) else attrgetter(*names)
         )
+        self._fields = dict(zip(self.columns, names, strict=True))
+        self.key_of_row, self.key_of = self.getters(self.keys)
+        self._heavy = self.getters(heavy) if heavy else None
         listed, marks = ", ".join(self.columns), ", ".join("?" * len(self.columns))
+        self.key = " and ".join(f"{column} = ?" for column in self.keys)
+        others = ", ".join(f"{c} = excluded.{c}" for c in self.columns if c not in self.keys)
         self.selecting = f"SELECT {listed} from {name} "
         self.inserting = f"insert into {name} ({listed}) values ({marks})"
-        self.putting = f"insert or replace into {name} ({listed}) values ({marks})"
-        self.key = " and ".join(f"{column} = ?" for column in _KEYS[name])
-        self._fields = dict(zip(self.columns, names, strict=True))
+        over = f"update set {others}" if others else "nothing"
+        self.putting = f"{self.inserting} on conflict ({', '.join(self.keys)}) do {over}"
+        self.deleting = f"delete from {name} where {self.key}"
         TABLES.setdefault(name, self)
 
     def read(self, world: str, row: tuple[Any, ...]) -> R:
@@ -90,15 +108,23 @@ class Table(Generic[R]):
             values[at] = store(values[at])
         return tuple(values)
 
-    def key_of(self, record: R) -> tuple[Any, ...]:
-        """The key of a record."""
-        return tuple([getattr(record, self._fields[column]) for column in _KEYS[self.name]])
+    def getters(self, columns: tuple[str, ...]) -> tuple[Callable[[Any], Key], Callable[[Any], Key]]:
+        """What takes these columns out of a row, and out of a record."""
+        at = [self.columns.index(column) for column in columns]
+        names = [self._fields[column] for column in columns]
+        if len(columns) == 1:
+            (place,), (name,) = at, names
+            return (lambda row: (row[place],)), (lambda record: (getattr(record, name),))
+        return itemgetter(*at), attrgetter(*names)
 
-    def is_small(self, record: R) -> bool:
-        """Whether a record may be remembered: memory is bounded by the number of records."""
-        return all(
-            len(value) <= _LONGEST for value in self._values(record) if isinstance(value, (str, tuple))
-        )
+    def weigh(self, found: Any) -> int:
+        """About how many bytes a record takes, or an unread row; none for None."""
+        if found is None:
+            return 0
+        if self._heavy is None:
+            return _ROW
+        of_row, of_record = self._heavy
+        return _ROW + _weight(of_row(found.row) if found.__class__ is Unread else of_record(found))
 
     def changed(self, record: R, columns: dict[str, Any]) -> R:
         """A record with other values in these columns."""
@@ -113,13 +139,8 @@ class Table(Generic[R]):
         columns = {column: getattr(record, self._fields[column]) + more for column, more in amounts.items()}
         return self.changed(record, columns)
 
-    def stored(self, column: str, value: Any) -> Any:
-        """A value as one of the columns holds it."""
-        rule = RULES[self.name][column]
-        return rule.store(value) if isinstance(rule, Stored) else value
-
     def _damaged(self, world: str, row: tuple[Any, ...], reason: str) -> DamagedRow:
-        return DamagedRow(world, self.name, self._reader.key(row), reason)
+        return DamagedRow(world, self.name, shown(*self.key_of_row(row)), reason)
 
 
 class Rows(Generic[R]):
@@ -128,85 +149,84 @@ class Rows(Generic[R]):
     def __init__(self, world: WorldFile, table: Table[R]) -> None:
         self._world = world
         self._table = table
-        self._held: dict[tuple[Any, ...], R] = world.remembered.records(table.name)
-        self._answers = world.remembered.answers(table.name)
-        self._getting = f"{table.selecting}where {table.key}"
+        self.held = world.memory.of(table)
 
     def get(self, *key: Any) -> R | None:
-        """The record of that key, or None."""
-        found = self._held.get(key)
-        if found is not None:
-            return found
-        row = self._world.row(self._getting, key)
-        if row is None:
+        """The record of that key, or None. Raises `DamagedRow` for a row that is not as it should be."""
+        found: R | None = self.held.get(key)
+        return found
+
+    def has(self, *key: Any) -> bool:
+        """Whether there is a row of that key, as it should be or not."""
+        return self.held.look(key) is not None
+
+    def row(self, *key: Any) -> tuple[Any, ...] | None:
+        """The row of that key as the file has it or would have it, damaged or not."""
+        found = self.held.look(key)
+        if found is None:
             return None
-        return self.hold(self._table.read(self._world.name, row))
+        row: tuple[Any, ...] = found.row if found.__class__ is Unread else self._table.row(found)
+        return row
 
-    def held(self, *key: Any) -> R | None:
-        """The record of that key if it is remembered."""
-        return self._held.get(key)
+    def index(self, *columns: str) -> Index:
+        """The keys of the rows by other columns."""
+        return self.held.index(*columns)
 
-    def hold(self, record: R) -> R:
-        """Remember a record, and return it."""
-        if self._table.remembered and self._table.is_small(record):
-            self._world.remembered.put(self._held, self._table.key_of(record), record)
-        return record
+    def order(self) -> Order:
+        """The keys in order, for a table whose key is one number."""
+        return self.held.ordered()
+
+    def of(self, index: Index, *value: Any) -> list[R]:
+        """The records that an index finds, in no order that means anything."""
+        found = (self.held.get(key) for key in index.keys(*value))
+        return [record for record in found if record is not None]
 
     def select(self, rest: str = "", *given: Any) -> Iterator[R]:
         """The records that the rest of a SELECT finds, such as `where vat = ? order by seq`."""
         for row in self._world.rows(self._table.selecting + rest, given):
             yield self._table.read(self._world.name, row)
 
+    def all(self) -> Iterator[R]:
+        """All records, in no order that means anything."""
+        if not self.held.is_whole():
+            yield from self.select()
+            return
+        for key in list(self.held.rows):
+            record = self.get(*key)
+            if record is not None:
+                yield record
+
     def first(self, rest: str, *given: Any) -> R | None:
         """The first of them, or None."""
-        question = (rest, given)
-        if question in self._answers:
-            known: R | None = self._answers[question]
-            return known
-        row = self._world.row(self._table.selecting + rest, given)
-        found = None if row is None else self._table.read(self._world.name, row)
-        if self._table.remembered and (found is None or self._table.is_small(found)):
-            self._world.remembered.put(self._answers, question, found)
-        return found
+        return next(self.select(rest, *given), None)
 
-    def add(self, record: R) -> tuple[Any, ...]:
-        """Write a new row, and return it."""
-        row = self._table.row(record)
-        self._change(self._table.inserting, row)
-        self.hold(record)
-        return row
+    def add(self, record: R) -> None:
+        """Write a new row. Raises `ValueRefused` where there is one of that key."""
+        self.held.set(self._table.key_of(record), record, fresh=True)
+
+    def add_row(self, row: tuple[Any, ...]) -> None:
+        """The same for a row as it lay in another table of the file, read or not."""
+        self.held.set(self._table.key_of_row(row), Unread(row), fresh=True)
 
     def put(self, record: R) -> None:
         """Write a row, over the one of the same key where there is one."""
-        self._held.pop(self._table.key_of(record), None)
-        self._change(self._table.putting, self._table.row(record))
-        self.hold(record)
+        self.held.set(self._table.key_of(record), record)
 
     def change(self, *key: Any, **columns: Any) -> None:
-        """Let columns of one row hold something else."""
-        values = [self._table.stored(column, value) for column, value in columns.items()]
-        found = self._held.pop(key, None)
-        self._change(_changing(self._table.name, self._table.key, *columns), (*values, *key))
+        """Let columns of one row hold something else, if there is one."""
+        found = self.held.get(key)
         if found is not None:
-            self.hold(self._table.changed(found, columns))
+            self.held.set(key, self._table.changed(found, columns))
 
     def count(self, *key: Any, **amounts: int) -> None:
-        """Add to columns of one row (negative to subtract)."""
-        found = self._held.pop(key, None)
-        self._change(_counting(self._table.name, self._table.key, *amounts), (*amounts.values(), *key))
+        """Add to columns of one row (negative to subtract), if there is one."""
+        found = self.held.get(key)
         if found is not None:
-            self.hold(self._table.counted(found, amounts))
+            self.held.set(key, self._table.counted(found, amounts))
 
     def delete(self, *key: Any) -> None:
         """Forget the row of that key, if there is one."""
-        self._held.pop(key, None)
-        self._change(f"delete from {self._table.name} where {self._table.key}", key)
-
-    def _change(self, sql: str, given: tuple[Any, ...]) -> None:
-        # Whoever changes a row has forgotten it first: an interrupt may come between this and what is known.
-        if self._answers:
-            self._answers.clear()
-        self._world.write(sql, given)
+        self.held.set(key, None)
 
     def missing(self, *key: Any, why: str) -> DamagedRow:
         """The complaint about a row that is not there, though something says that it is."""
@@ -220,11 +240,18 @@ def _fields_of(record: type[Any]) -> tuple[str, ...]:
     return names
 
 
-@cache
-def _changing(table: str, key: str, *columns: str) -> str:
-    return f"update {table} set {', '.join(f'{column} = ?' for column in columns)} where {key}"
-
-
-@cache
-def _counting(table: str, key: str, *columns: str) -> str:
-    return f"update {table} set {', '.join(f'{column} = {column} + ?' for column in columns)} where {key}"
+def _weight(value: Any) -> int:
+    """About how many bytes a value takes."""
+    if value.__class__ is str:
+        return len(value)
+    if value is None or value.__class__ is int:
+        return 0
+    if value.__class__ is CapData:
+        return len(value.body) + sum(map(len, value.slots))
+    if value.__class__ is tuple:
+        return sum(map(_weight, value))
+    if value.__class__ is dict:
+        return sum(map(_weight, value.values()))
+    if value.__class__ is Send:
+        return _weight(value.message.methargs)
+    return _weight(getattr(value, "parameters", None))

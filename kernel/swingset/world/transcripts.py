@@ -76,6 +76,7 @@ class Transcripts:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._pile = world.memory.pile("transcript", 7)
 
     def append(
         self, vat: str, incarnation: int, position: int, crank: int, prev_hash: str | None, entry: Any
@@ -83,10 +84,9 @@ class Transcripts:
         """Remember one entry after `prev_hash` (None at the very beginning); answers the new running hash."""
         text = canonical(entry)
         digest = _hash(prev_hash, vat, incarnation, position, crank, text)
-        self._world.execute(
-            "INSERT OR IGNORE INTO transcript VALUES(?, ?, ?, ?, ?, ?, ?)",
-            (digest, prev_hash, vat, incarnation, position, crank, text),
-        )
+        row = (digest, prev_hash, vat, incarnation, position, crank, text)
+        self._world.begin()
+        self._world.memory.lay(self._pile, row)
         return digest
 
     def read(self, hash: str | None, stop_hash: str | None = None) -> list[Any]:
@@ -124,7 +124,9 @@ class Transcripts:
 
     def record(self, hash: str) -> Entry:
         """The entry of one hash. Raises `DamagedWorld` where there is none, or one that was altered."""
-        row = self._world.row("SELECT * FROM transcript WHERE hash = ?", (hash,))
+        row = self._pile.waiting.get(hash)
+        if row is None:
+            row = self._world.fetch("SELECT * FROM transcript WHERE hash = ?", (hash,))
         if row is None:
             raise DamagedWorld(f"{self._world.name}: transcript entry {hash} is not in the file")
         stored, prev, vat, incarnation, position, crank, text = row

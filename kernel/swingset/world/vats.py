@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,7 +84,7 @@ class Span:
     computrons: int
 
 
-_VATS, _SPANS = Table("vats", VatRecord), Table("spans", Span, remembered=True)
+_VATS, _SPANS = Table("vats", VatRecord, heavy=("reason", "parameters", "options")), Table("spans", Span)
 
 
 class Vats:
@@ -94,10 +94,10 @@ class Vats:
         """`wants` says what an option of a name wants instead of a value, None where the value fits."""
         self._world = world
         self._rows = Rows(world, _VATS)
+        self._rows.held.inspect = self._look_at
+        self._by_name, self._by_state = self._rows.index("name"), self._rows.index("state")
         self._spans = Rows(world, _SPANS)
         self._wants = wants
-        self._answers = world.remembered.answers("vats")
-        self._read: dict[tuple[Any, ...], VatRecord] = {}
         self.saved = 0  # how often a record was changed: who remembers something of one then looks again
 
     def add(self, vat: VatRecord) -> None:
@@ -112,7 +112,7 @@ class Vats:
 
     def get(self, vat_id: str) -> VatRecord | None:
         """The vat of that id, or None."""
-        return self._one("where id = ?", vat_id)
+        return self._rows.get(vat_id)
 
     def known(self, vat_id: str) -> VatRecord:
         """The vat of an id that another row of the world names. Raises `DamagedRow` where there is none."""
@@ -123,15 +123,18 @@ class Vats:
 
     def named(self, name: str) -> VatRecord | None:
         """The vat of that name that is not terminated, or None."""
-        return self._one("where name = ? and state <> 'terminated'", name)
+        for vat in self._rows.of(self._by_name, name):
+            if vat.state != TERMINATED:
+                return vat
+        return None
 
     def suspended(self) -> list[VatRecord]:
         """The suspended vats, oldest first."""
-        return sorted(self._select("where state = 'suspended'", ()), key=lambda vat: int(vat.id[1:]))
+        return sorted(self._rows.of(self._by_state, SUSPENDED), key=lambda vat: int(vat.id[1:]))
 
     def all(self) -> list[VatRecord]:
         """Every vat, terminated ones included, oldest first."""
-        return sorted(self._select("", ()), key=lambda vat: int(vat.id[1:]))
+        return sorted(self._rows.all(), key=lambda vat: int(vat.id[1:]))
 
     def span(self, vat_id: str) -> Span:
         """Where the vat's transcript stands; raises `DamagedRow` for a vat that has none."""
@@ -144,33 +147,8 @@ class Vats:
         """Store where the vat's transcript stands."""
         self._spans.put(span)
 
-    def _one(self, where: str, given: str) -> VatRecord | None:
-        if (where, given) in self._answers:
-            known: VatRecord | None = self._answers[where, given]
-            return known and known.having(options=dict(known.options))
-        found = next(self._select(where, (given,)), None)
-        if found is None or len(found.parameters.body) < _LONG:
-            kept = found and found.having(options=dict(found.options))
-            self._world.remembered.put(self._answers, (where, given), kept)
-        return found
-
-    def _select(self, where: str, params: tuple[Any, ...]) -> Iterator[VatRecord]:
-        for row in self._world.rows(_VATS.selecting + where, params):
-            vat = self._read.get(row) or self._look_at(row)
-            yield vat.having(options=dict(vat.options))
-
-    def _look_at(self, row: tuple[Any, ...]) -> VatRecord:
-        """The record of a row that is as it should be, remembered: one is read in every crank."""
-        vat = _VATS.read(self._world.name, row)
+    def _look_at(self, vat: VatRecord) -> None:
         for option, value in vat.options.items():
             if (wanted := self._wants(option, value)) is not None:
                 words = f"option {option} in options wants {wanted}"
                 raise DamagedRow(self._world.name, "vats", shown(vat.id), words)
-        if len(vat.parameters.body) < _LONG:
-            if len(self._read) == _REMEMBERED:
-                self._read.clear()
-            self._read[row] = vat
-        return vat
-
-
-_REMEMBERED, _LONG = 1_000, 10_000

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from swingset.world.holdings import Holdings, size
+from swingset.world.tables import Rows, Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
+
+
+class StoredKey(NamedTuple):
+    """A key of one vat, and its value."""
+
+    vat: str
+    key: str
+    value: str
+
+
+_VATSTORE = Table("vatstore", StoredKey, heavy=("key", "value"), small=False)
 
 
 class VatStore:
@@ -15,37 +27,37 @@ class VatStore:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._rows = Rows(world, _VATSTORE)
         self._holdings = Holdings(world)
 
     def get(self, vat: str, key: str) -> str | None:
         """The value at `key`, or None."""
-        for (value,) in self._world.rows("SELECT value from vatstore where vat = ? and key = ?", (vat, key)):
-            return str(value)
-        return None
+        found = self._rows.get(vat, key)
+        return None if found is None else found.value
 
     def size(self, vat: str, key: str) -> int | None:
         """How many bytes the value at `key` has, or None."""
-        query = "SELECT octet_length(value) from vatstore where vat = ? and key = ?"
-        row = self._world.row(query, (vat, key))
-        return int(row[0]) if row else None
+        value = self.get(vat, key)
+        return None if value is None else size(value)
 
     def set(self, vat: str, key: str, value: str) -> None:
         """Store `value` at `key`."""
-        before = self.size(vat, key)
-        self._holdings.change(vat, size(value) + size(key) if before is None else size(value) - before)
-        self._world.execute(
-            "insert into vatstore values (?, ?, ?)"
-            " on conflict (vat, key) do update set value = excluded.value",
-            (vat, key, value),
-        )
+        before = self.get(vat, key)
+        if before != value:
+            more = size(key) if before is None else -size(before)
+            self._holdings.change(vat, size(value) + more)
+            self._rows.put(StoredKey(vat, key, value))
 
     def delete(self, vat: str, key: str) -> None:
         """Forget `key`; nothing happens where it is not."""
         before = self.size(vat, key)
-        if before is None:
-            return
-        self._holdings.change(vat, -before - size(key))
-        self._world.execute("delete from vatstore where vat = ? and key = ?", (vat, key))
+        if before is not None:
+            self._holdings.change(vat, -before - size(key))
+            self._rows.delete(vat, key)
+
+    def forget(self, vat: str, key: str) -> None:
+        """The same for a vat that has ended, of which nothing is counted."""
+        self._rows.delete(vat, key)
 
     def next_key(self, vat: str, prior: str) -> str | None:
         """The first key after `prior`, or None."""

@@ -1,0 +1,237 @@
+"""The rows of one table as they are now, whether the file has them already or not.
+
+A row that was read or changed is held here by its key, and what is held is the truth: the file is asked only
+for what is not. A changed row is `dirty` until it is written (`swingset.world.memory` says when). Before a
+row changes, what it was is noted, so that a rollback costs no statement.
+
+A small table is held whole, so that even what is not there is known, and nothing about it is asked twice. One
+that outgrows its bound is held in part: of it, clean rows may be forgotten at any time, and are read again.
+
+A row stays as it was read (`Unread`) until somebody wants its record: a damaged row concerns only who asks
+for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .errors import ValueRefused
+from .indexes import Index, Order
+from .rows import shown
+from .unread import MOST, Key, Unread
+
+if TYPE_CHECKING:
+    from .file import WorldFile
+    from .tables import Table
+
+
+MOST_BYTES = 32 << 20
+"""About how many bytes the rows of a table may have that are held."""
+
+_NEW, _KNOWN = True, False
+"""What the file has of a dirty row: certainly nothing, or perhaps a row."""
+
+_UNHEARD = object()
+
+
+class Held:
+    """The rows of one table of one world."""
+
+    def __init__(self, world: WorldFile, table: Table[Any]) -> None:
+        self._world = world
+        self.table = table
+        self.rows: dict[Key, Any] = {}
+        """By key: a record, an `Unread`, or None for a row that is not there."""
+        self.dirty: dict[Key, bool] = {}
+        """The keys of what the file does not have yet, and whether it has a row of that key."""
+        self.indexes: dict[tuple[str, ...], Index] = {}
+        self.order: Order | None = None
+        self._all: list[Index | Order] = []
+        self.whole: bool | None = None
+        """Whether all rows are held; None as long as nobody has looked."""
+        self.inspect: Callable[[Any], None] | None = None
+        """Looks at each record that comes out of a row, for rules that are not the table's."""
+        self._large = not table.small
+        self._bytes = 0
+
+    # Looking
+
+    def look(self, key: Key) -> Any:
+        """What is at that key: a record, an `Unread`, or None."""
+        found = self.rows.get(key, _UNHEARD)
+        if found is not _UNHEARD:
+            return found
+        if self.is_whole():
+            return self.rows.get(key)
+        row = self._world.fetch(f"{self.table.selecting}where {self.table.key}", key)
+        found = None if row is None else Unread(row)
+        self._make_room()
+        self.rows[key] = found
+        self._bytes += self.table.weigh(found)
+        return found
+
+    def get(self, key: Key) -> Any:
+        """The record at that key, or None. Raises `DamagedRow` for a row that is not as it should be."""
+        found = self.look(key)
+        if found.__class__ is not Unread:
+            return found
+        record = self.table.read(self._world.name, found.row)
+        if self.inspect is not None:
+            self.inspect(record)
+        self.rows[key] = record
+        return record
+
+    def is_whole(self) -> bool:
+        """Whether all rows are held. Reads them if nobody has, and there are not too many."""
+        if self.whole is None:
+            self.whole = not self._large and self._read_all()
+        return self.whole
+
+    def _read_all(self) -> bool:
+        found, size = {}, 0
+        try:
+            for row in self._world.db.execute(f"{self.table.selecting}limit {MOST + 1}"):
+                unread = Unread(row)
+                size += self.table.weigh(unread)
+                found[self.table.key_of_row(row)] = unread
+                if size > MOST_BYTES or len(found) > MOST:
+                    self._large = True
+                    return False
+        except UnicodeDecodeError:
+            self._large = True  # and whoever asks for that very row is told
+            return False
+        for key, unread in found.items():
+            if key not in self.dirty:
+                self.rows[key] = unread
+        self._bytes = size
+        for index in self._all:
+            index.fill(self.rows)
+        return True
+
+    # Changing
+
+    def set(self, key: Key, new: Any, *, fresh: bool = False) -> None:
+        """Let a record (or an `Unread`) be at that key, or None.
+
+        Raises `ValueRefused` for a `fresh` one if there is one already.
+        """
+        before = self.look(key)
+        if before is None and new is None:
+            return
+        if fresh and before is not None:
+            words = f"there is a row {shown(*key)} in {self.table.name} already"
+            raise ValueRefused(f"{self._world.name}: {words}; the world is as of its last commit: verify it")
+        self._world.begin()
+        weight = self.table.weigh(new)
+        self._world.memory.note(self, key, before, weight)
+        if key not in self.dirty:
+            self._make_room()
+        self._replace(key, before, new)
+        self._bytes += weight - self.table.weigh(before)
+
+    def _replace(self, key: Key, before: Any, new: Any) -> None:
+        # In this order, so that an interrupt in between leaves nothing out: see the module's first lines.
+        for index in self._all:
+            index.enter(key, new)
+        if new is None:
+            if self.dirty.get(key) is _NEW:
+                self.rows[key] = None
+                del self.dirty[key]
+            else:
+                self.dirty[key] = _KNOWN
+                self.rows[key] = None
+            if self.whole and key not in self.dirty:
+                del self.rows[key]
+        else:
+            if key not in self.dirty:
+                self.dirty[key] = _NEW if before is None else _KNOWN
+            self.rows[key] = new
+        for index in self.indexes.values():
+            index.leave(key, before, new)
+
+    def restore(self, key: Key, before: Any) -> None:
+        """Let a key be as it was: what came since may have been written, or half of it not done."""
+        flag = self.dirty.get(key)
+        if flag is None:
+            self.dirty[key] = _KNOWN
+        now = self.rows.get(key)
+        for index in self._all:
+            index.enter(key, before)
+        self.rows[key] = before
+        if before is None and flag is _NEW:
+            del self.dirty[key]
+            if self.whole:
+                del self.rows[key]
+        self._bytes += self.table.weigh(before) - self.table.weigh(now)
+        for index in self.indexes.values():
+            index.leave(key, now, before)
+
+    # Writing
+
+    def flush(self) -> None:
+        """Write what is dirty into the open transaction. It may be interrupted, and done again."""
+        if not self.dirty:
+            return
+        table, db = self.table, self._world.db
+        gone: list[Key] = []
+        known: list[tuple[Any, ...]] = []
+        new: list[tuple[Any, ...]] = []
+        for key, fresh in self.dirty.items():
+            record = self.rows.get(key)
+            if record is None:
+                if not fresh:
+                    gone.append(key)
+                continue
+            row = record.row if record.__class__ is Unread else table.row(record)
+            (new if fresh else known).append(row)
+        try:
+            self._world.step("write")
+            for statement, rows in ((table.deleting, gone), (table.putting, known), (table.inserting, new)):
+                if rows:
+                    db.executemany(statement, rows).fetchall()
+            self.dirty.clear()
+        except BaseException:
+            for key in self.dirty:
+                self.dirty[key] = _KNOWN
+            raise
+        if self.whole:
+            for key in gone:
+                del self.rows[key]
+
+    def forget(self) -> None:
+        """Forget everything, dirty rows too: the file is the truth."""
+        self.rows.clear()
+        self.dirty.clear()
+        self.whole = None
+        self._bytes = 0
+        for index in self._all:
+            index.clear()
+
+    def _make_room(self) -> None:
+        """Forget what is clean if too much is held."""
+        if len(self.rows) < MOST and self._bytes < MOST_BYTES:
+            return
+        self.flush()
+        self.forget()
+        self.whole, self._large = False, True
+
+    # Finding
+
+    def index(self, *columns: str) -> Index:
+        """The index over these columns, none of which is spelled in the file otherwise than in a record."""
+        if columns not in self.indexes:
+            self.indexes[columns] = index = Index(self._world, self, columns)
+            self._all.append(index)
+            if self.whole:
+                index.fill(self.rows)
+        return self.indexes[columns]
+
+    def ordered(self) -> Order:
+        """The order of the keys, for a table whose key is one number."""
+        if self.order is None:
+            self.order = Order(self._world, self)
+            self._all.append(self.order)
+            if self.whole:
+                self.order.fill(self.rows)
+        return self.order

@@ -1,0 +1,152 @@
+"""Finding the keys of rows that are held, or of those that are not, by other columns or in order.
+
+An index that has been asked knows the answer, and hears of every change from then on; the file is asked once.
+It may name too many keys, never too few, because an interrupt can fall between two lines of a change. So the
+rows themselves, where they are held, have the last word.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush, nsmallest
+from typing import TYPE_CHECKING, Any
+
+from .unread import MOST, Key, Unread
+
+if TYPE_CHECKING:
+    from .file import WorldFile
+    from .held import Held
+
+
+class Index:
+    """The keys of rows by other columns. A row in which the first of these is null is left out."""
+
+    def __init__(self, world: WorldFile, held: Held, columns: tuple[str, ...]) -> None:
+        self._world = world
+        self._held = held
+        self._keys: dict[Key, dict[Key, None]] = {}
+        self._columns = columns
+        self._of_row, self._of_record = held.table.getters(columns)
+        where = " and ".join(f"{column} = ?" for column in columns)
+        self._asking = f"SELECT {', '.join(held.table.keys)} from {held.table.name} where {where}"
+        self._values = (
+            f"SELECT distinct {', '.join(columns)} from {held.table.name} where {columns[0]} is not null"
+        )
+
+    def keys(self, *value: Any) -> list[Key]:
+        """The keys of the rows that hold this, in no order that means anything."""
+        found = self._keys.get(value)
+        if found is None:
+            if self._held.is_whole():
+                found = self._keys.get(value, {})
+            else:
+                found = self._ask(value)
+        rows = self._held.rows
+        return [key for key in found if key not in rows or self.value(rows[key]) == value]
+
+    def lowest(self, count: int, *value: Any) -> list[Key]:
+        """The lowest of these keys, at most so many of them."""
+        if value not in self._keys and not self._held.is_whole():
+            order = ", ".join(self._held.table.keys)
+            return self._world.rows(f"{self._asking} order by {order} limit ?", (*value, count))
+        return nsmallest(count, self.keys(*value))
+
+    def any(self, *value: Any) -> bool:
+        """Whether a row holds this."""
+        return bool(self.lowest(1, *value))
+
+    def values(self) -> list[Key]:
+        """All that rows hold, sorted."""
+        if self._held.is_whole():
+            return sorted(value for value in list(self._keys) if self.any(*value))
+        return sorted(self._world.rows(self._values))
+
+    def value(self, found: Any) -> Key | None:
+        """What a row holds in these columns, if it is there at all."""
+        if found is None:
+            return None
+        value = self._of_row(found.row) if found.__class__ is Unread else self._of_record(found)
+        return None if value[0] is None else value
+
+    def _ask(self, value: Key) -> dict[Key, None]:
+        found = dict.fromkeys(self._world.rows(self._asking, value))
+        if len(self._keys) >= MOST:
+            self._keys.clear()
+        if len(found) < MOST:
+            self._keys[value] = found
+        return found
+
+    def enter(self, key: Key, new: Any) -> None:
+        """A row is about to be at that key."""
+        value = self.value(new)
+        if value is None:
+            return
+        found = self._keys.get(value)
+        if found is not None:
+            found[key] = None
+        elif self._held.whole:
+            self._keys[value] = {key: None}
+
+    def leave(self, key: Key, before: Any, new: Any) -> None:
+        """A row was at that key, and another is there."""
+        value = self.value(before)
+        if value is None or value == self.value(new):
+            return
+        found = self._keys.get(value)
+        if found is not None:
+            found.pop(key, None)
+            if not found and self._held.whole:
+                del self._keys[value]
+
+    def fill(self, rows: dict[Key, Any]) -> None:
+        """All rows are held: those."""
+        self._keys.clear()
+        for key, found in rows.items():
+            value = self.value(found)
+            if value is not None:
+                self._keys.setdefault(value, {})[key] = None
+
+    def clear(self) -> None:
+        """Nothing is held any more."""
+        self._keys.clear()
+
+
+class Order:
+    """The keys of a table, lowest first."""
+
+    def __init__(self, world: WorldFile, held: Held) -> None:
+        self._world = world
+        self._held = held
+        self._heap: list[int] = []
+        self._asking = f"SELECT {', '.join(held.table.keys)} from {held.table.name} order by 1 limit ?"
+
+    def first(self) -> int | None:
+        """The lowest key, or None."""
+        if not self._held.is_whole():
+            found = self.some(1)
+            return found[0] if found else None
+        rows = self._held.rows
+        while self._heap:
+            if rows.get((self._heap[0],)) is not None:
+                return self._heap[0]
+            heappop(self._heap)
+        return None
+
+    def some(self, count: int) -> list[int]:
+        """The lowest keys, so many of them."""
+        if not self._held.is_whole():
+            return [key for (key,) in self._world.rows(self._asking, (count,))]
+        return sorted(key for (key,), found in self._held.rows.items() if found is not None)[:count]
+
+    def enter(self, key: Key, new: Any) -> None:
+        """A row is about to be at that key."""
+        if new is not None and self._held.whole:
+            heappush(self._heap, key[0])
+
+    def fill(self, rows: dict[Key, Any]) -> None:
+        """All rows are held: those."""
+        self._heap = [key for (key,), found in rows.items() if found is not None]
+        heapify(self._heap)
+
+    def clear(self) -> None:
+        """Nothing is held any more."""
+        self._heap = []

@@ -1,0 +1,273 @@
+"""The state between two commits: in memory first, and in the file as net rows.
+
+A run works on the rows that its tables hold (`swingset.world.held`). They are written into the open
+transaction when a commit is made, when a statement wants to see them, or when too many are dirty; so a row
+that changes in every crank costs one statement a commit.
+
+A savepoint is a `Level`: for each row that changed since, what it was. Rolling back puts that back, in memory
+only. It does not matter whether some of it was written meanwhile, for what is put back is dirty again. Only
+where a statement changes state that is not held here (`open_in_file`) does SQLite open savepoints as well.
+
+What changed in a level, net, is what `changed` returns: the commit's feed and the records of cranks are made
+of it.
+
+Content, which is addressed by what it says, waits in a `Pile`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .errors import WorldMisuse
+from .held import Held
+from .schema import STATE_NAMES
+from .unread import Key, Unread
+
+if TYPE_CHECKING:
+    from .file import WorldFile
+    from .tables import Table
+
+Change = tuple[str, Key, tuple[Any, ...] | None, tuple[Any, ...] | None]
+"""A row that changed: its table, its key, and the whole row before and after, None where there was none."""
+
+MOST_DIRTY = 100_000
+"""The most changes that wait for being written."""
+
+MOST_CONTENT = 16 << 20
+"""The most bytes of content that wait for being written."""
+
+_WORD = re.compile(r"\w+")
+_WRITES = re.compile(
+    r"\s*(?:insert(?: or \w+)? into|update(?: or \w+)?|delete from|replace into)\s+(\w+)", re.I
+)
+
+
+class Level:
+    """One savepoint."""
+
+    __slots__ = ("before", "in_file", "laid", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.before: dict[Held, dict[Key, Any]] = {}
+        self.laid: list[tuple[Pile, str]] = []
+        self.in_file = False
+        """Whether SQLite has the savepoint, too."""
+
+
+class Pile:
+    """Rows of a table of content that wait for being written. Each is addressed by what it says."""
+
+    def __init__(self, inserting: str) -> None:
+        self.inserting = inserting
+        self.waiting: dict[str, tuple[Any, ...]] = {}
+
+
+class Memory:
+    """What a world holds of its state."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+        self._held: dict[str, Held] = {}
+        self._piles: dict[str, Pile] = {}
+        self._levels: list[Level] = []
+        self._dirty = 0
+        self.content_bytes = 0
+        self.changed_bytes = 0
+        """About how many bytes were changed so far, counting each change; it only grows."""
+
+    def of(self, table: Table[Any]) -> Held:
+        """What is held of a table."""
+        held = self._held.get(table.name)
+        if held is None:
+            held = self._held[table.name] = Held(self._world, table)
+        return held
+
+    def note(self, held: Held, key: Key, before: Any, weight: int) -> None:
+        """A row is about to change: remember what it was."""
+        self.changed_bytes += weight
+        if self._levels:
+            noted = self._levels[-1].before.setdefault(held, {})
+            if key not in noted:
+                self.changed_bytes += held.table.weigh(before)
+                noted[key] = before
+        self._dirty += 1
+        if self._dirty > MOST_DIRTY:
+            self.flush()
+
+    def pile(self, table: str, columns: int) -> Pile:
+        """What waits for a table of content, whose first column is the address."""
+        if table not in self._piles:
+            marks = ", ".join("?" * columns)
+            self._piles[table] = Pile(f"insert or ignore into {table} values ({marks})")
+        return self._piles[table]
+
+    def lay(self, pile: Pile, row: tuple[Any, ...]) -> None:
+        """Have a row written with what waits, unless all is undone before."""
+        if row[0] not in pile.waiting:
+            if self._levels:
+                self._levels[-1].laid.append((pile, row[0]))
+            pile.waiting[row[0]] = row
+            self.content_bytes += sum(len(value) for value in row if value.__class__ in (str, bytes))
+            if self.content_bytes > MOST_CONTENT:
+                self._write_piles()
+
+    # Savepoints
+
+    @property
+    def names(self) -> list[str]:
+        """The savepoints that are open, outermost first."""
+        return [level.name for level in self._levels]
+
+    def refuse_open(self, what: str) -> None:
+        """Raise `WorldMisuse` where a savepoint is open, which `what` would tear apart."""
+        if self._levels:
+            inside = self._levels[-1].name
+            raise WorldMisuse(f"cannot {what} while {inside!r} is open: release it or roll back")
+
+    def _find(self, name: str) -> int:
+        if name in self.names:
+            return self.names.index(name)
+        raise WorldMisuse(f"no savepoint {name!r} is open")
+
+    def open(self, name: str) -> None:
+        """Open a savepoint inside the others. Raises `WorldMisuse` for a name that cannot be a new one's."""
+        if not name.isidentifier() or name in self.names:
+            raise WorldMisuse(f"{name!r} is not the name of a new savepoint")
+        self._levels.append(Level(name))
+
+    def release(self, name: str) -> None:
+        """End a savepoint and those inside it, and keep their changes."""
+        for at in reversed(range(self._find(name), len(self._levels))):
+            level, outer = self._levels[at], self._levels[at - 1] if at else None
+            if level.in_file and self._world.db.in_transaction:
+                self._world.db.execute(f"RELEASE {level.name}")
+            if outer is not None:
+                for held, noted in level.before.items():
+                    known = outer.before.setdefault(held, {})
+                    for key, before in noted.items():
+                        known.setdefault(key, before)
+                outer.laid += level.laid
+            self._levels.pop()
+
+    def rollback_to(self, name: str) -> None:
+        """Undo all since a savepoint, which stays open; those inside it end."""
+        level = self._levels[self._find(name)]
+        if level.in_file:
+            if self._world.db.in_transaction:  # else SQLite has undone all of the run by itself
+                self._world.db.execute(f"ROLLBACK TO {name}")
+            self._forget_clean()
+        while self._levels:
+            level = self._levels[-1]
+            for held, noted in level.before.items():
+                for key, before in noted.items():
+                    held.restore(key, before)
+            for pile, address in level.laid:
+                # What is in the file already stays there, where nothing refers to it, until it is pruned.
+                pile.waiting.pop(address, None)
+            level.before, level.laid = {}, []
+            if level.name == name:
+                break
+            self._levels.pop()
+
+    def open_in_file(self) -> None:
+        """Have SQLite open the savepoints, too: a statement is going to change what is not held here."""
+        if not all(level.in_file for level in self._levels):
+            self.flush()
+            for level in self._levels:
+                if not level.in_file:
+                    self._world.db.execute(f"SAVEPOINT {level.name}")
+                    level.in_file = True
+
+    def changed(self, name: str) -> Iterator[Change]:
+        """The rows that differ from what they were when the innermost savepoint was opened."""
+        level = self._levels[-1]
+        assert level.name == name, f"{level.name} is open inside {name}"
+        for held, noted in level.before.items():
+            for key, before in noted.items():
+                was, is_now = _row(held, before), _row(held, held.look(key))
+                if was != is_now:
+                    yield held.table.name, key, was, is_now
+
+    # Writing
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something waits for being written."""
+        return any(held.dirty for held in self._held.values())
+
+    def flush(self) -> None:
+        """Write what waits of state into the open transaction."""
+        for held in self._held.values():
+            if held.dirty:
+                held.flush()
+        self._dirty = 0
+
+    def flush_all(self) -> None:
+        """Write all that waits, content too."""
+        self.flush()
+        self._write_piles()
+
+    def _write_piles(self) -> None:
+        for pile in self._piles.values():
+            if pile.waiting:
+                self._world.db.executemany(pile.inserting, list(pile.waiting.values()))
+                pile.waiting.clear()
+        self.content_bytes = 0
+
+    def flush_for(self, sql: str) -> None:
+        """Write what waits of the tables that a SELECT names."""
+        for name in _named(sql):
+            held = self._held.get(name)
+            if held is not None and held.dirty:
+                held.flush()
+            if name in self._piles:
+                self._write_piles()
+
+    def written(self, sql: str) -> None:
+        """A statement is going to change a table itself: write what waits of it, and hold nothing."""
+        self.flush_for(sql)
+        table = _written(sql)
+        for name, held in self._held.items():
+            if table is None or name == table:
+                held.flush()
+                held.forget()
+
+    def forget(self) -> None:
+        """The file is the truth, and no savepoint is open."""
+        for pile in self._piles.values():
+            pile.waiting.clear()
+        self.content_bytes = 0
+        self._levels.clear()
+        self._dirty = 0
+        for held in self._held.values():
+            held.forget()
+
+    def _forget_clean(self) -> None:
+        # What is dirty was dirtied since, and is put back next; the rest may be of what was rolled back.
+        for held in self._held.values():
+            held.forget()
+
+
+def _row(held: Held, found: Any) -> tuple[Any, ...] | None:
+    if found is None:
+        return None
+    row: tuple[Any, ...] = found.row if found.__class__ is Unread else held.table.row(found)
+    return row
+
+
+@lru_cache(maxsize=2_000)
+def _named(sql: str) -> tuple[str, ...]:
+    """The tables that a statement may name."""
+    words = dict.fromkeys(_WORD.findall(sql.lower()))
+    return tuple(word for word in words if word in STATE_NAMES or word == "transcript")
+
+
+@lru_cache(maxsize=1_000)
+def _written(sql: str) -> str | None:
+    """The table that a statement writes to; None where it does not say so at its beginning."""
+    found = _WRITES.match(sql)
+    return found[1].lower() if found else None

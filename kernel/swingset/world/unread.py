@@ -1,0 +1,20 @@
+"""A row that was read and not looked at, and how many rows are held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Key = tuple[Any, ...]
+"""The key of a row: the values of its table's key columns."""
+
+MOST = 50_000
+"""The most rows of a table that are held."""
+
+
+class Unread:
+    """A row as the file has it, which nobody has looked at yet."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, row: tuple[Any, ...]) -> None:
+        self.row = row
