@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from swingset.model.heap import HeapImage
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 from swingset.workers.base import SyscallHandler
 from tests.staging import Stage
+from tests.workers.heapless import Heapless
 
 
 class Mallory:
@@ -39,20 +39,11 @@ class Mallory:
         self.say("resolve", [[name, False, {"body": body, "slots": slots}] for name, body, slots in outcomes])
 
 
-class _Deaf:
+class _Deaf(Heapless):
     kind = "attached"
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         return DeliveryResult()
-
-    def snapshot(self) -> HeapImage | None:
-        return None
-
-    def heap_digest(self) -> str | None:
-        return None
-
-    def close(self) -> None:
-        pass
 
 
 def list_of(promises: int) -> str:

@@ -17,6 +17,7 @@ from swingset.model.messages import Message, Send
 from swingset.model.reports import DeliveryResult, Fault
 from swingset.workers.base import HeapImage, SyscallHandler, VatSpec
 from swingset.world.file import WorldFile
+from tests.workers.heapless import Heapless
 
 Behaviour = Callable[[list[Any], Callable[[list[Any]], Any]], int | None]
 """Given a delivery and how to make syscalls; may return the computrons to report, or raise `Failed`."""
@@ -31,7 +32,7 @@ class Failed(Exception):
         self.computrons = computrons
 
 
-class RawWorker:
+class RawWorker(Heapless):
     """Runs a test's function as a vat."""
 
     kind = "raw"
@@ -70,15 +71,6 @@ class RawWorker:
             return DeliveryResult(fault=failure.fault, computrons=failure.computrons)
         vat.history.append((calls, spent))
         return DeliveryResult(computrons=spent)
-
-    def snapshot(self) -> HeapImage | None:
-        return None
-
-    def heap_digest(self) -> str | None:
-        return None
-
-    def close(self) -> None:
-        pass
 
 
 class RawVat:

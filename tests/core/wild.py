@@ -23,6 +23,7 @@ from swingset.model import syscalls
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault
 from swingset.workers.base import HeapImage, SyscallHandler, VatSpec
+from tests.workers.heapless import Heapless
 
 CRASH, ILLEGAL, EXIT, EXIT_FAILING = "crash", "illegal", "exit", "exit-failing"
 
@@ -53,7 +54,7 @@ class Books:
         return cls(**json.loads(text)) if text else cls()
 
 
-class WildWorker:
+class WildWorker(Heapless):
     """One incarnation of one wild vat."""
 
     kind = "wild"
@@ -101,15 +102,6 @@ class WildWorker:
             self._act()
         ask("vatstoreSet", "books", self._books.to_text())
         return DeliveryResult(computrons=1)
-
-    def snapshot(self) -> HeapImage | None:
-        return None
-
-    def heap_digest(self) -> str | None:
-        return None
-
-    def close(self) -> None:
-        pass
 
     # Hearing
 

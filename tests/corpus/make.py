@@ -29,6 +29,7 @@ from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.model.capdata import Ref
 from tests.corpus.playing import FOLDER, SUFFIX, digests, play, repeated
+from tests.vat_sources import PURSE
 
 COUNTER = """
 from swingset.vat import remotable
@@ -45,18 +46,12 @@ def build_root_object():
     return Counter()
 """
 
-BANK = """
+BANK = (
+    """
 from swingset.vat import BigMap, durable, provide, remotable
-
-@durable
-class Purse:
-    owner: str
-    balance: int = 0
-
-    def deposit(self, amount: int) -> int:
-        self.balance += amount
-        return self.balance
-
+"""
+    + PURSE
+    + """
 def build_root_object(baggage):
     purses = provide(baggage, "purses", lambda: BigMap("purses", durable=True))
     calls = []
@@ -77,6 +72,7 @@ def build_root_object(baggage):
 
     return Bank()
 """
+)
 
 NEWER_BANK = (
     BANK.replace("@durable", "@durable(version=2)")

@@ -16,20 +16,16 @@ from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.testing import audit
 from swingset.vat import E
+from tests.vat_sources import SAVINGS
 
-BANK = """
+BANK = (
+    """
 from swingset.vat import E, durable, provide, remotable
 
 VERSION = 1
-
-@durable
-class Purse:
-    balance: int = 0
-
-    def deposit(self, amount: int) -> int:
-        self.balance += amount
-        return self.balance
-
+"""
+    + SAVINGS
+    + """
 def build_root_object(baggage):
     purse = provide(baggage, "purse", Purse)
 
@@ -44,6 +40,7 @@ def build_root_object(baggage):
 
     return Bank()
 """
+)
 
 SLOW = """
 from swingset.vat import E, make_promise, remotable

@@ -190,6 +190,12 @@ class Bench:
         calls, self.calls = self.calls, []
         return calls
 
+    def reap(self) -> dict[str, list[str]]:
+        """Have the dead brought out; what the kernel was told of it."""
+        self.take()
+        assert self.vat.deliver(["bringOutYourDead"]) == {"status": "ok"}
+        return dict(self.take())
+
     def start(self, parameters: Any = None, *slots: str) -> dict[str, Any]:
         return self.vat.deliver(["startVat", capdata(parameters, *slots)])
 

@@ -88,13 +88,6 @@ def bench() -> Bench:
     return Bench(SOURCE).up()
 
 
-def reap(bench: Bench) -> dict[str, list[str]]:
-    """Have the dead brought out; what the kernel was told."""
-    bench.take()
-    assert bench.vat.deliver(["bringOutYourDead"]) == {"status": "ok"}
-    return dict(bench.take())
-
-
 def test_a_call_that_can_never_go_on_is_held_until_the_dead_are_brought_out(bench: Bench) -> None:
     """Its arguments are alive until then, however often the collector works, and dropped then."""
     bench.send("wait", "$0.Alleged: Bob", slots=BOB, result=None)
@@ -103,14 +96,14 @@ def test_a_call_that_can_never_go_on_is_held_until_the_dead_are_brought_out(benc
     gc.collect()
     bench.send("nothing", result=None)
     assert bench.take() == []
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_nobody_hears_what_such_a_call_does_at_its_end(bench: Bench) -> None:
     """Its `finally` sends, settles, stores and prints nothing, and nobody is told of errors."""
     bench.send("wait", "$0.Alleged: Bob", slots=BOB, result=None)
     bench.everything.clear()
-    assert set(reap(bench)) == {"dropImports", "retireImports"}
+    assert set(bench.reap()) == {"dropImports", "retireImports"}
     assert not [call for call in bench.everything if call[0] == "vatstoreSet" and "gone" in call[2]]
     assert bench.ask("read") == [[], "fresh", "pending", 0]
     assert bench.unhandled == []
@@ -121,7 +114,7 @@ def test_such_a_call_is_refused_the_store(bench: Bench, what: str) -> None:
     """State cannot be reached from there, by reading neither, and the vat goes on as if nothing was."""
     bench.send("wait_and", what, result=None)
     bench.everything.clear()
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     assert not [call for call in bench.everything if call[0] == "send" or "gone" in str(call)]
     assert bench.ask("read") == [[], "fresh", "pending", 0]
     assert bench.unhandled == []
@@ -131,7 +124,7 @@ def test_such_a_call_is_refused_the_store(bench: Bench, what: str) -> None:
 def test_such_a_call_leaves_promises_as_they_are(bench: Bench, what: str) -> None:
     """It settles none, and its callbacks are not called when one settles later."""
     bench.send("wait_and", what, result=None)
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     bench.send("settle_open", 5)
     assert bench.ask("read")[0] == ["not reached"]
     assert bench.ask("read")[2] == "fulfilled"
@@ -141,7 +134,7 @@ def test_a_call_that_may_go_on_is_not_let_go_of(bench: Bench) -> None:
     """What somebody can still settle is waited for, through any number of collections."""
     result = bench.send("wait_for_open")
     for _ in range(2):
-        assert reap(bench) == {}
+        assert bench.reap() == {}
     bench.send("settle_open", "now")
     settled = {entry[0]: entry[2] for call in bench.take() if call[0] == "resolve" for entry in call[1]}
     assert settled[result]["body"] == '#"now"'
@@ -155,7 +148,7 @@ def test_a_weak_reference_sees_no_drop_before_the_dead_are_brought_out(bench: Be
     bench.vat.deliver(["dropExports", ["o+10", "o+d10/2"]])
     bench.ask("collect_now")
     assert bench.ask("alive") == [True, True, True]
-    reap(bench)
+    bench.reap()
     assert bench.ask("alive") == [False, False, False]
 
 

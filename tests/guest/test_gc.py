@@ -76,13 +76,6 @@ def bench() -> Bench:
     return Bench(SOURCE).up()
 
 
-def reap(bench: Bench) -> dict[str, list[str]]:
-    """Have the dead brought out; what the kernel was told."""
-    bench.take()
-    assert bench.vat.deliver(["bringOutYourDead"]) == {"status": "ok"}
-    return dict(bench.take())
-
-
 def state(bench: Bench) -> list[str]:
     """The keys of records, counts and export status."""
     return [key for key in sorted(bench.store) if key.startswith(("vom.o+", "vom.rc", "vom.es", "vom.ir"))]
@@ -95,8 +88,8 @@ def tell(bench: Bench, delivery: str, *vrefs: str) -> None:
 def test_an_import_that_nothing_holds_is_dropped_and_retired(bench: Bench) -> None:
     """An argument that a method did not keep is gone at the next asking, and only told once."""
     bench.send("nothing", "$0.Alleged: Bob", slots=BOB)
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
-    assert reap(bench) == {}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {}
 
 
 def test_nothing_is_told_before_the_asking(bench: Bench) -> None:
@@ -104,34 +97,34 @@ def test_nothing_is_told_before_the_asking(bench: Bench) -> None:
     bench.send("ring", "$0.Alleged: Bob", slots=BOB)
     bench.send("collect_now")
     assert {call[0] for call in bench.take()} == {"resolve"}
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_an_import_in_memory_stays(bench: Bench) -> None:
     """What the heap holds is not dropped, until the heap lets go of it."""
     bench.send("keep", "$0.Alleged: Bob", slots=BOB)
-    assert reap(bench) == reap(bench) == {}
+    assert bench.reap() == bench.reap() == {}
     bench.send("lose")
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_an_import_in_a_cycle_of_the_heap_is_found(bench: Bench) -> None:
     """The interpreter's own garbage collector is run before the vat looks."""
     bench.send("ring", "$0.Alleged: Bob", slots=BOB)
-    assert reap(bench)["dropImports"] == ["o-50"]
+    assert bench.reap()["dropImports"] == ["o-50"]
 
 
 def test_what_a_body_does_not_use_is_dropped_too(bench: Bench) -> None:
     """The kernel counts every slot that it delivered, whether or not the vat could read the message."""
     methargs = {"body": "#[nonsense", "slots": ["o-50", "o-51"]}
     bench.vat.deliver(["message", "o+0", {"methargs": methargs, "result": None}])
-    assert reap(bench) == {"dropImports": ["o-50", "o-51"], "retireImports": ["o-50", "o-51"]}
+    assert bench.reap() == {"dropImports": ["o-50", "o-51"], "retireImports": ["o-50", "o-51"]}
 
 
 def test_names_are_told_in_order(bench: Bench) -> None:
     """The order in which objects died does not show."""
     bench.send("nothing", ["$0", "$1", "$2"], slots=("o-60", "o-51", "o-55"))
-    assert reap(bench)["dropImports"] == ["o-51", "o-55", "o-60"]
+    assert bench.reap()["dropImports"] == ["o-51", "o-55", "o-60"]
 
 
 def test_what_died_is_told_in_one_order(bench: Bench) -> None:
@@ -159,13 +152,13 @@ def test_an_import_in_stored_data_is_kept_without_memory(bench: Bench, holder: s
     else:
         bench.send("store_node", "node", "n", "$0.Alleged: Bob", slots=BOB)
     assert bench.store["vom.rc.o-50"] == "1"
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     if holder == "baggage":
         bench.send("store", "bob", None)
     else:
         bench.send("point", None, target=ALICE)
     assert "vom.rc.o-50" not in bench.store
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_a_reference_in_one_delivery_only_costs_no_writes(bench: Bench) -> None:
@@ -192,17 +185,17 @@ def test_a_dropped_heap_object_is_held_weakly_under_its_name(bench: Bench) -> No
     """An export nobody can reach keeps its name while vat code has it, and is retired when it is gone."""
     bench.send("thing")
     tell(bench, "dropExports", "o+10")
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     bench.send("lose")
-    assert reap(bench) == {"retireExports": ["o+10"]}
-    assert reap(bench) == {}
+    assert bench.reap() == {"retireExports": ["o+10"]}
+    assert bench.reap() == {}
 
 
 def test_a_heap_object_is_held_while_the_kernel_can_reach_it(bench: Bench) -> None:
     """The object of an export nobody here holds is the same when it comes back."""
     bench.send("thing")
     bench.send("lose")
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     bench.send("keep", "$0", slots=("o+10",))
     assert bench.ask("same", "$0", slots=("o+10",)) is True
 
@@ -214,7 +207,7 @@ def test_a_dropped_heap_object_can_be_sent_again(bench: Bench) -> None:
     bench.send("first")
     assert bench.take()[-1][1][0][2]["slots"] == ["o+10"]
     bench.send("lose")
-    assert reap(bench) == {}
+    assert bench.reap() == {}
 
 
 def test_a_retired_heap_object_gets_a_new_name(bench: Bench) -> None:
@@ -225,16 +218,16 @@ def test_a_retired_heap_object_gets_a_new_name(bench: Bench) -> None:
     bench.send("thing")
     assert bench.take()[-1][1][0][2]["slots"] == ["o+11"]
     bench.send("lose")
-    assert reap(bench) == {}
+    assert bench.reap() == {}
 
 
 def test_a_new_object_nobody_holds_is_deleted(bench: Bench) -> None:
     """An instance that was made and forgotten leaves nothing behind."""
     bench.send("keep_node", "a", "$0.Alleged: Bob", slots=BOB)
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     assert state(bench) == ["vom.o+d10/1", "vom.rc.o-50"]
     bench.send("lose")
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
     assert state(bench) == []
 
 
@@ -242,10 +235,10 @@ def test_an_exported_object_is_kept_until_the_kernel_drops_it(bench: Bench) -> N
     """Dropped, it is deleted at the next asking, and its exporter retires it."""
     bench.send("node", "a")
     assert bench.store["vom.es.o+d10/1"] == "r"
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     tell(bench, "dropExports", ALICE)
     assert bench.store["vom.es.o+d10/1"] == "s"
-    assert reap(bench) == {"retireExports": [ALICE]}
+    assert bench.reap() == {"retireExports": [ALICE]}
     assert state(bench) == []
 
 
@@ -254,7 +247,7 @@ def test_a_retired_object_is_not_retired_again(bench: Bench) -> None:
     bench.send("node", "a")
     tell(bench, "dropExports", ALICE)
     tell(bench, "retireExports", ALICE)
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     assert state(bench) == []
 
 
@@ -263,9 +256,9 @@ def test_a_dropped_object_in_stored_data_stays(bench: Bench) -> None:
     bench.send("store_node", "n", "a")
     bench.send("fetch", "n")
     tell(bench, "dropExports", ALICE)
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     bench.send("delete", "n")
-    assert reap(bench) == {"retireExports": [ALICE]}
+    assert bench.reap() == {"retireExports": [ALICE]}
 
 
 def test_a_chain_is_deleted_in_one_round(bench: Bench) -> None:
@@ -273,7 +266,7 @@ def test_a_chain_is_deleted_in_one_round(bench: Bench) -> None:
     bench.send("chain", "head", 50)
     assert len(state(bench)) == 100
     bench.send("store", "head", 1)
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     assert state(bench) == []
 
 
@@ -285,7 +278,7 @@ def test_a_long_chain_is_deleted_in_several(tune: Callable[..., None]) -> None:
     bench.send("store", "head", 1)
     left = []
     for _ in range(3):
-        reap(bench)
+        bench.reap()
         left.append(len([key for key in state(bench) if key.startswith("vom.o+")]))
     assert left == [30, 10, 0]
 
@@ -296,9 +289,9 @@ def test_the_next_incarnation_lets_go_of_what_the_heap_held(bench: Bench) -> Non
     bench.send("keep_node", "a", "$0", slots=("o-52",))
     bench.send("store", "eve", "$0.Alleged: Eve", slots=("o-51",))
     bench.send("store_node", "n", "kept")
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     after = bench.upgrade(SOURCE).up()
-    assert reap(after) == {"dropImports": ["o-50", "o-52"], "retireImports": ["o-50", "o-52"]}
+    assert after.reap() == {"dropImports": ["o-50", "o-52"], "retireImports": ["o-50", "o-52"]}
     assert state(after) == ["vom.o+d10/2", "vom.rc.o+d10/2", "vom.rc.o-51"]
     assert not [key for key in after.store if key.startswith("vom.doubtful")]
 
@@ -309,7 +302,7 @@ def test_a_notebook_knows_without_having_been_asked() -> None:
     bench = Bench()
     assert bench.start("$0.Alleged: Bob", "o-50") == {"status": "ok"}
     after = Bench(store=bench.store, incarnation=1, protocol=bench.protocol.upgraded()).up()
-    assert reap(after) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert after.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_counts_follow_an_upgrade_and_a_rewrite(bench: Bench) -> None:
@@ -319,14 +312,14 @@ def test_counts_follow_an_upgrade_and_a_rewrite(bench: Bench) -> None:
     after = bench.upgrade(SOURCE).up()
     after.send("point", "$0", target=ALICE, slots=("o-51",))
     assert [after.store.get(f"vom.rc.{name}") for name in (*BOB, "o-51")] == [None, "1"]
-    assert reap(after) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert after.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_the_root_is_never_let_go(bench: Bench) -> None:
     """Whatever the kernel says of it, the root object stays."""
     tell(bench, "dropExports", "o+0")
     tell(bench, "retireExports", "o+0")
-    reap(bench)
+    bench.reap()
     assert bench.ask("nothing") is None
 
 
@@ -368,9 +361,9 @@ def test_export_status_has_a_letter_per_facet() -> None:
     tell(bench, "dropExports", "o+d10/1:0")
     bench.send("hold", None)
     assert bench.store["vom.es.o+d10/1"] == "sr"
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     tell(bench, "dropExports", "o+d10/1:1")
-    assert reap(bench) == {"retireExports": ["o+d10/1:0", "o+d10/1:1"]}
+    assert bench.reap() == {"retireExports": ["o+d10/1:0", "o+d10/1:1"]}
     assert state(bench) == []
 
 
@@ -390,9 +383,9 @@ def test_virtual_objects_die_like_durable_ones(bench: Bench) -> None:
     bench.send("leaf", "$0", slots=BOB)
     vref = bench.take()[-1][1][0][2]["slots"][0]
     assert vref == "o+v11/1"
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     tell(bench, "dropExports", vref)
-    assert reap(bench) == {
+    assert bench.reap() == {
         "dropImports": ["o-50"],
         "retireImports": ["o-50"],
         "retireExports": [vref],
@@ -419,7 +412,7 @@ def test_the_list_of_doubts_is_written_in_pieces(tune: Callable[..., None]) -> N
     tune("reaping.reaper", CHUNK=2)
     bench = Bench(SOURCE).up()
     bench.send("keep", *[f"${i}" for i in range(5)], slots=tuple(f"o-{50 + i}" for i in range(5)))
-    reap(bench)
+    bench.reap()
     pieces = {key: json.loads(text) for key, text in bench.store.items() if key.startswith("vom.doubtful")}
     assert pieces == {
         "vom.doubtful.000000": ["o-50", "o-51"],
@@ -427,7 +420,7 @@ def test_the_list_of_doubts_is_written_in_pieces(tune: Callable[..., None]) -> N
         "vom.doubtful.000002": ["o-54"],
     }
     bench.send("lose")
-    assert len(reap(bench)["dropImports"]) == 5
+    assert len(bench.reap()["dropImports"]) == 5
     assert not [key for key in bench.store if key.startswith("vom.doubtful")]
 
 
@@ -435,13 +428,13 @@ def test_an_import_is_dropped_once_where_the_record_that_held_it_dies_with_it(be
     """What memory held, and a record that died in the same round, is dropped once and not twice."""
     bench.send("store_node", "n", "x", "$0", slots=("o-50",))
     bench.send("keep", "$0", slots=("o-50",))
-    reap(bench)
+    bench.reap()
     bench.send("delete", "n")
     bench.send("lose")
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
     bench.send("store_node", "n", "x", "$0", slots=("o-51",))
     bench.send("keep", "$0", slots=("o-51",))
-    reap(bench)
+    bench.reap()
     after = bench.upgrade(SOURCE).up()
     after.send("delete", "n")
-    assert reap(after) == {"dropImports": ["o-51"], "retireImports": ["o-51"]}
+    assert after.reap() == {"dropImports": ["o-51"], "retireImports": ["o-51"]}

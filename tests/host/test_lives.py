@@ -17,52 +17,48 @@ from swingset.guest.stores.baggage import StoredMap
 from swingset.testing import audit
 from swingset.vat import D, durable, remotable
 from tests.staging import Stage
+from tests.vat_sources import PURSE
 
-BANK = """
-    from swingset.vat import E, durable, make_promise, remotable
-
-    @durable
-    class Purse:
-        owner: str
-        balance: int = 0
-
-        def deposit(self, amount: int) -> int:
-            self.balance += amount
-            return self.balance
-
-        def read(self):
-            return [self.owner, self.balance]
-
-    @remotable
-    class Bank:
-        def __init__(self):
-            self.gate, self.opener = make_promise()
-            self.kept = None
-
-        def open_purse(self, owner: str):
-            return Purse(owner=owner)
-
-        def wait(self):
-            return self.gate
-
-        def go(self, value):
-            self.opener.resolve(value)
-
-        def keep(self, value):
-            self.kept = value
-
-        async def tell(self):
-            return await self.kept
-
-        async def have_it_give(self):
-            return await E(self.kept).give()
-
-        def take(self, anything):
-            return "taken"
-
-    def build_root_object():
-        return Bank()
+BANK = (
+    """
+from swingset.vat import E, durable, make_promise, remotable
 """
+    + PURSE
+    + """
+    def read(self):
+        return [self.owner, self.balance]
+
+@remotable
+class Bank:
+    def __init__(self):
+        self.gate, self.opener = make_promise()
+        self.kept = None
+
+    def open_purse(self, owner: str):
+        return Purse(owner=owner)
+
+    def wait(self):
+        return self.gate
+
+    def go(self, value):
+        self.opener.resolve(value)
+
+    def keep(self, value):
+        self.kept = value
+
+    async def tell(self):
+        return await self.kept
+
+    async def have_it_give(self):
+        return await E(self.kept).give()
+
+    def take(self, anything):
+        return "taken"
+
+def build_root_object():
+    return Bank()
+"""
+)
 
 
 class Broken(Exception):

@@ -18,6 +18,5 @@ def worker(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """One kernel for the tests of a module."""
-    running = Kernel(tmp_path_factory.mktemp("kernel"))
-    yield running
-    running.close()
+    with Kernel(tmp_path_factory.mktemp("kernel")) as running:
+        yield running

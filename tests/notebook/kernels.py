@@ -69,7 +69,7 @@ class Ran:
 
 
 class Kernel:
-    """One Jupyter kernel with our extension loaded, in a folder of its own."""
+    """One Jupyter kernel with our extension loaded, in a folder of its own; a `with` kills it at the end."""
 
     def __init__(self, folder: Path) -> None:
         self.manager = KernelManager(kernel_name="python3")
@@ -78,6 +78,12 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(TIMEOUT)
         assert self.run("%load_ext swingset_nb").status == "ok"
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def run(self, code: str) -> Ran:
         """Run one cell."""
@@ -98,6 +104,11 @@ class Kernel:
         reply = self.client.execute_interactive(code, output_hook=hear, timeout=TIMEOUT, allow_stdin=False)
         ran.status = reply["content"]["status"]
         return ran
+
+    def open_bank(self, world: str = "it.world") -> None:
+        """Open a world on local workers, and define the bank in it."""
+        self.run(f"%swingset open {world} --worker local")
+        self.run(bank())
 
     def quiet(self, expression: str) -> str:
         """The value of an expression, had without running any cell, so that no hook of one is called."""
@@ -146,5 +157,3 @@ class Kernel:
         """SIGKILL: no clean-up of any sort."""
         self.manager.shutdown_kernel(now=True)
         self.client.stop_channels()
-
-    close = kill

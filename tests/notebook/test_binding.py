@@ -93,8 +93,7 @@ def gift(tmp_path: Path) -> Iterator[Path]:
 
 def test_opening_a_gift_replaces_nothing(gift: Path) -> None:
     """What was bound stays, what is free is given, the rest is told of and can be had by another name."""
-    kernel = Kernel(gift)
-    try:
+    with Kernel(gift) as kernel:
         kernel.run("import os, builtins\nmine = 5\nE = 2.718")
         opened = kernel.run("%swingset open gift.world --worker local")
         assert opened.status == "ok"
@@ -128,14 +127,11 @@ def test_opening_a_gift_replaces_nothing(gift: Path) -> None:
         again = kernel.run("%swingset open gift.world --worker local").plain
         assert "names that came back: free, maker, mine and theirs" in again
         assert kernel.run("await E(mine).who()").plain == "'a stranger'"
-    finally:
-        kernel.close()
 
 
 def test_drafts_of_a_gift_wait_for_a_word(gift: Path) -> None:
     """They are listed and shown, stop the vat they are for, and are used or deleted as the user says."""
-    kernel = Kernel(gift)
-    try:
+    with Kernel(gift) as kernel:
         opened = kernel.run("%swingset open gift.world --worker local").plain
         assert "drafts in the file that wait for your word, for mine" in opened
         refused = kernel.run(f"%%vat mine --worker local\n{ROOT}")
@@ -152,14 +148,11 @@ def test_drafts_of_a_gift_wait_for_a_word(gift: Path) -> None:
         assert "drafted for vat mine already" in kernel.run("%%kind Purse --vat mine\nx = 1\n").plain
         assert "made of this cell and kind Purse" in kernel.run(f"%%vat mine\n{ROOT}").plain
         assert "no such cell 'Thief'" in kernel.run("%swingset drop-draft mine Thief").traceback
-    finally:
-        kernel.close()
 
 
 def test_a_cell_can_be_taken_away(tmp_path: Path) -> None:
     """A slip in the name of a kind is dropped before the vat runs, or by an upgrade when it does."""
-    kernel = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as kernel:
         kernel.run("%swingset open my.world --worker local")
         kernel.run("%%kind Pruse --vat bank\ndef slip(self): return self.owner +\n")
         kernel.run("%%kind Extra --vat bank\nY = 1\n")
@@ -172,14 +165,11 @@ def test_a_cell_can_be_taken_away(tmp_path: Path) -> None:
         assert "vat bank runs without kind Extra now: incarnation 1" in done
         assert "kind Extra" not in kernel.run("%vat bank").plain
         assert kernel.run("await E(bank).who()").plain == "'a stranger'"
-    finally:
-        kernel.close()
 
 
 def test_e_comes_back_where_it_was_lost(tmp_path: Path) -> None:
     """After `%reset` the vat's cell gives it again; a name that the user gave stays the user's."""
-    kernel = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as kernel:
         kernel.run("%swingset open my.world --worker local")
         kernel.run(f"%%vat bank\n{ROOT}")
         kernel.run("%reset -f")
@@ -189,8 +179,6 @@ def test_e_comes_back_where_it_was_lost(tmp_path: Path) -> None:
         kernel.run(f"%%vat bank\n{ROOT}")
         assert kernel.run("E").plain == "2.718"
         assert "E means something else here" in kernel.run("%swingset").plain
-    finally:
-        kernel.close()
 
 
 def test_a_session_without_a_notebook_asks_too(gift: Path) -> None:

@@ -7,19 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import vat_sources
 from tests.notebook.kernels import Kernel
 
-PURSE = """from swingset.vat import durable
-
-@durable
-class Purse:
-    owner: str
-    balance: int = 0
-
-    def deposit(self, amount: int) -> int:
-        self.balance += amount
-        return self.balance
-"""
+PURSE = "from swingset.vat import durable\n" + vat_sources.PURSE
 
 KEEPER = """@durable
 class Keeper:
@@ -33,13 +24,12 @@ class Keeper:
 @pytest.fixture
 def kernel(tmp_path: Path) -> Iterator[Kernel]:
     """A notebook with an open world and two durable classes of its own."""
-    kernel = Kernel(tmp_path)
-    kernel.run("%swingset open cells.world --worker local")
-    assert kernel.run(PURSE).status == "ok"
-    assert kernel.run(KEEPER).status == "ok"
-    kernel.run("purse = Purse('alice')\nkeeper = Keeper(purse)")
-    yield kernel
-    kernel.close()
+    with Kernel(tmp_path) as kernel:
+        kernel.run("%swingset open cells.world --worker local")
+        assert kernel.run(PURSE).status == "ok"
+        assert kernel.run(KEEPER).status == "ok"
+        kernel.run("purse = Purse('alice')\nkeeper = Keeper(purse)")
+        yield kernel
 
 
 def test_objects_take_the_new_behaviour(kernel: Kernel) -> None:
@@ -77,11 +67,8 @@ def test_a_later_notebook_goes_on_from_the_last_cell(kernel: Kernel, tmp_path: P
     kernel.run(PURSE.replace("+= amount", "+= 10 * amount"))
     kernel.run("purse.deposit(1)\nkeeper.purse = Purse('bob', 3)")
     kernel.kill()
-    second = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as second:
         second.run("%swingset open cells.world --worker local")
         assert second.run(PURSE).status == "ok"
         assert second.run(KEEPER).status == "ok"
         assert second.run("purse.balance, keeper.purse.balance, keeper.pay(1)").plain == "(10, 3, 4)"
-    finally:
-        second.kill()

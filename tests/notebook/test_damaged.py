@@ -8,22 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebook.kernels import Kernel, bank
+from tests.notebook.kernels import Kernel
 
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[tuple[Kernel, Path]]:
     """A kernel, and the file of a world that it has closed."""
-    kernel = Kernel(tmp_path)
-    kernel.run("%swingset open bank.world --worker local")
-    kernel.run(bank())
-    kernel.run("alice = await E(bank).open_purse('alice')")
-    kernel.run("%swingset pause")
-    kernel.run("E.send_only(alice).deposit(5)")
-    assert kernel.run("%swingset verify").plain.splitlines()[0] == "0 problems found"
-    kernel.run("%swingset close")
-    yield kernel, tmp_path / "bank.world"
-    kernel.close()
+    with Kernel(tmp_path) as kernel:
+        kernel.open_bank("bank.world")
+        kernel.run("alice = await E(bank).open_purse('alice')")
+        kernel.run("%swingset pause")
+        kernel.run("E.send_only(alice).deposit(5)")
+        assert kernel.run("%swingset verify").plain.splitlines()[0] == "0 problems found"
+        kernel.run("%swingset close")
+        yield kernel, tmp_path / "bank.world"
 
 
 def alter(path: Path, statement: str) -> None:

@@ -48,12 +48,11 @@ def bank(options: str = "", check: str = "", eager: int = 0) -> str:
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Kernel]:
-    kernel = Kernel(tmp_path)
-    kernel.run("%swingset open a.world --worker local")
-    assert "vat bank runs now" in kernel.run(bank()).plain
-    kernel.run("await E(bank).fill(250)")
-    yield kernel
-    kernel.close()
+    with Kernel(tmp_path) as kernel:
+        kernel.run("%swingset open a.world --worker local")
+        assert "vat bank runs now" in kernel.run(bank()).plain
+        kernel.run("await E(bank).fill(250)")
+        yield kernel
 
 
 def test_older_records_are_counted_and_migrated(opened: Kernel) -> None:

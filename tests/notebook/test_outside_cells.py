@@ -17,12 +17,10 @@ HEAD = "__import__('swingset_nb').session().controller.world.head"
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """One kernel with a purse in it."""
-    running = Kernel(tmp_path_factory.mktemp("kernel"))
-    running.run("%swingset open it.world --worker local")
-    running.run(bank())
-    running.run('alice = await E(bank).open_purse("alice")\nimport asyncio, threading\nsession = None')
-    yield running
-    running.close()
+    with Kernel(tmp_path_factory.mktemp("kernel")) as running:
+        running.open_bank()
+        running.run('alice = await E(bank).open_purse("alice")\nimport asyncio, threading\nsession = None')
+        yield running
 
 
 def balance(kernel: Kernel) -> int:
@@ -136,10 +134,8 @@ def test_a_run_stops_at_the_cell_whose_message_was_lost(tmp_path: Path) -> None:
 
 def test_after_a_failed_commit_the_notebook_goes_on(tmp_path: Path) -> None:
     """Handles that were committed go on, those that were not are gone and told; the money is right."""
-    kernel = Kernel(tmp_path)
-    try:
-        kernel.run("%swingset open it.world --worker local")
-        kernel.run(bank())
+    with Kernel(tmp_path) as kernel:
+        kernel.open_bank()
         kernel.run('alice = await E(bank).open_purse("alice")\nheld = []')
         kernel.run(
             "class Stop(Exception): pass\nworld = __import__('swingset_nb').session().controller.world"
@@ -163,16 +159,12 @@ def test_after_a_failed_commit_the_notebook_goes_on(tmp_path: Path) -> None:
         assert ran.error is not None
         assert ran.error["ename"] == "LifeEndedError"
         assert kernel.run("[await E(p).deposit(0) for p in (alice, carol)]").plain == "[0, 0]"
-    finally:
-        kernel.kill()
 
 
 def test_one_step_that_fails_keeps_no_other_from_being_done(tmp_path: Path) -> None:
     """A step of the hook that fails fails the cell, and the names are stored all the same."""
-    kernel = Kernel(tmp_path)
-    try:
-        kernel.run("%swingset open it.world --worker local")
-        kernel.run(bank())
+    with Kernel(tmp_path) as kernel:
+        kernel.open_bank()
         kernel.run(
             "from swingset_nb.extension import loaded\nloaded(get_ipython()).notebook.regain = lambda: 1 / 0"
         )
@@ -180,10 +172,5 @@ def test_one_step_that_fails_keeps_no_other_from_being_done(tmp_path: Path) -> N
         assert ran.status == "error"
         assert "division by zero" in ran.traceback
         assert len(ran.traceback.splitlines()) < 4
-    finally:
-        kernel.kill()
-    second = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as second:
         assert "bank and purse" in second.run("%swingset open it.world --worker local").plain
-    finally:
-        second.kill()

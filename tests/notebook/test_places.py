@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.notebook.kernels import Kernel, bank
+from tests.notebook.kernels import Kernel
 
 NAMES = [None, "<IPY-INPUT>", "/tmp/some-front-end/abc.py"]
 """What a front end may have the kernel call a cell's file; None for what the kernel chooses itself."""
@@ -22,12 +22,11 @@ def kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with pytest.MonkeyPatch.context() as patch:
         if request.param is not None:
             patch.setenv("IPYKERNEL_CELL_NAME", request.param)
-        running = Kernel(folder)
-    running.run("%swingset open bank.world --worker local")
-    running.run(bank())
-    running.run('alice = await E(bank).open_purse("alice")')
-    yield running
-    running.close()
+        started = Kernel(folder)
+    with started as running:
+        running.open_bank("bank.world")
+        running.run('alice = await E(bank).open_purse("alice")')
+        yield running
 
 
 def test_the_line_of_the_cell_is_shown(kernel: Kernel) -> None:

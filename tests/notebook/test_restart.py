@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.notebook.kernels import Kernel, bank
+from tests.vat_sources import ORACLE_METHODS
 
 KEEPER = """%%vat keeper
 from swingset.vat import E, make_promise, remotable
@@ -47,8 +48,7 @@ def build_root_object():
 @pytest.mark.parametrize("worker", ["wasm", "local"])
 def test_a_killed_kernel_loses_nothing(tmp_path: Path, worker: str) -> None:
     """Names, balance, digest, a closure's local variable and a suspended coroutine outlive SIGKILL."""
-    first = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as first:
         first.run(f"%swingset open it.world --worker {worker}")
         first.run(bank())
         first.run(KEEPER)
@@ -58,11 +58,8 @@ def test_a_killed_kernel_loses_nothing(tmp_path: Path, worker: str) -> None:
         first.run("E.send_only(keeper).carry(purse)\nNone")
         assert first.run("await E(keeper).said()").plain == "['waiting']"
         digest = first.run("%swingset digest").plain.splitlines()[0]
-    finally:
-        first.kill()
 
-    second = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as second:
         found = second.run(f"%swingset open it.world --worker {worker}").plain
         assert f"digest as found: {digest}" in found
         assert "names that came back: bank, held, keeper and purse" in found
@@ -72,8 +69,6 @@ def test_a_killed_kernel_loses_nothing(tmp_path: Path, worker: str) -> None:
         second.run("await E(keeper).open()")
         assert second.run("await E(keeper).said()").plain == "['waiting', '6 then 7']"
         assert second.run(bank()).plain.endswith("nothing changed")
-    finally:
-        second.kill()
 
 
 def test_a_promise_of_the_killed_session_is_broken_for_those_who_wait(tmp_path: Path) -> None:
@@ -98,40 +93,29 @@ class Waiter:
 def build_root_object():
     return Waiter()
 """
-    first = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as first:
         first.run("%swingset open it.world --worker local")
         first.run(waiter)
         first.run("from swingset.vat import make_promise\npromise, resolver = make_promise()")
         first.run("E.send_only(waiter).watch(promise)\nNone")
         assert first.run("await E(waiter).how()").plain == "'waiting'"
-    finally:
-        first.kill()
-    second = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as second:
         found = second.run("%swingset open it.world --worker local").plain
         assert "1 promises that it had not settled" in found
         assert second.run("await E(waiter).how()").plain == "'vatUpgraded'"
-    finally:
-        second.kill()
 
 
-ORACLE = """%%vat oracle
+ORACLE = (
+    """%%vat oracle
 from swingset.vat import E, make_promise, remotable
 
 @remotable
 class Oracle:
     def __init__(self):
         self.asked, self.resolvers, self.said = [], {}, "nothing"
-
-    def ask(self, question):
-        self.asked.append(question)
-        promise, self.resolvers[question] = make_promise()
-        return promise
-
-    def answer(self, question, value):
-        self.resolvers[question].resolve(value)
-
+"""
+    + ORACLE_METHODS
+    + """
     async def wait(self, promise) -> None:
         self.said = await promise
 
@@ -141,6 +125,7 @@ class Oracle:
 def build_root_object():
     return Oracle()
 """
+)
 CODE = """from swingset.vat import durable, resumable, watch_promise
 
 @durable
@@ -159,17 +144,13 @@ async def trial(oracle):
 @pytest.mark.parametrize("worker", ["wasm", "local"])
 def test_watchers_and_resumable_calls_of_the_notebook_go_on(tmp_path: Path, worker: str) -> None:
     """What a killed notebook watched and ran waits in the next for the cell that defines it, and goes on."""
-    first = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as first:
         first.run(f"%swingset open it.world --worker {worker}")
         first.run(ORACLE)
         first.run(CODE)
         first.run('ann = Listener("ann")\nwatch_promise(E(oracle).ask("when?"), ann)')
         first.run("E.send_only(oracle).wait(trial(oracle))\nNone")
-    finally:
-        first.kill()
-    second = Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as second:
         found = second.run(f"%swingset open it.world --worker {worker}").plain
         assert "names that came back: oracle\n" in found
         assert "names that wait for their class: ann\n" in found
@@ -188,19 +169,13 @@ def test_watchers_and_resumable_calls_of_the_notebook_go_on(tmp_path: Path, work
         assert second.run("await E(oracle).state()").plain == (
             "[['when?', 'guilty?', 'sure?'], ['no', 'yes']]"
         )
-    finally:
-        second.kill()
 
 
 def test_two_kernels_cannot_open_one_world(tmp_path: Path) -> None:
     """The second is told that the world is open elsewhere, as a real error."""
-    first, second = Kernel(tmp_path), Kernel(tmp_path)
-    try:
+    with Kernel(tmp_path) as first, Kernel(tmp_path) as second:
         first.run("%swingset open it.world --worker local")
         ran = second.run("%swingset open it.world --worker local")
         assert ran.error is not None
         assert ran.error["ename"] == "WorldLocked"
         assert "no world is open" in second.run("%swingset").plain
-    finally:
-        first.kill()
-        second.kill()

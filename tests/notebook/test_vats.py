@@ -30,11 +30,10 @@ def build_root_object():
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Kernel]:
     """A notebook with a world and a vat in it."""
-    kernel = Kernel(tmp_path)
-    kernel.run("%swingset open desk.world --worker local")
-    kernel.run(DESK)
-    yield kernel
-    kernel.close()
+    with Kernel(tmp_path) as kernel:
+        kernel.run("%swingset open desk.world --worker local")
+        kernel.run(DESK)
+        yield kernel
 
 
 def test_a_vat_is_held_still_and_goes_on(opened: Kernel) -> None:

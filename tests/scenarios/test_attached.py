@@ -13,41 +13,38 @@ import swingset.vat
 from tests.conftest import MakeStage
 from tests.scenarios.test_eager_migration import stale
 from tests.staging import Stage
+from tests.vat_sources import ORACLE_METHODS
 
-ORACLE = """
-    from swingset.vat import E, make_promise, remotable
+ORACLE = (
+    """
+from swingset.vat import E, make_promise, remotable
 
-    @remotable
-    class Oracle:
-        def __init__(self):
-            self.asked, self.resolvers, self.said = [], {}, {}
-
-        def ask(self, question):
-            self.asked.append(question)
-            promise, self.resolvers[question] = make_promise()
-            return promise
-
-        def answer(self, question, value):
-            self.resolvers[question].resolve(value)
-
-        def refuse(self, question, why):
-            self.resolvers[question].reject(ValueError(why))
-
-        async def wait(self, name, promise):
-            try:
-                self.said[name] = await promise
-            except Exception as problem:
-                self.said[name] = getattr(problem, "reason", str(problem))
-
-        def heard(self, name):
-            return self.said.get(name, "nothing")
-
-        def count(self):
-            return list(self.asked)
-
-    def build_root_object():
-        return Oracle()
+@remotable
+class Oracle:
+    def __init__(self):
+        self.asked, self.resolvers, self.said = [], {}, {}
 """
+    + ORACLE_METHODS
+    + """
+    def refuse(self, question, why):
+        self.resolvers[question].reject(ValueError(why))
+
+    async def wait(self, name, promise):
+        try:
+            self.said[name] = await promise
+        except Exception as problem:
+            self.said[name] = getattr(problem, "reason", str(problem))
+
+    def heard(self, name):
+        return self.said.get(name, "nothing")
+
+    def count(self):
+        return list(self.asked)
+
+def build_root_object():
+    return Oracle()
+"""
+)
 LISTENER = """
     @durable
     class Listener:

@@ -9,30 +9,27 @@ import pytest
 from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.guest.sending.eventual import E
 from tests.staging import Stage
+from tests.vat_sources import ORACLE_METHODS
 
-ORACLE = """
-    from swingset.vat import make_promise, remotable
+ORACLE = (
+    """
+from swingset.vat import make_promise, remotable
 
-    @remotable
-    class Oracle:
-        def __init__(self):
-            self.open = {}
-            self.asked = []
-
-        def ask(self, question):
-            self.asked.append(question)
-            promise, self.open[question] = make_promise()
-            return promise
-
-        def answer(self, question, value):
-            self.open[question].resolve(value)
-
-        def questions(self):
-            return self.asked
-
-    def build_root_object():
-        return Oracle()
+@remotable
+class Oracle:
+    def __init__(self):
+        self.resolvers = {}
+        self.asked = []
 """
+    + ORACLE_METHODS
+    + """
+    def questions(self):
+        return self.asked
+
+def build_root_object():
+    return Oracle()
+"""
+)
 
 HOUSE = """
     from swingset.vat import (

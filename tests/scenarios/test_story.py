@@ -11,63 +11,59 @@ from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
 from swingset.world.errors import WorldError
 from tests.staging import Stage
+from tests.vat_sources import PURSE
 
-BANK = """
-    from swingset.vat import E, durable, remotable, make_promise, provide
-
-    @durable
-    class Purse:
-        owner: str
-        balance: int = 0
-
-        def deposit(self, amount: int) -> int:
-            self.balance += amount
-            return self.balance
-
-        def whose(self) -> str:
-            return self.owner
-
-        def spoil(self):
-            self.balance = "a lot"
-
-    @remotable
-    class Teller:
-        def __init__(self, baggage):
-            self.baggage = baggage
-            self.served = 0
-
-        def open_purse(self, owner: str):
-            self.served += 1
-            print("opening a purse for", owner)
-            self.baggage["last"] = purse = Purse(owner)
-            return purse
-
-        def last(self):
-            return self.baggage["last"]
-
-        def count(self):
-            return self.served
-
-        def fail(self, amount):
-            rest = 10 - amount
-            if rest < 0:
-                raise ValueError("not enough")
-            return rest
-
-        async def ask(self, other):
-            return await E(other).whose() + "!"
-
-        def helper(self):
-            return Helper()
-
-    @remotable
-    class Helper:
-        def help(self):
-            return "helped"
-
-    def build_root_object(parameters, baggage):
-        return Teller(baggage)
+BANK = (
+    """
+from swingset.vat import E, durable, remotable, make_promise, provide
 """
+    + PURSE
+    + """
+    def whose(self) -> str:
+        return self.owner
+
+    def spoil(self):
+        self.balance = "a lot"
+
+@remotable
+class Teller:
+    def __init__(self, baggage):
+        self.baggage = baggage
+        self.served = 0
+
+    def open_purse(self, owner: str):
+        self.served += 1
+        print("opening a purse for", owner)
+        self.baggage["last"] = purse = Purse(owner)
+        return purse
+
+    def last(self):
+        return self.baggage["last"]
+
+    def count(self):
+        return self.served
+
+    def fail(self, amount):
+        rest = 10 - amount
+        if rest < 0:
+            raise ValueError("not enough")
+        return rest
+
+    async def ask(self, other):
+        return await E(other).whose() + "!"
+
+    def helper(self):
+        return Helper()
+
+@remotable
+class Helper:
+    def help(self):
+        return "helped"
+
+def build_root_object(parameters, baggage):
+    return Teller(baggage)
+"""
+)
 
 
 def test_message_to_durable_object(stage: Stage) -> None:

@@ -15,59 +15,56 @@ from swingset.host.session import Session
 from swingset.vat import E, make_promise
 from tests.conftest import MakeStage
 from tests.staging import Stage
+from tests.vat_sources import SAVINGS
 
-VAT = """
-    from swingset.vat import E, durable, make_promise, provide, remotable
-
-    @durable
-    class Purse:
-        balance: int = 0
-
-        def deposit(self, amount: int) -> int:
-            self.balance += amount
-            return self.balance
-
-    def build_root_object(baggage):
-        local, heard = 0, []
-
-        @remotable
-        class Root:
-            def bump(self):
-                nonlocal local
-                local += 1
-                return local
-
-            def purse(self):
-                return provide(baggage, "purse", Purse)
-
-            def wait(self):
-                promise, self.resolver = make_promise()
-                return promise
-
-            def release(self, value):
-                self.resolver.resolve(value)
-
-            async def half(self, other, note):
-                mine = local
-                first = await E(other).wait()
-                print("half done", note)
-                second = await E(other).bump()
-                return [note, mine, first, second]
-
-            def listen(self, promise):
-                promise.then(None, lambda problem: heard.append(problem.reason))
-
-            def heard(self):
-                return heard
-
-            def spin_when(self, promise, flag):
-                def told(value):
-                    while SPIN: pass
-                    print("told", value)
-                promise.then(told)
-
-        return Root()
+VAT = (
+    """
+from swingset.vat import E, durable, make_promise, provide, remotable
 """
+    + SAVINGS
+    + """
+def build_root_object(baggage):
+    local, heard = 0, []
+
+    @remotable
+    class Root:
+        def bump(self):
+            nonlocal local
+            local += 1
+            return local
+
+        def purse(self):
+            return provide(baggage, "purse", Purse)
+
+        def wait(self):
+            promise, self.resolver = make_promise()
+            return promise
+
+        def release(self, value):
+            self.resolver.resolve(value)
+
+        async def half(self, other, note):
+            mine = local
+            first = await E(other).wait()
+            print("half done", note)
+            second = await E(other).bump()
+            return [note, mine, first, second]
+
+        def listen(self, promise):
+            promise.then(None, lambda problem: heard.append(problem.reason))
+
+        def heard(self):
+            return heard
+
+        def spin_when(self, promise, flag):
+            def told(value):
+                while SPIN: pass
+                print("told", value)
+            promise.then(told)
+
+    return Root()
+"""
+)
 
 
 def test_resume_back_and_forth(stage: Stage) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from swingset.guest.base.errors import RemoteError
 from tests.scenarios.admin import Admin
+from tests.vat_sources import SPY
 
 PINGED = """
     from swingset.vat import E, durable, make_promise, provide, remotable, watch_promise
@@ -54,24 +55,6 @@ KABOOM = PINGED.replace(
         raise ValueError("kaboom")""",
 )
 assert KABOOM != PINGED
-
-SPY = """
-    from swingset.vat import remotable
-
-    @remotable
-    class Spy:
-        def __init__(self):
-            self.seen = []
-
-        def saw(self, what):
-            self.seen.append(what)
-
-        def all(self):
-            return self.seen
-
-    def build_root_object():
-        return Spy()
-"""
 
 
 def rows(admin: Admin) -> tuple[Any, ...]:

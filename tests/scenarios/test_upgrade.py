@@ -10,6 +10,7 @@ from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.guest.sending.eventual import E
 from tests.staging import Stage
+from tests.vat_sources import SPY
 
 COUNTER = """
     from swingset.vat import durable, make_promise, provide, remotable
@@ -233,25 +234,6 @@ def test_lost_kind(stage: Stage) -> None:
     assert "Counter" in fault.message
     assert fault.details["lostKinds"] == ["Counter"]
     assert stage.ask(spy, "all") == []
-
-
-SPY = """
-    from swingset.vat import remotable
-
-    @remotable
-    class Spy:
-        def __init__(self):
-            self.seen = []
-
-        def saw(self, what):
-            self.seen.append(what)
-
-        def all(self):
-            return self.seen
-
-    def build_root_object():
-        return Spy()
-"""
 
 
 def test_throwing_upgrade(stage: Stage) -> None:

@@ -11,63 +11,59 @@ from swingset.guest.sending.eventual import E
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.session import Session
+from tests.vat_sources import PURSE
 
-BANK = """
-    from swingset.vat import E, adopt_promise, durable, make_promise, remotable
-
-    @durable
-    class Purse:
-        owner: str
-        balance: int = 0
-
-        def deposit(self, amount: int) -> int:
-            self.balance += amount
-            return self.balance
-
-        def on_adopted(self, resolver):
-            resolver.resolve(self)
-
-    @remotable
-    class Thing:
-        def use(self):
-            return 1
-
-    @remotable
-    class Bank:
-        def __init__(self, baggage):
-            self.baggage, self.held = baggage, []
-
-        def open_purse(self, owner: str):
-            return Purse(owner=owner)
-
-        def thing(self):
-            return Thing()
-
-        def later(self):
-            promise, resolver = make_promise()
-            self.held.append(resolver)
-            return promise
-
-        def left_to_a_purse(self):
-            promise, resolver = make_promise()
-            adopt_promise(promise, Purse(owner="heir"))
-            return promise
-
-        def hold(self, value):
-            self.held.append(value)
-
-        def drop(self):
-            self.held.clear()
-
-        def fail(self):
-            raise ValueError("no")
-
-        def follow(self, value):
-            return value
-
-    def build_root_object(baggage):
-        return Bank(baggage)
+BANK = (
+    """
+from swingset.vat import E, adopt_promise, durable, make_promise, remotable
 """
+    + PURSE
+    + """
+    def on_adopted(self, resolver):
+        resolver.resolve(self)
+
+@remotable
+class Thing:
+    def use(self):
+        return 1
+
+@remotable
+class Bank:
+    def __init__(self, baggage):
+        self.baggage, self.held = baggage, []
+
+    def open_purse(self, owner: str):
+        return Purse(owner=owner)
+
+    def thing(self):
+        return Thing()
+
+    def later(self):
+        promise, resolver = make_promise()
+        self.held.append(resolver)
+        return promise
+
+    def left_to_a_purse(self):
+        promise, resolver = make_promise()
+        adopt_promise(promise, Purse(owner="heir"))
+        return promise
+
+    def hold(self, value):
+        self.held.append(value)
+
+    def drop(self):
+        self.held.clear()
+
+    def fail(self):
+        raise ValueError("no")
+
+    def follow(self, value):
+        return value
+
+def build_root_object(baggage):
+    return Bank(baggage)
+"""
+)
 
 
 def rich(path: Path) -> None:

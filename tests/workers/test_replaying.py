@@ -9,13 +9,14 @@ import pytest
 from swingset.model import syscalls
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault
-from swingset.workers.base import HeapImage, SyscallHandler
+from swingset.workers.base import SyscallHandler
 from swingset.workers.replaying import ReplayDiverged, replay
+from tests.workers.heapless import Heapless
 
 ONE, TWO = ["vatstoreGet", "one"], ["vatstoreGet", "two"]
 
 
-class Actor:
+class Actor(Heapless):
     """A worker that says in a delivery what a test wants said."""
 
     kind = "actor"
@@ -29,15 +30,6 @@ class Actor:
         self.limits = limits
         self.heard = [syscall(syscalls.read(said)) for said in self._says]
         return self._result
-
-    def snapshot(self) -> HeapImage | None:
-        return None
-
-    def heap_digest(self) -> str | None:
-        return None
-
-    def close(self) -> None:
-        pass
 
 
 def recorded(*syscalls: list[Any], computrons: int | None = 10) -> dict[str, Any]:
