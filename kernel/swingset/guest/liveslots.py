@@ -334,24 +334,31 @@ class Liveslots:
             answer._reject(TypeError(f"the message cannot be read: {exc}"))
         else:
             self.promises.subscribe_new()
-            if isinstance(receiver, Promise):
+            table = method_table_of(receiver)
+            if table is None and isinstance(receiver, Promise):
                 answer._resolve(self.sends.send(receiver, method, args, kwargs))
             else:
-                table = method_table_of(receiver)
                 if result is None:
                     title = self.sends.title(receiver, method)
                     answer._cause = f"{title} was called by a sender that wants no answer"
                 elif table is not None:
                     self.promises.answers[result] = (table.tag, method)
-                self.sends.invoke(receiver, table, method, args, kwargs, answer)
+                if table is None:
+                    self.sends.invoke(receiver, table, method, args, kwargs, answer)
+                else:
+                    answer._run(table.invoke, receiver, method, args, kwargs, self.turns)
 
     def _read_call(self, methargs: Any) -> tuple[str, list[Any], dict[str, Any]]:
         call = self.slots.decode(methargs)
-        if type(call) is list and 2 <= len(call) <= 3:
-            method, args = call[0], call[1]
-            kwargs = call[2] if len(call) == 3 else {}
+        parts = len(call) if type(call) is list else 0
+        if parts == 2:
+            method, args = call
+            if type(method) is str and type(args) is list:
+                return method, args, {}
+        elif parts == 3:
+            method, args, kwargs = call
             well_formed = type(method) is str and type(args) is list and type(kwargs) is dict
-            if well_formed and (not kwargs or all(type(key) is str for key in kwargs)):
+            if well_formed and all(type(key) is str for key in kwargs):
                 return method, args, kwargs
         raise DecodeError("it is not [method, args, kwargs]")
 

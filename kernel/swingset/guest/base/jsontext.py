@@ -56,7 +56,8 @@ _read_strictly = _reader(json.JSONDecoder(parse_constant=_no_constant))
 
 def read_foreign(text: str, max_depth: int) -> Any:
     """Read JSON that a stranger wrote; raises ValueError for anything wrong with it."""
-    if text.count("[") + text.count("{") > max_depth and _depth(text, max_depth) > max_depth:
+    deep = len(text) > max_depth and text.count("[") + text.count("{") > max_depth
+    if deep and _depth(text, max_depth) > max_depth:
         raise ValueError("nested too deep")
     return _read_strictly(text)
 

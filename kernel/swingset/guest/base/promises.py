@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 PENDING, FULFILLED, REJECTED = "pending", "fulfilled", "rejected"
 
 
+_DATA = frozenset((type(None), bool, int, float, str, list, dict))
+"""What is surely neither a promise nor a coroutine."""
+
+
 Reaction = tuple[
     "Callable[[Any], None]", "Callable[[BaseException], None]", "Callable[[Promise[Any]], None] | None"
 ]
@@ -79,7 +83,8 @@ class Promise(Generic[T]):
         self._next: Promise[Any] | None = (
             None  # the promise that decides this one, once it was resolved to one
         )
-        self._reactions: list[Reaction | Promise[Any]] = []  # and the promises that follow this one
+        # Also the promises that follow this one, and the name by which the kernel is to hear of it.
+        self._reactions: list[Reaction | Promise[Any] | str] = []
         self._handled = False
         self._cause: Cause = None
         self._border: str | None = None  # the method that it answers, if sender and receiver are this vat
@@ -234,6 +239,17 @@ class Promise(Generic[T]):
         else:
             self._turns.put(ok if self._state is FULFILLED else err, self._value)
 
+    def _tell_kernel(self, vpid: str) -> None:
+        """Put a turn in the queue when this settles, in which the kernel is told under that name."""
+        self._handled = True
+        turns = self._turns
+        if turns.deaf:
+            refuse_ended(turns.vat, self)
+        elif self._state is PENDING:
+            self._reactions.append(vpid)
+        else:
+            turns.put(turns.vat.promises.resolved, vpid)
+
     def _run(self, function: Callable[..., Any], *args: Any) -> None:
         """Resolve this to what a call returns, or reject it with what the call raises."""
         try:
@@ -247,6 +263,9 @@ class Promise(Generic[T]):
 
     def _resolve(self, value: Any) -> None:
         if self._state is not PENDING or self._next is not None or self._turns.deaf:
+            return
+        if type(value) in _DATA:
+            self._settle(FULFILLED, value)
             return
         if type(value) is CoroutineType:
             value = drive(self._turns, value)
@@ -285,7 +304,7 @@ class Promise(Generic[T]):
                     self._reactions.append(reaction)
                 else:
                     reaction._follow(decider)
-            elif reaction[2] is None:
+            elif isinstance(reaction, str) or reaction[2] is None:
                 self._reactions.append(reaction)
             elif waits:
                 decider._reactions.append(reaction)
@@ -324,7 +343,11 @@ class Promise(Generic[T]):
         self._next = None
         reactions, self._reactions = self._reactions, []
         for reaction in reactions:
-            if not (followed and isinstance(reaction, Promise)):
+            if type(reaction) is tuple:
+                self._turns.put(reaction[1] if state is REJECTED else reaction[0], value)
+            elif isinstance(reaction, str):
+                self._turns.put(self._turns.vat.promises.resolved, reaction)
+            elif not followed:
                 self._tell(reaction)
 
     def _tell(self, reaction: Reaction | Promise[Any]) -> None:

@@ -47,6 +47,10 @@ class ResumableCalls(Protocol):
 class Marshals(Protocol):
     """Turns values into what the kernel takes, and back."""
 
+    def encode_call(self, method: str, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Write a message as capdata; raises UnpassableError."""
+        ...
+
     def encode(self, value: Any) -> dict[str, Any]:
         """A value as capdata; raises UnpassableError."""
         ...
@@ -66,6 +70,10 @@ class Marshals(Protocol):
 
 class NamesPromises(Protocol):
     """The promises that the kernel knows by name."""
+
+    def resolved(self, vpid: str) -> None:
+        """Tell the kernel about a settled promise of ours."""
+        ...
 
     def known(self, promise: Promise[Any]) -> str | None:
         """The name of a promise that somebody else decides."""

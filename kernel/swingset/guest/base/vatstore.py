@@ -123,7 +123,8 @@ class Store:
 
     def write_back(self) -> None:
         """Send the buffered writes in the order of keys; later writes are sent after them."""
-        for key in sorted(self._dirty):
+        dirty = self._dirty
+        for key in sorted(dirty) if len(dirty) > 1 else dirty:
             value = self._known[key]
             self._syscall(["vatstoreDelete", key] if value is None else ["vatstoreSet", key, value])
         self._dirty.clear()
@@ -138,19 +139,22 @@ class Counters:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._next = dict(self.FIRST)
-        self._changed = False
+        self._spelled: list[str] = []  # `"promiseID":5`, as they were last written
+        self._places: dict[str, int] = {}
+        self._taken: dict[str, None] = {}  # since then
 
     def load(self) -> None:
         """Load the counters as the last incarnation left them."""
         text = self._store.get(self.KEY)
         if text is not None:
             self._next.update(jsontext.read(text))
+            self._spelled = []
 
     def take(self, name: str) -> int:
         """The next id of that name."""
         value = self._next[name]
         self._next[name] = value + 1
-        self._changed = True
+        self._taken[name] = None
         return value
 
     def peek(self, name: str) -> int:
@@ -159,10 +163,17 @@ class Counters:
 
     def save(self) -> None:
         """Put changed counters into the store."""
-        if self._changed:
+        if self._taken:
             self._store.set(self.KEY, self.text())
-            self._changed = False
 
     def text(self) -> str:
         """All of them, as they are stored."""
-        return jsontext.write(self._next)
+        # A delivery takes of one or two. To spell the others anew would cost it as much as all the rest.
+        if not self._spelled:
+            self._spelled = [f'"{name}":{number}' for name, number in self._next.items()]
+            self._places = {name: at for at, name in enumerate(self._next)}
+        else:
+            for name in self._taken:
+                self._spelled[self._places[name]] = f'"{name}":{self._next[name]}'
+        self._taken.clear()
+        return f"{{{','.join(self._spelled)}}}"

@@ -72,7 +72,9 @@ class PromiseTable:
         self._unsubscribed.pop(vpid, None)
         answer: Promise[Any] = Promise(self._vat.turns)
         if known is None:
-            self._export(vpid, answer)
+            answer._vpid = vpid
+            self._exported[vpid] = answer
+            answer._tell_kernel(vpid)
         else:
             # Vat code may already hold this promise, which it now decides itself.
             known._resolve(answer)
@@ -124,20 +126,33 @@ class PromiseTable:
 
     def notified(self, resolutions: list[Any]) -> None:
         """Settle promises as the kernel says, and retire their names."""
+        if len(resolutions) == 1:
+            ((vpid, resolution),) = resolutions
+            promise = self.receive(vpid)
+            self._settle(promise, resolution, self._read(resolution))
+            self._retire(promise, vpid)
+            return
         settled = [(self.receive(vpid), resolution) for vpid, resolution in resolutions]
         # All data is read before any name is retired, because the data of one may mention another.
         values = [self._read(resolution) for _, resolution in settled]
         for (promise, resolution), value in zip(settled, values, strict=True):
-            if isinstance(value, _UnreadableError):
-                promise._reject(value.error)
-            elif resolution.get("rejected"):
-                promise._reject(value)
-            else:
-                promise._resolve(value)
+            self._settle(promise, resolution, value)
         for (promise, _), (vpid, _) in zip(settled, resolutions, strict=True):
-            promise._vpid = None
-            for table in (self._imported, self._exported, self._unsubscribed):
-                table.pop(vpid, None)
+            self._retire(promise, vpid)
+
+    def _settle(self, promise: Promise[Any], resolution: dict[str, Any], value: Any) -> None:
+        if type(value) is _UnreadableError:
+            promise._reject(value.error)
+        elif resolution.get("rejected"):
+            promise._reject(value)
+        else:
+            promise._resolve(value)
+
+    def _retire(self, promise: Promise[Any], vpid: str) -> None:
+        promise._vpid = None
+        self._imported.pop(vpid, None)
+        self._exported.pop(vpid, None)
+        self._unsubscribed.pop(vpid, None)
 
     def _read(self, resolution: dict[str, Any]) -> Any:
         try:
@@ -156,19 +171,27 @@ class PromiseTable:
                 if follower._vpid is not None:
                     self.forward(follower._vpid, promise)
 
-        def tell(_: Any) -> None:
-            self._resolved(vpid)
+        promise._tell_kernel(vpid)
 
-        promise._react(tell, tell)
-
-    def _resolved(self, vpid: str) -> None:
+    def resolved(self, vpid: str) -> None:
         """Resolve a settled promise of this vat in the kernel, with all that its data mentions."""
-        if vpid not in self._exported:
+        decided = self._exported.get(vpid)
+        if decided is None:
             return  # an earlier batch has resolved it
-        queue, batch = [vpid], []
+        rejected, capdata = self._settlement(decided, self.answers.pop(vpid, None))
+        if capdata["slots"]:
+            self._resolve_all(vpid, rejected, capdata)
+        else:
+            self._vat.syscall(["resolve", [[vpid, rejected, capdata]]])
+            del self._exported[vpid]
+            decided._vpid = None
+
+    def _resolve_all(self, vpid: str, rejected: bool, capdata: dict[str, Any]) -> None:
+        queue = [vpid]
+        batch: list[list[Any]] = []
         for name in queue:
-            promise = self._exported[name]
-            rejected, capdata = self._settlement(promise, self.answers.pop(name, None))
+            if batch:
+                rejected, capdata = self._settlement(self._exported[name], self.answers.pop(name, None))
             batch.append([name, rejected, capdata])
             for slot in capdata["slots"]:
                 other = self._exported.get(slot)
@@ -183,7 +206,7 @@ class PromiseTable:
     ) -> tuple[bool, dict[str, Any]]:
         slots = self._vat.slots
         try:
-            return promise.status is not FULFILLED, slots.encode(promise._value)
+            return promise._state is not FULFILLED, slots.encode(promise._value)
         except UnpassableError as exc:
             what = f"{method[0]}.{method[1]}()" if method else "the promise"
             return True, slots.encode(TypeError(slots.explain(f"the result of {what}", promise._value, exc)))

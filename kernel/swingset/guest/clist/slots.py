@@ -26,6 +26,8 @@ from .imports import Imports
 from .references import is_import, is_stored
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .vat import Vat
 
 
@@ -60,17 +62,29 @@ class Slots:
 
     def target(self, vref: str) -> Any:
         """The object or promise that a message is for; raises DecodeError if there is none."""
-        if vref[:1] == "p":
-            promise = self._vat.promises.find(vref)
-            if promise is None:
-                raise DecodeError(f"there is no promise {vref} here")
-            return promise
         found = self.heap.find(vref)  # nearly always the root
-        return self._object(vref, None) if found is None else found
+        if found is not None:
+            return found
+        if vref[:1] != "p":
+            return self._object(vref, None)
+        promise = self._vat.promises.find(vref)
+        if promise is None:
+            raise DecodeError(f"there is no promise {vref} here")
+        return promise
 
     def encode(self, value: Any) -> dict[str, Any]:
         """Write a value as capdata; raises UnpassableError if it cannot pass."""
-        body, objects = smallcaps.encode(value, self._vat.trace_of)
+        body = smallcaps.short_body(value)
+        if body is not None:
+            return {"body": body, "slots": []}
+        return self._capdata(smallcaps.encode(value, self._vat.trace_of))
+
+    def encode_call(self, method: str, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Write a message as capdata; raises UnpassableError if it cannot pass."""
+        return self._capdata(smallcaps.encode_call(method, args, kwargs, self._vat.trace_of))
+
+    def _capdata(self, encoded: smallcaps.Encoded) -> dict[str, Any]:
+        body, objects = encoded
         if not objects:
             return {"body": body, "slots": []}
         self._check_owner(objects)
@@ -130,6 +144,10 @@ class Slots:
             candidates = self._vat.references.candidates
             candidates.update((vref, None) for vref in slots if is_import(vref))
 
+        fetch = self._fetcher(slots, frozen) if slots else _no_slot
+        return smallcaps.decode(body, fetch, frozen=frozen, old=old, reader=self._vat.reader)
+
+    def _fetcher(self, slots: Any, frozen: bool) -> Callable[[str, int, str | None], Any]:
         def fetch(sigil: str, index: int, iface: str | None) -> Any:
             if index >= len(slots):
                 raise DecodeError(f"slot {index} of {len(slots)}")
@@ -142,7 +160,7 @@ class Slots:
                 return self._vat.promises.receive(vref)
             return self._object(vref, iface)
 
-        return smallcaps.decode(body, fetch, frozen=frozen, old=old, reader=self._vat.reader)
+        return fetch
 
     def across(self, value: Any) -> Any:
         """Copy a value of a message within this vat, as if it had passed to another vat.
@@ -259,6 +277,10 @@ class Slots:
         if found is not None:
             return found
         raise DecodeError(f"there is no object {vref} in vat {self._vat.vat_name}")
+
+
+def _no_slot(_sigil: str, index: int, _iface: str | None) -> Any:
+    raise DecodeError(f"slot {index} of 0")
 
 
 def _is_same_anywhere(value: Any) -> bool:

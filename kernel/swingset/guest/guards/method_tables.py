@@ -40,6 +40,7 @@ class Method:
         "_own",
         "_result",
         "_shapes",
+        "_unguarded",
         "defaults",
         "function",
         "keyword_only",
@@ -79,6 +80,7 @@ class Method:
         self._enough = all(name in self.defaults for name in self.keyword_only)
         self._shapes: dict[str, Shape] | None = None
         self._result: Shape | None = None
+        self._unguarded = False  # whether nothing of a call with all positional arguments is looked at
 
     def shapes(self) -> dict[str, Shape]:
         """The guards by parameter name, compiled at the first call; raises TypeError for a bad annotation."""
@@ -98,6 +100,7 @@ class Method:
                         raise TypeError(f"{self.title}, annotation of {name!r} at {where}: {exc}") from None
             self._result = found.pop("return", None)
             self._shapes = found
+            self._unguarded = not found and self._result is None and self._enough
         return self._shapes
 
     def _names(self, source: FunctionType) -> dict[str, Any]:
@@ -215,6 +218,8 @@ class Method:
 
     def call(self, target: Any, args: list[Any], kwargs: dict[str, Any], turns: TurnQueue) -> Any:
         """Check the arguments, call the method, and check the answer at once or when its promise settles."""
+        if self._unguarded and not kwargs and len(args) == len(self.positional):
+            return self.function(target, *args)
         chosen = self.check(args, kwargs)
         result = self.function(target, *args, **kwargs)
         shape = self._result

@@ -203,10 +203,46 @@ def encode(
     `tracer` returns the trace of an exception, which is written with it. `mention` says how a reference is
     written; the default is a vat's.
     """
-    if value is None:
-        return _encoded(Encoded, ("#null", []))
-    if type(value) is int and -SAFE_INT <= value <= SAFE_INT:
-        return _encoded(Encoded, (f"#{value}", []))
+    body = short_body(value)
+    if body is not None:
+        return _encoded(Encoded, (body, []))
+    return _encoded_tree(value, tracer, mention)
+
+
+def short_body(value: Any) -> str | None:
+    """The body of the commonest answers; None for all others, which `encode` can write or not."""
+    if type(value) is int:
+        return f"#{value}" if -SAFE_INT <= value <= SAFE_INT else None
+    return "#null" if value is None else None
+
+
+def encode_call(
+    method: str, args: list[Any], kwargs: dict[str, Any], tracer: Callable[[BaseException], Trace]
+) -> Encoded:
+    """Write a message; raises UnpassableError. Most have few arguments, which stand for themselves."""
+    if not kwargs:
+        spelled = []
+        for item in args:
+            kind = type(item)
+            if kind is int and -SAFE_INT <= item <= SAFE_INT:
+                spelled.append(f"{item}")
+            elif kind is str and item[:1] not in SIGILS and item.isascii():
+                spelled.append(jsontext.write_text(item))
+            else:
+                break
+        else:
+            if method[:1] not in SIGILS and method.isascii():
+                body = f"#[{jsontext.write_text(method)},[{','.join(spelled)}]]"
+                if len(body) <= BODY_LIMIT:
+                    return _encoded(Encoded, (body, []))
+    return _encoded_tree([method, args, kwargs] if kwargs else [method, args], tracer, mention_of)
+
+
+def _encoded_tree(
+    value: Any,
+    tracer: Callable[[BaseException], Trace],
+    mention: Callable[[Any], Mention | None],
+) -> Encoded:
     encoder = _Encoder(tracer, mention)
     tree = encoder.walk(value, MAX_DEPTH)
     body = "#" + jsontext.write(tree)
@@ -221,6 +257,24 @@ def encode(
             None, f"{size} bytes is more than the {BODY_LIMIT} a message may have: send it in pieces"
         )
     return _encoded(Encoded, (body, encoder.objects))
+
+
+def _is_itself(tree: Any) -> bool:
+    """Whether something read is what it stands for, as most messages are. False where that takes a walk."""
+    if type(tree) is not list:
+        return type(tree) in _PLAIN
+    for item in tree:
+        kind = type(item)
+        if kind is str:
+            if item[:1] in SIGILS:
+                return False
+        elif kind is list:
+            for inner in item:
+                if type(inner) not in _PLAIN and (type(inner) is not str or inner[:1] in SIGILS):
+                    return False
+        elif kind not in _PLAIN:
+            return False
+    return True
 
 
 class _Decoder:
@@ -366,6 +420,8 @@ def decode(
     except (ValueError, RecursionError, MemoryError):
         # The parser's own message differs between versions of Python.
         raise DecodeError(f"not JSON, or nested deeper than {MAX_DEPTH} levels") from None
+    if not frozen and _is_itself(tree):
+        return tree
     try:
         return _Decoder(fetch, frozen, old, reader).walk(tree, MAX_DEPTH)
     except RecursionError:

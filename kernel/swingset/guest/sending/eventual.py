@@ -36,10 +36,10 @@ def _vat_of(target: Any) -> Vat:
 
 
 def _owner_of(target: Any) -> Vat:
+    if type(target) is Presence or isinstance(target, Presence):
+        return target._vat
     if isinstance(target, Promise):
         return target._turns.vat
-    if isinstance(target, Presence):
-        return target._vat
     kind = getattr(type(target), "__kind__", None)
     vat: Vat = current() if kind is None else kind.vat
     return vat

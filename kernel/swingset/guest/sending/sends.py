@@ -92,6 +92,8 @@ class Sends:
                 f"a migration is under way, of {self._vat.kinds.migrating[-1]}, and cannot send messages"
             )
         try:
+            if type(target) is Presence and target._vref != DISAVOWED:  # nearly always
+                return self._send_out(target._vref, method, args, kwargs, wanted, cause)
             if isinstance(target, DevicePresence):
                 raise UnpassableError(None, "a device takes no messages: call it with D(x)." + method)
             if isinstance(target, Presence):
@@ -142,7 +144,7 @@ class Sends:
         wanted: bool,
         cause: Cause,
     ) -> Promise[Any] | None:
-        methargs = self._vat.slots.encode([method, args, kwargs] if kwargs else [method, args])
+        methargs = self._vat.slots.encode_call(method, args, kwargs)
         if not wanted:
             self._vat.syscall(["send", vref, {"methargs": methargs, "result": None}])
             return None
