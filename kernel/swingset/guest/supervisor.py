@@ -58,31 +58,33 @@ elif sys.platform == "wasi":  # the host function exists only inside the guest
 
 
 def _spelled(knock: str, calls: list[list[Any]]) -> bytes:
-    """A knock that makes syscalls. The commonest are put together from ready pieces, which costs a third.
+    """A knock that makes syscalls."""
+    try:
+        said = ",".join([_piece(call) for call in calls])
+    except (TypeError, LookupError, ValueError):  # no syscall of this library; the host says what is wrong
+        said = jsontext.write(calls)[1:-1]
+    return f"{knock}[{said}]".encode()
+
+
+def _piece(call: list[Any]) -> str:
+    """One syscall as JSON. The commonest are put together from ready pieces, for a third of the codec's cost.
 
     Names of things hold nothing that JSON would have to escape: the kernel or this library has made them.
     """
-    pieces = []
-    for call in calls:
-        kind = call[0]
-        if kind == "resolve" and len(call[1]) == 1 and not call[1][0][2]["slots"]:
-            promise, rejected, data = call[1][0]
-            settled, body = "true" if rejected else "false", _text(data["body"])
-            pieces.append(f'["resolve",[["{promise}",{settled},{{"body":{body},"slots":[]}}]]]')
-        elif kind == "subscribe":
-            pieces.append(f'["subscribe","{call[1]}"]')
-        elif kind == "vatstoreSet":
-            pieces.append(f'["vatstoreSet",{_text(call[1])},{_text(call[2])}]')
-        elif kind == "send" and not call[2]["methargs"]["slots"] and call[2]["result"] is not None:
-            message = call[2]
-            body, result = _text(message["methargs"]["body"]), message["result"]
-            pieces.append(
-                f'["send","{call[1]}",{{"methargs":{{"body":{body},"slots":[]}},"result":"{result}"}}]'
-            )
-        else:
-            pieces.append(jsontext.write(call))
-    said = pieces[0] if len(pieces) == 1 else ",".join(pieces)
-    return f"{knock}[{said}]".encode()
+    kind = call[0]
+    if kind == "resolve" and len(call[1]) == 1 and not call[1][0][2]["slots"]:
+        promise, rejected, data = call[1][0]
+        settled, body = "true" if rejected else "false", _text(data["body"])
+        return f'["resolve",[["{promise}",{settled},{{"body":{body},"slots":[]}}]]]'
+    if kind == "subscribe":
+        return f'["subscribe","{call[1]}"]'
+    if kind == "vatstoreSet":
+        return f'["vatstoreSet",{_text(call[1])},{_text(call[2])}]'
+    if kind == "send" and not call[2]["methargs"]["slots"] and call[2]["result"] is not None:
+        message = call[2]
+        body, result = _text(message["methargs"]["body"]), message["result"]
+        return f'["send","{call[1]}",{{"methargs":{{"body":{body},"slots":[]}},"result":"{result}"}}]'
+    return jsontext.write(call)
 
 
 def _flush() -> Any:

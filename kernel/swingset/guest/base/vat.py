@@ -72,7 +72,7 @@ class NamesPromises(Protocol):
     """The promises that the kernel knows by name."""
 
     def resolved(self, vpid: str) -> None:
-        """Tell the kernel about a settled promise of ours."""
+        """Resolve a settled promise of this vat in the kernel."""
         ...
 
     def known(self, promise: Promise[Any]) -> str | None:
