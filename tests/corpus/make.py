@@ -203,8 +203,8 @@ def upgraded(controller: Controller) -> Steps:
 
 def time(controller: Controller) -> Steps:
     """The library's own vats, alarms, a suspended vat with something parked, and a terminated one."""
-    timer = Ref(controller.devices.timer(), "timer")
-    controller.devices.vat_admin()
+    timer = Ref(controller.devices.service("timer"), "timer")
+    controller.devices.service("vatAdmin")
     for name in ("sleeper", "held", "gone"):
         controller.create_vat(name, (("main", SLEEPER),))
         _tell(controller, name, "sleep", timer, 5)

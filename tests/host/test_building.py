@@ -118,7 +118,7 @@ def test_a_device_of_any_name_is_polled(tmp_path: Path) -> None:
         assert [(device.name, device.kind) for device in world.kernel.store.devices.all()] == [
             ("clock", "timer")
         ]
-        world.devices.timer()
+        world.devices.service("timer")
         assert len(world.kernel.store.devices.all()) == 1
 
 
@@ -168,7 +168,7 @@ def test_bootstrap_can_make_vats_of_bundles(tmp_path: Path, worker: str) -> None
         world.run()
         told = world.resolution(str(swingset.bootstrap_result(world)))
         assert told == [["main", "timer", "vatAdmin"], "pong"]
-        assert world.devices.vat_admin() == world.kernel.root_of("vatAdmin")
+        assert world.devices.service("vatAdmin") == world.kernel.root_of("vatAdmin")
 
 
 # What is refused
@@ -351,8 +351,8 @@ def test_a_vat_cannot_pass_for_one_of_the_librarys(make_stage: MakeStage, name: 
 def test_a_service_is_known_by_what_the_world_remembers(local: Stage) -> None:
     """A vat with a service's name that the library did not make is not handed out as the service."""
     kernel = local.controller.kernel
-    first = local.controller.devices.timer()
-    assert local.controller.devices.timer() == first
+    first = local.controller.devices.service("timer")
+    assert local.controller.devices.service("timer") == first
     local.controller.terminate_vat("timer")
     result = kernel.queue_creation(
         "timer", "local", (("timer", PLAIN),), swingset.host.requests.write(None), {}, service=True
@@ -360,4 +360,4 @@ def test_a_service_is_known_by_what_the_world_remembers(local: Stage) -> None:
     local.session.settle()
     kernel.release_result(result)
     with pytest.raises(KernelError, match="vat timer of this world is not the library's own"):
-        local.controller.devices.timer()
+        local.controller.devices.service("timer")

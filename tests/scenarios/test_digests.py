@@ -138,7 +138,7 @@ class Play:
         self.controller = open_world(None, worker=worker, snapshot_interval=host.interval)
         self.set_up()
         self.now = 0
-        self.timer = Ref(self.controller.devices.timer(), "timer")
+        self.timer = Ref(self.controller.devices.service("timer"), "timer")
         for name in NAMES:
             self.controller.create_vat(name, ((name, ACTOR),), options=_OPTIONS)
         self.held: list[str] = []

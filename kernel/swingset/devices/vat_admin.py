@@ -252,13 +252,10 @@ def _is_promise(value: Any) -> bool:
 
 
 def _is_made(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and _is_promise(value[0])
-        and isinstance(value[1], Ref)
-        and value[1].kref[1] == "o"
-    )
+    match value:
+        case [Ref() as done, Ref() as root]:
+            return _is_promise(done) and root.kref[1] == "o"
+    return False
 
 
 def _options(given: object) -> dict[str, Any]:

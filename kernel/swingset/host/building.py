@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from swingset.host.config import Configuration
 from swingset.host.controller import Controller
-from swingset.host.device_access import TIMER, VAT_ADMIN
 from swingset.host.requests import Ref, write
 
 _BUILT = "configured"
@@ -47,10 +46,7 @@ def _build(controller: Controller, config: Configuration) -> None:
     devices = {name: Ref(own.add(name, kind), name) for name, kind in config.devices.items()}
     for name, parts in config.bundles.items():
         own.install_bundle(parts, name)
-    makers = {VAT_ADMIN: own.vat_admin, TIMER: own.timer}
-    roots: dict[str, Ref] = {}
-    for name in config.services:
-        roots[name] = Ref(makers[name](), name)
+    roots = {name: Ref(own.service(name), name) for name in config.services}
     for name, vat in config.vats.items():
         kref = controller.create_vat(
             name,

@@ -40,14 +40,11 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.core.kernel_options import checked
 from swingset.core.options import host_options, name_trouble, reserved
-from swingset.host.device_access import TIMER, VAT_ADMIN
+from swingset.host.device_access import SERVICES
 from swingset.host.devices import DEVICE_KINDS
 from swingset.host.engines import KINDS, WorkerKind
 from swingset.host.requests import write
 from swingset.host.starting import Parts
-
-SERVICES = (VAT_ADMIN, TIMER)
-"""The service vats that a configuration can name."""
 
 
 class BadConfiguration(KernelError):
@@ -122,7 +119,7 @@ def parse(raw: Any, folder: Path, where: str = "the configuration") -> Configura
                 f"{where}: devices.{name}: there is no kind of device {kind!r}; there are: {known}"
             )
     services = table.get("services", [])
-    if not isinstance(services, list) or any(service not in SERVICES for service in services):
+    if not isinstance(services, list) or any(service not in list(SERVICES) for service in services):
         raise BadConfiguration(f"{where}: services wants a list of some of {', '.join(SERVICES)}")
     bundles = {}
     for name, given in _table(table.get("bundles", {}), f"{where}: bundles").items():

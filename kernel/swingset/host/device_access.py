@@ -5,7 +5,7 @@ A new world has none of them, so a small world stays small.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from swingset import service_vats
@@ -29,6 +29,12 @@ DEFAULTS = {
 }
 """The name of the device that is made when a kind is needed and no name is given."""
 
+SERVICES = {
+    VAT_ADMIN: ("vat_admin", {"admin": "vat-admin", "bundles": "bundle"}),
+    TIMER: ("timer", {"timer": "timer"}),
+}
+"""The service vats by name: the module of each, and the kinds of the devices that it is given."""
+
 
 class DeviceAccess:
     """Access to the devices of one open world."""
@@ -37,7 +43,7 @@ class DeviceAccess:
         self._opened = opened
         self._kernel = opened.kernel
 
-    def service(self, name: str, module: str, given: Callable[[], dict[str, Ref]]) -> str:
+    def service(self, name: str) -> str:
         """The kref of the root of a service vat, which is started if there is none.
 
         A service vat is found by its id and not by its name, because anybody may have made the world and
@@ -52,8 +58,9 @@ class DeviceAccess:
                     raise KernelError(
                         f"vat {name} of this world is not the library's own: terminate it to have that one"
                     )
+                module, kinds = SERVICES[name]
                 parts = ((name, service_vats.source(module)),)
-                parameters = plain.write(given())
+                parameters = plain.write({given: self.node(kind) for given, kind in kinds.items()})
                 create_vat(self._opened, name, parts, parameters=parameters, service=True)
             return self._kernel.root_of(name)
 

@@ -21,7 +21,7 @@ from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
 from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.passing import smallcaps
-from swingset.host.device_access import DEFAULTS, TIMER, VAT_ADMIN, DeviceAccess
+from swingset.host.device_access import DEFAULTS, SERVICES, VAT_ADMIN, DeviceAccess
 from swingset.host.opened import Opened
 from swingset.host.own_devices import OwnDevices
 from swingset.host.starting import Parts
@@ -113,22 +113,24 @@ class HostDevices:
         with self._opened.lock:
             return self._access.node(kind, device).kref
 
-    # Vats and their code
+    def service(self, name: str) -> str:
+        """The root of a service vat, which is started if there is none.
 
-    def vat_admin(self) -> str:
-        """The kref of the root of vat `vatAdmin`, which is started if there is none.
-
+        Args:
+            name: `vatAdmin` or `timer`.
+        Returns:
+            The kref of the root.
         Raises:
-            KernelError: if a vat of this name is not the library's own.
+            KernelError: for another name, and if a vat of this name is not the library's own.
         Example:
-            >>> world.devices.vat_admin() == world.vats.root("vatAdmin")
+            >>> world.devices.service("timer") == world.vats.root("timer")
             True
         """
+        if name not in SERVICES:
+            raise KernelError(f"there is no service vat {name!r}; there are: {', '.join(SERVICES)}")
+        return self._access.service(name)
 
-        def given() -> dict[str, Ref]:
-            return {"admin": self._access.node("vat-admin"), "bundles": self._access.node("bundle")}
-
-        return self._access.service(VAT_ADMIN, "vat_admin", given)
+    # Vats and their code
 
     def critical_vat_key(self) -> str:
         """The kref of the key with which a vat can be made critical: if such a vat ends, the world stops.
@@ -138,7 +140,7 @@ class HostDevices:
             True
         """
         with self._opened.lock:
-            self.vat_admin()
+            self.service(VAT_ADMIN)
             with self._access.using("vat-admin", None, None) as context:
                 return self._vat_admin.critical_key(context)
 
@@ -164,7 +166,7 @@ class HostDevices:
             record = self._kernel.vat(vat)
             if record.attached:
                 raise KernelError(f"vat {vat} lives in the embedder's interpreter: it has no admin node")
-            target = self.vat_admin()
+            target = self.service(VAT_ADMIN)
             store = self._kernel.store
             with self._access.using("vat-admin", None, f"admin node of {vat}") as context:
                 node = Ref(self._vat_admin.admin_node(record.id, context), "adminNode")
@@ -245,17 +247,6 @@ class HostDevices:
                 raise KernelError(str(error)) from None
 
     # Time
-
-    def timer(self) -> str:
-        """The kref of the root of vat `timer`, which is started if there is none.
-
-        Raises:
-            KernelError: if a vat of this name is not the library's own.
-        Example:
-            >>> world.devices.timer() == world.vats.root("timer")
-            True
-        """
-        return self._access.service(TIMER, "timer", lambda: {"timer": self._access.node("timer")})
 
     def poll(self, now: int, *, device: str | None = None) -> int:
         """Set the time of a timer device, and commit. The alarms that go off are delivered in the next run.

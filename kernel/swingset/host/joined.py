@@ -12,13 +12,8 @@ from swingset.model.visible import one_line
 class Joined(Protocol):
     """A session that has joined a world."""
 
-    @property
-    def controller(self) -> Controller:
-        """The controller of its world."""
-
-    @property
-    def vat_id(self) -> str:
-        """The id of its vat."""
+    controller: Controller
+    name: str
 
     @property
     def liveslots(self) -> Any:

@@ -29,7 +29,7 @@ class SessionDevices:
             True
         """
         with self._joined.controller.lock:
-            return self._known(self._joined.controller.devices.vat_admin(), VAT_ADMIN)
+            return self._known(self._joined.controller.devices.service(VAT_ADMIN), VAT_ADMIN)
 
     def admin_node(self, vat: str) -> Any:
         """A promise for the admin node of a vat, whoever made the vat.
@@ -42,11 +42,12 @@ class SessionDevices:
             >>> node = session.wait(session.devices.admin_node("bank"))
         """
         with self._joined.controller.lock:
+            live, kernel = self._joined.liveslots, self._joined.controller.kernel
             kref = self._joined.controller.devices.admin_node(vat)
-            vref = self._joined.controller.kernel.introduce(self._joined.vat_id, kref)
-            with context.activate(self._joined.liveslots):
-                found = self._joined.liveslots.slots.decode(promise_named(vref).to_json())
-                self._joined.liveslots.promises.subscribe_new()
+            vref = kernel.introduce(kernel.vat(self._joined.name).id, kref)
+            with context.activate(live):
+                found = live.slots.decode(promise_named(vref).to_json())
+                live.promises.subscribe_new()
             self._joined.controller.release(kref)
             self._joined.controller.commit(f"knows the admin node of {vat}")
             return found
@@ -87,7 +88,7 @@ class SessionDevices:
             1
         """
         with self._joined.controller.lock:
-            return self._known(self._joined.controller.devices.timer(), TIMER)
+            return self._known(self._joined.controller.devices.service(TIMER), TIMER)
 
     def mailbox(self) -> Any:
         """The mailbox device, for the vat that handles mail; if there are several, use `get`.

@@ -69,4 +69,5 @@ def parameters_of(joined: Joined, parameters: Any) -> CapData | None:
             written = slots.encode(parameters)
         except UnpassableError as exc:
             raise TypeError(slots.explain("parameters", parameters, exc)) from None
-        return joined.controller.kernel.take_capdata(joined.vat_id, written)
+        kernel = joined.controller.kernel
+        return kernel.take_capdata(kernel.vat(joined.name).id, written)

@@ -14,7 +14,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from swingset.core.store import KernelStore
 from swingset.lens.records import descriptors, kind_tag
@@ -29,6 +29,8 @@ from swingset.world.queues import Parked, Queued
 from swingset.world.rows import Reader
 from swingset.world.tables import TABLES, Rows
 from swingset.world.vats import TERMINATED, Span, VatRecord
+
+_T = TypeVar("_T")
 
 
 class Extent(NamedTuple):
@@ -114,18 +116,12 @@ class Reading:
     @cached_property
     def clists(self) -> defaultdict[str, list[CListEntry]]:
         """The c-list of each vat, by the vat's id: of those krefs that are read."""
-        found: defaultdict[str, list[CListEntry]] = defaultdict(list)
-        for entry in self._entries:
-            found[entry.vat].append(entry)
-        return found
+        return _grouped((entry.vat, entry) for entry in self._entries)
 
     @cached_property
     def holders(self) -> defaultdict[str, list[CListEntry]]:
         """The entries of each kref, in order of the vats' ids, the owner's included."""
-        found: defaultdict[str, list[CListEntry]] = defaultdict(list)
-        for entry in self._entries:
-            found[entry.kref].append(entry)
-        return found
+        return _grouped((entry.kref, entry) for entry in self._entries)
 
     def label(self, kref: str) -> str:
         """What an object is, for people."""
@@ -163,20 +159,14 @@ class Reading:
     @cached_property
     def parked(self) -> defaultdict[str, list[Queued]]:
         """The events set aside for each vat, by the vat's id, oldest first."""
-        found: defaultdict[str, list[Queued]] = defaultdict(list)
-        event: Parked
-        for event in self._rows("parked", "order by vat, seq"):
-            found[event.vat].append(Queued(event.seq, event.item))
-        return found
+        events: Iterable[Parked] = self._rows("parked", "order by vat, seq")
+        return _grouped((event.vat, Queued(event.seq, event.item)) for event in events)
 
     @cached_property
     def waiting(self) -> defaultdict[str, list[QueuedEvent]]:
         """The messages that wait for each promise, by its kref, oldest first."""
-        found: defaultdict[str, list[QueuedEvent]] = defaultdict(list)
-        event: Waiting
-        for event in self._rows("promise_queue", "order by promise, seq"):
-            found[event.promise].append(event.item)
-        return found
+        events: Iterable[Waiting] = self._rows("promise_queue", "order by promise, seq")
+        return _grouped((event.promise, event.item) for event in events)
 
     @cached_property
     def subscribers(self) -> defaultdict[str, list[str]]:
@@ -196,6 +186,14 @@ class Reading:
 
     def _rows(self, table: str, rest: str = "", *given: str) -> Iterable[Any]:
         return Rows(self.store.world, TABLES[table]).select(rest, *given)
+
+
+def _grouped(found: Iterable[tuple[str, _T]]) -> defaultdict[str, list[_T]]:
+    """What was found, by what each is found under, in the order in which it came."""
+    groups: defaultdict[str, list[_T]] = defaultdict(list)
+    for key, item in found:
+        groups[key].append(item)
+    return groups
 
 
 def _by_kref(records: Iterable[Any]) -> dict[str, Any]:
