@@ -3,7 +3,7 @@
 `%load_ext swingset_nb` adds three magics, `%swingset`, `%%vat` and `%%kind`; `%swingset` alone says what to
 do next. Nothing else happens at import: the engine is prepared when a vat first needs it.
 
-What no magic is for, such as devices, meters and host functions, is had from `session()`.
+`session()` gives access to everything that has no magic, such as devices, meters and host functions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Close the open world, its panels and hooks, and take the magics away."""
+    """Close the open world and remove its panels, the hooks and the magics."""
     from swingset_nb.extension import unload
 
     unload(shell)
@@ -35,7 +35,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 def session() -> Session:
     """The session of the world that is open in this notebook; its `controller` is the world itself.
 
-    Raises `NoWorldOpen` where none is open, and `RuntimeError` where the extension is not loaded.
+    Raises `NoWorldOpen` if none is open, and `RuntimeError` where the extension is not loaded.
     """
     from IPython import get_ipython
 

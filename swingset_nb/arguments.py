@@ -1,7 +1,7 @@
-"""Reading the line of a magic, with errors that a notebook cannot swallow.
+"""Parses the line of a magic, and raises errors that a notebook cannot ignore.
 
-The parser is argparse, but it neither prints nor exits: what cannot be read is raised as `BadArguments`
-with the usage line, and with the nearest known word where one was misspelt.
+The parser is argparse, but it neither prints nor exits: for a line that it cannot parse it raises
+`BadArguments` with the usage line, and with the nearest known word for a misspelt one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LineParser(argparse.ArgumentParser):
         raise BadArguments(f"{self.prog}: {message}", f"usage: {self.usage_line()}")
 
     def usage_line(self) -> str:
-        """How the line is written."""
+        """The usage of the line."""
         return " ".join(self.format_usage().removeprefix("usage: ").split())
 
     def described(self) -> list[str]:
@@ -42,7 +42,7 @@ class LineParser(argparse.ArgumentParser):
         return sorted(name for name in self._option_string_actions if name.startswith("--"))
 
     def read(self, line: str) -> argparse.Namespace:
-        """Parse a line; quotes group words, as in a shell."""
+        """Parse a line, in which quotes group words as in a shell; raises `BadArguments`."""
         try:
             words = shlex.split(line)
         except ValueError as problem:
@@ -60,6 +60,6 @@ class LineParser(argparse.ArgumentParser):
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that looks most like `word`, if any does."""
+    """The known word most similar to `word`; None if none is similar."""
     close = difflib.get_close_matches(word, list(known), 1, 0.5)
     return close[0] if close else None

@@ -1,9 +1,9 @@
-"""Which names of a world may become names of the notebook.
+"""Decides which names of a world become names of the notebook.
 
-The names in a world file were chosen by whoever made it. Bound as they come, one of them could take the
-place of `print` or `get_ipython`, or of the user's own variable. So a name is given only where it means
-nothing yet; the others are told of, and can be had under another name. What the user asks for by name, as
-with `%%vat bank`, replaces what they have, but never what Python or IPython give a meaning to.
+The names in a world file were chosen by whoever made it. One of them could replace `print`, `get_ipython` or
+a variable of the user. So a name is bound only if it has no meaning in the notebook yet. The user is told of
+the others, and can bind them under another name. A name that the user asks for, as with `%%vat bank`,
+replaces a variable of the user, but never a name of Python or IPython.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from swingset.model.visible import one_line
 LONGEST = 100
 OF_IPYTHON = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "display"})
 SHOWN = 10
-"""How many names are listed in a sentence."""
+"""How many names a sentence lists."""
 
 
 def unfit(name: str, hidden: Mapping[str, Any] | None = None) -> str | None:
-    """Why a name can be nobody's in a notebook, or None; `hidden` are names that IPython keeps for itself."""
+    """Why a name cannot be bound in a notebook, or None; `hidden` are IPython's own names."""
     if not name.isidentifier() or len(name) > LONGEST or unicodedata.normalize("NFKC", name) != name:
         return "is no name of Python's"
     if keyword.iskeyword(name):
@@ -37,15 +37,15 @@ def unfit(name: str, hidden: Mapping[str, Any] | None = None) -> str | None:
 
 
 class Binding:
-    """The names of one shell that stand for something in a world."""
+    """The names of one shell that are bound to references into a world."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self.given: dict[str, Any] = {}
         self.withheld: dict[str, Any] = {}
-        """What could not be given under its own name."""
+        """The names that were not bound, with their values."""
         self.stale: dict[str, object] = {}
-        """Variables that held something of a state that was left: they make way for names that come back."""
+        """Variables with references of a state that was left; names that come back replace them."""
 
     def bind(self, names: Mapping[str, Any]) -> None:
         """Bind names that the user has asked for."""
@@ -55,14 +55,14 @@ class Binding:
             self.withheld.pop(name, None)
 
     def offer(self, names: Mapping[str, Any]) -> list[str]:
-        """Bind those of the names that are free; answers which these are. The others are withheld."""
+        """Bind the names that are free, and return them; the others are withheld."""
         free = {name: value for name, value in names.items() if self._is_free(name)}
         self.withheld.update({name: value for name, value in names.items() if name not in free})
         self.bind(free)
         return sorted(free)
 
     def offer_e(self) -> None:
-        """Give back the name `E`, where it has been lost and means nothing else."""
+        """Bind `E` again, if it was deleted and has no other meaning."""
         if "E" not in self._shell.user_ns:
             self.bind({"E": E})
         elif self._shell.user_ns["E"] is E:
@@ -78,20 +78,20 @@ class Binding:
         return any(name in known and value is known[name] for known in (self.given, self.stale))
 
     def forget(self) -> None:
-        """The names stand for nothing any more."""
+        """Forget all names."""
         self.given, self.withheld = {}, {}
 
     def told(self) -> list[str]:
-        """What to say of the names that are withheld."""
+        """The messages about names that are withheld."""
         said = []
         if self._shell.user_ns.get("E") is not E:
-            said.append("E means something else here: `from swingset.vat import E as ...` for what sends")
+            said.append("E has another meaning here: to send, use `from swingset.vat import E as ...`")
         if not self.withheld:
             return said
         names = sorted(one_line(name, 60) for name in self.withheld)
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
         return [
             *said,
-            f"not given, for these names mean something else here, or cannot be names: "
+            f"not bound, because these names have another meaning here or are not valid names: "
             f"{', '.join(names[:SHOWN])}{more}; `%swingset name {names[0]} as NEW` gives one another name",
         ]

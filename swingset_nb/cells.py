@@ -1,11 +1,10 @@
-"""What running a `%%vat` or `%%kind` cell does.
+"""Runs a `%%vat` or `%%kind` cell.
 
-A new cell makes a vat. An unchanged one does nothing and says so. A changed one shows the difference and
-waits for a word: an upgrade replaces running code and must not happen because somebody ran a notebook from
-the top. The changed source is kept as pending, for the upgrade panel.
+A new cell makes a vat. An unchanged one does nothing and says so. A changed one only shows the difference,
+because an upgrade replaces running code and must not happen just because a notebook was run from the top. The
+changed source is kept as pending, for the upgrade panel.
 
-The source that reaches a vat begins with an empty line where the cell had its magic, so line 5 of the cell
-is line 5 in every message about it.
+In the source of a vat, an empty line replaces the magic, so line 5 of the cell is line 5 in every message.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from swingset_nb.render import Diff, Message, Shown, Stack
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as the user wrote it: a vat's own, or one that defines a kind for it."""
+    """One cell as the user wrote it: a vat's own cell, or one that defines a kind for it."""
 
     vat: str
     part: str
@@ -40,14 +39,14 @@ class Cell:
 
     @property
     def magic(self) -> str:
-        """The magic line that this cell is run again with."""
+        """The magic line to run this cell again."""
         if self.part == self.vat:
             return f"%%vat {self.vat}"
         return f"%%{self.part} --vat {self.vat}"
 
 
 def run_cell(notebook: Notebook, cell: Cell) -> Shown:
-    """Do what the cell asks for; returns what to show."""
+    """Run a cell; returns what to show. Raises `SwingSetError`."""
     world = notebook.require()
     _check_name(cell.vat, world, notebook.shell.user_ns_hidden)
     if not is_well_formed(cell.source):
@@ -99,7 +98,7 @@ def _changed(difference: Difference) -> Shown:
 
 
 def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str = "") -> Message:
-    """Upgrade a vat to a new cell; raises `UpgradeRefused`, with nothing changed, where that fails."""
+    """Upgrade a vat to a new cell; raises `UpgradeRefused` if that fails, and then nothing has changed."""
     world = notebook.require()
     world.pending.setdefault(vat, {})[part] = source
     before = dict(world.controller.vats.parts(vat))
@@ -115,7 +114,7 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
 
 
 def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Extent = None) -> Rehearsal:
-    """What `upgrade` would do, found out in a fork of the world; `records` are migrated there."""
+    """Do `upgrade` in a fork of the world, and report it; `records` are migrated there."""
     try:
         return notebook.require().session.rehearse(vat, part, source, records=records)
     finally:
@@ -123,7 +122,7 @@ def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Exte
 
 
 def upgrade_in_words(done: Upgraded) -> list[str]:
-    """What an upgrade kept, lost and cost."""
+    """Sentences about what an upgrade kept, abandoned and broke."""
     lines = [f"{count} {kind} kept, with identity and state" for kind, count in done.kept.items()]
     lines += describe_left_behind(done.abandoned, done.disconnected)
     if not done.abandoned:
@@ -134,7 +133,7 @@ def upgrade_in_words(done: Upgraded) -> list[str]:
 
 
 def forget_pending(world: OpenWorld, vat: str, part: str) -> None:
-    """A changed cell was applied, or is the running one again."""
+    """Forget a pending cell, which was applied or equals the running one again."""
     parts = world.pending.get(vat, {})
     parts.pop(part, None)
     if not parts:
@@ -145,7 +144,7 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     drafts = {draft.part: draft.source for draft in world.session.drafts.all(cell.vat)}
     if cell.part != cell.vat:
         if drafts.get(cell.part) == cell.source:
-            world.session.drafts.keep(cell.vat, cell.part)  # for here it is, written by the user
+            world.session.drafts.keep(cell.vat, cell.part)  # the user has just run it, so it is theirs
             return Message(f"{cell.part} is drafted for vat {cell.vat} already: nothing changed")
         world.session.drafts.add(cell.vat, cell.part, cell.source)
         return Message(f"{cell.part} is drafted for vat {cell.vat}", (), (_define_hint(cell),))
@@ -176,7 +175,7 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
 
 
 def _replace(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
-    """End the vat and start another of the same name, after a trial in a fork."""
+    """Terminate the vat and start another with its name, after a trial in a fork."""
     controller, vat = world.controller, cell.vat
     kinds = [
         (part, source) for part, source in world.controller.vats.parts(vat) if part not in (vat, cell.part)

@@ -1,7 +1,7 @@
-"""The subcommands of `%swingset`: a name, a line of help, arguments, a function each.
+"""The subcommands of `%swingset`: each has a name, a line of help, arguments and a function.
 
-The registry is the one place that knows them all; help, completion and the suggestion for a misspelt name
-are made from it. What the commands do lies in the modules `on_worlds`, `on_vats`, `on_runs` and `on_views`.
+All are in one registry, from which help, completion and the suggestion for a misspelt name are made. The
+functions are in the modules `on_worlds`, `on_vats`, `on_runs`, `on_views` and `on_drafts`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Argument = tuple[tuple[str, ...], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Command:
-    """One subcommand. `completes` says what its first word is: vat, label, command or path."""
+    """One subcommand. `completes` is the sort of its first word: vat, label, command or path."""
 
     name: str
     summary: str
@@ -54,7 +54,7 @@ def argument(*names: str, **options: Any) -> Argument:
 
 def registered() -> dict[str, Command]:
     """All subcommands by name, in the order in which help lists them."""
-    # Importing them is what registers them; at the top of this file it would be a circle.
+    # Importing them registers them; at the top of this file it would be a circular import.
     from swingset_nb import on_drafts, on_runs, on_vats, on_views, on_worlds  # noqa: F401
 
     order = {name: place for place, name in enumerate(_ORDER)}
@@ -62,7 +62,7 @@ def registered() -> dict[str, Command]:
 
 
 def run(notebook: Notebook, line: str) -> Shown | None:
-    """Do what one `%swingset` line says."""
+    """Run one `%swingset` line; raises `BadArguments` if it cannot be read."""
     commands = registered()
     name, _, rest = line.strip().partition(" ")
     if not name:

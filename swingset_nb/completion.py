@@ -1,6 +1,6 @@
 """Completion on the lines of our magics: subcommands, options, vats, checkpoints, worker kinds.
 
-Python inside a `%%vat` cell is completed by IPython as anywhere else; only the magic line is ours.
+IPython completes the Python inside a `%%vat` cell as usual; this module completes only the magic line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VALUES = {"--engine": ("lean", "full"), "--worker": KINDS}
 
 
 class Completer:
-    """Answers IPython's completer for one notebook."""
+    """Completes the magic lines of one notebook for IPython."""
 
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
@@ -30,7 +30,7 @@ class Completer:
         self.matcher: Any = context_matcher()(swingset_matcher)
 
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Complete the word before the cursor, if it is on one of our lines."""
+        """Complete the word before the cursor, if it is on the line of one of the magics."""
         lines = context.full_text.split("\n")
         line = lines[context.cursor_line] if context.cursor_line < len(lines) else ""
         before = line[: context.cursor_position]

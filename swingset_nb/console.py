@@ -1,10 +1,10 @@
-"""What vats say, printed under the cell that let them speak.
+"""Prints the outputs of vats under the cell that ran them.
 
-Every line carries the name of its vat, so that the words of a vat cannot pass for those of another, of the
-kernel or of the notebook. Outputs arrive here only after the commit that makes them true. All of it goes to
-standard output: two streams would lose their order on the way to the page.
+Every line begins with the name of its vat, so that a vat cannot imitate another, the kernel or the notebook.
+Outputs arrive here only after their commit. All are printed to standard output, because two streams would
+lose their order on the page.
 
-A panel's button has no cell to print under. Whoever acts for it takes the lines with `collecting`.
+A panel's button has no cell to print under, so its handler gathers the lines with `collecting`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from swingset.host.outputs import Output
 from swingset.model.visible import one_line, visible
 
 MOST_LINES = 200
-"""Lines of one output that are shown; a vat that prints thousands is summarised."""
+"""How many lines of one output are shown; of the rest only the number."""
 
 
 class Console:
@@ -26,7 +26,7 @@ class Console:
         self._collected: list[str] | None = None
 
     def __call__(self, output: Output) -> None:
-        """Show one output."""
+        """Print one output."""
         lines = marked(output)
         if self._collected is not None:
             self._collected += lines
@@ -35,7 +35,7 @@ class Console:
 
     @contextmanager
     def collecting(self) -> Iterator[list[str]]:
-        """Gather lines instead of printing them."""
+        """Collect the lines in a list instead of printing them, in the body."""
         before, self._collected = self._collected, []
         try:
             yield self._collected
@@ -44,7 +44,7 @@ class Console:
 
 
 def marked(output: Output) -> list[str]:
-    """The lines of an output, each with the name of who says it."""
+    """The lines of an output, each with the name of its vat."""
     mark = "" if output.stream == "stdout" else f" ({output.stream})"
     lines = visible(output.text).removesuffix("\n").split("\n")
     shown = lines[:MOST_LINES]

@@ -1,9 +1,9 @@
-"""Messages that are sent while no cell runs: from a button, a task of the event loop, a thread.
+"""Delivers messages that are sent while no cell runs: from a button, a task of the event loop, a thread.
 
-Nobody comes by to deliver them, as the hook does after a cell. So whoever sends something outside of a cell
-leaves a note with the kernel's event loop, and the loop does, as soon as it is free, what follows a cell. One
-note is enough for all that is sent before it is read. Within a cell none is left: the cell's own hook comes.
-Where there is no event loop, as in a plain terminal between two prompts, the next cell delivers.
+Messages that a cell sends are delivered by the hook after the cell. A message that is sent outside of a cell
+schedules a callback in the kernel's event loop, which does the same as soon as the loop is free. One callback
+delivers all messages that were sent before it runs. Within a cell none is scheduled.
+If there is no event loop, as in a plain terminal between two prompts, the next cell delivers the messages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from swingset_nb.notebook import Notebook
 
 
 class Deliveries:
-    """Delivers for one notebook what is sent outside of its cells."""
+    """Delivers the messages that one notebook sends outside of its cells."""
 
     def __init__(self, notebook: Notebook, hooks: CellHooks) -> None:
         self._notebook = notebook
@@ -28,13 +28,13 @@ class Deliveries:
         self._over = False
 
     def install(self) -> None:
-        """Begin to take notes."""
+        """Begin to schedule deliveries."""
         self._find_loop()
         self._hooks.began = self._find_loop
         self._notebook.stirred = self.note
 
     def remove(self) -> None:
-        """Take no more."""
+        """Stop scheduling deliveries."""
         self._over = True
         self._hooks.began = None
         self._notebook.stirred = None
@@ -43,10 +43,10 @@ class Deliveries:
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:
-            return  # no loop runs here and now; one that did is still good
+            return  # no loop runs now; the loop that was found before is still used
 
     def note(self) -> None:
-        """Something was sent, from whatever thread."""
+        """Schedule a delivery, from any thread."""
         if self._hooks.in_cell or self._at_work == threading.get_ident():
             return
         with self._lock:
@@ -59,7 +59,7 @@ class Deliveries:
         with self._lock:
             self._noted = False
         if self._over or self._hooks.in_cell:
-            return  # the cell's own hook comes
+            return  # the cell's own hook delivers
         self._at_work = threading.get_ident()
         try:
             self._notebook.allow_run()

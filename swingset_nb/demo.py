@@ -1,8 +1,7 @@
-"""`python -m swingset_nb.demo`: the quickstart in a terminal, executed for real.
+"""`python -m swingset_nb.demo`: runs the quickstart notebook and prints it in a terminal.
 
-It prepares the engine, runs the notebook cell by cell in a kernel of its own, and prints each cell and its
-output as a reader would see them. It exits with 1 if a cell fails that should not, or does not fail that
-should.
+It prepares the engine, runs the notebook cell by cell in its own kernel, and prints each cell and its output.
+It exits with 1 if a cell fails that should not, or does not fail although it should.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def main() -> int:
             timeout=TIMEOUT,
             kernel_name="python3",
             allow_errors=True,
-            # ipykernel warns of unencrypted TCP, which here stays on this machine.
+            # ipykernel warns of unencrypted TCP, which stays on this machine here.
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
             resources={"metadata": {"path": folder}},
         )
@@ -68,14 +67,14 @@ def main() -> int:
 
 
 def prepare(progress: Progress) -> None:
-    """Have the engine ready before the first cell wants it."""
+    """Prepare the engine before the first cell needs it."""
     from swingset.workers.wasm import prepare_engine
 
     prepare_engine("lean", progress)
 
 
 def terminal_progress() -> Progress:
-    """Progress as one line that overwrites itself, or as plain lines where there is no terminal."""
+    """Progress as one line that is overwritten, or as plain lines if the output is no terminal."""
     said: list[str] = []
 
     def show(stage: str, fraction: float | None) -> None:
@@ -103,7 +102,7 @@ def texts(cell: Any) -> Iterator[str]:
 
 
 def surprising(cell: Any) -> bool:
-    """Whether the cell failed though it should not, or did not though it should."""
+    """Whether the cell failed although it should not, or the other way round."""
     failed = any(output.output_type == "error" for output in cell.outputs)
     hidden = any("UsageError" in output.get("text", "") for output in cell.outputs)
     return hidden or failed != (RAISES in cell.metadata.get("tags", []))

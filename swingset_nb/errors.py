@@ -1,10 +1,10 @@
-"""What goes wrong, as a person at a notebook wants to read it.
+"""Errors for people at a notebook.
 
-Every error of this package is a `SwingSetError`, and every error of the layers below is shown by the same
-renderer: what failed, the line of the user's own cell, what to type next. Ours are real errors to Jupyter,
-unlike IPython's `UsageError`, which is printed but lets a notebook pass as if nothing had happened.
+Every error of this package is a `SwingSetError`, and every error of the layers below is shown in the same
+way: what failed, the line of the user's own cell, and what to type next. Jupyter treats them as real errors,
+unlike IPython's `UsageError`, which is printed but lets a notebook pass as if nothing had failed.
 
-The frames of the machinery are never shown. The frames of the vat and of the cell are, a few of each.
+Frames of the library are never shown. Frames of the vat and of the cell are shown, a few of each.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 
 FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError)
-"""The errors of the layers below that are shown in the same way."""
+"""The errors of the layers below that are shown in this way."""
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 _LONGEST = 4_000
 
 Lines = Callable[[BaseException], tuple[str, ...]]
-"""The lines of the user's own code that met an error."""
+"""Returns the lines of the user's own code that an error passed through."""
 
 
 def _nowhere(_error: BaseException) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ _in_cell: Lines = _nowhere  # of the shell that the extension is loaded in
 
 
 class SwingSetError(Exception):
-    """Something asked of the notebook layer that it cannot do; nothing was changed."""
+    """The notebook layer cannot do what was asked; nothing was changed."""
 
     def __init__(self, message: str, *hints: str, frames: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ class SwingSetError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was interrupted. Not an ordinary exception: no `except Exception` shall swallow it."""
+    """A run was interrupted. It is no `Exception`, so that `except Exception` does not catch it."""
 
     def __init__(self, message: str, *hints: str) -> None:
         super().__init__(message)
@@ -67,19 +67,19 @@ class Interrupted(KeyboardInterrupt):
 
 
 class BadArguments(SwingSetError):
-    """A magic's line that cannot be read."""
+    """The line of a magic cannot be parsed."""
 
 
 class NoWorldOpen(SwingSetError):
-    """A command that needs a world, and there is none."""
+    """The command needs a world, and none is open."""
 
 
 class VatFailed(SwingSetError):
-    """A vat's code failed while it started or was upgraded."""
+    """The code of a vat failed in its start or upgrade."""
 
 
 class UpgradeRefused(VatFailed):
-    """The new code was not accepted; the old incarnation runs on."""
+    """The new code was refused; the old incarnation continues."""
 
 
 def vat_failed(error: VatFault, what: type[VatFailed], parts: Mapping[str, str]) -> VatFailed:
@@ -98,7 +98,7 @@ def vat_failed(error: VatFault, what: type[VatFailed], parts: Mapping[str, str])
 
 
 def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], in_cell: Lines) -> None:
-    """Have the errors of the layers below shown as ours: without frames of the machinery."""
+    """Show the errors of the layers below like this package's own, without frames of the library."""
     global _in_cell
     _in_cell = in_cell
 
@@ -110,7 +110,7 @@ def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], 
 
 
 def uninstall() -> None:
-    """Have them shown in full again."""
+    """Show the errors of the layers below in full again."""
     global _in_cell
     _in_cell = _nowhere
     for kind in FOREIGN:
@@ -133,7 +133,7 @@ def explain(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
 
 
 def shorten(error: Exception) -> None:
-    """Have an ordinary exception shown without the frames that brought it to the cell."""
+    """Show an ordinary exception without the frames of the library."""
     if not hasattr(error, "_render_traceback_"):
         with contextlib.suppress(AttributeError):  # an exception with slots keeps its long form
 
@@ -155,7 +155,7 @@ def as_text(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
 
 
 def _words(error: BaseException) -> str:
-    """What an error says, fit to be looked at; what it says of itself may be marked already."""
+    """The message of an error, safe to print; lines that are marked already stay so."""
     text = error.remote_message if isinstance(error, RemoteError) else str(error)
     return quoted(text.replace(f"\n{MARK}", "\n"), _LONGEST)
 
@@ -163,7 +163,7 @@ def _words(error: BaseException) -> str:
 def _lines(
     error: BaseException, name: str, message: str, frames: Sequence[str], hints: Iterable[str]
 ) -> list[str]:
-    """What is shown: only what stands in front of a line of its own begins at the margin."""
+    """The lines to show; only the library's own lines begin at the margin."""
     told = {*frames}
     notes = [
         f"  {visible(line, 300)}"
@@ -176,7 +176,7 @@ def _lines(
 
 
 def _with_place(fault: Fault) -> Fault:
-    """A syntax error says its place in words: make a frame of them, if there is none."""
+    """Make a frame from the place in the message of a syntax error, if the fault has no frame."""
     text, found, place = fault.message.rpartition(" (<")
     cell, comma, line = place.rpartition(">, line ")
     _, colon, part = cell.partition(":")

@@ -1,4 +1,4 @@
-"""Loading and unloading: what the extension adds to a shell, and how all of it is taken away again."""
+"""Loads and unloads the extension: what it adds to a shell, and how all of that is removed again."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from swingset_nb.magics import SwingSet
 from swingset_nb.notebook import Notebook
 
 PROGRESS_AFTER = "SWINGSET_PROGRESS_AFTER"
-"""An environment variable for where outputs are compared: seconds before progress may be shown."""
+"""An environment variable for comparing outputs: how many seconds to wait before progress is shown."""
 
 _ATTRIBUTE = "_swingset_nb"
 
 
 class Extension:
-    """Everything that was added to one shell."""
+    """Everything that the extension adds to one shell."""
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
@@ -43,7 +43,7 @@ class Extension:
         errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
 
     def remove(self) -> None:
-        """Take it away."""
+        """Remove it."""
         shell = self.shell
         self.notebook.close(whatever=True)
         self.deliveries.remove()
@@ -65,7 +65,7 @@ def load(shell: Any) -> None:
 
 
 def loaded(shell: Any) -> Extension:
-    """The extension in a shell; raises `RuntimeError` where it is not loaded."""
+    """The extension in a shell; raises `RuntimeError` if it is not loaded."""
     extension: Extension | None = getattr(shell, _ATTRIBUTE, None)
     if extension is None:
         raise RuntimeError("this is no notebook with the extension in it: %load_ext swingset_nb")

@@ -1,14 +1,14 @@
-"""What happens around every cell: the world runs on, and the notebook's names are stored in it.
+"""The hooks around every cell: they run the world, and store the notebook's names in it.
 
-After a cell, messages that were sent without being awaited are delivered, so `E(purse).deposit(5)` alone
-does what it says. Then every name that stands for something in the world goes into the notebook vat's
-baggage, from where the next incarnation takes it, be it after a restart or after a kill.
+After a cell, messages that it sent without awaiting them are delivered, so `E(purse).deposit(5)` alone works.
+Then every name whose value is a reference into the world is stored in the notebook vat's baggage, from which
+the next incarnation restores it, after a restart as well as after a kill.
 
-What goes wrong here belongs to the cell: it is shown as any other error, and the cell counts as failed, or a
-notebook that is run from end to end would pass although a message of it was lost. IPython only prints what a
-callback raises; but the callback is handed the cell's result, from which the reply to the front end is made
-afterwards. One step that fails keeps no other from being done. Nothing is shown twice: what the cell itself
-has failed with, a file that is gone say, is what these steps fail with, too.
+An error in these steps belongs to the cell: it is shown like any other error, and the cell fails. Otherwise a
+notebook that is run from end to end would pass although a message was lost. IPython only prints what a
+callback raises; but the callback gets the cell's result, from which the reply to the front end is made
+afterwards. If one step fails, the others are still done. An error with which the cell itself has failed, such
+as a missing file, is not shown again if these steps fail with it too.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from swingset_nb.notebook import Notebook, events_wait, words_of
 
 
 class CellHooks:
-    """The callbacks of IPython that belong to one notebook."""
+    """The IPython callbacks of one notebook."""
 
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
         self.in_cell = False
         self.began: Callable[[], None] | None = None
-        """Told of each cell that begins."""
+        """Called when a cell begins."""
 
     def install(self) -> None:
-        """Begin to be called."""
+        """Register the callbacks."""
         events = self._notebook.shell.events
         events.register("pre_run_cell", self.before)
         events.register("post_run_cell", self.after)
 
     def remove(self) -> None:
-        """Be called no more."""
+        """Unregister the callbacks."""
         events = self._notebook.shell.events
         events.unregister("pre_run_cell", self.before)
         events.unregister("post_run_cell", self.after)
@@ -50,7 +50,7 @@ class CellHooks:
         self._notebook.allow_run()
 
     def after(self, result: Any = None) -> None:
-        """Deliver what was sent, store the names, show the new state; what fails there fails the cell."""
+        """Deliver messages, store the names, refresh the panels; an error in this fails the cell."""
         self.in_cell = False
         failed = None if result is None else result.error_before_exec or result.error_in_exec
         problem = self.catch_up(failed)
@@ -58,9 +58,9 @@ class CellHooks:
             result.error_in_exec = problem
 
     def catch_up(self, shown: BaseException | None = None) -> BaseException | None:
-        """Do all that follows a cell, or something that was sent without one; the first problem, shown.
+        """Do the steps after a cell, or after a message outside of cells; returns the first error.
 
-        What was `shown` already is not shown again.
+        Errors are shown, except one that was `shown` already.
         """
         notebook = self._notebook
         if notebook.world is None:
@@ -98,7 +98,7 @@ class CellHooks:
             print(f"will not come back after a restart: {line}")
 
     def _show(self, problem: BaseException) -> None:
-        """Show an error as the project shows all of them; called while it is dealt with."""
+        """Show an error in the library's way; called while it is handled."""
         if isinstance(problem, Exception) and not isinstance(problem, (SwingSetError, *FOREIGN)):
             shorten(problem)
         self._notebook.shell.showtraceback()

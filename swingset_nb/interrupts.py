@@ -1,8 +1,8 @@
-"""Interrupting a run from the notebook.
+"""Interrupts a run from the notebook.
 
-While a cell with `await` runs, ipykernel answers an interrupt by cancelling the cell's task, which takes
-effect when the task next gives way to the loop. A run of the world never does. So for the length of a run
-an interrupt means what it means everywhere in Python: the controller stops between two cranks and commits
+While a cell with `await` runs, ipykernel handles an interrupt by cancelling the cell's task, which takes
+effect when the task next returns to the event loop. A run of the world never does. So during a run an
+interrupt raises KeyboardInterrupt, as usual in Python: the controller stops between two cranks and commits
 the whole ones.
 """
 
@@ -24,7 +24,7 @@ from swingset_nb.places import Cells
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Have SIGINT raise KeyboardInterrupt meanwhile. Other threads than the main one get no signals."""
+    """Make SIGINT raise KeyboardInterrupt in the body. Only the main thread gets signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -36,18 +36,18 @@ def interruptible() -> Iterator[None]:
 
 
 class NotebookSession(Session):
-    """A session whose runs can be interrupted from the front end, and whose errors are short."""
+    """A session whose runs can be interrupted from the front end, and whose errors have short tracebacks."""
 
     def __init__(self, controller: Controller, cells: Cells) -> None:
         self._cells = cells
         super().__init__(controller)
 
     def file_called(self, filename: str) -> str:
-        """A cell by its number; what a front end calls its file says nothing."""
+        """The number of a cell, instead of the file name that the front end gives it."""
         return self._cells.called(filename)
 
     def wait(self, promise: Promise[Any]) -> Any:
-        """The promise's value; a rejection that arose in this session shows the cell's line and no more."""
+        """The promise's value; a rejection from this session shows only the cell's line."""
         try:
             return super().wait(promise)
         except Exception as error:
@@ -55,7 +55,7 @@ class NotebookSession(Session):
             raise
 
     def settle(self) -> RunReport:
-        """Run the world as `Session.settle` does; an interrupt pauses it, so that it stays still."""
+        """Run the world as `Session.settle` does; an interrupt pauses it, so that no later cell runs it."""
         try:
             with interruptible():
                 return super().settle()

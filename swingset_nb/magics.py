@@ -1,7 +1,7 @@
 """The magics `%swingset`, `%%vat` and `%%kind`, and the settings under `%config SwingSet`.
 
-A magic is synchronous: IPython does not await those that are not. It reads its line, hands over, and
-returns what to show. Errors leave as `SwingSetError`, which Jupyter counts as errors.
+A magic is synchronous, because IPython awaits none. It parses its line, calls the command, and returns what
+to show. Errors are raised as `SwingSetError`, which Jupyter treats as errors.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 VAT = LineParser("%%vat", "make a vat of this cell, or compare the cell with the vat that runs")
 VAT.add_argument("name", metavar="NAME", help="the vat's name; it becomes a name in the notebook")
 VAT.add_argument("--upgrade", action="store_true", help="replace the running code, keep durable objects")
-VAT.add_argument("--replace", action="store_true", help="end the running vat and start anew from this cell")
+VAT.add_argument("--replace", action="store_true", help="terminate the vat, start a new one from this cell")
 VAT.add_argument("--worker", choices=KINDS, metavar="KIND", help=f"where it runs: {', '.join(KINDS)}")
-VAT.add_argument("--message", default="", metavar="TEXT", help="what broken promises say of the upgrade")
+VAT.add_argument("--message", default="", metavar="TEXT", help="a text for rejections of broken promises")
 
 KIND = LineParser("%%kind", "define a durable kind of a vat in a cell of its own")
 KIND.add_argument("name", metavar="NAME", help="the kind's name")
 KIND.add_argument("--vat", required=True, metavar="VAT", help="the vat it belongs to")
 KIND.add_argument("--upgrade", action="store_true", help="upgrade the running vat to this cell")
-KIND.add_argument("--message", default="", metavar="TEXT", help="what broken promises say of the upgrade")
+KIND.add_argument("--message", default="", metavar="TEXT", help="a text for rejections of broken promises")
 
 
 def _described(parser: LineParser) -> Callable[[F], F]:
@@ -55,14 +55,14 @@ class SwingSet(Magics):
 
     autorun = Bool(True, help="Run the world after every cell.").tag(config=True)
     progress_after = Float(2.0, help="Seconds of silence before progress is shown.").tag(config=True)
-    run_limit = Int(100_000, help="Most cranks that one cell may run; 0 for no limit.").tag(config=True)
+    run_limit = Int(100_000, help="The most cranks that one cell may run; 0 for no limit.").tag(config=True)
 
     notebook: Notebook
 
     @no_var_expand
     @line_magic
     def swingset(self, line: str) -> Shown | None:
-        """`%swingset` says where you are; `%swingset help` lists the subcommands."""
+        """`%swingset` shows the state of the world; `%swingset help` lists the subcommands."""
         self.notebook.allow_run()
         return commands.run(self.notebook, line)
 

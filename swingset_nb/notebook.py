@@ -1,8 +1,8 @@
-"""The notebook's side of a world: what is open, where its outputs go, which names it gave.
+"""The state of the extension in one shell: the open world, its outputs, and the names that it has bound.
 
-One object per IPython shell, which magics, hooks and panels share. It holds at most one open world.
-Everything that runs the world goes through `settle` and `flush`, so that limits, progress and panels are
-the same wherever the push came from.
+There is one object per IPython shell, which magics, hooks and panels share. It holds at most one open world.
+Everything that runs the world goes through `settle` and `flush`, so that limits, progress and panels are the
+same for a cell, a command and a button.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from swingset_nb.places import Cells
 from swingset_nb.progress import Progress
 
 LOOKED_AT = 5_000
-"""About so many objects are looked at after a cell in variables that had no reference yet."""
+"""About how many objects are searched after a cell, in variables that had no reference yet."""
 
 
 class Settings(Protocol):
-    """What `%config SwingSet` sets."""
+    """The settings of `%config SwingSet`."""
 
     autorun: bool
     progress_after: float
@@ -51,12 +51,12 @@ class Panel(Protocol):
         """Show the world as it is now."""
 
     def sleep(self, why: str) -> None:
-        """Show nothing but the reason."""
+        """Show only the reason."""
 
 
 @dataclass
 class OpenWorld:
-    """A world that is open, and the changed cells that were shown but not applied, by vat and part."""
+    """An open world, and the changed cells that were shown and not applied, by vat and part."""
 
     typed: str
     controller: Controller
@@ -64,15 +64,15 @@ class OpenWorld:
     found: bool
     pending: dict[str, dict[str, str]] = field(default_factory=dict)
     unsaved: str | None = None
-    """Why the last things done could not be committed when it was closed."""
+    """Why the last changes could not be committed when it was closed."""
     fleeting: list[str] = field(default_factory=list)
-    """What does not come back, as of when it was closed."""
+    """The messages about names that could not be stored when it was closed."""
     told_lost: bool = False
-    """Whether it was said, when somebody wanted to close it, that the world is not in its file."""
+    """Whether a close was refused once because the world is not in its file."""
 
     @property
     def path(self) -> str:
-        """A path that leads to the file now: as it was typed, or in full where the folder is another one."""
+        """The path of the file: as it was typed, or in full if the working directory has changed."""
         real = self.controller.path
         return self.typed if real is None or os.path.realpath(self.typed) == real else real
 
@@ -82,15 +82,15 @@ class OpenWorld:
         return self.controller.lens
 
     def has_vat(self, name: str) -> bool:
-        """Whether a vat of the name runs."""
+        """Whether a vat has that name."""
         return any(vat.name == name for vat in self.controller.vats)
 
     def vat_names(self) -> list[str]:
-        """The vats other than the notebook's own."""
+        """The names of the vats other than the notebook's own."""
         return [vat.name for vat in self.controller.vats if vat.name != self.session.name]
 
     def waiting(self) -> int:
-        """How many events are in the run-queue."""
+        """The number of events in the run-queue."""
         return len(self.controller.queue)
 
 
@@ -106,7 +106,7 @@ class Notebook:
         self.panels: list[Panel] = []
         self.binding = Binding(shell)
         self.stirred: Callable[[], None] | None = None
-        """Told when something is sent, from whatever thread."""
+        """Called when something is sent, from any thread."""
         self._told: dict[str, str] = {}
         self._world: OpenWorld | None = None
 
@@ -124,7 +124,7 @@ class Notebook:
     # Opening and closing
 
     def open(self, path: str, worker: WorkerKind) -> OpenWorld:
-        """Open a world file, or make one, and join it as the vat `notebook`; again, it stays as it is."""
+        """Open a world file, or make one, and join it as the vat `notebook`; if it is open, return it."""
         if self._world is not None:
             if self.is_open(path) and self._world.controller.default_worker == worker:
                 return self._world
@@ -155,10 +155,10 @@ class Notebook:
         return world is not None and os.path.realpath(path) == world.controller.path
 
     def close(self, *, whatever: bool = False) -> OpenWorld | None:
-        """Commit and let go of the world; its names leave the notebook. Returns what was open.
+        """Commit and close the world, and unbind its names; returns the world that was open, if any.
 
-        Where the world is not in its file any more that is refused once, for it would be lost: unless it is
-        to be closed `whatever` is lost.
+        If the world is not in its file any more, the first close raises `SwingSetError`, because the last
+        changes would be lost; a second close, or `whatever`, closes it anyway.
         """
         world = self._world
         if world is None:
@@ -170,7 +170,7 @@ class Notebook:
             if not whatever and not world.told_lost:
                 world.told_lost = True
                 raise SwingSetError(
-                    f"not closed, for not everything is in the file: {problem}",
+                    f"not closed, because not everything is in the file: {problem}",
                     "%swingset export PATH",
                     "%swingset close",
                 ) from problem
@@ -193,38 +193,38 @@ class Notebook:
     # Running
 
     def allow_run(self) -> None:
-        """Let the world run up to `run_limit` cranks from now: once per cell, command or button."""
+        """Allow `run_limit` cranks from now on; called once per cell, command or button."""
         if self._world is not None:
             limit = self.settings.run_limit
             self._world.session.policy = cranks(limit) if limit > 0 else None
 
     def settle(self) -> RunReport:
-        """Run the world until nothing can, unless it is paused; commit; show outputs."""
+        """Run the world until nothing can run, unless it is paused; commit, and show outputs."""
         try:
             return self.require().session.settle()
         finally:
             self.progress.clear()
 
     def flush(self) -> None:
-        """Put what the notebook has sent into the run-queue, durably, and run nothing."""
+        """Commit what the notebook has sent to the run-queue, without running the world."""
         self.require().session.flush()
 
     def refresh_panels(self) -> None:
-        """Have every live panel show the world as it is now."""
+        """Make every live panel show the current state."""
         for panel in self.panels:
             panel.refresh()
 
     # Names
 
     def give(self, names: Mapping[str, Any]) -> None:
-        """Bind names that the user has asked for, and `E` where it was lost."""
+        """Bind names that the user has asked for, and `E` if it was deleted."""
         self.binding.bind(names)
         self.binding.offer_e()
 
     def withdraw(self) -> list[str]:
-        """Unbind every name that stands for a reference into the world; returns which.
+        """Unbind every name whose value is a reference into the world; returns these names.
 
-        What merely holds some stays, and says so when they are used; a name that comes back takes its place.
+        A container of references stays, and using them raises an error; a name that comes back replaces it.
         """
         namespace, given = self.shell.user_ns, self.binding.given
         own = self._own(namespace)
@@ -243,12 +243,12 @@ class Notebook:
     def remember(self, *, whole: bool = True) -> list[str]:
         """Store the names of the notebook in the world, so that they come back with it.
 
-        Returns what there is to say of names that have come to hold what does not come back. Of large
-        variables not all is looked at unless it is the `whole`.
+        Returns the messages about names whose new values cannot be stored. Large variables are searched
+        completely only if `whole` is set.
         """
         session = self.require().session
         own = dict(self._own(self.shell.user_ns))
-        # What was withheld is the world's still, also where its name means something else here.
+        # Withheld names stay stored in the world, although they have another meaning in the notebook.
         withheld = self.binding.withheld.items()
         kept = {name: value for name, value in withheld if not is_reference(own.get(name))}
         session.names.remember({**own, **kept}, budget=None if whole else LOOKED_AT)
@@ -256,11 +256,11 @@ class Notebook:
         return [_why(name, why) for name, why in self._told.items() if before.get(name) != why]
 
     def fleeting(self) -> list[str]:
-        """What there is to say of each name that will not come back."""
+        """The message about each name that will not come back."""
         return [_why(name, why) for name, why in self._told.items()]
 
     def _renewed(self, _left_behind: LeftBehind) -> None:
-        """The session has begun anew after something was undone: take away what died with it, and say so."""
+        """Unbind what ended with a life that was rolled back, and print it."""
         namespace, session = self.shell.user_ns, self.require().session
         gone = [name for name, value in self._own(namespace) if session.is_over(value)]
         for name in gone:
@@ -268,7 +268,7 @@ class Notebook:
         recalled = session.names.recall()
         back = self.binding.offer({name: recalled[name] for name in recalled if name not in namespace})
         gone = [name for name in gone if name not in back]
-        print("what was done since the last commit was undone, and is to be done again")
+        print("everything since the last commit was rolled back: do it again")
         if gone:
             print(f"not part of that state, and gone from the notebook: {words_of(sorted(gone))}")
         if back:
@@ -291,13 +291,13 @@ class Notebook:
     # Errors
 
     def source_of(self, part: str) -> str | None:
-        """The source of a vat's cell, where the name of the part tells which vat is meant."""
+        """The source of a vat's cell; None if the name of the part does not identify the vat."""
         if self._world is None:
             return None
         return self._world.session.reading.source_of(part)
 
     def advise(self, error: BaseException) -> Iterator[str]:
-        """What to type after an error of the layers below."""
+        """The hints what to type after an error of the layers below."""
         code = getattr(error, "code", None)
         if isinstance(error, StillPending) and self._world is not None:
             if self._world.controller.queue.paused:
@@ -310,7 +310,7 @@ class Notebook:
         elif code == "abandoned":
             yield "ask the vat for a new one: only durable objects and the root survive an upgrade"
         elif code == "vat-upgraded":
-            yield "send the message again: the new incarnation has not heard of it"
+            yield "send the message again: the new incarnation has not received it"
 
 
 def _why(name: str, why: str) -> str:
@@ -324,6 +324,6 @@ def words_of(names: Iterable[str]) -> str:
 
 
 def events_wait(world: OpenWorld) -> str:
-    """How much is in the run-queue, as a clause."""
+    """The number of events in the run-queue, as a clause."""
     count = world.waiting()
     return f"{count:,} {'event waits' if count == 1 else 'events wait'}"

@@ -1,4 +1,4 @@
-"""Commands on what waits to be used: drafts of cells, and names of the world that could not be given."""
+"""Commands on drafts of cells, and on names of the world that were not bound."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _hints(vat: str, own: bool) -> list[str]:
 
 @command("keep-drafts", "use drafts that were found in the file", _VAT)
 def keep_drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Say that the drafts for a vat are the user's."""
+    """Accept the drafts for a vat as the user's."""
     session = notebook.require().session
     kept = [draft.part for draft in session.drafts.all(given.vat) if not draft.own]
     for part in kept:
@@ -56,13 +56,13 @@ def keep_drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 @command(
     "drop-draft",
-    "delete a draft, or take a cell away from a running vat",
+    "delete a draft, or remove a cell from a running vat",
     _VAT,
     argument("cell", metavar="CELL", nargs="+", help="such as `kind Purse`, or only the name of the kind"),
-    argument("--upgrade", action="store_true", help="where the vat runs: upgrade it to be without that cell"),
+    argument("--upgrade", action="store_true", help="if the vat runs: upgrade it to code without that cell"),
 )
 def drop_draft(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Take a cell away."""
+    """Delete a draft, or remove a cell."""
     world = notebook.require()
     words = " ".join(given.cell)
     if not world.has_vat(given.vat):
@@ -74,7 +74,7 @@ def drop_draft(notebook: Notebook, given: argparse.Namespace) -> Shown:
     part = _named(words, [cell for cell in running if cell != given.vat], given.vat)
     if not given.upgrade:
         again = f"%swingset drop-draft {quote(given.vat)} {part} --upgrade"
-        raise BadArguments(f"vat {given.vat} runs with {part}: only an upgrade takes it away", f"`{again}`")
+        raise BadArguments(f"vat {given.vat} runs with {part}: only an upgrade removes it", f"`{again}`")
     try:
         done = world.session.upgrade(given.vat, part, None, f"without {part}")
     except VatFault as error:
@@ -96,18 +96,18 @@ def _named(words: str, known: list[str], vat: str) -> str:
 
 @command(
     "name",
-    "give something of the world another name, where its own means something else here",
+    "bind something of the world to another name, if its own has another meaning here",
     argument("name", metavar="NAME", help="its name in the world"),
     argument("word", metavar="as", choices=["as"], help="this word"),
     argument("new", metavar="NEW", help="the name to give it"),
 )
 def name(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Bind what was withheld."""
+    """Bind a withheld name under another name."""
     notebook.require()
     withheld = notebook.binding.withheld
     if given.name not in withheld:
         known = ", ".join(sorted(withheld)) or "none"
-        raise BadArguments(f"{given.name!r} is no name that was withheld; there are: {known}", "%swingset")
+        raise BadArguments(f"{given.name!r} is not a withheld name; there are: {known}", "%swingset")
     why = binding.unfit(given.new, notebook.shell.user_ns_hidden)
     if why is not None or given.new in notebook.shell.user_ns:
         raise BadArguments(f"{given.new!r} {why or 'has a value already'}: choose another name")

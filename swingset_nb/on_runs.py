@@ -1,4 +1,4 @@
-"""Commands that push the world on, hold it still, or change which vats run."""
+"""Commands that run or pause the world, migrate records, or terminate vats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_STEPS = 10_000
     argument("count", metavar="N", nargs="?", type=int, default=1, help="how many cranks; 1 if left out"),
 )
 def step(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Run some cranks, one commit each, and show what they were."""
+    """Run some cranks, one commit each, and show what they did."""
     if not 1 <= given.count <= MOST_STEPS:
         raise BadArguments(f"N must be between 1 and {MOST_STEPS:,}", "%swingset step")
     world = notebook.require()
@@ -35,7 +35,7 @@ def step(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 
 def take_steps(notebook: Notebook, count: int) -> list[CrankReport]:
-    """Run up to `count` cranks; the notebook's own turns run in between."""
+    """Run up to `count` cranks, and the notebook's own turns in between."""
     world = notebook.require()
     reports = []
     try:
@@ -53,7 +53,7 @@ def take_steps(notebook: Notebook, count: int) -> list[CrankReport]:
 
 @command("run", "run until nothing can, and end a pause")
 def run(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """Run to quiescence."""
+    """Run until nothing can run."""
     world = notebook.require()
     headline, lines = run_all(notebook)
     hints = ("`%swingset run` runs on",) if world.waiting() else ()
@@ -61,7 +61,7 @@ def run(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 
 
 def run_all(notebook: Notebook) -> tuple[str, list[str]]:
-    """End a pause and run up to the limit; tell what happened."""
+    """End a pause and run up to the limit; returns a headline and lines about the run."""
     world = notebook.require()
     was_paused = world.controller.queue.paused
     notebook.flush()
@@ -78,7 +78,7 @@ def run_all(notebook: Notebook) -> tuple[str, list[str]]:
 
 @command("pause", "let messages wait from now on")
 def pause(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """Hold the world still."""
+    """Pause the world."""
     world = notebook.require()
     world.controller.queue.pause()
     hint = "`%swingset step` runs one crank, `%swingset run` runs all and ends the pause"
@@ -87,9 +87,9 @@ def pause(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 
 @command(
     "migrate",
-    "bring the older records of a vat up to date, now rather than when each is touched",
+    "migrate the older records of a vat now, instead of when each is used",
     argument("vat", metavar="VAT", help="the vat's name"),
-    argument("--budget", metavar="N", type=int, help="visit at most so many records; all if left out"),
+    argument("--budget", metavar="N", type=int, help="visit at most N records; all if left out"),
     completes="vat",
 )
 def migrate(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -126,9 +126,7 @@ def _migrated(done: Migrated) -> Message:
         headline = f"vat {done.vat}: every record is of the version that its code wants"
     hints = []
     if done.failed:
-        hints.append(
-            f"`%%vat {done.vat} --upgrade` with a better `@migrate` takes up those that do not migrate"
-        )
+        hints.append(f"`%%vat {done.vat} --upgrade` with a better `@migrate` migrates those that failed")
     if done.remaining > done.failed and done.stopped is None:
         hints.append(f"`%swingset migrate {done.vat}` goes on")
     return Message(headline, done.lines(), hints)
@@ -141,7 +139,7 @@ def _migrated(done: Migrated) -> Message:
     completes="vat",
 )
 def terminate(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """End one vat for good."""
+    """Terminate one vat."""
     world = notebook.require()
     name = named_vat(world, given.vat)
     held = [row for row in world.lens.clist(name) if row.direction == "export"]
@@ -152,7 +150,7 @@ def terminate(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 
 def named_vat(world: OpenWorld, name: str, *, own: bool = False) -> str:
-    """The name, if a vat has it; raises with those that there are."""
+    """Return the name, if a vat has it; raises `BadArguments` with the names that there are."""
     names = world.vat_names()
     if name in names or (own and name == world.session.name):
         return name

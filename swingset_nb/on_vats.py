@@ -1,4 +1,4 @@
-"""Commands about one vat or one object: hold a vat still, let it go on, and say why something is alive."""
+"""Commands on one vat or one object: suspend and resume a vat, and explain why an object is alive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VAT = argument("vat", metavar="VAT", help="the vat's name")
     completes="vat",
 )
 def suspend(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Hold one vat still; all others go on."""
+    """Suspend one vat; all others continue."""
     world = notebook.require()
     name = named_vat(world, given.vat)
     world.controller.vats.suspend(name, " ".join(given.reason) or "suspended from the notebook")
@@ -30,9 +30,9 @@ def suspend(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"vat {name} is suspended: what comes for it waits", (), (hint,))
 
 
-@command("resume", "let a suspended vat go on, with what waited for it first", _VAT, completes="vat")
+@command("resume", "resume a suspended vat, with what waited for it first", _VAT, completes="vat")
 def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Let a suspended vat carry on, and run what waited."""
+    """Resume a suspended vat, and run what waited."""
     world = notebook.require()
     name = named_vat(world, given.vat)
     vat = world.controller.vats[name]
@@ -44,15 +44,15 @@ def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if again.state == "suspended":
         hints = (
             f"`%%vat {name} --upgrade` with better code resumes it",
-            f"`%swingset drop {name}` gives up what waits first",
+            f"`%swingset drop {name}` drops the first event that waits",
         )
         return Message(f"vat {name} is suspended again: {again.reason}", (), hints)
     return Message(f"vat {name} goes on")
 
 
-@command("drop", "give up what waits first for a suspended vat", _VAT, completes="vat")
+@command("drop", "drop the first event that waits for a suspended vat", _VAT, completes="vat")
 def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Get rid of the event that suspends a vat each time; a message is rejected to whoever sent it."""
+    """Drop the event that suspends a vat each time; the result of a message is rejected."""
     world = notebook.require()
     name = named_vat(world, given.vat)
     dropped = world.controller.vats.drop_parked(name)
@@ -67,7 +67,7 @@ def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
     argument("what", metavar="WHAT", help="a name of this notebook, or the kernel's name for it: ko23"),
 )
 def explain(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Lead from what lives by itself to an object or a promise."""
+    """Show the holders of an object or a promise, from one that needs no holder on."""
     world = notebook.require()
     notebook.flush()
     kref = given.what if is_kref(given.what) else None
@@ -83,7 +83,7 @@ def explain(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 @command("verify", "check the whole file: pages, rows, history, hashes and references")
 def verify(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """Look for what is wrong with the file; what is not committed is committed first."""
+    """Look for problems in the file, after a commit."""
     world = notebook.require()
     notebook.flush()
     found = world.controller.verify()

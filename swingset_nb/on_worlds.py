@@ -1,4 +1,4 @@
-"""Commands on a world as a whole: open and close it, name its states and go back to them."""
+"""Commands on a whole world: open and close it, name its states and go back to them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from swingset_nb.render import Message, Shown, Table
 
 WORKERS = ("wasm", "wasm-full", "local")
 SHORT = 16
-"""How much of a digest is shown in passing."""
+"""How many characters of a digest are shown in a summary."""
 
 
 @command("status", "where you are and what to type next; `%swingset` alone does the same")
 def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """Say where the user is and what they may want to type."""
+    """Show the state of the world, and what the user may want to type next."""
     world = notebook.world
     if world is None:
         hint = "`%swingset open bank.world` opens that world, or makes it"
@@ -84,7 +84,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     completes="path",
 )
 def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Open a world and tell what was found in it."""
+    """Open a world, and show what it holds."""
     worker: WorkerKind = given.worker or ("wasm-full" if given.engine == "full" else "wasm")
     if given.engine and worker not in ("wasm", "wasm-full"):
         raise BadArguments(
@@ -114,7 +114,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"{world.path}: as it was at crank {world.controller.crank}", lines + notes, (hint,))
 
 
-@command("close", "commit and let go of the world")
+@command("close", "commit and close the world")
 def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Close the world; its names leave the notebook."""
     world = notebook.close()
@@ -134,10 +134,10 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     "checkpoint",
     "name the world as it is now, heap images included",
     argument("name", metavar="NAME", help="any word that names no other checkpoint"),
-    argument("--move", action="store_true", help="the name may name another checkpoint, and leaves it"),
+    argument("--move", action="store_true", help="take the name from another checkpoint that has it"),
 )
 def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Label the present state."""
+    """Name the current state."""
     world = notebook.require()
     notebook.flush()
     notebook.remember()
@@ -166,7 +166,7 @@ def checkpoints(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 
 @command(
     "go-back",
-    "make the world what it was at a checkpoint",
+    "restore the state of a checkpoint",
     argument("name", metavar="NAME", help="one of `%swingset checkpoints`"),
     completes="label",
 )
@@ -208,7 +208,7 @@ def digest(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     completes="path",
 )
 def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Write the world to one file that can be carried elsewhere."""
+    """Write the world to one file, which can be copied elsewhere."""
     world = notebook.require()
     notes = []
     try:
@@ -228,13 +228,15 @@ def _lost(fleeting: list[str]) -> list[str]:
 
 
 def _come_back(notebook: Notebook, world: OpenWorld, left_behind: LeftBehind) -> list[str]:
-    """Bind the names that the world remembers; say what came back and what could not."""
+    """Bind the names that are stored in the world; returns lines about what came back and what did not."""
     names = notebook.binding.offer(world.session.names.recall())
     lines = [f"names that came back: {words_of(names)}" if names else "no names were stored"]
     lines += notebook.binding.told()
     strange = sorted({draft.vat for draft in world.session.drafts.all() if not draft.own})
     if strange:
-        lines.append(f"drafts in the file that wait for your word, for {words_of(strange)}: %swingset drafts")
+        lines.append(
+            f"drafts in the file that wait to be accepted, for {words_of(strange)}: %swingset drafts"
+        )
     if world.session.names.unread:
         lines.append(f"names that wait for their class: {words_of(sorted(world.session.names.unread))}")
     lacking = world.session.lacking()

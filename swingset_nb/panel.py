@@ -1,7 +1,7 @@
 """The live panel: the run-queue as a strip, vats, a c-list, the picture; Step, Run and Pause.
 
-Everything it shows is a table or picture of `lens`, the same as the static commands show. It ships one
-c-list at a time, and of a long one the beginning: a browser is no place for a heap.
+It shows the same tables and pictures of `lens` as the static commands. It sends the browser one c-list at a
+time, and of a long one only the beginning.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class WorldPanel(LiveWidget):
         super().__init__(notebook, f"panel of {world.path}")
 
     def actions(self) -> Actions:
-        """Step, run, pause and the choice of a vat."""
+        """The buttons: step, run, pause and the choice of a vat."""
         return {"step": self._step, "run": self._run, "pause": self._pause, "select": self._select}
 
     def compose(self) -> dict[str, Any]:
-        """The world as it is now."""
+        """The current state of the world."""
         world = self.notebook.require()
         lens, paused = world.lens.still(), world.controller.queue.paused
         names = [vat.name for vat in lens.vats()]

@@ -1,7 +1,7 @@
-"""Where in the user's own code an error arose: the line of a cell, or of a module of theirs.
+"""Finds where in the user's own code an error arose: the line of a cell, or of a module.
 
-A front end names the files of cells as it likes, so IPython is asked which files were cells, and of which
-number. What such a file is called, a temporary path or a made-up word, is never shown.
+A front end gives the files of cells any names, so IPython is asked which files are cells, and which numbers
+they have. The name of such a file, which may be a temporary path, is never shown.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Cells:
         return 0 if filename.startswith("<ipython-input-") else None
 
     def called(self, filename: str) -> str:
-        """What a file is called in messages: `cell [3]`, or its own name where it is none of a cell."""
+        """The name of a file in messages: `cell [3]`, or its own name if it is not a cell."""
         number = self.number(filename)
         if number is None:
             return filename
         return f"cell [{number}]" if number else "a cell"
 
     def lines(self, error: BaseException) -> tuple[str, ...]:
-        """The line of the cell that met an error, and the lines of the user's modules on the way to it."""
+        """The line of the cell that an error passed through, and the user's module lines below it."""
         cell: tuple[str, int] | None = None
         modules: list[tuple[str, int, str]] = []
         tb: TracebackType | None = error.__traceback__
@@ -75,13 +75,13 @@ class Cells:
             "get_ipython()"
         ):  # a magic, as IPython rewrites it: not what the user wrote
             return ()
-        # IPython counts on when a cell begins, and its older versions when it ends.
+        # IPython increments its counter when a cell begins; older versions do when it ends.
         this = number == 0 or number >= self._shell.execution_count - 1
         cell = "this cell" if this else self.called(filename)
         return (f"  {cell}, line {at}", *_arrow(at, text))
 
     def _line(self, filename: str, number: int, at: int) -> str:
-        """A line of a cell, from what was run, since what IPython keeps for tracebacks is split otherwise."""
+        """A line of a cell as it was run; IPython splits those that it keeps for tracebacks differently."""
         history = self._shell.history_manager.input_hist_parsed if number else []
         if 0 < number < len(history):
             lines = source_lines(history[number])

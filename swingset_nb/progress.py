@@ -1,7 +1,7 @@
-"""A sign of life for what takes long: compiling the engine, running many cranks.
+"""Shows the progress of long operations: compiling the engine, running many cranks.
 
-Nothing is shown before `progress_after` seconds, and what was shown is taken back when the cell ends. So a
-notebook that is stored, or run by a test, holds the same outputs whether the machine was fast or slow.
+Nothing is shown before `progress_after` seconds, and the progress is removed when the cell ends. So a
+notebook that is stored, or run by a test, has the same outputs on a fast and on a slow machine.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from swingset.model.visible import one_line
 
 REFRESH = 0.3
 QUIET = 1.0
-"""After this long without news, the next piece of news begins another activity."""
+"""After this many seconds without an update, the next update begins a new activity."""
 
 
 class Progress:
-    """One line of progress under the running cell. `after` answers how long to stay silent."""
+    """One line of progress under the running cell. `after` returns how many seconds to wait before it."""
 
     def __init__(self, shell: Any, after: Callable[[], float]) -> None:
         self._shell = shell
@@ -34,21 +34,21 @@ class Progress:
         self._silent = False
 
     def stage(self, name: str, fraction: float | None) -> None:
-        """Hear of a stage of preparing an engine."""
+        """Update it with a stage of preparing an engine."""
         if fraction is not None and fraction >= 1.0:
             self.clear()
             return
         self._tell(name if fraction is None else f"{name}: {round(100 * fraction)} %")
 
     def crank(self, report: CrankReport) -> None:
-        """Hear of one crank."""
+        """Update it with one crank."""
         self._tell(
             f"running: crank {report.number}, in vat {one_line(report.vat or '-', 60)};"
             " interrupt to stop between cranks"
         )
 
     def clear(self) -> None:
-        """Take back what is shown; the next news begins anew."""
+        """Remove the line; the next update begins a new activity."""
         if self._id is not None:
             self._publish({}, update=True)
         self._id = self._began = None
@@ -56,7 +56,7 @@ class Progress:
 
     @contextmanager
     def silenced(self) -> Iterator[None]:
-        """Show nothing meanwhile: there is no cell to show it under."""
+        """Show nothing in the body, because there is no cell to show it under."""
         before, self._silent = self._silent, True
         try:
             yield

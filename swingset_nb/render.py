@@ -1,9 +1,9 @@
-"""How an answer is shown: three twins of the same facts, made from one value.
+"""Renders an answer in three forms with the same content.
 
-HTML for the notebook, markdown for what converts notebooks, plain text for terminals and comparisons. All
-are static and deterministic: no scripts, no times, no addresses. Pictures go into `<img>` with the SVG as
-its address, because untrusted notebooks throw inline SVG away. Every text is escaped here, and nowhere
-else: whoever builds an answer passes text as it is.
+HTML is for the notebook, Markdown is for programs that convert notebooks, and plain text is for terminals and
+comparisons. All are static and deterministic: no scripts, no times, no addresses. Pictures are in `<img>`
+with the SVG as its address, because untrusted notebooks remove inline SVG. Every text is escaped here and
+nowhere else: code that builds an answer passes text unescaped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST_IN_CELL = 120
 
 
 class Shown:
-    """An answer that a cell can end in."""
+    """An answer that a cell can return."""
 
     def plain(self) -> str:
         """As text for a terminal."""
@@ -51,7 +51,7 @@ class Shown:
 
 @dataclass(frozen=True, repr=False)
 class Message(Shown):
-    """A sentence, some lines below it, and what could be typed next."""
+    """A sentence, some lines below it, and hints what to type next."""
 
     headline: str
     lines: Sequence[str] = ()
@@ -79,7 +79,7 @@ class Message(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Table(Shown):
-    """Rows under a caption; `empty` is said where there are none."""
+    """Rows under a caption; `empty` is shown if there are none."""
 
     caption: str
     columns: Sequence[str]
@@ -121,7 +121,7 @@ class Table(Shown):
         )
 
     def texts(self) -> list[list[str]]:
-        """The rows as short texts, fit to be looked at."""
+        """The rows as short texts, safe to show."""
         return [[one_line(_cell(value), _MOST_IN_CELL) for value in row] for row in self.rows]
 
 
@@ -148,7 +148,7 @@ class Diff(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Drawn(Shown):
-    """A picture of a world, with its words for those who do not see it."""
+    """A picture of a world, with a text for readers who cannot see it."""
 
     picture: Picture
 
@@ -200,12 +200,12 @@ def _ht(text: object) -> str:
 
 
 def _line(text: str) -> str:
-    """One line, with its tabs."""
+    """A text as one line, which keeps its tabs."""
     return visible(text.replace("\n", "⏎"))
 
 
 def _with_code(hint: str) -> str:
-    """Escaped, with what stands in backquotes set as code."""
+    """Escape a text for HTML, with parts in backquotes as code."""
     pieces = hint.split("`")
     return "".join(
         f'<code style="{_CODE}">{_ht(piece)}</code>' if place % 2 else _ht(piece)
@@ -222,15 +222,15 @@ _ADDRESS = re.compile(r"://|(?i:www)\.")
 
 
 def _plain(text: str) -> str:
-    """Text that stays text: also where a reader makes links of bare addresses."""
+    """Escape a text for Markdown so that it stays plain, even if a reader turns bare addresses into links."""
     text = text.translate(_MARKS)
     return _ADDRESS.sub(lambda found: found[0].replace(":", "&#58;").replace(".", "&#46;"), text)
 
 
 def _md(text: object) -> str:
-    """Escaped for markdown; what stands in backquotes stays code."""
+    """Escape a text for Markdown; parts in backquotes stay code."""
     pieces = one_line(str(text)).split("`")
-    if len(pieces) % 2 == 0:  # an odd backquote out: none of them means code
+    if len(pieces) % 2 == 0:  # an odd number of backquotes: none of them marks code
         return "\\`".join(map(_plain, pieces))
     return "`".join(piece if place % 2 else _plain(piece) for place, piece in enumerate(pieces))
 

@@ -1,4 +1,4 @@
-"""The tables of a world, as the static commands and the live panel both show them."""
+"""The tables of a world, which the static commands and the live panel show."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def vat_table(lens: Lens) -> Table:
 
 
 def queue_table(lens: Lens, *, paused: bool) -> Table:
-    """What waits, as a table."""
+    """The waiting events as a table."""
     columns = ["", "event", "target", "from", "result", "where"]
     rows = [
         [str(number), _what(row), row.target, row.sender, row.result, row.where]

@@ -1,8 +1,8 @@
-"""The upgrade panel: the difference of the sources, a rehearsal in words, Apply, what happened.
+"""The upgrade panel: the difference of the sources, the report of a rehearsal, Apply, and the result.
 
 It works on the changed cell that was run last and not applied. A rehearsal upgrades a fork of the world and
-throws the fork away; what it says was observed, not guessed. Apply is the same upgrade as `%%vat NAME
---upgrade`: where it is refused, nothing has changed.
+discards the fork, so its report is observed, not guessed. Apply is the same upgrade as `%%vat NAME
+--upgrade`: if it is refused, nothing has changed.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class UpgradePanel(LiveWidget):
         super().__init__(notebook, f"upgrade panel of vat {vat}")
 
     def actions(self) -> Actions:
-        """Rehearse, apply, and the choice of a cell where several have changed."""
+        """The buttons: rehearse, apply, and the choice of a cell if several have changed."""
         return {"rehearse": self._rehearse, "apply": self._apply, "choose": self._choose}
 
     def compose(self) -> dict[str, Any]:
-        """The change as it is now, and what is known of it."""
+        """The current change, and the results of a rehearsal and of Apply."""
         world = self.notebook.require()
         parts = world.pending.get(self.vat, {})
         if self.part not in parts:

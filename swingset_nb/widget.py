@@ -1,9 +1,8 @@
-"""What the live panels share: one way from a button to the world and back.
+"""The base of the live panels: it takes a button's message to the world, and shows the result.
 
-A button's message may arrive on any thread, and while a cell runs; whoever handles it takes the world's
-lock first. What a handler prints or raises would vanish without a trace, so both are caught: the words of
-vats go to `said`, errors to `error`, and the panel shows them. A panel is never the only place where
-something is shown.
+A button's message may arrive on any thread, and while a cell runs, so its handler takes the world's lock
+first. What a handler prints or raises would be lost, so both are caught: outputs of vats go to `said` and
+errors to `error`, and the panel shows them. Nothing is shown only in a panel.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ from swingset_nb.notebook import Notebook
 
 STATIC = Path(__file__).parent / "static"
 MOST_PANELS = 4
-"""Older panels fall asleep: each one is redrawn after every cell."""
+"""How many panels stay live; older ones stop, because each live one is redrawn after every cell."""
 MOST_SAID = 50
 
 Actions = Mapping[str, Callable[[Mapping[str, Any]], None]]
 
 
 def script(name: str) -> str:
-    """The module of one panel: the few lines that all share, then its own."""
+    """The JavaScript module of one panel: the lines that all panels share, then its own."""
     return (STATIC / "dom.js").read_text("utf-8") + (STATIC / name).read_text("utf-8")
 
 
 def style() -> str:
-    """The looks of all panels."""
+    """The style sheet of all panels."""
     return (STATIC / "panel.css").read_text("utf-8")
 
 
 class LiveWidget(anywidget.AnyWidget):
-    """A panel on one notebook. `view` is all that it shows, `turn` counts the messages it has dealt with."""
+    """A panel of one notebook. `view` is all that it shows, and `turn` counts the messages it has handled."""
 
     view = traitlets.Dict().tag(sync=True)
     said = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -56,15 +55,15 @@ class LiveWidget(anywidget.AnyWidget):
         return f"{self.title} (live while the kernel runs)"
 
     def actions(self) -> Actions:
-        """What the buttons do, by the `kind` of their messages."""
+        """The functions of the buttons, by the `kind` of their messages."""
         raise NotImplementedError
 
     def compose(self) -> dict[str, Any]:
-        """What to show now, as JSON-able data."""
+        """What to show now, as JSON data."""
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Show the world as it is now."""
+        """Show the current state of the world."""
         world = self.notebook.world
         if world is None:
             self.sleep("no world is open")
@@ -73,7 +72,7 @@ class LiveWidget(anywidget.AnyWidget):
             self.view = _fit(self.compose())
 
     def sleep(self, why: str) -> None:
-        """Show nothing but the reason."""
+        """Show only the reason."""
         self.view = {"open": False, "why": why}
 
     def _hear(self, _widget: object, content: object, _buffers: object) -> None:
@@ -103,9 +102,9 @@ class LiveWidget(anywidget.AnyWidget):
 
 
 def _fit(shown: Any) -> Any:
-    """What a panel shows, with every text in it a line that is fit to be looked at.
+    """Make every text that a panel shows one line that is safe to show.
 
-    Only the words of a picture, which are ours, are several lines.
+    Only the text of a picture, which the library writes, may have several lines.
     """
     if isinstance(shown, str):
         return one_line(shown)
@@ -115,7 +114,7 @@ def _fit(shown: Any) -> Any:
 
 
 def show(notebook: Notebook, widget: LiveWidget, snapshot: object) -> None:
-    """Display what is so now as a static answer, and below it the panel, as a display of its own."""
+    """Display the current state as a static answer, and the panel in a separate display below it."""
     display: Any = IPython.display.display
     notebook.panels.append(widget)
     while len(notebook.panels) > MOST_PANELS:

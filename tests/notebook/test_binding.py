@@ -98,7 +98,7 @@ def test_opening_a_gift_replaces_nothing(gift: Path) -> None:
         opened = kernel.run("%swingset open gift.world --worker local")
         assert opened.status == "ok"
         assert "names that came back: free and maker" in opened.plain
-        assert "not given, for these names mean something else here" in opened.plain
+        assert "not bound, because these names have another meaning here" in opened.plain
         for name in ("print", "os", "get_ipython", "Out", "mine", "E", "a b"):
             assert name in opened.plain
         assert "`%swingset name E as NEW` gives one another name" in opened.plain
@@ -109,7 +109,7 @@ def test_opening_a_gift_replaces_nothing(gift: Path) -> None:
         assert kept == f"(True, '{__import__('os').name}', 5, 2.718, True, dict, 0, False, False, False)"
         assert "%swingset name" in kernel.run("%swingset").plain
         assert "stands for" in kernel.run("%swingset name mine as theirs").plain
-        assert "E means something else here" in kernel.run("%swingset").plain
+        assert "E has another meaning here" in kernel.run("%swingset").plain
         kernel.run("from swingset.vat import E as send")
         assert kernel.run("await send(theirs).who()").plain == "'a stranger'"
         for bad in ("print", "get_ipython", "mine", "class", "no-name"):
@@ -133,7 +133,7 @@ def test_drafts_of_a_gift_wait_for_a_word(gift: Path) -> None:
     """They are listed and shown, stop the vat they are for, and are used or deleted as the user says."""
     with Kernel(gift) as kernel:
         opened = kernel.run("%swingset open gift.world --worker local").plain
-        assert "drafts in the file that wait for your word, for mine" in opened
+        assert "drafts in the file that wait to be accepted, for mine" in opened
         refused = kernel.run(f"%%vat mine --worker local\n{ROOT}")
         assert "drafts for vat mine that are not of this session: kind Thief, kind Purse" in refused.traceback
         assert "stolen" not in refused.printed
@@ -178,7 +178,7 @@ def test_e_comes_back_where_it_was_lost(tmp_path: Path) -> None:
         kernel.run("E = 2.718")
         kernel.run(f"%%vat bank\n{ROOT}")
         assert kernel.run("E").plain == "2.718"
-        assert "E means something else here" in kernel.run("%swingset").plain
+        assert "E has another meaning here" in kernel.run("%swingset").plain
 
 
 def test_a_session_without_a_notebook_asks_too(gift: Path) -> None:

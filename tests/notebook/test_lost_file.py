@@ -24,7 +24,7 @@ def test_a_deleted_file_is_told_of_and_saved(kernel: Kernel) -> None:
     assert "%swingset export PATH" in ran.traceback
     ran = kernel.run("%swingset close")
     assert ran.status == "error"
-    assert "not closed, for not everything is in the file" in ran.traceback
+    assert "not closed, because not everything is in the file" in ran.traceback
     assert "→ %swingset export PATH" in ran.traceback
     assert "the world is in saved.world" in kernel.run("%swingset export saved.world").plain
     assert "everything is in the file" not in kernel.run("%swingset close").plain

@@ -93,9 +93,7 @@ def test_records_that_do_not_migrate_are_shown_with_their_line(opened: Kernel) -
     done = opened.run("%swingset migrate bank").plain
     assert done.startswith("vat bank: 247 records migrated, 3 left\n")
     assert "  3 records of these do not migrate\n" in done
-    assert done.endswith(
-        "→ `%%vat bank --upgrade` with a better `@migrate` takes up those that do not migrate"
-    )
+    assert done.endswith("→ `%%vat bank --upgrade` with a better `@migrate` migrates those that failed")
 
 
 def test_bad_arguments_are_refused(opened: Kernel) -> None:
