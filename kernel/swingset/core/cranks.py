@@ -27,6 +27,7 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from swingset.core.administration import Administration
+from swingset.core.ahead import Ahead
 from swingset.core.atomic import Atomic, refuse_within_crank
 from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES
 from swingset.core.delivery import Deliverer
@@ -61,6 +62,7 @@ from swingset.model.messages import (
 from swingset.model.reports import Fault
 from swingset.model.stack import room
 from swingset.model.states import CrankOutcome
+from swingset.workers.ahead import Overtaken
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
@@ -85,6 +87,7 @@ class Cranks:
         *,
         scheduler: Scheduler | None = None,
         confined_only: bool = False,
+        threads: int = 1,
     ) -> None:
         self.world = world
         self.store = KernelStore(world)
@@ -92,7 +95,8 @@ class Cranks:
         self.warehouse = Warehouse(self.store, factories, confined_only=confined_only)
         self.agenda = Agenda(self.store, scheduler or FirstComeFirstServed())
         self.devices = DeviceBoard(self.store)
-        self._deliverer = Deliverer(self.store, self.warehouse, self.devices)
+        self.ahead = Ahead(self.store, self.warehouse, threads)
+        self._deliverer = Deliverer(self.store, self.warehouse, self.devices, self.ahead)
         self.metering = Metering(self.store)
         self.administration = Administration(self.store, self.warehouse, self.metering)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
@@ -118,11 +122,12 @@ class Cranks:
         """Whether another crank could run now, with or without those that clean up after dead vats."""
         return self.agenda.choose(self._can_run, clean_up=clean_up) is not None
 
-    def step(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
+    def step(self, clean_up: int | None = CLEAN_UP_ROWS, *, more: bool = False) -> CrankReport | None:
         """Run one crank; returns None if nothing can run.
 
         `clean_up` is how many rows of a terminated vat one crank may delete; None leaves them for another
-        run. After a panic every call raises `KernelPanic`; within another crank it raises `KernelError`.
+        run. With `more`, others are to follow, and their deliveries may run ahead on other threads. After a
+        panic every call raises `KernelPanic`; within another crank it raises `KernelError`.
         """
         if (words := self.panic) is not None:
             raise KernelPanic(words)
@@ -137,9 +142,13 @@ class Cranks:
                 continue
             try:
                 with room():
+                    if more:
+                        self.ahead.look(*chosen)
                     report = self._run_crank(*chosen, clean_up or 0)
                 self._failures.forget()
                 return report
+            except Overtaken:
+                continue  # what ran ahead is thrown away, and the crank rolled back
             except VatDiverged as lost:
                 self._set_aside(lost.vat, f"{lost.code}: {lost}")
             except HeapLost as lost:

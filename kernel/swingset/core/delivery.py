@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from swingset.core.ahead import Ahead
 from swingset.core.budget import Budget
 from swingset.core.device_board import DeviceBoard
 from swingset.core.errors import DeliveryStopped
@@ -29,29 +30,33 @@ class Delivered:
 class Deliverer:
     """Hands deliveries, already in the vat's names, to workers."""
 
-    def __init__(self, store: KernelStore, warehouse: Warehouse, devices: DeviceBoard) -> None:
+    def __init__(self, store: KernelStore, warehouse: Warehouse, devices: DeviceBoard, ahead: Ahead) -> None:
         self._store = store
         self._warehouse = warehouse
         self._devices = devices
+        self._ahead = ahead
 
     def deliver(self, vat: VatRecord, worker: Worker, delivery: list[Any], crank: int) -> Delivered:
         """Run one delivery and write it to the transcript, unless it failed.
 
         After a fault the crank must be rolled back. The worker is closed already, because its memory has seen
         what is rolled back. Raises `DeliveryStopped` if the host ended the delivery, which must have no
-        consequences.
+        consequences, and `Overtaken` if the crank has to run again because of what ran ahead.
         """
         handler, limits = DeliverySyscalls(self._store, vat.id, self._devices), limits_of(vat)
         self._store.budget = Budget(limits)
         self._warehouse.ran.add(vat.id)
         try:
-            result = worker.deliver(delivery, handler, limits)
+            result = self._ahead.outcome(vat, delivery, limits, handler)
+            if result is None:
+                result = worker.deliver(delivery, handler, limits)
         except BaseException:
             # The host was interrupted, or is itself at fault: the vat's memory is in an unknown state.
             self._warehouse.discard(vat.id)
             raise
         finally:
             self._store.budget = None
+        self._ahead.note(vat.id, result.computrons)
         if handler.over is not None:
             result = _with(result, handler.over)
         if handler.illegal is not None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.errors import KernelError
+from swingset.core.routing import fate_of
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
 from swingset.core.warehouse import HeapLost, VatDiverged, Warehouse
@@ -290,12 +291,6 @@ def _together(first: Delivered, last: Delivered) -> Delivered:
     one, two = first.result, last.result
     spent = (one.computrons or 0) + (two.computrons or 0) if (one.computrons or two.computrons) else None
     return replace(last, result=replace(two, computrons=spent, console=one.console + two.console))
-
-
-def fate_of(fate: str | None) -> tuple[str, str]:
-    """An orphan's machine-readable code and words."""
-    code, _, words = (fate or f"{reasons.TERMINATED}: vat terminated").partition(": ")
-    return code, words
 
 
 def incarnation_outcome(number: int) -> CapData:

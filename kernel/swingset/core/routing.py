@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swingset.core.lifecycle import fate_of
 from swingset.core.store import KernelStore
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
@@ -69,6 +68,12 @@ def route(store: KernelStore, event: Send) -> ToVat | ToPromise | Nowhere:
         code, words = fate_of(obj.fate if obj else None)
         return Nowhere(capdata.error("Error", words, code=code))
     return ToVat(vat, target)
+
+
+def fate_of(fate: str | None) -> tuple[str, str]:
+    """An orphan's machine-readable code and words."""
+    code, _, words = (fate or f"{reasons.TERMINATED}: vat terminated").partition(": ")
+    return code, words
 
 
 def _pipeliner(store: KernelStore, decider: str | None) -> VatRecord | None:

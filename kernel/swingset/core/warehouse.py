@@ -13,7 +13,7 @@ whether the world may have a worker that does not confine its code.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from swingset.core.errors import DeliveryStopped, KernelError, WorkerRefused
@@ -95,7 +95,8 @@ class Warehouse:
 
     Attached vats, whose worker lives in the embedder's own interpreter, are put in by `attach` and never
     evicted: they cannot be brought back. Nor can vats without a transcript, which are not counted. `ran`
-    are those vats to which the crank under way has delivered.
+    are those vats to which the crank under way has delivered, `out` those whose worker runs ahead of its
+    turn, and `due` those that are not to, because a heap image of them is wanted.
     """
 
     def __init__(
@@ -114,6 +115,10 @@ class Warehouse:
         self._confined_only = confined_only
         self._lasting: set[str] = set()  # vats without a transcript that are online
         self.ran: set[str] = set()
+        self.out: set[str] = set()
+        self.due: set[str] = set()
+        self.leaves: Callable[[str], None] = lambda _vat: None
+        """Told of each vat whose worker is about to be thrown away."""
 
     def limit(self, capacity: int | None) -> None:
         """Keep at most so many vats online. Raises `KernelError` for what is no such number."""
@@ -156,6 +161,10 @@ class Warehouse:
         """Whether a worker for the vat is at hand."""
         return vat in self._attached or vat in self._online
 
+    def has_at_rest(self, vat: str) -> bool:
+        """Whether a worker is at hand that does nothing, may be thrown away, and of which no image is due."""
+        return vat in self._online and vat not in self._lasting | self.out | self.due
+
     def newest_library(self, kind: str, vat: str) -> str | None:
         """The guest library for the next incarnation of a vat, kept in the world from now on; returns its id.
 
@@ -194,6 +203,7 @@ class Warehouse:
 
         An attached vat is not brought back: its embedder begins a new incarnation.
         """
+        self.leaves(vat)
         worker = self._online.pop(vat, None)
         self._lasting.discard(vat)
         if worker is not None:
@@ -226,6 +236,8 @@ class Warehouse:
         span = self._store.vats.span(vat.id)
         if vat.attached or span.position == span.start:
             return None
+        self._recall(vat)
+        self.due.discard(vat.id)
         try:
             worker = self.online(vat)
         except (VatDiverged, WorkerRefused, DeliveryStopped):
@@ -241,11 +253,17 @@ class Warehouse:
 
     def heap_digest(self, vat: VatRecord) -> str | None:
         """SHA-256 of the vat's whole memory, hex; None where the worker has none to show."""
+        self._recall(vat)
         try:
             worker = self.online(vat)
         except HeapLost:
             return None
         return worker.heap_digest() if worker else None
+
+    def _recall(self, vat: VatRecord) -> None:
+        """Have a vat whose worker has run ahead brought back as the world file has it."""
+        if vat.id in self.out:
+            self.discard(vat.id)
 
     def _keep(self, vat: VatRecord, worker: Worker) -> None:
         self._online[vat.id] = worker

@@ -43,6 +43,7 @@ class Choices:
     snapshot_interval: int | None = None
     online: int | None = None
     scheduler: Scheduler | None = None
+    threads: int = 1
     trusts_local: bool = True
 
 
@@ -56,7 +57,11 @@ class Opened:
         self.factories = factories
         self.choices = chosen = choices or Choices()
         self.kernel = Kernel(
-            world, factories, scheduler=chosen.scheduler, confined_only=not chosen.trusts_local
+            world,
+            factories,
+            scheduler=chosen.scheduler,
+            confined_only=not chosen.trusts_local,
+            threads=chosen.threads,
         )
         self.kernel.warehouse.limit(chosen.online)
         self.lives = Lives(world, self.kernel)
@@ -173,14 +178,18 @@ class Opened:
             if vat is None or vat.attached:
                 continue
             span = store.vats.span(vat.id)
-            if span.position - span.start >= interval and self.kernel.warehouse.is_online(vat.id):
-                self.kernel.warehouse.snapshot(vat)
+            warehouse = self.kernel.warehouse
+            if span.position - span.start >= interval and vat.id in warehouse.out:
+                warehouse.due.add(vat.id)  # it will be at rest by a later commit
+                self._ran.add(name)
+            elif span.position - span.start >= interval and warehouse.is_online(vat.id):
+                warehouse.snapshot(vat)
 
     # Cranks
 
-    def crank(self, clean_up: int | None = CLEAN_UP_ROWS) -> CrankReport | None:
-        """Run one crank and collect its outputs; None if nothing can run."""
-        report = self.kernel.step(clean_up)
+    def crank(self, clean_up: int | None = CLEAN_UP_ROWS, *, more: bool = False) -> CrankReport | None:
+        """Run one crank and collect its outputs; None if nothing can run. With `more`, others follow."""
+        report = self.kernel.step(clean_up, more=more)
         if report is not None:
             self.outputs.collect(report)
             if report.vat is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from swingset.core.ahead import checked_threads
 from swingset.core.errors import KernelError
 from swingset.core.scheduler import Scheduler
 from swingset.core.warehouse import checked_capacity
@@ -30,6 +31,7 @@ def open_world(
     snapshot_interval: int | None = None,
     online: int | None = None,
     scheduler: Scheduler | None = None,
+    threads: int | None = None,
     workers: bool = True,
     look_only: bool = False,
 ) -> Controller:
@@ -51,6 +53,8 @@ def open_world(
             for the world's own option.
         online: how many vats have a worker at once, 50 by default; others are restored when they are needed.
         scheduler: chooses among the events of the run-queue (`swingset.core.scheduler`).
+        threads: how many threads may run long deliveries of different vats at the same time, None for one
+            for each core; what comes of a run is the same with any number.
         workers: False to run no code at all; any world may be opened then.
         look_only: True to change nothing: the world is seen as it is now, without a lock, even if the file
             cannot be written or is open in another process.
@@ -65,6 +69,7 @@ def open_world(
         0
     """
     checked_capacity(online)
+    most = checked_threads(threads)
     engines = Engines(progress)
     if worker not in engines:
         raise KernelError(f"no worker of kind {worker!r}; there are: {', '.join(engines)}")
@@ -76,7 +81,7 @@ def open_world(
     opened = Opened(
         WorldFile.look(path or "") if look else WorldFile.open(path, create=create),
         engines if workers and not look_only else {},
-        Choices(worker, snapshot_interval, online, scheduler, worker == "local" or not found),
+        Choices(worker, snapshot_interval, online, scheduler, most, worker == "local" or not found),
     )
     try:
         opened.refuse_untrusted()

@@ -54,7 +54,7 @@ class Running:
             try:
                 opened.callers.serve()
                 while not self.paused:
-                    report = opened.crank(rows_allowed(go_on))
+                    report = opened.crank(rows_allowed(go_on), more=True)
                     if report is None:
                         break
                     reports.add(report)
@@ -66,8 +66,10 @@ class Running:
                     if rhythm.due(opened.world.pending_bytes > COMMIT_AFTER):
                         commit = opened.commit("run, so far") or commit
             except BaseException:
+                opened.kernel.ahead.rest()
                 opened.commit("interrupted run")
                 raise
+            opened.kernel.ahead.rest()
             commit = opened.commit("run") or commit
             self._raise_panic()
             more = opened.kernel.has_work(clean_up=cleans)

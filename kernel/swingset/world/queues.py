@@ -71,6 +71,15 @@ class Queues:
         seq = self._order.first()
         return None if seq is None or seq >= 0 else self._queue.get(seq)
 
+    def soon(self, most: int) -> list[int]:
+        """The positions of the first events, at most so many."""
+        return self._order.some(most)
+
+    def at(self, seq: int) -> QueuedEvent | None:
+        """The event at that position of the run-queue, or None."""
+        found = self._queue.get(seq)
+        return None if found is None else found.item
+
     def remove(self, seq: int) -> None:
         """Take the event at that position off the run-queue."""
         self._queue.delete(seq)

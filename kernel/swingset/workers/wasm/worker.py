@@ -90,6 +90,7 @@ class WasmWorker:
         self._stack_rests_at = base.stack_end
         self._memory_limit = -1
         self._usable = True
+        self._stopping = False
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         """Hand over one delivery and run the vat until it is done with it, within the limits."""
@@ -143,6 +144,10 @@ class WasmWorker:
         self._check_usable()
         return memory.digest(self._guest, self._base.stack_end)
 
+    def stop(self) -> None:
+        """End the delivery that is under way on another thread, at the next tick; see `StoppableWorker`."""
+        self._stopping = True
+
     def close(self) -> None:
         """Free the instance."""
         self._usable = False
@@ -166,7 +171,7 @@ class WasmWorker:
         before = self._interruptions()
 
         def on_tick() -> None:
-            if self._interruptions() != before or ctrl_c.came:
+            if self._stopping or self._interruptions() != before or ctrl_c.came:
                 raise HostStop(reasons.INTERRUPTED, "the delivery was interrupted")
             if deadline is not None and time.monotonic() > deadline:
                 raise HostStop(reasons.WALL_CLOCK, f"the delivery took longer than {seconds:g} seconds")

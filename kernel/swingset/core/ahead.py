@@ -1,0 +1,271 @@
+"""Which deliveries run ahead of their turn, so that several cores have something to do.
+
+Deliveries that wait in the run-queue for different vats do not see each other. So before a crank, those
+that come soon are translated as if it were their turn, in a savepoint that is rolled back, and start on
+threads (`workers.ahead`). The crank then goes as always: it chooses, translates, and asks here for what ran
+ahead of it. That is used where the delivery, the vat's record and the limits are the same, which they nearly
+always are; everything it asks of the kernel is applied then, in its turn. Otherwise it was a wrong guess:
+the worker is thrown away, the crank is rolled back and run again. So threads change how long a run takes, and
+nothing else.
+
+A wrong guess costs a worker, which is brought back in some 50 to 300 ms. So only vats whose deliveries are
+long run ahead, by their computrons, and a vat of which the guess was wrong has to wait, twice as long each
+time. Never run ahead: vats whose worker does not confine them, for those share the process; vats without a
+transcript, whose memory cannot be brought back; starts, upgrades and housekeeping; and none when a run ends:
+`rest` waits for those that are under way, and what has ended then waits for its turn in a later run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.core.notification import gather
+from swingset.core.routing import ToVat, route
+from swingset.core.store import KernelStore
+from swingset.core.translate import Translator
+from swingset.core.warehouse import Warehouse, limits_of
+from swingset.model import capdata
+from swingset.model.limits import Limits
+from swingset.model.messages import Event, Notify, QueuedEvent, Send
+from swingset.model.refs import kref_type
+from swingset.model.reports import DeliveryResult
+from swingset.workers.ahead import Bell, Overtaken, RunAhead, StoppableWorker
+from swingset.workers.base import SyscallHandler
+from swingset.world.promises import UNRESOLVED
+from swingset.world.vats import LIVE, VatRecord
+
+LONG = 20_000_000
+"""Computrons of a delivery that is worth a thread: 5 ms and more on today's machines."""
+
+_MOST_WAIT = 1_024
+_PATIENCE = 1.0
+
+
+def cores() -> int:
+    """How many threads can run at the same time on this machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def checked_threads(threads: int | None) -> int:
+    """How many threads run deliveries, all cores for None. Raises `KernelError` for what is no number."""
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise KernelError(f"threads wants how many, an int from 1, got {threads!r}")
+    return cores() if threads is None else threads
+
+
+@dataclass(frozen=True)
+class AheadReport:
+    """What ran ahead while a world was open: how many deliveries, and how many of them could not be used.
+
+    Those that are neither used nor discarded wait for their turn.
+    """
+
+    threads: int
+    begun: int
+    used: int
+    discarded: int
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """What runs ahead in one vat, and what it takes to be right."""
+
+    run: RunAhead
+    vat: VatRecord
+    delivery: list[Any]
+    limits: Limits
+
+
+class _Record:
+    """How long a vat's deliveries are, and how many have to pass before it runs ahead again."""
+
+    average: float | None = None
+    waits = 0
+    wrong = 0
+
+
+class Ahead:
+    """What runs ahead in one world. The thread that runs the world owns it, and makes all the calls here."""
+
+    def __init__(self, store: KernelStore, warehouse: Warehouse, threads: int = 1) -> None:
+        self._store = store
+        self._warehouse = warehouse
+        self._bell = Bell(threads)
+        self._guesses: dict[str, _Guess] = {}
+        self._records: dict[str, _Record] = {}
+        self._long: set[str] = set()
+        self._looked_at: dict[int, str | None] = {}  # by position in the run-queue, the vat it is for
+        self.threads = threads
+        self._begun = self._used = self._discarded = 0
+        warehouse.leaves = self._left
+
+    def report(self) -> AheadReport:
+        """What ran ahead since the world was opened."""
+        return AheadReport(self.threads, self._begun, self._used, self._discarded)
+
+    # Guessing
+
+    def look(self, seq: int | None, event: Event) -> None:
+        """Start what can run ahead, before the crank of the event at that position of the run-queue."""
+        if self.threads < 2 or len(self._long) < 2 or seq is None:
+            return
+        busy = sum(not guess.run.ended for guess in self._guesses.values())
+        found = list(self._candidates(2 * self.threads - busy))  # the next begins when one has ended
+        if not found or (not self._guesses and [at for at, _, _ in found] == [seq]):
+            return  # what comes next anyhow can run without a thread
+        self._store.world.begin_crank()
+        try:
+            for at, vat, event in found:
+                self._looked_at[at] = vat
+                self._start(event)
+        finally:
+            self._store.world.rollback_crank()
+            self._store.discard_touched()
+
+    def _candidates(self, most: int) -> Iterator[tuple[int, str, QueuedEvent]]:
+        """Events for long vats that come soon, at most so many, one for each vat, with position and vat."""
+        soon = self._store.queues.soon(4 * self.threads)
+        self._looked_at = {at: vat for at, vat in self._looked_at.items() if at in soon}
+        passed = {None, *self._guesses}
+        for at in soon:
+            if most < 1:
+                return
+            if at in self._looked_at:
+                passed.add(self._looked_at[at])
+                continue
+            event = self._store.queues.at(at)
+            vat = None if event is None else self._vat_of(event)
+            if event is None or vat not in self._long:
+                self._looked_at[at] = vat
+            elif vat is not None and vat not in passed and self._may(vat):
+                most -= 1
+                yield at, vat, event
+            passed.add(vat)
+
+    def _vat_of(self, event: QueuedEvent) -> str | None:
+        """The vat that an event is for, as far as it can be told at once."""
+        match event:
+            case Notify(vat):
+                return vat
+            case Send(target):
+                promise = self._store.promises.get(target) if kref_type(target) == "p" else None
+                if promise is not None and promise.state == UNRESOLVED:
+                    return promise.decider
+                slot = target if promise is None else capdata.sole_object(promise.data or capdata.NOTHING)
+                found = self._store.objects.get(slot) if slot is not None else None
+                return found.owner if found else None
+        return None
+
+    def _may(self, vat: str) -> bool:
+        return self._records[vat].waits < 1 and self._warehouse.has_at_rest(vat)
+
+    def _start(self, event: QueuedEvent) -> None:
+        """Translate an event as in its turn, and start it. What is done to the world is rolled back."""
+        try:
+            found = self._translated(event)
+        except Exception:
+            return  # its turn will show what is wrong
+        if found is None:
+            return
+        vat, delivery = found
+        worker = self._warehouse.online(vat)
+        if isinstance(worker, StoppableWorker):
+            limits = limits_of(vat)
+            self._guesses[vat.id] = _Guess(
+                RunAhead(worker, delivery, limits, self._bell), vat, delivery, limits
+            )
+            self._begun += 1
+            self._warehouse.out.add(vat.id)
+
+    def _translated(self, event: QueuedEvent) -> tuple[VatRecord, list[Any]] | None:
+        store = self._store
+        match event:
+            case Send(_, message):
+                where = route(store, event)
+                if isinstance(where, ToVat) and _fits(where.vat):
+                    return where.vat, Translator(store, where.vat.id).message_to_vat(where.target, message)
+            case Notify(vat_id, promise):
+                vat = store.vats.get(vat_id)
+                if vat is not None and _fits(vat) and store.clists.by_kref(vat.id, promise) is not None:
+                    notification = gather(store, promise)
+                    if notification.outcomes and not notification.too_much:
+                        return vat, Translator(store, vat.id).notify_to_vat(notification)
+        return None
+
+    # In turn
+
+    def outcome(
+        self, vat: VatRecord, delivery: list[Any], limits: Limits, handler: SyscallHandler
+    ) -> DeliveryResult | None:
+        """The outcome of a delivery that ran ahead, with its syscalls applied; None where it did not.
+
+        Raises `Overtaken` where something else ran ahead in the vat, or it did not go as in its turn; the
+        vat's worker has then to be thrown away.
+        """
+        guess = self._guesses.get(vat.id)
+        if guess is None:
+            return None
+        if (guess.vat, guess.delivery, guess.limits) != (vat, delivery, limits):
+            raise Overtaken
+        result = guess.run.play(handler, self._serve)
+        del self._guesses[vat.id]
+        self._warehouse.out.discard(vat.id)
+        if result is None:
+            self._begun -= 1
+        else:
+            self._used += 1
+        return result
+
+    def note(self, vat: str, computrons: int | None) -> None:
+        """Learn how long a delivery was."""
+        if self.threads < 2 or computrons is None:
+            return
+        record = self._records.setdefault(vat, _Record())
+        before = computrons if record.average is None else record.average
+        record.average = before + (computrons - before) / 4
+        record.waits = max(record.waits - 1, 0)
+        if record.average >= LONG:
+            self._long.add(vat)
+        else:
+            self._long.discard(vat)
+
+    def rest(self) -> None:
+        """Wait until nothing computes: what ran ahead has ended, or waits for its turn to call a device.
+
+        What takes longer than it may is given up.
+        """
+        while True:
+            heard = self._bell.count
+            self._serve()
+            under_way = {vat: guess for vat, guess in self._guesses.items() if not guess.run.rests}
+            if not under_way:
+                return
+            for vat, guess in under_way.items():
+                if guess.run.lasts > (guess.limits.seconds or _PATIENCE):
+                    self._warehouse.discard(vat)
+            self._bell.wait(heard, _PATIENCE)
+
+    def _serve(self) -> None:
+        for vat, guess in self._guesses.items():
+            guess.run.serve(vat, self._store.vatstore)
+
+    def _left(self, vat: str) -> None:
+        """The worker of a vat is thrown away: what runs ahead in it is given up."""
+        guess = self._guesses.pop(vat, None)
+        if guess is not None:
+            guess.run.give_up()
+            self._warehouse.out.discard(vat)
+            self._discarded += 1
+            record = self._records[vat]
+            record.wrong += 1
+            record.waits = min(2**record.wrong, _MOST_WAIT)
+
+
+def _fits(vat: VatRecord) -> bool:
+    return vat.state == LIVE and vat.recorded and not vat.attached

@@ -1,0 +1,273 @@
+"""A delivery that runs ahead of its turn, on a thread of its own, with its syscalls kept until then.
+
+What a delivery does depends on its vat and on what is delivered, and on nothing else until something answers
+it. So it can be run while other vats run, before the kernel has come to it. Syscalls that return nothing are
+kept. A read of the vat's own store is answered by whoever owns the world, between two things of its own,
+with what this delivery has written laid over the rows. A call of a device waits for its turn.
+
+When its turn comes, `play` hands what was kept to the kernel's handler, in order. The handler has the last
+word: where it answers otherwise than the guest was answered, or the delivery failed, nothing of it may be
+used (`Overtaken`): the worker is thrown away, the kernel rolls back, and the delivery runs in its turn. With
+the first call of a device that changes: from there on each syscall is answered by the handler at once, as it
+would be in turn, so that all that follows is the truth, failures too, and no device is called twice.
+
+The seconds of a delivery are counted from its turn on: how long it waited says nothing about it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
+
+from swingset.model import reasons
+from swingset.model.limits import Limits
+from swingset.model.reports import DeliveryResult, Fault
+from swingset.model.syscalls import (
+    CallNow,
+    Syscall,
+    VatstoreDelete,
+    VatstoreGet,
+    VatstoreGetNextKey,
+    VatstoreSet,
+)
+from swingset.workers.base import SyscallHandler, Worker
+
+_DONE: list[Any] = ["ok", None]
+"""The answer to a syscall that returns nothing."""
+
+
+class Overtaken(Exception):
+    """What ran ahead may not be used, and its worker has seen it."""
+
+
+class Stopped(Exception):
+    """Raised where a guest asks for something after what it runs was given up."""
+
+
+@runtime_checkable
+class StoppableWorker(Worker, Protocol):
+    """A worker that may run on any thread, and can be stopped from another."""
+
+    def stop(self) -> None:
+        """End the delivery that is under way, soon, with a fault. The worker is of no use afterwards."""
+        ...
+
+
+class Rows(Protocol):
+    """A vat's own store, as its owner reads it."""
+
+    def get(self, vat: str, key: str) -> str | None:
+        """The value at a key, or None."""
+        ...
+
+    def next_key(self, vat: str, prior: str) -> str | None:
+        """The first key after `prior`, or None."""
+        ...
+
+
+class Bell:
+    """What all that runs ahead in one world rings, and the owner of the world waits for.
+
+    It also says how many guests may still begin to compute. Whoever uses an attribute holds `changed`.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.changed = threading.Condition()
+        self.count = 0
+        self.free = threads
+
+    def ring(self) -> None:
+        """Tell everybody that something has changed."""
+        self.count += 1
+        self.changed.notify_all()
+
+    def wait(self, heard: int, seconds: float | None) -> None:
+        """Wait until it rings after the ring of that count, or for so long."""
+        with self.changed:
+            if self.count == heard:
+                self.changed.wait(seconds)
+
+
+class RunAhead:
+    """One delivery that runs ahead, from its start. All but `_run` and `_serve` is for the world's owner."""
+
+    def __init__(self, worker: StoppableWorker, delivery: list[Any], limits: Limits, bell: Bell) -> None:
+        self._worker = worker
+        self._delivery = delivery
+        self._limits = limits
+        self._bell = bell
+        self._kept: list[tuple[Syscall, list[Any]]] = []
+        self._asked: Syscall | None = None  # what the guest waits to have answered
+        self._answer = _DONE
+        self._in_turn = False
+        self._live = False  # whether the handler answers everything
+        self._given_up = False
+        self._ended = False
+        self._result: DeliveryResult | None = None
+        self._problem: BaseException | None = None
+        self._begun: float | None = None  # when the guest began, None before that
+        self._thread = threading.Thread(target=self._run, name="swingset-ahead", daemon=True)
+        self._thread.start()
+
+    # On the guest's thread
+
+    def _run(self) -> None:
+        with self._bell.changed:
+            while self._bell.free < 1 and not self._given_up:
+                self._bell.changed.wait()
+            if self._given_up:
+                return
+            self._begun = time.monotonic()
+            self._bell.free -= 1
+        try:
+            limits = replace(self._limits, seconds=None)
+            self._result = self._worker.deliver(self._delivery, self._serve, limits)
+        except BaseException as problem:
+            self._problem = problem
+        with self._bell.changed:
+            self._ended = True
+            self._bell.free += 1
+            self._bell.ring()
+
+    def _serve(self, syscall: Syscall) -> list[Any]:
+        with self._bell.changed:
+            if not self._live and not isinstance(syscall.asked, VatstoreGet | VatstoreGetNextKey | CallNow):
+                self._kept.append((syscall, _DONE))
+                return _DONE
+            self._asked = syscall
+            self._bell.free += 1
+            self._bell.ring()
+            while self._asked is not None and not self._given_up:
+                self._bell.changed.wait()
+            while self._bell.free < 1 and not (self._in_turn or self._given_up):
+                self._bell.changed.wait()
+            self._bell.free -= 1
+            if self._given_up:
+                raise Stopped
+            return self._answer
+
+    # On the owner's
+
+    @property
+    def rests(self) -> bool:
+        """Whether it has ended, or waits for its turn to call a device."""
+        with self._bell.changed:
+            asked = self._asked
+            return self._ended or (asked is not None and isinstance(asked.asked, CallNow))
+
+    @property
+    def lasts(self) -> float:
+        """For how many seconds it has run."""
+        with self._bell.changed:
+            return 0.0 if self._begun is None else time.monotonic() - self._begun
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        with self._bell.changed:
+            return self._ended
+
+    def serve(self, vat: str, rows: Rows) -> None:
+        """Answer a read of the vat's own store, if it waits for one; not in its turn, when `play` does."""
+        with self._bell.changed:
+            asked = self._asked
+        if asked is None or self._in_turn:
+            return
+        written = self._written()
+        match asked.asked:
+            case VatstoreGet(key):
+                value = written[key] if key in written else rows.get(vat, key)
+            case VatstoreGetNextKey(prior):
+                value = _next_key(prior, written, lambda after: rows.next_key(vat, after))
+            case _:
+                return
+        self._kept.append((asked, ["ok", value]))
+        self._give(["ok", value])
+
+    def _written(self) -> dict[str, str | None]:
+        """What this delivery has stored so far, None where it deleted a key."""
+        written: dict[str, str | None] = {}
+        for syscall, _ in self._kept:
+            match syscall.asked:
+                case VatstoreSet(key, value):
+                    written[key] = value
+                case VatstoreDelete(key):
+                    written[key] = None
+        return written
+
+    def _give(self, answer: list[Any]) -> None:
+        with self._bell.changed:
+            self._asked, self._answer = None, answer
+            self._bell.ring()
+
+    def play(self, handler: SyscallHandler, meanwhile: Callable[[], None]) -> DeliveryResult | None:
+        """Have the kernel's handler take all syscalls; returns the outcome. For the delivery's turn, once.
+
+        Returns None where it has not begun: now it never will. `meanwhile` is called each time before this
+        waits. Raises `Overtaken`.
+        """
+        with self._bell.changed:
+            self._in_turn = True
+            if self._begun is None:
+                self._given_up = True
+                self._bell.ring()
+                return None
+        seconds = self._limits.seconds
+        deadline = None if seconds is None else time.monotonic() + seconds
+        played, late = 0, False
+        while True:
+            with self._bell.changed:
+                heard, asked, ended, kept = self._bell.count, self._asked, self._ended, self._kept[played:]
+            for syscall, answer in kept:
+                if handler(syscall) != answer:
+                    raise Overtaken
+            played += len(kept)
+            if asked is not None:
+                answer = handler(asked)
+                self._live = self._live or isinstance(asked.asked, CallNow)
+                self._give(answer)
+            elif ended:
+                break
+            elif deadline is not None and not late and time.monotonic() > deadline:
+                if not self._live:
+                    raise Overtaken
+                late = True
+                self._worker.stop()
+            else:
+                meanwhile()
+                self._bell.wait(heard, None if deadline is None or late else deadline - time.monotonic())
+        if self._live:
+            return self._outcome(late, seconds)
+        if self._result is None or self._result.fault is not None:
+            raise Overtaken
+        return self._result
+
+    def _outcome(self, late: bool, seconds: float | None) -> DeliveryResult:
+        """The outcome of a delivery that went on in its turn."""
+        if self._problem is not None:
+            raise self._problem
+        assert self._result is not None
+        if late and self._result.fault is not None:
+            words = f"the delivery took longer than {seconds:g} seconds"
+            return replace(self._result, fault=Fault(reasons.WALL_CLOCK, words, "DeliveryStopped"))
+        return self._result
+
+    def give_up(self) -> None:
+        """Stop it, and wait until it has ended; its worker is of no use afterwards."""
+        with self._bell.changed:
+            self._given_up = True
+            self._bell.ring()
+        self._worker.stop()
+        self._thread.join()
+
+
+def _next_key(prior: str, written: dict[str, str | None], stored: Callable[[str], str | None]) -> str | None:
+    """The first key after `prior`, with what was written laid over what is stored."""
+    found = stored(prior)
+    while found is not None and found in written and written[found] is None:
+        found = stored(found)
+    added = [key for key, value in written.items() if value is not None and key > prior]
+    return min([*added, *([] if found is None else [found])], default=None)
