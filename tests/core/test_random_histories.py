@@ -31,11 +31,13 @@ QUIET = CapData('#["quiet",[]]')
 class History:
     """One world of wild vats and the host that stirs it."""
 
-    def __init__(self, seed: int, steps: int) -> None:
+    factory_class = WildFactory
+
+    def __init__(self, seed: int, steps: int, threads: int = 1) -> None:
         self.random = random.Random(seed)
-        self.factory = WildFactory(seed, self.about_to_tell)
+        self.factory = self.factory_class(seed, self.about_to_tell)
         self.world = WorldFile.open(None)
-        self.kernel = Kernel(self.world, {"wild": self.factory})
+        self.kernel = Kernel(self.world, {"wild": self.factory}, threads=threads)
         self.store = self.kernel.store
         self.held: list[str] = []
         self.made = 0
@@ -61,7 +63,7 @@ class History:
         return [vat for vat in self.store.vats.all() if vat.state != TERMINATED]
 
     def step(self) -> CrankReport | None:
-        report = self.kernel.step(clean_up=self.random.choice((1, 3, 1_000)))
+        report = self.kernel.step(clean_up=self.random.choice((1, 3, 1_000)), more=True)
         self.check_agenda()
         return report
 

@@ -69,11 +69,7 @@ class WildWorker(Heapless):
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         live = limits.seconds is not None
-        mood = (
-            self._factory.moods.pop(self._spec.name, None)
-            if live and delivery[0] != "bringOutYourDead"
-            else None
-        )
+        mood = self._mood(delivery, live) if delivery[0] != "bringOutYourDead" else None
 
         def ask(*call: Any) -> Any:
             status, value = syscall(syscalls.read(list(call)))
@@ -102,6 +98,10 @@ class WildWorker(Heapless):
             self._act()
         ask("vatstoreSet", "books", self._books.to_text())
         return DeliveryResult(computrons=1)
+
+    def _mood(self, delivery: list[Any], live: bool) -> str | None:
+        """What is to go wrong with this delivery, if the test asks for it."""
+        return self._factory.moods.pop(self._spec.name, None) if live else None
 
     # Hearing
 

@@ -100,7 +100,8 @@ class Ahead:
         self._guesses: dict[str, _Guess] = {}
         self._records: dict[str, _Record] = {}
         self._long: set[str] = set()
-        self._looked_at: dict[int, str | None] = {}  # by position in the run-queue, the vat it is for
+        self._window: list[int] = []  # positions of the run-queue
+        self._looked_at: dict[int, str | None] = {}  # those that were looked at, and the vat each is for
         self.threads = threads
         self._begun = self._used = self._discarded = 0
         warehouse.leaves = self._left
@@ -130,7 +131,7 @@ class Ahead:
 
     def _candidates(self, most: int) -> Iterator[tuple[int, str, QueuedEvent]]:
         """Events for long vats that come soon, at most so many, one for each vat, with position and vat."""
-        soon = self._store.queues.soon(4 * self.threads)
+        soon = self._soon()
         self._looked_at = {at: vat for at, vat in self._looked_at.items() if at in soon}
         passed = {None, *self._guesses}
         for at in soon:
@@ -139,14 +140,30 @@ class Ahead:
             if at in self._looked_at:
                 passed.add(self._looked_at[at])
                 continue
-            event = self._store.queues.at(at)
-            vat = None if event is None else self._vat_of(event)
+            event, vat = self._expected(at)
             if event is None or vat not in self._long:
                 self._looked_at[at] = vat
             elif vat is not None and vat not in passed and self._may(vat):
                 most -= 1
                 yield at, vat, event
             passed.add(vat)
+
+    def _soon(self) -> list[int]:
+        """The positions of what comes next in the run-queue, which is asked for many at once."""
+        few = 4 * self.threads
+        while self._window and self._store.queues.text_at(self._window[0]) is None:
+            del self._window[0]
+        if len(self._window) < few:
+            self._window = self._store.queues.soon(16 * few)
+        return self._window[:few]
+
+    def _expected(self, at: int) -> tuple[QueuedEvent | None, str | None]:
+        """The event at a position of the run-queue, and the vat it is for."""
+        try:
+            event = self._store.queues.at(at)
+            return event, None if event is None else self._vat_of(event)
+        except Exception:  # a damaged row, say: in its turn it is told, and to whom it concerns
+            return None, None
 
     def _vat_of(self, event: QueuedEvent) -> str | None:
         """The vat that an event is for, as far as it can be told at once."""
@@ -169,8 +186,8 @@ class Ahead:
         """Translate an event as in its turn, and start it. What is done to the world is rolled back."""
         try:
             found = self._translated(event)
-        except Exception:
-            return  # its turn will show what is wrong
+        except Exception:  # its turn will show what is wrong
+            return
         if found is None:
             return
         vat, delivery = found

@@ -1,0 +1,158 @@
+"""Confined vats on several threads: digests, answers and calls of devices are those of one thread."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from swingset.core.ahead import LONG
+from swingset.core.errors import VatFault
+from swingset.host import policies
+from swingset.host.controller import Controller
+from swingset.host.opening import open_world
+from swingset.model.capdata import Ref
+
+NAMES = ("ann", "ben", "cyd", "dan")
+STEPS = 60_000
+
+WORKER = f"""
+from swingset.vat import D, E, remotable
+
+def work(steps):
+    total = 0
+    for number in range(steps):
+        total += number * number % 7
+    return total
+
+def build_root_object(baggage, powers):
+    baggage.setdefault("done", 0)
+
+    @remotable
+    class Worker:
+        def work(self, steps: int):
+            total = work(steps)
+            baggage["done"] += 1
+            return [baggage["done"], total]
+
+        def pass_on(self, other, steps: int):
+            work({STEPS})
+            return E(other).work(steps)
+
+        def ask(self, device):
+            before = work({STEPS})
+            answer = D(device).call(baggage["done"])
+            work({STEPS})
+            return [before, answer]
+
+        def fail(self):
+            raise ValueError(work({STEPS}))
+
+        def endless(self):
+            while True:
+                pass
+
+        def leave(self):
+            work({STEPS})
+            powers.exit("enough")
+
+    return Worker()
+"""
+
+
+def _opened(threads: int, calls: list[Any]) -> tuple[Controller, Ref]:
+    """Four vats, of which two share a meter, and a host function that notes each call."""
+    controller = open_world(None, threads=threads)
+
+    def note(said: Any) -> int:
+        calls.append(said)
+        return len(calls)
+
+    device = Ref(controller.devices.plugin("note", note))
+    meter = controller.meters.create(10 * LONG)
+    for name in NAMES:
+        options = {"computrons": 10 * LONG, "reap_interval": 9}
+        options |= {"meter": meter} if name in NAMES[2:] else {}
+        controller.create_vat(name, (("worker", WORKER),), options=options)
+    return controller, device
+
+
+class Story:
+    """What chance has a host do, with so many threads."""
+
+    def __init__(self, seed: int, threads: int) -> None:
+        self.random = random.Random(seed)
+        self.calls: list[Any] = []
+        self.controller, self.device = _opened(threads, self.calls)
+
+    def told(self, doings: int) -> list[Any]:
+        controller = self.controller
+        for _ in range(doings):
+            self.random.choices(
+                (self.send, self.upgrade, self.terminate, self.refill, self.suspend), (20, 2, 1, 4, 2)
+            )[0]()
+            # Where a run stops has to be the same; what has run ahead by then waits.
+            controller.run(policies.cranks(self.random.choice((3, 40, 1_000))))
+        controller.run()
+        heaps = [
+            controller.kernel.warehouse.heap_digest(vat) for vat in controller.vats if vat.state == "live"
+        ]
+        digests = controller.digest(), controller.history.activity_digest()
+        found = [self.calls, heaps, *digests, controller.crank]
+        controller.close()
+        return found
+
+    def names(self) -> list[str]:
+        return [vat.name for vat in self.controller.vats if vat.name in NAMES]
+
+    def send(self) -> None:
+        """Messages to many vats at once."""
+        for _ in range(self.random.randint(3, 9)):
+            name, other = self.random.choice(self.names()), self.random.choice(self.names())
+            root = Ref(self.controller.kernel.root_of(other), other)
+            method, args = self.random.choices(
+                (("work", [STEPS]), ("pass_on", [root, STEPS]), ("ask", [self.device]), ("fail", []),
+                 ("endless", []), ("leave", [])),
+                (12, 5, 5, 2, 1, 0.3),
+            )[0]  # fmt: skip
+            self.controller.queue_to_root(name, method, args)
+
+    def upgrade(self) -> None:
+        name = self.random.choice(self.names())
+        code = WORKER + self.random.choice(("", "# new\n", "raise RuntimeError('no')\n"))
+        try:
+            self.controller.upgrade_vat(name, (("worker", code),))
+        except VatFault:
+            return
+
+    def terminate(self) -> None:
+        if len(self.names()) > 2:
+            self.controller.terminate_vat(self.random.choice(self.names()), "enough")
+
+    def refill(self) -> None:
+        for meter in self.controller.meters:
+            self.controller.meters.refill(meter.id, 8 * LONG)
+
+    def suspend(self) -> None:
+        for vat in self.controller.vats:
+            if vat.state == "suspended":
+                self.controller.vats.resume(vat.name)
+                return
+        self.controller.vats.suspend(self.random.choice(self.names()), "for a while")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_random_story_is_the_same_with_one_thread_and_with_three(seed: int) -> None:
+    """Upgrades, ends, meters that run dry, failures and a device: what was told of it is equal."""
+    alone, several = Story(seed, 1), Story(seed, 3)
+    assert several.told(8) == alone.told(8)
+    assert alone.controller.ahead.begun == 0
+    assert several.controller.ahead.used > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_more_random_stories_are_the_same_with_one_thread_and_with_three(seed: int) -> None:
+    """The same for longer stories."""
+    assert Story(seed, 3).told(40) == Story(seed, 1).told(40)
