@@ -68,6 +68,7 @@ bench: engine
 	@$(BIN)/python benchmarks/guest.py $(GUEST)
 	@$(BIN)/python benchmarks/scale.py
 	@$(BIN)/python benchmarks/floors.py
+	@$(BIN)/python benchmarks/threads.py
 
 # The reference under the same loads beside us: Node 20, a C compiler, and the npm registry for the first time.
 bench-peer: engine

@@ -90,6 +90,16 @@ def test_the_floors_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert statements > 0
 
 
+def test_one_thread_and_several_lead_to_the_same_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small deliveries are measured on one thread and on two."""
+    threads = loaded(BENCHMARKS / "threads.py")
+    monkeypatch.setattr(threads, "ROUNDS", 1)
+    one, several, vain = threads.compare(1, 1, 2)
+    assert one > 0
+    assert several > 0
+    assert vain == 0
+
+
 @pytest.mark.unaudited  # one of them fills tables by hand
 def test_the_others_run() -> None:
     """Messages, objects and cranks are measured, however few."""

@@ -4,6 +4,7 @@
 raises is here, and a test says so (`tests/host/test_exports.py`).
 """
 
+from swingset.core.ahead import AheadReport
 from swingset.core.device_board import DeviceError
 from swingset.core.errors import KernelError, KernelPanic, NoSuchVat, VatExists, VatFault, WorkerRefused
 from swingset.core.lifecycle import LeftBehind
@@ -68,6 +69,7 @@ from swingset.world.vats import VatRecord
 from swingset.world.verifying import Problem
 
 __all__ = [
+    "AheadReport",
     "BadConfiguration",
     "CListRow",
     "CapData",

@@ -147,8 +147,8 @@ def test_a_random_story_is_the_same_with_one_thread_and_with_three(seed: int) ->
     """Upgrades, ends, meters that run dry, failures and a device: what was told of it is equal."""
     alone, several = Story(seed, 1), Story(seed, 3)
     assert several.told(8) == alone.told(8)
-    assert alone.controller.ahead.begun == 0
-    assert several.controller.ahead.used > 0
+    assert alone.controller.queue.ahead.begun == 0
+    assert several.controller.queue.ahead.used > 0
 
 
 @pytest.mark.slow

@@ -16,7 +16,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from swingset.core.ahead import AheadReport
 from swingset.core.report import CrankReport
 from swingset.host import starting
 from swingset.host.devices import HostDevices
@@ -114,16 +113,6 @@ class Controller:
         return Controller(self._opened.fork())
 
     # Running
-
-    @property
-    def ahead(self) -> AheadReport:
-        """How many deliveries ran ahead of their turn on other threads, and what came of that.
-
-        Example:
-            >>> world.ahead.discarded
-            0
-        """
-        return self.kernel.ahead.report()
 
     @property
     def path(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swingset.core.ahead import AheadReport
 from swingset.core.warehouse import UNTRUSTED
 from swingset.host.engines import KINDS
 from swingset.host.opened import Opened
@@ -49,6 +50,16 @@ class RunQueue:
             False
         """
         self._running.set_paused(False, "unpause")
+
+    @property
+    def ahead(self) -> AheadReport:
+        """How many deliveries ran ahead of their turn on other threads, and what came of that.
+
+        Example:
+            >>> world.queue.ahead.discarded
+            0
+        """
+        return self._opened.kernel.ahead.report()
 
     @property
     def panic(self) -> str | None:
