@@ -23,7 +23,7 @@ because the host learns at once that it was stopped.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import cast
 
 from swingset.core.administration import Administration
@@ -58,6 +58,7 @@ from swingset.model.messages import (
     Reap,
     Send,
     UpgradeVat,
+    contents,
 )
 from swingset.model.reports import Fault
 from swingset.model.stack import room
@@ -319,7 +320,7 @@ class Cranks:
         # An attached vat writes its state back with each commit, so its transcript depends on the host.
         transcript = self.store.vats.span(vat.id).hash if vat and not vat.attached else None
         fault = report.fault.code if report.fault else None
-        done = [type(event).__name__, asdict(event), report.outcome, fault, report.vat, transcript]
+        done = [type(event).__name__, contents(event), report.outcome, fault, report.vat, transcript]
         self.store.activity.extend([report.number, *done])
 
     def _can_run(self, vat_id: str) -> bool:

@@ -86,11 +86,7 @@ class Deliverer:
         running = self._store.world.transcripts.append(
             vat.id, vat.incarnation, span.position, crank, span.hash, entry
         )
-        self._store.vats.save_span(
-            replace(
-                span, position=span.position + 1, hash=running, computrons=span.computrons + (computrons or 0)
-            )
-        )
+        self._store.vats.save_span(span.after(running, computrons or 0))
 
 
 def _with(result: DeliveryResult, fault: Fault) -> DeliveryResult:

@@ -37,7 +37,7 @@ def limits_of(vat: VatRecord) -> Limits:
             del chosen[name]
     if vat.attached:
         chosen |= {"computrons": None, "memory_pages": None, "seconds": None}
-    return replace(DEFAULT_LIMITS, **chosen)
+    return replace(DEFAULT_LIMITS, **chosen) if chosen else DEFAULT_LIMITS
 
 
 def _most_memory(vat: VatRecord) -> int | None:

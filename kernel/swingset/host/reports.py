@@ -47,7 +47,7 @@ class Reports:
         self.computrons += report.computrons or 0
         size = len(report.event.message.methargs.body) if isinstance(report.event, Send) else 0
         # What was printed is in the outputs, which have their own limit.
-        self._kept.append((size, replace(report, console=())))
+        self._kept.append((size, replace(report, console=()) if report.console else report))
         self._size += size
         while len(self._kept) > MOST_REPORTS or (len(self._kept) > 1 and self._size > MOST_CHARACTERS):
             self._size -= self._kept.popleft()[0]

@@ -15,6 +15,7 @@ from swingset.host.opened import Opened
 from swingset.host.policies import RunPolicy, forever, rows_allowed
 from swingset.host.reports import Reports, RunReport
 from swingset.host.rhythm import Rhythm
+from swingset.workers import interrupts
 
 COMMIT_AFTER = 128 << 20
 """How many changed bytes of state may wait for a commit, because one commit holds no more."""
@@ -49,7 +50,7 @@ class Running:
         opened, go_on, rhythm = self.opened, policy or forever(), Rhythm()
         reports = Reports()
         commit: int | None = None
-        with opened.lock, opened.a_run():
+        with opened.lock, opened.a_run(), interrupts.routed():
             cleans = rows_allowed(go_on) is not None
             try:
                 opened.callers.serve()

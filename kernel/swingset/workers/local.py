@@ -17,6 +17,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 from swingset.guest.base import context
@@ -28,6 +29,7 @@ from swingset.model.reports import DeliveryResult, Fault, frames_from_json
 from swingset.model.stack import room
 from swingset.model.states import ConsoleStream
 from swingset.model.wording import MOST_NAME, fit
+from swingset.workers import interrupts
 from swingset.workers.base import HeapImage, ImageMismatch, SyscallHandler, VatSpec
 
 
@@ -87,7 +89,7 @@ class _GuestWorker:
         """Run one delivery in this thread. An exception of the syscall handler is raised unchanged."""
         out, err = _Console(limits.console_bytes), _Console(limits.console_bytes)
         self._handler = syscall
-        timed_out, interrupted = threading.Event(), threading.Event()
+        timed_out, interrupted = _Flag(), _Flag()
         result: dict[str, Any]
         try:
             with (
@@ -97,7 +99,7 @@ class _GuestWorker:
                 room(exactly=self.confined_stack),
                 _no_collector(),
                 _watchdog.limit(limits.seconds, timed_out),
-                _interruptible(interrupted),
+                interrupts.taken(interrupted.abandon),
             ):
                 result = self.liveslots.deliver(delivery)
         except DeliveryAbandonedError:
@@ -105,13 +107,13 @@ class _GuestWorker:
         finally:
             self._handler = None
             problem, self._host_problem = self._host_problem, None
-        if interrupted.is_set():
+        if interrupted.up:
             raise KeyboardInterrupt
         if problem is not None:
             raise problem
         said: tuple[tuple[ConsoleStream, str], ...] = (("stdout", out.text()), ("stderr", err.text()))
         console = tuple((name, text) for name, text in said if text)
-        if timed_out.is_set():
+        if timed_out.up:
             words = f"the delivery ran for more than {limits.seconds:g} seconds and was stopped"
             return DeliveryResult(Fault(reasons.WALL_CLOCK, words), None, console)
         return DeliveryResult(fault_from_guest(delivery, result), None, console)
@@ -231,26 +233,22 @@ def _no_collector() -> Iterator[None]:
         gc.enable()
 
 
-@contextlib.contextmanager
-def _interruptible(interrupted: threading.Event) -> Iterator[None]:
-    """Make Ctrl-C abandon the delivery: vat code would turn a KeyboardInterrupt into a rejection."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:
-        yield
-        return
+class _Flag:
+    """Whether a delivery was abandoned for one of the host's reasons."""
 
-    def stop(_number: int, _frame: object) -> None:
-        interrupted.set()
+    __slots__ = ("up",)
+
+    def __init__(self) -> None:
+        self.up = False
+
+    def abandon(self, number: int, frame: FrameType | None) -> None:
+        """For Ctrl-C: abandon the delivery. Vat code would turn a KeyboardInterrupt into a rejection."""
+        handler = interrupts.before()
+        if handler is not signal.default_int_handler:
+            handler(number, frame)
+            return
+        self.up = True
         raise DeliveryAbandonedError
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Watchdog:
@@ -260,11 +258,11 @@ class _Watchdog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._armed: tuple[float, int, threading.Event] | None = None
+        self._armed: tuple[float, int, _Flag] | None = None
         self._thread: threading.Thread | None = None
 
     @contextlib.contextmanager
-    def limit(self, seconds: float | None, fired: threading.Event) -> Iterator[None]:
+    def limit(self, seconds: float | None, fired: _Flag) -> Iterator[None]:
         """Raise `DeliveryAbandonedError` in this thread, and set `fired`, when the body takes longer."""
         if seconds is None:
             yield
@@ -289,7 +287,7 @@ class _Watchdog:
                     continue
                 _, thread, fired = self._armed
                 self._armed = None
-                fired.set()
+                fired.up = True
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(thread), ctypes.py_object(DeliveryAbandonedError)
                 )

@@ -83,6 +83,14 @@ class Span:
     snapshot: str | None
     computrons: int
 
+    def after(self, running: str, spent: int) -> Span:
+        """The span with one more entry, up to which the running hash is this."""
+        start = self.start, self.start_hash
+        begun = self.incarnation, self.incarnation_start, self.incarnation_hash
+        return Span(
+            self.vat, *begun, *start, self.position + 1, running, self.snapshot, self.computrons + spent
+        )
+
 
 _VATS, _SPANS = Table("vats", VatRecord, heavy=("reason", "parameters", "options")), Table("spans", Span)
 

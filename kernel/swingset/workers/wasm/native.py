@@ -240,6 +240,7 @@ class Guest:
         self._check(error, trap)
         self._memory = self._find(b"memory", _MEMORY).memory
         self._memory_at = ctypes.addressof(self._memory)
+        self._globals: dict[str, Any] = {}
         self._raw = (c_uint64 * 8)()
         self._raw_at = ctypes.addressof(self._raw)
         self._values = (_ffi.wasmtime_val_t * (_MOST_ARGUMENTS + 1))()  # all zero: of kind i32
@@ -321,8 +322,10 @@ class Guest:
     def global_i32(self, name: str) -> int:
         """The value of an exported global."""
         value = _ffi.wasmtime_val_t()
-        item = self._find(name.encode(), _GLOBAL)
-        _global_get(self._context, ctypes.addressof(item), byref(value))
+        found = self._globals.get(name)
+        if found is None:
+            found = self._globals[name] = self._find(name.encode(), _GLOBAL)
+        _global_get(self._context, ctypes.addressof(found), byref(value))
         return int(value.of.i32) & 0xFFFFFFFF
 
     def set_fuel(self, fuel: int) -> None:
