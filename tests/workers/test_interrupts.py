@@ -44,6 +44,14 @@ def build_root_object():
 WORKERS = ["local", "wasm"]
 
 
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[None]:
+    """The handler that Python starts with: a process in the background is started without it."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
+
+
 @pytest.fixture(params=WORKERS)
 def world(request: pytest.FixtureRequest) -> Iterator[Controller]:
     """Two vats that talk."""
