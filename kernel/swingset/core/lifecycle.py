@@ -1,11 +1,11 @@
-"""How vats begin, get new code, and end.
+"""Creates, upgrades, restarts and terminates vats.
 
-An upgrade is one crank: the old incarnation's promises are broken, its ephemeral exports abandoned, the
-new code started. Whatever goes wrong on the way, the crank is rolled back, and with it every trace of the
-attempt. The old incarnation's memory is rebuilt from its image and transcript when it is next needed, so
-even what was only in its heap is as it was. It stays one crank however much there is to break and abandon,
-unlike the end of a vat, which is spread over as many cranks as it takes: the new code must not find a promise
-or an export half of which is the old one's, and the attempt could not be undone once others have heard of it.
+An upgrade is one crank: the old incarnation's promises are broken, its ephemeral exports are abandoned, and
+the new code is started. If anything fails, the crank is rolled back, and nothing of the attempt remains. The
+old incarnation's memory is rebuilt from its image and transcript when it is next needed, so even its heap is
+as it was. An upgrade stays one crank, however much it breaks and abandons, because the new code must not find
+a part of the old promises and exports, and because it could not be rolled back after others were notified.
+The termination of a vat is spread over several cranks.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from swingset.model.reports import Fault
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
 REJECTED_AT_ONCE = 1_000
-"""How many promises are rejected, and how many parked events sent on, in the crank that ends their vat."""
+"""How many promises are rejected, and how many parked events requeued, in the crank that ends their vat."""
 
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """What an incarnation left behind: exports abandoned and promises broken, as krefs."""
+    """What an incarnation left behind: the abandoned exports and the broken promises, as krefs."""
 
     abandoned: tuple[str, ...]
     disconnected: tuple[str, ...]
@@ -48,7 +48,7 @@ class Lifecycle:
         self._deliverer = deliverer
 
     def create(self, event: CreateVat, crank: int) -> Delivered:
-        """Record a new vat and start it; on success its root is known to the kernel."""
+        """Record a new vat and start it; if that succeeds, the kernel knows its root."""
         vat = VatRecord(
             id=event.vat,
             name=event.name,
@@ -67,10 +67,10 @@ class Lifecycle:
         return self._start(vat, event.parameters, crank)
 
     def upgrade(self, event: UpgradeVat, crank: int) -> tuple[Delivered, LeftBehind]:
-        """Start a vat's next incarnation under new code, after the old one has brought out its dead.
+        """Start a vat's next incarnation under new code, after a last `bringOutYourDead` of the old one.
 
-        The computrons are those of both deliveries; all else is told of the last one. Where the old one
-        cannot be brought back, nobody brings out its dead: what it held then stays held.
+        The computrons are those of both deliveries; everything else is of the last one. If the old
+        incarnation cannot be restored, that delivery is skipped, and what it held stays held.
         """
         old = self._vat(event.vat)
         last = self._bring_out(old, crank)
@@ -109,9 +109,10 @@ class Lifecycle:
         return self._staying(vat, self._deliverer.deliver(vat, worker, ["bringOutYourDead"], crank))
 
     def restart_attached(self, vat_id: str, message: str) -> LeftBehind:
-        """A new incarnation for a vat whose interpreter the embedder started anew.
+        """Begin a new incarnation of a vat whose interpreter the embedder has restarted.
 
-        The promises that the old one has kept are the new one's to claim while it starts, as at an upgrade.
+        The new incarnation may claim the promises that the old one has kept, while it starts, as in an
+        upgrade.
         """
         old = self._vat(vat_id)
         left_behind = self.end_incarnation(old, message, self._store.promises.kept_by(old.id))
@@ -121,7 +122,7 @@ class Lifecycle:
         return left_behind
 
     def begin_incarnation(self, vat: VatRecord) -> None:
-        """Open a new span: what is brought back from now on starts here."""
+        """Open a new span: from now on, the vat is restored from here."""
         span = self._store.vats.span(vat.id)
         self._store.vats.save_span(
             replace(
@@ -136,10 +137,10 @@ class Lifecycle:
         )
 
     def end_incarnation(self, vat: VatRecord, message: str, kept: Collection[str] = ()) -> LeftBehind:
-        """Break the vat's promises and abandon its ephemeral exports, as at every upgrade.
+        """Break the vat's promises and abandon its ephemeral exports, as in every upgrade.
 
-        Promises that the vat has `kept` stay as they are, decider and c-list entry included, but only until
-        the next incarnation is started: which of them it wants, it has to say then.
+        Promises that the vat has `kept` stay, with their decider and c-list entry, but only until the next
+        incarnation has started: it has to claim those that it wants.
         """
         store = self._store
         broken = [kref for kref in store.promises.decided_by(vat.id) if kref not in kept]
@@ -158,9 +159,10 @@ class Lifecycle:
         return LeftBehind(tuple(abandoned), tuple(broken))
 
     def _break(self, vat: VatRecord, promises: Collection[str], message: str) -> None:
-        """Reject promises with the disconnection object, plain data that names the incarnation that is lost.
+        """Reject promises with the disconnection object, plain data that names the ended incarnation.
 
-        A promise the vat itself waits for keeps its c-list entry, so that the next incarnation hears of it.
+        A promise that the vat itself waits for keeps its c-list entry, so that the next incarnation is
+        notified.
         """
         store = self._store
         disconnection = capdata.data(
@@ -177,12 +179,12 @@ class Lifecycle:
         return [kref for kref in promises if kref in decided]
 
     def terminate(self, vat: VatRecord, code: str, words: str) -> None:
-        """End a vat: from now on its exports are nobody's, and the promises it decides are rejected.
+        """Terminate a vat: its exports have no owner any more, and the promises that it decides are rejected.
 
-        Only so many of them are rejected at once. The others, and all else it leaves, are seen to by
-        `clean_up`, a little at a time, so that this crank is as short for a large vat as for a small one. A
-        promise whose turn has not come is unsettled until then: whoever waits for it or sends to it waits a
-        little longer, and hears the same.
+        Only `REJECTED_AT_ONCE` of them are rejected at once. `clean_up` rejects the others and deletes the
+        vat's state, a little at a time, so that this crank is as short for a large vat as for a small one. A
+        promise is unsettled until its turn: subscribers and senders wait a little longer for the same
+        rejection.
         """
         store = self._store
         ended = vat.having(state=TERMINATED, reason=f"{code}: {words}", parameters=NOTHING)
@@ -197,11 +199,10 @@ class Lifecycle:
         store.holdings.forget(vat.id)
 
     def clean_up(self, vat_id: str, budget: int) -> int:
-        """See to at most `budget` rows of what a terminated vat left; returns how many.
+        """Clean up at most `budget` rows of a terminated vat; returns how many.
 
-        First come the promises that it was to settle and the events that were parked for it, since others
-        wait for what becomes of them; then its c-list, so that the holders of its exports hear of it; then
-        its store.
+        First come the promises that it decides and the events that were parked for it, because others wait
+        for them; then its c-list, so that the holders of its exports are notified; then its store.
         """
         store = self._store
         vat = self._vat(vat_id)
@@ -224,7 +225,7 @@ class Lifecycle:
         return done
 
     def _reject_some(self, vat: VatRecord, limit: int) -> int:
-        """Reject promises that a terminated vat was to settle; returns how many."""
+        """Reject promises that a terminated vat decides; returns how many."""
         code, words = fate_of(vat.reason)
         rejection = capdata.error("Error", words, code=code)
         promises = self._store.graveyard.some_promises(vat.id, limit)
@@ -233,7 +234,7 @@ class Lifecycle:
         return len(promises)
 
     def _unpark_some(self, vat: VatRecord, limit: int) -> int:
-        """Send on messages that were parked for a terminated vat, and forget notifications; how many."""
+        """Requeue messages parked for a terminated vat, and drop notifications; returns how many."""
         store = self._store
         parked = store.queues.parked(vat.id, limit)
         for seq, event in parked:
@@ -250,7 +251,7 @@ class Lifecycle:
         return entry.kref if entry else None
 
     def _hold_parameters(self, vat: VatRecord) -> None:
-        """What a vat was started with is held as long as it is its record: an upgrade may want it again."""
+        """Hold the parameters in a vat's record, because an upgrade may need them again."""
         for slot in vat.parameters.slots:
             self._store.hold(slot)
 
@@ -275,7 +276,7 @@ class Lifecycle:
         return delivered
 
     def _staying(self, vat: VatRecord, delivered: Delivered) -> Delivered:
-        """The same, but a failure where the vat asked to end instead of starting or making way."""
+        """The same delivery, but as a failure if the vat asked to end in its start or in its last reap."""
         if delivered.result.fault is not None or delivered.exit_request is None:
             return delivered
         self._warehouse.discard(vat.id)
@@ -287,12 +288,12 @@ class Lifecycle:
 
 
 def _together(first: Delivered, last: Delivered) -> Delivered:
-    """The last of two deliveries, with the computrons of both and what both have printed."""
+    """The last of two deliveries, with the computrons and the console of both."""
     one, two = first.result, last.result
     spent = (one.computrons or 0) + (two.computrons or 0) if (one.computrons or two.computrons) else None
     return replace(last, result=replace(two, computrons=spent, console=one.console + two.console))
 
 
 def incarnation_outcome(number: int) -> CapData:
-    """What the caller of an upgrade is told: `{"incarnationNumber": number}`."""
+    """The result of an upgrade for its caller: `{"incarnationNumber": number}`."""
     return capdata.data({"incarnationNumber": number})

@@ -1,14 +1,14 @@
-"""Who pays for a delivery, and what happens when the money is out.
+"""Charges cranks to meters, and handles a meter that is empty.
 
-A vat may have a meter of its own, or share one. What a crank spent is deducted after it has run; the
-keeper of the meter is told once, when what remains falls below the threshold. A crank that spent more than
-remains is undone as if it had never run. Then the vat is suspended with its delivery parked, the keeper is
-asked, and after a refill the delivery runs again, so that the vat's transcript is that of a run in which
-the meter never ran dry. A vat created with `on_starvation` "terminate" ends instead, as vats of the
-reference implementation do.
+A vat may have a meter of its own, or share one. The cost of a crank is deducted after it has run; the keeper
+of the meter is notified once, when less than the threshold remains. A crank that costs more than remains is
+rolled back as if it had never run. Then the vat is suspended with its delivery parked, and the keeper is
+notified. After a refill the delivery runs again, so the vat's transcript is that of a run in which the meter
+was never empty. A vat with the option `on_starvation` "terminate" is terminated instead, as vats of the
+reference implementation are.
 
-A delivery that fails is undone, but it has been paid for, else whoever knows an argument that makes a vat
-run past its limits could have it run for nothing.
+A delivery that fails is rolled back, but it is paid for. Otherwise a sender that knows an argument with which
+a vat exceeds its limits could make it run for nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Metering:
         self._store = store
 
     def create(self, remaining: int | None, threshold: int = 0) -> str:
-        """A new meter of so many computrons (None: unlimited); returns its id."""
+        """Make a meter with `remaining` computrons (None: unlimited); returns its id."""
         _check(remaining, "remaining")
         _check(threshold, "threshold", unlimited=False)
         return self._store.meters.add(remaining, threshold)
@@ -44,7 +44,7 @@ class Metering:
         return meter
 
     def refill(self, meter_id: str, computrons: int) -> Meter:
-        """Add to what remains; vats that starved on this meter carry on."""
+        """Add computrons to a meter; vats that starved on it are resumed."""
         _check(computrons, "computrons", unlimited=False)
         meter = self.get(meter_id)
         if meter.remaining is not None:
@@ -55,12 +55,12 @@ class Metering:
         return meter
 
     def set_threshold(self, meter_id: str, threshold: int) -> None:
-        """Have the keeper told when what remains falls below this."""
+        """Set the amount below which the keeper is notified."""
         _check(threshold, "threshold", unlimited=False)
         self._store.meters.save(self.get(meter_id)._replace(threshold=threshold))
 
     def set_keeper(self, meter_id: str, kref: str | None) -> None:
-        """Name the object that is told of the meter, and hold it."""
+        """Set the object that is notified of the meter, and hold it."""
         meter = self.get(meter_id)
         if kref is not None:
             self._store.hold(kref)
@@ -69,7 +69,7 @@ class Metering:
         self._store.meters.save(meter._replace(keeper=kref))
 
     def forget_unused(self, meter_id: str) -> bool:
-        """Forget a meter that pays for no vat, and let go of its keeper; whether it is gone."""
+        """Delete a meter that pays for no vat, and release its keeper; returns whether it was deleted."""
         meter = self._store.meters.get(meter_id)
         if meter is None or self._store.meters.pays(meter_id):
             return meter is None
@@ -79,7 +79,7 @@ class Metering:
         return True
 
     def charge(self, vat: VatRecord, computrons: int | None) -> bool:
-        """Deduct what a crank spent; False where the meter holds less, and then nothing is deducted."""
+        """Deduct the cost of a crank; returns False if the meter holds less, and then deducts nothing."""
         meter_id = vat.options.get("meter")
         if meter_id is None or not computrons:
             return True
@@ -95,9 +95,9 @@ class Metering:
         return True
 
     def deduct(self, vat: VatRecord, computrons: int | None) -> None:
-        """Deduct what a crank that failed has spent, or all that is left where that is less.
+        """Deduct the cost of a crank that failed, or all that remains if that is less.
 
-        It was undone for its failure, and would fail again however much there were.
+        It was rolled back for its failure, and would fail again with any amount.
         """
         meter_id = vat.options.get("meter")
         if meter_id is not None and computrons:
@@ -105,9 +105,9 @@ class Metering:
             self.charge(vat, computrons if remaining is None else min(computrons, remaining))
 
     def starve(self, vat: VatRecord, computrons: int) -> StarvationPolicy:
-        """A crank of the vat spent more than its meter holds and was undone. Returns what becomes of the vat.
+        """Handle a crank that cost more than the vat's meter holds and was rolled back; returns the policy.
 
-        Under the policy `terminate` the meter is emptied and it is for the caller to end the vat.
+        Under the policy `terminate` the meter is emptied, and the caller has to terminate the vat.
         """
         meter = self.get(vat.options["meter"])
         if vat.options.get("on_starvation", SUSPEND) == TERMINATE:
@@ -124,7 +124,7 @@ class Metering:
         return SUSPEND
 
     def try_again(self, vat: VatRecord) -> None:
-        """Let a vat that starved carry on, if that is why it is suspended."""
+        """Resume a vat, if it is suspended because it starved."""
         if vat.state == SUSPENDED and (vat.reason or "").startswith(reasons.METER_EXHAUSTED):
             self._store.vats.save(vat.having(state=LIVE, reason=None))
             self._store.queues.unpark(vat.id)

@@ -1,27 +1,27 @@
-"""What one notification tells a vat, and what follows where that is more than the vat can take.
+"""Gathers the outcomes of one notification, and handles one that is too large for its vat.
 
-A vat that is told of a promise is told at once of every settled promise that the outcome mentions, and of
-those that theirs mention. The names of all of them are retired together: told one after the other, two
-promises that mention each other would be told for ever, each telling bringing up the retired name of the
-other as a new one. So a notification is as large as whoever settled the promises made it, and the vat that
-waits has no say in it: 700 promises, each settled with a list of all 700, come as 490,000 references, and
-a single outcome of ten million characters can be past the limits of any vat.
+A vat that is notified of a promise is also notified of every settled promise that the outcome mentions, of
+those that theirs mention, and so on. The names of all of them are retired together. Otherwise two promises
+that mention each other would be notified for ever, because each notification would bring up the retired name
+of the other as a new one. So the settlers of promises decide how large a notification is, and not the vat
+that waits: 700 promises, each settled with a list of all 700, are 490,000 references, and a single outcome of
+ten million characters can exceed the limits of any vat.
 
-A delivery that fails is undone, and a message that was undone is rejected to its sender. A notification has
-no sender, so its vat is suspended, and whoever could make a notification fail could suspend any vat that
-waits for his promises. Two rules keep that from him:
+A delivery that fails is rolled back, and if it was a message, its sender gets a rejection. A notification has
+no sender, so its vat is suspended. So a vat that could make notifications fail could suspend every vat that
+waits for its promises. Two rules prevent that:
 
-- No more is gathered than twice what one value may hold. A promise whose outcome drags along more is not
-  told as it was settled.
-- A notification that failed and was not modest is not told again either. Modest is what any vat can take;
-  where that fails, it is the vat's own code that failed, and the vat is suspended as ever, with the event
-  parked until it has better code.
+- At most twice the size of the largest value is gathered. A promise whose outcome brings along more is not
+  notified as it was settled.
+- A notification that failed and was not modest is not repeated either. A modest one is small enough for any
+  vat; if it fails, the vat's own code is at fault, and the vat is suspended with the event parked until it is
+  upgraded or resumed.
 
-What the vat is told instead is that the promise was rejected, with the reason `too-large`. For that its name
-is moved, in its c-list alone, to a new promise, rejected by the kernel, and of that one it is notified as of
-any other. So nothing is left over: the vat lets go of the old promise as if it had been told. And it ends:
-what the kernel says mentions nothing, so its telling is modest, and there is one for each promise that the
-vat waited for. Other vats hear the outcome as it is, if they can.
+Instead the vat is notified that the promise was rejected, with the reason `too-large`. For that, its name is
+moved, in this vat's c-list only, to a new promise that the kernel rejects, and the vat is notified of that
+one. So nothing is left over: the vat drops the old promise as if it had been notified. And it ends: the
+kernel's rejection mentions nothing, so it is modest, and there is one for each promise that the vat waits
+for. Other vats get the original outcome, if they can take it.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from swingset.world.promises import FULFILLED, REJECTED
 from swingset.world.vats import VatRecord
 
 MOST_SLOTS, MOST_TEXT = 2 * MAX_SLOTS, 2 * MAX_BODY
-"""How many references and characters one notification may have, where it tells of more than one promise."""
+"""The most references and characters of a notification of more than one promise."""
 
 MODEST_SLOTS, MODEST_TEXT = 100, 10_000
-"""What is not too much for any vat."""
+"""The most references and characters of a modest notification, which every vat can take."""
 
 NOT_ITS_FAULT = frozenset(
     {
@@ -54,15 +54,15 @@ NOT_ITS_FAULT = frozenset(
         reasons.STORE_FULL,
     }
 )
-"""Faults that the size of what it is told can bring a vat to."""
+"""The faults that a large notification can cause."""
 
 
 @dataclass(frozen=True)
 class Notification:
-    """Outcomes by promise, as (rejected, data), first that of the promise the notification is about.
+    """Outcomes by promise, as (rejected, data); the first is of the promise that the vat waits for.
 
-    `slots` and `text` count the references and characters of all of them. Where they are `too_much`, not all
-    were gathered.
+    `slots` and `text` count the references and characters of all of them. If they are `too_much`, gathering
+    stopped early.
     """
 
     outcomes: dict[str, tuple[bool, CapData]]
@@ -71,17 +71,17 @@ class Notification:
 
     @property
     def too_much(self) -> bool:
-        """Whether no vat is to be told this."""
+        """Whether it is too large for every vat."""
         return len(self.outcomes) > 1 and (self.slots > MOST_SLOTS or self.text > MOST_TEXT)
 
     def broke(self, fault: Fault) -> bool:
-        """Whether a vat that failed in this way may have done so for the size of what it was told."""
+        """Whether the size of the notification may have caused this fault of its vat."""
         modest = self.slots <= MODEST_SLOTS and self.text <= MODEST_TEXT
         return not modest and fault.code in NOT_ITS_FAULT
 
 
 def gather(store: KernelStore, promise: str) -> Notification:
-    """What there is to tell of a promise; no outcomes where it is not settled."""
+    """Gather the notification of a promise; it has no outcomes if the promise is not settled."""
     outcomes: dict[str, tuple[bool, CapData]] = {}
     slots = text = 0
     pending = deque([promise])
@@ -102,7 +102,7 @@ def gather(store: KernelStore, promise: str) -> Notification:
 
 
 def too_much(notification: Notification) -> Fault:
-    """Why the outcomes are not told."""
+    """The fault for a notification that is too large."""
     words = (
         f"its outcome and those that it mentions have more than {MOST_SLOTS:,} references or"
         f" {MOST_TEXT:,} characters ({len(notification.outcomes):,} promises with"
@@ -112,7 +112,7 @@ def too_much(notification: Notification) -> Fault:
 
 
 def tell_instead(store: KernelStore, vat: VatRecord, promise: str, fault: Fault) -> None:
-    """Have the vat be told that the promise was rejected, as far as this vat is concerned."""
+    """Notify only this vat that the promise was rejected, instead of its outcome."""
     entry = store.clists.by_kref(vat.id, promise)
     assert entry is not None
     words, code = f"vat {vat.name} cannot be told the outcome of this promise: {fault.message}", fault.code

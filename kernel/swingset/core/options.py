@@ -1,9 +1,8 @@
-"""The options and names that a vat may have, whoever makes it.
+"""Checks the options and names of vats.
 
-A host says them as the kernel keeps them (`reap_interval`), a creator in a vat as the reference
-implementation spells them (`reapInterval`), and a host may use that spelling too. What is wrong with one is
-found before anything is queued: an option that the kernel cannot use would come to light in a crank, and
-then in every later run.
+A host uses the kernel's spelling (`reap_interval`), and a creator in a vat that of the reference
+implementation (`reapInterval`), which a host may use too. An option is checked before anything is queued,
+because an option that the kernel cannot use would fail in a crank, and then in every later run.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from swingset.model.states import StarvationPolicy
 
 SUSPEND: Final = "suspend"
 TERMINATE: Final = "terminate"
-"""What becomes of a vat whose meter runs dry: the option `on_starvation`."""
+"""What happens to a vat whose meter is empty: the option `on_starvation`."""
 
 NAME_LIMIT = 199
 NAME_WANTS = "a name has 1 to 199 letters, digits, '.', '_' and '-'"
 _NAME = re.compile(r"[A-Za-z0-9._-]+\Z", re.ASCII)
 
 RESERVED = ("notebook", "timer", "vatAdmin")
-"""Names that the library's own vats and the session go by: whoever had one could pass for them."""
+"""The names of service vats and sessions, which another vat could use to impersonate them."""
 
 SPELLINGS = {
     "reapInterval": "reap_interval",
@@ -43,13 +42,13 @@ SPELLINGS = {
     "enableDisavow": "enable_disavow",
     "useTranscript": "use_transcript",
 }
-"""The options that a creator can give, with the names that the kernel keeps them under."""
+"""The options that a creator can set, with the kernel's names for them."""
 
 HOST_ONLY = ("console_bytes", "critical", "meter", "seconds")
-"""What only the host gives in this form; a creator needs a key, or a meter that it holds."""
+"""Options that only a host sets in this form; a creator needs a key, or a meter that it holds."""
 
 FOR_GOOD = ("enable_pipelining", "enable_disavow", "use_transcript")
-"""What cannot be changed while the vat lives."""
+"""Options that cannot be changed while the vat lives."""
 
 
 MOST_SECONDS = 10**9
@@ -75,7 +74,7 @@ def reserved(name: str) -> str | None:
 
 
 def option_wants(name: str, value: object) -> str | None:
-    """What an option of that name wants instead of a value, or None where the value fits."""
+    """The valid values of an option, for an error; None if the value is valid."""
     match name:
         case "never_reap" | "enable_pipelining" | "enable_disavow" | "use_transcript" | "critical":
             return None if isinstance(value, bool) else "True or False"
@@ -97,7 +96,7 @@ def option_wants(name: str, value: object) -> str | None:
 
 
 def host_options(vat: str, given: object, *, changing: bool = False) -> dict[str, Any]:
-    """The options that a host gives a vat, as the kernel keeps them. Raises `KernelError` for a bad one."""
+    """Check the options that a host sets; returns them in the kernel's spelling, or raises `KernelError`."""
     if not isinstance(given, Mapping):
         raise KernelError(f"vat {vat}: options want a dict, got {shown(given)}")
     known = [name for name in (*SPELLINGS.values(), *HOST_ONLY) if not (changing and name in FOR_GOOD)]

@@ -1,11 +1,11 @@
-"""What stops a whole world: the end of a critical vat, and a host's message that must not be rejected.
+"""Stops a whole world: when a critical vat ends, or when a host's message that must not fail is rejected.
 
-A world that has panicked runs no crank, and says why to everybody who asks it to. What led to it is
-committed like all else, so the panic is part of the state too: it is there when the world is opened again,
-and gone where the world goes back to a commit before it. Only the host can overrule it.
+A world that has panicked runs no crank, and every attempt raises the reason. The crank that caused it is
+committed as usual, so the panic is part of the state: it is there when the world is opened again, and it is
+gone if the world goes back to a commit before it. Only the host can overrule it.
 
-What a critical vat said at its end is for the host, which has to mend something. Those who send to it hear
-that it was terminated, and nothing more.
+The last words of a critical vat are for the host, which has to repair something. Senders only learn that the
+vat was terminated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from swingset.world.tables import Rows, Table
 
 
 class Cause(NamedTuple):
-    """What stopped a world: a vat, with how it ended, or a promise."""
+    """The cause of a panic: a vat and how it ended, or a promise."""
 
     cause: str
     words: str
@@ -32,32 +32,32 @@ _PANICS = Table("panics", Cause, heavy=("words",))
 
 
 class Panic:
-    """Whether a world has panicked, and over what: the table `panics`."""
+    """Whether a world has panicked, and why: the table `panics`."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._rows = Rows(world, _PANICS)
 
     def over_vat(self, vat: str, name: str, fate: str, last_words: CapData | None) -> None:
-        """A critical vat was terminated; `last_words` are its own, or those of who ended it."""
+        """Panic because a critical vat was terminated; `last_words` are its own or its terminator's."""
         said = "" if last_words is None or last_words.body == NOTHING.body else capdata.in_words(last_words)
         words = f"critical vat {name} was terminated: {fate}"
         self._note(vat, fit(words if not said or words.endswith(f": {said}") else f"{words}: {said}"))
 
     def over_promise(self, kref: str) -> None:
-        """The host sent a message under the policy `panic`, and its result was rejected."""
+        """Panic because the result of a host's message with the policy `panic` was rejected."""
         self._note(kref, "")
 
     def _note(self, cause: str, words: str) -> None:
         self._rows.put(Cause(cause, words))
 
     def overrule(self) -> None:
-        """Let the world run on as it is."""
+        """Let the world continue as it is."""
         for found in list(self._rows.all()):
             self._rows.delete(found.cause)
 
     def words(self) -> str | None:
-        """Why the world stands still; None where it does not."""
+        """Why the world has panicked; None if it has not."""
         found = min(self._rows.all(), default=None)
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""What a crank did, for those who show it."""
+"""The report of a crank."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class CrankReport:
     """One crank.
 
     `outcome` is one of: delivered, waiting (for a promise), parked (its vat is suspended or detached),
-    rejected (no vat to deliver to), created, upgraded, refused (the crank was undone), starved (its meter
-    could not pay; a crank that is over is parked or refused instead), dropped (nobody is there any more to be
-    told), negated (what was to be collected is held again, or its vat has no worker), cleaned (rows of a
-    terminated vat were deleted), stopped (by the host: no crank; the event waits where a vat can wait with
-    it), withdrawn (a start that the host asked for and has stopped: no crank, and nothing waits). `vat` is
-    the name of the vat that ran or would have. `computrons` is None where nothing ran or the worker cannot
-    meter. `console` holds what the vat printed. `cleaned` counts the rows that were deleted.
+    rejected (there is no vat to deliver to), created, upgraded, refused (the crank was rolled back), starved
+    (its meter could not pay; in a report of a finished crank it is parked or refused instead), dropped (there
+    is no vat to notify any more), negated (what was to be collected is held again, or its vat has no worker),
+    cleaned (rows of a terminated vat were deleted), stopped (by the host: no crank; the event waits if its
+    vat can wait), withdrawn (a start that the host requested and has stopped: no crank, and nothing waits).
+    `vat` is the name of the vat that ran or would have. `computrons` is None if nothing ran or the worker
+    cannot meter. `console` holds what the vat printed. `cleaned` counts the deleted rows.
     """
 
     number: int

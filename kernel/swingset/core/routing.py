@@ -1,7 +1,7 @@
-"""Where a message goes: found anew each time it reaches the head of the queue.
+"""Finds the destination of a message, each time it reaches the head of the queue.
 
-A message may have been sent to a promise that has settled since, or was forwarded to another, and an object
-may have lost its owner. So nothing is decided when a message is sent; everything is when it is its turn.
+A message may have been sent to a promise that was settled or forwarded since, and an object may have lost its
+owner. So the destination is decided when it is the message's turn, and not when it is sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from swingset.world.vats import TERMINATED, VatRecord
 
 @dataclass(frozen=True)
 class ToVat:
-    """Deliver to `vat`, whose object or undecided promise `target` is."""
+    """Deliver to `vat`, which owns the object or decides the promise `target`."""
 
     vat: VatRecord
     target: str
@@ -27,7 +27,7 @@ class ToVat:
 
 @dataclass(frozen=True)
 class ToPromise:
-    """Let the message wait for this promise."""
+    """Queue the message to this promise."""
 
     promise: str
 
@@ -40,7 +40,7 @@ class Nowhere:
 
 
 def route(store: KernelStore, event: Send) -> ToVat | ToPromise | Nowhere:
-    """Where a message goes as things stand now."""
+    """The current destination of a message."""
     target = event.target
     if kref_type(target) == "p":
         promise = store.promises.get(target)
@@ -77,6 +77,6 @@ def fate_of(fate: str | None) -> tuple[str, str]:
 
 
 def _pipeliner(store: KernelStore, decider: str | None) -> VatRecord | None:
-    """The vat that decides a promise, where it asks for messages to what it has not settled yet."""
+    """The vat that decides a promise, if it takes messages to promises that it has not settled; else None."""
     vat = store.vats.get(decider) if decider else None
     return vat if vat and vat.state != TERMINATED and vat.options.get("enable_pipelining") else None

@@ -1,13 +1,12 @@
-"""What happens next: one object, so that another order can take its place.
+"""Chooses the next event.
 
-The standing rules come first: what terminated vats left is cleaned up while the run allows it, then vats
-are told what they no longer need to keep, then those that are due bring out their dead. What the host wants
-at once goes ahead of the run-queue. Only then comes that, and its order is the part that a scheduler decides.
+Fixed rules come first: terminated vats are cleaned up while the run allows it, then vats are notified of
+dropped references, then vats that are due get a `bringOutYourDead`. Requests that the host wants at once come
+before the run-queue. The run-queue is last, and a scheduler decides its order.
 
-A start that this host has no worker for, or that its clock has stopped, is passed over. It stays where it
-stands, and nothing is written about it: to the world it is the same as if its turn had not come, so a host
-that may run it, or is faster, finds it in its place. Only what it would have come before has to wait with it:
-a later upgrade of the same vat.
+A start for which this host has no worker, or that its clock has stopped, is passed over. It keeps its
+position, and nothing is written about it: for the world its turn has not come, so another host that can run
+it, or a faster one, finds it in its place. Only a later upgrade of the same vat has to wait with it.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from swingset.core.store import KernelStore
 from swingset.model.messages import CleanUp, Collect, CreateVat, Event, QueuedEvent, Reap, UpgradeVat
 
 Runnable = Callable[[str], bool]
-"""Whether the vat of that id can run now: it is neither suspended nor detached."""
+"""Tells whether a vat, by id, can run now: it is neither suspended nor detached."""
 
 
 class Scheduler(Protocol):
     """Chooses among the events of the run-queue."""
 
     def choose(self, store: KernelStore) -> tuple[int, QueuedEvent] | None:
-        """The position and the event to run next, or None where nothing waits."""
+        """Return the position and the event to run next, or None if nothing waits."""
         ...
 
 
@@ -41,7 +40,7 @@ class FirstComeFirstServed:
 
 
 class Table(Protocol):
-    """Vats that wait for something of one sort, each in an entry after what it is sorted by."""
+    """A table of vats that wait for one sort of event; an entry is a sort key and a vat."""
 
     added: set[Any]
 
@@ -50,12 +49,12 @@ class Table(Protocol):
         ...
 
     def waits(self, entry: Any) -> bool:
-        """Whether an entry still stands."""
+        """Whether an entry is still valid."""
         ...
 
 
 class Waiting:
-    """The first vat of a table that can run, found without looking at all that cannot.
+    """Finds the first vat of a table that can run, without looking at all that cannot.
 
     It keeps a heap of entries in memory. What the heap offers is checked against the table, and thrown out
     where it does not stand any more or its vat cannot run now. It may hold too much, then, but never too
@@ -70,7 +69,7 @@ class Waiting:
         self._seen = (-1, -1)
 
     def first(self, runnable: Runnable) -> str | None:
-        """The vat to see to next, or None."""
+        """The next vat that waits and can run, or None."""
         now = (self._store.vats.saved, self._store.world.rewound)
         if now != self._seen:
             self._seen, self._heap = now, sorted(self._table.waiting())
@@ -89,7 +88,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A start that is not chosen any more: the id of its vat, the vat's name if it is new, and why."""
+    """A start that is passed over: the id of its vat, the vat's name if it is new, and the reason."""
 
     vat: str
     name: str | None
@@ -97,7 +96,7 @@ class PassedOver:
 
 
 class Agenda:
-    """What a kernel does next."""
+    """Chooses the events of one kernel."""
 
     def __init__(self, store: KernelStore, scheduler: Scheduler) -> None:
         self._store = store
@@ -107,12 +106,12 @@ class Agenda:
         self._passed_over: dict[int, PassedOver] = {}
 
     def pass_over(self, seq: int, event: CreateVat | UpgradeVat, why: str) -> None:
-        """Choose the event at that position of the run-queue no more."""
+        """Pass over the event at a position of the run-queue from now on."""
         name = event.name if isinstance(event, CreateVat) else None
         self._passed_over[seq] = PassedOver(event.vat, name, why)
 
     def why_passed_over(self, seq: int) -> str | None:
-        """Why the event at that position is not chosen; None where it is."""
+        """Why the event at a position is passed over; None if it is not."""
         passed = self._passed_over.get(seq)
         return passed.why if passed is not None else None
 
@@ -122,7 +121,7 @@ class Agenda:
         return self._passed_over[min(ahead)].why if ahead else None
 
     def take_up(self, *, vat: str | None = None, name: str | None = None) -> bool:
-        """Choose again what was passed over for a vat of that id, or a new one of that name; whether any."""
+        """Stop passing over starts of a vat, by id or by a new vat's name; returns whether any was."""
         found = [
             seq
             for seq, passed in self._passed_over.items()
@@ -133,7 +132,7 @@ class Agenda:
         return bool(found)
 
     def look_again(self) -> None:
-        """Pass over nothing: the world went to another commit, where a position may be another event's."""
+        """Pass over nothing any more: the world went to another commit, where positions mean other events."""
         self._passed_over.clear()
 
     def choose(self, runnable: Runnable, *, clean_up: bool) -> tuple[int | None, Event] | None:

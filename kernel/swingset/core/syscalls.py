@@ -1,9 +1,9 @@
-"""What a vat asks of the kernel, applied in the order it asks.
+"""Applies the syscalls of a vat, in order.
 
-Deliveries are given nothing else of the kernel. It answers `["ok", value]` or `["error", message]`; an
-illegal syscall is answered with an error, remembered, and ends the vat when the crank is judged. Syscalls
-come as typed records, whose form was checked where they were read (`swingset.model.syscalls`); here it is
-asked what their references mean and whether the vat may use them.
+A delivery has no other access to the kernel. The answer is `["ok", value]` or `["error", message]`. An
+illegal syscall gets an error and is recorded, and the vat is terminated when the crank is judged. Syscalls
+arrive as typed records whose form was checked when they were parsed (`swingset.model.syscalls`); this module
+checks what their references mean and whether the vat may use them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class DeliverySyscalls:
     """Serves the syscalls of one vat during one delivery.
 
     `log` is the delivery's part of the transcript: `[[syscall, answer], ...]`. `illegal` is the first
-    illegal syscall's reason, `over` the first limit that was passed; `exit_request` is
-    `(is_failure, info)` where the vat asked to end.
+    illegal syscall's reason, `over` the first limit that was exceeded; `exit_request` is
+    `(is_failure, info)` if the vat asked to end.
     """
 
     def __init__(self, store: KernelStore, vat: str, devices: DeviceBoard) -> None:
@@ -47,7 +47,7 @@ class DeliverySyscalls:
         self.exit_request: tuple[bool, CapData] | None = None
 
     def __call__(self, syscall: Syscall) -> list[Any]:
-        """Apply one syscall in the vat's names; never raises for anything a vat can say."""
+        """Apply one syscall in the vat's names; no syscall of a vat makes it raise."""
         if self.illegal is not None:
             return ["error", self.illegal]
         if self.over is not None:
@@ -120,7 +120,7 @@ class DeliverySyscalls:
         return [failed, self._translate.capdata_to_vat(answer)]
 
     def _named(self, key: str) -> str:
-        """A key of the vat's store that it names."""
+        """Check a key of the vat's store; raises `IllegalSyscall`."""
         if len(key) > MAX_KEY:
             raise IllegalSyscall(f"a vatstore key is a str of at most {MAX_KEY} characters")
         self._store.write(stored_size(key))

@@ -1,8 +1,8 @@
-"""The one boundary between a vat's names and the kernel's.
+"""Translates between a vat's names and the kernel's.
 
-A vat can speak only of what is in its c-list, or of what it newly allocates itself. All that it says
-passes `vat_to_kernel`, all that it hears passes `kernel_to_vat`, and there is no third way. A vat that
-names what it was never given has a broken or hostile guest: that is an illegal syscall.
+A vat can name only what is in its c-list, or what it newly allocates itself. Everything that it sends passes
+through `to_kernel`, and everything that it receives through `to_vat`; there is no other way. A vat that names
+something it was never given has a broken or hostile guest: that is an illegal syscall.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from swingset.world.promises import UNRESOLVED
 
 
 class Translator:
-    """The boundary of one vat."""
+    """Translates the names of one vat."""
 
     def __init__(self, store: KernelStore, vat: str) -> None:
         self._store = store
         self._vat = vat
 
-    # What the vat hears
+    # From the kernel to the vat
 
     def to_vat(self, kref: str) -> str:
-        """The vat's name for a kref, which is imported where the vat does not know it yet."""
+        """The vat's name for a kref, which is imported if the vat does not know it yet."""
         store, vat = self._store, self._vat
         entry = store.clists.by_kref(vat, kref)
         if entry is None:
@@ -54,7 +54,7 @@ class Translator:
         return value.map_slots(self.to_vat).to_json()
 
     def message_to_vat(self, target: str, message: Message) -> list[Any]:
-        """A `message` delivery. The vat becomes the decider of the result."""
+        """Make a `message` delivery. The vat becomes the decider of the result."""
         vref = self.to_vat(target)
         methargs = self.capdata_to_vat(message.methargs)
         result = None
@@ -64,7 +64,7 @@ class Translator:
         return ["message", vref, {"methargs": methargs, "result": result}]
 
     def notify_to_vat(self, notification: Notification) -> list[Any]:
-        """A `notify` delivery. Its c-list entries go: a vat hears of an outcome once, its name is retired."""
+        """Make a `notify` delivery, and delete its c-list entries: a vat is notified of a promise once."""
         resolutions = [
             [self.to_vat(kref), {"rejected": rejected, "data": self.capdata_to_vat(data)}]
             for kref, (rejected, data) in notification.outcomes.items()
@@ -73,10 +73,10 @@ class Translator:
             self._store.forget(self._vat, kref, exported=False)
         return ["notify", resolutions]
 
-    # What the vat says
+    # From the vat to the kernel
 
     def to_kernel(self, text: str) -> str:
-        """The kref of a vat's name; a new export gets one. Raises `IllegalSyscall` for the rest."""
+        """The kref of a vat's name; a new export gets one. Raises `IllegalSyscall` for other names."""
         vref = _vref(text)
         store, vat = self._store, self._vat
         store.write(REFERENCE)
@@ -101,7 +101,7 @@ class Translator:
         return kref
 
     def capdata_to_kernel(self, value: CapData) -> CapData:
-        """Capdata in the kernel's names. What the vat calls its new exports is noted, for people."""
+        """Capdata in the kernel's names. The interface names of new exports are recorded, for people."""
         self._store.write(stored_size(value.body))
         if not value.slots:
             return value
@@ -119,7 +119,7 @@ class Translator:
         return CapData(value.body, tuple(krefs))
 
     def message_to_kernel(self, given: CapData, result: str | None) -> Message:
-        """A message that the vat sends. Its result, if any, must be a promise the vat newly names."""
+        """Translate a message that the vat sends. Its result, if any, must be a newly allocated promise."""
         methargs = self.capdata_to_kernel(given)
         if result is None:
             return Message(methargs)
@@ -135,7 +135,7 @@ class Translator:
     def resolutions_to_kernel(
         self, given: Sequence[tuple[str, bool, CapData]]
     ) -> list[tuple[str, bool, CapData]]:
-        """Outcomes that the vat settles; each promise must be unresolved and the vat its decider."""
+        """Translate resolutions; each promise must be unresolved and decided by the vat."""
         found: dict[str, tuple[bool, CapData]] = {}
         for vref, rejected, outcome in given:
             kref = self.to_kernel(vref)
@@ -148,7 +148,7 @@ class Translator:
         return [(kref, rejected, outcome) for kref, (rejected, outcome) in found.items()]
 
     def own_promises(self, vpids: Sequence[str]) -> list[str]:
-        """Promises that the vat decides and has not settled; it may name new ones."""
+        """Translate names of unresolved promises that the vat decides; it may allocate new ones."""
         krefs = [self.to_kernel(vref) for vref in vpids]
         for vref, kref in zip(vpids, krefs, strict=True):
             promise = self._store.promises.get(kref) if kref_type(kref) == "p" else None
@@ -157,7 +157,7 @@ class Translator:
         return krefs
 
     def retire(self, krefs: list[str]) -> None:
-        """Take settled promises out of the vat's c-list: their names are not used again."""
+        """Remove settled promises from the vat's c-list; their names are not used again."""
         for kref in krefs:
             if self._store.clists.by_kref(self._vat, kref) is not None:
                 # A forwarded promise keeps its subscribers, but not one that has no name for it any more.
@@ -167,7 +167,7 @@ class Translator:
     # Garbage
 
     def collection_to_vat(self, kind: CollectionKind, krefs: tuple[str, ...]) -> list[Any]:
-        """A `dropExports`, `retireExports` or `retireImports` delivery; the c-list follows it."""
+        """Make a `dropExports`, `retireExports` or `retireImports` delivery, and update the c-list."""
         store, vat = self._store, self._vat
         vrefs = []
         for kref in krefs:
@@ -184,7 +184,7 @@ class Translator:
         return [f"{kind}s", vrefs]
 
     def still_meant(self, kind: CollectionKind, kref: str) -> bool:
-        """Whether a GC action is still right: much can have happened since it was decided."""
+        """Whether a GC action is still right; much may have changed since it was queued."""
         entry = self._store.clists.by_kref(self._vat, kref)
         if entry is None:
             return False
@@ -196,21 +196,21 @@ class Translator:
         return entry.reachable if kind == DROP_EXPORT else obj.recognizable == 0
 
     def drop_imports(self, vrefs: Sequence[str]) -> None:
-        """The vat can no longer reach these imports, though it may still recognize them."""
+        """Note that the vat cannot reach these imports any more; it may still recognize them."""
         for entry in self._object_entries(vrefs, exported=False):
             if not entry.reachable:
                 raise IllegalSyscall(f"{entry.vref} is dropped already")
             self._store.set_reachable(self._vat, entry.kref, False, exported=False)
 
     def retire_imports(self, vrefs: Sequence[str]) -> None:
-        """The vat can no longer recognize these imports; it must have dropped them before."""
+        """Note that the vat cannot recognize these imports any more; it must have dropped them before."""
         for entry in self._object_entries(vrefs, exported=False):
             if entry.reachable:
                 raise IllegalSyscall(f"{entry.vref} cannot be retired: it is still reachable, drop it first")
             self._store.forget(self._vat, entry.kref, exported=False, reachable=False)
 
     def retire_exports(self, vrefs: Sequence[str]) -> None:
-        """These exports are gone; whoever could still recognize them is told."""
+        """Note that these exports are gone; vats that can still recognize them are notified."""
         for entry in self._object_entries(vrefs, exported=True):
             if entry.reachable:
                 raise IllegalSyscall(f"{entry.vref} cannot be retired: others can still reach it")
@@ -218,7 +218,7 @@ class Translator:
             self._store.delete_object(entry.kref)
 
     def abandon_exports(self, vrefs: Sequence[str]) -> None:
-        """The vat gives these exports up, whoever holds them."""
+        """Note that the vat abandons these exports, even if others hold them."""
         for entry in self._object_entries(vrefs, exported=True):
             if entry.vref == ROOT:
                 raise IllegalSyscall("a vat cannot abandon its root object")

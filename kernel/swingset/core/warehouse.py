@@ -1,13 +1,13 @@
-"""Where the workers of live vats are kept, and brought back from.
+"""Keeps the workers of live vats, and restores them.
 
-A worker is a cache. What a vat is lies in the world file: its last heap image and the transcript since.
-So a worker may be thrown away at any moment between cranks, and must be thrown away whenever a crank was
-undone after the vat had run in it. Bringing a vat back repeats its transcript and compares every syscall
-and every count of computrons; the first difference is an error that names delivery and syscall, never a
-vat that quietly became another.
+A worker is a cache. The state of a vat is in the world file: its last heap image and the transcript since. So
+a worker may be discarded at any moment between cranks, and must be discarded if a crank was rolled back after
+the vat had run in it. Restoring a vat replays its transcript and compares every syscall and every count of
+computrons. The first difference is an error that names the delivery and the syscall, so a vat never silently
+becomes another.
 
-All workers are made here, whoever asks: a queue, an upgrade, a replay, a fork. So this is where it is asked
-whether the world may have a worker that does not confine its code.
+All workers are made here, for the queue, an upgrade, a replay or a fork. So this module checks whether the
+world may have a worker that does not confine its code.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from swingset.world.vats import VatRecord
 
 
 def limits_of(vat: VatRecord) -> Limits:
-    """What one delivery to the vat may use, by its options and the defaults.
+    """The limits of one delivery to a vat, from its options and the defaults.
 
-    Code of an attached vat is the embedder's own and runs as long as the embedder lets it.
+    For an attached vat computrons, memory and time are unlimited, because its code is the embedder's own.
     """
     chosen = {name: vat.options[name] for name in _LIMIT_OPTIONS if name in vat.options}
     for name in _NEVER_WITHOUT:
@@ -41,13 +41,13 @@ def limits_of(vat: VatRecord) -> Limits:
 
 
 def _most_memory(vat: VatRecord) -> int | None:
-    """The bytes that a vat's memory may have, by its options."""
+    """The most bytes that a vat's memory may have, from its options."""
     pages = limits_of(vat).memory_pages
     return None if pages is None else pages * WASM_PAGE
 
 
 _NEVER_WITHOUT = ("write_bytes", "memory_pages")
-"""Limits that None takes back to their default: a host has to know what it may have to hold."""
+"""Limits that None resets to their default, because a host must know how much it may have to hold."""
 
 _LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes", "write_bytes", "stored_bytes")
 
@@ -60,20 +60,20 @@ UNTRUSTED = (
 
 
 CAPACITY = 50
-"""How many vats have a worker at once unless told otherwise."""
+"""How many vats have a worker at once by default."""
 
 
 def checked_capacity(capacity: int | None) -> int:
-    """How many vats have a worker at once, None as ever. Raises `KernelError` for what is no such number."""
+    """Check how many vats may have a worker at once; None is the default. Raises `KernelError`."""
     if capacity is not None and (type(capacity) is not int or capacity < 1):
         raise KernelError(f"online wants how many vats, an int from 1, got {capacity!r}")
     return CAPACITY if capacity is None else capacity
 
 
 class VatDiverged(KernelError):
-    """A vat cannot be brought back. `vat` is its id, and `code` says why.
+    """A vat cannot be restored. `vat` is its id, and `code` says why.
 
-    Its transcript is damaged, or it does not repeat it, or its guest library cannot be run here.
+    Its transcript is damaged, or a replay differs from it, or its guest library cannot be run here.
     """
 
     def __init__(self, vat: str, message: str, code: str = reasons.REPLAY_DIVERGED) -> None:
@@ -83,7 +83,7 @@ class VatDiverged(KernelError):
 
 
 class HeapLost(KernelError):
-    """The worker of a vat without a transcript is gone, and its memory with it. `vat` is its id."""
+    """The worker of a vat without a transcript is gone, with its memory. `vat` is its id."""
 
     def __init__(self, vat: VatRecord) -> None:
         super().__init__(f"vat {vat.name} has no transcript, and its memory is gone with its worker")
@@ -93,10 +93,10 @@ class HeapLost(KernelError):
 class Warehouse:
     """Workers by vat id, at most `capacity` online; the least recently used goes first.
 
-    Attached vats, whose worker lives in the embedder's own interpreter, are put in by `attach` and never
-    evicted: they cannot be brought back. Nor can vats without a transcript, which are not counted. `ran`
-    are those vats to which the crank under way has delivered, `out` those whose worker runs ahead of its
-    turn, and `due` those that are not to, because a heap image of them is wanted.
+    Attached vats, whose worker is in the embedder's own interpreter, are added by `attach` and never evicted,
+    because they cannot be restored. Nor can vats without a transcript, which are not counted. `ran` has the
+    vats to which the current crank has delivered, `out` those whose worker runs ahead of its turn, and `due`
+    those that must not run ahead, because a heap image of them is wanted.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Warehouse:
         """Told of each vat whose worker is about to be thrown away."""
 
     def limit(self, capacity: int | None) -> None:
-        """Keep at most so many vats online. Raises `KernelError` for what is no such number."""
+        """Set how many vats may be online at most. Raises `KernelError`."""
         self.capacity = checked_capacity(capacity)
         self._evict()
 
@@ -143,7 +143,7 @@ class Warehouse:
         return found
 
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of worker there are."""
+        """The kinds of worker of this host."""
         return tuple(self._factories)
 
     def attach(self, vat: str, worker: Worker) -> None:
@@ -152,13 +152,13 @@ class Warehouse:
         self._attached[vat] = worker
 
     def detach(self, vat: str) -> None:
-        """Let go of an attached vat's worker, which ends; until another is attached, the vat stands still."""
+        """Remove an attached vat's worker, which ends; until another is attached, the vat does not run."""
         worker = self._attached.pop(vat, None)
         if worker is not None:
             worker.close()
 
     def is_online(self, vat: str) -> bool:
-        """Whether a worker for the vat is at hand."""
+        """Whether the vat has a worker."""
         return vat in self._attached or vat in self._online
 
     def has_at_rest(self, vat: str) -> bool:
@@ -166,22 +166,22 @@ class Warehouse:
         return vat in self._online and vat not in self._lasting | self.out | self.due
 
     def newest_library(self, kind: str, vat: str) -> str | None:
-        """The guest library for the next incarnation of a vat, kept in the world from now on; returns its id.
+        """Store the newest guest library in the world, for a vat's next incarnation; returns its id.
 
-        None where the vat runs in the host: there only the host's own library may run.
+        It returns None for a vat that runs in the host, where only the host's own library may run.
         """
         content = self.factory(kind, vat).library
         return None if content is None else self._store.world.libraries.put(content)
 
     def start(self, vat: VatRecord) -> Worker:
-        """A fresh worker for a vat's new incarnation; it has not been told `startVat` yet."""
+        """Make a worker for a vat's new incarnation, which has not had `startVat` yet."""
         worker = self.factory(vat.worker, vat.id).start(self._spec(vat))
         self.discard(vat.id)
         self._keep(vat, worker)
         return worker
 
     def online(self, vat: VatRecord) -> Worker | None:
-        """The vat's worker, brought back from the world file if need be; None where it is not attached.
+        """The vat's worker, brought back from the world file if need be; None if it is not attached.
 
         Raises `VatDiverged`, `HeapLost`, `WorkerRefused` where this host makes no worker for it, and
         `DeliveryStopped` where the host ended the replay.
@@ -199,9 +199,9 @@ class Warehouse:
         return worker
 
     def discard(self, vat: str) -> None:
-        """Stop the vat's worker; the next delivery brings back the vat as the world file has it.
+        """Stop the vat's worker; the next delivery restores the vat from the world file.
 
-        An attached vat is not brought back: its embedder begins a new incarnation.
+        An attached vat is not restored: its embedder begins a new incarnation.
         """
         self.leaves(vat)
         worker = self._online.pop(vat, None)
@@ -211,26 +211,26 @@ class Warehouse:
         self.detach(vat)
 
     def discard_all(self) -> None:
-        """Stop every worker but the attached ones."""
+        """Stop every worker except the attached ones."""
         for vat in list(self._online):
             self.discard(vat)
 
     def discard_ran(self) -> None:
-        """Stop every worker that the crank under way has delivered to: what it saw is undone."""
+        """Stop every worker to which the current crank has delivered, because the crank was rolled back."""
         for vat in self.ran:
             self.discard(vat)
         self.ran.clear()
 
     def close(self) -> None:
-        """Stop all, the attached ones too."""
+        """Stop all workers, also the attached ones."""
         self.discard_all()
         for vat in list(self._attached):
             self.detach(vat)
 
     def snapshot(self, vat: VatRecord) -> str | None:
-        """Save the vat's heap; the transcript before it is no longer needed to bring the vat back.
+        """Save a vat's heap image; restoring the vat then needs no earlier transcript.
 
-        Returns the snapshot's id, or None where the worker has no heap image, nothing has happened since the
+        Returns the snapshot's id, or None if the worker has no heap image, nothing has happened since the
         last one, or the vat cannot be brought back or the host ended that: its next delivery will say so.
         """
         span = self._store.vats.span(vat.id)
@@ -252,7 +252,7 @@ class Warehouse:
         return snapshot
 
     def heap_digest(self, vat: VatRecord) -> str | None:
-        """SHA-256 of the vat's whole memory, hex; None where the worker has none to show."""
+        """SHA-256 of the vat's whole memory, in hex; None if the worker has no memory to show."""
         self._recall(vat)
         try:
             worker = self.online(vat)
@@ -282,7 +282,7 @@ class Warehouse:
         return VatSpec(vat.id, vat.name, vat.incarnation, code, self._library(vat))
 
     def _library(self, vat: VatRecord) -> bytes | None:
-        """The guest library that a confined vat runs on; None for one that runs on the host's own."""
+        """The guest library of a confined vat; None for a vat that runs on the host's own."""
         if vat.library is None or self.factory(vat.worker, vat.id).library is None:
             return None
         try:
