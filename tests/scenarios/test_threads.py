@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from swingset.core.ahead import LONG
+from swingset.core.ahead import LONG, AheadReport
 from swingset.core.errors import VatFault
 from swingset.host import policies
+from swingset.host.cli import main
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.model.capdata import Ref
@@ -151,8 +154,99 @@ def test_a_random_story_is_the_same_with_one_thread_and_with_three(seed: int) ->
     assert several.controller.queue.ahead.used > 0
 
 
+BETWEEN_RUNS: dict[str, Callable[[Controller], object]] = {
+    "nothing": lambda world: None,
+    "a step": lambda world: world.step(),
+    "a checkpoint": lambda world: world.checkpoint("here"),
+    "heap images": lambda world: world.vats.snapshot_all(),
+    "a fork": lambda world: world.fork().close(),
+    "a check of the file": lambda world: world.verify(),
+    "heap digests": lambda world: [world.kernel.warehouse.heap_digest(vat) for vat in world.vats],
+    "an eviction": lambda world: world.kernel.warehouse.limit(1),
+    "a suspension": lambda world: (world.vats.suspend("ben"), world.vats.resume("ben")),
+    "other options": lambda world: world.vats.change_options("ben", {"reap_interval": 5}),
+    "an upgrade": lambda world: world.upgrade_vat("ben", (("worker", WORKER + "# new"),)),
+    "an end": lambda world: world.terminate_vat("ben"),
+    "a way back": lambda world: (world.checkpoint("here"), world.run(), world.history.go_back("here")),
+}
+
+
+def _with(between: str, threads: int) -> tuple[list[Any], AheadReport]:
+    """The end of a world whose host does something in the middle of its work, and what ran ahead by then."""
+    calls: list[Any] = []
+    controller, device = _opened(threads, calls)
+    with controller:
+        for name in (*NAMES, "ann", "ben"):
+            controller.queue_to_root(name, "work", [STEPS])
+        controller.queue_to_root("cyd", "ask", [device])
+        for name in ("dan", *NAMES):
+            controller.queue_to_root(name, "work", [STEPS])
+        controller.run(policies.cranks(6))
+        ahead = controller.queue.ahead
+        BETWEEN_RUNS[between](controller)
+        controller.run()
+        return [calls, controller.digest(), controller.history.activity_digest()], ahead
+
+
+@pytest.mark.parametrize("between", BETWEEN_RUNS)
+def test_what_ran_ahead_when_a_run_ends_is_used_or_forgotten(between: str) -> None:
+    """Whatever the host does then, the next run goes on as it would with one thread."""
+    wanted, _ = _with(between, 1)
+    found, ahead = _with(between, 3)
+    assert ahead.begun > ahead.used + ahead.discarded
+    assert found == wanted
+
+
+def test_an_interrupt_ends_a_run_and_the_next_one_goes_on() -> None:
+    """Ctrl-C in the middle of a run on several threads: no crank is half done, and none is lost."""
+
+    def told(threads: int) -> list[Any]:
+        interrupts = [KeyboardInterrupt()]
+
+        def note(_: Any) -> None:
+            if interrupts:
+                raise interrupts.pop()
+
+        controller, _ = _opened(threads, [])
+        with controller:
+            device = Ref(controller.devices.plugin("interrupts", note))
+            for _ in range(2):
+                for name in NAMES:
+                    controller.queue_to_root(name, "work", [STEPS])
+            controller.queue_to_root("ben", "ask", [device])
+            for name in NAMES:
+                controller.queue_to_root(name, "work", [STEPS])
+            with pytest.raises(KeyboardInterrupt):
+                controller.run()
+            stopped = controller.crank
+            controller.run()
+            assert (controller.queue.ahead.used > 0) == (threads > 1)
+            return [stopped, controller.digest(), controller.history.activity_digest()]
+
+    assert told(3) == told(1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 130))
 def test_more_random_stories_are_the_same_with_one_thread_and_with_three(seed: int) -> None:
     """The same for longer stories."""
     assert Story(seed, 3).told(40) == Story(seed, 1).told(40)
+
+
+def test_the_command_takes_a_number_of_threads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`swingset run --threads N` leads to the digest that any other number leads to, and wants one from 1."""
+    digests = []
+    for threads in ("1", "3"):
+        path = tmp_path / f"{threads}.world"
+        with open_world(path, threads=1) as world:
+            for name in NAMES:
+                world.create_vat(name, (("worker", WORKER),))
+                for _ in range(3):
+                    world.queue_to_root(name, "work", [STEPS])
+        assert main(["run", str(path), "--threads", threads]) == 0
+        with open_world(path, workers=False) as world:
+            digests.append(world.digest())
+    assert digests[0] == digests[1]
+    with pytest.raises(SystemExit):
+        main(["run", str(path), "--threads", "0"])
+    capsys.readouterr()

@@ -238,6 +238,18 @@ def test_its_seconds_are_counted_from_its_turn() -> None:
     )
 
 
+@pytest.mark.parametrize("asks", [put("a", "x" * 1_000), SEND, get("a")], ids=["writes", "sends", "reads"])
+def test_what_is_kept_is_no_more_than_a_delivery_may_add(asks: list[Any]) -> None:
+    """Who says or hears more ahead of its turn waits for it, where the kernel refuses what is too much."""
+    worker, bell, kernel = Scripted(), Bell(1), Kernel({"a": "x" * 1_000})
+    run = RunAhead(worker, [asks] * 1_000, Limits(write_bytes=50_000), bell)
+    _rest(run, bell, kernel)
+    assert not run.ended
+    assert 0 < len(worker.answers) < 400
+    result = run.play(kernel, lambda: None)
+    assert (result, len(kernel.log)) == (DeliveryResult(None, 7), 1_000)
+
+
 def test_an_error_of_the_host_is_raised_in_turn() -> None:
     """What the kernel's handler raises comes out of play, and the guest can be stopped."""
 

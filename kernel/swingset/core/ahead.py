@@ -194,9 +194,11 @@ class Ahead:
         worker = self._warehouse.online(vat)
         if isinstance(worker, StoppableWorker):
             limits = limits_of(vat)
-            self._guesses[vat.id] = _Guess(
-                RunAhead(worker, delivery, limits, self._bell), vat, delivery, limits
-            )
+            try:
+                run = RunAhead(worker, delivery, limits, self._bell)
+            except RuntimeError:  # the system has no more threads: it runs in its turn
+                return
+            self._guesses[vat.id] = _Guess(run, vat, delivery, limits)
             self._begun += 1
             self._warehouse.out.add(vat.id)
 

@@ -83,6 +83,7 @@ def _do(chosen: argparse.Namespace) -> int:
         create=config is not None,
         worker="local" if chosen.trust_local else "wasm",
         online=getattr(chosen, "online", None),
+        threads=getattr(chosen, "threads", None),
         workers=chosen.command in (_run, _step),
         look_only=_only_looks(chosen),
     ) as controller:
@@ -154,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--config", metavar="FILE", help="make the world after this TOML or JSON file if it is new"
     )
+    run.add_argument("--threads", type=_count, metavar="N", help="run on at most N cores (all)")
     step = command("step", _step, "run N cranks, one commit each, even while the world is paused")
     step.add_argument("count", nargs="?", type=_count, default=1, metavar="N", help="how many (1)")
     for runs in (run, step):

@@ -3,7 +3,8 @@
 What a delivery does depends on its vat and on what is delivered, and on nothing else until something answers
 it. So it can be run while other vats run, before the kernel has come to it. Syscalls that return nothing are
 kept. A read of the vat's own store is answered by whoever owns the world, between two things of its own,
-with what this delivery has written laid over the rows. A call of a device waits for its turn.
+with what this delivery has written laid over the rows. A call of a device waits for its turn, and so does
+who has said more than one delivery may add to the world: to refuse it is the kernel's business.
 
 When its turn comes, `play` hands what was kept to the kernel's handler, in order. The handler has the last
 word: where it answers otherwise than the guest was answered, or the delivery failed, nothing of it may be
@@ -34,6 +35,9 @@ from swingset.model.syscalls import (
     VatstoreSet,
 )
 from swingset.workers.base import SyscallHandler, Worker
+
+_READS = (VatstoreGet, VatstoreGetNextKey)
+_ANSWERED = (*_READS, CallNow)
 
 _DONE: list[Any] = ["ok", None]
 """The answer to a syscall that returns nothing."""
@@ -100,6 +104,7 @@ class RunAhead:
         self._limits = limits
         self._bell = bell
         self._kept: list[tuple[Syscall, list[Any]]] = []
+        self._size = 0  # of what is kept
         self._asked: Syscall | None = None  # what the guest waits to have answered
         self._answer = _DONE
         self._in_turn = False
@@ -134,7 +139,8 @@ class RunAhead:
 
     def _serve(self, syscall: Syscall) -> list[Any]:
         with self._bell.changed:
-            if not self._live and not isinstance(syscall.asked, VatstoreGet | VatstoreGetNextKey | CallNow):
+            self._size += _size(syscall.raw)
+            if not self._live and not isinstance(syscall.asked, _ANSWERED) and self._has_room():
                 self._kept.append((syscall, _DONE))
                 return _DONE
             self._asked = syscall
@@ -149,14 +155,17 @@ class RunAhead:
                 raise Stopped
             return self._answer
 
+    def _has_room(self) -> bool:
+        return self._size <= self._limits.write_bytes
+
     # On the owner's
 
     @property
     def rests(self) -> bool:
-        """Whether it has ended, or waits for its turn to call a device."""
+        """Whether it has ended, or waits for its turn."""
         with self._bell.changed:
             asked = self._asked
-            return self._ended or (asked is not None and isinstance(asked.asked, CallNow))
+            return self._ended or (asked is not None and not (_reads(asked) and self._has_room()))
 
     @property
     def lasts(self) -> float:
@@ -174,7 +183,7 @@ class RunAhead:
         """Answer a read of the vat's own store, if it waits for one; not in its turn, when `play` does."""
         with self._bell.changed:
             asked = self._asked
-        if asked is None or self._in_turn:
+        if asked is None or self._in_turn or not self._has_room():
             return
         written = self._written()
         match asked.asked:
@@ -184,6 +193,7 @@ class RunAhead:
                 value = _next_key(prior, written, lambda after: rows.next_key(vat, after))
             case _:
                 return
+        self._size += len(value or "")
         self._kept.append((asked, ["ok", value]))
         self._give(["ok", value])
 
@@ -262,6 +272,19 @@ class RunAhead:
             self._bell.ring()
         self._worker.stop()
         self._thread.join()
+
+
+def _reads(syscall: Syscall) -> bool:
+    return isinstance(syscall.asked, _READS)
+
+
+def _size(said: Any) -> int:
+    """About as many bytes as a syscall takes."""
+    if isinstance(said, list):
+        return 64 + sum(map(_size, said))
+    if isinstance(said, dict):
+        return 64 + sum(map(_size, said.values()))
+    return len(said) if isinstance(said, str) else 8
 
 
 def _next_key(prior: str, written: dict[str, str | None], stored: Callable[[str], str | None]) -> str | None:
