@@ -1,4 +1,4 @@
-"""The world file: one SQLite database that remembers everything a world is.
+"""The world file: one SQLite database that holds the whole state of a world.
 
 `WorldFile` opens it, guards its transactions and walks its history. Bulk that never changes is kept
 in `transcripts`, `heaps` and `bundles`, addressed by content; the state is plain tables.

@@ -1,4 +1,4 @@
-"""The activity digest: one running hash over all that was done, crank by crank.
+"""The activity digest: one running hash of all cranks.
 
 Two runs that did the same things in the same order have the same digest, and the first crank that differs
 makes all later ones differ. So two hosts can compare a number instead of their transcripts.
@@ -42,6 +42,6 @@ class Activity:
         return START if found is None else found.digest
 
     def extend(self, done: Any) -> None:
-        """Take in what one crank did, as JSON data."""
+        """Add one crank to the digest; `done` is JSON data about it."""
         digest = hashlib.sha256(canonical([self.digest(), done]).encode()).hexdigest()
         self._rows.put(Running("cranks", digest))

@@ -1,7 +1,7 @@
 """Vat source code, addressed by content.
 
-A bundle is the ordered list of a vat's parts as JSON. Its id is the hash of that text, so the same
-code is stored once, and code that was altered in the file no longer answers to its id.
+A bundle is the ordered list of a vat's parts as JSON. Its id is the hash of that text, so the same code is
+stored once, and code that was altered in the file does not match its id.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Bundles:
         self._world = world
 
     def put(self, parts: Sequence[tuple[str, str]]) -> str:
-        """Remember these parts, in this order; answers the bundle's id."""
+        """Store these parts, in this order; returns the bundle's id."""
         text = canonical([[name, source] for name, source in parts])
         bundle = _id(text)
         self._world.execute("INSERT OR IGNORE INTO bundles VALUES(?, ?)", (bundle, text))
         return bundle
 
     def get(self, id: str) -> tuple[tuple[str, str], ...]:
-        """The parts of a bundle."""
+        """The parts of a bundle; raises `DamagedWorld` if it was altered."""
         (text,) = stored(self._world, "SELECT source FROM bundles WHERE id = ?", id, f"bundle {id}")
         if _id(text) != id:
             raise DamagedWorld(f"{self._world.name}: bundle {id} was altered: its code has another hash")

@@ -1,7 +1,7 @@
-"""What a world file packs: zstd with a ceiling.
+"""Compresses data of a world file with zstd, and unpacks it within a limit.
 
-Whatever is unpacked may come from a stranger, so the size that a frame announces is looked at before any
-memory is taken for it. What can be large is unpacked a piece at a time, as it is used (`Unpacking`).
+Packed data may come from anybody, so the announced size of a frame is checked before any memory is allocated
+for it. Large data is unpacked piece by piece, as it is used (`Unpacking`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def compress(data: bytes) -> bytes:
 
 
 class Unpacking:
-    """The content of a frame made by `compress`, to be read in pieces as often as it is wanted.
+    """The content of a frame made by `compress`, which can be read in pieces, and more than once.
 
     Raises `DamagedWorld` for a frame that announces more than `most` bytes.
     """
@@ -33,7 +33,7 @@ class Unpacking:
         self._what = what
 
     def reader(self) -> Callable[[int], bytes]:
-        """Reads at most so many bytes on from the last ones. It raises `DamagedWorld` for a bad frame."""
+        """Return a function that reads the next bytes, at most `most`; it raises `DamagedWorld`."""
         stream, left = _decompressor.stream_reader(self._data), self.size
 
         def read(most: int) -> bytes:
@@ -51,7 +51,7 @@ class Unpacking:
 
 
 def announced(data: bytes, most: int, what: str) -> int:
-    """How many bytes a frame says that it unpacks to. Raises `DamagedWorld` for more than `most`."""
+    """The announced size of a frame in bytes. Raises `DamagedWorld` if it is more than `most`."""
     try:
         size = int(zstandard.get_frame_parameters(data).content_size)
     except zstandard.ZstdError as problem:
@@ -62,7 +62,7 @@ def announced(data: bytes, most: int, what: str) -> int:
 
 
 def decompress(data: bytes, most: int, what: str) -> bytes:
-    """The content of a frame made by `compress`, refused when it is larger than `most` bytes."""
+    """Unpack a frame made by `compress`. Raises `DamagedWorld` if it has more than `most` bytes."""
     size = announced(data, most, what)
     try:
         plain = _decompressor.decompress(data, max_output_size=max(size, 1), allow_extra_data=False)

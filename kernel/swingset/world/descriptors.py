@@ -1,12 +1,11 @@
-"""Descriptors of the files of a world: of plain files only, and of this process only.
+"""File descriptors for the files of a world: of plain files only, and of this process only.
 
-A world lies in a folder that others may write to, so whatever has the name of one of its files may be
-something else: a link to a file that is dear to somebody, a pipe that nobody ever writes to, a folder.
-Nothing here follows a link in the last place of a path, waits for an open, or hands out what is no plain
-file.
+A world is in a folder that others may write to, so anything may have the name of one of its files: a link to
+another file, a pipe without a writer, a folder. Nothing here follows a link at the end of a path, blocks in
+an open, or returns a descriptor of anything but a plain file.
 
-A forked child inherits descriptors and with them their locks, and would keep a world locked after its
-parent died; so a child closes the descriptors that are kept here as soon as it begins.
+A forked child inherits descriptors with their locks, and would keep a world locked after its parent died. So
+a child closes the descriptors that are kept here as soon as it begins.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _descriptors: set[int] = set()
 
 
 def open_descriptor(path: str, flags: int) -> int:
-    """A descriptor that no child keeps. Raises `OddFile` for what is no plain file, and `OSError`."""
+    """Open a descriptor that no child keeps. Raises `OddFile` if it is no plain file, and `OSError`."""
     refuse_odd(path)
     fd = os.open(path, flags | _CAREFULLY, 0o644)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -43,14 +42,14 @@ def open_descriptor(path: str, flags: int) -> int:
 
 
 def close_descriptor(fd: int) -> None:
-    """Close such a descriptor, unless this process is a child that has not got it."""
+    """Close such a descriptor, unless this process is a child that has closed it already."""
     if fd in _descriptors:
         _descriptors.remove(fd)
         os.close(fd)
 
 
 def is_open(fd: int | None) -> bool:
-    """Whether this process, and not only its parent, has the descriptor."""
+    """Whether the descriptor is open in this process, and not only in its parent."""
     return fd in _descriptors
 
 
@@ -64,7 +63,7 @@ def read_start(path: str, size: int) -> bytes:
 
 
 def same_file(fd: int, path: str) -> bool:
-    """Whether a path still leads, without a link, to the file that a descriptor is of."""
+    """Whether a path leads to the file of a descriptor, without a link."""
     try:
         there = os.lstat(path)
     except OSError:
@@ -73,7 +72,7 @@ def same_file(fd: int, path: str) -> bool:
 
 
 def refuse_odd(path: str, *, alone: bool = False) -> None:
-    """Raise `OddFile` for what is there and no plain file; `alone`: also for one with another name."""
+    """Raise `OddFile` if something other than a plain file is there; with `alone`, also for a hard link."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -85,7 +84,7 @@ def refuse_odd(path: str, *, alone: bool = False) -> None:
 
 
 def refuse_odd_beside(path: str) -> None:
-    """Raise `OddFile` where SQLite would take something else for a file of this world's."""
+    """Raise `OddFile` if SQLite would take something else for a file of this world's."""
     for end in BESIDE:
         refuse_odd(path + end, alone=True)
     journal = path + "-journal"
@@ -117,8 +116,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
 
 
-# Locks of an open file description are seen by everybody, the same process included, and closing another
-# descriptor of the file does not drop them. On Windows all locks belong to descriptors.
+# Every process sees the locks of an open file description, also the same process, and closing another
+# descriptor of the file does not release them. On Windows all locks belong to descriptors.
 
 if sys.platform == "win32":
     HAS_LOCKS = False
@@ -130,7 +129,7 @@ if sys.platform == "win32":
         """Do nothing."""
 
     def bytes_are_locked(_fd: int, _start: int, _length: int) -> bool:
-        """Nothing can be told."""
+        """Return False, because this system cannot tell."""
         return False
 
 else:
@@ -140,19 +139,19 @@ else:
     _FLOCK = "hhqqi0q"
 
     def lock_bytes(fd: int, start: int, length: int, *, alone: bool = False) -> None:
-        """Hold bytes of a file with others, or alone. Raises `OSError` at once where others hold them."""
+        """Lock bytes of a file, shared or `alone`. Raises `OSError` at once if others hold them."""
         if HAS_LOCKS:
             kind = fcntl.F_WRLCK if alone else fcntl.F_RDLCK
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, kind, os.SEEK_SET, start, length, 0))
 
     def unlock_bytes(fd: int, start: int, length: int) -> None:
-        """Let go of bytes."""
+        """Unlock bytes."""
         if HAS_LOCKS:
             words = struct.pack(_FLOCK, fcntl.F_UNLCK, os.SEEK_SET, start, length, 0)
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, words)
 
     def bytes_are_locked(fd: int, start: int, length: int) -> bool:
-        """Whether anybody, this process included, holds one of these bytes."""
+        """Whether any process, this one included, holds a lock on one of these bytes."""
         if not HAS_LOCKS:
             return False
         words = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)

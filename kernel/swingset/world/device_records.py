@@ -1,7 +1,6 @@
-"""Devices: the records of those a world has, and what each keeps.
+"""The records of a world's devices, and the state of each.
 
-What a device keeps is capdata under a key, so the references in it are plain to see, and are counted like
-those of anything else that waits in the world.
+The state of a device is capdata by key, so the references in it can be read and are counted like all others.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from swingset.world.file import WorldFile
 
 FIRST_DEVICE = 7
-"""Where device ids start, as in the reference implementation."""
+"""The first device id, as in the reference implementation."""
 
 
 class DeviceRecord(NamedTuple):
@@ -31,7 +30,7 @@ class DeviceRecord(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What a device keeps under a key."""
+    """One entry of a device's state."""
 
     device: str
     key: str
@@ -76,12 +75,12 @@ class Devices:
         return sorted(self._devices.all(), key=lambda device: int(device.id[1:]))
 
     def load(self, device: str, key: str) -> CapData | None:
-        """What the device keeps under a key, or None."""
+        """The value under a key of a device's state, or None."""
         kept = self._state.get(device, key)
         return None if kept is None else kept.value
 
     def keep(self, device: str, key: str, value: CapData | None) -> None:
-        """Keep a value under a key, or nothing. Counting the references is the caller's."""
+        """Set a value, or delete it with None. The caller counts the references."""
         if value is None:
             self._state.delete(device, key)
         else:
@@ -96,9 +95,9 @@ class Devices:
         return [key for (key,) in rows]
 
     def kept(self) -> list[Kept]:
-        """Everything that any device keeps."""
+        """All entries of all devices."""
         return list(self._state.select("order by device, key"))
 
     def damaged(self, device: str, key: str, reason: str) -> DamagedRow:
-        """The complaint about something kept that is not what the device keeps there."""
+        """The exception for an entry that the device's own code cannot have written."""
         return DamagedRow(self._world.name, "device_state", shown(device, key), reason)

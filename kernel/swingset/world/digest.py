@@ -1,15 +1,14 @@
-"""The digest of a state: a function of what went into the world, and of nothing else.
+"""The digest of a state, which depends only on the inputs of the world.
 
-It covers every state table in key order, and the format. Each value carries its type and length, so
-no two different states spell the same text. History, labels, bulk and the version that made the
-file are left out: the bulk that matters is named in the state by its own hash.
+It covers every state table in key order, and the format. Each value has its type and length, so no two
+different states have the same text. History, labels, bulk and the version that made the file are left out;
+the state names the bulk that matters by its hash.
 
-Left out is also what a host does with a world besides giving it something to do: where the heap images
-stand, which depends on how often it commits and on which vats it has online; whether it holds the queue;
-how far it is with a configuration; the words for why it could not go on with a vat, of which the code
-counts; and the transcript of an attached vat, whose own state is written back with each commit. All of that
-is state too, which going back takes back, but two hosts that gave their worlds the same need not have it in
-common.
+It also leaves out what a host decides by itself: where heap images were saved, which depends on commits and
+on which vats are online; whether the queue is paused; the progress of a build; the text of the reason why a
+vat could not be run here, except its code; and the transcript of an attached vat, whose own state is written
+back with each commit. All of that is state and is restored by going back, but it may differ between two hosts
+with the same inputs.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from .schema import FORMAT, STATE_TABLES
 from .vats import ATTACHED
 
 LEFT_OUT = {"spans": ("start", "start_hash", "snapshot")}
-"""Columns of state tables that no digest covers."""
+"""Columns of state tables that the digest does not cover."""
 
 HOSTS_COUNTERS = ("configuring", "default.snapshot_interval", "paused")
-"""Counters that say where the host is, not the world."""
+"""Counters that belong to the host, not to the world."""
 
 _BATCH = 4096
 
@@ -49,7 +48,7 @@ _ROWS = {"counters": f"WHERE name NOT IN ({', '.join(repr(name) for name in HOST
 
 
 def state_digest(db: apsw.Connection) -> str:
-    """Sha256, in hex, of the state that this connection sees, committed or not."""
+    """The SHA-256, in hex, of the state that this connection sees, committed or not."""
     hasher = hashlib.sha256(f"swingset world {FORMAT}\n".encode())
     for name, key in STATE_TABLES:
         pieces = [f"table {name}\n"]

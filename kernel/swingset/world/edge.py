@@ -1,11 +1,10 @@
-"""The one place where what SQLite and the system say becomes the project's own words.
+"""Turns the errors of SQLite and of the system into the exceptions of the world file.
 
-Whatever statement it comes from, a failure below the world file is one of a few things for the person who
-has the file: no room, a failing disk, no right to write, somebody else's lock, or content that contradicts
-itself. Each has its exception, and each message ends with what helps. The world is at its last commit then,
-and what was under way may be tried again; that is what `WorldFile` sees to, not this module.
+For a user, a failure below the world file is one of a few: no room, a failing disk, no right to write, the
+lock of another process, or content that contradicts itself. Each has an exception, and each message ends with
+what helps. `WorldFile` rolls the world back to its last commit, so that the operation may be tried again.
 
-Here it is also seen that a forked child stays out: SQLite, its locks and the vats belong to the parent.
+This module also refuses forked children, because SQLite, its locks and the vats belong to the parent.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ _SYSTEM: dict[int, tuple[type[WorldError], str]] = {
 
 
 def in_words(problem: BaseException, name: str) -> WorldError | None:
-    """The world's own exception for one of SQLite's or the system's; None for any other."""
+    """The world's exception for an error of SQLite or of the system; None for any other exception."""
     if isinstance(problem, apsw.Error):
         for kind, ours, words in _SQLITE:
             if isinstance(problem, kind):
@@ -111,7 +110,7 @@ def in_words(problem: BaseException, name: str) -> WorldError | None:
 
 @contextmanager
 def told_in_words(name: str) -> Iterator[None]:
-    """Have what SQLite and the system raise in here raised in words."""
+    """Turn the errors of SQLite and of the system in the body into the world's exceptions."""
     try:
         yield
     except (apsw.Error, OSError, UnicodeDecodeError) as problem:
@@ -123,7 +122,7 @@ def told_in_words(name: str) -> Iterator[None]:
 def at_the_edge(
     method: Callable[Concatenate[Any, _P], _R],
 ) -> Callable[Concatenate[Any, _P], _R]:
-    """A method of a world file whose failures are told in words, and which is not for a forked child."""
+    """Decorate a method of a world file: turn its errors into the world's, and refuse a forked child."""
 
     @functools.wraps(method)
     def called(world: Any, /, *args: _P.args, **given: _P.kwargs) -> _R:
@@ -141,7 +140,7 @@ def at_the_edge(
 
 
 def refuse_child(name: str, process: int) -> None:
-    """Raise `WorldOfParent` in any other process than the one that opened the world."""
+    """Raise `WorldOfParent` in any process other than the one that opened the world."""
     here = os.getpid()
     if here != process:
         raise WorldOfParent(

@@ -1,9 +1,8 @@
-"""What can go wrong with a world file, each as its own exception.
+"""The exceptions of a world file.
 
-A person who meets one of these has a file they care about, so every message names the file or the
-commit, says what was found and what was wanted, and ends with the smallest thing that helps. None
-of them is raised after the file was changed: a refused file is the file it was, and a run that
-cannot be kept leaves the world at its last commit.
+The reader of such an error has a file that matters, so every message names the file or the commit, says what
+was found and what was wanted, and ends with the smallest remedy. None of them is raised after the file was
+changed: a refused file stays as it was, and a failed commit leaves the world at its last commit.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from swingset.model.visible import quoted
 
 
 class WorldError(Exception):
-    """Anything that a world file refuses to do."""
+    """A world file refuses an operation; the base of all its exceptions."""
 
     def __str__(self) -> str:
         return quoted(super().__str__())
@@ -23,11 +22,11 @@ class NotAWorld(WorldError):
 
 
 class DamagedWorld(NotAWorld):
-    """The file is a world, but what it holds contradicts itself."""
+    """The file is a world, but its content contradicts itself."""
 
 
 class DamagedRow(DamagedWorld):
-    """One row holds what no world writes there. `table`, `key` and `reason` tell which row, and what."""
+    """One row is invalid. `table` and `key` name it, and `reason` says what is wrong with it."""
 
     def __init__(self, world: str, table: str, key: str, reason: str) -> None:
         way_out = "go back to a copy of the file"
@@ -40,11 +39,11 @@ class DamagedRow(DamagedWorld):
 
 
 class LogMissing(NotAWorld):
-    """The file was copied or moved without its log, in which a part of the world still was."""
+    """The file was copied or moved without its log, which still held a part of the world."""
 
 
 class OddFile(WorldError):
-    """Where a file of the world's has to be there is a link, a pipe, a folder, or somebody else's file."""
+    """A link, a pipe, a folder, or a file of another program has the name of one of the world's files."""
 
 
 class NewerFormat(WorldError):
@@ -56,19 +55,19 @@ class OlderFormat(WorldError):
 
 
 class WorldLocked(WorldError):
-    """Somebody else has this world open."""
+    """Another process has this world open."""
 
 
 class CannotLock(WorldError):
-    """The file system cannot lock files, so nothing would keep a second writer out."""
+    """The file system cannot lock files, so a second writer could not be kept out."""
 
 
 class WorldMissing(WorldError):
-    """There is no file at that path, and none was to be created."""
+    """There is no file at that path, and the caller did not ask to create one."""
 
 
 class WorldMoved(WorldError):
-    """The file, its lock or its content is not what this process opened: nothing can be committed to it."""
+    """The file, its lock or its content was replaced since it was opened, so nothing can be committed."""
 
 
 class WorldOfParent(WorldError):
@@ -76,15 +75,15 @@ class WorldOfParent(WorldError):
 
 
 class LookOnly(WorldError):
-    """A world that was opened to be looked at cannot be changed."""
+    """A world that was opened with `look_only` cannot be changed."""
 
 
 class WorldMisuse(WorldError):
-    """The caller's steps are out of order: a savepoint unreleased, a closed world used."""
+    """The caller made calls in a wrong order, such as using a closed world."""
 
 
 class UncommittedChanges(WorldMisuse):
-    """The state holds work that no commit has, and the step would lose or misname it."""
+    """There are uncommitted changes, which the call would lose or label wrongly."""
 
 
 class UnknownCommit(WorldError):
@@ -100,11 +99,11 @@ class LabelExists(WorldError):
 
 
 class HistoryBroken(DamagedWorld):
-    """A recorded change does not fit the state it was recorded on."""
+    """A recorded change does not fit the state to which it belongs."""
 
 
 class StorageError(WorldError):
-    """The machine under the file failed. The world is as of its last commit, and may be tried again."""
+    """The machine failed. The world was rolled back to its last commit, and the call may be tried again."""
 
 
 class DiskFull(StorageError):
@@ -112,7 +111,7 @@ class DiskFull(StorageError):
 
 
 class DiskFailed(StorageError):
-    """Reading or writing failed below the file system's surface."""
+    """The disk failed to read or write."""
 
 
 class CannotWrite(StorageError):
@@ -120,12 +119,12 @@ class CannotWrite(StorageError):
 
 
 class OutOfMemory(StorageError):
-    """There is not enough memory for what the file holds or was to hold."""
+    """There is not enough memory for the content of the file."""
 
 
 class ValueRefused(WorldError):
-    """SQLite did not take a value: it is too large, or breaks a rule of its table."""
+    """SQLite refused a value, because it is too large or breaks a rule of its table."""
 
 
 HOST_TROUBLE = (MemoryError, OSError, WorldError)
-"""What is wrong with the machine or the file, whatever was about to be written; but for `ValueRefused`."""
+"""The errors of the machine or the file, which do not depend on the value to be written."""

@@ -1,9 +1,9 @@
-"""What terminated vats left behind, to be deleted a little at a time.
+"""The state of terminated vats, which is deleted a little at a time.
 
-Deleted is what weighs on the state: names, stored keys, counters. A vat's record and its span stay, two rows
-that say how it ended and where its transcript does, so that it can still be looked at and replayed. The
-transcript itself, the heap images and the code are bulk: every commit of the vat's lifetime needs them, for
-the world can go back to it, and they go when pruning drops the last such commit (`prune`).
+What makes the state large is deleted: names, stored keys, counters. A vat's record and its span stay, two
+rows that say how it ended and where its transcript ends, so that it can still be inspected and replayed. The
+transcript itself, the heap images and the code are bulk: every commit of the vat's lifetime needs them,
+because the world can go back to it. They are deleted when pruning drops the last such commit (`prune`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Dead(NamedTuple):
-    """A terminated vat with state that is still to be deleted."""
+    """A terminated vat whose state is not deleted completely."""
 
     vat: str
 
@@ -29,11 +29,11 @@ class Dead(NamedTuple):
 _DEAD = Table("dead", Dead)
 
 MOST_BYTES = 16 << 20
-"""How many bytes of a store are deleted at once: history keeps them in one commit."""
+"""How many bytes of a store are deleted at once, because history keeps them in one commit."""
 
 
 class Graveyard:
-    """The table `dead`, and the rows that are left of its vats."""
+    """The table `dead`, and the remaining rows of its vats."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
@@ -43,7 +43,7 @@ class Graveyard:
         self._vatstore = VatStore(world)
 
     def bury(self, vat: str) -> None:
-        """Note that a vat is terminated and its state is to be deleted."""
+        """Note that a vat is terminated and its state has to be deleted."""
         self._dead.put(Dead(vat))
 
     def next(self) -> str | None:
@@ -51,14 +51,14 @@ class Graveyard:
         return min((dead.vat for dead in self._dead.all()), default=None)
 
     def done(self, vat: str) -> None:
-        """Nothing is left of the vat: its own counters go as well, for no id is used twice."""
+        """Note that all is deleted, and delete the vat's own counters; its id is never used again."""
         self._dead.delete(vat)
         for letter in "dop":
             self._counters.delete(f"{vat}.{letter}")
 
     def some_promises(self, vat: str, limit: int) -> list[str]:
-        """Some promises that the vat decides, the oldest of them first."""
-        # Picked in the order of the index: the oldest of all would take as long to find as there are.
+        """Some promises that the vat decides, in the order of the index."""
+        # Finding the oldest of all would take as long as there are promises.
         query = "SELECT kref from promises where decider = ? order by kref limit ?"
         krefs = [kref for (kref,) in self._world.rows(query, (vat, limit))]
         for kref in krefs:
@@ -67,7 +67,7 @@ class Graveyard:
 
     def some_entries(self, vat: str, limit: int) -> list[CListEntry]:
         """Some rows of the vat's c-list: exported objects first, then what it imported, promises last."""
-        # Each range is read in the order of the index on (vat, vref): what is outside is not looked at.
+        # Each range is read in the order of the index on (vat, vref), so rows outside are not read.
         found: list[CListEntry] = []
         for low, high in _PHASES:
             query = "where vat = ? and vref >= ? and vref < ? order by vref limit ?"
@@ -75,7 +75,7 @@ class Graveyard:
         return found
 
     def delete_some_keys(self, vat: str, limit: int) -> tuple[int, bool]:
-        """Delete some keys of the vat's store; returns how many, and whether those are all there were."""
+        """Delete some keys of the vat's store; returns how many, and whether the store is empty now."""
         query = "SELECT key, octet_length(value) from vatstore where vat = ? order by key limit ?"
         keys, size = self._world.rows(query, (vat, limit)), 0
         for count, (key, length) in enumerate(keys):
@@ -89,4 +89,4 @@ class Graveyard:
 _PROMISE = Reader("promises", "kref")
 
 _PHASES = (("o+", "o,"), ("d", "e"), ("o-", "o."), ("p", "q"))
-"""Exports, device nodes, imports, promises: the ranges that their vrefs lie in."""
+"""The ranges of the vrefs of exports, device nodes, imports and promises."""

@@ -1,17 +1,17 @@
-"""Readers in the same process, kept from harming the world that they read.
+"""Prevents readers in the same process from harming the world that they read.
 
 A notebook reads its own world with `sqlite3` or pandas, and that is a second SQLite in one process.
-SQLite's own locks belong to the process on POSIX, so the two do not see each other's: the reader
-takes itself for the only user, empties the shared index when it opens the file, and deletes the
-write-ahead log when it closes it. Commits made after that would be gone with the next crash.
+SQLite's own locks belong to the process on POSIX, so the two do not see each other's. The reader considers
+itself the only user, empties the shared index when it opens the file, and deletes the write-ahead log when it
+closes it. Commits made after that would be lost in the next crash.
 
-Locks of an *open file description* are seen by everybody, the same process included, and no close of
-another descriptor drops them. While a world is open, this holds two of them in SQLite's own places:
-the one that says "somebody reads this database", without which no one deletes its log, and the one
-that says "the shared index is in use". It guards against readers only; a second writer is misuse.
+Every process sees the locks of an *open file description*, also the same process, and closing another
+descriptor does not release them. While a world is open, the guard holds two of them in SQLite's own places:
+one says "this database is being read", and prevents that its log is deleted; the other says "the shared index
+is in use". The guard works against readers only; a second writer is misuse.
 
-It also tells whether anybody reads right now, in the middle of a query: the log must not be folded into the
-file under such a reader, who would find pages of two moments.
+It also tells whether a query of another reader is running. The log must not be folded into the file then,
+because that reader would see pages of two moments.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Guard:
                 lock_bytes(fd, start, length)
 
     def somebody_reads(self) -> bool:
-        """Whether a query of somebody else's may be under way; for moments when this world has none itself.
+        """Whether a query of another reader may be running; call it when this world itself runs none.
 
-        Other processes hold locks while they read. The locks of another SQLite in this one are lost with the
-        next of ours, so there it counts whether it has the file open at all.
+        Other processes hold locks while they read. The locks of another SQLite in this process are lost with
+        the next lock of this one, so for it the answer is whether it has the file open at all.
         """
         with contextlib.suppress(OSError):
             if self._index is not None and bytes_are_locked(self._index, *_READING):
@@ -61,7 +61,7 @@ class Guard:
         return found > _OURS
 
     def lift(self) -> None:
-        """Give the locks up, so that SQLite can tidy up when it closes."""
+        """Release the locks, so that SQLite can delete its files when it closes."""
         for fd, start, length in self._held:
             with contextlib.suppress(OSError):
                 unlock_bytes(fd, start, length)

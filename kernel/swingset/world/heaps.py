@@ -1,9 +1,8 @@
 """Heap snapshots: a map of page numbers to pages, and each distinct page once.
 
-Between two snapshots of a vat few pages change, and vats of one engine hold many pages in common,
-so a page is stored under the hash of its content and a snapshot is little more than a list of
-hashes. A page is checked against its hash when it is loaded: what is put back into a worker is
-what was taken out of one, or nothing is.
+Few pages change between two snapshots of a vat, and vats of one engine have many pages in common. So a page
+is stored under the hash of its content, and a snapshot is little more than a list of hashes. A page is
+checked against its hash when it is loaded, so a worker gets exactly the saved memory, or an error.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
     from .file import WorldFile
 
 _RECORD = struct.Struct(">I32s")
-_MOST_MEMORY = 1 << 32  # what a 32-bit linear memory can be
+_MOST_MEMORY = 1 << 32  # the largest 32-bit linear memory
 
 
 @dataclass(frozen=True)
 class SnapshotStats:
-    """What one snapshot is made of; `new` counts against all that the file held before it."""
+    """The size of a snapshot; `new` counts the pages that the file did not have before it."""
 
     pages: int
     new_pages: int
@@ -44,7 +43,7 @@ class Heaps:
         self._world = world
 
     def save(self, vat: str, image: HeapImage) -> str:
-        """Remember this heap; answers the snapshot's id, the same for the same heap of the same vat."""
+        """Store a heap; returns the snapshot's id, which is the same for the same heap of the same vat."""
         _check_size(image.size)
         execute, row = self._world.execute, self._world.row
         self._world.step("snapshot")
@@ -73,9 +72,9 @@ class Heaps:
         return snapshot
 
     def load(self, id: str, *, vat: str | None = None, most: int | None = None) -> HeapImage:
-        """The heap that was saved under this id: of this `vat`, and of at most so many bytes, if given.
+        """Load the heap of an id; raises `DamagedRow` if it is not of `vat` or has more than `most` bytes.
 
-        Both are looked at before anything is unpacked. Raises `DamagedRow`.
+        Both are checked before anything is unpacked.
         """
         owner, base, size, packed = self._row(id, "vat, base, size, pages")
         if vat is not None and owner != vat:
@@ -96,7 +95,7 @@ class Heaps:
         return HeapImage(base=base, size=size, pages=pages)
 
     def _check_numbers(self, id: str, size: int, table: bytes) -> None:
-        """Raise `DamagedRow` unless each page is one of the memory, and none comes twice."""
+        """Raise `DamagedRow` unless each page is inside of the memory, and none comes twice."""
         before = -1
         for number, _ in _RECORD.iter_unpack(table):
             if not before < number < size // HEAP_PAGE:
@@ -107,7 +106,7 @@ class Heaps:
         return DamagedRow(self._world.name, "snapshots", id[:19], reason)
 
     def check(self, id: str) -> None:
-        """Hold a snapshot against its id, and see that all its pages are there. Raises `DamagedWorld`."""
+        """Check a snapshot against its id, and that all its pages exist. Raises `DamagedWorld`."""
         vat, base, size, packed, new_pages = self._row(id, "vat, base, size, pages, new_pages")
         table = self._table(id, size, packed)
         if _id(vat, base, size, table) != id:
@@ -120,11 +119,11 @@ class Heaps:
                 raise self._damaged(id, f"its page {digest.hex()[:16]} is missing")
 
     def check_page(self, digest: bytes) -> None:
-        """Hold a page against its hash. Raises `DamagedWorld`."""
+        """Check a page against its hash. Raises `DamagedWorld`."""
         self._page(digest)
 
     def stats(self, id: str) -> SnapshotStats:
-        """What a snapshot is made of, without loading it."""
+        """The size of a snapshot, without loading it."""
         size, packed, new_pages, new_bytes = self._row(id, "size, pages, new_pages, new_bytes")
         pages = len(self._table(id, size, packed)) // _RECORD.size
         return SnapshotStats(pages, new_pages, new_bytes, size)

@@ -1,8 +1,8 @@
-"""How much each vat keeps: bytes of its store, and a share for each reference that it has given out.
+"""How much each vat stores: the bytes of its store, and an amount for each reference that it has exported.
 
-The sum is kept as things come and go, and never counted by looking through them; the auditor counts them
-again. It is of what is kept, in UTF-8, not of what a file takes for it, so it is the same on every host. What
-a vat was given is not counted: strangers could fill it up. Of a vat that has ended nothing is counted.
+The sum is updated with each change, and never computed from the rows; the auditor computes it again. It
+counts UTF-8 bytes and not the size in a file, so it is the same on every host. Imports are not counted,
+because other vats could fill a vat's limit with them. For a terminated vat nothing is counted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Holding(NamedTuple):
-    """What one vat keeps."""
+    """How much one vat stores."""
 
     vat: str
     bytes: int
@@ -25,7 +25,7 @@ class Holding(NamedTuple):
 _HOLDINGS = Table("holdings", Holding)
 
 GIVEN_OUT = 200
-"""What a reference to an object or a promise of its own counts."""
+"""How many bytes an export counts, an object or a promise."""
 
 
 def size(text: str) -> int:
@@ -41,22 +41,22 @@ class Holdings:
         self._rows = Rows(world, _HOLDINGS)
 
     def of(self, vat: str) -> int:
-        """How many bytes a vat keeps."""
+        """How many bytes a vat stores."""
         found = self._rows.get(vat)
         return 0 if found is None else found.bytes
 
     def change(self, vat: str, bytes: int) -> None:
-        """Count so many bytes more, or fewer where they are negative."""
+        """Add bytes, or subtract them if the number is negative."""
         found = self._rows.get(vat)
         if bytes and (found is not None or bytes > 0):
             self._rows.put(Holding(vat, bytes if found is None else found.bytes + bytes))
 
     def forget(self, vat: str) -> None:
-        """Count nothing more of a vat that has ended."""
+        """Stop counting for a terminated vat."""
         self._rows.delete(vat)
 
     def counted(self, vat: str) -> int:
-        """The same as `of`, counted anew by looking through all that the vat keeps."""
+        """The same as `of`, computed from all rows of the vat."""
         stored = (
             "SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) from vatstore where vat = ?"
         )

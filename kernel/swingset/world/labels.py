@@ -1,7 +1,7 @@
-"""Labels: names for commits, which stay as long as a label names them.
+"""Labels: names for commits. A commit with a label is never pruned.
 
-A label seals what it says together with its commit, and the seal of all labels is kept beside them, so one
-that is missing, too many or altered is noticed. A labelled commit remembers the digest of its state.
+A label has a seal that covers its text and its commit, and there is a seal of all labels together, so a
+missing, additional or altered label is detected. A labelled commit has the digest of its state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LONGEST = 200
 
 
 class Labels:
-    """The table `labels` of one world. Callers see to it that no run is open, and commit."""
+    """The table `labels` of one world. Callers must not call it during a run, and must commit."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
@@ -34,7 +34,7 @@ class Labels:
         raise UnknownLabel(f"{self._world.name} has no label {name!r}; it has {known}")
 
     def put(self, name: str, note: str, *, move: bool) -> Label:
-        """Give the head a name; one that names another commit stays there unless it may `move`."""
+        """Label the head commit; raises `LabelExists` if another commit has the label, without `move`."""
         world = self._world
         if not name.strip() or not name.isprintable() or len(name) > _LONGEST:
             raise WorldError(f"{name!r} is no label: give it 1 to {_LONGEST} printable characters")
@@ -50,7 +50,7 @@ class Labels:
         return Label(name, world.head, world.history.crank(), note)
 
     def delete(self, name: str) -> None:
-        """Take a label away. Raises `UnknownLabel`."""
+        """Delete a label. Raises `UnknownLabel`."""
         self.named(name)
         self._world.execute("DELETE FROM labels WHERE name = ?", (name,))
         self._seal()

@@ -1,8 +1,8 @@
 """The guest libraries that vats run on, addressed by content.
 
-An incarnation comes back only on the library that it was started on, so the world keeps each one once, and
-the vat's record names it. To this module it is bytes with a ceiling. What they say is for the engine to
-judge, and whatever it is, it never runs in the host.
+An incarnation can be restored only on the library with which it was started, so the world keeps each library
+once, and the vat's record names it. For this module a library is bytes with a maximum size. Only the engine
+runs it, never the host.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .file import WorldFile
 
 MOST_LIBRARY = 8 << 20
-"""The most bytes that a library has when it is unpacked."""
+"""The most bytes of an unpacked library."""
 
 
 class Libraries:

@@ -1,14 +1,13 @@
 """One writer per world: a lock on a file beside it, and one on the world itself.
 
-The file beside it holds the owner's process number, for the message that a second opener gets. It is there
-for people and for programs of every system; it is removed on release, and a leftover one from a killed
-process means nothing. But it can be deleted, and a world that has two names has two of them. So where the
-system has locks of open files, the owner also holds one byte of the world file itself, far behind those
-that SQLite uses, and any SQLite tool may read the world meanwhile. Both locks are the operating system's,
-and end with the process however that ends.
+The file beside the world holds the owner's process number, for the error that a second process gets. It works
+on every system. It is removed on release, and a leftover one from a killed process has no meaning. But it can
+be deleted, and a world with two names has two of them. So if the system has locks of open files, the owner
+also locks one byte of the world file itself, far behind those that SQLite uses, so that any SQLite tool can
+still read the world. Both locks belong to the operating system, and end with the process in any case.
 
-A file system that cannot lock is told from one where somebody else holds the lock: there is no safe way to
-write a world there.
+A file system that cannot lock gets an error of its own, different from a lock that another process holds,
+because there is no safe way to write a world there.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .descriptors import (
 from .errors import CannotLock, CannotWrite, OddFile, WorldError, WorldLocked
 
 _HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-"""What the system says where somebody else has the lock; anything else says that there are no locks."""
+"""The system's errors if another process has the lock; any other error means that there are no locks."""
 
 _OWNER = (0x40000400, 1)  # the byte of the world file that its owner holds; SQLite's end at 0x40000200
 _LONGEST_NUMBER = 20
@@ -69,7 +68,7 @@ class WorldLock:
             os.pwrite(self._fd, str(os.getpid()).encode(), 0)
 
     def _open(self) -> tuple[int, bool]:
-        """A descriptor of the file beside the world, and whether it was made just now."""
+        """Open the file beside the world; returns its descriptor, and whether the file is new."""
         refuse_odd(self.path, alone=True)
         try:
             try:
@@ -90,7 +89,7 @@ class WorldLock:
         return fd, False
 
     def bind(self) -> None:
-        """Hold the world file itself, which is there by now."""
+        """Lock the world file itself, which exists by now."""
         try:
             self.main = open_descriptor(self.world_path, os.O_RDWR)
         except OSError as problem:
@@ -112,7 +111,7 @@ class WorldLock:
                 raise _no_locks(self.world_path, problem) from None
 
     def trouble(self) -> str | None:
-        """What happened to the files since they were locked, in words that follow the world's path."""
+        """What happened to the files since they were locked, as the end of a sentence; None if nothing."""
         if self.main is None or not same_file(self.main, self.world_path):
             if os.path.lexists(self.world_path):
                 return "is another file now than the one that this process opened"
@@ -122,7 +121,7 @@ class WorldLock:
         return None
 
     def release(self) -> None:
-        """Let the next one in; harmless when done twice."""
+        """Release the lock; a second call does nothing."""
         fd, self._fd = self._fd, None
         if fd is not None and is_open(fd):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Meters: how many computrons a vat, or several together, may still spend."""
+"""Meters: the computrons that one or several vats may still spend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _METER_OF = "CASE WHEN json_valid({0}) THEN json_extract({0}, '{1}') END"
 class Meter(NamedTuple):
     """One meter. `remaining` is None for an unlimited one.
 
-    `keeper` is the kref that is told when `remaining` falls below `threshold`, and when a vat starves.
+    `keeper` is the kref that is notified when `remaining` falls below `threshold`, and when a vat starves.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Meters:
         self._counters = Counters(world)
 
     def add(self, remaining: int | None, threshold: int) -> str:
-        """A new meter; returns its id."""
+        """Make a meter; returns its id."""
         meter = f"m{self._counters.take('m', 1)}"
         self._rows.add(Meter(meter, remaining, threshold, None))
         return meter
@@ -52,11 +52,11 @@ class Meters:
         return sorted(self._rows.all(), key=lambda meter: int(meter.id[1:]))
 
     def delete(self, meter: str) -> None:
-        """Forget a meter."""
+        """Delete a meter."""
         self._rows.delete(meter)
 
     def pays(self, meter: str) -> bool:
-        """Whether a vat has the meter, or one that is about to be created will have it."""
+        """Whether a vat has the meter, or a queued creation gives it to a new vat."""
         vats = "SELECT 1 from vats where state <> 'terminated' and {} = ?".format(
             _METER_OF.format("options", "$.meter")
         )

@@ -1,12 +1,12 @@
-"""From a path to a connection: making a world file, and looking at one before trusting it.
+"""Makes world files, and checks existing ones before it opens them.
 
-A new file is laid out in memory and moved to its name in one step, so there is never half a world
-on disk. An existing file is looked at first by its header alone, then through a connection that
-cannot write, and only a file that passes is opened for writing: what is not a world stays exactly
-as it was, whatever it is. Nothing beside it is followed, overwritten or waited for either.
+A new file is made in memory and moved to its name in one step, so there is never half a world on disk. For an
+existing file, the header is checked first, then the rest through a connection that cannot write, and only a
+file that passes is opened for writing. So a file that is not a world stays exactly as it was. Links, pipes
+and other files beside it are neither followed nor overwritten, and never block.
 
-How long that takes does not depend on how large the file is: the header, the schema, the beginning of each
-table. Pages are read when they are used, and wholly by `verify`.
+The time for this does not depend on the size of the file: it reads the header, the schema and the beginning
+of each table. Pages are read when they are used, and `verify` reads all.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
 _CACHED_STATEMENTS = 400
 _BUSY_MS = 5_000
-_MOST_IN_MEMORY = 1 << 40  # as far as the machine goes, instead of SQLite's cautious 1 GiB
+_MOST_IN_MEMORY = 1 << 40  # the machine's memory is the limit, instead of SQLite's 1 GiB
 
 
 def software_version() -> str:
-    """The release that is running, as it signs the files that it makes."""
+    """The version of this release, which is stored in the files that it makes."""
     try:
         return metadata.version("swingset-nb")
     except metadata.PackageNotFoundError:
@@ -54,7 +54,7 @@ def software_version() -> str:
 
 
 def real(path: str | os.PathLike[str]) -> str:
-    """The path without links; raises `WorldError` for what no path can be."""
+    """The path without links; raises `WorldError` if it is not a valid path."""
     try:
         return os.path.realpath(os.fspath(path))
     except ValueError as problem:
@@ -62,14 +62,14 @@ def real(path: str | os.PathLike[str]) -> str:
 
 
 def check_folder(path: str) -> None:
-    """Raise `WorldMissing` where a file cannot be at this path for want of a folder to be in."""
+    """Raise `WorldMissing` if the folder of a path does not exist."""
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise WorldMissing(f"there is no folder {folder}: create it first")
 
 
 def check_kind(path: str) -> None:
-    """Raise `NotAWorld` for what is there and no file, before anything is opened or made beside it."""
+    """Raise `NotAWorld` if something other than a file is there, before anything is opened or made."""
     try:
         refuse_odd(path)
     except OddFile as problem:
@@ -77,7 +77,7 @@ def check_kind(path: str) -> None:
 
 
 def in_memory(image: bytes | None = None) -> apsw.Connection:
-    """A world that no file holds: an empty one, or the one that `image` is the bytes of."""
+    """Open a world in memory: an empty one, or the one whose bytes are `image`."""
     db = apsw.Connection(":memory:", statementcachesize=_CACHED_STATEMENTS)
     if image is None:
         schema.create(db, software_version(), compress(b""))
@@ -90,7 +90,7 @@ def in_memory(image: bytes | None = None) -> apsw.Connection:
 
 
 def write_new(path: str, image: bytes) -> None:
-    """Put a database's bytes at `path`, where nothing is: whole or not at all."""
+    """Write a database's bytes to a new file, as a whole or not at all."""
     draft = path + "-new"
     fd = _open_draft(draft)
     try:
@@ -109,7 +109,7 @@ def write_new(path: str, image: bytes) -> None:
 
 
 def _open_draft(draft: str) -> int:
-    """A descriptor of a new file; what a crash left of one is begun anew, anything else stays as it is."""
+    """Open a new draft file; what a crash left of one is overwritten, anything else raises `OddFile`."""
     for _ in range(2):
         try:
             return open_descriptor(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -123,7 +123,7 @@ def _open_draft(draft: str) -> int:
 
 
 def sync_folder(path: str) -> None:
-    """Have the disk know the name of a file."""
+    """Make the name of a file durable."""
     if sys.platform != "win32":
         folder = os.open(os.path.dirname(path), os.O_RDONLY)
         try:
@@ -133,7 +133,7 @@ def sync_folder(path: str) -> None:
 
 
 def make(path: str) -> None:
-    """Write an empty world at a path where nothing is."""
+    """Write an empty world to a new file."""
     if os.path.lexists(path + "-wal"):
         raise NotAWorld(
             f"{path} is missing, but {path}-wal beside it holds work of a world: put the file back, "
@@ -147,12 +147,12 @@ def make(path: str) -> None:
 
 
 def inspect(path: str) -> None:
-    """Refuse anything that is not a sound world of this format, without touching it."""
+    """Raise for anything that is not a valid world of this format, without changing it."""
     look(path, live=False).close()
 
 
 def look(path: str, *, live: bool = True) -> apsw.Connection:
-    """A connection that only reads, to what is a sound world of this format as far as its beginning tells."""
+    """Open a read-only connection; raises if the beginning of the file is not that of a valid world."""
     refuse_odd_beside(path)
     check_header(path)
     try:
@@ -193,7 +193,7 @@ def _check(db: apsw.Connection, path: str) -> None:
 
 
 def _check_small_tables(db: apsw.Connection, path: str) -> None:
-    """Raise `DamagedRow` for a row that is not as it should be, in tables whose size no history grows."""
+    """Raise `DamagedRow` for an invalid row in one of the tables that stay small."""
     for table in SMALL:
         reader = Reader(table, ", ".join(RULES[table]))
         for row in db.execute(f"SELECT {', '.join(reader.columns)} FROM {table}"):
@@ -201,7 +201,7 @@ def _check_small_tables(db: apsw.Connection, path: str) -> None:
 
 
 def on_disk(path: str) -> apsw.Connection:
-    """A connection that writes durably to a file that `inspect` let pass."""
+    """Open a connection that writes durably, to a file that `inspect` has accepted."""
     with told_in_words(path):
         db = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_CACHED_STATEMENTS)
     try:
@@ -210,7 +210,7 @@ def on_disk(path: str) -> apsw.Connection:
         if mode != "wal":
             raise WorldError(f"{path}: SQLite cannot keep its write-ahead log here (journal mode {mode})")
         db.execute("PRAGMA synchronous=FULL")
-        db.execute("PRAGMA fullfsync=ON")  # where a plain fsync does not reach the disk
+        db.execute("PRAGMA fullfsync=ON")  # for systems on which a plain fsync does not reach the disk
         _set_up(db)
         db.execute("SELECT 1 FROM meta").fetchall()  # which opens the log
         sync_folder(path)  # and a log that is needed is not lost with its name
@@ -236,7 +236,7 @@ def _set_up(db: apsw.Connection) -> None:
 
 
 def check_header(path: str) -> bytes:
-    """The first bytes of a world's file; raises `NotAWorld` and the like for any other."""
+    """Read and check the first bytes of a file; raises `NotAWorld` and its subclasses."""
     try:
         header = read_start(path, _HEADER)
     except OddFile as problem:
@@ -264,7 +264,7 @@ def check_header(path: str) -> bytes:
 
 
 def is_pending(path: str) -> bool:
-    """Whether there is work in the log."""
+    """Whether the log holds commits."""
     try:
         return os.path.getsize(path + "-wal") > 0
     except OSError:
@@ -272,9 +272,9 @@ def is_pending(path: str) -> bool:
 
 
 def read_only(path: str, *, live: bool = False) -> apsw.Connection:
-    """A connection that sees the file as it is now and changes nothing, not even beside it if it can.
+    """Open a connection that sees the file as it is now and changes nothing, if possible not even beside it.
 
-    `live` where another process may have the world open, and write it meanwhile.
+    `live` says that another process may have the world open and write it meanwhile.
     """
     if not live:
         return _connect(path, "mode=ro" if is_pending(path) else "immutable=1")

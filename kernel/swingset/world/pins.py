@@ -1,4 +1,4 @@
-"""Pins: what the host holds until it lets go."""
+"""Pins: objects and promises that the host holds until it releases them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Pin(NamedTuple):
-    """One thing that the host holds."""
+    """One object or promise that the host holds."""
 
     kref: str
 
@@ -20,7 +20,7 @@ _PINS = Table("pins", Pin)
 
 
 class Pins:
-    """The table `pins`. Counting the references is the caller's."""
+    """The table `pins`. The caller counts the references."""
 
     def __init__(self, world: WorldFile) -> None:
         self._rows = Rows(world, _PINS)
@@ -34,9 +34,9 @@ class Pins:
         self._rows.add(Pin(kref))
 
     def delete(self, kref: str) -> None:
-        """Note that the host has let go of it."""
+        """Note that the host does not hold it any more."""
         self._rows.delete(kref)
 
     def all(self) -> list[str]:
-        """All that the host holds, by kref as text."""
+        """Everything that the host holds, sorted by kref as text."""
         return sorted(pin.kref for pin in self._rows.all())

@@ -1,8 +1,8 @@
-"""Whether an open world still is the one that was opened, and whether its file is whole.
+"""Checks that an open world is still in its file, and keeps the file whole.
 
-Before anything becomes durable, the file has to be the same file at the same path, under the same lock, and
-written by nobody else since. After it, what is in the log is folded into the file. A world in memory, and
-one that is only looked at, has no place: nothing can happen to it.
+Before a commit, the file has to be the same file at the same path, under the same lock, and no other program
+may have written it. After the commit, the log is folded into the file. A world in memory, or one that is
+opened only to look at it, has no place, so nothing is checked.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class Place:
         self._lock = lock
         self._guard: Guard | None = None
         self._folding: Folding | None = None
-        self._shaken = False  # by a failure, with which the data version may have changed
+        self._shaken = False  # after a failure, which may have changed the data version
         if path is not None and lock is not None and lock.main is not None:
             self._guard = Guard(path)
             self._folding = Folding(db, lock.main, self._guard)
         self._version = self._data_version()
 
     def _data_version(self) -> int:
-        """Changes when another connection commits, and when SQLite gave up on what this one did."""
+        """A number that changes when another connection commits, and when SQLite rolls this one back."""
         return int(self._db.pragma("data_version"))
 
     def shaken(self) -> None:
-        """Something has failed or was made anew: the data version may have changed with it."""
+        """Note that a failure, or a rewrite of the file, may have changed the data version."""
         self._shaken = True
 
     def written_by_others(self) -> bool:
@@ -54,7 +54,7 @@ class Place:
         return self._lock.trouble() if self._lock is not None else None
 
     def check(self) -> None:
-        """Raise `WorldMoved` where the file, its lock or its content is not what was opened."""
+        """Raise `WorldMoved` if the file, its lock or its content has been replaced since it was opened."""
         trouble = self._trouble()
         if trouble is None and self.written_by_others():
             trouble = "was written by another program since this process opened it"
@@ -62,17 +62,17 @@ class Place:
             raise WorldMoved(f"{self._name} {trouble}. Nothing more can be committed to it: {WAY_OUT}")
 
     def before_commit(self) -> None:
-        """The log is needed from here on, and until the fold."""
+        """Mark the file: from now on it needs its log, until the fold."""
         if self._folding is not None:
             self._folding.before_commit()
 
     def fold(self) -> None:
-        """Make the file whole by itself, if it is in its place."""
+        """Fold the log into the file, if the file is in its place."""
         if self._folding is not None and self._trouble() is None and not self._folding.fold():
             self._shaken = True
 
     def shrink(self) -> None:
-        """Give back the room of what was deleted; where that fails it stays in the file, to be used again."""
+        """Free the room of deleted data; if that fails, the room stays in the file and is used again."""
         try:
             self.before_commit()
             self._db.execute("VACUUM")
@@ -84,7 +84,7 @@ class Place:
             self._shaken = True
 
     def close(self) -> None:
-        """Let go of the connection and of the file, which is made whole before."""
+        """Fold the log into the file, and close the connection and the file."""
         try:
             if self._folding is not None and self._trouble() is None:
                 if self._db.in_transaction:

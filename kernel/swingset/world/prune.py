@@ -1,11 +1,10 @@
-"""Letting go of what no commit that anybody can name refers to.
+"""Deletes commits that cannot be reached any more, and the bulk that only they need.
 
-Going back and working on from there leaves the old branch in the file, where it can still be found
-by its number. Pruning drops the branches that neither the head nor a label ends, and then the bulk
-that only they needed. Bulk is found through the state, as everything is: an id counts as needed when
-a kept commit wrote it anywhere into the state, in a column of its own or inside a queued message. That
-goes for live vats, terminated ones and installed bundles alike: as long as a commit can be gone back to,
-what it needs stays, and nothing else deletes bulk.
+If a world goes back and continues from there, the old branch stays in the file, where its commits can be
+found by number. Pruning drops the branches that do not end at the head or a label, and then the bulk that
+only they needed. An id of bulk counts as needed if a kept commit has written it anywhere into the state, in a
+column or inside a queued message, for live vats, terminated vats and installed bundles. So everything that a
+kept commit needs stays, and nothing else deletes bulk.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _IDS = re.compile(r"b1-[0-9a-f]{128}|[hl]1-[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Pruned:
-    """How much was dropped."""
+    """How much pruning has dropped."""
 
     commits: int
     entries: int
@@ -39,7 +38,7 @@ class Pruned:
 
 
 def prune(world: WorldFile) -> Pruned:
-    """Drop the unreachable, inside the caller's transaction."""
+    """Drop unreachable commits and their bulk, inside the caller's transaction."""
     history = world.history
     kept: set[int] = set()
     for end in [world.head, *(label.seq for label in history.labels())]:
@@ -66,7 +65,7 @@ def prune(world: WorldFile) -> Pruned:
 
 
 def _written(changes: Unpacking) -> Iterator[tuple[str, str]]:
-    """Every text that a changeset puts into the state, with its table."""
+    """Every text that a changeset writes into the state, with its table."""
     for change in apsw.Changeset.iter(changes.reader()):
         for value in change.new or ():
             if isinstance(value, str):
@@ -78,7 +77,7 @@ def _present(world: WorldFile, table: str, ids: set[str]) -> list[str]:
 
 
 def _chains(world: WorldFile, ends: set[str]) -> set[str]:
-    """The transcript entries with these hashes and all that came before them."""
+    """The transcript entries with these hashes, and all entries before them."""
     found: set[str] = set()
     for end in ends:
         at: str | None = end
@@ -92,7 +91,7 @@ def _chains(world: WorldFile, ends: set[str]) -> set[str]:
 
 
 def _keep(world: WorldFile, table: str, key: str, wanted: set[int] | set[str] | set[bytes]) -> int:
-    """Delete the rows whose key is not wanted; answers how many there were."""
+    """Delete the rows whose key is not wanted; returns how many."""
     gone = [(value,) for (value,) in world.rows(f"SELECT {key} FROM {table}") if value not in wanted]
     for row in gone:
         world.execute(f"DELETE FROM {table} WHERE {key} = ?", row)

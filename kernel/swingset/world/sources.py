@@ -1,4 +1,4 @@
-"""The cells that vats are made of, as they were last given, whether they run yet or not."""
+"""The latest source of each vat's cells, whether the vat runs yet or not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """A cell of the vat of a name, and its place among the cells of that vat."""
+    """A cell of a vat, by the vat's name, and its position among the vat's cells."""
 
     vat: str
     part: str
@@ -30,25 +30,25 @@ class Sources:
         self._by_vat = self._rows.index("vat")
 
     def put(self, vat_name: str, part: str, source: str) -> None:
-        """Store a cell; a new part goes behind the others, an old one keeps its place."""
+        """Store a cell; a new part is added at the end, an existing one keeps its position."""
         others = self._rows.of(self._by_vat, vat_name)
         places = {other.part: other.seq for other in others}
         place = places.get(part, max(places.values(), default=0) + 1)
         self._rows.put(Source(vat_name, part, place, source))
 
     def parts(self, vat_name: str) -> tuple[tuple[str, str], ...]:
-        """The vat's cells in the order they run in: kinds as first given, then the vat's own."""
+        """The vat's cells in the order in which they run: kinds as first stored, then the vat's own."""
         found = self._rows.of(self._by_vat, vat_name)
         found.sort(key=lambda source: (source.part == vat_name, source.seq))
         return tuple((source.part, source.source) for source in found)
 
     def replace(self, vat_name: str, parts: tuple[tuple[str, str], ...]) -> None:
-        """Make exactly these the vat's cells."""
+        """Replace the vat's cells by these."""
         for key in self._by_vat.keys(vat_name):
             self._rows.delete(*key)
         for part, source in parts:
             self.put(vat_name, part, source)
 
     def vat_names(self) -> list[str]:
-        """Names that have a cell, whether a vat of the name runs or not."""
+        """The names of vats that have cells, whether they run or not."""
         return [name for (name,) in self._by_vat.values()]

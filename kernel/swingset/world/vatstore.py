@@ -1,4 +1,4 @@
-"""Vatstores: each vat's small ordered store of text, the only durable thing a vat has."""
+"""Vatstores: each vat's ordered store of texts, which holds all durable state of the vat."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class VatStore:
         return None if found is None else found.value
 
     def size(self, vat: str, key: str) -> int | None:
-        """How many bytes the value at `key` has, or None."""
+        """The size of the value at `key` in bytes, or None."""
         value = self.get(vat, key)
         return None if value is None else size(value)
 
@@ -49,14 +49,14 @@ class VatStore:
             self._rows.put(StoredKey(vat, key, value))
 
     def delete(self, vat: str, key: str) -> None:
-        """Forget `key`; nothing happens where it is not."""
+        """Delete `key`, if it exists."""
         before = self.size(vat, key)
         if before is not None:
             self._holdings.change(vat, -before - size(key))
             self._rows.delete(vat, key)
 
     def forget(self, vat: str, key: str) -> None:
-        """The same for a vat that has ended, of which nothing is counted."""
+        """Delete `key` of a terminated vat, for which nothing is counted."""
         self._rows.delete(vat, key)
 
     def next_key(self, vat: str, prior: str) -> str | None:

@@ -1,7 +1,7 @@
-"""What changed since the last commit: SQLite's session extension over the state tables.
+"""Records the changes since the last commit, with SQLite's session extension over the state tables.
 
-From `begin` on, every change of a state table is noted, whoever makes it. The changeset of all of them is
-what a commit stores, and what history is gone back in.
+From `begin` on, every change of a state table is recorded. A commit stores the changeset of all of them, and
+going back undoes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Watching:
         _open.add(self)
 
     def begin(self) -> None:
-        """Begin a changeset: what the state is now is what it will be told against."""
+        """Begin a changeset, relative to the current state."""
         self.end()
         session = apsw.Session(self._db, "main")
         session.config(apsw.SQLITE_SESSION_OBJCONFIG_SIZE, True)
@@ -34,7 +34,7 @@ class Watching:
         self._session = session
 
     def end(self) -> None:
-        """Note nothing any more."""
+        """Stop recording."""
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -47,7 +47,7 @@ class Watching:
 
     @property
     def size(self) -> int:
-        """About how large the changeset is: never smaller than it will be."""
+        """The approximate size of the changeset; it is never too small."""
         return int(self._session.changeset_size) if self._session is not None else 0
 
 
@@ -55,7 +55,7 @@ _open: weakref.WeakSet[Watching] = weakref.WeakSet()
 
 
 def _leave_to_parent() -> None:
-    """In a forked child: have nothing ever close what belongs to the parent, not even the interpreter's end.
+    """Called in a forked child: make sure that it never closes what belongs to the parent, not even at exit.
 
     SQLite would tidy up shared memory that the parent uses.
     """

@@ -1,15 +1,14 @@
-"""The world file is the whole world whenever nobody writes it.
+"""Keeps the world file whole, except during a commit.
 
-SQLite commits to a log beside the file, and by itself leaves the work of hours there. People copy, move,
-link and download the one file that they see. So after each commit the log is folded into the file, and is
-empty. (`benchmarks/commits.py` measures it: less than a rollback journal, and a millisecond on a common
-disk.)
+SQLite commits to a log beside the file, and may leave the commits of hours there. But people copy, move, link
+and download only the file that they see. So after each commit the log is folded into the file, and is empty.
+(`benchmarks/commits.py` measures it: less than a rollback journal, and a millisecond on a common disk.)
 
-Between a commit and its fold, or while somebody else's query keeps the log from being folded, the file
-alone is not the whole world. Then it carries a mark in its header, at a place that SQLite keeps free, and a
-marked file without a log is refused. The mark is written first and taken away last. SQLite writes the first
-page from its own memory while it folds, so its copy of that page has to carry the mark too, always: else a
-process killed in the middle of a fold would leave a file half old, half new and without a mark.
+Between a commit and its fold, or while another program's query prevents the fold, the file alone is not the
+whole world. Then it has a mark in its header, at a place that SQLite does not use, and a marked file without
+a log is refused. The mark is written first and removed last. SQLite writes the first page from its own memory
+while it folds, so its copy of that page must always have the mark too. Otherwise a process that is killed in
+the middle of a fold would leave a file that is half old, half new and has no mark.
 """
 
 from __future__ import annotations
@@ -27,24 +26,24 @@ _BUSY_MS = 5_000
 
 
 def is_marked(header: bytes) -> bool:
-    """Whether a file that begins so needs its log."""
+    """Whether a file with this header needs its log."""
     return header[_AT : _AT + len(_MARK)] == _MARK
 
 
 def unmarked(image: bytes, journal_mode: int) -> bytes:
-    """The same database without a mark, for use with a log (2) or without one (1)."""
+    """The bytes of the database without a mark, for use with a log (2) or without one (1)."""
     after = _AT + len(_MARK)
     modes = bytes((journal_mode, journal_mode))
     return b"".join((image[:18], modes, image[20:_AT], bytes(len(_MARK)), memoryview(image)[after:]))
 
 
 def mark(fd: int) -> None:
-    """Say in the file that it needs its log."""
+    """Mark the file: it needs its log."""
     os.pwrite(fd, _MARK, _AT)
 
 
 class Folding:
-    """Keeps one open file whole. `fd` is a descriptor of the file that may write it."""
+    """Keeps one open file whole. `fd` is a descriptor with which the file can be written."""
 
     def __init__(self, db: apsw.Connection, fd: int, guard: Guard) -> None:
         self._db = db
@@ -54,7 +53,7 @@ class Folding:
         self.renew()
 
     def renew(self) -> None:
-        """Have SQLite's own copy of the first page carry the mark: at the start, and after a VACUUM."""
+        """Put the mark into SQLite's own copy of the first page: at the start, and after a VACUUM."""
         self.fold()
         mark(self._fd)
         self._db.release_memory()
@@ -62,12 +61,12 @@ class Folding:
         self.fold()
 
     def before_commit(self) -> None:
-        """From here on, and until the fold, the log is needed."""
+        """Mark the file: from now on it needs its log, until the fold."""
         self._folded = False
         mark(self._fd)
 
     def fold(self) -> bool:
-        """Make the file whole; answers whether it is. It is not while somebody reads, or on a full disk."""
+        """Fold the log; returns whether the file is whole. It is not during a query, or on a full disk."""
         if not self._guard.somebody_reads():
             self._db.set_busy_timeout(0)
             try:
