@@ -76,6 +76,87 @@ def test_a_deep_value_reaches_a_vat_whatever_stands_below_the_kernel(worker: str
     assert digest == run_from(0, worker)[1]
 
 
+LEVELS = 95
+"""How deep the values of the host nest, which may be a hundred levels with what is put around them."""
+
+KEEPER = """
+    from swingset.vat import D, remotable
+
+    @remotable
+    class Keeper:
+        def __init__(self, parameters):
+            self.value = parameters
+
+        def register(self, bridge):
+            D(bridge).register(self)
+
+        def inbound(self, value):
+            self.value = value
+
+        def send(self, bridge, value):
+            D(bridge).send(value)
+
+        def all(self):
+            return self.value
+
+    def build_root_object(parameters):
+        return Keeper(parameters)
+"""
+
+
+def kept(stage: Stage, send: Callable[[], Any]) -> Any:
+    """What a vat has been told by the program around it."""
+    from_deep(DEPTH, send)
+    return stage.ask(stage.session.root("keeper"), "all")
+
+
+def outcome(stage: Stage) -> Any:
+    """The host reads what a promise was settled with."""
+    kref = stage.controller.queue_to_root("echo", "echo", [nested(LEVELS - 1)])
+    stage.controller.run()
+    return from_deep(DEPTH, lambda: stage.controller.resolution(str(kref)))
+
+
+def argument(stage: Stage) -> Any:
+    """The host writes the arguments of a message."""
+    return kept(stage, lambda: stage.controller.queue_to_root("keeper", "inbound", [nested(LEVELS)]))
+
+
+def parameters(stage: Stage) -> Any:
+    """A session writes what a vat is started with."""
+    return stage.ask(
+        from_deep(DEPTH, lambda: stage.define("other", KEEPER, parameters=nested(LEVELS))), "all"
+    )
+
+
+def bridge_in(stage: Stage) -> Any:
+    """A session writes what goes over the bridge, and the bridge reads whether it can be read."""
+    return kept(stage, lambda: stage.session.devices.bridge_send(nested(LEVELS)))
+
+
+def bridge_out(stage: Stage) -> Any:
+    """A session reads what has come over the bridge, which takes no more than 64 levels."""
+    stage.ask(stage.session.root("keeper"), "send", stage.session.devices.bridge(), nested(60))
+    came: list[Any] = []
+    from_deep(DEPTH + 100, lambda: stage.session.devices.bridge_receive(came.append))
+    return came[0]
+
+
+CASES = [(outcome, LEVELS), (argument, LEVELS), (parameters, LEVELS), (bridge_in, LEVELS), (bridge_out, 60)]
+
+
+@pytest.mark.parametrize(("passes", "levels"), CASES)
+def test_a_deep_value_passes_the_host_whatever_stands_below_it(
+    passes: Callable[[Stage], Any], levels: int
+) -> None:
+    """What the host itself reads and writes arrives whole, as from the top of its stack."""
+    stage = Stage("local")
+    stage.define("echo", ECHO)
+    stage.ask(stage.define("keeper", KEEPER), "register", stage.session.devices.bridge())
+    assert passes(stage) == nested(levels)
+    stage.close()
+
+
 def test_a_local_vat_does_not_see_how_deep_its_host_stands() -> None:
     """How often it can call itself differs by a handful of frames at most, under any limit of the host."""
     seen = []

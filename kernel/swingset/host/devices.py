@@ -27,6 +27,7 @@ from swingset.host.own_devices import OwnDevices
 from swingset.host.starting import Parts
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Message, Send
+from swingset.model.stack import room
 
 _PLUGINS = "plugins"
 DEVICE_KINDS = (*DEFAULTS, "plugin")
@@ -40,7 +41,8 @@ def _check_readable(data: CapData) -> None:
         raise smallcaps.DecodeError("it mentions a slot")
 
     try:
-        smallcaps.decode(data.body, fetch)
+        with room():
+            smallcaps.decode(data.body, fetch)
     except smallcaps.DecodeError as problem:
         raise DeviceError(f"send(data) of the bridge: {problem}", name="TypeError") from None
 

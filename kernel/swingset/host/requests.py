@@ -4,6 +4,9 @@ Arguments and results are values that vats can pass by copy, such as tuples, byt
 reference to something in the world is a `Ref`, which contains the kernel's name for it. The host must hold
 what it names: a vat's root is pinned, a result is held until it is released, and a reference in a result
 lives as long as that result is held.
+
+What can be read and written does not depend on how deep in its stack the host is when it calls
+(`swingset.model.stack`).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from swingset.host.opened import Opened
 from swingset.model.capdata import DEFAULT_IFACE, CapData, Ref
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
+from swingset.model.stack import room
 from swingset.model.states import ResultPolicy
 from swingset.wire.grammar import ALLEGED
 from swingset.world.promises import FULFILLED, REJECTED
@@ -58,7 +62,8 @@ def read(data: CapData) -> Any:
         known = ifaces.setdefault(index, (iface or DEFAULT_IFACE).removeprefix(ALLEGED))
         return Ref(data.slots[index], known)
 
-    return smallcaps.decode(data.body, fetch)
+    with room():
+        return smallcaps.decode(data.body, fetch)
 
 
 def write(value: Any) -> CapData:
@@ -67,7 +72,8 @@ def write(value: Any) -> CapData:
     Raises `TypeError` for what cannot be passed, with its place and what to pass instead.
     """
     try:
-        body, objects = smallcaps.encode(value, lambda _: (), _mention)
+        with room():
+            body, objects = smallcaps.encode(value, lambda _: (), _mention)
     except UnpassableError as problem:
         raise _cannot_pass(value, problem.culprit, problem.fix) from None
     return CapData(body, tuple(found.kref for found in objects))

@@ -13,6 +13,7 @@ from swingset.host.device_access import TIMER, VAT_ADMIN
 from swingset.host.joined import Joined
 from swingset.host.starting import Parts
 from swingset.model.capdata import CapData, promise_named
+from swingset.model.stack import room
 
 
 class SessionDevices:
@@ -167,12 +168,13 @@ class SessionDevices:
             return self._known(self._joined.controller.devices.plugin(name, call), name)
 
     def _read(self, value: CapData) -> Any:
-        with context.activate(self._joined.liveslots):
+        with context.activate(self._joined.liveslots), room():
             return self._joined.liveslots.slots.decode(value.to_json())
 
     def _write(self, value: Any) -> CapData:
         try:
-            body, objects = smallcaps.encode(value, self._joined.liveslots.trace_of)
+            with room():
+                body, objects = smallcaps.encode(value, self._joined.liveslots.trace_of)
         except UnpassableError as error:
             words = self._joined.liveslots.slots.explain("the answer", value, error)
             raise TypeError(words) from None

@@ -16,6 +16,7 @@ from swingset.host.rehearsal import kinds_exported
 from swingset.host.starting import Parts
 from swingset.lens.tables import ObjectRow, PromiseRow
 from swingset.model.capdata import CapData
+from swingset.model.stack import room
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def parameters_of(joined: Joined, parameters: Any) -> CapData | None:
     with joined.controller.lock, context.activate(joined.liveslots):
         slots = joined.liveslots.slots
         try:
-            written = slots.encode(parameters)
+            with room():
+                written = slots.encode(parameters)
         except UnpassableError as exc:
             raise TypeError(slots.explain("parameters", parameters, exc)) from None
         kernel = joined.controller.kernel
