@@ -60,6 +60,7 @@ from swingset.model.states import (
     CrankOutcome,
     OutputStream,
     PromiseState,
+    Reason,
     ResultPolicy,
     VatState,
 )
@@ -126,6 +127,7 @@ __all__ = [
     "PromiseStatus",
     "QueueRow",
     "Reap",
+    "Reason",
     "Ref",
     "Rehearsal",
     "RemoteError",

@@ -194,6 +194,7 @@ def test_every_set_of_words_is_public(name: str) -> None:
         (swingset.Output, "stream", swingset.OutputStream),
         (swingset.CListRow, "direction", swingset.Direction),
         (swingset.Collect, "kind", swingset.CollectionKind),
+        (swingset.Fault, "code", swingset.Reason),
     ],
 )
 def test_a_record_says_which_words_a_field_can_be(record: type, field: str, words: Any) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from swingset.model import capdata
+from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.refs import MalformedReference, is_kref, is_vat_id, parse_vref, sort_key
 from swingset.model.reports import Frame, frames_from_json
+from swingset.model.states import Reason
 from swingset.model.visible import one_line, visible
 from swingset.model.wording import fit
 
@@ -296,3 +297,10 @@ FRAMES: list[tuple[Any, tuple[Frame, ...]]] = [
 def test_frames_of_a_stranger_are_those_that_are_frames(raw: Any, frames: tuple[Frame, ...]) -> None:
     """The first fifty of `[part, line, function]`, and no others."""
     assert frames_from_json(raw) == frames
+
+
+def test_every_reason_has_one_name() -> None:
+    """The words that a reason can be are those that have a name, each of them one."""
+    named = [value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)]
+    assert sorted(named) == sorted(get_args(Reason))
+    assert set(named) >= reasons.HOSTS

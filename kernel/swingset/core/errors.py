@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from swingset.model.places import places
 from swingset.model.reports import Fault
+from swingset.model.states import Reason
 from swingset.model.visible import quoted
 
 
@@ -76,7 +77,7 @@ class DeliveryStopped(Exception):
 class OverLimit(Exception):
     """A vat wrote more than it may in one delivery; `code` is the reason. The crank is rolled back."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: Reason, message: str) -> None:
         super().__init__(message)
         self.code = code
 

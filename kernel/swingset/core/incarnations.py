@@ -21,6 +21,7 @@ from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.model.reports import Fault
+from swingset.model.states import Reason
 from swingset.world.vats import TERMINATED, VatRecord
 
 
@@ -108,7 +109,7 @@ class Incarnations(CrankParts):
         return replace(report, outcome="refused")
 
 
-def rejection_of(fault: Fault, context: str, *, code: str | None = None) -> CapData:
+def rejection_of(fault: Fault, context: str, *, code: Reason | None = None) -> CapData:
     """The rejection for a fault: where it happened, the message, and the lines of vat code."""
     trace = [list(frame) for frame in fault.trace]
     return capdata.error(fault.name, f"{context}: {fault.message}", code=code or fault.code, trace=trace)

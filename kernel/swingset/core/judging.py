@@ -22,6 +22,7 @@ from swingset.model.capdata import CapData
 from swingset.model.messages import Event, Message, Notify, Send
 from swingset.model.refs import kref_type
 from swingset.model.reports import Fault
+from swingset.model.states import Reason
 from swingset.world.gc import Dirt
 from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
 
@@ -104,7 +105,7 @@ class Judge(CrankParts):
                 self.end(vat, reasons.TERMINATED, "vat terminated", outcome)
 
     def end(
-        self, vat: VatRecord, code: str, words: str, outcome: CapData | None = None, *, failed: bool = True
+        self, vat: VatRecord, code: Reason, words: str, outcome: CapData | None = None, *, failed: bool = True
     ) -> None:
         """Terminate a vat. Its callers are rejected with the words; `outcome` settles its `done` promise."""
         told = outcome or capdata.error("Error", words, code=code)

@@ -25,6 +25,7 @@ from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import CreateVat, Notify, UpgradeVat
 from swingset.model.refs import ROOT, kref_type, parse_vref
 from swingset.model.reports import Fault
+from swingset.model.states import Reason
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
 REJECTED_AT_ONCE = 1_000
@@ -178,7 +179,7 @@ class Lifecycle:
         decided = set(self._store.promises.decided_by(vat_id))
         return [kref for kref in promises if kref in decided]
 
-    def terminate(self, vat: VatRecord, code: str, words: str) -> None:
+    def terminate(self, vat: VatRecord, code: Reason, words: str) -> None:
         """Terminate a vat: its exports have no owner any more, and the promises that it decides are rejected.
 
         Only `REJECTED_AT_ONCE` of them are rejected at once. `clean_up` rejects the others and deletes the

@@ -20,6 +20,7 @@ from swingset.core.errors import DeliveryStopped, KernelError, WorkerRefused
 from swingset.core.store import KernelStore
 from swingset.model import reasons
 from swingset.model.limits import DEFAULT_LIMITS, WASM_PAGE, Limits
+from swingset.model.states import Reason
 from swingset.workers.base import ImageMismatch, LibraryUnusable, VatSpec, Worker, WorkerFactory
 from swingset.workers.replaying import ReplayDiverged, ReplayStopped, replay
 from swingset.world.errors import DamagedWorld
@@ -76,7 +77,7 @@ class VatDiverged(KernelError):
     Its transcript is damaged, or a replay differs from it, or its guest library cannot be run here.
     """
 
-    def __init__(self, vat: str, message: str, code: str = reasons.REPLAY_DIVERGED) -> None:
+    def __init__(self, vat: str, message: str, code: Reason = reasons.REPLAY_DIVERGED) -> None:
         super().__init__(message)
         self.vat = vat
         self.code = code

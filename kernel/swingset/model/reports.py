@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from swingset.model.states import ConsoleStream
+from swingset.model.states import ConsoleStream, Reason
 from swingset.model.wording import MOST_NAME, fit
 
 
@@ -25,7 +25,7 @@ class Frame(NamedTuple):
 class Fault:
     """Why a delivery failed. `code` is one of `swingset.model.reasons`; frames are outermost first."""
 
-    code: str
+    code: Reason
     message: str
     name: str = "Error"
     trace: tuple[Frame, ...] = ()

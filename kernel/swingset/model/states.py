@@ -46,3 +46,34 @@ CrankOutcome = Literal[
     "withdrawn",
 ]
 """What came of a crank; `swingset.CrankReport` says what each means."""
+
+Reason = Literal[
+    "vat-terminated",
+    "vat-upgraded",
+    "abandoned",
+    "not-callable",
+    "start-failed",
+    "out-of-computrons",
+    "out-of-memory",
+    "stack-overflow",
+    "wall-clock",
+    "interrupted",
+    "guest-crashed",
+    "protocol",
+    "illegal-syscall",
+    "promise-cycle",
+    "too-large",
+    "meter-exhausted",
+    "code-missing",
+    "replay-diverged",
+    "file-damaged",
+    "dropped",
+    "host-failed",
+    "too-much-written",
+    "store-full",
+    "too-much-waiting",
+    "worker-refused",
+    "timer-cancelled",
+    "library-unusable",
+]
+"""Why a delivery failed, or the kernel rejected a promise; `swingset.model.reasons` has a name for each."""

@@ -21,6 +21,7 @@ from swingset.model.foreign import Unreadable, read_json
 from swingset.model.heap import HeapImage
 from swingset.model.limits import WASM_PAGE, Limits
 from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
+from swingset.model.states import Reason
 from swingset.model.wording import fit
 from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
 from swingset.workers.wasm import image, memory
@@ -60,7 +61,7 @@ _STOPS = {
 class HostStop(Exception):
     """The host stopped the guest, for the reason given."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: Reason, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -262,7 +263,7 @@ def _patience(stop: Exception, limits: Limits) -> float | None:
     return _AFTER_HOST_STOP if isinstance(stop, HostStop) else limits.seconds
 
 
-def _out_of_computrons(limits: Limits) -> tuple[str, str]:
+def _out_of_computrons(limits: Limits) -> tuple[Reason, str]:
     code, message = _STOPS[StopCode.FUEL]
     return code, f"{message} ({limits.computrons:,})"
 
