@@ -1,8 +1,10 @@
 """What a message cannot cost less than, and where the rest of its time goes: `python benchmarks/floors.py`.
 
-Four floors, each a part of a message by itself: a metered turn of the engine that asks for its delivery and
-answers at once, a delivery of a small message straight through a worker, without a kernel, a round trip of
-that message through the codec, and a commit of one changed row. Beside them a crank of the whole kernel.
+The floors, each a part of a message by itself: a metered turn of the engine that asks for its delivery and
+answers at once; a small message with its answer, and an answer with the next message, straight through a
+worker without a kernel; a round trip of that message through the codec; and a commit of one changed row.
+Beside them a crank of the whole kernel. All but the commit is time of the processor, so that a machine that
+does something else meanwhile changes little of it.
 Then a profile of that crank by layer, on both workers: the share of each folder in the time that the
 profiler saw, and how many calls and statements of SQL a crank makes. A profiler slows down what it sees, so
 the shares are to be trusted, not the times.
@@ -28,7 +30,8 @@ from swingset import Ref
 from swingset.host.opening import open_world
 from swingset.model.limits import DEFAULT_LIMITS
 from swingset.model.reports import DeliveryResult
-from swingset.workers.base import VatSpec, Worker
+from swingset.model.syscalls import Send, Syscall
+from swingset.workers.base import SyscallHandler, VatSpec, Worker
 from swingset.workers.wasm.engine import make_factory, prepare_engine
 from swingset.world.file import WorldFile
 
@@ -55,23 +58,32 @@ def message(number: int) -> list[Any]:
 ROUNDS, TIMES, CRANKS = 5, 400, 500
 
 
-def each(work: Callable[[], object], times: int = TIMES) -> float:
+def each(
+    work: Callable[[], object], times: int = TIMES, clock: Callable[[], float] = time.process_time
+) -> float:
     """Microseconds that some work takes: the median of several rounds."""
     found = []
     for _ in range(ROUNDS):
-        begin = time.perf_counter()
+        begin = clock()
         for _ in range(times):
             work()
-        found.append((time.perf_counter() - begin) / times * 1e6)
+        found.append((clock() - begin) / times * 1e6)
     return statistics.median(found)
 
 
-def turn(worker: Worker, delivery: Callable[[int], list[Any]]) -> tuple[float, int | None]:
+def yes(_: Syscall) -> list[Any]:
+    """A kernel to which every syscall is right."""
+    return ["ok", None]
+
+
+def turn(
+    worker: Worker, delivery: Callable[[int], list[Any]], kernel: SyscallHandler = yes
+) -> tuple[float, int | None]:
     """Microseconds and computrons of one delivery to a warm worker whose syscalls all succeed."""
     numbers = itertools.count(60)
 
     def deliver() -> DeliveryResult:
-        return worker.deliver(delivery(next(numbers)), lambda _: ["ok", None], DEFAULT_LIMITS)
+        return worker.deliver(delivery(next(numbers)), kernel, DEFAULT_LIMITS)
 
     for _ in range(5):
         result = deliver()
@@ -91,11 +103,34 @@ def bare_turn() -> tuple[float, int | None]:
     return turn(worker, lambda _: ["bringOutYourDead"])
 
 
+START = ["startVat", {"body": "#null", "slots": []}]
+
+
 def small_delivery() -> tuple[float, int | None]:
-    """A small message to a small vat, with nothing of the kernel around it."""
+    """A small message to a small vat, which answers, with nothing of the kernel around it."""
     worker = prepare_engine().start(VatSpec("v1", "bob", 0, (("bob", BOB),)))
-    worker.deliver(["startVat", {"body": "#null", "slots": []}], lambda _: ["ok", None], DEFAULT_LIMITS)
+    worker.deliver(START, yes, DEFAULT_LIMITS)
     return turn(worker, message)
+
+
+def sending_delivery() -> tuple[float, int | None]:
+    """An answer to a vat that awaits it and then sends the next message, again without a kernel."""
+    worker = prepare_engine().start(VatSpec("v1", "alice", 0, (("alice", ALICE),)))
+    worker.deliver(START, yes, DEFAULT_LIMITS)
+    sent = ""
+
+    def kernel(syscall: Syscall) -> list[Any]:
+        nonlocal sent
+        if isinstance(syscall.asked, Send):
+            sent = syscall.asked.result or ""
+        return ["ok", None]
+
+    def answer(_: int) -> list[Any]:
+        return ["notify", [[sent, {"rejected": False, "data": {"body": "#5", "slots": []}}]]]
+
+    methargs = {"body": '#["in_turn",["$0.Alleged: bob",1000000]]', "slots": ["o-50"]}
+    worker.deliver(["message", "o+0", {"methargs": methargs, "result": "p-60"}], kernel, DEFAULT_LIMITS)
+    return turn(worker, answer, kernel)
 
 
 def codec() -> float:
@@ -121,7 +156,7 @@ def commit(folder: Path) -> float:
         world.commit("floor")
 
     try:
-        return each(work, 50)
+        return each(work, 50, time.perf_counter)
     finally:
         world.close()
 
@@ -147,7 +182,7 @@ class Crank:
 
 def profile(crank: Crank) -> tuple[list[tuple[str, float]], float, float]:
     """The share of each layer, and how many calls and statements of SQL one crank makes."""
-    profiler = cProfile.Profile()
+    profiler = cProfile.Profile(time.thread_time)
     profiler.enable()
     cranks = crank.run()
     profiler.disable()
@@ -177,7 +212,8 @@ def main() -> None:
         folder = Path(name)
         for words, (spent, computrons) in (
             ("a bare metered turn", bare_turn()),
-            ("a small delivery, without a kernel", small_delivery()),
+            ("a small message and its answer", small_delivery()),
+            ("an answer, and the next message", sending_delivery()),
         ):
             print(f"{words:44}{spent:10,.1f} µs{computrons:14,} computrons")
         print(f"{'a round trip through the codec':44}{codec():10,.1f} µs")
@@ -186,9 +222,9 @@ def main() -> None:
         for worker, crank in cranks.items():
             rounds = []
             for _ in range(ROUNDS):
-                begin = time.perf_counter()
+                begin = time.process_time()
                 count = crank.run()
-                rounds.append((time.perf_counter() - begin) / count * 1e6)
+                rounds.append((time.process_time() - begin) / count * 1e6)
             print(f"{f'a crank of a small message, {worker}':44}{statistics.median(rounds):10,.1f} µs")
         for worker, crank in cranks.items():
             shares, calls, statements = profile(crank)

@@ -78,8 +78,12 @@ def test_the_floors_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     floors = loaded(BENCHMARKS / "floors.py")
     for name, few in (("ROUNDS", 1), ("TIMES", 2), ("CRANKS", 4)):
         monkeypatch.setattr(floors, name, few)
-    (_, bare), (_, small) = floors.bare_turn(), floors.small_delivery()
-    assert 0 < bare < small
+    (_, bare), (_, small), (_, sending) = (
+        floors.bare_turn(),
+        floors.small_delivery(),
+        floors.sending_delivery(),
+    )
+    assert 0 < bare < small < sending
     assert floors.codec() > 0
     assert floors.commit(tmp_path) > 0
     crank = floors.Crank(tmp_path, "local")
