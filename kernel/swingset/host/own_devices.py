@@ -98,7 +98,7 @@ class DeviceCall:
             >>> with world.devices.own.visit("tally") as call:
             ...     call.state["seat"] = call.new_node({"seat": 5})
         """
-        return Ref(self._context.new_node(self.written(state)), self._context.device.name)
+        return Ref(self._context.new_node(self._written(state)), self._context.device.name)
 
     def send(self, target: Ref, method: str, *args: Any, **kwargs: Any) -> None:
         """Send a message to an object; its result is ignored.
@@ -118,7 +118,7 @@ class DeviceCall:
         """
         self._must_be_held(target.kref)
         methargs = [method, list(args), kwargs] if kwargs else [method, list(args)]
-        self._context.send(target.kref, self.written(methargs))
+        self._context.send(target.kref, self._written(methargs))
 
     def new_promise(self) -> Ref:
         """Make a promise that this device will settle.
@@ -147,22 +147,10 @@ class DeviceCall:
             >>> with world.devices.own.visit("tally") as call:
             ...     call.settle(call.new_promise(), 5)
         """
-        self._context.settle(promise.kref, isinstance(value, BaseException), self.written(value))
+        self._context.settle(promise.kref, isinstance(value, BaseException), self._written(value))
 
-    def written(self, value: Any) -> CapData:
-        """Write a value as capdata; every reference in it must be held by something.
-
-        Args:
-            value: plain data with `Ref`s in it.
-        Raises:
-            TypeError: for a value that cannot be passed.
-            KernelError: for a reference that nothing holds any more.
-        Example:
-            >>> kref = world.devices.own.install(Tally(), "tally")
-            >>> with world.devices.own.visit("tally") as call:
-            ...     call.written(5).body
-            '#5'
-        """
+    def _written(self, value: Any) -> CapData:
+        """A value as capdata; raises `KernelError` for a reference in it that nothing holds any more."""
         data = write(value)
         for slot in data.slots:
             self._must_be_held(slot)
@@ -189,7 +177,7 @@ class DeviceState(MutableMapping[str, Any]):
         return read(found)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._context.set(_STATE + key, self._call.written(value))
+        self._context.set(_STATE + key, self._call._written(value))
 
     def __delitem__(self, key: str) -> None:
         if self._context.get(_STATE + key) is None:
@@ -284,7 +272,7 @@ class _Served:
             raise DeviceError(
                 f"the arguments of {method}() cannot be read: {problem}", name="TypeError"
             ) from None
-        return call.written(function(self._device, call, *given))
+        return call._written(function(self._device, call, *given))
 
     def node_gone(self, state: CapData, context: DeviceContext) -> None:
         """Notify the device that one of its nodes is gone."""
