@@ -262,7 +262,7 @@ class Notebook:
     def _renewed(self, _left_behind: LeftBehind) -> None:
         """Unbind what ended with a life that was rolled back, and print it."""
         namespace, session = self.shell.user_ns, self.require().session
-        gone = [name for name, value in self._own(namespace) if session.is_over(value)]
+        gone = [name for name, value in self._own(namespace) if session.has_ended(value)]
         for name in gone:
             del namespace[name]
         recalled = session.names.recall()

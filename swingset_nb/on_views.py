@@ -41,7 +41,7 @@ def clists(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notebook.flush()
     if given.vat is not None:
         return clist_table(world.lens, named_vat(world, given.vat, own=True))
-    lens = world.lens.still()
+    lens = world.lens.cached()
     return Stack([clist_table(lens, vat.name) for vat in lens.vats()])
 
 
@@ -73,7 +73,7 @@ def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
 
     world = notebook.require()
     notebook.flush()
-    lens = world.lens.still()
+    lens = world.lens.cached()
     snapshot = Stack([queue_table(lens, paused=world.controller.queue.paused), vat_table(lens)])
     show_panel(notebook, snapshot)
 

@@ -27,7 +27,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if world is None:
         hint = "`%swingset open bank.world` opens that world, or makes it"
         return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
-    controller, names, lens = world.controller, world.vat_names(), world.lens.still()
+    controller, names, lens = world.controller, world.vat_names(), world.lens.cached()
     lines = [f"vats: {words_of(names)}" if names else "no vats yet"]
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
     hints = []

@@ -40,7 +40,7 @@ class WorldPanel(LiveWidget):
     def compose(self) -> dict[str, Any]:
         """The current state of the world."""
         world = self.notebook.require()
-        lens, paused = world.lens.still(), world.controller.queue.paused
+        lens, paused = world.lens.cached(), world.controller.queue.paused
         names = [vat.name for vat in lens.vats()]
         if self.selected not in names:
             self.selected = names[-1] if names else ""

@@ -38,7 +38,7 @@ def queue_table(lens: Lens, *, paused: bool) -> Table:
 
 
 def _what(row: QueueRow) -> str:
-    return row.what if row.kind == "send" else f"{row.kind} {row.what}"
+    return row.summary if row.kind == "send" else f"{row.kind} {row.summary}"
 
 
 def clist_table(lens: Lens, name: str) -> Table:

@@ -71,7 +71,7 @@ def counting(store: KernelStore) -> Iterator[list[str]]:
 
 def clists(store: KernelStore) -> None:
     """What `%swingset clists` lists."""
-    lens = Lens(store).still()
+    lens = Lens(store).cached()
     for vat in lens.vats():
         clist_table(lens, vat.name)
         lens.outdated_kinds(vat.name)

@@ -75,7 +75,7 @@ def test_promise_held_by_a_queued_message(stage: Stage) -> None:
     stage.controller.queue_to_root("alice", "queued", [ref(stage, "bob")], policy="none")
     stage.controller.run()
     [settled] = [row for row in stage.lens.promises() if row.state == "fulfilled"]
-    [waiting] = [row for row in stage.lens.queue() if row.what == "checks()"]
+    [waiting] = [row for row in stage.lens.queue() if row.summary == "checks()"]
     assert (settled.refcount, waiting.where.partition(" ")[0]) == (1, "promise")
     result = queue(stage, "alice", "delivered", ref(stage, "bob"))
     stage.controller.run()
@@ -125,7 +125,7 @@ def test_a_failure_that_ends_the_kernel(stage: Stage) -> None:
             act()
     assert stage.controller.status(result) == "rejected"
     assert str(stage.controller.resolution(result)) == "gratuitous error"
-    assert [row.what for row in stage.lens.queue()] == ["data()"]
+    assert [row.summary for row in stage.lens.queue()] == ["data()"]
 
 
 @pytest.mark.parametrize("worker", ["local", "wasm"])

@@ -138,7 +138,7 @@ def test_paused_world(stage: Stage) -> None:
     promises = [stage.send(root, "bump") for _ in range(3)]
     with pytest.raises(StillPending, match="paused with 3 events"):
         stage.session.wait(promises[2])
-    assert [row.what for row in stage.lens.queue()] == ["bump()"] * 3
+    assert [row.summary for row in stage.lens.queue()] == ["bump()"] * 3
     report = stage.controller.step()
     assert report is not None
     assert (report.outcome, report.vat) == ("delivered", "vat")

@@ -46,11 +46,11 @@ class VatFault(KernelError):
     def __init__(
         self,
         vat: str,
-        what: str,
+        consequence: str,
         fault: Fault,
         sources: Callable[[str], str | None] = lambda _part: None,
     ) -> None:
-        super().__init__(f"vat {vat}: {what}: {fault}")
+        super().__init__(f"vat {vat}: {consequence}: {fault}")
         self.vat = vat
         self.fault = fault
         if lines := places(fault.trace, sources, vat):

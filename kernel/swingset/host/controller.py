@@ -1,8 +1,7 @@
 """The controller: an open world with its workers, as an embedder uses it.
 
-The everyday methods are here: open, send, run, look, commit. The others are in parts of one job each: `vats`,
-`queue`, `meters`, `gc`, `history`, `options`, `devices`, `outputs`. All of them share one `Opened`, which has
-the lock and commits.
+The everyday methods are here: open, send, run, look, commit. The others are in parts of one job each, `vats`,
+`queue`, `meters` and more, which share one `Opened`. It has the lock, and it commits.
 
 One thread at a time may use a world; calls from others wait, or are served between cranks (`callers`). A run
 ends with one durable commit, and only then are outputs released. If the commit fails, the world is rolled
@@ -18,6 +17,7 @@ from typing import Any
 
 from swingset.core.report import CrankReport
 from swingset.host import starting
+from swingset.host.config import Configuration
 from swingset.host.devices import HostDevices
 from swingset.host.engines import WorkerKind
 from swingset.host.gc import GarbageCollection
@@ -65,13 +65,18 @@ class Controller:
         self.devices = HostDevices(opened)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str] | None = None, *given: Any, **options: Any) -> Controller:
+    def open(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        config: Configuration | str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> Controller:
         """The same as `swingset.open_world`, for callers that have the class at hand.
 
         Args:
             path: the file; None for a world in memory only.
-            given: the configuration, if there is one.
-            options: as `open_world` has them.
+            config: the contents of a new world, as in `open_world`.
+            options: the other arguments of `open_world`.
         Example:
             >>> with swingset.Controller.open(worker="local") as made:
             ...     made.crank
@@ -79,7 +84,7 @@ class Controller:
         """
         from swingset.host.opening import open_world  # which is made of this class
 
-        return open_world(path, *given, **options)
+        return open_world(path, config, **options)
 
     def close(self, *, keep: bool = True) -> None:
         """Commit what the host has requested, stop the workers, and close the file.

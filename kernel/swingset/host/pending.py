@@ -48,7 +48,7 @@ def why_pending(kernel: Kernel, vat_id: str, promise: Promise[Any], report: RunR
         if decider is not None:
             why = f"vat {decider.name} has to settle it"
         elif sent:
-            why = f"the message {sent[0].what}, whose result it is, waits: {sent[0].where}"
+            why = f"the message {sent[0].summary}, whose result it is, waits: {sent[0].where}"
         else:
             why = "it waits for a device or for the host"
         return f"nothing is left to run, and promise {row.kref} is still unresolved: {why}"

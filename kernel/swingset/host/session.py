@@ -155,13 +155,13 @@ class Session:
         if self.renewed is not None:
             self.renewed(left_behind)
 
-    def is_over(self, value: object) -> bool:
+    def has_ended(self, value: object) -> bool:
         """Whether a value belongs to a life that has ended. No code of the value runs.
 
         Args:
             value: any value of the program.
         Example:
-            >>> session.is_over(bank)
+            >>> session.has_ended(bank)
             False
         """
         live = owner_of(value) if is_reference(value) else None

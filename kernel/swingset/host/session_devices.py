@@ -127,11 +127,11 @@ class SessionDevices:
         """
         self._joined.controller.devices.bridge_deliver(self._write(data), device=device)
 
-    def bridge_receive(self, deal: Callable[[Any], None], *, device: str | None = None) -> int:
-        """Process what vats have sent over the bridge, in order; if `deal` raises, the next call repeats it.
+    def bridge_receive(self, handle: Callable[[Any], None], *, device: str | None = None) -> int:
+        """Process what vats have sent over the bridge, in order; if `handle` raises, the item stays.
 
         Args:
-            deal: called with the data of each.
+            handle: called with the data of each.
             device: the name of the bridge, if the world has several.
         Returns:
             How many were processed.
@@ -141,7 +141,7 @@ class SessionDevices:
         """
         outbound = self._joined.controller.devices.bridge_outbound(device=device)
         for number, data in outbound:
-            deal(self._read(data))
+            handle(self._read(data))
             self._joined.controller.devices.bridge_taken(number, device=device)
         return len(outbound)
 

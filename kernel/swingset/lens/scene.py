@@ -80,7 +80,7 @@ class Scene:
 
 def compose(lens: Lens) -> Scene:
     """Choose what to draw of a world."""
-    lens = lens.still()
+    lens = lens.cached()
     vats, queue, promises = lens.vats(), lens.queue(), lens.promises()
     shown = vats[:MOST_VATS]
     names = {vat.name for vat in shown}
@@ -195,7 +195,7 @@ def _cut(boxes: dict[str, Box]) -> dict[str, tuple[str, int]]:
 
 def _queued(number: int, row: QueueRow) -> Queued:
     where = "" if row.where == "run-queue" else f" [{row.where}]"
-    what = row.what if row.kind == "send" else f"{row.kind} {row.what}"
+    what = row.summary if row.kind == "send" else f"{row.kind} {row.summary}"
     return Queued(number, one_line(f"{what}{where}", 40), one_line(row.target, 40))
 
 

@@ -46,13 +46,16 @@ class VatRow:
 
 @dataclass(frozen=True)
 class QueueRow:
-    """One event that waits. `where` is run-queue, the promise it waits for, or the vat that is suspended."""
+    """One event that waits. `where` is run-queue, the promise that it waits for, or the suspended vat.
+
+    `summary` says in a few words what it does, such as `deposit()`.
+    """
 
     position: int
     where: str
     kind: str
     target: str
-    what: str
+    summary: str
     result: str | None
     sender: str
 
@@ -108,13 +111,13 @@ class Lens:
         self._store = store
         self._reading = reading
 
-    def still(self) -> Lens:
-        """The same views of one moment: what one of them has read, none of them reads again.
+    def cached(self) -> Lens:
+        """The same views of one moment, which read each table only once.
 
-        For several views that belong together, while nothing runs. What happens later they may not see.
+        Use it for several views that belong together, while nothing runs. It may not show later changes.
 
         Example:
-            >>> lens = world.lens.still()
+            >>> lens = world.lens.cached()
             >>> [len(lens.clist(row.name)) for row in lens.vats()]
             [1, 1]
         """
@@ -162,7 +165,7 @@ class Lens:
 
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
-            >>> [(row.where, row.what) for row in world.lens.queue()]
+            >>> [(row.where, row.summary) for row in world.lens.queue()]
             [('run-queue', 'open_purse()')]
         """
         first = self._read()
