@@ -32,7 +32,7 @@ RECORDS: list[tuple[Table[Any], Any, tuple[Any, ...], dict[str, Any]]] = [
     ),
     (vats._SPANS, vats.Span("v1", 0, 0, None, 0, None, 1, HEX, None, 9), ("v1",), {"hash": HEX}),
     (
-        objects._OBJECTS,
+        objects.Objects.table,
         objects.ObjectRecord("ko20", "v1", 1, 2, None, "Purse"),
         ("ko20",),
         {"iface": "Purse"},

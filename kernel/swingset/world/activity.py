@@ -7,14 +7,12 @@ makes all later ones differ. So two hosts can compare a number instead of their 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from swingset.model.spelling import canonical
 
-from .tables import Rows, Table
-
-if TYPE_CHECKING:
-    from .file import WorldFile
+from .one_table import OneTable
+from .tables import Table
 
 START = hashlib.sha256(b"swingset activity 1").hexdigest()
 """The digest of a world in which nothing has happened."""
@@ -27,14 +25,10 @@ class Running(NamedTuple):
     digest: str
 
 
-_ACTIVITY = Table("activity", Running)
-
-
-class Activity:
+class Activity(OneTable[Running]):
     """The table `activity`, which has at most one row."""
 
-    def __init__(self, world: WorldFile) -> None:
-        self._rows = Rows(world, _ACTIVITY)
+    table = Table("activity", Running)
 
     def digest(self) -> str:
         """The digest as of the last crank, SHA-256 in hex."""

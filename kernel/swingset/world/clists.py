@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from swingset.world.holdings import GIVEN_OUT, Holdings
-from swingset.world.tables import Rows, Table
+from swingset.world.one_table import OneTable
+from swingset.world.tables import Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -23,11 +24,13 @@ class CListEntry(NamedTuple):
 CLISTS = Table("clists", CListEntry)
 
 
-class CLists:
+class CLists(OneTable[CListEntry]):
     """The table `clists`."""
 
+    table = CLISTS
+
     def __init__(self, world: WorldFile) -> None:
-        self._rows = Rows(world, CLISTS)
+        super().__init__(world)
         self._by_vref = self._rows.index("vat", "vref")
         self._by_kref = self._rows.index("kref")
         self._holdings = Holdings(world)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from swingset.world.tables import Rows, Table
-
-if TYPE_CHECKING:
-    from swingset.world.file import WorldFile
+from swingset.world.one_table import OneTable
+from swingset.world.tables import Table
 
 
 class Counter(NamedTuple):
@@ -17,14 +15,10 @@ class Counter(NamedTuple):
     value: int
 
 
-_COUNTERS = Table("counters", Counter)
-
-
-class Counters:
+class Counters(OneTable[Counter]):
     """Integers by name, each starting at a value given on first use."""
 
-    def __init__(self, world: WorldFile) -> None:
-        self._rows = Rows(world, _COUNTERS)
+    table = Table("counters", Counter)
 
     def get(self, name: str, start: int = 0) -> int:
         """The value of `name`, `start` where it was never set."""

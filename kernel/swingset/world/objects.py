@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from swingset.world.tables import Rows, Table
-
-if TYPE_CHECKING:
-    from swingset.world.file import WorldFile
+from swingset.world.one_table import OneTable
+from swingset.world.tables import Table
 
 
 class ObjectRecord(NamedTuple):
@@ -27,14 +25,10 @@ class ObjectRecord(NamedTuple):
     iface: str | None = None
 
 
-_OBJECTS = Table("objects", ObjectRecord, heavy=("fate", "iface"))
-
-
-class Objects:
+class Objects(OneTable[ObjectRecord]):
     """The table `objects`."""
 
-    def __init__(self, world: WorldFile) -> None:
-        self._rows = Rows(world, _OBJECTS)
+    table = Table("objects", ObjectRecord, heavy=("fate", "iface"))
 
     def add(self, kref: str, owner: str) -> None:
         """Record a new object that nobody holds yet."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from swingset.world.tables import Rows, Table
-
-if TYPE_CHECKING:
-    from swingset.world.file import WorldFile
+from swingset.world.one_table import OneTable
+from swingset.world.tables import Table
 
 
 class Pin(NamedTuple):
@@ -16,14 +14,10 @@ class Pin(NamedTuple):
     kref: str
 
 
-_PINS = Table("pins", Pin)
-
-
-class Pins:
+class Pins(OneTable[Pin]):
     """The table `pins`. The caller counts the references."""
 
-    def __init__(self, world: WorldFile) -> None:
-        self._rows = Rows(world, _PINS)
+    table = Table("pins", Pin)
 
     def has(self, kref: str) -> bool:
         """Whether the host holds it."""

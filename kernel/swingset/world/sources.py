@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from swingset.world.tables import Rows, Table
+from swingset.world.one_table import OneTable
+from swingset.world.tables import Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -19,14 +20,13 @@ class Source(NamedTuple):
     source: str
 
 
-_SOURCES = Table("sources", Source, heavy=("source",))
-
-
-class Sources:
+class Sources(OneTable[Source]):
     """The table `sources`: parts by vat name, kind cells before the vat's own."""
 
+    table = Table("sources", Source, heavy=("source",))
+
     def __init__(self, world: WorldFile) -> None:
-        self._rows = Rows(world, _SOURCES)
+        super().__init__(world)
         self._by_vat = self._rows.index("vat")
 
     def put(self, vat_name: str, part: str, source: str) -> None:
