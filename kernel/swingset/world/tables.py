@@ -12,7 +12,7 @@ are changed in memory, and reach the file later (`swingset.world.memory`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -70,7 +70,8 @@ class Table(Generic[R]):
         self._values: Callable[[Any], tuple[Any, ...]] = (
             tuple if issubclass(record, tuple) else attrgetter(*names)
         )
-        self._fields = dict(zip(self.columns, names, strict=True))
+        self._at = {column: at for at, column in enumerate(self.columns)}
+        self._names = names
         self.key_of_row, self.key_of = self.getters(self.keys)
         self._heavy = self.getters(heavy) if heavy else None
         listed, marks = ", ".join(self.columns), ", ".join("?" * len(self.columns))
@@ -110,8 +111,8 @@ class Table(Generic[R]):
 
     def getters(self, columns: tuple[str, ...]) -> tuple[Callable[[Any], Key], Callable[[Any], Key]]:
         """What takes these columns out of a row, and out of a record."""
-        at = [self.columns.index(column) for column in columns]
-        names = [self._fields[column] for column in columns]
+        at = [self._at[column] for column in columns]
+        names = [self._names[place] for place in at]
         if len(columns) == 1:
             (place,), (name,) = at, names
             return (lambda row: (row[place],)), (lambda record: (getattr(record, name),))
@@ -128,16 +129,17 @@ class Table(Generic[R]):
 
     def changed(self, record: R, columns: dict[str, Any]) -> R:
         """A record with other values in these columns."""
-        changes = {self._fields[column]: value for column, value in columns.items()}
-        if is_dataclass(record) and not isinstance(record, type):
-            return replace(record, **changes)
-        changed: R = record._replace(**changes)  # type: ignore[attr-defined]
-        return changed
+        values = list(self._values(record))
+        for column, value in columns.items():
+            values[self._at[column]] = value
+        return self._record(*values)
 
     def counted(self, record: R, amounts: dict[str, int]) -> R:
         """A record to whose columns so much was added."""
-        columns = {column: getattr(record, self._fields[column]) + more for column, more in amounts.items()}
-        return self.changed(record, columns)
+        values = list(self._values(record))
+        for column, more in amounts.items():
+            values[self._at[column]] += more
+        return self._record(*values)
 
     def _damaged(self, world: str, row: tuple[Any, ...], reason: str) -> DamagedRow:
         return DamagedRow(world, self.name, shown(*self.key_of_row(row)), reason)
