@@ -139,9 +139,9 @@ class Counters:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._next = dict(self.FIRST)
-        self._spelled: list[str] = []  # `"promiseID":5`, as they were last written
+        self._spelled: list[str] = []  # such as `"promiseID":5`
         self._places: dict[str, int] = {}
-        self._taken: dict[str, None] = {}  # since then
+        self._taken: dict[str, None] = {}  # since they were last stored
 
     def load(self) -> None:
         """Load the counters as the last incarnation left them."""
@@ -165,6 +165,7 @@ class Counters:
         """Put changed counters into the store."""
         if self._taken:
             self._store.set(self.KEY, self.text())
+            self._taken.clear()
 
     def text(self) -> str:
         """All of them, as they are stored."""
@@ -175,5 +176,4 @@ class Counters:
         else:
             for name in self._taken:
                 self._spelled[self._places[name]] = f'"{name}":{self._next[name]}'
-        self._taken.clear()
         return f"{{{','.join(self._spelled)}}}"
