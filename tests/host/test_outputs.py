@@ -115,11 +115,11 @@ MADE = CreateVat("v9", "a", "wasm", {}, "b", CapData("#null"), "kp40")
 NEWER = UpgradeVat("v9", "b", CapData("#null"), "", "kp40")
 NOTICES = [
     (ASKED, "refused", None),
-    (TOLD, "refused", "crank 7: go() was undone: it failed"),
+    (TOLD, "refused", "crank 7: go() was rolled back: it failed"),
     (Notify("v1", "kp40"), "parked", "crank 7: suspended: it failed. Its messages wait"),
     (Notify("v1", "kp40"), "refused", None),
     (Reap("v1"), "refused", None),
-    (ASKED, "stopped", "vat a is suspended: it failed. Nothing of that is kept, and its messages wait"),
+    (ASKED, "stopped", "vat a is suspended: it failed. The delivery was rolled back, and its messages wait"),
     (Reap("v1"), "stopped", "vat a is suspended: it failed."),
     (MADE, "stopped", "vat a is not started: it failed. Its start waits, and is tried again"),
     (NEWER, "stopped", "vat a is suspended: it failed. Its start waits, and is tried again"),

@@ -153,7 +153,7 @@ def test_after_a_failed_commit_the_notebook_goes_on(tmp_path: Path) -> None:
         assert len(ran.traceback.splitlines()) < 6
         ran = kernel.run("world.faults = None\ncarol = await E(bank).open_purse('carol')")
         assert ran.status == "ok"
-        assert "what was done since the last commit was undone" in ran.printed
+        assert "everything since the last commit was rolled back" in ran.printed
         assert "gone from the notebook: promise" in ran.printed
         ran = kernel.run("await E(held[0]).deposit(1000)")
         assert ran.error is not None

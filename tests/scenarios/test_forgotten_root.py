@@ -44,7 +44,7 @@ def test_a_world_with_a_forgotten_root_opens(stage: Stage) -> None:
     assert [vat.name for vat in stage.controller.vats if not vat.attached][-1] == "lonely"
     assert "other" in stage.session.names.recall()
     assert "lonely" not in stage.session.names.recall()
-    with pytest.raises(NoSuchVat, match="root object of vat lonely is forgotten, since nobody held it"):
+    with pytest.raises(NoSuchVat, match="root object of vat lonely is gone, because nothing held it"):
         stage.session.root("lonely")
     assert stage.ask(node, "upgrade", stage.session.devices.bundle(PLAIN)) == {"incarnationNumber": 1}
     assert "other" in stage.session.names.recall()

@@ -37,8 +37,8 @@ def test_a_suspended_vat_is_named_with_its_reason(stage: Stage) -> None:
     stage.session.settle()
     stage.controller.vats.suspend("B", "for a rest")
     words = told(stage, promise)
-    assert words.startswith("vat B is suspended, and promise kp")
-    assert words.endswith("is its to settle: for a rest; upgrade the vat, or resume it")
+    assert words.startswith("vat B, which has to settle promise kp")
+    assert words.endswith("is suspended: for a rest; upgrade the vat, or resume it")
 
 
 def test_a_message_that_waits_for_another_promise_is_named(stage: Stage) -> None:

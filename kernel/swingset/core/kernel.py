@@ -59,8 +59,8 @@ class Kernel(Cranks):
         root = self._lifecycle.root_of(self.vat(name).id)
         if root is None:
             raise NoSuchVat(
-                f"the root object of vat {name} is forgotten, since nobody held it; the vat lives on in what"
-                " else it has given away"
+                f"the root object of vat {name} is gone, because nothing held it; the vat can be reached only"
+                " through its other exports"
             )
         return root
 

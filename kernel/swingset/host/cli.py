@@ -178,11 +178,11 @@ def _parser() -> argparse.ArgumentParser:
     command("unpause", _unpause, "let runs run again")
     command("suspend", _suspend, "deliver nothing to a vat until it is resumed", vat="its name")
     command("resume", _resume, "resume a suspended vat, with the events that were parked", vat="its name")
-    command("drop", _drop, "give up what waits first for a suspended vat", vat="its name")
-    event = command("drop-event", _drop_event, "give up an event of the run-queue, such as a damaged one")
+    command("drop", _drop, "drop the first event that waits for a suspended vat", vat="its name")
+    event = command("drop-event", _drop_event, "delete an event of the run-queue, such as a damaged one")
     event.add_argument("position", metavar="N", type=int, help="its position, as it is told")
     command("overrule", _overrule, "let a world run on that has stopped for good")
-    command("pin", _pin, "hold an object that somebody holds now", kref="such as ko42")
+    command("pin", _pin, "hold an object that is in use now", kref="such as ko42")
     command("unpin", _unpin, "let go of a pinned object", kref="such as ko42")
     poll = command("poll", _poll, "say what time it is; run lets the alarms be heard")
     poll.add_argument("now", type=int, metavar="NOW", help="a whole number that only goes up")
@@ -316,7 +316,7 @@ def _options(controller: Controller, chosen: argparse.Namespace) -> int:
     for change in chosen.changes:
         name, given, text = change.partition("=")
         if not given:
-            raise KernelError(f"{change!r} is no change of an option: NAME=VALUE is wanted")
+            raise KernelError(f"{change!r} does not change an option: write NAME=VALUE")
         try:
             changes[name] = json.loads(text)
         except ValueError:

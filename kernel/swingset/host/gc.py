@@ -35,7 +35,7 @@ class GarbageCollection:
         with self._opened.lock:
             found = self._kernel.store.objects.get(kref) if is_kref(kref) else None
             if found is None or kref_type(kref) != "o" or found.reachable < 1:
-                raise KernelError(f"{kref} cannot be pinned: it is no object that anybody holds")
+                raise KernelError(f"{kref} cannot be pinned: it is no object, or nothing holds it")
             self._kernel.pin(kref)
             self._opened.commit(f"pin {kref}")
 

@@ -123,21 +123,19 @@ def _notice(report: CrankReport) -> str | None:
     if fault is None:
         return None
     if report.outcome == "stopped" and fault.code == reasons.HOST_FAILED:
-        where = f"vat {report.vat} is set aside with what was said to it" if report.vat else "it is set aside"
-        return f"an event of the world cannot be dealt with here, and {where}: {fault}"
+        which = f"an event of vat {report.vat}" if report.vat else "an event"
+        return f"this host cannot process {which}, and has set it aside: {fault}"
     if report.outcome == "stopped" and isinstance(report.event, CreateVat | UpgradeVat):
         what = "not started" if isinstance(report.event, CreateVat) else "suspended"
         return f"vat {report.vat} is {what}: {fault}. Its start waits, and is tried again when it is resumed"
     if report.outcome == "stopped":
-        return f"vat {report.vat} is suspended: {fault}. Nothing of that is kept, and its messages wait"
+        return f"vat {report.vat} is suspended: {fault}. The delivery was rolled back, and its messages wait"
     match report.event:
         case Send(message=message) if message.result is None:
-            return f"crank {report.number}: {message.method}() was undone: {fault}"
+            return f"crank {report.number}: {message.method}() was rolled back: {fault}"
         case Send():
             return None
         case _ if report.outcome == "parked":
-            return (
-                f"crank {report.number}: suspended: {fault}. Its messages wait; upgrade the vat or let it"
-                " carry on"
-            )
+            what_next = "Its messages wait; upgrade the vat, or resume it"
+            return f"crank {report.number}: suspended: {fault}. {what_next}"
     return None

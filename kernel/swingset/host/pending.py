@@ -26,7 +26,7 @@ def why_pending(kernel: Kernel, vat_id: str, promise: Promise[Any], report: RunR
     if report.more:
         return (
             f"the run ended at its limit of cranks with {waiting} events left in the run-queue: run the"
-            " world again to carry on"
+            " world again to continue"
         )
     vpid = getattr(promise, "_vpid", None)
     kref = kernel.recognize(vat_id, vpid) if vpid else None
@@ -41,7 +41,7 @@ def why_pending(kernel: Kernel, vat_id: str, promise: Promise[Any], report: RunR
         decider = kernel.store.vats.named(row.decider)
         if decider is not None and decider.state == SUSPENDED:
             return (
-                f"vat {decider.name} is suspended, and promise {row.kref} is its to settle:"
+                f"vat {decider.name}, which has to settle promise {row.kref}, is suspended:"
                 f" {decider.reason}; upgrade the vat, or resume it"
             )
         sent = [event for event in lens.queue() if event.result == row.kref]
