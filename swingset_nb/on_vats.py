@@ -18,7 +18,7 @@ _VAT = argument("vat", metavar="VAT", help="the vat's name")
     "suspend",
     "deliver nothing to a vat until it is resumed; what comes for it waits",
     _VAT,
-    argument("reason", metavar="WHY", nargs="*", help="for whoever looks at it later"),
+    argument("reason", metavar="WHY", nargs="*", help="a text for the table of vats"),
     completes="vat",
 )
 def suspend(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -87,7 +87,7 @@ def verify(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     found = world.controller.verify()
-    hints = ("go back to a copy of the file, or keep it for somebody to look at",) if found else ()
+    hints = ("go back to a copy of the file, and keep this one to find the cause",) if found else ()
     words = f"{len(found)} {'problem' if len(found) == 1 else 'problems'} found"
     return Message(words, [str(problem) for problem in found], hints)
 

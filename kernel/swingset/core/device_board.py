@@ -74,7 +74,7 @@ class DeviceContext:
         return self._store.devices.keys(self.device.id, prefix, limit)
 
     def new_node(self, state: CapData) -> str:
-        """A new device node, which lives as long as somebody holds it; its state is kept under its kref."""
+        """Make a device node, which lives as long as something holds it; its state is stored by its kref."""
         kref = self._store.new_device_node(self.device.id)
         self.set(kref, state)
         return kref
@@ -85,7 +85,7 @@ class DeviceContext:
         return node is not None and node.owner == self.device.id
 
     def send(self, target: str, methargs: CapData) -> None:
-        """Send a message whose result nobody wants."""
+        """Send a message without a result."""
         self._store.write_data(methargs)
         self._store.enqueue(Send(target, Message(methargs)))
 

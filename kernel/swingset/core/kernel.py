@@ -51,7 +51,7 @@ class Kernel(Cranks):
         return vat
 
     def has_root(self, name: str) -> bool:
-        """Whether the kernel still knows a vat's root object: one that nobody holds is collected."""
+        """Whether the kernel still knows a vat's root object, which is collected if nothing holds it."""
         return self._lifecycle.root_of(self.vat(name).id) is not None
 
     def root_of(self, name: str) -> str:

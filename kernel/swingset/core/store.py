@@ -1,9 +1,9 @@
 """The kernel's view of the world file: its tables, and the counts that tie them together.
 
-Reference counts say how many hold an object or a promise: each import in a c-list, and each mention by
-an event that waits or by the outcome of a promise. Every change passes through here, so that `settle`,
-called once at the end of a crank, can forget what nobody holds. Nothing is ever forgotten in the middle
-of a crank, where a count may touch zero for a moment.
+A reference count is the number of holders of an object or a promise: each import in a c-list, and each
+mention in a waiting event or in the outcome of a promise. Every change passes through here, so that `settle`,
+called once at the end of a crank, can delete what nothing holds. Nothing is deleted in the middle of a crank,
+where a count may be zero for a moment.
 """
 
 from __future__ import annotations
@@ -68,19 +68,19 @@ class KernelStore:
         self.panic = Panic(world)
         self.pins = Pins(world)
         self.in_crank = False  # whether a crank has begun and not ended
-        self.budget: Budget | None = None  # of the delivery under way
-        self.to_terminate: dict[str, CapData] = {}  # vats to end with this crank, and what their keepers hear
+        self.budget: Budget | None = None  # of the current delivery
+        self.to_terminate: dict[str, CapData] = {}  # vats to terminate in this crank, with their last words
         self.node_gone: Callable[[str, CapData], None] | None = None
-        """Told of each device node that nobody holds any more: its device and its state."""
+        """Called with the device and the state of each device node that nothing holds any more."""
         self._touched: dict[str, None] = {}
 
     def write(self, bytes: int) -> None:
-        """Count what a delivery adds to the world, if one is under way. Raises `OverLimit`."""
+        """Count bytes that the current delivery, if any, adds to the world. Raises `OverLimit`."""
         if self.budget is not None:
             self.budget.write(bytes)
 
     def write_data(self, value: CapData) -> None:
-        """Count a value that a delivery has the world keep. Raises `OverLimit`."""
+        """Count a value that the current delivery, if any, stores. Raises `OverLimit`."""
         if self.budget is not None:
             self.budget.write(_size(value))
 
@@ -91,21 +91,21 @@ class KernelStore:
         return f"v{self.counters.take('v', FIRST['v'])}"
 
     def new_object(self, owner: str) -> str:
-        """A new object of `owner`, which nobody holds yet."""
+        """Make a new object of `owner`, which nothing holds yet; returns its kref."""
         kref = f"ko{self.counters.take('ko', FIRST['ko'])}"
         self.objects.add(kref, owner)
         self._touched[kref] = None
         return kref
 
     def new_promise(self, decider: str | None, policy: HeldPolicy | None = None) -> str:
-        """A new unresolved promise, which nobody holds yet."""
+        """Make a new unresolved promise, which nothing holds yet; returns its kref."""
         kref = f"kp{self.counters.take('kp', FIRST['kp'])}"
         self.promises.add(kref, decider, policy)
         self._touched[kref] = None
         return kref
 
     def new_device_node(self, device: str) -> str:
-        """A new node of a device, which nobody holds yet."""
+        """Make a new node of a device, which nothing holds yet; returns its kref."""
         kref = f"kd{self.counters.take('kd', FIRST['kd'])}"
         self.objects.add(kref, device)
         self._touched[kref] = None
@@ -160,10 +160,11 @@ class KernelStore:
         self._touched[kref] = None
 
     def settle(self) -> None:
-        """Draw the conclusions of a crank: forget what nobody holds, and decide what vats are to be told.
+        """At the end of a crank, delete what nothing holds, and queue notifications for vats.
 
-        An object that nobody can reach is dropped by its owner; one that nobody can recognize either is
-        retired. An orphan that nobody can reach is gone, and whoever could still recognize it is told.
+        The owner of an object that no vat can reach is notified to drop it, and to retire it if no vat can
+        recognize it either. An orphan that no vat can reach is deleted, and vats that can recognize it are
+        notified.
         """
         while self._touched:
             krefs, self._touched = list(self._touched), {}
@@ -192,7 +193,7 @@ class KernelStore:
             self.gc.add(obj.owner, RETIRE_EXPORT, kref)
 
     def _settle_device_node(self, kref: str) -> None:
-        """Forget a device node that nobody can reach, and release what its state held."""
+        """Delete a device node that nothing can reach, and release the references in its state."""
         node = self.objects.get(kref)
         if node is not None and node.reachable == 0:
             state = self.devices.load(node.owner, kref) if node.owner else None
@@ -203,7 +204,7 @@ class KernelStore:
                 self.node_gone(node.owner, state)
 
     def delete_object(self, kref: str) -> None:
-        """Forget an object for good; those who could still recognize it are to be told."""
+        """Delete an object; vats that can still recognize it are notified later."""
         for entry in self.clists.holders(kref):
             if "-" in entry.vref:
                 self.gc.add(entry.vat, RETIRE_IMPORT, kref)
@@ -215,7 +216,7 @@ class KernelStore:
         return record is None or record.state == TERMINATED
 
     def discard_touched(self) -> None:
-        """Forget which counts changed, after a rollback has undone the changes."""
+        """Forget which counts changed, after a rollback."""
         self._touched.clear()
         self.to_terminate.clear()
 

@@ -92,7 +92,7 @@ def migrate(
 ) -> Migrated:
     """Migrate the older records of a vat; visits at most `budget` records, or all if it is None.
 
-    `progress` is told after each step, which is committed by then.
+    `progress` is called after each step, which is committed by then.
     """
     for what, value in (("budget", budget), ("step", step)):
         if value is not None and (type(value) is not int or value < 1):

@@ -1,4 +1,4 @@
-"""What the kernel has yet to tell vats about dropped references, and which vats are due to be reaped."""
+"""The pending notifications about dropped references, and the vats that are due for a reap."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ DROP_EXPORT: Final = "dropExport"
 RETIRE_EXPORT: Final = "retireExport"
 RETIRE_IMPORT: Final = "retireImport"
 PRIORITY: tuple[CollectionKind, ...] = (DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT)
-"""The order in which one vat is told."""
+"""The order in which one vat is notified."""
 
 MOST_TOLD = 10_000
-"""How many references one delivery tells of: others decide how many there are, so it may not be too much."""
+"""The most references of one such delivery, because other vats decide how many there are."""
 
 
 class Dirt(NamedTuple):
@@ -52,7 +52,7 @@ _ACTIONS, _REAP = Table("gc_actions", Action), Table("reap", Reap)
 
 
 class GCActions:
-    """The table `gc_actions`: a set, so that what is decided twice is told once."""
+    """The table `gc_actions`: a set, so that a repeated action is notified once."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
@@ -62,12 +62,12 @@ class GCActions:
         """Entries of `waiting` since whoever remembers them has looked."""
 
     def add(self, vat: str, kind: CollectionKind, kref: str) -> None:
-        """Have `vat` told of `kref`."""
+        """Queue a notification of `vat` about `kref`."""
         self._rows.put(Action(vat, kind, kref))
         self.added.add((vat, vat))
 
     def waits(self, entry: tuple[str, str]) -> bool:
-        """Whether there still is something to tell."""
+        """Whether the vat still has a pending notification."""
         return self._by_vat.any(entry[1])
 
     def waiting(self) -> list[tuple[str, str]]:

@@ -1,14 +1,15 @@
-"""The rows of one table as they are now, whether the file has them already or not.
+"""The current rows of one table, whether they are in the file already or not.
 
-A row that was read or changed is held here by its key, and what is held is the truth: the file is asked only
-for what is not. A changed row is `dirty` until it is written (`swingset.world.memory` says when). Before a
-row changes, what it was is noted, so that a rollback costs no statement.
+A row that was read or changed is held here by its key, and the held row is the current one: the file is
+queried only for rows that are not held. A changed row is `dirty` until it is written
+(`swingset.world.memory` says when). Before a row changes, its old value is noted, so that a rollback costs no
+statement.
 
-A small table is held whole, so that even what is not there is known, and nothing about it is asked twice. One
-that outgrows its bound is held in part: of it, clean rows may be forgotten at any time, and are read again.
+A small table is held completely, so even missing rows are known, and nothing is queried twice. A table that
+outgrows its bound is held in part: clean rows may be dropped at any time, and are read again.
 
-A row stays as it was read (`Unread`) until somebody wants its record: a damaged row concerns only who asks
-for it.
+A row stays as it was read (`Unread`) until its record is needed, so a damaged row fails only for callers that
+need it.
 """
 
 from __future__ import annotations

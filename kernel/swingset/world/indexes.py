@@ -1,8 +1,8 @@
-"""Finding the keys of rows that are held, or of those that are not, by other columns or in order.
+"""Finds the keys of rows, held or not, by other columns or in order.
 
-An index that has been asked knows the answer, and hears of every change from then on; the file is asked once.
-It may name too many keys, never too few, because an interrupt can fall between two lines of a change. So the
-rows themselves, where they are held, have the last word.
+The file is queried once for an answer, which the index then keeps up to date with every change. It may return
+too many keys, never too few, because an interrupt can fall between two lines of a change. So the held rows
+themselves decide.
 """
 
 from __future__ import annotations

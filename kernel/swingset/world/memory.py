@@ -1,17 +1,17 @@
-"""The state between two commits: in memory first, and in the file as net rows.
+"""The state between two commits, which is kept in memory and written to the file as net changes.
 
 A run works on the rows that its tables hold (`swingset.world.held`). They are written into the open
-transaction when a commit is made, when a statement wants to see them, or when too many are dirty; so a row
-that changes in every crank costs one statement a commit.
+transaction at a commit, when a statement needs to see them, or when too many are dirty. So a row that changes
+in every crank costs one statement per commit.
 
-A savepoint is a `Level`: for each row that changed since, what it was. Rolling back puts that back, in memory
-only. It does not matter whether some of it was written meanwhile, for what is put back is dirty again. Only
-where a statement changes state that is not held here (`open_in_file`) does SQLite open savepoints as well.
+A savepoint is a `Level`: the old value of each row that changed since. Rolling back restores these values, in
+memory only. It does not matter whether some rows were written meanwhile, because a restored row is dirty
+again. SQLite opens savepoints too, only if a statement changes state that is not held here (`open_in_file`).
 
 What changed in a level, net, is what `changed` returns: the commit's feed and the records of cranks are made
 of it.
 
-Content, which is addressed by what it says, waits in a `Pile`.
+Content that is addressed by its hash waits in a `Pile`.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Objects(OneTable[ObjectRecord]):
     table = Table("objects", ObjectRecord, heavy=("fate", "iface"))
 
     def add(self, kref: str, owner: str) -> None:
-        """Record a new object that nobody holds yet."""
+        """Record a new object, which nothing holds yet."""
         self._rows.add(ObjectRecord(kref, owner, 0, 0, None))
 
     def get(self, kref: str) -> ObjectRecord | None:

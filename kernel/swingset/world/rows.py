@@ -1,12 +1,12 @@
-"""What the rows of a world have to be like: one rule for each column, and some for columns together.
+"""The rules for the rows of a world: one for each column, and some for several columns together.
 
-SQLite sees to it that a number is a number. What kind of number or text it is, nobody sees to in a file that
-came from elsewhere, and code that reads a row believes what it reads. So each row is held against its rules
-when it is read, small tables are when a file is opened, and all of them by `verify`. A rule says what it
-wants, in words that follow the name of the column, or None where a value is right.
+SQLite checks only that a number is a number. In a file from elsewhere nothing else is guaranteed, and code
+that reads a row trusts it. So each row is checked by its rules when it is read; small tables are checked when
+a file is opened, and `verify` checks all. A rule returns what is wrong with a value, as words that follow the
+name of the column, or None if the value is valid.
 
-The rules concern one row. That rows of different tables agree is the auditor's (`swingset.lens.audit`), and
-that they are the rows that were written is history's (`swingset.world.verifying`).
+A rule concerns one row. The auditor (`swingset.lens.audit`) checks that rows of different tables agree, and
+`swingset.world.verifying` that they are the rows that were written.
 """
 
 from __future__ import annotations

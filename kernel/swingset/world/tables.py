@@ -1,12 +1,12 @@
-"""From a typed record to a row of its table and back, for every table in the same way.
+"""Converts typed records to rows of their tables and back, for every table in the same way.
 
-A `Table` says what a table is: its record, whose fields are its columns, and by `swingset.world.rows` the
-rule of each column and, where a column holds more than a number or a text, how that is spelled and read.
-`Rows` are the rows of one open world. All that reads or writes a row as a whole goes through them, so what a
-row has to be like is looked at in one place, and a record that came out of a world can be trusted.
+A `Table` describes a table: its record, whose fields are the columns, and by `swingset.world.rows` the rule
+of each column and the encoding of columns that hold more than a number or a text. `Rows` are the rows of one
+open world. Code that reads or writes a whole row goes through them, so rows are checked in one place, and a
+record from a world can be trusted.
 
-A record is frozen: who wants a row to be another writes another record, or changes a column by its key. Rows
-are changed in memory, and reach the file later (`swingset.world.memory`).
+A record is frozen: to change a row, write another record, or change a column by the row's key. Rows are
+changed in memory, and written to the file later (`swingset.world.memory`).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ TABLES: dict[str, Table[Any]] = {}
 class Table(Generic[R]):
     """One table and its record. `columns` names the column of a field that is called otherwise.
 
-    `heavy` are the columns whose texts may be long. `small` is False for a table of which nobody wants all
-    rows in memory.
+    `heavy` are the columns whose texts may be long. `small` is False for a table whose rows should not all be
+    in memory.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A row that was read and not looked at, and how many rows are held."""
+"""A row that was read and not decoded yet, and the most rows that are held."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class VatRecord:
 
     @property
     def recorded(self) -> bool:
-        """Whether it has a transcript; one without cannot be brought back, and begins anew."""
+        """Whether it has a transcript; a vat without one cannot be restored, and begins a new incarnation."""
         return self.options.get("use_transcript") is not False
 
     @property
