@@ -74,7 +74,10 @@ def _stored(baggage: MutableMapping[str, Any], who: str) -> StoredMap:
 
 @remotable
 class ContractRoot:
-    """The root of a contract's vat: it starts the contract once, and returns its facets."""
+    """The root of a contract's vat: `async def open(root: ContractRoot): return await E(root).start(terms)`.
+
+    It starts the contract once, and returns its facets.
+    """
 
     def __init__(self, contract: _Contract) -> None:
         self._contract = contract

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .turns import TurnQueue
     from .vat import Vat
 
-    # What a checker need not be told where nothing is known of it. At run time nobody reads it.
+    # For type checkers only: with a default, the type may be left out.
     Any_ = TypeVarWithDefault("Any_", default=Any)
     Failed = Callable[[BaseException], W]
 
@@ -57,7 +57,7 @@ Cause = tuple[str, str, int] | str | None
 
 
 class Promise(Generic[T]):
-    """The result of something that has not happened yet; `await` it, or give it to `then`."""
+    """The result of something that has not happened yet: `await promise`, or `promise.then(on_ok)`."""
 
     __slots__ = (
         "__weakref__",
@@ -83,7 +83,7 @@ class Promise(Generic[T]):
         self._next: Promise[Any] | None = (
             None  # the promise that decides this one, once it was resolved to one
         )
-        # Also the promises that follow this one, and the name by which the kernel is to hear of it.
+        # Also the promises that follow this one, and the vpid under which the kernel has to be told.
         self._reactions: list[Reaction | Promise[Any] | str] = []
         self._handled = False
         self._cause: Cause = None
@@ -240,7 +240,7 @@ class Promise(Generic[T]):
             self._turns.put(ok if self._state is FULFILLED else err, self._value)
 
     def _tell_kernel(self, vpid: str) -> None:
-        """Put a turn in the queue when this settles, in which the kernel is told under that name."""
+        """When this settles, queue a turn in which it is resolved in the kernel under that name."""
         self._handled = True
         turns = self._turns
         if turns.deaf:
@@ -372,7 +372,10 @@ class Promise(Generic[T]):
 
 
 class Resolver(Generic[T]):
-    """The right to settle one promise, once."""
+    """Settles one promise, once: `promise, resolver = make_promise()`. A second outcome is ignored.
+
+    Its methods raise `LifeEndedError` if the promise belongs to a life that has ended.
+    """
 
     __slots__ = ("_promise",)
 
@@ -391,7 +394,7 @@ class Resolver(Generic[T]):
 
 
 def make_promise() -> tuple[Promise[Any_], Resolver[Any_]]:
-    """A new promise of the current vat, and the right to settle it."""
+    """Return a new promise of the current vat and its resolver: `answer, resolver = make_promise()`."""
     vat: Vat = current()
     promise: Promise[Any_] = Promise(vat.turns)
     return promise, Resolver(promise)

@@ -76,7 +76,7 @@ class NamesPromises(Protocol):
         ...
 
     def known(self, promise: Promise[Any]) -> str | None:
-        """The name of a promise that somebody else decides."""
+        """The vpid of a promise that another vat decides, else None."""
         ...
 
     def forward(self, vpid: str, decider: Promise[Any]) -> None:
@@ -131,10 +131,10 @@ class StoredObjects(Protocol):
 
 
 class FollowsPromises(Protocol):
-    """Keeps something for a promise by its name, and hears when the promise gets another."""
+    """Stores something by the name of a promise, and is called when the promise gets another name."""
 
     def moved(self, old: str, new: str) -> None:
-        """A promise has got another name."""
+        """Move what is stored from the old name to the new one."""
         ...
 
 

@@ -102,7 +102,7 @@ class Facets:
 
 
 class Cohort:
-    """Optional base of a class with facets: it tells type checkers of `self.facets`."""
+    """Optional base of a class with facets, `class Counter(Cohort)`: tells type checkers of `self.facets`."""
 
     facets: ClassVar[Facets]
 

@@ -194,7 +194,14 @@ def define_kind_multi(
     finish: Callable[[Context], Any] | None = None,
     state_shape: Mapping[str, Any] | None = None,
 ) -> Callable[..., Facets]:
-    """Define a virtual kind with facets; returns the function that makes them, as `define_kind` does."""
+    """Define a virtual kind with facets; returns the function that makes them.
+
+    Its arguments are those of `define_durable_kind_multi`, with a tag instead of a handle.
+
+        make = define_kind_multi(
+            "Point", lambda x: {"x": x}, {"reader": {"x": lambda context: context.state.x}}
+        )
+    """
     return _defined(_virtual(tag, finish, behavior_kit, multi=True), init, state_shape)
 
 
@@ -215,7 +222,11 @@ def prepare_kind(
 ) -> Callable[..., Any]:
     """Define a durable kind whose handle is in the baggage; returns the function that makes its objects.
 
-    `options` are those of `define_durable_kind`.
+    `options` are those of `define_durable_kind`, and it raises what that raises.
+
+        make_counter = prepare_kind(
+            baggage, "Counter", lambda: {"value": 0}, {"read": lambda context: context.state.value}
+        )
     """
     return define_durable_kind(provide_kind_handle(baggage, tag), init, behavior, **options)
 
@@ -227,7 +238,12 @@ def prepare_kind_multi(
     behavior_kit: Mapping[str, Behavior],
     **options: Any,
 ) -> Callable[..., Facets]:
-    """Define a durable kind with facets, whose handle is in the baggage; returns its maker."""
+    """Define a durable kind with facets, whose handle is in the baggage; returns its maker.
+
+    `options` are those of `define_durable_kind_multi`, and it raises what that raises.
+
+        make = prepare_kind_multi(baggage, "Counter", dict, {"reader": {"read": lambda context: 0}})
+    """
     return define_durable_kind_multi(provide_kind_handle(baggage, tag), init, behavior_kit, **options)
 
 

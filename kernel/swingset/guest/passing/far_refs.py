@@ -25,7 +25,7 @@ I_co = TypeVar("I_co", covariant=True)
 
 
 class FarRef(Generic[I_co]):
-    """Annotation for a reference to an object in any vat, with its interface as senders see it."""
+    """Annotation for a reference to an object in any vat, with its interface: `purse: FarRef[PurseApi]`."""
 
     @classmethod
     def of(cls, target: Any) -> FarRef[I_co]:

@@ -396,24 +396,36 @@ def bases() -> dict[str, type]:
 def make_scalar_big_map_store(
     label: str = "map", *, key_shape: Any = MISSING, value_shape: Any = MISSING, durable: bool = False
 ) -> Any:
-    """Make a `BigMap`, under its standard name; it ends with the incarnation unless `durable` is set."""
+    """Make a `BigMap`, under its standard name: `make_scalar_big_map_store("names", durable=True)`.
+
+    It ends with the incarnation unless `durable` is set. Raises TypeError for a bad label or annotation.
+    """
     return BigMap(label, keys=key_shape, values=value_shape, durable=durable)
 
 
 def make_scalar_big_set_store(label: str = "set", *, key_shape: Any = MISSING, durable: bool = False) -> Any:
-    """Make a `BigSet`, under its standard name; it ends with the incarnation unless `durable` is set."""
+    """Make a `BigSet`, under its standard name: `make_scalar_big_set_store("names", durable=True)`.
+
+    It ends with the incarnation unless `durable` is set. Raises TypeError for a bad label or annotation.
+    """
     return BigSet(label, keys=key_shape, durable=durable)
 
 
 def make_scalar_big_weak_map_store(
     label: str = "weakMap", *, key_shape: Any = MISSING, value_shape: Any = MISSING, durable: bool = False
 ) -> Any:
-    """Make a `WeakBigMap`, under its standard name; it ends with the incarnation unless `durable` is set."""
+    """Make a `WeakBigMap`, under its standard name: `make_scalar_big_weak_map_store("notes")`.
+
+    It ends with the incarnation unless `durable` is set. Raises TypeError for a bad label or annotation.
+    """
     return WeakBigMap(label, keys=key_shape, values=value_shape, durable=durable)
 
 
 def make_scalar_big_weak_set_store(
     label: str = "weakSet", *, key_shape: Any = MISSING, durable: bool = False
 ) -> Any:
-    """Make a `WeakBigSet`, under its standard name; it ends with the incarnation unless `durable` is set."""
+    """Make a `WeakBigSet`, under its standard name: `make_scalar_big_weak_set_store("trusted")`.
+
+    It ends with the incarnation unless `durable` is set. Raises TypeError for a bad label or annotation.
+    """
     return WeakBigSet(label, keys=key_shape, durable=durable)
