@@ -1,18 +1,18 @@
-"""Which deliveries run ahead of their turn, so that several cores have something to do.
+"""Chooses deliveries that run ahead of their turn, so that a run uses several cores.
 
-Deliveries that wait in the run-queue for different vats do not see each other. So before a crank, those
-that come soon are translated as if it were their turn, in a savepoint that is rolled back, and start on
-threads (`workers.ahead`). The crank then goes as always: it chooses, translates, and asks here for what ran
-ahead of it. That is used where the delivery, the vat's record and the limits are the same, which they nearly
-always are; everything it asks of the kernel is applied then, in its turn. Otherwise it was a wrong guess:
-the worker is thrown away, the crank is rolled back and run again. So threads change how long a run takes, and
-nothing else.
+Waiting deliveries for different vats do not depend on each other. So before a crank, those that come soon are
+translated as if it were their turn, in a savepoint that is rolled back, and start on threads
+(`workers.ahead`). The crank then proceeds as usual: it chooses an event, translates it, and asks this module
+for a delivery that ran ahead. The delivery is used if its content, the vat's record and the limits are the
+same, as they nearly always are; its syscalls are applied then, in its turn. Otherwise the guess was wrong:
+the worker is discarded, and the crank is rolled back and run again. So threads change only how long a run
+takes.
 
-A wrong guess costs a worker, which is brought back in some 50 to 300 ms. So only vats whose deliveries are
-long run ahead, by their computrons, and a vat of which the guess was wrong has to wait, twice as long each
-time. Never run ahead: vats whose worker does not confine them, for those share the process; vats without a
-transcript, whose memory cannot be brought back; starts, upgrades and housekeeping; and none when a run ends:
-`rest` waits for those that are under way, and what has ended then waits for its turn in a later run.
+A wrong guess costs a worker, which takes 50 to 300 ms to restore. So only vats with long deliveries, by their
+computrons, run ahead, and after a wrong guess a vat has to wait, twice as long each time. Some deliveries
+never run ahead: those of vats whose worker does not confine them, because they share the process; those of
+vats without a transcript, whose memory cannot be restored; starts, upgrades and housekeeping. At the end of a
+run `rest` waits for those that are running; their results are kept for their turn in a later run.
 """
 
 from __future__ import annotations

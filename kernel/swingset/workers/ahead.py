@@ -1,18 +1,18 @@
-"""A delivery that runs ahead of its turn, on a thread of its own, with its syscalls kept until then.
+"""A delivery that runs ahead of its turn, on a thread, and whose syscalls are kept until its turn.
 
-What a delivery does depends on its vat and on what is delivered, and on nothing else until something answers
-it. So it can be run while other vats run, before the kernel has come to it. Syscalls that return nothing are
-kept. A read of the vat's own store is answered by whoever owns the world, between two things of its own,
-with what this delivery has written laid over the rows. A call of a device waits for its turn, and so does
-who has said more than one delivery may add to the world: to refuse it is the kernel's business.
+A delivery depends only on its vat, on its content, and on the answers to its syscalls. So it can run while
+other vats run, before its turn. Syscalls that return nothing are kept. A read of the vat's own store is
+answered by the thread that owns the world, between two of its own steps, from the rows and what this delivery
+has written. A call of a device waits for the delivery's turn. So does a delivery that has written more than
+it may, because only the kernel may refuse it.
 
-When its turn comes, `play` hands what was kept to the kernel's handler, in order. The handler has the last
-word: where it answers otherwise than the guest was answered, or the delivery failed, nothing of it may be
-used (`Overtaken`): the worker is thrown away, the kernel rolls back, and the delivery runs in its turn. With
-the first call of a device that changes: from there on each syscall is answered by the handler at once, as it
-would be in turn, so that all that follows is the truth, failures too, and no device is called twice.
+In its turn, `play` passes the kept syscalls to the kernel's handler, in order. If an answer of the handler
+differs from the one that the guest got, or if the delivery failed, nothing of it is used (`Overtaken`): the
+worker is discarded, the kernel rolls back, and the delivery runs in its turn. From the first call of a device
+on, the handler answers each syscall at once, as in any delivery. So everything after it is valid, failures
+too, and no device is called twice.
 
-The seconds of a delivery are counted from its turn on: how long it waited says nothing about it.
+The seconds of a delivery are counted from its turn on, because its waiting time must not matter.
 """
 
 from __future__ import annotations

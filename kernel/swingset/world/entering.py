@@ -1,7 +1,6 @@
-"""The ways into a world file: to write it, alone, or to look at it, beside whoever writes.
+"""Enters a world file: to write it, alone, or to look at it, even while another process writes it.
 
-Whatever goes wrong on the way in, the connection is closed and the lock released: a file that was refused is
-the file it was.
+If anything fails, the connection is closed and the lock is released, and the file stays as it was.
 """
 
 from __future__ import annotations

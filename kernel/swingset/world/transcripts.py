@@ -1,9 +1,8 @@
-"""What each vat was delivered and what it answered, entry by entry, for ever.
+"""The transcripts of vats: each delivery with its syscalls and their answers.
 
-An entry is addressed by a running hash that covers the entry before it and every column of its own
-row. A span is therefore named by its last hash alone, branches of history share what they have in
-common without knowing of each other, and an entry that was altered is found when it is read.
-Entries are plain JSON text, for a person with any SQLite tool.
+An entry is addressed by a running hash that covers the entry before it and every column of its own row. So a
+span is identified by its last hash alone, branches of history share their common entries, and an altered
+entry is detected when it is read. Entries are plain JSON text, which any SQLite tool can show.
 """
 
 from __future__ import annotations
