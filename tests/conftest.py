@@ -68,11 +68,14 @@ def misremembered(world: WorldFile) -> list[str]:
         if held.whole:
             missed = [key for key in rows if held.rows.get(key) is None]
             problems += [f"{name} {key}: it is stored, and not held" for key in missed]
-        for columns, index in held.indexes.items():
+        for columns, index in held.indexes.items() if held.whole else ():
+            wanted = dict[Any, set[Any]]()
             for key, row in rows.items():
-                value = index.value(Unread(row))
-                if value is not None and key not in index.keys(*value):
-                    problems.append(f"{name} {key}: the index of {columns} misses it")
+                if (value := index.value(Unread(row))) is not None:
+                    wanted.setdefault(value, set()).add(key)
+            for value, keys in wanted.items():
+                missed = keys.difference(index.keys(*value))
+                problems += [f"{name} {key}: the index of {columns} misses it" for key in missed]
     return problems
 
 

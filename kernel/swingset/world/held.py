@@ -124,6 +124,7 @@ class Held:
             words = f"there is a row {shown(*key)} in {self.table.name} already"
             raise ValueRefused(f"{self._world.name}: {words}; the world is as of its last commit: verify it")
         self._world.begin()
+        self._world.step("change")
         weight = self.table.weigh(new)
         self._world.memory.note(self, key, before, weight)
         if key not in self.dirty:
