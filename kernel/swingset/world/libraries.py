@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 MOST_LIBRARY = 8 << 20
 """The most bytes of an unpacked library."""
 
+_MOST_KNOWN = 4
+
 
 class Libraries:
     """The library table of one world."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._known: dict[str, bytes] = {}
+        self._as_of = world.rewound
 
     def put(self, content: bytes) -> str:
         """Remember a library; answers its id. One that was altered in the file is set right again."""
@@ -39,7 +43,19 @@ class Libraries:
         return library
 
     def get(self, id: str) -> bytes:
-        """The content of a library."""
+        """The content of a library. It is unpacked and held against its id once, for every new vat asks."""
+        if self._as_of != self._world.rewound:
+            self._as_of = self._world.rewound
+            self._known.clear()
+        if id not in self._known:
+            content = self.check(id)
+            if len(self._known) == _MOST_KNOWN:
+                self._known.clear()
+            self._known[id] = content
+        return self._known[id]
+
+    def check(self, id: str) -> bytes:
+        """The same, read anew. Raises `DamagedWorld`."""
         query = "SELECT content FROM libraries WHERE id = ?"
         content = unpacked(self._world, query, id, MOST_LIBRARY, f"guest library {id}")
         if _id(content) != id:

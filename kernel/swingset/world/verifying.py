@@ -124,7 +124,7 @@ def _bulk(world: WorldFile) -> Iterator[Problem]:
     """All that goes by its hash: transcript entries, bundles, libraries, heap pages and snapshots."""
     yield from _checked(world, "transcript", "hash", partial(_check_entry, world))
     yield from _checked(world, "bundles", "id", world.bundles.get)
-    yield from _checked(world, "libraries", "id", world.libraries.get)
+    yield from _checked(world, "libraries", "id", world.libraries.check)
     yield from _checked(world, "heap_pages", "digest", world.heaps.check_page)
     yield from _checked(world, "snapshots", "id", world.heaps.check)
 
