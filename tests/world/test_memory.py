@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import swingset
 from swingset.model.capdata import CapData
 from swingset.world import held, indexes, memory
 from swingset.world.clists import CLists
@@ -19,6 +22,7 @@ from swingset.world.file import WorldFile
 from swingset.world.objects import Objects
 from swingset.world.promises import FULFILLED, Promises
 from swingset.world.queues import Queues
+from swingset.world.schema import STATE_NAMES
 from swingset.world.tables import TABLES
 from tests.conftest import misremembered
 
@@ -342,3 +346,16 @@ def test_memory_says_what_a_simple_model_says(acts: list[tuple[Any, ...]], most:
         assert stored == now.promises
         assert dict(world.rows("SELECT seq, item from queue")) == now.queue
         assert misremembered(world) == []
+
+
+def test_no_module_has_a_statement_of_its_own_that_writes_state() -> None:
+    """All that changes state goes through rows in memory, where it is noted, undone and told of."""
+    root = Path(swingset.__file__).parent
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                table = memory._written(node.value)
+                if table in STATE_NAMES:
+                    found.append(f"{path.relative_to(root)}, line {node.lineno}: {node.value}")
+    assert found == []
