@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from swingset.world.file import WorldFile
+from swingset.world.held import PATIENCE
 from swingset.world.tables import TABLES
 
 
@@ -28,7 +29,9 @@ def measured(world: WorldFile) -> Iterator[Effort]:
     """Count what the body does in this thread and in the database of `world`, where nothing waits."""
     effort = Effort()
     for table in TABLES.values():
-        world.memory.of(table).is_whole()
+        rows = world.memory.of(table)
+        for _ in range(PATIENCE + 1):
+            rows.is_whole() or rows.asked()
     world.flush()
 
     def called(_frame: object, event: str, _what: object) -> None:

@@ -138,6 +138,22 @@ def test_what_was_undone_is_as_it_was(world: WorldFile) -> None:
     assert objects.get("ko20") is not None
 
 
+def test_a_larger_table_is_read_whole_once_it_is_asked_often(world: WorldFile) -> None:
+    """Not for a few questions, so that a large world opens at once."""
+    objects = Objects(world)
+    for number in range(2_000):
+        objects.add(f"ko{20 + number}", "v1")
+    world.commit("made")
+    world.rollback()
+    heard = asked(world)
+    for number in range(held.PATIENCE + 500):
+        assert objects.get(f"ko{20 + number}") is not None
+        assert objects.get(f"ko{5_000 + number}") is None
+    rows = [sql for sql in heard if "where kref = ?" in sql]
+    whole = [sql for sql in heard if "limit" in sql]
+    assert (len(rows), len(whole), len(rows) + len(whole)) == (held.PATIENCE, 2, len(heard))
+
+
 def test_going_back_forgets(world: WorldFile) -> None:
     """In the state of another commit, that commit's rows are read."""
     objects = Objects(world)
@@ -178,6 +194,7 @@ def test_a_row_is_not_added_twice(world: WorldFile) -> None:
 
 def test_memory_is_bounded(world: WorldFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many rows of a table are held, and so many bytes: a world may be larger than memory."""
+    monkeypatch.setattr(held, "FEW", 5)
     monkeypatch.setattr(held, "MOST", 10)
     monkeypatch.setattr(held, "MOST_BYTES", 100_000)
     objects, promises = Objects(world), Promises(world)
@@ -274,13 +291,17 @@ ACTS = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(
-    acts=st.lists(ACTS, max_size=40), most=st.sampled_from([3, 50_000]), dirty=st.sampled_from([2, 100_000])
+    acts=st.lists(ACTS, max_size=40),
+    most=st.sampled_from([3, 5, 50_000]),
+    dirty=st.sampled_from([2, 100_000]),
 )
 def test_memory_says_what_a_simple_model_says(acts: list[tuple[Any, ...]], most: int, dirty: int) -> None:
     """Over changes, savepoints, statements, commits and rollbacks, with much room and with little."""
     with pytest.MonkeyPatch.context() as patch, WorldFile.open(None) as world:
         for module in (held, indexes):
             patch.setattr(module, "MOST", most)
+        patch.setattr(held, "FEW", most // 2)
+        patch.setattr(held, "PATIENCE", 4)
         patch.setattr(memory, "MOST_DIRTY", dirty)
         promises, queues = Promises(world), Queues(world)
         now, committed, saved = Model(), Model(), list[tuple[str, Model]]()

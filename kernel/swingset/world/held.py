@@ -5,8 +5,9 @@ queried only for rows that are not held. A changed row is `dirty` until it is wr
 (`swingset.world.memory` says when). Before a row changes, its old value is noted, so that a rollback costs no
 statement.
 
-A small table is held completely, so even missing rows are known, and nothing is queried twice. A table that
-outgrows its bound is held in part: clean rows may be dropped at any time, and are read again.
+A small table is held completely, so even missing rows are known, and nothing is queried twice. So is a larger
+one that is queried often. A table that outgrows its bound is held in part: clean rows may be dropped at any
+time, and are read again.
 
 A row stays as it was read (`Unread`) until its record is needed, so a damaged row fails only for callers that
 need it.
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 32 << 20
 """About how many bytes the rows of a table may have that are held."""
+
+FEW, FEW_BYTES = 500, 64 << 10
+"""A table that has no more rows and bytes is held whole from the first question on."""
+
+PATIENCE = 100
+"""How often the file is asked for rows of a larger one before that is read whole, if it is not too large."""
 
 _NEW, _KNOWN = True, False
 """What the file has of a dirty row: certainly nothing, or perhaps a row."""
@@ -54,6 +61,7 @@ class Held:
         self.inspect: Callable[[Any], None] | None = None
         """Looks at each record that comes out of a row, for rules that are not the table's."""
         self._large = not table.small
+        self._asked = 0
         self._bytes = 0
 
     # Looking
@@ -63,7 +71,7 @@ class Held:
         found = self.rows.get(key, _UNHEARD)
         if found is not _UNHEARD:
             return found
-        if self.is_whole():
+        if self.is_whole() or self.asked():
             return self.rows.get(key)
         row = self._world.fetch(f"{self.table.selecting}where {self.table.key}", key)
         found = None if row is None else Unread(row)
@@ -84,28 +92,36 @@ class Held:
         return record
 
     def is_whole(self) -> bool:
-        """Whether all rows are held. Reads them if nobody has, and there are not too many."""
+        """Whether all rows are held. Reads them if nobody has, and there are few."""
         if self.whole is None:
-            self.whole = not self._large and self._read_all()
+            self._asked = 0
+            self.whole = not self._large and self._read_all(FEW, FEW_BYTES)
         return self.whole
 
-    def _read_all(self) -> bool:
+    def asked(self) -> bool:
+        """The file is about to be asked. Whether all rows are held now, because it was asked so often."""
+        self._asked += 1
+        if self._asked > PATIENCE and not self._large:
+            self.whole = self._read_all(MOST, MOST_BYTES)
+            self._large = not self.whole
+        return bool(self.whole)
+
+    def _read_all(self, most: int, most_bytes: int) -> bool:
         found, size = {}, 0
         try:
-            for row in self._world.db.execute(f"{self.table.selecting}limit {MOST + 1}"):
+            for row in self._world.db.execute(f"{self.table.selecting}limit {most + 1}"):
                 unread = Unread(row)
                 size += self.table.weigh(unread)
                 found[self.table.key_of_row(row)] = unread
-                if size > MOST_BYTES or len(found) > MOST:
-                    self._large = True
+                if size > most_bytes or len(found) > most:
                     return False
         except UnicodeDecodeError:
             self._large = True  # and whoever asks for that very row is told
             return False
         for key, unread in found.items():
             if key not in self.dirty:
-                self.rows[key] = unread
-        self._bytes = size
+                self.rows.setdefault(key, unread)
+        self._bytes = sum(map(self.table.weigh, self.rows.values()))
         for index in self._all:
             index.fill(self.rows)
         return True

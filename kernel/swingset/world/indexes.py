@@ -36,7 +36,7 @@ class Index:
         """The keys of the rows that hold this, in no order that means anything."""
         found = self._keys.get(value)
         if found is None:
-            if self._held.is_whole():
+            if self._held.is_whole() or self._held.asked():
                 found = self._keys.get(value, {})
             else:
                 found = self._ask(value)
@@ -45,7 +45,7 @@ class Index:
 
     def lowest(self, count: int, *value: Any) -> list[Key]:
         """The lowest of these keys, at most so many of them."""
-        if value not in self._keys and not self._held.is_whole():
+        if value not in self._keys and not self._held.is_whole() and not self._held.asked():
             order = ", ".join(self._held.table.keys)
             return self._world.rows(f"{self._asking} order by {order} limit ?", (*value, count))
         return nsmallest(count, self.keys(*value))
@@ -121,7 +121,7 @@ class Order:
 
     def first(self) -> int | None:
         """The lowest key, or None."""
-        if not self._held.is_whole():
+        if not self._held.is_whole() and not self._held.asked():
             found = self.some(1)
             return found[0] if found else None
         rows = self._held.rows
