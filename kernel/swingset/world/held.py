@@ -54,6 +54,8 @@ class Held:
         self.dirty: dict[Key, bool] = {}
         """The keys of what the file does not have yet, and whether it has a row of that key."""
         self.indexes: dict[tuple[str, ...], Index] = {}
+        self.indexed: set[str] = set()
+        """The columns that an index is over."""
         self.order: Order | None = None
         self._all: list[Index | Order] = []
         self.whole: bool | None = None
@@ -128,12 +130,15 @@ class Held:
 
     # Changing
 
-    def set(self, key: Key, new: Any, *, fresh: bool = False) -> None:
+    def set(self, key: Key, new: Any, *, fresh: bool = False, moves: bool = True) -> None:
         """Let a record (or an `Unread`) be at that key, or None.
 
-        Raises `ValueRefused` for a `fresh` one if there is one already.
+        Raises `ValueRefused` for a `fresh` one if there is one already. `moves` is False if the row had the
+        same values before in all columns that an index is over.
         """
-        before = self.look(key)
+        before = self.rows.get(key, _UNHEARD)
+        if before is _UNHEARD:
+            before = self.look(key)
         if before is None and new is None:
             return
         if fresh and before is not None:
@@ -141,17 +146,16 @@ class Held:
             raise ValueRefused(f"{self._world.name}: {words}; the world is as of its last commit: verify it")
         self._world.begin()
         self._world.step("change")
-        weight = self.table.weigh(new)
-        self._world.memory.note(self, key, before, weight)
+        weight, lighter = self.table.weigh(new), self.table.weigh(before)
+        self._world.memory.note(self, key, before, weight + lighter)
         if key not in self.dirty:
             self._make_room()
-        self._replace(key, before, new)
-        self._bytes += weight - self.table.weigh(before)
+        self._replace(key, before, new, moves)
+        self._bytes += weight - lighter
 
-    def _replace(self, key: Key, before: Any, new: Any) -> None:
+    def _replace(self, key: Key, before: Any, new: Any, moves: bool) -> None:
         # In this order, so that an interrupt in between leaves nothing out: see the module's first lines.
-        for index in self._all:
-            index.enter(key, new)
+        left = self._enter(key, before, new) if moves else ()
         if new is None:
             if self.dirty.get(key) is _NEW:
                 self.rows[key] = None
@@ -165,8 +169,20 @@ class Held:
             if key not in self.dirty:
                 self.dirty[key] = _NEW if before is None else _KNOWN
             self.rows[key] = new
-        for index in self.indexes.values():
-            index.leave(key, before, new)
+        for index, value in left:
+            index.leave(key, value)
+
+    def _enter(self, key: Key, before: Any, new: Any) -> list[tuple[Index | Order, Any]]:
+        """Have indexes name a row where it will be found; returns those that name it where it was."""
+        left = []
+        for index in self._all:
+            was, value = index.value(before), index.value(new)
+            if was != value:
+                if value is not None:
+                    index.enter(key, value)
+                if was is not None:
+                    left.append((index, was))
+        return left
 
     def restore(self, key: Key, before: Any) -> None:
         """Let a key be as it was: what came since may have been written, or half of it not done."""
@@ -174,16 +190,15 @@ class Held:
         if flag is None:
             self.dirty[key] = _KNOWN
         now = self.rows.get(key)
-        for index in self._all:
-            index.enter(key, before)
+        left = self._enter(key, now, before)
         self.rows[key] = before
         if before is None and flag is _NEW:
             del self.dirty[key]
             if self.whole:
                 del self.rows[key]
         self._bytes += self.table.weigh(before) - self.table.weigh(now)
-        for index in self.indexes.values():
-            index.leave(key, now, before)
+        for index, value in left:
+            index.leave(key, value)
 
     # Writing
 
@@ -241,6 +256,7 @@ class Held:
         if columns not in self.indexes:
             self.indexes[columns] = index = Index(self._world, self, columns)
             self._all.append(index)
+            self.indexed |= set(columns)
             if self.whole:
                 index.fill(self.rows)
         return self.indexes[columns]

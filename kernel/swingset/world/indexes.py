@@ -75,22 +75,16 @@ class Index:
             self._keys[value] = found
         return found
 
-    def enter(self, key: Key, new: Any) -> None:
-        """A row is about to be at that key."""
-        value = self.value(new)
-        if value is None:
-            return
+    def enter(self, key: Key, value: Any) -> None:
+        """A row is about to be at that key that holds this."""
         found = self._keys.get(value)
         if found is not None:
             found[key] = None
         elif self._held.whole:
             self._keys[value] = {key: None}
 
-    def leave(self, key: Key, before: Any, new: Any) -> None:
-        """A row was at that key, and another is there."""
-        value = self.value(before)
-        if value is None or value == self.value(new):
-            return
+    def leave(self, key: Key, value: Any) -> None:
+        """The row at that key does not hold this any more."""
         found = self._keys.get(value)
         if found is not None:
             found.pop(key, None)
@@ -137,10 +131,17 @@ class Order:
             return [key for (key,) in self._world.rows(self._asking, (count,))]
         return sorted(key for (key,), found in self._held.rows.items() if found is not None)[:count]
 
-    def enter(self, key: Key, new: Any) -> None:
+    def value(self, found: Any) -> bool | None:
+        """Whether a row is there at all."""
+        return None if found is None else True
+
+    def enter(self, key: Key, _value: Any) -> None:
         """A row is about to be at that key."""
-        if new is not None and self._held.whole:
+        if self._held.whole:
             heappush(self._heap, key[0])
+
+    def leave(self, key: Key, _value: Any) -> None:
+        """The row at that key is gone: it is passed by when it comes first."""
 
     def fill(self, rows: dict[Key, Any]) -> None:
         """All rows are held: those."""

@@ -87,13 +87,14 @@ class Memory:
         return held
 
     def note(self, held: Held, key: Key, before: Any, weight: int) -> None:
-        """A row is about to change: remember what it was."""
+        """A row is about to change, old and new of so many bytes: remember what it was."""
         self.changed_bytes += weight
         if self._levels:
-            noted = self._levels[-1].before.setdefault(held, {})
-            if key not in noted:
-                self.changed_bytes += held.table.weigh(before)
-                noted[key] = before
+            level = self._levels[-1].before
+            noted = level.get(held)
+            if noted is None:
+                noted = level[held] = {}
+            noted.setdefault(key, before)
         self._dirty += 1
         if self._dirty > MOST_DIRTY:
             self.flush()

@@ -119,11 +119,11 @@ class Table(Generic[R]):
         return itemgetter(*at), attrgetter(*names)
 
     def weigh(self, found: Any) -> int:
-        """About how many bytes a record takes, or an unread row; none for None."""
-        if found is None:
-            return 0
+        """About how many bytes a record takes, or an unread row."""
         if self._heavy is None:
             return _ROW
+        if found is None:
+            return 0
         of_row, of_record = self._heavy
         return _ROW + _weight(of_row(found.row) if found.__class__ is Unread else of_record(found))
 
@@ -218,13 +218,15 @@ class Rows(Generic[R]):
         """Let columns of one row hold something else, if there is one."""
         found = self.held.get(key)
         if found is not None:
-            self.held.set(key, self._table.changed(found, columns))
+            moves = not self.held.indexed.isdisjoint(columns)
+            self.held.set(key, self._table.changed(found, columns), moves=moves)
 
     def count(self, *key: Any, **amounts: int) -> None:
         """Add to columns of one row (negative to subtract), if there is one."""
         found = self.held.get(key)
         if found is not None:
-            self.held.set(key, self._table.counted(found, amounts))
+            moves = not self.held.indexed.isdisjoint(amounts)
+            self.held.set(key, self._table.counted(found, amounts), moves=moves)
 
     def delete(self, *key: Any) -> None:
         """Forget the row of that key, if there is one."""
