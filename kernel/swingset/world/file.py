@@ -187,6 +187,7 @@ class WorldFile:
     @at_the_edge
     def release(self, name: str) -> None:
         """End a savepoint and those inside it, keeping their changes."""
+        self.memory.find(name)
         self.begin()
         self.memory.release(name)
 

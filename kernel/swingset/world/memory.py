@@ -129,7 +129,8 @@ class Memory:
             inside = self._levels[-1].name
             raise WorldMisuse(f"cannot {what} while {inside!r} is open: release it or roll back")
 
-    def _find(self, name: str) -> int:
+    def find(self, name: str) -> int:
+        """Where a savepoint stands. Raises `WorldMisuse` where none of the name is open."""
         if name in self.names:
             return self.names.index(name)
         raise WorldMisuse(f"no savepoint {name!r} is open")
@@ -142,7 +143,7 @@ class Memory:
 
     def release(self, name: str) -> None:
         """End a savepoint and those inside it, and keep their changes."""
-        for at in reversed(range(self._find(name), len(self._levels))):
+        for at in reversed(range(self.find(name), len(self._levels))):
             level, outer = self._levels[at], self._levels[at - 1] if at else None
             if level.in_file and self._world.db.in_transaction:
                 self._world.db.execute(f"RELEASE {level.name}")
@@ -156,7 +157,7 @@ class Memory:
 
     def rollback_to(self, name: str) -> None:
         """Undo all since a savepoint, which stays open; those inside it end."""
-        level = self._levels[self._find(name)]
+        level = self._levels[self.find(name)]
         if level.in_file:
             if self._world.db.in_transaction:  # else SQLite has undone all of the run by itself
                 self._world.db.execute(f"ROLLBACK TO {name}")
