@@ -32,6 +32,7 @@ from swingset.model.limits import DEFAULT_LIMITS
 from swingset.model.reports import DeliveryResult
 from swingset.model.syscalls import Send, Syscall
 from swingset.workers.base import SyscallHandler, VatSpec, Worker
+from swingset.workers.interrupts import routed
 from swingset.workers.wasm.engine import make_factory, prepare_engine
 from swingset.world.file import WorldFile
 
@@ -85,11 +86,12 @@ def turn(
     def deliver() -> DeliveryResult:
         return worker.deliver(delivery(next(numbers)), kernel, DEFAULT_LIMITS)
 
-    for _ in range(5):
-        result = deliver()
-        if result.fault is not None:
-            raise SystemExit(f"the delivery failed: {result.fault}")
-    return each(deliver), result.computrons
+    with routed():  # as in a run
+        for _ in range(5):
+            result = deliver()
+            if result.fault is not None:
+                raise SystemExit(f"the delivery failed: {result.fault}")
+        return each(deliver), result.computrons
 
 
 def bare_turn() -> tuple[float, int | None]:
