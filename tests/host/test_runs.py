@@ -156,8 +156,8 @@ def test_a_request_does_not_wait_for_the_clean_up(stage: Stage) -> None:
     seen: list[Any] = []
     step = stage.controller.kernel.step
 
-    def watched(clean_up: int | None = 0) -> Any:
-        seen.append(step(clean_up))
+    def watched(clean_up: int | None = 0, *, more: bool = False) -> Any:
+        seen.append(step(clean_up, more=more))
         return seen[-1]
 
     stage.controller.kernel.step = watched  # type: ignore[method-assign]
