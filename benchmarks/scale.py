@@ -86,7 +86,7 @@ def make(vats: int, objects: int) -> Kernel:
         kernel.release_result(result)
     ids = [kernel.vat(f"v{number}").id for number in range(vats)]
     counters = Counters(kernel.world)
-    with kernel.atomic():
+    with kernel.request("configure", counter="ko", value=0):
         first = counters.get("ko", 20)
         for number in range(first, first + objects):
             owner, holder = ids[number % len(ids)], ids[(number + 1) % len(ids)]

@@ -13,6 +13,7 @@ import pytest
 from swingset.core.cranks import Cranks
 from swingset.testing import audit, audit_holdings
 from swingset.world.file import WorldFile
+from swingset.world.memory import Memory
 from swingset.world.tables import TABLES
 from swingset.world.unread import Unread
 from tests.staging import Stage
@@ -47,6 +48,12 @@ def swift_collector() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test write state by hand, outside of a crank and a request, as nobody else may."""
+    monkeypatch.setattr(Memory, "refuse_unrecorded", lambda _: None)
 
 
 def misremembered(world: WorldFile) -> list[str]:

@@ -17,6 +17,7 @@ from swingset.model.messages import Message, Send
 from swingset.model.reports import DeliveryResult, Fault
 from swingset.workers.base import HeapImage, SyscallHandler, VatSpec
 from swingset.world.file import WorldFile
+from tests.meddling import atomic
 from tests.workers.heapless import Heapless
 
 Behaviour = Callable[[list[Any], Callable[[list[Any]], Any]], int | None]
@@ -155,7 +156,7 @@ class RawWorld:
     def run_in(self, name: str, behaviour: Callable[[Callable[[list[Any]], Any]], int | None]) -> CrankReport:
         """Have a vat do something, in a crank of its own that goes before all others."""
         self.vat(name).next = lambda _delivery, ask: behaviour(ask)
-        with self.kernel.atomic():
+        with atomic(self.kernel):
             send = Send(self.kernel.root_of(name), Message(CapData('#["go",[]]')))
             self.store.enqueue(send, first=True)
         agenda = self.kernel.agenda

@@ -10,6 +10,9 @@ from swingset.model.capdata import CapData
 from swingset.model.messages import Message, QueuedEvent, Send, UpgradeVat
 from tests.core.raw import RawWorld
 from tests.effort import measured
+from tests.meddling import atomic
+
+pytestmark = pytest.mark.usefixtures("unrecorded")
 
 
 def effort(idle: int, waiting_for: str) -> int:
@@ -19,7 +22,7 @@ def effort(idle: int, waiting_for: str) -> int:
     for name in names:
         vat = world.ids[name]
         if waiting_for == "news":
-            with world.kernel.atomic():
+            with atomic(world.kernel):
                 world.store.clists.add(vat, world.store.new_object(vat), "o+5")
         else:
             world.store.reaping.schedule(vat)
@@ -27,7 +30,7 @@ def effort(idle: int, waiting_for: str) -> int:
     root = world.kernel.root_of("A")
 
     def crank() -> None:
-        with world.kernel.atomic():
+        with atomic(world.kernel):
             world.store.enqueue(Send(root, Message(CapData('#["go",[]]'))))
         assert world.step() is not None
 
@@ -96,7 +99,7 @@ def test_what_is_passed_over_lets_others_by(
     """What the host wants at once goes ahead of any scheduler, and what is passed over keeps nobody back."""
     world = RawWorld("A")
     agenda, root = Agenda(world.store, LastFirst()), world.kernel.root_of("A")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         for number in range(waiting):
             world.store.enqueue(Send(root, Message(CapData(f'#["{number}",[]]'))), first=number < urgent)
     # Of those that go first, the newest one does.

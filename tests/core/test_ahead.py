@@ -21,6 +21,7 @@ from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 from swingset.workers.base import SyscallHandler, VatSpec
 from swingset.world.vats import SUSPENDED
+from tests.meddling import atomic
 
 from .test_random_histories import History
 from .wild import CRASH, EXIT, EXIT_FAILING, ILLEGAL, WildFactory, WildWorker
@@ -58,7 +59,7 @@ class LongHistory(History):
 
     def create(self) -> None:
         if not self.made:
-            with self.kernel.atomic():
+            with atomic(self.kernel):
                 self.meter = self.kernel.metering.create(METER)
         super().create()
         live = self.live()
@@ -66,7 +67,7 @@ class LongHistory(History):
             self.kernel.change_options(live[-1].name, {"meter": self.meter})
 
     def fail(self) -> None:
-        with self.kernel.atomic():
+        with atomic(self.kernel):
             self.kernel.metering.refill(self.meter, METER // 2)
 
     def upgrade(self) -> None:

@@ -15,6 +15,7 @@ from swingset.model.capdata import CapData
 from swingset.model.limits import Limits
 from swingset.model.syscalls import read
 from swingset.testing import audit
+from tests.meddling import atomic
 
 from .raw import RawWorld
 
@@ -82,7 +83,7 @@ def cost(*syscalls: list[Any]) -> int:
     world.run_in("A", lambda ask: ask(send("o+7", "o+8", "p+1", "p+2")))  # which waits, and holds them
 
     def fits(most: int) -> bool:
-        with world.kernel.atomic() as crank:
+        with atomic(world.kernel) as crank:
             handler = DeliverySyscalls(world.store, world.ids["A"], world.kernel.devices)
             world.store.budget = Budget(Limits(write_bytes=most))
             for syscall in syscalls:

@@ -13,8 +13,11 @@ from swingset.testing import audit
 from swingset.world.counters import Counters
 from swingset.world.file import WorldFile
 from tests.effort import measured
+from tests.meddling import altered, atomic
 
 from .raw import RawFactory, RawWorld
+
+pytestmark = pytest.mark.usefixtures("unrecorded")
 
 FIRST = 1_000
 BUDGET = 100
@@ -25,12 +28,12 @@ def populate(world: WorldFile, decider: str, other: str, promises: int) -> list[
     """Let one vat decide so many promises for which another waits; returns them, oldest first."""
     krefs = [f"kp{FIRST + number}" for number in range(promises)]
     for number, kref in enumerate(krefs):
-        world.execute(
-            "insert into promises values (?, 'unresolved', ?, 2, null, null, null)", (kref, decider)
+        altered(
+            world, "insert into promises values (?, 'unresolved', ?, 2, null, null, null)", (kref, decider)
         )
-        world.execute("insert into clists values (?, ?, ?, 1)", (decider, kref, f"p+{FIRST + number}"))
-        world.execute("insert into clists values (?, ?, ?, 1)", (other, kref, f"p-{FIRST + number}"))
-        world.execute("insert into subscribers values (?, ?)", (kref, other))
+        altered(world, "insert into clists values (?, ?, ?, 1)", (decider, kref, f"p+{FIRST + number}"))
+        altered(world, "insert into clists values (?, ?, ?, 1)", (other, kref, f"p-{FIRST + number}"))
+        altered(world, "insert into subscribers values (?, ?)", (kref, other))
     for name in ("kp", f"{other}.p"):
         Counters(world).set(name, FIRST + promises)
     return krefs
@@ -39,7 +42,7 @@ def populate(world: WorldFile, decider: str, other: str, promises: int) -> list[
 def deciding(promises: int) -> tuple[RawWorld, list[str]]:
     """A world where vat A decides so many promises, for all of which B waits."""
     world = RawWorld("A", "B")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         krefs = populate(world.world, world.ids["A"], world.ids["B"], promises)
     assert audit(world.store) == []
     return world, krefs
@@ -53,7 +56,7 @@ def park(world: RawWorld, events: int) -> list[str]:
     """Suspend A with so many messages and as many notifications waiting for it; the results' krefs."""
     root, vat, results = world.kernel.root_of("A"), world.ids["A"], []
     world.kernel.suspend("A", "for a while")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         for _ in range(events):
             result = world.store.new_promise(None)
             world.store.hold(result)  # the host's
@@ -120,7 +123,7 @@ def test_a_promise_whose_turn_has_not_come_is_waited_for_and_then_rejected() -> 
     world, krefs = deciding(REJECTED_AT_ONCE + 3)
     world.kernel.terminate("A", "enough")
     kref = world.store.promises.decided_by(world.ids["A"])[-1]
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.store.promises.unsubscribe(kref, world.ids["B"])
         forwarded = world.store.new_promise(world.ids["B"])
         world.store.clists.add(world.ids["B"], forwarded, "p+7")
@@ -133,7 +136,7 @@ def test_a_promise_whose_turn_has_not_come_is_waited_for_and_then_rejected() -> 
         ask(["resolve", [["p+7", False, {"body": '#"&0"', "slots": [name]}]]]),
     ][0]
     send = Send(world.kernel.root_of("B"), Message(CapData('#["go",[]]')))
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.store.enqueue(send, first=True)
     for _ in range(3):
         world.kernel.step(clean_up=None)
@@ -183,9 +186,10 @@ def test_what_the_end_of_a_vat_costs_does_not_grow_with_what_was_to_come_from_it
                 kernel.suspend("A", "for a while")
                 item = event_to_json(Send(kernel.root_of("A"), Message(CapData('#["go",[]]'))))
                 for number in range(count):
-                    world.execute("insert into parked values (?, ?, ?)", (vat, FIRST + number, item))
+                    altered(world, "insert into parked values (?, ?, ?, null)", (vat, FIRST + number, item))
                 root = kernel.root_of("A")
-                world.execute(
+                altered(
+                    world,
                     "update objects set reachable = reachable + ?1, recognizable = recognizable + ?1"
                     " where kref = ?2",
                     (count, root),

@@ -16,6 +16,7 @@ from swingset.model.reports import Fault
 from swingset.testing import audit
 from swingset.workers.base import WorkerError
 from swingset.world.errors import DiskFailed, DiskFull, WorldError
+from tests.meddling import atomic
 
 from .raw import Failed, RawWorld
 
@@ -33,7 +34,7 @@ def send(world: RawWorld) -> None:
 
 
 def notify(world: RawWorld) -> None:
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         kref = world.store.new_promise(None)
         world.name_for("A", kref)
         world.store.resolve([(kref, False, CapData("#1"))])
@@ -41,7 +42,7 @@ def notify(world: RawWorld) -> None:
 
 
 def reap(world: RawWorld) -> None:
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.store.reaping.schedule(world.ids["A"])
 
 
@@ -167,7 +168,7 @@ def test_whether_a_vat_may_be_made_here_is_not_counted() -> None:
 def test_what_is_for_no_vat_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that would wait for a promise, and that the host fails over, is rejected to its sender."""
     world = RawWorld("A")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         target = world.store.new_promise(None, "ignore")
         world.store.hold(target)
     result = world.kernel.queue_message(target, CapData('#["go",[]]'))
@@ -208,7 +209,7 @@ def test_what_goes_well_between_two_failures_forgets_them() -> None:
             failing(world, Bug())
             with pytest.raises(Bug):
                 world.step()
-        with world.kernel.atomic():
+        with atomic(world.kernel):
             send_to_b = Send(world.kernel.root_of("B"), Message(CapData('#["go",[]]')))
             world.store.enqueue(send_to_b, first=True)
         report = world.step()
@@ -220,7 +221,7 @@ def test_what_goes_well_between_two_failures_forgets_them() -> None:
 
 def starve(world: RawWorld) -> None:
     """A delivery that its meter cannot pay."""
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         meter = world.kernel.metering.create(5)
         vat = world.kernel.vat("A")
         world.store.vats.save(vat.having(options={**vat.options, "meter": meter}))
@@ -239,7 +240,8 @@ def misbehave(world: RawWorld) -> None:
 def write_too_much(world: RawWorld) -> None:
     """A delivery over its limit of bytes."""
     vat = world.kernel.vat("A")
-    world.store.vats.save(vat.having(options={**vat.options, "write_bytes": 200}))
+    with atomic(world.kernel):
+        world.store.vats.save(vat.having(options={**vat.options, "write_bytes": 200}))
     world.vat("A").next = lambda _delivery, ask: ask(["vatstoreSet", "k", "v" * 200])
     tell(world)
     world.drain()

@@ -13,6 +13,7 @@ from swingset.model.capdata import CapData
 from swingset.model.messages import Notify
 from swingset.testing import audit
 from swingset.world.promises import PromiseRecord, Promises
+from tests.meddling import atomic
 
 from .raw import RawWorld
 
@@ -24,7 +25,7 @@ class Chains:
 
     def __init__(self, count: int) -> None:
         self.world = world = RawWorld("A")
-        with world.kernel.atomic():
+        with atomic(world.kernel):
             self.krefs = [world.store.new_promise(None) for _ in range(count)]
             names = [world.name_for("A", kref) for kref in self.krefs]
 
@@ -35,13 +36,13 @@ class Chains:
         world.run_in("A", subscribe)
 
     def forward(self, follower: int, to: int) -> None:
-        with self.world.kernel.atomic():
+        with atomic(self.world.kernel):
             outcome = CapData('#"&0"', (self.krefs[to],))
             self.world.store.resolve([(self.krefs[follower], False, outcome)])
 
     def settle(self, *numbers: int) -> list[int]:
         """Settle some in one batch; the order in which the vat is to be told of all."""
-        with self.world.kernel.atomic():
+        with atomic(self.world.kernel):
             self.world.store.resolve(
                 [(self.krefs[number], False, CapData(f"#{number}")) for number in numbers]
             )
@@ -81,7 +82,7 @@ def test_a_batch_is_settled_in_its_own_order_with_followers_in_between() -> None
 def test_what_waits_for_a_promise_is_sent_on_in_the_order_it_came() -> None:
     """Messages to a promise and to those that it follows keep the order in which they were sent."""
     world = RawWorld("A", "B")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         first, second = (world.store.new_promise(None, "ignore") for _ in range(2))
         world.store.hold(first)
         world.store.hold(second)
@@ -90,10 +91,10 @@ def test_what_waits_for_a_promise_is_sent_on_in_the_order_it_came() -> None:
         world.kernel.release_result(world.kernel.queue_message(target, CapData(f'#["m{number}",[]]')))
         world.drain()
         if number == 5:
-            with world.kernel.atomic():
+            with atomic(world.kernel):
                 world.store.resolve([(first, False, CapData('#"&0"', (second,)))])
             world.drain()
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.store.resolve([(second, False, CapData('#"$0"', (world.kernel.root_of("B"),)))])
     world.drain()
     told = [entry[2]["methargs"]["body"] for entry in world.vat("B").take_log()]
@@ -156,7 +157,7 @@ def test_a_way_that_was_made_short_leads_to_the_same_end(count: int) -> None:
     """Whether a way was walked or not, all on it are told the outcome; those that nobody held are gone."""
     chains = chained(count)
     world = chains.world
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         end = world.store.end_of(record(world, chains.krefs[0]))
     assert end.kref == chains.krefs[-1]
     short = record(world, chains.krefs[0]).decider == chains.krefs[-1]

@@ -10,14 +10,17 @@ from swingset.core.errors import KernelError
 from swingset.model.capdata import CapData
 from swingset.model.reports import Fault
 from swingset.testing import audit
+from tests.meddling import atomic
 
 from .raw import Failed, RawWorld
+
+pytestmark = pytest.mark.usefixtures("unrecorded")
 
 
 def metered(**options: Any) -> tuple[RawWorld, str]:
     """A world with a keeper K, and a vat A whose cranks a meter pays for."""
     world = RawWorld("A", "K")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         meter = world.kernel.metering.create(100, threshold=50)
         world.kernel.metering.set_keeper(meter, world.kernel.root_of("K"))
         vat = world.kernel.vat("A")
@@ -47,15 +50,15 @@ def test_each_crossing_of_the_threshold_is_told() -> None:
     world, meter = metered()
     spend(world, 60)
     world.drain()
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.kernel.metering.refill(meter, 40)
     spend(world, 10)  # 70 are left
     world.drain()
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.kernel.metering.set_threshold(meter, 90)
     spend(world, 10)
     world.drain()
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.kernel.metering.set_threshold(meter, 60)
     spend(world, 1)
     world.drain()
@@ -73,7 +76,7 @@ def test_a_vat_that_starves_is_suspended_and_carries_on_after_a_refill() -> None
     assert vat.reason == f"meter-exhausted: a crank needs 101 computrons, meter {meter} holds 100"
     assert world.vat("K").log[-1][2]["methargs"]["body"] == f'#["refill_wanted",["{meter}",101]]'
     before = world.store.vats.span(vat.id)
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.kernel.metering.refill(meter, 10)
     world.vat("A").next = lambda _delivery, _ask: 101
     world.drain()
@@ -101,7 +104,7 @@ def test_starving_under_the_policy_terminate_ends_the_vat() -> None:
 def test_an_unlimited_meter_stays_unlimited() -> None:
     """It pays for everything and never crosses a threshold."""
     world, _ = metered()
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         meter = world.kernel.metering.create(None, threshold=7)
         vat = world.kernel.vat("A")
         world.store.vats.save(vat.having(options={**vat.options, "meter": meter}))
@@ -237,7 +240,7 @@ def test_a_meter_and_its_threshold_take_the_least_and_the_most(value: int) -> No
 def test_a_refill_wakes_whom_its_meter_starved_and_nobody_else() -> None:
     """Not a vat of another meter, and not one that the host suspended."""
     world, meter = metered()
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         other = world.kernel.metering.create(0)
         keeper = world.kernel.vat("K")
         world.store.vats.save(keeper.having(options={**keeper.options, "meter": other}))

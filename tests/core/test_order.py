@@ -9,8 +9,11 @@ import pytest
 
 from swingset.model.capdata import CapData
 from swingset.testing import audit
+from tests.meddling import atomic
 
 from .raw import RawWorld
+
+pytestmark = pytest.mark.usefixtures("unrecorded")
 
 Ask = Callable[[list[Any]], Any]
 NOTHING = {"body": '#["go",[]]', "slots": []}
@@ -97,7 +100,7 @@ def test_a_vat_is_made_and_started_in_one_crank() -> None:
     assert promise is not None
     assert promise.data == CapData('#"$0.Alleged: A"', ("ko20",))
     assert world.step() is None
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         assert world.kernel.metering.create(1) == "m1"
 
 

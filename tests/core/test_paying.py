@@ -9,6 +9,7 @@ import pytest
 
 from swingset.model.capdata import CapData
 from swingset.testing import audit
+from tests.meddling import atomic
 
 from .raw import RawWorld
 from .test_meters import metered
@@ -56,7 +57,7 @@ def test_starving_goes_before_the_wish_to_end(failed: bool) -> None:
     world.drain()
     assert world.kernel.vat("A").state == "suspended"
     assert world.kernel.metering.get(meter).remaining == 100
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.kernel.metering.refill(meter, 10)
     world.vat("A").next = lambda _delivery, ask: [101, ask(["exit", failed, BYE])][0]
     world.drain()

@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from swingset.guest.sending.eventual import E
 from tests.staging import Stage
+
+pytestmark = pytest.mark.usefixtures("unrecorded")
 
 NODE = """
     from swingset.vat import E, durable, make_promise, remotable

@@ -22,6 +22,7 @@ from swingset.testing import audit
 from swingset.world.file import WorldFile
 from swingset.world.promises import FORWARDED, UNRESOLVED
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
+from tests.meddling import atomic
 
 from .wild import CRASH, EXIT, EXIT_FAILING, ILLEGAL, Books, WildFactory
 
@@ -204,7 +205,7 @@ class History:
         assert all(vat.state == LIVE for vat in self.live())
 
     def send_quiet(self, vat: VatRecord) -> None:
-        with self.kernel.atomic():
+        with atomic(self.kernel):
             self.store.enqueue(Send(self.kernel.root_of(vat.name), Message(QUIET)), first=True)
 
     def leftovers(self) -> list[str]:

@@ -21,6 +21,8 @@ from swingset.world.gc import Dirt
 from .raw import Failed, RawWorld
 from .test_causes import CRASH
 
+pytestmark = pytest.mark.usefixtures("unrecorded")
+
 Ask = Callable[[list[Any]], Any]
 BOYD = "bringOutYourDead"
 

@@ -14,6 +14,7 @@ import pytest
 from swingset.core.translate import Translator
 from swingset.testing import audit
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
+from tests.meddling import atomic
 
 from .raw import RawWorld
 
@@ -41,7 +42,7 @@ def hear(kind: str) -> Happening:
     """The owner is told of one kind, out of its turn."""
 
     def tell(world: RawWorld, amy: str) -> None:
-        with world.kernel.atomic():
+        with atomic(world.kernel):
             Translator(world.store, world.ids["A"]).collection_to_vat(kind, (amy,))
 
     return tell

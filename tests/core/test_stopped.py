@@ -18,6 +18,7 @@ from swingset.model.reports import DeliveryResult, Fault
 from swingset.testing import audit
 from swingset.workers.base import SyscallHandler, VatSpec
 from swingset.workers.replaying import ReplayStopped
+from tests.meddling import atomic
 from tests.staging import Stage
 
 from .raw import RawFactory, RawVat, RawWorker, RawWorld
@@ -75,7 +76,7 @@ def asked_by_a_vat(world: RawWorld) -> Administration:
 
 
 def create(world: RawWorld, name: str = "new") -> str:
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         bundle = world.world.bundles.put(((name, ""),))
         _, result = asked_by_a_vat(world).create(name, "raw", bundle, CapData("#null"), {"never_reap": True})
         world.store.promises.set_policy(result, "ignore")
@@ -84,7 +85,7 @@ def create(world: RawWorld, name: str = "new") -> str:
 
 
 def upgrade(world: RawWorld, source: str = "better") -> str:
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         bundle = world.world.bundles.put((("A", source),))
         result = asked_by_a_vat(world).upgrade(world.ids["A"], bundle, CapData("#null"), source)
         world.store.promises.set_policy(result, "ignore")
@@ -110,14 +111,14 @@ def run(code: str | None, what: str) -> tuple[RawWorld, tuple[str, str]]:
     if what == "message":
         message(world)
     elif what == "reap":
-        with world.kernel.atomic():
+        with atomic(world.kernel):
             world.store.reaping.schedule(world.ids["A"])
     elif what == "collect":
         world.give("A", "o+5", "B")
         vref = world.vref("B", world.kref("A", "o+5") or "") or ""
         world.run_in("B", lambda ask: [ask(["dropImports", [vref]]), ask(["retireImports", [vref]])][0])
     elif what == "notify":
-        with world.kernel.atomic():
+        with atomic(world.kernel):
             kref = world.store.new_promise(None)
             world.name_for("A", kref)
             world.store.resolve([(kref, False, CapData("#1"))])
@@ -172,7 +173,7 @@ def test_a_stopped_delivery_costs_its_meter_nothing() -> None:
     """What is not kept is not paid: another host would have had another sum."""
     world = RawWorld("A")
     factory = stopping(world)
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         meter = world.kernel.metering.create(100)
         vat = world.kernel.vat("A")
         world.store.vats.save(vat.having(options={**vat.options, "meter": meter}))
@@ -277,7 +278,7 @@ def test_a_stopped_start_costs_its_meter_nothing() -> None:
     """What is not kept is not paid, of a start either."""
     world = RawWorld("A")
     factory = stopping(world)
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         meter = world.kernel.metering.create(100)
         bundle = world.world.bundles.put((("new", ""),))
         asked_by_a_vat(world).create("new", "raw", bundle, CapData("#null"), {"meter": meter})
@@ -378,7 +379,7 @@ def test_a_start_that_takes_too_long_is_told_to_the_host_that_asked(stage: Stage
 def test_a_start_that_a_vat_asked_for_waits_for_a_faster_host(stage: Stage) -> None:
     """What a vat's creator waits for stays pending, with words for the host, and is held back by name."""
     kernel = stage.controller.kernel
-    with kernel.atomic():
+    with atomic(kernel):
         bundle = stage.controller.world.bundles.put((("slow", LOOP),))
         kernel.administration.create("slow", stage.worker, bundle, CapData("#null"), LIMITS)
     stage.controller.run()

@@ -9,6 +9,7 @@ import pytest
 
 from swingset.model.capdata import CapData
 from swingset.testing import audit
+from tests.meddling import atomic
 
 from .raw import RawWorld
 
@@ -262,7 +263,7 @@ def test_a_name_that_was_dropped_comes_back_with_a_message_only() -> None:
 def test_who_subscribes_is_told_once_it_is_settled(state: str, told: int) -> None:
     """At once where it is settled already, and of a forwarded one with the one that it follows."""
     world = RawWorld("A")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         kref, other = world.store.new_promise(None), world.store.new_promise(None)
         name, _ = world.name_for("A", kref), world.name_for("A", other)
         if state == "forwarded":
@@ -272,7 +273,7 @@ def test_who_subscribes_is_told_once_it_is_settled(state: str, told: int) -> Non
     world.run_in("A", lambda ask: ask(["subscribe", name]))
     world.drain()
     assert len(world.vat("A").take_log()) == told
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.store.resolve([(other, False, CapData("#2"))])
     world.drain()
     assert len(world.vat("A").take_log()) == (1 if state == "forwarded" else 0)

@@ -12,8 +12,11 @@ from swingset.model.messages import CleanUp
 from swingset.testing import audit
 from swingset.world.file import WorldFile
 from tests.effort import measured
+from tests.meddling import altered
 
 from .raw import RawFactory
+
+pytestmark = pytest.mark.usefixtures("unrecorded")
 
 MANY, FEW = 50_000, 2_000
 KEYS = 500
@@ -29,11 +32,11 @@ def populated(objects: int) -> Controller:
     exporter, importer = kernel.vat("A").id, kernel.vat("B").id
     for number in range(1, objects + 1):
         kref = f"ko{number + 1_000}"
-        world.execute("insert into objects values (?, ?, 1, 1, null, null)", (kref, exporter))
-        world.execute("insert into clists values (?, ?, ?, 1)", (exporter, kref, f"o+{number}"))
-        world.execute("insert into clists values (?, ?, ?, 1)", (importer, kref, f"o-{number + 1_000}"))
+        altered(world, "insert into objects values (?, ?, 1, 1, null, null)", (kref, exporter))
+        altered(world, "insert into clists values (?, ?, ?, 1)", (exporter, kref, f"o+{number}"))
+        altered(world, "insert into clists values (?, ?, ?, 1)", (importer, kref, f"o-{number + 1_000}"))
     for number in range(KEYS):
-        world.execute("insert into vatstore values (?, ?, 'x')", (exporter, f"key.{number:05}"))
+        altered(world, "insert into vatstore values (?, ?, 'x')", (exporter, f"key.{number:05}"))
     for counter in ("ko", f"{importer}.o"):
         kernel.store.counters.set(counter, objects + 1_001)
     controller.commit("populated")

@@ -11,6 +11,7 @@ from swingset.core.delivery import Deliverer
 from swingset.model.capdata import CapData
 from swingset.testing import audit
 from swingset.world.errors import WorldMisuse
+from tests.meddling import atomic
 from tests.staging import Stage
 
 from .raw import RawWorld
@@ -54,7 +55,7 @@ def test_what_was_to_follow_from_a_crank_that_was_undone_does_not_follow(undo: s
     """An ending that a device noted in it, and counts that it changed, are forgotten with it."""
     world = RawWorld("A", "B")
     before = world.world.digest()
-    with contextlib.suppress(ZeroDivisionError), world.kernel.atomic() as crank:
+    with contextlib.suppress(ZeroDivisionError), atomic(world.kernel) as crank:
         world.kernel.administration.end(world.ids["B"], CapData('#"enough"'))
         world.store.hold(world.kernel.root_of("A"))
         crank.undo()
@@ -72,10 +73,10 @@ def test_what_was_to_follow_from_a_crank_that_was_undone_does_not_follow(undo: s
 def test_what_is_made_and_held_by_nobody_is_gone_with_its_crank(made: str) -> None:
     """It is looked at when the crank ends, as if somebody had let go of it."""
     world = RawWorld("A")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         device = world.kernel.devices.ensure("shelf", "shelf").id
     before = list(world.store.promises.all()), list(world.store.objects.all())
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         if made == "promise":
             world.store.new_promise(None)
         else:

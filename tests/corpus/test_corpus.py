@@ -11,6 +11,7 @@ import pytest
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.lens.verifying import verify
+from swingset.world.migration import migrate
 from tests.corpus import make
 from tests.corpus.playing import FOLDER, SUFFIX, digests, play, repeated, unpack
 
@@ -24,7 +25,8 @@ def known(name: str) -> Any:
 
 @pytest.fixture
 def controller(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    with open_world(unpack(FOLDER / f"{request.param}{SUFFIX}", tmp_path / "a.world")) as opened:
+    migrate(unpack(FOLDER / f"{request.param}{SUFFIX}", tmp_path / "old.world"), tmp_path / "a.world")
+    with open_world(tmp_path / "a.world") as opened:
         yield opened
 
 

@@ -16,6 +16,7 @@ from swingset.testing import audit
 from swingset.world.file import WorldFile
 from tests.conftest import MakeStage
 from tests.core.raw import RawVat, RawWorld
+from tests.meddling import atomic
 
 Ask = Callable[[list[Any]], Any]
 
@@ -63,7 +64,7 @@ class Payer:
             if record is not None:
                 options = {key: value for key, value in record.options.items() if key != "meter"}
                 paid = {"meter": self.meter} if name == vat else {}
-                with world.kernel.atomic():
+                with atomic(world.kernel):
                     world.store.vats.save(record.having(options=options | paid))
 
     @property
@@ -129,12 +130,12 @@ def test_a_vat_that_is_given_another_meter_lets_go_of_a_loose_one() -> None:
     world = payer.world
     payer.pay_for("B")
     context = world.kernel.devices.context("vatAdmin")
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         state = {"vat": world.ids["B"], "done": "&0"}
         admin = context.new_node(CapData("#" + json.dumps(state), (context.new_promise(),)))
         world.store.hold(admin)
     node = world.kernel.introduce(world.ids["A"], admin)
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.store.release(admin)
     payer.drop(payer.node, payer.keeper)
     assert payer.exists
@@ -145,7 +146,7 @@ def test_a_vat_that_is_given_another_meter_lets_go_of_a_loose_one() -> None:
 def test_a_meter_that_the_host_made_is_the_hosts() -> None:
     """It has no device node, and stays whatever becomes of the vats it pays for."""
     payer = Payer()
-    with payer.world.kernel.atomic():
+    with atomic(payer.world.kernel):
         payer.meter = payer.world.kernel.metering.create(50)
     payer.pay_for("B")
     payer.world.kernel.terminate("B", "")

@@ -12,6 +12,7 @@ from swingset.model.capdata import CapData
 from swingset.testing import audit
 from tests.core.raw import RawWorld
 from tests.effort import measured
+from tests.meddling import atomic
 
 TOKENS = 10
 
@@ -27,7 +28,7 @@ class Clock:
         self.root = self.kernel.add_device("timer", "timer")
         self.context = self.kernel.devices.context("timer")
         store = self.kernel.store
-        with self.kernel.atomic():
+        with atomic(self.kernel):
             self.tokens = [store.new_object(raw.ids["A"]) for _ in range(TOKENS)]
             for number, token in enumerate(self.tokens):
                 store.clists.add(raw.ids["A"], token, f"o+{10 + number}")
@@ -43,7 +44,7 @@ class Clock:
 
     def steps(self, method: str, *args: Any) -> int:
         """How much work a call is."""
-        with measured(self.world) as effort, self.kernel.atomic():
+        with measured(self.world) as effort, atomic(self.kernel):
             if method == "poll":
                 assert self.device.poll(args[0], self.context) == args[1]
             else:
@@ -70,7 +71,7 @@ def test_a_token_cancels_what_was_set_with_it_and_leaves_nothing() -> None:
         clock.steps("cancel", index, 0)
         assert int(clock.ask("pending", []).body[1:]) == before - left
     assert clock.context.keys("by.") == clock.context.keys("at.") == []
-    with clock.kernel.atomic():
+    with atomic(clock.kernel):
         for kref in clock.tokens:
             clock.kernel.store.release(kref)
     assert audit(clock.kernel.store) == []

@@ -21,6 +21,7 @@ from swingset.host.opening import open_world
 from swingset.vat import BigMap, FarRef, Interface, Promise, Remotable, Tagged, remotable
 from swingset.vat.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
 from tests.guest.guest_bench import Bench
+from tests.meddling import atomic
 
 
 class Colour(enum.Enum):
@@ -252,7 +253,7 @@ def test_a_collection_of_a_stranger_runs_nothing_in_the_session(
     store, vat = kernel.store.vatstore, kernel.vat("notebook").id
     key = store.next_key(vat, "vom.o+d2/") or ""
     record = json.loads(store.get(vat, key) or "")
-    with kernel.atomic():
+    with atomic(kernel):
         store.set(vat, key, json.dumps({**record, field: payload}))
     session.controller.commit("altered")
     session.close()

@@ -13,6 +13,7 @@ from swingset import Session
 from swingset.guest.sending.eventual import E
 from swingset.host.cli import main
 from swingset.host.opening import open_world
+from tests.meddling import altered
 
 VAT = dedent("""
     from swingset.vat import E, remotable
@@ -102,7 +103,7 @@ def test_verify_finds_a_wrong_count(path: str, capsys: pytest.CaptureFixture[str
     """A count that is not what the walk finds is told, and the status says so."""
     with open_world(path, worker="local") as world:
         root = world.kernel.root_of("bank")
-        world.world.execute("update objects set reachable = 9, recognizable = 9 where kref = ?", (root,))
+        altered(world.world, "update objects set reachable = 9, recognizable = 9 where kref = ?", (root,))
         world.commit("spoilt")
     status, out, _ = command(capsys, "verify", path)
     assert status == 1

@@ -14,6 +14,7 @@ from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.testing import audit
 from swingset.world.errors import DamagedRow
+from tests.meddling import atomic
 
 COUNTER = """
 from swingset.vat import remotable
@@ -117,7 +118,7 @@ def test_a_creation_that_is_held_back_can_be_given_up(path: Path) -> None:
     """Whoever asked for the vat hears that there will be none, and nothing is held back any more."""
     with open_world(path, worker="local") as world:
         kernel = world.kernel
-        with kernel.atomic():
+        with atomic(kernel):
             bundle = world.world.bundles.put((("late", COUNTER),))
             nothing = kernel.store.vats.known(kernel.vat("counter").id).parameters
             kernel.administration.create("late", "magic", bundle, nothing, {})

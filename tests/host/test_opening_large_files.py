@@ -10,6 +10,7 @@ from swingset.host import session
 from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.world.file import WorldFile
+from tests.meddling import altered
 
 LARGE = 8 << 20
 ROWS = 2_000
@@ -30,14 +31,14 @@ def fill(path: Path) -> None:
             for table in (
                 "vatstore SELECT 'v9', 'k' || ? || '.' || i, hex(randomblob(? / 2)) FROM n",
                 "objects SELECT 'ko' || (10000000 * (1 + ?) + i), 'v9', 1, 1, null, hex(zeroblob(?)) FROM n",
-                "parked SELECT 'v9', 10000000 * (1 + ?) + i, hex(zeroblob(? / 4)) FROM n",
-                "queue SELECT 10000000 * (1 + ?) + i, hex(zeroblob(? / 4)) FROM n",
+                "parked SELECT 'v9', 10000000 * (1 + ?) + i, hex(zeroblob(? / 4)), null FROM n",
+                "queue SELECT 10000000 * (1 + ?) + i, hex(zeroblob(? / 4)), null FROM n",
             ):
                 into, select = table.split(" ", 1)
-                world.execute(f"INSERT INTO {into} {numbers}{select}", (ROWS, half, size))
+                altered(world, f"INSERT INTO {into} {numbers}{select}", (ROWS, half, size))
             world.commit()
         for number in range(200):
-            world.execute("INSERT INTO vatstore VALUES('v9', ?, 'v')", (f"single{number}",))
+            altered(world, "INSERT INTO vatstore VALUES('v9', ?, 'v')", (f"single{number}",))
             world.commit()
 
 

@@ -24,6 +24,7 @@ from swingset.model.messages import CreateVat, QueuedEvent, UpgradeVat
 from swingset.testing import audit
 from swingset.world.file import WorldFile
 from swingset.world.vats import SUSPENDED
+from tests.meddling import atomic
 
 HARMLESS = """
 from swingset.vat import remotable
@@ -69,7 +70,7 @@ class Stranger:
 
     def event(self, kernel: Kernel, worker: str = "local") -> CreateVat:
         """The creation of a vat of that code, with all it mentions."""
-        with kernel.atomic():
+        with atomic(kernel):
             bundle = kernel.world.bundles.put(self.parts)
             result = kernel.store.new_promise(None)
             kernel.store.hold(result)  # as an event does; enqueueing one holds it itself
@@ -96,14 +97,14 @@ def parked_for_the_session(stranger: Stranger, world: Controller) -> None:
     """A creation among what waits for the notebook's own vat, from where it comes when somebody attaches."""
     Session(world)
     event, store = stranger.event(world.kernel), world.kernel.store
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         store.queues.park(world.kernel.vat("notebook").id, store.counters.take("queue", 1), event)
 
 
 def behind_a_promise(stranger: Stranger, world: Controller) -> None:
     """A creation that waited for a promise, and comes from there with the messages."""
     event, store = stranger.event(world.kernel), world.kernel.store
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         kref = store.new_promise(None)
         store.promises.enqueue(kref, store.counters.take("queue", 1), event)
         store.resolve([(kref, False, NOTHING)])
@@ -113,13 +114,13 @@ def of_no_kind(stranger: Stranger, world: Controller) -> None:
     """A creation in a worker that nobody has."""
     for worker in ("attached", "magic", "__class__", ""):
         event = stranger.event(world.kernel, worker)
-        with world.kernel.atomic():
+        with atomic(world.kernel):
             world.kernel.store.queues.append(event)
 
 
 def others(_stranger: Stranger, world: Controller) -> None:
     """Something that needs no worker, queued last: a message to what is no object."""
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         kref = world.kernel.store.new_promise(None)
         world.kernel.store.hold(kref)
         world.kernel.store.resolve([(kref, False, NOTHING)])
@@ -149,7 +150,7 @@ def suspended(_stranger: Stranger, world: Controller) -> None:
 
 def due(_stranger: Stranger, world: Controller) -> None:
     """That vat about to bring out its dead."""
-    with world.kernel.atomic():
+    with atomic(world.kernel):
         world.kernel.store.reaping.schedule(world.kernel.vat("evil").id)
 
 
@@ -166,7 +167,8 @@ def gone(_stranger: Stranger, world: Controller) -> None:
 
 def half_built(_stranger: Stranger, world: Controller) -> None:
     """The mark of a build that was killed, so that the next one goes back to where it stood."""
-    world.kernel.store.counters.set("configuring", world.world.labelled("then").seq + 1)
+    with atomic(world.kernel):
+        world.kernel.store.counters.set("configuring", world.world.labelled("then").seq + 1)
 
 
 STARTS = [queued, urgent, many, parked_for_the_session, behind_a_promise, of_no_kind]

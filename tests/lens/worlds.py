@@ -15,6 +15,7 @@ from swingset.world.device_records import DeviceRecord
 from swingset.world.file import WorldFile
 from swingset.world.promises import FULFILLED
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
+from tests.meddling import altered
 
 ROOT = "(lives by itself)"
 
@@ -134,7 +135,7 @@ def sketches(draw: st.DrawFn, *, durable_only: bool = False) -> Sketch:
             store.objects.count(held, 1, 1)
     if draw(st.integers(0, 9 if durable_only else 2)) == 0:
         pinned = draw(st.sampled_from(objects))
-        store.world.execute("insert into pins values (?)", (pinned,))
+        altered(store.world, "insert into pins values (?)", (pinned,))
         store.objects.count(pinned, 1, 1)
         sketch.hold(ROOT, pinned)
     if not durable_only:

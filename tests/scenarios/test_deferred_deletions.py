@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from swingset.guest.reaping import cycles, deferred_deletions, reaper
+from tests.meddling import atomic
 from tests.scenarios.test_gc import clist, records
 from tests.staging import Stage
 
@@ -190,7 +191,8 @@ def story(
         rounds += 1
         kernel = stage.controller.kernel
         for vat in ("notebook", "keeper", "owner"):
-            kernel.store.reaping.schedule(kernel.vat(vat).id)
+            with atomic(kernel):
+                kernel.store.reaping.schedule(kernel.vat(vat).id)
         if kill == "within" and rounds % 3 == 0:
 
             def fault(step: str) -> None:

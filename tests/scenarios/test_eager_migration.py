@@ -21,6 +21,8 @@ from swingset.world.file import WorldFile
 from tests.guest.test_migrations import generations
 from tests.staging import Stage
 
+pytestmark = pytest.mark.usefixtures("unrecorded")
+
 BANK = """
     from swingset.vat import durable, migrate, remotable
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.meddling import atomic
 from tests.staging import Stage
 
 EXPORTER = """
@@ -70,7 +71,8 @@ def reap(stage: Stage, *vats: str) -> None:
     kernel = stage.controller.kernel
     for _ in range(3):
         for vat in vats:
-            kernel.store.reaping.schedule(kernel.vat(vat).id)
+            with atomic(kernel):
+                kernel.store.reaping.schedule(kernel.vat(vat).id)
         stage.session.settle()
 
 

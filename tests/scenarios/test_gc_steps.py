@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from swingset.model.messages import Collect
+from tests.meddling import atomic
 from tests.staging import Stage
 
 IMPORTER = """
@@ -101,7 +102,8 @@ class Steps:
 
     def reap(self, vat: str) -> None:
         """Have a vat bring out its dead, in the next crank that is not for what was dropped."""
-        self.kernel.store.reaping.schedule(self.kernel.vat(vat).id)
+        with atomic(self.kernel):
+            self.kernel.store.reaping.schedule(self.kernel.vat(vat).id)
         report = self.stage.controller.step()
         assert report is not None
         assert (type(report.event).__name__, report.vat) == ("Reap", vat)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from swingset.guest.base.errors import RemoteError
+from tests.meddling import atomic
 from tests.scenarios.test_gc import reap
 from tests.staging import Stage
 
@@ -104,7 +105,8 @@ class Cast:
     def drop_in(self, vat: str) -> None:
         """Have one vat bring out its dead in the very next crank."""
         kernel = self.stage.controller.kernel
-        kernel.store.reaping.schedule(kernel.vat(vat).id)
+        with atomic(kernel):
+            kernel.store.reaping.schedule(kernel.vat(vat).id)
         report = self.stage.controller.step()
         assert report is not None
         assert (type(report.event).__name__, report.vat) == ("Reap", vat)

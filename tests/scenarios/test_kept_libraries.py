@@ -28,6 +28,7 @@ from swingset.workers.wasm.engine import WasmWorkerFactory, make_factory, prepar
 from swingset.workers.wasm.guest_library import GuestLibrary
 from swingset.world.errors import WorldError
 from swingset.world.file import WorldFile
+from tests.meddling import altered
 
 BANK = """
 from swingset.vat import durable, provide, remotable
@@ -435,7 +436,7 @@ def test_a_bad_library_is_baked_once(honest: Path, tmp_path: Path, monkeypatch: 
             for name in ("a", "b", "c"):
                 controller.create_vat(name, (("bank", BANK),))
             controller.kernel.warehouse.discard_all()
-            world.execute("update vats set library = ?", (kept,))
+            altered(world, "update vats set library = ?", (kept,))
             for name in ("a", "b", "c"):
                 assert add(controller, name, 1) is None
     assert len(baked) == 1

@@ -16,6 +16,7 @@ from swingset.core.errors import KernelPanic
 from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.model.messages import CreateVat, Reap
 from tests.conftest import MakeStage
+from tests.meddling import atomic
 from tests.scenarios.admin import Admin
 from tests.scenarios.test_gc import reap
 from tests.staging import Stage
@@ -93,7 +94,8 @@ def test_the_queued_creation_holds_its_parameters(admin: Admin) -> None:
         controller.step()
     admin.between()
     for vat in ("notebook", "vatAdmin"):
-        controller.kernel.store.reaping.schedule(controller.kernel.vat(vat).id)
+        with atomic(controller.kernel):
+            controller.kernel.store.reaping.schedule(controller.kernel.vat(vat).id)
         assert isinstance(controller.step().event, Reap)
     assert admin.counts(kref) == (1, 1)
     [held] = admin.ask(admin.wait(made)["root"], "get_parameters")

@@ -9,6 +9,7 @@ import pytest
 
 from swingset.guest.base.errors import RemoteRejection
 from tests.conftest import WORKERS, MakeStage
+from tests.meddling import atomic
 from tests.scenarios.admin import Admin
 from tests.staging import Stage
 
@@ -137,7 +138,7 @@ def test_one_that_does_not_begin_anew_is_suspended(stage: Stage) -> None:
     root = stage.define("vat", SOURCE, options=WITHOUT)
     assert stage.ask(root, "more") == [1, 1]
     vat = stage.controller.kernel.vat("vat")
-    with stage.controller.kernel.atomic():
+    with atomic(stage.controller.kernel):
         stage.controller.kernel.store.vatstore.set(vat.id, "vc.1.sbad", '{"body":"#true","slots":[]}')
         stage.controller.kernel.store.vatstore.set(vat.id, "vc.1.|entryCount", "2")
     stage.controller.commit("spoilt")

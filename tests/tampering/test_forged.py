@@ -16,6 +16,7 @@ from swingset.host.policies import cranks
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Send
 from swingset.world.errors import DamagedRow
+from tests.meddling import altered, atomic
 from tests.tampering import worlds
 
 pytestmark = pytest.mark.unaudited
@@ -75,7 +76,7 @@ def test_a_state_that_makes_no_sense_is_found(statement: str, rich: Path, tmp_pa
     shutil.copyfile(rich, copy)
     table, words = FORGED[statement]
     with open_world(copy, worker="local") as controller:
-        controller.world.execute(statement)
+        altered(controller.world, statement)
         found = controller.verify()
     assert any(problem.table == table and words in problem.reason for problem in found), found
 
@@ -86,7 +87,7 @@ def test_a_message_to_a_ring_of_promises_ends_the_run(rich: Path, tmp_path: Path
     shutil.copyfile(rich, copy)
     with open_world(copy, worker="local") as controller:
         store = controller.kernel.store
-        with controller.kernel.atomic():
+        with atomic(controller.kernel):
             first, second = store.new_promise(None), store.new_promise(None)
             store.enqueue(Send(first, Message(CapData('#["hello",[]]'))))
             for kref, target in ((first, second), (second, first)):

@@ -26,6 +26,8 @@ from swingset.world.schema import STATE_NAMES
 from swingset.world.tables import TABLES
 from tests.conftest import misremembered
 
+pytestmark = pytest.mark.usefixtures("unrecorded")
+
 
 @pytest.fixture
 def world() -> Iterator[WorldFile]:
@@ -322,7 +324,7 @@ def test_memory_says_what_a_simple_model_says(acts: list[tuple[Any, ...]], most:
                     promises.delete(given_[0])
                     now.promises.pop(given_[0], None)
                 case "append":
-                    queues.append_item(given_[0])
+                    queues.append_item(given_[0], None)
                     row = world.row("SELECT max(seq) from queue") if number % 2 else None
                     seq = row[0] if row else max(seq for (seq,) in world.rows("SELECT seq from queue"))
                     now.queue[seq] = given_[0]
@@ -330,7 +332,7 @@ def test_memory_says_what_a_simple_model_says(acts: list[tuple[Any, ...]], most:
                     first = queues.head()
                     assert first is not None
                     assert first.seq == min(now.queue)
-                    queues.remove(first.seq)
+                    queues.take(first.seq)
                     del now.queue[first.seq]
                 case "open":
                     number += 1

@@ -13,6 +13,8 @@ from swingset.world.errors import DamagedRow
 from swingset.world.file import WorldFile
 from swingset.world.tables import Rows, Table
 
+pytestmark = pytest.mark.usefixtures("unrecorded")
+
 HEX = "0123456789abcdef" * 4
 SEND = Send("ko20", Message(CapData('#["é"]', ("kp40",)), "kp41"), "v1")
 SENT = (
@@ -49,9 +51,9 @@ RECORDS: list[tuple[Table[Any], Any, tuple[Any, ...], dict[str, Any]]] = [
         ("kp40",),
         {"slots": None},
     ),
-    (promises._QUEUE, promises.Waiting("kp40", 7, SEND), ("kp40", 7), {"item": SENT}),
-    (queues._QUEUE, queues.Queued(-1, SEND), (-1,), {"item": SENT}),
-    (queues._PARKED, queues.Parked("v1", 5, SEND), ("v1", 5), {"item": SENT}),
+    (promises._QUEUE, promises.Waiting("kp40", 7, SEND, 3), ("kp40", 7), {"item": SENT}),
+    (queues._QUEUE, queues._Waiting(-1, SEND, 9), (-1,), {"item": SENT}),
+    (queues._PARKED, queues.Parked("v1", 5, SEND, None), ("v1", 5), {"item": SENT}),
     (clists.CLISTS, clists.CListEntry("v1", "ko20", "o-50", False), ("v1", "ko20"), {"reachable": 0}),
     (meters._METERS, meters.Meter("m1", None, 5, "ko20"), ("m1",), {"remaining": None}),
     (
@@ -102,8 +104,8 @@ def test_columns_are_changed_and_counted_by_key() -> None:
 
 
 BAD: list[tuple[Table[Any], tuple[Any, ...], str]] = [
-    (queues._QUEUE, (1, "{}"), "table queue, row 1: item is no event"),
-    (queues._QUEUE, (1, "{"), "item is no event: it is not JSON"),
+    (queues._QUEUE, (1, "{}", None), "table queue, row 1: item is no event"),
+    (queues._QUEUE, (1, "{", None), "item is no event: it is not JSON"),
     (clists.CLISTS, ("v1", "ko20", "o-50", 2), "reachable is none of 0, 1"),
     (clists.CLISTS, ("v1", "ko20", "p-60", 1), "vref p-60 is of another type"),
     (device_records._STATE, ("d7", "k", "null"), "table device_state, row d7 k: value is no capdata"),

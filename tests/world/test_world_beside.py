@@ -59,7 +59,9 @@ for path in paths:
         with getattr(WorldFile, how)(path) as world:
             world.commits()
             if how == "open":
+                world.begin_crank()
                 world.execute("INSERT OR REPLACE INTO counters VALUES('crank', 12)")
+                world.release_crank()
                 world.commit()
         print("fine", flush=True)
     except WorldError as problem:

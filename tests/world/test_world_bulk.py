@@ -13,6 +13,7 @@ import zstandard
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.world import DamagedWorld, SnapshotStats, WorldFile
 from swingset.world.codec import compress, decompress
+from tests.meddling import altered
 from tests.world.world_load import page
 
 SIZE = 64 * HEAP_PAGE
@@ -56,7 +57,7 @@ def test_transcript_hash_covers_everything(world: WorldFile) -> None:
 def test_altered_transcripts_are_found(world: WorldFile, change: str) -> None:
     """An entry that was altered in any column is refused when it is read."""
     last = world.transcripts.append("v1", 0, 1, 2, None, [1])
-    world.execute(f"UPDATE transcript SET {change}")
+    altered(world, f"UPDATE transcript SET {change}")
     with pytest.raises(DamagedWorld, match="was altered"):
         world.transcripts.read(last)
     with pytest.raises(DamagedWorld, match="not in the file"):

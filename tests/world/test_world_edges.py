@@ -12,6 +12,9 @@ import pytest
 from swingset.model.heap import HEAP_PAGE
 from swingset.world import DamagedWorld, WorldFile, heaps, schema
 from swingset.world.opening import is_pending
+from tests.meddling import altered
+
+pytestmark = pytest.mark.usefixtures("unrecorded")
 
 CHANGES: list[str] = [
     "insert into counters values ('a', 1)",
@@ -87,7 +90,7 @@ def test_an_altered_snapshot_is_found_by_a_check(world: WorldFile, change: str, 
     row = (snapshot, "v1", "base", PAGES * HEAP_PAGE, heaps.compress(table), 1, 1)
     world.execute("insert into snapshots values (?, ?, ?, ?, ?, ?, ?)", row)
     world.heaps.check(snapshot)
-    world.execute(f"update snapshots set {change}")
+    altered(world, f"update snapshots set {change}")
     with pytest.raises(DamagedWorld, match=words):
         world.heaps.check(snapshot)
 

@@ -25,6 +25,7 @@ from swingset.world import (
     WorldMoved,
 )
 from swingset.world.errors import StorageError, ValueRefused
+from tests.meddling import altered
 from tests.world.world_load import at, check, crank, expected, work
 
 CODES: dict[str, tuple[BaseException, type[WorldError]]] = {
@@ -57,7 +58,7 @@ CODES: dict[str, tuple[BaseException, type[WorldError]]] = {
 ACTS: dict[str, Callable[[WorldFile], object]] = {
     "row": lambda world: world.row("SELECT value FROM counters"),
     "rows": lambda world: world.rows("SELECT * FROM counters"),
-    "execute": lambda world: world.execute("DELETE FROM queue"),
+    "execute": lambda world: altered(world, "DELETE FROM queue"),
     "crank": lambda world: crank(world, 5),
     "commit": lambda world: work(world, 6),
     "goto": lambda world: world.goto(1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from swingset.world import WorldFile
+from tests.meddling import altered
 from tests.world.world_load import at, check, crank, expected, work
 
 
@@ -36,7 +37,7 @@ def test_fork_takes_uncommitted_work_along(path: Path) -> None:
         work(world, 4)
         crank(world, 5)
         world.begin_crank()
-        world.execute("UPDATE counters SET value = 500")
+        altered(world, "UPDATE counters SET value = 500")
         with world.fork() as twin:
             assert at(twin) == 500
             assert not twin.dirty

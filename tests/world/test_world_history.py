@@ -21,7 +21,10 @@ from swingset.world import (
     WorldFile,
 )
 from swingset.world.verifying import problems
+from tests.meddling import altered
 from tests.world.world_load import page, span
+
+pytestmark = pytest.mark.usefixtures("unrecorded")
 
 KEYS = st.sampled_from(["a", "b", "c", "d", "e"])
 TEXTS = st.sampled_from(["", "1", "2", "long" * 50])
@@ -29,7 +32,7 @@ TEXTS = st.sampled_from(["", "1", "2", "long" * 50])
 
 def put(world: WorldFile, value: str, key: str = "a") -> int:
     """Write one row of state and commit it."""
-    world.execute("INSERT OR REPLACE INTO vatstore VALUES('v1', ?, ?)", (key, value))
+    altered(world, "INSERT OR REPLACE INTO vatstore VALUES('v1', ?, ?)", (key, value))
     seq = world.commit()
     assert seq is not None
     return seq
@@ -89,13 +92,13 @@ def test_unknown_commit(world: WorldFile) -> None:
 
 def test_unique_columns_swap_and_return(world: WorldFile) -> None:
     """Rows that traded the values of a unique index are traded back, and forward again."""
-    world.execute("INSERT INTO clists VALUES('v1', 'ko1', 'o+1', 1)")
-    world.execute("INSERT INTO clists VALUES('v1', 'ko2', 'o+2', 1)")
+    altered(world, "INSERT INTO clists VALUES('v1', 'ko1', 'o+1', 1)")
+    altered(world, "INSERT INTO clists VALUES('v1', 'ko2', 'o+2', 1)")
     world.commit()
     before = world.digest()
-    world.execute("UPDATE clists SET vref = 'o+3' WHERE kref = 'ko1'")
-    world.execute("UPDATE clists SET vref = 'o+1' WHERE kref = 'ko2'")
-    world.execute("UPDATE clists SET vref = 'o+2' WHERE kref = 'ko1'")
+    altered(world, "UPDATE clists SET vref = 'o+3' WHERE kref = 'ko1'")
+    altered(world, "UPDATE clists SET vref = 'o+1' WHERE kref = 'ko2'")
+    altered(world, "UPDATE clists SET vref = 'o+2' WHERE kref = 'ko1'")
     world.commit()
     after = world.digest()
     world.goto(1)
@@ -192,7 +195,7 @@ def test_prune_drops_only_the_unnamed(world: WorldFile) -> None:
         bundle = world.bundles.put([("bank", f"version = {number}")])
         span(world, number, last, world.heaps.save("v1", heap))
         # An upgrade that waits in the queue is all that names its bundle.
-        world.execute("INSERT OR REPLACE INTO queue VALUES(1, ?)", (f'["upgrade","{bundle}"]',))
+        altered(world, "INSERT OR REPLACE INTO queue VALUES(1, ?, null)", (f'["upgrade","{bundle}"]',))
         world.commit()
         return last
 
@@ -239,24 +242,28 @@ class Histories(RuleBasedStateMachine):
     def write(self, how: int, key: str, text: str) -> None:
         """One of the ways in which the kernel writes rows."""
         if how == 0:
-            self.world.execute("INSERT OR REPLACE INTO vatstore VALUES('v1', ?, ?)", (key, text))
+            altered(self.world, "INSERT OR REPLACE INTO vatstore VALUES('v1', ?, ?)", (key, text))
         elif how == 1:
-            self.world.execute("DELETE FROM vatstore WHERE key >= ?", (key,))
+            altered(self.world, "DELETE FROM vatstore WHERE key >= ?", (key,))
         elif how == 2:
-            self.world.execute("INSERT OR REPLACE INTO clists VALUES('v1', ?, ?, 1)", (key, text))
+            altered(self.world, "INSERT OR REPLACE INTO clists VALUES('v1', ?, ?, 1)", (key, text))
         elif how == 3:
-            self.world.execute(
-                "INSERT INTO counters VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", (key,)
+            altered(
+                self.world,
+                "INSERT INTO counters VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET value = value + 1",
+                (key,),
             )
         elif how == 4:
-            self.world.execute("DELETE FROM clists")
+            altered(self.world, "DELETE FROM clists")
         elif how == 5:
             self.world.execute("UPDATE OR REPLACE vatstore SET key = key || 'x' WHERE key = ?", (key,))
         elif how == 6:
             self.world.execute("UPDATE OR REPLACE clists SET vref = ? WHERE kref < ?", (text, key))
         else:
-            self.world.execute(
-                "INSERT OR REPLACE INTO promises VALUES(?, ?, NULL, 1, NULL, ?, NULL)", (key, text, text)
+            altered(
+                self.world,
+                "INSERT OR REPLACE INTO promises VALUES(?, ?, NULL, 1, NULL, ?, NULL)",
+                (key, text, text),
             )
 
     WRITES = st.lists(st.tuples(st.integers(0, 7), KEYS, TEXTS), max_size=6)
@@ -374,7 +381,7 @@ def test_a_changeset_is_unpacked_a_piece_at_a_time(path: Path) -> None:
     with WorldFile.open(path) as world:
         before = world.head
         for key in range(LARGE >> 20):
-            world.execute("INSERT INTO vatstore VALUES('v1', ?, ?)", (str(key), "x" * (1 << 20)))
+            altered(world, "INSERT INTO vatstore VALUES('v1', ?, ?)", (str(key), "x" * (1 << 20)))
         after = world.commit()
         assert after is not None
         assert world.history.changes(after).size > LARGE

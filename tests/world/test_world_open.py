@@ -29,6 +29,7 @@ from swingset.world import (
     opening,
     schema,
 )
+from tests.meddling import altered
 from tests.world.world_load import at, check, work
 
 
@@ -215,7 +216,9 @@ def test_a_world_in_use_elsewhere(path: Path) -> None:
 import time
 from swingset.world import WorldFile
 world = WorldFile.open({str(path)!r})
+world.begin_crank()
 world.execute("INSERT INTO counters VALUES('crank', 5)")
+world.release_crank()
 world.commit()
 print("open", flush=True)
 time.sleep(60)
@@ -275,8 +278,8 @@ def test_another_program_in_the_middle_of_a_write(made: Path, monkeypatch: pytes
         world = WorldFile.open(made)
         check(world)
         with pytest.raises(WorldLocked, match="being written by another program"):
-            world.execute("DELETE FROM queue")
-    world.execute("DELETE FROM queue")
+            altered(world, "DELETE FROM queue")
+    altered(world, "DELETE FROM queue")
     assert world.commit() is not None
     world.close()
 

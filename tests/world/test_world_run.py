@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from swingset.world import DiskFull, UncommittedChanges, WorldError, WorldFile, WorldMisuse
+from tests.meddling import altered
 
 
 def put(world: WorldFile, key: str, value: str) -> None:
     """Write one row of state."""
-    world.execute("INSERT OR REPLACE INTO vatstore VALUES('v1', ?, ?)", (key, value))
+    altered(world, "INSERT OR REPLACE INTO vatstore VALUES('v1', ?, ?)", (key, value))
 
 
 def store(world: WorldFile) -> dict[str, str]:
@@ -104,7 +105,7 @@ def test_nothing_changed_is_no_commit(world: WorldFile) -> None:
     """Changes that cancel out, and bulk that nothing refers to, make no commit."""
     assert world.commit() is None
     put(world, "a", "1")
-    world.execute("DELETE FROM vatstore")
+    altered(world, "DELETE FROM vatstore")
     world.bundles.put([("bank", "pass")])
     assert not world.dirty
     assert world.commit() is None
@@ -213,17 +214,17 @@ def test_digest_tells_values_apart(world: WorldFile) -> None:
         ("asb", "c", "d"),
     ]
     for row in rows:
-        world.execute("INSERT INTO vatstore VALUES(?, ?, ?)", row)
+        altered(world, "INSERT INTO vatstore VALUES(?, ?, ?)", row)
         seen.add(world.digest())
         world.rollback()
     for fate in (None, "", "n"):
-        world.execute("INSERT INTO objects VALUES('ko1', 'v1', 1, 1, ?, NULL)", (fate,))
+        altered(world, "INSERT INTO objects VALUES('ko1', 'v1', 1, 1, ?, NULL)", (fate,))
         seen.add(world.digest())
         world.rollback()
-    world.execute("INSERT INTO queue VALUES(1, 'x')")
+    altered(world, "INSERT INTO queue VALUES(1, 'x', null)")
     seen.add(world.digest())
     world.rollback()
-    world.execute("INSERT INTO counters VALUES('1', 1)")
+    altered(world, "INSERT INTO counters VALUES('1', 1)")
     seen.add(world.digest())
     assert len(seen) == 1 + len(rows) + 3 + 2
 

@@ -25,6 +25,7 @@ from swingset.world import (
     WorldOfParent,
     whole,
 )
+from tests.meddling import altered
 from tests.world.world_load import at, check, expected, work
 
 WORK = f"""
@@ -241,7 +242,7 @@ def test_a_second_writer_is_kept_out_without_the_lock_file(path: Path) -> None:
 
 USES: dict[str, Callable[[WorldFile], object]] = {
     "row": lambda world: world.row("SELECT 1"),
-    "execute": lambda world: world.execute("DELETE FROM queue"),
+    "execute": lambda world: altered(world, "DELETE FROM queue"),
     "work": lambda world: work(world, 9),
     "commit": lambda world: world.commit(),
     "rollback": lambda world: world.rollback(),
@@ -260,7 +261,7 @@ def test_a_child_is_refused_and_harms_nothing(path: Path, dirty: bool) -> None:
     world = WorldFile.open(path)
     work(world, 3)
     if dirty:
-        world.execute("INSERT INTO queue VALUES(99, 'x')")
+        altered(world, "INSERT INTO queue VALUES(99, 'x', null)")
     out, into = os.pipe()
     child = os.fork()
     if child == 0:
@@ -280,7 +281,7 @@ def test_a_child_is_refused_and_harms_nothing(path: Path, dirty: bool) -> None:
     assert os.read(out, 10_000).decode() == repr([""] * len(USES))
     os.close(out)
     if dirty:
-        world.execute("DELETE FROM queue WHERE seq = 99")
+        altered(world, "DELETE FROM queue WHERE seq = 99")
     work(world, 6)
     world.close()
     stands_at_six(path)
@@ -293,17 +294,18 @@ def test_a_child_that_ends_as_programs_do_harms_nothing(path: Path) -> None:
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from swingset.world import WorldFile
+from tests.meddling import altered
 from tests.world.world_load import at, crank, work
 world = WorldFile.open({str(path)!r})
 work(world, 4)
 crank(world, 5)
 world.db.execute("PRAGMA cache_size=1").fetchall()
-world.execute("INSERT INTO vatstore VALUES('v9', 'k', ?)", ("x" * 3_000_000,))
+altered(world, "INSERT INTO vatstore VALUES('v9', 'k', ?)", ("x" * 3_000_000,))
 child = os.fork()
 if child == 0:
     sys.exit(0)
 os.waitpid(child, 0)
-world.execute("DELETE FROM vatstore WHERE vat = 'v9'")
+altered(world, "DELETE FROM vatstore WHERE vat = 'v9'")
 crank(world, 6)
 world.commit()
 print(world.digest())
@@ -327,7 +329,7 @@ def test_looking_writes_nothing(path: Path) -> None:
         assert [found.name for found in path.parent.iterdir()] == [path.name]
         assert world.digest() == expected(6)
         check(world)
-        for act in (lambda: world.execute("DELETE FROM queue"), world.begin_crank, world.prune):
+        for act in (lambda: altered(world, "DELETE FROM queue"), world.begin_crank, world.prune):
             with pytest.raises(LookOnly, match="opened to be looked at"):
                 act()
     assert path.read_bytes() == before

@@ -32,7 +32,7 @@ def crank(world: WorldFile, number: int) -> None:
             "INSERT OR REPLACE INTO vatstore VALUES('v1', ?, ?)",
             (f"key{(number * 7 + lane) % 40}", "x" * number),
         )
-    world.execute("INSERT OR REPLACE INTO queue VALUES(?, ?)", (number, f"item {number}"))
+    world.execute("INSERT OR REPLACE INTO queue VALUES(?, ?, null)", (number, f"item {number}"))
     world.execute("DELETE FROM queue WHERE seq = ?", (number - 5,))
     if number % 4 == 3:
         world.rollback_crank()

@@ -1,8 +1,16 @@
-"""The savepoint around a crank, or around a host's request: whole or not at all."""
+"""The savepoint around a crank, or around a host's request: whole or not at all, and with its record.
+
+The record is made when all else is done, and is kept or forgotten together with the changes. A request that
+has written nothing leaves none: nothing follows from it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from swingset.core.errors import KernelError
+from swingset.core.recording import row_changes
 from swingset.core.store import KernelStore
 from swingset.world.file import WorldFile
 
@@ -17,15 +25,22 @@ def refuse_within_crank(store: KernelStore) -> None:
 
 
 class Atomic:
-    """The savepoint around a crank: released with the counts settled, or rolled back."""
+    """The savepoint around a crank or a request: released with the counts settled, or rolled back.
 
-    def __init__(self, world: WorldFile, store: KernelStore) -> None:
+    `record` makes the record of what was done, when it is done.
+    """
+
+    def __init__(self, world: WorldFile, store: KernelStore, record: Callable[[], dict[str, Any]]) -> None:
         self._world = world
         self._store = store
+        self._record = record
         self._undo = False
+        self._last = 0
 
     def __enter__(self) -> Atomic:
         refuse_within_crank(self._store)
+        self._last = self._world.journal.last
+        self._store.effects.clear()
         self._world.begin_crank()
         self._store.in_crank = True
         return self
@@ -40,6 +55,8 @@ class Atomic:
         if kind is None and not self._undo:
             try:
                 self._store.settle()
+                if rows := row_changes(self._world):
+                    self._world.journal.append(self._record() | {"rows": rows})
                 self._world.release_crank()
             except BaseException:
                 self._roll_back()
@@ -48,5 +65,6 @@ class Atomic:
             self._roll_back()
 
     def _roll_back(self) -> None:
+        self._world.journal.truncate(self._last)
         self._world.rollback_crank()
         self._store.discard_touched()

@@ -22,9 +22,9 @@ because the host learns at once that it was stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from swingset.core.administration import Administration
 from swingset.core.ahead import Ahead
@@ -40,11 +40,13 @@ from swingset.core.kernel_options import KernelOptions
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import Metering
 from swingset.core.notification import gather, tell_instead, too_much
+from swingset.core.recording import Cell, crank_record, extend_activity, request_record
 from swingset.core.report import CrankReport
 from swingset.core.routing import Nowhere, ToPromise, ToVat, route
 from swingset.core.scheduler import Agenda, FirstComeFirstServed, Scheduler
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
+from swingset.core.verbs import check
 from swingset.core.warehouse import HeapLost, VatDiverged, Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.messages import (
@@ -58,7 +60,6 @@ from swingset.model.messages import (
     Reap,
     Send,
     UpgradeVat,
-    contents,
 )
 from swingset.model.reports import Fault
 from swingset.model.stack import room
@@ -66,6 +67,7 @@ from swingset.model.states import CrankOutcome
 from swingset.workers.ahead import Overtaken
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
+from swingset.world.record_lines import event_data, fault_data
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
 
 MOST_CHANGED = 256 << 20
@@ -101,6 +103,8 @@ class Cranks:
         self.metering = Metering(self.store)
         self.administration = Administration(self.store, self.warehouse, self.metering)
         self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
+        self.cell: Callable[[], Cell | None] = lambda: None
+        """Says which cell of a notebook asks for what is being asked for, and in which line, if one does."""
         undo = self._back_to_delivery
         shared = self.store, self.warehouse, self.devices, self.metering, self._lifecycle, undo
         self._judge = Judge(*shared, self.agenda, self.options)
@@ -179,14 +183,14 @@ class Cranks:
 
     def _begin_anew(self, vat_id: str) -> None:
         """For a vat whose memory is lost, queue a new incarnation of the same code at the front."""
-        with self.atomic():
+        with self.request("begin-anew", vat=vat_id):
             vat = self.store.vats.known(vat_id)
             result = self.store.new_promise(None)
             self.store.enqueue(UpgradeVat(vat.id, vat.bundle or "", vat.parameters, LOST, result), first=True)
 
     def _set_aside(self, vat_id: str, reason: str) -> VatRecord:
         """Suspend a vat that this host cannot run, outside of any crank; returns its record."""
-        with self.atomic():
+        with self.request("set-aside", vat=vat_id, reason=reason):
             vat = self.store.vats.known(vat_id)
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
         return vat
@@ -215,10 +219,10 @@ class Cranks:
 
     def withdraw(self, result: str) -> None:
         """Withdraw a creation or an upgrade that is still queued, and release its promise."""
-        with self.atomic():
+        with self.request("withdraw", result=result):
             for seq, event in self.store.queues.all():
                 if isinstance(event, CreateVat | UpgradeVat) and event.result == result:
-                    self.store.queues.remove(seq)
+                    self.store.queues.take(seq)
                     self.store.consume(event)
             self.store.promises.set_policy(result, None)
             self.store.release(result)
@@ -229,12 +233,12 @@ class Cranks:
         An embedder's own vat is not suspended, because the embedder cannot use the world without it. Its
         message is rejected instead, and so is an event that cannot be parked with a vat.
         """
-        with self.atomic():
+        with self.request("give-up", position=seq, event=event_data(event), fault=fault_data(fault)):
             vat = self._vat_of(event)
             if seq is None or vat is None or vat.attached or isinstance(event, UpgradeVat):
                 self._drop(seq, event, vat, fault)
             else:
-                self.store.queues.remove(seq)
+                self.store.queues.take(seq)
                 self.store.queues.park(vat.id, seq, cast(QueuedEvent, event))
             if vat is not None and not vat.attached and not isinstance(event, UpgradeVat):
                 self.store.vats.save(vat.having(state=SUSPENDED, reason=f"{fault.code}: {fault}"))
@@ -268,15 +272,15 @@ class Cranks:
             case CleanUp(vat_id):
                 self.store.graveyard.done(vat_id)
         if seq is not None:
-            self.store.queues.remove(seq)
+            self.store.queues.take(seq)
             self.store.consume(event)
 
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
-        number, before = self.crank + 1, self.world.pending_bytes
-        self.warehouse.ran.clear()
-        with self.atomic():
+        number, before, ran = self.crank + 1, self.world.pending_bytes, self.warehouse.ran
+        ran.clear()
+        with Atomic(self.world, self.store, lambda: crank_record(self.store, report, seq, ran, clean_up)):
             if seq is not None:
-                self.store.queues.remove(seq)
+                self.store.queues.take(seq)
             self.world.savepoint("deliver")
             match event:
                 case Send():
@@ -305,7 +309,7 @@ class Cranks:
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
             self.store.counters.set("crank", number)
-            self._remember(event, report)
+            extend_activity(self.store, event, report)
             changed = self.world.pending_bytes - before
             if changed > MOST_CHANGED:
                 raise TooMuchChanged(
@@ -314,28 +318,22 @@ class Cranks:
                 )
         return report
 
-    def _remember(self, event: Event, report: CrankReport) -> None:
-        """Extend the activity digest by this crank: its event, its outcome, and what the vat did."""
-        vat = self.store.vats.named(report.vat) if report.vat else None
-        # An attached vat writes its state back with each commit, so its transcript depends on the host.
-        transcript = self.store.vats.span(vat.id).hash if vat and not vat.attached else None
-        fault = report.fault.code if report.fault else None
-        done = [type(event).__name__, contents(event), report.outcome, fault, report.vat, transcript]
-        self.store.activity.extend([report.number, *done])
-
     def _can_run(self, vat_id: str) -> bool:
         vat = self.store.vats.get(vat_id)
         if vat is None or vat.state != LIVE:
             return False
         return not vat.attached or self.warehouse.is_online(vat_id)
 
-    def atomic(self) -> Atomic:
-        """A savepoint for a `with`: released with the counts settled, or rolled back on an exception."""
-        return Atomic(self.world, self.store)
+    def request(self, verb: str, /, **arguments: Any) -> Atomic:
+        """A change outside of a crank, for a `with`: a verb of `core.verbs`, with arguments in JSON."""
+        check(verb, arguments)
+        store = self.store
+        return Atomic(self.world, store, lambda: request_record(store, verb, arguments, self.cell()))
 
     def _back_to_delivery(self) -> None:
         self.world.rollback_to("deliver")
         self.store.discard_touched()
+        self.store.effects.undone()
 
     def _send(self, seq: int, event: Send, number: int) -> CrankReport:
         match route(self.store, event):

@@ -67,7 +67,11 @@ class DeviceContext:
 
     def set(self, key: str, value: CapData | None) -> None:
         """Keep a value, or forget it with None. The references in it are held as long as it is kept."""
+        self._note("set", key, value)
         self._store.keep_for_device(self.device.id, key, value)
+
+    def _note(self, what: str, *given: object) -> None:
+        self._store.effects.note(self.device.id, what, *given)
 
     def keys(self, prefix: str = "", limit: int | None = None) -> list[str]:
         """The keys in use, in order."""
@@ -76,6 +80,7 @@ class DeviceContext:
     def new_node(self, state: CapData) -> str:
         """Make a device node, which lives as long as something holds it; its state is stored by its kref."""
         kref = self._store.new_device_node(self.device.id)
+        self._note("new_node", kref)
         self.set(kref, state)
         return kref
 
@@ -86,17 +91,21 @@ class DeviceContext:
 
     def send(self, target: str, methargs: CapData) -> None:
         """Send a message without a result."""
+        self._note("send", target, methargs)
         self._store.write_data(methargs)
         self._store.enqueue(Send(target, Message(methargs)))
 
     def new_promise(self) -> str:
         """A promise that this device, for the kernel, will settle."""
-        return self._store.new_promise(None)
+        kref = self._store.new_promise(None)
+        self._note("new_promise", kref)
+        return kref
 
     def settle(self, promise: str, rejected: bool, outcome: CapData) -> None:
         """Settle a promise made by `new_promise`; a second outcome is ignored."""
         record = self._store.promises.get(promise)
         if record is not None and record.state == UNRESOLVED and record.decider is None:
+            self._note("settle", promise, rejected, outcome)
             self._store.resolve([(promise, rejected, outcome)])
 
 
@@ -174,6 +183,8 @@ class DeviceBoard:
         if code is None:
             return True, capdata.error("Error", f"this host has no code for devices of kind {record.kind!r}")
         context = DeviceContext(self._store, record, node=node, caller=caller)
+        effects, failed = self._store.effects, False
+        since = len(effects.other)
         self._store.world.savepoint("device")
         try:
             answer = code.call(method, args, context)
@@ -184,9 +195,11 @@ class DeviceBoard:
             # A damaged file is the host's concern: what it says of itself must not reach a vat.
             if not isinstance(error, Exception) or isinstance(error, WorldError | OverLimit):
                 raise
-            return True, _told(record, method, error)
-        self._store.world.release("device")
-        return False, answer
+            failed, answer = True, _told(record, method, error)
+        else:
+            self._store.world.release("device")
+        effects.called(since, caller, node, method, args, failed, answer)
+        return failed, answer
 
     def _checked(self, answer: CapData) -> CapData:
         """A device's answer, if it can pass: code of the host can be wrong, and its caller is a vat."""

@@ -11,6 +11,7 @@ from typing import Any
 from swingset.core.budget import Budget
 from swingset.core.cranks import Cranks
 from swingset.core.errors import KernelError, NoSuchVat, VatExists
+from swingset.core.kernel_options import checked
 from swingset.core.lifecycle import LeftBehind
 from swingset.core.options import NAME_WANTS, host_options, name_trouble, reserved
 from swingset.core.syscalls import DeliverySyscalls
@@ -66,11 +67,16 @@ class Kernel(Cranks):
 
     def queue_message(self, target: str, methargs: CapData, *, policy: HeldPolicy = "ignore") -> str:
         """Send a message from outside; the host holds the result promise, whose kref is returned."""
-        with self.atomic():
+        with self.request("send", target=target, methargs=methargs.to_json(), policy=policy):
             result = self.store.new_promise(None, policy)
             self.store.hold(result)
             self.store.enqueue(Send(target, Message(methargs, result)))
         return result
+
+    def queue_one_way(self, target: str, methargs: CapData) -> None:
+        """Send a message from outside whose result nobody wants."""
+        with self.request("send", target=target, methargs=methargs.to_json(), policy="none"):
+            self.store.enqueue(Send(target, Message(methargs)))
 
     def queue_creation(
         self,
@@ -96,8 +102,10 @@ class Kernel(Cranks):
             raise VatExists(f"vat {name} exists; upgrade it, or give the new one another name")
         options = self._checked(name, options)
         self.warehouse.factory(worker)
-        with self.atomic():
-            bundle = self.world.bundles.put(parts)
+        bundle = self.world.bundles.id_of(parts)
+        given = {"name": name, "worker": worker, "bundle": bundle, "parameters": parameters.to_json()}
+        with self.request("create-vat", **given, options=options, first=first, service=service):
+            self.world.bundles.put(parts)
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
             vat = self.store.new_vat_id()
@@ -122,20 +130,38 @@ class Kernel(Cranks):
         if vat.attached:
             raise KernelError(f"vat {name} lives in the embedder's interpreter: restart that to upgrade it")
         self.warehouse.factory(vat.worker)
-        with self.atomic():
-            bundle = self.world.bundles.put(parts)
+        given = parameters or NOTHING
+        bundle = self.world.bundles.id_of(parts)
+        asked = {"vat": vat.id, "bundle": bundle, "parameters": given.to_json(), "message": message}
+        with self.request("upgrade-vat", **asked, first=first):
+            self.world.bundles.put(parts)
             result = self.store.new_promise(None, "ignore")
             self.store.hold(result)
-            given = parameters or NOTHING
             self.store.enqueue(UpgradeVat(vat.id, bundle, given, message, result), first=first)
         return result
+
+    def snapshot(self, vat: VatRecord) -> str | None:
+        """Save the heap of a vat; see `Warehouse.snapshot`."""
+        with self.request("snapshot-vat", vat=vat.id):
+            return self.warehouse.snapshot(vat)
+
+    def keep_sources(self, name: str, parts: tuple[tuple[str, str], ...]) -> None:
+        """Keep the cells that a vat of that name is made of, or is to be."""
+        with self.request("keep-sources", vat=name, parts=[list(part) for part in parts]):
+            self.store.sources.replace(name, parts)
 
     def change_options(self, name: str, changes: dict[str, Any]) -> None:
         """Change options of a vat; None resets one to its default. Raises `KernelError` for a bad one."""
         vat = self.vat(name)
         changes = self._checked(name, changes, changing=True)
-        with self.atomic():
+        with self.request("change-options", vat=vat.id, options=changes):
             self.administration.change_options(vat.id, changes)
+
+    def change_kernel_options(self, changes: object) -> None:
+        """Change options of the kernel. Raises `KernelError` for a bad one, and then changes none."""
+        options = checked(changes)
+        with self.request("change-kernel-options", options=options):
+            self.options.change(options)
 
     def _checked(self, name: str, options: object, *, changing: bool = False) -> dict[str, Any]:
         found = host_options(name, options, changing=changing)
@@ -146,26 +172,26 @@ class Kernel(Cranks):
     def queue_options(self, name: str, options: dict[str, Any]) -> ChangeVatOptions:
         """Queue, at the front, the delivery of options to a vat; returns the event."""
         event = ChangeVatOptions(self.vat(name).id, options)
-        with self.atomic():
+        with self.request("tell-options", vat=event.vat, options=options):
             self.store.enqueue(event, first=True)
         return event
 
     def withdraw_options(self, told: ChangeVatOptions) -> None:
         """Withdraw options that have not been delivered to a vat yet."""
-        with self.atomic():
+        with self.request("withdraw-options", vat=told.vat, options=told.options):
             for seq, event in self.store.queues.all():
                 if event == told:
-                    self.store.queues.remove(seq)
+                    self.store.queues.take(seq)
 
     def release_result(self, kref: str) -> None:
         """Release a promise that the host held."""
-        with self.atomic():
+        with self.request("release", kref=kref):
             self.store.promises.set_policy(kref, None)
             self.store.release(kref)
 
     def pin(self, kref: str) -> None:
         """Hold an object for the host until it is unpinned."""
-        with self.atomic():
+        with self.request("pin", kref=kref):
             if not self.store.pins.has(kref):
                 self.store.pins.add(kref)
                 self.store.hold(kref)
@@ -174,7 +200,7 @@ class Kernel(Cranks):
         """Release an object that the host had pinned. Raises `KernelError` for one that it had not."""
         if not self.store.pins.has(kref):
             raise KernelError(f"{kref} is not pinned")
-        with self.atomic():
+        with self.request("unpin", kref=kref):
             self.store.pins.delete(kref)
             self.store.release(kref)
 
@@ -191,7 +217,7 @@ class Kernel(Cranks):
     def terminate(self, name: str, reason: str) -> None:
         """End a vat at once, from outside."""
         vat = self.vat(name)
-        with self.atomic():
+        with self.request("terminate-vat", vat=vat.id, reason=reason):
             words = f"vat terminated: {reason}" if reason else "vat terminated"
             self._judge.end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
 
@@ -207,7 +233,7 @@ class Kernel(Cranks):
     def suspend(self, name: str, reason: str) -> None:
         """Suspend a vat: its events are parked instead of delivered."""
         vat = self.vat(name)
-        with self.atomic():
+        with self.request("suspend-vat", vat=vat.id, reason=reason):
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
 
     def resume(self, name: str) -> None:
@@ -219,7 +245,7 @@ class Kernel(Cranks):
             return
         vat = self.vat(name)
         self.agenda.take_up(vat=vat.id)
-        with self.atomic():
+        with self.request("resume-vat", vat=vat.id):
             self.store.vats.save(vat.having(state=LIVE, reason=None))
             self.store.queues.unpark(vat.id)
 
@@ -246,7 +272,7 @@ class Kernel(Cranks):
         if not parked:
             return None
         ((seq, event),) = parked
-        with self.atomic():
+        with self.request("drop-parked", vat=vat.id):
             self.store.queues.drop_parked(vat.id, seq)
             if isinstance(event, Send):
                 words = f"the host gave up this message, which waited while vat {name} was suspended"
@@ -267,8 +293,8 @@ class Kernel(Cranks):
             raise KernelError(f"nothing waits in the run-queue at {seq}")
         with contextlib.suppress(ValueError):
             event = event_from_json(text)
-        with self.atomic():
-            store.queues.remove(seq)
+        with self.request("drop-event", position=seq):
+            store.queues.take(seq)
             answer = answer_of(text)
             promise = store.promises.get(answer) if answer is not None else None
             if promise is not None and promise.state == UNRESOLVED and promise.decider is None:
@@ -282,7 +308,7 @@ class Kernel(Cranks):
 
     def add_device(self, name: str, kind: str) -> str:
         """The root node of the device of that name, which is made if there is none."""
-        with self.atomic():
+        with self.request("add-device", name=name, kind=kind):
             return self.devices.ensure(name, kind).root
 
     # Attached vats: those whose interpreter is the embedder's own.
@@ -295,7 +321,7 @@ class Kernel(Cranks):
         left_behind = LeftBehind((), ())
         if vat is not None:
             self._check_counters(vat.id)
-        with self.atomic():
+        with self.request("attach-vat", name=name, message=message):
             if vat is None:
                 vat_id = self.store.new_vat_id()
                 record = VatRecord(vat_id, name, ATTACHED, LIVE, None, 0, None, NOTHING, {}, self.crank)
@@ -325,7 +351,7 @@ class Kernel(Cranks):
     def unpark(self, vat_id: str) -> None:
         """Try again the events that wait for an attached vat's code, after some code was defined."""
         if self.store.queues.parked(vat_id):
-            with self.atomic():
+            with self.request("unpark", vat=vat_id):
                 self.store.queues.unpark(vat_id)
 
     def outside_syscall(self, vat_id: str, raw: list[Any]) -> list[Any]:
@@ -334,7 +360,7 @@ class Kernel(Cranks):
         handler = DeliverySyscalls(self.store, vat_id, self.devices)
         self._refuse_ended(vat_id)
         vat = self.store.vats.known(vat_id)
-        with self.atomic() as crank:
+        with self.request("syscall", vat=vat_id, syscall=raw) as crank:
             self.store.budget = Budget(limits_of(vat))
             try:
                 answer = handler(syscall)
@@ -350,13 +376,13 @@ class Kernel(Cranks):
     def introduce(self, vat_id: str, kref: str) -> str:
         """Add a kref to a vat's c-list for the host; returns the vat's name for it. Raises `NoSuchVat`."""
         self._refuse_ended(vat_id)
-        with self.atomic():
+        with self.request("introduce", vat=vat_id, kref=kref):
             return Translator(self.store, vat_id).to_vat(kref)
 
     def take_capdata(self, vat_id: str, raw: dict[str, Any]) -> CapData:
         """Translate a vat's capdata to krefs; objects that are new to the kernel become the vat's exports."""
         self._refuse_ended(vat_id)
-        with self.atomic():
+        with self.request("take-capdata", vat=vat_id, capdata=raw):
             return Translator(self.store, vat_id).capdata_to_kernel(CapData.from_json(raw))
 
     def _refuse_ended(self, vat_id: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES, REFERENCE, SYSCALL, Budget
+from swingset.core.effects import Effects
 from swingset.core.options import option_wants
 from swingset.core.panic import Panic
 from swingset.model import capdata, reasons
@@ -69,6 +70,7 @@ class KernelStore:
         self.pins = Pins(world)
         self.in_crank = False  # whether a crank has begun and not ended
         self.budget: Budget | None = None  # of the current delivery
+        self.effects = Effects()  # of devices, in the current crank or request
         self.to_terminate: dict[str, CapData] = {}  # vats to terminate in this crank, with their last words
         self.node_gone: Callable[[str, CapData], None] | None = None
         """Called with the device and the state of each device node that nothing holds any more."""
@@ -254,7 +256,7 @@ class KernelStore:
         if promise != send.target:
             self.hold(promise)
             self.release(send.target)
-        self.promises.enqueue(promise, self.counters.take("queue", 1), waiting)
+        self.promises.enqueue(promise, self.counters.take("queue", 1), waiting, self.queues.sender)
         return True
 
     # Promises
@@ -349,10 +351,10 @@ class KernelStore:
         self._touched[kref] = None
 
     def _send_on(self, kref: str) -> None:
-        for item in self.promises.waiting(kref):
+        for item, sender in self.promises.waiting(kref):
             if self.budget is not None:
                 self.budget.pass_on(size(item))
-            self.queues.append_item(item)
+            self.queues.append_item(item, sender)
         self.promises.forget_waiting(kref)
 
 

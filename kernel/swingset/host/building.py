@@ -29,20 +29,26 @@ def build_new(controller: Controller, config: Configuration) -> None:
             controller.history.go_back_to_commit(begun - 1)
         controller.commit("before the build")
         before = controller.history.head
-        counters.set(_BUILDING, before + 1)
+        _count(controller, _BUILDING, before + 1)
         try:
             _build(controller, config)
-            counters.set(_BUILDING, 0)
-            counters.set(_BUILT, 1)
+            _count(controller, _BUILDING, 0)
+            _count(controller, _BUILT, 1)
             controller.commit("build")
         except BaseException:
             controller.history.go_back_to_commit(before)
             raise
 
 
+def _count(controller: Controller, counter: str, value: int) -> None:
+    kernel = controller.kernel
+    with kernel.request("configure", counter=counter, value=value):
+        kernel.store.counters.set(counter, value)
+
+
 def _build(controller: Controller, config: Configuration) -> None:
     own = controller.devices
-    controller.kernel.options.change(config.kernel)
+    controller.kernel.change_kernel_options(config.kernel)
     devices = {name: Ref(own.add(name, kind), name) for name, kind in config.devices.items()}
     for name, parts in config.bundles.items():
         own.install_bundle(parts, name)
@@ -59,7 +65,7 @@ def _build(controller: Controller, config: Configuration) -> None:
     if config.bootstrap is None:
         return
     result = controller.queue_to_root(config.bootstrap, "bootstrap", [roots, devices], policy="panic")
-    controller.kernel.store.counters.set(_BOOTSTRAP, int((result or "kp0")[2:]))
+    _count(controller, _BOOTSTRAP, int((result or "kp0")[2:]))
 
 
 def bootstrap_result(controller: Controller) -> str | None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from swingset import service_vats
 from swingset.core.device_board import DeviceContext
 from swingset.core.errors import KernelError
+from swingset.core.verbs import VERBS
 from swingset.devices import plain
 from swingset.host.opened import Opened
 from swingset.host.starting import create_vat, service_counter
@@ -65,11 +67,18 @@ class DeviceAccess:
             return self._kernel.root_of(name)
 
     @contextmanager
-    def using(self, kind: str, name: str | None, note: str | None) -> Iterator[DeviceContext]:
-        """A device's context for the body, whose changes are atomic, and committed if there is a note."""
+    def using(
+        self, kind: str, name: str | None, note: str | None, verb: str, /, **arguments: Any
+    ) -> Iterator[DeviceContext]:
+        """A device's context within the request that it is used for, committed where there is a note.
+
+        A verb that is said to one of several devices has its name among the arguments.
+        """
         with self._opened.lock:
             device = self._record(kind, name)
-            with self._kernel.atomic():
+            if "device" in VERBS[verb]:
+                arguments["device"] = device.name
+            with self._kernel.request(verb, **arguments):
                 yield DeviceContext(self._kernel.store, device)
             if note is not None:
                 self._opened.commit(note)

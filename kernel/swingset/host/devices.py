@@ -143,7 +143,7 @@ class HostDevices:
         """
         with self._opened.lock:
             self.service(VAT_ADMIN)
-            with self._access.using("vat-admin", None, None) as context:
+            with self._access.using("vat-admin", None, None, "critical-vat-key") as context:
                 return self._vat_admin.critical_key(context)
 
     def admin_node(self, vat: str) -> str:
@@ -170,7 +170,8 @@ class HostDevices:
                 raise KernelError(f"vat {vat} lives in the embedder's interpreter: it has no admin node")
             target = self.service(VAT_ADMIN)
             store = self._kernel.store
-            with self._access.using("vat-admin", None, f"admin node of {vat}") as context:
+            note = f"admin node of {vat}"
+            with self._access.using("vat-admin", None, note, "admin-node", vat=record.id) as context:
                 node = Ref(self._vat_admin.admin_node(record.id, context), "adminNode")
                 result = store.new_promise(None, "ignore")
                 store.hold(result)
@@ -225,7 +226,7 @@ class HostDevices:
             >>> world.devices.missing_modules([("main", hash)])
             []
         """
-        with self._access.using("bundle", None, "upload a module") as context:
+        with self._access.using("bundle", None, "upload a module", "upload-module", source=source) as context:
             return self._bundles.upload(source, context)
 
     def install_manifest(self, manifest: Sequence[tuple[str, str]], name: str | None = None) -> str:
@@ -242,7 +243,10 @@ class HostDevices:
             >>> hash = world.devices.upload_module("def build_root_object(): ...")
             >>> id = world.devices.install_manifest([("main", hash)], "empty")
         """
-        with self._access.using("bundle", None, f"install {name or 'a bundle'}") as context:
+        asked = {"manifest": manifest, "name": name}
+        with self._access.using(
+            "bundle", None, f"install {name or 'a bundle'}", "install-bundle", **asked
+        ) as context:
             try:
                 return self._bundles.install(manifest, name, context)
             except DeviceError as error:
@@ -264,7 +268,7 @@ class HostDevices:
             >>> world.devices.poll(5)
             0
         """
-        with self._access.using("timer", device, "poll") as context:
+        with self._access.using("timer", device, "poll", "poll", now=now) as context:
             return self._timer.poll(now, context)
 
     def next_alarm(self, *, device: str | None = None) -> int | None:
@@ -316,7 +320,8 @@ class HostDevices:
             Traceback (most recent call last):
             swingset.core.errors.KernelError: no vat has registered with the mailbox yet: nothing was taken
         """
-        with self._access.using("mailbox", device, "mail") as context:
+        mail = {"peer": peer, "messages": messages, "ack": ack}
+        with self._access.using("mailbox", device, "mail", "receive", **mail) as context:
             return self._mailbox.receive(peer, messages, ack, context)
 
     # The program around
@@ -344,7 +349,7 @@ class HostDevices:
         Example:
             >>> world.devices.bridge_taken(0)
         """
-        with self._access.using("bridge", device, "bridge") as context:
+        with self._access.using("bridge", device, "bridge", "bridge-taken", number=number) as context:
             self._bridge.taken(number, context)
 
     def bridge_deliver(self, data: CapData, *, device: str | None = None) -> None:
@@ -360,7 +365,8 @@ class HostDevices:
             Traceback (most recent call last):
             swingset.core.errors.KernelError: no vat has registered with the bridge yet: nothing was sent
         """
-        with self._access.using("bridge", device, "bridge") as context:
+        said = data.to_json()
+        with self._access.using("bridge", device, "bridge", "bridge-deliver", data=said) as context:
             self._bridge.deliver(data, context)
 
     def plugin(self, name: str, function: Function) -> str:
@@ -394,5 +400,5 @@ class HostDevices:
             own = self._kernel.store.devices.named(name)
             named = name if own is not None and own.kind == "plugin" else _PLUGINS
             self._kernel.add_device(named, "plugin")
-            with self._access.using("plugin", named, "plugin") as context:
+            with self._access.using("plugin", named, "plugin", "plugin", name=name) as context:
                 return self._plugins.hand_in(name, call, context)

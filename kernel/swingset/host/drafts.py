@@ -62,7 +62,9 @@ class Drafts:
             ['kind Ware']
         """
         with self._controller.lock:
-            self._controller.kernel.store.sources.put(vat, part, source)
+            kernel = self._controller.kernel
+            with kernel.request("draft", vat=vat, part=part, source=source):
+                kernel.store.sources.put(vat, part, source)
             self._controller.commit(f"draft {part} for {vat}")
             self._own.add((vat, part, source))
 
@@ -118,8 +120,9 @@ class Drafts:
         """
         with self._controller.lock:
             self._find(vat, part)
-            sources = self._controller.kernel.store.sources
-            sources.replace(vat, tuple(cell for cell in sources.parts(vat) if cell[0] != part))
+            kernel = self._controller.kernel
+            kept = [cell for cell in kernel.store.sources.parts(vat) if cell[0] != part]
+            kernel.keep_sources(vat, tuple(kept))
             self._controller.commit(f"drop draft {part} for {vat}")
 
     def usable(self, vat: str, part: str) -> Parts:

@@ -97,15 +97,17 @@ class GarbageCollection:
             True
         """
         with self._opened.lock:
-            with self._kernel.atomic():
-                store, positions = self._kernel.store, {}
-                for vat in self._opened.vats():
-                    now = self._kernel.position_of(vat)
-                    if since is not None and since.get(vat.name) == now:
-                        positions[vat.name] = now
-                    else:
-                        store.reaping.schedule(vat.id)
-                        # That delivery counts too; a vat without a transcript is at 0 after it.
-                        positions[vat.name] = now + 1 if vat.recorded else 0
+            positions, due = {}, []
+            for vat in self._opened.vats():
+                now = self._kernel.position_of(vat)
+                if since is not None and since.get(vat.name) == now:
+                    positions[vat.name] = now
+                else:
+                    due.append(vat.id)
+                    # That delivery counts too; a vat without a transcript is at 0 after it.
+                    positions[vat.name] = now + 1 if vat.recorded else 0
+            with self._kernel.request("reap", vats=due):
+                for vat_id in due:
+                    self._kernel.store.reaping.schedule(vat_id)
             self._opened.keep("reap all vats")
             return positions

@@ -142,7 +142,7 @@ def take_checkpoint(opened: Opened, name: str, note: str, *, move: bool) -> Chec
         opened.commit(f"before checkpoint {name}")
         before = _stored_pages(opened)
         live = [vat for vat in opened.vats() if vat.state == LIVE]
-        count = sum(opened.kernel.warehouse.snapshot(vat) is not None for vat in live)
+        count = sum(opened.kernel.snapshot(vat) is not None for vat in live)
         opened.commit(f"checkpoint {name}")
         label = opened.world.label(name, note, move=move)
         pages, size = _stored_pages(opened)

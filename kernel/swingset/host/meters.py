@@ -48,7 +48,7 @@ class Meters:
             'm1'
         """
         with self._opened.lock:
-            with self._opened.kernel.atomic():
+            with self._opened.kernel.request("create-meter", remaining=remaining, threshold=threshold):
                 meter = self._metering.create(remaining, threshold)
             self._opened.commit(f"create meter {meter}")
             return meter
@@ -70,7 +70,7 @@ class Meters:
         """
 
         def refill() -> MeterRow:
-            with self._opened.kernel.atomic():
+            with self._opened.kernel.request("refill-meter", meter=meter, computrons=computrons):
                 self._metering.refill(meter, computrons)
             return self.get(meter)
 
@@ -90,7 +90,8 @@ class Meters:
             >>> world.meters.get(meter).threshold
             100
         """
-        with self._opened.changing(f"threshold of meter {meter}"):
+        note = f"threshold of meter {meter}"
+        with self._opened.changing(note, "set-threshold", meter=meter, threshold=threshold):
             self._metering.set_threshold(meter, threshold)
 
     def forget(self, meter: str) -> None:
@@ -108,7 +109,7 @@ class Meters:
         """
         with self._opened.lock:
             row = self.get(meter)
-            with self._opened.kernel.atomic():
+            with self._opened.kernel.request("forget-meter", meter=meter):
                 gone = self._metering.forget_unused(meter)
             if not gone:
                 raise KernelError(

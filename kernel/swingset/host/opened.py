@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from swingset.core.atomic import refuse_within_crank
 from swingset.core.cranks import CLEAN_UP_ROWS
@@ -108,10 +108,10 @@ class Opened:
         return self.callers.ask(do)
 
     @contextmanager
-    def changing(self, note: str) -> Iterator[None]:
-        """Make the changes of the body atomic, and commit."""
+    def changing(self, note: str, verb: str, /, **arguments: Any) -> Iterator[None]:
+        """Make the changes of the body atomic, as the request that they are, and commit."""
         with self.lock:
-            with self.kernel.atomic():
+            with self.kernel.request(verb, **arguments):
                 yield
             self.commit(note)
 
@@ -149,7 +149,7 @@ class Opened:
 
     def _outcomes_to_log(self) -> list[str]:
         """The messages about settled promises whose outcome the host wants logged; each is returned once."""
-        store, lines = self.kernel.store, []
+        store, lines, told = self.kernel.store, [], []
         query = "SELECT kref from promises where policy in ('log_always', 'log_failure') order by kref"
         for (kref,) in store.world.rows(query):
             promise = store.promises.get(kref)
@@ -159,7 +159,11 @@ class Opened:
                 lines.append(
                     f"{kref} was {promise.state}: {one_line(promise.data.body if promise.data else '', 500)}"
                 )
-            store.promises.set_policy(kref, "ignore")
+            told.append(kref)
+        if told:
+            with self.kernel.request("log-outcomes", krefs=told):
+                for kref in told:
+                    store.promises.set_policy(kref, "ignore")
         return lines
 
     @property
@@ -183,7 +187,7 @@ class Opened:
                 warehouse.due.add(vat.id)  # it will be at rest by a later commit
                 self._ran.add(name)
             elif span.position - span.start >= interval and warehouse.is_online(vat.id):
-                warehouse.snapshot(vat)
+                self.kernel.snapshot(vat)
 
     # Cranks
 

@@ -49,7 +49,7 @@ class Options:
         """
 
         def change() -> dict[str, int | None]:
-            self._opened.kernel.options.change(options)
+            self._opened.kernel.change_kernel_options(options)
             return self._opened.kernel.options.all()
 
         return self._opened.ask(change, "change options of the kernel")

@@ -241,7 +241,7 @@ class OwnDevices:
             >>> with world.devices.own.visit("tally") as call:
             ...     call.state["count"] = 7
         """
-        with self._opened.changing(f"visit to device {name}"):
+        with self._opened.changing(f"visit to device {name}", "visit-device", name=name):
             yield DeviceCall(self._kernel, self._kernel.devices.context(name))
 
 

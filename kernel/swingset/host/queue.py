@@ -75,7 +75,8 @@ class RunQueue:
             True
         """
         with self._opened.lock:
-            self._opened.kernel.store.panic.overrule()
+            with self._opened.kernel.request("overrule-panic"):
+                self._opened.kernel.store.panic.overrule()
             self._opened.commit("panic overruled")
 
     def drop(self, position: int) -> str:

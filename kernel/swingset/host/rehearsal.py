@@ -91,7 +91,7 @@ def _all_the_same(controller: Controller, vat: str, parts: Parts, records: Exten
     fork = controller.fork()
     try:
         store, vat_id = fork.kernel.store, fork.kernel.vat(vat).id
-        with fork.kernel.atomic():
+        with fork.kernel.request("put-off-migration", vat=vat_id):
             for number in Versions(store, vat_id).kinds():
                 store.vatstore.set(vat_id, f"vom.sweep.{number}", '{"putOff":true}')
         fork.upgrade_vat(vat, parts)

@@ -20,7 +20,6 @@ from swingset.guest.passing import smallcaps
 from swingset.guest.passing.passable import UnpassableError, brief, path_to
 from swingset.host.opened import Opened
 from swingset.model.capdata import DEFAULT_IFACE, CapData, Ref
-from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
 from swingset.model.stack import room
 from swingset.model.states import ResultPolicy
@@ -104,8 +103,7 @@ class Requests:
                 self._must_be_held(slot)
             if policy != "none":
                 return self._kernel.queue_message(kref, data, policy=policy)
-            with self._kernel.atomic():
-                self._kernel.store.enqueue(Send(kref, Message(data)))
+            self._kernel.queue_one_way(kref, data)
             return None
 
     def outcome(self, kref: str) -> Outcome:

@@ -34,8 +34,13 @@ class Running:
 
     def set_paused(self, paused: bool, note: str) -> None:
         """Pause or unpause the world, between two cranks if another thread runs it."""
-        counters = self.opened.kernel.store.counters
-        self.opened.ask(lambda: counters.set("paused", int(paused)), note)
+        kernel = self.opened.kernel
+
+        def change() -> None:
+            with kernel.request("pause", paused=paused):
+                kernel.store.counters.set("paused", int(paused))
+
+        self.opened.ask(change, note)
 
     def step(self) -> CrankReport | None:
         """Run one crank and commit it; None if nothing can run."""

@@ -54,9 +54,11 @@ def create_vat(
         if report.fault is not None:
             opened.commit(f"could not create {name}")
             raise VatFault(name, "it could not be created", report.fault, dict(parts).get)
-        kernel.store.sources.replace(name, parts)
+        kernel.keep_sources(name, parts)
         if service:
-            kernel.store.counters.set(service_counter(name), int(kernel.vat(name).id[1:]))
+            vat = kernel.vat(name).id
+            with kernel.request("keep-service", name=name, vat=vat):
+                kernel.store.counters.set(service_counter(name), int(vat[1:]))
         opened.commit(f"create {name}")
         return kernel.root_of(name)
 
@@ -76,7 +78,7 @@ def upgrade_vat(
             opened.commit(f"refused to upgrade {name}")
             words = "the upgrade was refused and nothing has changed"
             raise VatFault(name, words, report.fault, dict(parts).get)
-        kernel.store.sources.replace(name, parts)
+        kernel.keep_sources(name, parts)
         opened.commit(f"upgrade {name}")
         return report
 

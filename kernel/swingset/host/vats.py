@@ -215,6 +215,6 @@ class Vats:
         with self._opened.lock:
             refuse_within_crank(self._kernel.store)
             live = [vat for vat in self._opened.vats() if vat.state == LIVE]
-            saved = [vat.name for vat in live if self._kernel.warehouse.snapshot(vat) is not None]
+            saved = [vat.name for vat in live if self._kernel.snapshot(vat) is not None]
             self._opened.commit("snapshot all vats")
             return saved

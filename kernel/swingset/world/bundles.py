@@ -29,10 +29,14 @@ class Bundles:
 
     def put(self, parts: Sequence[tuple[str, str]]) -> str:
         """Store these parts, in this order; returns the bundle's id."""
-        text = canonical([[name, source] for name, source in parts])
+        text = _text(parts)
         bundle = _id(text)
         self._world.execute("INSERT OR IGNORE INTO bundles VALUES(?, ?)", (bundle, text))
         return bundle
+
+    def id_of(self, parts: Sequence[tuple[str, str]]) -> str:
+        """The id of a bundle of these parts, remembered or not."""
+        return _id(_text(parts))
 
     def get(self, id: str) -> tuple[tuple[str, str], ...]:
         """The parts of a bundle; raises `DamagedWorld` if it was altered."""
@@ -40,6 +44,10 @@ class Bundles:
         if _id(text) != id:
             raise DamagedWorld(f"{self._world.name}: bundle {id} was altered: its code has another hash")
         return _parts(self._world.name, id, text)
+
+
+def _text(parts: Sequence[tuple[str, str]]) -> str:
+    return canonical([[name, source] for name, source in parts])
 
 
 def _parts(world: str, id: str, text: str) -> tuple[tuple[str, str], ...]:

@@ -1,14 +1,15 @@
 """The digest of a state, which depends only on the inputs of the world.
 
-It covers every state table in key order, and the format. Each value has its type and length, so no two
-different states have the same text. History, labels, bulk and the version that made the file are left out;
-the state names the bulk that matters by its hash.
+It covers every state table in key order. Each value has its type and length, so no two different states have
+the same text. History, labels, bulk and the version that made the file are left out; the state names the bulk
+that matters by its hash.
 
 It also leaves out what a host decides by itself: where heap images were saved, which depends on commits and
 on which vats are online; whether the queue is paused; the progress of a build; the text of the reason why a
-vat could not be run here, except its code; and the transcript of an attached vat, whose own state is written
-back with each commit. All of that is state and is restored by going back, but it may differ between two hosts
-with the same inputs.
+vat could not be run here, except its code; the transcript of an attached vat, whose own state is written back
+with each commit; and the numbers of the records in which events were sent, for a host's requests are numbered
+too. All of that is state and is restored by going back, but it may differ between two hosts with the same
+inputs.
 """
 
 from __future__ import annotations
@@ -22,16 +23,24 @@ import apsw
 from swingset.model import reasons
 
 from .errors import DamagedRow
-from .schema import FORMAT, STATE_TABLES
+from .schema import STATE_TABLES
 from .vats import ATTACHED
 
-LEFT_OUT = {"spans": ("start", "start_hash", "snapshot")}
+LEFT_OUT = {
+    "spans": ("start", "start_hash", "snapshot"),
+    "promise_queue": ("sender",),
+    "queue": ("sender",),
+    "parked": ("sender",),
+}
 """Columns of state tables that the digest does not cover."""
 
 HOSTS_COUNTERS = ("configuring", "default.snapshot_interval", "paused")
 """Counters that belong to the host, not to the world."""
 
 _BATCH = 4096
+
+_COVERS = 2
+"""Counts what digests have covered: they are compared with those of other versions."""
 
 _HOSTS_REASONS = ", ".join(repr(code) for code in sorted(reasons.HOSTS))
 _CODE = "substr(reason, 1, instr(reason, ': ') - 1)"
@@ -49,7 +58,7 @@ _ROWS = {"counters": f"WHERE name NOT IN ({', '.join(repr(name) for name in HOST
 
 def state_digest(db: apsw.Connection) -> str:
     """The SHA-256, in hex, of the state that this connection sees, committed or not."""
-    hasher = hashlib.sha256(f"swingset world {FORMAT}\n".encode())
+    hasher = hashlib.sha256(f"swingset world {_COVERS}\n".encode())
     for name, key in STATE_TABLES:
         pieces = [f"table {name}\n"]
         for row in _rows(db, name, key):

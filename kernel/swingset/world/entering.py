@@ -14,6 +14,8 @@ import apsw
 from . import opening
 from .edge import told_in_words
 from .errors import WorldError, WorldMissing
+from .history import History
+from .journal import Journal
 from .lock import WorldLock
 
 
@@ -63,6 +65,16 @@ def to_look(path: str | os.PathLike[str]) -> Iterator[tuple[apsw.Connection, str
         except BaseException:
             db.close()
             raise
+
+
+def forked(db: apsw.Connection, head: int, journal: Journal, changes: bytes) -> apsw.Connection:
+    """A connection to a copy in memory; uncommitted `changes` are its last commit, with their records."""
+    twin = opening.in_memory(db.serialize("main"))
+    if changes:
+        twin.execute("BEGIN")
+        History(twin, "a fork").record(head, changes, journal, "uncommitted work a fork began with", None)
+        twin.execute("COMMIT")
+    return twin
 
 
 def write_copy(db: apsw.Connection, path: str | os.PathLike[str]) -> None:

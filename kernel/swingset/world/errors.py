@@ -82,6 +82,12 @@ class WorldMisuse(WorldError):
     """The caller made calls in a wrong order, such as using a closed world."""
 
 
+def unrecorded(world: str) -> WorldMisuse:
+    """The complaint about a write of state of which no record would be made."""
+    words = "state is written outside of a crank and of a request, where no record is made of it"
+    return WorldMisuse(f"{world}: {words}: write it within `kernel.request`")
+
+
 class UncommittedChanges(WorldMisuse):
     """There are uncommitted changes, which the call would lose or label wrongly."""
 

@@ -34,15 +34,15 @@ from .errors import (
     UncommittedChanges,
     WorldError,
     WorldLocked,
-    WorldMoved,
 )
 from .heaps import Heaps
 from .history import Commit, History, Label
+from .journal import Journal
 from .labels import Labels
 from .libraries import Libraries
 from .lock import WorldLock
 from .memory import Change, Memory
-from .place import WAY_OUT, Place
+from .place import Place
 from .prune import Pruned, prune
 from .rows import not_text
 from .transcripts import Transcripts
@@ -79,6 +79,7 @@ class WorldFile:
         self.bundles = Bundles(self)
         self.libraries = Libraries(self)
         self.head = self.history.head()
+        self.journal = Journal(self.history.last_record(self.head))
         self._labels = Labels(self)
         self._in_run = False
         self._committed_bytes = 0
@@ -124,7 +125,8 @@ class WorldFile:
         """Run one statement, and answer its rows. Anything but a SELECT opens the run's transaction.
 
         All writes have to come this way: one made on `db` itself would be durable at once and would
-        be missing from history.
+        be missing from history. Raises `WorldMisuse` for one of state that is made outside of a crank and of
+        a request, for the journal would not have it.
         """
         if sql.startswith("SELECT"):
             self.memory.flush_for(sql)
@@ -217,8 +219,8 @@ class WorldFile:
 
     @property
     def pending_bytes(self) -> int:
-        """About how much has changed since the last commit, each change counted."""
-        return self.memory.changed_bytes - self._committed_bytes
+        """About how much has changed since the last commit, each change counted, with the records of it."""
+        return self.memory.changed_bytes - self._committed_bytes + self.journal.size
 
     @at_the_edge
     def commit(self, note: str = "", *, digest: bool = False) -> int | None:
@@ -240,7 +242,7 @@ class WorldFile:
             self.step("before-commit")
             if changes:
                 proof = state_digest(self.db) if digest else None
-                seq = self.history.record(self.head, changes, note, proof)
+                seq = self.history.record(self.head, changes, self.journal, note, proof)
             self._make_durable()
         except BaseException:
             self.rollback()
@@ -248,11 +250,18 @@ class WorldFile:
         self._in_run = False
         self._committed_bytes = self.memory.changed_bytes
         if seq is not None:
-            self.head = seq
-            self._watching.begin()
+            self._stand_at(seq)
+        elif not changes:
+            self.journal.truncate(0)  # requests that came to nothing together
         self._place.fold()
         self.step("after-commit")
         return seq
+
+    def _stand_at(self, seq: int) -> None:
+        """The state is that of a commit: what changes from here on goes into the next one."""
+        self.head = seq
+        self.journal.begin(self.history.last_record(seq))
+        self._watching.begin()
 
     @at_the_edge
     def rollback(self) -> None:
@@ -268,7 +277,7 @@ class WorldFile:
         if not self._place.written_by_others():
             self.head = self.history.head()  # an interrupt may have come just after a COMMIT
         self._place.fold()
-        self._watching.begin()
+        self._stand_at(self.head)
 
     def _forget(self) -> None:
         """State was undone: nothing that is remembered of it holds any more."""
@@ -305,10 +314,7 @@ class WorldFile:
             return
         self.db.execute("ROLLBACK")
         self._in_run = False
-        raise WorldMoved(
-            f"{self.name} was written by another program since this process opened it, and is not what this"
-            f" one knows: {WAY_OUT}"
-        )
+        raise self._place.is_another()
 
     def check_place(self) -> None:
         """Raise `WorldMoved` where the file, its lock or its content is not what was opened."""
@@ -342,8 +348,7 @@ class WorldFile:
                 words = "gave a state with another digest than it had. The world stays where it was"
                 raise HistoryBroken(f"{self.name}: going to commit {seq} {words}")
         self._forget()
-        self.head = seq
-        self._watching.begin()
+        self._stand_at(seq)
         self._place.fold()
         self.step("after-commit")
 
@@ -416,13 +421,8 @@ class WorldFile:
         """A second world in memory, from this very state, that never touches this one or its file."""
         self.memory.flush_all()
         changes = b"" if self.look_only else self._watching.changes(self.name)
-        twin = WorldFile(opening.in_memory(self.db.serialize("main")), None, None)
+        twin = WorldFile(entering.forked(self.db, self.head, self.journal, changes), None, None)
         twin.name = f"a fork of {self.name}"
-        if changes:
-            twin.begin()
-            twin.head = twin.history.record(self.head, changes, "uncommitted work a fork began with", None)
-            twin._make_durable()
-            twin._in_run = False
         return twin
 
     @at_the_edge

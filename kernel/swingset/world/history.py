@@ -20,8 +20,10 @@ import apsw
 
 from .codec import Unpacking, compress
 from .errors import DamagedRow, HistoryBroken, UnknownCommit, WorldError
+from .journal import Journal
+from .record_lines import MOST_RECORDS
 from .schema import STATE_NAMES
-from .seals import commit_seal, labels_seal
+from .seals import Sealed, commit_seal, labels_seal
 
 _MOST_CHANGES = 1 << 29  # SQLite keeps a blob below 1 GiB
 
@@ -37,7 +39,11 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Commit:
-    """One durable point: `crank` is the crank counter as of then, `size` its changeset in the file."""
+    """One durable point.
+
+    `crank` is the crank counter as of then and `record` the number of the last record. `size` is what its
+    changes and records take in the file.
+    """
 
     seq: int
     parent: int | None
@@ -45,6 +51,10 @@ class Commit:
     note: str
     digest: str | None
     size: int
+    record: int = 0
+
+
+_COMMIT = "seq, parent, crank, note, digest, length(changeset) + length(records), record"
 
 
 @dataclass(frozen=True)
@@ -76,21 +86,25 @@ class History:
         row = self._db.execute("SELECT value FROM counters WHERE name = 'crank'").fetchone()
         return int(row[0]) if row else 0
 
-    def record(self, parent: int, changes: bytes, note: str, digest: str | None) -> int:
-        """Add a commit with these changes after `parent` and stand at it."""
-        if len(changes) > _MOST_CHANGES:
+    def record(self, parent: int, changes: bytes, journal: Journal, note: str, digest: str | None) -> int:
+        """Add a commit with these changes and the records of the journal after `parent`, and stand at it."""
+        records = journal.plain()
+        if max(len(changes), len(records)) > _MOST_CHANGES:
             raise WorldError(
                 f"{self._name}: one run changed {len(changes)} bytes of state, more than the {_MOST_CHANGES} "
                 "that one commit can hold: commit more often"
             )
-        packed, crank = compress(changes), self.crank()
+        said = parent, self.crank(), journal.last, note
         self._db.execute(
-            "INSERT INTO commits(parent, crank, note, digest, changeset, seal) VALUES(?, ?, ?, ?, ?, '')",
-            (parent, crank, note, digest, packed),
+            "INSERT INTO commits(parent, crank, record, note, digest, seal, changeset, records)"
+            " VALUES(?, ?, ?, ?, ?, '', x'', x'')",
+            (*said, digest),
         )
         seq = self._db.last_insert_rowid()
-        seal = commit_seal(self.seal(parent), seq, parent, crank, note, packed)
-        self._db.execute("UPDATE commits SET seal = ? WHERE seq = ?", (seal, seq))
+        packed = compress(changes), compress(records)
+        seal = commit_seal(self.seal(parent), Sealed(seq, *said, *packed))
+        query = "UPDATE commits SET seal = ?, changeset = ?, records = ? WHERE seq = ?"
+        self._db.execute(query, (seal, *packed, seq))
         self.stand_at(seq)
         return seq
 
@@ -107,16 +121,14 @@ class History:
 
     def commit(self, seq: int) -> Commit:
         """One commit by its number."""
-        row = self._db.execute(
-            "SELECT seq, parent, crank, note, digest, length(changeset) FROM commits WHERE seq = ?", (seq,)
-        ).fetchone()
+        row = self._db.execute(f"SELECT {_COMMIT} FROM commits WHERE seq = ?", (seq,)).fetchone()
         if row is None:
             raise UnknownCommit(f"{self._name} has no commit {seq}: `commits()` lists those it has")
         return Commit(*row)
 
     def commits(self) -> list[Commit]:
         """All commits of all branches, oldest first."""
-        query = "SELECT seq, parent, crank, note, digest, length(changeset) FROM commits ORDER BY seq"
+        query = f"SELECT {_COMMIT} FROM commits ORDER BY seq"
         return [Commit(*row) for row in self._db.execute(query)]
 
     def labels(self) -> list[Label]:
@@ -135,6 +147,16 @@ class History:
         """The changeset of a commit."""
         row: Any = self._db.execute("SELECT changeset FROM commits WHERE seq = ?", (seq,)).fetchone()
         return Unpacking(row[0], _MOST_CHANGES, f"{self._name}: commit {seq}")
+
+    def records(self, seq: int) -> Unpacking:
+        """The records of a commit, as lines."""
+        row: Any = self._db.execute("SELECT records FROM commits WHERE seq = ?", (seq,)).fetchone()
+        return Unpacking(row[0], MOST_RECORDS, f"{self._name}: the records of commit {seq}")
+
+    def last_record(self, seq: int) -> int:
+        """The number of the last record as of a commit, 0 where the commit is missing."""
+        row = self._db.execute("SELECT record FROM commits WHERE seq = ?", (seq,)).fetchone()
+        return int(row[0]) if row is not None else 0
 
     def parent(self, seq: int) -> int | None:
         """The commit before this one; None for the first."""

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .errors import WorldMisuse
+from .errors import WorldMisuse, unrecorded
 from .held import Held
 from .schema import STATE_NAMES
 from .unread import Key, Unread
@@ -87,7 +87,11 @@ class Memory:
         return held
 
     def note(self, held: Held, key: Key, before: Any, weight: int) -> None:
-        """A row is about to change, old and new of so many bytes: remember what it was."""
+        """A row is about to change, old and new of so many bytes: remember what it was.
+
+        Raises `WorldMisuse` outside of a crank and of a request.
+        """
+        self.refuse_unrecorded()
         self.changed_bytes += weight
         if self._levels:
             level = self._levels[-1].before
@@ -128,6 +132,11 @@ class Memory:
         if self._levels:
             inside = self._levels[-1].name
             raise WorldMisuse(f"cannot {what} while {inside!r} is open: release it or roll back")
+
+    def refuse_unrecorded(self) -> None:
+        """Raise `WorldMisuse` outside of a crank and of a request: no record would be made of a change."""
+        if not self._levels:
+            raise unrecorded(self._world.name)
 
     def find(self, name: str) -> int:
         """Where a savepoint stands. Raises `WorldMisuse` where none of the name is open."""
@@ -233,6 +242,8 @@ class Memory:
         """A statement is going to change a table itself: write what waits of it, and hold nothing."""
         self.flush_for(sql)
         table = _written(sql)
+        if table is None or table in STATE_NAMES:
+            self.refuse_unrecorded()
         for name, held in self._held.items():
             if table is None or name == table:
                 held.flush()

@@ -235,8 +235,8 @@ def _set_up(db: apsw.Connection) -> None:
     db.execute("PRAGMA temp_store=MEMORY")
 
 
-def check_header(path: str) -> bytes:
-    """Read and check the first bytes of a file; raises `NotAWorld` and its subclasses."""
+def check_header(path: str, wanted: int = schema.FORMAT) -> bytes:
+    """Read and check the first bytes of a file of that format; raises `NotAWorld` and its subclasses."""
     try:
         header = read_start(path, _HEADER)
     except OddFile as problem:
@@ -250,7 +250,7 @@ def check_header(path: str) -> bytes:
     if _application(header) != schema.APPLICATION_ID:
         raise NotAWorld(f"{path} is a database of another program: choose another path")
     made_in = int.from_bytes(header[60:64], "big")
-    if made_in != schema.FORMAT:
+    if made_in != wanted:
         raise _wrong_format(path, made_in)
     if int.from_bytes(header[16:18], "big") != schema.PAGE_SIZE:
         raise NotAWorld(f"{path} has pages of another size than a world has: it was altered")
@@ -306,7 +306,13 @@ def _wrong_format(path: str, made_in: int) -> WorldError:
     what = f"{path} was made by {maker} in format {made_in}; swingset-nb {software_version()}"
     if made_in > schema.FORMAT:
         return NewerFormat(f"{what} reads up to format {schema.FORMAT}: install {maker} or later")
-    return OlderFormat(f"{what} reads format {schema.FORMAT} only: open it with {maker}")
+    if made_in == schema.FORMAT:
+        return NotAWorld(f"{path} is of format {made_in} already: open it as it is")
+    if made_in == schema.FORMAT - 1:
+        fix = f"`swingset migrate {path} NEW` makes a copy of it that it can read"
+    else:
+        fix = f"open it with {maker}"
+    return OlderFormat(f"{what} reads format {schema.FORMAT} only: {fix}")
 
 
 def _maker(path: str) -> str:

@@ -61,6 +61,11 @@ class Place:
         if trouble is not None:
             raise WorldMoved(f"{self._name} {trouble}. Nothing more can be committed to it: {WAY_OUT}")
 
+    def is_another(self) -> WorldMoved:
+        """The complaint about a file that holds another world than the one that is open."""
+        words = "was written by another program since this process opened it, and is not what this one knows"
+        return WorldMoved(f"{self._name} {words}: {WAY_OUT}")
+
     def before_commit(self) -> None:
         """Mark the file: from now on it needs its log, until the fold."""
         if self._folding is not None:

@@ -48,6 +48,7 @@ class Waiting(NamedTuple):
     promise: str
     seq: int
     item: QueuedEvent
+    sender: int | None
 
 
 class Subscriber(NamedTuple):
@@ -164,10 +165,10 @@ class Promises:
         """The promises that `vat` decides and keeps, oldest first."""
         return [kref for kref in self.decided_by(vat) if self._kept.has(kref)]
 
-    def enqueue(self, kref: str, seq: int, event: QueuedEvent) -> None:
-        """Let a message wait for the promise."""
+    def enqueue(self, kref: str, seq: int, event: QueuedEvent, sender: int | None = None) -> None:
+        """Let a message, which was sent in the record numbered `sender`, wait for the promise."""
         count, kept = self.waits(kref)
-        self._queue.add(Waiting(kref, seq, event))
+        self._queue.add(Waiting(kref, seq, event, sender))
         self._waits[kref] = (count + 1, kept + size(event_to_json(event)))
 
     def waits(self, kref: str) -> tuple[int, int]:
@@ -184,10 +185,10 @@ class Promises:
             found = self._waits[kref] = (int(count), int(kept))
         return found
 
-    def waiting(self, kref: str) -> list[str]:
-        """The messages that wait for the promise, oldest first, as they lie in the file."""
+    def waiting(self, kref: str) -> list[tuple[str, int | None]]:
+        """The messages that wait for the promise and their senders, oldest first, as they lie in the file."""
         rows = (self._queue.row(*key) for key in sorted(self._queued_to.keys(kref)))
-        return [row[2] for row in rows if row is not None]
+        return [(row[2], row[3]) for row in rows if row is not None]
 
     def waiting_events(self, kref: str) -> list[QueuedEvent]:
         """The same, as events."""

@@ -1,4 +1,8 @@
-"""The run-queue, and the places where the events of suspended vats are parked."""
+"""The run-queue, and the places where the events of suspended vats are parked.
+
+An event is stored with the number of the record in which it was sent (`swingset.world.journal`), wherever it
+waits: who looks at what a crank did can go on from there to who caused it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from swingset.model.messages import QueuedEvent
 from swingset.world.counters import Counters
 from swingset.world.tables import Rows, Table
+from swingset.world.unread import Unread
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
@@ -20,15 +25,24 @@ class Queued(NamedTuple):
     item: QueuedEvent
 
 
+class _Waiting(NamedTuple):
+    """The same, and the number of the record in which it was sent."""
+
+    seq: int
+    item: QueuedEvent
+    sender: int | None
+
+
 class Parked(NamedTuple):
     """An event that was set aside for a vat, and where it stood."""
 
     vat: str
     seq: int
     item: QueuedEvent
+    sender: int | None
 
 
-_QUEUE, _PARKED = Table("queue", Queued, heavy=("item",)), Table("parked", Parked, heavy=("item",))
+_QUEUE, _PARKED = Table("queue", _Waiting, heavy=("item",)), Table("parked", Parked, heavy=("item",))
 
 
 class Queues:
@@ -41,35 +55,44 @@ class Queues:
         self._parked = Rows(world, _PARKED)
         self._by_vat = self._parked.index("vat")
         self._counters = Counters(world)
+        self.sender: int | None = None
+        """The number of the record in which the event was sent that was taken off the run-queue last."""
 
     def append(self, event: QueuedEvent) -> None:
         """Put an event at the end of the run-queue."""
-        self._queue.add(Queued(self._counters.take("queue", 1), event))
+        self._add(self._counters.take("queue", 1), event)
 
-    def append_item(self, item: str) -> None:
-        """Put an event, as the text that it was stored as, at the end of the run-queue."""
-        self._queue.add_row((self._counters.take("queue", 1), item))
+    def _add(self, seq: int, event: QueuedEvent) -> None:
+        self._queue.add(_Waiting(seq, event, self._world.journal.number))
+
+    def append_item(self, item: str, sender: int | None) -> None:
+        """Put an event that has waited elsewhere, as the text that it is stored as, at the end."""
+        self._queue.add_row((self._counters.take("queue", 1), item, sender))
 
     def prepend(self, event: QueuedEvent) -> None:
         """Put an event before all others, those that are parked included."""
-        self._queue.add(Queued(-self._counters.take("queue.front", 1), event))
+        self._add(-self._counters.take("queue.front", 1), event)
 
     def head(self) -> Queued | None:
         """The first event and its position, or None where nothing waits."""
         seq = self._order.first()
-        return None if seq is None else self._queue.get(seq)
+        return None if seq is None else self._at(seq)
+
+    def _at(self, seq: int) -> Queued | None:
+        found = self._queue.get(seq)
+        return None if found is None else Queued(found.seq, found.item)
 
     def first_but(self, passed: Set[int]) -> Queued | None:
         """The first event that does not stand at one of these positions, or None."""
         for seq in self._order.some(len(passed) + 1):
             if seq not in passed:
-                return self._queue.get(seq)
+                return self._at(seq)
         return None
 
     def urgent(self) -> Queued | None:
         """The first event that was put before all others, or None."""
         seq = self._order.first()
-        return None if seq is None or seq >= 0 else self._queue.get(seq)
+        return None if seq is None or seq >= 0 else self._at(seq)
 
     def soon(self, most: int) -> list[int]:
         """The positions of the first events, at most so many."""
@@ -80,8 +103,11 @@ class Queues:
         found = self._queue.get(seq)
         return None if found is None else found.item
 
-    def remove(self, seq: int) -> None:
-        """Take the event at that position off the run-queue."""
+    def take(self, seq: int) -> None:
+        """Take the event at that position off the run-queue, and remember in `sender` who has sent it."""
+        found = self._queue.held.look((seq,))
+        sender = found.row[2] if isinstance(found, Unread) else found and found.sender
+        self.sender = sender if type(sender) is int else None
         self._queue.delete(seq)
 
     def text_at(self, seq: int) -> str | None:
@@ -95,11 +121,11 @@ class Queues:
 
     def all(self) -> list[Queued]:
         """Every waiting event with its position, first one first."""
-        return list(self._queue.select("order by seq"))
+        return [Queued(row.seq, row.item) for row in self._queue.select("order by seq")]
 
     def park(self, vat: str, seq: int, event: QueuedEvent) -> None:
-        """Set aside an event that stood at `seq`, until `vat` runs again."""
-        self._parked.add(Parked(vat, seq, event))
+        """Set aside the event that was taken last, which stood at `seq`, until `vat` runs again."""
+        self._parked.add(Parked(vat, seq, event, self.sender))
 
     def parked(self, vat: str, limit: int = -1) -> list[Queued]:
         """The events set aside for `vat` with their positions, oldest first; all of them, or so many."""

@@ -7,8 +7,9 @@ SQLite would keep the values in the tree in which it looks for keys, and read al
 time it passes by on the way to another, so that one vat could slow down all.
 
 *Bulk* tables hold what never changes once written, addressed by content: going back needs no undo for
-them, and two branches of history share them. *Meta* tables hold the history itself and are not part of
-the state's digest. Of state, a digest takes what is a function of the world's inputs (`digest`).
+them, and two branches of history share them. *Meta* tables hold the history itself, with the records of
+what was asked for and of each crank, and are not part of the state's digest. Of state, a digest takes what is
+a function of the world's inputs (`digest`).
 
 All tables are STRICT: a file from a stranger cannot smuggle a blob to where the kernel reads text.
 The stored schema has to equal this one to the letter, which also says that a file has no triggers,
@@ -21,10 +22,10 @@ from functools import cache
 
 import apsw
 
-from .seals import commit_seal, labels_seal
+from .seals import Sealed, commit_seal, labels_seal
 
 APPLICATION_ID = 0x53574E42  # "SWNB"
-FORMAT = 2
+FORMAT = 3
 PAGE_SIZE = 4096
 
 # Name of each state table with the columns of its key, in the order in which a digest takes them.
@@ -120,6 +121,7 @@ SCHEMA = (
   promise TEXT NOT NULL,
   seq INTEGER NOT NULL,
   item TEXT NOT NULL,
+  sender INTEGER, -- as in queue
   PRIMARY KEY(promise, seq)
 ) STRICT""",
     """CREATE TABLE kept(
@@ -127,12 +129,14 @@ SCHEMA = (
 ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE queue(
   seq INTEGER PRIMARY KEY,
-  item TEXT NOT NULL
+  item TEXT NOT NULL,
+  sender INTEGER -- the number of the record in which it was sent
 ) STRICT""",
     """CREATE TABLE parked(
   vat TEXT NOT NULL,
   seq INTEGER NOT NULL,
   item TEXT NOT NULL,
+  sender INTEGER, -- as in queue
   PRIMARY KEY(vat, seq)
 ) STRICT""",
     """CREATE TABLE clists(
@@ -243,10 +247,12 @@ SCHEMA = (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice, not even after a prune
   parent INTEGER,
   crank INTEGER NOT NULL,
+  record INTEGER NOT NULL, -- the number of the last record as of this commit
   note TEXT NOT NULL,
   digest TEXT, -- of the state as of this commit, where it was asked for
+  seal TEXT NOT NULL, -- sha256 of the parent's seal and of all that is said here but the digest
   changeset BLOB NOT NULL, -- zstd
-  seal TEXT NOT NULL -- sha256 of the parent's seal and of all that is said here but the digest
+  records BLOB NOT NULL -- zstd: what was asked for since its parent, and each crank, in JSON lines
 ) STRICT""",
     """CREATE TABLE labels(
   name TEXT PRIMARY KEY,
@@ -269,9 +275,15 @@ def create(db: apsw.Connection, software: str, empty_changeset: bytes) -> None:
         "INSERT INTO meta(key, value) VALUES(?, ?)",
         [("format", str(FORMAT)), ("software", software), ("head", "0"), ("labels", labels_seal(()))],
     )
-    seal = commit_seal(None, 0, None, 0, "", empty_changeset)
-    db.execute("INSERT INTO commits VALUES(0, NULL, 0, '', NULL, ?, ?)", (empty_changeset, seal))
+    seal = commit_seal(None, Sealed(0, None, 0, 0, "", empty_changeset, empty_changeset))
+    first = (seal, empty_changeset, empty_changeset)
+    db.execute("INSERT INTO commits VALUES(0, NULL, 0, 0, '', NULL, ?, ?, ?)", first)
     db.execute("COMMIT")
+
+
+def table_names() -> list[str]:
+    """The names of all tables."""
+    return [statement.partition("(")[0].split()[-1] for statement in SCHEMA if "CREATE TABLE" in statement]
 
 
 def stored(db: apsw.Connection) -> list[tuple[object, ...]]:

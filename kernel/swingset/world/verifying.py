@@ -30,7 +30,7 @@ from .digest import state_digest
 from .errors import DamagedRow, WorldError
 from .history import apply_changes
 from .rows import RULES, Reader, shown
-from .seals import commit_seal, label_seal, labels_seal
+from .seals import Sealed, commit_seal, label_seal, labels_seal
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -197,15 +197,16 @@ class _History:
     def _seals(self) -> Iterator[Problem]:
         """Numbers, parents and seals of commits, and labels."""
         seals: dict[int, str] = {}
-        query = "seq, parent, crank, note, digest, changeset, seal"
+        query = "seq, parent, crank, record, note, changeset, records, digest, seal"
         for row in _each(self._world, "commits", query):
             if isinstance(row, Problem):
                 self._found.append(row)
                 break
-            seq, parent, crank, note, digest, packed, seal = row
+            *said, digest, seal = row
+            seq, parent = said[:2]
             if (parent is None) != (seq == 0) or (parent is not None and parent not in seals):
                 self._found.append(Problem("commits", str(seq), f"its parent {parent} is not before it"))
-            elif seal != commit_seal(seals.get(parent), seq, parent, crank, note, packed):
+            elif seal != commit_seal(seals.get(parent), Sealed(*said)):
                 self._found.append(Problem("commits", str(seq), "it was altered: its seal is another"))
             if digest is not None and not _HASH.match(digest):
                 self._found.append(Problem("commits", str(seq), "digest is no SHA-256 in hex"))

@@ -1,0 +1,87 @@
+"""What a host may ask of a world between two cranks: every verb, with the names of its arguments.
+
+`Cranks.request` is the only way to change a world outside of a crank. It takes a verb of this table, and what
+it was asked is written into the journal together with the change. So the journal has all that ever came into
+the world from outside, and who repeats it, verb by verb, comes to the same state.
+
+Arguments are JSON data: references by the kernel's names, values as capdata, code by the id of its bundle.
+Some verbs are not said by anybody: they are what the host does by itself when it cannot go on with something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from swingset.core.errors import KernelError
+
+VERBS: Mapping[str, tuple[str, ...]] = {
+    # Messages and results
+    "send": ("target", "methargs", "policy"),
+    "release": ("kref",),
+    "log-outcomes": ("krefs",),
+    # Vats
+    "create-vat": ("name", "worker", "bundle", "parameters", "options", "first", "service"),
+    "upgrade-vat": ("vat", "bundle", "parameters", "message", "first"),
+    "keep-sources": ("vat", "parts"),
+    "draft": ("vat", "part", "source"),
+    "keep-service": ("name", "vat"),
+    "terminate-vat": ("vat", "reason"),
+    "suspend-vat": ("vat", "reason"),
+    "resume-vat": ("vat",),
+    "change-options": ("vat", "options"),
+    "tell-options": ("vat", "options"),
+    "withdraw-options": ("vat", "options"),
+    "snapshot-vat": ("vat",),
+    "reap": ("vats",),
+    # Vats that live in the host's interpreter
+    "attach-vat": ("name", "message"),
+    "unpark": ("vat",),
+    "syscall": ("vat", "syscall"),
+    "introduce": ("vat", "kref"),
+    "take-capdata": ("vat", "capdata"),
+    # What the host holds
+    "pin": ("kref",),
+    "unpin": ("kref",),
+    # Meters
+    "create-meter": ("remaining", "threshold"),
+    "refill-meter": ("meter", "computrons"),
+    "set-threshold": ("meter", "threshold"),
+    "forget-meter": ("meter",),
+    # The whole world
+    "change-kernel-options": ("options",),
+    "pause": ("paused",),
+    "overrule-panic": (),
+    "configure": ("counter", "value"),
+    # Events that cannot run
+    "drop-parked": ("vat",),
+    "drop-event": ("position",),
+    # Devices
+    "add-device": ("name", "kind"),
+    "visit-device": ("name",),
+    "critical-vat-key": (),
+    "admin-node": ("vat",),
+    "upload-module": ("source",),
+    "install-bundle": ("manifest", "name"),
+    "poll": ("device", "now"),
+    "receive": ("device", "peer", "messages", "ack"),
+    "bridge-taken": ("device", "number"),
+    "bridge-deliver": ("device", "data"),
+    "plugin": ("device", "name"),
+    # What the host does by itself
+    "set-aside": ("vat", "reason"),
+    "begin-anew": ("vat",),
+    "withdraw": ("result",),
+    "give-up": ("position", "event", "fault"),
+    # In a fork that is thrown away
+    "put-off-migration": ("vat",),
+}
+
+
+def check(verb: str, arguments: Mapping[str, object]) -> None:
+    """Raise `KernelError` for a verb that is not in the table, and for other arguments than it has."""
+    wanted = VERBS.get(verb)
+    if wanted is None:
+        raise KernelError(f"no request {verb!r}; there are: {', '.join(VERBS)}")
+    if arguments.keys() != set(wanted):
+        given = ", ".join(arguments)
+        raise KernelError(f"request {verb} wants {', '.join(wanted) or 'nothing'}, got {given}")

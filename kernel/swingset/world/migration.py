@@ -1,0 +1,147 @@
+"""Worlds of the format before this one, copied into this one.
+
+Format 2 had no records: nobody wrote down what a host had asked for, nor what single cranks did. A copy has
+the same state, history, labels and bulk; its records begin with its first commit of its own. The file that
+was is only read, and stays what it was.
+
+Every seal is held against what it covers before it is made anew, so that a copy of a file that was altered is
+not made to look whole. All else in the copy is looked at by `verify`, as in any world.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import apsw
+
+from swingset.model.spelling import canonical
+
+from . import opening, schema
+from .descriptors import refuse_odd_beside
+from .edge import told_in_words
+from .entering import write_copy
+from .errors import DamagedWorld, NotAWorld, WorldMissing
+from .journal import NOTHING
+from .seals import Sealed, commit_seal, label_seal, labels_seal
+
+FROM = 2
+"""The format that is read."""
+
+_SENDER = re.compile(r"  sender INTEGER.*\n")
+_COMMITS = """CREATE TABLE commits(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice, not even after a prune
+  parent INTEGER,
+  crank INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  digest TEXT, -- of the state as of this commit, where it was asked for
+  changeset BLOB NOT NULL, -- zstd
+  seal TEXT NOT NULL -- sha256 of the parent's seal and of all that is said here but the digest
+) STRICT"""
+
+
+def migrate(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> None:
+    """Copy the world of format 2 at `path` to a new file of this format.
+
+    Raises `NotAWorld` for any other file, `DamagedWorld` for one that was altered, and `WorldError` where
+    there is a file at `to`.
+    """
+    where = opening.real(path)
+    if not os.path.lexists(where):
+        raise WorldMissing(f"there is no world at {where}: check the path")
+    opening.check_kind(where)
+    refuse_odd_beside(where)
+    opening.check_header(where, FROM)
+    with told_in_words(where):
+        old = opening.read_only(where, live=True)
+        try:
+            old.execute("BEGIN")
+            schema.harden(old)
+            if schema.stored(old) != _expected() or old.pragma("encoding") != "UTF-8":
+                raise NotAWorld(f"{where} has other tables than a world of format {FROM} has: it was altered")
+            new = apsw.Connection(":memory:")
+            try:
+                _copy(where, old, new)
+                write_copy(new, to)
+            finally:
+                new.close()
+        finally:
+            old.close()
+
+
+@cache
+def _expected() -> list[tuple[object, ...]]:
+    db = apsw.Connection(":memory:")
+    try:
+        for statement in _schema():
+            db.execute(statement)
+        return schema.stored(db)
+    finally:
+        db.close()
+
+
+def _schema() -> Iterator[str]:
+    """The statements of the old format: three tables had a column less, and commits no records."""
+    for statement in schema.SCHEMA:
+        if statement.startswith("CREATE TABLE commits("):
+            yield _COMMITS
+        elif statement.startswith("CREATE TABLE queue("):
+            yield _SENDER.sub("", statement).replace("NOT NULL,\n)", "NOT NULL\n)")
+        else:
+            yield _SENDER.sub("", statement)
+
+
+def _copy(where: str, old: apsw.Connection, new: apsw.Connection) -> None:
+    schema.create(new, opening.software_version(), NOTHING)
+    new.execute("BEGIN")
+    new.execute("DELETE FROM commits")
+    for table in schema.table_names():
+        if table not in ("commits", "labels", "meta"):
+            columns = [str(row[1]) for row in old.execute(f"PRAGMA table_info({table})")]
+            marks = ", ".join("?" * len(columns))
+            rows = old.execute(f"SELECT * FROM {table}")
+            new.executemany(f"INSERT INTO {table}({', '.join(columns)}) VALUES({marks})", rows)
+    seals = _commits(where, old, new)
+    found = []
+    for name, seq, note, seal in old.execute("SELECT name, commit_seq, note, seal FROM labels ORDER BY name"):
+        was, becomes = seals.get(seq, ("", ""))
+        if seal != label_seal(was, name, seq, note):
+            raise DamagedWorld(f"{where}: a label was altered: go back to a copy of the file")
+        found.append(label_seal(becomes, name, seq, note))
+        new.execute("INSERT INTO labels VALUES(?, ?, ?, ?)", (name, seq, note, found[-1]))
+    head = old.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
+    if head is None or not any(str(seq) == head[0] for seq in seals):
+        raise DamagedWorld(f"{where} does not say which commit it stands at: go back to a copy of it")
+    new.execute("UPDATE meta SET value = ? WHERE key = 'head'", head)
+    new.execute("UPDATE meta SET value = ? WHERE key = 'labels'", (labels_seal(found),))
+    last = old.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'commits'").fetchone()
+    if last is not None and type(last[0]) is int:
+        new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'commits'", last)
+    new.execute("COMMIT")
+
+
+def _commits(where: str, old: apsw.Connection, new: apsw.Connection) -> dict[int, tuple[str, str]]:
+    """Copy the commits; returns the seal that each had, and the one that it has now."""
+    seals: dict[int, tuple[str, str]] = {}
+    query = "SELECT seq, parent, crank, note, digest, changeset, seal FROM commits ORDER BY seq"
+    for seq, parent, crank, note, digest, changeset, seal in old.execute(query):
+        was, becomes = seals.get(parent, (None, None))
+        if seal != _old_seal(was, [seq, parent, crank, note], changeset):
+            raise DamagedWorld(f"{where}: commit {seq} was altered: go back to a copy of the file")
+        made = Sealed(seq, parent, crank, 0, note, changeset, NOTHING)
+        seals[seq] = seal, commit_seal(becomes, made)
+        new.execute(
+            "INSERT INTO commits(seq, parent, crank, record, note, changeset, records, digest, seal)"
+            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*made, digest, seals[seq][1]),
+        )
+    return seals
+
+
+def _old_seal(before: str | None, said: list[Any], packed: bytes) -> str:
+    head = canonical([before, *said]).encode()
+    return hashlib.sha256(b"commit %d:%b%b" % (len(head), head, packed)).hexdigest()

@@ -1,0 +1,339 @@
+"""How records are spelled, and how they are read again.
+
+A record is a JSON object on a line of its own, without what is empty: `do` and `with` in a request, `crank`
+in a crank. A row that became another one is `[table, row]`, one that was deleted `[table, null, key]`. What
+is read may come from a stranger's file, so everything in it is held against its form, and rows against the
+rules of their tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast, get_args
+
+from swingset.model.capdata import CapData
+from swingset.model.foreign import read_json
+from swingset.model.messages import CleanUp, Collect, Event, Reap, event_from_json, event_to_data
+from swingset.model.refs import is_kref, is_vat_id
+from swingset.model.reports import Fault, frames_from_json
+from swingset.model.spelling import spelled
+from swingset.model.states import CollectionKind, ConsoleStream, CrankOutcome, Reason
+
+from .codec import Unpacking
+from .errors import DamagedRow
+from .records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord, RowChange
+from .rows import MOST, MOST_COMPUTRONS, RULES, Reader
+from .schema import STATE_TABLES
+
+MOST_RECORDS = 1 << 29
+"""How many bytes the records of one commit have at most."""
+
+_DEPTH = 64  # what a syscall may nest, and some levels around it
+_VALUES = 1 << 26
+_PIECE = 1 << 20
+
+_KEYS = dict(STATE_TABLES)
+_KEY_AT = {name: [list(RULES[name]).index(column) for column in key] for name, key in STATE_TABLES}
+_READERS = {name: Reader(name, ", ".join(RULES[name])) for name in _KEYS}
+_KEY_RULES = {name: [RULES[name][column] for column in key] for name, key in STATE_TABLES}
+
+
+# Spelling
+
+
+def event_data(event: Event) -> dict[str, Any]:
+    """An event as JSON data, also one that is never queued."""
+    match event:
+        case Collect(vat, kind, krefs):
+            return {"type": "collect", "vat": vat, "kind": kind, "krefs": list(krefs)}
+        case Reap(vat):
+            return {"type": "reap", "vat": vat}
+        case CleanUp(vat):
+            return {"type": "clean-up", "vat": vat}
+    return event_to_data(event)
+
+
+def fault_data(fault: Fault) -> dict[str, Any]:
+    """A fault as JSON data."""
+    found: dict[str, Any] = {"code": fault.code, "message": fault.message, "name": fault.name}
+    if fault.trace:
+        found["trace"] = [list(frame) for frame in fault.trace]
+    if fault.details:
+        found["details"] = dict(fault.details)
+    return found
+
+
+def without_nothing(**parts: Any) -> dict[str, Any]:
+    """A record's parts, but for those that are None or empty."""
+    return {name: part for name, part in parts.items() if part is not None and part != [] and part != {}}
+
+
+# Reading
+
+
+class _Bad(ValueError):
+    """A line is no record; the message says what is wrong with it."""
+
+
+def lines(packed: Unpacking) -> Iterator[bytes]:
+    """The lines of a commit's records. Raises `DamagedWorld` for what cannot be unpacked."""
+    read, rest = packed.reader(), b""
+    if not packed.size:
+        return
+    while piece := read(_PIECE):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    yield rest
+
+
+def read_records(world: str, commit: int, packed: Unpacking, *, number: int, crank: int) -> Iterator[Record]:
+    """The records of a commit, of which the first has this number and comes after this crank.
+
+    Raises `DamagedRow` for a line that is no record, and `DamagedWorld` for what cannot be unpacked.
+    """
+    for at, line in enumerate(lines(packed), number):
+        try:
+            record = _record(line, at, commit, crank)
+        except ValueError as problem:
+            raise DamagedRow(world, "commits", str(commit), f"record {at} is none: {problem}") from None
+        crank = record.crank
+        yield record
+
+
+def _record(line: bytes, number: int, commit: int, crank: int) -> Record:
+    raw = read_json(line, depth=_DEPTH, values=_VALUES)
+    if not isinstance(raw, dict):
+        raise _Bad("a JSON object is wanted")
+    if "crank" in raw:
+        _only(raw, _CRANK)
+        found = _crank(raw, number, commit)
+        if found.crank != crank + 1:
+            raise _Bad(f"it is of crank {found.crank}, and crank {crank + 1} comes next")
+        return found
+    _only(raw, _REQUEST)
+    cell = raw.get("cell")
+    return RequestRecord(
+        number,
+        commit,
+        crank,
+        _text(raw, "do"),
+        _of(raw, "with", dict, {}),
+        None if cell is None else (_whole(cell, 0), _whole_or_none(cell, 1)),
+        _effects(raw),
+        _rows(raw),
+    )
+
+
+_REQUEST = {"do", "with", "cell", "effects", "rows"}
+_CRANK = {
+    *("crank", "event", "outcome", "seq", "sender", "vat", "computrons", "fault", "clean_up", "console"),
+    *("transcripts", "calls", "effects", "rows"),
+}
+
+
+def _crank(raw: dict[str, Any], number: int, commit: int) -> CrankRecord:
+    if raw.get("outcome") not in get_args(CrankOutcome):
+        raise _Bad("outcome is none that a crank has")
+    vat = raw.get("vat")
+    if vat is not None and not isinstance(vat, str):
+        raise _Bad("vat is no text")
+    transcripts = _of(raw, "transcripts", dict, {})
+    if not all(is_vat_id(vat) and isinstance(running, str) for vat, running in transcripts.items()):
+        raise _Bad("transcripts are no hashes by vat")
+    fault = _of(raw, "fault", dict, None)
+    return CrankRecord(
+        number,
+        commit,
+        _amount(raw, "crank") or 0,
+        _event(_of(raw, "event", dict, {})),
+        cast(CrankOutcome, raw["outcome"]),
+        _amount(raw, "seq", below=True),
+        _amount(raw, "sender"),
+        vat,
+        _amount(raw, "computrons", most=MOST_COMPUTRONS),
+        None if fault is None else _fault(fault),
+        _amount(raw, "clean_up"),
+        tuple(_line(item) for item in _of(raw, "console", list, [])),
+        transcripts,
+        tuple(_call(item) for item in _of(raw, "calls", list, [])),
+        _effects(raw),
+        _rows(raw),
+    )
+
+
+def _event(raw: dict[str, Any]) -> Event:
+    kind, vat = raw.get("type"), raw.get("vat")
+    if kind not in ("collect", "reap", "clean-up"):
+        return event_from_json(spelled(raw))
+    if not isinstance(vat, str) or not is_vat_id(vat):
+        raise _Bad(f"vat of {kind} is no id of a vat")
+    if kind == "collect":
+        krefs = raw.get("krefs")
+        if raw.get("kind") not in get_args(CollectionKind):
+            raise _Bad("kind of collect is none that there is")
+        if not isinstance(krefs, list) or not krefs or not all(map(is_kref, krefs)):
+            raise _Bad("krefs of collect are no krefs")
+        return Collect(vat, cast(CollectionKind, raw["kind"]), tuple(krefs))
+    return Reap(vat) if kind == "reap" else CleanUp(vat)
+
+
+def _fault(raw: dict[str, Any]) -> Fault:
+    details = _of(raw, "details", dict, {})
+    trace = frames_from_json(raw.get("trace", []))
+    if raw.get("code") not in get_args(Reason):
+        raise _Bad("code of fault is none that there is")
+    return Fault(cast(Reason, raw["code"]), _text(raw, "message"), _text(raw, "name"), trace, details)
+
+
+def _line(item: Any) -> tuple[ConsoleStream, str]:
+    if not isinstance(item, list) or len(item) != 2 or item[0] not in get_args(ConsoleStream):
+        raise _Bad("console has a line that is none")
+    return cast(ConsoleStream, item[0]), _text(item, 1)
+
+
+def _call(item: Any) -> DeviceAnswer:
+    if not isinstance(item, dict):
+        raise _Bad("a call of a device is no object")
+    _only(item, {"caller", "node", "method", "args", "failed", "answer", "effects", "undone"})
+    args, answer = (CapData.from_json(item.get(name)) for name in ("args", "answer"))
+    return DeviceAnswer(
+        _text(item, "caller"),
+        _text(item, "node"),
+        _text(item, "method"),
+        args,
+        item.get("failed") is True,
+        answer,
+        _effects(item),
+        item.get("undone") is True,
+    )
+
+
+def _effects(raw: dict[str, Any]) -> tuple[DeviceEffect, ...]:
+    return tuple(_effect(item) for item in _of(raw, "effects", list, []))
+
+
+def _effect(item: Any) -> DeviceEffect:
+    if not isinstance(item, list) or len(item) < 3:
+        raise _Bad("an effect of a device is no list")
+    device, what, *given = item
+    forms = _FORMS.get(what) if isinstance(what, str) else None
+    if forms is None or not isinstance(device, str) or len(given) != len(forms):
+        raise _Bad("an effect of a device is none that there is")
+    return DeviceEffect(device, what, tuple(form(value) for form, value in zip(forms, given, strict=True)))
+
+
+def _data(value: Any) -> CapData:
+    return CapData.from_json(value)
+
+
+def _data_or_none(value: Any) -> CapData | None:
+    return None if value is None else CapData.from_json(value)
+
+
+def _kref(value: Any) -> str:
+    if not is_kref(value):
+        raise _Bad("an effect of a device names no kref")
+    return str(value)
+
+
+def _key(value: Any) -> str:
+    return _text([value], 0)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Bad("an effect of a device is neither true nor false")
+    return value
+
+
+_FORMS: Mapping[str, tuple[Callable[[Any], Any], ...]] = {
+    "set": (_key, _data_or_none),
+    "send": (_kref, _data),
+    "new_node": (_kref,),
+    "new_promise": (_kref,),
+    "settle": (_kref, _flag, _data),
+}
+
+
+def _rows(raw: dict[str, Any]) -> tuple[RowChange, ...] | None:
+    rows = raw.get("rows", [])
+    if rows is None:
+        return None
+    if not isinstance(rows, list):
+        raise _Bad("rows are no list")
+    return tuple(_row(item) for item in rows)
+
+
+def _row(item: Any) -> RowChange:
+    if not isinstance(item, list) or len(item) not in (2, 3) or item[0] not in _KEYS:
+        raise _Bad("a row is of no table")
+    table, row = item[0], item[1]
+    if row is None:
+        key = item[2] if len(item) == 3 else None
+        rules = _KEY_RULES[table]
+        if not isinstance(key, list) or len(key) != len(rules):
+            raise _Bad(f"a row of {table} has no key")
+        if any(rule(value) is not None for rule, value in zip(rules, key, strict=True)):
+            raise _Bad(f"a row of {table} has a key that none has")
+        return RowChange(table, tuple(key), None)
+    if len(item) != 2 or not isinstance(row, list) or len(row) != len(RULES[table]):
+        raise _Bad(f"a row of {table} is none")
+    if (wrong := _READERS[table].trouble(row)) is not None:
+        raise _Bad(f"a row of {table}: {wrong}")
+    return RowChange(table, tuple(row[at] for at in _KEY_AT[table]), tuple(row))
+
+
+def _only(raw: dict[str, Any], known: Iterable[str]) -> None:
+    if strange := sorted(set(raw) - set(known)):
+        raise _Bad(f"it has {strange[0]!r}, which no record has")
+
+
+def _of(raw: dict[str, Any], name: str, kind: type[Any], default: Any) -> Any:
+    value = raw.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise _Bad(f"{name} is of the wrong kind")
+    return value
+
+
+def _text(raw: Any, name: Any) -> str:
+    value = raw[name] if isinstance(raw, list) else raw.get(name)
+    if not isinstance(value, str):
+        raise _Bad(f"{name} is no text")
+    return value
+
+
+def _amount(raw: dict[str, Any], name: str, *, most: int = MOST, below: bool = False) -> int | None:
+    value = raw.get(name)
+    if value is None:
+        return None
+    if type(value) is not int or not (-most if below else 0) <= value <= most:
+        raise _Bad(f"{name} is no number that it can be")
+    return value
+
+
+def _whole(cell: Any, at: int) -> int:
+    found = _whole_or_none(cell, at)
+    if found is None:
+        raise _Bad("cell is no number of one")
+    return found
+
+
+def _whole_or_none(cell: Any, at: int) -> int | None:
+    if not isinstance(cell, list) or len(cell) != 2:
+        raise _Bad("cell is no number and line")
+    value = cell[at]
+    if value is not None and (type(value) is not int or not 0 <= value < MOST):
+        raise _Bad("cell is no number of one")
+    return value
+
+
+__all__ = [
+    "MOST_RECORDS",
+    "event_data",
+    "fault_data",
+    "lines",
+    "read_records",
+    "without_nothing",
+]
