@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ValueRefused
 from .indexes import Index, Order
 from .rows import shown
-from .unread import MOST, Key, Unread
+from .unread import MOST, ROW, Key, Unread
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -146,12 +146,15 @@ class Held:
             raise ValueRefused(f"{self._world.name}: {words}; the world is as of its last commit: verify it")
         self._world.begin()
         self._world.step("change")
-        weight, lighter = self.table.weigh(new), self.table.weigh(before)
-        self._world.memory.note(self, key, before, weight + lighter)
+        if self.table.heavy:
+            weight, lighter = self.table.weigh(new), self.table.weigh(before)
+            self._world.memory.note(self, key, before, weight + lighter)
+            self._bytes += weight - lighter
+        else:
+            self._world.memory.note(self, key, before, ROW + ROW)
         if key not in self.dirty:
             self._make_room()
         self._replace(key, before, new, moves)
-        self._bytes += weight - lighter
 
     def _replace(self, key: Key, before: Any, new: Any, moves: bool) -> None:
         # In this order, so that an interrupt in between leaves nothing out: see the module's first lines.
@@ -196,7 +199,8 @@ class Held:
             del self.dirty[key]
             if self.whole:
                 del self.rows[key]
-        self._bytes += self.table.weigh(before) - self.table.weigh(now)
+        if self.table.heavy:
+            self._bytes += self.table.weigh(before) - self.table.weigh(now)
         for index, value in left:
             index.leave(key, value)
 

@@ -146,7 +146,7 @@ class Memory:
 
     def open(self, name: str) -> None:
         """Open a savepoint inside the others. Raises `WorldMisuse` for a name that cannot be a new one's."""
-        if not name.isidentifier() or name in self.names:
+        if not name.isidentifier() or any(level.name == name for level in self._levels):
             raise WorldMisuse(f"{name!r} is not the name of a new savepoint")
         self._levels.append(Level(name))
 

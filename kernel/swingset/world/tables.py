@@ -24,7 +24,7 @@ from .errors import DamagedRow
 from .indexes import Index, Order
 from .rows import RULES, Reader, Stored, shown
 from .schema import STATE_TABLES
-from .unread import Key, Unread
+from .unread import ROW, Key, Unread
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _KEYS = dict(STATE_TABLES)
-
-_ROW = 150
-"""About how many bytes a row takes, besides what its texts have."""
 
 TABLES: dict[str, Table[Any]] = {}
 """The tables that have a record, by name."""
@@ -73,7 +70,7 @@ class Table(Generic[R]):
         self._at = {column: at for at, column in enumerate(self.columns)}
         self._names = names
         self.key_of_row, self.key_of = self.getters(self.keys)
-        self._heavy = self.getters(heavy) if heavy else None
+        self.heavy = self.getters(heavy) if heavy else None
         listed, marks = ", ".join(self.columns), ", ".join("?" * len(self.columns))
         self.key = " and ".join(f"{column} = ?" for column in self.keys)
         others = ", ".join(f"{c} = excluded.{c}" for c in self.columns if c not in self.keys)
@@ -120,12 +117,12 @@ class Table(Generic[R]):
 
     def weigh(self, found: Any) -> int:
         """About how many bytes a record takes, or an unread row."""
-        if self._heavy is None:
-            return _ROW
+        if self.heavy is None:
+            return ROW
         if found is None:
             return 0
-        of_row, of_record = self._heavy
-        return _ROW + _weight(of_row(found.row) if found.__class__ is Unread else of_record(found))
+        of_row, of_record = self.heavy
+        return ROW + _weight(of_row(found.row) if found.__class__ is Unread else of_record(found))
 
     def changed(self, record: R, columns: dict[str, Any]) -> R:
         """A record with other values in these columns."""

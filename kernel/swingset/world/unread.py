@@ -10,6 +10,9 @@ Key = tuple[Any, ...]
 MOST = 50_000
 """The most rows of a table that are held."""
 
+ROW = 150
+"""About how many bytes a row takes, besides those of its texts."""
+
 
 class Unread:
     """A row as the file has it, which nobody has looked at yet."""
