@@ -6,12 +6,14 @@ those in which something ran ahead of its turn.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from swingset.core.ahead import LONG, AheadReport
+from swingset.core.ahead import LONG, AheadReport, cores
 from swingset.core.kernel import Kernel
 from swingset.model import syscalls
 from swingset.model.capdata import CapData
@@ -54,10 +56,19 @@ class Quiet:
 
 
 class Stoppable(Quiet):
-    """One that may run on any thread."""
+    """One that may run on any thread, where one of its messages takes until it is stopped."""
+
+    def __init__(self, computrons: int) -> None:
+        super().__init__(computrons)
+        self._stopped = threading.Event()
+
+    def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
+        if "endless" in str(delivery):
+            self._stopped.wait()
+        return super().deliver(delivery, syscall, limits)
 
     def stop(self) -> None:
-        pass
+        self._stopped.set()
 
 
 class Makes:
@@ -201,6 +212,29 @@ def test_a_wrong_guess_has_its_vat_wait_longer_each_time() -> None:
     assert kernel.ahead.report().discarded == 3
     assert gaps == [2, 4, 8]
     kernel.warehouse.close()
+
+
+def test_what_takes_too_long_is_given_up_when_a_run_ends() -> None:
+    """A delivery ahead that passes its seconds does not keep the host from ending its run."""
+    kernel = _kernel("a b", 8)
+    kernel.change_options("b", {"seconds": 0.05})
+    kernel.step()
+    _send(kernel, "a")
+    _send(kernel, "b", CapData('#["endless",[]]'))
+    kernel.step(more=True)
+    assert _out(kernel) == ["b"]
+    kernel.ahead.rest()
+    assert _out(kernel) == []
+    assert kernel.ahead.report().discarded == 1
+    kernel.warehouse.close()
+
+
+def test_where_no_set_of_cores_is_told_all_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On systems that do not say which cores a process may use, it is as many as there are, or one."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    for told, wanted in ((5, 5), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda told=told: told)
+        assert cores() == wanted
 
 
 def test_a_look_at_the_memory_gives_up_what_ran_ahead() -> None:
