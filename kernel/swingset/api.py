@@ -66,6 +66,7 @@ from swingset.model.states import (
 )
 from swingset.world.errors import LabelExists, UnknownCommit, UnknownLabel, WorldError, WorldLocked
 from swingset.world.history import Label
+from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord, RowChange
 from swingset.world.vats import VatRecord
 from swingset.world.verifying import Problem
 
@@ -83,10 +84,13 @@ __all__ = [
     "ConsoleStream",
     "Controller",
     "CrankOutcome",
+    "CrankRecord",
     "CrankReport",
     "CreateVat",
     "Device",
+    "DeviceAnswer",
     "DeviceCall",
+    "DeviceEffect",
     "DeviceError",
     "DeviceState",
     "Difference",
@@ -128,11 +132,14 @@ __all__ = [
     "QueueRow",
     "Reap",
     "Reason",
+    "Record",
     "Ref",
     "Rehearsal",
     "RemoteError",
+    "RequestRecord",
     "ResultPolicy",
     "Ring",
+    "RowChange",
     "RunQueue",
     "RunReport",
     "Send",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from swingset.core.report import CrankReport
@@ -10,6 +11,8 @@ from swingset.core.store import KernelStore
 from swingset.model.messages import CleanUp, Event, contents
 from swingset.world.file import WorldFile
 from swingset.world.record_lines import event_data, fault_data, without_nothing
+from swingset.world.rows import RULES
+from swingset.world.tables import TABLES
 
 Cell = tuple[int, int | None]
 """The execution count of a cell, and the line in it, where that is known."""
@@ -43,9 +46,21 @@ def crank_record(
 def row_changes(world: WorldFile) -> list[list[Any]]:
     """The rows that the crank or the request under way has changed, as they go into its record."""
     return [
-        [table, list(after)] if after is not None else [table, None, list(key)]
+        [table, _as_in_file(table, after)] if after is not None else [table, None, list(key)]
         for table, key, _, after in world.changed("crank")
     ]
+
+
+def _as_in_file(table: str, row: tuple[Any, ...]) -> list[Any]:
+    """A row with its columns in the order of the file, which is not that of each record's fields."""
+    order = _order(table)
+    return list(row) if order is None else [row[at] for at in order]
+
+
+@cache
+def _order(table: str) -> list[int] | None:
+    columns, wanted = TABLES[table].columns, tuple(RULES[table])
+    return None if columns == wanted else [columns.index(column) for column in wanted]
 
 
 def request_record(

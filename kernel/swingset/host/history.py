@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from swingset.core.atomic import refuse_within_crank
@@ -15,6 +16,7 @@ from swingset.host.opened import Opened
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldMoved
 from swingset.world.history import Label
+from swingset.world.records import Record
 from swingset.world.vats import LIVE
 
 
@@ -57,6 +59,25 @@ class History:
             ['before-lunch']
         """
         return self._world.labels()
+
+    def records(self, since: int = 0) -> Iterator[Record]:
+        """What was asked of the world and what each crank did, oldest first, as far as it is committed.
+
+        Args:
+            since: the number of a record; only those after it are returned.
+        Returns:
+            A `RequestRecord` or a `CrankRecord` each, on the way to the current commit.
+        Raises:
+            WorldError: for a file that holds what is no record.
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> report = world.run()
+            >>> records = list(world.history.records())
+            >>> records[-1].crank == world.crank
+            True
+        """
+        with self._opened.lock:
+            yield from list(self._world.history.records_since(since, self._world.head))
 
     def go_back(self, name: str) -> None:
         """Restore the state of a checkpoint. Uncommitted changes are committed first.

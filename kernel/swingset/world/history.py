@@ -21,7 +21,8 @@ import apsw
 from .codec import Unpacking, compress
 from .errors import DamagedRow, HistoryBroken, UnknownCommit, WorldError
 from .journal import Journal
-from .record_lines import MOST_RECORDS
+from .record_lines import MOST_RECORDS, read_records
+from .records import Record
 from .schema import STATE_NAMES
 from .seals import Sealed, commit_seal, labels_seal
 
@@ -152,6 +153,24 @@ class History:
         """The records of a commit, as lines."""
         row: Any = self._db.execute("SELECT records FROM commits WHERE seq = ?", (seq,)).fetchone()
         return Unpacking(row[0], MOST_RECORDS, f"{self._name}: the records of commit {seq}")
+
+    def records_since(self, number: int, head: int) -> Iterator[Record]:
+        """The records after the one of that number, on the line of commits that ends with `head`.
+
+        Raises `DamagedRow` for what is no record.
+        """
+        line: list[int] = []
+        for seq in self.ancestors(head):
+            if seq == 0 or self.last_record(seq) <= number:
+                break
+            line.append(seq)
+        for seq in reversed(line):
+            yield from (record for record in self.records_of(seq) if record.number > number)
+
+    def records_of(self, seq: int) -> Iterator[Record]:
+        """The records of one commit. Raises `DamagedRow` for what is no record."""
+        before = self.commit(self.parent(seq) or 0)
+        return read_records(self._name, seq, self.records(seq), number=before.record + 1, crank=before.crank)
 
     def last_record(self, seq: int) -> int:
         """The number of the last record as of a commit, 0 where the commit is missing."""

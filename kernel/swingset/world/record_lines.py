@@ -77,13 +77,16 @@ class _Bad(ValueError):
 
 def lines(packed: Unpacking) -> Iterator[bytes]:
     """The lines of a commit's records. Raises `DamagedWorld` for what cannot be unpacked."""
-    read, rest = packed.reader(), b""
     if not packed.size:
         return
+    read, parts = packed.reader(), list[bytes]()
     while piece := read(_PIECE):
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from whole
-    yield rest
+        first, *others = piece.split(b"\n")
+        parts.append(first)
+        for other in others:
+            yield b"".join(parts)
+            parts = [other]
+    yield b"".join(parts)
 
 
 def read_records(world: str, commit: int, packed: Unpacking, *, number: int, crank: int) -> Iterator[Record]:

@@ -184,6 +184,7 @@ class _History:
                 children[parent].append(seq)
         copy = _copied(self._world)
         try:
+            self._records()
             self._walk(copy, children)
         except _Stop:
             pass
@@ -218,6 +219,26 @@ class _History:
             self._found.append(Problem("meta", "head", missing))
         yield from self._found
         yield from self._labels(seals)
+
+    def _records(self) -> None:
+        """Whether the records of each commit are records, and lead from its parent to it."""
+        history = self._world.history
+        for commit in history.commits()[1:]:
+            self._left -= history.records(commit.seq).size
+            if self._left < 0:
+                self._add(Problem("commits", str(commit.seq), "its records unpack to more than a file has"))
+                raise _Stop
+            last, crank = history.last_record(commit.parent or 0), None
+            try:
+                for record in history.records_of(commit.seq):
+                    last, crank = record.number, record.crank
+            except WorldError as problem:
+                reason = problem.reason if isinstance(problem, DamagedRow) else str(problem)
+                self._add(Problem("commits", str(commit.seq), reason))
+                continue
+            if last != commit.record or crank not in (None, commit.crank):
+                words = f"its records end with number {last} and crank {crank}, and it says otherwise"
+                self._add(Problem("commits", str(commit.seq), words))
 
     def _labels(self, seals: dict[int, str]) -> Iterator[Problem]:
         found: dict[bytes, str] = {}
