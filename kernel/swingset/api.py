@@ -64,7 +64,8 @@ from swingset.model.states import (
     ResultPolicy,
     VatState,
 )
-from swingset.world.errors import LabelExists, UnknownCommit, UnknownLabel, WorldError, WorldLocked
+from swingset.world.errors import LabelExists, LogAway, UnknownCommit, UnknownLabel, WorldError, WorldLocked
+from swingset.world.feed import CommitFeed
 from swingset.world.history import Label
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord, RowChange
 from swingset.world.vats import VatRecord
@@ -80,6 +81,7 @@ __all__ = [
     "CleanUp",
     "Collect",
     "CollectionKind",
+    "CommitFeed",
     "Configuration",
     "ConsoleStream",
     "Controller",
@@ -111,6 +113,7 @@ __all__ = [
     "LeftBehind",
     "Lens",
     "LifeEndedError",
+    "LogAway",
     "Message",
     "MeterRow",
     "Meters",

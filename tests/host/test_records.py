@@ -11,8 +11,10 @@ import pytest
 import swingset
 from swingset.core.verbs import VERBS
 from swingset.guest.sending.eventual import E
+from swingset.host.cli import main
 from swingset.host.opening import open_world
 from swingset.world.errors import WorldMisuse
+from tests.corpus.playing import FOLDER, SUFFIX, unpack
 from tests.staging import Stage
 
 ACTOR = """
@@ -231,3 +233,55 @@ def test_records_of_a_branch_that_was_left_are_not_told() -> None:
         world.vats.suspend("ann")
         assert [record.number for record in world.history.records()] == [*before, before[-1] + 1]
         assert world.verify() == []
+
+
+def test_each_commit_is_handed_out_before_it_is_durable(tmp_path: Path) -> None:
+    """With its records and net rows; if the taker raises nothing is committed, and it may be tried again."""
+    path, taken = tmp_path / "a.world", list[swingset.CommitFeed]()
+    full = [False]
+
+    def take(commit: swingset.CommitFeed) -> None:
+        if full[0]:
+            raise ArithmeticError("the log is full")
+        assert world.history.head == commit.parent
+        taken.append(commit)
+
+    with open_world(path, worker="local") as world:
+        world.create_vat("ann", PARTS)
+        world.history.feed(take, log="ledger")
+        world.vats.suspend("ann", "because")
+        (change,) = [change for change in taken[-1].changes if change.table == "vats"]
+        assert change.before is not None
+        assert change.after is not None
+        assert ("live" in change.before, "suspended" in change.after) == (True, True)
+        assert [record.verb for record in taken[-1].records] == ["suspend-vat"]  # type: ignore[union-attr]
+        full[0], head = True, world.history.head
+        with pytest.raises(ArithmeticError, match="the log is full"):
+            world.vats.resume("ann")
+        assert (world.history.head, world.vats["ann"].state) == (head, "suspended")
+        full[0] = False
+        world.vats.resume("ann")
+        assert [commit.parent for commit in taken[1:]] == [commit.seq for commit in taken[:-1]]
+        assert world.verify() == []
+    with open_world(path, worker="local") as world:
+        assert world.history.log == "ledger"
+        with pytest.raises(swingset.LogAway, match="the log 'ledger'"):
+            world.vats.suspend("ann")
+        with world.fork() as fork:
+            fork.vats.suspend("ann")
+        world.history.leave_log()
+        world.vats.suspend("ann")
+
+
+def test_the_command_copies_a_world_of_the_format_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Opened as it is it is refused, with the command that makes a copy of it."""
+    old, copy = unpack(FOLDER / f"time{SUFFIX}", tmp_path / "old.world"), tmp_path / "new.world"
+    before = old.read_bytes()
+    assert main(["status", str(old)]) == 1
+    assert "swingset migrate" in capsys.readouterr().err
+    assert main(["migrate", str(old), str(copy)]) == 0
+    assert main(["verify", str(copy)]) == 0
+    assert main(["migrate", str(copy), str(tmp_path / "again.world")]) == 1
+    assert old.read_bytes() == before

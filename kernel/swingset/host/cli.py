@@ -30,6 +30,7 @@ from swingset.lens.verifying import MOST
 from swingset.model.visible import one_line, visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
+from swingset.world.migration import migrate
 
 DONE, PROBLEM, INTERRUPTED = 0, 1, 130
 
@@ -75,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _do(chosen: argparse.Namespace) -> int:
+    if chosen.command is migrate:
+        migrate(chosen.world, chosen.copy)
+        return 0
     path = getattr(chosen, "config", None)
     config = None if path is None else _config(path, chosen.trust_local)
     with open_world(
@@ -187,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     poll = command("poll", _poll, "say what time it is; run lets the alarms be heard")
     poll.add_argument("now", type=int, metavar="NOW", help="a whole number that only goes up")
     command("digest", _digest, "print the digests of the state and of all that was done")
+    command("migrate", migrate, "copy a world of the format before this one", copy="the new file")
     command("verify", _verify, "check the whole file: pages, rows, history, hashes and references")
     return parser
 

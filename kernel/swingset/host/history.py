@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from swingset.core.atomic import refuse_within_crank
 from swingset.host.opened import Opened
 from swingset.model.visible import one_line
-from swingset.world.errors import WorldMoved
+from swingset.world.errors import WorldError, WorldMoved
+from swingset.world.feed import CommitFeed
 from swingset.world.history import Label
 from swingset.world.records import Record
 from swingset.world.vats import LIVE
@@ -78,6 +79,57 @@ class History:
         """
         with self._opened.lock:
             yield from list(self._world.history.records_since(since, self._world.head))
+
+    @property
+    def log(self) -> str | None:
+        """The log elsewhere that has to be handed each commit, if this world has one."""
+        return self._world.history.log
+
+    def feed(self, take: Callable[[CommitFeed], None], *, log: str | None = None) -> None:
+        """Hand each commit from now on to a function, before it becomes durable in the file.
+
+        Args:
+            take: called once a commit, within it. If it raises, nothing is committed, and the error is
+                raised to who wanted the commit.
+            log: what the log is called that is kept of it. The file then says that it has this log, and a
+                copy that is opened without it cannot be changed.
+        Raises:
+            WorldError: for a name that cannot be, or if the world has another log.
+        Example:
+            >>> taken = []
+            >>> world.history.feed(taken.append)
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> number = world.commit()
+            >>> taken[-1].seq == number, taken[-1].records[-1].verb
+            (True, 'send')
+        """
+        with self._opened.lock:
+            known = self.log
+            if log is not None and (not log.isprintable() or not 0 < len(log) <= 199):
+                raise WorldError(f"{log!r} is no name of a log: give it 1 to 199 printable characters")
+            if None not in (log, known) and log != known:
+                raise WorldError(f"this world has the log {known!r} already: `history.leave_log` forgets it")
+            self._world.history.takers.append(take)
+            if log is not None and known is None:
+                self._keep_log(log)
+
+    def leave_log(self) -> None:
+        """Forget that the world has a log elsewhere, and commit; what still takes its commits goes on.
+
+        Example:
+            >>> world.history.leave_log()
+            >>> world.history.log is None
+            True
+        """
+        with self._opened.lock:
+            if self.log is not None:
+                self._keep_log(None)
+
+    def _keep_log(self, log: str | None) -> None:
+        self._opened.commit("the log is noted")
+        self._world.begin()
+        self._world.history.keep_log(log)
+        self._opened.commit()
 
     def go_back(self, name: str) -> None:
         """Restore the state of a checkpoint. Uncommitted changes are committed first.

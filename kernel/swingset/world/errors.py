@@ -42,6 +42,10 @@ class LogMissing(NotAWorld):
     """The file was copied or moved without its log, which still held a part of the world."""
 
 
+class LogAway(WorldError):
+    """The world hands its commits to a log elsewhere, and nothing takes them here: this may be a copy."""
+
+
 class OddFile(WorldError):
     """A link, a pipe, a folder, or a file of another program has the name of one of the world's files."""
 

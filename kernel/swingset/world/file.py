@@ -243,6 +243,7 @@ class WorldFile:
             if changes:
                 proof = state_digest(self.db) if digest else None
                 seq = self.history.record(self.head, changes, self.journal, note, proof)
+                self.history.hand_out(seq, self.check_place)
             self._make_durable()
         except BaseException:
             self.rollback()

@@ -19,7 +19,8 @@ from typing import Any
 import apsw
 
 from .codec import Unpacking, compress
-from .errors import DamagedRow, HistoryBroken, UnknownCommit, WorldError
+from .errors import DamagedRow, HistoryBroken, LogAway, UnknownCommit, WorldError
+from .feed import CommitFeed, Taker, net_changes
 from .journal import Journal
 from .record_lines import MOST_RECORDS, read_records
 from .records import Record
@@ -74,6 +75,41 @@ class History:
     def __init__(self, db: apsw.Connection, name: str) -> None:
         self._db = db
         self._name = name
+        self.takers: list[Taker] = []
+        """Who is handed each commit before it is durable."""
+        self.log = self._log()
+        """The log elsewhere that has to be handed each commit, if there is one."""
+
+    def _log(self) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_log(self, log: str | None) -> None:
+        """Write down, within the caller's transaction, which log has to be handed each commit."""
+        if log is None:
+            self._db.execute("DELETE FROM meta WHERE key = 'log'")
+        else:
+            self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('log', ?)", (log,))
+        self.log = log
+
+    def hand_out(self, seq: int, check: Callable[[], None]) -> None:
+        """Hand a commit that is not durable yet to all takers; `check` raises where it cannot become so.
+
+        Raises `LogAway` where the world has a log elsewhere, and nobody takes what is committed.
+        """
+        if not self.takers:
+            if self.log is not None:
+                raise LogAway(
+                    f"{self._name} hands each commit to the log {self.log!r}, and nothing takes it here: open"
+                    " it where the log is, or say that it has none any more (`controller.history.leave_log`)"
+                )
+            return
+        check()
+        commit = self.commit(seq)
+        records, changes = tuple(self.records_of(seq)), tuple(net_changes(self._db, self.changes(seq)))
+        fed = CommitFeed(seq, commit.parent or 0, commit.crank, commit.note, records, changes)
+        for take in self.takers:
+            take(fed)
 
     def head(self) -> int:
         """The commit that the state stands at, as the file says."""

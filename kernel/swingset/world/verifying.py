@@ -87,7 +87,7 @@ def _meta(world: WorldFile) -> Iterator[Problem]:
         yield Problem("meta", "format", f"it is not {schema.FORMAT}")
     if "software" not in known:
         yield Problem("meta", "software", "the row is missing")
-    for key in sorted(set(known) - {"format", "software", "head", "labels"}):
+    for key in sorted(set(known) - {"format", "software", "head", "labels", "log"}):
         yield Problem("meta", shown(key), "no world has such a row")
 
 
