@@ -174,3 +174,13 @@ def test_one_step_that_fails_keeps_no_other_from_being_done(tmp_path: Path) -> N
         assert len(ran.traceback.splitlines()) < 4
     with Kernel(tmp_path) as second:
         assert "bank and purse" in second.run("%swingset open it.world --worker local").plain
+
+
+def test_a_request_says_which_cell_asked(tmp_path: Path) -> None:
+    """The record of what a cell sends has the number of the cell."""
+    with Kernel(tmp_path) as kernel:
+        kernel.open_bank()
+        kernel.run("controller = __import__('swingset_nb').session().controller")
+        kernel.run("controller.vats.suspend('bank'); asked = get_ipython().execution_count")
+        last = "list(controller.history.records())[-1]"
+        assert kernel.quiet(f"({last}.verb, {last}.cell == (asked, None))") == "('suspend-vat', True)"
