@@ -81,7 +81,7 @@ def make(vats: int, objects: int) -> Kernel:
     for number in range(vats):
         name = f"v{number}"
         result = kernel.queue_creation(name, "echo", ((name, ""),), CapData("#null"), options)
-        kernel.step()
+        kernel.cranks.step()
         kernel.pin(kernel.root_of(name))
         kernel.release_result(result)
     ids = [kernel.vat(f"v{number}").id for number in range(vats)]
@@ -112,7 +112,7 @@ def measure(kernel: Kernel) -> float:
             there, other = roots[number % FEW_VATS], roots[(number + 1) % FEW_VATS]
             results.append(kernel.queue_message(there, CapData('#["echo",["$0"]]', (other,))))
         begin, cranks = time.perf_counter(), 0
-        while kernel.step() is not None:
+        while kernel.cranks.step() is not None:
             cranks += 1
         rounds.append((time.perf_counter() - begin) / cranks)
         for result in results:
@@ -144,7 +144,7 @@ def scans(kernel: Kernel) -> list[str]:
     try:
         measure(kernel)
         kernel.terminate("v9", "")
-        while kernel.step(clean_up=100) is not None and Graveyard(kernel.world).next() is not None:
+        while kernel.cranks.step(clean_up=100) is not None and Graveyard(kernel.world).next() is not None:
             pass
     finally:
         del kernel.world.rows, kernel.world.row, kernel.world.execute

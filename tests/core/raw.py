@@ -144,7 +144,7 @@ class RawWorld:
         return self.factory.vats[name]
 
     def step(self) -> CrankReport | None:
-        return self.kernel.step()
+        return self.kernel.cranks.step()
 
     def drain(self) -> list[CrankReport]:
         """Step until nothing can run."""

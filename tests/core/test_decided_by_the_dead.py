@@ -102,7 +102,7 @@ def test_promises_of_a_large_vat_are_rejected_within_the_budget_of_each_crank() 
     assert left == [550]
     assert audit(world.store) == []
     while left[-1]:
-        report = world.kernel.step(clean_up=BUDGET)
+        report = world.kernel.cranks.step(clean_up=BUDGET)
         assert report is not None
         assert report.outcome == "cleaned"
         assert report.cleaned == BUDGET
@@ -139,7 +139,7 @@ def test_a_promise_whose_turn_has_not_come_is_waited_for_and_then_rejected() -> 
     with atomic(world.kernel):
         world.store.enqueue(send, first=True)
     for _ in range(3):
-        world.kernel.step(clean_up=None)
+        world.kernel.cranks.step(clean_up=None)
     assert world.store.promises.get(kref).state == "unresolved"  # type: ignore[union-attr]
     assert len(world.store.promises.waiting(kref)) + world.store.queues.length() > 0
     world.drain()
@@ -197,6 +197,6 @@ def test_what_the_end_of_a_vat_costs_does_not_grow_with_what_was_to_come_from_it
             controller.commit("populated")
             with measured(controller.world) as effort:
                 controller.terminate_vat("A", "enough")
-                kernel.step(clean_up=BUDGET)
+                kernel.cranks.step(clean_up=BUDGET)
             spent.append(effort.total)
     assert 0 < spent[1] <= spent[0] * 1.5, spent

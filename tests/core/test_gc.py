@@ -291,11 +291,11 @@ def test_clean_up_never_does_more_than_its_budget_in_one_crank(world: RawWorld) 
         world.give("A", f"o+{number + 1}", "B")
     before = len(world.store.clists.of(world.ids["A"]))
     world.kernel.terminate("A", "")
-    report = world.kernel.step(clean_up=10)
+    report = world.kernel.cranks.step(clean_up=10)
     assert report is not None
     assert report.outcome == "cleaned"
     assert len(world.store.clists.of(world.ids["A"])) == before - 10
-    assert world.kernel.step(clean_up=None) is None
+    assert world.kernel.cranks.step(clean_up=None) is None
     world.drain()
     assert world.store.clists.of(world.ids["A"]) == []
     assert audit(world.store) == []
@@ -322,7 +322,7 @@ def test_what_a_vat_left_is_deleted_in_phases(world: RawWorld) -> None:
     while world.store.graveyard.next() == vat:
         before = {entry.vref for entry in world.store.clists.of(vat)}
         keys = [key for (key,) in world.world.rows("SELECT key from vatstore where vat = ?", (vat,))]
-        report = world.kernel.step(clean_up=1)
+        report = world.kernel.cranks.step(clean_up=1)
         assert report is not None
         if report.outcome != "cleaned":
             continue

@@ -92,10 +92,10 @@ def _kernel(names: str, threads: int) -> Kernel:
     for name in names.split():
         options = {"use_transcript": False} if name.startswith("lost") else {}
         result = kernel.queue_creation(name, "quiet", ((name, ""),), CapData("#null"), options)
-        assert kernel.step() is not None
+        assert kernel.cranks.step() is not None
         kernel.pin(kernel.root_of(name))
         kernel.release_result(result)
-    while kernel.step() is not None:
+    while kernel.cranks.step() is not None:
         pass
     return kernel
 
@@ -132,16 +132,16 @@ def test_what_runs_ahead(what: str) -> None:
     names, threads, messages, wanted = CASES[what]
     kernel = _kernel(names, threads)
     _send(kernel, messages)
-    before = kernel.crank
-    assert kernel.step(more=True) is not None
+    before = kernel.cranks.count
+    assert kernel.cranks.step(more=True) is not None
     assert _out(kernel) == wanted
     kernel.ahead.rest()
-    while kernel.step(more=True) is not None:
+    while kernel.cranks.step(more=True) is not None:
         kernel.ahead.rest()
     report = kernel.ahead.report()
     assert (report.used, report.discarded, _out(kernel)) == (report.begun, 0, [])
     assert report.begun >= len(wanted)
-    assert kernel.crank == before + len(messages.split())
+    assert kernel.cranks.count == before + len(messages.split())
     kernel.warehouse.close()
 
 
@@ -149,12 +149,12 @@ def test_a_single_step_starts_nothing_and_uses_what_there_is() -> None:
     """Only a run is followed by more."""
     kernel = _kernel("a b", 8)
     _send(kernel, "a b a b")
-    kernel.step()
+    kernel.cranks.step()
     assert kernel.ahead.report().begun == 0
-    kernel.step(more=True)
+    kernel.cranks.step(more=True)
     assert _out(kernel) == ["a"]
     kernel.ahead.rest()
-    kernel.step()
+    kernel.cranks.step()
     assert kernel.ahead.report().used == 2
     kernel.warehouse.close()
 
@@ -163,14 +163,14 @@ def test_a_notification_runs_ahead_too() -> None:
     """A vat that waits for a promise is told of its outcome ahead of the turn, if others come before it."""
     kernel = _kernel("a b", 8)
     _send(kernel, "b", CapData('#["ask",["$0"]]', (kernel.root_of("a"),)))
-    kernel.step()  # b sends a message to a, and waits for the result,
+    kernel.cranks.step()  # b sends a message to a, and waits for the result,
     _send(kernel, "a")
-    kernel.step()  # which a settles
+    kernel.cranks.step()  # which a settles
     assert [type(event) for _, event in kernel.store.queues.all()] == [Send, Notify]
-    kernel.step(more=True)
+    kernel.cranks.step(more=True)
     assert _out(kernel) == ["b"]
     kernel.ahead.rest()
-    assert kernel.step() is not None
+    assert kernel.cranks.step() is not None
     assert kernel.ahead.report() == AheadReport(8, 2, 2, 0)
     kernel.warehouse.close()
 
@@ -188,7 +188,7 @@ def test_a_vat_that_cannot_run_ahead_does_not(why: str) -> None:
     kernel = _kernel("a b c", 8)
     CANNOT[why](kernel)
     _send(kernel, "a b c")
-    assert kernel.step(more=True) is not None
+    assert kernel.cranks.step(more=True) is not None
     assert _out(kernel) == ["c"]
     kernel.warehouse.close()
 
@@ -200,12 +200,12 @@ def test_a_wrong_guess_has_its_vat_wait_longer_each_time() -> None:
     for _ in range(3):
         _send(kernel, "a")
         _send(kernel, "b", CapData('#["fail",[]]'))
-        while kernel.step(more=True) is not None:
+        while kernel.cranks.step(more=True) is not None:
             kernel.ahead.rest()
         begun, gap = kernel.ahead.report().begun, 0
         while kernel.ahead.report().begun == begun:
             _send(kernel, "a b")
-            while kernel.step(more=True) is not None:
+            while kernel.cranks.step(more=True) is not None:
                 kernel.ahead.rest()
             gap += 1
         gaps.append(gap)
@@ -218,10 +218,10 @@ def test_what_takes_too_long_is_given_up_when_a_run_ends() -> None:
     """A delivery ahead that passes its seconds does not keep the host from ending its run."""
     kernel = _kernel("a b", 8)
     kernel.change_options("b", {"seconds": 0.05})
-    kernel.step()
+    kernel.cranks.step()
     _send(kernel, "a")
     _send(kernel, "b", CapData('#["endless",[]]'))
-    kernel.step(more=True)
+    kernel.cranks.step(more=True)
     assert _out(kernel) == ["b"]
     kernel.ahead.rest()
     assert _out(kernel) == []
@@ -242,14 +242,14 @@ def test_a_look_at_the_memory_gives_up_what_ran_ahead() -> None:
     kernel = _kernel("a b c", 8)
     for look in (kernel.warehouse.heap_digest, kernel.warehouse.snapshot):
         _send(kernel, "a b")
-        kernel.step(more=True)
+        kernel.cranks.step(more=True)
         assert _out(kernel) == ["b"]
         look(kernel.vat("b"))
         assert _out(kernel) == []
-        while kernel.step() is not None:
+        while kernel.cranks.step() is not None:
             pass
         _send(kernel, "b b b b")  # so that it may run ahead again
-        while kernel.step() is not None:
+        while kernel.cranks.step() is not None:
             pass
     assert kernel.ahead.report().discarded == 2
     kernel.warehouse.close()

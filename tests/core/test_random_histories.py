@@ -64,13 +64,13 @@ class History:
         return [vat for vat in self.store.vats.all() if vat.state != TERMINATED]
 
     def step(self) -> CrankReport | None:
-        report = self.kernel.step(clean_up=self.random.choice((1, 3, 1_000)), more=True)
+        report = self.kernel.cranks.step(clean_up=self.random.choice((1, 3, 1_000)), more=True)
         self.check_agenda()
         return report
 
     def check_agenda(self) -> None:
         """What is found quickly is what a look at all tables finds."""
-        store, can_run = self.store, self.kernel._can_run
+        store, can_run = self.store, self.kernel.cranks._can_run
         for table, found in (
             (store.gc, self.kernel.agenda.to_tell),
             (store.reaping, self.kernel.agenda.to_reap),

@@ -129,7 +129,7 @@ def run(code: str | None, what: str) -> tuple[RawWorld, tuple[str, str]]:
         report = world.step()
         assert report is not None
         assert (report.outcome, report.vat) == ("stopped", "A")
-        assert report.number == world.kernel.crank + 1
+        assert report.number == world.kernel.cranks.count + 1
         assert world.store.activity.digest() == before
         vat = world.kernel.vat("A")
         assert (vat.state, vat.reason) == ("suspended", f"{code}: it took too long")
@@ -200,12 +200,12 @@ def test_a_stopped_start_leaves_no_trace_once_it_is_woken(
     result, before = ask(slow), slow.store.activity.digest()
     factory.stops.append(code)
     [report] = slow.drain()
-    assert (report.outcome, report.vat, report.number) == ("stopped", name, slow.kernel.crank + 1)
+    assert (report.outcome, report.vat, report.number) == ("stopped", name, slow.kernel.cranks.count + 1)
     assert state_of(slow, result) == "unresolved"
     assert slow.store.activity.digest() == before
     [(seq, _, _)] = slow.kernel.queued_starts()
     assert slow.kernel.agenda.why_passed_over(seq) == f"{code}: it took too long"
-    assert not slow.kernel.has_work()
+    assert not slow.kernel.cranks.has_work()
     assert audit(slow.store) == []
     slow.kernel.resume(name)
     slow.drain()

@@ -63,7 +63,7 @@ def test_a_vat_with_50_000_objects_is_deleted_within_the_budget_of_each_run() ->
         controller.terminate_vat("A", "enough")
         assert left(controller) == rows
         runs = 0
-        while controller.kernel.has_work():
+        while controller.kernel.cranks.has_work():
             before: list[int] = [left(controller)]
 
             def watch(report: CrankReport, before: list[int] = before) -> None:

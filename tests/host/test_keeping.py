@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from swingset import Controller, Session
-from swingset.host import rhythm
+from swingset.host import running
 from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.policies import cranks
@@ -150,8 +150,8 @@ def test_a_request_within_a_run_is_committed_by_the_run(file: Path) -> None:
 
 def busy(every: int, monkeypatch: pytest.MonkeyPatch, count: int = 60) -> tuple[str, str, int]:
     """The digests, and the number of commits, of two vats that keep each other busy for a while."""
-    monkeypatch.setattr(rhythm, "CRANKS", every)
-    monkeypatch.setattr(rhythm, "SECONDS", 1e9)
+    monkeypatch.setattr(running, "CRANKS", every)
+    monkeypatch.setattr(running, "SECONDS", 1e9)
     with world_of(None, interval=7) as world:
         root = world.kernel.root_of("b")
         kref = world.queue_to_root("a", "ping", [_ref(root)])
@@ -175,7 +175,7 @@ def test_the_rhythm_of_commits_reaches_no_digest(monkeypatch: pytest.MonkeyPatch
 
 def test_a_long_run_commits_by_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where cranks take long, the clock says when."""
-    monkeypatch.setattr(rhythm, "SECONDS", 0.0)
+    monkeypatch.setattr(running, "SECONDS", 0.0)
     with world_of(None) as world:
         before = len(world.world.commits())
         world.queue_to_root("a", "ping", [_ref(world.kernel.root_of("b"))], policy="none")
@@ -188,25 +188,25 @@ def test_a_run_that_is_killed_has_committed(file: Path) -> None:
     """Two vats that keep each other busy for ever lose little when their process is killed."""
     with world_of(file) as world:
         world.queue_to_root("a", "ping", [_ref(world.kernel.root_of("b"))], policy="none")
-        crank = world.kernel.crank
+        crank = world.kernel.cranks.count
     run = [sys.executable, "-m", "swingset.host.cli", "run", str(file), "--trust-local"]
     with subprocess.Popen(run) as child:
         for _ in range(600):
             time.sleep(0.1)
             with open_world(file, look_only=True) as seen:
-                if seen.kernel.crank >= crank + rhythm.CRANKS:
+                if seen.kernel.cranks.count >= crank + running.CRANKS:
                     break
         child.send_signal(signal.SIGKILL)
     with open_world(file, worker="local") as again:
-        assert again.kernel.crank >= crank + rhythm.CRANKS
+        assert again.kernel.cranks.count >= crank + running.CRANKS
 
 
 def test_outputs_of_a_long_run_come_with_its_commits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is committed is heard while the run goes on."""
-    monkeypatch.setattr(rhythm, "CRANKS", 1)
+    monkeypatch.setattr(running, "CRANKS", 1)
     heard: list[tuple[int, int]] = []
     with world_of(None) as world:
-        world.outputs.listen(lambda output: heard.append((output.crank, world.kernel.crank)))
+        world.outputs.listen(lambda output: heard.append((output.crank, world.kernel.cranks.count)))
         for words in ("one", "two", "three"):
             world.queue_to_root("a", "say", [words], policy="none")
         world.run()

@@ -154,13 +154,13 @@ def test_a_request_does_not_wait_for_the_clean_up(stage: Stage) -> None:
     stage.ask(big, "keep", 300)
     stage.controller.terminate_vat("big")
     seen: list[Any] = []
-    step = stage.controller.kernel.step
+    step = stage.controller.kernel.cranks.step
 
     def watched(clean_up: int | None = 0, *, more: bool = False) -> Any:
         seen.append(step(clean_up, more=more))
         return seen[-1]
 
-    stage.controller.kernel.step = watched  # type: ignore[method-assign]
+    stage.controller.kernel.cranks.step = watched  # type: ignore[method-assign]
     stage.define("one", PLAYER)
     stage.upgrade("one", PLAYER + "\n    # new\n")
     assert not [report for report in seen if isinstance(report.event, CleanUp)]

@@ -188,7 +188,7 @@ def test_a_creation_in_a_file_does_not_run(start: Step, stranger: Stranger) -> N
     with open_world(stranger.path) as world:
         reports = world.run().reports
         assert [report.outcome for report in reports] == ["rejected"]
-        assert (world.step(), world.kernel.has_work()) == (None, False)
+        assert (world.step(), world.kernel.cranks.has_work()) == (None, False)
         if start is not parked_for_the_session:
             assert world.queue.held_back()
         Session(world).settle()

@@ -168,7 +168,7 @@ UNDONE = [
         "7",
         "an input that the host fails over stays for ever",
         "failures",
-        "if self._count < MOST and",
+        "if self.count < MOST and",
         "if True or",
         "core/test_failures.py::test_at_the_third_failure_the_vat_is_set_aside_and_others_go_on",
     ),
@@ -375,7 +375,7 @@ UNDONE = [
     Undone(
         "19",
         "an endless run commits nothing",
-        "rhythm",
+        "running",
         "if not full and self._cranks < CRANKS and now - self._since < SECONDS:",
         "if not full:",
         "host/test_keeping.py",

@@ -61,10 +61,10 @@ def test_what_is_sent_outside_of_a_cell_is_delivered_without_one(kernel: Kernel,
     """A message of a task, a callback, a thread or a promise is delivered and committed with no cell run."""
     before = balance(kernel)
     kernel.run("print()")
-    crank = int(kernel.quiet(f"{HEAD.replace('world.head', 'kernel.crank')}"))
+    crank = int(kernel.quiet(f"{HEAD.replace('world.head', 'kernel.cranks.count')}"))
     assert kernel.run(SENDERS[sender]).status == "ok"
     count = 200 if sender == "many threads" else 1
-    cranks = f"{HEAD.replace('world.head', 'kernel.crank')} >= {crank + count}"
+    cranks = f"{HEAD.replace('world.head', 'kernel.cranks.count')} >= {crank + count}"
     assert kernel.wait_until(cranks, "True") == "True"
     assert kernel.wait_until(f"{HEAD.replace('world.head', 'world.dirty')}", "False") == "False"
     assert balance(kernel) - before == (200 if sender == "many threads" else 5)

@@ -79,7 +79,7 @@ def found(controller: Controller) -> dict[str, object]:
         vat = kernel.vat(name)
         span = kernel.store.vats.span(vat.id)
         vats[name] = [span.position, span.hash, kernel.warehouse.heap_digest(vat), span.computrons]
-    return {"vats": vats, "crank": kernel.crank}
+    return {"vats": vats, "crank": kernel.cranks.count}
 
 
 def main(path: str, start: int, end: int, save: bool) -> None:

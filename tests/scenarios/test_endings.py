@@ -85,9 +85,9 @@ def test_the_last_words_of_a_critical_vat_reach_the_host(stage: Stage, what: str
     with pytest.raises(KernelPanic) as caught:
         stage.ask(heart, method, *args)
     assert str(caught.value) == f"critical vat heart was terminated: vat terminated: {words}"
-    assert stage.controller.kernel.panic == str(caught.value)
+    assert stage.controller.kernel.cranks.panic == str(caught.value)
     stage.controller.queue.overrule_panic()
-    assert stage.controller.kernel.panic is None
+    assert stage.controller.kernel.cranks.panic is None
 
 
 def test_the_reason_given_for_the_end_of_a_critical_vat_reaches_the_host(stage: Stage) -> None:

@@ -49,7 +49,7 @@ def look(controller: Controller) -> Steps:
     yield "picture", lambda: draw(lens)
     yield "older records", lambda: lens.older_records("bank")
     yield "digest", controller.digest
-    yield "panic", lambda: controller.kernel.panic
+    yield "panic", lambda: controller.kernel.cranks.panic
     yield "checkpoints", controller.history.checkpoints
     yield "rings", controller.gc.rings
     yield "meters", controller.meters.all

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from swingset.core.errors import KernelError
-from swingset.core.recording import row_changes
+from swingset.core.recording import Cell, request_record, row_changes
 from swingset.core.store import KernelStore
+from swingset.core.verbs import check
 from swingset.world.file import WorldFile
 
 
@@ -40,7 +41,8 @@ class Atomic:
     def __enter__(self) -> Atomic:
         refuse_within_crank(self._store)
         self._last = self._world.journal.last
-        self._store.effects.clear()
+        if self._store.effects.calls or self._store.effects.other:
+            self._store.effects.clear()
         self._world.begin_crank()
         self._store.in_crank = True
         return self
@@ -68,3 +70,19 @@ class Atomic:
         self._world.journal.truncate(self._last)
         self._world.rollback_crank()
         self._store.discard_touched()
+
+
+class Requests:
+    """The one way to change a world outside of a crank. Call it for a `with` whose body is the change."""
+
+    def __init__(self, world: WorldFile, store: KernelStore) -> None:
+        self._world = world
+        self._store = store
+        self.cell: Callable[[], Cell | None] = lambda: None
+        """Says which cell of a notebook asks for what is being asked for, and in which line, if one does."""
+
+    def __call__(self, verb: str, /, **arguments: Any) -> Atomic:
+        """A request, kept with its record or rolled back: a verb of `core.verbs`, with arguments in JSON."""
+        check(verb, arguments)
+        store = self._store
+        return Atomic(self._world, store, lambda: request_record(store, verb, arguments, self.cell()))

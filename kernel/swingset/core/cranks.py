@@ -22,13 +22,13 @@ because the host learns at once that it was stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from swingset.core.administration import Administration
 from swingset.core.ahead import Ahead
-from swingset.core.atomic import Atomic, refuse_within_crank
+from swingset.core.atomic import Atomic, Requests, refuse_within_crank
 from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES
 from swingset.core.delivery import Deliverer
 from swingset.core.device_board import DeviceBoard
@@ -40,13 +40,12 @@ from swingset.core.kernel_options import KernelOptions
 from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import Metering
 from swingset.core.notification import gather, tell_instead, too_much
-from swingset.core.recording import Cell, crank_record, extend_activity, request_record
+from swingset.core.recording import crank_record, extend_activity
 from swingset.core.report import CrankReport
 from swingset.core.routing import Nowhere, ToPromise, ToVat, route
 from swingset.core.scheduler import Agenda, FirstComeFirstServed, Scheduler
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
-from swingset.core.verbs import check
 from swingset.core.warehouse import HeapLost, VatDiverged, Warehouse
 from swingset.model import capdata, reasons
 from swingset.model.messages import (
@@ -81,7 +80,7 @@ LOST = "its memory was lost with its worker"
 
 
 class Cranks:
-    """The kernel of one world. It never commits: durability is the host's decision."""
+    """The cranks of one world, and the parts that they are made of. They never commit: the host does."""
 
     def __init__(
         self,
@@ -99,22 +98,21 @@ class Cranks:
         self.agenda = Agenda(self.store, scheduler or FirstComeFirstServed())
         self.devices = DeviceBoard(self.store)
         self.ahead = Ahead(self.store, self.warehouse, threads)
-        self._deliverer = Deliverer(self.store, self.warehouse, self.devices, self.ahead)
+        self.deliverer = Deliverer(self.store, self.warehouse, self.devices, self.ahead)
         self.metering = Metering(self.store)
         self.administration = Administration(self.store, self.warehouse, self.metering)
-        self._lifecycle = Lifecycle(self.store, self.warehouse, self._deliverer)
-        self.cell: Callable[[], Cell | None] = lambda: None
-        """Says which cell of a notebook asks for what is being asked for, and in which line, if one does."""
+        self.lifecycle = Lifecycle(self.store, self.warehouse, self.deliverer)
+        self.request = Requests(world, self.store)
         undo = self._back_to_delivery
-        shared = self.store, self.warehouse, self.devices, self.metering, self._lifecycle, undo
-        self._judge = Judge(*shared, self.agenda, self.options)
+        shared = self.store, self.warehouse, self.devices, self.metering, self.lifecycle, undo
+        self.judge = Judge(*shared, self.agenda, self.options)
         self._incarnations = Incarnations(*shared)
         self._failures = Failures()
 
     # Running
 
     @property
-    def crank(self) -> int:
+    def count(self) -> int:
         """How many cranks the world has run."""
         return self.store.counters.get("crank")
 
@@ -150,7 +148,8 @@ class Cranks:
                     if more:
                         self.ahead.look(*chosen)
                     report = self._run_crank(*chosen, clean_up or 0)
-                self._failures.forget()
+                if self._failures.count:
+                    self._failures.forget()
                 return report
             except Overtaken:
                 continue  # what ran ahead is thrown away, and the crank rolled back
@@ -210,7 +209,7 @@ class Cranks:
                 self.agenda.pass_over(seq, event, why)
                 if isinstance(event, UpgradeVat):
                     self._set_aside(event.vat, why)
-        return CrankReport(self.crank + 1, event, outcome, name, fault=stopped.fault)
+        return CrankReport(self.count + 1, event, outcome, name, fault=stopped.fault)
 
     def _is_awaited(self, result: str) -> bool:
         """Whether the host holds a promise, and so learns its outcome."""
@@ -242,7 +241,7 @@ class Cranks:
                 self.store.queues.park(vat.id, seq, cast(QueuedEvent, event))
             if vat is not None and not vat.attached and not isinstance(event, UpgradeVat):
                 self.store.vats.save(vat.having(state=SUSPENDED, reason=f"{fault.code}: {fault}"))
-        return CrankReport(self.crank + 1, event, "stopped", vat.name if vat else None, fault=fault)
+        return CrankReport(self.count + 1, event, "stopped", vat.name if vat else None, fault=fault)
 
     def _vat_of(self, event: Event) -> VatRecord | None:
         """The vat that an event is for, if the event can be parked with it."""
@@ -260,7 +259,7 @@ class Cranks:
         waits = vat is not None and not vat.attached
         match event:
             case Send(message=message):
-                self._judge.reject(message, rejection_of(fault, f"{message.method}()"))
+                self.judge.reject(message, rejection_of(fault, f"{message.method}()"))
             case Notify(promise=promise) if vat is not None and self._knows(vat, promise):
                 tell_instead(self.store, vat, promise, fault)
             case CreateVat() | UpgradeVat():
@@ -276,7 +275,7 @@ class Cranks:
             self.store.consume(event)
 
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
-        number, before, ran = self.crank + 1, self.world.pending_bytes, self.warehouse.ran
+        number, before, ran = self.count + 1, self.world.pending_bytes, self.warehouse.ran
         ran.clear()
         with Atomic(self.world, self.store, lambda: crank_record(self.store, report, seq, ran, clean_up)):
             if seq is not None:
@@ -303,8 +302,8 @@ class Cranks:
                 case CleanUp():
                     report = self._clean_up(event, number, clean_up)
             if report.outcome == "starved":
-                report = self._judge.starved(seq, event, report)
-            self._judge.terminate_marked()
+                report = self.judge.starved(seq, event, report)
+            self.judge.terminate_marked()
             self.world.release("deliver")
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
@@ -324,12 +323,6 @@ class Cranks:
             return False
         return not vat.attached or self.warehouse.is_online(vat_id)
 
-    def request(self, verb: str, /, **arguments: Any) -> Atomic:
-        """A change outside of a crank, for a `with`: a verb of `core.verbs`, with arguments in JSON."""
-        check(verb, arguments)
-        store = self.store
-        return Atomic(self.world, store, lambda: request_record(store, verb, arguments, self.cell()))
-
     def _back_to_delivery(self) -> None:
         self.world.rollback_to("deliver")
         self.store.discard_touched()
@@ -342,7 +335,7 @@ class Cranks:
             case ToPromise(promise):
                 return self._wait(event, promise, number)
             case Nowhere(rejection):
-                self._judge.reject(event.message, rejection)
+                self.judge.reject(event.message, rejection)
                 return CrankReport(number, event, "rejected")
 
     def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
@@ -353,7 +346,7 @@ class Cranks:
             f"{MOST_WAITING:,} messages or {MOST_WAITING_BYTES:,} bytes wait for this promise to be settled,"
             " and no more may: send again when it is"
         )
-        self._judge.reject(event.message, capdata.error("Error", words, code=reasons.TOO_MUCH_WAITING))
+        self.judge.reject(event.message, capdata.error("Error", words, code=reasons.TOO_MUCH_WAITING))
         return CrankReport(number, event, "rejected")
 
     def _deliver_message(
@@ -364,11 +357,11 @@ class Cranks:
             return self._park(seq, event, vat, number)
         translator = Translator(self.store, vat.id)
         delivery = translator.message_to_vat(target, event.message)
-        delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        report = self._judge.delivered(event, vat, delivered, number)
+        delivered = self.deliverer.deliver(vat, worker, delivery, number)
+        report = self.judge.delivered(event, vat, delivered, number)
         if report.fault is not None:
             words = f"vat {vat.name}: {event.message.method}()"
-            self._judge.reject(event.message, rejection_of(report.fault, words))
+            self.judge.reject(event.message, rejection_of(report.fault, words))
         return report
 
     def _notify(self, seq: int, event: Notify, number: int) -> CrankReport:
@@ -387,8 +380,8 @@ class Cranks:
             tell_instead(self.store, vat, event.promise, fault)
             return CrankReport(number, event, "refused", vat.name, fault=fault)
         delivery = Translator(self.store, vat.id).notify_to_vat(notification)
-        delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        report = self._judge.delivered(event, vat, delivered, number)
+        delivered = self.deliverer.deliver(vat, worker, delivery, number)
+        report = self.judge.delivered(event, vat, delivered, number)
         if report.fault is None or self.store.is_dead(vat.id):
             return report
         if report.fault.code == reasons.CODE_MISSING:
@@ -410,8 +403,8 @@ class Cranks:
         if vat is None or worker is None:
             return CrankReport(number, event, "dropped", vat.name if vat else None)
         delivery = ["changeVatOptions", event.options]
-        delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        return self._judge.delivered(event, vat, delivered, number)
+        delivered = self.deliverer.deliver(vat, worker, delivery, number)
+        return self.judge.delivered(event, vat, delivered, number)
 
     def _collect(self, event: Collect, number: int) -> CrankReport:
         """Notify a vat of dropped and retired references, if that is still the case."""
@@ -423,9 +416,9 @@ class Cranks:
         if not meant or worker is None:
             return CrankReport(number, event, "negated", vat.name)
         delivery = translator.collection_to_vat(event.kind, meant)
-        delivered = self._deliverer.deliver(vat, worker, delivery, number)
-        report = self._judge.delivered(event, vat, delivered, number, krefs=len(meant))
-        return self._judge.housekeeping(vat, report)
+        delivered = self.deliverer.deliver(vat, worker, delivery, number)
+        report = self.judge.delivered(event, vat, delivered, number, krefs=len(meant))
+        return self.judge.housekeeping(vat, report)
 
     def _reap(self, event: Reap, number: int) -> CrankReport:
         """Make a vat bring out its dead."""
@@ -434,13 +427,13 @@ class Cranks:
         self.store.reaping.done(event.vat)
         if worker is None:
             return CrankReport(number, event, "dropped", vat.name)
-        delivered = self._deliverer.deliver(vat, worker, ["bringOutYourDead"], number)
-        report = self._judge.delivered(event, vat, delivered, number, deliveries=0)
-        return self._judge.housekeeping(vat, report)
+        delivered = self.deliverer.deliver(vat, worker, ["bringOutYourDead"], number)
+        report = self.judge.delivered(event, vat, delivered, number, deliveries=0)
+        return self.judge.housekeeping(vat, report)
 
     def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)
-        cleaned = self._lifecycle.clean_up(event.vat, budget)
+        cleaned = self.lifecycle.clean_up(event.vat, budget)
         return CrankReport(number, event, "cleaned", vat.name if vat else None, cleaned=cleaned)
 
     def _park(self, seq: int, event: QueuedEvent, vat: VatRecord, number: int) -> CrankReport:

@@ -32,23 +32,24 @@ class Failures:
 
     def __init__(self) -> None:
         self._last: tuple[int | None, Event] | None = None
-        self._count = 0
+        self.count = 0
+        """How often in a row it has failed over the last one."""
 
     def enough(self, seq: int | None, event: Event, error: BaseException) -> bool:
         """Count a failure on the event at `seq`; returns whether to set it aside now."""
         if not _counts(event, error):
             return False
         here = (seq, event)
-        self._count = self._count + 1 if self._last == here else 1
+        self.count = self.count + 1 if self._last == here else 1
         self._last = here
-        if self._count < MOST and not isinstance(error, TooMuchChanged):
+        if self.count < MOST and not isinstance(error, TooMuchChanged):
             return False
         self.forget()
         return True
 
     def forget(self) -> None:
         """Reset the count: a crank succeeded."""
-        self._last, self._count = None, 0
+        self._last, self.count = None, 0
 
 
 def words_for(error: BaseException) -> str:

@@ -58,7 +58,7 @@ class Judge(CrankParts):
         failed, info = delivered.exit_request or (False, None)
         if failed:
             self.undo()
-        if not self.metering.charge(vat, result.computrons):
+        if "meter" in vat.options and not self.metering.charge(vat, result.computrons):
             self.undo()
             self.warehouse.discard(vat.id)
             return replace(report, outcome="starved", console=())

@@ -6,6 +6,7 @@ Every request succeeds completely or changes nothing, like a crank. None commits
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from swingset.core.budget import Budget
@@ -14,6 +15,7 @@ from swingset.core.errors import KernelError, NoSuchVat, VatExists
 from swingset.core.kernel_options import checked
 from swingset.core.lifecycle import LeftBehind
 from swingset.core.options import NAME_WANTS, host_options, name_trouble, reserved
+from swingset.core.scheduler import Scheduler
 from swingset.core.syscalls import DeliverySyscalls
 from swingset.core.translate import Translator
 from swingset.core.warehouse import limits_of
@@ -32,16 +34,40 @@ from swingset.model.messages import (
 )
 from swingset.model.refs import is_called_well
 from swingset.model.states import HeldPolicy
-from swingset.workers.base import Worker
+from swingset.workers.base import Worker, WorkerFactory
 from swingset.world.errors import DamagedRow
+from swingset.world.file import WorldFile
 from swingset.world.promises import UNRESOLVED
 from swingset.world.vats import ATTACHED, LIVE, SUSPENDED, TERMINATED, VatRecord
 
 _COUNTERS = "idCounters"  # where a guest keeps them
 
 
-class Kernel(Cranks):
-    """The kernel of one world."""
+class Kernel:
+    """The kernel of one world: its cranks, the parts that others use of them, and the host's requests."""
+
+    def __init__(
+        self,
+        world: WorldFile,
+        factories: Mapping[str, WorkerFactory],
+        *,
+        scheduler: Scheduler | None = None,
+        confined_only: bool = False,
+        threads: int = 1,
+    ) -> None:
+        self.cranks = cranks = Cranks(
+            world, factories, scheduler=scheduler, confined_only=confined_only, threads=threads
+        )
+        self.world = world
+        self.store = cranks.store
+        self.options = cranks.options
+        self.warehouse = cranks.warehouse
+        self.agenda = cranks.agenda
+        self.devices = cranks.devices
+        self.ahead = cranks.ahead
+        self.metering = cranks.metering
+        self.administration = cranks.administration
+        self.request = cranks.request
 
     def vat(self, name: str) -> VatRecord:
         """The live or suspended vat of that name; raises `NoSuchVat`, which lists the existing names."""
@@ -53,11 +79,11 @@ class Kernel(Cranks):
 
     def has_root(self, name: str) -> bool:
         """Whether the kernel still knows a vat's root object, which is collected if nothing holds it."""
-        return self._lifecycle.root_of(self.vat(name).id) is not None
+        return self.cranks.lifecycle.root_of(self.vat(name).id) is not None
 
     def root_of(self, name: str) -> str:
         """The kref of a vat's root object; raises `NoSuchVat` if it was collected."""
-        root = self._lifecycle.root_of(self.vat(name).id)
+        root = self.cranks.lifecycle.root_of(self.vat(name).id)
         if root is None:
             raise NoSuchVat(
                 f"the root object of vat {name} is gone, because nothing held it; the vat can be reached only"
@@ -219,7 +245,7 @@ class Kernel(Cranks):
         vat = self.vat(name)
         with self.request("terminate-vat", vat=vat.id, reason=reason):
             words = f"vat terminated: {reason}" if reason else "vat terminated"
-            self._judge.end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
+            self.cranks.judge.end(vat, reasons.TERMINATED, words, capdata.data(reason) if reason else None)
 
     def position_of(self, vat: VatRecord) -> int:
         """The number of deliveries in the transcript of a vat.
@@ -276,7 +302,7 @@ class Kernel(Cranks):
             self.store.queues.drop_parked(vat.id, seq)
             if isinstance(event, Send):
                 words = f"the host gave up this message, which waited while vat {name} was suspended"
-                self._judge.reject(event.message, capdata.error("Error", words, code=reasons.DROPPED))
+                self.cranks.judge.reject(event.message, capdata.error("Error", words, code=reasons.DROPPED))
             self.store.consume(event)
         return event
 
@@ -324,13 +350,15 @@ class Kernel(Cranks):
         with self.request("attach-vat", name=name, message=message):
             if vat is None:
                 vat_id = self.store.new_vat_id()
-                record = VatRecord(vat_id, name, ATTACHED, LIVE, None, 0, None, NOTHING, {}, self.crank)
+                record = VatRecord(
+                    vat_id, name, ATTACHED, LIVE, None, 0, None, NOTHING, {}, self.cranks.count
+                )
                 self.store.vats.add(record)
             elif not vat.attached:
                 raise VatExists(f"vat {name} runs in a worker of its own and cannot be attached")
             else:
                 vat_id = vat.id
-                left_behind = self._lifecycle.restart_attached(vat_id, message)
+                left_behind = self.cranks.lifecycle.restart_attached(vat_id, message)
                 self.store.queues.unpark(vat_id)
         self.warehouse.attach(vat_id, worker)
         return self.store.vats.known(vat_id), left_behind
@@ -369,8 +397,8 @@ class Kernel(Cranks):
             if handler.illegal is not None or handler.over is not None:
                 crank.undo()
             elif not str(raw[0]).startswith("vatstore"):
-                self._deliverer.record(vat, ["turn"], handler.log, None, self.crank)
-            self._judge.terminate_marked()
+                self.cranks.deliverer.record(vat, ["turn"], handler.log, None, self.cranks.count)
+            self.cranks.judge.terminate_marked()
         return answer
 
     def introduce(self, vat_id: str, kref: str) -> str:

@@ -1,6 +1,6 @@
 """What a host may ask of a world between two cranks: every verb, with the names of its arguments.
 
-`Cranks.request` is the only way to change a world outside of a crank. It takes a verb of this table, and what
+`kernel.request` is the only way to change a world outside of a crank. It takes a verb of this table, and what
 it was asked is written into the journal together with the change. So the journal has all that ever came into
 the world from outside, and who repeats it, verb by verb, comes to the same state.
 

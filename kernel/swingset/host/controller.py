@@ -127,7 +127,7 @@ class Controller:
     @property
     def crank(self) -> int:
         """How many cranks the world has run."""
-        return self.kernel.crank
+        return self.kernel.cranks.count
 
     def step(self) -> CrankReport | None:
         """Run one crank and commit it, even while the world is paused.

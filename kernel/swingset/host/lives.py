@@ -120,10 +120,11 @@ class Lives:
         self._why: str | None = None
         self.closed = False
         world.rewinding = self._rewound
-        world.before_commit = self._write_back
+        self._world = world
 
     def add(self, life: Life) -> None:
-        """Register a life, so that it is ended."""
+        """Register a life, so that it is ended, and that its state is written back before each commit."""
+        self._world.before_commit = self._write_back
         self._all = [known for known in self._all if not known.ended]
         self._all.append(life)
 

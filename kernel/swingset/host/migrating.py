@@ -127,7 +127,7 @@ class _Run:
             begins = False
             size = step if budget is None else min(step, budget)
             store = self._kernel.store
-            before, crank = store.vats.span(self._vat.id).hash, self._kernel.crank
+            before, crank = store.vats.span(self._vat.id).hash, self._kernel.cranks.count
             report = self._tell(size)
             if report.outcome == "delivered":
                 self._steps += 1
@@ -135,7 +135,7 @@ class _Run:
                 moved = self._versions.moved(before, kinds)
                 for row in moved:
                     self._moved[row.kind, row.old, row.new] += row.count
-                quiet = self._kernel.crank == crank + 1
+                quiet = self._kernel.cranks.count == crank + 1
                 left = _less(left, moved) if quiet else self._versions.stale()
             elif size > 1 and report.fault is not None and report.fault.code != reasons.METER_EXHAUSTED:
                 step = size // 2

@@ -136,7 +136,7 @@ class Opened:
             try:
                 self._snapshot_long_spans()
                 for line in self._outcomes_to_log():
-                    self.outputs.say(self.kernel.crank, line)
+                    self.outputs.say(self.kernel.cranks.count, line)
                 commit = self.world.commit(note)
             except BaseException:
                 self.outputs.drop()
@@ -193,7 +193,7 @@ class Opened:
 
     def crank(self, clean_up: int | None = CLEAN_UP_ROWS, *, more: bool = False) -> CrankReport | None:
         """Run one crank and collect its outputs; None if nothing can run. With `more`, others follow."""
-        report = self.kernel.step(clean_up, more=more)
+        report = self.kernel.cranks.step(clean_up, more=more)
         if report is not None:
             self.outputs.collect(report)
             if report.vat is not None:

@@ -64,7 +64,7 @@ class RunQueue:
     @property
     def panic(self) -> str | None:
         """Why the world has stopped for good; None if it has not."""
-        return self._opened.kernel.panic
+        return self._opened.kernel.cranks.panic
 
     def overrule_panic(self) -> None:
         """Let a world that has panicked continue as it is, and commit.

@@ -1,24 +1,48 @@
 """Runs a world: one crank after the other, until nothing can run or a policy stops it.
 
-Between two cranks, requests of other threads are served, and a long run commits now and then (`rhythm`). An
-interrupted run commits its whole cranks.
+Between two cranks, requests of other threads are served. An interrupted run commits its whole cranks.
+
+A run that is killed loses what it did since its last commit, and its outputs are not released before. So a
+run commits after a number of cranks, or after a number of seconds if cranks take long (`Rhythm`). That
+changes only the list of commits: no vat, transcript or digest depends on when a world was committed.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from swingset.core.cranks import CLEAN_UP_ROWS
 from swingset.core.errors import KernelPanic
 from swingset.core.report import CrankReport
 from swingset.host.opened import Opened
-from swingset.host.policies import RunPolicy, forever, rows_allowed
+from swingset.host.policies import RunPolicy, rows_allowed
 from swingset.host.reports import Reports, RunReport
-from swingset.host.rhythm import Rhythm
 from swingset.workers import interrupts
 
 COMMIT_AFTER = 128 << 20
 """How many changed bytes of state may wait for a commit, because one commit holds no more."""
+
+CRANKS = 500
+SECONDS = 5.0
+
+
+class Rhythm:
+    """Decides after each crank of one run whether to commit now."""
+
+    def __init__(self) -> None:
+        self._cranks = 0
+        self._since = time.monotonic()
+
+    def due(self, full: bool) -> bool:
+        """Count a crank; returns whether to commit now, as it always does if the commit is `full`."""
+        self._cranks += 1
+        now = time.monotonic()
+        if not full and self._cranks < CRANKS and now - self._since < SECONDS:
+            return False
+        self._cranks, self._since = 0, now
+        return True
 
 
 @dataclass(frozen=True)
@@ -52,22 +76,23 @@ class Running:
 
     def run(self, policy: RunPolicy | None, watch: Callable[[CrankReport], None] | None) -> RunReport:
         """Run, commit, and release the outputs."""
-        opened, go_on, rhythm = self.opened, policy or forever(), Rhythm()
+        opened, rhythm = self.opened, Rhythm()
         reports = Reports()
         commit: int | None = None
         with opened.lock, opened.a_run(), interrupts.routed():
-            cleans = rows_allowed(go_on) is not None
+            cleans = policy is None or rows_allowed(policy) is not None
             try:
                 opened.callers.serve()
                 while not self.paused:
-                    report = opened.crank(rows_allowed(go_on), more=True)
+                    rows = CLEAN_UP_ROWS if policy is None else rows_allowed(policy)
+                    report = opened.crank(rows, more=True)
                     if report is None:
                         break
                     reports.add(report)
                     if watch is not None:
                         watch(report)
                     opened.callers.serve()
-                    if not go_on(report):
+                    if policy is not None and not policy(report):
                         break
                     if rhythm.due(opened.world.pending_bytes > COMMIT_AFTER):
                         commit = opened.commit("run, so far") or commit
@@ -78,9 +103,9 @@ class Running:
             opened.kernel.ahead.rest()
             commit = opened.commit("run") or commit
             self._raise_panic()
-            more = opened.kernel.has_work(clean_up=cleans)
+            more = opened.kernel.cranks.has_work(clean_up=cleans)
         return RunReport(reports.count, reports.computrons, more, commit, reports.kept())
 
     def _raise_panic(self) -> None:
-        if (words := self.opened.kernel.panic) is not None:
+        if (words := self.opened.kernel.cranks.panic) is not None:
             raise KernelPanic(words)

@@ -205,7 +205,7 @@ class Session:
                 if (
                     report.more
                     or self.controller.queue.paused
-                    or not self.controller.kernel.has_work(clean_up=False)
+                    or not self.controller.kernel.cranks.has_work(clean_up=False)
                 ):
                     return report
 

@@ -87,5 +87,5 @@ def _run_request(opened: Opened, result: str) -> CrankReport:
     """Run up to the crank that answers a request."""
     return opened.run_up_to(
         lambda event: isinstance(event, CreateVat | UpgradeVat) and event.result == result,
-        lambda: opened.kernel.withdraw(result),
+        lambda: opened.kernel.cranks.withdraw(result),
     )

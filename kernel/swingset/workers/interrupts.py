@@ -89,3 +89,28 @@ class taken:
             _takers.pop()
             self._taking = False
         self._routed.__exit__(kind, error, trace)
+
+
+class NotedInterrupt:
+    """A context in which Ctrl-C is noted while a guest runs, and passed on at its end.
+
+    The guest is stopped at the next tick. Passed on it is to whatever would have had it without the guest,
+    which mostly raises KeyboardInterrupt.
+    """
+
+    def __init__(self) -> None:
+        self.came: tuple[int, FrameType | None] | None = None
+        self._taken = taken(self._note)
+
+    def __enter__(self) -> NotedInterrupt:
+        self._taken.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        handler = before()
+        self._taken.__exit__(None, None, None)
+        if self.came is not None:
+            handler(*self.came)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.came = (number, frame)

@@ -24,11 +24,11 @@ from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_jso
 from swingset.model.states import Reason
 from swingset.model.wording import fit
 from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
+from swingset.workers.interrupts import NotedInterrupt
 from swingset.workers.wasm import image, memory
 from swingset.workers.wasm.door import Door, ProtocolBreach
 from swingset.workers.wasm.host import Surroundings
 from swingset.workers.wasm.native import UNLIMITED_FUEL, Guest, GuestStopped, OutOfBounds, StopCode
-from swingset.workers.wasm.sigint import NotedInterrupt
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Console, GuestExit
 
