@@ -34,6 +34,7 @@ from swingset.model.syscalls import Send, Syscall
 from swingset.workers.base import SyscallHandler, VatSpec, Worker
 from swingset.workers.interrupts import routed
 from swingset.workers.wasm.engine import make_factory, prepare_engine
+from swingset.world.counters import Counters
 from swingset.world.file import WorldFile
 
 sys.path.insert(0, str(Path(__file__).parent / "peer"))
@@ -149,12 +150,12 @@ def codec() -> float:
 def commit(folder: Path) -> float:
     """A commit of one changed row in a file."""
     world = WorldFile.open(folder / "floor.world")
-    numbers = iter(range(1_000_000))
+    counters = Counters(world)
 
     def work() -> None:
-        world.execute(
-            "INSERT OR REPLACE INTO counters (name, value) VALUES ('benchmark', ?)", (next(numbers),)
-        )
+        world.begin_crank()
+        counters.take("benchmark", 0)
+        world.release_crank()
         world.commit("floor")
 
     try:

@@ -124,33 +124,24 @@ def measure(kernel: Kernel) -> float:
 def scans(kernel: Kernel) -> list[str]:
     """The queries of a crank that look at every row of a table that can be large."""
     asked: dict[str, None] = {}
-    real_rows, real_row, real_execute = kernel.world.rows, kernel.world.row, kernel.world.execute
 
-    def rows(sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def note(_cursor: object, sql: str, _given: object) -> bool:
         asked[sql] = None
-        return real_rows(sql, params)
+        return True
 
-    def row(sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
-        asked[sql] = None
-        return real_row(sql, params)
-
-    def execute(sql: str, params: tuple[Any, ...] = ()) -> Any:
-        asked[sql] = None
-        return real_execute(sql, params)
-
-    kernel.world.rows = rows  # type: ignore[method-assign]
-    kernel.world.row = row  # type: ignore[method-assign]
-    kernel.world.execute = execute  # type: ignore[method-assign]
+    kernel.world.db.exec_trace = note
     try:
         measure(kernel)
         kernel.terminate("v9", "")
         while kernel.cranks.step(clean_up=100) is not None and Graveyard(kernel.world).next() is not None:
             pass
     finally:
-        del kernel.world.rows, kernel.world.row, kernel.world.execute
+        kernel.world.db.exec_trace = None
     found = []
     for sql in asked:
-        if sql.lower().startswith(("select", "with", "update", "delete")):
+        # A table that is held whole is read once, if it has no more rows than may be held.
+        held_whole = " where " not in sql and " limit " in sql
+        if sql.lower().startswith(("select", "with", "update", "delete")) and not held_whole:
             marks = sql.count("?") or 1
             plan = kernel.world.db.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * _parameters(sql, marks))
             for *_, detail in plan:

@@ -9,7 +9,6 @@ import pytest
 
 from swingset.vat import BigMap, provide
 from tests.guest.guest_bench import Bench, host_only
-from tests.guest.test_gc import reap
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -92,11 +91,11 @@ def test_a_collection_holds_its_keys_and_values(bench: Bench) -> None:
         slots=("o-50", "o-51"),
     )
     assert [bench.store[f"vom.rc.{name}"] for name in ("o-50", "o-51", "o+d2/10")] == ["2", "2", "1"]
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     bench.send("run", "m = baggage['m']\ndel m['x']\nm[next(m.keys())] = None")
-    assert reap(bench) == {"dropImports": ["o-51"], "retireImports": ["o-51"]}
+    assert bench.reap() == {"dropImports": ["o-51"], "retireImports": ["o-51"]}
     bench.send("run", "baggage['m'].clear()")
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_a_dead_collection_is_deleted_with_all_it_held(bench: Bench) -> None:
@@ -107,9 +106,9 @@ def test_a_dead_collection_is_deleted_with_all_it_held(bench: Bench) -> None:
         "$0",
         slots=("o-50",),
     )
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     bench.send("run", "del baggage['m']")
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
     assert entries(bench) == []
 
 
@@ -121,12 +120,12 @@ def test_a_large_collection_is_deleted_over_time(tune: Callable[..., None]) -> N
         "run", "m = baggage['m'] = BigMap()\nfor i in range(25): m[i] = args[0]", "$0", slots=("o-50",)
     )
     bench.send("run", "del baggage['m']")
-    reap(bench)
+    bench.reap()
     assert int(bench.store["vom.rc.o-50"]) == 15
     after = bench.upgrade(BASE).up()
     told: dict[str, list[str]] = {}
     for _ in range(4):
-        told.update(reap(after))
+        told.update(after.reap())
     assert told == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
     assert entries(after) == []
 
@@ -136,30 +135,30 @@ def test_a_weak_entry_goes_with_its_key(bench: Bench) -> None:
     bench.send(
         "run", "w = baggage['w'] = WeakBigMap()\nw[args[0]] = args[1]", "$0", "$1", slots=("o-50", "o-51")
     )
-    assert reap(bench) == {"dropImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"]}
     assert "vom.ir.o-50|10" in bench.store
     assert bench.vat.deliver(["retireImports", ["o-50"]]) == {"status": "ok"}
-    assert reap(bench) == {"dropImports": ["o-51"], "retireImports": ["o-51"]}
+    assert bench.reap() == {"dropImports": ["o-51"], "retireImports": ["o-51"]}
     assert entries(bench) == ["vc.1.sw", "vom.o+d3/10", "vom.rc.o+d3/10"]
 
 
 def test_a_weak_key_that_comes_back_finds_its_entry(bench: Bench) -> None:
     """Until its owner retires it, a dropped key is known; losing the last entry retires it."""
     bench.send("run", "w = baggage['w'] = WeakBigMap()\nw[args[0]] = 5", "$0", slots=("o-50",))
-    assert reap(bench) == {"dropImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"]}
     assert bench.ask("run", "answer = baggage['w'][args[0]]", "$0", slots=("o-50",)) == 5
-    assert reap(bench) == {"dropImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"]}
     bench.send("run", "del baggage['w']")
-    assert reap(bench) == {"retireImports": ["o-50"]}
+    assert bench.reap() == {"retireImports": ["o-50"]}
     assert entries(bench) == []
 
 
 def test_deleting_a_weak_entry_retires_a_dropped_key(bench: Bench) -> None:
     """The kernel is told as soon as nothing here could recognize the key."""
     bench.send("run", "w = baggage['w'] = WeakBigSet()\nw.add(args[0])", "$0", slots=("o-50",))
-    assert reap(bench) == {"dropImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"]}
     bench.send("run", "baggage['w'].delete(args[0])", "$0", slots=("o-50",))
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_own_objects_are_weak_keys(bench: Bench) -> None:
@@ -167,10 +166,10 @@ def test_own_objects_are_weak_keys(bench: Bench) -> None:
     bench.send(
         "run", "w = baggage['w'] = WeakBigMap()\nn = baggage['n'] = Node()\nw[n] = Node()\nw[Node()] = 1"
     )
-    reap(bench)
+    bench.reap()
     assert len([key for key in entries(bench) if key.startswith("vom.o+d10/")]) == 2
     bench.send("run", "baggage['n'] = None")
-    reap(bench)
+    bench.reap()
     assert entries(bench) == ["vc.1.sn", "vc.1.sw", "vom.o+d3/10", "vom.rc.o+d3/10"]
 
 
@@ -182,10 +181,10 @@ def test_heap_objects_are_weak_keys_of_virtual_collections(bench: Bench) -> None
         "$0",
         slots=("o-50",),
     )
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     assert bench.ask("run", "answer = [root.x in root.w, Root(None) in root.w]") == [True, False]
     bench.send("run", "root.x = None")
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
 
 
 def test_virtual_data_of_an_old_incarnation_is_deleted(tune: Callable[..., None]) -> None:
@@ -205,12 +204,12 @@ def test_virtual_data_of_an_old_incarnation_is_deleted(tune: Callable[..., None]
         "$0",
         slots=("o-50",),
     )
-    reap(bench)
+    bench.reap()
     assert bench.store["vom.rc.o+d10/1"] == "8"
     after = bench.upgrade(BASE).up()
     told: dict[str, list[str]] = {}
     for _ in range(12):
-        told.update(reap(after))
+        told.update(after.reap())
     assert told == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
     assert entries(after) == ["vc.1.sn", "vom.o+d10/1", "vom.rc.o+d10/1"]
     assert after.store["vom.rc.o+d10/1"] == "1"

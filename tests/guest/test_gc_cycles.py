@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.guest.guest_bench import Bench, close_vats, tuned
-from tests.guest.test_gc import reap
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -67,7 +66,7 @@ def run(bench: Bench, code: str, *slots: str) -> None:
 def search(bench: Bench) -> dict[str, list[str]]:
     """Have all dead cycles found."""
     run(bench, "root.powers.collect_cycles()")
-    return reap(bench)
+    return bench.reap()
 
 
 def recount(bench: Bench) -> dict[str, int]:
@@ -103,7 +102,7 @@ def nodes(bench: Bench) -> list[str]:
 def test_two_objects_that_hold_each_other_are_found(bench: Bench) -> None:
     """Counting alone leaves them, the search deletes them and lets go of what they held."""
     run(bench, "a, b = Node(), Node()\na.tie(b)\nb.tie([a, args[0]])\nb.tie(b)", "o-50")
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     assert nodes(bench) == ["o+d10/1", "o+d10/2"]
     check_counts(bench)
     assert search(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
@@ -149,7 +148,7 @@ def test_cycles_go_through_everything_that_stores(bench: Bench) -> None:
         "p = Pair()\nm = BigMap()\nm['p'] = p.facets.a\nm[p.facets.b] = 1\ns = BigSet()\ns.add(m)\n"
         "p.other = s\nl = Leaf(p.facets.a)\nq = Leaf(l)\nl.other = [l, q]",
     )
-    reap(bench)
+    bench.reap()
     assert len(nodes(bench)) == 5
     check_counts(bench)
     search(bench)
@@ -160,7 +159,7 @@ def test_cycles_go_through_everything_that_stores(bench: Bench) -> None:
 def test_a_weak_value_does_not_hold_its_key(bench: Bench) -> None:
     """A value that refers to the key of its own entry does not keep the entry alive."""
     run(bench, "w = baggage['w'] = WeakBigMap()\na, b = Node(), Node()\nw[a] = b\nw[b] = a\nw[Node()] = a")
-    reap(bench)
+    bench.reap()
     assert len([name for name in nodes(bench) if name.startswith("o+d10/")]) == 2
     search(bench)
     assert nodes(bench) == ["o+d3/10"]
@@ -194,7 +193,7 @@ def test_the_search_goes_on_from_round_to_round(tune: Callable[..., None]) -> No
     )
     rounds = 0
     while len(nodes(bench)) > 20:
-        reap(bench)
+        bench.reap()
         rounds += 1
         assert rounds < 200
         if rounds == 5:
@@ -207,9 +206,9 @@ def test_the_search_goes_on_from_round_to_round(tune: Callable[..., None]) -> No
 def test_a_new_incarnation_searches_by_itself(bench: Bench) -> None:
     """A cycle that the old heap held is found without being asked for."""
     run(bench, "a, b = Node(), Node()\na.tie(b)\nb.tie(a)\nkept['a'] = a\nbaggage['c'] = Node()")
-    reap(bench)
+    bench.reap()
     after = bench.upgrade(SOURCE).up()
-    reap(after)
+    after.reap()
     assert nodes(after) == ["o+d10/3"]
 
 
@@ -218,11 +217,11 @@ def test_many_changes_begin_a_search(tune: Callable[..., None]) -> None:
     tune("reaping.cycles", CHANGES=6)
     bench = Bench(SOURCE).up()
     run(bench, "a, b = Node(), Node()\na.tie(b)\nb.tie(a)")
-    reap(bench)
+    bench.reap()
     assert len(nodes(bench)) == 2
     run(bench, "a, b = Node(), Node()\na.tie(b)\nb.tie(a)")
     run(bench, "a, b = Node(), Node()\na.tie(b)\nb.tie(a)")
-    reap(bench)
+    bench.reap()
     assert nodes(bench) == []
 
 
@@ -232,10 +231,10 @@ def test_old_virtual_rings_are_deleted_once(bench: Bench) -> None:
         bench,
         "l = kept['l'] = Leaf()\nl.other = [l, Node()]\nm = BigMap(durable=False)\nm['m'] = m\nanswer = m",
     )
-    reap(bench)
+    bench.reap()
     after = bench.upgrade(SOURCE).up()
-    assert reap(after) == {}
-    reap(after)
+    assert after.reap() == {}
+    after.reap()
     assert nodes(after) == []
     assert not [key for key in after.store if key.startswith(("vc.", "vom.rc", "vom.condemned", "vom.es"))]
 
@@ -316,7 +315,7 @@ def play(steps: list[tuple[str, int, int]]) -> None:
             model.kept[f"k{x}"] = model.made
             run(bench, f"kept['k{x}'] = Node([{model.made}])")
         elif step == "reap":
-            for call in [reap(bench)]:
+            for call in [bench.reap()]:
                 for name in call.get("retireExports", []):
                     assert int(name.partition("/")[2]) not in model.exported
         elif a is None or b is None:

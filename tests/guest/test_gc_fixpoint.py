@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.guest.guest_bench import Bench
-from tests.guest.test_gc import reap, state
+from tests.guest.test_gc import state
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -75,9 +75,9 @@ def test_one_round_drops_the_import_at_the_end_of_a_chain(chain: tuple[str, ...]
     bench = Bench(SOURCE).up()
     before = state(bench)
     bench.send("wrap", "$0.Alleged: Bob", list(chain), slots=("o-50",))
-    assert reap(bench) == {}
+    assert bench.reap() == {}
     bench.send("lose")
-    assert reap(bench) == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
+    assert bench.reap() == {"dropImports": ["o-50"], "retireImports": ["o-50"]}
     assert state(bench) == before
 
 
@@ -88,7 +88,7 @@ def test_one_round_lets_go_of_no_more_than_its_budget(tune) -> None:  # type: ig
     bench.send("wrap", "$0.Alleged: Bob", ["heap object", "virtual object"] * 20, slots=("o-50",))
     bench.send("lose")
     left = []
-    while not reap(bench):
+    while not bench.reap():
         left.append(len([key for key in bench.store if key.startswith("vom.o+v10/")]))
         assert len(left) < 12, json.dumps(left)
     assert left == sorted(left, reverse=True)
@@ -102,7 +102,7 @@ def test_rings_beyond_the_looks_of_one_round_wait_for_the_next(tune) -> None:  #
     bench.send("wrap", "$0.Alleged: Bob", ["ring of the heap", "virtual object"] * 3, slots=("o-50",))
     bench.send("lose")
     rounds = 1
-    while not reap(bench):
+    while not bench.reap():
         rounds += 1
         assert rounds < 5
     assert rounds == 2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.guest.guest_bench import Bench, capdata
-from tests.guest.test_gc import reap, state
+from tests.guest.test_gc import state
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -230,7 +230,7 @@ def test_shape_holds_no_reference(note: str) -> None:
     bench.send("make", "$0.Alleged: Bob", slots=("o-50",))
     assert bench.store["vom.rc.o-50"] == "1"
     bench.vat.deliver(["dropExports", ["o+d11/1"]])
-    assert reap(bench)["dropImports"] == ["o-50"]
+    assert bench.reap()["dropImports"] == ["o-50"]
     assert state(bench) == ["vom.o+d10/1", "vom.rc.o+d10/1"]
 
 

@@ -272,7 +272,7 @@ def test_stopped_notification(wasm: Stage, attack: Attack) -> None:
     """A notification that had to be stopped suspends the vat, with the reason, until new code comes."""
     spy, bad = wasm.define("spy", HARMLESS), wasm.define("bad", attack.cell(), options=OPTIONS)
     promise = wasm.send(bad, "later", spy)
-    with pytest.raises(StillPending, match="vat bad is suspended"):
+    with pytest.raises(StillPending, match=r"vat bad, which has to settle promise kp[0-9]+, is suspended"):
         wasm.session.wait(promise)
     [row] = [row for row in wasm.lens.vats() if row.name == "bad"]
     assert (row.state, row.parked) == ("suspended", 1)

@@ -198,7 +198,7 @@ def test_a_heap_image_is_of_one_incarnation(wasm: Stage) -> None:
     root = wasm.define("vat", COUNTER)
     wasm.ask(root, "both")
     kernel = wasm.controller.kernel
-    assert kernel.warehouse.snapshot(kernel.vat("vat")) is not None
+    assert kernel.snapshot(kernel.vat("vat")) is not None
     wasm.upgrade("vat", COUNTER)
     span = kernel.store.vats.span(kernel.vat("vat").id)
     assert (span.snapshot, span.start) == (None, span.incarnation_start)
