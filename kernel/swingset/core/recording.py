@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from swingset.core.report import CrankReport
@@ -46,21 +47,16 @@ def crank_record(
 def row_changes(world: WorldFile) -> list[list[Any]]:
     """The rows that the crank or the request under way has changed, as they go into its record."""
     return [
-        [table, _as_in_file(table, after)] if after is not None else [table, None, list(key)]
-        for table, key, _, after in world.changed("crank")
+        [table, _as_in_file(table)(after)] if after is not None else [table, None, key]
+        for table, key, after in world.changed("crank")
     ]
 
 
-def _as_in_file(table: str, row: tuple[Any, ...]) -> list[Any]:
-    """A row with its columns in the order of the file, which is not that of each record's fields."""
-    order = _order(table)
-    return list(row) if order is None else [row[at] for at in order]
-
-
 @cache
-def _order(table: str) -> list[int] | None:
+def _as_in_file(table: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """What brings the columns of a row into the order of the file, which is not that of a record's fields."""
     columns, wanted = TABLES[table].columns, tuple(RULES[table])
-    return None if columns == wanted else [columns.index(column) for column in wanted]
+    return tuple if columns == wanted else itemgetter(*(columns.index(column) for column in wanted))
 
 
 def request_record(

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .file import WorldFile
     from .tables import Table
 
-Change = tuple[str, Key, tuple[Any, ...] | None, tuple[Any, ...] | None]
-"""A row that changed: its table, its key, and the whole row before and after, None where there was none."""
+Change = tuple[str, Key, tuple[Any, ...] | None]
+"""A row that changed: its table, its key, and the whole row as it is now, None where it is gone."""
 
 MOST_DIRTY = 100_000
 """The most changes that wait for being written."""
@@ -199,9 +199,15 @@ class Memory:
         assert level.name == name, f"{level.name} is open inside {name}"
         for held, noted in level.before.items():
             for key, before in noted.items():
-                was, is_now = _row(held, before), _row(held, held.look(key))
-                if was != is_now:
-                    yield held.table.name, key, was, is_now
+                found = held.look(key)
+                if found is before:
+                    continue
+                if Unread in (found.__class__, before.__class__):
+                    if _row(held, found) == _row(held, before):
+                        continue
+                elif found == before:
+                    continue
+                yield held.table.name, key, None if found is None else _row(held, found)
 
     # Writing
 
