@@ -64,7 +64,15 @@ from swingset.model.states import (
     ResultPolicy,
     VatState,
 )
-from swingset.world.errors import LabelExists, LogAway, UnknownCommit, UnknownLabel, WorldError, WorldLocked
+from swingset.world.errors import (
+    LabelExists,
+    LogAway,
+    TakerFailed,
+    UnknownCommit,
+    UnknownLabel,
+    WorldError,
+    WorldLocked,
+)
 from swingset.world.feed import CommitFeed
 from swingset.world.history import Label
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord, RowChange
@@ -152,6 +160,7 @@ __all__ = [
     "Stale",
     "StillPending",
     "StrangeDrafts",
+    "TakerFailed",
     "UnknownCommit",
     "UnknownLabel",
     "UpgradeVat",

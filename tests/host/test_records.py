@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 import swingset
@@ -235,14 +237,68 @@ def test_records_of_a_branch_that_was_left_are_not_told() -> None:
         assert world.verify() == []
 
 
+FAILURES = (
+    ArithmeticError("the log is full"),
+    OSError(errno.ENOSPC, "no room for the log"),
+    ConnectionResetError("the log hung up"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no text"),
+    apsw.IOError("the log's own database"),
+    swingset.WorldError("the log's own world"),
+)
+"""What a taker may raise: also what a world's own disk raises."""
+
+
+def test_what_a_taker_raises_is_told_as_its_own_error(tmp_path: Path) -> None:
+    """Whatever it is, the error names the taker and has what it raised as its cause; the world goes on."""
+    with open_world(tmp_path / "a.world", worker="local") as world:
+        raised: list[Exception | None] = [None]
+
+        def keeper(commit: swingset.CommitFeed) -> None:
+            if raised[0] is not None:
+                raise raised[0]
+
+        world.history.feed(keeper)
+        for raised[0] in FAILURES:
+            with pytest.raises(
+                swingset.TakerFailed, match="keeper, which takes its commits, has raised"
+            ) as got:
+                world.queue.pause()
+            assert got.value.__cause__ is raised[0]
+            assert not world.queue.paused
+        raised[0] = None
+        world.queue.pause()
+        assert world.verify() == []
+
+
+def test_the_log_that_a_world_has_is_as_the_file_says(tmp_path: Path) -> None:
+    """Where it could not be noted nothing is taken, and where it was left it can be noted again."""
+    taken = list[swingset.CommitFeed]()
+
+    def fail(step: str) -> None:
+        if step == "before-commit":
+            raise OSError(errno.EIO, "the disk fails")
+
+    with open_world(tmp_path / "a.world", worker="local") as world:
+        world.world.faults = fail
+        with pytest.raises(swingset.WorldError, match="the disk fails"):
+            world.history.feed(taken.append, log="ledger")
+        world.world.faults = None
+        world.create_vat("ann", PARTS)
+        assert (world.history.log, taken, world.verify()) == (None, [], [])
+        world.history.feed(lambda commit: None, log="ledger")
+        assert (world.history.log, world.verify()) == ("ledger", [])
+        world.history.leave_log()
+        assert (world.history.log, world.verify()) == (None, [])
+
+
 def test_each_commit_is_handed_out_before_it_is_durable(tmp_path: Path) -> None:
     """With its records and net rows; if the taker raises nothing is committed, and it may be tried again."""
     path, taken = tmp_path / "a.world", list[swingset.CommitFeed]()
-    full = [False]
+    full: list[Exception | None] = [None]
 
     def take(commit: swingset.CommitFeed) -> None:
-        if full[0]:
-            raise ArithmeticError("the log is full")
+        if full[0] is not None:
+            raise full[0]
         assert world.history.head == commit.parent
         taken.append(commit)
 
@@ -255,17 +311,20 @@ def test_each_commit_is_handed_out_before_it_is_durable(tmp_path: Path) -> None:
         assert change.after is not None
         assert ("live" in change.before, "suspended" in change.after) == (True, True)
         assert [record.verb for record in taken[-1].records] == ["suspend-vat"]  # type: ignore[union-attr]
-        full[0], head = True, world.history.head
-        with pytest.raises(ArithmeticError, match="the log is full"):
-            world.vats.resume("ann")
-        assert (world.history.head, world.vats["ann"].state) == (head, "suspended")
-        full[0] = False
+        head = world.history.head
+        for full[0] in FAILURES:
+            with pytest.raises(
+                swingset.TakerFailed, match=r"take, which takes its commits for the log ledger"
+            ):
+                world.vats.resume("ann")
+            assert (world.history.head, world.vats["ann"].state) == (head, "suspended")
+        full[0] = None
         world.vats.resume("ann")
         assert [commit.parent for commit in taken[1:]] == [commit.seq for commit in taken[:-1]]
         assert world.verify() == []
     with open_world(path, worker="local") as world:
         assert world.history.log == "ledger"
-        with pytest.raises(swingset.LogAway, match="the log 'ledger'"):
+        with pytest.raises(swingset.LogAway, match="the log ledger"):
             world.vats.suspend("ann")
         with world.fork() as fork:
             fork.vats.suspend("ann")

@@ -113,6 +113,29 @@ def values(column: Column, now: Any, others: list[Any]) -> Iterator[tuple[str, A
             yield f"= {_short(value)}", value
     if isinstance(now, str) and now[:1] in ("{", "["):
         yield from inside(now)
+    if isinstance(now, bytes):
+        yield from packed(now)
+
+
+def packed(blob: bytes) -> Iterator[tuple[str, bytes]]:
+    """Packed JSON lines with one left out, twice or elsewhere, and with each place of the last left out."""
+    try:
+        lines = zstandard.ZstdDecompressor().decompress(blob).split(b"\n")
+        tree = json.loads(lines[-1])
+    except (zstandard.ZstdError, ValueError):
+        return
+    found = {
+        "without the first line": lines[1:],
+        "without the last line": lines[:-1],
+        "with the last line twice": [*lines, lines[-1]],
+        "backwards": lines[::-1] if len(lines) > 1 else [],
+        "with one more in the last line": [*lines[:-1], json.dumps({**tree, "more": 1}).encode()],
+    }
+    for path in _paths(tree):
+        left = json.dumps(_without(tree, path), separators=(",", ":")).encode()
+        found[f"with {path} of the last line left out"] = [*lines[:-1], left]
+    for words, others in found.items():
+        yield words, zstandard.ZstdCompressor().compress(b"\n".join(others))
 
 
 def inside(text: str) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from swingset.host.opening import open_world
 from swingset.lens.verifying import verify
 from swingset.world import schema
 from swingset.world.rows import RULES
+from swingset.world.seals import names_seal
 from tests.tampering import worlds
 from tests.tampering.cases import Case, cases
 from tests.tampering.probing import REFUSALS, Probe
@@ -26,9 +27,14 @@ pytestmark = pytest.mark.unaudited
 TABLES = sorted(
     {str(name) for kind, name, _, _ in schema.expected() if kind == "table"} - {"sqlite_sequence"}
 )
-LIVING = {"rich": worlds.rich, "panicked": worlds.panicked, "confined": worlds.confined}
-WHERE = {"panics": "panicked", "heap_pages": "confined", "snapshots": "confined"}
-"""The worlds that have rows in tables that the rich one has none in."""
+LIVING = {
+    "rich": worlds.rich,
+    "panicked": worlds.panicked,
+    "confined": worlds.confined,
+    "logged": worlds.logged,
+}
+WHERE = {"panics": "panicked", "heap_pages": "confined", "snapshots": "confined", "meta": "logged"}
+"""The worlds that have rows which the rich one has none of."""
 
 MATTERS_NOT = ("meta[software].value", "new_bytes", "new_pages")
 """Places where a wrong value is only a wrong word: who made the file, and what a snapshot took in it."""
@@ -97,9 +103,10 @@ def probed(made: Made, world: str, case: Case, *, thoroughly: bool = False) -> N
     assert not probe.raw, f"{case.name}:\n" + "\n".join(probe.raw)
 
 
-def found_out(made: Made, world: str, case: Case) -> None:
-    """Opening the tampered file is refused, or verify finds something wrong."""
+def found_out(made: Made, world: str, case: Case, *, must: bool = False) -> None:
+    """Opening the tampered file is refused, or verify finds something wrong; it `must` have been altered."""
     path = made.tampered(world, case)
+    assert not must or path is not None, case.name
     if path is None or any(place in case.name for place in MATTERS_NOT):
         return
     try:
@@ -141,6 +148,49 @@ def test_nothing_fails_over_what_is_tampered_with(table: str, made: Made) -> Non
     """Looking, running, attending, going back: refused by name, a suspended vat, or no effect."""
     for case in some(made.cases(table), 1):
         probed(made, WHERE.get(table, "rich"), case)
+
+
+RECORDED = (
+    "DELETE FROM meta WHERE key = 'log'",
+    "UPDATE meta SET key = 'lag' WHERE key = 'log'",
+    "UPDATE meta SET value = 'another' WHERE key = 'log'",
+    "UPDATE meta SET value = value || ' ' WHERE key = 'log'",
+    "DELETE FROM meta WHERE key = 'names'",
+    f"UPDATE meta SET value = '{names_seal(None, ())}' WHERE key = 'names'",
+    "DELETE FROM labels",
+    *(
+        f"UPDATE {table} SET sender = {value}"
+        for table in ("queue", "parked", "promise_queue")
+        for value in ("NULL", "sender + 1", "sender - 1", "0", "1")
+    ),
+    *(
+        f"UPDATE commits SET {change} WHERE seq = (SELECT {which} FROM commits WHERE seq > 0)"
+        for change in (
+            "record = record + 1",
+            "record = record - 1",
+            "record = 0",
+            "records = (SELECT records FROM commits WHERE seq = 0)",
+            "records = (SELECT other.records FROM commits AS other WHERE other.seq = commits.seq - 1)",
+            "records = x''",
+            "records = CAST(records || x'00' AS BLOB)",
+            "records = substr(records, 1, length(records) - 1)",
+        )
+        for which in ("min(seq)", "max(seq)", "max(seq) / 2")
+    ),
+)
+"""One statement each: what records say, who sent what waits, and where commits are handed."""
+
+
+@pytest.mark.parametrize("statement", RECORDED)
+def test_what_is_recorded_cannot_be_another_unnoticed(statement: str, made: Made) -> None:
+    """Verify tells of it, in a world that is sound without."""
+    found_out(made, "logged", Case(statement, ((statement, ()),)), must=True)
+
+
+def test_a_log_that_a_world_has_not_is_noticed(made: Made) -> None:
+    """Who writes one into the file has a world that verify does not call sound."""
+    statement = "INSERT INTO meta VALUES('log', 'ledger')"
+    found_out(made, "rich", Case(statement, ((statement, ()),)), must=True)
 
 
 @pytest.mark.slow

@@ -145,6 +145,22 @@ def panicked(path: Path) -> None:
         raise AssertionError("the world goes on")
 
 
+def logged(path: Path) -> None:
+    """A local world that hands its commits to a log elsewhere; events wait everywhere that they can wait."""
+    with open_world(path, worker="local") as controller:
+        session = Session(controller)
+        bank, still = (session.define(name, dedent(BANK)) for name in ("bank", "still"))
+        controller.history.feed(lambda commit: None, log="ledger")
+        controller.checkpoint("start")
+        E(E(bank).later()).deposit(1)
+        controller.vats.suspend("still")
+        E(still).thing()
+        session.settle()
+        controller.queue.pause()
+        E(bank).thing()
+        session.flush()
+
+
 def confined(path: Path) -> None:
     """A world of the confined engine, with a heap image and deliveries after it."""
     with open_world(path, worker="wasm") as controller:

@@ -89,8 +89,8 @@ class History:
         """Hand each commit from now on to a function, before it becomes durable in the file.
 
         Args:
-            take: called once a commit, within it. If it raises, nothing is committed, and the error is
-                raised to who wanted the commit.
+            take: called once a commit, within it. If it raises, nothing is committed, and who wanted the
+                commit gets `TakerFailed`, whose `__cause__` is the error.
             log: what the log is called that is kept of it. The file then says that it has this log, and a
                 copy that is opened without it cannot be changed.
         Raises:
@@ -110,8 +110,12 @@ class History:
             if None not in (log, known) and log != known:
                 raise WorldError(f"this world has the log {known!r} already: `history.leave_log` forgets it")
             self._world.history.takers.append(take)
-            if log is not None and known is None:
-                self._keep_log(log)
+            try:
+                if log is not None and known is None:
+                    self._keep_log(log)
+            except BaseException:
+                self._world.history.takers.remove(take)
+                raise
 
     def leave_log(self) -> None:
         """Forget that the world has a log elsewhere, and commit; what still takes its commits goes on.

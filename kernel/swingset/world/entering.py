@@ -70,10 +70,11 @@ def to_look(path: str | os.PathLike[str]) -> Iterator[tuple[apsw.Connection, str
 def forked(db: apsw.Connection, head: int, journal: Journal, changes: bytes) -> apsw.Connection:
     """A connection to a copy in memory; uncommitted `changes` are its last commit, with their records."""
     twin = opening.in_memory(db.serialize("main"))
-    twin.execute("DELETE FROM meta WHERE key = 'log'")  # what happens in a fork concerns no log
+    history = History(twin, "a fork")
+    history.keep_log(None)  # what happens in a fork concerns no log
     if changes:
         twin.execute("BEGIN")
-        History(twin, "a fork").record(head, changes, journal, "uncommitted work a fork began with", None)
+        history.record(head, changes, journal, "uncommitted work a fork began with", None)
         twin.execute("COMMIT")
     return twin
 

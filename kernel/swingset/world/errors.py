@@ -46,6 +46,10 @@ class LogAway(WorldError):
     """The world hands its commits to a log elsewhere, and nothing takes them here: this may be a copy."""
 
 
+class TakerFailed(WorldError):
+    """A function that takes the commits of a world has raised: `__cause__` is what. Nothing was committed."""
+
+
 class OddFile(WorldError):
     """A link, a pipe, a folder, or a file of another program has the name of one of the world's files."""
 

@@ -18,14 +18,19 @@ from typing import Any
 
 import apsw
 
+from swingset.model.foreign import said
+from swingset.model.visible import visible
+
 from .codec import Unpacking, compress
-from .errors import DamagedRow, HistoryBroken, LogAway, UnknownCommit, WorldError
+from .edge import told_in_words
+from .errors import DamagedRow, HistoryBroken, LogAway, TakerFailed, UnknownCommit, WorldError
 from .feed import CommitFeed, Taker, net_changes
 from .journal import Journal
 from .record_lines import MOST_RECORDS, read_records
 from .records import Record
+from .rows import MOST, shown
 from .schema import STATE_NAMES
-from .seals import Sealed, commit_seal, labels_seal
+from .seals import Sealed, commit_seal, names_seal
 
 _MOST_CHANGES = 1 << 29  # SQLite keeps a blob below 1 GiB
 
@@ -77,11 +82,12 @@ class History:
         self._name = name
         self.takers: list[Taker] = []
         """Who is handed each commit before it is durable."""
-        self.log = self._log()
-        """The log elsewhere that has to be handed each commit, if there is one."""
 
-    def _log(self) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()
+    @property
+    def log(self) -> str | None:
+        """The log elsewhere that has to be handed each commit, if there is one."""
+        with told_in_words(self._name):
+            row = self._db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()
         return None if row is None else str(row[0])
 
     def keep_log(self, log: str | None) -> None:
@@ -90,17 +96,18 @@ class History:
             self._db.execute("DELETE FROM meta WHERE key = 'log'")
         else:
             self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('log', ?)", (log,))
-        self.log = log
+        self.seal_names()
 
     def hand_out(self, seq: int, check: Callable[[], None]) -> None:
         """Hand a commit that is not durable yet to all takers; `check` raises where it cannot become so.
 
-        Raises `LogAway` where the world has a log elsewhere, and nobody takes what is committed.
+        Raises `LogAway` where the world has a log elsewhere, and nobody takes what is committed, and
+        `TakerFailed` where one of the takers raises.
         """
         if not self.takers:
-            if self.log is not None:
+            if (log := self.log) is not None:
                 raise LogAway(
-                    f"{self._name} hands each commit to the log {self.log!r}, and nothing takes it here: open"
+                    f"{self._name} hands each commit to the log {shown(log)}, and nothing takes it here: open"
                     " it where the log is, or say that it has none any more (`controller.history.leave_log`)"
                 )
             return
@@ -109,7 +116,16 @@ class History:
         records, changes = tuple(self.records_of(seq)), tuple(net_changes(self._db, self.changes(seq)))
         fed = CommitFeed(seq, commit.parent or 0, commit.crank, commit.note, records, changes)
         for take in self.takers:
-            take(fed)
+            try:
+                take(fed)
+            except Exception as problem:  # also one that reads like an error of the world's own disk
+                name = getattr(take, "__qualname__", type(take).__name__)
+                log = "" if self.log is None else f" for the log {shown(self.log)}"
+                raise TakerFailed(
+                    f"{self._name}: {shown(name)}, which takes its commits{log}, has raised"
+                    f" {type(problem).__name__}: {visible(said(problem))}. Nothing was committed: mend"
+                    " that, and do it again"
+                ) from problem
 
     def head(self) -> int:
         """The commit that the state stands at, as the file says."""
@@ -176,9 +192,10 @@ class History:
         )
         return [Label(*row) for row in self._db.execute(query)]
 
-    def labels_seal(self) -> str:
-        """The seal of all labels together, as they are."""
-        return labels_seal(str(seal) for (seal,) in self._db.execute("SELECT seal FROM labels ORDER BY name"))
+    def seal_names(self) -> None:
+        """Write down, within the caller's transaction, the seal of the labels and the log as they are."""
+        labels = [str(seal) for (seal,) in self._db.execute("SELECT seal FROM labels ORDER BY name")]
+        self._db.execute("UPDATE meta SET value = ? WHERE key = 'names'", (names_seal(self.log, labels),))
 
     def changes(self, seq: int) -> Unpacking:
         """The changeset of a commit."""
@@ -209,9 +226,18 @@ class History:
         return read_records(self._name, seq, self.records(seq), number=before.record + 1, crank=before.crank)
 
     def last_record(self, seq: int) -> int:
-        """The number of the last record as of a commit, 0 where the commit is missing."""
+        """The number of the last record as of a commit, 0 where the commit is missing.
+
+        Raises `DamagedRow` for one that no world comes to: others follow it.
+        """
         row = self._db.execute("SELECT record FROM commits WHERE seq = ?", (seq,)).fetchone()
-        return int(row[0]) if row is not None else 0
+        if row is None:
+            return 0
+        if not 0 <= row[0] <= MOST:
+            raise DamagedRow(
+                self._name, "commits", str(seq), f"record is {row[0]}, which is no number of one"
+            )
+        return int(row[0])
 
     def parent(self, seq: int) -> int | None:
         """The commit before this one; None for the first."""

@@ -1,6 +1,6 @@
 """Labels: names for commits. A commit with a label is never pruned.
 
-A label has a seal that covers its text and its commit, and there is a seal of all labels together, so a
+A label has a seal that covers its text and its commit, and there is a seal of all names together, so a
 missing, additional or altered label is detected. A labelled commit has the digest of its state.
 """
 
@@ -46,15 +46,11 @@ class Labels:
         seal = label_seal(world.history.seal(world.head), name, world.head, note)
         world.execute("INSERT OR REPLACE INTO labels VALUES(?, ?, ?, ?)", (name, world.head, note, seal))
         world.execute("UPDATE commits SET digest = ? WHERE seq = ?", (world.digest(), world.head))
-        self._seal()
+        self._world.history.seal_names()
         return Label(name, world.head, world.history.crank(), note)
 
     def delete(self, name: str) -> None:
         """Delete a label. Raises `UnknownLabel`."""
         self.named(name)
         self._world.execute("DELETE FROM labels WHERE name = ?", (name,))
-        self._seal()
-
-    def _seal(self) -> None:
-        seal = self._world.history.labels_seal()
-        self._world.execute("UPDATE meta SET value = ? WHERE key = 'labels'", (seal,))
+        self._world.history.seal_names()

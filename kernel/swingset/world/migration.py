@@ -27,7 +27,7 @@ from .edge import told_in_words
 from .entering import write_copy
 from .errors import DamagedWorld, NotAWorld, WorldMissing
 from .journal import NOTHING
-from .seals import Sealed, commit_seal, label_seal, labels_seal
+from .seals import Sealed, commit_seal, label_seal, names_seal
 
 FROM = 2
 """The format that is read."""
@@ -117,7 +117,7 @@ def _copy(where: str, old: apsw.Connection, new: apsw.Connection) -> None:
     if head is None or not any(str(seq) == head[0] for seq in seals):
         raise DamagedWorld(f"{where} does not say which commit it stands at: go back to a copy of it")
     new.execute("UPDATE meta SET value = ? WHERE key = 'head'", head)
-    new.execute("UPDATE meta SET value = ? WHERE key = 'labels'", (labels_seal(found),))
+    new.execute("UPDATE meta SET value = ? WHERE key = 'names'", (names_seal(None, found),))
     last = old.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'commits'").fetchone()
     if last is not None and type(last[0]) is int:
         new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'commits'", last)

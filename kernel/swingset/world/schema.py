@@ -22,7 +22,7 @@ from functools import cache
 
 import apsw
 
-from .seals import Sealed, commit_seal, labels_seal
+from .seals import Sealed, commit_seal, names_seal
 
 APPLICATION_ID = 0x53574E42  # "SWNB"
 FORMAT = 3
@@ -273,7 +273,7 @@ def create(db: apsw.Connection, software: str, empty_changeset: bytes) -> None:
         db.execute(statement)
     db.executemany(
         "INSERT INTO meta(key, value) VALUES(?, ?)",
-        [("format", str(FORMAT)), ("software", software), ("head", "0"), ("labels", labels_seal(()))],
+        [("format", str(FORMAT)), ("software", software), ("head", "0"), ("names", names_seal(None, ()))],
     )
     seal = commit_seal(None, Sealed(0, None, 0, 0, "", empty_changeset, empty_changeset))
     first = (seal, empty_changeset, empty_changeset)

@@ -1,4 +1,5 @@
-"""Seals: one hash for each commit and each label, over what it says and over what it stands on.
+"""Seals: one hash for each commit and each label, over what it says and over what it stands on, and one over
+all names that a file gives: its labels, and the log that its commits are handed to.
 
 The seal of a commit covers its parent's seal, so that of the last one covers all of its history: not a
 number, a note or a byte of a record or of a change can be another one without all seals after it being wrong.
@@ -42,6 +43,9 @@ def label_seal(commit: str, name: str, seq: int, note: str) -> str:
     return hashlib.sha256(b"label " + canonical([commit, name, seq, note]).encode()).hexdigest()
 
 
-def labels_seal(seals: Iterable[str]) -> str:
-    """The seal of all labels together, by their own in the order of their names: none is missing."""
-    return hashlib.sha256(b"labels " + canonical(list(seals)).encode()).hexdigest()
+def names_seal(log: str | None, labels: Iterable[str]) -> str:
+    """The seal of the log's name and of all labels, by their seals in the order of their names.
+
+    So a label that is missing is noticed, and a log that was forgotten by hand.
+    """
+    return hashlib.sha256(b"names " + canonical([log, *labels]).encode()).hexdigest()

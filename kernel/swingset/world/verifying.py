@@ -30,7 +30,7 @@ from .digest import state_digest
 from .errors import DamagedRow, WorldError
 from .history import apply_changes
 from .rows import RULES, Reader, shown
-from .seals import Sealed, commit_seal, label_seal, labels_seal
+from .seals import Sealed, commit_seal, label_seal, names_seal
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -87,7 +87,7 @@ def _meta(world: WorldFile) -> Iterator[Problem]:
         yield Problem("meta", "format", f"it is not {schema.FORMAT}")
     if "software" not in known:
         yield Problem("meta", "software", "the row is missing")
-    for key in sorted(set(known) - {"format", "software", "head", "labels", "log"}):
+    for key in sorted(set(known) - {"format", "software", "head", "names", "log"}):
         yield Problem("meta", shown(key), "no world has such a row")
 
 
@@ -255,9 +255,11 @@ class _History:
                 yield Problem("labels", shown(name), "it was altered: its seal is another")
             elif digest[0] is None:
                 yield Problem("commits", str(seq), f"it has the label {shown(name)}, and no digest")
-        known = self._world.row("SELECT value FROM meta WHERE key = 'labels'")
-        if known is None or known[0] != labels_seal(found[name] for name in sorted(found)):
-            yield Problem("labels", "", "one is missing, too many or altered: their seal is another")
+        known = self._world.row("SELECT value FROM meta WHERE key = 'names'")
+        seal = names_seal(self._world.history.log, (found[name] for name in sorted(found)))
+        if known is None or known[0] != seal:
+            words = "a label or the log is missing, too many or altered: their seal is another"
+            yield Problem("meta", "names", words)
         last = self._world.row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")
         if last is None or type(last[0]) is not int or last[0] < max(seals, default=0):
             yield Problem("sqlite_sequence", "commits", "it is lower than the number of a commit")
