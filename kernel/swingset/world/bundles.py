@@ -26,12 +26,14 @@ class Bundles:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._pile = world.memory.pile("bundles", 2)
 
     def put(self, parts: Sequence[tuple[str, str]]) -> str:
         """Store these parts, in this order; returns the bundle's id."""
         text = _text(parts)
         bundle = _id(text)
-        self._world.execute("INSERT OR IGNORE INTO bundles VALUES(?, ?)", (bundle, text))
+        self._world.begin()
+        self._world.memory.lay(self._pile, (bundle, text))
         return bundle
 
     def id_of(self, parts: Sequence[tuple[str, str]]) -> str:

@@ -41,11 +41,14 @@ class Heaps:
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
+        self._pages = world.memory.pile("heap_pages", 2)
+        self._snapshots = world.memory.pile("snapshots", 7)
 
     def save(self, vat: str, image: HeapImage) -> str:
         """Store a heap; returns the snapshot's id, which is the same for the same heap of the same vat."""
         _check_size(image.size)
-        execute, row = self._world.execute, self._world.row
+        memory, fetch = self._world.memory, self._world.fetch
+        self._world.begin()
         self._world.step("snapshot")
         records: list[bytes] = []
         new_pages = new_bytes = 0
@@ -58,17 +61,17 @@ class Heaps:
                 )
             digest = hashlib.sha256(page).digest()
             records.append(_RECORD.pack(number, digest))
-            if row("SELECT 1 FROM heap_pages WHERE digest = ?", (digest,)) is None:
+            if digest in self._pages.waiting:
+                continue
+            if fetch("SELECT 1 FROM heap_pages WHERE digest = ?", (digest,)) is None:
                 packed = compress(page)
-                execute("INSERT INTO heap_pages VALUES(?, ?)", (digest, packed))
+                memory.lay(self._pages, (digest, packed))
                 new_pages += 1
                 new_bytes += len(packed)
         table = b"".join(records)
         snapshot = _id(vat, image.base, image.size, table)
-        execute(
-            "INSERT OR IGNORE INTO snapshots VALUES(?, ?, ?, ?, ?, ?, ?)",
-            (snapshot, vat, image.base, image.size, compress(table), new_pages, new_bytes),
-        )
+        row = (snapshot, vat, image.base, image.size, compress(table), new_pages, new_bytes)
+        memory.lay(self._snapshots, row)
         return snapshot
 
     def load(self, id: str, *, vat: str | None = None, most: int | None = None) -> HeapImage:

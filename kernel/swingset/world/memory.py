@@ -39,6 +39,9 @@ MOST_DIRTY = 100_000
 MOST_CONTENT = 16 << 20
 """The most bytes of content that wait for being written."""
 
+CONTENT = ("transcript", "heap_pages", "snapshots", "bundles")
+"""The tables of content whose rows may wait."""
+
 _WORD = re.compile(r"\w+")
 _WRITES = re.compile(
     r"\s*(?:insert(?: or \w+)? into|update(?: or \w+)?|delete from|replace into)\s+(\w+)", re.I
@@ -53,7 +56,7 @@ class Level:
     def __init__(self, name: str) -> None:
         self.name = name
         self.before: dict[Held, dict[Key, Any]] = {}
-        self.laid: list[tuple[Pile, str]] = []
+        self.laid: list[tuple[Pile, str | bytes]] = []
         self.in_file = False
         """Whether SQLite has the savepoint, too."""
 
@@ -63,7 +66,7 @@ class Pile:
 
     def __init__(self, inserting: str) -> None:
         self.inserting = inserting
-        self.waiting: dict[str, tuple[Any, ...]] = {}
+        self.waiting: dict[str | bytes, tuple[Any, ...]] = {}
 
 
 class Memory:
@@ -282,7 +285,7 @@ def _row(held: Held, found: Any) -> tuple[Any, ...] | None:
 def _named(sql: str) -> tuple[str, ...]:
     """The tables that a statement may name."""
     words = dict.fromkeys(_WORD.findall(sql.lower()))
-    return tuple(word for word in words if word in STATE_NAMES or word == "transcript")
+    return tuple(word for word in words if word in STATE_NAMES or word in CONTENT)
 
 
 @lru_cache(maxsize=1_000)
