@@ -1,4 +1,7 @@
-"""C-lists: for each vat, the two-way table between its own names and the kernel's."""
+"""C-lists: for each vat, the two-way table between its own names (vrefs) and the kernel's (krefs).
+
+A vref with a `+` was made by the vat itself, and counts towards what the vat holds (`holdings`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CListEntry(NamedTuple):
-    """One row of a c-list. `reachable` is False once the vat could only recognize the object."""
+    """One row of a c-list. `reachable` is False if the vat can only recognize the object."""
 
     vat: str
     kref: str
@@ -36,26 +39,26 @@ class CLists(OneTable[CListEntry]):
         self._holdings = Holdings(world)
 
     def add(self, vat: str, kref: str, vref: str) -> None:
-        """Let `vat` know `kref` as `vref`, reachable."""
+        """Add a reachable entry: `vat` uses `vref` for `kref`."""
         self._rows.add(CListEntry(vat, kref, vref, True))
         if "+" in vref:
             self._holdings.change(vat, GIVEN_OUT)
 
     def by_kref(self, vat: str, kref: str) -> CListEntry | None:
-        """What `vat` knows as `kref`, or None."""
+        """The entry of `vat` for `kref`, or None."""
         return self._rows.get(vat, kref)
 
     def by_vref(self, vat: str, vref: str) -> CListEntry | None:
-        """What `vat` names `vref`, or None."""
+        """The entry of `vat` for `vref`, or None."""
         found = self._rows.of(self._by_vref, vat, vref)
         return found[0] if found else None
 
     def set_reachable(self, vat: str, kref: str, reachable: bool) -> None:
-        """Note whether the vat can still reach what it imported."""
+        """Set whether the object of an entry is reachable."""
         self._rows.change(vat, kref, reachable=reachable)
 
     def delete(self, vat: str, kref: str) -> None:
-        """Let `vat` forget `kref`."""
+        """Delete the entry of `vat` for `kref`, if there is one."""
         entry = self._rows.get(vat, kref)
         if entry is None:
             return
@@ -64,11 +67,11 @@ class CLists(OneTable[CListEntry]):
             self._holdings.change(vat, -GIVEN_OUT)
 
     def of(self, vat: str) -> list[CListEntry]:
-        """The whole c-list of `vat`, by kref as text."""
+        """The whole c-list of `vat`, sorted by kref as text."""
         return list(self._rows.select("where vat = ? order by kref", vat))
 
     def exports(self, vat: str) -> list[CListEntry]:
-        """What `vat` has named itself, by kref as text: its exports and the promises it made."""
+        """The entries whose vref `vat` made (its exports and its promises), sorted by kref as text."""
         return list(self._rows.select("where vat = ? and substr(vref, 2, 1) = '+' order by kref", vat))
 
     def holders(self, kref: str) -> list[CListEntry]:

@@ -1,4 +1,4 @@
-"""Named counters: where the next kref, vat id, queue position and crank number come from."""
+"""Named counters: the next kref, vat id and queue position, the number of cranks, and the like."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from swingset.world.tables import Table
 
 
 class Counter(NamedTuple):
-    """One counter."""
+    """One counter: its name and its current value."""
 
     name: str
     value: int
 
 
 class Counters(OneTable[Counter]):
-    """Integers by name, each starting at a value given on first use."""
+    """The table `counters`: integers by name. The caller says where a new counter starts."""
 
     table = Table("counters", Counter)
 
     def get(self, name: str, start: int = 0) -> int:
-        """The value of `name`, `start` where it was never set."""
+        """The value of `name`, or `start` if it was never set."""
         found = self._rows.get(name)
         return start if found is None else found.value
 
@@ -30,11 +30,11 @@ class Counters(OneTable[Counter]):
         self._rows.put(Counter(name, value))
 
     def take(self, name: str, start: int) -> int:
-        """The value of `name`, which is one higher the next time."""
+        """Return the value of `name` (`start` if it was never set), and store the next one."""
         value = self.get(name, start)
         self.set(name, value + 1)
         return value
 
     def delete(self, name: str) -> None:
-        """Forget `name`."""
+        """Delete `name`, if it was set."""
         self._rows.delete(name)

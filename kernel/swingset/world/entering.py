@@ -1,6 +1,7 @@
-"""Enters a world file: to write it, alone, or to look at it, even while another process writes it.
+"""Opens world files, copies them and forks them.
 
-If anything fails, the connection is closed and the lock is released, and the file stays as it was.
+A writer locks the file. A reader takes no lock, so it can open a world that another process writes. If
+anything fails, the connection is closed, the lock is released, and the file is unchanged.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from .lock import WorldLock
 def to_write(
     path: str | os.PathLike[str], *, create: bool
 ) -> Iterator[tuple[apsw.Connection, str, WorldLock]]:
-    """The world in this file, made if there is none and it may be: its connection, real path and lock.
+    """Open a world file to write it; yields its connection, its real path and its lock.
 
-    They are closed and released where the body fails.
+    A missing file is created if `create` is true; otherwise this raises `WorldMissing`. If the body raises,
+    the connection is closed and the lock is released.
     """
-    # Through links, so that two names of one file meet at one lock.
+    # Links are resolved, so that two names of one file use the same lock.
     where = opening.real(path)
     if not os.path.lexists(where) and not create:
         raise WorldMissing(f"there is no world at {where}: check the path, or let one be created")
@@ -52,7 +54,10 @@ def to_write(
 
 @contextmanager
 def to_look(path: str | os.PathLike[str]) -> Iterator[tuple[apsw.Connection, str]]:
-    """The world in this file as it is now: its connection and real path. Takes no lock, writes nothing."""
+    """Open a world file to read it as of now; yields its connection and its real path.
+
+    This takes no lock and writes nothing. Raises `WorldMissing` if there is no file.
+    """
     where = opening.real(path)
     if not os.path.lexists(where):
         raise WorldMissing(f"there is no world at {where}: check the path")
@@ -68,10 +73,14 @@ def to_look(path: str | os.PathLike[str]) -> Iterator[tuple[apsw.Connection, str
 
 
 def forked(db: apsw.Connection, head: int, journal: Journal, changes: bytes) -> apsw.Connection:
-    """A connection to a copy in memory; uncommitted `changes` are its last commit, with their records."""
+    """Return a connection to a copy of a world in memory.
+
+    If `changes`, the uncommitted changeset, is not empty, the copy gets one more commit, with these changes
+    and the records of the journal.
+    """
     twin = opening.in_memory(db.serialize("main"))
     history = History(twin, "a fork")
-    history.keep_log(None)  # what happens in a fork concerns no log
+    history.keep_log(None)  # a fork does not pass its commits to the log
     if changes:
         twin.execute("BEGIN")
         history.record(head, changes, journal, "uncommitted work a fork began with", None)
@@ -80,7 +89,7 @@ def forked(db: apsw.Connection, head: int, journal: Journal, changes: bytes) -> 
 
 
 def write_copy(db: apsw.Connection, path: str | os.PathLike[str]) -> None:
-    """Write what a connection has committed to a new file. Raises `WorldError` where there is one already."""
+    """Write what a connection has committed to a new file. Raises `WorldError` if the file exists already."""
     where = opening.real(path)
     if os.path.lexists(where):
         raise WorldError(f"{where} exists already: choose another path")

@@ -1,8 +1,9 @@
-"""What each commit hands to whoever keeps the state elsewhere: a log, an index, another machine.
+"""The feed of commits, for a taker that stores the state elsewhere: a log, an index, another machine.
 
-A commit is handed out when it is certain, and before it is durable here: who takes it makes it durable first,
-so this file may lag behind, and never leads. Where the taker raises, nothing is committed. Where the machine
-fails just after the taker, its last commit was not kept here, and one of the same number is handed out again.
+The taker is called before the commit becomes durable in the file. It makes the commit durable on its side
+first, so the file may be one commit behind the taker, but never ahead of it. If the taker raises, nothing is
+committed. If the machine fails after the taker returned, the file may lack the taker's last commit; the next
+commit then has the same number again.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ _KEYS = dict(STATE_TABLES)
 
 @dataclass(frozen=True)
 class CommitFeed:
-    """A commit as it is handed out: its number, the commit before it, its records and the rows it changed.
+    """A commit as a taker gets it: its number, its parent's number, its records and the rows it changed.
 
-    `changes` are net, and have each row before and after. Where `parent` is not the commit that was handed
-    out before, the world went back to that one first.
+    `changes` are net: one for each row that differs, with the row before and after. If `parent` is not the
+    commit of the last call, the world went back to `parent` in between.
     """
 
     seq: int
@@ -37,11 +38,11 @@ class CommitFeed:
 
 
 Taker = Callable[[CommitFeed], None]
-"""Takes a commit, or raises, and then there is none."""
+"""A function that takes a commit. If it raises, nothing is committed."""
 
 
 def net_changes(db: apsw.Connection, changes: Unpacking) -> Iterator[RowChange]:
-    """The rows that a changeset changes, of which the database has what they became."""
+    """The rows that a changeset changes. The database must already have the new rows."""
     for change in apsw.Changeset.iter(changes.reader()):
         table, old, new = change.name, change.old, change.new
         known = new if old is None else old

@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 
 MOST_BYTES = 32 << 20
-"""About how many bytes the rows of a table may have that are held."""
+"""About how many bytes of one table may be held."""
 
 FEW, FEW_BYTES = 500, 64 << 10
-"""A table that has no more rows and bytes is held whole from the first question on."""
+"""A table with at most so many rows and bytes is read whole at the first query."""
 
 PATIENCE = 100
-"""How often the file is asked for rows of a larger one before that is read whole, if it is not too large."""
+"""After that many queries a larger table is read whole, if it fits into `MOST_BYTES`."""
 
 _NEW, _KNOWN = True, False
-"""What the file has of a dirty row: certainly nothing, or perhaps a row."""
+"""Whether the file certainly has no row with the key of a dirty row, or perhaps has one."""
 
 _UNHEARD = object()
 
@@ -50,18 +50,18 @@ class Held:
         self._world = world
         self.table = table
         self.rows: dict[Key, Any] = {}
-        """By key: a record, an `Unread`, or None for a row that is not there."""
+        """By key: a record, an `Unread`, or None for a missing row."""
         self.dirty: dict[Key, bool] = {}
-        """The keys of what the file does not have yet, and whether it has a row of that key."""
+        """The keys of rows that are not written yet: `_NEW` or `_KNOWN` each."""
         self.indexes: dict[tuple[str, ...], Index] = {}
         self.indexed: set[str] = set()
-        """The columns that an index is over."""
+        """The columns that have an index."""
         self.order: Order | None = None
         self._all: list[Index | Order] = []
         self.whole: bool | None = None
-        """Whether all rows are held; None as long as nobody has looked."""
+        """Whether all rows are held; None until the first query."""
         self.inspect: Callable[[Any], None] | None = None
-        """Looks at each record that comes out of a row, for rules that are not the table's."""
+        """Called with each record that is read, to check rules beyond those of the table."""
         self._large = not table.small
         self._asked = 0
         self._bytes = 0
@@ -69,7 +69,7 @@ class Held:
     # Looking
 
     def look(self, key: Key) -> Any:
-        """What is at that key: a record, an `Unread`, or None."""
+        """Return the record at that key, an `Unread` for a row that was not decoded yet, or None."""
         found = self.rows.get(key, _UNHEARD)
         if found is not _UNHEARD:
             return found
@@ -83,7 +83,7 @@ class Held:
         return found
 
     def get(self, key: Key) -> Any:
-        """The record at that key, or None. Raises `DamagedRow` for a row that is not as it should be."""
+        """Return the record at that key, or None. Raises `DamagedRow` for a row that breaks its rules."""
         found = self.look(key)
         if found.__class__ is not Unread:
             return found
@@ -94,14 +94,14 @@ class Held:
         return record
 
     def is_whole(self) -> bool:
-        """Whether all rows are held. Reads them if nobody has, and there are few."""
+        """Whether all rows are held. The first call reads them if they are few."""
         if self.whole is None:
             self._asked = 0
             self.whole = not self._large and self._read_all(FEW, FEW_BYTES)
         return self.whole
 
     def asked(self) -> bool:
-        """The file is about to be asked. Whether all rows are held now, because it was asked so often."""
+        """Count a query of the file; returns whether all rows were read instead, after many queries."""
         self._asked += 1
         if self._asked > PATIENCE and not self._large:
             self.whole = self._read_all(MOST, MOST_BYTES)
@@ -118,7 +118,7 @@ class Held:
                 if size > most_bytes or len(found) > most:
                     return False
         except UnicodeDecodeError:
-            self._large = True  # and whoever asks for that very row is told
+            self._large = True  # the error is raised for a caller that queries that row
             return False
         for key, unread in found.items():
             if key not in self.dirty:
@@ -131,10 +131,10 @@ class Held:
     # Changing
 
     def set(self, key: Key, new: Any, *, fresh: bool = False, moves: bool = True) -> None:
-        """Let a record (or an `Unread`) be at that key, or None.
+        """Set the row at that key to a record or an `Unread`, or delete it with None.
 
-        Raises `ValueRefused` for a `fresh` one if there is one already. `moves` is False if the row had the
-        same values before in all columns that an index is over.
+        `fresh` says that the row must be new: raises `ValueRefused` if there is one. `moves` is False if no
+        column with an index changes.
         """
         before = self.rows.get(key, _UNHEARD)
         if before is _UNHEARD:
@@ -157,7 +157,7 @@ class Held:
         self._replace(key, before, new, moves)
 
     def _replace(self, key: Key, before: Any, new: Any, moves: bool) -> None:
-        # In this order, so that an interrupt in between leaves nothing out: see the module's first lines.
+        # This order is safe if an interrupt falls in between: indexes may have too many keys, never too few.
         left = self._enter(key, before, new) if moves else ()
         if new is None:
             if self.dirty.get(key) is _NEW:
@@ -176,7 +176,7 @@ class Held:
             index.leave(key, value)
 
     def _enter(self, key: Key, before: Any, new: Any) -> list[tuple[Index | Order, Any]]:
-        """Have indexes name a row where it will be found; returns those that name it where it was."""
+        """Enter a row into the indexes under its new value; returns the indexes with its old values."""
         left = []
         for index in self._all:
             was, value = index.value(before), index.value(new)
@@ -188,7 +188,10 @@ class Held:
         return left
 
     def restore(self, key: Key, before: Any) -> None:
-        """Let a key be as it was: what came since may have been written, or half of it not done."""
+        """Restore the old value of a row.
+
+        It is dirty then, because a later value may have been written, or a change interrupted halfway.
+        """
         flag = self.dirty.get(key)
         if flag is None:
             self.dirty[key] = _KNOWN
@@ -207,7 +210,7 @@ class Held:
     # Writing
 
     def flush(self) -> None:
-        """Write what is dirty into the open transaction. It may be interrupted, and done again."""
+        """Write the dirty rows into the open transaction. After an interrupt it can be called again."""
         if not self.dirty:
             return
         table, db = self.table, self._world.db
@@ -237,7 +240,7 @@ class Held:
                 del self.rows[key]
 
     def forget(self) -> None:
-        """Forget everything, dirty rows too: the file is the truth."""
+        """Drop all rows, dirty ones too. The file then has the current rows."""
         self.rows.clear()
         self.dirty.clear()
         self.whole = None
@@ -246,7 +249,7 @@ class Held:
             index.clear()
 
     def _make_room(self) -> None:
-        """Forget what is clean if too much is held."""
+        """Drop the clean rows if too many bytes are held."""
         if len(self.rows) < MOST and self._bytes < MOST_BYTES:
             return
         self.flush()
@@ -256,7 +259,7 @@ class Held:
     # Finding
 
     def index(self, *columns: str) -> Index:
-        """The index over these columns, none of which is spelled in the file otherwise than in a record."""
+        """The index over these columns, whose values must be the same in a row and in its record."""
         if columns not in self.indexes:
             self.indexes[columns] = index = Index(self._world, self, columns)
             self._all.append(index)

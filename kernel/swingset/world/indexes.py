@@ -1,8 +1,8 @@
 """Finds the keys of rows, held or not, by other columns or in order.
 
-The file is queried once for an answer, which the index then keeps up to date with every change. It may return
-too many keys, never too few, because an interrupt can fall between two lines of a change. So the held rows
-themselves decide.
+An index queries the file once for each value, and then updates its keys with every change. Because an
+interrupt can fall between two lines of a change, an index may have too many keys, but never too few. So a key
+whose row is held is checked against it before it is returned.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Index:
-    """The keys of rows by other columns. A row in which the first of these is null is left out."""
+    """The keys of rows by other columns. Rows whose first such column is null are left out."""
 
     def __init__(self, world: WorldFile, held: Held, columns: tuple[str, ...]) -> None:
         self._world = world
@@ -33,7 +33,7 @@ class Index:
         )
 
     def keys(self, *value: Any) -> list[Key]:
-        """The keys of the rows that hold this, in no order that means anything."""
+        """The keys of the rows with this value, in no particular order."""
         found = self._keys.get(value)
         if found is None:
             if self._held.is_whole() or self._held.asked():
@@ -44,24 +44,24 @@ class Index:
         return [key for key in found if key not in rows or self.value(rows[key]) == value]
 
     def lowest(self, count: int, *value: Any) -> list[Key]:
-        """The lowest of these keys, at most so many of them."""
+        """The lowest keys of the rows with this value, at most `count`."""
         if value not in self._keys and not self._held.is_whole() and not self._held.asked():
             order = ", ".join(self._held.table.keys)
             return self._world.rows(f"{self._asking} order by {order} limit ?", (*value, count))
         return nsmallest(count, self.keys(*value))
 
     def any(self, *value: Any) -> bool:
-        """Whether a row holds this."""
+        """Whether a row has this value."""
         return bool(self.lowest(1, *value))
 
     def values(self) -> list[Key]:
-        """All that rows hold, sorted."""
+        """All values that rows have, sorted."""
         if self._held.is_whole():
             return sorted(value for value in list(self._keys) if self.any(*value))
         return sorted(self._world.rows(self._values))
 
     def value(self, found: Any) -> Key | None:
-        """What a row holds in these columns, if it is there at all."""
+        """The value of a row in these columns; None for a missing row or a null in the first column."""
         if found is None:
             return None
         value = self._of_row(found.row) if found.__class__ is Unread else self._of_record(found)
@@ -76,7 +76,7 @@ class Index:
         return found
 
     def enter(self, key: Key, value: Any) -> None:
-        """A row is about to be at that key that holds this."""
+        """Add a key, before its row gets this value."""
         found = self._keys.get(value)
         if found is not None:
             found[key] = None
@@ -84,7 +84,7 @@ class Index:
             self._keys[value] = {key: None}
 
     def leave(self, key: Key, value: Any) -> None:
-        """The row at that key does not hold this any more."""
+        """Remove a key, after its row lost this value."""
         found = self._keys.get(value)
         if found is not None:
             found.pop(key, None)
@@ -92,7 +92,7 @@ class Index:
                 del self._keys[value]
 
     def fill(self, rows: dict[Key, Any]) -> None:
-        """All rows are held: those."""
+        """Take the keys from `rows`, all rows of the table."""
         self._keys.clear()
         for key, found in rows.items():
             value = self.value(found)
@@ -100,12 +100,12 @@ class Index:
                 self._keys.setdefault(value, {})[key] = None
 
     def clear(self) -> None:
-        """Nothing is held any more."""
+        """Drop all keys, because no row is held."""
         self._keys.clear()
 
 
 class Order:
-    """The keys of a table, lowest first."""
+    """The keys of a table whose key is one number, lowest first."""
 
     def __init__(self, world: WorldFile, held: Held) -> None:
         self._world = world
@@ -126,28 +126,28 @@ class Order:
         return None
 
     def some(self, count: int) -> list[int]:
-        """The lowest keys, so many of them."""
+        """The lowest keys, at most `count`."""
         if not self._held.is_whole():
             return [key for (key,) in self._world.rows(self._asking, (count,))]
         return sorted(key for (key,), found in self._held.rows.items() if found is not None)[:count]
 
     def value(self, found: Any) -> bool | None:
-        """Whether a row is there at all."""
+        """True for a row, None for a missing one."""
         return None if found is None else True
 
     def enter(self, key: Key, _value: Any) -> None:
-        """A row is about to be at that key."""
+        """Add a key, before its row is added."""
         if self._held.whole:
             heappush(self._heap, key[0])
 
     def leave(self, key: Key, _value: Any) -> None:
-        """The row at that key is gone: it is passed by when it comes first."""
+        """Do nothing: the key of a deleted row is skipped when it comes first."""
 
     def fill(self, rows: dict[Key, Any]) -> None:
-        """All rows are held: those."""
+        """Take the keys from `rows`, all rows of the table."""
         self._heap = [key for (key,), found in rows.items() if found is not None]
         heapify(self._heap)
 
     def clear(self) -> None:
-        """Nothing is held any more."""
+        """Drop all keys, because no row is held."""
         self._heap = []

@@ -1,15 +1,15 @@
-"""The journal: what has happened since the last commit, in order, kept in memory until that is written.
+"""The journal: the records of cranks and requests since the last commit, in memory.
 
-Everything that changes a state is either a crank or a request of the host, and each of the two leaves one
-record here just before its changes are kept: what was asked for or which event ran, what came of it, and the
-rows that are others now. A commit stores the records since the one before it as one piece, packed. So a small
-message costs some bytes and no statement of its own, and two branches of history never mix their records.
+State changes only in a crank or in a request of the host. Each of them appends one record just before its
+savepoint is released: the event or the request, the outcome, and the rows that changed. A commit stores all
+records since its parent as one compressed value. So a small message costs a few bytes and no SQL statement,
+and each branch of history has its own records.
 
-Records are numbered from 1 along a line of commits. The number of the record that is being made is known
-while it is: an event that is sent is stored with it, which is how one finds out who has sent what.
+Records are numbered from 1 along a line of commits. The number of a record is known before the record is
+made: an event that is sent meanwhile is stored with it, so its sender can be found later.
 
-What is rolled back leaves no record, and its number is given to the next one. How records are spelled and
-read is said in `swingset.world.records`.
+A crank or request that is rolled back leaves no record, and the next record gets its number.
+`swingset.world.record_lines` encodes and decodes records.
 """
 
 from __future__ import annotations
@@ -31,36 +31,36 @@ class Journal:
         self._lines: list[bytes] = []
         self._before = last
         self.size = 0
-        """How many bytes the records have that no commit has yet."""
+        """How many bytes the records have."""
 
     @property
     def last(self) -> int:
-        """The number of the last record, 0 where there is none."""
+        """The number of the last record, 0 if there is none."""
         return self._before + len(self._lines)
 
     @property
     def number(self) -> int:
-        """The number of the record that is being made, or is made next."""
+        """The number of the next record, which is also that of the crank or request under way."""
         return self._before + len(self._lines) + 1
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add a record."""
+        """Append a record, as JSON data."""
         line = canonical(record).encode()
         self._lines.append(line)
         self.size += len(line) + 1
 
     def truncate(self, last: int) -> None:
-        """Forget the records after the one of this number, whose changes were rolled back."""
+        """Delete the records after number `last`, because their changes were rolled back."""
         kept = max(last - self._before, 0)
         self.size -= sum(len(line) + 1 for line in self._lines[kept:])
         del self._lines[kept:]
 
     def plain(self) -> bytes:
-        """The records as text, one a line."""
+        """The records as JSON lines."""
         return b"\n".join(self._lines)
 
     def begin(self, last: int) -> None:
-        """Forget all records: the state is that of a commit whose last record has this number."""
+        """Delete all records, and begin after the commit whose last record has the number `last`."""
         self._lines.clear()
         self._before = last
         self.size = 0

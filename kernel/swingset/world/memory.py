@@ -8,10 +8,9 @@ A savepoint is a `Level`: the old value of each row that changed since. Rolling 
 memory only. It does not matter whether some rows were written meanwhile, because a restored row is dirty
 again. SQLite opens savepoints too, only if a statement changes state that is not held here (`open_in_file`).
 
-What changed in a level, net, is what `changed` returns: the commit's feed and the records of cranks are made
-of it.
+`changed` returns the net changes of a level; the record of a crank or request is made of them.
 
-Content that is addressed by its hash waits in a `Pile`.
+New rows of bulk tables, which are addressed by their content, wait in a `Pile` until they are written.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ if TYPE_CHECKING:
     from .tables import Table
 
 Change = tuple[str, Key, tuple[Any, ...] | None]
-"""A row that changed: its table, its key, and the whole row as it is now, None where it is gone."""
+"""A row that changed: its table, its key, and the whole new row, None if it was deleted."""
 
 MOST_DIRTY = 100_000
-"""The most changes that wait for being written."""
+"""How many changes of rows may wait in memory; more are written to the file at once."""
 
 MOST_CONTENT = 16 << 20
-"""The most bytes of content that wait for being written."""
+"""How many bytes of bulk rows may wait in memory; more are written to the file at once."""
 
 CONTENT = ("transcript", "heap_pages", "snapshots", "bundles")
 """The tables of content whose rows may wait."""
@@ -49,7 +48,7 @@ _WRITES = re.compile(
 
 
 class Level:
-    """One savepoint."""
+    """One savepoint: the old values of the rows that changed since, and the bulk rows that were added."""
 
     __slots__ = ("before", "in_file", "laid", "name")
 
@@ -58,11 +57,11 @@ class Level:
         self.before: dict[Held, dict[Key, Any]] = {}
         self.laid: list[tuple[Pile, str | bytes]] = []
         self.in_file = False
-        """Whether SQLite has the savepoint, too."""
+        """Whether SQLite has the savepoint too."""
 
 
 class Pile:
-    """Rows of a table of content that wait for being written. Each is addressed by what it says."""
+    """New rows of one bulk table that are not written yet, by address."""
 
     def __init__(self, inserting: str) -> None:
         self.inserting = inserting
@@ -70,7 +69,7 @@ class Pile:
 
 
 class Memory:
-    """What a world holds of its state."""
+    """The state of one world that is in memory, and its savepoints."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
@@ -80,17 +79,17 @@ class Memory:
         self._dirty = 0
         self.content_bytes = 0
         self.changed_bytes = 0
-        """About how many bytes were changed so far, counting each change; it only grows."""
+        """About how many bytes were changed so far, each change counted; it never decreases."""
 
     def of(self, table: Table[Any]) -> Held:
-        """What is held of a table."""
+        """The held rows of a table."""
         held = self._held.get(table.name)
         if held is None:
             held = self._held[table.name] = Held(self._world, table)
         return held
 
     def note(self, held: Held, key: Key, before: Any, weight: int) -> None:
-        """A row is about to change, old and new of so many bytes: remember what it was.
+        """Note the old value of a row that is about to change; `weight` is the bytes of old and new value.
 
         Raises `WorldMisuse` outside of a crank and of a request.
         """
@@ -107,14 +106,14 @@ class Memory:
             self.flush()
 
     def pile(self, table: str, columns: int) -> Pile:
-        """What waits for a table of content, whose first column is the address."""
+        """The pile of a bulk table with that many columns, of which the first is the address."""
         if table not in self._piles:
             marks = ", ".join("?" * columns)
             self._piles[table] = Pile(f"insert or ignore into {table} values ({marks})")
         return self._piles[table]
 
     def lay(self, pile: Pile, row: tuple[Any, ...]) -> None:
-        """Have a row written with what waits, unless all is undone before."""
+        """Add a row to a pile. It is written later, unless a savepoint is rolled back before."""
         if row[0] not in pile.waiting:
             if self._levels:
                 self._levels[-1].laid.append((pile, row[0]))
@@ -131,24 +130,24 @@ class Memory:
         return [level.name for level in self._levels]
 
     def refuse_open(self, what: str) -> None:
-        """Raise `WorldMisuse` where a savepoint is open, which `what` would tear apart."""
+        """Raise `WorldMisuse` if a savepoint is open; `what` is the operation that needs it closed."""
         if self._levels:
             inside = self._levels[-1].name
             raise WorldMisuse(f"cannot {what} while {inside!r} is open: release it or roll back")
 
     def refuse_unrecorded(self) -> None:
-        """Raise `WorldMisuse` outside of a crank and of a request: no record would be made of a change."""
+        """Raise `WorldMisuse` outside of a crank or request, because a change would get no record."""
         if not self._levels:
             raise unrecorded(self._world.name)
 
     def find(self, name: str) -> int:
-        """Where a savepoint stands. Raises `WorldMisuse` where none of the name is open."""
+        """The place of an open savepoint among the others. Raises `WorldMisuse` if none has that name."""
         if name in self.names:
             return self.names.index(name)
         raise WorldMisuse(f"no savepoint {name!r} is open")
 
     def open(self, name: str) -> None:
-        """Open a savepoint inside the others. Raises `WorldMisuse` for a name that cannot be a new one's."""
+        """Open a savepoint inside the others. Raises `WorldMisuse` for a name that is invalid or in use."""
         if not name.isidentifier() or any(level.name == name for level in self._levels):
             raise WorldMisuse(f"{name!r} is not the name of a new savepoint")
         self._levels.append(Level(name))
@@ -168,10 +167,10 @@ class Memory:
             self._levels.pop()
 
     def rollback_to(self, name: str) -> None:
-        """Undo all since a savepoint, which stays open; those inside it end."""
+        """Roll back all changes since a savepoint, which stays open; those inside it end."""
         level = self._levels[self.find(name)]
         if level.in_file:
-            if self._world.db.in_transaction:  # else SQLite has undone all of the run by itself
+            if self._world.db.in_transaction:  # otherwise SQLite itself rolled back the run
                 self._world.db.execute(f"ROLLBACK TO {name}")
             self._forget_clean()
         while self._levels:
@@ -180,7 +179,7 @@ class Memory:
                 for key, before in noted.items():
                     held.restore(key, before)
             for pile, address in level.laid:
-                # What is in the file already stays there, where nothing refers to it, until it is pruned.
+                # A bulk row that was written already stays in the file, unreferenced, until a prune.
                 pile.waiting.pop(address, None)
             level.before, level.laid = {}, []
             if level.name == name:
@@ -188,7 +187,7 @@ class Memory:
             self._levels.pop()
 
     def open_in_file(self) -> None:
-        """Have SQLite open the savepoints, too: a statement is going to change what is not held here."""
+        """Have SQLite open the savepoints too, before a statement that changes rows not held here."""
         if not all(level.in_file for level in self._levels):
             self.flush()
             for level in self._levels:
@@ -197,7 +196,7 @@ class Memory:
                     level.in_file = True
 
     def changed(self, name: str) -> Iterator[Change]:
-        """The rows that differ from what they were when the innermost savepoint was opened."""
+        """The rows that differ from their values when the innermost savepoint, `name`, was opened."""
         level = self._levels[-1]
         assert level.name == name, f"{level.name} is open inside {name}"
         for held, noted in level.before.items():
@@ -216,18 +215,18 @@ class Memory:
 
     @property
     def is_dirty(self) -> bool:
-        """Whether something waits for being written."""
+        """Whether state waits to be written."""
         return any(held.dirty for held in self._held.values())
 
     def flush(self) -> None:
-        """Write what waits of state into the open transaction."""
+        """Write the dirty rows into the open transaction."""
         for held in self._held.values():
             if held.dirty:
                 held.flush()
         self._dirty = 0
 
     def flush_all(self) -> None:
-        """Write all that waits, content too."""
+        """Write the dirty rows and the piles."""
         self.flush()
         self._write_piles()
 
@@ -239,7 +238,7 @@ class Memory:
         self.content_bytes = 0
 
     def flush_for(self, sql: str) -> None:
-        """Write what waits of the tables that a SELECT names."""
+        """Write what waits for the tables that a SELECT names."""
         for name in _named(sql):
             held = self._held.get(name)
             if held is not None and held.dirty:
@@ -248,7 +247,11 @@ class Memory:
                 self._write_piles()
 
     def written(self, sql: str) -> None:
-        """A statement is going to change a table itself: write what waits of it, and hold nothing."""
+        """Prepare for a statement that changes a table in the file.
+
+        This writes what waits for the table, and drops its held rows, which the statement makes stale. Raises
+        `WorldMisuse` for a table of state outside of a crank or request.
+        """
         self.flush_for(sql)
         table = _written(sql)
         if table is None or table in STATE_NAMES:
@@ -259,7 +262,7 @@ class Memory:
                 held.forget()
 
     def forget(self) -> None:
-        """The file is the truth, and no savepoint is open."""
+        """Drop everything in memory, savepoints too. The file then has the current state."""
         for pile in self._piles.values():
             pile.waiting.clear()
         self.content_bytes = 0
@@ -269,7 +272,7 @@ class Memory:
             held.forget()
 
     def _forget_clean(self) -> None:
-        # What is dirty was dirtied since, and is put back next; the rest may be of what was rolled back.
+        # Dirty rows are restored next. Clean ones may have been read from what was rolled back.
         for held in self._held.values():
             held.forget()
 
@@ -290,6 +293,6 @@ def _named(sql: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1_000)
 def _written(sql: str) -> str | None:
-    """The table that a statement writes to; None where it does not say so at its beginning."""
+    """The table that a statement writes to, or None if its beginning does not name one."""
     found = _WRITES.match(sql)
     return found[1].lower() if found else None

@@ -1,11 +1,10 @@
-"""Worlds of the format before this one, copied into this one.
+"""Copies a world of format 2 to a new file of this format.
 
-Format 2 had no records: nobody wrote down what a host had asked for, nor what single cranks did. A copy has
-the same state, history, labels and bulk; its records begin with its first commit of its own. The file that
-was is only read, and stays what it was.
+Format 2 has no records of cranks and requests. The copy has the same state, history, labels and bulk, and its
+records begin with its first new commit. The old file is only read, and never changes.
 
-Every seal is held against what it covers before it is made anew, so that a copy of a file that was altered is
-not made to look whole. All else in the copy is looked at by `verify`, as in any world.
+The copy gets new seals. Each old seal is checked first, so that the copy of an altered file does not get
+valid seals. `verify` checks the rest of the copy, as in any world.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .journal import NOTHING
 from .seals import Sealed, commit_seal, label_seal, names_seal
 
 FROM = 2
-"""The format that is read."""
+"""The format of the worlds that `migrate` reads."""
 
 _SENDER = re.compile(r"  sender INTEGER.*\n")
 _COMMITS = """CREATE TABLE commits(
@@ -47,8 +46,8 @@ _COMMITS = """CREATE TABLE commits(
 def migrate(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> None:
     """Copy the world of format 2 at `path` to a new file of this format.
 
-    Raises `NotAWorld` for any other file, `DamagedWorld` for one that was altered, and `WorldError` where
-    there is a file at `to`.
+    Raises `WorldMissing` if there is no file at `path`, `NotAWorld` for a file of another kind or format,
+    `DamagedWorld` for one that was altered, and `WorldError` if there is a file at `to` already.
     """
     where = opening.real(path)
     if not os.path.lexists(where):
@@ -85,7 +84,7 @@ def _expected() -> list[tuple[object, ...]]:
 
 
 def _schema() -> Iterator[str]:
-    """The statements of the old format: three tables had a column less, and commits no records."""
+    """The statements of the old format: three tables lack `sender`, and `commits` lacks its records."""
     for statement in schema.SCHEMA:
         if statement.startswith("CREATE TABLE commits("):
             yield _COMMITS
@@ -125,7 +124,7 @@ def _copy(where: str, old: apsw.Connection, new: apsw.Connection) -> None:
 
 
 def _commits(where: str, old: apsw.Connection, new: apsw.Connection) -> dict[int, tuple[str, str]]:
-    """Copy the commits; returns the seal that each had, and the one that it has now."""
+    """Copy the commits; returns the old and the new seal of each, by number."""
     seals: dict[int, tuple[str, str]] = {}
     query = "SELECT seq, parent, crank, note, digest, changeset, seal FROM commits ORDER BY seq"
     for seq, parent, crank, note, digest, changeset, seal in old.execute(query):

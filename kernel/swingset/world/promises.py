@@ -1,4 +1,4 @@
-"""Kernel promises: who decides each, who waits for it, what is queued to it, how it ended."""
+"""Kernel promises: the decider, subscribers, waiting messages and outcome of each."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ REJECTED: Final = "rejected"
 class PromiseRecord(NamedTuple):
     """One promise.
 
-    `decider` is a vat, or None for the kernel. A forwarded promise is decided by the promise it follows,
-    whose kref then stands there, and is its data's one slot. `policy` is set while the host holds it.
+    `decider` is a vat, or None for the kernel. For a forwarded promise it is the kref of the promise that it
+    follows, which is also the one slot of its data. `policy` is set while the host holds the promise.
     """
 
     kref: str
@@ -38,7 +38,7 @@ class PromiseRecord(NamedTuple):
 
     @property
     def data(self) -> CapData | None:
-        """The outcome, or the promise that it follows; None while it is unresolved."""
+        """The outcome, or a reference to the promise that it follows; None while it is unresolved."""
         return None if self.body is None else CapData(self.body, self.slots or ())
 
 
@@ -52,14 +52,14 @@ class Waiting(NamedTuple):
 
 
 class Subscriber(NamedTuple):
-    """A vat that wants to be told of a promise."""
+    """A vat that is notified when a promise is settled."""
 
     promise: str
     vat: str
 
 
 class KeptPromise(NamedTuple):
-    """A promise that its decider wants to hand to its next incarnation."""
+    """A promise whose decider keeps it across an upgrade."""
 
     promise: str
 
@@ -84,7 +84,7 @@ class Promises:
         self._by_policy = self._rows.index("policy")
         self._queued_to = self._queue.index("promise")
         self._subscribed_to = self._subscribers.index("promise")
-        # As far as they were counted since state was last undone.
+        # Counts by promise, valid until state is next rolled back.
         self._waits: dict[str, tuple[int, int]] = {}
         self._counted = world.rewound
 
@@ -109,17 +109,17 @@ class Promises:
         return self.decided_by(kref)
 
     def forward(self, kref: str, target: str) -> None:
-        """Let one promise follow another."""
+        """Forward a promise: from then on it follows `target`."""
         follows = promise_named(target)
         self._rows.change(kref, state=FORWARDED, decider=target, body=follows.body, slots=follows.slots)
         self.give_up(kref)
 
     def set_decider(self, kref: str, decider: str | None) -> None:
-        """Hand the right to settle the promise to a vat, or to the kernel (None)."""
+        """Set who may settle the promise: a vat, or the kernel (None)."""
         self._rows.change(kref, decider=decider)
 
     def set_policy(self, kref: str, policy: HeldPolicy | None) -> None:
-        """What the host wants done with the outcome; None where the host does not hold the promise."""
+        """Set what the host wants done with the outcome; None if the host does not hold the promise."""
         self._rows.change(kref, policy=policy)
 
     def count(self, kref: str, change: int) -> None:
@@ -127,38 +127,38 @@ class Promises:
         self._rows.count(kref, refcount=change)
 
     def settle(self, kref: str, state: PromiseState, data: CapData) -> None:
-        """Record the outcome: `fulfilled` or `rejected`, with its data. Nobody decides it any more."""
+        """Store the outcome: `fulfilled` or `rejected`, with its data. The promise then has no decider."""
         self._rows.change(kref, state=state, decider=None, body=data.body, slots=data.slots)
         self.give_up(kref)
 
     def delete(self, kref: str) -> None:
-        """Forget the promise and who waited for it."""
+        """Delete the promise and its subscribers."""
         self._rows.delete(kref)
         self.unsubscribe_all(kref)
 
     def subscribe(self, kref: str, vat: str) -> None:
-        """Have `vat` told when the promise is settled; twice is once."""
+        """Have `vat` notified once when the promise is settled, however often it subscribes."""
         self._subscribers.put(Subscriber(kref, vat))
 
     def subscribers(self, kref: str) -> list[str]:
-        """The vats that wait, sorted as strings (the reference's order)."""
+        """The subscribed vats, sorted as strings (the reference's order)."""
         return sorted(found.vat for found in self._subscribers.of(self._subscribed_to, kref))
 
     def unsubscribe(self, kref: str, vat: str) -> None:
-        """Forget that `vat` waited, if it did."""
+        """Delete the subscription of `vat`, if there is one."""
         self._subscribers.delete(kref, vat)
 
     def unsubscribe_all(self, kref: str) -> None:
-        """Forget who waited."""
+        """Delete all subscriptions."""
         for key in self._subscribed_to.keys(kref):
             self._subscribers.delete(*key)
 
     def keep(self, kref: str) -> None:
-        """Leave the promise, if it is still unsettled then, to the next incarnation of its decider."""
+        """Keep the promise for the next incarnation of its decider, if it is unsettled at the upgrade."""
         self._kept.put(KeptPromise(kref))
 
     def give_up(self, kref: str) -> None:
-        """Take back `keep`, if there was one."""
+        """Undo `keep`, if it was called."""
         self._kept.delete(kref)
 
     def kept_by(self, vat: str) -> list[str]:
@@ -166,7 +166,7 @@ class Promises:
         return [kref for kref in self.decided_by(vat) if self._kept.has(kref)]
 
     def enqueue(self, kref: str, seq: int, event: QueuedEvent, sender: int | None = None) -> None:
-        """Let a message, which was sent in the record numbered `sender`, wait for the promise."""
+        """Queue a message to the promise; `sender` is the number of the record that sent it."""
         count, kept = self.waits(kref)
         self._queue.add(Waiting(kref, seq, event, sender))
         self._waits[kref] = (count + 1, kept + size(event_to_json(event)))
@@ -186,27 +186,27 @@ class Promises:
         return found
 
     def waiting(self, kref: str) -> list[tuple[str, int | None]]:
-        """The messages that wait for the promise and their senders, oldest first, as they lie in the file."""
+        """The stored text and the sender of each message that waits for the promise, oldest first."""
         rows = (self._queue.row(*key) for key in sorted(self._queued_to.keys(kref)))
         return [(row[2], row[3]) for row in rows if row is not None]
 
     def waiting_events(self, kref: str) -> list[QueuedEvent]:
-        """The same, as events."""
+        """The messages that wait for the promise, oldest first, as events."""
         found = sorted(self._queue.of(self._queued_to, kref), key=lambda waiting: waiting.seq)
         return [waiting.item for waiting in found]
 
     def forget_waiting(self, kref: str) -> None:
-        """Nothing waits for the promise any more."""
+        """Delete the messages that wait for the promise."""
         for key in self._queued_to.keys(kref):
             self._queue.delete(*key)
         self._waits.pop(kref, None)
 
     def missing(self, kref: str, why: str) -> DamagedRow:
-        """The complaint about a promise that has no row, though something says that it is there."""
+        """Make the error for a promise whose row is missing; `why` says what refers to it."""
         return self._rows.missing(kref, why=why)
 
     def astray(self, promise: PromiseRecord) -> DamagedRow:
-        """The complaint about a promise that follows one that is not there, or that follows it."""
+        """Make the error for a promise that follows a missing promise, or itself through others."""
         words = f"it is forwarded to {promise.decider}, which is missing or leads back to it"
         return DamagedRow(self._world.name, "promises", promise.kref, words)
 

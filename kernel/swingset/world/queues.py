@@ -1,7 +1,7 @@
-"""The run-queue, and the places where the events of suspended vats are parked.
+"""The run-queue, and the parked events of suspended vats.
 
-An event is stored with the number of the record in which it was sent (`swingset.world.journal`), wherever it
-waits: who looks at what a crank did can go on from there to who caused it.
+An event is stored with its sender: the number of the record of the crank or request that sent it
+(`swingset.world.journal`). So a reader of the records can follow each crank back to its cause.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Queued(NamedTuple):
-    """An event in the run-queue, and where it stands."""
+    """An event in the run-queue, and its position."""
 
     seq: int
     item: QueuedEvent
 
 
 class _Waiting(NamedTuple):
-    """The same, and the number of the record in which it was sent."""
+    """A row of the run-queue: the event, its position, and the number of the record that sent it."""
 
     seq: int
     item: QueuedEvent
@@ -34,7 +34,7 @@ class _Waiting(NamedTuple):
 
 
 class Parked(NamedTuple):
-    """An event that was set aside for a vat, and where it stood."""
+    """An event that is parked for a vat, with the position that it had in the run-queue."""
 
     vat: str
     seq: int
@@ -56,7 +56,7 @@ class Queues:
         self._by_vat = self._parked.index("vat")
         self._counters = Counters(world)
         self.sender: int | None = None
-        """The number of the record in which the event was sent that was taken off the run-queue last."""
+        """The sender of the event that was last taken off the run-queue: the number of a record, or None."""
 
     def append(self, event: QueuedEvent) -> None:
         """Put an event at the end of the run-queue."""
@@ -66,15 +66,15 @@ class Queues:
         self._queue.add(_Waiting(seq, event, self._world.journal.number))
 
     def append_item(self, item: str, sender: int | None) -> None:
-        """Put an event that has waited elsewhere, as the text that it is stored as, at the end."""
+        """Put an event that waited for a promise at the end, with its sender; `item` is its stored text."""
         self._queue.add_row((self._counters.take("queue", 1), item, sender))
 
     def prepend(self, event: QueuedEvent) -> None:
-        """Put an event before all others, those that are parked included."""
+        """Put an event before all others, including parked ones."""
         self._add(-self._counters.take("queue.front", 1), event)
 
     def head(self) -> Queued | None:
-        """The first event and its position, or None where nothing waits."""
+        """The first event and its position, or None if the run-queue is empty."""
         seq = self._order.first()
         return None if seq is None else self._at(seq)
 
@@ -83,19 +83,19 @@ class Queues:
         return None if found is None else Queued(found.seq, found.item)
 
     def first_but(self, passed: Set[int]) -> Queued | None:
-        """The first event that does not stand at one of these positions, or None."""
+        """The first event whose position is not in `passed`, or None."""
         for seq in self._order.some(len(passed) + 1):
             if seq not in passed:
                 return self._at(seq)
         return None
 
     def urgent(self) -> Queued | None:
-        """The first event that was put before all others, or None."""
+        """The first event if `prepend` put it there, or None."""
         seq = self._order.first()
         return None if seq is None or seq >= 0 else self._at(seq)
 
     def soon(self, most: int) -> list[int]:
-        """The positions of the first events, at most so many."""
+        """The positions of the first events, at most `most` of them."""
         return self._order.some(most)
 
     def at(self, seq: int) -> QueuedEvent | None:
@@ -104,14 +104,14 @@ class Queues:
         return None if found is None else found.item
 
     def take(self, seq: int) -> None:
-        """Take the event at that position off the run-queue, and remember in `sender` who has sent it."""
+        """Take the event at that position off the run-queue, and put its sender into `sender`."""
         found = self._queue.held.look((seq,))
         sender = found.row[2] if isinstance(found, Unread) else found and found.sender
         self.sender = sender if type(sender) is int else None
         self._queue.delete(seq)
 
     def text_at(self, seq: int) -> str | None:
-        """What lies at that position of the run-queue, read or not; None where nothing does."""
+        """The stored text of the event at that position, even if it is damaged; None if there is no event."""
         row = self._queue.row(seq)
         return None if row is None else str(row[1])
 
@@ -124,27 +124,27 @@ class Queues:
         return [Queued(row.seq, row.item) for row in self._queue.select("order by seq")]
 
     def park(self, vat: str, seq: int, event: QueuedEvent) -> None:
-        """Set aside the event that was taken last, which stood at `seq`, until `vat` runs again."""
+        """Park the event that was taken last, from position `seq`, until `vat` runs again."""
         self._parked.add(Parked(vat, seq, event, self.sender))
 
     def parked(self, vat: str, limit: int = -1) -> list[Queued]:
-        """The events set aside for `vat` with their positions, oldest first; all of them, or so many."""
+        """The parked events of `vat` with positions, oldest first; at most `limit` if it is not negative."""
         keys = sorted(self._by_vat.keys(vat))
         found = (self._parked.get(*key) for key in (keys if limit < 0 else keys[:limit]))
         return [Queued(parked.seq, parked.item) for parked in found if parked is not None]
 
     def drop_parked(self, vat: str, seq: int) -> None:
-        """Forget one event that was set aside."""
+        """Delete one parked event."""
         self._parked.delete(vat, seq)
 
     def unpark_one(self, vat: str, seq: int) -> None:
-        """Put one event set aside for `vat` back where it stood."""
+        """Put one parked event of `vat` back at its position in the run-queue."""
         row = self._parked.row(vat, seq)
         if row is not None:
             self._queue.add_row(row[1:])
             self._parked.delete(vat, seq)
 
     def unpark(self, vat: str) -> None:
-        """Put the events set aside for `vat` back where they stood, ahead of all that came later."""
+        """Put all parked events of `vat` back at their positions, ahead of all later events."""
         for _, seq in sorted(self._by_vat.keys(vat)):
             self.unpark_one(vat, seq)

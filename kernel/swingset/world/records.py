@@ -1,11 +1,11 @@
 """Records: what a host asked of a world, and what each crank did, in the order in which it happened.
 
-With them every moment of a world can be looked at without running anything: a record says which rows were
-others after it. What vats were told and what they answered is in their transcripts; a record has what those
-do not say: which event was chosen and who had sent it, what an undone delivery cost and why, what devices did
-in the kernel's names, and what the host did between two cranks.
+A record has the rows that its crank or request changed, so every moment of a world can be inspected without
+running anything. Deliveries and syscalls are in the transcripts of vats. A record has the rest: the event
+and its sender, the cost and the fault of a delivery that was rolled back, the effects of devices in the
+kernel's names, and what the host requested between two cranks.
 
-How they are spelled and read is said in `swingset.world.record_lines`.
+`swingset.world.record_lines` encodes and decodes records.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ Value = int | str | None
 
 @dataclass(frozen=True)
 class RowChange:
-    """One row of the state that is another one now.
+    """One row of the state that changed.
 
-    `key` are the values of its key's columns, `after` is the whole row, None where it was deleted. `before`
-    is the row as it was, None where there was none or where it is not told: records tell what rows became.
+    `key` has the values of the key's columns. `after` is the whole new row, None if it was deleted. `before`
+    is the whole old row, None if there was none; in records it is always None, because they have new rows
+    only.
     """
 
     table: str
@@ -41,9 +42,9 @@ class RowChange:
 class DeviceEffect:
     """What a device did, in the kernel's names.
 
-    `what` is one of `set` (a key, and the capdata kept under it or None), `send` (the target, and the
-    capdata of the message), `new_node` (its kref), `new_promise` (its kref) and `settle` (the promise,
-    whether it was rejected, and the outcome). `given` are those.
+    `what` names the effect, and `given` has its arguments: `set` (a key, and the stored capdata or None),
+    `send` (the target, and the capdata of the message), `new_node` (its kref), `new_promise` (its kref) or
+    `settle` (the promise, whether it is rejected, and the outcome).
     """
 
     device: str
@@ -53,10 +54,10 @@ class DeviceEffect:
 
 @dataclass(frozen=True)
 class DeviceAnswer:
-    """A vat's call of a device, what the device did for it, and what it answered.
+    """A vat's call of a device, with the effects of the call and the answer that the device returned.
 
-    `undone` says that the delivery was rolled back, and the call with it: what it did outside of the world,
-    it did.
+    `undone` is true if the delivery was rolled back afterwards. Then the effects on the world are rolled back
+    too, but not what the device did outside of the world.
     """
 
     caller: str
@@ -71,12 +72,12 @@ class DeviceAnswer:
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """What a host asked for between two cranks: a verb of `swingset.core.verbs`, and its arguments as JSON.
+    """A request of the host between two cranks: a verb of `swingset.core.verbs`, and its arguments as JSON.
 
-    `number` counts records from 1, `commit` is the commit that has it, `crank` the last crank before it.
-    `cell` is the execution count of the notebook's cell that asked, and the line of it, where they are
-    known. `effects` are those of devices that the host spoke to. `rows` is None where they are too many to
-    be told of one by one.
+    `number` counts records from 1. `commit` is the commit that stores the record. `crank` is the last crank
+    before it. `cell` is the execution count of the notebook cell that made the request, with the line in the
+    cell, if they are known. `effects` are those of devices that the host called. `rows` is None if there are
+    too many changed rows to list.
     """
 
     number: int
@@ -94,10 +95,10 @@ class CrankRecord:
     """One crank.
 
     `number`, `commit`, `effects` and `rows` are as in a `RequestRecord`; all else is as in a `CrankReport`.
-    `crank` is its own number. `position` is where its event stood in the run-queue, None for one that was
-    not queued. `sender` is the number of the record in which the event was sent, None where that is not
-    known. `clean_up` is how many rows of a terminated vat the crank was allowed to delete. `transcripts`
-    has the running hash of the transcript of each vat that it delivered to, by vat id. `calls` are those of
+    `crank` is its own number. `position` is the position of its event in the run-queue, None if the event was
+    not queued. `sender` is the number of the record that sent the event, None if that is not known.
+    `clean_up` is how many rows of a terminated vat the crank was allowed to delete. `transcripts` has, for
+    each vat that it delivered to, the running hash of the transcript, by vat id. `calls` are the calls of
     devices.
     """
 
@@ -120,4 +121,4 @@ class CrankRecord:
 
 
 Record = RequestRecord | CrankRecord
-"""Either of the two."""
+"""A record of either kind."""

@@ -1,10 +1,11 @@
-"""Seals: one hash for each commit and each label, over what it says and over what it stands on, and one over
-all names that a file gives: its labels, and the log that its commits are handed to.
+"""Seals: the hashes by which `verify` finds altered commits, labels and names.
 
-The seal of a commit covers its parent's seal, so that of the last one covers all of its history: not a
-number, a note or a byte of a record or of a change can be another one without all seals after it being wrong.
-They are for `verify` to find what was altered by accident or by hand. Whoever means to deceive can compute
-them anew, and then has made another world.
+The seal of a commit covers its content and its parent's seal. So the seal of the last commit covers the whole
+history: if one number, note, record or change is altered, its seal and all later seals are wrong. The seal of
+a label covers its content and its commit's seal. One more seal covers all names in a file: its labels, and
+the name of the log that receives its commits.
+
+Seals detect accidents and edits by hand. They do not stop an attacker, who can compute all of them again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from swingset.model.spelling import canonical
 
 
 class Sealed(NamedTuple):
-    """What the seal of a commit covers besides its parent's seal; changes and records as they are stored."""
+    """What the seal of a commit covers besides its parent's seal. Changes and records are as stored."""
 
     seq: int
     parent: int | None
@@ -29,7 +30,7 @@ class Sealed(NamedTuple):
 
 
 def commit_seal(before: str | None, commit: Sealed) -> str:
-    """The seal of a commit: `before` is its parent's."""
+    """Return the seal of a commit; `before` is its parent's seal, None for the first commit."""
     *head, changeset, records = commit
     text = canonical([before, *head, len(changeset)]).encode()
     hasher = hashlib.sha256(b"commit %d:%b" % (len(text), text))
@@ -39,13 +40,13 @@ def commit_seal(before: str | None, commit: Sealed) -> str:
 
 
 def label_seal(commit: str, name: str, seq: int, note: str) -> str:
-    """The seal of a label: `commit` is that of the commit that it names."""
+    """Return the seal of a label; `commit` is the seal of the commit that it names."""
     return hashlib.sha256(b"label " + canonical([commit, name, seq, note]).encode()).hexdigest()
 
 
 def names_seal(log: str | None, labels: Iterable[str]) -> str:
-    """The seal of the log's name and of all labels, by their seals in the order of their names.
+    """Return the seal of the log's name and of all labels, which are their seals, sorted by label name.
 
-    So a label that is missing is noticed, and a log that was forgotten by hand.
+    It detects a label that was deleted by hand, and a log's name that was changed or deleted.
     """
     return hashlib.sha256(b"names " + canonical([log, *labels]).encode()).hexdigest()

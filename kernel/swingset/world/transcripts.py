@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One delivery as it is remembered."""
+    """One stored delivery with its syscalls, its place in the transcript, and the hash before it."""
 
     hash: str
     prev: str | None
@@ -80,7 +80,7 @@ class Transcripts:
     def append(
         self, vat: str, incarnation: int, position: int, crank: int, prev_hash: str | None, entry: Any
     ) -> str:
-        """Remember one entry after `prev_hash` (None at the very beginning); answers the new running hash."""
+        """Append an entry after `prev_hash` (None for the first entry); returns the new running hash."""
         text = canonical(entry)
         digest = _hash(prev_hash, vat, incarnation, position, crank, text)
         row = (digest, prev_hash, vat, incarnation, position, crank, text)
@@ -89,13 +89,13 @@ class Transcripts:
         return digest
 
     def read(self, hash: str | None, stop_hash: str | None = None) -> list[Any]:
-        """The entries after `stop_hash` up to and with `hash`, oldest first."""
+        """The entries after `stop_hash`, up to and including `hash`, oldest first."""
         return [record.entry for record in self.records(hash, stop_hash)]
 
     def deliveries(self, vat: str, hash: str | None, stop_hash: str | None = None) -> list[dict[str, Any]]:
-        """As `read`, of entries that are deliveries to one vat, each in the shape that the kernel gave it.
+        """As `read`, with a check that each entry is a delivery to this vat.
 
-        Raises `DamagedWorld` for one of another vat, and for one of another shape.
+        Raises `DamagedWorld` for an entry of another vat, and for one that has not the shape of a delivery.
         """
         found = []
         for record in self.records(hash, stop_hash):
@@ -110,7 +110,7 @@ class Transcripts:
         return DamagedRow(self._world.name, "transcript", hash[:16], reason)
 
     def records(self, hash: str | None, stop_hash: str | None = None) -> list[Entry]:
-        """As `read`, with all that is known of each entry."""
+        """As `read`, with the other columns of each entry too."""
         found: list[Entry] = []
         at = hash
         while at is not None and at != stop_hash:
@@ -122,7 +122,7 @@ class Transcripts:
         return found
 
     def record(self, hash: str) -> Entry:
-        """The entry of one hash. Raises `DamagedWorld` where there is none, or one that was altered."""
+        """The entry with that hash. Raises `DamagedWorld` if it is missing or was altered."""
         row = self._pile.waiting.get(hash)
         if row is None:
             row = self._world.fetch("SELECT * FROM transcript WHERE hash = ?", (hash,))
