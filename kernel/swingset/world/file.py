@@ -1,17 +1,16 @@
 """`swingset.world`: everything that a world is, in one SQLite file.
 
-A `WorldFile` is a connection, a transaction and a session. The transaction opens with the first
-write of a run and ends with `commit`, the only point at which anything becomes durable; between the
-two, each crank is a savepoint that is kept or undone as a whole. The session watches the state
-tables meanwhile, and its changeset, stored with the commit, is how history is gone back in.
-State is held in memory meanwhile (`memory`), and written when it is committed or asked for.
+A `WorldFile` is a connection, a transaction and a session of SQLite. The transaction opens with the first
+write of a run and ends with `commit`; only then do changes become durable. In between, each crank is a
+savepoint that is released or rolled back as a whole. Changed rows wait in memory (`memory`) until a commit
+or a query needs them. The session watches the state tables. Its changeset is stored with the commit, and
+going back in history undoes it.
 
-Before anything becomes durable it is made sure that this still is the world that was opened: the same file
-at the same path, under the same lock, written by nobody else since. Where it is not, nothing is committed any
-more; `export` still writes what was committed to another file.
+A commit first checks that this still is the world that was opened: the same file at the same path, with the
+same lock, and not written by another process. If the check fails, nothing can be committed any more; `export`
+still writes the last commit to another file.
 
-Other modules say what the rows mean; this one only guards when they are kept. It never commits by
-itself, and reads no clock.
+Other modules define what the rows mean. This one never commits by itself, and reads no clock.
 """
 
 from __future__ import annotations
@@ -61,18 +60,18 @@ class WorldFile:
         self.path = path
         self.name = path or "the world in memory"
         self.look_only = look_only
-        """Whether this world was opened to be read, and not to be changed."""
+        """Whether this world was opened for reading only."""
         self.process = os.getpid()
         """The process that the world belongs to."""
         self.faults: Callable[[str], None] | None = None
-        """Called at each step that a crash could fall on; a test raises or kills there."""
+        """Called at each step at which a crash matters; tests raise or kill the process there."""
         self.before_commit: Callable[[], None] | None = None
-        """Called when a commit is certain, as the last chance to write what belongs to it."""
+        """Called just before a commit, to write the last rows that belong to it."""
         self.rewinding: Callable[[], None] | None = None
-        """Called before the state becomes an earlier one, while it can still be looked at."""
+        """Called before the state changes to that of another commit, while the old one can still be read."""
         self.memory = Memory(self)
         self.rewound = 0
-        """How often state was undone: who remembers something of it in memory then has to look again."""
+        """How often state was rolled back or replaced; caches of it are then invalid."""
         self.history = History(db, self.name)
         self.transcripts = Transcripts(self)
         self.heaps = Heaps(self)
@@ -91,7 +90,7 @@ class WorldFile:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None, *, create: bool = True) -> WorldFile:
-        """The world in this file, made if there is none; None for a world that lives in memory only."""
+        """Open the world in this file, or create it. None creates a world in memory."""
         if path is None:
             return cls(opening.in_memory(), None, None)
         with entering.to_write(path, create=create) as (db, where, lock):
@@ -99,17 +98,17 @@ class WorldFile:
 
     @classmethod
     def look(cls, path: str | os.PathLike[str]) -> WorldFile:
-        """The world in this file as it is now, to be read only; another process may have it open.
+        """Open the world in this file for reading, as of now; another process may have it open.
 
-        Takes no lock and writes nothing, so the file may be on a medium that cannot be written. What others
-        commit from now on is not seen.
+        This takes no lock and writes nothing, so the file may be on a read-only medium. Later commits of
+        other processes are not visible.
         """
         with entering.to_look(path) as (db, where):
             return cls(db, where, None, look_only=True)
 
     @at_the_edge
     def close(self) -> None:
-        """Let go of the file; what was not committed is lost. Harmless when done twice."""
+        """Close the file; uncommitted changes are lost. It may be called twice."""
         self._watching.end()
         self._in_run = False
         self._place.close()
@@ -122,11 +121,11 @@ class WorldFile:
 
     @at_the_edge
     def execute(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement, and answer its rows. Anything but a SELECT opens the run's transaction.
+        """Run one statement and return its rows. Any statement but a SELECT opens the run's transaction.
 
-        All writes have to come this way: one made on `db` itself would be durable at once and would
-        be missing from history. Raises `WorldMisuse` for one of state that is made outside of a crank and of
-        a request, for the journal would not have it.
+        All writes must use this method: a write on `db` itself would be durable at once and missing from
+        history. Raises `WorldMisuse` for a write of state outside of a crank or request, because the
+        journal would have no record of it.
         """
         if sql.startswith("SELECT"):
             self.memory.flush_for(sql)
@@ -139,13 +138,13 @@ class WorldFile:
 
     @at_the_edge
     def row(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
-        """The first row of a SELECT; None when there is none."""
+        """The first row of a SELECT, or None."""
         self.memory.flush_for(sql)
         return self.fetch(sql, params)
 
     @at_the_edge
     def fetch(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
-        """The same for who sees by itself that nothing which it asks for waits for being written."""
+        """As `row`, for callers that know that no row they select is still waiting in memory."""
         try:
             return self.db.execute(sql, params).fetchone()
         except UnicodeDecodeError as problem:
@@ -153,7 +152,7 @@ class WorldFile:
 
     @at_the_edge
     def rows(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT, taken at once, so that the tables may be written while they are looked at."""
+        """All rows of a SELECT, read at once, so that the caller may write the tables while it iterates."""
         self.memory.flush_for(sql)
         try:
             return self.db.execute(sql, params).fetchall()
@@ -161,22 +160,22 @@ class WorldFile:
             raise not_text(self.name, sql, problem) from None
 
     def step(self, name: str) -> None:
-        """Pass a step that a crash could fall on."""
+        """Call `faults`, if a test has set it, at a step at which a crash matters."""
         if self.faults is not None:
             self.faults(name)
 
     def begin_crank(self) -> None:
-        """From here on, all changes are kept or undone together."""
+        """Open the savepoint of a crank or request."""
         self.memory.refuse_open("begin a crank")
         self.savepoint(_CRANK)
 
     def release_crank(self) -> None:
-        """Keep the crank's changes for the next commit."""
+        """End the crank's savepoint, and keep its changes for the next commit."""
         self.step("release-crank")
         self.release(_CRANK)
 
     def rollback_crank(self) -> None:
-        """Undo the crank's changes and end it."""
+        """Roll back the crank's changes, and end its savepoint."""
         self.rollback_to(_CRANK)
         self.memory.release(_CRANK)
 
@@ -195,17 +194,17 @@ class WorldFile:
 
     @at_the_edge
     def rollback_to(self, name: str) -> None:
-        """Undo all since a savepoint, which stays open; those inside it end."""
+        """Roll back all changes since a savepoint, which stays open; those inside it end."""
         self.memory.rollback_to(name)
         self.rewound += 1
 
     def changed(self, name: str) -> Iterator[Change]:
-        """The rows of state that differ from what they were when the innermost savepoint was opened."""
+        """The rows of state that differ from their values when the innermost savepoint was opened."""
         return self.memory.changed(name)
 
     @at_the_edge
     def flush(self) -> None:
-        """Write what waits in memory into the open transaction, for who looks at the file itself."""
+        """Write what waits in memory into the open transaction, for a caller that queries `db` itself."""
         self.memory.flush_all()
 
     @property
@@ -219,15 +218,15 @@ class WorldFile:
 
     @property
     def pending_bytes(self) -> int:
-        """About how much has changed since the last commit, each change counted, with the records of it."""
+        """About how many bytes changed since the last commit, each change counted, records included."""
         return self.memory.changed_bytes - self._committed_bytes + self.journal.size
 
     @at_the_edge
     def commit(self, note: str = "", *, digest: bool = False) -> int | None:
-        """Make everything since the last commit durable; answers the commit's number.
+        """Make all changes since the last commit durable; returns the number of the new commit.
 
-        None when the state did not change. With `digest`, the commit remembers the state's digest,
-        and a later `goto` proves that it came back to the same.
+        Returns None if the state did not change. With `digest`, the commit stores the state's digest, and a
+        later `goto` checks it.
         """
         self.memory.refuse_open("commit")
         if not self._in_run:
@@ -253,20 +252,20 @@ class WorldFile:
         if seq is not None:
             self._stand_at(seq)
         elif not changes:
-            self.journal.truncate(0)  # requests that came to nothing together
+            self.journal.truncate(0)  # requests that together changed nothing
         self._place.fold()
         self.step("after-commit")
         return seq
 
     def _stand_at(self, seq: int) -> None:
-        """The state is that of a commit: what changes from here on goes into the next one."""
+        """Start over from a commit, whose state is current: later changes go into the next commit."""
         self.head = seq
         self.journal.begin(self.history.last_record(seq))
         self._watching.begin()
 
     @at_the_edge
     def rollback(self) -> None:
-        """Go back to the last commit, from wherever the run is, even after SQLite itself gave up on it."""
+        """Go back to the last commit, at any point of a run, even after SQLite itself rolled back."""
         if self._in_run or self.db.in_transaction:
             self._rewind()
         self._watching.end()
@@ -281,7 +280,7 @@ class WorldFile:
         self._stand_at(self.head)
 
     def _forget(self) -> None:
-        """State was undone: nothing that is remembered of it holds any more."""
+        """Invalidate everything in memory that was derived from the state, because it was rolled back."""
         self.rewound += 1
         self.memory.forget()
         self._committed_bytes = self.memory.changed_bytes
@@ -291,7 +290,7 @@ class WorldFile:
             self.rewinding()
 
     def begin(self) -> None:
-        """Have a transaction open; a statement outside of one would be durable by itself."""
+        """Open a transaction unless one is open; a statement outside of one would be durable at once."""
         if not self._in_run:
             if self.look_only:
                 raise LookOnly(f"{self.name} was opened to be looked at: open it to be written to change it")
@@ -302,7 +301,7 @@ class WorldFile:
                 words = f"{self.name} is being written by another program: end that first"
                 raise WorldLocked(words) from problem
             self._in_run = True
-            # Nobody can write from here on; whoever has written before must be told of now.
+            # No other process can write from here on; what one has written before is detected now.
             self._refuse_written_by_others()
         elif not self.db.in_transaction:
             if self._failure is not None:
@@ -318,7 +317,7 @@ class WorldFile:
         raise self._place.is_another()
 
     def check_place(self) -> None:
-        """Raise `WorldMoved` where the file, its lock or its content is not what was opened."""
+        """Raise `WorldMoved` if the file, its lock or its content is not what was opened."""
         self._place.check()
 
     def _make_durable(self) -> None:
@@ -328,14 +327,14 @@ class WorldFile:
         self.db.execute("COMMIT")
 
     def failed(self, problem: WorldError) -> None:
-        """Remember why SQLite may have given up on a run, for whoever goes on with it."""
+        """Remember why SQLite may have rolled back a run, for the error of the next operation in it."""
         self._place.shaken()
         if isinstance(problem, StorageError):
             self._failure = problem
 
     @at_the_edge
     def goto(self, seq: int) -> None:
-        """Make the state that of another commit. Work done from there on is a branch of its own."""
+        """Change the state to that of another commit. Later commits then begin a new branch."""
         self._settle("go to another commit")
         target = self.history.commit(seq)
         if seq == self.head:
@@ -355,7 +354,7 @@ class WorldFile:
 
     @contextmanager
     def _durably(self) -> Iterator[None]:
-        """Make what the body does durable, or go back to the last commit."""
+        """Make the changes of the body durable, or go back to the last commit if it raises."""
         try:
             yield
             self.step("before-commit")
@@ -372,7 +371,7 @@ class WorldFile:
 
     @at_the_edge
     def label(self, name: str, note: str = "", *, move: bool = False) -> Label:
-        """Give the head a name; one that names another commit stays there unless it may `move`."""
+        """Label the current commit. A label of another commit stays there unless `move` is true."""
         self._settle("label the head")
         label = self._labels.put(name, note, move=move)
         self.commit()
@@ -380,7 +379,7 @@ class WorldFile:
 
     @at_the_edge
     def unlabel(self, name: str) -> None:
-        """Take a label away; its commit stays until it is pruned."""
+        """Delete a label; its commit stays until it is pruned."""
         self._settle("remove a label")
         self._labels.delete(name)
         self.commit()
@@ -396,7 +395,7 @@ class WorldFile:
 
     @at_the_edge
     def prune(self) -> Pruned:
-        """Forget the branches that neither the head nor a label ends, and give their room back."""
+        """Delete the branches that end with neither the head nor a label, and shrink the file."""
         self._settle("prune")
         self.begin()
         with self._durably():
@@ -411,7 +410,7 @@ class WorldFile:
         return report
 
     def _settle(self, what: str) -> None:
-        """Have no run open; bulk that nothing refers to yet may be kept, changes of state may not."""
+        """End the open run, keeping unreferenced bulk. Raises `UncommittedChanges` if state has changed."""
         self.memory.refuse_open(what)
         if self.dirty:
             raise UncommittedChanges(f"cannot {what} with uncommitted changes: commit or roll back first")
@@ -419,7 +418,7 @@ class WorldFile:
 
     @at_the_edge
     def fork(self) -> WorldFile:
-        """A second world in memory, from this very state, that never touches this one or its file."""
+        """Return a copy of the world in memory, with uncommitted changes; it never changes this world."""
         self.memory.flush_all()
         changes = b"" if self.look_only else self._watching.changes(self.name)
         twin = WorldFile(entering.forked(self.db, self.head, self.journal, changes), None, None)
@@ -430,7 +429,7 @@ class WorldFile:
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the world as of the head, with all its history, to another file.
 
-        This needs nothing but what this process has open, so it saves a world whose file was deleted.
+        This needs only what this process has open, so it can save a world whose file was deleted.
         """
         self.memory.refuse_open("export the world")
         if self.dirty:
@@ -440,11 +439,11 @@ class WorldFile:
 
     @at_the_edge
     def digest(self) -> str:
-        """The digest of the state as it is now: the same for equal worlds, whatever their history."""
+        """The digest of the current state: equal for worlds with equal state, whatever their history."""
         self.memory.flush()
         return state_digest(self.db)
 
     @property
     def size(self) -> int:
-        """How many bytes the file has, history and bulk included."""
+        """The size of the file in bytes, with history and bulk."""
         return int(self.db.pragma("page_count")) * int(self.db.pragma("page_size"))

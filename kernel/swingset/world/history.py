@@ -1,12 +1,12 @@
-"""History: a tree of commits, each of which knows how to be undone.
+"""History: a tree of commits, each of which can be undone.
 
-A commit holds the changeset of its run: the rows of the state tables that differ between its parent
-and it, with what they were and what they became. Going to any other commit means undoing changesets
-up to the ancestor that both share and applying others down from there, in one transaction. That is
-the only mechanism: rewinding, resuming one checkpoint after another and branching are all `goto`. A changeset
-is unpacked while it is applied, a piece at a time: a file can be made in which a little unpacks to very much.
+A commit stores a changeset: the rows of the state tables that differ from its parent, with old and new
+values. Going to another commit undoes changesets back to the common ancestor, and applies those that lead
+from there to the target, in one transaction. This is the only mechanism: going back, going forward again and
+branching are all `goto`. A changeset is unpacked in pieces while it is applied, because a hostile file can
+have a small one that unpacks to very much.
 
-This module reads and writes the history's tables; it never decides when something is committed.
+This module reads and writes the history's tables; it never decides when to commit.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Commit:
-    """One durable point.
+    """One commit, without its changes and records.
 
-    `crank` is the crank counter as of then and `record` the number of the last record. `size` is what its
-    changes and records take in the file.
+    `crank` and `record` are the numbers of the last crank and the last record as of this commit. `size` is
+    how many bytes its changes and records take in the file.
     """
 
     seq: int
@@ -81,17 +81,17 @@ class History:
         self._db = db
         self._name = name
         self.takers: list[Taker] = []
-        """Who is handed each commit before it is durable."""
+        """The functions that are called with each commit before it is durable."""
 
     @property
     def log(self) -> str | None:
-        """The log elsewhere that has to be handed each commit, if there is one."""
+        """The name of the log that must receive each commit, or None."""
         with told_in_words(self._name):
             row = self._db.execute("SELECT value FROM meta WHERE key = 'log'").fetchone()
         return None if row is None else str(row[0])
 
     def keep_log(self, log: str | None) -> None:
-        """Write down, within the caller's transaction, which log has to be handed each commit."""
+        """Store the name of the log that must receive each commit, in the caller's transaction."""
         if log is None:
             self._db.execute("DELETE FROM meta WHERE key = 'log'")
         else:
@@ -99,10 +99,10 @@ class History:
         self.seal_names()
 
     def hand_out(self, seq: int, check: Callable[[], None]) -> None:
-        """Hand a commit that is not durable yet to all takers; `check` raises where it cannot become so.
+        """Call all takers with a commit that is not durable yet.
 
-        Raises `LogAway` where the world has a log elsewhere, and nobody takes what is committed, and
-        `TakerFailed` where one of the takers raises.
+        `check` is called before them, and raises if the commit cannot become durable. Raises `LogAway` if
+        the world has a log but no taker, and `TakerFailed` if a taker raises.
         """
         if not self.takers:
             if (log := self.log) is not None:
@@ -118,7 +118,7 @@ class History:
         for take in self.takers:
             try:
                 take(fed)
-            except Exception as problem:  # also one that reads like an error of the world's own disk
+            except Exception as problem:  # even an error that looks like one of the world's own disk
                 name = getattr(take, "__qualname__", type(take).__name__)
                 log = "" if self.log is None else f" for the log {shown(self.log)}"
                 raise TakerFailed(
@@ -128,19 +128,19 @@ class History:
                 ) from problem
 
     def head(self) -> int:
-        """The commit that the state stands at, as the file says."""
+        """The current commit, as stored in the file."""
         row = self._db.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
         if row is None or not _NUMBER.match(str(row[0])):
             raise DamagedRow(self._name, "meta", "head", "it names no commit")
         return int(row[0])
 
     def crank(self) -> int:
-        """The crank counter of the state as it is now."""
+        """The crank counter of the current state."""
         row = self._db.execute("SELECT value FROM counters WHERE name = 'crank'").fetchone()
         return int(row[0]) if row else 0
 
     def record(self, parent: int, changes: bytes, journal: Journal, note: str, digest: str | None) -> int:
-        """Add a commit with these changes and the records of the journal after `parent`, and stand at it."""
+        """Add a commit after `parent`, with these changes and the journal's records, and make it current."""
         records = journal.plain()
         if max(len(changes), len(records)) > _MOST_CHANGES:
             raise WorldError(
@@ -169,7 +169,7 @@ class History:
         return str(row[0])
 
     def stand_at(self, seq: int) -> None:
-        """Write down which commit the state is that of."""
+        """Store which commit is the current one."""
         self._db.execute("UPDATE meta SET value = ? WHERE key = 'head'", (str(seq),))
 
     def commit(self, seq: int) -> Commit:
@@ -193,7 +193,7 @@ class History:
         return [Label(*row) for row in self._db.execute(query)]
 
     def seal_names(self) -> None:
-        """Write down, within the caller's transaction, the seal of the labels and the log as they are."""
+        """Store the seal of the labels and the log as they are now, in the caller's transaction."""
         labels = [str(seal) for (seal,) in self._db.execute("SELECT seal FROM labels ORDER BY name")]
         self._db.execute("UPDATE meta SET value = ? WHERE key = 'names'", (names_seal(self.log, labels),))
 
@@ -203,14 +203,14 @@ class History:
         return Unpacking(row[0], _MOST_CHANGES, f"{self._name}: commit {seq}")
 
     def records(self, seq: int) -> Unpacking:
-        """The records of a commit, as lines."""
+        """The packed records of a commit."""
         row: Any = self._db.execute("SELECT records FROM commits WHERE seq = ?", (seq,)).fetchone()
         return Unpacking(row[0], MOST_RECORDS, f"{self._name}: the records of commit {seq}")
 
     def records_since(self, number: int, head: int) -> Iterator[Record]:
-        """The records after the one of that number, on the line of commits that ends with `head`.
+        """The records after that number, on the line of commits that ends with `head`.
 
-        Raises `DamagedRow` for what is no record.
+        Raises `DamagedRow` for a line that is not a record.
         """
         line: list[int] = []
         for seq in self.ancestors(head):
@@ -221,14 +221,14 @@ class History:
             yield from (record for record in self.records_of(seq) if record.number > number)
 
     def records_of(self, seq: int) -> Iterator[Record]:
-        """The records of one commit. Raises `DamagedRow` for what is no record."""
+        """The records of one commit. Raises `DamagedRow` for a line that is not a record."""
         before = self.commit(self.parent(seq) or 0)
         return read_records(self._name, seq, self.records(seq), number=before.record + 1, crank=before.crank)
 
     def last_record(self, seq: int) -> int:
-        """The number of the last record as of a commit, 0 where the commit is missing.
+        """The number of the last record as of a commit, 0 if the commit is missing.
 
-        Raises `DamagedRow` for one that no world comes to: others follow it.
+        Raises `DamagedRow` for a number that no record can have.
         """
         row = self._db.execute("SELECT record FROM commits WHERE seq = ?", (seq,)).fetchone()
         if row is None:
@@ -245,7 +245,7 @@ class History:
         if row is None:
             raise HistoryBroken(f"{self._name}: commit {seq} is missing from its history")
         parent = row[0]
-        # Numbers grow along every branch, and that is also what keeps a walk through them finite.
+        # Numbers must grow along every branch; otherwise a walk to the first commit might never end.
         if (parent is None) != (seq == 0) or (parent is not None and not 0 <= parent < seq):
             raise HistoryBroken(f"{self._name}: commit {seq} names {parent} as the commit before it")
         return int(parent) if parent is not None else None
@@ -258,7 +258,7 @@ class History:
             at = self.parent(at)
 
     def move(self, start: int, target: int) -> None:
-        """Turn the state of `start` into that of `target`, inside the caller's transaction."""
+        """Change the state from that of `start` to that of `target`, in the caller's transaction."""
         undo: list[int] = []
         redo: list[int] = []
         here, there = start, target
@@ -295,7 +295,7 @@ class History:
             )
 
 
-apsw.session_config(apsw.SQLITE_SESSION_CONFIG_STRMSIZE, 1 << 18)  # bytes of a piece
+apsw.session_config(apsw.SQLITE_SESSION_CONFIG_STRMSIZE, 1 << 18)  # bytes per piece
 
 
 def apply_changes(
@@ -307,8 +307,8 @@ def apply_changes(
 ) -> None:
     """Apply a changeset to the state tables of a database, or undo it.
 
-    `misfit` is told each row that does not fit, by table, key and what is wrong, and answers whether to go on
-    as well as can be; the table is empty where it is the changeset itself that is wrong.
+    `misfit` is called for each row that does not fit, with its table, its key and the reason. It returns
+    whether to continue with the other rows. If the changeset itself is damaged, its table is empty.
     """
     if not changes.size:
         return

@@ -1,9 +1,8 @@
-"""How records are spelled, and how they are read again.
+"""Encodes and decodes records.
 
-A record is a JSON object on a line of its own, without what is empty: `do` and `with` in a request, `crank`
-in a crank. A row that became another one is `[table, row]`, one that was deleted `[table, null, key]`. What
-is read may come from a stranger's file, so everything in it is held against its form, and rows against the
-rules of their tables.
+A record is a JSON object on a line of its own, without empty parts. A request has `do` and `with`, a crank
+has `crank`. A changed or new row is `[table, row]`, a deleted one is `[table, null, key]`. Records may come
+from a hostile file, so the form of every part is checked, and rows by the rules of their tables.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from .rows import MOST, MOST_COMPUTRONS, RULES, Reader
 from .schema import STATE_TABLES
 
 MOST_RECORDS = 1 << 29
-"""How many bytes the records of one commit have at most."""
+"""The most bytes that the records of one commit may have."""
 
-_DEPTH = 64  # what a syscall may nest, and some levels around it
+_DEPTH = 64  # the nesting of a syscall, and some levels around it
 _VALUES = 1 << 26
 _PIECE = 1 << 20
 
@@ -42,7 +41,7 @@ _KEY_RULES = {name: [RULES[name][column] for column in key] for name, key in STA
 
 
 def event_data(event: Event) -> dict[str, Any]:
-    """An event as JSON data, also one that is never queued."""
+    """An event as JSON data, including events that are never queued."""
     match event:
         case Collect(vat, kind, krefs):
             return {"type": "collect", "vat": vat, "kind": kind, "krefs": list(krefs)}
@@ -64,7 +63,7 @@ def fault_data(fault: Fault) -> dict[str, Any]:
 
 
 def without_nothing(**parts: Any) -> dict[str, Any]:
-    """A record's parts, but for those that are None or empty."""
+    """Return the parts of a record without those that are None, an empty list or an empty dict."""
     return {name: part for name, part in parts.items() if part is not None and part != [] and part != {}}
 
 
@@ -72,11 +71,11 @@ def without_nothing(**parts: Any) -> dict[str, Any]:
 
 
 class _Bad(ValueError):
-    """A line is no record; the message says what is wrong with it."""
+    """A line is not a record; the message says why."""
 
 
 def lines(packed: Unpacking) -> Iterator[bytes]:
-    """The lines of a commit's records. Raises `DamagedWorld` for what cannot be unpacked."""
+    """The lines of a commit's records. Raises `DamagedWorld` if they cannot be unpacked."""
     if not packed.size:
         return
     read, parts = packed.reader(), list[bytes]()
@@ -90,9 +89,9 @@ def lines(packed: Unpacking) -> Iterator[bytes]:
 
 
 def read_records(world: str, commit: int, packed: Unpacking, *, number: int, crank: int) -> Iterator[Record]:
-    """The records of a commit, of which the first has this number and comes after this crank.
+    """The records of a commit; the first has this number, and `crank` is the last crank before it.
 
-    Raises `DamagedRow` for a line that is no record, and `DamagedWorld` for what cannot be unpacked.
+    Raises `DamagedRow` for a line that is not a record, and `DamagedWorld` if they cannot be unpacked.
     """
     for at, line in enumerate(lines(packed), number):
         try:

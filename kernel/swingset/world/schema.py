@@ -1,19 +1,19 @@
 """The tables of a world, and how a connection to them is set up.
 
-*State* tables are what a world is at one moment. The session extension watches them, so that each
-commit can record the rows it changed and be undone; for that they all have a primary key, and the
-key is the row's only identity. Most are WITHOUT ROWID. Not so those that hold values of vats: there
-SQLite would keep the values in the tree in which it looks for keys, and read all of a large one each
-time it passes by on the way to another, so that one vat could slow down all.
+*State* tables hold the world at one moment. SQLite's session extension watches them, so that each
+commit can store the rows that it changed, and be undone. The extension needs a primary key in each table,
+and knows a row by nothing else. Most tables are WITHOUT ROWID, except those with values of vats: WITHOUT
+ROWID, SQLite stores values between the keys, and reads each large value that it passes while it searches for
+a key. So one vat could slow down all others.
 
-*Bulk* tables hold what never changes once written, addressed by content: going back needs no undo for
-them, and two branches of history share them. *Meta* tables hold the history itself, with the records of
-what was asked for and of each crank, and are not part of the state's digest. Of state, a digest takes what is
-a function of the world's inputs (`digest`).
+*Bulk* tables hold rows that never change and are addressed by their content. So going back leaves them as
+they are, and branches of history share them. *Meta* tables hold the history, with the records of requests
+and cranks, and are not part of the state's digest. Of the state, a digest covers only what is a function of
+the world's inputs (`digest`).
 
-All tables are STRICT: a file from a stranger cannot smuggle a blob to where the kernel reads text.
-The stored schema has to equal this one to the letter, which also says that a file has no triggers,
-no views and no generated columns; nothing in a world file is ever code that SQLite runs.
+All tables are STRICT, so a hostile file cannot have a blob where the kernel reads text. The stored schema
+must equal this one exactly. So a file has no triggers, no views and no generated columns, and SQLite never
+runs code from a world file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ APPLICATION_ID = 0x53574E42  # "SWNB"
 FORMAT = 3
 PAGE_SIZE = 4096
 
-# Name of each state table with the columns of its key, in the order in which a digest takes them.
+# The name of each state table with the columns of its key, in the order of the digest.
 STATE_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("counters", ("name",)),
     ("activity", ("name",)),
@@ -264,7 +264,7 @@ SCHEMA = (
 
 
 def create(db: apsw.Connection, software: str, empty_changeset: bytes) -> None:
-    """Lay out an empty world in an empty database; commit 0 is the world in which nothing happened."""
+    """Create the tables of an empty world in an empty database, with commit 0, which has no changes."""
     db.execute(f"PRAGMA page_size={PAGE_SIZE}")
     db.execute("BEGIN")
     db.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -287,13 +287,13 @@ def table_names() -> list[str]:
 
 
 def stored(db: apsw.Connection) -> list[tuple[object, ...]]:
-    """Everything that the database's own schema table says, in a fixed order."""
+    """The contents of the database's own schema table, in a fixed order."""
     return list(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"))
 
 
 @cache
 def expected() -> list[tuple[object, ...]]:
-    """What `stored` answers for a world of this format."""
+    """What `stored` returns for a world of this format."""
     db = apsw.Connection(":memory:")
     try:
         create(db, "", b"")
@@ -303,7 +303,7 @@ def expected() -> list[tuple[object, ...]]:
 
 
 def harden(db: apsw.Connection) -> None:
-    """Let the file be data only: no extensions, no schema functions, no edits of its inner tables."""
+    """Set up a connection so that the file is only data: no extensions, no functions in the schema."""
     db.enable_load_extension(False)
     db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     db.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)

@@ -38,7 +38,7 @@ TABLES: dict[str, Table[Any]] = {}
 
 
 class Table(Generic[R]):
-    """One table and its record. `columns` names the column of a field that is called otherwise.
+    """One table and its record. `columns` maps fields to columns with another name.
 
     `heavy` are the columns whose texts may be long. `small` is False for a table whose rows should not all be
     in memory.
@@ -82,7 +82,7 @@ class Table(Generic[R]):
         TABLES.setdefault(name, self)
 
     def read(self, world: str, row: tuple[Any, ...]) -> R:
-        """The record of a row. Raises `DamagedRow` for one that is not as it should be."""
+        """Return the record of a row. Raises `DamagedRow` for a row that breaks the rules of its table."""
         self._reader.check(world, row)
         if not self._loads:
             return self._record(*row)
@@ -97,7 +97,7 @@ class Table(Generic[R]):
         return self._record(*values)
 
     def row(self, record: R) -> tuple[Any, ...]:
-        """The row of a record."""
+        """Return the row of a record."""
         row = self._values(record)
         if not self._stores:
             return row
@@ -107,7 +107,7 @@ class Table(Generic[R]):
         return tuple(values)
 
     def getters(self, columns: tuple[str, ...]) -> tuple[Callable[[Any], Key], Callable[[Any], Key]]:
-        """What takes these columns out of a row, and out of a record."""
+        """Return two functions: the values of these columns in a row, and in a record."""
         at = [self._at[column] for column in columns]
         names = [self._names[place] for place in at]
         if len(columns) == 1:
@@ -116,7 +116,7 @@ class Table(Generic[R]):
         return itemgetter(*at), attrgetter(*names)
 
     def weigh(self, found: Any) -> int:
-        """About how many bytes a record takes, or an unread row."""
+        """Return about how many bytes a record or an `Unread` takes."""
         if self.heavy is None:
             return ROW
         if found is None:
@@ -125,14 +125,14 @@ class Table(Generic[R]):
         return ROW + _weight(of_row(found.row) if found.__class__ is Unread else of_record(found))
 
     def changed(self, record: R, columns: dict[str, Any]) -> R:
-        """A record with other values in these columns."""
+        """Return a copy of a record with new values in these columns."""
         values = list(self._values(record))
         for column, value in columns.items():
             values[self._at[column]] = value
         return self._record(*values)
 
     def counted(self, record: R, amounts: dict[str, int]) -> R:
-        """A record to whose columns so much was added."""
+        """Return a copy of a record with these amounts added to its columns."""
         values = list(self._values(record))
         for column, more in amounts.items():
             values[self._at[column]] += more
@@ -151,16 +151,16 @@ class Rows(Generic[R]):
         self.held = world.memory.of(table)
 
     def get(self, *key: Any) -> R | None:
-        """The record of that key, or None. Raises `DamagedRow` for a row that is not as it should be."""
+        """The record of that key, or None. Raises `DamagedRow` for a row that breaks its rules."""
         found: R | None = self.held.get(key)
         return found
 
     def has(self, *key: Any) -> bool:
-        """Whether there is a row of that key, as it should be or not."""
+        """Whether there is a row of that key, even a damaged one."""
         return self.held.look(key) is not None
 
     def row(self, *key: Any) -> tuple[Any, ...] | None:
-        """The row of that key as the file has it or would have it, damaged or not."""
+        """The row of that key as it is or will be in the file, even a damaged one; None if there is none."""
         found = self.held.look(key)
         if found is None:
             return None
@@ -168,15 +168,15 @@ class Rows(Generic[R]):
         return row
 
     def index(self, *columns: str) -> Index:
-        """The keys of the rows by other columns."""
+        """The index of the keys by other columns."""
         return self.held.index(*columns)
 
     def order(self) -> Order:
-        """The keys in order, for a table whose key is one number."""
+        """The ordered keys, for a table whose key is one number."""
         return self.held.ordered()
 
     def of(self, index: Index, *value: Any) -> list[R]:
-        """The records that an index finds, in no order that means anything."""
+        """The records that an index finds for a value, in no particular order."""
         found = (self.held.get(key) for key in index.keys(*value))
         return [record for record in found if record is not None]
 
@@ -186,7 +186,7 @@ class Rows(Generic[R]):
             yield self._table.read(self._world.name, row)
 
     def all(self) -> Iterator[R]:
-        """All records, in no order that means anything."""
+        """All records, in no particular order."""
         if not self.held.is_whole():
             yield from self.select()
             return
@@ -196,41 +196,41 @@ class Rows(Generic[R]):
                 yield record
 
     def first(self, rest: str, *given: Any) -> R | None:
-        """The first of them, or None."""
+        """The first record that `select` finds, or None."""
         return next(self.select(rest, *given), None)
 
     def add(self, record: R) -> None:
-        """Write a new row. Raises `ValueRefused` where there is one of that key."""
+        """Add a new row. Raises `ValueRefused` if there is a row of that key."""
         self.held.set(self._table.key_of(record), record, fresh=True)
 
     def add_row(self, row: tuple[Any, ...]) -> None:
-        """The same for a row as it lay in another table of the file, read or not."""
+        """As `add`, for a row that was stored in another table; it is not decoded."""
         self.held.set(self._table.key_of_row(row), Unread(row), fresh=True)
 
     def put(self, record: R) -> None:
-        """Write a row, over the one of the same key where there is one."""
+        """Add a row, or replace the row of the same key."""
         self.held.set(self._table.key_of(record), record)
 
     def change(self, *key: Any, **columns: Any) -> None:
-        """Let columns of one row hold something else, if there is one."""
+        """Set columns of the row of that key, if there is one."""
         found = self.held.get(key)
         if found is not None:
             moves = not self.held.indexed.isdisjoint(columns)
             self.held.set(key, self._table.changed(found, columns), moves=moves)
 
     def count(self, *key: Any, **amounts: int) -> None:
-        """Add to columns of one row (negative to subtract), if there is one."""
+        """Add to columns of the row of that key (negative to subtract), if there is one."""
         found = self.held.get(key)
         if found is not None:
             moves = not self.held.indexed.isdisjoint(amounts)
             self.held.set(key, self._table.counted(found, amounts), moves=moves)
 
     def delete(self, *key: Any) -> None:
-        """Forget the row of that key, if there is one."""
+        """Delete the row of that key, if there is one."""
         self.held.set(key, None)
 
     def missing(self, *key: Any, why: str) -> DamagedRow:
-        """The complaint about a row that is not there, though something says that it is."""
+        """Make the error for a missing row; `why` says what refers to it."""
         return DamagedRow(self._world.name, self._table.name, shown(*key), f"the row is missing, and {why}")
 
 

@@ -1,15 +1,13 @@
-"""Whether a file is what was written: its pages, its rows, its bulk and its history, all of it.
+"""Checks whether a file is what was written: all its pages, rows, bulk and history.
 
-The state has no checksum, and needs none: history has recorded every change of every row. Undone one after
-the other, from the head back to the first commit, the changes have to fit the state at every step and to
-leave nothing behind. So one value that is not the one that was written is found, wherever it is, and so is a
-row too many or too few. Branches are walked too, each from where it leaves the way of the head. A commit is
-held together by its seal, bulk by the hash that it goes by.
+The state needs no checksum, because history has every change of every row. All changes are undone, from the
+head back to the first commit, on a copy of the state. Each must fit the state, and no row may remain at the
+end. This finds every altered value, every missing row and every row too many. Branches are checked too, each
+from the commit at which it begins. Commits are checked by their seals, and bulk by its hashes.
 
-All this is done on a copy of the state that SQLite spills to disk, with a piece of a changeset in memory at a
-time, and so much unpacked in all as the size of the file makes likely: a hostile file is told of, not
-suffered. What the rows mean to each other is the auditor's to look at (`swingset.lens.audit`); whether vats
-repeat their transcripts is told by bringing them back.
+SQLite may move the copy to disk, and only a piece of a changeset is in memory at a time. The size of the
+file limits how many bytes changesets may unpack to. So a hostile file is reported, and cannot exhaust the
+host. `swingset.lens.audit` checks the relations between rows. Only a replay checks transcripts.
 """
 
 from __future__ import annotations
@@ -59,13 +57,13 @@ class Problem(NamedTuple):
 
 
 def problems(world: WorldFile) -> Iterator[Problem]:
-    """All that is wrong with a file, as far as the world layer can tell; it may be a great many."""
+    """Yield all problems of a file that the world layer can find; there may be very many."""
     found = False
     for problem in (*_pages(world), *_meta(world)):
         found = True
         yield problem
     if found:
-        return  # what SQLite itself cannot read is not to be walked through
+        return  # SQLite itself cannot read the file
     yield from _rows(world)
     yield from _bulk(world)
     yield from _History(world).problems()
@@ -96,7 +94,7 @@ def _told(damage: DamagedRow) -> Problem:
 
 
 def _each(world: WorldFile, table: str, columns: str) -> Iterator[tuple[Any, ...] | Problem]:
-    """The rows of a table, one that is not text in UTF-8 as a problem."""
+    """Yield the rows of a table; text that is not UTF-8 yields a problem and ends them."""
     cursor = world.db.execute(f"SELECT {columns} FROM {table}")
     while True:
         try:
@@ -109,7 +107,7 @@ def _each(world: WorldFile, table: str, columns: str) -> Iterator[tuple[Any, ...
 
 
 def _rows(world: WorldFile) -> Iterator[Problem]:
-    """Every row of every state table against its rules."""
+    """Check every row of every state table by its rules."""
     for table, _ in schema.STATE_TABLES:
         columns = ", ".join(RULES[table])
         reader = Reader(table, columns)
@@ -121,7 +119,7 @@ def _rows(world: WorldFile) -> Iterator[Problem]:
 
 
 def _bulk(world: WorldFile) -> Iterator[Problem]:
-    """All that goes by its hash: transcript entries, bundles, libraries, heap pages and snapshots."""
+    """Check the hashes of transcript entries, bundles, libraries, heap pages and snapshots."""
     yield from _checked(world, "transcript", "hash", partial(_check_entry, world))
     yield from _checked(world, "bundles", "id", world.bundles.get)
     yield from _checked(world, "libraries", "id", world.libraries.check)
@@ -130,7 +128,7 @@ def _bulk(world: WorldFile) -> Iterator[Problem]:
 
 
 def _checked(world: WorldFile, table: str, column: str, check: Callable[[Any], object]) -> Iterator[Problem]:
-    """The rows of a table that a check raises for, by the column that it is called with."""
+    """Call `check` with a column of each row of a table; yield its errors as problems."""
     for row in _each(world, table, column):
         if isinstance(row, Problem):
             yield row
@@ -144,13 +142,13 @@ def _checked(world: WorldFile, table: str, column: str, check: Callable[[Any], o
 
 
 def _short(id: str | bytes) -> str:
-    """The beginning of a hash, and of what tells hashes of one kind from another."""
+    """The first 16 digits of a hash, with its prefix if it has one."""
     text = id.hex() if isinstance(id, bytes) else id
     return text[: 19 if "-" in text else 16]
 
 
 def _check_entry(world: WorldFile, hash: str) -> None:
-    """Hold an entry of a transcript against its hash, and see that the one before it is there."""
+    """Check the hash of a transcript entry, and that the entry before it is in the file."""
     entry = world.transcripts.record(hash)
     if entry.prev is not None:
         before = world.row("SELECT vat, position FROM transcript WHERE hash = ?", (entry.prev,))
@@ -162,11 +160,11 @@ def _check_entry(world: WorldFile, hash: str) -> None:
 
 
 class _Stop(Exception):
-    """The rest of history cannot be looked at."""
+    """Raised to end the check of history early."""
 
 
 class _History:
-    """The tree of commits, walked on a copy of the state."""
+    """Checks the tree of commits, on a copy of the state."""
 
     def __init__(self, world: WorldFile) -> None:
         self._world = world
@@ -196,7 +194,7 @@ class _History:
         yield from self._absent()
 
     def _seals(self) -> Iterator[Problem]:
-        """Numbers, parents and seals of commits, and labels."""
+        """Check numbers, parents and seals of commits, and the labels."""
         seals: dict[int, str] = {}
         query = "seq, parent, crank, record, note, changeset, records, digest, seal"
         for row in _each(self._world, "commits", query):
@@ -221,7 +219,7 @@ class _History:
         yield from self._labels(seals)
 
     def _records(self) -> None:
-        """Whether the records of each commit are records, and lead from its parent to it."""
+        """Check that the records of each commit can be read, and are numbered from its parent to it."""
         history = self._world.history
         for commit in history.commits()[1:]:
             self._left -= history.records(commit.seq).size
@@ -265,7 +263,7 @@ class _History:
             yield Problem("sqlite_sequence", "commits", "it is lower than the number of a commit")
 
     def _walk(self, copy: apsw.Connection, children: dict[int, list[int]]) -> None:
-        """From the head back to nothing, and along each branch that leaves this way."""
+        """Go from the head back to the first commit, and along each branch that begins on the way."""
         at, came = self._world.head, -1
         while True:
             self._compare(copy, at)
@@ -282,7 +280,7 @@ class _History:
                 self._add(Problem(table, reader.key(row), "no commit has written this row"))
 
     def _follow(self, copy: apsw.Connection, start: int, children: dict[int, list[int]]) -> None:
-        """A branch and all that leave it; the copy is then what it was."""
+        """Go along a branch and its own branches, and restore the copy afterwards."""
         todo: list[tuple[int, bool]] = [(start, False)]
         while todo:
             seq, done = todo.pop()
@@ -313,7 +311,7 @@ class _History:
         copy.execute("COMMIT")
 
     def _mention(self, changes: Unpacking) -> None:
-        """Note the bulk that a changeset speaks of: it has to be there."""
+        """Note the bulk that a changeset refers to, for `_absent` to check."""
         try:
             for change in apsw.Changeset.iter(changes.reader()):
                 if change.name not in ("vats", "spans"):
@@ -324,7 +322,7 @@ class _History:
                         if change.name == "spans" and _HASH.match(value):
                             self._mentioned.add(value)
         except (apsw.Error, UnicodeDecodeError):
-            return  # applying it says so
+            return  # applying it reports the damage
 
     def _absent(self) -> Iterator[Problem]:
         for name in sorted(self._mentioned):
@@ -333,7 +331,7 @@ class _History:
                 yield Problem(table, name[:19], "the row is missing, and history names it")
 
     def _compare(self, copy: apsw.Connection, seq: int) -> None:
-        """Hold the copy against what a commit says of the state as of then."""
+        """Check the crank and the digest of a commit on the copy, which has its state."""
         commit = self._world.history.commit(seq)
         row = copy.execute("SELECT value FROM counters WHERE name = 'crank'").fetchone()
         if (row[0] if row else 0) != commit.crank:
@@ -348,7 +346,7 @@ class _History:
 
 
 def _copied(world: WorldFile) -> apsw.Connection:
-    """The state alone, in a database of its own that SQLite keeps on disk where it grows large."""
+    """Copy the state tables to a temporary database, which SQLite moves to disk if it is large."""
     copy = apsw.Connection("")
     try:
         copy.execute("PRAGMA journal_mode=OFF")
