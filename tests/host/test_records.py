@@ -182,6 +182,71 @@ def test_a_call_of_a_device_is_recorded_in_the_kernels_names() -> None:
         assert [effect.what for effect in call.effects] == ["set"]
 
 
+BULKY = """
+from swingset.vat import D, remotable
+
+def build_root_object(baggage):
+    @remotable
+    class Bulky:
+        def fill(self, count: int, size: int):
+            for at in range(count):
+                baggage[f"key{at}"] = "é" * size
+
+        def ask(self, device, count: int, size: int):
+            for at in range(count):
+                D(device).note("x" * size)
+
+    return Bulky()
+"""
+
+
+class Pad(swingset.Device):
+    """Notes the last text."""
+
+    kind = "pad"
+
+    def note(self, call: swingset.DeviceCall, text: str) -> None:
+        """Keep it."""
+        call.state["last"] = text
+
+
+BULK: dict[str, tuple[str, tuple[int, int], str | None]] = {
+    "some rows": ("fill", (50, 1), None),
+    "very many rows": ("fill", (10_001, 1), "rows"),
+    "very long rows": ("fill", (5, 900_000), "rows"),
+    "some calls": ("ask", (3, 1), None),
+    "very long calls": ("ask", (10, 500_000), "calls"),
+}
+"""What a vat does, how often and at what size, and what its crank's record does not tell then."""
+
+
+@pytest.mark.parametrize("what", BULK)
+def test_a_record_does_not_tell_of_too_much(what: str) -> None:
+    """Rows or calls beyond the cap are None in the record; the commit has the rows all the same."""
+    method, (count, size), untold = BULK[what]
+    with open_world(None, worker="local") as world:
+        bulky = world.create_vat("bulky", (("main", BULKY),))
+        node = world.devices.own.install(Pad(), "pad")
+        taken = list[swingset.CommitFeed]()
+        world.history.feed(taken.append)
+        given = [swingset.Ref(node)] if method == "ask" else []
+        world.queue_to_object(bulky, method, [*given, count, size], policy="none")
+        world.run()
+        found = [record for record in world.history.records() if isinstance(record, swingset.CrankRecord)]
+        (crank,) = [
+            record
+            for record in found
+            if isinstance(record.event, swingset.Send) and record.event.message.method == method
+        ]
+        assert (crank.rows is None, crank.calls is None) == (untold == "rows", untold == "calls")
+        if method == "fill":
+            changed = {change.key for change in taken[-1].changes if change.table == "vatstore"}
+            assert len(changed) >= count
+        assert world.verify() == []
+        world.history.go_back_to_commit(taken[-1].parent)
+        assert world.verify() == []
+
+
 def test_state_is_not_written_without_a_record() -> None:
     """Outside of a crank and of a request the world file refuses it, and says how it is done."""
     with open_world(None, worker="local") as world:

@@ -57,7 +57,7 @@ class Atomic:
         if kind is None and not self._undo:
             try:
                 self._store.settle()
-                if rows := row_changes(self._world):
+                if (rows := row_changes(self._world)) is None or rows:
                     self._world.journal.append(self._record() | {"rows": rows})
                 self._world.release_crank()
             except BaseException:

@@ -15,6 +15,9 @@ from swingset.world.record_lines import event_data, fault_data, without_nothing
 from swingset.world.rows import RULES
 from swingset.world.tables import TABLES
 
+MOST_ROWS = 10_000
+"""How many rows a record tells of at most."""
+
 Cell = tuple[int, int | None]
 """The execution count of a cell, and the line in it, where that is known."""
 
@@ -44,12 +47,16 @@ def crank_record(
     )
 
 
-def row_changes(world: WorldFile) -> list[list[Any]]:
-    """The rows that the crank or the request under way has changed, as they go into its record."""
-    return [
+def row_changes(world: WorldFile) -> list[list[Any]] | None:
+    """The rows that the crank or the request under way has changed, as they go into its record.
+
+    None where they are more than `MOST_ROWS`: the changeset of the commit has them all the same.
+    """
+    rows = [
         [table, _as_in_file(table)(after)] if after is not None else [table, None, key]
         for table, key, after in world.changed("crank")
     ]
+    return rows if len(rows) <= MOST_ROWS else None
 
 
 @cache

@@ -10,15 +10,19 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from swingset.core.atomic import refuse_within_crank
 from swingset.host.opened import Opened
 from swingset.model.visible import one_line
+from swingset.world.edge import told_in_words
 from swingset.world.errors import WorldError, WorldMoved
 from swingset.world.feed import CommitFeed
 from swingset.world.history import Label
 from swingset.world.records import Record
 from swingset.world.vats import LIVE
+
+_AT_ONCE = 1_000  # records that are read under one lock: a small file can have very many
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class History:
         Returns:
             A `RequestRecord` or a `CrankRecord` each, on the way to the current commit.
         Raises:
-            WorldError: for a file that holds what is no record.
+            WorldError: for a file that holds what is no record, once it comes to it.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> report = world.run()
@@ -77,8 +81,13 @@ class History:
             >>> records[-1].crank == world.crank
             True
         """
-        with self._opened.lock:
-            yield from list(self._world.history.records_since(since, self._world.head))
+        found = self._world.history.records_since(since, self._world.head)
+        while True:
+            with self._opened.lock, told_in_words(self._world.name):
+                some = list(islice(found, _AT_ONCE))
+            if not some:
+                return
+            yield from some
 
     @property
     def log(self) -> str | None:

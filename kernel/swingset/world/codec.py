@@ -30,7 +30,7 @@ class Unpacking:
     def __init__(self, data: bytes, most: int, what: str) -> None:
         self.size = announced(data, most, what)
         self._data = data
-        self._what = what
+        self.what = what
 
     def reader(self) -> Callable[[int], bytes]:
         """Return a function that reads the next bytes, at most `most`; it raises `DamagedWorld`."""
@@ -41,10 +41,10 @@ class Unpacking:
             try:
                 piece = stream.read(min(most, left + 1))
             except zstandard.ZstdError as problem:
-                raise DamagedWorld(f"{self._what} cannot be unpacked: {problem}") from problem
+                raise DamagedWorld(f"{self.what} cannot be unpacked: {problem}") from problem
             left -= len(piece)
             if left < 0 or (not piece and left):
-                raise DamagedWorld(f"{self._what} does not unpack to the {self.size} bytes that it says")
+                raise DamagedWorld(f"{self.what} does not unpack to the {self.size} bytes that it says")
             return piece
 
         return read

@@ -19,6 +19,13 @@ from typing import Any
 from swingset.model.spelling import canonical
 
 from .codec import compress
+from .errors import WorldError
+
+MOST_LIST = 8 << 20
+"""How many bytes the rows of a record have at most, and the calls and the effects of devices each."""
+
+MOST_LINE = 1 << 26
+"""How many bytes a record has at most: an event of ten million characters, and all lists."""
 
 NOTHING = compress(b"")
 """The records of a commit that has none."""
@@ -44,8 +51,18 @@ class Journal:
         return self._before + len(self._lines) + 1
 
     def append(self, record: dict[str, Any]) -> None:
-        """Append a record, as JSON data."""
+        """Append a record, as JSON data, without those of its lists that are too long.
+
+        Raises `WorldError` if it is still larger than any record that can be read.
+        """
         line = canonical(record).encode()
+        if len(line) > MOST_LIST:
+            line = canonical({name: _if_short(name, part) for name, part in record.items()}).encode()
+        if len(line) > MOST_LINE:
+            raise WorldError(
+                f"what was asked for makes a record of {len(line):,} bytes, and at most {MOST_LINE:,} are"
+                " stored: ask for less at once"
+            )
         self._lines.append(line)
         self.size += len(line) + 1
 
@@ -64,3 +81,10 @@ class Journal:
         self._lines.clear()
         self._before = last
         self.size = 0
+
+
+def _if_short(name: str, part: Any) -> Any:
+    """A part of a record; None for a list of what was done that is too long to be told."""
+    if name in ("rows", "calls", "effects") and len(canonical(part).encode()) > MOST_LIST:
+        return None
+    return part

@@ -8,7 +8,7 @@ from a hostile file, so the form of every part is checked, and rows by the rules
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from swingset.model.capdata import CapData
 from swingset.model.foreign import read_json
@@ -19,18 +19,20 @@ from swingset.model.spelling import spelled
 from swingset.model.states import CollectionKind, ConsoleStream, CrankOutcome, Reason
 
 from .codec import Unpacking
-from .errors import DamagedRow
+from .errors import DamagedRow, DamagedWorld
+from .journal import MOST_LINE
 from .records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord, RowChange
-from .rows import MOST, MOST_COMPUTRONS, RULES, Reader
+from .rows import MOST, MOST_COMPUTRONS, RULES, Reader, shown
 from .schema import STATE_TABLES
 
 MOST_RECORDS = 1 << 29
 """The most bytes that the records of one commit may have."""
 
 _DEPTH = 64  # the nesting of a syscall, and some levels around it
-_VALUES = 1 << 26
+_VALUES = 1 << 22
 _PIECE = 1 << 20
 
+_T = TypeVar("_T")
 _KEYS = dict(STATE_TABLES)
 _KEY_AT = {name: [list(RULES[name]).index(column) for column in key] for name, key in STATE_TABLES}
 _READERS = {name: Reader(name, ", ".join(RULES[name])) for name in _KEYS}
@@ -75,17 +77,24 @@ class _Bad(ValueError):
 
 
 def lines(packed: Unpacking) -> Iterator[bytes]:
-    """The lines of a commit's records. Raises `DamagedWorld` if they cannot be unpacked."""
+    """The lines of a commit's records.
+
+    Raises `DamagedWorld` if they cannot be unpacked, and for a line of more than `MOST_LINE` bytes.
+    """
     if not packed.size:
         return
-    read, parts = packed.reader(), list[bytes]()
+    read, line = packed.reader(), bytearray()
     while piece := read(_PIECE):
-        first, *others = piece.split(b"\n")
-        parts.append(first)
-        for other in others:
-            yield b"".join(parts)
-            parts = [other]
-    yield b"".join(parts)
+        at = 0
+        while (end := piece.find(b"\n", at)) >= 0:
+            line += piece[at:end]
+            yield bytes(line)
+            line.clear()
+            at = end + 1
+        line += piece[at:]
+        if len(line) > MOST_LINE:
+            raise DamagedWorld(f"{packed.what}: one has more than {MOST_LINE:,} bytes, the most that it may have")
+    yield bytes(line)
 
 
 def read_records(world: str, commit: int, packed: Unpacking, *, number: int, crank: int) -> Iterator[Record]:
@@ -121,8 +130,8 @@ def _record(line: bytes, number: int, commit: int, crank: int) -> Record:
         _text(raw, "do"),
         _of(raw, "with", dict, {}),
         None if cell is None else (_whole(cell, 0), _whole_or_none(cell, 1)),
-        _effects(raw),
-        _rows(raw),
+        _told(raw, "effects", _effect),
+        _told(raw, "rows", _row),
     )
 
 
@@ -157,9 +166,9 @@ def _crank(raw: dict[str, Any], number: int, commit: int) -> CrankRecord:
         _amount(raw, "clean_up"),
         tuple(_line(item) for item in _of(raw, "console", list, [])),
         transcripts,
-        tuple(_call(item) for item in _of(raw, "calls", list, [])),
-        _effects(raw),
-        _rows(raw),
+        _told(raw, "calls", _call),
+        _told(raw, "effects", _effect),
+        _told(raw, "rows", _row),
     )
 
 
@@ -205,13 +214,19 @@ def _call(item: Any) -> DeviceAnswer:
         args,
         item.get("failed") is True,
         answer,
-        _effects(item),
+        _told(item, "effects", _effect) or (),
         item.get("undone") is True,
     )
 
 
-def _effects(raw: dict[str, Any]) -> tuple[DeviceEffect, ...]:
-    return tuple(_effect(item) for item in _of(raw, "effects", list, []))
+def _told(raw: dict[str, Any], name: str, read: Callable[[Any], _T]) -> tuple[_T, ...] | None:
+    """The items of a list, none where there is no list; None where they were too many to be told."""
+    items = raw.get(name, [])
+    if items is None:
+        return None
+    if not isinstance(items, list):
+        raise _Bad(f"{name} are no list")
+    return tuple(map(read, items))
 
 
 def _effect(item: Any) -> DeviceEffect:
@@ -257,19 +272,12 @@ _FORMS: Mapping[str, tuple[Callable[[Any], Any], ...]] = {
 }
 
 
-def _rows(raw: dict[str, Any]) -> tuple[RowChange, ...] | None:
-    rows = raw.get("rows", [])
-    if rows is None:
-        return None
-    if not isinstance(rows, list):
-        raise _Bad("rows are no list")
-    return tuple(_row(item) for item in rows)
-
-
 def _row(item: Any) -> RowChange:
-    if not isinstance(item, list) or len(item) not in (2, 3) or item[0] not in _KEYS:
+    if not isinstance(item, list) or len(item) not in (2, 3):
         raise _Bad("a row is of no table")
-    table, row = item[0], item[1]
+    table, row = item[:2]
+    if not isinstance(table, str) or table not in _KEYS:
+        raise _Bad("a row is of no table")
     if row is None:
         key = item[2] if len(item) == 3 else None
         rules = _KEY_RULES[table]
@@ -287,7 +295,7 @@ def _row(item: Any) -> RowChange:
 
 def _only(raw: dict[str, Any], known: Iterable[str]) -> None:
     if strange := sorted(set(raw) - set(known)):
-        raise _Bad(f"it has {strange[0]!r}, which no record has")
+        raise _Bad(f"it has {shown(strange[0])!r}, which no record has")
 
 
 def _of(raw: dict[str, Any], name: str, kind: type[Any], default: Any) -> Any:

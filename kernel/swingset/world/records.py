@@ -76,8 +76,8 @@ class RequestRecord:
 
     `number` counts records from 1. `commit` is the commit that stores the record. `crank` is the last crank
     before it. `cell` is the execution count of the notebook cell that made the request, with the line in the
-    cell, if they are known. `effects` are those of devices that the host called. `rows` is None if there are
-    too many changed rows to list.
+    cell, if they are known. `effects` are those of devices that the host called. `effects` and `rows` are
+    None if there are too many to list; the commit's changes have those rows all the same.
     """
 
     number: int
@@ -86,7 +86,7 @@ class RequestRecord:
     verb: str
     arguments: Mapping[str, Any]
     cell: tuple[int, int | None] | None = None
-    effects: tuple[DeviceEffect, ...] = ()
+    effects: tuple[DeviceEffect, ...] | None = ()
     rows: tuple[RowChange, ...] | None = ()
 
 
@@ -99,7 +99,7 @@ class CrankRecord:
     not queued. `sender` is the number of the record that sent the event, None if that is not known.
     `clean_up` is how many rows of a terminated vat the crank was allowed to delete. `transcripts` has, for
     each vat that it delivered to, the running hash of the transcript, by vat id. `calls` are the calls of
-    devices.
+    devices, None if there are too many to list.
     """
 
     number: int
@@ -115,8 +115,8 @@ class CrankRecord:
     clean_up: int | None = None
     console: tuple[tuple[ConsoleStream, str], ...] = ()
     transcripts: Mapping[str, str] = field(default_factory=dict)
-    calls: tuple[DeviceAnswer, ...] = ()
-    effects: tuple[DeviceEffect, ...] = ()
+    calls: tuple[DeviceAnswer, ...] | None = ()
+    effects: tuple[DeviceEffect, ...] | None = ()
     rows: tuple[RowChange, ...] | None = ()
 
 
