@@ -93,7 +93,7 @@ def lines(packed: Unpacking) -> Iterator[bytes]:
             at = end + 1
         line += piece[at:]
         if len(line) > MOST_LINE:
-            raise DamagedWorld(f"{packed.what}: one has more than {MOST_LINE:,} bytes, the most that it may have")
+            raise DamagedWorld(f"{packed.what}: one is longer than {MOST_LINE:,} bytes, which none may be")
     yield bytes(line)
 
 
