@@ -53,7 +53,10 @@ def cores() -> int:
 
 
 def checked_threads(threads: int | None) -> int:
-    """How many threads run deliveries, all cores for None. Raises `KernelError` for what is no number."""
+    """Return the number of threads to use: `threads`, or one per core for None.
+
+    Raises `KernelError` if it is not an int from 1.
+    """
     if threads is not None and (type(threads) is not int or threads < 1):
         raise KernelError(f"threads wants how many, an int from 1, got {threads!r}")
     return cores() if threads is None else threads
@@ -61,9 +64,10 @@ def checked_threads(threads: int | None) -> int:
 
 @dataclass(frozen=True)
 class AheadReport:
-    """What ran ahead while a world was open: how many deliveries, and how many of them could not be used.
+    """How many deliveries ran ahead since a world was opened.
 
-    Those that are neither used nor discarded wait for their turn.
+    Of those that were `begun`, some were `used` in their turn and some were `discarded`, for example because
+    the guess was wrong. The rest still wait for their turn. `threads` is how many may run at once.
     """
 
     threads: int
@@ -74,7 +78,7 @@ class AheadReport:
 
 @dataclass(frozen=True)
 class _Guess:
-    """What runs ahead in one vat, and what it takes to be right."""
+    """A delivery that runs ahead in one vat, with everything that must be the same in its turn."""
 
     run: RunAhead
     vat: VatRecord
@@ -83,7 +87,7 @@ class _Guess:
 
 
 class _Record:
-    """How long a vat's deliveries are, and how many have to pass before it runs ahead again."""
+    """The average length of a vat's deliveries, and how many must pass before it runs ahead again."""
 
     average: float | None = None
     waits = 0
@@ -91,7 +95,7 @@ class _Record:
 
 
 class Ahead:
-    """What runs ahead in one world. The thread that runs the world owns it, and makes all the calls here."""
+    """Deliveries that run ahead in one world. Only the thread that runs the world may call its methods."""
 
     def __init__(self, store: KernelStore, warehouse: Warehouse, threads: int = 1) -> None:
         self._store = store
@@ -101,25 +105,25 @@ class Ahead:
         self._records: dict[str, _Record] = {}
         self._long: set[str] = set()
         self._window: list[int] = []  # positions of the run-queue
-        self._looked_at: dict[int, str | None] = {}  # those that were looked at, and the vat each is for
+        self._looked_at: dict[int, str | None] = {}  # examined positions, and the vats of their events
         self.threads = threads
         self._begun = self._used = self._discarded = 0
         warehouse.leaves = self._left
 
     def report(self) -> AheadReport:
-        """What ran ahead since the world was opened."""
+        """How many deliveries ran ahead since the world was opened."""
         return AheadReport(self.threads, self._begun, self._used, self._discarded)
 
     # Guessing
 
     def look(self, seq: int | None, event: Event) -> None:
-        """Start what can run ahead, before the crank of the event at that position of the run-queue."""
+        """Start deliveries that can run ahead; `seq` and `event` are of the crank that comes next."""
         if self.threads < 2 or len(self._long) < 2 or seq is None:
             return
         busy = sum(not guess.run.ended for guess in self._guesses.values())
-        found = list(self._candidates(2 * self.threads - busy))  # the next begins when one has ended
+        found = list(self._candidates(2 * self.threads - busy))  # a thread that ends begins the next
         if not found or (not self._guesses and [at for at, _, _ in found] == [seq]):
-            return  # what comes next anyhow can run without a thread
+            return  # only the next event could run ahead, which gains nothing
         self._store.world.begin_crank()
         try:
             for at, vat, event in found:
@@ -130,7 +134,7 @@ class Ahead:
             self._store.discard_touched()
 
     def _candidates(self, most: int) -> Iterator[tuple[int, str, QueuedEvent]]:
-        """Events for long vats that come soon, at most so many, one for each vat, with position and vat."""
+        """Position, vat and event of deliveries that may run ahead, at most `most`, and one per vat."""
         soon = self._soon()
         self._looked_at = {at: vat for at, vat in self._looked_at.items() if at in soon}
         passed = {None, *self._guesses}
@@ -149,7 +153,7 @@ class Ahead:
             passed.add(vat)
 
     def _soon(self) -> list[int]:
-        """The positions of what comes next in the run-queue, which is asked for many at once."""
+        """The first positions of the run-queue. Many are read at once, to query the run-queue rarely."""
         few = 4 * self.threads
         while self._window and self._store.queues.text_at(self._window[0]) is None:
             del self._window[0]
@@ -162,11 +166,11 @@ class Ahead:
         try:
             event = self._store.queues.at(at)
             return event, None if event is None else self._vat_of(event)
-        except Exception:  # a damaged row, say: in its turn it is told, and to whom it concerns
+        except Exception:  # such as a damaged row: the error is raised again in its turn
             return None, None
 
     def _vat_of(self, event: QueuedEvent) -> str | None:
-        """The vat that an event is for, as far as it can be told at once."""
+        """The vat that an event is for, if a single look-up finds it."""
         match event:
             case Notify(vat):
                 return vat
@@ -183,10 +187,10 @@ class Ahead:
         return self._records[vat].waits < 1 and self._warehouse.has_at_rest(vat)
 
     def _start(self, event: QueuedEvent) -> None:
-        """Translate an event as in its turn, and start it. What is done to the world is rolled back."""
+        """Translate an event as in its turn, and start its delivery. The caller rolls the crank back."""
         try:
             found = self._translated(event)
-        except Exception:  # its turn will show what is wrong
+        except Exception:  # the error is raised again in its turn
             return
         if found is None:
             return
@@ -196,7 +200,7 @@ class Ahead:
             limits = limits_of(vat)
             try:
                 run = RunAhead(worker, delivery, limits, self._bell)
-            except RuntimeError:  # the system has no more threads: it runs in its turn
+            except RuntimeError:  # the system has no more threads, so the delivery runs in its turn
                 return
             self._guesses[vat.id] = _Guess(run, vat, delivery, limits)
             self._begun += 1
@@ -222,10 +226,10 @@ class Ahead:
     def outcome(
         self, vat: VatRecord, delivery: list[Any], limits: Limits, handler: SyscallHandler
     ) -> DeliveryResult | None:
-        """The outcome of a delivery that ran ahead, with its syscalls applied; None where it did not.
+        """Apply the syscalls of a delivery that ran ahead to `handler`, and return the outcome.
 
-        Raises `Overtaken` where something else ran ahead in the vat, or it did not go as in its turn; the
-        vat's worker has then to be thrown away.
+        Returns None if nothing ran ahead in the vat. Raises `Overtaken` if another delivery ran ahead in it,
+        or if it failed or got other answers than in its turn; the caller must then discard the vat's worker.
         """
         guess = self._guesses.get(vat.id)
         if guess is None:
@@ -242,7 +246,7 @@ class Ahead:
         return result
 
     def note(self, vat: str, computrons: int | None) -> None:
-        """Learn how long a delivery was."""
+        """Add the computrons of a delivery to the average of its vat."""
         if self.threads < 2 or computrons is None:
             return
         record = self._records.setdefault(vat, _Record())
@@ -255,9 +259,9 @@ class Ahead:
             self._long.discard(vat)
 
     def rest(self) -> None:
-        """Wait until nothing computes: what ran ahead has ended, or waits for its turn to call a device.
+        """Wait until each delivery that runs ahead has ended, or waits for its turn.
 
-        What takes longer than it may is given up.
+        Discards those that take longer than their limit of seconds, or than one second if they have none.
         """
         while True:
             heard = self._bell.count
@@ -275,7 +279,7 @@ class Ahead:
             guess.run.serve(vat, self._store.vatstore)
 
     def _left(self, vat: str) -> None:
-        """The worker of a vat is thrown away: what runs ahead in it is given up."""
+        """Stop and discard the delivery that runs ahead in a vat, because its worker is discarded."""
         guess = self._guesses.pop(vat, None)
         if guess is not None:
             guess.run.give_up()

@@ -1,7 +1,7 @@
-"""The savepoint around a crank, or around a host's request: whole or not at all, and with its record.
+"""The savepoint around a crank or a host's request. It is released or rolled back as a whole.
 
-The record is made when all else is done, and is kept or forgotten together with the changes. A request that
-has written nothing leaves none: nothing follows from it.
+The record is made last, after the counts are settled. It is kept or dropped together with the changes. A
+crank or request that changed no row leaves no record.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from swingset.world.file import WorldFile
 
 
 def refuse_within_crank(store: KernelStore) -> None:
-    """Raise `KernelError` while a crank is under way: only what is called in it can ask then."""
+    """Raise `KernelError` during a crank or request: only code that it called can get here then."""
     if store.in_crank:
         raise KernelError(
             "the world is in the middle of a delivery: what is called in it, a host function or a promise's"
@@ -26,9 +26,10 @@ def refuse_within_crank(store: KernelStore) -> None:
 
 
 class Atomic:
-    """The savepoint around a crank or a request: released with the counts settled, or rolled back.
+    """The savepoint around a crank or a request, as a context manager.
 
-    `record` makes the record of what was done, when it is done.
+    If the body returns, the counts are settled, the record that `record` returns is appended to the journal,
+    and the savepoint is released. If the body raises or calls `undo`, all of it is rolled back.
     """
 
     def __init__(self, world: WorldFile, store: KernelStore, record: Callable[[], dict[str, Any]]) -> None:
@@ -48,11 +49,11 @@ class Atomic:
         return self
 
     def undo(self) -> None:
-        """Have the crank rolled back when it ends."""
+        """Roll back at the end of the body."""
         self._undo = True
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # Also where not even the way back is left, as on a full disk: then the host rolls back the run.
+        # Even if the rollback fails, as on a full disk: the host then rolls back the run.
         self._store.in_crank = False
         if kind is None and not self._undo:
             try:
@@ -73,16 +74,20 @@ class Atomic:
 
 
 class Requests:
-    """The one way to change a world outside of a crank. Call it for a `with` whose body is the change."""
+    """The one way to change a world outside of a crank: `with request(verb, ...):` and the change."""
 
     def __init__(self, world: WorldFile, store: KernelStore) -> None:
         self._world = world
         self._store = store
         self.cell: Callable[[], Cell | None] = lambda: None
-        """Says which cell of a notebook asks for what is being asked for, and in which line, if one does."""
+        """Returns the notebook cell that makes the request, and the line in it, or None."""
 
     def __call__(self, verb: str, /, **arguments: Any) -> Atomic:
-        """A request, kept with its record or rolled back: a verb of `core.verbs`, with arguments in JSON."""
+        """Return the savepoint of a request.
+
+        `verb` and `arguments`, as JSON data, go into its record. Raises `KernelError` if they are not in the
+        table of `core.verbs`.
+        """
         check(verb, arguments)
         store = self._store
         return Atomic(self._world, store, lambda: request_record(store, verb, arguments, self.cell()))

@@ -1,8 +1,8 @@
-"""What devices do in a crank or a request, noted down in order and in the kernel's names.
+"""Collects what devices do in a crank or request, in order and in the kernel's names.
 
-A vat's transcript has the call of a device and the answer in the vat's own names; what the device did to the
-world besides is nowhere else. A device that was called in a delivery that is rolled back may have done
-something outside of the world all the same, so its call stays noted, marked as undone.
+A vat's transcript has its calls of devices and their answers, in the vat's own names. Only this module notes
+what the device did to the world. If a delivery is rolled back, a device that it called may have acted outside
+of the world all the same. So the call stays in the record, marked as undone.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from swingset.model.capdata import CapData
 
 
 class Effects:
-    """The effects of the crank or the request under way, as they go into its record."""
+    """The calls and effects of devices in the current crank or request, for its record."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
-        """Calls of devices, each with what the device did for it."""
+        """Calls of devices, each with the effects of the call."""
         self.other: list[list[Any]] = []
-        """What devices did when no vat had called them."""
+        """Effects of devices outside of any call by a vat."""
 
     def note(self, device: str, what: str, *given: object) -> None:
-        """A device has done something."""
+        """Note an effect of a device. `what` and `given` are as in a `DeviceEffect`."""
         said = [item.to_json() if isinstance(item, CapData) else item for item in given]
         self.other.append([device, what, *said])
 
     def called(
         self, since: int, caller: str, node: str, method: str, args: CapData, failed: bool, answer: CapData
     ) -> None:
-        """A vat has called a device; what was noted from `since` on it did for that call."""
+        """Note a vat's call of a device, with the effects that were noted from index `since` on."""
         effects = self.other[since:]
         del self.other[since:]
         call = {"caller": caller, "node": node, "method": method, "args": args.to_json(), "failed": failed}
@@ -39,12 +39,12 @@ class Effects:
         self.calls.append(call)
 
     def undone(self) -> None:
-        """The delivery was rolled back, and what devices did in the world with it."""
+        """Mark all calls as undone and drop the effects, because the delivery was rolled back."""
         self.other.clear()
         for call in self.calls:
             call["undone"] = True
 
     def clear(self) -> None:
-        """Note down anew."""
+        """Drop everything, before the next crank or request."""
         self.calls.clear()
         self.other.clear()

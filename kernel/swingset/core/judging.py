@@ -68,19 +68,19 @@ class Judge(CrankParts):
         words = f"vat terminated: vat {vat.name} asked to end"
         self.end(vat, reasons.TERMINATED, words, self._last_words(info, failed), failed=failed)
         if failed and isinstance(event, Send):
-            # Its delivery is undone, so the vat never came to decide the result.
+            # The delivery was rolled back, so the vat is not the decider of the result.
             self.reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
         return report
 
     def housekeeping(self, vat: VatRecord, report: CrankReport) -> CrankReport:
-        """Suspend a vat if a delivery that must not be skipped has failed; `report` says whether it has."""
+        """Suspend a vat if a housekeeping delivery, which must not be skipped, failed by `report`."""
         if report.fault is not None and not self.store.is_dead(vat.id):
-            # The notice is still pending, and the vat cannot go on without it.
+            # The delivery is still pending, and the vat must not run without it.
             self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
         return report
 
     def starved(self, seq: int | None, event: Event, report: CrankReport) -> CrankReport:
-        """Suspend or terminate a vat whose meter could not pay for the crank, which is already undone."""
+        """Suspend or terminate a vat whose meter could not pay for a crank, which is rolled back already."""
         vat = self.store.vats.named(report.vat or "")
         assert vat is not None
         if self.metering.starve(vat, report.computrons or 0) == TERMINATE:
@@ -96,7 +96,7 @@ class Judge(CrankParts):
         return replace(report, outcome="parked", fault=fault)
 
     def terminate_marked(self) -> None:
-        """Terminate the vats that a device was asked to end in this crank."""
+        """Terminate the vats that devices marked for termination in this crank."""
         while self.store.to_terminate:
             vat_id, outcome = next(iter(self.store.to_terminate.items()))
             del self.store.to_terminate[vat_id]
@@ -107,7 +107,7 @@ class Judge(CrankParts):
     def end(
         self, vat: VatRecord, code: Reason, words: str, outcome: CapData | None = None, *, failed: bool = True
     ) -> None:
-        """Terminate a vat. Its callers are rejected with the words; `outcome` settles its `done` promise."""
+        """Terminate a vat. Its promises are rejected with `words`; `outcome` settles its `done` promise."""
         told = outcome or capdata.error("Error", words, code=code)
         self.lifecycle.terminate(vat, code, words)
         self.devices.vat_ended(vat.id, failed, told)

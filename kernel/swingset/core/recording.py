@@ -1,4 +1,7 @@
-"""The records of cranks and requests, made of what the kernel knows when one of them is done."""
+"""Makes the records of cranks and requests, when they end.
+
+A record has the event or the request, what the kernel knows of its outcome, and the rows that changed.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,19 @@ from swingset.world.rows import RULES
 from swingset.world.tables import TABLES
 
 MOST_ROWS = 10_000
-"""How many rows a record tells of at most."""
+"""How many changed rows a record lists at most."""
 
 Cell = tuple[int, int | None]
-"""The execution count of a cell, and the line in it, where that is known."""
+"""The execution count of a notebook cell, and the line in the cell, or None if it is not known."""
 
 
 def crank_record(
     store: KernelStore, report: CrankReport, seq: int | None, ran: set[str], budget: int
 ) -> dict[str, Any]:
-    """The record of a crank: what it says of itself, and what is seen of the world after it.
+    """Return the record of a crank, without its rows.
 
-    `seq` is where its event stood, `ran` are the vats that it has delivered to, `budget` is how many rows it
-    was allowed to delete.
+    `seq` is the position of its event in the run-queue, or None. `ran` are the vats that it delivered to.
+    `budget` is how many rows of a terminated vat it was allowed to delete.
     """
     return without_nothing(
         crank=report.number,
@@ -48,9 +51,9 @@ def crank_record(
 
 
 def row_changes(world: WorldFile) -> list[list[Any]] | None:
-    """The rows that the crank or the request under way has changed, as they go into its record.
+    """Return the rows that the current crank or request changed, as its record stores them.
 
-    None where they are more than `MOST_ROWS`: the changeset of the commit has them all the same.
+    Returns None for more than `MOST_ROWS` rows; the changeset of the commit has them all the same.
     """
     rows = [
         [table, _as_in_file(table)(after)] if after is not None else [table, None, key]
@@ -61,7 +64,7 @@ def row_changes(world: WorldFile) -> list[list[Any]] | None:
 
 @cache
 def _as_in_file(table: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """What brings the columns of a row into the order of the file, which is not that of a record's fields."""
+    """Return a function that puts the columns of a row into the order of the table in the file."""
     columns, wanted = TABLES[table].columns, tuple(RULES[table])
     return tuple if columns == wanted else itemgetter(*(columns.index(column) for column in wanted))
 
@@ -69,7 +72,7 @@ def _as_in_file(table: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
 def request_record(
     store: KernelStore, verb: str, arguments: Mapping[str, Any], cell: Cell | None
 ) -> dict[str, Any]:
-    """The record of a request; `cell` says where in a notebook it was asked for."""
+    """Return the record of a request, without its rows; `cell` is the notebook cell that made it."""
     said = without_nothing(cell=list(cell) if cell else None, effects=store.effects.other)
     return said | {"do": verb, "with": dict(arguments)}
 

@@ -43,7 +43,7 @@ PANIC = "panic"
 
 
 LONG_WAY = 16
-"""How many forwards in a row are left as they are."""
+"""How many forwards in a row are followed without shortening the chain."""
 
 
 class KernelStore:
@@ -114,7 +114,7 @@ class KernelStore:
         return kref
 
     def keep_for_device(self, device: str, key: str, value: CapData | None) -> None:
-        """Keep a value in a device's state, or nothing; what it mentions is held as long."""
+        """Store a value in a device's state, or delete it with None. References in it are held meanwhile."""
         before = self.devices.load(device, key)
         for data in (before, value):
             if data is not None:
@@ -128,7 +128,7 @@ class KernelStore:
     # Counts
 
     def hold(self, kref: str) -> None:
-        """Count a reference that the kernel or a c-list holds, reachable."""
+        """Count a reachable reference that the kernel or a c-list holds."""
         self._count(kref, 1, 1)
 
     def release(self, kref: str) -> None:
@@ -136,7 +136,7 @@ class KernelStore:
         self._count(kref, -1, -1)
 
     def set_reachable(self, vat: str, kref: str, reachable: bool, *, exported: bool) -> None:
-        """Note whether `vat` can reach an object it imported, or whether the kernel can reach its export.
+        """Set whether `vat` can reach an object that it imported, or the kernel can reach an export of it.
 
         Only imports are counted.
         """
@@ -145,13 +145,13 @@ class KernelStore:
             self._count(kref, 1 if reachable else -1, 0)
 
     def forget(self, vat: str, kref: str, *, exported: bool, reachable: bool = True) -> None:
-        """Delete a c-list entry, with the count that an import or a promise has."""
+        """Delete a c-list entry, and release the count of an import or a promise."""
         self.clists.delete(vat, kref)
         if kref_type(kref) == "p" or not exported:
             self._count(kref, -1 if reachable else 0, -1)
 
     def touch(self, kref: str) -> None:
-        """Have `settle` look at an object whose owner, not count, has changed."""
+        """Have `settle` check an object although its count did not change, because its owner did."""
         self._touched[kref] = None
 
     def _count(self, kref: str, reachable: int, recognizable: int) -> None:
@@ -230,7 +230,7 @@ class KernelStore:
     # Events
 
     def enqueue(self, event: QueuedEvent, *, first: bool = False) -> None:
-        """Put a new event into the run-queue; what it mentions is held from now on."""
+        """Put a new event into the run-queue, and hold the references in it."""
         self.write(SYSCALL)
         for kref in event.refs():
             self.hold(kref)
@@ -240,14 +240,14 @@ class KernelStore:
             self.queues.append(event)
 
     def consume(self, event: Event) -> None:
-        """Let go of what an event held, once it has been dealt with."""
+        """Release the references in an event, after it was delivered or dropped."""
         for kref in event.refs():
             self.release(kref)
 
     def wait_for(self, promise: str, send: Send) -> bool:
-        """Let a message that was in the run-queue wait for a promise, which it holds from then on.
+        """Move a message from the run-queue to a promise, which it holds from then on.
 
-        False, and nothing has changed, where as much waits for it as may.
+        Returns False and changes nothing if the promise has as many waiting messages or bytes as it may.
         """
         waiting = replace(send, target=promise)
         count, kept = self.promises.waits(promise)
@@ -262,9 +262,10 @@ class KernelStore:
     # Promises
 
     def resolve(self, resolutions: Iterable[tuple[str, bool, CapData]]) -> None:
-        """Settle promises: tell their subscribers, send on what waited, settle what was forwarded to them.
+        """Settle promises: notify their subscribers, queue their waiting messages, and settle followers.
 
-        A resolution to one promise forwards. Followers of a promise settle after it, oldest first.
+        A promise that is resolved to another promise follows it. Followers are settled after the promise that
+        they follow, oldest first.
         """
         pending = list(resolutions)
         while pending:
@@ -282,7 +283,7 @@ class KernelStore:
             ]
 
     def _for_follower(self, rejected: bool, outcome: CapData) -> tuple[bool, CapData]:
-        """What a promise that follows another is settled with: the same, as long as there is room for it."""
+        """The outcome for a follower: the same, or a rejection if the budget has no room for another copy."""
         if self.budget is None:
             return rejected, outcome
         self.budget.pass_on(SYSCALL)
@@ -295,7 +296,7 @@ class KernelStore:
         return True, capdata.error("Error", words, code=reasons.TOO_LARGE)
 
     def _follow(self, kref: str, target: str) -> tuple[bool, CapData] | None:
-        """Forward a promise to an unsettled one (None), or find the outcome it has already."""
+        """Forward a promise to an unsettled target and return None, or return the target's outcome."""
         promise = self.promises.get(target)
         if promise is None:
             raise self.promises.missing(target, f"{kref} is settled with it")
@@ -312,10 +313,11 @@ class KernelStore:
         return None
 
     def end_of(self, promise: PromiseRecord) -> PromiseRecord:
-        """The promise that one follows in the end, itself where it follows none.
+        """The last promise of a chain of forwards; a promise that follows none is returned itself.
 
-        A long way is walked once: all on it are then forwarded to its end directly, so that it does not keep
-        the host busy who walks there again and again. Raises `DamagedRow` for a way that leads nowhere.
+        A long chain is walked only once: each promise in it is then forwarded to the last one directly, so
+        that messages cannot make the host walk it again and again. Raises `DamagedRow` for a chain that has
+        no end.
         """
         passed: dict[str, None] = {}
         while promise.state == FORWARDED and promise.decider is not None:
@@ -359,5 +361,5 @@ class KernelStore:
 
 
 def _size(value: CapData) -> int:
-    """What a value counts for a budget."""
+    """The bytes that a value counts for a budget."""
     return stored_size(value.body) + REFERENCE * len(value.slots)

@@ -1,11 +1,11 @@
-"""What a host may ask of a world between two cranks: every verb, with the names of its arguments.
+"""The requests that a host can make between two cranks: each verb, with the names of its arguments.
 
-`kernel.request` is the only way to change a world outside of a crank. It takes a verb of this table, and what
-it was asked is written into the journal together with the change. So the journal has all that ever came into
-the world from outside, and who repeats it, verb by verb, comes to the same state.
+`kernel.request` is the only way to change a world outside of a crank. It takes a verb of this table, and the
+journal stores the verb and its arguments together with the change. So the journal has all inputs of the
+world, and repeating them in order leads to the same state.
 
-Arguments are JSON data: references by the kernel's names, values as capdata, code by the id of its bundle.
-Some verbs are not said by anybody: they are what the host does by itself when it cannot go on with something.
+Arguments are JSON data: references as krefs, values as capdata, code as the id of its bundle. No caller
+requests the verbs of the last groups: the host uses them by itself when it cannot continue, or in a fork.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
 
 
 def check(verb: str, arguments: Mapping[str, object]) -> None:
-    """Raise `KernelError` for a verb that is not in the table, and for other arguments than it has."""
+    """Raise `KernelError` if the table lacks the verb, or has other arguments for it."""
     wanted = VERBS.get(verb)
     if wanted is None:
         raise KernelError(f"no request {verb!r}; there are: {', '.join(VERBS)}")

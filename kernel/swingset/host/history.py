@@ -27,7 +27,11 @@ _AT_ONCE = 1_000  # records that are read under one lock: a small file can have 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A named commit: its number, the crank, the world's digest, and the size of its heap images."""
+    """A named commit: its number, the crank, the world's digest, and the size of its heap images.
+
+    `vats` is how many vats have a heap image. `new_pages` and `new_bytes` are what the images
+    added to the file.
+    """
 
     name: str
     commit: int
@@ -39,7 +43,7 @@ class Checkpoint:
 
 
 class History:
-    """The checkpoints of an open world, copies of it, and a digest of all that was done.
+    """The checkpoints and records of an open world, its feed of commits, and copies of it.
 
     It is `controller.history`.
     """
@@ -66,14 +70,14 @@ class History:
         return self._world.labels()
 
     def records(self, since: int = 0) -> Iterator[Record]:
-        """What was asked of the world and what each crank did, oldest first, as far as it is committed.
+        """The committed records of requests and cranks, oldest first.
 
         Args:
             since: the number of a record; only those after it are returned.
         Returns:
-            A `RequestRecord` or a `CrankRecord` each, on the way to the current commit.
+            A `RequestRecord` or a `CrankRecord` for each, on the line of commits to the current one.
         Raises:
-            WorldError: for a file that holds what is no record, once it comes to it.
+            WorldError: when it comes to a line of the file that is not a record.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> report = world.run()
@@ -91,19 +95,19 @@ class History:
 
     @property
     def log(self) -> str | None:
-        """The log elsewhere that has to be handed each commit, if this world has one."""
+        """The name of the log that must receive each commit, or None."""
         return self._world.history.log
 
     def feed(self, take: Callable[[CommitFeed], None], *, log: str | None = None) -> None:
-        """Hand each commit from now on to a function, before it becomes durable in the file.
+        """Call a function with each later commit, before the commit becomes durable in the file.
 
         Args:
-            take: called once a commit, within it. If it raises, nothing is committed, and who wanted the
+            take: called once in each commit. If it raises, nothing is committed, and the caller of the
                 commit gets `TakerFailed`, whose `__cause__` is the error.
-            log: what the log is called that is kept of it. The file then says that it has this log, and a
-                copy that is opened without it cannot be changed.
+            log: the name of the log that `take` writes. The file stores the name, and a copy of the file
+                cannot be changed without that log.
         Raises:
-            WorldError: for a name that cannot be, or if the world has another log.
+            WorldError: if the name is invalid, or the world has another log.
         Example:
             >>> taken = []
             >>> world.history.feed(taken.append)
@@ -127,7 +131,7 @@ class History:
                 raise
 
     def leave_log(self) -> None:
-        """Forget that the world has a log elsewhere, and commit; what still takes its commits goes on.
+        """Delete the name of the log from the file, and commit. Functions given to `feed` stay.
 
         Example:
             >>> world.history.leave_log()
@@ -195,12 +199,12 @@ class History:
     def export(self, path: str | os.PathLike[str]) -> None:
         """Commit, and write the world with its history to another file.
 
-        If it cannot be committed, because its file is gone for example, this writes the last commit.
+        If the file was deleted or replaced, so that nothing can be committed, this writes the last commit.
 
         Args:
             path: a file that does not exist yet.
         Raises:
-            WorldError: if it cannot be written.
+            WorldError: if the file cannot be written.
         Example:
             >>> world.history.export(folder / "copy.world")
         """
@@ -211,7 +215,7 @@ class History:
             self._world.export(path)
 
     def activity_digest(self) -> str:
-        """A running hash of all cranks, in hex: equal for two runs that did the same.
+        """The running hash of all cranks, in hex: equal for two runs with the same events and outcomes.
 
         Example:
             >>> with world.fork() as other:
@@ -223,7 +227,7 @@ class History:
 
 
 def take_checkpoint(opened: Opened, name: str, note: str, *, move: bool) -> Checkpoint:
-    """Name the current state of the world, and save a heap image of every vat that can have one."""
+    """Commit and label the current state, with a heap image of every vat that can have one."""
     with opened.lock:
         opened.commit(f"before checkpoint {name}")
         before = _stored_pages(opened)

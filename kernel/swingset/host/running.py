@@ -1,6 +1,6 @@
 """Runs a world: one crank after the other, until nothing can run or a policy stops it.
 
-Between two cranks, requests of other threads are served. An interrupted run commits its whole cranks.
+Requests of other threads run between two cranks. An interrupted run commits its completed cranks.
 
 A run that is killed loses what it did since its last commit, and its outputs are not released before. So a
 run commits after a number of cranks, or after a number of seconds if cranks take long (`Rhythm`). That
@@ -22,7 +22,7 @@ from swingset.host.reports import Reports, RunReport
 from swingset.workers import interrupts
 
 COMMIT_AFTER = 128 << 20
-"""How many changed bytes of state may wait for a commit, because one commit holds no more."""
+"""How many changed bytes of state may wait for a commit; the size of one commit is limited."""
 
 CRANKS = 500
 SECONDS = 5.0
@@ -36,7 +36,7 @@ class Rhythm:
         self._since = time.monotonic()
 
     def due(self, full: bool) -> bool:
-        """Count a crank; returns whether to commit now, as it always does if the commit is `full`."""
+        """Count a crank, and return whether to commit now. `full` says that a commit has no room for more."""
         self._cranks += 1
         now = time.monotonic()
         if not full and self._cranks < CRANKS and now - self._since < SECONDS:
@@ -75,7 +75,10 @@ class Running:
             return report
 
     def run(self, policy: RunPolicy | None, watch: Callable[[CrankReport], None] | None) -> RunReport:
-        """Run, commit, and release the outputs."""
+        """Run until nothing can run or `policy` returns False; commit, and release the outputs.
+
+        `watch` is called with the report of each crank. Raises `KernelPanic` if the world has panicked.
+        """
         opened, rhythm = self.opened, Rhythm()
         reports = Reports()
         commit: int | None = None

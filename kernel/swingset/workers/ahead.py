@@ -44,11 +44,11 @@ _DONE: list[Any] = ["ok", None]
 
 
 class Overtaken(Exception):
-    """What ran ahead may not be used, and its worker has seen it."""
+    """Raised if a delivery that ran ahead cannot be used. Its worker must be discarded."""
 
 
 class Stopped(Exception):
-    """Raised where a guest asks for something after what it runs was given up."""
+    """Raised in the guest's thread by a syscall after `give_up`."""
 
 
 @runtime_checkable
@@ -56,7 +56,7 @@ class StoppableWorker(Worker, Protocol):
     """A worker that may run on any thread, and can be stopped from another."""
 
     def stop(self) -> None:
-        """End the delivery that is under way, soon, with a fault. The worker is of no use afterwards."""
+        """End the current delivery soon, with a fault. The worker cannot be used afterwards."""
         ...
 
 
@@ -73,9 +73,9 @@ class Rows(Protocol):
 
 
 class Bell:
-    """What all that runs ahead in one world rings, and the owner of the world waits for.
+    """Wakes the thread that owns a world when a delivery that runs ahead needs it or has ended.
 
-    It also says how many guests may still begin to compute. Whoever uses an attribute holds `changed`.
+    `free` is how many more guests may compute at the same time. Hold `changed` to use the other attributes.
     """
 
     def __init__(self, threads: int) -> None:
@@ -84,19 +84,22 @@ class Bell:
         self.free = threads
 
     def ring(self) -> None:
-        """Tell everybody that something has changed."""
+        """Notify all threads that wait for a change."""
         self.count += 1
         self.changed.notify_all()
 
     def wait(self, heard: int, seconds: float | None) -> None:
-        """Wait until it rings after the ring of that count, or for so long."""
+        """Wait until `count` is not `heard` any more, at most that many seconds."""
         with self.changed:
             if self.count == heard:
                 self.changed.wait(seconds)
 
 
 class RunAhead:
-    """One delivery that runs ahead, from its start. All but `_run` and `_serve` is for the world's owner."""
+    """One delivery that runs ahead, from its start.
+
+    The guest's thread runs `_run` and `_serve`. The thread that owns the world calls everything else.
+    """
 
     def __init__(self, worker: StoppableWorker, delivery: list[Any], limits: Limits, bell: Bell) -> None:
         self._worker = worker
@@ -104,11 +107,11 @@ class RunAhead:
         self._limits = limits
         self._bell = bell
         self._kept: list[tuple[Syscall, list[Any]]] = []
-        self._size = 0  # of what is kept
-        self._asked: Syscall | None = None  # what the guest waits to have answered
+        self._size = 0  # of the kept syscalls
+        self._asked: Syscall | None = None  # the syscall whose answer the guest waits for
         self._answer = _DONE
         self._in_turn = False
-        self._live = False  # whether the handler answers everything
+        self._live = False  # whether the handler answers every syscall
         self._given_up = False
         self._ended = False
         self._result: DeliveryResult | None = None
@@ -162,25 +165,25 @@ class RunAhead:
 
     @property
     def rests(self) -> bool:
-        """Whether it has ended, or waits for its turn."""
+        """Whether the delivery has ended, or waits for its turn."""
         with self._bell.changed:
             asked = self._asked
             return self._ended or (asked is not None and not (_reads(asked) and self._has_room()))
 
     @property
     def lasts(self) -> float:
-        """For how many seconds it has run."""
+        """For how many seconds the delivery has run."""
         with self._bell.changed:
             return 0.0 if self._begun is None else time.monotonic() - self._begun
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended."""
+        """Whether the delivery has ended."""
         with self._bell.changed:
             return self._ended
 
     def serve(self, vat: str, rows: Rows) -> None:
-        """Answer a read of the vat's own store, if it waits for one; not in its turn, when `play` does."""
+        """Answer a read of the vat's own store, if the guest waits for one; in its turn, `play` does it."""
         with self._bell.changed:
             asked = self._asked
         if asked is None or self._in_turn or not self._has_room():
@@ -198,7 +201,7 @@ class RunAhead:
         self._give(["ok", value])
 
     def _written(self) -> dict[str, str | None]:
-        """What this delivery has stored so far, None where it deleted a key."""
+        """The values that this delivery has written so far, by key; None for a deleted key."""
         written: dict[str, str | None] = {}
         for syscall, _ in self._kept:
             match syscall.asked:
@@ -214,10 +217,10 @@ class RunAhead:
             self._bell.ring()
 
     def play(self, handler: SyscallHandler, meanwhile: Callable[[], None]) -> DeliveryResult | None:
-        """Have the kernel's handler take all syscalls; returns the outcome. For the delivery's turn, once.
+        """Pass all syscalls to the kernel's handler, and return the outcome. Call it once, in the turn.
 
-        Returns None where it has not begun: now it never will. `meanwhile` is called each time before this
-        waits. Raises `Overtaken`.
+        Returns None if the delivery has not begun; then it never begins. `meanwhile` is called before each
+        wait. Raises `Overtaken` if the delivery cannot be used.
         """
         with self._bell.changed:
             self._in_turn = True
@@ -256,7 +259,7 @@ class RunAhead:
         return self._result
 
     def _outcome(self, late: bool, seconds: float | None) -> DeliveryResult:
-        """The outcome of a delivery that went on in its turn."""
+        """The outcome of a delivery that called a device, and so continued in its turn."""
         if self._problem is not None:
             raise self._problem
         assert self._result is not None
@@ -266,7 +269,7 @@ class RunAhead:
         return self._result
 
     def give_up(self) -> None:
-        """Stop it, and wait until it has ended; its worker is of no use afterwards."""
+        """Stop the delivery, and wait until it has ended. Its worker cannot be used afterwards."""
         with self._bell.changed:
             self._given_up = True
             self._bell.ring()
@@ -279,7 +282,7 @@ def _reads(syscall: Syscall) -> bool:
 
 
 def _size(said: Any) -> int:
-    """About as many bytes as a syscall takes."""
+    """About how many bytes a syscall takes."""
     if isinstance(said, list):
         return 64 + sum(map(_size, said))
     if isinstance(said, dict):
@@ -288,7 +291,7 @@ def _size(said: Any) -> int:
 
 
 def _next_key(prior: str, written: dict[str, str | None], stored: Callable[[str], str | None]) -> str | None:
-    """The first key after `prior`, with what was written laid over what is stored."""
+    """The first key after `prior` in the vat's store, with the writes of this delivery applied to it."""
     found = stored(prior)
     while found is not None and found in written and written[found] is None:
         found = stored(found)
