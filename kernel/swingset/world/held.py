@@ -32,7 +32,7 @@ MOST_BYTES = 32 << 20
 """About how many bytes of one table may be held."""
 
 FEW, FEW_BYTES = 500, 64 << 10
-"""A table with at most so many rows and bytes is read whole at the first query."""
+"""A table with at most that many rows and bytes is read whole at the first query."""
 
 PATIENCE = 100
 """After that many queries a larger table is read whole, if it fits into `MOST_BYTES`."""

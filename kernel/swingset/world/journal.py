@@ -22,10 +22,10 @@ from .codec import compress
 from .errors import WorldError
 
 MOST_LIST = 8 << 20
-"""How many bytes the rows of a record have at most, and the calls and the effects of devices each."""
+"""The most bytes that each list of a record may have: its rows, and the calls and effects of devices."""
 
 MOST_LINE = 1 << 26
-"""How many bytes a record has at most: an event of ten million characters, and all lists."""
+"""The most bytes that a record may have: room for an event of ten million characters, and all lists."""
 
 NOTHING = compress(b"")
 """The records of a commit that has none."""
@@ -51,9 +51,9 @@ class Journal:
         return self._before + len(self._lines) + 1
 
     def append(self, record: dict[str, Any]) -> None:
-        """Append a record, as JSON data, without those of its lists that are too long.
+        """Append a record, as JSON data. A list that is longer than `MOST_LIST` is stored as null.
 
-        Raises `WorldError` if it is still larger than any record that can be read.
+        Raises `WorldError` if the record is still longer than `MOST_LINE`.
         """
         line = canonical(record).encode()
         if len(line) > MOST_LIST:
@@ -84,7 +84,7 @@ class Journal:
 
 
 def _if_short(name: str, part: Any) -> Any:
-    """A part of a record; None for a list of what was done that is too long to be told."""
+    """Return a part of a record, or None for a list that is longer than `MOST_LIST`."""
     if name in ("rows", "calls", "effects") and len(canonical(part).encode()) > MOST_LIST:
         return None
     return part

@@ -220,7 +220,7 @@ def _call(item: Any) -> DeviceAnswer:
 
 
 def _told(raw: dict[str, Any], name: str, read: Callable[[Any], _T]) -> tuple[_T, ...] | None:
-    """The items of a list, none where there is no list; None where they were too many to be told."""
+    """The items of a list, or `()` if the record lacks it. None if the list was too long for a record."""
     items = raw.get(name, [])
     if items is None:
         return None
