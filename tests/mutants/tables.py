@@ -36,11 +36,21 @@ LEFT_OUT = (
 )
 """Tests that take long, and whose faults others should notice."""
 
-HOST = ("tests/host/test_requests.py", "tests/host/test_trust.py", "tests/scenarios/test_bytes.py")
+HOST = (
+    "tests/host/test_requests.py",
+    "tests/host/test_trust.py",
+    "tests/host/test_records.py",
+    "tests/host/test_verbs.py",
+    "tests/scenarios/test_bytes.py",
+)
 WORLD = (
     "tests/world",
     "tests/tampering/test_found.py",
     "tests/tampering/test_forged.py",
+    "tests/tampering/test_records.py",
+    "tests/host/test_records.py",
+    "tests/host/test_verbs.py",
+    "tests/corpus",
     "tests/scenarios/test_without_transcript.py",
 )
 RAW = ("tests/core", "tests/devices")
@@ -65,6 +75,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("file.py", "self.rewound = 1"): "whoever looks at the count looks whether it has changed",
     ("opening.py", "_BUSY_MS = 5001"): "how long it waits for another program is no state of it",
     ("warehouse.py", "if chosen.get(name, 1) is None:"): "what is not chosen is not None either way",
+    ("libraries.py", "_MOST_KNOWN = 5"): "how many libraries are held unpacked is no state of a world",
+    ("indexes.py", "found = self.some(2)"): "the first of more keys is the first of one",
     ("descriptors.py", 'getattr(os, "O_NOFOLLOW", 1)'): "there is such a flag wherever these tests run",
     ("slots.py", "return bool(-SAFE_INT < value <= SAFE_INT)"): FASTER,
     ("slots.py", "return bool(-SAFE_INT <= value < SAFE_INT)"): FASTER,

@@ -212,6 +212,10 @@ def test_memory_is_bounded(world: WorldFile, monkeypatch: pytest.MonkeyPatch) ->
         assert found is not None
         assert len(found.body or "") == 100_003
     assert len(list(objects.all())) == 100
+    for number in range(100):
+        assert objects.get(f"ko{20 + number}") is not None
+        assert objects.get(f"ko{500 + number}") is None
+    assert len(world.memory.of(TABLES["objects"]).rows) <= 10
 
 
 @pytest.mark.parametrize("after", range(1, 12))
