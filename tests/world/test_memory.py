@@ -17,7 +17,7 @@ from swingset.model.capdata import CapData
 from swingset.world import held, indexes, memory
 from swingset.world.clists import CLists
 from swingset.world.counters import Counters
-from swingset.world.errors import ValueRefused
+from swingset.world.errors import DamagedWorld, ValueRefused
 from swingset.world.file import WorldFile
 from swingset.world.objects import Objects
 from swingset.world.promises import FULFILLED, Promises
@@ -154,6 +154,26 @@ def test_a_larger_table_is_read_whole_once_it_is_asked_often(world: WorldFile) -
     rows = [sql for sql in heard if "where kref = ?" in sql]
     whole = [sql for sql in heard if "limit" in sql]
     assert (len(rows), len(whole), len(rows) + len(whole)) == (held.PATIENCE, 2, len(heard))
+
+
+def test_content_that_was_kept_is_not_lost_with_a_crank_that_came_later(world: WorldFile) -> None:
+    """Even if it was written in that crank, after a statement had SQLite open the savepoint."""
+    world.begin_crank()
+    bundle = world.bundles.put((("kept", "x = 1"),))
+    entry = world.transcripts.append("v1", 0, 0, 1, None, {"kept": True})
+    world.release_crank()
+    world.begin_crank()
+    world.libraries.put(b"a library, which a statement of its own stores")
+    other = world.bundles.put((("undone", "x = 2"),))
+    assert world.bundles.get(bundle) == (("kept", "x = 1"),)
+    assert world.rows("SELECT count(*) FROM transcript") == [(1,)]
+    world.rollback_crank()
+    assert world.bundles.get(bundle) == (("kept", "x = 1"),)
+    assert world.transcripts.read(entry) == [{"kept": True}]
+    with pytest.raises(DamagedWorld, match="is not in the file"):
+        world.bundles.get(other)
+    world.commit("kept")
+    assert world.rows("SELECT count(*) FROM bundles") == [(1,)]
 
 
 def test_going_back_forgets(world: WorldFile) -> None:

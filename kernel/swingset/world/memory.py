@@ -189,7 +189,8 @@ class Memory:
     def open_in_file(self) -> None:
         """Have SQLite open the savepoints too, before a statement that changes rows not held here."""
         if not all(level.in_file for level in self._levels):
-            self.flush()
+            # Content as well: what was kept before may not be written inside and be rolled back with it.
+            self.flush_all()
             for level in self._levels:
                 if not level.in_file:
                     self._world.db.execute(f"SAVEPOINT {level.name}")
