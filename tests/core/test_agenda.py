@@ -12,8 +12,6 @@ from tests.core.raw import RawWorld
 from tests.effort import measured
 from tests.meddling import atomic
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 
 def effort(idle: int, waiting_for: str) -> int:
     """Tens of the database's instructions for 50 cranks beside so many suspended vats that wait."""
@@ -41,6 +39,7 @@ def effort(idle: int, waiting_for: str) -> int:
     return effort.total
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.unaudited
 @pytest.mark.parametrize("waiting_for", ["news", "a reap"])
 def test_suspended_vats_cost_others_nothing(waiting_for: str) -> None:

@@ -17,8 +17,6 @@ from tests.meddling import altered, atomic
 
 from .raw import RawFactory, RawWorld
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 FIRST = 1_000
 BUDGET = 100
 WORDS = "vat terminated: enough"
@@ -169,6 +167,7 @@ def test_what_was_parked_for_a_vat_that_ends_is_seen_to() -> None:
     assert audit(world.store) == []
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.unaudited
 @pytest.mark.parametrize("what", ["promises", "parked"])
 def test_what_the_end_of_a_vat_costs_does_not_grow_with_what_was_to_come_from_it(what: str) -> None:

@@ -14,8 +14,6 @@ from tests.meddling import atomic
 
 from .raw import Failed, RawWorld
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 
 def metered(**options: Any) -> tuple[RawWorld, str]:
     """A world with a keeper K, and a vat A whose cranks a meter pays for."""
@@ -138,6 +136,7 @@ CROSSINGS = [
 ]
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.parametrize(("remaining", "threshold", "spent", "left", "told"), CROSSINGS)
 def test_the_keeper_hears_when_what_remains_falls_below_the_threshold(
     remaining: int, threshold: int, spent: int, left: int, told: bool
@@ -154,6 +153,7 @@ def test_the_keeper_hears_when_what_remains_falls_below_the_threshold(
     assert heard == ([f'#["threshold_crossed",["{meter}",{left}]]'] if told else [])
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.parametrize("policy", ["suspend", "terminate"])
 @pytest.mark.parametrize(
     ("remaining", "spent", "starves"), [(10, 9, False), (10, 10, False), (10, 11, True), (0, 1, True)]
@@ -173,6 +173,7 @@ def test_a_meter_pays_as_far_as_it_goes(remaining: int, spent: int, starves: boo
     assert world.kernel.metering.get(meter).remaining == left
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.parametrize(
     ("remaining", "threshold", "told"),
     [(10, 11, False), (10, 10, True), (10, 9, True), (10, 1, True), (10, 0, False), (0, 1, False)],
@@ -205,6 +206,7 @@ def test_a_failed_delivery_costs_what_it_spent_and_at_most_what_is_there() -> No
         assert world.kernel.vat("A").state == "live"
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_a_meter_cannot_be_filled_past_what_it_can_hold() -> None:
     """Refills add up to less than 2**62, and one that would not changes nothing and wakes nobody."""
     world, meter = metered()
@@ -223,6 +225,7 @@ def test_a_meter_cannot_be_filled_past_what_it_can_hold() -> None:
     assert (world.kernel.metering.get(meter).remaining, world.kernel.vat("A").state) == (most, "live")
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.parametrize("value", [0, (1 << 62) - 1])
 def test_a_meter_and_its_threshold_take_the_least_and_the_most(value: int) -> None:
     """From 0 to less than 2**62."""
@@ -237,6 +240,7 @@ def test_a_meter_and_its_threshold_take_the_least_and_the_most(value: int) -> No
     assert world.kernel.metering.get(meter)[1:3] == (value, value)
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_a_refill_wakes_whom_its_meter_starved_and_nobody_else() -> None:
     """Not a vat of another meter, and not one that the host suspended."""
     world, meter = metered()

@@ -13,8 +13,6 @@ from tests.meddling import atomic
 
 from .raw import RawWorld
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 Ask = Callable[[list[Any]], Any]
 NOTHING = {"body": '#["go",[]]', "slots": []}
 
@@ -104,6 +102,7 @@ def test_a_vat_is_made_and_started_in_one_crank() -> None:
         assert world.kernel.metering.create(1) == "m1"
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_housekeeping_goes_before_messages(world: RawWorld) -> None:
     """Clean-up, then what vats are told of dropped references, then the dead, then the run-queue.
 

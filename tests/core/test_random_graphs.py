@@ -15,8 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from swingset.guest.sending.eventual import E
 from tests.staging import Stage
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 NODE = """
     from swingset.vat import E, durable, make_promise, remotable
 
@@ -142,6 +140,7 @@ class Graph:
         stage.close()
 
 
+@pytest.mark.usefixtures("unrecorded")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.lists(ACTS, max_size=40))
 def test_counts_in_random_graphs(acts: list[tuple[Any, ...]]) -> None:

@@ -21,8 +21,6 @@ from swingset.world.gc import Dirt
 from .raw import Failed, RawWorld
 from .test_causes import CRASH
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 Ask = Callable[[list[Any]], Any]
 BOYD = "bringOutYourDead"
 
@@ -81,6 +79,7 @@ def test_after_so_many_deliveries(interval: int) -> None:
     assert kinds(world) == []
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_notifications_and_collections_are_deliveries() -> None:
     """Whatever a vat is delivered counts, and references are counted one by one."""
     world = reaped(reap_interval=1_000, reap_gc_krefs=1_000)
@@ -109,6 +108,7 @@ def test_notifications_and_collections_are_deliveries() -> None:
     assert world.store.reaping.dirt(world.ids["A"]) == Dirt(3, 3, 0)
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_after_so_many_references() -> None:
     """Two references dropped in one delivery are two."""
     world = reaped(reap_gc_krefs=2)
@@ -135,6 +135,7 @@ def test_after_so_many_computrons() -> None:
     assert kinds(world) == ["message", BOYD]
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_never() -> None:
     """A vat that is exempt is asked only when the host says so, however much it goes through."""
     world = reaped(reap_interval=1, reap_gc_krefs=1, reap_computrons=1, never_reap=True)
@@ -147,6 +148,7 @@ def test_never() -> None:
     assert kinds(world) == [BOYD]
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_vats_are_asked_in_the_order_in_which_they_are_due() -> None:
     """Who is due first is asked first, and being due twice is being asked once."""
     world = RawWorld("A", "B", "C")
@@ -198,6 +200,7 @@ def test_who_cannot_bring_out_the_dead_is_not_upgraded(how: str) -> None:
     assert audit(world.store) == []
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_a_suspended_vat_is_asked_when_it_is_awake() -> None:
     """It stays due, and is asked before what was parked for it."""
     world = RawWorld("A", "B")

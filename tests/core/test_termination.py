@@ -16,8 +16,6 @@ from tests.meddling import altered
 
 from .raw import RawFactory
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 MANY, FEW = 50_000, 2_000
 KEYS = 500
 ROWS, TOTAL = 100, 1_000
@@ -55,6 +53,7 @@ def left(controller: Controller) -> int:
     return sum(row[0] for row in counts if row)
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_a_vat_with_50_000_objects_is_deleted_within_the_budget_of_each_run() -> None:
     """No crank deletes more rows than it may, no run more than it may, and in the end nothing is left."""
     with populated(MANY) as controller:
@@ -82,6 +81,7 @@ def test_a_vat_with_50_000_objects_is_deleted_within_the_budget_of_each_run() ->
         assert controller.world.row(orphans) == (MANY + 1,)
 
 
+@pytest.mark.usefixtures("unrecorded")
 @pytest.mark.unaudited
 @pytest.mark.parametrize("doing", ["terminate", "clean up"])
 def test_what_a_step_of_the_end_costs_does_not_grow_with_the_vat(doing: str) -> None:

@@ -25,8 +25,6 @@ from swingset.model.capdata import Ref
 from swingset.world.digest import HOSTS_COUNTERS, LEFT_OUT
 from swingset.world.schema import STATE_TABLES
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 WORKERS = ("local", "wasm")
 NAMES = ("ann", "ben", "cyd")
 
@@ -301,6 +299,7 @@ def test_a_session_has_the_same_digests_however_often_it_is_committed(between: s
     assert found[0] == found[1]
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_the_words_of_a_host_that_gave_up_are_not_digested() -> None:
     """Why a host stopped a delivery is told in its own words; a digest knows that it did."""
     controller = open_world(None, worker="local")
@@ -319,6 +318,7 @@ def test_the_words_of_a_host_that_gave_up_are_not_digested() -> None:
     controller.close()
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_what_is_left_out_of_a_digest_is_known_by_name() -> None:
     """Every column of every state table counts, but for those that are listed as the host's own."""
     controller = open_world(None, worker="local")

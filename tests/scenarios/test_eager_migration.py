@@ -21,8 +21,6 @@ from swingset.world.file import WorldFile
 from tests.guest.test_migrations import generations
 from tests.staging import Stage
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 BANK = """
     from swingset.vat import durable, migrate, remotable
 
@@ -272,6 +270,7 @@ def test_senseless_requests_are_refused(stage: Stage) -> None:
         stage.session.migrate("bank")
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_store_of_a_liar_is_read_all_the_same(stage: Stage) -> None:
     """Descriptors, walks and records of no known shape are passed over, and nothing is raised."""
     stocked(stage, purses=2)

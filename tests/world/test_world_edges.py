@@ -14,8 +14,6 @@ from swingset.world import DamagedWorld, WorldFile, heaps, schema
 from swingset.world.opening import is_pending
 from tests.meddling import altered
 
-pytestmark = pytest.mark.usefixtures("unrecorded")
-
 CHANGES: list[str] = [
     "insert into counters values ('a', 1)",
     "insert into counters values ('a', 2)",
@@ -30,6 +28,7 @@ CHANGES: list[str] = [
 ]
 
 
+@pytest.mark.usefixtures("unrecorded")
 def test_each_change_of_the_state_has_a_digest_of_its_own() -> None:
     """Numbers, texts, where one value ends and the next begins, and the table they stand in."""
     digests = set()
