@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Any
 
+from swingset.core.cranks import Cranks
 from swingset.core.kernel import Kernel
 from swingset.model import syscalls
 from swingset.model.capdata import CapData
@@ -76,7 +77,7 @@ class EchoFactory:
 
 def make(vats: int, objects: int) -> Kernel:
     """A world of so many vats, and about so many objects, each held by one of them."""
-    kernel = Kernel(WorldFile.open(None), {"echo": EchoFactory()})
+    kernel = Kernel(Cranks(WorldFile.open(None), {"echo": EchoFactory()}))
     options = {"never_reap": True}
     for number in range(vats):
         name = f"v{number}"

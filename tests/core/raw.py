@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from swingset.core.cranks import Cranks
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.scheduler import Waiting
@@ -126,7 +127,7 @@ class RawWorld:
     def __init__(self, *names: str, **options: Any) -> None:
         self.factory = RawFactory()
         self.world = WorldFile.open(None)
-        self.kernel = Kernel(self.world, {"raw": self.factory})
+        self.kernel = Kernel(Cranks(self.world, {"raw": self.factory}))
         self.store = self.kernel.store
         self.ids: dict[str, str] = {}
         for name in names:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from swingset.core.ahead import LONG, AheadReport, cores
+from swingset.core.cranks import Cranks
 from swingset.core.kernel import Kernel
 from swingset.model import syscalls
 from swingset.model.capdata import CapData
@@ -88,7 +89,7 @@ class Makes:
 
 
 def _kernel(names: str, threads: int) -> Kernel:
-    kernel = Kernel(WorldFile.open(None), {"quiet": Makes()}, threads=threads)
+    kernel = Kernel(Cranks(WorldFile.open(None), {"quiet": Makes()}, threads=threads))
     for name in names.split():
         options = {"use_transcript": False} if name.startswith("lost") else {}
         result = kernel.queue_creation(name, "quiet", ((name, ""),), CapData("#null"), options)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from swingset.core.cranks import Cranks
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.model.capdata import CapData
@@ -38,7 +39,7 @@ class History:
         self.random = random.Random(seed)
         self.factory = self.factory_class(seed, self.about_to_tell)
         self.world = WorldFile.open(None)
-        self.kernel = Kernel(self.world, {"wild": self.factory}, threads=threads)
+        self.kernel = Kernel(Cranks(self.world, {"wild": self.factory}, threads=threads))
         self.store = self.kernel.store
         self.held: list[str] = []
         self.made = 0

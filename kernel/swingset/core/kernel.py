@@ -6,7 +6,6 @@ Every request succeeds completely or changes nothing, like a crank. None commits
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from typing import Any
 
 from swingset.core.budget import Budget
@@ -15,7 +14,6 @@ from swingset.core.errors import KernelError, NoSuchVat, VatExists
 from swingset.core.kernel_options import checked
 from swingset.core.lifecycle import LeftBehind
 from swingset.core.options import NAME_WANTS, host_options, name_trouble, reserved
-from swingset.core.scheduler import Scheduler
 from swingset.core.syscalls import DeliverySyscalls
 from swingset.core.translate import Translator
 from swingset.core.warehouse import limits_of
@@ -34,9 +32,8 @@ from swingset.model.messages import (
 )
 from swingset.model.refs import is_called_well
 from swingset.model.states import HeldPolicy
-from swingset.workers.base import Worker, WorkerFactory
+from swingset.workers.base import Worker
 from swingset.world.errors import DamagedRow
-from swingset.world.file import WorldFile
 from swingset.world.promises import UNRESOLVED
 from swingset.world.vats import ATTACHED, LIVE, SUSPENDED, TERMINATED, VatRecord
 
@@ -46,19 +43,9 @@ _COUNTERS = "idCounters"  # where a guest keeps them
 class Kernel:
     """The kernel of one world: its cranks, the parts that others use of them, and the host's requests."""
 
-    def __init__(
-        self,
-        world: WorldFile,
-        factories: Mapping[str, WorkerFactory],
-        *,
-        scheduler: Scheduler | None = None,
-        confined_only: bool = False,
-        threads: int = 1,
-    ) -> None:
-        self.cranks = cranks = Cranks(
-            world, factories, scheduler=scheduler, confined_only=confined_only, threads=threads
-        )
-        self.world = world
+    def __init__(self, cranks: Cranks) -> None:
+        self.cranks = cranks
+        self.world = cranks.world
         self.store = cranks.store
         self.options = cranks.options
         self.warehouse = cranks.warehouse

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -55,9 +56,9 @@ def row_changes(world: WorldFile) -> list[list[Any]] | None:
 
     Returns None for more than `MOST_ROWS` rows; the changeset of the commit has them all the same.
     """
-    rows = [
+    rows: list[list[Any]] = [
         [table, _as_in_file(table)(after)] if after is not None else [table, None, key]
-        for table, key, after in world.changed("crank")
+        for table, key, after in islice(world.changed("crank"), MOST_ROWS + 1)
     ]
     return rows if len(rows) <= MOST_ROWS else None
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from swingset.core.atomic import refuse_within_crank
-from swingset.core.cranks import CLEAN_UP_ROWS
+from swingset.core.cranks import CLEAN_UP_ROWS, Cranks
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
@@ -56,13 +56,14 @@ class Opened:
         self.world = world
         self.factories = factories
         self.choices = chosen = choices or Choices()
-        self.kernel = Kernel(
+        cranks = Cranks(
             world,
             factories,
             scheduler=chosen.scheduler,
             confined_only=not chosen.trusts_local,
             threads=chosen.threads,
         )
+        self.kernel = Kernel(cranks)
         self.kernel.warehouse.limit(chosen.online)
         self.lives = Lives(world, self.kernel)
         self.outputs = WaitingOutputs()
