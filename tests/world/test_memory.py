@@ -368,7 +368,7 @@ def test_memory_says_what_a_simple_model_says(acts: list[tuple[Any, ...]], most:
                     name, now = saved.pop()
                     world.rollback_to(name)
                     world.release(name)
-                case "flush" if world.memory.is_dirty:
+                case "flush":
                     world.flush()
                 case "statement" if given_[0] in now.promises:
                     world.execute("update promises set refcount = 7 where kref = ?", (given_[0],))

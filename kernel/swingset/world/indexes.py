@@ -24,7 +24,6 @@ class Index:
         self._world = world
         self._held = held
         self._keys: dict[Key, dict[Key, None]] = {}
-        self._columns = columns
         self._of_row, self._of_record = held.table.getters(columns)
         where = " and ".join(f"{column} = ?" for column in columns)
         self._asking = f"SELECT {', '.join(held.table.keys)} from {held.table.name} where {where}"

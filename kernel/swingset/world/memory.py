@@ -214,11 +214,6 @@ class Memory:
 
     # Writing
 
-    @property
-    def is_dirty(self) -> bool:
-        """Whether state waits to be written."""
-        return any(held.dirty for held in self._held.values())
-
     def flush(self) -> None:
         """Write the dirty rows into the open transaction."""
         for held in self._held.values():

@@ -81,7 +81,6 @@ class Promises:
         self._subscribers = Rows(world, _SUBSCRIBERS)
         self._kept = Rows(world, _KEPT)
         self._by_decider = self._rows.index("decider")
-        self._by_policy = self._rows.index("policy")
         self._queued_to = self._queue.index("promise")
         self._subscribed_to = self._subscribers.index("promise")
         # Counts by promise, valid until state is next rolled back.
