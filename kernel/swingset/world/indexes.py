@@ -128,7 +128,7 @@ class Order:
         """The lowest keys, at most `count`."""
         if not self._held.is_whole():
             return [key for (key,) in self._world.rows(self._asking, (count,))]
-        return sorted(key for (key,), found in self._held.rows.items() if found is not None)[:count]
+        return nsmallest(count, (key for (key,), found in self._held.rows.items() if found is not None))
 
     def value(self, found: Any) -> bool | None:
         """True for a row, None for a missing one."""
