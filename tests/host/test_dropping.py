@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from swingset.command.cli import main
 from swingset.core.errors import KernelError
-from swingset.host.cli import main
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.testing import audit

@@ -189,7 +189,7 @@ def test_a_run_that_is_killed_has_committed(file: Path) -> None:
     with world_of(file) as world:
         world.queue_to_root("a", "ping", [_ref(world.kernel.root_of("b"))], policy="none")
         crank = world.kernel.cranks.count
-    run = [sys.executable, "-m", "swingset.host.cli", "run", str(file), "--trust-local"]
+    run = [sys.executable, "-m", "swingset.command.cli", "run", str(file), "--trust-local"]
     with subprocess.Popen(run) as child:
         for _ in range(600):
             time.sleep(0.1)

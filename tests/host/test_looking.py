@@ -10,8 +10,8 @@ import pytest
 
 import swingset
 from swingset import KernelError, Session
+from swingset.command.cli import main
 from swingset.guest.sending.eventual import E
-from swingset.host.cli import main
 from swingset.host.opening import open_world
 from swingset.host.requests import Outcome
 from swingset.model.capdata import CapData

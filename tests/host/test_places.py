@@ -62,7 +62,7 @@ def swing(*args: str, **given: object) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, with an environment of a few more variables."""
     env = {**os.environ, **{name: str(value) for name, value in given.items()}}
     return subprocess.run(
-        [sys.executable, "-m", "swingset.host.cli", *args],
+        [sys.executable, "-m", "swingset.command.cli", *args],
         capture_output=True,
         text=True,
         env=env,
@@ -128,7 +128,7 @@ def test_looking_works_everywhere(
     path: Path, place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every command that looks works without a right to write, a lock or a cache, and writes nothing."""
-    from swingset.host.cli import main
+    from swingset.command.cli import main
 
     monkeypatch.setenv("SWINGSET_CACHE", "/proc/nope")
     with PLACES[place](path):
@@ -142,7 +142,7 @@ def test_looking_works_everywhere(
 def test_looking_imports_no_engine(path: Path) -> None:
     """A look needs neither the runtime of the engine nor its cache."""
     code = (
-        "import sys\nfrom swingset.host.cli import main\n"
+        "import sys\nfrom swingset.command.cli import main\n"
         f"assert main(['status', {str(path)!r}]) == 0\nprint('wasmtime' in sys.modules)"
     )
     env = {**os.environ, "SWINGSET_CACHE": "/proc/nope"}
@@ -165,7 +165,7 @@ def test_what_a_stream_cannot_show_is_escaped(path: Path, encoding: str) -> None
 def test_output_that_cannot_be_written(path: Path, command: tuple[str, ...]) -> None:
     """A full disk or a closed pipe is told in one line, or not at all; what was run is committed."""
     name, *more = command
-    run = [sys.executable, "-m", "swingset.host.cli", name, str(path), *more]
+    run = [sys.executable, "-m", "swingset.command.cli", name, str(path), *more]
     with open("/dev/full", "w") as full:
         done = subprocess.run(run, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "swingset: No space left on device\n")
@@ -185,7 +185,7 @@ def test_an_interrupted_run_says_so_in_a_line(path: Path) -> None:
         before = world.kernel.cranks.count
     code = (
         "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"from swingset.host.cli import main\nsys.exit(main(['run', {str(path)!r}, '--trust-local']))"
+        f"from swingset.command.cli import main\nsys.exit(main(['run', {str(path)!r}, '--trust-local']))"
     )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as child:
         while True:

@@ -11,9 +11,9 @@ import apsw
 import pytest
 
 import swingset
+from swingset.command.cli import main
 from swingset.core.verbs import VERBS
 from swingset.guest.sending.eventual import E
-from swingset.host.cli import main
 from swingset.host.opening import open_world
 from swingset.world.errors import WorldMisuse
 from tests.corpus.playing import FOLDER, SUFFIX, unpack

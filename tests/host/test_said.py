@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from swingset import KernelError, Session
+from swingset.command.cli import main
 from swingset.guest.base import context
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
-from swingset.host.cli import main
 from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.saying import say, say_json

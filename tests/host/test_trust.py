@@ -11,10 +11,10 @@ from typing import ClassVar
 import pytest
 
 from swingset import Controller, KernelError, Session
+from swingset.command.cli import main
 from swingset.core.kernel import Kernel
 from swingset.core.store import KernelStore
 from swingset.guest.base import context
-from swingset.host.cli import main
 from swingset.host.engines import Engines
 from swingset.host.opened import Choices, Opened
 from swingset.host.opening import open_world

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from swingset.command.cli import main
 from swingset.core.errors import KernelError
-from swingset.host.cli import main
 from swingset.host.config import BadConfiguration
 from swingset.host.opening import open_world
 from swingset.model.messages import Reap

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from swingset.command.cli import main
 from swingset.core.ahead import LONG, AheadReport
 from swingset.core.errors import VatFault
 from swingset.host import policies
-from swingset.host.cli import main
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.model.capdata import Ref

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from swingset.command.cli import main
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.liveslots import SyscallError
 from swingset.guest.sending.eventual import E
-from swingset.host.cli import main
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.policies import cranks

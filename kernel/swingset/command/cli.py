@@ -1,5 +1,8 @@
 """The command `swingset`: run a world file and look into it, without a notebook.
 
+Each subcommand is a function that takes the open world and the arguments, and returns the exit status. Those
+of other modules of this folder are added by their functions in `_MORE`.
+
 It works on a file that no notebook has open. Messages for a notebook's own vat are parked, and delivered when
 the notebook attaches again.
 """
@@ -17,6 +20,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from swingset.command.adding import Add
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
 from swingset.host.building import bootstrap_result
@@ -33,6 +37,9 @@ from swingset.world.errors import WorldError
 from swingset.world.migration import migrate
 
 DONE, PROBLEM, INTERRUPTED = 0, 1, 130
+
+_MORE: tuple[Add, ...] = ()
+"""The functions that add the subcommands of other modules."""
 
 EXAMPLES = """\
 examples:
@@ -88,7 +95,7 @@ def _do(chosen: argparse.Namespace) -> int:
         worker="local" if chosen.trust_local else "wasm",
         online=getattr(chosen, "online", None),
         threads=getattr(chosen, "threads", None),
-        workers=chosen.command in (_run, _step),
+        workers=chosen.workers,
         look_only=_only_looks(chosen),
     ) as controller:
         status: int = chosen.command(controller, chosen)
@@ -101,7 +108,8 @@ def _only_looks(chosen: argparse.Namespace) -> bool:
         return not chosen.changes
     if chosen.command is _meters:
         return chosen.new is None and chosen.refill is None
-    return chosen.command in (_status, _vats, _dump, _explain, _rings, _digest, _verify)
+    only_looks: bool = chosen.looks
+    return only_looks
 
 
 def _show_whatever_comes() -> None:
@@ -134,16 +142,18 @@ def _config(path: str, trust_local: bool) -> Configuration:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="swingset",
-        description=(__doc__ or "").split("\n\n", 1)[1],
+        description=(__doc__ or "").rpartition("\n\n")[2],
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"swingset {version('swingset-nb')}")
     commands = parser.add_subparsers(metavar="COMMAND")
 
-    def command(name: str, action: Any, words: str, **takes: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, action: Any, words: str, *, looks: bool = False, workers: bool = False, **takes: str
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-        added.set_defaults(command=action)
+        added.set_defaults(command=action, looks=looks, workers=workers)
         added.add_argument("world", metavar="WORLD", help="the world file")
         added.add_argument(
             "--trust-local",
@@ -154,23 +164,31 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument(argument, metavar=argument.upper(), help=meaning)
         return added
 
-    run = command("run", _run, "run until nothing can, and commit")
+    run = command("run", _run, "run until nothing can, and commit", workers=True)
     run.add_argument("--cranks", type=_count, metavar="N", help="stop after N cranks; nothing is lost")
     run.add_argument(
         "--config", metavar="FILE", help="make the world after this TOML or JSON file if it is new"
     )
     run.add_argument("--threads", type=_count, metavar="N", help="run on at most N cores (all)")
-    step = command("step", _step, "run N cranks, one commit each, even while the world is paused")
+    step = command(
+        "step", _step, "run N cranks, one commit each, even while the world is paused", workers=True
+    )
     step.add_argument("count", nargs="?", type=_count, default=1, metavar="N", help="how many (1)")
     for runs in (run, step):
         runs.add_argument("--online", type=_count, metavar="N", help="keep at most N vats in memory (50)")
-    command("status", _status, "say how the world stands in a few lines")
-    vats = command("vats", _vats, "list the vats")
+    command("status", _status, "say how the world stands in a few lines", looks=True)
+    vats = command("vats", _vats, "list the vats", looks=True)
     vats.add_argument("--json", action="store_true", help="as JSON")
-    dump = command("dump", _dump, "write the whole kernel state as JSON")
+    dump = command("dump", _dump, "write the whole kernel state as JSON", looks=True)
     dump.add_argument("--json", action="store_true", help="on one line")
-    command("explain", _explain, "say why something is alive, one hop a line", kref="such as ko42 or kp43")
-    command("rings", _rings, "look for objects of several vats that only hold each other")
+    command(
+        "explain",
+        _explain,
+        "say why something is alive, one hop a line",
+        looks=True,
+        kref="such as ko42 or kp43",
+    )
+    command("rings", _rings, "look for objects of several vats that only hold each other", looks=True)
     options = command("options", _options, "show the options of a vat, or change them", vat="its name")
     options.add_argument(
         "changes", nargs="*", metavar="NAME=VALUE", help="such as reap_interval=50; =null for the default"
@@ -190,9 +208,13 @@ def _parser() -> argparse.ArgumentParser:
     command("unpin", _unpin, "release a pinned object", kref="such as ko42")
     poll = command("poll", _poll, "say what time it is; run lets the alarms be heard")
     poll.add_argument("now", type=int, metavar="NOW", help="a whole number that only goes up")
-    command("digest", _digest, "print the digests of the state and of all that was done")
+    command("digest", _digest, "print the digests of the state and of all that was done", looks=True)
     command("migrate", migrate, "copy a world of the format before this one", copy="the new file")
-    command("verify", _verify, "check the whole file: pages, rows, history, hashes and references")
+    command(
+        "verify", _verify, "check the whole file: pages, rows, history, hashes and references", looks=True
+    )
+    for add in _MORE:
+        add(command)
     return parser
 
 

@@ -1,0 +1,1 @@
+"""What is done with a world's records: look back, repeat, live it differently."""
