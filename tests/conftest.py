@@ -53,7 +53,11 @@ def swift_collector() -> Iterator[None]:
 @pytest.fixture
 def unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test write state by hand, outside of a crank and a request, as nobody else may."""
-    monkeypatch.setattr(Memory, "refuse_unrecorded", lambda _: None)
+
+    def begin(memory: Memory) -> None:
+        memory._world.begin()
+
+    monkeypatch.setattr(Memory, "refuse_unrecorded", begin)
 
 
 def misremembered(world: WorldFile) -> list[str]:

@@ -84,7 +84,9 @@ class Held:
 
     def get(self, key: Key) -> Any:
         """Return the record at that key, or None. Raises `DamagedRow` for a row that breaks its rules."""
-        found = self.look(key)
+        found = self.rows.get(key, _UNHEARD)
+        if found is _UNHEARD:
+            found = self.look(key)
         if found.__class__ is not Unread:
             return found
         record = self.table.read(self._world.name, found.row)
@@ -130,23 +132,25 @@ class Held:
 
     # Changing
 
-    def set(self, key: Key, new: Any, *, fresh: bool = False, moves: bool = True) -> None:
+    def set(
+        self, key: Key, new: Any, *, fresh: bool = False, moves: bool = True, weighs: bool = True
+    ) -> None:
         """Set the row at that key to a record or an `Unread`, or delete it with None.
 
         `fresh` says that the row must be new: raises `ValueRefused` if there is one. `moves` is False if no
-        column with an index changes.
+        column with an index changes, and `weighs` is False if no column with a long text changes.
         """
         before = self.rows.get(key, _UNHEARD)
         if before is _UNHEARD:
             before = self.look(key)
-        if before is None and new is None:
-            return
-        if fresh and before is not None:
+        if before is None:
+            if new is None:
+                return
+        elif fresh:
             words = f"there is a row {shown(*key)} in {self.table.name} already"
             raise ValueRefused(f"{self._world.name}: {words}; the world is as of its last commit: verify it")
-        self._world.begin()
         self._world.step("change")
-        if self.table.heavy:
+        if weighs and self.table.heavy:
             weight, lighter = self.table.weigh(new), self.table.weigh(before)
             self._world.memory.note(self, key, before, weight + lighter)
             self._bytes += weight - lighter
@@ -158,7 +162,7 @@ class Held:
 
     def _replace(self, key: Key, before: Any, new: Any, moves: bool) -> None:
         # This order is safe if an interrupt falls in between: indexes may have too many keys, never too few.
-        left = self._enter(key, before, new) if moves else ()
+        left = self._enter(key, before, new) if moves and self._all else ()
         if new is None:
             if self.dirty.get(key) is _NEW:
                 self.rows[key] = None

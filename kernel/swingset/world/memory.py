@@ -93,14 +93,16 @@ class Memory:
 
         Raises `WorldMisuse` outside of a crank and of a request.
         """
-        self.refuse_unrecorded()
-        self.changed_bytes += weight
         if self._levels:
             level = self._levels[-1].before
             noted = level.get(held)
             if noted is None:
-                noted = level[held] = {}
-            noted.setdefault(key, before)
+                level[held] = {key: before}
+            else:
+                noted.setdefault(key, before)
+        else:
+            self.refuse_unrecorded()
+        self.changed_bytes += weight
         self._dirty += 1
         if self._dirty > MOST_DIRTY:
             self.flush()
@@ -142,13 +144,14 @@ class Memory:
 
     def find(self, name: str) -> int:
         """The place of an open savepoint among the others. Raises `WorldMisuse` if none has that name."""
-        if name in self.names:
-            return self.names.index(name)
+        for at, level in enumerate(self._levels):
+            if level.name == name:
+                return at
         raise WorldMisuse(f"no savepoint {name!r} is open")
 
     def open(self, name: str) -> None:
         """Open a savepoint inside the others. Raises `WorldMisuse` for a name that is invalid or in use."""
-        if not name.isidentifier() or any(level.name == name for level in self._levels):
+        if not name.isidentifier() or name in self.names:
             raise WorldMisuse(f"{name!r} is not the name of a new savepoint")
         self._levels.append(Level(name))
 
@@ -160,9 +163,10 @@ class Memory:
                 self._world.db.execute(f"RELEASE {level.name}")
             if outer is not None:
                 for held, noted in level.before.items():
-                    known = outer.before.setdefault(held, {})
-                    for key, before in noted.items():
-                        known.setdefault(key, before)
+                    known = outer.before.setdefault(held, noted)
+                    if known is not noted:
+                        for key, before in noted.items():
+                            known.setdefault(key, before)
                 outer.laid += level.laid
             self._levels.pop()
 

@@ -11,8 +11,9 @@ changed in memory, and written to the file later (`swingset.world.memory`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import partial
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -55,7 +56,8 @@ class Table(Generic[R]):
     ) -> None:
         self.name = name
         self.small = small
-        self._record: Callable[..., R] = record
+        self._is_tuple = issubclass(record, tuple)
+        self._record: Callable[[Iterable[Any]], R] = _maker(record)
         names = _fields_of(record)
         self.columns = tuple(columns.get(field, field) for field in names)
         self.keys = _KEYS[name]
@@ -64,13 +66,12 @@ class Table(Generic[R]):
         self._reader = Reader(name, ", ".join(self.columns), but=frozenset(stored))
         self._loads = [(at, c, stored[c].load) for at, c in enumerate(self.columns) if c in stored]
         self._stores = [(at, stored[c].store) for at, c in enumerate(self.columns) if c in stored]
-        self._values: Callable[[Any], tuple[Any, ...]] = (
-            tuple if issubclass(record, tuple) else attrgetter(*names)
-        )
+        self._values: Callable[[Any], tuple[Any, ...]] = tuple if self._is_tuple else attrgetter(*names)
         self._at = {column: at for at, column in enumerate(self.columns)}
         self._names = names
         self.key_of_row, self.key_of = self.getters(self.keys)
         self.heavy = self.getters(heavy) if heavy else None
+        self.heavy_columns = frozenset(heavy)
         listed, marks = ", ".join(self.columns), ", ".join("?" * len(self.columns))
         self.key = " and ".join(f"{column} = ?" for column in self.keys)
         others = ", ".join(f"{c} = excluded.{c}" for c in self.columns if c not in self.keys)
@@ -85,7 +86,7 @@ class Table(Generic[R]):
         """Return the record of a row. Raises `DamagedRow` for a row that breaks the rules of its table."""
         self._reader.check(world, row)
         if not self._loads:
-            return self._record(*row)
+            return self._record(row)
         values = list(row)
         for at, column, load in self._loads:
             try:
@@ -94,7 +95,7 @@ class Table(Generic[R]):
                 raise self._damaged(world, row, f"{column} is {problem}") from None
             except ValueError as problem:
                 raise self._damaged(world, row, f"{column} {problem}") from None
-        return self._record(*values)
+        return self._record(values)
 
     def row(self, record: R) -> tuple[Any, ...]:
         """Return the row of a record."""
@@ -110,10 +111,14 @@ class Table(Generic[R]):
         """Return two functions: the values of these columns in a row, and in a record."""
         at = [self._at[column] for column in columns]
         names = [self._names[place] for place in at]
+        of_row: Callable[[Any], Key]
+        of_record: Callable[[Any], Key]
         if len(columns) == 1:
             (place,), (name,) = at, names
-            return (lambda row: (row[place],)), (lambda record: (getattr(record, name),))
-        return itemgetter(*at), attrgetter(*names)
+            of_row, of_record = (lambda row: (row[place],)), (lambda record: (getattr(record, name),))
+        else:
+            of_row, of_record = itemgetter(*at), attrgetter(*names)
+        return of_row, of_row if self._is_tuple else of_record
 
     def weigh(self, found: Any) -> int:
         """Return about how many bytes a record or an `Unread` takes."""
@@ -129,14 +134,14 @@ class Table(Generic[R]):
         values = list(self._values(record))
         for column, value in columns.items():
             values[self._at[column]] = value
-        return self._record(*values)
+        return self._record(values)
 
     def counted(self, record: R, amounts: dict[str, int]) -> R:
         """Return a copy of a record with these amounts added to its columns."""
         values = list(self._values(record))
         for column, more in amounts.items():
             values[self._at[column]] += more
-        return self._record(*values)
+        return self._record(values)
 
     def _damaged(self, world: str, row: tuple[Any, ...], reason: str) -> DamagedRow:
         return DamagedRow(world, self.name, shown(*self.key_of_row(row)), reason)
@@ -216,14 +221,15 @@ class Rows(Generic[R]):
         found = self.held.get(key)
         if found is not None:
             moves = not self.held.indexed.isdisjoint(columns)
-            self.held.set(key, self._table.changed(found, columns), moves=moves)
+            weighs = not self._table.heavy_columns.isdisjoint(columns)
+            self.held.set(key, self._table.changed(found, columns), moves=moves, weighs=weighs)
 
     def count(self, *key: Any, **amounts: int) -> None:
         """Add to columns of the row of that key (negative to subtract), if there is one."""
         found = self.held.get(key)
         if found is not None:
             moves = not self.held.indexed.isdisjoint(amounts)
-            self.held.set(key, self._table.counted(found, amounts), moves=moves)
+            self.held.set(key, self._table.counted(found, amounts), moves=moves, weighs=False)
 
     def delete(self, *key: Any) -> None:
         """Delete the row of that key, if there is one."""
@@ -239,6 +245,11 @@ def _fields_of(record: type[Any]) -> tuple[str, ...]:
         return tuple(field.name for field in fields(record))
     names: tuple[str, ...] = record._fields
     return names
+
+
+def _maker(record: type[Any]) -> Callable[[Iterable[Any]], Any]:
+    """Return a function that makes a record of the values of all its fields."""
+    return partial(tuple.__new__, record) if issubclass(record, tuple) else lambda values: record(*values)
 
 
 def _weight(value: Any) -> int:
