@@ -61,7 +61,6 @@ def to_look(path: str | os.PathLike[str]) -> Iterator[tuple[apsw.Connection, str
     where = opening.real(path)
     if not os.path.lexists(where):
         raise WorldMissing(f"there is no world at {where}: check the path")
-    opening.check_kind(where)
     with told_in_words(where):
         db = opening.look(where)
         try:

@@ -52,7 +52,6 @@ def migrate(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> None:
     where = opening.real(path)
     if not os.path.lexists(where):
         raise WorldMissing(f"there is no world at {where}: check the path")
-    opening.check_kind(where)
     refuse_odd_beside(where)
     opening.check_header(where, FROM)
     with told_in_words(where):

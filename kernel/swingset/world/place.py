@@ -95,7 +95,6 @@ class Place:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 self._folding.fold()
-                self._folding = None
             if self._guard is not None:
                 self._guard.lift()
             self._db.close()  # which rolls back
