@@ -35,6 +35,7 @@ from swingset.world.objects import ObjectRecord, Objects
 from swingset.world.queues import Queues
 from swingset.world.sources import Sources
 from swingset.world.tables import TABLES
+from swingset.world.vats import Vats
 from tests.meddling import altered
 
 pytestmark = pytest.mark.usefixtures("unrecorded")
@@ -528,3 +529,25 @@ def test_an_entry_of_a_vat_is_a_delivery(change: dict[str, Any], fits: bool, wor
             world.transcripts.deliveries("v1", last)
     with pytest.raises(DamagedRow, match="it is of vat v1, and the span of v2 names it"):
         world.transcripts.deliveries("v2", last)
+
+
+def test_a_vat_that_others_name_is_there_and_has_options_that_are_some(world: WorldFile) -> None:
+    """What is missing or wants another value is named, with the vat and the option."""
+    vats = Vats(world, lambda name, value: "a number" if (name, value) == ("seconds", "x") else None)
+    data = '{"body":"#null","slots":[]}'
+    for number, options in ((1, '{"seconds":"x"}'), (2, '{"seconds":5}')):
+        altered(
+            world,
+            "INSERT INTO vats(id, name, worker, state, incarnation, parameters, options, created)"
+            " VALUES(?, ?, 'local', 'live', 0, ?, ?, 0)",
+            (f"v{number}", f"bank{number}", data, options),
+        )
+    world.commit("made")
+    world.rollback()
+    assert vats.known("v2").options == {"seconds": 5}
+    with pytest.raises(DamagedRow, match="table vats, row v1: option seconds in options wants a number"):
+        vats.get("v1")
+    with pytest.raises(DamagedRow, match="table vats, row v3: the row is missing, and others name it"):
+        vats.known("v3")
+    with pytest.raises(DamagedRow, match="table spans, row v2: the row of this vat is missing"):
+        vats.span("v2")

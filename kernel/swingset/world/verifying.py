@@ -297,13 +297,13 @@ class _History:
             self._add(Problem("commits", str(seq), "history unpacks to more than a file of this size would"))
             raise _Stop
         self._mention(changes)
+        done = "undone" if backwards else "repeated"
 
         def misfit(table: str, key: tuple[Any, ...], reason: str) -> bool:
-            verb = "undo" if backwards else "repeat"
             if table:
                 self._add(Problem(table, shown(*key), f"it {reason}, by commit {seq}"))
             else:
-                self._add(Problem("commits", str(seq), f"it cannot be {verb}ne: {reason}"))
+                self._add(Problem("commits", str(seq), f"it cannot be {done}: {reason}"))
             return bool(table)
 
         copy.execute("BEGIN")
