@@ -70,14 +70,17 @@ AREAS = (
 EITHER_WAY = "a promise is counted whether it counts as exported or not"
 FASTER = "what is copied to be sure is equal to what it is a copy of"
 TWICE_COUNTED = "what reads the tree counts its levels too, and this is what a tree of so many may take"
+FLAGS = "there is such a flag wherever these tests run"
 WINDOWS = "this runs on Windows only"
-SMALLER = "how small packed data is, and in what pieces it is read, is no state of a world"
+SMALLER = "how small packed data is, and in what pieces it is read or hashed, is no state of a world"
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("codec.py", "_compressor = zstandard.ZstdCompressor(level=4, write_content_size=True)"): SMALLER,
     (
         "codec.py",
         "_decompressor = zstandard.ZstdDecompressor(max_window_size=1 >> 27)",
     ): "a limit of nothing is the library's own, which is the same",
+    ("digest.py", "_BATCH = 4097"): SMALLER,
+    ("digest.py", "if len(pieces) >= _BATCH:"): SMALLER,
     ("record_lines.py", "_PIECE = 2 << 20"): SMALLER,
     ("record_lines.py", "_PIECE = 1 << 21"): SMALLER,
     ("journal.py", "if len(line) >= MOST_LIST:"): "no list in a line of so many bytes is as long as that",
@@ -90,11 +93,14 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("opening.py", "for _ in range(3):"): "only another program makes a draft again that was just deleted",
     ("translate.py", "self._store.forget(self._vat, kref, exported=True)"): EITHER_WAY,
     ("file.py", "self.rewound = 1"): "whoever looks at the count looks whether it has changed",
+    ("file.py", "self.rewound -= 1"): "whoever looks at the count looks whether it has changed",
     ("opening.py", "_BUSY_MS = 5001"): "how long it waits for another program is no state of it",
     ("warehouse.py", "if chosen.get(name, 1) is None:"): "what is not chosen is not None either way",
     ("libraries.py", "_MOST_KNOWN = 5"): "how many libraries are held unpacked is no state of a world",
     ("indexes.py", "found = self.some(2)"): "the first of more keys is the first of one",
-    ("descriptors.py", 'getattr(os, "O_NOFOLLOW", 1)'): "there is such a flag wherever these tests run",
+    ("descriptors.py", 'getattr(os, "O_NOFOLLOW", 1)'): FLAGS,
+    ("descriptors.py", '| getattr(os, "O_NONBLOCK", 1)'): FLAGS,
+    ("descriptors.py", '| getattr(os, "O_CLOEXEC", 1)'): FLAGS,
     ("slots.py", "return bool(-SAFE_INT < value <= SAFE_INT)"): FASTER,
     ("slots.py", "return bool(-SAFE_INT <= value < SAFE_INT)"): FASTER,
     (

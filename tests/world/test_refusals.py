@@ -29,7 +29,7 @@ from swingset.world.errors import (
     WorldMoved,
 )
 from swingset.world.gc import GCActions
-from swingset.world.history import apply_changes
+from swingset.world.history import History, apply_changes
 from swingset.world.holdings import Holdings
 from swingset.world.objects import ObjectRecord, Objects
 from swingset.world.queues import Queues
@@ -551,3 +551,45 @@ def test_a_vat_that_others_name_is_there_and_has_options_that_are_some(world: Wo
         vats.known("v3")
     with pytest.raises(DamagedRow, match="table spans, row v2: the row of this vat is missing"):
         vats.span("v2")
+
+
+@pytest.mark.parametrize("ask", ["row", "rows", "fetch"])
+def test_text_that_is_none_is_told_of(ask: str, path: Path) -> None:
+    """By whatever question it is met: the table is named, and nothing raw is raised."""
+    with WorldFile.open(path) as world:
+        altered(world, "INSERT INTO pins VALUES(CAST(x'ff' AS TEXT))")
+        with pytest.raises(DamagedRow, match=r"table pins, row .: it holds text that is not UTF-8"):
+            getattr(world, ask)("SELECT kref FROM pins")
+
+
+def test_a_world_that_cannot_be_opened_leaves_no_file_open(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock and the connection are given up, so the next one opens it."""
+
+    def fault(self: Any, *_: object) -> None:
+        raise RuntimeError("no")
+
+    WorldFile.open(path).close()
+    for open_it in (WorldFile.open, WorldFile.look):
+        connections = len(apsw.connections())
+        with monkeypatch.context() as patch:
+            patch.setattr(History, "head", fault)
+            with pytest.raises(RuntimeError):
+                open_it(path)
+        assert len(apsw.connections()) == connections
+        assert [found.name for found in path.parent.iterdir()] == [path.name]
+        open_it(path).close()
+
+
+def test_a_digest_covers_all_of_a_large_table(world: WorldFile) -> None:
+    """It is one hash of everything, in however many pieces it is hashed."""
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+    altered(world, f"{rows} INSERT INTO vatstore SELECT 'v1', printf('%05d', i), 'x' FROM n")
+    digests = {world.digest()}
+    for key in ("00001", "01000", "03000"):
+        altered(world, "UPDATE vatstore SET value = 'y' WHERE key = ?", (key,))
+        digests.add(world.digest())
+    assert len(digests) == 4
+    altered(world, "UPDATE vatstore SET value = 'x'")
+    assert world.digest() in digests

@@ -65,7 +65,7 @@ def decompress(data: bytes, most: int, what: str) -> bytes:
     """Unpack a frame made by `compress`. Raises `DamagedWorld` if it has more than `most` bytes."""
     size = announced(data, most, what)
     try:
-        plain = _decompressor.decompress(data, max_output_size=max(size, 1), allow_extra_data=False)
+        plain = _decompressor.decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as problem:
         raise DamagedWorld(f"{what} cannot be unpacked: {problem}") from problem
     if len(plain) != size:
