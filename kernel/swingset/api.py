@@ -22,6 +22,7 @@ from swingset.host.gc import GarbageCollection
 from swingset.host.history import Checkpoint, History
 from swingset.host.meters import MeterRow, Meters
 from swingset.host.migrating import Migrated
+from swingset.host.moments import Moment
 from swingset.host.opening import open_world
 from swingset.host.options import Options
 from swingset.host.outputs import Output, Outputs
@@ -36,6 +37,7 @@ from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
 from swingset.host.upgrading import Upgraded
 from swingset.host.vats import Vats
+from swingset.host.views import Views
 from swingset.lens.cycles import Ring
 from swingset.lens.difference import Difference
 from swingset.lens.explain import Explanation, Verdict
@@ -67,6 +69,7 @@ from swingset.model.states import (
 from swingset.world.errors import (
     LabelExists,
     LogAway,
+    NoSuchMoment,
     TakerFailed,
     UnknownCommit,
     UnknownLabel,
@@ -126,7 +129,9 @@ __all__ = [
     "MeterRow",
     "Meters",
     "Migrated",
+    "Moment",
     "Moved",
+    "NoSuchMoment",
     "NoSuchVat",
     "Notify",
     "ObjectRow",
@@ -173,6 +178,7 @@ __all__ = [
     "VatState",
     "Vats",
     "Verdict",
+    "Views",
     "WorkerKind",
     "WorkerRefused",
     "WorldError",

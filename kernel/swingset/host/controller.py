@@ -23,36 +23,31 @@ from swingset.host.engines import WorkerKind
 from swingset.host.gc import GarbageCollection
 from swingset.host.history import Checkpoint, History, take_checkpoint
 from swingset.host.meters import Meters
+from swingset.host.moments import Moment, moment
 from swingset.host.opened import Opened
 from swingset.host.options import Options
 from swingset.host.outputs import Outputs
 from swingset.host.policies import RunPolicy
 from swingset.host.queue import RunQueue
 from swingset.host.reports import RunReport
-from swingset.host.requests import Outcome, PromiseStatus, Requests
 from swingset.host.running import Running
 from swingset.host.starting import Parts
 from swingset.host.vats import Vats
-from swingset.lens import dump as dumping
+from swingset.host.views import Views
 from swingset.lens import verifying
-from swingset.lens.tables import Lens
 from swingset.model.capdata import CapData
 from swingset.model.states import ResultPolicy
 from swingset.world.verifying import Problem
 
 
-class Controller:
+class Controller(Views):
     """A world and its workers. `swingset.open_world` makes one; close it when done, or use it with `with`."""
 
     def __init__(self, opened: Opened) -> None:
-        self._opened = opened
-        self._requests = Requests(opened)
+        super().__init__(opened)
         self._running = Running(opened)
-        self.world = opened.world
-        self.kernel = opened.kernel
         self.lives = opened.lives
         self.callers = opened.callers
-        self.lock = opened.lock
         self.default_worker = opened.choices.default_worker
         self.trusts_local = opened.choices.trusts_local
         self.outputs = Outputs(opened.outputs)
@@ -104,18 +99,45 @@ class Controller:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close(keep=kind is None)
 
-    def fork(self) -> Controller:
-        """Make a second world in memory, with the same state and on the same engines; `close` discards it.
+    def fork(self, at: int | None = None) -> Controller:
+        """Make a second world in memory, on the same engines; `close` discards it.
 
+        It has the state of this world, or the one right after a crank, from which its vats then go on.
         Attached vats stay with the original; in the fork, deliveries to them are parked.
 
+        Args:
+            at: the number of a crank; None for the present.
+        Raises:
+            NoSuchMoment: if the history does not lead to that crank.
+            KernelError: if that state has local vats, and the world is not trusted with them.
         Example:
             >>> with world.fork() as other:
             ...     other.terminate_vat("bank")
             >>> "bank" in world.vats
             True
+            >>> with world.fork(at=1) as earlier:
+            ...     earlier.crank
+            1
         """
-        return Controller(self._opened.fork())
+        return Controller(self._opened.fork(at))
+
+    def at(self, crank: int) -> Moment:
+        """Look at the world as it was right after a crank, before what was requested next. Nothing is run.
+
+        Looking changes neither the world nor its file. Close the moment when done, or use it with `with`:
+        the next look is then made of the same memory.
+
+        Args:
+            crank: its number; 0 for the empty world.
+        Raises:
+            NoSuchMoment: if the history does not lead to that crank.
+        Example:
+            >>> world.terminate_vat("bank")
+            >>> with world.at(world.crank) as moment:
+            ...     [vat.name for vat in moment.lens.vats() if vat.name == "bank"]
+            ['bank']
+        """
+        return moment(self._opened, crank=crank)
 
     # Running
 
@@ -123,11 +145,6 @@ class Controller:
     def path(self) -> str | None:
         """The full path of the world's file, with all links resolved; None for a world in memory."""
         return self.world.path
-
-    @property
-    def crank(self) -> int:
-        """How many cranks the world has run."""
-        return self.kernel.cranks.count
 
     def step(self) -> CrankReport | None:
         """Run one crank and commit it, even while the world is paused.
@@ -323,53 +340,6 @@ class Controller:
         """
         return self._requests.send(kref, method, args, kwargs, policy)
 
-    def status(self, kref: str) -> PromiseStatus:
-        """The state of a promise: `unresolved`, `fulfilled` or `rejected`.
-
-        Args:
-            kref: the promise.
-        Raises:
-            KernelError: if there is no such promise any more.
-        Example:
-            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
-            >>> report = world.run()
-            >>> world.status(kref)
-            'fulfilled'
-        """
-        return self.outcome(kref).status
-
-    def resolution(self, kref: str) -> Any:
-        """The value that a promise was settled with.
-
-        Args:
-            kref: the promise.
-        Returns:
-            Python values, with `Ref`s for references; None while it is unresolved. A rejection is not raised
-            but returned, as an exception.
-        Raises:
-            KernelError: if there is no such promise any more.
-        Example:
-            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
-            >>> report = world.run()
-            >>> world.resolution(kref).iface
-            'Purse'
-        """
-        return self.outcome(kref).value
-
-    def outcome(self, kref: str) -> Outcome:
-        """The state and the value of a promise; if it follows another, they are those of the other.
-
-        Args:
-            kref: the promise.
-        Raises:
-            KernelError: if there is no such promise any more.
-        Example:
-            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
-            >>> world.outcome(kref).value is None
-            True
-        """
-        return self._requests.outcome(kref)
-
     def release(self, kref: str) -> None:
         """Release a result that the host holds, and commit.
 
@@ -383,11 +353,6 @@ class Controller:
         self._requests.release(kref)
 
     # Looking
-
-    @property
-    def lens(self) -> Lens:
-        """The world as rows for people: vats, run-queue, c-lists, promises, objects."""
-        return Lens(self.kernel.store)
 
     def checkpoint(self, name: str, note: str = "", *, move: bool = False) -> Checkpoint:
         """Name the current state of the world, and save a heap image of every vat that can have one.
@@ -406,26 +371,6 @@ class Controller:
         """
         return take_checkpoint(self._opened, name, note, move=move)
 
-    def digest(self) -> str:
-        """The SHA-256 of the world's state, in hex: equal for equal worlds.
-
-        Example:
-            >>> len(world.digest())
-            64
-        """
-        with self.lock:
-            return self.world.digest()
-
-    def dump(self) -> dict[str, Any]:
-        """The whole state as JSON data, without the stores of vats.
-
-        Example:
-            >>> "vats" in world.dump()
-            True
-        """
-        with self.lock:
-            return dumping.dump(self.kernel.store)
-
     def verify(self) -> list[Problem]:
         """All problems of the file that can be found without running it; empty if there are none.
 
@@ -438,13 +383,3 @@ class Controller:
         with self.lock:
             self.commit("before it is verified")
             return verifying.verify(self.kernel.store)
-
-    def stats(self) -> dict[str, int]:
-        """Numbers about the world: what it has now, such as live vats, and totals, such as cranks.
-
-        Example:
-            >>> world.stats()["vats_live"]
-            2
-        """
-        with self.lock:
-            return dumping.stats(self.kernel.store)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from swingset.core.atomic import refuse_within_crank
+from swingset.host.moments import Moment, moment
 from swingset.host.opened import Opened
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
@@ -92,6 +93,23 @@ class History:
             if not some:
                 return
             yield from some
+
+    def at_record(self, number: int) -> Moment:
+        """Look at the world as it was right after a record: a crank, or a request of the host.
+
+        Args:
+            number: the number of the record; 0 for the empty world.
+        Raises:
+            NoSuchMoment: if the history does not lead to that record.
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> number = world.commit()
+            >>> *before, sent = world.history.records()
+            >>> with world.history.at_record(sent.number) as moment:
+            ...     moment.status(kref)
+            'unresolved'
+        """
+        return moment(self._opened, record=number)
 
     @property
     def log(self) -> str | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from swingset.core.atomic import refuse_within_crank
@@ -29,6 +30,7 @@ from swingset.model.messages import Event
 from swingset.model.visible import one_line
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
+from swingset.world.past import Past, take_up
 from swingset.world.promises import FULFILLED, REJECTED
 from swingset.world.vats import TERMINATED, VatRecord
 
@@ -72,11 +74,27 @@ class Opened:
         self._ran: set[str] = set()
         self._running = False
 
-    def fork(self) -> Opened:
-        """Make a second world in memory, with the same state and on the same engines."""
+    @cached_property
+    def past(self) -> Past:
+        """The moments of the world's past."""
+        return Past(self.world)
+
+    def fork(self, at: int | None = None) -> Opened:
+        """Make a second world in memory, on the same engines: as it is now, or as it was after a crank."""
         with self.lock:
+            refuse_within_crank(self.kernel.store)
             choices = replace(self.choices, online=self.kernel.warehouse.capacity)
-            return Opened(self.world.fork(), self.factories, choices)
+            target = None if at is None else self.past.after_crank(at)
+            twin = self.world.fork()
+            try:
+                if target is not None:
+                    take_up(twin, target)
+                forked = Opened(twin, self.factories, choices)
+                forked.refuse_untrusted()
+            except BaseException:
+                twin.close()
+                raise
+            return forked
 
     def close(self, *, keep: bool) -> None:
         """Commit if `keep` is set, stop the workers, and close the file."""
@@ -87,6 +105,7 @@ class Opened:
                     self.commit("closed")
                     self.world.check_place()
             finally:
+                self.past.close()
                 self.lives.close()
                 self.kernel.warehouse.close()
                 self.world.close()
@@ -194,12 +213,22 @@ class Opened:
 
     def crank(self, clean_up: int | None = CLEAN_UP_ROWS, *, more: bool = False) -> CrankReport | None:
         """Run one crank and collect its outputs; None if nothing can run. With `more`, others follow."""
+        self._commit_unlisted()
         report = self.kernel.cranks.step(clean_up, more=more)
         if report is not None:
             self.outputs.collect(report)
             if report.vat is not None:
                 self._ran.add(report.vat)
+        self._commit_unlisted()
         return report
+
+    def _commit_unlisted(self) -> None:
+        """Commit right after a crank or request that changed more rows than its record lists.
+
+        The moment after it is then the state of that commit, so it can be looked back on.
+        """
+        if self.world.journal.unlisted:
+            self.commit("a change of many rows")
 
     def run_up_to(self, wanted: Callable[[Event], bool], withdraw: Callable[[], None]) -> CrankReport:
         """Run until the crank of an event that was queued before all others.

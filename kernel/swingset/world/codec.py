@@ -32,6 +32,11 @@ class Unpacking:
         self._data = data
         self.what = what
 
+    def whole(self) -> bytes:
+        """The content, all at once. Raises `DamagedWorld`."""
+        read = self.reader()
+        return b"".join(iter(lambda: read(1 << 20), b""))
+
     def reader(self) -> Callable[[int], bytes]:
         """Return a function that reads the next bytes, at most `most`; it raises `DamagedWorld`."""
         stream, left = _decompressor.stream_reader(self._data), self.size

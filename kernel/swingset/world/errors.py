@@ -104,6 +104,10 @@ class UnknownCommit(WorldError):
     """No commit has that number."""
 
 
+class NoSuchMoment(WorldError):
+    """The history of a world does not lead to a moment: it is to come, or its records are not there."""
+
+
 class UnknownLabel(WorldError):
     """No commit has that label."""
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import apsw
 
@@ -43,14 +42,14 @@ from .lock import WorldLock
 from .memory import Change, Memory
 from .place import Place
 from .prune import Pruned, prune
-from .rows import not_text
+from .queries import Lender, Queries
 from .transcripts import Transcripts
 from .watching import Watching
 
 _CRANK = "crank"
 
 
-class WorldFile:
+class WorldFile(Queries):
     """One open world. Make it with `WorldFile.open`."""
 
     def __init__(
@@ -69,6 +68,8 @@ class WorldFile:
         """Called just before a commit, to write the last rows that belong to it."""
         self.rewinding: Callable[[], None] | None = None
         """Called before the state changes to that of another commit, while the old one can still be read."""
+        self.lender: Lender | None = None
+        """Looks up bulk in the world that this one was made from; None for a world that has all its own."""
         self.memory = Memory(self)
         self.rewound = 0
         """How often state was rolled back or replaced; caches of it are then invalid."""
@@ -118,46 +119,6 @@ class WorldFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @at_the_edge
-    def execute(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows. Any statement but a SELECT opens the run's transaction.
-
-        All writes must use this method: a write on `db` itself would be durable at once and missing from
-        history. Raises `WorldMisuse` for a write of state outside of a crank or request, because the
-        journal would have no record of it.
-        """
-        if sql.startswith("SELECT"):
-            self.memory.flush_for(sql)
-            return self.db.execute(sql, params).fetchall()
-        self.begin()
-        self.memory.written(sql)
-        self.memory.open_in_file()
-        self.step("write")
-        return self.db.execute(sql, params).fetchall()
-
-    @at_the_edge
-    def row(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
-        """The first row of a SELECT, or None."""
-        self.memory.flush_for(sql)
-        return self.fetch(sql, params)
-
-    @at_the_edge
-    def fetch(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
-        """As `row`, for callers that know that no row they select is still waiting in memory."""
-        try:
-            return self.db.execute(sql, params).fetchone()
-        except UnicodeDecodeError as problem:
-            raise not_text(self.name, sql, problem) from None
-
-    @at_the_edge
-    def rows(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT, read at once, so that the caller may write the tables while it iterates."""
-        self.memory.flush_for(sql)
-        try:
-            return self.db.execute(sql, params).fetchall()
-        except UnicodeDecodeError as problem:
-            raise not_text(self.name, sql, problem) from None
 
     def step(self, name: str) -> None:
         """Call `faults`, if a test has set it, at a step at which a crash matters."""

@@ -300,7 +300,7 @@ apsw.session_config(apsw.SQLITE_SESSION_CONFIG_STRMSIZE, 1 << 18)  # bytes per p
 
 def apply_changes(
     db: apsw.Connection,
-    changes: Unpacking,
+    changes: Unpacking | bytes,
     *,
     backwards: bool,
     misfit: Callable[[str, tuple[Any, ...], str], bool],
@@ -310,7 +310,7 @@ def apply_changes(
     `misfit` is called for each row that does not fit, with its table, its key and the reason. It returns
     whether to continue with the other rows. If the changeset itself is damaged, its table is empty.
     """
-    if not changes.size:
+    if not (len(changes) if isinstance(changes, bytes) else changes.size):
         return
     stopped = False
 
@@ -334,7 +334,8 @@ def apply_changes(
 
     try:
         flags = apsw.SQLITE_CHANGESETAPPLY_INVERT if backwards else 0
-        apsw.Changeset.apply(changes.reader(), db, filter=ours, conflict=conflict, flags=flags)
+        source = changes if isinstance(changes, bytes) else changes.reader()
+        apsw.Changeset.apply(source, db, filter=ours, conflict=conflict, flags=flags)
     except (apsw.Error, UnicodeDecodeError) as problem:
         if not stopped:
             misfit("", (), f"its changeset cannot be read: {problem}")

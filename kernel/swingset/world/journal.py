@@ -14,6 +14,7 @@ A crank or request that is rolled back leaves no record, and the next record get
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from swingset.model.spelling import canonical
@@ -37,6 +38,7 @@ class Journal:
     def __init__(self, last: int) -> None:
         self._lines: list[bytes] = []
         self._before = last
+        self._unlisted: int | None = None  # the number of the first record without its rows
         self.size = 0
         """How many bytes the records have."""
 
@@ -50,6 +52,11 @@ class Journal:
         """The number of the next record, which is also that of the crank or request under way."""
         return self._before + len(self._lines) + 1
 
+    @property
+    def unlisted(self) -> bool:
+        """Whether a record does not list the rows that it changed, because they are too many."""
+        return self._unlisted is not None
+
     def append(self, record: dict[str, Any]) -> None:
         """Append a record, as JSON data. A list that is longer than `MOST_LIST` is stored as null.
 
@@ -57,7 +64,8 @@ class Journal:
         """
         line = canonical(record).encode()
         if len(line) > MOST_LIST:
-            line = canonical({name: _if_short(name, part) for name, part in record.items()}).encode()
+            record = {name: _if_short(name, part) for name, part in record.items()}
+            line = canonical(record).encode()
         if len(line) > MOST_LINE:
             raise WorldError(
                 f"what was asked for makes a record of {len(line):,} bytes, and at most {MOST_LINE:,} are"
@@ -65,12 +73,26 @@ class Journal:
             )
         self._lines.append(line)
         self.size += len(line) + 1
+        if self._unlisted is None and record.get("rows", ()) is None:
+            self._unlisted = self.last
+
+    def extend(self, lines: Iterable[bytes]) -> None:
+        """Append records that are encoded already, of a past that a world takes up again."""
+        for line in lines:
+            self._lines.append(line)
+            self.size += len(line) + 1
+
+    def lines(self) -> list[bytes]:
+        """The records, each as one line of JSON."""
+        return list(self._lines)
 
     def truncate(self, last: int) -> None:
         """Delete the records after number `last`, because their changes were rolled back."""
         kept = max(last - self._before, 0)
         self.size -= sum(len(line) + 1 for line in self._lines[kept:])
         del self._lines[kept:]
+        if self._unlisted is not None and self._unlisted > self.last:
+            self._unlisted = None
 
     def plain(self) -> bytes:
         """The records as JSON lines."""
@@ -80,6 +102,7 @@ class Journal:
         """Delete all records, and begin after the commit whose last record has the number `last`."""
         self._lines.clear()
         self._before = last
+        self._unlisted = None
         self.size = 0
 
 

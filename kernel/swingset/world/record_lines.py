@@ -102,7 +102,14 @@ def read_records(world: str, commit: int, packed: Unpacking, *, number: int, cra
 
     Raises `DamagedRow` for a line that is not a record, and `DamagedWorld` if they cannot be unpacked.
     """
-    for at, line in enumerate(lines(packed), number):
+    return read_lines(world, commit, lines(packed), number=number, crank=crank)
+
+
+def read_lines(
+    world: str, commit: int, found: Iterable[bytes], *, number: int, crank: int
+) -> Iterator[Record]:
+    """As `read_records`, for lines that are unpacked already."""
+    for at, line in enumerate(found, number):
         try:
             record = _record(line, at, commit, crank)
         except ValueError as problem:
@@ -344,6 +351,7 @@ __all__ = [
     "event_data",
     "fault_data",
     "lines",
+    "read_lines",
     "read_records",
     "without_nothing",
 ]

@@ -125,7 +125,8 @@ class Transcripts:
         """The entry with that hash. Raises `DamagedWorld` if it is missing or was altered."""
         row = self._pile.waiting.get(hash)
         if row is None:
-            row = self._world.fetch("SELECT * FROM transcript WHERE hash = ?", (hash,))
+            query = "SELECT * FROM transcript WHERE hash = ?"
+            row = self._world.fetch(query, (hash,)) or self._world.borrowed(query, (hash,))
         if row is None:
             raise DamagedWorld(f"{self._world.name}: transcript entry {hash} is not in the file")
         stored, prev, vat, incarnation, position, crank, text = row
