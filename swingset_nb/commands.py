@@ -1,7 +1,7 @@
 """The subcommands of `%swingset`: each has a name, a line of help, arguments and a function.
 
 All are in one registry, from which help, completion and the suggestion for a misspelt name are made. The
-functions are in the modules `on_worlds`, `on_vats`, `on_runs`, `on_views` and `on_drafts`.
+functions are in the modules `on_worlds`, `on_vats`, `on_runs`, `on_predicates`, `on_views` and `on_drafts`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def argument(*names: str, **options: Any) -> Argument:
 def registered() -> dict[str, Command]:
     """All subcommands by name, in the order in which help lists them."""
     # Importing them registers them; at the top of this file it would be a circular import.
-    from swingset_nb import on_drafts, on_runs, on_vats, on_views, on_worlds  # noqa: F401
+    from swingset_nb import on_drafts, on_predicates, on_runs, on_vats, on_views, on_worlds  # noqa: F401
 
     order = {name: place for place, name in enumerate(_ORDER)}
     return dict(sorted(_registry.items(), key=lambda item: order.get(item[0], len(order))))
@@ -97,7 +97,20 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 
 _ORDER = [
-    *("status", "open", "close", "vats", "queue", "clists", "promises", "picture", "step", "run", "pause"),
+    *(
+        "status",
+        "open",
+        "close",
+        "vats",
+        "queue",
+        "clists",
+        "promises",
+        "picture",
+        "step",
+        "run",
+        "until",
+        "pause",
+    ),
     *("checkpoint", "checkpoints", "go-back", "digest", "rehearse", "upgrade", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     *("explain", "rings", "verify", "terminate", "export", "help"),

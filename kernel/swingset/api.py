@@ -66,6 +66,8 @@ from swingset.model.states import (
     ResultPolicy,
     VatState,
 )
+from swingset.time.predicates import BadPredicate
+from swingset.time.until import Reached, until
 from swingset.world.errors import (
     LabelExists,
     LogAway,
@@ -85,6 +87,7 @@ from swingset.world.verifying import Problem
 __all__ = [
     "AheadReport",
     "BadConfiguration",
+    "BadPredicate",
     "CListRow",
     "CapData",
     "ChangeVatOptions",
@@ -146,6 +149,7 @@ __all__ = [
     "PromiseState",
     "PromiseStatus",
     "QueueRow",
+    "Reached",
     "Reap",
     "Reason",
     "Record",
@@ -186,4 +190,5 @@ __all__ = [
     "bootstrap_result",
     "open_world",
     "policies",
+    "until",
 ]

@@ -28,10 +28,12 @@ from swingset.host.config import Configuration, load
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.outputs import Output
-from swingset.host.policies import cranks, forever
+from swingset.host.policies import RunPolicy, cranks, forever
 from swingset.host.saying import say, say_json
 from swingset.lens.verifying import MOST
 from swingset.model.visible import one_line, visible
+from swingset.time.predicates import BadPredicate
+from swingset.time.until import until
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 from swingset.world.migration import migrate
@@ -169,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--config", metavar="FILE", help="make the world after this TOML or JSON file if it is new"
     )
+    run.add_argument("--until", metavar="TEXT", help="stop where this holds, such as 'purse.balance < 0'")
     run.add_argument("--threads", type=_count, metavar="N", help="run on at most N cores (all)")
     step = command(
         "step", _step, "run N cranks, one commit each, even while the world is paused", workers=True
@@ -233,11 +236,25 @@ def _run(controller: Controller, chosen: argparse.Namespace) -> int:
     if controller.queue.paused:
         say("the world is paused: nothing runs; use step")
         return DONE
-    report = controller.run(cranks(chosen.cranks) if chosen.cranks else forever())
+    policy = cranks(chosen.cranks) if chosen.cranks else forever()
+    if chosen.until is not None:
+        return _run_until(controller, chosen.until, policy)
+    report = controller.run(policy)
     _show_held_back(controller)
     more = "; more can run" if report.more else ""
     say(f"{_plural(report.cranks, 'crank')}, {report.computrons:,} computrons{more}")
     return DONE
+
+
+def _run_until(controller: Controller, predicate: str, policy: RunPolicy) -> int:
+    try:
+        reached = until(controller, predicate, policy)
+    except BadPredicate as problem:
+        raise KernelError(str(problem)) from None
+    _show_held_back(controller)
+    for line in reached.lines():
+        say(line)
+    return DONE if reached.held else PROBLEM
 
 
 def _step(controller: Controller, chosen: argparse.Namespace) -> int:

@@ -20,7 +20,8 @@ from swingset.world.edge import told_in_words
 from swingset.world.errors import WorldError, WorldMoved
 from swingset.world.feed import CommitFeed
 from swingset.world.history import Label
-from swingset.world.records import Record
+from swingset.world.record_lines import read_lines
+from swingset.world.records import CrankRecord, Record
 from swingset.world.vats import LIVE
 
 _AT_ONCE = 1_000  # records that are read under one lock: a small file can have very many
@@ -110,6 +111,32 @@ class History:
             'unresolved'
         """
         return moment(self._opened, record=number)
+
+    def last_crank(self) -> CrankRecord | None:
+        """The record of the last crank, also before its commit; None if no crank was run.
+
+        Raises:
+            WorldError: if a line of the file is not a record.
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> report = world.run()
+            >>> world.history.last_crank().crank == report.reports[-1].number
+            True
+        """
+        with self._opened.lock, told_in_words(self._world.name):
+            journal, crank = self._world.journal, self._opened.kernel.cranks.count
+            number = journal.last
+            while (line := journal.line(number)) is not None:
+                if b'"crank":' in line:
+                    (found,) = read_lines(self._world.name, self.head, [line], number=number, crank=crank - 1)
+                    if isinstance(found, CrankRecord):
+                        return found
+                number -= 1
+            for seq in self._world.history.ancestors(self.head):
+                for record in reversed(list(self._world.history.records_of(seq))):
+                    if isinstance(record, CrankRecord):
+                        return record
+        return None
 
     @property
     def log(self) -> str | None:

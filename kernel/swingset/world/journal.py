@@ -94,6 +94,11 @@ class Journal:
         if self._unlisted is not None and self._unlisted > self.last:
             self._unlisted = None
 
+    def line(self, number: int) -> bytes | None:
+        """The record of a number as a JSON line; None if it is committed, or not made yet."""
+        at = number - self._before - 1
+        return self._lines[at] if 0 <= at < len(self._lines) else None
+
     def plain(self) -> bytes:
         """The records as JSON lines."""
         return b"\n".join(self._lines)
