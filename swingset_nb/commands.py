@@ -55,7 +55,15 @@ def argument(*names: str, **options: Any) -> Argument:
 def registered() -> dict[str, Command]:
     """All subcommands by name, in the order in which help lists them."""
     # Importing them registers them; at the top of this file it would be a circular import.
-    from swingset_nb import on_drafts, on_predicates, on_runs, on_vats, on_views, on_worlds  # noqa: F401
+    from swingset_nb import (  # noqa: F401
+        on_debugging,
+        on_drafts,
+        on_predicates,
+        on_runs,
+        on_vats,
+        on_views,
+        on_worlds,
+    )
 
     order = {name: place for place, name in enumerate(_ORDER)}
     return dict(sorted(_registry.items(), key=lambda item: order.get(item[0], len(order))))
@@ -113,6 +121,7 @@ _ORDER = [
     ),
     *("checkpoint", "checkpoints", "go-back", "digest", "rehearse", "upgrade", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
+    "trace",
     *("explain", "rings", "verify", "terminate", "export", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}

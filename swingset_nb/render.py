@@ -147,6 +147,26 @@ class Diff(Shown):
 
 
 @dataclass(frozen=True, repr=False)
+class Listing(Shown):
+    """Lines of text of one width, under a caption, such as a trace."""
+
+    caption: str
+    lines: Sequence[str]
+
+    def plain(self) -> str:  # noqa: D102
+        return "\n".join([one_line(self.caption), *map(_line, self.lines)])
+
+    def markdown(self) -> str:  # noqa: D102
+        fence = "````"
+        listed = "\n".join(map(_line, self.lines)).replace(fence, "` ` ` `")
+        return f"**{_md(self.caption)}**\n\n{fence}text\n{listed}\n{fence}"
+
+    def html(self) -> str:  # noqa: D102
+        listed = "\n".join(map(_ht, self.lines))
+        return f'<div><b>{_ht(self.caption)}</b></div><pre style="{_PRE}">{listed}</pre>'
+
+
+@dataclass(frozen=True, repr=False)
 class Drawn(Shown):
     """A picture of a world, with a text for readers who cannot see it."""
 

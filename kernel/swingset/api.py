@@ -66,7 +66,9 @@ from swingset.model.states import (
     ResultPolicy,
     VatState,
 )
+from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
+from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.until import Reached, until
 from swingset.world.errors import (
     LabelExists,
@@ -136,6 +138,7 @@ __all__ = [
     "Moved",
     "NoSuchMoment",
     "NoSuchVat",
+    "NotRepeatable",
     "Notify",
     "ObjectRow",
     "Options",
@@ -167,13 +170,17 @@ __all__ = [
     "SessionDevices",
     "SessionNames",
     "Stale",
+    "StepKind",
     "StillPending",
     "StrangeDrafts",
     "TakerFailed",
+    "Trace",
+    "TraceStep",
     "UnknownCommit",
     "UnknownLabel",
     "UpgradeVat",
     "Upgraded",
+    "ValueChange",
     "VatConfig",
     "VatExists",
     "VatFault",
@@ -190,5 +197,6 @@ __all__ = [
     "bootstrap_result",
     "open_world",
     "policies",
+    "trace",
     "until",
 ]

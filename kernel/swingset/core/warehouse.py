@@ -24,7 +24,7 @@ from swingset.model.states import Reason
 from swingset.workers.base import ImageMismatch, LibraryUnusable, VatSpec, Worker, WorkerFactory
 from swingset.workers.replaying import ReplayDiverged, ReplayStopped, replay
 from swingset.world.errors import DamagedWorld
-from swingset.world.vats import VatRecord
+from swingset.world.vats import Span, VatRecord
 
 
 def limits_of(vat: VatRecord) -> Limits:
@@ -194,7 +194,7 @@ class Warehouse:
             if not vat.recorded:
                 self.factory(vat.worker, vat.id)
                 raise HeapLost(vat)
-            worker = self._bring_back(vat)
+            worker = self._bring_back(vat, self._store.vats.span(vat.id))
             self._keep(vat, worker)
         self._online.move_to_end(vat.id)
         return worker
@@ -291,10 +291,10 @@ class Warehouse:
         except DamagedWorld as problem:
             raise LibraryUnusable(f"vat {vat.name}, incarnation {vat.incarnation}: {problem}") from problem
 
-    def _bring_back(self, vat: VatRecord) -> Worker:
+    def _bring_back(self, vat: VatRecord, span: Span) -> Worker:
         factory = self.factory(vat.worker, vat.id)
         try:
-            return self._brought_back(vat, factory)
+            return self._brought_back(vat, factory, span)
         except ReplayDiverged as difference:
             raise VatDiverged(vat.id, str(difference)) from difference
         except ReplayStopped as stopped:
@@ -304,9 +304,8 @@ class Warehouse:
         except DamagedWorld as damage:
             raise VatDiverged(vat.id, str(damage), reasons.FILE_DAMAGED) from damage
 
-    def _brought_back(self, vat: VatRecord, factory: WorkerFactory) -> Worker:
+    def _brought_back(self, vat: VatRecord, factory: WorkerFactory, span: Span) -> Worker:
         spec = self._spec(vat)
-        span = self._store.vats.span(vat.id)
         worker, since = None, span.incarnation_hash
         if span.snapshot is not None:
             try:
@@ -319,7 +318,7 @@ class Warehouse:
         if worker is None:
             worker = factory.start(spec)
         try:
-            self._repeat(worker, vat, since)
+            self._repeat(worker, vat, since, span.hash)
         except BaseException:
             worker.close()
             raise
@@ -333,17 +332,30 @@ class Warehouse:
         """
         worker = self.factory(vat.worker, vat.id).start(self._spec(vat))
         try:
-            count = self._repeat(worker, vat, self._store.vats.span(vat.id).incarnation_hash)
+            span = self._store.vats.span(vat.id)
+            count = self._repeat(worker, vat, span.incarnation_hash, span.hash)
             return count, worker.heap_digest()
         finally:
             worker.close()
 
-    def _repeat(self, worker: Worker, vat: VatRecord, since: str | None) -> int:
+    def brought_to(self, vat: VatRecord, span: Span) -> Worker:
+        """A worker of its own of an incarnation as it was where `span` ends, beside the live one.
+
+        `vat` and `span` are the vat's rows as they were then. The caller closes the worker. Raises what
+        `online` raises.
+        """
+        if span.snapshot is not None:
+            try:
+                self._store.world.heaps.load(span.snapshot, vat=vat.id, most=_most_memory(vat))
+            except DamagedWorld:  # the image is gone, and the transcript of the incarnation may be there
+                span = replace(span, snapshot=None)
+        return self._bring_back(vat, span)
+
+    def _repeat(self, worker: Worker, vat: VatRecord, since: str | None, last: str | None) -> int:
         # The transcript holds only deliveries that kept their limits, which may be others by now: each gets
         # the computrons that it took and some (`replay`). Memory is limited, for a vat can see a refused
         # allocation and carry on.
         limits = replace(limits_of(vat), computrons=None, seconds=None, console_bytes=0)
-        last = self._store.vats.span(vat.id).hash
         entries = self._store.world.transcripts.deliveries(vat.id, last, since)
         for entry in entries:
             replay(worker, vat.name, entry, limits)

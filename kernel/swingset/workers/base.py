@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
+from swingset.model.states import ConsoleStream
 from swingset.model.syscalls import Syscall
 from swingset.model.visible import quoted
 
@@ -28,6 +29,7 @@ __all__ = [
     "Progress",
     "SyscallHandler",
     "VatSpec",
+    "WatchableWorker",
     "Worker",
     "WorkerError",
     "WorkerFactory",
@@ -96,6 +98,23 @@ class Worker(Protocol):
 
     def close(self) -> None:
         """Free everything; the worker cannot be used afterwards."""
+        ...
+
+
+@runtime_checkable
+class WatchableWorker(Protocol):
+    """A worker in which an agent can watch a past delivery being repeated (`swingset.workers.agents`)."""
+
+    def instrument(self, program: str, listen: Callable[[bytes], bytes]) -> None:
+        """Run a program in the guest that watches its next delivery; `listen` answers what it says."""
+        ...
+
+    def refuel(self, computrons: int) -> None:
+        """Let the delivery that is under way spend so many computrons from here on."""
+        ...
+
+    def printed(self) -> tuple[tuple[ConsoleStream, str], ...]:
+        """What the vat has printed in this delivery since the last time this was asked."""
         ...
 
 

@@ -53,12 +53,12 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
         expected = recorded[position] if position < len(recorded) else None
         position += 1
         if expected is None or expected[0] != syscall.raw:
-            wanted = "no further syscall" if expected is None else _short(expected[0])
-            difference = difference or f"syscall {position}: recorded {wanted}, now {_short(syscall.raw)}"
+            wanted = "no further syscall" if expected is None else short(expected[0])
+            difference = difference or f"syscall {position}: recorded {wanted}, now {short(syscall.raw)}"
             return ["error", "the replay has diverged"]
         return list(expected[1])
 
-    where = f"vat {name}, delivery {entry['position']} ({_short(entry['delivery'])})"
+    where = f"vat {name}, delivery {entry['position']} ({short(entry['delivery'])})"
     taken = entry["computrons"]
     if type(taken) is int and 0 <= taken < MOST_COMPUTRONS:
         limits = replace(limits, computrons=2 * taken + _TO_TELL)
@@ -66,7 +66,7 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
     if result.fault is not None and result.fault.code in reasons.HOST_CHOSEN:
         raise ReplayStopped(result.fault)
     if difference is None and position < len(recorded):
-        difference = f"syscall {position + 1}: recorded {_short(recorded[position][0])}, now none"
+        difference = f"syscall {position + 1}: recorded {short(recorded[position][0])}, now none"
     if difference is None and result.fault is not None:
         difference = f"the delivery failed: {result.fault}"
     spent = result.computrons
@@ -82,7 +82,7 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
     return result
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """The beginning of a syscall or a delivery as JSON; the rest is not read."""
     text = json.dumps(_cut(value, 5), ensure_ascii=False)
     return text if len(text) <= 120 else text[:117] + "..."

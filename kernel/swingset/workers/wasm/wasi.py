@@ -62,6 +62,7 @@ class Console:
         self._left = cap
         self._cut = False
         self._chunks: list[tuple[ConsoleStream, bytearray]] = []
+        self._told = 0, 0  # whole chunks, and bytes of the one after them
 
     @property
     def room(self) -> int:
@@ -79,6 +80,18 @@ class Console:
         if not self._chunks or self._chunks[-1][0] != stream:
             self._chunks.append((stream, bytearray()))
         self._chunks[-1][1].extend(data)
+
+    def news(self) -> tuple[tuple[ConsoleStream, str], ...]:
+        """What was printed since this was last called."""
+        chunk, at = self._told
+        found = []
+        for stream, data in self._chunks[chunk:]:
+            if data[at:]:
+                found.append((stream, bytes(data[at:]).decode("utf-8", "replace")))
+            at = 0
+        if self._chunks:
+            self._told = len(self._chunks) - 1, len(self._chunks[-1][1])
+        return tuple(found)
 
     def text(self) -> tuple[tuple[ConsoleStream, str], ...]:
         """What was printed, as (stream, text) in order."""

@@ -21,7 +21,7 @@ from swingset.model.foreign import Unreadable, read_json
 from swingset.model.heap import HeapImage
 from swingset.model.limits import WASM_PAGE, Limits
 from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
-from swingset.model.states import Reason
+from swingset.model.states import ConsoleStream, Reason
 from swingset.model.wording import fit
 from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
 from swingset.workers.interrupts import NotedInterrupt
@@ -37,6 +37,7 @@ MOST_PAGES = 65_536
 
 _AUTOPSY_FUEL = 200_000_000
 _AUTOPSY_PAGES = 64
+_INSTRUMENT_FUEL = 20_000_000_000
 _AFTER_HOST_STOP = 2.0
 _AUTOPSY_BYTES = 100_000
 _AUTOPSY = """
@@ -92,6 +93,7 @@ class WasmWorker:
         self._memory_limit = -1
         self._usable = True
         self._stopping = False
+        self._listen: Callable[[bytes], bytes] | None = None
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         """Hand over one delivery and run the vat until it is done with it, within the limits."""
@@ -99,7 +101,7 @@ class WasmWorker:
         self._usable = False  # until this delivery has ended well
         guest = self._guest
         door = Door(self._spec, delivery, syscall, look_up=lambda: guest.on_tick())
-        self._host.door = door
+        self._host.door = door if self._listen is None else _beside(door, self._listen)
         identity = [self._spec.vat_id, self._spec.incarnation, delivery]
         self._host.begin(lambda: json.dumps(identity).encode(), Console(limits.console_bytes))
         fuel = UNLIMITED_FUEL if limits.computrons is None else limits.computrons
@@ -144,6 +146,46 @@ class WasmWorker:
         """SHA-256 of all memory that matters between deliveries."""
         self._check_usable()
         return memory.digest(self._guest, self._base.stack_end)
+
+    def instrument(self, program: str, listen: Callable[[bytes], bytes]) -> None:
+        """Run a program in the guest that watches its next delivery; `listen` answers what it says.
+
+        It is for repeating a past delivery (`swingset.workers.agents`), never for a live one: what runs then
+        spends other computrons. Its knocks begin with `X`; vat code can make them too. Raises `WorkerError`
+        if the program fails.
+        """
+        self._check_usable()
+        self._usable = False
+        self._listen = listen
+        self._host.begin(bytes, Console(_AUTOPSY_BYTES))
+        self._host.door = _beside(_shut, listen)
+        self._guest.refresh()
+        self._guest.set_fuel(_INSTRUMENT_FUEL)
+        self._limit_memory(None)
+        try:
+            with NotedInterrupt() as ctrl_c, self._ticker:
+                self._watch(None, ctrl_c)
+                text = program.encode()
+                at = self._host.allocate(len(text))
+                self._guest.write(at, text)
+                status = self._guest.function("turn")(at, len(text))
+        except (GuestStopped, HostStop, ProtocolBreach, GuestExit, OutOfBounds) as stop:
+            raise WorkerError(f"vat {self._spec.name!r} cannot be watched: {stop}") from None
+        finally:
+            self._host.door = None
+            self._host.at_rest()
+        if status:
+            said = "".join(text for _, text in self._host.console.text())
+            raise WorkerError(f"vat {self._spec.name!r} cannot be watched: {fit(said, 2_000)}")
+        self._usable = True
+
+    def refuel(self, computrons: int) -> None:
+        """Let the delivery that is under way spend so many computrons from here on."""
+        self._guest.set_fuel(computrons)
+
+    def printed(self) -> tuple[tuple[ConsoleStream, str], ...]:
+        """What the vat has printed in this delivery since the last time this was asked."""
+        return self._host.console.news()
 
     def stop(self) -> None:
         """End the delivery that is under way on another thread, at the next tick; see `StoppableWorker`."""
@@ -256,6 +298,15 @@ class WasmWorker:
             return ()  # a guest in this state need not answer
         finally:
             self._host.console = printed
+
+
+def _beside(door: Callable[[bytes], bytes], listen: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """A door at which the knocks of an agent go to `listen`."""
+    return lambda request: listen(request[1:]) if request[:1] == b"X" else door(request)
+
+
+def _shut(_request: bytes) -> bytes:
+    raise ProtocolBreach("a knock between two deliveries")
 
 
 def _patience(stop: Exception, limits: Limits) -> float | None:

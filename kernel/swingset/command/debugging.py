@@ -1,0 +1,25 @@
+"""Subcommands that repeat a past delivery beside the world: `trace`."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.command.adding import AddCommand
+from swingset.host.controller import Controller
+from swingset.host.saying import say
+from swingset.time.tracing import MOST_STEPS, trace
+
+
+def add(command: AddCommand) -> None:
+    """Add the subcommands."""
+    words = "repeat a past crank's delivery in an engine of its own, and show it line by line"
+    parser = command("trace", _trace, words, looks=True)
+    parser.add_argument("crank", type=int, metavar="CRANK", help="the number of the crank")
+    parser.add_argument("--steps", type=int, default=MOST_STEPS, metavar="N", help="show at most N steps")
+
+
+def _trace(controller: Controller, chosen: argparse.Namespace) -> int:
+    found = trace(controller, chosen.crank, steps=chosen.steps)
+    for line in found.lines():
+        say(line)
+    return 0 if found.difference is None else 1

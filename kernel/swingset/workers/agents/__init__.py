@@ -1,0 +1,30 @@
+"""Agents: modules that are sent into a vat's interpreter to watch a past delivery being repeated.
+
+They are no part of the guest library, so images of vats and their ids are the same with and without them.
+An agent imports the standard library only, because the guest library around it may be of any version. What
+it says is as untrusted as the vat that it runs in.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+
+def source_of(name: str) -> str:
+    """The source of an agent of this folder."""
+    return files(__name__).joinpath(f"{name}.py").read_text("utf-8")
+
+
+def program(agent: str, function: str, *arguments: str | int) -> str:
+    """A program for a guest that loads an agent of this folder and calls one of its functions."""
+    given = ", ".join(ascii(argument) for argument in arguments)
+    return (
+        "def _swingset_agent():\n"
+        "    import types\n"
+        f"    module = types.ModuleType('swingset_agent_{agent}')\n"
+        f"    code = compile({source_of(agent)!a}, '<swingset agent {agent}>', 'exec', dont_inherit=True)\n"
+        "    exec(code, module.__dict__)\n"
+        f"    module.{function}({given})\n"
+        "_swingset_agent()\n"
+        "del _swingset_agent\n"
+    )

@@ -1,0 +1,25 @@
+"""Commands that repeat a past message: line by line, or under a debugger. None of them changes the world."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.time.tracing import MOST_STEPS, trace
+from swingset_nb.commands import argument, command
+from swingset_nb.notebook import Notebook
+from swingset_nb.render import Listing, Shown
+
+
+@command(
+    "trace",
+    "repeat a past crank's delivery beside the world, and show it line by line",
+    argument("crank", metavar="N", type=int, help="the number of the crank"),
+    argument("--steps", metavar="N", type=int, default=MOST_STEPS, help="show at most N steps"),
+)
+def trace_crank(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show a past delivery line by line."""
+    world = notebook.require()
+    notebook.flush()
+    found = trace(world.controller, given.crank, steps=given.steps)
+    title, *lines = found.lines()
+    return Listing(title, lines)

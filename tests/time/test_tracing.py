@@ -1,0 +1,300 @@
+"""A past delivery is shown line by line, as it was, and the world does not notice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import swingset
+from swingset.command.cli import main
+from swingset.model.visible import visible
+from tests.conftest import MakeStage
+from tests.staging import Stage
+
+BANK = """
+from swingset.vat import durable, remotable, E
+
+@durable
+class Purse:
+    owner: str
+    balance: int = 0
+
+    def deposit(self, amount: int) -> int:
+        if amount < 0:
+            raise ValueError(f"cannot deposit {amount}")
+        before = self.balance
+        self.balance += amount
+        return before
+
+@remotable
+class Bank:
+    def __init__(self):
+        self.opened = []
+
+    def open_purse(self, owner: str):
+        self.opened.append(owner)
+        print("opening", owner)
+        return Purse(owner=owner)
+
+    async def give(self, purse, amount):
+        got = await E(purse).deposit(amount)
+        return got + amount
+
+def build_root_object():
+    return Bank()
+"""
+
+
+def played(stage: Stage) -> int:
+    """Play a bank's day; returns the crank of the deposit of 10."""
+    bank = stage.define("bank", BANK)
+    purse = stage.ask(bank, "open_purse", "alice")
+    stage.ask(purse, "deposit", 10)
+    crank = delivered(stage, "deposit")[-1]
+    stage.ask(stage.define("teller", BANK), "give", purse, 5)
+    with pytest.raises(ValueError, match="cannot deposit"):
+        stage.ask(purse, "deposit", -1)
+    return crank
+
+
+def delivered(stage: Stage, method: str) -> list[int]:
+    """The cranks that delivered a method to another vat than the session."""
+    return [
+        record.crank
+        for record in stage.controller.history.records()
+        if isinstance(record, swingset.CrankRecord)
+        and isinstance(record.event, swingset.Send)
+        and record.event.message.method == method
+    ]
+
+
+def traced(stage: Stage, crank: int, **options: Any) -> swingset.Trace:
+    return swingset.trace(stage.controller, crank, **options)
+
+
+def test_each_line_is_shown_with_what_it_changed(stage: Stage) -> None:
+    """The steps of a message are its own lines, its values, its syscalls and what it returned."""
+    crank = played(stage)
+    found = traced(stage, crank)
+    assert found.difference is None
+    assert not found.cut
+    assert [(step.part, step.line, step.source) for step in found.steps if step.kind == "line"] == [
+        ("bank", 10, "if amount < 0:"),
+        ("bank", 12, "before = self.balance"),
+        ("bank", 13, "self.balance += amount"),
+        ("bank", 14, "return before"),
+    ]
+    changes = [str(change) for step in found.steps for change in step.changes]
+    assert "self.balance = 10 (was 0)" in changes
+    assert "amount = 10" in changes
+    assert [step.text for step in found.steps if step.kind == "return"] == ["0"]
+    assert any("vatstoreSet" in step.text for step in found.steps if step.kind == "syscall")
+    assert str(found).endswith("it did what the record says")
+
+
+def test_what_was_printed_and_raised_is_shown_where_it_was(stage: Stage) -> None:
+    """Output stands between the lines, and an exception at the line that raised it."""
+    played(stage)
+    opened = traced(stage, delivered(stage, "open_purse")[0])
+    assert [step.text for step in opened.steps if step.kind == "printed"] == ["opening alice\n"]
+    assert "self.opened = ['alice'] (was [])" in [str(c) for step in opened.steps for c in step.changes]
+    refused = traced(stage, delivered(stage, "deposit")[-1])
+    assert refused.difference is None
+    raised = [step for step in refused.steps if step.kind == "raise"]
+    assert [(step.line, step.text) for step in raised] == [(11, "ValueError('cannot deposit -1')")]
+    assert "leave" in [step.kind for step in refused.steps]
+
+
+def test_a_call_that_waits_goes_on_in_a_later_crank(stage: Stage) -> None:
+    """The notification of what an `await` waits for resumes the method at its line."""
+    played(stage)
+    crank = delivered(stage, "give")[0]
+    assert "suspend" in [step.kind for step in traced(stage, crank).steps]
+    later = [
+        record.crank
+        for record in stage.controller.history.records()
+        if isinstance(record, swingset.CrankRecord)
+        and record.crank > crank
+        and record.vat == "teller"
+        and isinstance(record.event, swingset.Notify)
+    ]
+    found = traced(stage, later[0])
+    assert found.difference is None
+    assert [step.text for step in found.steps if step.kind == "return"] == ["15"]
+    assert "got = 10" in [str(change) for step in found.steps for change in step.changes]
+
+
+def test_every_crank_is_shown_or_says_why_not(stage: Stage) -> None:
+    """Each crank of a life with an upgrade, an image and an end is traced, or refused with the reason."""
+    played(stage)
+    stage.controller.checkpoint("images")
+    stage.upgrade("bank", BANK.replace("+= amount", "+= 2 * amount"))
+    stage.ask(stage.ask(stage.session.root("bank"), "open_purse", "bob"), "deposit", 3)
+    stage.controller.terminate_vat("bank")
+    shown, refused = 0, set[str]()
+    for crank in range(1, stage.controller.crank + 1):
+        try:
+            found = traced(stage, crank)
+        except swingset.NotRepeatable as problem:
+            refused.add(str(problem).partition(", ")[2] or str(problem).partition(" ")[2][:30])
+        else:
+            assert found.difference is None, str(found)
+            shown += 1
+    assert shown >= 8
+    assert all("embedder" in said or "delivered nothing" in said for said in refused), refused
+
+
+REFUSED = {
+    "none": (0, "there is no committed crank 0"),
+    "later": (10**9, "there is no committed crank 1000000000"),
+    "no number": ("8", "there is no committed crank '8'"),
+    "no steps": (1, "steps is a number"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_shown_is_refused(local: Stage, case: str) -> None:
+    """A crank that there is not, or a wrong number of steps, is an error of its own."""
+    crank, words = REFUSED[case]
+    played(local)
+    options = {"steps": 0} if case == "no steps" else {}
+    with pytest.raises(swingset.KernelError, match=words):
+        traced(local, crank, **options)  # type: ignore[arg-type]
+
+
+def test_looking_changes_nothing(make_stage: MakeStage, tmp_path: Path) -> None:
+    """The digest of the world and its file are the same before and after."""
+    stage = make_stage("wasm", tmp_path / "my.world")
+    crank = played(stage)
+    stage.controller.commit()
+    before = stage.controller.digest(), (tmp_path / "my.world").read_bytes(), stage.heap("bank")
+    traced(stage, crank)
+    assert before == (
+        stage.controller.digest(),
+        (tmp_path / "my.world").read_bytes(),
+        stage.heap("bank"),
+    )
+
+
+def test_a_vat_that_saw_its_host_says_where_it_differs(local: Stage) -> None:
+    """A local delivery that cannot be repeated names both sides, and shows what there is."""
+    source = """
+        import time
+        from swingset.vat import remotable
+
+        @remotable
+        class Clock:
+            def read(self):
+                return time.perf_counter_ns()
+
+        def build_root_object():
+            return Clock()
+    """
+    clock = local.define("clock", source)
+    local.ask(clock, "read")
+    found = traced(local, delivered(local, "read")[0])
+    assert found.difference is not None
+    assert "recorded" in found.difference
+    assert "repeated" in found.difference
+    assert found.rest[0].startswith('["resolve"')
+    assert "return time.perf_counter_ns()" in [step.source for step in found.steps]
+
+
+HOSTILE = r"""
+from swingset.vat import remotable
+import sys
+
+class Evil:
+    def __repr__(self):
+        raise SystemExit("repr")
+    def __str__(self):
+        while True: pass
+    @property
+    def __class__(self):
+        raise KeyError("class")
+    def __len__(self):
+        raise SystemExit("len")
+
+class Meta(type):
+    def __getattribute__(cls, name):
+        raise SystemExit(name)
+
+class Strange(metaclass=Meta):
+    pass
+
+@remotable
+class Root:
+    def look(self):
+        evil, strange, big = Evil(), Strange, 10 ** 5000
+        deep = []
+        for _ in range(1000):
+            deep = [deep]
+        text = "\x1b[2J\u202e" * 1000
+        print("\x1b[31mred\r\u202e")
+        return 1
+    def spin(self):
+        n = 0
+        while n < 20_000:
+            n += 1
+        return n
+    def knock(self):
+        if sys.gettrace() is None:
+            return
+        import _host
+        for said in (b"XT[", b"XT" + b"[" * 100_000, b"XT{}", b'XT["line", 1]', b"X", b"XI", b"XQ", b"X\xff"):
+            _host.call(said)
+        _host.call(b'XT["line", -5, "\\u001b[2J", -1, "\\u202e", [["a", "b", 3], ["\\n", "\\r", null]]]')
+
+def build_root_object():
+    return Root()
+"""
+
+
+def test_hostile_values_are_shown_as_plain_text(stage: Stage) -> None:
+    """Values whose methods raise, hang or lie are written without calling them, and nothing invisible."""
+    root = stage.define("root", HOSTILE)
+    assert stage.ask(root, "look") == 1
+    found = traced(stage, delivered(stage, "look")[0])
+    text = str(found)
+    assert found.difference is None
+    assert "evil = <Evil>" in text
+    assert "<an int of 16610 bits>" in text
+    assert visible(text) == text
+
+
+def test_a_long_delivery_is_cut(stage: Stage) -> None:
+    """A trace has a limit, says that it was cut, and the delivery is still compared to its end."""
+    root = stage.define("root", HOSTILE)
+    assert stage.ask(root, "spin") == 20_000
+    found = traced(stage, delivered(stage, "spin")[0], steps=50)
+    assert found.cut
+    assert len(found.steps) <= 50
+    assert found.difference is None
+    assert "cut after" in str(found)
+
+
+def test_a_vat_that_speaks_for_the_tracer_only_fools_itself(make_stage: MakeStage) -> None:
+    """Knocks of vat code at the tracer's door are read as data, and what they say is bounded and visible."""
+    stage = make_stage("wasm")
+    root = stage.define("root", HOSTILE)
+    stage.ask(root, "knock")
+    found = traced(stage, delivered(stage, "knock")[0])
+    assert found.difference is None
+    assert visible(str(found)) == str(found)
+    assert ("\\u202e", 0) in [(step.function, step.depth) for step in found.steps]
+
+
+def test_the_command_shows_a_trace_of_a_file(
+    make_stage: MakeStage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`swingset trace FILE N` opens the file to look, and repeats in an engine of its own."""
+    stage = make_stage("wasm", tmp_path / "my.world")
+    crank = played(stage)
+    stage.controller.commit()
+    assert main(["trace", str(tmp_path / "my.world"), str(crank)]) == 0
+    printed = capsys.readouterr().out
+    assert "self.balance = 10 (was 0)" in printed
+    assert main(["trace", str(tmp_path / "my.world"), "100000"]) == 1
+    assert "there is no committed crank" in capsys.readouterr().err
