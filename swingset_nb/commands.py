@@ -1,7 +1,15 @@
 """The subcommands of `%swingset`: each has a name, a line of help, arguments and a function.
 
 All are in one registry, from which help, completion and the suggestion for a misspelt name are made. The
-functions are in the modules `on_worlds`, `on_vats`, `on_runs`, `on_predicates`, `on_views` and `on_drafts`.
+    from swingset_nb import (  # noqa: F401
+        on_causes,
+        on_drafts,
+        on_predicates,
+        on_runs,
+        on_vats,
+        on_views,
+        on_worlds,
+    )
 """
 
 from __future__ import annotations
@@ -56,6 +64,7 @@ def registered() -> dict[str, Command]:
     """All subcommands by name, in the order in which help lists them."""
     # Importing them registers them; at the top of this file it would be a circular import.
     from swingset_nb import (  # noqa: F401
+        on_causes,
         on_debugging,
         on_drafts,
         on_predicates,
@@ -122,6 +131,7 @@ _ORDER = [
     *("checkpoint", "checkpoints", "go-back", "digest", "rehearse", "upgrade", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     "trace",
+    *("cause", "story"),
     *("explain", "rings", "verify", "terminate", "export", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}

@@ -44,7 +44,7 @@ class CellHooks:
 
     def before(self, _info: Any = None) -> None:
         """Give the new cell its own limit of cranks."""
-        self.in_cell = True
+        self.in_cell = self._notebook.cells.running = True
         if self.began is not None:
             self.began()
         self._notebook.allow_run()
@@ -53,7 +53,10 @@ class CellHooks:
         """Deliver messages, store the names, refresh the panels; an error in this fails the cell."""
         self.in_cell = False
         failed = None if result is None else result.error_before_exec or result.error_in_exec
-        problem = self.catch_up(failed)
+        try:
+            problem = self.catch_up(failed)
+        finally:
+            self._notebook.cells.running = False
         if problem is not None and result is not None and result.success:
             result.error_in_exec = problem
 

@@ -135,7 +135,7 @@ class Notebook:
         controller = open_world(path, worker=worker, progress=self.progress.stage)
         try:
             controller.outputs.listen(self.console)
-            controller.kernel.request.cell = lambda: (int(self.shell.execution_count), None)
+            controller.kernel.request.cell = self.cells.here
             session = NotebookSession(controller, self.cells)
         except BaseException:
             controller.close()

@@ -1,4 +1,4 @@
-"""Finds where in the user's own code an error arose: the line of a cell, or of a module.
+"""Finds where in the user's own code an error arose, and where a request came from: a line of a cell.
 
 A front end gives the files of cells any names, so IPython is asked which files are cells, and which numbers
 they have. The name of such a file, which may be a temporary path, is never shown.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import linecache
 import os
+import sys
 import sysconfig
 from collections.abc import Mapping
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import swingset
@@ -35,6 +36,26 @@ class Cells:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
+        self.running = False
+        """Whether a cell runs, or the steps after it."""
+
+    def here(self) -> tuple[int, int | None] | None:
+        """The number of the running cell, and its line that calls this, as far as they can be known.
+
+        The line is None in the steps after a cell, in which none of its code runs. Costs some microseconds.
+        """
+        if not self.running:
+            return None
+        known: Mapping[str, int] = getattr(self._shell.compile, "_filename_map", {})
+        number, at = None, None
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            found = known.get(frame.f_code.co_filename)
+            if found is not None and found != number:
+                number, at = found, frame.f_lineno  # the outermost cell is the one that runs
+            frame = frame.f_back
+        # IPython has incremented its counter by then.
+        return (int(self._shell.execution_count) - 1, None) if number is None else (number, at)
 
     def number(self, filename: str) -> int | None:
         """The number of the cell that was compiled under this name; None for other files."""

@@ -38,9 +38,11 @@ from swingset.host.session_names import SessionNames
 from swingset.host.upgrading import Upgraded
 from swingset.host.vats import Vats
 from swingset.host.views import Views
+from swingset.lens.cause import Cause, Effect, Step
 from swingset.lens.cycles import Ring
 from swingset.lens.difference import Difference
 from swingset.lens.explain import Explanation, Verdict
+from swingset.lens.story import Settlement, Story
 from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
 from swingset.lens.versions import Failure, Moved, Stale
 from swingset.model.capdata import CapData, Ref
@@ -92,6 +94,7 @@ __all__ = [
     "BadPredicate",
     "CListRow",
     "CapData",
+    "Cause",
     "ChangeVatOptions",
     "Checkpoint",
     "CleanUp",
@@ -115,6 +118,7 @@ __all__ = [
     "Direction",
     "Draft",
     "Drafts",
+    "Effect",
     "Explanation",
     "Failure",
     "Fault",
@@ -169,9 +173,12 @@ __all__ = [
     "Session",
     "SessionDevices",
     "SessionNames",
+    "Settlement",
     "Stale",
+    "Step",
     "StepKind",
     "StillPending",
+    "Story",
     "StrangeDrafts",
     "TakerFailed",
     "Trace",

@@ -85,6 +85,7 @@ LINES = [
         "drop other",
         "explain ko1",
     ),
+    *("cause 3", "cause 4", "cause root", "story 3", "story 4", "story root"),
     *("keep-drafts draft", "close", "rehearse root"),
 ]
 

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from swingset.command import debugging
+from swingset.command import causes, debugging
 from swingset.command.adding import Add
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
@@ -41,7 +41,10 @@ from swingset.world.migration import migrate
 
 DONE, PROBLEM, INTERRUPTED = 0, 1, 130
 
-_MORE: tuple[Add, ...] = (debugging.add,)
+_MORE: tuple[Add, ...] = (
+    causes.add,
+    debugging.add,
+)
 """The functions that add the subcommands of other modules."""
 
 EXAMPLES = """\

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from swingset.core.store import KernelStore
+from swingset.lens.cause import Asked, Cause, Causes
 from swingset.lens.reading import WHOLE, Extent, Reading, among, held_by
+from swingset.lens.story import Story, story
 from swingset.lens.versions import Stale, Versions
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, QueuedEvent, Send, UpgradeVat
 from swingset.model.refs import kref_type, sort_key
@@ -321,6 +323,43 @@ class Lens:
             'root of bank'
         """
         return self._read(among([kref])).label(kref)
+
+    def cause(self, asked: Asked, *, most: int = 200) -> Cause:
+        """Why something happened, and what came of it, out of the committed records.
+
+        Args:
+            asked: the number of a crank, the kref of a promise or an object, or a record. A promise is asked
+                about as the result of its message; an object is asked about as new.
+            most: how many steps that came of it are returned at most.
+        Returns:
+            The senders up to the request of the host; what was sent because of it; and what the same vat did
+            before and after. Its text shows all of them.
+        Raises:
+            KernelError: if no record tells of it.
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> report = world.run()
+            >>> print(world.lens.cause(world.crank).step)
+            crank 2: open_purse('alice') to root of bank ko20
+            >>> [step.summary for step in world.lens.cause(kref).up]
+            ["open_purse('alice') to root of bank ko20"]
+        """
+        return Causes(self._store).cause(asked, most)
+
+    def story(self, asked: Asked) -> Story:
+        """All that is known of one crank: message, sender, console, syscalls, cost, fault, changes, result.
+
+        Args:
+            asked: the number of a crank, the kref of a promise or an object, or a record, as in `cause`.
+        Raises:
+            KernelError: if no record tells of it.
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> report = world.run()
+            >>> world.lens.story(kref).result.state
+            'fulfilled'
+        """
+        return story(self._store, asked)
 
 
 def _about(event: QueuedEvent) -> tuple[str, ...]:

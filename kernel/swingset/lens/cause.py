@@ -1,0 +1,278 @@
+"""Why something happened, and what came of it: the chains of records that lead to one and away from it.
+
+Two orders lead through the records of a world. Message order says who sent a message: a crank, whose event
+another crank sent, up to a request of the host and the cell that made it. Process order says what the same
+vat did before and after. The first is the cause of an event, the second only its surroundings, so they are
+never mixed: a cause has both, as two lists.
+
+The sender of each event is in its record, so nothing is run and nothing is guessed. Which line of vat code
+sent a message is in no record, because a vat would pay for saying it: a trace of the sender's delivery shows
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from swingset.core.errors import KernelError
+from swingset.core.store import KernelStore
+from swingset.lens.recorded import Recorded, naming, sent_by
+from swingset.lens.wording import Words
+from swingset.model.messages import Collect, CreateVat, Event, Notify, Reap, Send, UpgradeVat
+from swingset.model.refs import is_kref, kref_type
+from swingset.model.states import CrankOutcome
+from swingset.model.visible import one_line
+from swingset.world.promises import FORWARDED, UNRESOLVED
+from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
+
+MOST_UP = 1_000
+"""How many senders are followed at most."""
+
+_BESIDE = 3  # cranks of the same vat that are shown before and after
+
+
+@dataclass(frozen=True)
+class Step:
+    """One record in words.
+
+    `number` is the number of the record, and `sender` that of the record that sent it. `crank` is its crank;
+    for a request, the last crank before it. `vat` is the name of the vat that ran or would have, and
+    `outcome` is None for a request. `cell` is the notebook cell that made a request, with the line.
+    """
+
+    number: int
+    crank: int
+    summary: str
+    vat: str | None = None
+    outcome: CrankOutcome | None = None
+    computrons: int | None = None
+    sender: int | None = None
+    cell: tuple[int, int | None] | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called in a line: `crank 8`, `cell [3], line 2` or `request 5`."""
+        if self.outcome is not None:
+            return f"crank {self.crank:,}"
+        if self.cell is None:
+            return f"request {self.number:,}"
+        line = f", line {self.cell[1]}" if self.cell[1] is not None else ""
+        return f"cell [{self.cell[0]}]{line}"
+
+    def __str__(self) -> str:
+        ended = f": {self.outcome}" if self.outcome not in (None, "delivered") else ""
+        return f"{self.title}: {self.summary}{ended}"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A step that came of another, `depth` messages further down."""
+
+    depth: int
+    step: Step
+
+
+@dataclass(frozen=True, repr=False)
+class Cause:
+    """Why a step happened, and what came of it.
+
+    `up` are the steps that led to it in message order, nearest first; `origin` says why they end. `down` is
+    what came of it, in the order in which it ran; `more` says that there is more than that. `before` and
+    `after` are process order: what the same vat did just before it and next, in order of time.
+    """
+
+    step: Step
+    up: tuple[Step, ...]
+    origin: str
+    down: tuple[Effect, ...]
+    more: bool
+    before: tuple[Step, ...]
+    after: tuple[Step, ...]
+
+    def lines(self) -> list[str]:
+        """The cause as lines of text.
+
+        Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> report = world.run()
+            >>> world.lens.cause(kref).lines()[1]
+            'message order, up: what led to it'
+        """
+        found = [str(self.step), "message order, up: what led to it"]
+        found += [f"  {step}" for step in self.up]
+        found += [f"  {self.origin}", "message order, down: what came of it"]
+        found += [f"{'  ' * effect.depth}{effect.step}" for effect in self.down] or ["  nothing"]
+        found += ["  and more"] if self.more else []
+        if self.before or self.after:
+            found.append(f"process order, vat {self.step.vat}: what it did before and next")
+            found += [f"  {step}" for step in (*self.before, self.step, *self.after)]
+        return found
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+
+Asked = int | str | Record
+"""What can be asked about: the number of a crank, a kref, or a record."""
+
+
+class Causes:
+    """The causes of what is in the records of one world."""
+
+    def __init__(self, store: KernelStore) -> None:
+        self._world = store.world.name
+        self.recorded = Recorded(store.world)
+        self.words = Words(store)
+
+    def cause(self, asked: Asked, most: int) -> Cause:
+        """The cause of a crank, a promise, an object or a record, with at most `most` steps down."""
+        record = self.record(asked)
+        up, origin = self._up(record)
+        down = list(islice(self._down(record), most + 1))
+        before, after = self._beside(record)
+        return Cause(self.step(record), up, origin, tuple(down[:most]), len(down) > most, before, after)
+
+    def step(self, record: Record) -> Step:
+        """A record in words."""
+        if isinstance(record, RequestRecord):
+            return Step(record.number, record.crank, self.words.request(record), cell=record.cell)
+        vat = one_line(record.vat, 60) if record.vat is not None else None
+        summary = self.words.event(record.event)
+        if vat is not None and isinstance(record.event, Send) and f" of {vat}" not in summary:
+            summary = f"{summary} of {vat}"
+        said = record.outcome, record.computrons, record.sender
+        return Step(record.number, record.crank, summary, vat, *said)
+
+    def record(self, asked: Asked) -> Record:
+        """The record that is asked about.
+
+        For a promise it is that of the message whose result it is; else that in which it was settled or made.
+        Raises `KernelError` if there is none.
+        """
+        if isinstance(asked, RequestRecord | CrankRecord):
+            return asked
+        if isinstance(asked, int):
+            return self.recorded.crank(asked)
+        if not is_kref(asked):
+            raise KernelError(
+                f"no cause of {one_line(repr(asked), 60)}: ask about a crank by its number, or about an"
+                " object or a promise by its kref, such as kp40"
+            )
+        found = self._of_promise(asked) if kref_type(asked) == "p" else self._first(asked)
+        if found is None:
+            raise KernelError(f"{self._world} has no record of {asked}: `lens.promises` lists those it has")
+        return found
+
+    def _first(self, kref: str) -> Record | None:
+        """The record in which an object was made known to the kernel."""
+        found = self.recorded.mentioning(naming(kref))
+        return next((record for record in found if _row(record, kref) is not None), None)
+
+    def _of_promise(self, kref: str) -> Record | None:
+        sent: Record | None = None
+        settled: Record | None = None
+        made: Record | None = None
+        for record in self.recorded.mentioning(naming(kref)):
+            if isinstance(record, CrankRecord) and result_of(record.event) == kref:
+                sent = record
+            row = _row(record, kref)
+            made = made or (record if row is not None else None)
+            if settled is None and row is not None and is_settled(row):
+                settled = record
+        return sent or settled or made
+
+    def settled(self, kref: str, since: int) -> tuple[Record, RowChange] | None:
+        """The record from number `since` on that settled a promise, with its row.
+
+        If the promise follows another that is not settled, it is the record in which that began.
+        """
+        follows: tuple[Record, RowChange] | None = None
+        for record in self.recorded.mentioning(naming(kref), since - 1):
+            row = _row(record, kref)
+            if row is None or row.after is None or row.after[1] == UNRESOLVED:
+                continue
+            if row.after[1] != FORWARDED:
+                return record, row
+            follows = follows or (record, row)
+        return follows
+
+    # Message order
+
+    def _up(self, record: Record) -> tuple[tuple[Step, ...], str]:
+        found: list[Step] = []
+        at = record
+        while isinstance(at, CrankRecord):
+            if at.sender is None:
+                return tuple(found), _by_itself(at)
+            sender = self.recorded.number(at.sender)
+            if sender is None or sender.number >= at.number:
+                return tuple(found), f"it was sent in record {at.sender:,}, which is not in the history"
+            if len(found) == MOST_UP:
+                return tuple(found), "and so on: there are more senders"
+            found.append(self.step(sender))
+            at = sender
+        if at.cell is not None:
+            return tuple(found), "it came into the world from a cell"
+        return tuple(found), "it came into the world from its host"
+
+    def _down(self, record: Record) -> Iterator[Effect]:
+        depths = {record.number: 0}
+        for found in self.recorded.mentioning(sent_by(depths), record.number):
+            if isinstance(found, CrankRecord) and found.sender in depths:
+                depths[found.number] = depths[found.sender] + 1
+                yield Effect(depths[found.number], self.step(found))
+
+    # Process order
+
+    def _beside(self, record: Record) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        if not isinstance(record, CrankRecord) or not record.transcripts:
+            return (), ()
+        vats = record.transcripts.keys()
+        wanted = naming(next(iter(vats)))
+        before = self._same(self.recorded.before(wanted, record.number), record)
+        after = self._same(self.recorded.mentioning(wanted, record.number), record)
+        return tuple(reversed(list(before))), tuple(after)
+
+    def _same(self, records: Iterator[Record], record: CrankRecord) -> Iterator[Step]:
+        vats = record.transcripts.keys()
+        same = (
+            self.step(found)
+            for found in records
+            if isinstance(found, CrankRecord) and found.transcripts.keys() & vats
+        )
+        return islice(same, _BESIDE)
+
+
+def result_of(event: Event) -> str | None:
+    """The promise that an event settles, or None."""
+    match event:
+        case Send(message=message):
+            return message.result
+        case CreateVat(result=result) | UpgradeVat(result=result):
+            return result
+    return None
+
+
+def is_settled(row: RowChange) -> bool:
+    """Whether a changed row of a promise says that it was settled, or forwarded to another."""
+    return row.after is not None and row.after[1] != UNRESOLVED
+
+
+def _row(record: Record, kref: str) -> RowChange | None:
+    for row in record.rows or ():
+        if row.table in ("promises", "objects") and row.key == (kref,):
+            return row
+    return None
+
+
+def _by_itself(record: CrankRecord) -> str:
+    match record.event:
+        case Collect():
+            return "the kernel chose it by itself: references were dropped or retired"
+        case Reap():
+            return "the kernel chose it by itself: the vat was due to be reaped"
+        case Notify() | Send() | CreateVat() | UpgradeVat():
+            return "its record does not say who sent it"
+    return "the kernel chose it by itself"

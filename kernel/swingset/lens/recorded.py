@@ -1,0 +1,125 @@
+"""The records of a world, found by number, by crank, or by what is in them.
+
+Records are stored by commit, each commit's as one compressed value. Who looks for one record decodes those of
+its commit, which is found by bisection. Who looks for all records that mention something first searches the
+plain text of each commit, which is quick, and decodes only the commits where the text occurs.
+
+All records are those of the line of commits that leads to the current one, and only what was committed is
+there. Records of a pruned commit are gone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import TypeVar
+
+from swingset.core.errors import KernelError
+from swingset.world.edge import told_in_words
+from swingset.world.file import WorldFile
+from swingset.world.line import Line
+from swingset.world.record_lines import lines
+from swingset.world.records import CrankRecord, Record
+
+_T = TypeVar("_T")
+_FEW = 2_000  # records of a commit that are kept for the next question
+_KEPT = 16
+
+Wanted = Callable[[bytes], bool]
+"""Whether a line of records may be of interest."""
+
+
+class Recorded:
+    """The committed records of one world, as of the commit that was current when this was made."""
+
+    def __init__(self, world: WorldFile) -> None:
+        self._world = world
+        self._line = Line(world.db, world.history, world.name)
+        with told_in_words(world.name):
+            self._line.follow(world.head)
+        self._marks = self._line.marks
+        self._kept: dict[int, tuple[Record, ...]] = {}
+
+    @property
+    def last(self) -> int:
+        """The number of the last record."""
+        return self._marks[-1].record if self._marks else 0
+
+    def number(self, number: int) -> Record | None:
+        """The record of that number, or None."""
+        place = self._line.with_record(number)
+        if number < 1 or place == len(self._marks):
+            return None
+        return next((found for found in self.of(place) if found.number == number), None)
+
+    def crank(self, crank: int) -> CrankRecord:
+        """The record of a crank. Raises `KernelError` if there is none."""
+        place = self._line.with_crank(crank)
+        if crank > 0 and place < len(self._marks):
+            for found in self.of(place):
+                if found.crank == crank and isinstance(found, CrankRecord):
+                    return found
+        last = self._marks[-1].crank if self._marks else 0
+        raise KernelError(
+            f"{self._world.name} has no record of crank {crank}: its cranks are numbered from 1 to {last:,},"
+            " and records of pruned commits are gone"
+        )
+
+    def of(self, place: int) -> Iterable[Record]:
+        """The records of the commit at a place of the line, oldest first."""
+        if place in self._kept:
+            return self._kept[place]
+        found = self._guarded(self._world.history.records_of(self._marks[place].seq))
+        before = self._marks[place - 1].record if place else 0
+        if self._marks[place].record - before > _FEW:
+            return found
+        while len(self._kept) >= _KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[place] = tuple(found)
+        return self._kept[place]
+
+    def after(self, number: int = 0) -> Iterator[Record]:
+        """All records after that number, oldest first."""
+        return self.mentioning(lambda _: True, number)
+
+    def mentioning(self, wanted: Wanted, after: int = 0) -> Iterator[Record]:
+        """The records after that number, of those commits that have a line which is wanted.
+
+        Other records of such a commit come too, in order.
+        """
+        start = self._line.with_record(after + 1)
+        for place in range(start, len(self._marks)):
+            if self._has(place, wanted):
+                yield from (record for record in self.of(place) if record.number > after)
+
+    def before(self, wanted: Wanted, number: int) -> Iterator[Record]:
+        """The records before that number, newest first, of those commits that have a wanted line."""
+        start = self._line.with_record(number)
+        for place in range(min(start, len(self._marks) - 1), -1, -1):
+            if self._has(place, wanted):
+                found = [record for record in self.of(place) if record.number < number]
+                yield from reversed(found)
+
+    def _has(self, place: int, wanted: Wanted) -> bool:
+        if place in self._kept:
+            return True
+        packed = self._world.history.records(self._marks[place].seq)
+        return any(map(wanted, self._guarded(lines(packed))))
+
+    def _guarded(self, found: Iterator[_T]) -> Iterator[_T]:
+        with told_in_words(self._world.name):
+            yield from found
+
+
+def naming(text: str) -> Wanted:
+    """Lines that have this text between quotes: a kref, an id or a word."""
+    needle = f'"{text}"'.encode()
+    return lambda line: needle in line
+
+
+_SENDER = re.compile(rb'"sender":([0-9]{1,16})')
+
+
+def sent_by(numbers: Container[int]) -> Wanted:
+    """Lines of what one of these records sent; records may be added to the collection meanwhile."""
+    return lambda line: any(int(found[1]) in numbers for found in _SENDER.finditer(line))

@@ -1,0 +1,50 @@
+"""Commands about causes: why something happened, what came of it, and the story of one message."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.render import Listing, Shown
+
+
+@command(
+    "cause",
+    "why something happened, and what came of it",
+    argument("of", metavar="CRANK", help="its number, or a name, or a kref such as kp40"),
+)
+def cause(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show what led to a crank, what came of it, and what the same vat did before and next."""
+    world = notebook.require()
+    notebook.flush()
+    return listing(world.lens.cause(asked(notebook, world, given.of)).lines())
+
+
+@command(
+    "story",
+    "all that is known of one message: console, syscalls, changes, result",
+    argument("of", metavar="CRANK", help="its number, or a name, or a kref such as kp40"),
+)
+def story(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show the story of one crank."""
+    world = notebook.require()
+    notebook.flush()
+    return listing(world.lens.story(asked(notebook, world, given.of)).lines())
+
+
+def listing(lines: list[str]) -> Listing:
+    """Lines under the first of them."""
+    return Listing(lines[0], lines[1:])
+
+
+def asked(notebook: Notebook, world: OpenWorld, text: str) -> int | str:
+    """What a word asks about: a crank by its number, a kref, or the reference of a name of the notebook."""
+    if text.isascii() and text.isdigit():
+        return int(text[:18])
+    value = notebook.shell.user_ns.get(text)
+    kref = None if value is None else world.session.kref_of(value)
+    if kref is None and value is not None:
+        raise BadArguments(f"{text} is no reference or promise of this world", "%swingset cause CRANK")
+    return kref or text

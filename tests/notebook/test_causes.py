@@ -1,0 +1,71 @@
+"""Causes in a notebook: the cell and the line that a message was sent from, and the commands that show it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.kernels import Kernel, bank
+
+
+@pytest.fixture(scope="module")
+def opened(kernel: Kernel) -> Kernel:
+    """A kernel with a world open, and a bank and a purse in it."""
+    kernel.run("%swingset close")
+    kernel.run("%swingset open causes.world --worker local")
+    kernel.run(bank())
+    kernel.run("purse = await E(bank).open_purse('alice')")
+    kernel.run("helper = lambda target: E(target).deposit(5)")
+    return kernel
+
+
+WORLD = "get_ipython()._swingset_nb.notebook.require().controller"
+CELLED = f"print([r.cell for r in {WORLD}.history.records() if getattr(r, 'cell', None)"
+SENT = f"{CELLED} and r.verb == 'syscall' and r.arguments['syscall'][0] == 'send'][-1])"
+CELLS = [
+    ("a = 1\nE(purse).deposit(1)", 2, "a line of its own"),
+    ("a = 1\n\nawait E(purse).deposit(1)", 3, "a line that waits"),
+    ("def pay():\n    E(purse).deposit(2)\n\npay()", 2, "a function of the cell"),
+    ("a = 1\nhelper(purse)", 2, "a function of an earlier cell"),
+    ("for n in range(2):\n    if n:\n        E(purse).deposit(n)", 3, "a loop"),
+]
+
+
+@pytest.mark.parametrize(("cell", "line", "name"), CELLS, ids=[case[2] for case in CELLS])
+def test_a_message_is_recorded_with_its_cell_and_line(
+    opened: Kernel, cell: str, line: int, name: str
+) -> None:
+    """The number is the one that the notebook shows, and the line is the one that sent, as users count."""
+    assert opened.run(cell).status == "ok", name
+    number = int(opened.run("print(len(In) - 2)").printed)
+    assert opened.run(SENT).printed.strip() == str((number, line))
+
+
+def test_what_runs_after_a_cell_has_its_number_and_no_line(opened: Kernel) -> None:
+    """What a promise's reaction sends is sent when the cell has ended, so no line of it runs."""
+    opened.run("x = E(purse).deposit(1).then(lambda _: E(purse).deposit(1))")
+    number = int(opened.run("print(len(In) - 2)").printed)
+    shown = opened.run(f"{CELLED}])").printed
+    assert f"({number}, 1)" in shown
+    assert f"({number}, None)" in shown
+
+
+def test_a_command_shows_the_chain_up_to_the_cell(opened: Kernel) -> None:
+    """`%swingset cause` of a crank and of a name ends with the cell's line; `story` tells the message."""
+    opened.run("p = E(purse).deposit(7)")
+    number = int(opened.run("print(len(In) - 2)").printed)
+    opened.run("await p")
+    crank = int(opened.run(f"print({WORLD}.crank)").printed)
+    shown = opened.run(f"%swingset cause {crank}").plain
+    assert "the outcome of" in shown
+    assert f"  cell [{number}], line 1: vat notebook: send deposit(7) to" in shown
+    assert "process order, vat notebook" in shown
+    assert "creation of vat bank" in opened.run("%swingset cause bank").plain
+    story = opened.run(f"%swingset story {crank - 1}").plain
+    assert "message: deposit(7)" in story
+    assert f"sent by: cell [{number}], line 1" in story
+
+
+@pytest.mark.parametrize("line", ["cause 99999", "cause nonesuch", "story kp99999", "cause x --y"])
+def test_what_there_is_no_record_of_is_an_error(opened: Kernel, line: str) -> None:
+    """The cell fails, with what was asked."""
+    assert opened.run(f"%swingset {line}").status == "error"
