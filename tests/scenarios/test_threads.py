@@ -92,6 +92,8 @@ class Story:
     def told(self, doings: int) -> list[Any]:
         controller = self.controller
         for _ in range(doings):
+            if not self.names():
+                break  # all have left
             self.random.choices(
                 (self.send, self.upgrade, self.terminate, self.refill, self.suspend), (20, 2, 1, 4, 2)
             )[0]()
