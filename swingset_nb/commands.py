@@ -1,15 +1,7 @@
 """The subcommands of `%swingset`: each has a name, a line of help, arguments and a function.
 
 All are in one registry, from which help, completion and the suggestion for a misspelt name are made. The
-    from swingset_nb import (  # noqa: F401
-        on_causes,
-        on_drafts,
-        on_predicates,
-        on_runs,
-        on_vats,
-        on_views,
-        on_worlds,
-    )
+functions are in the modules whose names begin with `on_`.
 """
 
 from __future__ import annotations
@@ -64,6 +56,7 @@ def registered() -> dict[str, Command]:
     """All subcommands by name, in the order in which help lists them."""
     # Importing them registers them; at the top of this file it would be a circular import.
     from swingset_nb import (  # noqa: F401
+        on_archives,
         on_causes,
         on_debugging,
         on_drafts,
@@ -132,7 +125,7 @@ _ORDER = [
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     "trace",
     *("cause", "story"),
-    *("explain", "rings", "verify", "terminate", "export", "help"),
+    *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}
 _ALSO |= {"wake": "resume", "draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close"}

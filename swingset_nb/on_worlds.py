@@ -9,10 +9,12 @@ from shlex import quote
 from swingset.core.lifecycle import LeftBehind
 from swingset.host.engines import WorkerKind
 from swingset.model.visible import visible
+from swingset.world.archiving import LEVELS
 from swingset.world.errors import LabelExists, WorldMoved
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.on_archives import archived
 from swingset_nb.render import Message, Shown, Table
 
 WORKERS = ("wasm", "wasm-full", "local")
@@ -205,6 +207,9 @@ def digest(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     "export",
     "copy the world, as committed, to another file",
     argument("path", metavar="PATH", help="a file that is not there yet"),
+    argument("--archive", action="store_true", help="as one .swingset archive, compressed and hashed"),
+    argument("--level", choices=LEVELS, help="how complete the archive is; operational if you do not say"),
+    argument("--vat", metavar="VAT", help="archive this vat alone"),
     completes="path",
 )
 def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -216,6 +221,10 @@ def export(notebook: Notebook, given: argparse.Namespace) -> Shown:
         notebook.remember()
     except WorldMoved:
         notes.append(f"as it was at crank {world.controller.crank}: nothing later could be committed")
+    if given.archive:
+        return archived(world.controller, given, notes)
+    if given.level or given.vat:
+        raise BadArguments("--level and --vat are for archives", "%swingset export PATH --archive")
     world.controller.history.export(os.path.expanduser(given.path))
     return Message(
         f"the world is in {given.path}", notes, (f"`%swingset open {quote(given.path)}`, there or elsewhere",)

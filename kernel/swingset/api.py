@@ -68,11 +68,16 @@ from swingset.model.states import (
     ResultPolicy,
     VatState,
 )
+from swingset.time.archives import Archive, export_archive, import_archive
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.until import Reached, until
+from swingset.world.archive_pieces import Artifact
+from swingset.world.archiving import ArchiveLevel
 from swingset.world.errors import (
+    ArchiveFault,
+    BadArchive,
     LabelExists,
     LogAway,
     NoSuchMoment,
@@ -81,6 +86,7 @@ from swingset.world.errors import (
     UnknownLabel,
     WorldError,
     WorldLocked,
+    WorldMissing,
 )
 from swingset.world.feed import CommitFeed
 from swingset.world.history import Label
@@ -90,6 +96,11 @@ from swingset.world.verifying import Problem
 
 __all__ = [
     "AheadReport",
+    "Archive",
+    "ArchiveFault",
+    "ArchiveLevel",
+    "Artifact",
+    "BadArchive",
     "BadConfiguration",
     "BadPredicate",
     "CListRow",
@@ -201,7 +212,10 @@ __all__ = [
     "WorkerRefused",
     "WorldError",
     "WorldLocked",
+    "WorldMissing",
     "bootstrap_result",
+    "export_archive",
+    "import_archive",
     "open_world",
     "policies",
     "trace",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -156,8 +157,8 @@ def configured() -> Records:
         return list(world.history.records())
 
 
-def rehearsed(monkeypatch: pytest.MonkeyPatch) -> Records:
-    """What is recorded in the forks in which an upgrade is tried that its first record does not survive."""
+def in_forks(monkeypatch: pytest.MonkeyPatch, act: Callable[[Stage], object]) -> Records:
+    """What is recorded in the forks that are made meanwhile."""
     found: Records = []
     close = swingset.Controller.close
 
@@ -171,7 +172,7 @@ def rehearsed(monkeypatch: pytest.MonkeyPatch) -> Records:
     try:
         stage.ask(stage.define("bank", V1), "fill")
         monkeypatch.setattr(swingset.Controller, "close", closing)
-        assert not stage.session.rehearse("bank", "bank", dedent(BROKEN), records="all").ok
+        act(stage)
         monkeypatch.undo()
         return found
     finally:
@@ -212,7 +213,7 @@ DRIVEN: dict[str, Callable[[], Records]] = {
 }
 """What leaves a record of each verb that no embedder says by its name; those of embedders are in `ASKED`."""
 
-IN_A_FORK = {"put-off-migration"}
+IN_A_FORK = {"put-off-migration", "leave-out"}
 """Verbs of a fork, driven by a test of their own."""
 
 
@@ -238,5 +239,21 @@ def test_a_verb_leaves_its_record(verb: str) -> None:
 
 
 def test_what_is_put_off_in_a_rehearsal_is_recorded_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fork has its record, and the world has not."""
-    sound("put-off-migration", rehearsed(monkeypatch))
+    """A fork in which the first record does not survive the upgrade has its record, and the world has not."""
+
+    def rehearsed(stage: Stage) -> None:
+        assert not stage.session.rehearse("bank", "bank", dedent(BROKEN), records="all").ok
+
+    sound("put-off-migration", in_forks(monkeypatch, rehearsed))
+
+
+def test_what_an_archive_of_one_vat_leaves_out_is_recorded_in_its_fork(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The others end in a fork, by requests that have records, and the world has none of them."""
+
+    def archived(stage: Stage) -> None:
+        stage.define("shop", V1)
+        swingset.export_archive(stage.controller, tmp_path / "a.swingset", vat="bank")
+
+    sound("leave-out", in_forks(monkeypatch, archived))

@@ -11,13 +11,22 @@ class AddCommand(Protocol):
     """Adds one subcommand, and returns its parser for more arguments."""
 
     def __call__(
-        self, name: str, action: Any, words: str, *, looks: bool = False, workers: bool = False, **takes: str
+        self,
+        name: str,
+        action: Any,
+        words: str,
+        *,
+        opens: bool = True,
+        looks: bool = False,
+        workers: bool = False,
+        **takes: str,
     ) -> argparse.ArgumentParser:
         """Add the subcommand `name`, which calls `action(controller, chosen)` for its exit status.
 
         `words` is its line of help. `takes` are its arguments after the world's file, with their help. A
         command that `looks` changes nothing, so it needs neither a lock nor a place to write. One without
-        `workers` runs no vat.
+        `workers` runs no vat. One that does not even `open` a world calls `action(chosen)`, and `takes` are
+        all its arguments.
         """
         ...
 

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from swingset.command import causes, debugging
+from swingset.command import causes, copies, debugging
 from swingset.command.adding import Add
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
@@ -37,14 +37,10 @@ from swingset.time.predicates import BadPredicate
 from swingset.time.until import until
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
-from swingset.world.migration import migrate
 
 DONE, PROBLEM, INTERRUPTED = 0, 1, 130
 
-_MORE: tuple[Add, ...] = (
-    causes.add,
-    debugging.add,
-)
+_MORE: tuple[Add, ...] = (causes.add, debugging.add, copies.add)
 """The functions that add the subcommands of other modules."""
 
 EXAMPLES = """\
@@ -89,9 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _do(chosen: argparse.Namespace) -> int:
-    if chosen.command is migrate:
-        migrate(chosen.world, chosen.copy)
-        return 0
+    if not chosen.opens:
+        done: int = chosen.command(chosen)
+        return done
     path = getattr(chosen, "config", None)
     config = None if path is None else _config(path, chosen.trust_local)
     with open_world(
@@ -156,16 +152,24 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND")
 
     def command(
-        name: str, action: Any, words: str, *, looks: bool = False, workers: bool = False, **takes: str
+        name: str,
+        action: Any,
+        words: str,
+        *,
+        opens: bool = True,
+        looks: bool = False,
+        workers: bool = False,
+        **takes: str,
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-        added.set_defaults(command=action, looks=looks, workers=workers)
-        added.add_argument("world", metavar="WORLD", help="the world file")
-        added.add_argument(
-            "--trust-local",
-            action="store_true",
-            help="also run vats in the local worker, whose code is not confined; looking needs no trust",
-        )
+        added.set_defaults(command=action, opens=opens, looks=looks, workers=workers)
+        if opens:
+            added.add_argument("world", metavar="WORLD", help="the world file")
+            added.add_argument(
+                "--trust-local",
+                action="store_true",
+                help="also run vats in the local worker, whose code is not confined; looking needs no trust",
+            )
         for argument, meaning in takes.items():
             added.add_argument(argument, metavar=argument.upper(), help=meaning)
         return added
@@ -216,7 +220,6 @@ def _parser() -> argparse.ArgumentParser:
     poll = command("poll", _poll, "say what time it is; run lets the alarms be heard")
     poll.add_argument("now", type=int, metavar="NOW", help="a whole number that only goes up")
     command("digest", _digest, "print the digests of the state and of all that was done", looks=True)
-    command("migrate", migrate, "copy a world of the format before this one", copy="the new file")
     command(
         "verify", _verify, "check the whole file: pages, rows, history, hashes and references", looks=True
     )

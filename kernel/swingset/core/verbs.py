@@ -74,6 +74,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "give-up": ("position", "event", "fault"),
     # In a fork that is thrown away
     "put-off-migration": ("vat",),
+    "leave-out": ("vat",),
 }
 
 

@@ -16,6 +16,7 @@ from swingset.lens.audit import audit, audit_holdings
 from swingset.lens.reading import Reading
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.world import verifying
+from swingset.world.beginnings import beginnings
 from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.vats import Span
 from swingset.world.verifying import Problem
@@ -98,9 +99,15 @@ def _transcript(store: KernelStore, span: Span) -> Iterator[Problem]:
         span.incarnation_start: span.incarnation_hash,
     }
     at, running, spent = span.position, span.hash, 0
+    begins = beginnings(store.world.db, store.world.name).get(span.vat)
     while True:
         if at in marks and marks.pop(at) != running:
             yield Problem("spans", span.vat, f"the running hash before position {at} is another")
+        if begins is not None and (at, running) == (begins.position, begins.hash):
+            if spent > span.computrons:
+                words = f"computrons is {span.computrons:,}, and its later entries have {spent:,}"
+                yield Problem("spans", span.vat, words)
+            return
         if running is None:
             break
         entry = store.world.transcripts.record(running)

@@ -38,6 +38,7 @@ HOSTS_COUNTERS = ("configuring", "default.snapshot_interval", "paused")
 """Counters that belong to the host, not to the world."""
 
 _BATCH = 4096
+_MOST_BATCH = 1 << 20  # characters
 
 _COVERS = 2
 """Counts what digests have covered: they are compared with those of other versions."""
@@ -60,21 +61,23 @@ def state_digest(db: apsw.Connection) -> str:
     """The SHA-256, in hex, of the state that this connection sees, committed or not."""
     hasher = hashlib.sha256(f"swingset world {_COVERS}\n".encode())
     for name, key in STATE_TABLES:
-        pieces = [f"table {name}\n"]
+        pieces, size = [f"table {name}\n"], 0
         for row in _rows(db, name, key):
             for value in row:
                 if value is None:
                     pieces.append("n")
                 elif isinstance(value, str):
                     pieces.append(f"s{len(value)}:{value}")
+                    size += len(value)
                 elif isinstance(value, int):
                     pieces.append(f"i{value};")
                 else:
                     raise TypeError(f"the state table {name} holds a {type(value).__name__}")
             pieces.append("\n")
-            if len(pieces) > _BATCH:
+            if len(pieces) > _BATCH or size > _MOST_BATCH:
                 hasher.update("".join(pieces).encode())
                 pieces.clear()
+                size = 0
         hasher.update("".join(pieces).encode())
     return hasher.hexdigest()
 

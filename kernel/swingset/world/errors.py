@@ -7,6 +7,8 @@ changed: a refused file stays as it was, and a failed commit leaves the world at
 
 from __future__ import annotations
 
+from typing import Literal
+
 from swingset.model.visible import quoted
 
 
@@ -118,6 +120,32 @@ class LabelExists(WorldError):
 
 class HistoryBroken(DamagedWorld):
     """A recorded change does not fit the state to which it belongs."""
+
+
+ArchiveFault = Literal[
+    "not an archive",
+    "another format",
+    "truncated",
+    "altered",
+    "metadata",
+    "missing",
+    "duplicate",
+    "name",
+    "hash",
+    "size",
+    "level",
+    "content",
+    "expected",
+]
+"""What can be wrong with an archive."""
+
+
+class BadArchive(WorldError):
+    """An archive is refused, and no world was made of it. `fault` is what is wrong, in one word or two."""
+
+    def __init__(self, fault: ArchiveFault, words: str) -> None:
+        super().__init__(words)
+        self.fault = fault
 
 
 class StorageError(WorldError):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from urllib.request import pathname2url
 
@@ -21,7 +22,14 @@ import apsw
 
 from . import schema
 from .codec import compress
-from .descriptors import close_descriptor, open_descriptor, read_start, refuse_odd, refuse_odd_beside
+from .descriptors import (
+    close_descriptor,
+    open_descriptor,
+    read_start,
+    refuse_odd,
+    refuse_odd_beside,
+    same_file,
+)
 from .edge import told_in_words
 from .errors import (
     CannotWrite,
@@ -105,6 +113,38 @@ def write_new(path: str, image: bytes) -> None:
     except OSError:
         os.unlink(draft)
         raise
+    sync_folder(path)
+
+
+def fill_new(path: str, fill: Callable[[apsw.Connection], None], check: Callable[[str], None]) -> None:
+    """Make a new world file on disk, as a whole or not at all, without holding it in memory.
+
+    `fill` gets a connection to an empty database. `check` gets the path of the draft when it is complete, and
+    raises if it must not become the file.
+    """
+    draft = path + "-new"
+    fd = _open_draft(draft)
+    try:
+        db = apsw.Connection(draft, flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            db.execute("PRAGMA journal_mode=OFF")  # nothing is rolled back: a draft that fails is deleted
+            db.execute("PRAGMA synchronous=OFF")
+            db.execute("PRAGMA temp_store=MEMORY")
+            schema.harden(db)
+            fill(db)
+        finally:
+            db.close()
+        check(draft)
+        if not same_file(fd, draft):
+            raise OddFile(f"{draft} was replaced while it was made: keep other programs away from it")
+        os.pwrite(fd, bytes((2, 2)), 18)  # it is opened with a log
+        os.fsync(fd)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+    finally:
+        close_descriptor(fd)
     sync_folder(path)
 
 

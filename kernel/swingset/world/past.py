@@ -5,7 +5,7 @@ state after any record. It is the state of the last commit before it, with the r
 that commit changed. A later kernel is not asked, because what it would do is not what was done.
 
 A `Look` is a world in memory that holds the state of one moment at a time, and moves. It begins with the
-empty world, and moves by merged changes (`swingset.world.spans`). It has state only, and never changes the
+empty world, and moves by merged changes (`swingset.world.merging`). It has state only, and never changes the
 world that it looks back on. One look serves one moment after the other; a second is made only while the first
 is in use.
 
@@ -27,11 +27,10 @@ from .edge import told_in_words
 from .errors import HistoryBroken, NoSuchMoment
 from .history import apply_changes
 from .line import Line, Mark
-from .merging import Changes, merged
+from .merging import Changes, Merged, Merger
 from .record_lines import lines, read_lines
 from .records import CrankRecord, Record, RowChange
 from .schema import STATE_TABLES
-from .spans import Spans
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -95,7 +94,7 @@ class Past:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._line = Line(world.db, world.history, world.name)
-        self._spans = Spans(world.history, self._line)
+        self._merged = Merged(world.history, self._line, world.name)
         self._free: list[Look] = []
 
     # Which moments there are
@@ -178,7 +177,7 @@ class Past:
 
     def _follow(self) -> None:
         with told_in_words(self._world.name):
-            self._spans.drop(self._line.follow(self._world.head))
+            self._merged.drop(self._line.follow(self._world.head))
 
     # Looking
 
@@ -224,15 +223,20 @@ class Past:
         history, places = self._world.history, self._line.places
         name = self._world.name
         if look.commit not in places:  # the world went back since, and this look is on the old branch
+            branch, at = Merger(name), look.commit
             left: list[int] = []
-            while look.commit not in places:
-                left.append(look.commit)
-                look.commit = history.parent(look.commit) or 0
-            look.apply(merged(map(history.changes, left), backwards=True), name, backwards=True)
+            while at not in places:
+                left.append(at)
+                at = history.parent(at) or 0
+            for seq in reversed(left):
+                branch.add(history.changes(seq), seq)
+            look.apply(reversed(branch.pieces()), name, backwards=True)
+            look.commit = at
         start, end = places[look.commit], places[commit]
-        backwards = end < start
-        pieces = self._spans.between(min(start, end), max(start, end), backwards=backwards)
-        look.apply(pieces, name, backwards=backwards)
+        if start <= end:
+            look.apply(self._merged.pieces(start, end), name, backwards=False)
+        else:
+            look.apply(reversed(self._merged.pieces(end, start)), name, backwards=True)
         look.commit = commit
 
 

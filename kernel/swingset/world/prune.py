@@ -49,7 +49,7 @@ def prune(world: WorldFile) -> Pruned:
     ids: set[str] = set()
     hashes: set[str] = set()
     for seq in sorted(kept):
-        for table, value in _written(history.changes(seq)):
+        for table, value in texts_written(history.changes(seq)):
             ids.update(_IDS.findall(value))
             if table == "spans" and _HASH.fullmatch(value):
                 hashes.add(value)
@@ -64,7 +64,7 @@ def prune(world: WorldFile) -> Pruned:
     )
 
 
-def _written(changes: Unpacking) -> Iterator[tuple[str, str]]:
+def texts_written(changes: Unpacking) -> Iterator[tuple[str, str]]:
     """Every text that a changeset writes into the state, with its table."""
     for change in apsw.Changeset.iter(changes.reader()):
         for value in change.new or ():

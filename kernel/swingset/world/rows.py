@@ -78,6 +78,11 @@ def _either(first: Rule, second: Rule) -> Rule:
     return rule
 
 
+def is_hash(value: Any) -> bool:
+    """Whether something is a SHA-256 in hex."""
+    return isinstance(value, str) and _HASH.match(value) is not None
+
+
 def _text(value: Any) -> str | None:
     return None if isinstance(value, str) else "is no text"
 

@@ -44,9 +44,11 @@ def label_seal(commit: str, name: str, seq: int, note: str) -> str:
     return hashlib.sha256(b"label " + canonical([commit, name, seq, note]).encode()).hexdigest()
 
 
-def names_seal(log: str | None, labels: Iterable[str]) -> str:
+def names_seal(log: str | None, labels: Iterable[str], begins: str | None = None) -> str:
     """Return the seal of the log's name and of all labels, which are their seals, sorted by label name.
 
-    It detects a label that was deleted by hand, and a log's name that was changed or deleted.
+    `begins` is the row that says where transcripts begin, if there is one. The seal detects a label that was
+    deleted by hand, and another row of these that was changed or deleted.
     """
-    return hashlib.sha256(b"names " + canonical([log, *labels]).encode()).hexdigest()
+    said = canonical([log, *labels]) + ("" if begins is None else f" begins {begins}")
+    return hashlib.sha256(b"names " + said.encode()).hexdigest()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.spelling import canonical
 
+from .beginnings import beginnings
 from .errors import DamagedRow, DamagedWorld
 
 if TYPE_CHECKING:
@@ -109,6 +110,15 @@ class Transcripts:
     def _damaged(self, hash: str, reason: str) -> DamagedRow:
         return DamagedRow(self._world.name, "transcript", hash[:16], reason)
 
+    def _absent(self, hash: str) -> DamagedWorld:
+        for vat, at in beginnings(self._world.db, self._world.name).items():
+            if hash == at.hash:
+                return DamagedWorld(
+                    f"{self._world.name}: the transcript of vat {vat} begins at position {at.position}: older"
+                    " entries are not in this file, but in the world that it was made of"
+                )
+        return DamagedWorld(f"{self._world.name}: transcript entry {hash} is not in the file")
+
     def records(self, hash: str | None, stop_hash: str | None = None) -> list[Entry]:
         """As `read`, with the other columns of each entry too."""
         found: list[Entry] = []
@@ -128,7 +138,7 @@ class Transcripts:
             query = "SELECT * FROM transcript WHERE hash = ?"
             row = self._world.fetch(query, (hash,)) or self._world.borrowed(query, (hash,))
         if row is None:
-            raise DamagedWorld(f"{self._world.name}: transcript entry {hash} is not in the file")
+            raise self._absent(hash)
         stored, prev, vat, incarnation, position, crank, text = row
         if _hash(prev, vat, incarnation, position, crank, text) != stored:
             raise DamagedWorld(

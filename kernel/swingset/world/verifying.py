@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +23,8 @@ import apsw
 from swingset.model.visible import visible
 
 from . import schema
+from .beginnings import KEY, Beginning, beginnings, left_out
+from .beginnings import stored as stored_beginnings
 from .codec import Unpacking
 from .digest import state_digest
 from .errors import DamagedRow, WorldError
@@ -85,7 +87,7 @@ def _meta(world: WorldFile) -> Iterator[Problem]:
         yield Problem("meta", "format", f"it is not {schema.FORMAT}")
     if "software" not in known:
         yield Problem("meta", "software", "the row is missing")
-    for key in sorted(set(known) - {"format", "software", "head", "names", "log"}):
+    for key in sorted(set(known) - {"format", "software", "head", "names", "log", KEY}):
         yield Problem("meta", shown(key), "no world has such a row")
 
 
@@ -120,7 +122,8 @@ def _rows(world: WorldFile) -> Iterator[Problem]:
 
 def _bulk(world: WorldFile) -> Iterator[Problem]:
     """Check the hashes of transcript entries, bundles, libraries, heap pages and snapshots."""
-    yield from _checked(world, "transcript", "hash", partial(_check_entry, world))
+    begins = beginnings(world.db, world.name)
+    yield from _checked(world, "transcript", "hash", partial(_check_entry, world, begins))
     yield from _checked(world, "bundles", "id", world.bundles.get)
     yield from _checked(world, "libraries", "id", world.libraries.check)
     yield from _checked(world, "heap_pages", "digest", world.heaps.check_page)
@@ -147,9 +150,12 @@ def _short(id: str | bytes) -> str:
     return text[: 19 if "-" in text else 16]
 
 
-def _check_entry(world: WorldFile, hash: str) -> None:
-    """Check the hash of a transcript entry, and that the entry before it is in the file."""
+def _check_entry(world: WorldFile, begins: Mapping[str, Beginning], hash: str) -> None:
+    """Check the hash of a transcript entry, and that the entry before it is in the file, if any should be."""
     entry = world.transcripts.record(hash)
+    at = begins.get(entry.vat)
+    if at is not None and (at.position, at.hash) == (entry.position, entry.prev):
+        return
     if entry.prev is not None:
         before = world.row("SELECT vat, position FROM transcript WHERE hash = ?", (entry.prev,))
         if before != (entry.vat, entry.position - 1):
@@ -254,9 +260,10 @@ class _History:
             elif digest[0] is None:
                 yield Problem("commits", str(seq), f"it has the label {shown(name)}, and no digest")
         known = self._world.row("SELECT value FROM meta WHERE key = 'names'")
-        seal = names_seal(self._world.history.log, (found[name] for name in sorted(found)))
+        begins = stored_beginnings(self._world.db)
+        seal = names_seal(self._world.history.log, (found[name] for name in sorted(found)), begins)
         if known is None or known[0] != seal:
-            words = "a label or the log is missing, too many or altered: their seal is another"
+            words = "a label, the log or a beginning is missing, too many or altered: their seal is another"
             yield Problem("meta", "names", words)
         last = self._world.row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")
         if last is None or type(last[0]) is not int or last[0] < max(seals, default=0):
@@ -325,7 +332,8 @@ class _History:
             return  # applying it reports the damage
 
     def _absent(self) -> Iterator[Problem]:
-        for name in sorted(self._mentioned):
+        known = set(left_out(beginnings(self._world.db, self._world.name)))
+        for name in sorted(self._mentioned - known):
             table, key = _BULK.get(name[:3], ("transcript", "hash"))
             if self._world.row(f"SELECT 1 FROM {table} WHERE {key} = ?", (name,)) is None:
                 yield Problem(table, name[:19], "the row is missing, and history names it")

@@ -1,0 +1,67 @@
+"""`swingset archive`, `unpack` and `migrate`: each makes one file of another, which stays as it was."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.command.adding import AddCommand
+from swingset.host.controller import Controller
+from swingset.host.saying import say
+from swingset.time.archives import Archive, export_archive, import_archive
+from swingset.world.archiving import LEVELS
+from swingset.world.migration import migrate
+
+
+def add(command: AddCommand) -> None:
+    """Add the commands."""
+    archive = command(
+        "archive",
+        _archive,
+        "write the world, or one vat, to one compressed archive",
+        looks=True,
+        archive="the new file, such as my.swingset",
+    )
+    archive.add_argument(
+        "--level", choices=LEVELS, default="operational", help="how complete it is (operational)"
+    )
+    archive.add_argument("--vat", metavar="VAT", help="archive this vat alone")
+    unpack = command(
+        "unpack",
+        _unpack,
+        "make a world file of an archive, which may come from anybody",
+        opens=False,
+        archive="the archive",
+        world="the new world file",
+    )
+    unpack.add_argument("--expect", metavar="HASH", help="refuse any other archive than that of this hash")
+    unpack.add_argument("--most", type=int, metavar="BYTES", help="refuse one that unpacks to more")
+    command(
+        "migrate",
+        _migrate,
+        "copy a world of the format before this one",
+        opens=False,
+        world="the world file",
+        copy="the new file",
+    )
+
+
+def _archive(controller: Controller, chosen: argparse.Namespace) -> int:
+    _tell(export_archive(controller, chosen.archive, level=chosen.level, vat=chosen.vat))
+    return 0
+
+
+def _unpack(chosen: argparse.Namespace) -> int:
+    _tell(import_archive(chosen.archive, chosen.world, expected=chosen.expect, most=chosen.most))
+    return 0
+
+
+def _migrate(chosen: argparse.Namespace) -> int:
+    migrate(chosen.world, chosen.copy)
+    return 0
+
+
+def _tell(made: Archive) -> None:
+    alone = "" if made.vat is None else f" of vat {made.vat} alone"
+    say(f"{made.level} archive{alone}, commit {made.commit}, crank {made.crank}, {made.size:,} bytes")
+    say(f"state    {made.digest}")
+    say(f"archive  {made.id}")
