@@ -126,6 +126,8 @@ _ORDER = [
     "trace",
     *("cause", "story"),
     *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
+    *("cause", "story", "find"),
+    *("explain", "rings", "verify", "terminate", "export", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}
 _ALSO |= {"wake": "resume", "draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close"}

@@ -1,9 +1,10 @@
-"""Commands about causes: why something happened, what came of it, and the story of one message."""
+"""Commands about causes: why something happened, what came of it, the story of one message, and a search."""
 
 from __future__ import annotations
 
 import argparse
 
+from swingset.time.searching import OPTIONS, chosen_options, search
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook, OpenWorld
@@ -32,6 +33,24 @@ def story(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     return listing(world.lens.story(asked(notebook, world, given.of)).lines())
+
+
+@command(
+    "find",
+    "search the history; all that is given has to fit",
+    argument("text", metavar="TEXT", nargs="?", help="a part of what was sent, printed or said"),
+    *(argument(f"--{name}", **options) for name, options in OPTIONS.items()),
+)
+def find(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show the steps that a search finds."""
+    world = notebook.require()
+    notebook.flush()
+    options = chosen_options(given)
+    if given.object is not None:
+        options["object"] = asked(notebook, world, given.object)
+    found = search(world.controller, **options)
+    count = f"{len(found.steps):,} found" + (", and there are more" if found.more else "")
+    return Listing(count, [str(step) for step in found.steps])
 
 
 def listing(lines: list[str]) -> Listing:

@@ -42,6 +42,8 @@ from swingset.lens.cause import Cause, Effect, Step
 from swingset.lens.cycles import Ring
 from swingset.lens.difference import Difference
 from swingset.lens.explain import Explanation, Verdict
+from swingset.lens.merging import Arrival, MergedRecord, Passage, merge
+from swingset.lens.searching import EventKind, Found
 from swingset.lens.story import Settlement, Story
 from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
 from swingset.lens.versions import Failure, Moved, Stale
@@ -71,6 +73,7 @@ from swingset.model.states import (
 from swingset.time.archives import Archive, export_archive, import_archive
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
+from swingset.time.searching import search
 from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.until import Reached, until
 from swingset.world.archive_pieces import Artifact
@@ -99,6 +102,7 @@ __all__ = [
     "Archive",
     "ArchiveFault",
     "ArchiveLevel",
+    "Arrival",
     "Artifact",
     "BadArchive",
     "BadConfiguration",
@@ -130,9 +134,11 @@ __all__ = [
     "Draft",
     "Drafts",
     "Effect",
+    "EventKind",
     "Explanation",
     "Failure",
     "Fault",
+    "Found",
     "Frame",
     "GarbageCollection",
     "History",
@@ -145,6 +151,7 @@ __all__ = [
     "Lens",
     "LifeEndedError",
     "LogAway",
+    "MergedRecord",
     "Message",
     "MeterRow",
     "Meters",
@@ -162,6 +169,7 @@ __all__ = [
     "OutputStream",
     "Outputs",
     "OwnDevices",
+    "Passage",
     "Problem",
     "PromiseRow",
     "PromiseState",
@@ -216,8 +224,10 @@ __all__ = [
     "bootstrap_result",
     "export_archive",
     "import_archive",
+    "merge",
     "open_world",
     "policies",
+    "search",
     "trace",
     "until",
 ]

@@ -69,3 +69,15 @@ def test_a_command_shows_the_chain_up_to_the_cell(opened: Kernel) -> None:
 def test_what_there_is_no_record_of_is_an_error(opened: Kernel, line: str) -> None:
     """The cell fails, with what was asked."""
     assert opened.run(f"%swingset {line}").status == "error"
+
+
+def test_a_search_finds_what_a_cell_caused(opened: Kernel) -> None:
+    """`%swingset find` takes the number of a cell, a method, and a name of the notebook as the object."""
+    opened.run("await E(purse).deposit(9)")
+    number = int(opened.run("print(len(In) - 2)").printed)
+    shown = opened.run(f"%swingset find --cell {number} --kind send").plain
+    assert shown.splitlines()[0] == "1 found"
+    assert "deposit(9) to Purse" in shown
+    assert "deposit(9) to Purse" in opened.run("%swingset find --object purse --method deposit").plain
+    assert "0 found" in opened.run("%swingset find nonesuch").plain
+    assert opened.run("%swingset find --kind bill").status == "error"

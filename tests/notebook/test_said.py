@@ -85,7 +85,7 @@ LINES = [
         "drop other",
         "explain ko1",
     ),
-    *("cause 3", "cause 4", "cause root", "story 3", "story 4", "story root"),
+    *("cause 3", "cause 4", "cause root", "story 3", "story 4", "story root", "find", "find --rejected"),
     *("keep-drafts draft", "close", "rehearse root"),
 ]
 

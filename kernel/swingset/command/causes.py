@@ -1,4 +1,4 @@
-"""The subcommands about causes: `cause` and `story`."""
+"""The subcommands about causes: `cause`, `story` and `find`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import argparse
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.saying import say
+from swingset.time.searching import OPTIONS, chosen_options, search
 
 
 def add(command: AddCommand) -> None:
@@ -14,6 +15,10 @@ def add(command: AddCommand) -> None:
     of = "the number of a crank, or a kref such as kp40"
     command("cause", _cause, "say why something happened, and what came of it", looks=True, of=of)
     command("story", _story, "tell all that is known of one crank", looks=True, of=of)
+    find = command("find", _find, "search the history: all that is given has to fit", looks=True)
+    find.add_argument("text", metavar="TEXT", nargs="?", help="a part of what was sent, printed or said")
+    for name, options in OPTIONS.items():
+        find.add_argument(f"--{name}", **options)
 
 
 def _cause(controller: Controller, chosen: argparse.Namespace) -> int:
@@ -24,6 +29,12 @@ def _cause(controller: Controller, chosen: argparse.Namespace) -> int:
 
 def _story(controller: Controller, chosen: argparse.Namespace) -> int:
     for line in controller.lens.story(_asked(chosen.of)).lines():
+        say(line)
+    return 0
+
+
+def _find(controller: Controller, chosen: argparse.Namespace) -> int:
+    for line in search(controller, **chosen_options(chosen)).lines():
         say(line)
     return 0
 

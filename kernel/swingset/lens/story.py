@@ -7,7 +7,7 @@ transcript, so its story has no syscalls. Nothing is run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -117,7 +117,7 @@ def story(store: KernelStore, asked: Asked) -> Story:
     changes = None if record.rows is None else _changes(store, causes, record.rows)
     if isinstance(record, RequestRecord):
         return Story(step, changes=changes)
-    entries = list(_entries(store, record))
+    entries = list(entries_of(store, record))
     sender = causes.recorded.number(record.sender) if record.sender is not None else None
     promise = result_of(record.event)
     target = method = args = None
@@ -154,7 +154,7 @@ def _changes(store: KernelStore, causes: Causes, rows: tuple[RowChange, ...]) ->
     return tuple(found[:MOST]) + ((f"and {len(found) - MOST:,} more",) if len(found) > MOST else ())
 
 
-def _entries(store: KernelStore, record: CrankRecord) -> Iterator[Entry]:
+def entries_of(store: KernelStore, record: CrankRecord) -> Iterator[Entry]:
     """The entries that a crank appended to transcripts, those of each vat oldest first."""
     for vat, running in record.transcripts.items():
         found: list[Entry] = []
@@ -171,11 +171,12 @@ def _entries(store: KernelStore, record: CrankRecord) -> Iterator[Entry]:
 
 
 def _syscalls(entries: list[Entry]) -> Iterator[str]:
-    for syscall in _asked(entries):
+    for syscall in syscalls_of(entries):
         yield syscall_in_words(syscall)
 
 
-def _asked(entries: list[Entry]) -> Iterator[Any]:
+def syscalls_of(entries: Iterable[Entry]) -> Iterator[Any]:
+    """The syscalls that a vat made in some deliveries, as it made them."""
     for entry in entries:
         made = entry.entry.get("syscalls") if isinstance(entry.entry, dict) else None
         for exchange in made if isinstance(made, list) else ():
@@ -204,7 +205,7 @@ def _in_its_own_crank(
                 pass
             case _:
                 continue
-        for syscall in _asked([entry]):
+        for syscall in syscalls_of([entry]):
             match syscall:
                 case ["resolve", list() as resolutions]:
                     for item in resolutions:

@@ -1,0 +1,134 @@
+"""Histories of several worlds as one, in an order in which no message arrives before it is sent.
+
+Worlds have no common clock. What ties them together are the messages that their mailboxes exchange: the
+mailbox of the sender numbers each message for a peer, and that number arrives with the message. So the world
+that sends, the world that receives and the number name one passage of a message, whoever carried it and how
+often. This is all that a network has to keep, and both records have it already: the sender's as the effect of
+a device call, the receiver's in the request `receive`.
+
+Each world's own order is kept. Where nothing ties two worlds together, the order between them means nothing.
+What is private to one world stays in its records: nothing is copied between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from swingset.world.records import CrankRecord, Record, RequestRecord
+from swingset.world.rows import MOST
+
+_OUT = re.compile(r"out\.([A-Za-z0-9._-]{1,199})/([0-9]{15})\Z", re.ASCII)
+
+
+class Passage(NamedTuple):
+    """One message between two worlds: who sent it, who received it, and its number in that mailbox."""
+
+    sender: str
+    receiver: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message that arrived with a record. `sent_in` is the number of the sender's record that sent it.
+
+    It is None if that record is not among the histories, or comes later than it can.
+    """
+
+    passage: Passage
+    sent_in: int | None
+
+
+@dataclass(frozen=True)
+class MergedRecord:
+    """A record of one of several worlds, with the messages that it sent to others and received from them."""
+
+    world: str
+    record: Record
+    sent: tuple[Passage, ...] = ()
+    received: tuple[Arrival, ...] = ()
+
+
+def merge(histories: Mapping[str, Iterable[Record]]) -> Iterator[MergedRecord]:
+    """Merge the records of several worlds, in an order in which no message arrives before it is sent.
+
+    Args:
+        histories: the records of each world, by the name that the mailboxes of the others have for it.
+    Returns:
+        Each record once, with the messages that it sent and received. It is made as the records are read.
+    Example:
+        >>> [merged.world for merged in swingset.merge({"ann": world.history.records()})][0]
+        'ann'
+    """
+    lines = {world: _Line(world, records, histories.keys()) for world, records in histories.items()}
+    sent: dict[Passage, int] = {}
+    while any(line.head is not None for line in lines.values()):
+        ready = [line for line in lines.values() if line.head is not None and line.may_go_on(sent, lines)]
+        if not ready:  # a message came before it was sent, or its sender does not say so
+            ready = [next(line for line in lines.values() if line.head is not None)]
+        line = ready[0]
+        while line.head is not None:
+            merged = line.take(sent)
+            sent.update((passage, merged.record.number) for passage in merged.sent)
+            yield merged
+            if not line.may_go_on(sent, lines):
+                break
+
+
+class _Line:
+    """The records of one world, one after the other."""
+
+    def __init__(self, world: str, records: Iterable[Record], peers: Iterable[str]) -> None:
+        self._world = world
+        self._records = iter(records)
+        self._peers = frozenset(peers) - {world}
+        self._seen: dict[str, int] = {}  # the last number that each peer sent
+        self.head = next(self._records, None)
+
+    def _arriving(self) -> list[Passage]:
+        match self.head:
+            case RequestRecord(verb="receive", arguments=given):
+                peer, messages = given.get("peer"), given.get("messages")
+            case _:
+                return []
+        if not isinstance(peer, str) or not isinstance(messages, list):
+            return []
+        last = self._seen.get(peer, 0)
+        numbers = {
+            message[0]
+            for message in messages
+            if isinstance(message, list) and message and type(message[0]) is int and last < message[0] < MOST
+        }
+        return [Passage(peer, self._world, number) for number in sorted(numbers)]
+
+    def may_go_on(self, sent: Mapping[Passage, int], lines: Mapping[str, _Line]) -> bool:
+        """Whether the next record may come now: what arrives with it was sent, or is never seen sent."""
+        return all(
+            passage in sent or passage.sender not in lines or lines[passage.sender].head is None
+            for passage in self._arriving()
+        )
+
+    def take(self, sent: Mapping[Passage, int]) -> MergedRecord:
+        """The next record."""
+        record = self.head
+        assert record is not None, "only a line with a next record is taken from"
+        received = self._arriving()
+        for passage in received:
+            self._seen[passage.sender] = passage.number
+        self.head = next(self._records, None)
+        arrivals = tuple(Arrival(passage, sent.get(passage)) for passage in received)
+        return MergedRecord(self._world, record, tuple(self._sent(record)), arrivals)
+
+    def _sent(self, record: Record) -> Iterator[Passage]:
+        """The messages that a crank put into an outbox."""
+        if not isinstance(record, CrankRecord):
+            return
+        for call in record.calls or ():
+            for effect in () if call.undone or call.method != "send" else call.effects:
+                key = effect.given[0] if effect.what == "set" and effect.given[1] is not None else None
+                found = _OUT.match(key) if isinstance(key, str) else None
+                if found is not None and found[1] in self._peers:
+                    yield Passage(self._world, found[1], int(found[2]))

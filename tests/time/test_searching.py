@@ -1,0 +1,115 @@
+"""The search through the history: each part of a query, and the bounds of the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import swingset
+from swingset.command.cli import main
+from swingset.guest.sending.eventual import E
+from tests.lens.test_cause import BANK
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[swingset.Controller]:
+    """A bank and a shop; one deposit went well, one was rejected, and one was not waited for."""
+    with swingset.open_world(worker="local") as made:
+        session = swingset.Session(made)
+        bank, shop = session.define("bank", BANK), session.define("shop", BANK)
+        purse = session.wait(E(bank).open_purse("Alice"))
+        session.wait(E(shop).pay(purse, 10))
+        made.kernel.request.cell = lambda: (4, 2)
+        with pytest.raises(ValueError, match="cannot"):
+            session.wait(E(shop).pay(purse, -1))
+        made.kernel.request.cell = lambda: (5, None)
+        made.release(made.queue_to_object(session.kref_of(purse) or "", "deposit", [-2]) or "")
+        made.run()
+        yield made
+
+
+FOUND: list[tuple[dict[str, Any], list[str]]] = [
+    ({"vat": "shop", "method": "pay"}, ["pay(Purse ko22, 10)", "pay(Purse ko22, -1)"]),
+    ({"method": "deposit", "kind": "send"}, ["deposit(10)", "deposit(-1)", "deposit(-2)"]),
+    ({"method": "deposit", "kind": "request"}, ["deposit(-2)"]),
+    ({"object": "ko22", "kind": "send", "vat": "bank"}, ["deposit(10)", "deposit(-1)", "deposit(-2)"]),
+    ({"object": "kp44"}, ["deposit(10)", "the outcome of kp44"]),
+    ({"text": "alice", "vat": "bank"}, ["open_purse('Alice')"]),
+    ({"text": "GOT 10"}, ["deposit(10)"]),
+    ({"text": "cannot deposit -1"}, ["deposit(-1)"]),
+    ({"rejected": True}, ["deposit(-1)", "deposit(-2)"]),
+    ({"rejected": False, "method": "deposit"}, ["deposit(10)"]),
+    ({"cell": 4, "kind": "send"}, ["pay(Purse ko22, -1)", "deposit(-1)"]),
+    ({"cell": 5}, ["deposit(-2)", "release", "deposit(-2)"]),
+    ({"kind": "create-vat"}, ["the creation of vat bank", "the creation of vat shop"]),
+    ({"kind": "notify", "vat": "shop"}, ["the outcome of kp44", "the outcome of kp46"]),
+    ({"at_least": 1}, []),
+    ({"vat": "nobody"}, []),
+    ({"method": "nonesuch"}, []),
+    ({"object": "ko999"}, []),
+    ({"text": "\x1b"}, []),
+    ({"kind": "send", "since": 8}, ["pay(Purse ko22, -1)", "deposit(-1)", "deposit(-2)"]),
+]
+
+
+@pytest.mark.parametrize(("query", "summaries"), FOUND, ids=[json.dumps(case[0]) for case in FOUND])
+def test_each_part_of_a_query(
+    world: swingset.Controller, query: dict[str, Any], summaries: list[str]
+) -> None:
+    """What is found fits all that was asked for, in the order in which it happened."""
+    found = swingset.search(world, **query)
+    assert [step.summary.partition(" to ")[0].partition(" kref")[0] for step in found.steps] == summaries
+    assert not found.more
+
+
+def test_a_search_says_that_there_is_more(world: swingset.Controller) -> None:
+    """At most as many steps are returned as were asked for; nothing less is left out unsaid."""
+    every = swingset.search(world)
+    assert len(every.steps) == len(list(world.history.records()))
+    assert not every.more
+    some = swingset.search(world, most=3)
+    assert some.steps == every.steps[:3]
+    assert some.more
+    assert some.lines()[-1] == "and more"
+    assert not swingset.search(world, most=len(every.steps)).more
+
+
+def test_computrons_are_searched_where_they_are_counted() -> None:
+    """Bounds of the cost leave out what is outside of them, and what was not metered."""
+    with swingset.open_world() as world:
+        world.create_vat("bank", (("bank", BANK),))
+        world.queue_to_root("bank", "open_purse", ["alice"], policy="none")
+        world.run()
+        costs = [step.computrons for step in swingset.search(world).steps if step.computrons is not None]
+        assert len(costs) == 2
+        dear, cheap = max(costs), min(costs)
+        assert [step.computrons for step in swingset.search(world, at_least=dear).steps] == [dear]
+        assert [step.computrons for step in swingset.search(world, at_most=cheap).steps] == [cheap]
+        assert not swingset.search(world, at_least=cheap + 1, at_most=dear - 1).steps
+
+
+@pytest.mark.parametrize(
+    ("query", "words"), [({"kind": "bill"}, "no event is a 'bill'"), ({"most": 0}, "at most 0")]
+)
+def test_what_cannot_be_searched_is_refused(
+    world: swingset.Controller, query: dict[str, Any], words: str
+) -> None:
+    """The error names what was asked, and what there is."""
+    with pytest.raises(swingset.KernelError, match=words):
+        swingset.search(world, **query)
+
+
+def test_the_command_searches_a_file(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """`swingset find` prints one step a line."""
+    path = str(tmp_path / "my.world")
+    with swingset.open_world(path, worker="local") as world:
+        world.create_vat("bank", (("bank", BANK),))
+        world.queue_to_root("bank", "open_purse", ["alice"], policy="none")
+        world.run()
+    assert main(["find", path, "alice", "--vat", "bank", "--kind", "send", "--most", "5"]) == 0
+    assert capsys.readouterr().out == "crank 2: open_purse('alice') to root of bank ko20\n"
+    assert main(["find", path, "--rejected"]) == 0
+    assert capsys.readouterr().out == "nothing was found\n"
