@@ -127,6 +127,7 @@ _ORDER = [
     *("cause", "story"),
     *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
     *("cause", "story", "find"),
+    *("trace", "debug"),
     *("explain", "rings", "verify", "terminate", "export", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from IPython.core.error import StdinNotImplementedError
+
+from swingset.time.debugging import debug
 from swingset.time.tracing import MOST_STEPS, trace
 from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
-from swingset_nb.render import Listing, Shown
+from swingset_nb.render import Listing, Message, Shown
 
 
 @command(
@@ -23,3 +27,21 @@ def trace_crank(notebook: Notebook, given: argparse.Namespace) -> Shown:
     found = trace(world.controller, given.crank, steps=given.steps)
     title, *lines = found.lines()
     return Listing(title, lines)
+
+
+@command(
+    "debug",
+    "open a past crank's delivery in pdb, in the vat's own engine beside the world",
+    argument("crank", metavar="N", type=int, help="the number of the crank"),
+)
+def debug_crank(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Open a past delivery in pdb, with the notebook's own input."""
+    world = notebook.require()
+    notebook.flush()
+    try:
+        return Message(str(debug(world.controller, given.crank)))
+    except StdinNotImplementedError:
+        raise BadArguments(
+            "this front end cannot ask for input, and a debugger needs it",
+            f"%swingset trace {given.crank}",
+        ) from None

@@ -71,6 +71,9 @@ WHY = {
     f"{GUEST}/kinds/migration.py marked_migrations setattr": "a method of a class: " + OWN_CODE,
     f"{GUEST}/lasting/call_log.py __getattr__ getattr": "what the vat's own code does with its output",
     f"{GUEST}/base/errors.py _family getattr": "a name out of a fixed list of builtin exceptions",
+    # Developers' tools, which run in the guest only.
+    "kernel/swingset/workers/agents/terminal.py  import marshal": "modules of the pinned interpreter",
+    "kernel/swingset/workers/agents/terminal.py exec_module exec": "modules of the pinned interpreter",
     # Names in the source of the host.
     "kernel/swingset/__init__.py __getattr__ getattr": SOURCE,
     "kernel/swingset/core/device_board.py _listeners getattr": SOURCE,

@@ -71,6 +71,7 @@ from swingset.model.states import (
     VatState,
 )
 from swingset.time.archives import Archive, export_archive, import_archive
+from swingset.time.debugging import Debugged, debug
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.searching import search
@@ -123,6 +124,7 @@ __all__ = [
     "CrankRecord",
     "CrankReport",
     "CreateVat",
+    "Debugged",
     "Device",
     "DeviceAnswer",
     "DeviceCall",
@@ -222,6 +224,7 @@ __all__ = [
     "WorldLocked",
     "WorldMissing",
     "bootstrap_result",
+    "debug",
     "export_archive",
     "import_archive",
     "merge",

@@ -1,12 +1,15 @@
-"""Subcommands that repeat a past delivery beside the world: `trace`."""
+"""Subcommands that repeat a past delivery beside the world: `trace` and `debug`."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.saying import say
+from swingset.time.debugging import debug
 from swingset.time.tracing import MOST_STEPS, trace
 
 
@@ -16,10 +19,22 @@ def add(command: AddCommand) -> None:
     parser = command("trace", _trace, words, looks=True)
     parser.add_argument("crank", type=int, metavar="CRANK", help="the number of the crank")
     parser.add_argument("--steps", type=int, default=MOST_STEPS, metavar="N", help="show at most N steps")
+    words = "open a past crank's delivery in pdb, in an engine of its own"
+    parser = command("debug", _debug, words, looks=True)
+    parser.add_argument("crank", type=int, metavar="CRANK", help="the number of the crank")
 
 
 def _trace(controller: Controller, chosen: argparse.Namespace) -> int:
     found = trace(controller, chosen.crank, steps=chosen.steps)
     for line in found.lines():
         say(line)
+    return 0 if found.difference is None else 1
+
+
+def _debug(controller: Controller, chosen: argparse.Namespace) -> int:
+    if sys.stdin.isatty():
+        with contextlib.suppress(ImportError):  # then lines cannot be edited, and all else works
+            import readline  # noqa: F401
+    found = debug(controller, chosen.crank)
+    say(found)
     return 0 if found.difference is None else 1

@@ -1,0 +1,233 @@
+"""A past delivery opens in pdb inside the same engine, and the world does not notice."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import swingset
+from swingset.command.cli import main
+from swingset.model.visible import visible
+from tests.conftest import MakeStage
+from tests.staging import Stage
+from tests.time.test_tracing import BANK, HOSTILE, delivered, played
+
+
+class Terminal:
+    """A reader who types these lines, and then ends the input; `seen` is what was shown, with the prompts."""
+
+    def __init__(self, *lines: str | Callable[[], str]) -> None:
+        self._lines = iter(lines)
+        self.seen = ""
+
+    def read(self, prompt: str) -> str:
+        self.seen += prompt
+        for line in self._lines:
+            typed = line if isinstance(line, str) else line()
+            self.seen += f"{typed}\n"
+            return typed
+        raise EOFError
+
+    def write(self, text: str) -> None:
+        self.seen += text
+
+
+def debugged(stage: Stage, crank: int, *lines: str | Callable[[], str]) -> tuple[swingset.Debugged, str]:
+    terminal = Terminal(*lines)
+    found = swingset.debug(stage.controller, crank, read=terminal.read, write=terminal.write)
+    return found, terminal.seen
+
+
+@pytest.fixture
+def bank(wasm: Stage) -> tuple[Stage, int]:
+    """A stage where a bank has had its day, and the crank of a deposit of 10."""
+    return wasm, played(wasm)
+
+
+def test_it_stops_at_the_first_line_of_the_method(bank: tuple[Stage, int]) -> None:
+    """pdb stands at the user's own line in the user's own cell, with the source around it, and steps."""
+    found, seen = debugged(*bank, "w", "l", "n", "n", "p before, amount", "c")
+    assert seen.startswith("> <bank:bank>(10)deposit()\n-> if amount < 0:\n(Pdb) w\n")
+    assert ' 11  \t            raise ValueError(f"cannot deposit {amount}")\n' in seen
+    assert "> <bank:bank>(13)deposit()\n-> self.balance += amount\n(Pdb) p before, amount\n(0, 10)\n" in seen
+    assert (found.left, found.difference) == (False, None)
+    assert str(found) == "the delivery did what the record says; the world is as it was"
+
+
+def test_a_step_out_of_the_vats_code_goes_to_its_next_line(bank: tuple[Stage, int]) -> None:
+    """The guest library between two calls of the vat's own is passed over, and hidden from the stack."""
+    stage, _crank = bank
+    found, seen = debugged(stage, delivered(stage, "open_purse")[0], *["s"] * 20)
+    assert "swingset" not in seen.replace("swingset.vat", "")
+    assert "opening alice\n" in seen
+    assert found.difference is None
+
+
+TYPED = {
+    "a field that the delivery did not read": (["p self.owner"], "'alice'\n"),
+    "a statement": (["for i in range(2): print(i)", ""], "0\n1\n"),
+    "an error": (["1 / 0"], "*** ZeroDivisionError: division by zero\n"),
+    "a breakpoint": (["b 14", "c"], "> <bank:bank>(14)deposit()\n"),
+    "interaction": (["interact", "self.balance + 1"], "\n1\n"),
+    "run": (["run"], "a delivery cannot be run again"),
+    "what no terminal shows": ([r"print('\x1b[2J\u202e')"], r"\x1b[2J\u202e"),
+}
+
+
+@pytest.mark.parametrize("case", TYPED)
+def test_what_is_typed_is_answered_in_the_guest(bank: tuple[Stage, int], case: str) -> None:
+    """Commands and expressions work as in any pdb, and looking at more than was read is no difference."""
+    lines, words = TYPED[case]
+    found, seen = debugged(*bank, *lines, "c", "c")
+    assert words in seen
+    assert found.difference is None
+    assert found.left is (case == "interaction")  # the end of the input leaves it, and then pdb
+
+
+def test_a_change_is_named_as_the_difference(bank: tuple[Stage, int]) -> None:
+    """Who changes a value sees what the vat would have said, and the world keeps what it was told."""
+    stage, crank = bank
+    found, _seen = debugged(stage, crank, "self.balance = 40", "c")
+    assert found.difference is not None
+    assert "#0" in found.difference
+    assert "#40" in found.difference
+
+
+def _interrupt() -> str:
+    signal.raise_signal(signal.SIGINT)
+    return "p 'not interrupted'"
+
+
+def _loop() -> str:
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    return "while True: pass"
+
+
+@pytest.mark.parametrize("last", ["q", "exit", "EOF", _interrupt, _loop])
+def test_it_quits_cleanly(bank: tuple[Stage, int], last: str | Callable[[], str]) -> None:
+    """Every way to leave ends the repetition at once, also out of a loop; the world goes on."""
+    stage, crank = bank
+    found, _seen = debugged(stage, crank, "n", last)
+    assert found.left
+    assert str(found) == "left the delivery; the world is as it was"
+    assert stage.ask(stage.session.root("bank"), "open_purse", "bob") is not None
+
+
+def test_a_line_that_never_ends_is_stopped(bank: tuple[Stage, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one line may spend is limited, and the session says so."""
+    monkeypatch.setattr("swingset.time.debugging.MOST_COMPUTRONS", 100_000_000)
+    found, _seen = debugged(*bank, "while True: pass")
+    assert found.difference is not None
+    assert "computrons, and was stopped" in found.difference
+
+
+def test_looking_changes_nothing(make_stage: MakeStage, tmp_path: Path) -> None:
+    """The digest of the world, its file and the vat's heap are the same before and after a session."""
+    stage = make_stage("wasm", tmp_path / "my.world")
+    crank = played(stage)
+    stage.controller.commit()
+
+    def state() -> tuple[object, ...]:
+        return stage.controller.digest(), (tmp_path / "my.world").read_bytes(), stage.heap("bank")
+
+    before = state()
+    debugged(stage, crank, "self.balance = 1_000", "c")
+    debugged(stage, crank, "n", "q")
+    assert state() == before
+
+
+@pytest.mark.parametrize("last", ["c", "q", "EOF", _interrupt])
+def test_a_local_vat_opens_in_this_interpreter(local: Stage, last: str | Callable[[], str]) -> None:
+    """For a local vat it is the host's pdb, with the same stops and the same ways out."""
+    crank = played(local)
+    found, seen = debugged(local, crank, "n", "n", "p before, self.balance", last)
+    assert "> <bank:bank>(13)deposit()" in seen
+    assert "(0, 0)\n" in seen
+    assert found.left is (last != "c")
+    assert found.difference is None
+    assert local.ask(local.session.root("bank"), "open_purse", "bob") is not None
+
+
+def test_a_hostile_vat_speaks_to_the_terminal_in_plain_text(wasm: Stage) -> None:
+    """What vat code sends to the terminal itself is bounded and visible, and cannot raise in the host."""
+    root = wasm.define("root", HOSTILE.replace('b"XQ", ', ""))
+    wasm.ask(root, "knock")
+    found, seen = debugged(wasm, delivered(wasm, "knock")[0], "b 54", "c", "p 1", "c", "c", "c", "c")
+    assert visible(seen) == seen
+    assert found.crank == delivered(wasm, "knock")[0]
+
+
+def test_every_message_of_the_quickstart_opens(make_stage: MakeStage) -> None:
+    """Each delivery to a vat stops at a line of the vat's own code, steps, and ends as recorded."""
+    stage = make_stage("wasm")
+    cells = quickstart()
+    bank = stage.define("bank", next(cells))
+    purse = stage.ask(bank, "open_purse", "alice")
+    stage.ask(purse, "deposit", 10)
+    with pytest.raises(ValueError, match="has 10, not 100"):
+        stage.ask(purse, "withdraw", 100)
+    with pytest.raises(TypeError):
+        stage.ask(purse, "deposit", "a lot")
+    shop = stage.define("shop", next(cells))
+    assert stage.ask(shop, "buy", "an apple", purse) == "an apple"
+    teller = stage.ask(bank, "teller")
+    assert stage.ask(teller, "greet") == "good morning"
+    stage.controller.checkpoint("before-upgrade")
+    next(cells)  # the upgrade that is refused
+    stage.session.upgrade("bank", "bank", next(cells))
+    assert stage.ask(purse, "statement") == "alice has 7"
+    opened = 0
+    for record in stage.controller.history.records():
+        if not isinstance(record, swingset.CrankRecord) or record.vat not in ("bank", "shop"):
+            continue
+        if "a lot" in str(record.event) or not isinstance(record.event, swingset.Send):
+            continue
+        found, seen = debugged(stage, record.crank, "n", "c")
+        assert found.difference is None, seen
+        assert seen.startswith(f"> <{record.vat}:{record.vat}>("), seen
+        assert swingset.trace(stage.controller, record.crank).difference is None
+        opened += 1
+    assert opened == 8
+
+
+def quickstart() -> Iterator[str]:
+    """The sources of the quickstart's vats, one after the other."""
+    import json
+
+    path = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
+    for cell in json.loads(path.read_text())["cells"]:
+        first, _, source = "".join(cell["source"]).partition("\n")
+        if first.startswith("%%vat"):
+            yield f"\n{source}"
+
+
+def test_the_command_takes_lines_from_its_input(
+    make_stage: MakeStage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`swingset debug FILE N` is pdb in the terminal, on a file that it only looks at."""
+    stage = make_stage("wasm", tmp_path / "my.world")
+    crank = played(stage)
+    stage.controller.commit()
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\np amount\nc\n"))
+    assert main(["debug", str(tmp_path / "my.world"), str(crank)]) == 0
+    printed = capsys.readouterr().out
+    assert "> <bank:bank>(10)deposit()" in printed
+    assert "10\n" in printed
+    assert printed.endswith("the delivery did what the record says; the world is as it was\n")
+
+
+def test_it_opens_in_the_vat_that_was_upgraded_since(bank: tuple[Stage, int]) -> None:
+    """The code is the one that ran then, from before the upgrade."""
+    stage, crank = bank
+    stage.upgrade("bank", BANK.replace("before = self.balance", "before = self.balance * 1"))
+    _found, seen = debugged(stage, crank, "l 12, 12", "q")
+    assert " 12  \t        before = self.balance\n" in seen
