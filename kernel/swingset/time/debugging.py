@@ -87,9 +87,11 @@ def debug(
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()
-        >>> swingset.debug(world, 0)
-        Traceback (most recent call last):
-        swingset.time.past.NotRepeatable: there is no committed crank 0: the world has cranks 1 to 3
+        >>> typed, seen = iter(["p owner", "c"]), []
+        >>> str(swingset.debug(world, world.crank, read=lambda prompt: next(typed), write=seen.append))
+        'the delivery did what the record says; the world is as it was'
+        >>> seen[-1]
+        "'alice'\\n"
     """
     past = find_delivery(controller, crank)
     worker = brought_before(controller, past)
