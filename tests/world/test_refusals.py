@@ -593,3 +593,31 @@ def test_a_digest_covers_all_of_a_large_table(world: WorldFile) -> None:
     assert len(digests) == 4
     altered(world, "UPDATE vatstore SET value = 'x'")
     assert world.digest() in digests
+
+
+NAMES = [("a", True), ("n" * 200, True), ("n" * 201, False), ("", False), (" ", False), ("a\x1b[2J", False)]
+
+
+@pytest.mark.parametrize(("name", "fits"), NAMES)
+def test_a_label_has_a_name_that_can_be_shown(name: str, fits: bool, world: WorldFile) -> None:
+    """Of at most 200 characters, each of which can be printed."""
+    if fits:
+        assert world.label(name).name == name
+    else:
+        with pytest.raises(WorldError, match="is no label"):
+            world.label(name)
+
+
+def test_what_was_undone_leaves_nothing_to_write(world: WorldFile) -> None:
+    """A row that was made and unmade is not dirty, and after a commit or a rollback no byte is pending."""
+    objects = Objects(world)
+    rows = world.memory.of(TABLES["objects"])
+    world.begin_crank()
+    objects.add("ko20", "v1")
+    world.rollback_crank()
+    assert (rows.dirty, rows.rows) == ({}, {})
+    for end in (world.rollback, world.commit):
+        objects.add("ko21", "v1")
+        assert world.pending_bytes == 150
+        end()
+        assert world.pending_bytes == 0
