@@ -71,7 +71,6 @@ EITHER_WAY = "a promise is counted whether it counts as exported or not"
 FASTER = "what is copied to be sure is equal to what it is a copy of"
 TWICE_COUNTED = "what reads the tree counts its levels too, and this is what a tree of so many may take"
 FLAGS = "there is such a flag wherever these tests run"
-WINDOWS = "this runs on Windows only"
 SMALLER = "how small packed data is, and in what pieces it is read or hashed, is no state of a world"
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("codec.py", "_compressor = zstandard.ZstdCompressor(level=4, write_content_size=True)"): SMALLER,
@@ -85,12 +84,9 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("record_lines.py", "_PIECE = 2 << 20"): SMALLER,
     ("record_lines.py", "_PIECE = 1 << 21"): SMALLER,
     ("journal.py", "if len(line) >= MOST_LIST:"): "no list in a line of so many bytes is as long as that",
+    ("queues.py", "return None if seq is None or seq >= 1 else self._at(seq)"): "no event is at position 0",
     ("held.py", "FEW, FEW_BYTES = 501, 64 << 10"): "so many rows weigh more than the bytes allow",
     ("lock.py", "content = os.pread(fd, _LONGEST_NUMBER + 2, 0)"): "one byte more than fits says it too",
-    ("lock.py", "os.lseek(fd, 2 << 20, os.SEEK_SET)"): WINDOWS,
-    ("lock.py", "os.lseek(fd, 1 >> 20, os.SEEK_SET)"): WINDOWS,
-    ("lock.py", "os.lseek(fd, 1 << 21, os.SEEK_SET)"): WINDOWS,
-    ("lock.py", "msvcrt.locking(fd, msvcrt.LK_NBLCK, 2)"): WINDOWS,
     ("opening.py", "for _ in range(3):"): "only another program makes a draft again that was just deleted",
     ("translate.py", "self._store.forget(self._vat, kref, exported=True)"): EITHER_WAY,
     ("file.py", "self.rewound = 1"): "whoever looks at the count looks whether it has changed",

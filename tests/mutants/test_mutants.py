@@ -80,6 +80,7 @@ CASES: list[tuple[str, list[str]]] = [
     ("x = y if z else w", ["x = y if (not (z)) else w"]),
     ("assert x == 1", []),
     ("'what it is'", []),
+    ("if sys.platform == 'win32': x()\nelse: y()", ["if sys.platform == 'win32': x()\nelse: pass"]),
     ("zip(x, y, strict=True)", ["pass"]),
     ("def f(x=1) -> int: return x", ["def f(x=2) -> int: return x"]),
 ]

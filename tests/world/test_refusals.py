@@ -13,16 +13,20 @@ from typing import Any
 import apsw
 import pytest
 
+from swingset.model.capdata import CapData
 from swingset.model.heap import HeapImage
+from swingset.model.messages import Message, Send
 from swingset.world import WorldFile, bundles, lock, opening
 from swingset.world.clists import CLists
 from swingset.world.codec import Unpacking, compress
 from swingset.world.counters import Counters
 from swingset.world.errors import (
+    CannotWrite,
     DamagedRow,
     DamagedWorld,
     NewerFormat,
     OddFile,
+    ValueRefused,
     WorldError,
     WorldLocked,
     WorldMisuse,
@@ -32,6 +36,7 @@ from swingset.world.gc import GCActions
 from swingset.world.history import History, apply_changes
 from swingset.world.holdings import Holdings
 from swingset.world.objects import ObjectRecord, Objects
+from swingset.world.promises import Promises
 from swingset.world.queues import Queues
 from swingset.world.sources import Sources
 from swingset.world.tables import TABLES
@@ -446,8 +451,10 @@ def test_the_version_that_made_a_file_is_shown_if_it_is_one(change: str, maker: 
     db.commit()
     db.execute("PRAGMA journal_mode=DELETE")
     db.close()
+    connections = len(apsw.connections())
     with pytest.raises(NewerFormat, match=f"was made by {maker} in format 9"):
         WorldFile.open(path)
+    assert len(apsw.connections()) == connections
 
 
 def test_the_name_of_a_new_file_and_of_its_log_are_made_durable(
@@ -621,3 +628,47 @@ def test_what_was_undone_leaves_nothing_to_write(world: WorldFile) -> None:
         assert world.pending_bytes > 0
         end()
         assert world.pending_bytes == 0
+
+
+def test_a_world_that_may_not_be_written_is_told_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the way out, and no lock is left."""
+    WorldFile.open(path).close()
+    really = lock.open_descriptor
+
+    def refused(name: str, flags: int) -> int:
+        if name == str(path):
+            raise PermissionError(13, "Permission denied")
+        return really(name, flags)
+
+    monkeypatch.setattr(lock, "open_descriptor", refused)
+    with pytest.raises(
+        CannotWrite, match=r"cannot be written \(Permission denied\): give yourself the right"
+    ):
+        WorldFile.open(path)
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_a_stored_row_is_not_added_twice(world: WorldFile) -> None:
+    """As little as a record: what is moved from one table to another replaces nothing there."""
+    queues = Queues(world)
+    row = (5, '{"promise":"kp40","type":"notify","vat":"v1"}', None)
+    queues._queue.add_row(row)
+    with pytest.raises(ValueRefused, match="there is a row 5 in queue already"):
+        queues._queue.add_row(row)
+
+
+def test_what_waits_for_a_promise_is_counted_once_after_a_rollback(world: WorldFile) -> None:
+    """The file is asked again after each rollback, and only then."""
+    promises = Promises(world)
+    promises.add("kp40", "v1")
+    for seq in (1, 2):
+        promises.enqueue("kp40", seq, Send("ko20", Message(CapData("#[]", ()), None), "v1"))
+    world.commit("made")
+    heard: list[str] = []
+    world.db.exec_trace = lambda _cursor, sql, _bindings: heard.append(sql) is None
+    for wanted in ([], [], ["SELECT count"], [], []):
+        if wanted:
+            world.rollback()
+        heard.clear()
+        assert promises.waits("kp40")[0] == 2
+        assert [sql[:12] for sql in heard if "promise_queue" in sql] == wanted
