@@ -1,21 +1,23 @@
 """A disk that can be watched, stopped, filled and unplugged: what crash tests put below SQLite.
 
-While a `Disk` is in use, SQLite opens the files of one world through it. Each write, truncation, sync and
-deletion is a step of which the disk tells before it happens. The operations then go to the real files, so
-that everything else that reads them sees what it always sees.
+While a `Disk` is in use, SQLite opens the files of one world through it, and `os.pwrite` and `os.fsync` tell
+it too. Each write, truncation, sync and deletion is a step of which the disk tells before it happens. The
+operations then go to the real files, so that everything else that reads them sees what it always sees.
 
-The disk also keeps what is durable: the content of each file as of its last sync. So it can say what a power
-failure may leave: that content, and any of the later writes, in any order, the last of them torn. A killed
-process loses nothing of what it has written, which is the difference between the two.
+The disk also keeps what is durable: the content of each file as of its last sync, and the names in its folder
+as of the folder's. So it can say what a power failure may leave: that content, and any of the later writes,
+in any order, the last of them torn between two sectors. A killed process loses nothing of what it has
+written, which is the difference between the two.
 
-What it cannot show: a disk that says that it has synced and has not, and a new name in a folder that is lost
-because the folder was not synced. A deletion counts as durable at once.
+What it cannot show is a disk that says that it has synced and has not, or that tears a sector. A deletion
+counts as durable at once.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
@@ -54,18 +56,50 @@ class Disk:
         """Called with the name of each step before it happens; what it raises, the operation raises."""
         self._durable: Images = {}
         self._writes: dict[str, list[Write]] = {end: [] for end in ENDS}
+        self._named: set[str] = set()  # the files whose names are durable
+        self._synced: set[tuple[int, int]] = set()  # the files that were synced, by device and number
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Have SQLite open its files through this disk, in this process."""
-        before = apsw.vfs_names()[0]
+        """Have SQLite, `os.pwrite` and `os.fsync` of this process go through this disk."""
+        before, pwrite, fsync = apsw.vfs_names()[0], os.pwrite, os.fsync
+
+        def watched_pwrite(fd: int, data: bytes, offset: int, /) -> int:
+            end = self._end_at(fd)
+            if end is None:
+                return pwrite(fd, data, offset)
+            self.step("file-write")
+            self.written(end, offset, bytes(data))
+            return pwrite(fd, data, offset)
+
+        def watched_fsync(fd: int, /) -> None:
+            self.step("file-sync")
+            found = os.fstat(fd)
+            self._synced.add((found.st_dev, found.st_ino))
+            if os.path.samestat(found, os.stat(os.path.dirname(self.path))):
+                self._named.update(self.images())
+            elif (end := self._end_at(fd)) is not None:
+                self.synced(end)
+
         vfs = _Watching(self, before)
         apsw.set_default_vfs(_NAME)
+        os.pwrite, os.fsync = watched_pwrite, watched_fsync  # type: ignore[assignment]
         try:
             yield
         finally:
+            os.pwrite, os.fsync = pwrite, fsync
             apsw.set_default_vfs(before)
             vfs.unregister()
+
+    def _end_at(self, fd: int) -> str | None:
+        """The end of the name of the file that a descriptor is of, or None if it is not of this world."""
+        for end in ENDS:
+            try:
+                if os.path.samestat(os.fstat(fd), os.stat(self.path + end)):
+                    return end
+            except OSError:
+                continue
+        return None
 
     def images(self) -> Images:
         """What the files hold now, as another process would read them."""
@@ -80,12 +114,10 @@ class Disk:
 
     def after_loss(self, loss: Loss, chance: random.Random) -> Images:
         """What the files may hold after the power failed now."""
-        now, found = self.images(), dict[str, bytes]()
+        found: Images = {}
         for end, content in self._durable.items():
-            writes = list(self._writes[end])
-            if end in now:
-                writes += _beside(_replayed(content, writes), now[end])
-            found[end] = _replayed(content, _reached(writes, loss, chance))
+            if end in self._named or (loss == "some" and chance.random() < 0.5):
+                found[end] = _replayed(content, _reached(self._writes[end], loss, chance))
         return found
 
     def put_back(self, images: Images) -> None:
@@ -96,7 +128,7 @@ class Disk:
                     file.write(images[end])
             elif os.path.lexists(self.path + end):
                 os.unlink(self.path + end)
-        self._durable = dict(images)
+        self._durable, self._named = dict(images), set(images)
         for writes in self._writes.values():
             writes.clear()
 
@@ -108,9 +140,13 @@ class Disk:
         return end if end in ENDS else None
 
     def opened(self, end: str) -> None:
-        """Note that SQLite has opened a file; what it holds and was never written here is durable."""
+        """Note that SQLite has opened a file. If it is new, it is as durable as it was made."""
         if end not in self._durable:
-            self._durable[end] = self.images().get(end, b"")
+            found = os.stat(self.path + end)
+            synced = (found.st_dev, found.st_ino) in self._synced
+            self._durable[end] = self.images()[end] if synced else b""
+            if sys.platform == "win32":  # which has no sync of folders
+                self._named.add(end)
 
     def step(self, name: str) -> None:
         """Tell of a step."""
@@ -122,13 +158,16 @@ class Disk:
         self._writes[end].append(Write(offset, data))
 
     def synced(self, end: str) -> None:
-        """Note that all that a file holds is durable."""
+        """Note that all that a file holds is durable, and the name of a log: SQLite sees to that."""
+        if end:
+            self._named.add(end)
         self._durable[end] = self.images().get(end, b"")
         self._writes[end].clear()
 
     def deleted(self, end: str) -> None:
         """Note that a file is gone."""
         self._durable.pop(end, None)
+        self._named.discard(end)
         self._writes[end].clear()
 
 
@@ -144,33 +183,22 @@ def _replayed(content: bytes, writes: list[Write]) -> bytes:
     return bytes(found)
 
 
-def _beside(known: bytes, now: bytes) -> list[Write]:
-    """What was written to a file by others than SQLite: the mark in the header of a world."""
-    if known == now:
-        return []
-    if len(known) != len(now):
-        return [Write(len(now), None), Write(0, now)]
-    different = [at for at in range(len(now)) if known[at] != now[at]]
-    return [Write(different[0], now[different[0] : different[-1] + 1])]
-
-
 def _reached(writes: list[Write], loss: Loss, chance: random.Random) -> list[Write]:
     if loss == "nothing" or not writes:
         return []
     if loss == "torn":
-        return [*writes[:-1], _torn(writes[-1])]
+        return [*writes[:-1], *_torn(writes[-1])]
     some = [write for write in writes if chance.random() < 0.5]
-    if some:
-        some[-1] = _torn(some[-1])
-    return some
+    return [*some[:-1], *_torn(some[-1])] if some else []
 
 
-def _torn(write: Write) -> Write:
-    """The first half of a write, in whole sectors if it has several."""
-    if write.data is None:
-        return write
-    half = len(write.data) // 2
-    return Write(write.offset, write.data[: half - half % _SECTOR if half > _SECTOR else half])
+def _torn(write: Write) -> list[Write]:
+    """The sectors in the first half of a write; nothing of a write within one sector, or of a truncation."""
+    offset, data = write
+    if data is None:
+        return []
+    cut = (offset + len(data) // 2) // _SECTOR * _SECTOR - offset
+    return [Write(offset, data[:cut])] if cut > 0 else []
 
 
 class _Watching(apsw.VFS):
@@ -211,7 +239,12 @@ class _File(apsw.VFSFile):
         self._disk.written(self._end, size, None)
         super().xTruncate(size)
 
-    def xSync(self, flags: int) -> None:
+    def xSync(self, _flags: int) -> None:
         self._disk.step("file-sync")
-        super().xSync(flags)
-        self._disk.synced(self._end)
+        self._disk.synced(self._end)  # this disk decides what is durable, so the real one need not wait
+
+    def xLock(self, level: int) -> None:
+        try:
+            super().xLock(level)
+        except apsw.IOError:  # a reader cannot lock what it may not write, and SQLite goes on without
+            raise apsw.BusyError("this file was opened to be read") from None

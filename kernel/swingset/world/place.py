@@ -94,7 +94,7 @@ class Place:
             if self._folding is not None and self._trouble() is None:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                self._folding.fold()
+                self._folding.settle()
             if self._guard is not None:
                 self._guard.lift()
             self._db.close()  # which rolls back

@@ -6,9 +6,11 @@ and download only the file that they see. So after each commit the log is folded
 
 Between a commit and its fold, or while another program's query prevents the fold, the file alone is not the
 whole world. Then it has a mark in its header, at a place that SQLite does not use, and a marked file without
-a log is refused. The mark is written first and removed last. SQLite writes the first page from its own memory
-while it folds, so its copy of that page must always have the mark too. Otherwise a process that is killed in
-the middle of a fold would leave a file that is half old, half new and has no mark.
+a log is refused. The mark is written first and removed last. It is removed durably before SQLite deletes the
+log of a world that is closed; otherwise a power failure could leave a mark and no log. SQLite writes the
+first page from its own memory while it folds, so its copy of that page must always have the mark too.
+Otherwise a process that is killed in the middle of a fold would leave a file that is half old, half new and
+has no mark.
 """
 
 from __future__ import annotations
@@ -81,3 +83,9 @@ class Folding:
             else:
                 mark(self._fd)  # a fold that failed may have written the first page
         return self._folded
+
+    def settle(self) -> None:
+        """Fold the log, and have the removal of the mark reach the disk, because the log will be deleted."""
+        if self.fold():
+            with contextlib.suppress(OSError):
+                os.fsync(self._fd)
