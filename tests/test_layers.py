@@ -43,6 +43,13 @@ LAYERS = {
         "swingset.lens",
         "swingset.host",
     },
+    "swingset.testing": {
+        "swingset.model",
+        "swingset.world",
+        "swingset.core",
+        "swingset.lens",
+        "swingset.host",
+    },
     "swingset.command": {
         "swingset.wire",
         "swingset.model",

@@ -131,6 +131,14 @@ def test_an_alteration_is_found_where_it_is(name: str, sound: Path, tmp_path: Pa
     assert [one for one in told if words in one], told
 
 
+def test_a_sender_is_an_earlier_record(sound: Path, tmp_path: Path) -> None:
+    """The record just before may be it."""
+    path = altered(sound, tmp_path)
+    sealed(path, 2, records=compress(SENT_BY % 1))
+    with WorldFile.look(path) as world:
+        assert list(problems(world)) == []
+
+
 def test_a_head_that_is_missing_is_told_of(sound: Path, tmp_path: Path) -> None:
     """Though such a file can hardly be opened."""
     with WorldFile.look(altered(sound, tmp_path)) as world:
@@ -154,11 +162,13 @@ def sealed(path: Path, seq: int, **columns: object) -> None:
     db.close()
 
 
+SENT_BY = b'{"crank":2,"event":{"type":"reap","vat":"v1"},"outcome":"delivered","sender":%d}'
 SEALED: list[tuple[dict[str, object], str]] = [
     ({"crank": 7}, "commits, 2: crank is 7, and the state's is another"),
     ({"record": 3}, "commits, 2: its records end with number 2 and crank 2, and it says otherwise"),
     ({"record": 1}, "commits, 2: its records end with number 2 and crank 2, and it says otherwise"),
     ({"records": compress(b"x")}, "commits, 2: record 2 is none: "),
+    ({"records": compress(SENT_BY % 2)}, "commits, 2: record 2 names record 2 as its sender, which is later"),
     ({"changeset": compress(b"garbage")}, "commits, 2: it cannot be repeated: its changeset cannot be read"),
     ({"changeset": compress(b"")}, "commits, 2: crank is 2, and the state's is another"),
 ]

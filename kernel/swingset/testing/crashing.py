@@ -113,6 +113,7 @@ def crash_everywhere(
     every: Iterable[CrashMode] = ("raise",),
     sample: int = 20,
     seed: int = 0,
+    most: int = 20,
 ) -> CrashReport:
     """Crash a scenario at its steps, and check each time that nothing is lost, doubled or divergent.
 
@@ -130,13 +131,15 @@ def crash_everywhere(
         every: the modes that strike at every step.
         sample: at how many steps the other modes strike, evenly spread, another choice for each `seed`.
         seed: chooses steps, and which writes a power failure loses.
+        most: after so many problems it ends.
     Returns:
         What was done and what was found; print it.
     Raises:
         ValueError: if a mode is unknown, or the scenario does not come to the same end twice.
     Example:
         >>> from swingset.testing import crash_everywhere
-        >>> report = crash_everywhere([lambda world: world.options.set("reap_interval", 5)], modes=["raise"])
+        >>> acts = [lambda world: world.options.change({"reap_interval": 5})]
+        >>> report = crash_everywhere(acts, modes=["raise"])
         >>> report.sound, report.count("lost")
         (True, 0)
     """
@@ -157,6 +160,8 @@ def crash_everywhere(
                 if problem is not None:
                     where = f"{mode} at step {at}, {crashing.course.steps[at - 1]}"
                     report.problems.append((where, problem))
+                    if len(report.problems) >= most:
+                        return report
     return report
 
 
@@ -171,8 +176,8 @@ def _chosen(
     if sample is None or sample >= count:
         found = list(range(1, count + 1))
     else:
-        shift = random.Random(f"{seed} {mode}").random()
-        found = [*(1 + int((n + shift) * (count - 1) / (sample - 1)) for n in range(sample - 1)), count]
+        shift, others = random.Random(f"{seed} {mode}").random(), max(sample - 1, 1)
+        found = [*(1 + int((n + shift) * (count - 1) / others) for n in range(others)), count]
     for number, at in enumerate(found):
         for more in range(len(LOSSES) if mode == "tear" and at == count else 1):
             yield at, LOSSES[(number + more) % len(LOSSES)]
@@ -278,13 +283,16 @@ class _Crashing:
 
         steps = Steps(at, strike)
         life.steps = steps
-        with suppress(Crash):
+        try:
             with self._open(life.place) as controller:
                 self._disk.told = steps
                 with life.watching(controller, heard.hear):
                     life.find(controller)
                     life.go_on(controller)
             steps(_CLOSED)
+        except (Crash, Exception):
+            if left is None:
+                raise  # it is none of ours; after a strike, whatever a dying process says has no meaning
         self._disk.told = None
         if left is not None:
             self._disk.put_back(left)
@@ -356,19 +364,25 @@ class _Crashing:
                 raise _Failed(errno.EIO, "a step of a test fails")
 
         life = Life(self._scenario, self.course, Steps(at, strike))
+        life.forgiving = True
         with self._open(0) as controller:
             self._disk.told = life.steps
             try:
                 with life.watching(controller, heard.hear):
-                    for _ in range(2):
-                        try:
-                            life.go_on(controller)
-                            break
-                        except Exception:
-                            if not struck:
-                                raise
-                            full = False
-                            life.find(controller)
+                    try:
+                        life.go_on(controller)
+                    except Exception:
+                        if not struck:
+                            raise
+                        full = False
+                        if problems := counted(controller):
+                            raise Broken("divergent", f"after the error: {problems[0]}") from None
+                        controller.history.go_back_to_commit(controller.history.head)
+                        if life.between:
+                            controller.run()  # the run that failed has kept its whole cranks
+                        life.find(controller)
+                        life.forgiving = False
+                        life.go_on(controller)
                     full = False
                 self._disk.told = None
                 self._compared(controller)

@@ -138,6 +138,10 @@ class Life:
         self.place = place
         """The place in the course of the last state that was acknowledged."""
         self._most = 0
+        self.forgiving = False
+        """Whether there may be a commit that the course lacks: a run that fails keeps its whole cranks."""
+        self.between = False
+        """Whether there was one since the last state of the course."""
         self.acknowledged: Callable[[int], None] | None = None
         """Called with each place that is acknowledged."""
 
@@ -152,7 +156,7 @@ class Life:
 
         def released(output: Output) -> None:
             self.steps("output")
-            hear(output, self.place)
+            hear(output, self._most if self.between else self.place)
 
         stop = controller.outputs.listen(released)
         controller.world.faults = told
@@ -166,9 +170,13 @@ class Life:
         for place in (self.place + 1, self.place, *range(self.place + 2, self._most + 1)):
             if place <= self._most and self._course.standings[place] == now:
                 self.place = place
+                self.between = False
                 if self.acknowledged is not None:
                     self.acknowledged(place)
                 return
+        if self.forgiving:
+            self.between = True
+            return
         raise Broken("divergent", f"a commit after place {self.place} has a state that no other run has")
 
     def find(self, controller: Controller) -> None:

@@ -29,6 +29,7 @@ from .codec import Unpacking
 from .digest import state_digest
 from .errors import DamagedRow, WorldError
 from .history import apply_changes
+from .records import CrankRecord
 from .rows import RULES, Reader, shown
 from .seals import Sealed, commit_seal, label_seal, names_seal
 
@@ -236,6 +237,9 @@ class _History:
             try:
                 for record in history.records_of(commit.seq):
                     last, crank = record.number, record.crank
+                    if isinstance(record, CrankRecord) and (record.sender or 0) >= last:
+                        words = f"record {last} names record {record.sender} as its sender, which is later"
+                        self._add(Problem("commits", str(commit.seq), words))
             except WorldError as problem:
                 reason = problem.reason if isinstance(problem, DamagedRow) else str(problem)
                 self._add(Problem("commits", str(commit.seq), reason))
