@@ -96,6 +96,7 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
         rows.append(
             ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"]
         )
+        rows.append(["%%whatif [--at N] [--vat VAT]", "run a cell in a fork, and show both worlds"])
         notes = ("`%config SwingSet` lists the settings: autorun, progress_after, run_limit",)
         return Table("%swingset", ["type", "to"], rows, notes=notes)
     found = commands.get(given.subcommand)
@@ -107,20 +108,8 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 
 _ORDER = [
-    *(
-        "status",
-        "open",
-        "close",
-        "vats",
-        "queue",
-        "clists",
-        "promises",
-        "picture",
-        "step",
-        "run",
-        "until",
-        "pause",
-    ),
+    *("status", "open", "close", "vats", "queue", "clists", "promises", "picture"),
+    *("step", "run", "until", "when", "pause"),
     *("checkpoint", "checkpoints", "go-back", "digest", "rehearse", "upgrade", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     *("trace", "debug"),

@@ -38,9 +38,9 @@ def interruptible() -> Iterator[None]:
 class NotebookSession(Session):
     """A session whose runs can be interrupted from the front end, and whose errors have short tracebacks."""
 
-    def __init__(self, controller: Controller, cells: Cells) -> None:
+    def __init__(self, controller: Controller, cells: Cells, name: str = "notebook") -> None:
         self._cells = cells
-        super().__init__(controller)
+        super().__init__(controller, name)
 
     def file_called(self, filename: str) -> str:
         """The number of a cell, instead of the file name that the front end gives it."""

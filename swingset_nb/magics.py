@@ -1,4 +1,4 @@
-"""The magics `%swingset`, `%%vat` and `%%kind`, and the settings under `%config SwingSet`.
+"""The magics `%swingset`, `%%vat`, `%%kind` and `%%whatif`, and the settings under `%config SwingSet`.
 
 A magic is synchronous, because IPython awaits none. It parses its line, calls the command, and returns what
 to show. Errors are raised as `SwingSetError`, which Jupyter treats as errors.
@@ -21,6 +21,7 @@ from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Message, Shown, Stack
 from swingset_nb.tables import clist_table, vat_table
+from swingset_nb.what_if import what_if_cell, what_if_code
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +37,10 @@ KIND.add_argument("name", metavar="NAME", help="the kind's name")
 KIND.add_argument("--vat", required=True, metavar="VAT", help="the vat it belongs to")
 KIND.add_argument("--upgrade", action="store_true", help="upgrade the running vat to this cell")
 KIND.add_argument("--message", default="", metavar="TEXT", help="a text for rejections of broken promises")
+
+WHATIF = LineParser("%%whatif", "run this cell in a fork of the world, and show both worlds")
+WHATIF.add_argument("--at", type=int, metavar="N", help="begin after crank N; the present if left out")
+WHATIF.add_argument("--vat", metavar="VAT", help="the cell is changed code of this vat, not code to run")
 
 
 def _described(parser: LineParser) -> Callable[[F], F]:
@@ -104,6 +109,15 @@ class SwingSet(Magics):
             ),
         )
 
+    @no_var_expand
+    @cell_magic
+    @_described(WHATIF)
+    def whatif(self, line: str, cell: str) -> Shown:  # noqa: D102 - made from the parser
+        given = WHATIF.read(line)
+        if given.vat is not None:
+            return what_if_code(self.notebook, given.vat, "\n" + cell, given.at)
+        return what_if_cell(self.notebook, "\n" + cell, given.at)
+
     def _status(self, name: str) -> Shown:
         world = self.notebook.require()
         if not name:
@@ -126,4 +140,4 @@ class SwingSet(Magics):
         )
 
 
-__all__ = ["KIND", "VAT", "SwingSet"]
+__all__ = ["KIND", "VAT", "WHATIF", "SwingSet"]

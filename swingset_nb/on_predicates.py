@@ -1,4 +1,4 @@
-"""Commands with a predicate: run until it holds."""
+"""Commands with a predicate: run until it holds, and find since when it does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import argparse
 from swingset.host import policies
 from swingset.time.predicates import BadPredicate, Predicate
 from swingset.time.until import Breakpoint
+from swingset.time.when import when as since_when
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
@@ -41,6 +42,18 @@ def until(notebook: Notebook, given: argparse.Namespace) -> Shown:
         controller.queue.pause()
         hints = ("the world is paused here: `%swingset step` runs one crank, `%swingset run` runs on",)
     headline, *lines = reached.lines()
+    return Message(headline, lines, hints)
+
+
+@command("when", "since when a predicate holds, and what made it true", _PREDICATE)
+def when(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Look for the crank in the past; nothing is run."""
+    world = notebook.require()
+    wanted = predicate_of(given)
+    notebook.flush()
+    found = since_when(world.controller, wanted.text)
+    headline, *lines = found.lines()
+    hints = (f"`%swingset trace {found.crank}` shows that delivery line by line",) if found.crank else ()
     return Message(headline, lines, hints)
 
 

@@ -87,6 +87,8 @@ WHY = {
     "kernel/swingset/world/tables.py getters attrgetter": SOURCE,
     "swingset_nb/places.py lines getline": "the file of a frame of this process, to show a line of it",
     "swingset_nb/places.py _line getline": "the file of a frame of this process, to show a line of it",
+    "swingset_nb/what_if.py _compiled compile": "the user's own cell",
+    "swingset_nb/what_if.py _ran eval": "the user's own cell",
     "swingset_nb/extension.py load getattr": SOURCE,
     "swingset_nb/extension.py load setattr": SOURCE,
     "swingset_nb/extension.py loaded getattr": SOURCE,

@@ -71,12 +71,15 @@ from swingset.model.states import (
     VatState,
 )
 from swingset.time.archives import Archive, export_archive, import_archive
+from swingset.time.comparing import Unlike
 from swingset.time.debugging import Debugged, debug
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.searching import search
 from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.until import Reached, until
+from swingset.time.what_if import Fork, WhatIf, what_if
+from swingset.time.when import Since, when
 from swingset.world.archive_pieces import Artifact
 from swingset.world.archiving import ArchiveLevel
 from swingset.world.errors import (
@@ -140,6 +143,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "Fault",
+    "Fork",
     "Found",
     "Frame",
     "GarbageCollection",
@@ -195,6 +199,7 @@ __all__ = [
     "SessionDevices",
     "SessionNames",
     "Settlement",
+    "Since",
     "Stale",
     "Step",
     "StepKind",
@@ -206,6 +211,7 @@ __all__ = [
     "TraceStep",
     "UnknownCommit",
     "UnknownLabel",
+    "Unlike",
     "UpgradeVat",
     "Upgraded",
     "ValueChange",
@@ -218,6 +224,7 @@ __all__ = [
     "Vats",
     "Verdict",
     "Views",
+    "WhatIf",
     "WorkerKind",
     "WorkerRefused",
     "WorldError",
@@ -233,4 +240,6 @@ __all__ = [
     "search",
     "trace",
     "until",
+    "what_if",
+    "when",
 ]

@@ -32,3 +32,69 @@ def test_a_cell_runs_until_something_holds(opened: Kernel) -> None:
     failed = opened.run("%swingset until purse()")
     assert failed.error is not None
     assert "is no predicate" in failed.error["evalue"]
+
+
+def test_since_when_something_holds(opened: Kernel) -> None:
+    """The crank, the object, the message and the cell that sent it are shown."""
+    opened.run("carols = await E(bank).open_purse('carol')")
+    opened.run("await E(carols).deposit(1_000)")
+    opened.run("await E(carols).deposit(1)")
+    shown = opened.run("%swingset when \"Purse.owner == 'carol' and Purse.balance >= 1000\"").plain
+    assert "balance 1000" in shown
+    assert "states looked at" in shown
+    assert "deposit(1000)" in shown
+    assert "sent by cell [" in shown
+    assert "%swingset trace" in shown
+    assert opened.run("%swingset when 'method'").plain.splitlines()[0].startswith("method since crank")
+
+
+def test_a_cell_runs_in_a_fork(opened: Kernel) -> None:
+    """Its names mean the same things there, both worlds are shown, and nothing moves in the live one."""
+    opened.run("both = {'purses': [purse]}; count = 1\nasync def pay(n): return await E(purse).deposit(n)")
+    opened.run("%swingset")
+    before = opened.run("%swingset digest").plain
+    balance = opened.run("await E(purse).deposit(0)").plain
+    before = opened.run("%swingset digest").plain
+    shown = opened.run(
+        "%%whatif\ncount = 2\nother = await E(bank).open_purse('bob')\nE(other).deposit(7)\n"
+        "await pay(10)\nawait E(both['purses'][0]).deposit(90)"
+    )
+    assert shown.error is None, shown.traceback
+    lines = [" ".join(line.split()) for line in shown.plain.splitlines()]
+    assert lines[0] == "what if, now"
+    assert f"answer - {int(balance) + 100}" in lines
+    assert "bank prints - opening bob" in lines
+    assert f"Purse o+d10/1 of bank: balance {balance} {int(balance) + 100}" in lines
+    assert "Purse o+d10/3 of bank - {'owner': 'bob', 'balance': 7}" in lines
+    assert lines[-1] == "nothing has changed in this world"
+    assert opened.run("%swingset digest").plain == before
+    assert opened.run("count, 'other' in globals()").plain == "(1, False)"
+    assert opened.run("await E(purse).deposit(0)").plain == balance
+
+
+def test_an_error_of_a_cell_in_a_fork_is_shown(opened: Kernel) -> None:
+    """A rejection and a mistake are answers too; what is no Python is refused with the cell failing."""
+    assert "cannot deposit -1" in opened.run("%%whatif\nawait E(purse).deposit(-1)").plain
+    assert "nothing else" in opened.run("%%whatif\nimport asyncio\nawait asyncio.sleep(1)").plain
+    failed = opened.run("%%whatif\n%swingset run")
+    assert failed.error is not None
+    assert "without magics" in failed.error["evalue"]
+    hidden = opened.run("class Box: pass\nbox = Box(); box.purse = purse")
+    assert hidden.error is None
+    assert "runs in a fork of that world" in opened.run("%%whatif\nE(box.purse).deposit(1)").plain
+
+
+def test_a_cell_begins_in_the_past(opened: Kernel) -> None:
+    """Names of what did not exist at that crank are not bound, and it is said."""
+    shown = opened.run("%%whatif --at 1\n(await E(bank).open_purse('zoe')) is not None")
+    assert shown.error is None, shown.traceback
+    assert "what if, from crank 1" in shown.plain
+    assert (
+        "not bound in the cell, because there is no such thing at crank 1: purse, carols and both"
+        in shown.plain
+    )
+    far = opened.run("%%whatif --at 100000\n1")
+    assert far.error is not None
+    code = opened.run("%%whatif --vat bank\ndef build_root_object(): return 3")
+    assert code.error is None
+    assert "VatFault" in code.plain

@@ -128,6 +128,10 @@ class Lives:
         self._all = [known for known in self._all if not known.ended]
         self._all.append(life)
 
+    def alive(self) -> list[Life]:
+        """The lives that have not ended."""
+        return [life for life in self._all if not life.ended]
+
     @contextmanager
     def going_back(self, why: str) -> Iterator[None]:
         """Give the reason for errors, in case the world returns to an earlier state in the body."""

@@ -110,6 +110,13 @@ class Predicate:
         """
         return _Walk(store, crank or Happened()).some(self._tree)
 
+    def may_hold(self, crank: Happened) -> bool:
+        """Whether the parts that speak of a crank alone, joined by `and`, hold for it."""
+        tree = self._tree
+        parts = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
+        walk = _Walk(None, crank)
+        return all(walk.some(part).holds for part in parts if _of_event(part))
+
     def unknown(self, store: KernelStore) -> tuple[str, ...]:
         """Those of its names that mean nothing in the current state."""
         walk = _Walk(store, Happened())
@@ -171,6 +178,12 @@ def _check(node: ast.AST, text: str) -> None:
         words = f"{_first(node)} has no fields: it is a word of a crank"
     if words:
         raise BadPredicate(f"{one_line(text, 80)!r} is no predicate: {words}; {_ALLOWED}")
+
+
+def _of_event(part: ast.expr) -> bool:
+    """Whether a part speaks of a crank alone, and of no object, which only a state knows."""
+    names = {node.id for node in ast.walk(part) if isinstance(node, ast.Name)}
+    return names <= set(EVENT_WORDS) - {"object"}
 
 
 def _is_path(node: ast.expr) -> bool:

@@ -44,7 +44,12 @@ class Reached:
     unknown: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """The same in sentences."""
+        """The same in sentences.
+
+        Example:
+            >>> swingset.until(world, "bank.total > 5").lines()
+            ['bank.total > 5 did not hold after any of 0 cranks']
+        """
         ran = f"{self.ran:,} {'crank' if self.ran == 1 else 'cranks'}"
         said = one_line(self.predicate, 200)
         if self.held and not self.ran:

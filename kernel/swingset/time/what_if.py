@@ -1,0 +1,238 @@
+"""What if: code of a host runs in a fork of its world, and both worlds are shown beside each other.
+
+The fork is the whole world, at present or at a moment of its past, on the same engines. In it the code has a
+session of its own, with the vat `what-if`. A reference of the first world means the same object there, found
+by the kernel's name for it (`Fork.here`). While the code runs, references of the first world refuse to send,
+so nothing in the live world moves.
+
+Python is not forked: an object of the host that the code changes stays changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from swingset.core.report import CrankReport
+from swingset.guest.base.promises import Promise
+from swingset.host.controller import Controller
+from swingset.host.outputs import Output
+from swingset.host.policies import RunPolicy, all_of
+from swingset.host.session import Session
+from swingset.host.standing_in import StandIns, set_aside
+from swingset.model.foreign import said
+from swingset.model.visible import one_line, visible
+from swingset.time.comparing import Unlike, compare, touched
+
+VAT = "what-if"
+"""The name of the vat of the session in the fork."""
+
+_MOST_LINES = 1_000
+
+
+class Fork:
+    """A fork of a world while code runs in it: its controller, a session, and what references mean there."""
+
+    def __init__(self, controller: Controller, session: Session, stand_ins: StandIns) -> None:
+        self.controller = controller
+        self.session = session
+        self._stand_ins = stand_ins
+
+    def here(self, value: Any) -> Any:
+        """What a value of the live world means in the fork.
+
+        Args:
+            value: a reference, or a list, dict, tuple or set with references in it, which is copied.
+        Raises:
+            LifeEndedError: for a reference to something that does not exist there.
+        Example:
+            >>> found = swingset.what_if(world, lambda fork: fork.here([bank])[0] is fork.root("bank"))
+            >>> found.answer
+            True
+        """
+        return self._stand_ins.here(value)
+
+    def root(self, vat: str) -> Any:
+        """A reference to the root object of a vat.
+
+        Args:
+            vat: the name of the vat.
+        Raises:
+            NoSuchVat: if there is no such vat, or if its root is gone.
+        Example:
+            >>> def open_purse(fork):
+            ...     return E(fork.root("bank")).open_purse("bob")
+            >>> swingset.what_if(world, open_purse).error is None
+            True
+        """
+        return self.session.root(vat)
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What came of code in a fork.
+
+    `answer` is what the code returned, or the value of the promise that it returned; a reference in it
+    belongs to the fork and is of no use. `error` is what it raised. `console` has the lines that vats
+    printed, with the name of the vat. `unlike` are the places that are different in the live world and in
+    the fork. `notes` say what could not be shown. `at` is the crank at which the fork began, None for the
+    present.
+    """
+
+    answer: Any
+    error: BaseException | None
+    console: tuple[tuple[str, str], ...]
+    unlike: tuple[Unlike, ...]
+    cranks: int
+    computrons: int
+    at: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """What, how it is in the live world, and how it would be.
+
+        Example:
+            >>> found = swingset.what_if(world, lambda fork: 3)
+            >>> found.rows()[0]
+            ('answer', '-', '3')
+        """
+        answer = shown(self.answer) if self.error is None else one_line(said(self.error), 200)
+        sort = "answer" if self.error is None else type(self.error).__name__
+        rows = [] if self.answer is None and self.error is None else [(one_line(sort, 80), "-", answer)]
+        rows += [(f"{one_line(vat, 80)} prints", "-", one_line(text, 200)) for vat, text in self.console]
+        rows += [(unlike.place, unlike.first, unlike.second) for unlike in self.unlike]
+        return [*rows, ("cranks", "-", f"{self.cranks:,}"), ("computrons", "-", f"{self.computrons:,}")]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [*(f"{place}: {first} → {second}" for place, first, second in self.rows()), *self.notes]
+        )
+
+
+def what_if(
+    controller: Controller,
+    act: Callable[[Fork], Any],
+    *,
+    at: int | None = None,
+    policy: RunPolicy | None = None,
+    session: Callable[[Controller, str], Session] = Session,
+) -> WhatIf:
+    """Run code in a fork of a world, and compare the fork with the world, which is not changed.
+
+    The fork runs until nothing can run. Then it is discarded.
+
+    Args:
+        controller: the world.
+        act: called with the `Fork`. If it returns a promise of the fork, the answer is the promise's value.
+            What it raises is reported, not raised.
+        at: the crank after which the fork begins; None for the present.
+        policy: how far each run of the fork goes at most; None runs until nothing can run.
+        session: makes the session in the fork, from its controller and the name of its vat.
+    Raises:
+        NoSuchMoment: if the history does not lead to crank `at`.
+        KernelError: if that state has local vats, and the world is not trusted with them.
+    Example:
+        >>> purse = session.wait(E(bank).open_purse("alice"))
+        >>> found = swingset.what_if(world, lambda fork: E(fork.here(purse)).deposit(100))
+        >>> found.answer
+        100
+        >>> print(*found.unlike)
+        Purse o+d10/1 of bank: balance: 0 → 100
+        >>> session.wait(E(purse).deposit(1))
+        1
+    """
+    with controller.lock:
+        fork = controller.fork(at) if at is not None else controller.fork()
+        try:
+            with set_aside(controller) as lives:
+                make = partial(StandIns, controller.kernel, lives)
+                return _run(controller, fork, act, at, policy, session, make)
+        finally:
+            fork.close(keep=False)
+
+
+def _run(
+    controller: Controller,
+    fork: Controller,
+    act: Callable[[Fork], Any],
+    at: int | None,
+    policy: RunPolicy | None,
+    attach: Callable[[Controller, str], Session],
+    stand_ins: Callable[[Session], StandIns],
+) -> WhatIf:
+    tally, printed = _Tally(), list[Output]()
+    since = fork.world.journal.last
+    fork.outputs.listen(printed.append)
+    if fork.queue.paused:
+        fork.queue.unpause()
+    inside = attach(fork, _free_name(fork))
+    inside.policy = all_of(*([policy] if policy is not None else []), tally)
+    answer, error = None, None
+    try:
+        answer = act(Fork(fork, inside, stand_ins(inside)))
+        if isinstance(answer, Promise) and answer._turns.vat is inside.liveslots:
+            answer = inside.wait(answer)
+        inside.settle()
+    except Exception as problem:
+        error = problem
+    fork.commit("what if")
+    records = list(fork.history.records(since))
+    if at is not None:
+        earlier = next((record.number for record in controller.history.records() if record.crank >= at), 0)
+        records += list(controller.history.records(earlier))
+    without = inside.vat_id
+    unlike = compare(controller.kernel.store, fork.kernel.store, touched(records), without=without)
+    console = [(output.vat or "kernel", output.text.rstrip("\n")) for output in printed[:_MOST_LINES]]
+    notes = _notes(controller, fork, inside, len(printed))
+    return WhatIf(
+        answer, error, tuple(console), tuple(unlike), tally.cranks, tally.computrons, at, tuple(notes)
+    )
+
+
+class _Tally:
+    """A run policy that counts, and stops nothing."""
+
+    def __init__(self) -> None:
+        self.cranks = self.computrons = 0
+
+    def __call__(self, report: CrankReport) -> bool:
+        self.cranks += 1
+        self.computrons += report.computrons or 0
+        return True
+
+
+def _free_name(fork: Controller) -> str:
+    names = {vat.name for vat in fork.vats}
+    return next(
+        name for name in (VAT, *(f"{VAT}-{n}" for n in range(2, len(names) + 3))) if name not in names
+    )
+
+
+def _notes(controller: Controller, fork: Controller, inside: Session, printed: int) -> list[str]:
+    before = {row.name: row.parked for row in controller.lens.vats()}
+    notes = []
+    for row in fork.lens.vats():
+        more = row.parked - before.get(row.name, 0)
+        if row.attached and row.name != inside.name and more > 0:
+            count = "1 event waits" if more == 1 else f"{more:,} events wait"
+            notes.append(
+                f"{count} for {one_line(row.name, 80)}, which runs in this program and not in the fork"
+            )
+    if len(fork.queue) and not fork.queue.paused:
+        notes.append(f"the fork stopped before its end: {len(fork.queue):,} events wait")
+    if printed > _MOST_LINES:
+        notes.append(f"{printed - _MOST_LINES:,} more lines were printed")
+    return notes
+
+
+def shown(value: Any) -> str:
+    """An answer as a short text that is safe to show."""
+    try:
+        return one_line(repr(value), 200)
+    except Exception as problem:
+        return f"{visible(type(value).__name__, 80)} that cannot be shown: {one_line(said(problem), 80)}"
+
+
+__all__ = ["Fork", "WhatIf", "what_if"]

@@ -1,0 +1,140 @@
+"""Runs a `%%whatif` cell: its code, or a vat with its code, in a fork of the world.
+
+The cell is the user's own Python, and sees the notebook's names. References among them, and in lists, dicts,
+tuples and sets, are replaced by those of the fork while the cell runs, so functions of earlier cells see the
+fork too. Names that the cell binds are gone afterwards. `await` works on what a vat has answered, as in any
+cell; there is no event loop in a fork, so nothing else can be awaited.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any
+
+from swingset.guest.base.ended import LifeEndedError
+from swingset.host.controller import Controller
+from swingset.host.policies import cranks
+from swingset.host.session import Session
+from swingset.host.upgrading import combined
+from swingset.model.foreign import said
+from swingset.time.what_if import Fork, WhatIf, what_if
+from swingset.world.errors import WorldError
+from swingset_nb.errors import BadArguments, SwingSetError
+from swingset_nb.interrupts import NotebookSession
+from swingset_nb.notebook import Notebook, words_of
+from swingset_nb.on_runs import named_vat
+from swingset_nb.render import Shown, Table
+
+
+def what_if_cell(notebook: Notebook, source: str, at: int | None) -> Shown:
+    """Run a cell's code in a fork, and show both worlds; an error of the code is shown, not raised."""
+    missing: list[str] = []
+    pieces = _compiled(notebook, source)
+
+    def act(fork: Fork) -> Any:
+        with _names_of(notebook, fork, missing) as namespace:
+            return _ran(pieces, namespace)
+
+    found = _fork(notebook, act, at)
+    notes = [f"not bound in the cell, because there is no such thing at crank {at}: {words_of(missing)}"]
+    return table_of(notebook, found, notes if missing else [])
+
+
+def what_if_code(notebook: Notebook, vat: str, source: str, at: int | None) -> Shown:
+    """Upgrade a vat to a changed cell in a fork, and show both worlds."""
+    world = notebook.require()
+    name = named_vat(world, vat)
+    parts = combined(world.controller, world.session.drafts, name, name, source)
+
+    def act(fork: Fork) -> None:
+        fork.controller.upgrade_vat(name, parts)
+
+    return table_of(notebook, _fork(notebook, act, at), [])
+
+
+def _fork(notebook: Notebook, act: Any, at: int | None) -> WhatIf:
+    world = notebook.require()
+    notebook.flush()
+    limit = notebook.settings.run_limit
+
+    def attach(controller: Controller, name: str) -> Session:
+        return NotebookSession(controller, notebook.cells, name)
+
+    try:
+        policy = cranks(limit) if limit > 0 else None
+        return what_if(world.controller, act, at=at, policy=policy, session=attach)
+    except WorldError as problem:
+        raise SwingSetError(str(problem), f"%%whatif --at {world.controller.crank}") from None
+    finally:
+        notebook.progress.clear()
+
+
+def table_of(notebook: Notebook, found: WhatIf, notes: list[str]) -> Table:
+    """Both worlds beside each other, and an error of the code in full."""
+    if found.error is not None:
+        notes = [
+            f"{type(found.error).__name__}: {said(found.error)}",
+            *notebook.cells.lines(found.error),
+            *notes,
+        ]
+    where = "now" if found.at is None else f"from crank {found.at:,}"
+    return Table(
+        f"what if, {where}",
+        ["", "this world", "what if"],
+        found.rows(),
+        notes=[*notes, *found.notes, "nothing has changed in this world"],
+    )
+
+
+def _compiled(notebook: Notebook, source: str) -> list[CodeType]:
+    """The cell's code, and its last expression apart."""
+    name = notebook.shell.compile.cache(source, notebook.shell.execution_count)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        tree = ast.parse(source, name)
+        pieces = []
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+            pieces = [compile(last, name, "eval", flags=flags)]
+        return [compile(tree, name, "exec", flags=flags), *pieces]
+    except (SyntaxError, ValueError) as problem:
+        raise BadArguments(f"a cell in a fork is plain Python, without magics: {problem}") from None
+
+
+def _ran(pieces: list[CodeType], namespace: dict[str, Any]) -> Any:
+    """Run the pieces; returns the value of the last."""
+    value = None
+    for code in pieces:
+        value = eval(code, namespace)
+        if code.co_flags & inspect.CO_COROUTINE:
+            try:
+                value.send(None)
+            except StopIteration as done:
+                value = done.value
+            else:
+                value.close()
+                raise RuntimeError("a cell in a fork can await what vats answer, and nothing else")
+    return value
+
+
+@contextmanager
+def _names_of(notebook: Notebook, fork: Fork, missing: list[str]) -> Iterator[dict[str, Any]]:
+    """The notebook's namespace, in which references are those of the fork; it is restored at the end."""
+    namespace: dict[str, Any] = notebook.shell.user_ns
+    before = dict(namespace)
+    try:
+        for name, value in before.items():
+            if not name.startswith("_") and name not in notebook.shell.user_ns_hidden:
+                try:
+                    namespace[name] = fork.here(value)
+                except LifeEndedError:
+                    del namespace[name]
+                    missing.append(name)
+        yield namespace
+    finally:
+        namespace.clear()
+        namespace.update(before)

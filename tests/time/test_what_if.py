@@ -1,0 +1,227 @@
+"""What if: code in a fork, with the references of the live world, which does not move."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import swingset
+from swingset import LifeEndedError
+from swingset.guest.base import context
+from swingset.guest.sending.eventual import E
+from swingset.vat import remotable
+from tests.conftest import MakeStage
+from tests.staging import Stage
+
+BANK = """
+    from swingset.vat import E, durable, make_promise, remotable
+
+    @durable
+    class Purse:
+        owner: str
+        balance: int = 0
+
+        def deposit(self, amount: int) -> int:
+            print("paid", amount)
+            self.balance += amount
+            return self.balance
+
+    @remotable
+    class Bank:
+        def __init__(self, baggage):
+            self.baggage = baggage
+            self.waiting = []
+
+        def open_purse(self, owner: str):
+            purse = Purse(owner=owner)
+            self.baggage["opened"] = self.baggage.get("opened", 0) + 1
+            return purse
+
+        def later(self):
+            promise, resolver = make_promise()
+            self.waiting.append(resolver)
+            return promise
+
+        def settle(self, value):
+            for resolver in self.waiting:
+                resolver.resolve(value)
+
+        def tell(self, listener):
+            E(listener).hear("hello")
+
+    def build_root_object(baggage):
+        return Bank(baggage)
+"""
+
+
+class Looked:
+    """The world as it was before, and what is the same after."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.before = self._now()
+
+    def _now(self) -> tuple[Any, ...]:
+        controller = self.stage.controller
+        path = controller.path
+        data = Path(path).read_bytes() if path else b""
+        return controller.digest(), controller.history.head, controller.crank, data, context.found()
+
+    def unmoved(self) -> bool:
+        """Whether the digest, the file and the default session are those of before."""
+        return self._now() == self.before
+
+
+@pytest.fixture
+def bank(make_stage: MakeStage, tmp_path: Path) -> tuple[Stage, Any, Any]:
+    """A world in a file, with a bank, and a purse that the session holds."""
+    stage = make_stage("local", tmp_path / "my.world")
+    root = stage.define("bank", BANK)
+    purse = stage.ask(root, "open_purse", "alice")
+    stage.ask(purse, "deposit", 5)
+    return stage, root, purse
+
+
+def rows(found: swingset.WhatIf) -> dict[str, tuple[str, str]]:
+    return {place: (first, second) for place, first, second in found.rows()}
+
+
+def test_both_worlds_are_shown_and_the_live_one_stays(bank: tuple[Stage, Any, Any]) -> None:
+    """Answers, console, fields, baggage, promises and the queue are compared."""
+    stage, root, purse = bank
+    waiting = E(root).later()
+    stage.session.settle()
+    looked = Looked(stage)
+
+    def act(fork: swingset.Fork) -> Any:
+        E(fork.root("bank")).open_purse("bob")
+        E(fork.root("bank")).settle(3)
+        return E(fork.here({"mine": [purse]})["mine"][0]).deposit(100)
+
+    found = swingset.what_if(stage.controller, act)
+    assert looked.unmoved()
+    told = rows(found)
+    assert told["answer"] == ("-", "105")
+    assert told["bank prints"] == ("-", "paid 100")
+    assert told["Purse o+d10/1 of bank: balance"] == ("5", "105")
+    assert told["Purse o+d10/2 of bank"] == ("-", "{'owner': 'bob', 'balance': 0}")
+    assert told["bank.opened"] == ("1", "2")
+    (promise,) = [place for place in told if place.startswith("promise")]
+    assert told[promise] == ("unresolved, decided by bank", "fulfilled: 3")
+    assert "1 event waits for notebook" in found.notes[0]
+    assert waiting.status == "pending"
+    assert stage.ask(purse, "deposit", 1) == 6
+
+
+def test_a_promise_of_the_session_means_the_same_in_the_fork(bank: tuple[Stage, Any, Any]) -> None:
+    """A settled one has its value there, and a pending one is settled there alone."""
+    stage, root, purse = bank
+    done, later = E(purse).deposit(0), E(root).later()
+    stage.session.settle()
+
+    def act(fork: swingset.Fork) -> Any:
+        E(fork.root("bank")).settle("now")
+        return fork.session.wait(fork.here(done)), fork.session.wait(fork.here((later,))[0])
+
+    found = swingset.what_if(stage.controller, act)
+    assert found.answer == (5, "now"), found.error
+    assert (done.result(), later.status) == (5, "pending")
+
+
+@pytest.mark.parametrize("use", ["send", "argument", "wait", "then", "status"])
+def test_a_reference_of_the_live_world_is_refused(bank: tuple[Stage, Any, Any], use: str) -> None:
+    """Whatever is not passed to `here` raises an error and sends nothing; later it works again."""
+    stage, root, purse = bank
+    promise = E(root).later()
+    stage.session.settle()
+    looked = Looked(stage)
+
+    def act(fork: swingset.Fork) -> Any:
+        match use:
+            case "send":
+                return E(purse).deposit(1)
+            case "argument":
+                return E(fork.root("bank")).tell(purse)
+            case "wait":
+                return stage.session.wait(promise)
+            case "then":
+                return promise.then(print)
+        return promise.result()
+
+    found = swingset.what_if(stage.controller, act)
+    assert "in a fork of that world" in str(found.error)
+    assert looked.unmoved()
+    assert promise.status == "pending"
+    stage.ask(root, "settle", 9)
+    assert stage.session.wait(promise) == 9
+    assert stage.ask(purse, "deposit", 1) == 6
+
+
+def test_an_object_of_the_host_is_heard_in_the_fork(bank: tuple[Stage, Any, Any]) -> None:
+    """One that only the heap has is exported by the fork's session, and called there."""
+    stage, _root, _purse = bank
+    heard = []
+
+    @remotable
+    class Listener:
+        def hear(self, words: str) -> None:
+            heard.append(words)
+
+    found = swingset.what_if(stage.controller, lambda fork: E(fork.root("bank")).tell(Listener()))
+    assert found.error is None
+    assert heard == ["hello"]
+
+
+def test_it_begins_at_a_past_crank(bank: tuple[Stage, Any, Any]) -> None:
+    """What does not exist there has no meaning in the fork; the rest of the history is a difference."""
+    stage, _root, purse = bank
+    crank = stage.controller.crank
+    stage.ask(purse, "deposit", 50)
+    looked = Looked(stage)
+    found = swingset.what_if(stage.controller, lambda fork: E(fork.here(purse)).deposit(1), at=crank)
+    assert found.answer == 6
+    assert rows(found)["Purse o+d10/1 of bank: balance"] == ("55", "6")
+    early = swingset.what_if(stage.controller, lambda fork: fork.here(purse), at=1)
+    assert type(early.error) is LifeEndedError
+    assert "does not exist in the fork" in str(early.error)
+    assert looked.unmoved()
+    with pytest.raises(swingset.NoSuchMoment):
+        swingset.what_if(stage.controller, lambda fork: None, at=10_000)
+    assert looked.unmoved()
+
+
+def test_a_vat_is_upgraded_terminated_and_made_in_the_fork(bank: tuple[Stage, Any, Any]) -> None:
+    """The vats that stand differently are told; a fork of a paused world runs."""
+    stage, _root, purse = bank
+    stage.controller.queue.pause()
+    looked = Looked(stage)
+
+    def act(fork: swingset.Fork) -> Any:
+        parts = fork.controller.vats.parts("bank")
+        fork.controller.upgrade_vat("bank", parts)
+        fork.controller.create_vat("branch", parts)
+        return E(fork.here(purse)).deposit(1)
+
+    found = swingset.what_if(stage.controller, act)
+    assert found.answer == 6, found.error
+    vats = [(unlike.first, unlike.second) for unlike in found.unlike if unlike.place == "vat"]
+    assert vats == [
+        ("bank: incarnation 0, live", "bank: incarnation 1, live"),
+        ("-", "branch: incarnation 0, live"),
+    ]
+    ended = swingset.what_if(stage.controller, lambda fork: fork.controller.terminate_vat("bank"))
+    assert ("bank: incarnation 0, live", "-") in [(unlike.first, unlike.second) for unlike in ended.unlike]
+    assert looked.unmoved()
+
+
+def test_an_answer_that_cannot_be_shown_is_named(bank: tuple[Stage, Any, Any]) -> None:
+    """A class whose `repr` raises is answered by its name."""
+
+    class Odd:
+        def __repr__(self) -> str:
+            raise ValueError("no words")
+
+    stage, *_ = bank
+    assert "Odd that cannot be shown: no words" in str(swingset.what_if(stage.controller, lambda fork: Odd()))
