@@ -60,6 +60,7 @@ def registered() -> dict[str, Command]:
         on_causes,
         on_debugging,
         on_drafts,
+        on_exports,
         on_predicates,
         on_runs,
         on_vats,
@@ -113,8 +114,11 @@ _ORDER = [
     *("checkpoint", "checkpoints", "go-back", "digest", "rehearse", "upgrade", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     *("trace", "debug"),
-    *("cause", "story", "find"),
     *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
+    "trace",
+    *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
+    *("cause", "story", "find", "sql", "export-trace"),
+    *("explain", "rings", "verify", "terminate", "export", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}
 _ALSO |= {"wake": "resume", "draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close"}

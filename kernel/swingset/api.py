@@ -43,6 +43,7 @@ from swingset.lens.cycles import Ring
 from swingset.lens.difference import Difference
 from swingset.lens.explain import Explanation, Verdict
 from swingset.lens.merging import Arrival, MergedRecord, Passage, merge
+from swingset.lens.querying import Answer, BadQuery
 from swingset.lens.searching import EventKind, Found
 from swingset.lens.story import Settlement, Story
 from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
@@ -73,8 +74,10 @@ from swingset.model.states import (
 from swingset.time.archives import Archive, export_archive, import_archive
 from swingset.time.comparing import Unlike
 from swingset.time.debugging import Debugged, debug
+from swingset.time.exporting import export_spans, export_trace
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
+from swingset.time.querying import dataframe, sql
 from swingset.time.searching import search
 from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.until import Reached, until
@@ -103,6 +106,7 @@ from swingset.world.verifying import Problem
 
 __all__ = [
     "AheadReport",
+    "Answer",
     "Archive",
     "ArchiveFault",
     "ArchiveLevel",
@@ -111,6 +115,7 @@ __all__ = [
     "BadArchive",
     "BadConfiguration",
     "BadPredicate",
+    "BadQuery",
     "CListRow",
     "CapData",
     "Cause",
@@ -231,13 +236,17 @@ __all__ = [
     "WorldLocked",
     "WorldMissing",
     "bootstrap_result",
+    "dataframe",
     "debug",
     "export_archive",
+    "export_spans",
+    "export_trace",
     "import_archive",
     "merge",
     "open_world",
     "policies",
     "search",
+    "sql",
     "trace",
     "until",
     "what_if",

@@ -71,6 +71,21 @@ def test_what_there_is_no_record_of_is_an_error(opened: Kernel, line: str) -> No
     assert opened.run(f"%swingset {line}").status == "error"
 
 
+def test_a_question_in_sql_is_a_table(opened: Kernel) -> None:
+    """`%swingset sql` shows rows, says when there are more, and refuses by name."""
+    question = "SELECT name FROM vats WHERE state = 'live' ORDER BY id"
+    assert opened.run(f'%swingset sql "{question}"').plain.splitlines()[3:] == ["notebook", "bank"]
+    shown = opened.run(f'%swingset sql "{question}" --most 1').plain
+    assert shown.splitlines()[3:] == ["notebook", "and more: `--most N` shows at most N rows"]
+    assert "BadQuery" in opened.run('%swingset sql "DELETE FROM vats"').traceback
+
+
+def test_a_trace_is_written(opened: Kernel) -> None:
+    """`%swingset export-trace` writes a new file, and none twice."""
+    assert "ui.perfetto.dev" in opened.run("%swingset export-trace trace.json").plain
+    assert opened.run("%swingset export-trace trace.json").status == "error"
+
+
 def test_a_search_finds_what_a_cell_caused(opened: Kernel) -> None:
     """`%swingset find` takes the number of a cell, a method, and a name of the notebook as the object."""
     opened.run("await E(purse).deposit(9)")

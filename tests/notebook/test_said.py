@@ -85,7 +85,18 @@ LINES = [
         "drop other",
         "explain ko1",
     ),
-    *("cause 3", "cause 4", "cause root", "story 3", "story 4", "story root", "find", "find --rejected"),
+    *(
+        "cause 3",
+        "cause 4",
+        "cause root",
+        "story 3",
+        "story 4",
+        "story root",
+        "find",
+        "find --rejected",
+        'sql "SELECT * FROM vats"',
+        'sql "SELECT * FROM promises"',
+    ),
     *("keep-drafts draft", "close", "rehearse root"),
 ]
 

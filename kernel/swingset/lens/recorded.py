@@ -41,9 +41,11 @@ class Recorded:
         self._kept: dict[int, tuple[Record, ...]] = {}
 
     @property
-    def last(self) -> int:
-        """The number of the last record."""
-        return self._marks[-1].record if self._marks else 0
+    def origin(self) -> str:
+        """The seal of the first commit that has records: it tells worlds apart, and stays while they grow."""
+        with told_in_words(self._world.name):
+            first = next((mark.seq for mark in self._marks if mark.record), 0)
+            return self._world.history.seal(first)
 
     def number(self, number: int) -> Record | None:
         """The record of that number, or None."""
