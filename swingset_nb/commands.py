@@ -114,11 +114,8 @@ _ORDER = [
     *("checkpoint", "checkpoints", "go-back", "digest", "rehearse", "upgrade", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     *("trace", "debug"),
-    *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
-    "trace",
-    *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
     *("cause", "story", "find", "sql", "export-trace"),
-    *("explain", "rings", "verify", "terminate", "export", "help"),
+    *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}
 _ALSO |= {"wake": "resume", "draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close"}
