@@ -47,6 +47,11 @@ class Recorded:
             first = next((mark.seq for mark in self._marks if mark.record), 0)
             return self._world.history.seal(first)
 
+    @property
+    def last(self) -> int:
+        """The number of the last record."""
+        return self._marks[-1].record if self._marks else 0
+
     def number(self, number: int) -> Record | None:
         """The record of that number, or None."""
         place = self._line.with_record(number)
