@@ -72,9 +72,12 @@ from swingset.model.states import (
     VatState,
 )
 from swingset.time.archives import Archive, export_archive, import_archive
+from swingset.time.catching_up import HowStarted, Started, WorldLeads, catch_up, rebuild, start_from
 from swingset.time.comparing import Unlike
 from swingset.time.debugging import Debugged, debug
 from swingset.time.exporting import export_spans, export_trace
+from swingset.time.mirror_tables import HostConnection, MirrorError
+from swingset.time.mirrors import Mirror, mirror
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.querying import dataframe, sql
@@ -98,7 +101,7 @@ from swingset.world.errors import (
     WorldLocked,
     WorldMissing,
 )
-from swingset.world.feed import CommitFeed
+from swingset.world.feed import CommitFeed, ContentRow, StoredCommit
 from swingset.world.history import Label
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord, RowChange
 from swingset.world.vats import VatRecord
@@ -127,6 +130,7 @@ __all__ = [
     "CommitFeed",
     "Configuration",
     "ConsoleStream",
+    "ContentRow",
     "Controller",
     "CrankOutcome",
     "CrankRecord",
@@ -153,7 +157,9 @@ __all__ = [
     "Frame",
     "GarbageCollection",
     "History",
+    "HostConnection",
     "HostDevices",
+    "HowStarted",
     "KernelError",
     "KernelPanic",
     "Label",
@@ -167,6 +173,8 @@ __all__ = [
     "MeterRow",
     "Meters",
     "Migrated",
+    "Mirror",
+    "MirrorError",
     "Moment",
     "Moved",
     "NoSuchMoment",
@@ -206,9 +214,11 @@ __all__ = [
     "Settlement",
     "Since",
     "Stale",
+    "Started",
     "Step",
     "StepKind",
     "StillPending",
+    "StoredCommit",
     "Story",
     "StrangeDrafts",
     "TakerFailed",
@@ -233,9 +243,11 @@ __all__ = [
     "WorkerKind",
     "WorkerRefused",
     "WorldError",
+    "WorldLeads",
     "WorldLocked",
     "WorldMissing",
     "bootstrap_result",
+    "catch_up",
     "dataframe",
     "debug",
     "export_archive",
@@ -243,10 +255,13 @@ __all__ = [
     "export_trace",
     "import_archive",
     "merge",
+    "mirror",
     "open_world",
     "policies",
+    "rebuild",
     "search",
     "sql",
+    "start_from",
     "trace",
     "until",
     "what_if",

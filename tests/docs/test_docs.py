@@ -156,5 +156,5 @@ def test_page_says_what_happens(page: Path, reader: Reader) -> None:
 
 def test_every_page_is_listed() -> None:
     """The first page names all others, and only pages that exist."""
-    named = re.findall(r"\]\((\w+)\.md\)", (DOCS / "README.md").read_text())
+    named = re.findall(r"\]\(([\w-]+)\.md\)", (DOCS / "README.md").read_text())
     assert sorted(named) == [page.stem for page in PAGES if page.stem != "README"]

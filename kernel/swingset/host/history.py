@@ -167,7 +167,7 @@ class History:
                 raise WorldError(f"{log!r} is no name of a log: give it 1 to 199 printable characters")
             if None not in (log, known) and log != known:
                 raise WorldError(f"this world has the log {known!r} already: `history.leave_log` forgets it")
-            self._world.history.takers.append(take)
+            self._world.history.add_taker(take)
             try:
                 if log is not None and known is None:
                     self._keep_log(log)

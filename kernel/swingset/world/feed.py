@@ -8,9 +8,9 @@ commit then has the same number again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -20,6 +20,30 @@ from .schema import STATE_TABLES
 
 _KEYS = dict(STATE_TABLES)
 
+CONTENT = ("transcript", "heap_pages", "snapshots", "bundles", "libraries")
+"""The tables of bulk, whose rows never change and are addressed by their content."""
+
+
+class ContentRow(NamedTuple):
+    """A row of bulk: its table, and the whole row, the address first."""
+
+    table: str
+    row: tuple[Any, ...]
+
+
+class StoredCommit(NamedTuple):
+    """A commit as its file stores it; `changeset` and `records` are packed."""
+
+    seq: int
+    parent: int | None
+    crank: int
+    record: int
+    note: str
+    digest: str | None
+    seal: str
+    changeset: bytes
+    records: bytes
+
 
 @dataclass(frozen=True)
 class CommitFeed:
@@ -27,6 +51,10 @@ class CommitFeed:
 
     `changes` are net: one for each row that differs, with the row before and after. If `parent` is not the
     commit of the last call, the world went back to `parent` in between.
+
+    `stored` is the commit itself, with its seal. `content` are the rows of bulk that were written since the
+    last call, such as transcripts and heap pages, and perhaps some that were taken before; it can be read
+    during the call only. With both, the world can be built again elsewhere.
     """
 
     seq: int
@@ -35,6 +63,31 @@ class CommitFeed:
     note: str
     records: tuple[Record, ...]
     changes: tuple[RowChange, ...]
+    stored: StoredCommit
+    content: Iterable[ContentRow]
+
+
+class NewContent:
+    """The rows of bulk after certain positions, read from the database whenever they are wanted."""
+
+    def __init__(self, db: apsw.Connection, after: Mapping[str, int]) -> None:
+        self._db = db
+        self._after = after
+
+    def __iter__(self) -> Iterator[ContentRow]:
+        for table in CONTENT:
+            query = f"SELECT * FROM {table} WHERE rowid > ? ORDER BY rowid"
+            for row in self._db.execute(query, (self._after.get(table, 0),)):
+                yield ContentRow(table, row)
+
+
+def last_rows(db: apsw.Connection) -> dict[str, int]:
+    """The position of the last row of each table of bulk."""
+    found: dict[str, int] = {}
+    for table in CONTENT:
+        rows: list[Any] = db.execute(f"SELECT coalesce(max(rowid), 0) FROM {table}").fetchall()
+        found[table] = int(rows[0][0])
+    return found
 
 
 Taker = Callable[[CommitFeed], None]

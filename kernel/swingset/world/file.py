@@ -16,8 +16,9 @@ Other modules define what the rows mean. This one never commits by itself, and r
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import apsw
 
@@ -33,6 +34,7 @@ from .errors import (
     WorldError,
     WorldLocked,
 )
+from .feed import ContentRow, StoredCommit
 from .heaps import Heaps
 from .history import Commit, History, Label
 from .journal import Journal
@@ -211,6 +213,7 @@ class WorldFile(Queries):
         self._in_run = False
         self._committed_bytes = self.memory.changed_bytes
         if seq is not None:
+            self.history.taken()
             self._stand_at(seq)
         elif not changes:
             self.journal.truncate(0)  # requests that together changed nothing
@@ -367,8 +370,33 @@ class WorldFile(Queries):
         try:
             self._place.shrink()
         finally:
+            self.history.renumbered()
             self._watching.begin()
         return report
+
+    @at_the_edge
+    def adopt(
+        self,
+        commits: Iterable[StoredCommit],
+        content: Iterable[ContentRow],
+        labels: Iterable[tuple[Any, ...]],
+    ) -> None:
+        """Add commits that were made of this world elsewhere, parents first, and their bulk.
+
+        `labels` replace those of this world: rows of the table, each followed by the digest of its commit.
+        The state stays; `goto` then goes to one of the commits. Raises `HistoryBroken` for a commit whose
+        parent is missing, or whose seal is not that of its content.
+        """
+        self._settle("take up commits")
+        self.begin()
+        with self._durably():
+            for table, row in content:
+                self.execute(f"INSERT OR IGNORE INTO {table} VALUES({', '.join('?' * len(row))})", row)
+            for commit in commits:
+                self.history.adopt(commit)
+            self._labels.replace(labels)
+        self._place.fold()
+        self._watching.begin()
 
     def _settle(self, what: str) -> None:
         """End the open run, keeping unreferenced bulk. Raises `UncommittedChanges` if state has changed."""

@@ -25,7 +25,7 @@ from . import beginnings
 from .codec import Unpacking, compress
 from .edge import told_in_words
 from .errors import DamagedRow, HistoryBroken, LogAway, TakerFailed, UnknownCommit, WorldError
-from .feed import CommitFeed, Taker, net_changes
+from .feed import CommitFeed, NewContent, StoredCommit, Taker, last_rows, net_changes
 from .journal import Journal
 from .record_lines import MOST_RECORDS, read_records
 from .records import Record
@@ -83,6 +83,7 @@ class History:
         self._name = name
         self.takers: list[Taker] = []
         """The functions that are called with each commit before it is durable."""
+        self._taken: dict[str, int] = {}  # up to which rows of bulk the takers have them
 
     @property
     def log(self) -> str | None:
@@ -115,7 +116,11 @@ class History:
         check()
         commit = self.commit(seq)
         records, changes = tuple(self.records_of(seq)), tuple(net_changes(self._db, self.changes(seq)))
-        fed = CommitFeed(seq, commit.parent or 0, commit.crank, commit.note, records, changes)
+        stored = self.stored(seq)
+        content = NewContent(self._db, self._taken)
+        fed = CommitFeed(
+            seq, commit.parent or 0, commit.crank, commit.note, records, changes, stored, content
+        )
         for take in self.takers:
             try:
                 take(fed)
@@ -127,6 +132,38 @@ class History:
                     f" {type(problem).__name__}: {visible(said(problem))}. Nothing was committed: mend"
                     " that, and do it again"
                 ) from problem
+
+    def add_taker(self, take: Taker) -> None:
+        """Call a function with each later commit, and with the bulk that is written from now on."""
+        if not self.takers:
+            self._taken = last_rows(self._db)
+        self.takers.append(take)
+
+    def taken(self) -> None:
+        """Note that the last commit handed out is durable, with its bulk."""
+        if self.takers:
+            self._taken = last_rows(self._db)
+
+    def renumbered(self) -> None:
+        """Note that the rows of bulk may have other positions: all of them are handed out once more."""
+        self._taken = {}
+
+    def stored(self, seq: int) -> StoredCommit:
+        """A commit as it is stored. Raises `UnknownCommit`."""
+        columns = ", ".join(StoredCommit._fields)
+        row = self._db.execute(f"SELECT {columns} FROM commits WHERE seq = ?", (seq,)).fetchone()
+        if row is None:
+            raise UnknownCommit(f"{self._name} has no commit {seq}: `commits()` lists those it has")
+        return StoredCommit(*row)
+
+    def adopt(self, commit: StoredCommit) -> None:
+        """Add a commit that was made elsewhere. Raises `HistoryBroken` unless its seal is right."""
+        seq, parent, crank, record, note, _, seal, *packed = commit
+        before = None if parent is None else self.seal(parent)
+        if before is None or seal != commit_seal(before, Sealed(seq, parent, crank, record, note, *packed)):
+            words = "was altered: its seal is not that of its content and its parent"
+            raise HistoryBroken(f"{self._name}: commit {seq}, made elsewhere, {words}")
+        self._db.execute("INSERT INTO commits VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", tuple(commit))
 
     def head(self) -> int:
         """The current commit, as stored in the file."""

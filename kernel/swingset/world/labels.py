@@ -6,7 +6,8 @@ missing, additional or altered label is detected. A labelled commit has the dige
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from .errors import LabelExists, UnknownLabel, WorldError
 from .history import Label
@@ -48,6 +49,14 @@ class Labels:
         world.execute("UPDATE commits SET digest = ? WHERE seq = ?", (world.digest(), world.head))
         self._world.history.seal_names()
         return Label(name, world.head, world.history.crank(), note)
+
+    def replace(self, labels: Iterable[tuple[Any, ...]]) -> None:
+        """Have these labels instead: rows of the table, each followed by the digest of its commit."""
+        self._world.execute("DELETE FROM labels")
+        for *row, digest in labels:
+            self._world.execute("INSERT INTO labels VALUES(?, ?, ?, ?)", tuple(row))
+            self._world.execute("UPDATE commits SET digest = ? WHERE seq = ?", (digest, row[1]))
+        self._world.history.seal_names()
 
     def delete(self, name: str) -> None:
         """Delete a label. Raises `UnknownLabel`."""
