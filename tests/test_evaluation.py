@@ -80,7 +80,6 @@ WHY = {
     "kernel/swingset/command/cli.py _vats getattr": SOURCE,
     "kernel/swingset/host/session_devices.py call getattr": "the embedder's own call",
     "kernel/swingset/workers/wasm/wasi.py answer_for getattr": "the imports of the engine that we ship",
-    "kernel/swingset/model/messages.py _contents getattr": SOURCE,
     "kernel/swingset/world/edge.py in_words format": "a template of the tables in that module",
     "kernel/swingset/world/tables.py __init__ attrgetter": SOURCE,
     "kernel/swingset/world/tables.py getters getattr": SOURCE,

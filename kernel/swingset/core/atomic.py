@@ -59,7 +59,9 @@ class Atomic:
             try:
                 self._store.settle()
                 if (rows := row_changes(self._world)) is None or rows:
-                    self._world.journal.append(self._record() | {"rows": rows})
+                    record = self._record()
+                    record["rows"] = rows
+                    self._world.journal.append(record)
                 self._world.release_crank()
             except BaseException:
                 self._roll_back()

@@ -26,6 +26,9 @@ from swingset.model.states import Reason
 from swingset.world.gc import Dirt
 from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
 
+_DUE_AFTER = ("reap_interval", "reap_gc_krefs", "reap_computrons")
+"""The options that say after how much of each sort of dirt a vat is reaped."""
+
 
 @dataclass(frozen=True)
 class Judge(CrankParts):
@@ -124,13 +127,12 @@ class Judge(CrankParts):
     def _add_dirt(self, vat: VatRecord, dirt: Dirt) -> None:
         """Count a vat's deliveries, references and computrons, and schedule a reaping when one is due."""
         total = self.store.reaping.add(vat.id, dirt)
-        names = ("reap_interval", "reap_gc_krefs", "reap_computrons")
-        limits = [vat.options[name] if name in vat.options else self.options.get(name) for name in names]
-        reached = any(
-            limit is not None and spent >= limit for limit, spent in zip(limits, total, strict=True)
-        )
-        if reached and not vat.options.get("never_reap", False):
-            self.store.reaping.schedule(vat.id)
+        for name, spent in zip(_DUE_AFTER, total, strict=True):
+            limit = vat.options[name] if name in vat.options else self.options.get(name)
+            if limit is not None and spent >= limit:
+                if not vat.options.get("never_reap", False):
+                    self.store.reaping.schedule(vat.id)
+                return
 
     def _last_words(self, told: CapData, failed: bool) -> CapData:
         """The value that a vat exited with, if its references still exist."""

@@ -126,8 +126,7 @@ class Lifecycle:
         """Open a new span: from now on, the vat is restored from here."""
         span = self._store.vats.span(vat.id)
         self._store.vats.save_span(
-            replace(
-                span,
+            span._replace(
                 incarnation=vat.incarnation,
                 incarnation_start=span.position,
                 incarnation_hash=span.hash,

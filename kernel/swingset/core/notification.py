@@ -72,7 +72,7 @@ class Notification:
     @property
     def too_much(self) -> bool:
         """Whether it is too large for every vat."""
-        return len(self.outcomes) > 1 and (self.slots > MOST_SLOTS or self.text > MOST_TEXT)
+        return _too_much(len(self.outcomes), self.slots, self.text)
 
     def broke(self, fault: Fault) -> bool:
         """Whether the size of the notification may have caused this fault of its vat."""
@@ -94,11 +94,14 @@ def gather(store: KernelStore, promise: str) -> Notification:
         outcomes[kref] = (record.state == REJECTED, record.data)
         slots += len(record.data.slots)
         text += len(record.data.body)
-        notification = Notification(outcomes, slots, text)
-        if notification.too_much:
-            return notification
+        if _too_much(len(outcomes), slots, text):
+            break
         pending.extend(record.data.slots)
     return Notification(outcomes, slots, text)
+
+
+def _too_much(promises: int, slots: int, text: int) -> bool:
+    return promises > 1 and (slots > MOST_SLOTS or text > MOST_TEXT)
 
 
 def too_much(notification: Notification) -> Fault:

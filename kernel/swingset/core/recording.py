@@ -5,19 +5,15 @@ A record has the event or the request, what the kernel knows of its outcome, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from itertools import islice
-from operator import itemgetter
 from typing import Any
 
 from swingset.core.report import CrankReport
 from swingset.core.store import KernelStore
-from swingset.model.messages import CleanUp, Event, contents
+from swingset.model.messages import CleanUp, Event
 from swingset.world.file import WorldFile
 from swingset.world.record_lines import event_data, fault_data, without_nothing
-from swingset.world.rows import RULES
-from swingset.world.tables import TABLES
 
 MOST_ROWS = 10_000
 """How many changed rows a record lists at most."""
@@ -57,17 +53,10 @@ def row_changes(world: WorldFile) -> list[list[Any]] | None:
     Returns None for more than `MOST_ROWS` rows; the changeset of the commit has them all the same.
     """
     rows: list[list[Any]] = [
-        [table, _as_in_file(table)(after)] if after is not None else [table, None, key]
+        [table, after] if after is not None else [table, None, key]
         for table, key, after in islice(world.changed("crank"), MOST_ROWS + 1)
     ]
     return rows if len(rows) <= MOST_ROWS else None
-
-
-@cache
-def _as_in_file(table: str) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Return a function that puts the columns of a row into the order of the table in the file."""
-    columns, wanted = TABLES[table].columns, tuple(RULES[table])
-    return tuple if columns == wanted else itemgetter(*(columns.index(column) for column in wanted))
 
 
 def request_record(
@@ -84,7 +73,9 @@ def extend_activity(store: KernelStore, event: Event, report: CrankReport) -> No
     # An attached vat writes its state back with each commit, so its transcript depends on the host.
     transcript = store.vats.span(vat.id).hash if vat and not vat.attached else None
     fault = report.fault.code if report.fault else None
-    done = [type(event).__name__, contents(event), report.outcome, fault, report.vat, transcript]
+    contents = event_data(event)
+    del contents["type"]
+    done = [type(event).__name__, contents, report.outcome, fault, report.vat, transcript]
     store.activity.extend([report.number, *done])
 
 

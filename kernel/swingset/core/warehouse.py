@@ -248,7 +248,7 @@ class Warehouse:
             return None
         snapshot = self._store.world.heaps.save(vat.id, image)
         self._store.vats.save_span(
-            replace(span, start=span.position, start_hash=span.hash, snapshot=snapshot)
+            span._replace(start=span.position, start_hash=span.hash, snapshot=snapshot)
         )
         return snapshot
 
@@ -348,7 +348,7 @@ class Warehouse:
             try:
                 self._store.world.heaps.load(span.snapshot, vat=vat.id, most=_most_memory(vat))
             except DamagedWorld:  # the image is gone, and the transcript of the incarnation may be there
-                span = replace(span, snapshot=None)
+                span = span._replace(snapshot=None)
         return self._bring_back(vat, span)
 
     def _repeat(self, worker: Worker, vat: VatRecord, since: str | None, last: str | None) -> int:

@@ -7,9 +7,9 @@ references it holds, which the kernel counts for as long as the event waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any, get_args
+from typing import Any
 
 from swingset.model.capdata import CapData, is_well_formed, method_of
 from swingset.model.foreign import Unreadable, read_json
@@ -152,8 +152,6 @@ QueuedEvent = Send | Notify | CreateVat | UpgradeVat | ChangeVatOptions
 Event = QueuedEvent | Collect | Reap | CleanUp
 """What a crank can process."""
 
-_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (*get_args(Event), Message, CapData)}
-
 
 def described(event: QueuedEvent, called: Callable[[str], str] = str) -> str:
     """An event in a few words, for people. `called` says what the vat of an id is called.
@@ -190,19 +188,6 @@ def event_to_data(event: QueuedEvent) -> dict[str, Any]:
         case ChangeVatOptions(vat, options):
             raw = {"type": "change-vat-options", "vat": vat, "options": options}
     return raw
-
-
-def contents(event: Event) -> dict[str, Any]:
-    """The fields of an event by name, as JSON data, and those of what is in them."""
-    found: dict[str, Any] = _contents(event)
-    return found
-
-
-def _contents(value: Any) -> Any:
-    names = _NAMES.get(type(value))
-    if names is None:
-        return value
-    return {name: _contents(getattr(value, name)) for name in names}
 
 
 def event_to_json(event: QueuedEvent) -> str:

@@ -9,7 +9,7 @@ admits no other spelling, so that two texts can never mean one object.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from swingset.model.foreign import shown
 
@@ -35,8 +35,7 @@ class MalformedReference(ValueError):
     """A text that is not a reference, or not one of the wanted type."""
 
 
-@dataclass(frozen=True, slots=True)
-class VRef:
+class VRef(NamedTuple):
     """A parsed vref. `type` is o, p or d; `exported` says that the vat allocated it."""
 
     text: str

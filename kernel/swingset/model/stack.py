@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import FrameType
 
 FRAMES = 1_000
 """How many frames are available inside: Python's default limit for a whole thread."""
@@ -25,20 +24,26 @@ _limits: dict[int, list[int]] = {}  # by thread, the limits of the blocks it is 
 _before = 0
 
 
-@contextmanager
-def room(*, exactly: bool = False) -> Iterator[None]:
-    """Give the body at least `FRAMES` more frames; with `exactly`, no more, even if the process allows it."""
-    thread = threading.get_ident()
-    global _before
-    with _lock:
-        if not _limits:
-            _before = sys.getrecursionlimit()
-        limit = _depth() + FRAMES
-        _limits.setdefault(thread, []).append(limit if exactly else max(limit, _before))
-        _apply()
-    try:
-        yield
-    finally:
+class room:
+    """A context with at least `FRAMES` more frames; with `exactly` no more, even if the process allows it."""
+
+    __slots__ = ("_exactly",)
+
+    def __init__(self, *, exactly: bool = False) -> None:
+        self._exactly = exactly
+
+    def __enter__(self) -> None:
+        global _before
+        with _lock:
+            if not _limits:
+                _before = sys.getrecursionlimit()
+            limit = _depth() + FRAMES
+            own = _limits.setdefault(threading.get_ident(), [])
+            own.append(limit if self._exactly else max(limit, _before))
+            _apply()
+
+    def __exit__(self, *_: object) -> None:
+        thread = threading.get_ident()
         with _lock:
             _limits[thread].pop()
             if not _limits[thread]:
@@ -47,11 +52,12 @@ def room(*, exactly: bool = False) -> Iterator[None]:
 
 
 def _apply() -> None:
-    sys.setrecursionlimit(max((limits[-1] for limits in _limits.values()), default=_before))
+    sys.setrecursionlimit(max([limits[-1] for limits in _limits.values()], default=_before))
 
 
 def _depth() -> int:
-    frame, count = sys._getframe(1).f_back, 0
+    frame: FrameType | None = sys._getframe(1)
+    count = 0
     while frame is not None:
         frame, count = frame.f_back, count + 1
     return count

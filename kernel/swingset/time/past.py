@@ -171,7 +171,7 @@ def brought_before(controller: Controller, past: PastDelivery) -> Worker:
             opened.factories or Engines(),
             confined_only=not opened.choices.trusts_local,
         )
-        return warehouse.brought_to(past.vat, replace(past.span, hash=past.entry.prev))
+        return warehouse.brought_to(past.vat, past.span._replace(hash=past.entry.prev))
 
 
 def limits_then(past: PastDelivery) -> Limits:

@@ -73,11 +73,13 @@ class taken:
 
     def __init__(self, taker: Taker) -> None:
         self._taker = taker
-        self._routed = routed()
+        self._routed: routed | None = None
         self._taking = False
 
     def __enter__(self) -> None:
-        self._routed.__enter__()
+        if _before is None:
+            self._routed = routed()
+            self._routed.__enter__()
         if _before is not None and is_main_thread():
             _takers.append(self._taker)
             self._taking = True
@@ -88,7 +90,8 @@ class taken:
         if self._taking:
             _takers.pop()
             self._taking = False
-        self._routed.__exit__(kind, error, trace)
+        if self._routed is not None:
+            self._routed.__exit__(kind, error, trace)
 
 
 class NotedInterrupt:

@@ -50,8 +50,7 @@ class CLists(OneTable[CListEntry]):
 
     def by_vref(self, vat: str, vref: str) -> CListEntry | None:
         """The entry of `vat` for `vref`, or None."""
-        found = self._rows.of(self._by_vref, vat, vref)
-        return found[0] if found else None
+        return self._rows.one(self._by_vref, vat, vref)
 
     def set_reachable(self, vat: str, kref: str, reachable: bool) -> None:
         """Set whether the object of an entry is reachable."""

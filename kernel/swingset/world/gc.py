@@ -124,7 +124,9 @@ class Reaping:
     def add(self, vat: str, dirt: Dirt) -> Dirt:
         """Add to the dirt of a vat; returns the sum."""
         found = self._of(vat)
-        total = Dirt(*(known + more for known, more in zip(found[1:4], dirt, strict=True)))
+        total = Dirt(
+            found.deliveries + dirt.deliveries, found.krefs + dirt.krefs, found.computrons + dirt.computrons
+        )
         self._rows.put(Reap(vat, *total, found.due))
         return total
 

@@ -35,10 +35,10 @@ class Index:
         """The keys of the rows with this value, in no particular order."""
         found = self._keys.get(value)
         if found is None:
-            if self._held.is_whole() or self._held.asked():
-                found = self._keys.get(value, {})
-            else:
+            if not (self._held.is_whole() or self._held.asked()):
                 found = self._ask(value)
+            elif (found := self._keys.get(value)) is None:
+                return []
         rows = self._held.rows
         return [key for key in found if key not in rows or self.value(rows[key]) == value]
 

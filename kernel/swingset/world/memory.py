@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .tables import Table
 
 Change = tuple[str, Key, tuple[Any, ...] | None]
-"""A row that changed: its table, its key, and the whole new row, None if it was deleted."""
+"""A row that changed: its table, its key, and the whole new row as in the file, None if it was deleted."""
 
 MOST_DIRTY = 100_000
 """How many changes of rows may wait in memory; more are written to the file at once."""
@@ -120,7 +120,7 @@ class Memory:
             if self._levels:
                 self._levels[-1].laid.append((pile, row[0]))
             pile.waiting[row[0]] = row
-            self.content_bytes += sum(len(value) for value in row if value.__class__ in (str, bytes))
+            self.content_bytes += sum([len(value) for value in row if value.__class__ in (str, bytes)])
             if self.content_bytes > MOST_CONTENT:
                 self._write_piles()
 
@@ -205,16 +205,18 @@ class Memory:
         level = self._levels[-1]
         assert level.name == name, f"{level.name} is open inside {name}"
         for held, noted in level.before.items():
+            table = held.table
             for key, before in noted.items():
                 found = held.look(key)
                 if found is before:
                     continue
-                if Unread in (found.__class__, before.__class__):
+                if found.__class__ is Unread or before.__class__ is Unread:
                     if _row(held, found) == _row(held, before):
                         continue
                 elif found == before:
                     continue
-                yield held.table.name, key, None if found is None else _row(held, found)
+                row = _row(held, found)
+                yield table.name, key, None if row is None else table.as_in_file(row)
 
     # Writing
 

@@ -198,7 +198,7 @@ def _vat(value: Any) -> str | None:
 
 _CAPDATA = Stored(capdata_of, lambda value: spelled(value.to_json()))
 _OPTIONS = Stored(options_of, spelled)
-_SLOTS = Stored(slots_of, lambda slots: spelled(list(slots)))
+_SLOTS = Stored(slots_of, lambda slots: spelled(list(slots)) if slots else "[]")
 _EVENT = Stored(event_from_json, event_to_json)
 _FLAG = Stored(_flag_of, int)
 _ROOT = Stored(root_of, lambda root: spelled({"root": root}))

@@ -62,6 +62,11 @@ class Table(Generic[R]):
         self.columns = tuple(columns.get(field, field) for field in names)
         self.keys = _KEYS[name]
         rules = RULES[name]
+        wanted = tuple(rules)
+        self.as_in_file: Callable[[tuple[Any, ...]], tuple[Any, ...]] = (
+            tuple if self.columns == wanted else itemgetter(*map(self.columns.index, wanted))
+        )
+        """Puts the columns of a row into the order of the table in the file."""
         stored = {column: rule for column in self.columns if isinstance(rule := rules[column], Stored)}
         self._reader = Reader(name, ", ".join(self.columns), but=frozenset(stored))
         self._loads = [(at, c, stored[c].load) for at, c in enumerate(self.columns) if c in stored]
@@ -182,8 +187,16 @@ class Rows(Generic[R]):
 
     def of(self, index: Index, *value: Any) -> list[R]:
         """The records that an index finds for a value, in no particular order."""
-        found = (self.held.get(key) for key in index.keys(*value))
+        found = [self.held.get(key) for key in index.keys(*value)]
         return [record for record in found if record is not None]
+
+    def one(self, index: Index, *value: Any) -> R | None:
+        """A record that an index finds for a value, or None."""
+        for key in index.keys(*value):
+            found: R | None = self.held.get(key)
+            if found is not None:
+                return found
+        return None
 
     def select(self, rest: str = "", *given: Any) -> Iterator[R]:
         """The records that the rest of a SELECT finds, such as `where vat = ? order by seq`."""

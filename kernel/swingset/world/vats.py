@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from swingset.model.capdata import CapData
 from swingset.model.states import VatState
@@ -63,8 +63,7 @@ class VatRecord:
         return replace(self, **changes)
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Where a vat's transcript stands.
 
     Entries `[start, position)` follow the heap image `snapshot` (None: they follow the start of the

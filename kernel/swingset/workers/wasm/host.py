@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 import wasmtime
@@ -29,8 +28,8 @@ class Surroundings(Wasi):
             if not room:
                 return _FAULT
             self.guest.write(room, answer)
-            self.guest.write(answer_at, struct.pack("<I", room))
-            self.guest.write(answer_length_at, struct.pack("<I", len(answer)))
+            self.guest.write_u32(answer_at, room)
+            self.guest.write_u32(answer_length_at, len(answer))
         except OutOfBounds:
             return _FAULT
         return 0

@@ -24,7 +24,18 @@ import ctypes
 import struct
 import threading
 from collections.abc import Callable
-from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_uint8, c_uint64, c_void_p, string_at
+from ctypes import (
+    POINTER,
+    byref,
+    c_char_p,
+    c_int32,
+    c_size_t,
+    c_uint8,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+    string_at,
+)
 from enum import Enum
 from typing import Any
 
@@ -51,6 +62,7 @@ _FUNC, _GLOBAL, _MEMORY = (
     _ffi.WASMTIME_EXTERN_GLOBAL.value,
     _ffi.WASMTIME_EXTERN_MEMORY.value,
 )
+_U32: Any = c_uint32.__ctype_le__
 _FORMATS = {"i32": "I12x", "i64": "Q8x"}
 _MOST_ARGUMENTS = 4
 _VALUE = ctypes.sizeof(_ffi.wasmtime_val_t)
@@ -376,6 +388,14 @@ class Guest:
             if at + len(data) > self.size:
                 raise OutOfBounds(f"{len(data)} bytes at {at} are outside the guest's memory")
         ctypes.memmove(self.base + at, data, len(data))
+
+    def write_u32(self, at: int, value: int) -> None:
+        """Write a number of 32 bits into the guest."""
+        if at + 4 > self.size:
+            self.refresh()
+            if at + 4 > self.size:
+                raise OutOfBounds(f"4 bytes at {at} are outside the guest's memory")
+        _U32.from_address(self.base + at).value = value
 
     def close(self) -> None:
         """Free the instance and its memory."""
