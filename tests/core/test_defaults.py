@@ -15,7 +15,7 @@ OPTIONS = [
     ("reap_interval", 200),
     ("reap_gc_krefs", 20),
     ("reap_computrons", None),
-    ("snapshot_interval", 200),
+    ("snapshot_interval", 500),
 ]
 
 

@@ -54,7 +54,7 @@ def test_the_defaults() -> None:
         "reap_interval": 200,
         "reap_gc_krefs": 20,
         "reap_computrons": None,
-        "snapshot_interval": 200,
+        "snapshot_interval": 500,
     }
     world = reaped()
     clean(world)

@@ -9,6 +9,7 @@ import pytest
 
 from swingset.command.cli import main
 from swingset.core.errors import KernelError
+from swingset.host import opened
 from swingset.host.config import BadConfiguration
 from swingset.host.opening import open_world
 from swingset.model.messages import Reap
@@ -99,7 +100,7 @@ def test_options_stay_with_the_world(tmp_path: Path, make_stage: MakeStage) -> N
         assert again.kernel.options.all() == changed
         assert again.options.snapshot_interval == 7
         again.history.go_back("before")
-        assert again.options.snapshot_interval == 200
+        assert again.options.snapshot_interval == 500
     with open_world(tmp_path / "world", worker="local", snapshot_interval=3) as again:
         assert again.options.snapshot_interval == 3
 
@@ -116,6 +117,22 @@ def test_heap_images_come_as_often_as_the_option_says(wasm: Stage) -> None:
     wasm.controller.options.change({"snapshot_interval": 4})
     wasm.ask(counter, "more")
     assert vats.span(vat).snapshot is not None
+
+
+@pytest.mark.parametrize(("computrons", "wanted"), [(1_000, True), (1 << 40, False)])
+def test_long_deliveries_get_a_heap_image_sooner(
+    wasm: Stage, monkeypatch: pytest.MonkeyPatch, computrons: int, wanted: bool
+) -> None:
+    """A few deliveries are enough if they have spent much, and the interval has not passed."""
+    monkeypatch.setattr(opened, "LONG", 3)
+    monkeypatch.setattr(opened, "LONG_COMPUTRONS", computrons)
+    counter = wasm.define("counter", COUNTER)
+    vats = wasm.controller.kernel.store.vats
+    vat = wasm.controller.kernel.vat("counter").id
+    wasm.ask(counter, "more")
+    assert vats.span(vat).snapshot is None
+    wasm.ask(counter, "more")
+    assert (vats.span(vat).snapshot is not None) == wanted
 
 
 def played(worker: str, online: int | None) -> tuple[str, str, int]:

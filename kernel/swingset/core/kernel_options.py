@@ -17,10 +17,10 @@ DEFAULTS: dict[str, int | None] = {
     "reap_interval": 200,
     "reap_gc_krefs": 20,
     "reap_computrons": None,
-    "snapshot_interval": 200,
+    "snapshot_interval": 500,
 }
 """When a vat brings out its dead: after so many deliveries, references told of, or computrons. And after how
-many deliveries its heap image is saved. None is never."""
+many deliveries its heap image is saved, at the latest. None is never."""
 
 SPELLINGS = {
     "defaultReapInterval": "reap_interval",

@@ -36,6 +36,13 @@ from swingset.world.vats import TERMINATED, VatRecord
 
 _T = TypeVar("_T")
 
+LONG, LONG_COMPUTRONS = 200, 200_000_000
+"""After so many deliveries that spent so many computrons, a heap image is saved even before its interval.
+
+To save an image takes as long as to repeat a hundred small deliveries, so it waits until there is more to
+repeat. Deliveries that spend a million computrons each take twice as long to repeat as small ones, or longer.
+"""
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -72,6 +79,8 @@ class Opened:
         self.callers = Callers(world.name)
         self.lock = self.callers.lock
         self._ran: set[str] = set()
+        self._spent: dict[str, int] = {}
+        """The computrons that each vat has spent since its last heap image, as far as this world was open."""
         self._running = False
 
     @cached_property
@@ -188,7 +197,7 @@ class Opened:
 
     @property
     def snapshot_interval(self) -> int | None:
-        """The number of deliveries after which a vat's heap image is saved; None for never."""
+        """The number of deliveries after which a vat's heap image is saved at the latest; None for never."""
         chosen = self.choices.snapshot_interval
         return self.kernel.options.get("snapshot_interval") if chosen is None else chosen
 
@@ -202,12 +211,16 @@ class Opened:
             if vat is None or vat.attached:
                 continue
             span = store.vats.span(vat.id)
+            waits = span.position - span.start
+            if waits < interval and (waits < LONG or self._spent.get(name, 0) < LONG_COMPUTRONS):
+                continue
             warehouse = self.kernel.warehouse
-            if span.position - span.start >= interval and vat.id in warehouse.out:
+            if vat.id in warehouse.out:
                 warehouse.due.add(vat.id)  # it will be at rest by a later commit
                 self._ran.add(name)
-            elif span.position - span.start >= interval and warehouse.is_online(vat.id):
+            elif warehouse.is_online(vat.id):
                 self.kernel.snapshot(vat)
+                self._spent.pop(name, None)
 
     # Cranks
 
@@ -219,6 +232,7 @@ class Opened:
             self.outputs.collect(report)
             if report.vat is not None:
                 self._ran.add(report.vat)
+                self._spent[report.vat] = self._spent.get(report.vat, 0) + (report.computrons or 0)
         self._commit_unlisted()
         return report
 
@@ -272,3 +286,4 @@ class Opened:
         self.outputs.drop()
         self.kernel.store.discard_touched()
         self.kernel.warehouse.discard_all()
+        self._spent.clear()

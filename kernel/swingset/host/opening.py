@@ -49,8 +49,8 @@ def open_world(
         create: whether to make the file if there is none.
         worker: the default kind of worker for new vats: wasm, wasm-full or local.
         progress: called with the stages of preparing an engine that was never compiled here.
-        snapshot_interval: after how many deliveries a heap image is saved, while the world is open; None
-            for the world's own option.
+        snapshot_interval: after how many deliveries a heap image is saved at the latest, while the world is
+            open; None for the world's own option.
         online: how many vats have a worker at once, 50 by default; others are restored when they are needed.
         scheduler: chooses among the events of the run-queue (`swingset.core.scheduler`).
         threads: how many threads may run long deliveries of different vats at the same time, None for one

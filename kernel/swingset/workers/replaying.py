@@ -58,7 +58,6 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
             return ["error", "the replay has diverged"]
         return list(expected[1])
 
-    where = f"vat {name}, delivery {entry['position']} ({short(entry['delivery'])})"
     taken = entry["computrons"]
     if type(taken) is int and 0 <= taken < MOST_COMPUTRONS:
         limits = replace(limits, computrons=2 * taken + _TO_TELL)
@@ -73,6 +72,7 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
     if difference is None and None not in (spent, taken) and spent != taken:
         difference = f"computrons: recorded {taken:,}, now {spent:,}"
     if difference is not None:
+        where = f"vat {name}, delivery {entry['position']} ({short(entry['delivery'])})"
         raise ReplayDiverged(
             f"{where} does not repeat its transcript: {difference}. Either another engine recorded it, or the"
             " file was altered, or the vat saw something of its host. (A local vat can see the clock, for"
