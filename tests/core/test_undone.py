@@ -42,7 +42,7 @@ def test_a_crank_that_cannot_even_be_undone(stage: Stage, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(Deliverer, "deliver", fails)
         patch.setattr(stage.controller.world, "rollback_crank", fails)
-        with pytest.raises(WorldMisuse, match="cannot commit while 'deliver' is open") as caught:
+        with pytest.raises(WorldMisuse, match="cannot commit while 'crank' is open") as caught:
             stage.controller.run()
     assert "the disk is full" in str(caught.value.__context__)
     assert stage.controller.status(result) == "unresolved"

@@ -1,9 +1,9 @@
 """The kernel: one event, one crank, whole or not at all.
 
 A crank takes the event the scheduler chooses, finds the vat it is for, delivers, and settles the
-reference counts. Two savepoints surround it. If the vat fails, the world goes back to just after the event
-was taken, and what follows from the failure (a rejected promise, a suspended or terminated vat) is written
-instead. If the host fails, the world goes back to before the crank, and the event still waits.
+reference counts. A savepoint surrounds it. If the vat fails, the world goes back to the savepoint, the event
+is taken again, and what follows from the failure (a rejected promise, a suspended or terminated vat) is
+written instead. If the host fails, the world goes back to before the crank, and the event still waits.
 
 When a vat fails: a delivery that exceeded its limits or crashed the engine is rolled back, and the vat stays
 as it was before. If it was a message, its result is rejected with the reason. If it was a notification, there
@@ -108,6 +108,8 @@ class Cranks:
         self.judge = Judge(*shared, self.agenda, self.options)
         self._incarnations = Incarnations(*shared)
         self._failures = Failures()
+        self._taken: int | None = None
+        """The position of the event under way, None if it was not queued."""
 
     # Running
 
@@ -277,10 +279,12 @@ class Cranks:
     def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
         number, before, ran = self.count + 1, self.world.pending_bytes, self.warehouse.ran
         ran.clear()
-        with Atomic(self.world, self.store, lambda: crank_record(self.store, report, seq, ran, clean_up)):
+        self._taken, said = seq, event_data(event)
+        with Atomic(
+            self.world, self.store, lambda: crank_record(self.store, report, said, seq, ran, clean_up)
+        ):
             if seq is not None:
                 self.store.queues.take(seq)
-            self.world.savepoint("deliver")
             match event:
                 case Send():
                     report = self._send(seq or 0, event, number)
@@ -304,11 +308,10 @@ class Cranks:
             if report.outcome == "starved":
                 report = self.judge.starved(seq, event, report)
             self.judge.terminate_marked()
-            self.world.release("deliver")
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
             self.store.counters.set("crank", number)
-            extend_activity(self.store, event, report)
+            extend_activity(self.store, report, said)
             changed = self.world.pending_bytes - before
             if changed > MOST_CHANGED:
                 raise TooMuchChanged(
@@ -324,7 +327,9 @@ class Cranks:
         return not vat.attached or self.warehouse.is_online(vat_id)
 
     def _back_to_delivery(self) -> None:
-        self.world.rollback_to("deliver")
+        self.world.undo_crank()
+        if self._taken is not None:
+            self.store.queues.take(self._taken)
         self.store.discard_touched()
         self.store.effects.undone()
 

@@ -128,6 +128,8 @@ class Judge(CrankParts):
         """Count a vat's deliveries, references and computrons, and schedule a reaping when one is due."""
         total = self.store.reaping.add(vat.id, dirt)
         for name, spent in zip(_DUE_AFTER, total, strict=True):
+            if not spent:
+                continue
             limit = vat.options[name] if name in vat.options else self.options.get(name)
             if limit is not None and spent >= limit:
                 if not vat.options.get("never_reap", False):

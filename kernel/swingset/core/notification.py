@@ -90,13 +90,14 @@ def gather(store: KernelStore, promise: str) -> Notification:
         record = store.promises.get(kref) if kref not in outcomes and kref_type(kref) == "p" else None
         if record is None or record.state not in (FULFILLED, REJECTED):
             continue
-        assert record.data is not None
-        outcomes[kref] = (record.state == REJECTED, record.data)
-        slots += len(record.data.slots)
-        text += len(record.data.body)
+        data = record.data
+        assert data is not None
+        outcomes[kref] = (record.state == REJECTED, data)
+        slots += len(data.slots)
+        text += len(data.body)
         if _too_much(len(outcomes), slots, text):
             break
-        pending.extend(record.data.slots)
+        pending.extend(data.slots)
     return Notification(outcomes, slots, text)
 
 

@@ -58,6 +58,8 @@ class Panic:
 
     def words(self) -> str | None:
         """Why the world has panicked; None if it has not."""
+        if self._rows.surely_empty():
+            return None
         found = min(self._rows.all(), default=None)
         if found is None:
             return None

@@ -11,9 +11,9 @@ from typing import Any
 
 from swingset.core.report import CrankReport
 from swingset.core.store import KernelStore
-from swingset.model.messages import CleanUp, Event
+from swingset.model.messages import CleanUp
 from swingset.world.file import WorldFile
-from swingset.world.record_lines import event_data, fault_data, without_nothing
+from swingset.world.record_lines import fault_data, without_nothing
 
 MOST_ROWS = 10_000
 """How many changed rows a record lists at most."""
@@ -23,16 +23,21 @@ Cell = tuple[int, int | None]
 
 
 def crank_record(
-    store: KernelStore, report: CrankReport, seq: int | None, ran: set[str], budget: int
+    store: KernelStore,
+    report: CrankReport,
+    event: dict[str, Any],
+    seq: int | None,
+    ran: set[str],
+    budget: int,
 ) -> dict[str, Any]:
     """Return the record of a crank, without its rows.
 
-    `seq` is the position of its event in the run-queue, or None. `ran` are the vats that it delivered to.
-    `budget` is how many rows of a terminated vat it was allowed to delete.
+    `event` is its event as JSON data. `seq` is the event's position in the run-queue, or None. `ran` are the
+    vats that it delivered to. `budget` is how many rows of a terminated vat it was allowed to delete.
     """
     return without_nothing(
         crank=report.number,
-        event=event_data(report.event),
+        event=event,
         outcome=report.outcome,
         seq=seq,
         sender=store.queues.sender if seq is not None else None,
@@ -67,15 +72,15 @@ def request_record(
     return said | {"do": verb, "with": dict(arguments)}
 
 
-def extend_activity(store: KernelStore, event: Event, report: CrankReport) -> None:
-    """Extend the activity digest by a crank: its event, its outcome, and what the vat did."""
+def extend_activity(store: KernelStore, report: CrankReport, event: dict[str, Any]) -> None:
+    """Extend the activity digest by a crank: its event as JSON data, its outcome, and what the vat did."""
     vat = store.vats.named(report.vat) if report.vat else None
     # An attached vat writes its state back with each commit, so its transcript depends on the host.
     transcript = store.vats.span(vat.id).hash if vat and not vat.attached else None
     fault = report.fault.code if report.fault else None
-    contents = event_data(event)
+    contents = event.copy()
     del contents["type"]
-    done = [type(event).__name__, contents, report.outcome, fault, report.vat, transcript]
+    done = [type(report.event).__name__, contents, report.outcome, fault, report.vat, transcript]
     store.activity.extend([report.number, *done])
 
 

@@ -137,9 +137,13 @@ class WorldFile(Queries):
         self.step("release-crank")
         self.release(_CRANK)
 
+    def undo_crank(self) -> None:
+        """Roll back the crank's changes so far; its savepoint stays open."""
+        self.rollback_to(_CRANK)
+
     def rollback_crank(self) -> None:
         """Roll back the crank's changes, and end its savepoint."""
-        self.rollback_to(_CRANK)
+        self.undo_crank()
         self.memory.release(_CRANK)
 
     @at_the_edge

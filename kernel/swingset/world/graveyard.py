@@ -48,6 +48,8 @@ class Graveyard:
 
     def next(self) -> str | None:
         """A vat with state left, or None."""
+        if self._dead.surely_empty():
+            return None
         return min((dead.vat for dead in self._dead.all()), default=None)
 
     def done(self, vat: str) -> None:

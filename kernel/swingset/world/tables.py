@@ -213,6 +213,10 @@ class Rows(Generic[R]):
             if record is not None:
                 yield record
 
+    def surely_empty(self) -> bool:
+        """Whether memory tells that there is no row; False if there may be none all the same."""
+        return self.held.is_whole() and not self.held.rows
+
     def first(self, rest: str, *given: Any) -> R | None:
         """The first record that `select` finds, or None."""
         return next(self.select(rest, *given), None)

@@ -130,8 +130,9 @@ class Vats:
 
     def named(self, name: str) -> VatRecord | None:
         """The vat of that name that is not terminated, or None."""
-        for vat in self._rows.of(self._by_name, name):
-            if vat.state != TERMINATED:
+        for key in self._by_name.keys(name):
+            vat = self._rows.get(*key)
+            if vat is not None and vat.state != TERMINATED:
                 return vat
         return None
 

@@ -68,7 +68,7 @@ class Door:
             raise ProtocolBreach("something at the door after the delivery had ended")
         match request[:1]:
             case b"S":
-                return self._serve(_parse(request[1:]))
+                return _dump(self._serve(_parse(request[1:])))
             case b"G":
                 delivery = self._take()
                 lines = _lines(delivery)
@@ -98,7 +98,8 @@ class Door:
             vat = {"name": spec.name, "incarnation": spec.incarnation, "parts": parts}
         return _dump({"delivery": delivery, "vat": vat})
 
-    def _serve(self, syscalls: Any, *, least: int = 1) -> bytes:
+    def _serve(self, syscalls: Any, *, least: int = 1) -> list[Any]:
+        """Make the syscalls; returns the answer to the last."""
         if not isinstance(syscalls, list) or not least <= len(syscalls) <= MAX_SYSCALLS:
             raise ProtocolBreach(f"S or F wants a list of {least} to {MAX_SYSCALLS:,} syscalls")
         asked = [read_syscall(said) for said in syscalls]
@@ -112,7 +113,7 @@ class Door:
             if answer[0] != "ok":
                 # The delivery has failed. A guest stopped here can still be asked for its line of code.
                 raise ProtocolBreach(str(answer[1]))
-        return _dump(answer)
+        return answer
 
 
 def _lines(delivery: list[Any]) -> bytes | None:
