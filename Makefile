@@ -69,6 +69,7 @@ bench: engine
 	@$(BIN)/python benchmarks/scale.py
 	@$(BIN)/python benchmarks/floors.py
 	@$(BIN)/python benchmarks/threads.py
+	@$(BIN)/python benchmarks/past.py
 
 # The reference under the same loads beside us: Node 20, a C compiler, and the npm registry for the first time.
 bench-peer: engine

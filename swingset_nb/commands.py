@@ -61,6 +61,7 @@ def registered() -> dict[str, Command]:
         on_debugging,
         on_drafts,
         on_exports,
+        on_past,
         on_predicates,
         on_runs,
         on_vats,
@@ -111,7 +112,8 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
 _ORDER = [
     *("status", "open", "close", "vats", "queue", "clists", "promises", "picture"),
     *("step", "run", "until", "when", "pause"),
-    *("checkpoint", "checkpoints", "go-back", "digest", "rehearse", "upgrade", "migrate", "panel"),
+    *("checkpoint", "checkpoints", "go-back", "history", "prune", "digest"),
+    *("rehearse", "upgrade", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     *("trace", "debug"),
     *("cause", "story", "find", "sql", "export-trace"),

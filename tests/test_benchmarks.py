@@ -104,6 +104,15 @@ def test_one_thread_and_several_lead_to_the_same_digest(monkeypatch: pytest.Monk
     assert vain == 0
 
 
+def test_a_purse_that_went_wrong_is_found(tmp_path: Path) -> None:
+    """Looks at the past are measured, and the bisection finds the crank that was planted."""
+    past = loaded(BENCHMARKS / "past.py")
+    first, median, worst, asked, right = past.measure(tmp_path / "a.world", 60, 5)
+    assert 0 < min(first, median) <= worst
+    assert asked <= 7
+    assert right
+
+
 @pytest.mark.unaudited  # one of them fills tables by hand
 def test_the_others_run() -> None:
     """Messages, objects and cranks are measured, however few."""

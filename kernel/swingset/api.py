@@ -32,6 +32,7 @@ from swingset.host.queue import RunQueue
 from swingset.host.rehearsal import Rehearsal
 from swingset.host.reports import RunReport
 from swingset.host.requests import Outcome, PromiseStatus
+from swingset.host.retention import Freed
 from swingset.host.session import Session
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
@@ -39,6 +40,7 @@ from swingset.host.upgrading import Upgraded
 from swingset.host.vats import Vats
 from swingset.host.views import Views
 from swingset.lens.cause import Cause, Effect, Step
+from swingset.lens.costs import Costs
 from swingset.lens.cycles import Ring
 from swingset.lens.difference import Difference
 from swingset.lens.explain import Explanation, Verdict
@@ -47,6 +49,7 @@ from swingset.lens.querying import Answer, BadQuery
 from swingset.lens.searching import EventKind, Found
 from swingset.lens.story import Settlement, Story
 from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
+from swingset.lens.timeline import Happening, Stretch
 from swingset.lens.versions import Failure, Moved, Stale
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import (
@@ -103,6 +106,7 @@ from swingset.world.errors import (
 )
 from swingset.world.feed import CommitFeed, ContentRow, StoredCommit
 from swingset.world.history import Label
+from swingset.world.prune import Pruned
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord, RowChange
 from swingset.world.vats import VatRecord
 from swingset.world.verifying import Problem
@@ -132,6 +136,7 @@ __all__ = [
     "ConsoleStream",
     "ContentRow",
     "Controller",
+    "Costs",
     "CrankOutcome",
     "CrankRecord",
     "CrankReport",
@@ -155,7 +160,9 @@ __all__ = [
     "Fork",
     "Found",
     "Frame",
+    "Freed",
     "GarbageCollection",
+    "Happening",
     "History",
     "HostConnection",
     "HostDevices",
@@ -193,6 +200,7 @@ __all__ = [
     "PromiseRow",
     "PromiseState",
     "PromiseStatus",
+    "Pruned",
     "QueueRow",
     "Reached",
     "Reap",
@@ -221,6 +229,7 @@ __all__ = [
     "StoredCommit",
     "Story",
     "StrangeDrafts",
+    "Stretch",
     "TakerFailed",
     "Trace",
     "TraceStep",

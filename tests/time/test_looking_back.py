@@ -10,7 +10,7 @@ import pytest
 import swingset
 from swingset.core.cranks import Cranks
 from swingset.host.controller import Controller
-from swingset.world import merging
+from swingset.world import merging, spans
 from swingset.world.errors import HistoryBroken, WorldMisuse
 from tests.scenarios.test_digests import ACTOR, HOSTS, NAMES, Host, Play
 from tests.staging import Stage
@@ -245,15 +245,16 @@ def test_a_record_without_rows_elsewhere_is_named(local: Stage, monkeypatch: pyt
 
 def test_a_long_way_is_merged_and_the_same(monkeypatch: pytest.MonkeyPatch, digests: Digests) -> None:
     """With spans of two and eight commits and pieces of a few bytes, each moment is still the same."""
-    monkeypatch.setattr(merging, "SPANS", (8, 2))
+    monkeypatch.setattr(spans, "SIZES", (8, 2))
     play = Play("local", HOSTS["each crank"], 4).doings(10)
     world = play.controller
     known = digests[world.kernel.cranks]
     large = 16 << 20
     for most, alone, kept in ((large, large, large), (2_000, 900, large), (large, large, 500)):
         monkeypatch.setattr(merging, "MOST_MERGED", most)
+        monkeypatch.setattr(spans, "MOST_MERGED", most)
         monkeypatch.setattr(merging, "MOST_ALONE", alone)
-        monkeypatch.setattr(merging, "MOST_KEPT", kept)
+        monkeypatch.setattr(spans, "MOST_KEPT", kept)
         with world.fork() as other:
             assert looked_at(other, shuffled(world.crank)[:60]) == {
                 crank: known[crank] for crank in shuffled(world.crank)[:60]
@@ -275,3 +276,23 @@ def test_changes_that_do_not_fit_are_named(local: Stage) -> None:
     world.at(0).close()
     world.queue_to_root("ann", "earn", ["zoe", 1])
     assert world.run().cranks
+
+
+def test_going_back_a_long_way_is_the_same_and_names_what_does_not_fit(digests: Digests) -> None:
+    """A world goes over many commits by merged changes; one that was altered is named by its number."""
+    play = Play("local", HOSTS["each crank"], 6).doings(5)
+    world = play.controller
+    known, here = digests[world.kernel.cranks], world.world.head
+    marks = [(commit.seq, commit.crank) for commit in world.world.commits()]
+    world.commit()
+    for seq, crank in (marks[3], marks[-1], marks[0], marks[-2]):
+        world.history.go_back_to_commit(seq)
+        assert world.crank == crank
+    world.history.go_back_to_commit(here)
+    assert world.digest() == known[world.crank]
+    altered = marks[len(marks) // 2][0]
+    world.world.db.execute("UPDATE commits SET changeset = records WHERE seq = ?", (altered,))
+    with pytest.raises(HistoryBroken, match=f"commit {altered} cannot be undone"):
+        world.history.go_back_to_commit(1)
+    assert (world.history.head, world.digest()) == (here, known[world.crank])
+    world.close()

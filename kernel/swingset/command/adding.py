@@ -6,6 +6,9 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Protocol
 
+Looks = bool | Callable[[argparse.Namespace], bool]
+"""Whether a command changes nothing, or a function that tells it by its arguments."""
+
 
 class AddCommand(Protocol):
     """Adds one subcommand, and returns its parser for more arguments."""
@@ -17,7 +20,7 @@ class AddCommand(Protocol):
         words: str,
         *,
         opens: bool = True,
-        looks: bool = False,
+        looks: Looks = False,
         workers: bool = False,
         **takes: str,
     ) -> argparse.ArgumentParser:

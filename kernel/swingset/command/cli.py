@@ -20,8 +20,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from swingset.command import causes, copies, debugging, exports
-from swingset.command.adding import Add
+from swingset.command import causes, copies, debugging, exports, keeping
+from swingset.command.adding import Add, Looks
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
 from swingset.host.building import bootstrap_result
@@ -40,7 +40,7 @@ from swingset.world.errors import WorldError
 
 DONE, PROBLEM, INTERRUPTED = 0, 1, 130
 
-_MORE: tuple[Add, ...] = (causes.add, debugging.add, copies.add, exports.add)
+_MORE: tuple[Add, ...] = (causes.add, debugging.add, copies.add, exports.add, keeping.add)
 """The functions that add the subcommands of other modules."""
 
 EXAMPLES = """\
@@ -110,8 +110,8 @@ def _only_looks(chosen: argparse.Namespace) -> bool:
         return not chosen.changes
     if chosen.command is _meters:
         return chosen.new is None and chosen.refill is None
-    only_looks: bool = chosen.looks
-    return only_looks
+    looks: Looks = chosen.looks
+    return looks(chosen) if callable(looks) else looks
 
 
 def _show_whatever_comes() -> None:
@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         words: str,
         *,
         opens: bool = True,
-        looks: bool = False,
+        looks: Looks = False,
         workers: bool = False,
         **takes: str,
     ) -> argparse.ArgumentParser:

@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from swingset.core.atomic import refuse_within_crank
+from swingset.host import retention
 from swingset.host.moments import Moment, moment
 from swingset.host.opened import Opened
+from swingset.host.retention import Freed
+from swingset.lens import timeline as lines
+from swingset.lens.costs import Costs
+from swingset.lens.costs import costs as count_costs
+from swingset.lens.timeline import Stretch
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
 from swingset.world.errors import WorldError, WorldMoved
@@ -192,6 +198,76 @@ class History:
         self._world.begin()
         self._world.history.keep_log(log)
         self._opened.commit()
+
+    def timeline(self) -> list[Stretch]:
+        """The commits that lead to the current one, with what happened in each, oldest first.
+
+        Returns:
+            A `Stretch` for each: cranks, requests, checkpoints, and vats that were created, upgraded,
+            suspended, resumed or terminated.
+        Raises:
+            WorldError: when it comes to records that cannot be read.
+        Example:
+            >>> world.terminate_vat("bank")
+            >>> [str(each) for each in world.history.timeline()[-1].happenings]
+            ['bank terminated']
+        """
+        with self._opened.lock, told_in_words(self._world.name):
+            return list(lines.timeline(self._world))
+
+    def costs(self) -> Costs:
+        """How many bytes of the file the present and the past take, and what a message adds.
+
+        Example:
+            >>> costs = world.history.costs()
+            >>> costs.file >= costs.state + costs.past
+            True
+        """
+        with self._opened.lock, told_in_words(self._world.name):
+            return count_costs(self._world)
+
+    def would_prune(
+        self, before: int | None = None, *, ceiling: int | None = None, to_images: bool = False
+    ) -> Freed:
+        """What `prune` with these arguments would free, measured in a copy. Nothing changes.
+
+        Args:
+            before: as for `prune`.
+            ceiling: as for `prune`.
+            to_images: as for `prune`.
+        Raises:
+            NoSuchMoment: for a crank that is yet to come.
+            WorldError: if the present alone takes more than `ceiling`.
+        Example:
+            >>> world.history.would_prune(before=world.crank).what.labels
+            ()
+        """
+        return retention.would_prune(self._opened, before, ceiling, to_images)
+
+    def prune(
+        self, before: int | None = None, *, ceiling: int | None = None, to_images: bool = False
+    ) -> Freed:
+        """Commit, drop what is not to be kept of the past, and shrink the file. This cannot be undone.
+
+        Without arguments, only branches go that neither the present nor a checkpoint needs.
+
+        Args:
+            before: the past before this crank goes too, with the checkpoints there. It ends with a commit,
+                so a few cranks more may stay.
+            ceiling: as much of the past goes that the file has at most about that many bytes.
+            to_images: transcripts go up to the heap images that vats had then, not only those of ended
+                incarnations. Such a vat can be restored only by the engine that made its image.
+        Returns:
+            How many bytes were freed, and in words what cannot be done any more.
+        Raises:
+            NoSuchMoment: for a crank that is yet to come.
+            WorldError: if the present alone takes more than `ceiling`.
+        Example:
+            >>> freed = world.history.prune(before=world.crank)
+            >>> freed.first <= world.crank
+            True
+        """
+        return retention.prune(self._opened, before, ceiling, to_images)
 
     def go_back(self, name: str) -> None:
         """Restore the state of a checkpoint. Uncommitted changes are committed first.

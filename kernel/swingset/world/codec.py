@@ -34,8 +34,7 @@ class Unpacking:
 
     def whole(self) -> bytes:
         """The content, all at once. Raises `DamagedWorld`."""
-        read = self.reader()
-        return b"".join(iter(lambda: read(1 << 20), b""))
+        return _unpacked(self._data, self.size, self.what)
 
     def reader(self) -> Callable[[int], bytes]:
         """Return a function that reads the next bytes, at most `most`; it raises `DamagedWorld`."""
@@ -68,7 +67,10 @@ def announced(data: bytes, most: int, what: str) -> int:
 
 def decompress(data: bytes, most: int, what: str) -> bytes:
     """Unpack a frame made by `compress`. Raises `DamagedWorld` if it has more than `most` bytes."""
-    size = announced(data, most, what)
+    return _unpacked(data, announced(data, most, what), what)
+
+
+def _unpacked(data: bytes, size: int, what: str) -> bytes:
     try:
         plain = _decompressor.decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as problem:

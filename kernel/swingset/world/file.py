@@ -18,12 +18,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import apsw
 
 from . import entering, opening
 from .bundles import Bundles
+from .cuts import Cut
 from .digest import state_digest
 from .edge import at_the_edge
 from .errors import (
@@ -75,6 +77,8 @@ class WorldFile(Queries):
         self.memory = Memory(self)
         self.rewound = 0
         """How often state was rolled back or replaced; caches of it are then invalid."""
+        self.cuts = 0
+        """How often the world was pruned; what is known of its commits is then invalid."""
         self.history = History(db, self.name)
         self.transcripts = Transcripts(self)
         self.heaps = Heaps(self)
@@ -362,12 +366,17 @@ class WorldFile(Queries):
         return self._labels.named(name)
 
     @at_the_edge
-    def prune(self) -> Pruned:
-        """Delete the branches that end with neither the head nor a label, and shrink the file."""
+    def prune(self, cut: Cut | None = None, *, to_images: bool = False) -> Pruned:
+        """Delete the branches that end with neither the head nor a label, and shrink the file.
+
+        With a `cut`, the past before that commit is deleted too; with `to_images`, of transcripts also what
+        was before the heap images of then.
+        """
         self._settle("prune")
         self.begin()
         with self._durably():
-            report = prune(self)
+            report = prune(self, cut, to_images=to_images)
+        self.cuts += 1
         self._place.fold()
         self.step("after-commit")
         self._watching.end()
@@ -376,7 +385,7 @@ class WorldFile(Queries):
         finally:
             self.history.renumbered()
             self._watching.begin()
-        return report
+        return replace(report, after=self.size)
 
     @at_the_edge
     def adopt(
@@ -435,8 +444,3 @@ class WorldFile(Queries):
         """The digest of the current state: equal for worlds with equal state, whatever their history."""
         self.memory.flush()
         return state_digest(self.db)
-
-    @property
-    def size(self) -> int:
-        """The size of the file in bytes, with history and bulk."""
-        return int(self.db.pragma("page_count")) * int(self.db.pragma("page_size"))

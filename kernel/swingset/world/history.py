@@ -11,8 +11,9 @@ This module reads and writes the history's tables; it never decides when to comm
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +24,13 @@ from swingset.model.visible import visible
 
 from . import beginnings
 from .codec import Unpacking, compress
+from .cuts import Cut, read_cut
+from .cuts import stored as stored_cut
 from .edge import told_in_words
 from .errors import DamagedRow, HistoryBroken, LogAway, TakerFailed, UnknownCommit, WorldError
 from .feed import CommitFeed, NewContent, StoredCommit, Taker, last_rows, net_changes
 from .journal import Journal
+from .merging import Changes, merged
 from .record_lines import MOST_RECORDS, read_records
 from .records import Record
 from .rows import MOST, shown
@@ -34,6 +38,8 @@ from .schema import STATE_NAMES
 from .seals import Sealed, commit_seal, names_seal
 
 _MOST_CHANGES = 1 << 29  # SQLite keeps a blob below 1 GiB
+
+_FEW = 8  # commits that are applied one by one
 
 _NUMBER = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 
@@ -99,6 +105,15 @@ class History:
         else:
             self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('log', ?)", (log,))
         self.seal_names()
+
+    @property
+    def cut(self) -> Cut | None:
+        """Where the past was cut off, or None."""
+        return read_cut(stored_cut(self._db))
+
+    def keep_cut(self, cut: Cut) -> None:
+        """Store where the past was cut off, in the caller's transaction."""
+        self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('cut', ?)", (cut.text(),))
 
     def hand_out(self, seq: int, check: Callable[[], None]) -> None:
         """Call all takers with a commit that is not durable yet.
@@ -231,9 +246,9 @@ class History:
         return [Label(*row) for row in self._db.execute(query)]
 
     def seal_names(self) -> None:
-        """Store the seal of labels, log and beginnings as they are now, in the caller's transaction."""
+        """Store the seal of labels, log, beginnings and cut as they are now, in the caller's transaction."""
         labels = [str(seal) for (seal,) in self._db.execute("SELECT seal FROM labels ORDER BY name")]
-        seal = names_seal(self.log, labels, beginnings.stored(self._db))
+        seal = names_seal(self.log, labels, beginnings.stored(self._db), stored_cut(self._db))
         self._db.execute("UPDATE meta SET value = ? WHERE key = 'names'", (seal,))
 
     def changes(self, seq: int) -> Unpacking:
@@ -308,10 +323,9 @@ class History:
             else:
                 redo.append(there)
                 there = self._before(there)
-        for seq in undo:
-            self._apply(seq, backwards=True)
-        for seq in reversed(redo):
-            self._apply(seq, backwards=False)
+        redo.reverse()
+        self._apply(undo, backwards=True)
+        self._apply(redo, backwards=False)
         self.stand_at(target)
 
     def _before(self, seq: int) -> int:
@@ -319,19 +333,40 @@ class History:
         assert parent is not None, "commit 0 is an ancestor of all, so the walk ends there"
         return parent
 
-    def _apply(self, seq: int, *, backwards: bool) -> None:
+    def _apply(self, way: list[int], *, backwards: bool) -> None:
+        """Apply or undo these commits, in this order.
+
+        A long way is one of merged changes. If a row does not fit them, it is gone again commit by commit, to
+        name the commit.
+        """
+        if len(way) > _FEW:
+            self._db.execute("SAVEPOINT way")
+            fits = False
+            with contextlib.suppress(HistoryBroken):
+                fits = self._fit(merged(map(self.changes, way), backwards=backwards), backwards) is None
+            self._db.execute("RELEASE way" if fits else "ROLLBACK TO way")
+            if fits:
+                return
+        for seq in way:
+            if (why := self._fit([self.changes(seq)], backwards)) is not None:
+                raise HistoryBroken(
+                    f"{self._name}: commit {seq} cannot be {'undone' if backwards else 'applied'}: {why}. "
+                    "The world stays where it was"
+                )
+
+    def _fit(self, pieces: Iterable[Changes], backwards: bool) -> str | None:
+        """Apply or undo changes; returns why they do not fit, or None."""
         why: list[str] = []
 
         def misfit(table: str, _key: tuple[Any, ...], reason: str) -> bool:
             why.append(f"a row of {table} {reason}" if table else reason)
             return False
 
-        apply_changes(self._db, self.changes(seq), backwards=backwards, misfit=misfit)
-        if why:
-            raise HistoryBroken(
-                f"{self._name}: commit {seq} cannot be {'undone' if backwards else 'applied'}: {why[0]}. "
-                "The world stays where it was"
-            )
+        for piece in pieces:
+            apply_changes(self._db, piece, backwards=backwards, misfit=misfit)
+            if why:
+                return why[0]
+        return None
 
 
 apsw.session_config(apsw.SQLITE_SESSION_CONFIG_STRMSIZE, 1 << 18)  # bytes per piece
@@ -339,7 +374,7 @@ apsw.session_config(apsw.SQLITE_SESSION_CONFIG_STRMSIZE, 1 << 18)  # bytes per p
 
 def apply_changes(
     db: apsw.Connection,
-    changes: Unpacking | bytes,
+    changes: Changes,
     *,
     backwards: bool,
     misfit: Callable[[str, tuple[Any, ...], str], bool],

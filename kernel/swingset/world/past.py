@@ -5,7 +5,7 @@ state after any record. It is the state of the last commit before it, with the r
 that commit changed. A later kernel is not asked, because what it would do is not what was done.
 
 A `Look` is a world in memory that holds the state of one moment at a time, and moves. It begins with the
-empty world, and moves by merged changes (`swingset.world.merging`). It has state only, and never changes the
+empty world, and moves by merged changes (`swingset.world.spans`). It has state only, and never changes the
 world that it looks back on. One look serves one moment after the other; a second is made only while the first
 is in use.
 
@@ -27,10 +27,11 @@ from .edge import told_in_words
 from .errors import HistoryBroken, NoSuchMoment
 from .history import apply_changes
 from .line import Line, Mark
-from .merging import Changes, Merged, Merger
+from .merging import Changes, merged
 from .record_lines import lines, read_lines
 from .records import CrankRecord, Record, RowChange
 from .schema import STATE_TABLES
+from .spans import Spans
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -61,6 +62,8 @@ class Look:
     def __init__(self) -> None:
         self.db = opening.in_memory()
         self.commit = 0
+        self.cuts = 0
+        """How often the world had been pruned when it was moved."""
         self.between = False
         """Whether it has changes of records after the commit, in a transaction that is rolled back."""
 
@@ -94,8 +97,9 @@ class Past:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._line = Line(world.db, world.history, world.name)
-        self._merged = Merged(world.history, self._line, world.name)
+        self._spans = Spans(world.history, self._line)
         self._free: list[Look] = []
+        self._cuts = world.cuts
 
     # Which moments there are
 
@@ -119,6 +123,9 @@ class Past:
         if number == 0:
             return Target(0, 0, 0)
         place = self._line.with_record(number)
+        if place < len(self._line.marks) and self._line.marks[place].record == number:
+            mark = self._line.marks[place]
+            return Target(mark.crank, number, mark.seq)
         return self._moment(place, lambda record: record.number == number, f"record {number:,}")
 
     def _moment(self, place: int, wanted: Callable[[Record], bool], what: str) -> Target:
@@ -176,8 +183,14 @@ class Past:
         return NoSuchMoment(f"{self._world.name} has no moment after {what}: {why}")
 
     def _follow(self) -> None:
+        if self._cuts != self._world.cuts:
+            self.close()
+            world = self._world
+            self._line = Line(world.db, world.history, world.name)
+            self._spans = Spans(world.history, self._line)
+            self._cuts = world.cuts
         with told_in_words(self._world.name):
-            self._merged.drop(self._line.follow(self._world.head))
+            self._spans.drop(self._line.follow(self._world.head))
 
     # Looking
 
@@ -188,6 +201,7 @@ class Past:
         """
         self._follow()
         look = self._nearest(moment)
+        look.cuts = self._cuts
         try:
             with told_in_words(self._world.name):
                 look.leave_records()
@@ -200,6 +214,9 @@ class Past:
 
     def leave(self, look: Look) -> None:
         """Take a look back, for the next moment."""
+        if look.cuts != self._world.cuts:
+            look.db.close()  # the commits on its way may be gone
+            return
         self._free.append(look)
         while len(self._free) > MOST_FREE:
             self._free.pop(0).db.close()
@@ -223,20 +240,15 @@ class Past:
         history, places = self._world.history, self._line.places
         name = self._world.name
         if look.commit not in places:  # the world went back since, and this look is on the old branch
-            branch, at = Merger(name), look.commit
             left: list[int] = []
-            while at not in places:
-                left.append(at)
-                at = history.parent(at) or 0
-            for seq in reversed(left):
-                branch.add(history.changes(seq), seq)
-            look.apply(reversed(branch.pieces()), name, backwards=True)
-            look.commit = at
+            while look.commit not in places:
+                left.append(look.commit)
+                look.commit = history.parent(look.commit) or 0
+            look.apply(merged(map(history.changes, left), backwards=True), name, backwards=True)
         start, end = places[look.commit], places[commit]
-        if start <= end:
-            look.apply(self._merged.pieces(start, end), name, backwards=False)
-        else:
-            look.apply(reversed(self._merged.pieces(end, start)), name, backwards=True)
+        backwards = end < start
+        pieces = self._spans.between(min(start, end), max(start, end), backwards=backwards)
+        look.apply(pieces, name, backwards=backwards)
         look.commit = commit
 
 

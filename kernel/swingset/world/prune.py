@@ -1,10 +1,16 @@
-"""Deletes commits that cannot be reached any more, and the bulk that only they need.
+"""Deletes what a file keeps of the past: branches that no name leads to, and the past before a commit.
 
 If a world goes back and continues from there, the old branch stays in the file, where its commits can be
 found by number. Pruning drops the branches that do not end at the head or a label, and then the bulk that
 only they needed. An id of bulk counts as needed if a kept commit has written it anywhere into the state, in a
 column or inside a queued message, for live vats, terminated vats and installed bundles. So everything that a
 kept commit needs stays, and nothing else deletes bulk.
+
+A cut also drops the past before one commit of the line to the head. That commit then comes right after the
+empty world: its changes are the whole state, and it has no records. The seals of all commits and labels that
+stay are computed again, and the file says where it was cut, so it is as verifiable as before. Records keep
+their numbers. Of the transcripts, those of incarnations that had ended by then are dropped, and if it is
+asked for, also the deliveries before the heap image that a vat had then.
 """
 
 from __future__ import annotations
@@ -16,7 +22,12 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from .codec import Unpacking
+from . import beginnings
+from .codec import Unpacking, compress
+from .cuts import Cut, beginning, spans_in
+from .errors import WorldError
+from .merging import whole_of
+from .seals import Sealed, commit_seal, label_seal
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -27,7 +38,11 @@ _IDS = re.compile(r"b1-[0-9a-f]{128}|[hl]1-[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Pruned:
-    """How much pruning has dropped."""
+    """How much pruning has dropped, or would drop.
+
+    `commits` counts whole commits, `records` those of the commits that are gone, and `entries` deliveries in
+    transcripts. `labels` are the checkpoints that are gone. `before` and `after` are sizes of the file.
+    """
 
     commits: int
     entries: int
@@ -35,11 +50,23 @@ class Pruned:
     pages: int
     bundles: int
     libraries: int
+    records: int = 0
+    labels: tuple[str, ...] = ()
+    before: int = 0
+    after: int = 0
 
 
-def prune(world: WorldFile) -> Pruned:
-    """Drop unreachable commits and their bulk, inside the caller's transaction."""
-    history = world.history
+def prune(world: WorldFile, cut: Cut | None = None, *, to_images: bool = False) -> Pruned:
+    """Drop unreachable commits and their bulk, and the past before a cut, inside the caller's transaction.
+
+    `to_images` also drops, of transcripts, what was before the heap images of then.
+    """
+    history, size = world.history, world.size
+    labels: tuple[str, ...] = ()
+    records = 0
+    if cut is not None:
+        records = cut.record - (history.cut.record if history.cut is not None else 0)
+        labels = _cut(world, cut, to_images)
     kept: set[int] = set()
     for end in [world.head, *(label.seq for label in history.labels())]:
         for seq in history.ancestors(end):
@@ -54,14 +81,60 @@ def prune(world: WorldFile) -> Pruned:
             if table == "spans" and _HASH.fullmatch(value):
                 hashes.add(value)
     pages = set[bytes]().union(*(world.heaps.digests(name) for name in _present(world, "snapshots", ids)))
+    gone = _keep(world, "commits", "seq", kept)
+    if cut is not None:
+        _seal_again(world)
     return Pruned(
-        commits=_keep(world, "commits", "seq", kept),
+        commits=gone,
         entries=_keep(world, "transcript", "hash", _chains(world, hashes)),
         snapshots=_keep(world, "snapshots", "id", ids),
         pages=_keep(world, "heap_pages", "digest", pages),
         bundles=_keep(world, "bundles", "id", ids),
         libraries=_keep(world, "libraries", "id", ids),
+        records=records,
+        labels=labels,
+        before=size,
     )
+
+
+def _cut(world: WorldFile, cut: Cut, to_images: bool) -> tuple[str, ...]:
+    """Make a commit of the line to the head the first after the empty world; returns the labels that go."""
+    history = world.history
+    line = list(history.ancestors(world.head))
+    if cut.seq not in line or cut.seq == 0:
+        raise WorldError(f"{world.name}: commit {cut.seq} does not lead to the current one")
+    first = reversed(line[line.index(cut.seq) : -1])
+    changes = whole_of(map(history.changes, first))
+    gone = tuple(label.name for label in history.labels() if cut.seq not in history.ancestors(label.seq))
+    for name in gone:
+        world.execute("DELETE FROM labels WHERE name = ?", (name,))
+    query = "UPDATE commits SET parent = 0, changeset = ?, records = ? WHERE seq = ?"
+    world.execute(query, (compress(changes), compress(b""), cut.seq))
+    history.keep_cut(cut)
+    known = beginnings.beginnings(world.db, world.name)
+    found: dict[str, beginnings.Beginning] = {}
+    for span in spans_in(history.changes(cut.seq)):
+        before = known.get(span["vat"])
+        begins = beginning(span, to_image=to_images) or before
+        if begins is not None:
+            found[span["vat"]] = before if before and before.position > begins.position else begins
+    beginnings.keep(world.db, found)
+    return gone
+
+
+def _seal_again(world: WorldFile) -> None:
+    """Compute the seals of all commits and labels again, parents first."""
+    seals: dict[int, str] = {}
+    columns = "seq, parent, crank, record, note, changeset, records"
+    for (seq,) in world.rows("SELECT seq FROM commits ORDER BY seq"):
+        row = world.row(f"SELECT {columns} FROM commits WHERE seq = ?", (seq,))
+        assert row is not None, "its number was just read"
+        seals[seq] = commit_seal(seals.get(row[1]), Sealed(*row))
+        world.execute("UPDATE commits SET seal = ? WHERE seq = ?", (seals[seq], seq))
+    for name, seq, note in world.rows("SELECT name, commit_seq, note FROM labels"):
+        seal = label_seal(seals[seq], name, seq, note)
+        world.execute("UPDATE labels SET seal = ? WHERE name = ?", (seal, name))
+    world.history.seal_names()
 
 
 def texts_written(changes: Unpacking) -> Iterator[tuple[str, str]]:
@@ -77,8 +150,9 @@ def _present(world: WorldFile, table: str, ids: set[str]) -> list[str]:
 
 
 def _chains(world: WorldFile, ends: set[str]) -> set[str]:
-    """The transcript entries with these hashes, and all entries before them."""
-    found: set[str] = set()
+    """The transcript entries with these hashes, and all entries before them that the file is to have."""
+    found = set(beginnings.left_out(beginnings.beginnings(world.db, world.name)))
+    left = frozenset(found)
     for end in ends:
         at: str | None = end
         while at is not None and at not in found:
@@ -87,7 +161,7 @@ def _chains(world: WorldFile, ends: set[str]) -> set[str]:
                 break
             found.add(at)
             at = row[0]
-    return found
+    return found - left
 
 
 def _keep(world: WorldFile, table: str, key: str, wanted: set[int] | set[str] | set[bytes]) -> int:

@@ -78,3 +78,8 @@ class Queries:
     def borrowed(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         """The first row of a SELECT over bulk in the world that this one was made from, or None."""
         return None if self.lender is None else self.lender(sql, params)
+
+    @property
+    def size(self) -> int:
+        """The size of the file in bytes, with history and bulk."""
+        return int(self.db.pragma("page_count")) * int(self.db.pragma("page_size"))

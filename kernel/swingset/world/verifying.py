@@ -22,7 +22,7 @@ import apsw
 
 from swingset.model.visible import visible
 
-from . import schema
+from . import cuts, schema
 from .beginnings import KEY, Beginning, beginnings, left_out
 from .beginnings import stored as stored_beginnings
 from .codec import Unpacking
@@ -88,8 +88,10 @@ def _meta(world: WorldFile) -> Iterator[Problem]:
         yield Problem("meta", "format", f"it is not {schema.FORMAT}")
     if "software" not in known:
         yield Problem("meta", "software", "the row is missing")
-    for key in sorted(set(known) - {"format", "software", "head", "names", "log", KEY}):
+    for key in sorted(set(known) - {"format", "software", "head", "names", "log", KEY, cuts.KEY}):
         yield Problem("meta", shown(key), "no world has such a row")
+    if cuts.KEY in known and cuts.read_cut(known[cuts.KEY]) is None:
+        yield Problem("meta", cuts.KEY, "it says no commit at which the past was cut off")
 
 
 def _told(damage: DamagedRow) -> Problem:
@@ -227,8 +229,16 @@ class _History:
 
     def _records(self) -> None:
         """Check that the records of each commit can be read, and are numbered from its parent to it."""
-        history = self._world.history
+        history, cut = self._world.history, self._world.history.cut
         for commit in history.commits()[1:]:
+            if cut is not None and commit.seq == cut.seq:
+                if (commit.parent, commit.crank, commit.record) != (0, cut.crank, cut.record):
+                    self._add(Problem("meta", "cut", "the commit at which the past was cut off is another"))
+                if history.records(commit.seq).size:
+                    self._add(
+                        Problem("commits", str(commit.seq), "it has records of a past that was cut off")
+                    )
+                continue
             self._left -= history.records(commit.seq).size
             if self._left < 0:
                 self._add(Problem("commits", str(commit.seq), "its records unpack to more than a file has"))
@@ -264,10 +274,10 @@ class _History:
             elif digest[0] is None:
                 yield Problem("commits", str(seq), f"it has the label {shown(name)}, and no digest")
         known = self._world.row("SELECT value FROM meta WHERE key = 'names'")
-        begins = stored_beginnings(self._world.db)
-        seal = names_seal(self._world.history.log, (found[name] for name in sorted(found)), begins)
+        begins, cut = stored_beginnings(self._world.db), cuts.stored(self._world.db)
+        seal = names_seal(self._world.history.log, (found[name] for name in sorted(found)), begins, cut)
         if known is None or known[0] != seal:
-            words = "a label, the log or a beginning is missing, too many or altered: their seal is another"
+            words = "a label, the log or a beginning is missing, or the cut, or altered: another seal"
             yield Problem("meta", "names", words)
         last = self._world.row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")
         if last is None or type(last[0]) is not int or last[0] < max(seals, default=0):

@@ -1,0 +1,77 @@
+"""The subcommands `history` and `prune`: what happened in a world, what the past takes, and dropping it."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.command.adding import AddCommand
+from swingset.host.controller import Controller
+from swingset.host.saying import say, say_json
+
+DONE = 0
+
+
+def add(command: AddCommand) -> None:
+    """Add the subcommands."""
+    history = command("history", _history, "list the commits, and say what the past takes", looks=True)
+    history.add_argument("--last", type=int, metavar="N", help="only the last N commits")
+    history.add_argument("--json", action="store_true", help="as JSON")
+    prune = command(
+        "prune",
+        _prune,
+        "say what pruning the past would free; with --yes, do it",
+        looks=lambda chosen: not chosen.yes,
+    )
+    prune.add_argument("--before", type=int, metavar="CRANK", help="also the past before this crank")
+    prune.add_argument("--ceiling", type=int, metavar="BYTES", help="also as much past as makes this size")
+    prune.add_argument(
+        "--to-images", action="store_true", help="also deliveries before the heap images of then"
+    )
+    prune.add_argument("--yes", action="store_true", help="do it; this cannot be undone")
+
+
+def _history(controller: Controller, chosen: argparse.Namespace) -> int:
+    found = controller.history.timeline()
+    if chosen.last is not None:
+        found = found[-max(chosen.last, 0) :] if chosen.last > 0 else []
+    costs = controller.history.costs()
+    if chosen.json:
+        say_json({
+            "commits": [
+                {
+                    "commit": each.commit,
+                    "crank": each.crank,
+                    "record": each.record,
+                    "cranks": each.cranks,
+                    "requests": each.requests,
+                    "bytes": each.size,
+                    "checkpoints": list(each.checkpoints),
+                    "happened": [str(happening) for happening in each.happenings],
+                    "cut": each.cut,
+                }
+                for each in found
+            ],
+            "costs": {name: getattr(costs, name) for name in costs.__dataclass_fields__},
+        })  # fmt: skip
+        return DONE
+    for each in found:
+        say(
+            f"commit {each.commit}  crank {each.crank:,}  +{each.cranks:,} cranks"
+            f" +{each.requests:,} requests  {each.size:,} bytes  {each.words()}"
+        )
+    for line in costs.lines():
+        say(line)
+    return DONE
+
+
+def _prune(controller: Controller, chosen: argparse.Namespace) -> int:
+    history = controller.history
+    act = history.prune if chosen.yes else history.would_prune
+    freed = act(chosen.before, ceiling=chosen.ceiling, to_images=chosen.to_images)
+    first, *rest = freed.lines()
+    say(f"{'freed' if chosen.yes else 'this would free'} {first}")
+    for line in rest:
+        say(line)
+    if not chosen.yes:
+        say("nothing was changed: say --yes to do it; it cannot be undone")
+    return DONE

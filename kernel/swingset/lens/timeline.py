@@ -1,0 +1,150 @@
+"""The timeline of a world: its commits in order, with what happened in each that people look for.
+
+That is: vats that were created, upgraded, suspended, resumed and terminated, checkpoints, and how many cranks
+and requests there were. It is read from the records of the line of commits that leads to the present.
+Only commits in which a vat's own row changed are decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import apsw
+
+from swingset.model.visible import one_line
+from swingset.world.file import WorldFile
+from swingset.world.line import Line, Mark
+from swingset.world.record_lines import lines, read_records
+from swingset.world.records import RowChange
+from swingset.world.rows import RULES
+
+_VATS = b'["vats",'
+_AT = {column: list(RULES["vats"]).index(column) for column in ("name", "state", "incarnation", "id")}
+_WORDS = {"suspended": "suspended", "live": "resumed", "terminated": "terminated"}
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What happened to a vat: `created`, `upgraded`, `suspended`, `resumed` or `terminated`.
+
+    `record` is the number of the record, and `crank` the last crank by then.
+    """
+
+    crank: int
+    record: int
+    vat: str
+    what: str
+    incarnation: int
+
+    def __str__(self) -> str:
+        to = f" to incarnation {self.incarnation}" if self.what == "upgraded" else ""
+        return f"{one_line(self.vat, 40)} {self.what}{to}"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One commit of the timeline: its last crank and record, and what happened since the one before.
+
+    `cranks` and `requests` count those since. `checkpoints` are its names. `size` is how many bytes its
+    changes and records take. `cut` says that the past before it was pruned.
+    """
+
+    commit: int
+    crank: int
+    record: int
+    note: str
+    cranks: int
+    requests: int
+    size: int
+    checkpoints: tuple[str, ...] = ()
+    happenings: tuple[Happening, ...] = ()
+    cut: bool = False
+
+    def words(self) -> str:
+        """What happened, in words for people.
+
+        Example:
+            >>> made = world.checkpoint("before-lunch")
+            >>> world.history.timeline()[-1].words()
+            'checkpoint before-lunch'
+        """
+        found = [f"checkpoint {one_line(name, 60)}" for name in self.checkpoints]
+        found += [str(happening) for happening in self.happenings]
+        if self.cut:
+            found.append("the past before it was pruned")
+        return "; ".join(found) or one_line(self.note, 60)
+
+
+@dataclass
+class _Vats:
+    """The vats as of a commit, by what is needed to see how they change."""
+
+    known: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def begin(self, world: WorldFile, cut: int) -> None:
+        """Begin with the vats of the commit at which the past was cut off."""
+        for change in apsw.Changeset.iter(world.history.changes(cut).reader()):
+            if change.name == "vats" and change.new is not None:
+                self.see(RowChange("vats", (), tuple(change.new)), 0, 0)  # type: ignore[arg-type]
+
+    def see(self, row: RowChange, crank: int, record: int) -> Happening | None:
+        """Take a row of the table of vats, and return what happened to that vat, if anything."""
+        if row.after is None:
+            self.known.pop(str(row.key[0]), None)
+            return None
+        vat, name, state = (str(row.after[_AT[column]]) for column in ("id", "name", "state"))
+        incarnation = int(row.after[_AT["incarnation"]] or 0)
+        before = self.known.get(vat)
+        self.known[vat] = state, incarnation
+        if before is None:
+            what = "created"
+        elif before[0] != state:
+            what = _WORDS.get(state, state)
+        elif before[1] != incarnation:
+            what = "upgraded"
+        else:
+            return None
+        return Happening(crank, record, name, what, incarnation)
+
+
+def timeline(world: WorldFile) -> Iterator[Stretch]:
+    """The commits that lead to the current one, oldest first.
+
+    Raises `WorldError` when it comes to records that cannot be read.
+    """
+    line = Line(world.db, world.history, world.name)
+    line.follow(world.head)
+    names: dict[int, list[str]] = {}
+    for label in world.labels():
+        names.setdefault(label.seq, []).append(label.name)
+    cut, vats = world.history.cut, _Vats()
+    for before, mark in pairwise(line.marks):
+        is_cut = cut is not None and mark.seq == cut.seq
+        if is_cut:
+            vats.begin(world, mark.seq)
+        commit = world.history.commit(mark.seq)
+        cranks = 0 if is_cut else mark.crank - before.crank
+        yield Stretch(
+            mark.seq,
+            mark.crank,
+            mark.record,
+            commit.note,
+            cranks,
+            0 if is_cut else mark.record - before.record - cranks,
+            commit.size,
+            tuple(names.get(mark.seq, ())),
+            () if is_cut else tuple(_happenings(world, before, mark, vats)),
+            is_cut,
+        )
+
+
+def _happenings(world: WorldFile, before: Mark, mark: Mark, vats: _Vats) -> Iterator[Happening]:
+    packed = world.history.records(mark.seq)
+    if not any(_VATS in text for text in lines(packed)):
+        return
+    for record in read_records(world.name, mark.seq, packed, number=before.record + 1, crank=before.crank):
+        for row in record.rows or ():
+            if row.table == "vats" and (seen := vats.see(row, record.crank, record.number)) is not None:
+                yield seen

@@ -1,0 +1,52 @@
+"""Commands on the past: what happened and what it takes in the file, and dropping what is not to be kept."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset_nb.commands import argument, command
+from swingset_nb.notebook import Notebook
+from swingset_nb.render import Message, Shown, Table
+
+_MOST = 20
+
+
+@command(
+    "history",
+    "the commits, with what happened in them, and what the past takes",
+    argument("--last", type=int, default=_MOST, help=f"how many commits ({_MOST})"),
+)
+def history(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show the timeline, and the costs."""
+    controller = notebook.require().controller
+    stretches = controller.history.timeline()
+    shown = stretches[-given.last :] if given.last > 0 else []
+    rows = [
+        [each.commit, each.crank, each.cranks, each.requests, f"{each.size:,}", each.words()]
+        for each in shown
+    ]
+    earlier = len(stretches) - len(shown)
+    notes = [f"{earlier:,} commits before these: `%swingset history --last N` shows more"] if earlier else []
+    notes += controller.history.costs().lines()
+    columns = ["commit", "crank", "cranks", "requests", "bytes", "what"]
+    return Table("history", columns, rows, "no commit yet", notes)
+
+
+@command(
+    "prune",
+    "what pruning the past would free; with --yes, do it",
+    argument("--before", type=int, help="also the past before this crank"),
+    argument("--ceiling", type=int, help="also as much past as makes the file this small, in bytes"),
+    argument("--to-images", action="store_true", help="also deliveries before the heap images of then"),
+    argument("--yes", action="store_true", help="do it; this cannot be undone"),
+)
+def prune(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Say what would be freed and lost, or do it."""
+    history = notebook.require().controller.history
+    act = history.prune if given.yes else history.would_prune
+    freed = act(given.before, ceiling=given.ceiling, to_images=given.to_images)
+    first, *lost = freed.lines()
+    if given.yes:
+        return Message(f"freed {first}", lost)
+    hints = ("`%swingset prune --yes`, with the same arguments, does it; it cannot be undone",)
+    return Message(f"this would free {first}", lost, hints)
