@@ -6,17 +6,15 @@ scenarios that need more than an open world.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from swingset import Controller, Ref, VatFault, open_world
+from swingset import Controller, Ref, VatFault, export_archive, import_archive, open_world
 from swingset.testing.lives import Act
 from tests.vat_sources import PURSE, SAVINGS
 
@@ -288,13 +286,15 @@ def let(world: Controller) -> None:
 
 
 def export(world: Controller) -> None:
-    """Write a copy of the world elsewhere, over the one that an earlier run has left."""
-    copy = Path(gettempdir()) / f"exported-{os.getpid()}.world"
-    copy.unlink(missing_ok=True)
-    world.history.export(copy)
-    with open_world(copy, worker="local") as other:
-        assert other.digest() == world.digest()
-    copy.unlink()
+    """Write a copy and an archive of the world, which hold the same state."""
+    with TemporaryDirectory() as folder:
+        copies = Path(folder) / "copy.world", Path(folder) / "unpacked.world"
+        world.history.export(copies[0])
+        export_archive(world, Path(folder) / "it.swingset", level="replay")
+        import_archive(Path(folder) / "it.swingset", copies[1])
+        for copy in copies:
+            with open_world(copy, worker="local") as other:
+                assert other.digest() == world.digest()
 
 
 V2, LOSSY = BANK.replace("VERSION 1", "VERSION 2"), CLERK
@@ -379,26 +379,24 @@ def unpin(world: Controller, vat: str) -> None:
 
 
 @cache
-def exported() -> bytes:
-    """A world from elsewhere, with a vat that was paid."""
-    path = Path(gettempdir()) / f"made-{os.getpid()}.world"
-    path.unlink(missing_ok=True)
-    with open_world(path, worker="local") as world:
-        for act in (make("bank", BANK), ask("bank", "pay", 1), point("made"), ask("bank", "pay", 2)):
-            act(world)
-    content = path.read_bytes()
-    path.unlink()
-    return content
+def archive() -> bytes:
+    """An archive from elsewhere, of a world with a vat that was paid."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "made.swingset"
+        with open_world(worker="local") as world:
+            for act in (make("bank", BANK), ask("bank", "pay", 1), point("made"), ask("bank", "pay", 2)):
+                act(world)
+            export_archive(world, path, level="debug")
+        return path.read_bytes()
 
 
 def import_it(path: Path) -> Controller:
-    """Open the world that came from elsewhere."""
+    """Open the world of an archive, which is unpacked first if it is not there."""
     if not path.exists():
-        part = path.with_name(f"{path.name}-part")
-        part.write_bytes(exported())
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())
-        shutil.move(part, path)
+        packed = path.with_name(f"{path.name}.swingset")
+        packed.write_bytes(archive())
+        import_archive(packed, path)
+        packed.unlink()
     return opened(path)
 
 

@@ -246,8 +246,9 @@ class _Crashing:
                     place = self._ended(life, at, heard, chance, loss if mode == "tear" else None)
                 if mode == "twice":
                     life = Life(self._scenario, self.course, Steps(), place)
-                    second = chance.randrange(1, len(self.course.steps) // 2 + 2)
-                    place = self._ended(life, second, heard, chance, None)
+                    # Half of them while the world is opened and its log recovered.
+                    second = chance.randrange(1, chance.choice((20, len(self.course.steps))))
+                    place = self._ended(life, second, heard, chance, None, recovering=True)
                 self._finished(place, heard)
         except Broken as broken:
             return broken.problem
@@ -268,10 +269,19 @@ class _Crashing:
             raise
         controller.close()
 
-    def _ended(self, life: Life, at: int, heard: Heard, chance: random.Random, loss: Loss | None) -> int:
+    def _ended(
+        self,
+        life: Life,
+        at: int,
+        heard: Heard,
+        chance: random.Random,
+        loss: Loss | None,
+        *,
+        recovering: bool = False,
+    ) -> int:
         """Go through the acts until a step at which the process ends; returns the place acknowledged.
 
-        With `loss`, the power fails as well.
+        With `loss`, the power fails as well. If `recovering`, the steps of opening the world count too.
         """
         left: Images | None = None
 
@@ -283,6 +293,8 @@ class _Crashing:
 
         steps = Steps(at, strike)
         life.steps = steps
+        if recovering:
+            self._disk.told = steps
         try:
             with self._open(life.place) as controller:
                 self._disk.told = steps
@@ -290,7 +302,7 @@ class _Crashing:
                     life.find(controller)
                     life.go_on(controller)
             steps(_CLOSED)
-        except (Crash, Exception):
+        except (Crash, Broken, Exception):
             if left is None:
                 raise  # it is none of ours; after a strike, whatever a dying process says has no meaning
         self._disk.told = None
