@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 Predicted = Literal["refused", "records", "answer", "console", "abandoned", "broken", "undone"]
 """How an upgrade fails: it is refused; a record does not migrate; a recorded message has another answer, or
-prints something else; an exported object is abandoned; a promise is broken; a delivery is rolled back."""
+prints something else; an exported object is abandoned; a promise is broken or rejected; a delivery is rolled
+back."""
 
 
 class Call(NamedTuple):
@@ -199,7 +200,29 @@ MIGRATING = (
     ("import BigMap,", "import BigMap, migrate,"),
     ("@durable\nclass Purse:", "@durable(version=2)\nclass Purse:"),
 )
-MIGRATE = "    balance: int = 0\n    notes: list[str] = []\n"
+FIELDS = "    balance: int = 0\n    notes: list[str] = []\n"
+
+DIVIDING = """
+    @migrate(1, 2)
+    @staticmethod
+    def checked(old):
+        return {**old, 'balance': 100 // old['balance']}
+"""
+
+FORGETTING = """
+    @migrate(1, 2)
+    @staticmethod
+    def checked(old):
+        return {'owner': old['owner'], 'notes': old['notes']}
+"""
+
+OF_THE_STORE = f"@durable\nclass Purse:\n    owner: str\n{FIELDS}"
+
+OF_THE_HEAP = """@remotable
+class Purse:
+    def __init__(self, owner):
+        self.owner, self.balance, self.notes = owner, 0, []
+"""
 
 BAD_UPGRADES = (
     # The code cannot take over the store
@@ -217,10 +240,7 @@ BAD_UPGRADES = (
         PAID,
         changed(
             BANK,
-            (
-                "@durable\nclass Purse:\n    owner: str\n    balance: int = 0\n    notes: list[str] = []\n",
-                "@remotable\nclass Purse:\n    def __init__(self, owner):\n        self.owner, self.balance, self.notes = owner, 0, []\n",
-            ),
+            (OF_THE_STORE, OF_THE_HEAP),
         ),
         "refused",
         "Purse",
@@ -282,11 +302,7 @@ BAD_UPGRADES = (
         changed(
             BANK,
             *MIGRATING,
-            (
-                MIGRATE,
-                MIGRATE
-                + "\n    @migrate(1, 2)\n    @staticmethod\n    def checked(old):\n        return {**old, 'balance': 100 // old['balance']}\n",
-            ),
+            (FIELDS, FIELDS + DIVIDING),
         ),
         "refused",
         "Purse.checked",
@@ -299,11 +315,7 @@ BAD_UPGRADES = (
             BANK,
             ("import BigMap,", "import BigMap, migrate,"),
             ("@durable\nclass Purse:", "@durable(version=2, eager=0)\nclass Purse:"),
-            (
-                MIGRATE,
-                MIGRATE
-                + "\n    @migrate(1, 2)\n    @staticmethod\n    def checked(old):\n        return {**old, 'balance': 100 // old['balance']}\n",
-            ),
+            (FIELDS, FIELDS + DIVIDING),
         ),
         "records",
         "Purse.checked",
@@ -315,11 +327,7 @@ BAD_UPGRADES = (
         changed(
             BANK,
             *MIGRATING,
-            (
-                MIGRATE,
-                MIGRATE
-                + "\n    @migrate(1, 2)\n    @staticmethod\n    def checked(old):\n        return {'owner': old['owner'], 'notes': old['notes']}\n",
-            ),
+            (FIELDS, FIELDS + FORGETTING),
         ),
         "refused",
         "balance",
@@ -355,7 +363,7 @@ BAD_UPGRADES = (
         PAID,
         changed(BANK, ("def opened(self):", "def opened(self:")),
         "refused",
-        "line 62",
+        "line 58",
     ),
     BadUpgrade(
         "module that is not there", BANK, PAID, "import bookkeeping\n" + BANK, "refused", "bookkeeping"
@@ -566,7 +574,7 @@ BAD_UPGRADES = (
         ORACLE,
         (Call("root", "appeal", (), "appeal", settles=False),),
         changed(ORACLE, ("def on_adopted(", "def on_inherited(")),
-        "refused",
+        "broken",
         "on_adopted",
     ),
     BadUpgrade(
