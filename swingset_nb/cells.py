@@ -113,10 +113,21 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
     return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", upgrade_in_words(done))
 
 
-def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Extent = None) -> Rehearsal:
-    """Do `upgrade` in a fork of the world, and report it; `records` are migrated there."""
+def rehearse(
+    notebook: Notebook,
+    vat: str,
+    part: str,
+    source: str,
+    records: Extent = None,
+    messages: int | None = None,
+) -> Rehearsal:
+    """Do `upgrade` in a fork of the world, and report it; `records` are migrated there.
+
+    With `messages`, that many recorded messages are re-delivered to both codes.
+    """
+    session = notebook.require().session
     try:
-        return notebook.require().session.rehearse(vat, part, source, records=records)
+        return session.rehearse(vat, part, source, records=records, messages=messages)
     finally:
         notebook.progress.clear()
 

@@ -83,6 +83,7 @@ def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
     "try the changed cell of a vat on a fork of the world",
     argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
     argument("--records", metavar="N", help="migrate so many records of changed kinds there, or `all`"),
+    argument("--messages", metavar="K", help="re-deliver the last K recorded messages to both codes"),
     completes="vat",
 )
 def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -92,9 +93,10 @@ def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if name not in world.pending:
         return _unchanged(name)
     records = _extent(given.records)
+    messages = None if given.messages is None else _number("--messages", given.messages, "messages")
     shown = []
     for part, source in world.pending[name].items():
-        found = rehearse(notebook, name, part, source, records)
+        found = rehearse(notebook, name, part, source, records, messages)
         hints = (f"`%swingset upgrade {name}` applies it, in a panel",) if found.ok else ()
         shown.append(Message(found.verdict, found.lines, hints))
     return Stack(shown)
@@ -121,10 +123,14 @@ def upgrade(notebook: Notebook, given: argparse.Namespace) -> Shown | None:
 def _extent(given: str | None) -> Extent:
     if given is None or given == "all":
         return "all" if given else None
+    return _number("--records", given, "records", ", or `all`")
+
+
+def _number(option: str, given: str, things: str, also: str = "") -> int:
     if given.isascii() and given.isdigit() and int(given[:18]) > 0:
         return int(given[:18])
-    words = f"--records takes a number of records from 1, or `all`, not {given!r}"
-    raise BadArguments(words, "%swingset rehearse VAT --records all")
+    words = f"{option} takes a number of {things} from 1{also}, not {given!r}"
+    raise BadArguments(words, f"%swingset rehearse VAT {option} {'all' if also else '20'}")
 
 
 def _unchanged(name: str) -> Message:

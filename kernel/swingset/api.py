@@ -29,6 +29,7 @@ from swingset.host.outputs import Output, Outputs
 from swingset.host.own_devices import Device, DeviceCall, DeviceState, OwnDevices
 from swingset.host.pending import StillPending
 from swingset.host.queue import RunQueue
+from swingset.host.redelivery import Answered, Redelivered
 from swingset.host.rehearsal import Rehearsal
 from swingset.host.reports import RunReport
 from swingset.host.requests import Outcome, PromiseStatus
@@ -114,6 +115,7 @@ from swingset.world.verifying import Problem
 __all__ = [
     "AheadReport",
     "Answer",
+    "Answered",
     "Archive",
     "ArchiveFault",
     "ArchiveLevel",
@@ -206,6 +208,7 @@ __all__ = [
     "Reap",
     "Reason",
     "Record",
+    "Redelivered",
     "Ref",
     "Rehearsal",
     "RemoteError",

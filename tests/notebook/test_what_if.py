@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.notebook.kernels import Kernel
+from tests.notebook.kernels import Kernel, bank
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +98,16 @@ def test_a_cell_begins_in_the_past(opened: Kernel) -> None:
     code = opened.run("%%whatif --vat bank\ndef build_root_object(): return 3")
     assert code.error is None
     assert "VatFault" in code.plain
+
+
+def test_recorded_messages_are_re_delivered_to_a_changed_cell(opened: Kernel) -> None:
+    """The first difference is shown with both answers; a word that is no number is refused."""
+    opened.run("twice = await E(bank).open_purse('dora')")
+    opened.run("await E(twice).deposit(4)")
+    opened.run(bank().replace("self.balance += amount", "self.balance += 2 * amount"))
+    shown = opened.run("%swingset rehearse bank --messages 2").plain
+    assert "It would answer 1 of 2 recorded messages differently" in shown
+    assert "the old code: fulfilled 4" in shown
+    assert "the new code: fulfilled 8" in shown
+    failed = opened.run("%swingset rehearse bank --messages few")
+    assert "--messages takes a number of messages from 1, not 'few'" in failed.traceback

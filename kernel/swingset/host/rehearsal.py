@@ -6,6 +6,9 @@ an observation, and it cannot change the live world.
 An upgrade that changes kinds migrates their first records at once and the others later, when a record that
 fails would reject messages to it. So a rehearsal can migrate all of them. If one of the first records fails
 and refuses the upgrade, a second fork postpones their migration, to report the other failures too.
+
+What the new code does differently shows only with messages. So the last recorded messages to the vat can be
+re-delivered to the old and to the new code (`redelivery`), and the first difference is reported.
 """
 
 from __future__ import annotations
@@ -17,14 +20,19 @@ from swingset.core.errors import VatFault
 from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
 from swingset.host.policies import cranks
+from swingset.host.redelivery import Redelivered, redeliver
 from swingset.host.starting import Parts
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.lens.versions import Versions
 from swingset.model.reports import Fault
+from swingset.model.visible import one_line
+from swingset.world.promises import FULFILLED, REJECTED
 from swingset.world.vats import LIVE
 
 Extent = int | Literal["all"] | None
 """How many records of changed kinds a rehearsal migrates; None for those that the upgrade itself migrates."""
+
+_DISCONNECTION = "vatUpgraded"  # in the rejection of a promise that is broken
 
 FOLLOW_UP_CRANKS = 1_000
 """How many cranks of the waiting events are run after the rehearsed upgrade."""
@@ -37,6 +45,9 @@ class Rehearsal:
     `verdict` is one sentence and `lines` are several. `abandoned` lists exports that would be lost,
     `disconnected` lists promises that would be broken, and `kept` counts durable objects by kind. `records`
     is set if more records were migrated than the upgrade itself migrates; if one fails, `ok` is False.
+    `messages` is set if recorded messages were re-delivered; a different answer may be what the upgrade is
+    for, so `ok` does not depend on it. `rejected` lists other promises that the upgrade would reject, such as
+    adopted ones whose adopter fails.
     """
 
     vat: str
@@ -49,14 +60,33 @@ class Rehearsal:
     kept: dict[str, int]
     computrons: int | None
     records: Migrated | None = None
+    messages: Redelivered | None = None
+    rejected: tuple[PromiseRow, ...] = ()
 
 
-def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records: Extent = None) -> Rehearsal:
+def rehearse_upgrade(
+    controller: Controller, vat: str, parts: Parts, *, records: Extent = None, messages: int | None = None
+) -> Rehearsal:
     """Upgrade `vat` to `parts` in a fork of the world, then run the events that wait there.
 
     With `records`, that many older records are migrated after that, or all of them, and failures are
-    reported.
+    reported. With `messages`, that many of the last recorded messages are re-delivered to both codes.
     """
+    found = _rehearsed(controller, vat, parts, records)
+    if messages is None or found.fault is not None:
+        return found
+    return _with_messages(found, redeliver(controller, vat, parts, messages))
+
+
+def _with_messages(found: Rehearsal, told: Redelivered) -> Rehearsal:
+    verdict = found.verdict
+    if told.first is not None:
+        count = f"{told.differing:,} of {told.count:,} recorded messages"
+        verdict = f"{verdict} It would answer {count} differently."
+    return replace(found, verdict=verdict, lines=(*found.lines, *told.lines()), messages=told)
+
+
+def _rehearsed(controller: Controller, vat: str, parts: Parts, records: Extent) -> Rehearsal:
     fork = controller.fork()
     try:
         lens = Lens(fork.kernel.store)
@@ -77,10 +107,18 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records:
         broken = tuple(
             promises[kref] for kref in (left_behind.disconnected if left_behind else ()) if kref in promises
         )
+        rejected = tuple(
+            row
+            for row in lens.promises()
+            if row.state == REJECTED
+            and row.kref in promises
+            and promises[row.kref].state not in (FULFILLED, REJECTED)
+            and _DISCONNECTION not in row.value
+        )
         fork.queue.unpause()
         run = fork.run(cranks(FOLLOW_UP_CRANKS))
         faults = [later.fault for later in run.reports if later.fault is not None]
-        found = _accepted(vat, report.computrons, abandoned, broken, kept, run.cranks, faults)
+        found = _accepted(vat, report.computrons, abandoned, broken, rejected, kept, run.cranks, faults)
         return found if records is None else _with_records(found, _migrated(fork, vat, records))
     finally:
         fork.close()
@@ -156,12 +194,14 @@ def _accepted(
     computrons: int | None,
     abandoned: tuple[ObjectRow, ...],
     broken: tuple[PromiseRow, ...],
+    rejected: tuple[PromiseRow, ...],
     kept: dict[str, int],
     ran: int,
     faults: list[Fault],
 ) -> Rehearsal:
     lines = [f"{count} {tag} kept, identity and state" for tag, count in kept.items()]
     lines += describe_left_behind(abandoned, broken)
+    lines += [f"promise {row.kref} is rejected: {one_line(row.value, 200)}" for row in rejected]
     if ran:
         lines.append(f"what was waiting then ran for {ran} cranks, {len(faults)} of them undone")
     lines += [f"undone: {fault}" for fault in faults[:5]]
@@ -170,6 +210,7 @@ def _accepted(
         for count, one, many in (
             (len(abandoned), "exported object would be abandoned", "exported objects would be abandoned"),
             (len(broken), "promise would be broken", "promises would be broken"),
+            (len(rejected), "promise would be rejected", "promises would be rejected"),
             (len(faults), "waiting delivery would be undone", "waiting deliveries would be undone"),
         )
         if count
@@ -177,4 +218,5 @@ def _accepted(
     verdict = (
         f"The upgrade of {vat} would go through" + (", but " + " and ".join(losses) if losses else "") + "."
     )
-    return Rehearsal(vat, True, verdict, tuple(lines), None, abandoned, broken, kept, computrons)
+    left = (abandoned, broken, kept, computrons)
+    return Rehearsal(vat, True, verdict, tuple(lines), None, *left, rejected=rejected)

@@ -2,13 +2,13 @@
 
 What a notebook cell or a host program holds, sends and receives goes through a guest library like that of any
 vat, under a name in the world (`notebook`). Its imports are in the c-lists, and its promises in the tables.
-If the interpreter ends and another opens the same world, this vat is upgraded: a new incarnation begins, the
-promises that it decided are broken, its exports are abandoned, and the names in its baggage are restored.
-Promises with a watcher, an adopter or a resumable call survive.
+If the interpreter ends and another opens the same world, this vat is upgraded: a new incarnation begins, its
+promises are broken unless they have a watcher, an adopter or a resumable call, its exports are abandoned, and
+the names in its baggage are restored.
 
 One thing is different. A vat starts with all its code; an interpreter gets it cell by cell. So what the last
-interpreter left waits for its code: a name waits for its class, a call for its function, and the outcome of a
-watched promise for the watcher's class; the kernel parks it meanwhile.
+interpreter left waits for its code: a name for its class, a call for its function, and the outcome of a
+watched promise for the watcher's class.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ MOST_DIGESTED = 64 << 20
 class Session:
     """The caller as a vat of an open world.
 
-    `found_digest` is the world's digest before the session joined, or None if the file is so large that
-    computing it would take long.
+    `found_digest` is the world's digest before the session joined, or None if the file is large.
     """
 
     def __init__(self, controller: Controller, name: str = "notebook") -> None:
@@ -167,8 +166,7 @@ class Session:
         live = owner_of(value) if is_reference(value) else None
         return live is not None and live.ended is not None
 
-    def _cut(self) -> None:
-        """End the life: a delivery to this vat was rolled back, or the vat was terminated."""
+    def _cut(self) -> None:  # a delivery to this vat was rolled back, or the vat was terminated
         if self._life is not None:
             self._life.cut()
 
@@ -378,15 +376,17 @@ class Session:
             self._run_turns()
             return self.controller.vats.migrate(vat, budget=budget, progress=progress)
 
-    def rehearse(self, vat: str, part: str, source: str, *, records: Extent = None) -> Rehearsal:
+    def rehearse(
+        self, vat: str, part: str, source: str, *, records: Extent = None, messages: int | None = None
+    ) -> Rehearsal:
         """Do `upgrade` in a fork, and report what it would do; the world is not changed.
 
         Args:
             vat: the name of the vat.
             part: the name of the cell.
             source: the new code.
-            records: how many records of changed kinds to migrate there, `"all"` or a number; None for those
-                that the upgrade itself migrates. If one fails, the rehearsal is not `ok`.
+            records: how many records of changed kinds to migrate, or `"all"`; if one fails, it is not `ok`.
+            messages: how many of the last recorded messages to re-deliver to both codes.
         Raises:
             NoSuchVat: if there is no such vat.
         Example:
@@ -395,7 +395,7 @@ class Session:
         """
         with self.controller.lock:
             parts = combined(self.controller, self.drafts, vat, part, source)
-            return rehearse_upgrade(self.controller, vat, parts, records=records)
+            return rehearse_upgrade(self.controller, vat, parts, records=records, messages=messages)
 
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat.

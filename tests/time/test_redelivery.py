@@ -1,0 +1,170 @@
+"""Recorded messages, re-delivered to the old and the new code of a vat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import swingset
+from swingset.guest.sending.eventual import E
+from swingset.host.redelivery import redeliver
+from swingset.host.rehearsal import rehearse_upgrade
+from swingset.vat import remotable
+from tests.conftest import MakeStage
+from tests.staging import Stage
+
+BANK = """
+from swingset.vat import E, durable, remotable
+
+@durable
+class Purse:
+    owner: str
+    balance: int = 0
+
+    def deposit(self, amount: int) -> int:
+        self.balance += amount
+        return self.balance
+
+@remotable
+class Bank:
+    def open_purse(self, owner: str):
+        return Purse(owner=owner)
+
+    def pair(self):
+        return {"left": Purse(owner="left"), "right": [Purse(owner="right")]}
+
+    def pay(self, purse: Purse, amount: int):
+        return purse.deposit(amount)
+
+    async def ask(self, clerk, purse: Purse):
+        return await E(clerk).check(purse)
+
+    def tell(self, listener):
+        E(listener).hear("hello")
+
+def build_root_object():
+    return Bank()
+"""
+
+CLERK = """
+from swingset.vat import E, remotable
+
+@remotable
+class Clerk:
+    async def check(self, purse):
+        return await E(purse).deposit(1)
+
+def build_root_object():
+    return Clerk()
+"""
+
+
+@pytest.fixture
+def bank(make_stage: MakeStage) -> tuple[Stage, Any]:
+    """A bank and a clerk."""
+    stage = make_stage("local")
+    stage.define("clerk", CLERK)
+    return stage, stage.define("bank", BANK)
+
+
+def compared(stage: Stage, source: str, count: int) -> swingset.Redelivered:
+    """Re-deliver messages; the live world does not move."""
+    before = stage.controller.digest(), stage.controller.history.head
+    found = redeliver(stage.controller, "bank", (("bank", source),), count)
+    assert (stage.controller.digest(), stage.controller.history.head) == before
+    return found
+
+
+def test_the_same_code_answers_the_same(bank: tuple[Stage, Any]) -> None:
+    """Objects that are new since then are found by the answers in which they came."""
+    stage, root = bank
+    pair = stage.ask(root, "pair")
+    stage.ask(root, "pay", pair["right"][0], 5)
+    purse = stage.ask(root, "open_purse", "ann")
+    stage.ask(purse, "deposit", 7)
+    stage.ask(root, "ask", stage.session.root("clerk"), purse)
+    for count in (1, 2, 3, 6, 100):
+        found = compared(stage, BANK + "\n", count)
+        assert (found.differing, found.first, found.notes) == (0, None, ()), found
+        assert found.count == min(count, 6)
+
+
+def test_the_first_difference_has_both_answers(bank: tuple[Stage, Any]) -> None:
+    """The call, what the old code answers, and what the new one does."""
+    stage, root = bank
+    purse = stage.ask(root, "open_purse", "ann")
+    for amount in (5, 6, 7):
+        stage.ask(purse, "deposit", amount)
+    found = compared(stage, BANK.replace("balance += amount", "balance += amount if amount < 6 else 0"), 4)
+    assert (found.count, found.differing) == (4, 2)
+    assert found.first is not None
+    old, new = found.first
+    assert old is not None
+    assert new is not None
+    assert old.call.startswith("deposit(6) to Purse")
+    assert (old.answer, new.answer) == ("fulfilled 11", "fulfilled 5")
+    assert "the new code: fulfilled 5" in found.lines()
+
+
+def test_what_another_vat_sends_is_a_message_too(bank: tuple[Stage, Any]) -> None:
+    """The clerk's deposit is delivered in both forks, because the bank asks the clerk in both."""
+    stage, root = bank
+    purse = stage.ask(root, "open_purse", "ann")
+    stage.ask(root, "ask", stage.session.root("clerk"), purse)
+    less = BANK.replace("return await E(clerk).check(purse)", "return 1")
+    found = compared(stage, less, 3)
+    assert found.first is not None
+    assert found.first[0] is not None
+    assert found.first[1] is None
+    assert found.first[0].call.startswith("deposit(1)")
+    assert "does not get it" in found.lines()[2]
+
+
+def test_what_has_no_origin_is_not_sent_and_said(bank: tuple[Stage, Any]) -> None:
+    """An object of the session that was new then is not in the forks; other requests are not repeated."""
+    stage, root = bank
+    stage.ask(root, "open_purse", "ann")
+
+    @remotable
+    class Listener:
+        def hear(self, words: str) -> None:
+            """Hear it."""
+
+    stage.session.wait(E(root).tell(Listener()))
+    stage.controller.vats.suspend("clerk")
+    stage.ask(root, "open_purse", "bob")
+    found = compared(stage, BANK + "\n", 3)
+    assert found.first is None
+    assert any(note.startswith("tell() was not sent: ko") for note in found.notes)
+    assert "requests of the host since then are not repeated: suspend-vat" in found.notes
+    assert "the old code got 1 message fewer than it did" in found.notes
+
+
+def test_only_the_current_incarnation_is_asked(bank: tuple[Stage, Any]) -> None:
+    """Messages before the last upgrade went to other code."""
+    stage, root = bank
+    stage.ask(root, "open_purse", "ann")
+    stage.upgrade("bank", BANK)
+    assert compared(stage, BANK, 5) == swingset.Redelivered(
+        0, notes=("this incarnation has got no message yet",)
+    )
+    stage.ask(root, "open_purse", "bob")
+    assert compared(stage, BANK, 5).count == 1
+
+
+def test_a_rehearsal_tells_of_messages(bank: tuple[Stage, Any]) -> None:
+    """Its verdict counts the differences; one that is refused re-delivers nothing."""
+    stage, root = bank
+    stage.ask(root, "open_purse", "ann")
+    found = stage.session.rehearse(
+        "bank", "bank", BANK.replace("owner=owner", "owner=owner + '!'"), messages=5
+    )
+    assert found.ok
+    assert found.messages is not None
+    assert found.messages.count == 1
+    gone = BANK.replace("def open_purse", "def open_account")
+    found = stage.session.rehearse("bank", "bank", gone, messages=5)
+    assert "It would answer 1 of 1 recorded messages differently." in found.verdict
+    refused = rehearse_upgrade(stage.controller, "bank", (("bank", "x"),), messages=5)
+    assert (refused.ok, refused.messages) == (False, None)
