@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swingset.time.searching import OPTIONS, chosen_options, search
+from swingset.time.sending import lines_of
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook, OpenWorld
@@ -15,12 +16,15 @@ from swingset_nb.render import Listing, Shown
     "cause",
     "why something happened, and what came of it",
     argument("of", metavar="CRANK", help="its number, or a name, or a kref such as kp40"),
+    argument("--lines", action="store_true", help="repeat the senders, and show the lines of their code"),
 )
 def cause(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show what led to a crank, what came of it, and what the same vat did before and next."""
     world = notebook.require()
     notebook.flush()
-    return listing(world.lens.cause(asked(notebook, world, given.of)).lines())
+    found = world.lens.cause(asked(notebook, world, given.of))
+    lines = lines_of(world.controller, found) if given.lines else []
+    return listing([*found.lines(), *lines])
 
 
 @command(

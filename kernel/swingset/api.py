@@ -86,6 +86,7 @@ from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.querying import dataframe, sql
 from swingset.time.searching import search
+from swingset.time.sending import SentFrom, sent_from
 from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.until import Reached, until
 from swingset.time.what_if import Fork, WhatIf, what_if
@@ -219,6 +220,7 @@ __all__ = [
     "RunQueue",
     "RunReport",
     "Send",
+    "SentFrom",
     "Session",
     "SessionDevices",
     "SessionNames",
@@ -272,6 +274,7 @@ __all__ = [
     "policies",
     "rebuild",
     "search",
+    "sent_from",
     "sql",
     "start_from",
     "trace",

@@ -8,12 +8,15 @@ from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.saying import say
 from swingset.time.searching import OPTIONS, chosen_options, search
+from swingset.time.sending import lines_of
 
 
 def add(command: AddCommand) -> None:
     """Add the subcommands."""
     of = "the number of a crank, or a kref such as kp40"
-    command("cause", _cause, "say why something happened, and what came of it", looks=True, of=of)
+    cause = command("cause", _cause, "say why something happened, and what came of it", looks=True, of=of)
+    words = "repeat the senders, and show the lines of their code"
+    cause.add_argument("--lines", action="store_true", help=words)
     command("story", _story, "tell all that is known of one crank", looks=True, of=of)
     find = command("find", _find, "search the history: all that is given has to fit", looks=True)
     find.add_argument("text", metavar="TEXT", nargs="?", help="a part of what was sent, printed or said")
@@ -22,7 +25,8 @@ def add(command: AddCommand) -> None:
 
 
 def _cause(controller: Controller, chosen: argparse.Namespace) -> int:
-    for line in controller.lens.cause(_asked(chosen.of)).lines():
+    found = controller.lens.cause(_asked(chosen.of))
+    for line in (*found.lines(), *(lines_of(controller, found) if chosen.lines else ())):
         say(line)
     return 0
 

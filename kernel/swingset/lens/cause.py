@@ -25,6 +25,7 @@ from swingset.model.refs import is_kref, kref_type
 from swingset.model.states import CrankOutcome
 from swingset.model.visible import one_line
 from swingset.world.promises import FORWARDED, UNRESOLVED
+from swingset.world.record_lines import event_data
 from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
 
 MOST_UP = 1_000
@@ -38,13 +39,15 @@ class Step:
     """One record in words.
 
     `number` is the number of the record, and `sender` that of the record that sent it. `crank` is its crank;
-    for a request, the last crank before it. `vat` is the name of the vat that ran or would have, and
-    `outcome` is None for a request. `cell` is the notebook cell that made a request, with the line.
+    for a request, the last crank before it. `kind` is the kind of its event, or `request`. `vat` is the name
+    of the vat that ran or would have, and `outcome` is None for a request. `cell` is the notebook cell that
+    made a request, with the line.
     """
 
     number: int
     crank: int
     summary: str
+    kind: str
     vat: str | None = None
     outcome: CrankOutcome | None = None
     computrons: int | None = None
@@ -137,13 +140,13 @@ class Causes:
     def step(self, record: Record) -> Step:
         """A record in words."""
         if isinstance(record, RequestRecord):
-            return Step(record.number, record.crank, self.words.request(record), cell=record.cell)
+            return Step(record.number, record.crank, self.words.request(record), "request", cell=record.cell)
         vat = one_line(record.vat, 60) if record.vat is not None else None
         summary = self.words.event(record.event)
         if vat is not None and isinstance(record.event, Send) and f" of {vat}" not in summary:
             summary = f"{summary} of {vat}"
-        said = record.outcome, record.computrons, record.sender
-        return Step(record.number, record.crank, summary, vat, *said)
+        said = str(event_data(record.event)["type"]), vat, record.outcome, record.computrons, record.sender
+        return Step(record.number, record.crank, summary, *said)
 
     def record(self, asked: Asked) -> Record:
         """The record that is asked about.
