@@ -33,6 +33,7 @@ from swingset.host.redelivery import Answered, Redelivered
 from swingset.host.rehearsal import Rehearsal
 from swingset.host.reports import RunReport
 from swingset.host.requests import Outcome, PromiseStatus
+from swingset.host.restarting import Restart, RestartOutcome, RestartReport
 from swingset.host.retention import Freed
 from swingset.host.session import Session
 from swingset.host.session_devices import SessionDevices
@@ -214,6 +215,9 @@ __all__ = [
     "Rehearsal",
     "RemoteError",
     "RequestRecord",
+    "Restart",
+    "RestartOutcome",
+    "RestartReport",
     "ResultPolicy",
     "Ring",
     "RowChange",

@@ -174,6 +174,11 @@ class Warehouse:
         content = self.factory(kind, vat).library
         return None if content is None else self._store.world.libraries.put(content)
 
+    def is_newest(self, vat: VatRecord) -> bool:
+        """Whether the vat runs on the library that a new incarnation of it would run on."""
+        content = self.factory(vat.worker, vat.id).library
+        return vat.library == (None if content is None else self._store.world.libraries.id_of(content))
+
     def start(self, vat: VatRecord) -> Worker:
         """Make a worker for a vat's new incarnation, which has not had `startVat` yet."""
         worker = self.factory(vat.worker, vat.id).start(self._spec(vat))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from swingset.core.atomic import refuse_within_crank
-from swingset.host import migrating
+from swingset.host import migrating, restarting
 from swingset.host.opened import Opened
 from swingset.model.messages import described
 from swingset.world.vats import LIVE, VatRecord
@@ -200,6 +200,27 @@ class Vats:
         """
         with self._opened.lock:
             return migrating.migrate(self._opened, name, budget=budget, step=step, progress=progress)
+
+    # Restarting
+
+    def upgrade_all(self, *, older_only: bool = False) -> restarting.RestartReport:
+        """Restart all vats on the newest guest library, each with its own code, in a crank and commit each.
+
+        A vat that refuses stays as it was, and the others go on. Vats of sessions, and vats that a host has
+        suspended, are left as they are. Do it in a `fork` first to see what would happen.
+
+        Args:
+            older_only: whether to leave the vats that run on the newest library already.
+        Returns:
+            What became of each vat, and on which library it runs now.
+        Example:
+            >>> report = world.vats.upgrade_all()
+            >>> [(vat.vat, vat.outcome) for vat in report.vats]
+            [('notebook', 'left'), ('bank', 'restarted')]
+        """
+        with self._opened.lock:
+            refuse_within_crank(self._kernel.store)
+            return restarting.upgrade_all(self._opened, older_only=older_only)
 
     # Heap images
 

@@ -42,6 +42,10 @@ class Libraries:
             self._world.execute("INSERT OR REPLACE INTO libraries VALUES(?, ?)", (library, compress(content)))
         return library
 
+    def id_of(self, content: bytes) -> str:
+        """The id of a library, stored or not."""
+        return _id(content)
+
     def get(self, id: str) -> bytes:
         """The content of a library. It is unpacked and held against its id once, for every new vat asks."""
         if self._as_of != self._world.rewound:
