@@ -86,6 +86,7 @@ from swingset.time.mirrors import Mirror, mirror
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.querying import dataframe, sql
+from swingset.time.replay import FirstDifference, Replayed, replay
 from swingset.time.searching import search
 from swingset.time.sending import SentFrom, sent_from
 from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
@@ -161,6 +162,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "Fault",
+    "FirstDifference",
     "Fork",
     "Found",
     "Frame",
@@ -214,6 +216,7 @@ __all__ = [
     "Ref",
     "Rehearsal",
     "RemoteError",
+    "Replayed",
     "RequestRecord",
     "Restart",
     "RestartOutcome",
@@ -277,6 +280,7 @@ __all__ = [
     "open_world",
     "policies",
     "rebuild",
+    "replay",
     "search",
     "sent_from",
     "sql",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.conftest import MakeStage
+from tests.replayed import is_replayed, replaying
 from tests.scenarios.admin import Admin
 from tests.staging import Stage
 
@@ -19,3 +22,13 @@ def admin(request: pytest.FixtureRequest, stage: Stage) -> Admin:
 def metered(request: pytest.FixtureRequest, make_stage: MakeStage) -> Admin:
     """The same in the engine, for only there computrons are counted."""
     return Admin(make_stage("wasm"), request.param)
+
+
+@pytest.fixture(autouse=True)
+def replays(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replay the worlds of a test from their records, and compare every step."""
+    if is_replayed(request.node):
+        with replaying(monkeypatch):
+            yield
+    else:
+        yield

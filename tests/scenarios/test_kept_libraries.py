@@ -365,6 +365,7 @@ def test_a_text_that_is_no_library_is_told(case: str) -> None:
         guest_library.read(text())
 
 
+@pytest.mark.unreplayed("it alters the library that its file keeps")
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_a_library_that_cannot_be_used_suspends_its_own_vats(
     case: str, honest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -391,6 +392,7 @@ def test_a_name_that_no_library_has_is_refused(name: str, honest: Path, tmp_path
         tampered(honest, tmp_path, ("UPDATE vats SET library = ? WHERE name = 'bank'", (name,)))
 
 
+@pytest.mark.unreplayed("it alters the library that its file keeps")
 @pytest.mark.parametrize("case", UNFIT)
 def test_a_library_that_is_not_what_it_was_is_found_out(case: str, honest: Path, tmp_path: Path) -> None:
     """One that loads, and then does not do what the old one did, does not repeat the vat's transcript."""

@@ -22,7 +22,7 @@ because the host learns at once that it was stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -90,13 +90,16 @@ class Cranks:
         scheduler: Scheduler | None = None,
         confined_only: bool = False,
         threads: int = 1,
+        warehouse: Callable[..., Warehouse] = Warehouse,
+        devices: Callable[[KernelStore], DeviceBoard] = DeviceBoard,
     ) -> None:
+        """`warehouse` and `devices` make the parts that reach the outside."""
         self.world = world
         self.store = KernelStore(world)
         self.options = KernelOptions(self.store.counters)
-        self.warehouse = Warehouse(self.store, factories, confined_only=confined_only)
+        self.warehouse = warehouse(self.store, factories, confined_only=confined_only)
         self.agenda = Agenda(self.store, scheduler or FirstComeFirstServed())
-        self.devices = DeviceBoard(self.store)
+        self.devices = devices(self.store)
         self.ahead = Ahead(self.store, self.warehouse, threads)
         self.deliverer = Deliverer(self.store, self.warehouse, self.devices, self.ahead)
         self.metering = Metering(self.store)
@@ -138,8 +141,7 @@ class Cranks:
             raise KernelPanic(words)
         refuse_within_crank(self.store)
         while True:
-            chosen = self.agenda.choose(self._can_run, clean_up=clean_up is not None)
-            if chosen is None:
+            if (chosen := self.agenda.choose(self._can_run, clean_up=clean_up is not None)) is None:
                 return None
             seq, event = chosen
             if isinstance(event, UpgradeVat) and (ahead := self._ahead_of(seq, event)) is not None:
@@ -149,22 +151,22 @@ class Cranks:
                 with room():
                     if more:
                         self.ahead.look(*chosen)
-                    report = self._run_crank(*chosen, clean_up or 0)
+                    report = self.run_event(*chosen, clean_up or 0)
                 if self._failures.count:
                     self._failures.forget()
                 return report
             except Overtaken:
                 continue  # what ran ahead is thrown away, and the crank rolled back
             except VatDiverged as lost:
-                self._set_aside(lost.vat, f"{lost.code}: {lost}")
+                self.set_aside(lost.vat, f"{lost.code}: {lost}")
             except HeapLost as lost:
-                self._begin_anew(lost.vat)
+                self.begin_anew(lost.vat)
             except WorkerRefused as refused:
                 why = f"{reasons.WORKER_REFUSED}: {refused}"
                 if seq is not None and isinstance(event, CreateVat | UpgradeVat):
                     self.agenda.pass_over(seq, event, why)
                 else:
-                    self._set_aside(refused.vat or "", why)
+                    self.set_aside(refused.vat or "", why)
             except DeliveryStopped as stopped:
                 return self._stop(seq, event, stopped)
             except BaseException as problem:
@@ -173,7 +175,7 @@ class Cranks:
                 self.warehouse.discard_ran()
                 if not self._failures.enough(*chosen, problem):
                     raise
-                return self._give_up(*chosen, Fault(reasons.HOST_FAILED, words_for(problem)))
+                return self.give_up(*chosen, Fault(reasons.HOST_FAILED, words_for(problem)))
 
     def _ahead_of(self, seq: int | None, event: UpgradeVat) -> tuple[int, UpgradeVat, str] | None:
         """The event to pass over because an earlier start of its vat was; None for one the host wants now."""
@@ -182,14 +184,14 @@ class Cranks:
         why = self.agenda.ahead_of(seq, event.vat)
         return None if why is None else (seq, event, f"it waits for the start before it ({why})")
 
-    def _begin_anew(self, vat_id: str) -> None:
+    def begin_anew(self, vat_id: str) -> None:
         """For a vat whose memory is lost, queue a new incarnation of the same code at the front."""
         with self.request("begin-anew", vat=vat_id):
             vat = self.store.vats.known(vat_id)
             result = self.store.new_promise(None)
             self.store.enqueue(UpgradeVat(vat.id, vat.bundle or "", vat.parameters, LOST, result), first=True)
 
-    def _set_aside(self, vat_id: str, reason: str) -> VatRecord:
+    def set_aside(self, vat_id: str, reason: str) -> VatRecord:
         """Suspend a vat that this host cannot run, outside of any crank; returns its record."""
         with self.request("set-aside", vat=vat_id, reason=reason):
             vat = self.store.vats.known(vat_id)
@@ -201,7 +203,7 @@ class Cranks:
         why = f"{stopped.fault.code}: {stopped}"
         outcome: CrankOutcome = "stopped"
         if seq is None or not isinstance(event, CreateVat | UpgradeVat):
-            name = self._set_aside(stopped.vat, why).name
+            name = self.set_aside(stopped.vat, why).name
         else:
             name = event.name if isinstance(event, CreateVat) else self.store.vats.known(event.vat).name
             if seq < 0 and self._is_awaited(event.result):
@@ -210,7 +212,7 @@ class Cranks:
             else:
                 self.agenda.pass_over(seq, event, why)
                 if isinstance(event, UpgradeVat):
-                    self._set_aside(event.vat, why)
+                    self.set_aside(event.vat, why)
         return CrankReport(self.count + 1, event, outcome, name, fault=stopped.fault)
 
     def _is_awaited(self, result: str) -> bool:
@@ -228,7 +230,7 @@ class Cranks:
             self.store.promises.set_policy(result, None)
             self.store.release(result)
 
-    def _give_up(self, seq: int | None, event: Event, fault: Fault) -> CrankReport:
+    def give_up(self, seq: int | None, event: Event, fault: Fault) -> CrankReport:
         """Set aside, outside of any crank, an event that the host fails over: park it and suspend its vat.
 
         An embedder's own vat is not suspended, because the embedder cannot use the world without it. Its
@@ -276,7 +278,8 @@ class Cranks:
             self.store.queues.take(seq)
             self.store.consume(event)
 
-    def _run_crank(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
+    def run_event(self, seq: int | None, event: Event, clean_up: int) -> CrankReport:
+        """Run the crank of an event, at `seq` of the run-queue, whatever the agenda says; may raise."""
         number, before, ran = self.count + 1, self.world.pending_bytes, self.warehouse.ran
         ran.clear()
         self._taken, said = seq, event_data(event)
@@ -438,8 +441,8 @@ class Cranks:
 
     def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)
-        cleaned = self.lifecycle.clean_up(event.vat, budget)
-        return CrankReport(number, event, "cleaned", vat.name if vat else None, cleaned=cleaned)
+        done = self.lifecycle.clean_up(event.vat, budget)
+        return CrankReport(number, event, "cleaned", vat.name if vat else None, cleaned=done)
 
     def _park(self, seq: int, event: QueuedEvent, vat: VatRecord, number: int) -> CrankReport:
         self.store.queues.park(vat.id, seq, event)

@@ -15,10 +15,12 @@ from typing import Any
 from swingset.core.administration import Administration
 from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
+from swingset.core.store import KernelStore
 from swingset.devices import plain, vat_options
 from swingset.devices.bundles import BundleDevice, bundle_of_cap
 from swingset.model import reasons
 from swingset.model.capdata import CapData, Ref
+from swingset.model.messages import Message, Send
 from swingset.model.refs import is_vat_id
 from swingset.world.device_records import Devices
 
@@ -89,6 +91,17 @@ class VatAdminDevice:
             done = context.new_promise()
             context.set(f"vat.{vat}", plain.write(Ref(done)))
         return context.new_node(plain.write({"vat": vat, "done": Ref(done)}))
+
+    def give_node(self, vat: str, target: str, store: KernelStore, context: DeviceContext) -> str:
+        """Send a new admin node to the vat administration at `target`.
+
+        Returns the promise for the result, which the host holds.
+        """
+        node = Ref(self.admin_node(vat, context), "adminNode")
+        result = store.new_promise(None, "ignore")
+        store.hold(result)
+        store.enqueue(Send(target, Message(plain.write(["admin_node_of", [node]]), result)))
+        return result
 
     def critical_key(self, context: DeviceContext) -> str:
         """The device node that allows creating critical vats; the host decides who gets it."""

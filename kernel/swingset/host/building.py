@@ -13,6 +13,8 @@ from swingset.host.requests import Ref, write
 _BUILT = "configured"
 _BUILDING = "configuring"
 _BOOTSTRAP = "bootstrap"
+COUNTERS = (_BUILT, _BUILDING, _BOOTSTRAP)
+"""The counters that the request `configure` may set."""
 
 
 def build_new(controller: Controller, config: Configuration) -> None:

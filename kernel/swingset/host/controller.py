@@ -48,6 +48,7 @@ class Controller(Views):
         self._running = Running(opened)
         self.lives = opened.lives
         self.callers = opened.callers
+        self.engines = opened.factories
         self.default_worker = opened.choices.default_worker
         self.trusts_local = opened.choices.trusts_local
         self.outputs = Outputs(opened.outputs)

@@ -12,7 +12,6 @@ from typing import Any
 from swingset.core.device_board import DeviceError
 from swingset.core.errors import KernelError
 from swingset.core.options import NAME_WANTS, name_trouble
-from swingset.devices import plain
 from swingset.devices.bridge import BridgeDevice
 from swingset.devices.bundles import BundleDevice
 from swingset.devices.mailbox import MailboxDevice
@@ -25,8 +24,7 @@ from swingset.host.device_access import DEFAULTS, SERVICES, VAT_ADMIN, DeviceAcc
 from swingset.host.opened import Opened
 from swingset.host.own_devices import OwnDevices
 from swingset.host.starting import Parts
-from swingset.model.capdata import CapData, Ref
-from swingset.model.messages import Message, Send
+from swingset.model.capdata import CapData
 from swingset.model.stack import room
 
 _PLUGINS = "plugins"
@@ -172,12 +170,7 @@ class HostDevices:
             store = self._kernel.store
             note = f"admin node of {vat}"
             with self._access.using("vat-admin", None, note, "admin-node", vat=record.id) as context:
-                node = Ref(self._vat_admin.admin_node(record.id, context), "adminNode")
-                result = store.new_promise(None, "ignore")
-                store.hold(result)
-                methargs = plain.write(["admin_node_of", [node]])
-                store.enqueue(Send(target, Message(methargs, result)))
-            return result
+                return self._vat_admin.give_node(record.id, target, store, context)
 
     def install_bundle(self, parts: Parts, name: str | None = None) -> str:
         """Install code of which vats can make vats, and commit.

@@ -284,13 +284,15 @@ class _Served:
 
     def _hook(self, hook: Callable[[DeviceCall], None], context: DeviceContext) -> None:
         """Call a hook; if it raises, its changes are rolled back and the exception is logged."""
-        world = self._kernel.world
+        world, effects = self._kernel.world, self._kernel.store.effects.other
+        since = len(effects)
         world.savepoint("hook")
         try:
             hook(DeviceCall(self._kernel, context))
         except BaseException as problem:
             world.rollback_to("hook")
             world.release("hook")
+            del effects[since:]
             if not isinstance(problem, Exception) or isinstance(problem, WorldError):
                 raise
             _log.exception("a hook of device %s failed", context.device.name)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from swingset.core.errors import VatFault
+from swingset.core.kernel import Kernel
 from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
 from swingset.host.policies import cranks
@@ -128,16 +129,20 @@ def _all_the_same(controller: Controller, vat: str, parts: Parts, records: Exten
     """The migration of the records to code that the upgrade refuses because one of the first fails."""
     fork = controller.fork()
     try:
-        store, vat_id = fork.kernel.store, fork.kernel.vat(vat).id
-        with fork.kernel.request("put-off-migration", vat=vat_id):
-            for number in Versions(store, vat_id).kinds():
-                store.vatstore.set(vat_id, f"vom.sweep.{number}", '{"putOff":true}')
+        put_off_migration(fork.kernel, fork.kernel.vat(vat).id)
         fork.upgrade_vat(vat, parts)
         return _migrated(fork, vat, records)
     except VatFault:
         return None  # records are not the only obstacle
     finally:
         fork.close()
+
+
+def put_off_migration(kernel: Kernel, vat_id: str) -> None:
+    """Have the next start of a vat migrate no record. In a fork that is thrown away."""
+    with kernel.request("put-off-migration", vat=vat_id):
+        for number in Versions(kernel.store, vat_id).kinds():
+            kernel.store.vatstore.set(vat_id, f"vom.sweep.{number}", '{"putOff":true}')
 
 
 def _migrated(fork: Controller, vat: str, records: Extent) -> Migrated | None:

@@ -99,6 +99,10 @@ class Journal:
         at = number - self._before - 1
         return self._lines[at] if 0 <= at < len(self._lines) else None
 
+    def since(self, number: int) -> list[bytes]:
+        """The lines of the records after that number."""
+        return self._lines[max(number - self._before, 0) :]
+
     def plain(self) -> bytes:
         """The records as JSON lines."""
         return b"\n".join(self._lines)

@@ -163,13 +163,13 @@ def _crank(raw: dict[str, Any], number: int, commit: int) -> CrankRecord:
         number,
         commit,
         _amount(raw, "crank") or 0,
-        _event(_of(raw, "event", dict, {})),
+        event_of(_of(raw, "event", dict, {})),
         cast(CrankOutcome, raw["outcome"]),
         _amount(raw, "seq", below=True),
         _amount(raw, "sender"),
         vat,
         _amount(raw, "computrons", most=MOST_COMPUTRONS),
-        None if fault is None else _fault(fault),
+        None if fault is None else fault_of(fault),
         _amount(raw, "clean_up"),
         tuple(_line(item) for item in _of(raw, "console", list, [])),
         transcripts,
@@ -179,7 +179,8 @@ def _crank(raw: dict[str, Any], number: int, commit: int) -> CrankRecord:
     )
 
 
-def _event(raw: dict[str, Any]) -> Event:
+def event_of(raw: dict[str, Any]) -> Event:
+    """The event that JSON data of `event_data` stands for. Raises `ValueError`."""
     kind, vat = raw.get("type"), raw.get("vat")
     if kind not in ("collect", "reap", "clean-up"):
         return event_from_json(spelled(raw))
@@ -195,7 +196,8 @@ def _event(raw: dict[str, Any]) -> Event:
     return Reap(vat) if kind == "reap" else CleanUp(vat)
 
 
-def _fault(raw: dict[str, Any]) -> Fault:
+def fault_of(raw: dict[str, Any]) -> Fault:
+    """The fault that JSON data of `fault_data` stands for. Raises `ValueError`."""
     details = _of(raw, "details", dict, {})
     trace = frames_from_json(raw.get("trace", []))
     if raw.get("code") not in get_args(Reason):
@@ -349,7 +351,9 @@ def _whole_or_none(cell: Any, at: int) -> int | None:
 __all__ = [
     "MOST_RECORDS",
     "event_data",
+    "event_of",
     "fault_data",
+    "fault_of",
     "lines",
     "read_lines",
     "read_records",
