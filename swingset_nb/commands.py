@@ -118,6 +118,8 @@ _ORDER = [
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     *("trace", "debug"),
     *("cause", "story", "find", "sql", "export-trace"),
+    *("trace", "debug", "test"),
+    *("cause", "story", "find"),
     *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}

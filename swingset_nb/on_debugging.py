@@ -1,4 +1,4 @@
-"""Commands that repeat a past message: line by line, or under a debugger. None of them changes the world."""
+"""Commands that repeat the past: a message line by line or in pdb, a bug as a test. The world stays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import argparse
 
 from IPython.core.error import StdinNotImplementedError
 
+from swingset.time.bug_to_test import bug_to_test
 from swingset.time.debugging import debug
+from swingset.time.predicates import BadPredicate
 from swingset.time.tracing import MOST_STEPS, trace
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
@@ -45,3 +47,22 @@ def debug_crank(notebook: Notebook, given: argparse.Namespace) -> Shown:
             "this front end cannot ask for input, and a debugger needs it",
             f"%swingset trace {given.crank}",
         ) from None
+
+
+@command(
+    "test",
+    "write test_NAME.py: the shortest history that still shows the bug of a crank",
+    argument("crank", metavar="N", type=int, help="the number of the crank"),
+    argument("--name", metavar="NAME", required=True, help="the file is test_NAME.py"),
+    argument("--shows", metavar="TEXT", help="a predicate in double quotes, if it is no rejection or fault"),
+)
+def write_test(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Write a test beside the notebook."""
+    world = notebook.require()
+    notebook.flush()
+    try:
+        made = bug_to_test(world.controller, given.crank, given.name, shows=given.shows)
+    except BadPredicate as problem:
+        raise BadArguments(str(problem)) from None
+    headline, *lines = made.lines()
+    return Message(headline, lines, (f"`!pytest {made.path.name}` runs it",))

@@ -77,6 +77,7 @@ from swingset.model.states import (
     VatState,
 )
 from swingset.time.archives import Archive, export_archive, import_archive
+from swingset.time.bug_to_test import BugTest, NotReproduced, bug_to_test
 from swingset.time.catching_up import HowStarted, Started, WorldLeads, catch_up, rebuild, start_from
 from swingset.time.comparing import Unlike
 from swingset.time.debugging import Debugged, debug
@@ -128,6 +129,7 @@ __all__ = [
     "BadConfiguration",
     "BadPredicate",
     "BadQuery",
+    "BugTest",
     "CListRow",
     "CapData",
     "Cause",
@@ -193,6 +195,7 @@ __all__ = [
     "NoSuchMoment",
     "NoSuchVat",
     "NotRepeatable",
+    "NotReproduced",
     "Notify",
     "ObjectRow",
     "Options",
@@ -268,6 +271,7 @@ __all__ = [
     "WorldLocked",
     "WorldMissing",
     "bootstrap_result",
+    "bug_to_test",
     "catch_up",
     "dataframe",
     "debug",

@@ -57,3 +57,15 @@ def test_a_message_is_shown_line_by_line(opened: Kernel) -> None:
     assert 'print("opening", owner)' in shown
     assert "it did what the record says" in shown
     assert "there is no committed crank 999" in opened.run("%swingset trace 999").traceback
+
+
+def test_a_bug_becomes_a_file_beside_the_notebook(opened: Kernel) -> None:
+    """`%swingset test N --name NAME` writes the file, and says how short its history is."""
+    opened.run("await E(purse).deposit(-1)")
+    ran = opened.run("%swingset trace 4")
+    assert "cannot deposit" in ran.plain
+    made = opened.run("%swingset test 4 --name negative").plain
+    assert "3 inputs shrunk to 3" in made
+    assert "!pytest test_negative.py" in made
+    assert "'deposit', [-1]" in opened.run("print(open('test_negative.py').read())").printed
+    assert "is no predicate" in opened.run('%swingset test 4 --name x --shows "import os"').traceback

@@ -1,4 +1,4 @@
-"""Subcommands that repeat a past delivery beside the world: `trace` and `debug`."""
+"""Subcommands that repeat the past beside the world: `trace`, `debug` and `test`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import contextlib
 import sys
 
 from swingset.command.adding import AddCommand
+from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.saying import say
+from swingset.time.bug_to_test import bug_to_test
 from swingset.time.debugging import debug
+from swingset.time.predicates import BadPredicate
 from swingset.time.tracing import MOST_STEPS, trace
 
 
@@ -22,6 +25,12 @@ def add(command: AddCommand) -> None:
     words = "open a past crank's delivery in pdb, in an engine of its own"
     parser = command("debug", _debug, words, looks=True)
     parser.add_argument("crank", type=int, metavar="CRANK", help="the number of the crank")
+    words = "write a test for pytest: the shortest history that still shows the bug of a crank"
+    parser = command("test", _test, words, looks=True)
+    parser.add_argument("crank", type=int, metavar="CRANK", help="the number of the crank")
+    parser.add_argument("--name", required=True, metavar="NAME", help="the file is test_NAME.py")
+    parser.add_argument("--shows", metavar="TEXT", help="a predicate, if it is no rejection or fault")
+    parser.add_argument("--folder", default=".", metavar="FOLDER", help="where the file is written")
 
 
 def _trace(controller: Controller, chosen: argparse.Namespace) -> int:
@@ -38,3 +47,13 @@ def _debug(controller: Controller, chosen: argparse.Namespace) -> int:
     found = debug(controller, chosen.crank)
     say(found)
     return 0 if found.difference is None else 1
+
+
+def _test(controller: Controller, chosen: argparse.Namespace) -> int:
+    try:
+        made = bug_to_test(controller, chosen.crank, chosen.name, shows=chosen.shows, folder=chosen.folder)
+    except BadPredicate as problem:
+        raise KernelError(str(problem)) from None
+    for line in made.lines():
+        say(line)
+    return 0

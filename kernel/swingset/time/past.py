@@ -21,7 +21,7 @@ from swingset.host.engines import Engines
 from swingset.model.limits import Limits
 from swingset.model.visible import one_line
 from swingset.workers.base import Worker
-from swingset.world.records import CrankRecord
+from swingset.world.records import CrankRecord, Record
 from swingset.world.rows import RULES
 from swingset.world.tables import TABLES
 from swingset.world.transcripts import Entry
@@ -112,13 +112,20 @@ def _delivery_of(controller: Controller, record: CrankRecord) -> PastDelivery:
     raise NotRepeatable(f"{where} delivered nothing{vat_name} that a transcript has: it was {record.outcome}")
 
 
-def _row(controller: Controller, record: CrankRecord, table: str, key: str) -> Any:
-    """The row of a table that a crank wrote, as its record; None if it wrote none."""
+def rows_of(controller: Controller, record: Record, table: str) -> Iterator[Any]:
+    """The rows of a table that a crank or request wrote, as their records."""
+    found = TABLES[table]
     for change in record.rows or ():
-        if change.table == table and change.key == (key,) and change.after is not None:
+        if change.table == table and change.after is not None:
             values = dict(zip(RULES[table], change.after, strict=True))
-            found = TABLES[table]
-            return found.read(controller.world.name, tuple(values[column] for column in found.columns))
+            yield found.read(controller.world.name, tuple(values[column] for column in found.columns))
+
+
+def _row(controller: Controller, record: CrankRecord, table: str, vat: str) -> Any:
+    """The row of a vat that a crank wrote to `vats` or `spans`; None if it wrote none."""
+    for row in rows_of(controller, record, table):
+        if (row.id if table == "vats" else row.vat) == vat:
+            return row
     return None
 
 
