@@ -116,10 +116,8 @@ _ORDER = [
     *("checkpoint", "checkpoints", "go-back", "history", "prune", "digest"),
     *("rehearse", "upgrade", "upgrade-all", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
-    *("trace", "debug"),
-    *("cause", "story", "find", "sql", "export-trace"),
     *("trace", "debug", "test"),
-    *("cause", "story", "find"),
+    *("cause", "story", "find", "sql", "export-trace"),
     *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
 ]
 _ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}
