@@ -297,3 +297,12 @@ def test_the_package_offers_its_names_when_they_are_asked_for() -> None:
     assert set(swingset.__all__) <= set(dir(swingset))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = swingset.nothing  # type: ignore[attr-defined]
+
+
+def test_a_vat_whose_root_is_gone_is_told_of() -> None:
+    """No message can be sent to it by its name, and the error says why."""
+    with swingset.open_world(worker="local") as world:
+        world.gc.unpin(world.create_vat("bank", (("main", BANK),)))
+        world.run()
+        with pytest.raises(swingset.NoSuchVat, match="the root object of vat bank is gone"):
+            world.queue_to_root("bank", "echo")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -90,8 +91,8 @@ def _uses(text: bytes) -> dict[str, list[int]]:
     """The lines on which a module says each name."""
     found: dict[str, list[int]] = defaultdict(list)
     for number, line in enumerate(text.decode().splitlines(), 1):
-        for word in set(line.replace(".", " ").replace("(", " ").replace(",", " ").replace(")", " ").split()):
-            found[word.strip("[]:{}*=<>+-")].append(number)
+        for word in set(re.findall(r"\w+", line)):
+            found[word].append(number)
     return found
 
 

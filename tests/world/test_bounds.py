@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from swingset.model.capdata import CapData
-from swingset.world import held
+from swingset.world import held, journal
 from swingset.world.codec import Unpacking, compress, decompress
 from swingset.world.counters import Counters
 from swingset.world.errors import DamagedRow, DamagedWorld, WorldError
@@ -149,44 +149,75 @@ def test_a_list_of_a_record_may_have_8_mib(world: WorldFile) -> None:
     most = (8 << 20) - len('[""]')
     for name in ("rows", "calls", "effects"):
         for more, kept in ((0, True), (1, False)):
-            journal = Journal(0)
-            journal.append({"do": "x", name: ["y" * (most + more)], "with": {"a": MEBIBYTE}})
-            text = journal.plain()
+            kept = Journal(0)
+            kept.append({"do": "x", name: ["y" * (most + more)], "with": {"a": MEBIBYTE}})
+            text = kept.plain()
             assert (f'"{name}":null'.encode() in text) is not kept
             assert MEBIBYTE.encode() in text
-    journal = Journal(0)
-    journal.append({"do": "x", "with": {"a": "y" * (9 << 20)}})
-    assert len(journal.plain()) > 9 << 20
+    kept = Journal(0)
+    kept.append({"do": "x", "with": {"a": "y" * (9 << 20)}})
+    assert len(kept.plain()) > 9 << 20
 
 
 def test_a_record_may_have_64_mib() -> None:
     """A longer one is refused, and leaves no trace."""
-    journal = Journal(0)
+    kept = Journal(0)
     around = len(b'{"do":"","with":{}}')
-    journal.append({"do": "x" * ((1 << 26) - around), "with": {}})
-    assert journal.size == (1 << 26) + 1
+    kept.append({"do": "x" * ((1 << 26) - around), "with": {}})
+    assert kept.size == (1 << 26) + 1
     with pytest.raises(WorldError, match="makes a record of 67,108,865 bytes, and at most 67,108,864"):
-        journal.append({"do": "x" * ((1 << 26) - around + 1), "with": {}})
-    assert (journal.last, journal.number, journal.size) == (1, 2, (1 << 26) + 1)
+        kept.append({"do": "x" * ((1 << 26) - around + 1), "with": {}})
+    assert (kept.last, kept.number, kept.size) == (1, 2, (1 << 26) + 1)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(99, True), (100, True), (101, False)])
+def test_a_record_as_long_as_it_may_be_is_kept(
+    size: int, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the bound is: one byte more is refused."""
+    monkeypatch.setattr(journal, "MOST_LINE", 100)
+    kept = Journal(0)
+    record = {"do": "x" * (size - len(b'{"do":""}'))}
+    if fits:
+        kept.append(record)
+        assert len(kept.plain()) == size
+    else:
+        with pytest.raises(WorldError, match="makes a record of 101 bytes, and at most 100"):
+            kept.append(record)
+
+
+def test_100_000_changes_wait_in_memory(world: WorldFile) -> None:
+    """With the next one all are written, and then as many wait again."""
+    counters = Counters(world)
+    counters.set("n", 0)
+    world.flush()
+    heard = asked(world)
+    for _ in range(2):
+        for _ in range(100_000):
+            counters.set("n", counters.get("n") + 1)
+        assert heard == []
+        counters.set("n", 0)
+        assert [sql[:20] for sql in heard] == ["insert into counters"]
+        heard.clear()
 
 
 def test_records_are_numbered_counted_and_cut_off() -> None:
     """After any of these the numbers and the size are those of the records that are left."""
-    journal = Journal(7)
-    assert (journal.last, journal.number, journal.size, journal.plain()) == (7, 8, 0, b"")
+    kept = Journal(7)
+    assert (kept.last, kept.number, kept.size, kept.plain()) == (7, 8, 0, b"")
     for name in "abc":
-        journal.append({"do": name})
+        kept.append({"do": name})
     text = b'{"do":"a"}\n{"do":"b"}\n{"do":"c"}'
-    assert (journal.last, journal.number, journal.size, journal.plain()) == (10, 11, len(text) + 1, text)
-    journal.truncate(10)
-    assert journal.plain() == text
-    journal.truncate(8)
-    assert (journal.last, journal.number, journal.size, journal.plain()) == (8, 9, 11, b'{"do":"a"}')
-    journal.truncate(3)
-    assert (journal.last, journal.number, journal.size, journal.plain()) == (7, 8, 0, b"")
-    journal.append({"do": "d"})
-    journal.begin(20)
-    assert (journal.last, journal.number, journal.size, journal.plain()) == (20, 21, 0, b"")
+    assert (kept.last, kept.number, kept.size, kept.plain()) == (10, 11, len(text) + 1, text)
+    kept.truncate(10)
+    assert kept.plain() == text
+    kept.truncate(8)
+    assert (kept.last, kept.number, kept.size, kept.plain()) == (8, 9, 11, b'{"do":"a"}')
+    kept.truncate(3)
+    assert (kept.last, kept.number, kept.size, kept.plain()) == (7, 8, 0, b"")
+    kept.append({"do": "d"})
+    kept.begin(20)
+    assert (kept.last, kept.number, kept.size, kept.plain()) == (20, 21, 0, b"")
 
 
 # Terminated vats

@@ -672,3 +672,56 @@ def test_what_waits_for_a_promise_is_counted_once_after_a_rollback(world: WorldF
         heard.clear()
         assert promises.waits("kp40")[0] == 2
         assert [sql[:12] for sql in heard if "promise_queue" in sql] == wanted
+
+
+@pytest.mark.parametrize("late", ["order", "index"])
+def test_an_index_that_is_asked_for_late_knows_all_rows(late: str, world: WorldFile) -> None:
+    """Also if all rows are held by then."""
+    for seq in (7, 5):
+        altered(world, "INSERT INTO queue VALUES(?, 'x', NULL)", (seq,))
+    altered(world, "INSERT INTO subscribers VALUES('kp40', 'v1')")
+    world.commit("made")
+    world.rollback()
+    rows = world.memory.of(TABLES["queue"])
+    assert rows.look((9,)) is None
+    assert rows.whole is True
+    if late == "order":
+        assert rows.ordered().first() == 5
+    else:
+        assert rows.index("sender").keys(None) == []
+        assert sorted(rows.index("seq").keys(5)) == [(5,)]
+
+
+def test_a_library_is_held_against_its_hash(world: WorldFile) -> None:
+    """Each time that it is read from the file; one that was altered is set right by whoever brings it."""
+    name = world.libraries.put(b"a library")
+    world.commit("made")
+    altered(world, "UPDATE libraries SET content = ?", (compress(b"another"),))
+    for read in (world.libraries.check, world.libraries.get):
+        world.rewound += 1
+        with pytest.raises(DamagedWorld, match=f"guest library {name} was altered: it has another hash"):
+            read(name)
+    assert world.libraries.put(b"a library") == name
+    assert world.libraries.check(name) == b"a library"
+
+
+@pytest.mark.parametrize("table", ["pins", "kept", "dead", "meta", "objects", "clists", "commits"])
+def test_the_beginning_of_each_table_is_read_before_a_file_is_opened(table: str, path: Path) -> None:
+    """What is no text there is damage, with or without an index beside the table."""
+    rows = {
+        "pins": "INSERT INTO pins VALUES({})",
+        "kept": "INSERT INTO kept VALUES({})",
+        "dead": "INSERT INTO dead VALUES({})",
+        "meta": "UPDATE meta SET value = {} WHERE key = 'format'",
+        "objects": "INSERT INTO objects VALUES({}, NULL, 0, 0, NULL, NULL)",
+        "clists": "INSERT INTO clists VALUES({}, 'ko20', 'o+1', 1)",
+        "commits": "UPDATE commits SET note = {} WHERE seq = 0",
+    }
+    WorldFile.open(path).close()
+    db = sqlite3.connect(path)
+    db.execute(rows[table].format("CAST(x'ff' AS TEXT)"))
+    db.commit()
+    db.execute("PRAGMA journal_mode=DELETE")
+    db.close()
+    with pytest.raises(DamagedWorld, match=r"is damaged \('utf-8' codec can't decode"):
+        WorldFile.open(path)

@@ -48,7 +48,8 @@ class Watching:
     @property
     def size(self) -> int:
         """The approximate size of the changeset; it is never too small."""
-        return int(self._session.changeset_size) if self._session is not None else 0
+        assert self._session is not None, "nothing is recorded"
+        return int(self._session.changeset_size)
 
 
 _open: weakref.WeakSet[Watching] = weakref.WeakSet()
