@@ -1,0 +1,54 @@
+"""The past from the notebook: what happened, what it takes, and dropping it once it was shown what goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.kernels import Kernel
+
+BANK = """%%vat bank
+from swingset.vat import remotable
+
+@remotable
+class Bank:
+    def greet(self, name: str) -> str:
+        return f"hello, {name}"
+
+def build_root_object():
+    return Bank()
+"""
+HASH = "import hashlib; print(hashlib.sha256(open('a.world', 'rb').read()).hexdigest())"
+
+
+@pytest.fixture(scope="module")
+def opened(kernel: Kernel) -> Kernel:
+    """A notebook with a vat that was greeted, and a checkpoint."""
+    for cell in ("%load_ext swingset_nb", "%swingset open a.world --worker local", BANK):
+        kernel.run(cell)
+    for name in ("you", "me"):
+        kernel.run(f"await E(bank).greet('{name}')")
+    kernel.run("%swingset checkpoint greeted")
+    return kernel
+
+
+def test_history_tells_what_happened_and_what_it_takes(opened: Kernel) -> None:
+    """The last commits are listed with vats and checkpoints, and the costs are below."""
+    told = opened.run("%swingset history").plain
+    assert "bank created" in told
+    assert "checkpoint greeted" in told
+    assert "bytes of past" in told
+    assert "commits before these" in opened.run("%swingset history --last 1").plain
+
+
+def test_prune_shows_what_goes_and_does_it_with_yes(opened: Kernel) -> None:
+    """Without --yes the file stays as it is; with it the past is gone, and the session goes on."""
+    before = opened.run(HASH).printed
+    told = opened.run("%swingset prune --before 3").plain
+    assert told.startswith("this would free ")
+    assert "cannot be seen, repeated, debugged or gone back to any more" in told
+    assert "→ `%swingset prune --yes`" in told
+    assert opened.run(HASH).printed == before
+    assert opened.run("%swingset prune --before 3 --yes").plain.startswith("freed ")
+    assert "the past before it was pruned" in opened.run("%swingset history").plain
+    assert opened.run("await E(bank).greet('again')").plain == "'hello, again'"
+    assert opened.run("%swingset verify").plain.splitlines()[0] == "0 problems found"
