@@ -1,14 +1,36 @@
-"""Commands on the past: what happened and what it takes in the file, and dropping what is not to be kept."""
+"""Commands on the past: whether it is true, what happened, what it takes in the file, and dropping it."""
 
 from __future__ import annotations
 
 import argparse
 
+from swingset.time.verification import DEPTHS, verify
 from swingset_nb.commands import argument, command
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
 
 _MOST = 20
+
+
+@command(
+    "verify",
+    "check the whole file: pages, rows, history, hashes and references",
+    argument(
+        "--depth",
+        type=int,
+        choices=list(DEPTHS),
+        default=2,
+        help="1: the hash chain; 2: the whole file; 3: also repeat the records; 4: also run the vats again",
+    ),
+)
+def check(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Look for problems in the file, after a commit."""
+    world = notebook.require()
+    notebook.flush()
+    found = verify(world.controller, given.depth)
+    hints = () if found.ok else ("go back to a copy of the file, and keep this one to find the cause",)
+    lines = [*found.found(), *(f"not checked: {words}" for words in found.not_checked)]
+    return Message(found.headline(), lines, hints)
 
 
 @command(

@@ -81,17 +81,6 @@ def explain(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"{kref} is {found.verdict}", [*found.hops, *found.notes])
 
 
-@command("verify", "check the whole file: pages, rows, history, hashes and references")
-def verify(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """Look for problems in the file, after a commit."""
-    world = notebook.require()
-    notebook.flush()
-    found = world.controller.verify()
-    hints = ("go back to a copy of the file, and keep this one to find the cause",) if found else ()
-    words = f"{len(found)} {'problem' if len(found) == 1 else 'problems'} found"
-    return Message(words, [str(problem) for problem in found], hints)
-
-
 @command("rings", "objects of several vats that only hold each other, which counting cannot collect")
 def rings(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Look for rings; nothing is changed."""

@@ -92,6 +92,7 @@ from swingset.time.searching import search
 from swingset.time.sending import SentFrom, sent_from
 from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.until import Reached, until
+from swingset.time.verification import Depth, Verified, verify
 from swingset.time.what_if import Fork, WhatIf, what_if
 from swingset.time.when import Since, when
 from swingset.world.archive_pieces import Artifact
@@ -149,6 +150,7 @@ __all__ = [
     "CrankReport",
     "CreateVat",
     "Debugged",
+    "Depth",
     "Device",
     "DeviceAnswer",
     "DeviceCall",
@@ -262,6 +264,7 @@ __all__ = [
     "VatState",
     "Vats",
     "Verdict",
+    "Verified",
     "Views",
     "WhatIf",
     "WorkerKind",
@@ -291,6 +294,7 @@ __all__ = [
     "start_from",
     "trace",
     "until",
+    "verify",
     "what_if",
     "when",
 ]

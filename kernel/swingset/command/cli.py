@@ -31,7 +31,6 @@ from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.policies import RunPolicy, cranks, forever
 from swingset.host.saying import say, say_json
-from swingset.lens.verifying import MOST
 from swingset.model.visible import one_line, visible
 from swingset.time.predicates import BadPredicate
 from swingset.time.until import until
@@ -220,9 +219,6 @@ def _parser() -> argparse.ArgumentParser:
     poll = command("poll", _poll, "say what time it is; run lets the alarms be heard")
     poll.add_argument("now", type=int, metavar="NOW", help="a whole number that only goes up")
     command("digest", _digest, "print the digests of the state and of all that was done", looks=True)
-    command(
-        "verify", _verify, "check the whole file: pages, rows, history, hashes and references", looks=True
-    )
     for add in _MORE:
         add(command)
     return parser
@@ -412,17 +408,6 @@ def _digest(controller: Controller, _: argparse.Namespace) -> int:
     say(f"state     {controller.digest()}")
     say(f"activity  {controller.history.activity_digest()}")
     return DONE
-
-
-def _verify(controller: Controller, _: argparse.Namespace) -> int:
-    """Check the whole file; opening it checks only the small parts."""
-    problems = controller.verify()
-    for problem in problems:
-        say(problem)
-    more = ", and no more looked for" if len(problems) == MOST else ""
-    say(f"{_plural(len(problems), 'problem')} found{more}")
-    say("not checked: whether vats repeat their transcripts, which a run does", file=sys.stderr)
-    return PROBLEM if problems else DONE
 
 
 def _crank(report: CrankReport) -> str:

@@ -1,18 +1,31 @@
-"""The subcommands `history` and `prune`: what happened in a world, what the past takes, and dropping it."""
+"""The subcommands `verify`, `history` and `prune`: is the past true, what does it take, and dropping it."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.saying import say, say_json
+from swingset.lens.verifying import MOST
+from swingset.time.verification import DEPTHS, verify
 
-DONE = 0
+DONE, PROBLEM = 0, 1
 
 
 def add(command: AddCommand) -> None:
     """Add the subcommands."""
+    verify = command(
+        "verify", _verify, "check the whole file: pages, rows, history, hashes and references", looks=True
+    )
+    verify.add_argument(
+        "--depth",
+        type=int,
+        choices=list(DEPTHS),
+        default=2,
+        help="1: the hash chain; 2: the whole file; 3: also repeat the records; 4: also run the vats again",
+    )
     history = command("history", _history, "list the commits, and say what the past takes", looks=True)
     history.add_argument("--last", type=int, metavar="N", help="only the last N commits")
     history.add_argument("--json", action="store_true", help="as JSON")
@@ -28,6 +41,18 @@ def add(command: AddCommand) -> None:
         "--to-images", action="store_true", help="also deliveries before the heap images of then"
     )
     prune.add_argument("--yes", action="store_true", help="do it; this cannot be undone")
+
+
+def _verify(controller: Controller, chosen: argparse.Namespace) -> int:
+    """Check the file; opening it checks only the small parts."""
+    found = verify(controller, chosen.depth)
+    for problem in found.found():
+        say(problem)
+    more = ", and no more looked for" if len(found.problems) == MOST else ""
+    say(f"{found.headline()}{more}")
+    for words in found.not_checked:
+        say(f"not checked: {words}", file=sys.stderr)
+    return DONE if found.ok else PROBLEM
 
 
 def _history(controller: Controller, chosen: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from swingset.core.report import CrankReport
 from swingset.host import starting
@@ -372,15 +372,19 @@ class Controller(Views):
         """
         return take_checkpoint(self._opened, name, note, move=move)
 
-    def verify(self) -> list[Problem]:
+    def verify(self, depth: Literal[1, 2] = 2) -> list[Problem]:
         """All problems of the file that can be found without running it; empty if there are none.
 
-        It commits first, because it compares the file with its history.
+        It commits first, because it compares the file with its history. `swingset.verify` goes deeper, and
+        says what was not checked.
 
+        Args:
+            depth: 1 checks pages, the hash chain of commits and the hashes of bulk; 2 also rows and
+                references, and that all changes lead from the empty world to the state.
         Example:
             >>> world.verify()
             []
         """
         with self.lock:
             self.commit("before it is verified")
-            return verifying.verify(self.kernel.store)
+            return verifying.verify(self.kernel.store, chain_only=depth == 1)

@@ -59,17 +59,21 @@ class Problem(NamedTuple):
         return visible(f"{where}: {self.reason}")
 
 
-def problems(world: WorldFile) -> Iterator[Problem]:
-    """Yield all problems of a file that the world layer can find; there may be very many."""
+def problems(world: WorldFile, *, chain_only: bool = False) -> Iterator[Problem]:
+    """Yield all problems of a file that the world layer can find; there may be very many.
+
+    With `chain_only`, rows of the state are not looked at, nor is the state unwound through its changes.
+    """
     found = False
     for problem in (*_pages(world), *_meta(world)):
         found = True
         yield problem
     if found:
         return  # SQLite itself cannot read the file
-    yield from _rows(world)
+    if not chain_only:
+        yield from _rows(world)
     yield from _bulk(world)
-    yield from _History(world).problems()
+    yield from _History(world).seals() if chain_only else _History(world).problems()
 
 
 def _pages(world: WorldFile) -> Iterator[Problem]:
@@ -182,7 +186,7 @@ class _History:
         self._mentioned: set[str] = set()
 
     def problems(self) -> Iterator[Problem]:
-        yield from self._seals()
+        yield from self.seals()
         if self._found:
             return
         children: dict[int, list[int]] = defaultdict(list)
@@ -202,7 +206,7 @@ class _History:
         yield from self._found
         yield from self._absent()
 
-    def _seals(self) -> Iterator[Problem]:
+    def seals(self) -> Iterator[Problem]:
         """Check numbers, parents and seals of commits, and the labels."""
         seals: dict[int, str] = {}
         query = "seq, parent, crank, record, note, changeset, records, digest, seal"
