@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import swingset
 from swingset.command.cli import main
@@ -269,8 +270,26 @@ def test_records_are_found_by_number_whatever_the_commits(tmp_path: Path) -> Non
         assert list(recorded.before(lambda _: True, known[-1].number)) == known[-2::-1]
 
 
+def test_what_was_pruned_is_said_to_be_gone() -> None:
+    """Causes of what is left are found as before; the error says which cranks there are."""
+    with swingset.open_world(worker="local") as world:
+        root = world.create_vat("bank", (("bank", BANK),))
+        for number in range(12):
+            world.queue_to_object(root, "open_purse", [f"o{number}"], policy="none")
+            world.run()
+        whole = {number: world.lens.cause(number).step for number in range(1, world.crank + 1)}
+        first = world.history.prune(before=9).first
+        assert 1 < first <= 9
+        for number in range(first, world.crank + 1):
+            assert world.lens.cause(number).step == whole[number]
+            assert world.lens.cause(number).up[0].kind == "request"
+        words = f"no record of crank 1: it has those of cranks {first} to 13, and pruned the others"
+        with pytest.raises(swingset.KernelError, match=words):
+            world.lens.cause(1)
+
+
 def test_looking_changes_nothing(tmp_path: Path) -> None:
-    """The file has the same bytes after every cause and story as before."""
+    """The file has the same bytes after every view of its history as before."""
     path = tmp_path / "my.world"
     with swingset.open_world(path, worker="local") as world:
         world.create_vat("bank", (("bank", BANK),))
@@ -281,6 +300,12 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
         digest = world.digest()
         for number in range(1, world.crank + 1):
             assert str(world.lens.cause(number)) != str(world.lens.story(number))
+        assert len(swingset.search(world).steps) == len(list(swingset.merge({"": world.history.records()})))
+        assert swingset.sql(world, "SELECT count(*) FROM changes").rows[0][0] > 0
+        assert len(swingset.dataframe(world, "records")) == swingset.export_spans(
+            world, InMemorySpanExporter()
+        )
+        assert swingset.export_trace(world, tmp_path / "trace.json") > 0
         assert world.digest() == digest
     assert path.read_bytes() == before
 
@@ -315,9 +340,14 @@ def test_odd_text_is_drawn_and_forges_no_line(tmp_path: Path, capfd: pytest.Capt
         for record in records:
             check(str(world.lens.cause(record)))
             check(str(world.lens.story(record)))
+        assert len(swingset.search(world, text="forged").steps) > 3
+        check(str(swingset.search(world)))
+        check(str(swingset.search(world, method=ALL)))
+        check(str(swingset.search(world, text=ALL, vat=ALL, object=ALL)))
     for number in range(1, last + 1):
         main(["cause", path, str(number)])
         main(["story", path, str(number)])
+    main(["find", path])
     printed = capfd.readouterr()
     check(printed.out)
     assert not printed.err

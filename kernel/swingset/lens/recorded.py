@@ -50,7 +50,7 @@ class Recorded:
     @property
     def last(self) -> int:
         """The number of the last record."""
-        return self._marks[-1].record if self._marks else 0
+        return self._marks[-1].record
 
     def number(self, number: int) -> Record | None:
         """The record of that number, or None."""
@@ -66,11 +66,11 @@ class Recorded:
             for found in self.of(place):
                 if found.crank == crank and isinstance(found, CrankRecord):
                     return found
-        last = self._marks[-1].crank if self._marks else 0
-        raise KernelError(
-            f"{self._world.name} has no record of crank {crank}: its cranks are numbered from 1 to {last:,},"
-            " and records of pruned commits are gone"
-        )
+        first = next((found.crank for found in self.after() if isinstance(found, CrankRecord)), None)
+        last = self._marks[-1].crank
+        known = "it has none" if first is None else f"it has those of cranks {first:,} to {last:,}"
+        gone = "" if first in (None, 1) else ", and pruned the others"
+        raise KernelError(f"{self._world.name} has no record of crank {crank}: {known}{gone}")
 
     def of(self, place: int) -> Iterable[Record]:
         """The records of the commit at a place of the line, oldest first."""
