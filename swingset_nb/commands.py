@@ -99,7 +99,7 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
         rows.append(
             ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"]
         )
-        rows.append(["%%whatif [--at N] [--vat VAT]", "run a cell in a fork, and show both worlds"])
+        rows.append(["%%whatif [--at N] [--drop] [--vat VAT]", "run a cell in a fork, and show both worlds"])
         notes = ("`%config SwingSet` lists the settings: autorun, progress_after, run_limit",)
         return Table("%swingset", ["type", "to"], rows, notes=notes)
     found = commands.get(given.subcommand)

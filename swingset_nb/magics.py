@@ -40,7 +40,10 @@ KIND.add_argument("--message", default="", metavar="TEXT", help="a text for reje
 
 WHATIF = LineParser("%%whatif", "run this cell in a fork of the world, and show both worlds")
 WHATIF.add_argument("--at", type=int, metavar="N", help="begin after crank N; the present if left out")
-WHATIF.add_argument("--vat", metavar="VAT", help="the cell is changed code of this vat, not code to run")
+WHATIF.add_argument(
+    "--drop", action="store_true", help="leave out the message of crank N, and repeat what came after it"
+)
+WHATIF.add_argument("--vat", metavar="VAT", help="take the cell as changed code of this vat")
 
 
 def _described(parser: LineParser) -> Callable[[F], F]:
@@ -110,13 +113,22 @@ class SwingSet(Magics):
         )
 
     @no_var_expand
-    @cell_magic
+    @line_cell_magic
     @_described(WHATIF)
-    def whatif(self, line: str, cell: str) -> Shown:  # noqa: D102 - made from the parser
+    def whatif(self, line: str, cell: str | None = None) -> Shown:  # noqa: D102 - made from the parser
         given = WHATIF.read(line)
+        if given.drop and given.at is None:
+            raise BadArguments(
+                "--drop leaves out the message of the crank that --at names", "%whatif --at N --drop"
+            )
+        if cell is None and not given.drop:
+            raise BadArguments(
+                "%whatif without a cell has nothing to try", "%%whatif", "%whatif --at N --drop"
+            )
+        source = "\n" + (cell or "")
         if given.vat is not None:
-            return what_if_code(self.notebook, given.vat, "\n" + cell, given.at)
-        return what_if_cell(self.notebook, "\n" + cell, given.at)
+            return what_if_code(self.notebook, given.vat, source, given.at, drop=given.drop)
+        return what_if_cell(self.notebook, source, given.at, drop=given.drop)
 
     def _status(self, name: str) -> Shown:
         world = self.notebook.require()

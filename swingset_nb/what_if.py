@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
+from swingset.core.errors import KernelError
 from swingset.guest.base.ended import LifeEndedError
 from swingset.host.controller import Controller
 from swingset.host.policies import cranks
@@ -30,7 +31,7 @@ from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Shown, Table
 
 
-def what_if_cell(notebook: Notebook, source: str, at: int | None) -> Shown:
+def what_if_cell(notebook: Notebook, source: str, at: int | None, *, drop: bool = False) -> Shown:
     """Run a cell's code in a fork, and show both worlds; an error of the code is shown, not raised."""
     missing: list[str] = []
     pieces = _compiled(notebook, source)
@@ -39,13 +40,13 @@ def what_if_cell(notebook: Notebook, source: str, at: int | None) -> Shown:
         with _names_of(notebook, fork, missing) as namespace:
             return _ran(pieces, namespace)
 
-    found = _fork(notebook, act, at)
+    found = _fork(notebook, act, at, drop=drop)
     notes = [f"not bound in the cell, because there is no such thing at crank {at}: {words_of(missing)}"]
     return table_of(notebook, found, notes if missing else [])
 
 
-def what_if_code(notebook: Notebook, vat: str, source: str, at: int | None) -> Shown:
-    """Upgrade a vat to a changed cell in a fork, and show both worlds."""
+def what_if_code(notebook: Notebook, vat: str, source: str, at: int | None, *, drop: bool = False) -> Shown:
+    """Upgrade a vat to a changed cell in a fork, repeat what came after `at`, and show both worlds."""
     world = notebook.require()
     name = named_vat(world, vat)
     parts = combined(world.controller, world.session.drafts, name, name, source)
@@ -53,10 +54,10 @@ def what_if_code(notebook: Notebook, vat: str, source: str, at: int | None) -> S
     def act(fork: Fork) -> None:
         fork.controller.upgrade_vat(name, parts)
 
-    return table_of(notebook, _fork(notebook, act, at), [])
+    return table_of(notebook, _fork(notebook, act, at, drop=drop, again=at is not None), [])
 
 
-def _fork(notebook: Notebook, act: Any, at: int | None) -> WhatIf:
+def _fork(notebook: Notebook, act: Any, at: int | None, *, drop: bool = False, again: bool = False) -> WhatIf:
     world = notebook.require()
     notebook.flush()
     limit = notebook.settings.run_limit
@@ -66,8 +67,8 @@ def _fork(notebook: Notebook, act: Any, at: int | None) -> WhatIf:
 
     try:
         policy = cranks(limit) if limit > 0 else None
-        return what_if(world.controller, act, at=at, policy=policy, session=attach)
-    except WorldError as problem:
+        return what_if(world.controller, act, at=at, drop=drop, again=again, policy=policy, session=attach)
+    except (KernelError, WorldError) as problem:
         raise SwingSetError(str(problem), f"%%whatif --at {world.controller.crank}") from None
     finally:
         notebook.progress.clear()

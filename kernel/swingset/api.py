@@ -29,8 +29,9 @@ from swingset.host.outputs import Output, Outputs
 from swingset.host.own_devices import Device, DeviceCall, DeviceState, OwnDevices
 from swingset.host.pending import StillPending
 from swingset.host.queue import RunQueue
-from swingset.host.redelivery import Answered, Redelivered
+from swingset.host.redelivery import Redelivered
 from swingset.host.rehearsal import Rehearsal
+from swingset.host.repeating import Answered
 from swingset.host.reports import RunReport
 from swingset.host.requests import Outcome, PromiseStatus
 from swingset.host.restarting import Restart, RestartOutcome, RestartReport

@@ -100,6 +100,28 @@ def test_a_cell_begins_in_the_past(opened: Kernel) -> None:
     assert "VatFault" in code.plain
 
 
+def test_the_past_is_lived_again_without_a_message(opened: Kernel) -> None:
+    """What came after it is repeated, in the fork; a crank of no message is refused."""
+    opened.run("last = await E(bank).open_purse('erin')")
+    crank = 1 + int(opened.run("get_ipython()._swingset_nb.notebook.world.controller.crank").plain)
+    opened.run("for amount in (1, 20, 300): E(last).deposit(amount)")
+    shown = opened.run(f"%whatif --at {crank + 1} --drop")
+    assert shown.error is None, shown.traceback
+    lines = [" ".join(line.split()) for line in shown.plain.splitlines()]
+    assert [line for line in lines if "balance" in line] == ["Purse o+d10/3 of bank: balance 321 301"]
+    code = opened.run(
+        f"%%whatif --at {crank - 1} --vat bank"
+        + bank()
+        .partition("\n")[2]
+        .join(["\n", ""])
+        .replace("self.balance += amount", "self.balance += 2 * amount")
+    )
+    assert code.error is None, code.traceback
+    assert "321 642" in " ".join(code.plain.split())
+    for line in ("%whatif", "%whatif --drop", "%whatif --at 1 --drop"):
+        assert opened.run(line).error is not None
+
+
 def test_recorded_messages_are_re_delivered_to_a_changed_cell(opened: Kernel) -> None:
     """The first difference is shown with both answers; a word that is no number is refused."""
     opened.run("twice = await E(bank).open_purse('dora')")

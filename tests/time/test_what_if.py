@@ -225,3 +225,69 @@ def test_an_answer_that_cannot_be_shown_is_named(bank: tuple[Stage, Any, Any]) -
 
     stage, *_ = bank
     assert "Odd that cannot be shown: no words" in str(swingset.what_if(stage.controller, lambda fork: Odd()))
+
+
+@pytest.mark.parametrize(
+    ("dropped", "balance"), [(0, 235), (1, 220), (2, 40)], ids=["first", "second", "third"]
+)
+def test_a_message_is_left_out_and_the_rest_repeated(
+    bank: tuple[Stage, Any, Any], dropped: int, balance: int
+) -> None:
+    """The messages after it are delivered in the fork, also those to objects that are new since then."""
+    stage, root, purse = bank
+    cranks = []
+    for amount in (10, 25, 205):
+        stage.ask(purse, "deposit", amount)
+        cranks.append(stage.controller.crank - 1)
+    second = stage.ask(root, "open_purse", "bob")
+    stage.ask(second, "deposit", 8)
+    looked = Looked(stage)
+    found = swingset.what_if(stage.controller, at=cranks[dropped], drop=True)
+    assert looked.unmoved()
+    assert found.error is None
+    assert not [note for note in found.notes if "not sent" in note]
+    told = rows(found)
+    assert told["Purse o+d10/1 of bank: balance"] == ("245", str(balance))
+    assert "Purse o+d10/2 of bank: balance" not in told
+
+
+def test_a_message_that_waited_is_left_out(bank: tuple[Stage, Any, Any]) -> None:
+    """It is dropped from the queue of the fork, where the others still wait."""
+    stage, _root, purse = bank
+    kref = stage.session.kref_of(purse)
+    assert kref is not None
+    for amount in (1, 20, 300):
+        stage.controller.queue_to_object(kref, "deposit", [amount])
+    stage.controller.run()
+    found = swingset.what_if(stage.controller, at=stage.controller.crank - 1, drop=True)
+    assert rows(found)["Purse o+d10/1 of bank: balance"] == ("326", "306")
+
+
+def test_other_code_lives_the_past_again(bank: tuple[Stage, Any, Any]) -> None:
+    """After an upgrade in the fork, the messages since then go to the new code."""
+    stage, _root, purse = bank
+    crank = stage.controller.crank
+    for amount in (1, 20):
+        stage.ask(purse, "deposit", amount)
+    source = dict(stage.controller.vats.parts("bank"))["bank"].replace("+= amount", "+= 2 * amount")
+
+    def act(fork: swingset.Fork) -> None:
+        fork.controller.upgrade_vat("bank", (("bank", source),))
+
+    found = swingset.what_if(stage.controller, act, at=crank, again=True)
+    assert found.error is None
+    assert rows(found)["Purse o+d10/1 of bank: balance"] == ("26", "47")
+
+
+@pytest.mark.parametrize(
+    "given", [{"drop": True}, {"again": True}, {"at": 1, "drop": True}, {"at": 99, "again": True}]
+)
+def test_only_what_came_after_a_crank_is_repeated(
+    bank: tuple[Stage, Any, Any], given: dict[str, Any]
+) -> None:
+    """Without a crank, or with one that delivered no message or never was, it is refused."""
+    stage, *_ = bank
+    looked = Looked(stage)
+    with pytest.raises(swingset.KernelError):
+        swingset.what_if(stage.controller, **given)
+    assert looked.unmoved()

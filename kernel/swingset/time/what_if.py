@@ -15,16 +15,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from swingset.core.report import CrankReport
+from swingset.core.errors import KernelError
 from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.outputs import Output
-from swingset.host.policies import RunPolicy, all_of
+from swingset.host.policies import RunPolicy
+from swingset.host.repeating import Repeating
 from swingset.host.session import Session
 from swingset.host.standing_in import StandIns, set_aside
+from swingset.lens.recorded import Recorded
 from swingset.model.foreign import said
+from swingset.model.messages import Send
 from swingset.model.visible import one_line, visible
 from swingset.time.comparing import Unlike, compare, touched
+from swingset.world.records import CrankRecord, Record
 
 VAT = "what-if"
 """The name of the vat of the session in the fork."""
@@ -113,9 +117,11 @@ class WhatIf:
 
 def what_if(
     controller: Controller,
-    act: Callable[[Fork], Any],
+    act: Callable[[Fork], Any] | None = None,
     *,
     at: int | None = None,
+    drop: bool = False,
+    again: bool = False,
     policy: RunPolicy | None = None,
     session: Callable[[Controller, str], Session] = Session,
 ) -> WhatIf:
@@ -125,14 +131,17 @@ def what_if(
 
     Args:
         controller: the world.
-        act: called with the `Fork`. If it returns a promise of the fork, the answer is the promise's value.
-            What it raises is reported, not raised.
+        act: called with the `Fork`; None for nothing. If it returns a promise of the fork, the answer is the
+            promise's value. What it raises is reported, not raised.
         at: the crank after which the fork begins; None for the present.
+        drop: begin before crank `at`, and leave out the message that it delivered; implies `again`.
+        again: after `act`, repeat the messages from outside that came after crank `at`, in their order.
         policy: how far each run of the fork goes at most; None runs until nothing can run.
         session: makes the session in the fork, from its controller and the name of its vat.
     Raises:
         NoSuchMoment: if the history does not lead to crank `at`.
-        KernelError: if that state has local vats, and the world is not trusted with them.
+        KernelError: if that state has local vats, and the world is not trusted with them; if there is no
+            crank `at`, or if it delivered no message that can be dropped.
     Example:
         >>> purse = session.wait(E(bank).open_purse("alice"))
         >>> found = swingset.what_if(world, lambda fork: E(fork.here(purse)).deposit(100))
@@ -143,64 +152,91 @@ def what_if(
         >>> session.wait(E(purse).deposit(1))
         1
     """
+    if at is None and (drop or again):
+        raise KernelError("what is dropped or repeated comes after a crank of the past: say `at`")
     with controller.lock:
-        fork = controller.fork(at) if at is not None else controller.fork()
+        later = _Later(controller, at, drop) if drop or again else None
+        fork = controller.fork() if at is None else controller.fork(at - 1 if drop else at)
         try:
             with set_aside(controller) as lives:
                 make = partial(StandIns, controller.kernel, lives)
-                return _run(controller, fork, act, at, policy, session, make)
+                return _run(controller, fork, act, at, policy, session, make, later)
         finally:
             fork.close(keep=False)
+
+
+def _since(controller: Controller, crank: int) -> list[Record]:
+    """The records from a crank on."""
+    recorded = Recorded(controller.world)
+    return list(recorded.after(recorded.crank(crank).number - 1 if crank > 0 else 0))
+
+
+class _Later:
+    """What came after a crank, to be repeated in a fork."""
+
+    def __init__(self, controller: Controller, at: int | None, drop: bool) -> None:
+        records = _since(controller, at or 0)
+        first = records[0] if at and records else None
+        self._dropped: CrankRecord | None = None
+        if drop:
+            if not isinstance(first, CrankRecord) or not isinstance(first.event, Send):
+                raise KernelError(f"crank {at} delivered no message: only a message can be dropped")
+            self._dropped = first
+        self._records = records if first is None else records[1:]
+
+    def begin(self, fork: Controller) -> Repeating:
+        """Drop the message, if it waits in the fork already."""
+        repeating, place = Repeating(fork), self._dropped.position if self._dropped is not None else None
+        waiting = [event.position for event in fork.lens.queue() if event.where == "run-queue"]
+        if place is not None and place in waiting:
+            fork.queue.drop(place)
+        return repeating
+
+    def repeat(self, repeating: Repeating) -> None:
+        """Repeat the rest."""
+        repeating.repeat(self._records)
 
 
 def _run(
     controller: Controller,
     fork: Controller,
-    act: Callable[[Fork], Any],
+    act: Callable[[Fork], Any] | None,
     at: int | None,
     policy: RunPolicy | None,
     attach: Callable[[Controller, str], Session],
     stand_ins: Callable[[Session], StandIns],
+    later: _Later | None,
 ) -> WhatIf:
-    tally, printed = _Tally(), list[Output]()
+    printed = list[Output]()
     since = fork.world.journal.last
     fork.outputs.listen(printed.append)
+    repeating = None if later is None else later.begin(fork)
     if fork.queue.paused:
         fork.queue.unpause()
     inside = attach(fork, _free_name(fork))
-    inside.policy = all_of(*([policy] if policy is not None else []), tally)
+    inside.policy = policy
     answer, error = None, None
     try:
-        answer = act(Fork(fork, inside, stand_ins(inside)))
+        answer = None if act is None else act(Fork(fork, inside, stand_ins(inside)))
         if isinstance(answer, Promise) and answer._turns.vat is inside.liveslots:
             answer = inside.wait(answer)
         inside.settle()
+        if later is not None and repeating is not None:
+            later.repeat(repeating)
+            inside.settle()
     except Exception as problem:
         error = problem
     fork.commit("what if")
     records = list(fork.history.records(since))
+    ran = [record for record in records if isinstance(record, CrankRecord)]
     if at is not None:
-        earlier = next((record.number for record in controller.history.records() if record.crank >= at), 0)
-        records += list(controller.history.records(earlier))
+        records += _since(controller, at)
     without = inside.vat_id
     unlike = compare(controller.kernel.store, fork.kernel.store, touched(records), without=without)
     console = [(output.vat or "kernel", output.text.rstrip("\n")) for output in printed[:_MOST_LINES]]
-    notes = _notes(controller, fork, inside, len(printed))
-    return WhatIf(
-        answer, error, tuple(console), tuple(unlike), tally.cranks, tally.computrons, at, tuple(notes)
-    )
-
-
-class _Tally:
-    """A run policy that counts, and stops nothing."""
-
-    def __init__(self) -> None:
-        self.cranks = self.computrons = 0
-
-    def __call__(self, report: CrankReport) -> bool:
-        self.cranks += 1
-        self.computrons += report.computrons or 0
-        return True
+    notes = _notes(controller, fork, inside, len(printed)) + ([] if repeating is None else repeating.notes)
+    spent = sum(record.computrons or 0 for record in ran)
+    return WhatIf(answer, error, tuple(console), tuple(unlike), len(ran), spent, at, tuple(notes))
 
 
 def _free_name(fork: Controller) -> str:
