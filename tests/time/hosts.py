@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from glob import glob
@@ -42,21 +43,21 @@ def why_no_postgres() -> str | None:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[Connect]:
-    """Run a PostgreSQL server on a socket in this folder; yields what connects to it."""
+def postgres() -> Iterator[Connect]:
+    """Run a PostgreSQL server on a socket in a folder of its own; yields what connects to it."""
     import psycopg
 
+    # Not in a folder of pytest's, which another user may not enter, as the server must be.
+    folder = Path(tempfile.mkdtemp(prefix="swingset-pg-"))
     data, socket = folder / "data", folder / "s"
     for made in (data, socket):
         made.mkdir()
     as_user: list[str] = []
     if os.geteuid() == 0:
         nobody = 65534
+        folder.chmod(0o711)
         for made in (data, socket):
             os.chown(made, nobody, nobody)
-        for above in (folder, *folder.parents):
-            if above.stat().st_uid == 0 and str(above).startswith(str(folder.parents[1])):
-                above.chmod(above.stat().st_mode | 0o011)
         as_user = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
 
     def run(name: str, *arguments: str) -> None:
@@ -71,15 +72,16 @@ def postgres(folder: Path) -> Iterator[Connect]:
         yield lambda: psycopg.connect(host=str(socket), user="tests", dbname="postgres")
     finally:
         run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def server(request: pytest.FixtureRequest) -> Iterator[Any]:
     """What makes a new, empty database of each kind for a folder."""
     if request.param == "sqlite":
         yield lambda folder: sqlite(folder)
         return
     if (why := why_no_postgres()) is not None:
         pytest.skip(why)
-    with postgres(tmp_path_factory.mktemp("pg")) as connect:
+    with postgres() as connect:
         yield lambda folder: connect

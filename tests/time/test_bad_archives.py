@@ -170,6 +170,11 @@ def _no_commits(found: dict[str, Any], artifacts: dict[str, bytes]) -> None:
     of(found, "history/commits")[1] = of(found, "history/labels")[1] = 0
 
 
+def _begins_late(found: dict[str, Any], artifacts: dict[str, bytes]) -> None:
+    found["begins"] = {"v1": [1, "0" * 64, []]}
+    _no_entries(found, artifacts)
+
+
 PIN = written(("ko999",))
 
 FORGED: dict[str, tuple[Callable[..., None], str, str]] = {
@@ -228,6 +233,10 @@ FORGED: dict[str, tuple[Callable[..., None], str, str]] = {
         "its table refuses",
     ),
     "no entries": (_no_entries, "level", "has the transcript of"),
+    "entries that begin elsewhere": (_begins_late, "level", "has the transcript of"),
+    "a beginning that is none": (_set(begins={"v1": 7}), "metadata", "has begins in its metadata"),
+    "a cut that is none": (_set(cut=[0, 1, 2]), "metadata", "has cut in its metadata"),
+    "a cut that was not made": (_set(cut=[1, 1, 1]), "content", "makes no sound world"),
     "no commits": (_no_commits, "level", "lacks commit"),
     "an altered entry": (
         _content("transcripts", lambda old: old.replace(b"deposit", b"withdra")),

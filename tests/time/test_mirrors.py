@@ -159,6 +159,24 @@ def test_a_world_that_went_back_is_mirrored(path: Path, database: Any, name: str
         assert equal(tmp_path / "c.world", world)
 
 
+def test_a_world_whose_past_was_cut_off_is_mirrored(
+    path: Path, database: Any, name: str, tmp_path: Path
+) -> None:
+    """All its commits have other seals then; the mirror copies them, at the next commit or when it opens."""
+    with open_world(path, worker="local") as world:
+        swingset.mirror(world, database, name)
+        world.history.prune(before=world.crank - 4)
+        asked(world, "bank", "deposit", "alice", 5)
+        swingset.rebuild(tmp_path / "b.world", database, name)
+        assert equal(tmp_path / "b.world", world)
+        world.history.prune(before=world.crank)
+    with open_world(path, worker="local") as world:
+        swingset.mirror(world, database, name)
+        swingset.rebuild(tmp_path / "c.world", database, name)
+        assert equal(tmp_path / "c.world", world)
+        assert asked(world, "bank", "calls") == [10, 100, 5]
+
+
 def test_two_worlds_in_one_database(path: Path, database: Any, name: str, tmp_path: Path) -> None:
     """Each mirror has tables of its own, and none takes another world."""
     make(tmp_path / "other.world")

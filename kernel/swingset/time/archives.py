@@ -32,7 +32,8 @@ from swingset.model.visible import visible
 from swingset.world import opening, schema
 from swingset.world.archive_metadata import Metadata, read_metadata
 from swingset.world.archive_pieces import Artifact, Reader
-from swingset.world.archiving import LEVELS, ArchiveLevel, Contents
+from swingset.world.archiving import LEVELS, ArchiveLevel, Contents, has_past
+from swingset.world.beginnings import as_json
 from swingset.world.descriptors import close_descriptor, open_descriptor, refuse_odd
 from swingset.world.edge import told_in_words
 from swingset.world.errors import BadArchive, WorldError, WorldMissing
@@ -190,7 +191,7 @@ def _write(
     opening.check_folder(target)
     name, vat_id = alone or (None, None)
     contents = Contents(world, level, vat_id)
-    commit = world.history.commit(world.head)
+    commit, cut = world.history.commit(world.head), world.history.cut
     metadata = Metadata(
         world_format=schema.FORMAT,
         software=opening.software_version(),
@@ -203,6 +204,8 @@ def _write(
         last=world.commits()[-1].seq,
         seal=world.history.seal(commit.seq),
         digest=world.digest(),
+        cut=list(cut) if cut is not None and has_past(level) and alone is None else None,
+        begins=as_json(contents.begins),
         artifacts=tuple(contents.measured()),
     )
     with _new_file(target) as file:

@@ -14,9 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import apsw
+
 from swingset.host.controller import Controller
-from swingset.time.mirror_tables import COPIED, STATE, HostConnection, MirrorError, MirrorTables, Row
-from swingset.world import beginnings, schema
+from swingset.time.mirror_tables import COPIED, STATE, HostConnection, MirrorError, MirrorTables, Row, columns
+from swingset.world import beginnings, cuts, schema
+from swingset.world.digest import state_digest
 from swingset.world.feed import CONTENT, CommitFeed, StoredCommit
 from swingset.world.file import WorldFile
 
@@ -39,7 +42,9 @@ class Mirror:
         tables = self._tables
         try:
             head = number(tables, "head")
-            if head != feed.parent:
+            if head == feed.parent and tables.get("seal") != self._world.history.seal(head):
+                self._copy_all()  # its past was cut off, and all commits have other seals
+            elif head != feed.parent:
                 self._refuse_ahead(feed, head)
                 self._copy_state()
             else:
@@ -97,6 +102,9 @@ class Mirror:
         head = number(tables, "head")
         ours, theirs = commit_of(tables, world.head), seal_of(world, head)
         here = world.history.seal(world.head)
+        if head == world.head and theirs != tables.get("seal") and self._was_cut():
+            self._copy_all()
+            return
         fits = ours is not None and ours.seal == here
         if fits and theirs is None:
             raise MirrorError(
@@ -116,6 +124,20 @@ class Mirror:
             self._copy_state()
         self._stand_at(world.history.stored(world.head))
 
+    def _was_cut(self) -> bool:
+        """Whether the file has the state of the mirror, and differs only in where its past was cut off."""
+        if cuts.stored(self._world.db) in (None, self._tables.get(cuts.KEY)):
+            return False
+        copy = apsw.Connection("")
+        try:
+            schema.create(copy, "", b"")
+            for table in STATE:
+                marks = ", ".join("?" * len(columns(table)))
+                copy.executemany(f"INSERT INTO {table} VALUES({marks})", self._tables.rows(table))
+            return state_digest(copy) == self._world.digest()
+        finally:
+            copy.close()
+
     def _copy_state(self) -> None:
         for table in STATE:
             self._tables.clear(table)
@@ -126,7 +148,8 @@ class Mirror:
         tables, db = self._tables, self._world.db
         tables.put("head", str(commit.seq))
         tables.put("seal", commit.seal)
-        tables.put("begins", beginnings.stored(db))
+        tables.put(beginnings.KEY, beginnings.stored(db))
+        tables.put(cuts.KEY, cuts.stored(db))
         labels = list(self._rows("labels"))
         if labels != self._labels:
             tables.clear("labels")

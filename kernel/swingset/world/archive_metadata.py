@@ -20,6 +20,8 @@ from swingset.model.visible import one_line
 from . import schema
 from .archive_pieces import Artifact
 from .archiving import LEVELS, ArchiveLevel, artifact_names, has_past
+from .beginnings import are_beginnings
+from .cuts import read_cut
 from .errors import ArchiveFault, BadArchive
 from .rows import MOST, is_hash
 
@@ -30,6 +32,8 @@ class Metadata:
 
     `vat` and `vat_id` name the vat of an archive of one vat. `commit`, `crank`, `record`, `seal` and `digest`
     are those of the commit that was archived; `last` is the highest number that any commit of its world had.
+    `cut` says where the past of the world was cut off, and `begins` where its transcripts begin, as in its
+    file; both are for levels with the past.
     """
 
     world_format: int
@@ -43,6 +47,8 @@ class Metadata:
     last: int
     seal: str
     digest: str
+    cut: list[int] | None
+    begins: dict[str, Any]
     artifacts: tuple[Artifact, ...]
 
     @property
@@ -85,6 +91,8 @@ def read_metadata(name: str, text: bytes, most: int) -> Metadata:
             _refuse(name, "metadata", f"has {field} in its metadata as nobody writes it")
     if (found["vat"] is None) != (found["vat_id"] is None):
         _refuse(name, "metadata", "names a vat by its name or its id alone")
+    if found["level"] in ("operational", "replay") and (found["cut"] or found["begins"]):
+        _refuse(name, "level", f"says where its past begins, and level {found['level']} has none")
     artifacts = found["artifacts"]
     if not isinstance(artifacts, list) or not all(map(_is_one, artifacts)):
         _refuse(name, "metadata", "has a list of artifacts that is none")
@@ -144,6 +152,8 @@ _RULES = {
     "crank": _is_count,
     "record": _is_count,
     "last": _is_count,
+    "cut": lambda value: value is None or read_cut(canonical(value)) is not None,
+    "begins": are_beginnings,
     "seal": is_hash,
     "digest": is_hash,
 }

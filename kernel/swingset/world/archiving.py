@@ -18,13 +18,13 @@ and for `archival` some hundred bytes for each transcript entry and heap page, n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import IO, TYPE_CHECKING, Any, Literal, get_args
 
 from . import schema
 from .archive_pieces import Artifact, Measure, Writer
 from .archive_rows import Row, in_parts
-from .beginnings import beginnings
+from .beginnings import Beginning, beginnings, left_out
 from .errors import DamagedWorld, WorldError
 from .prune import texts_written
 from .vats import TERMINATED
@@ -73,6 +73,11 @@ class Contents:
         self._past = "history/commits" in self.names
         self._ids = set[str]()
         self._ends = set[str]()
+        self.begins: dict[str, Beginning] = {}
+        """Where the transcripts begin, at a level that has all that the file has."""
+        if has_past(level):
+            found = beginnings(self._db, world.name)
+            self.begins = {vat: at for vat, at in found.items() if of in (None, vat)}
         self._refuse_late()
         self._collect()
 
@@ -149,10 +154,11 @@ class Contents:
 
     def _transcripts(self) -> Iterator[Row]:
         done = set[str]()
+        absent = set(left_out(self.begins))
         for _, (end, stop) in sorted(self._spans().items()):
-            yield from self._chain(end, stop, done)
+            yield from self._chain(end, {stop, *absent}, done)
         for end in sorted(self._ends):
-            yield from self._chain(end, None, done)
+            yield from self._chain(end, absent, done)
 
     def _spans(self) -> dict[str, tuple[str | None, str | None]]:
         """For each vat whose transcript is wanted: its last running hash, and the one to stop at."""
@@ -170,26 +176,25 @@ class Contents:
                 f"{self._world.name} borrows heap images and transcripts, and cannot be archived at the level"
                 f" {self.level}: choose operational or replay, or archive the world itself"
             )
-        needed = dict[str, int]()
-        if self.level == "replay":
-            query = f"SELECT vat, incarnation_start FROM spans WHERE vat NOT IN ({_ENDED})"
-            needed = dict(self._fetched(query))
+        if self.level != "replay":
+            return
+        query = f"SELECT vat, incarnation_start FROM spans WHERE vat NOT IN ({_ENDED})"
+        needed = dict(self._fetched(query))
         for vat, at in beginnings(self._db, self._world.name).items():
-            wanted = needed.get(vat, at.position) if self.level == "replay" else 0
-            if at.position > wanted and self.level != "operational" and self.of in (None, vat):
+            if at.position > needed.get(vat, at.position) and self.of in (None, vat):
                 raise WorldError(
-                    f"{self._world.name} cannot be archived at the level {self.level}: its transcript of vat"
-                    f" {vat} begins at position {at.position}, because it was made of a smaller archive:"
-                    " choose the level operational, or copy the file as it is"
+                    f"{self._world.name} cannot be archived at the level replay: its transcript of vat {vat}"
+                    f" begins at position {at.position}, because it was pruned, or made of a smaller archive."
+                    " The levels operational and archival have what there is"
                 )
 
     def _fetched(self, query: str) -> list[Any]:
         return self._db.execute(query).fetchall()
 
-    def _chain(self, end: str | None, stop: str | None, done: set[str]) -> Iterator[Row]:
+    def _chain(self, end: str | None, stops: Set[str | None], done: set[str]) -> Iterator[Row]:
         """The entries up to a hash, the latest first."""
         past, at = has_past(self.level), end
-        while at is not None and at != stop and at not in done:
+        while at is not None and at not in stops and at not in done:
             row = self._world.fetch("SELECT * FROM transcript WHERE hash = ?", (at,))
             if row is None:
                 raise DamagedWorld(f"{self._world.name}: transcript entry {at} is missing")

@@ -53,17 +53,31 @@ def beginnings(db: apsw.Connection, name: str) -> dict[str, Beginning]:
         found = read_json(text)
     except Unreadable as problem:
         raise DamagedRow(name, "meta", KEY, f"it is {problem}") from None
-    if not isinstance(found, dict) or not all(_is_beginning(vat, given) for vat, given in found.items()):
+    if not are_beginnings(found):
         raise DamagedRow(name, "meta", KEY, "it does not say where transcripts begin")
+    return read(found)
+
+
+def are_beginnings(found: Any) -> bool:
+    """Whether JSON data are beginnings."""
+    return isinstance(found, dict) and all(_is_beginning(vat, given) for vat, given in found.items())
+
+
+def read(found: Mapping[str, Any]) -> dict[str, Beginning]:
+    """Beginnings out of JSON data that are some."""
     return {vat: Beginning(at, before, tuple(older)) for vat, (at, before, older) in found.items()}
+
+
+def as_json(found: Mapping[str, Beginning]) -> dict[str, Any]:
+    """Beginnings as JSON data."""
+    return {vat: [at.position, at.hash, list(at.older)] for vat, at in found.items()}
 
 
 def keep(db: apsw.Connection, found: Mapping[str, Beginning]) -> None:
     """Store the beginnings, in the caller's transaction; the caller then renews the seal of all names."""
     db.execute("DELETE FROM meta WHERE key = ?", (KEY,))
     if found:
-        text = canonical({vat: [at.position, at.hash, list(at.older)] for vat, at in found.items()})
-        db.execute("INSERT INTO meta(key, value) VALUES(?, ?)", (KEY, text))
+        db.execute("INSERT INTO meta(key, value) VALUES(?, ?)", (KEY, canonical(as_json(found))))
 
 
 def left_out(found: Mapping[str, Beginning]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from .archive_rows import Row, RowReader
 from .archiving import table_of
 from .beginnings import Beginning
 from .codec import compress
+from .cuts import Cut
 from .digest import state_digest
 from .errors import ArchiveFault, BadArchive, WorldError
 from .history import History
@@ -32,7 +33,7 @@ from .seals import Sealed, commit_seal
 from .vats import TERMINATED
 from .watching import Watching
 
-_AT_ONCE = 8 << 20  # bytes of changes in each of the first commits of a world without a past
+_AT_ONCE = 4 << 20  # bytes of changes in each of the first commits of a world without a past
 _ROWS = 500  # rows that are inserted at once
 
 
@@ -116,6 +117,8 @@ class Filling:
         if row is None or row[0] != said.seal:
             self._refuse("level", f"lacks commit {said.commit}, of which it says to be")
         self._history.stand_at(said.commit)
+        if said.cut is not None:
+            self._history.keep_cut(Cut(*said.cut))
         query = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'commits'"
         self._db.execute(query, (said.last,))
 
@@ -155,7 +158,11 @@ class Filling:
         spans: list[Any] = self._db.execute(f"SELECT {columns} FROM spans").fetchall()
         for vat, began, began_hash, start, start_hash, position, last in spans:
             at, before = self._first_entry(vat, position, last)
+            claimed = beginnings.read(self._said.begins).get(vat)
             wanted = {"operational": start, "replay": began}.get(self._said.level, 0)
+            if claimed is not None and (at, before) == (claimed.position, claimed.hash):
+                found[vat] = claimed
+                continue
             ended_here = vat in ended and not self._said.past
             if at > wanted and not ended_here and self._said.vat_id in (None, vat):
                 words = f"says that its level is {self._said.level}, and has the transcript of {shown(vat)}"
