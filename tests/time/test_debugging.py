@@ -16,7 +16,7 @@ from swingset.command.cli import main
 from swingset.model.visible import visible
 from tests.conftest import MakeStage
 from tests.staging import Stage
-from tests.time.test_tracing import BANK, HOSTILE, delivered, played
+from tests.time.test_tracing import BANK, FAULTY, HOSTILE, delivered, played
 
 
 class Terminal:
@@ -152,6 +152,24 @@ def test_a_local_vat_opens_in_this_interpreter(local: Stage, last: str | Callabl
     assert found.left is (last != "c")
     assert found.difference is None
     assert local.ask(local.session.root("bank"), "open_purse", "bob") is not None
+
+
+def test_a_delivery_that_was_rolled_back_opens_too(wasm: Stage) -> None:
+    """It stops at the first line, answers from a fork of the world, and ends with the same fault."""
+    root = wasm.session.define("root", FAULTY)
+    with pytest.raises(swingset.RemoteError):
+        wasm.ask(root, "leave")
+    crank = delivered(wasm, "leave")[0]
+    before = wasm.controller.digest()
+    found, seen = debugged(wasm, crank, "n", "n", "p os.name", "c")
+    assert '> <root:root>(12)leave()\n-> print("leaving")\n' in seen
+    assert "leaving\n" in seen
+    assert found.difference is None
+    assert debugged(wasm, crank, "n", "q")[0].left
+    changed, _seen = debugged(wasm, crank, "n", "n", "os._exit = print", "c")
+    assert changed.difference is not None
+    assert changed.difference.endswith("repeated no fault")
+    assert wasm.controller.digest() == before
 
 
 def test_a_hostile_vat_speaks_to_the_terminal_in_plain_text(wasm: Stage) -> None:

@@ -146,6 +146,67 @@ def test_every_crank_is_shown_or_says_why_not(stage: Stage) -> None:
     assert all("embedder" in said or "delivered nothing" in said for said in refused), refused
 
 
+FAULTY = """
+from swingset.vat import remotable
+
+@remotable
+class Root:
+    def spin(self):
+        n = 1
+        while n:
+            n += 1
+
+    def leave(self):
+        print("leaving")
+        import os
+        os._exit(3)
+
+    def speak(self):
+        import _host
+        _host.call(b"S[]")
+
+def build_root_object():
+    return Root()
+"""
+
+UNDONE = {
+    "spin": ("out-of-computrons", "n += 1"),
+    "leave": ("guest-crashed", "os._exit(3)"),
+    "speak": ("protocol", '_host.call(b"S[]")'),
+}
+
+
+@pytest.mark.parametrize("method", UNDONE)
+def test_a_delivery_that_was_rolled_back_is_repeated_in_a_fork(wasm: Stage, method: str) -> None:
+    """What no transcript has is run again beside the world, up to the line of the fault."""
+    code, source = UNDONE[method]
+    root = wasm.session.define("root", FAULTY, options={"computrons": 50_000_000})
+    with pytest.raises(swingset.RemoteError):
+        wasm.ask(root, method)
+    crank = delivered(wasm, method)[0]
+    before = wasm.controller.digest()
+    found = traced(wasm, crank, steps=60)
+    assert found.difference is None, str(found)
+    assert source in [step.source for step in found.steps]
+    assert "rolled back" in found.title
+    assert ("leaving" in str(found)) is (method == "leave")
+    assert wasm.controller.digest() == before
+    assert code in {
+        r.fault.code for r in wasm.controller.history.records() if hasattr(r, "fault") and r.fault
+    }
+
+
+def test_an_upgrade_that_was_refused_is_shown_up_to_its_error(stage: Stage) -> None:
+    """The start of the new code is repeated, with the line that refused it."""
+    stage.define("bank", BANK)
+    with pytest.raises(swingset.VatFault):
+        stage.upgrade("bank", BANK.replace("return Bank()", "return Bonk()"))
+    found = traced(stage, stage.controller.crank)
+    assert found.difference is None
+    raised = [step for step in found.steps if step.kind == "raise"]
+    assert (raised[-1].source, raised[-1].function) == ("return Bonk()", "build_root_object")
+
+
 REFUSED = {
     "none": (0, "there is no committed crank 0"),
     "later": (10**9, "there is no committed crank 1000000000"),

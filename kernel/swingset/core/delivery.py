@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +15,9 @@ from swingset.core.syscalls import DeliverySyscalls
 from swingset.core.warehouse import Warehouse, limits_of
 from swingset.model import reasons
 from swingset.model.capdata import CapData
+from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault
-from swingset.workers.base import Worker
+from swingset.workers.base import SyscallHandler, Worker
 from swingset.world.vats import VatRecord
 
 
@@ -27,6 +29,16 @@ class Delivered:
     exit_request: tuple[bool, CapData] | None = None
 
 
+HandOver = Callable[[VatRecord, Worker, list[Any], SyscallHandler, Limits], DeliveryResult]
+"""Runs a delivery in a worker."""
+
+
+def _hand_over(
+    _vat: VatRecord, worker: Worker, delivery: list[Any], handler: SyscallHandler, limits: Limits
+) -> DeliveryResult:
+    return worker.deliver(delivery, handler, limits)
+
+
 class Deliverer:
     """Hands deliveries, already in the vat's names, to workers."""
 
@@ -35,6 +47,8 @@ class Deliverer:
         self._warehouse = warehouse
         self._devices = devices
         self._ahead = ahead
+        self.hand_over: HandOver = _hand_over
+        """How a worker gets a delivery; in a fork that repeats a past crank, an agent watches it."""
 
     def deliver(self, vat: VatRecord, worker: Worker, delivery: list[Any], crank: int) -> Delivered:
         """Run one delivery and write it to the transcript, unless it failed.
@@ -49,7 +63,7 @@ class Deliverer:
         try:
             result = self._ahead.outcome(vat, delivery, limits, handler)
             if result is None:
-                result = worker.deliver(delivery, handler, limits)
+                result = self.hand_over(vat, worker, delivery, handler, limits)
         except BaseException:
             # The host was interrupted, or is itself at fault: the vat's memory is in an unknown state.
             self._warehouse.discard(vat.id)

@@ -88,8 +88,11 @@ class Opened:
         """The moments of the world's past."""
         return Past(self.world)
 
-    def fork(self, at: int | None = None) -> Opened:
-        """Make a second world in memory, on the same engines: as it is now, or as it was after a crank."""
+    def fork(self, at: int | None = None, engines: Mapping[str, WorkerFactory] | None = None) -> Opened:
+        """Make a second world in memory, as it is now, or as it was after a crank.
+
+        It is on the same engines, or on those that are given.
+        """
         with self.lock:
             refuse_within_crank(self.kernel.store)
             choices = replace(self.choices, online=self.kernel.warehouse.capacity)
@@ -98,7 +101,7 @@ class Opened:
             try:
                 if target is not None:
                     take_up(twin, target)
-                forked = Opened(twin, self.factories, choices)
+                forked = Opened(twin, self.factories if engines is None else engines, choices)
                 forked.refuse_untrusted()
             except BaseException:
                 twin.close()

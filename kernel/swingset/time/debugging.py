@@ -17,18 +17,31 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
+from typing import Any
 
 from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.host.controller import Controller
 from swingset.model import reasons
+from swingset.model.limits import Limits
+from swingset.model.reports import DeliveryResult
 from swingset.model.visible import visible
 from swingset.time.answering import Answers
-from swingset.time.past import PastDelivery, brought_before, find_delivery, limits_then, stored_before
+from swingset.time.past import (
+    PastDelivery,
+    brought_before,
+    crank_record,
+    find_delivery,
+    limits_then,
+    stored_before,
+)
 from swingset.time.tracing import first_difference
+from swingset.time.undone import differs, repeat_undone
 from swingset.workers import interrupts
 from swingset.workers.agents import program
 from swingset.workers.agents.terminal import attach
-from swingset.workers.base import WatchableWorker, Worker
+from swingset.workers.base import SyscallHandler, WatchableWorker, Worker
+from swingset.world.records import CrankRecord
+from swingset.world.vats import VatRecord
 
 MOST_COMPUTRONS = 20_000_000_000
 """What one line at the prompt may make the guest spend, beside what the delivery takes: some ten seconds."""
@@ -93,16 +106,44 @@ def debug(
         >>> seen[-1]
         "'alice'\\n"
     """
-    past = find_delivery(controller, crank)
-    worker = brought_before(controller, past)
+    record = crank_record(controller, crank)
+    terminal = _Terminal(read or _from_stdin, write or _to_stdout, record.computrons)
     try:
-        taken = past.entry.entry["computrons"]
-        computrons = MOST_COMPUTRONS + _TIMES * min(max(taken or 0, 0), MOST_COMPUTRONS)
-        return _session(
-            controller, past, worker, _Terminal(worker, read or _from_stdin, write or _to_stdout, computrons)
-        )
+        if record.fault is not None:
+            difference = _debug_undone(controller, record, terminal)
+        else:
+            difference = _debug_recorded(controller, find_delivery(controller, crank), terminal)
+    except (_Left, KeyboardInterrupt):
+        return Debugged(crank, visible(record.vat or ""), True, None)
+    if not terminal.stopped:
+        terminal.show("no line of the vat's own code runs in this delivery\n")
+    return Debugged(crank, visible(record.vat or ""), False, difference)
+
+
+def _debug_recorded(controller: Controller, past: PastDelivery, terminal: _Terminal) -> str | None:
+    """Repeat a delivery of a transcript; returns the first difference."""
+    worker = brought_before(controller, past)
+    answers = Answers(past.syscalls, lambda: stored_before(controller, past))
+    limits = replace(limits_then(past), computrons=terminal.computrons, memory_pages=None)
+    try:
+        result = _run(worker, past.vat.name, past.delivery, answers, limits, terminal)
     finally:
         worker.close()
+    if result.fault is not None and result.fault.code == reasons.OUT_OF_COMPUTRONS:
+        return f"what was typed spent {terminal.computrons:,} computrons, and was stopped"
+    return first_difference(past, answers, result)
+
+
+def _debug_undone(controller: Controller, record: CrankRecord, terminal: _Terminal) -> str | None:
+    """Repeat a crank that was rolled back, in a fork; returns in what it differs."""
+
+    def hand_over(
+        vat: VatRecord, worker: Worker, delivery: list[Any], handler: SyscallHandler, limits: Limits
+    ) -> DeliveryResult:
+        limits = replace(limits, computrons=terminal.computrons, seconds=None)
+        return _run(worker, vat.name, delivery, handler, limits, terminal)
+
+    return differs(record.fault, repeat_undone(controller, record, hand_over).fault)
 
 
 def _from_stdin(prompt: str) -> str:
@@ -117,16 +158,10 @@ def _to_stdout(text: str) -> None:
 class _Terminal:
     """Answers what the debugger says at the door."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        read: Callable[[str], str],
-        write: Callable[[str], object],
-        computrons: int,
-    ) -> None:
-        self.computrons = computrons
+    def __init__(self, read: Callable[[str], str], write: Callable[[str], object], taken: int | None) -> None:
+        self.computrons = MOST_COMPUTRONS + _TIMES * min(max(taken or 0, 0), MOST_COMPUTRONS)
+        self.worker: Worker | None = None
         self._room = _MOST_SHOWN
-        self._worker = worker
         self._read = read
         self._write = write
         self._prompt = ""
@@ -152,8 +187,8 @@ class _Terminal:
 
     def show_printed(self) -> None:
         """Show what the vat has printed."""
-        if isinstance(self._worker, WatchableWorker):
-            for _stream, text in self._worker.printed():
+        if isinstance(self.worker, WatchableWorker):
+            for _stream, text in self.worker.printed():
                 self.show(text)
 
     def show(self, text: str) -> None:
@@ -176,8 +211,8 @@ class _Terminal:
             return b""  # the end of the input, with which pdb quits
         except KeyboardInterrupt:
             raise _Left from None
-        if isinstance(self._worker, WatchableWorker):
-            self._worker.refuel(self.computrons)
+        if isinstance(self.worker, WatchableWorker):
+            self.worker.refuel(self.computrons)
         return f"{line}\n".encode("utf-8", "replace")
 
 
@@ -188,28 +223,27 @@ def _module(name: bytes) -> bytes:
     return b"" if found is None else (b"p" if found[0] else b"m") + found[1]
 
 
-def _session(controller: Controller, past: PastDelivery, worker: Worker, terminal: _Terminal) -> Debugged:
-    answers = Answers(past.syscalls, lambda: stored_before(controller, past))
-    limits = replace(limits_then(past), computrons=terminal.computrons, memory_pages=None)
-    crank, vat, prefix = past.record.crank, visible(past.vat.name), f"<{past.vat.name}:"
-    try:
-        if isinstance(worker, WatchableWorker):
-            worker.instrument(program("terminal", "open_pdb", prefix), terminal)
-            result = worker.deliver(past.delivery, answers, limits)
-            terminal.show_printed()
-        else:
-            with _pdb_here(prefix, terminal):
-                result = worker.deliver(past.delivery, answers, limits)
-            for _stream, text in result.console:
-                terminal.show(text)
-    except (_Left, KeyboardInterrupt):
-        return Debugged(crank, vat, True, None)
-    if not terminal.stopped:
-        terminal.show("no line of the vat's own code runs in this delivery\n")
-    difference = first_difference(past, answers, result)
-    if result.fault is not None and result.fault.code == reasons.OUT_OF_COMPUTRONS:
-        difference = f"what was typed spent {terminal.computrons:,} computrons, and was stopped"
-    return Debugged(crank, vat, False, difference)
+def _run(
+    worker: Worker,
+    vat: str,
+    delivery: list[Any],
+    answer: SyscallHandler,
+    limits: Limits,
+    terminal: _Terminal,
+) -> DeliveryResult:
+    """Run a delivery in a worker under pdb."""
+    prefix = f"<{vat}:"
+    terminal.worker = worker
+    if isinstance(worker, WatchableWorker):
+        worker.instrument(program("terminal", "open_pdb", prefix), terminal)
+        result = worker.deliver(delivery, answer, limits)
+        terminal.show_printed()
+        return result
+    with _pdb_here(prefix, terminal):
+        result = worker.deliver(delivery, answer, limits)
+    for _stream, text in result.console:
+        terminal.show(text)
+    return result
 
 
 @contextmanager

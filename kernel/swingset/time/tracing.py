@@ -12,23 +12,28 @@ every invisible character spelt out.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
+from swingset.model import reasons
 from swingset.model.foreign import Unreadable, read_json
+from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 from swingset.model.states import ConsoleStream
 from swingset.model.syscalls import Syscall
 from swingset.model.visible import one_line, quoted
 from swingset.time.answering import Answers
-from swingset.time.past import PastDelivery, brought_before, find_delivery, limits_then
+from swingset.time.past import PastDelivery, brought_before, crank_record, find_delivery, limits_then
+from swingset.time.undone import differs, repeat_undone
 from swingset.workers.agents import program
 from swingset.workers.agents.tracing import Tracer, text_of
-from swingset.workers.base import WatchableWorker, Worker
+from swingset.workers.base import SyscallHandler, WatchableWorker, Worker
 from swingset.workers.replaying import short
+from swingset.world.records import CrankRecord
+from swingset.world.vats import VatRecord
 
 StepKind = Literal["call", "resume", "line", "raise", "return", "suspend", "leave", "syscall", "printed"]
 """What a step of a trace is: a call began or went on, a line is about to run, and so on."""
@@ -40,6 +45,7 @@ _MOST_STEPS_EVER = 100_000
 _MOST_BYTES = 16 << 20
 _MOST_VALUES = 5_000
 _EFFORT = 20_000_000_000  # computrons beside those that the delivery took
+_EACH_STEP = 3_000_000
 _TIMES = 500  # a watched line takes so many times the computrons, at most
 
 
@@ -149,7 +155,8 @@ def trace(controller: Controller, crank: int, *, steps: int = MOST_STEPS) -> Tra
     Returns:
         The steps, and whether the delivery did again what is recorded.
     Raises:
-        NotRepeatable: if there is no such crank, or its delivery cannot be repeated; it says why.
+        NotRepeatable: if there is no such crank, or its delivery cannot be repeated; it says why. A delivery
+            that was rolled back is repeated in a fork, whose kernel answers it.
         KernelError: if the vat cannot be brought back to where it was.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
@@ -159,21 +166,54 @@ def trace(controller: Controller, crank: int, *, steps: int = MOST_STEPS) -> Tra
     """
     if type(steps) is not int or not 1 <= steps <= _MOST_STEPS_EVER:
         raise KernelError(f"steps is a number from 1 to {_MOST_STEPS_EVER:,}, not {steps!r}")
+    record = crank_record(controller, crank)
+    if record.fault is not None:
+        return _trace_undone(controller, record, steps)
     past = find_delivery(controller, crank)
-    with controller.lock:
-        parts = controller.world.bundles.get(past.vat.bundle) if past.vat.bundle else ()
-    gathered = _Gathered(steps, dict(parts))
+    gathered = _Gathered(steps, _parts(controller, past.vat.bundle))
     worker = brought_before(controller, past)
+    answers = Answers(past.syscalls)
     try:
-        answers, result = _repeated(worker, past, gathered, steps)
+        limits = _watched(limits_then(past), past.entry.entry["computrons"])
+        result = _watch(worker, past.vat.name, past.delivery, answers, limits, gathered)
     finally:
         worker.close()
-    gathered.printed(result.console if worker.kind == "local" else ())
     difference = first_difference(past, answers, result)
     rest = tuple(one_line(short(said)) for said in answers.rest()) if difference else ()
-    return Trace(
-        crank, one_line(past.vat.name), past.title, tuple(gathered.steps), gathered.cut, difference, rest
-    )
+    vat, shown = one_line(past.vat.name), tuple(gathered.steps)
+    return Trace(crank, vat, past.title, shown, gathered.cut, difference, rest)
+
+
+def _trace_undone(controller: Controller, record: CrankRecord, steps: int) -> Trace:
+    """The trace of a crank that was rolled back, repeated in a fork."""
+    gathered = _Gathered(steps, {})
+
+    def hand_over(
+        vat: VatRecord, worker: Worker, delivery: list[Any], handler: SyscallHandler, limits: Limits
+    ) -> DeliveryResult:
+        gathered.read(_parts(controller, vat.bundle))
+        if record.fault is not None and record.fault.code != reasons.OUT_OF_COMPUTRONS:
+            limits = _watched(limits, record.computrons)
+        elif limits.computrons is not None:
+            limits = replace(limits, computrons=limits.computrons + _EACH_STEP * steps, seconds=None)
+        return _watch(worker, vat.name, delivery, handler, limits, gathered)
+
+    report = repeat_undone(controller, record, hand_over)
+    vat = one_line(record.vat or "")
+    title = f"crank {record.crank}: rolled back, for vat {vat}: {one_line(str(record.fault), 300)}"
+    difference = differs(record.fault, report.fault)
+    return Trace(record.crank, vat, title, tuple(gathered.steps), gathered.cut, difference)
+
+
+def _parts(controller: Controller, bundle: str | None) -> dict[str, str]:
+    with controller.lock:
+        return dict(controller.world.bundles.get(bundle)) if bundle else {}
+
+
+def _watched(limits: Limits, taken: int | None) -> Limits:
+    """The limits of a watched delivery, which spends more computrons than it did."""
+    most = min(max(taken or 0, 0), _EFFORT) * _TIMES + _EFFORT
+    return replace(limits, computrons=most, seconds=None)
 
 
 class _Gathered:
@@ -182,9 +222,14 @@ class _Gathered:
     def __init__(self, most: int, parts: dict[str, str]) -> None:
         self.steps: list[TraceStep] = []
         self.cut = False
-        self._most = most
+        self.most = most
         self._bytes = 0
-        self._lines = {part: source.splitlines() for part, source in parts.items()}
+        self._lines: dict[str, list[str]] = {}
+        self.read(parts)
+
+    def read(self, parts: dict[str, str]) -> None:
+        """Take the sources whose lines are shown."""
+        self._lines |= {part: source.splitlines() for part, source in parts.items()}
 
     def hear(self, said: bytes) -> None:
         """Take an event as JSON from a guest."""
@@ -209,7 +254,7 @@ class _Gathered:
             self._add(TraceStep("printed", self.steps[-1].depth if self.steps else 0, text=text))
 
     def _add(self, step: TraceStep) -> None:
-        if len(self.steps) < self._most:
+        if len(self.steps) < self.most:
             self.steps.append(step)
         else:
             self.cut = True
@@ -256,23 +301,26 @@ def _change(value: list[Any]) -> ValueChange:
     )
 
 
-def _repeated(
-    worker: Worker, past: PastDelivery, gathered: _Gathered, steps: int
-) -> tuple[Answers, DeliveryResult]:
-    answers, limits = Answers(past.syscalls), limits_then(past)
-    taken = past.entry.entry["computrons"]
-    if isinstance(taken, int):
-        limits = replace(limits, computrons=min(max(taken, 0), _EFFORT) * _TIMES + _EFFORT)
-    prefix = f"<{past.vat.name}:"
-    if worker.kind == "local":
-        tracer = Tracer(prefix, gathered.take, steps)
+def _watch(
+    worker: Worker,
+    vat: str,
+    delivery: list[Any],
+    answer: SyscallHandler,
+    limits: Limits,
+    gathered: _Gathered,
+) -> DeliveryResult:
+    """Run a delivery in a worker, and gather its steps."""
+    prefix = f"<{vat}:"
+    if not isinstance(worker, WatchableWorker):
+        tracer = Tracer(prefix, gathered.take, gathered.most)
         before = sys.gettrace()
         tracer.start()
         try:
-            return answers, worker.deliver(past.delivery, _told(answers, gathered), limits)
+            result = worker.deliver(delivery, _told(answer, gathered), limits)
         finally:
             sys.settrace(before)
-    assert isinstance(worker, WatchableWorker)
+        gathered.printed(result.console)
+        return result
 
     def listen(said: bytes) -> bytes:
         gathered.printed(worker.printed())
@@ -280,13 +328,13 @@ def _repeated(
             gathered.hear(said[1:])
         return b""
 
-    worker.instrument(program("tracing", "watch_guest", prefix, steps), listen)
-    result = worker.deliver(past.delivery, answers, limits)
+    worker.instrument(program("tracing", "watch_guest", prefix, gathered.most), listen)
+    result = worker.deliver(delivery, answer, limits)
     gathered.printed(worker.printed())
-    return answers, result
+    return result
 
 
-def _told(answers: Answers, gathered: _Gathered) -> Callable[[Syscall], list[Any]]:
+def _told(answers: SyscallHandler, gathered: _Gathered) -> SyscallHandler:
     """Answers that also report each syscall, for a worker whose syscalls arrive where they are made."""
 
     def answer(syscall: Syscall) -> list[Any]:
