@@ -130,7 +130,7 @@ ARGUMENTS: list[list[Any]] = [
 ]
 
 
-@pytest.mark.parametrize("method", ["ping", "!odd", "é", 'a"b'])
+@pytest.mark.parametrize("method", ["ping", "!odd", "!", "$", "", "é", 'a"b'])
 @pytest.mark.parametrize("args", ARGUMENTS, ids=str)
 def test_a_message_is_written_as_any_value(method: str, args: list[Any]) -> None:
     """Messages of few plain arguments take a shorter way to the same body, and are read back the same."""
@@ -141,5 +141,6 @@ def test_a_message_is_written_as_any_value(method: str, args: list[Any]) -> None
 
 def test_a_message_that_cannot_pass_is_refused() -> None:
     """The shorter way refuses what the longer one refuses."""
-    with pytest.raises(UnpassableError):
-        smallcaps.encode_call("ping", ["\ud800"], {}, lambda _: ())
+    for method, args in (("ping", ["\ud800"]), ("\ud800", []), ("\ud800", [1])):
+        with pytest.raises(UnpassableError):
+            smallcaps.encode_call(method, args, {}, lambda _: ())
