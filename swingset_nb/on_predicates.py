@@ -53,7 +53,12 @@ def when(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notebook.flush()
     found = since_when(world.controller, wanted.text)
     headline, *lines = found.lines()
-    hints = (f"`%swingset trace {found.crank}` shows that delivery line by line",) if found.crank else ()
+    hints: tuple[str, ...] = ()
+    if found.crank:
+        hints = (
+            f"`%swingset trace {found.crank}` shows that delivery line by line",
+            f"`%swingset cause {found.crank} --lines` shows the lines of code that sent the messages",
+        )
     return Message(headline, lines, hints)
 
 

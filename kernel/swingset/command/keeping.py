@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
@@ -76,7 +77,7 @@ def _history(controller: Controller, chosen: argparse.Namespace) -> int:
                 }
                 for each in found
             ],
-            "costs": {name: getattr(costs, name) for name in costs.__dataclass_fields__},
+            "costs": asdict(costs),
         })  # fmt: skip
         return DONE
     for each in found:

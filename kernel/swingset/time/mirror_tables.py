@@ -32,6 +32,7 @@ COPIED = (*STATE, *CONTENT, "commits", "labels")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}\Z", re.ASCII)
 _MARK = "\x01"
+_MARKED = re.compile("\x01(.)")
 _AT_ONCE = 500
 
 Row = tuple[Any, ...]
@@ -199,5 +200,5 @@ class MirrorTables:
 
     def _in(self, value: Any) -> Any:
         if self._postgres and isinstance(value, str) and value.startswith(_MARK):
-            return re.sub(f"{_MARK}(.)", lambda found: "\0" if found[1] == "0" else found[1], value[1:])
+            return _MARKED.sub(lambda found: "\0" if found[1] == "0" else found[1], value[1:])
         return bytes(value) if isinstance(value, memoryview) else value
