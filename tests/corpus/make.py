@@ -28,7 +28,8 @@ from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.model.capdata import Ref
-from tests.corpus.playing import FOLDER, SUFFIX, digests, play, repeated
+from swingset.time.archives import export_archive, import_archive
+from tests.corpus.playing import ARCHIVE, FOLDER, SUFFIX, digests, play, repeated
 from tests.vat_sources import PURSE
 
 COUNTER = """
@@ -237,7 +238,32 @@ def notebook(controller: Controller) -> Steps:
     return [["names"], ["use", "alice", "deposit", 5], ["ask", "bank", "deposit", "alice", 1]]
 
 
+def carried(controller: Controller) -> Steps:
+    """An archive of a world with all its records: a branch, a checkpoint, an upgrade, a promise in flight."""
+    controller.create_vat("bank", (("bank", BANK),))
+    for name in ("ann", "ben"):
+        controller.create_vat(name, (("main", WAITER),))
+    _tell(controller, "bank", "deposit", "alice", 1)
+    controller.commit("early")
+    controller.world.label("early")
+    _tell(controller, "bank", "deposit", "alice", 1_000)
+    controller.history.go_back("early")
+    controller.upgrade_vat("bank", (("bank", NEWER_BANK),))
+    _tell(controller, "bank", "deposit", "bob", 10)
+    _tell(controller, "ann", "use", Ref(controller.kernel.root_of("ben"), "ben"))
+    controller.queue_to_root("bank", "calls", policy="none")
+    return [
+        ["ask", "bank", "deposit", "alice", 5],
+        ["ask", "ben", "settle", "settled at last"],
+        ["ask", "ann", "heard"],
+        ["back", "early"],
+        ["ask", "bank", "deposit", "alice", 1],
+    ]
+
+
 STORIES: tuple[Callable[[Controller], Steps], ...] = (images, unfinished, upgraded, time, notebook)
+ARCHIVED: tuple[Callable[[Controller], Steps], ...] = (carried,)
+"""What is stored as an archive of everything, with the records of each crank and request."""
 
 
 def _tell(controller: Controller, vat: str, method: str, *args: Any) -> None:
@@ -247,14 +273,23 @@ def _tell(controller: Controller, vat: str, method: str, *args: Any) -> None:
 
 def make(story: Callable[[Controller], Steps], folder: Path) -> dict[str, Any]:
     """Write one world of the corpus, and what is known of it; answers the latter."""
+    name = story.__name__
     with tempfile.TemporaryDirectory() as scratch:
         path, copy = Path(scratch) / "made.world", Path(scratch) / "copy.world"
         with open_world(path, worker="wasm") as controller:
             steps = story(controller)
             controller.commit("made")
-            controller.world.prune()
-            controller.world.export(copy)
-        packed = zstandard.ZstdCompressor(level=19, write_content_size=True).compress(copy.read_bytes())
+            if story in ARCHIVED:
+                archive = folder / f"{name}{ARCHIVE}"
+                archive.unlink(missing_ok=True)
+                export_archive(controller, archive, level="debug")
+                import_archive(archive, copy)
+            else:
+                controller.world.prune()
+                controller.world.export(copy)
+        if story not in ARCHIVED:
+            packer = zstandard.ZstdCompressor(level=19, write_content_size=True)
+            (folder / f"{name}{SUFFIX}").write_bytes(packer.compress(copy.read_bytes()))
         with open_world(copy, worker="wasm") as controller:
             known: dict[str, Any] = {
                 "about": (story.__doc__ or "").strip(),
@@ -264,18 +299,17 @@ def make(story: Callable[[Controller], Steps], folder: Path) -> dict[str, Any]:
             }
             # What a session does of its own accord is its host's, which may be of a later release.
             known["left"] = None if story is notebook else digests(controller)
-    name = story.__name__
-    (folder / f"{name}{SUFFIX}").write_bytes(packed)
     (folder / f"{name}.json").write_text(json.dumps(known, indent=1) + "\n")
     return known
 
 
 def main(names: list[str]) -> None:
     """Make the worlds of these names, or all of them, and tell what was made."""
-    for story in STORIES:
+    for story in (*STORIES, *ARCHIVED):
         if not names or story.__name__ in names:
             known = make(story, FOLDER)
-            size = (FOLDER / f"{story.__name__}{SUFFIX}").stat().st_size
+            end = ARCHIVE if story in ARCHIVED else SUFFIX
+            size = (FOLDER / f"{story.__name__}{end}").stat().st_size
             print(f"{story.__name__:12} {size:8,} bytes  state {known['found']['state'][:16]}…")
 
 

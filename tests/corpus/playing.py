@@ -17,6 +17,7 @@ from swingset.host.session import Session
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".world.zst"
+ARCHIVE = ".swingset"
 MOST = 64 << 20
 """The most bytes that a world of the corpus has when it is unpacked."""
 
