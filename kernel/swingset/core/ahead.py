@@ -130,8 +130,8 @@ class Ahead:
                 self._looked_at[at] = vat
                 self._start(event)
         finally:
-            self._store.world.rollback_crank()
             self._store.discard_touched()
+            self._store.world.rollback_crank()
 
     def _candidates(self, most: int) -> Iterator[tuple[int, str, QueuedEvent]]:
         """Position, vat and event of deliveries that may run ahead, at most `most`, and one per vat."""

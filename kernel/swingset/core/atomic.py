@@ -70,9 +70,9 @@ class Atomic:
             self._roll_back()
 
     def _roll_back(self) -> None:
+        self._store.discard_touched()  # first, for the rollback may fail, as on a full disk
         self._world.journal.truncate(self._last)
         self._world.rollback_crank()
-        self._store.discard_touched()
 
 
 class Requests:

@@ -315,6 +315,7 @@ class Cranks:
                 self.store.consume(event)
             self.store.counters.set("crank", number)
             extend_activity(self.store, report, said)
+            self.store.store_counts()
             changed = self.world.pending_bytes - before
             if changed > MOST_CHANGED:
                 raise TooMuchChanged(
@@ -330,10 +331,10 @@ class Cranks:
         return not vat.attached or self.warehouse.is_online(vat_id)
 
     def _back_to_delivery(self) -> None:
+        self.store.discard_touched()
         self.world.undo_crank()
         if self._taken is not None:
             self.store.queues.take(self._taken)
-        self.store.discard_touched()
         self.store.effects.undone()
 
     def _send(self, seq: int, event: Send, number: int) -> CrankReport:

@@ -185,12 +185,12 @@ class DeviceBoard:
         context = DeviceContext(self._store, record, node=node, caller=caller)
         effects, failed = self._store.effects, False
         since = len(effects.other)
-        self._store.world.savepoint("device")
+        self._store.savepoint("device")
         try:
             answer = code.call(method, args, context)
             answer = self._checked(answer)
         except BaseException as error:
-            self._store.world.rollback_to("device")
+            self._store.rollback_to("device")
             self._store.world.release("device")
             # A damaged file is the host's concern: what it says of itself must not reach a vat.
             if not isinstance(error, Exception) or isinstance(error, WorldError | OverLimit):

@@ -3,7 +3,8 @@
 A reference count is the number of holders of an object or a promise: each import in a c-list, and each
 mention in a waiting event or in the outcome of a promise. Every change passes through here, so that `settle`,
 called once at the end of a crank, can delete what nothing holds. Nothing is deleted in the middle of a crank,
-where a count may be zero for a moment.
+where a count may be zero for a moment. Nothing reads a count there either, and most change there and back, so
+changes are summed here, and their sums are stored at the end of a crank and before a savepoint inside it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ PANIC = "panic"
 """The policy of a host's message whose rejection stops the kernel."""
 
 
+_UNCHANGED = (0, 0)
+
 LONG_WAY = 16
 """How many forwards in a row are followed without shortening the chain."""
 
@@ -74,7 +77,8 @@ class KernelStore:
         self.to_terminate: dict[str, CapData] = {}  # vats to terminate in this crank, with their last words
         self.node_gone: Callable[[str, CapData], None] | None = None
         """Called with the device and the state of each device node that nothing holds any more."""
-        self._touched: dict[str, None] = {}
+        self._touched: dict[str, tuple[int, int]] = {}
+        """What `settle` has to look at, with what its counts change by: reachable and recognizable."""
 
     def write(self, bytes: int) -> None:
         """Count bytes that the current delivery, if any, adds to the world. Raises `OverLimit`."""
@@ -96,21 +100,21 @@ class KernelStore:
         """Make a new object of `owner`, which nothing holds yet; returns its kref."""
         kref = f"ko{self.counters.take('ko', FIRST['ko'])}"
         self.objects.add(kref, owner)
-        self._touched[kref] = None
+        self.touch(kref)
         return kref
 
     def new_promise(self, decider: str | None, policy: HeldPolicy | None = None) -> str:
         """Make a new unresolved promise, which nothing holds yet; returns its kref."""
         kref = f"kp{self.counters.take('kp', FIRST['kp'])}"
         self.promises.add(kref, decider, policy)
-        self._touched[kref] = None
+        self.touch(kref)
         return kref
 
     def new_device_node(self, device: str) -> str:
         """Make a new node of a device, which nothing holds yet; returns its kref."""
         kref = f"kd{self.counters.take('kd', FIRST['kd'])}"
         self.objects.add(kref, device)
-        self._touched[kref] = None
+        self.touch(kref)
         return kref
 
     def keep_for_device(self, device: str, key: str, value: CapData | None) -> None:
@@ -151,15 +155,35 @@ class KernelStore:
             self._count(kref, -1 if reachable else 0, -1)
 
     def touch(self, kref: str) -> None:
-        """Have `settle` check an object although its count did not change, because its owner did."""
-        self._touched[kref] = None
+        """Have `settle` check an object or a promise even if its counts do not change."""
+        self._touched.setdefault(kref, _UNCHANGED)
 
     def _count(self, kref: str, reachable: int, recognizable: int) -> None:
+        before = self._touched.get(kref, _UNCHANGED)
+        self._touched[kref] = before[0] + reachable, before[1] + recognizable
+
+    def store_counts(self) -> None:
+        """Store the counts as they are now."""
+        for kref, change in self._touched.items():
+            if change != _UNCHANGED:
+                self._change_counts(kref, *change)
+                self._touched[kref] = _UNCHANGED
+
+    def _change_counts(self, kref: str, reachable: int, recognizable: int) -> None:
         if kref_type(kref) == "p":
             self.promises.count(kref, recognizable)
         else:
             self.objects.count(kref, reachable, recognizable)
-        self._touched[kref] = None
+
+    def savepoint(self, name: str) -> None:
+        """Open a savepoint inside a crank or request; `rollback_to` then restores the counts too."""
+        self.store_counts()
+        self.world.savepoint(name)
+
+    def rollback_to(self, name: str) -> None:
+        """Roll back all changes since a savepoint that `savepoint` opened, which stays open."""
+        self.world.rollback_to(name)
+        self._touched = dict.fromkeys(self._touched, _UNCHANGED)
 
     def settle(self) -> None:
         """At the end of a crank, delete what nothing holds, and queue notifications for vats.
@@ -169,8 +193,10 @@ class KernelStore:
         notified.
         """
         while self._touched:
-            krefs, self._touched = list(self._touched), {}
-            for kref in krefs:
+            for kref in list(self._touched):
+                change = self._touched.pop(kref)
+                if change != _UNCHANGED:
+                    self._change_counts(kref, *change)
                 if kref_type(kref) == "p":
                     promise = self.promises.get(kref)
                     if promise is not None and promise.refcount == 0:
@@ -218,7 +244,7 @@ class KernelStore:
         return record is None or record.state == TERMINATED
 
     def discard_touched(self) -> None:
-        """Forget which counts changed, after a rollback."""
+        """Forget which counts change, after a rollback."""
         self._touched.clear()
         self.to_terminate.clear()
 
@@ -309,7 +335,7 @@ class KernelStore:
         self.hold(promise.kref)
         self.promises.forward(kref, promise.kref)
         self._send_on(kref)
-        self._touched[kref] = None
+        self.touch(kref)
         return None
 
     def end_of(self, promise: PromiseRecord) -> PromiseRecord:
@@ -350,7 +376,7 @@ class KernelStore:
         for vat in subscribers:
             self.enqueue(Notify(vat, kref))
         self._send_on(kref)
-        self._touched[kref] = None
+        self.touch(kref)
 
     def _send_on(self, kref: str) -> None:
         for item, sender in self.promises.waiting(kref):

@@ -90,12 +90,15 @@ class Translator:
         if not vref.exported or vref.type == "d":
             raise IllegalSyscall(f"{vref.text} is not in the vat's c-list: it was never given to the vat")
         if vref.type == "p":
-            kref = store.new_promise(decider=vat)
-            store.clists.add(vat, kref, vref.text)
+            return self._exported(store.new_promise(decider=vat), vref)
+        return self._exported(store.new_object(vat), vref)
+
+    def _exported(self, kref: str, vref: VRef) -> str:
+        """Enter a new export into the c-list; returns its kref."""
+        store, vat = self._store, self._vat
+        store.clists.add(vat, kref, vref.text)
+        if vref.type == "p":
             store.hold(kref)
-        else:
-            kref = store.new_object(vat)
-            store.clists.add(vat, kref, vref.text)
         if store.budget is not None:
             store.budget.keep(store.holdings.of(vat), GIVEN_OUT)
         return kref
@@ -128,9 +131,8 @@ class Translator:
             raise IllegalSyscall(f"{vref.text} cannot be a result: a newly allocated promise is wanted")
         if self._store.clists.by_vref(self._vat, vref.text) is not None:
             raise IllegalSyscall(f"{vref.text} cannot be a result: the kernel knows it already")
-        kref = self.to_kernel(vref.text)
-        self._store.promises.set_decider(kref, None)
-        return Message(methargs, kref)
+        self._store.write(REFERENCE)
+        return Message(methargs, self._exported(self._store.new_promise(decider=None), vref))
 
     def resolutions_to_kernel(
         self, given: Sequence[tuple[str, bool, CapData]]

@@ -284,13 +284,14 @@ class _Served:
 
     def _hook(self, hook: Callable[[DeviceCall], None], context: DeviceContext) -> None:
         """Call a hook; if it raises, its changes are rolled back and the exception is logged."""
-        world, effects = self._kernel.world, self._kernel.store.effects.other
+        world, store = self._kernel.world, self._kernel.store
+        effects = store.effects.other
         since = len(effects)
-        world.savepoint("hook")
+        store.savepoint("hook")
         try:
             hook(DeviceCall(self._kernel, context))
         except BaseException as problem:
-            world.rollback_to("hook")
+            store.rollback_to("hook")
             world.release("hook")
             del effects[since:]
             if not isinstance(problem, Exception) or isinstance(problem, WorldError):

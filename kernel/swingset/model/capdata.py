@@ -79,7 +79,7 @@ class CapData:
     @classmethod
     def from_json(cls, raw: object) -> CapData:
         """Read the wire form; raises `MalformedCapData` for anything else, oversized values included."""
-        if not isinstance(raw, dict) or set(raw) != {"body", "slots"}:
+        if not isinstance(raw, dict) or len(raw) != 2 or "body" not in raw or "slots" not in raw:
             raise MalformedCapData(f"capdata wants exactly body and slots, got {type(raw).__name__}")
         body, slots = raw["body"], raw["slots"]
         if not isinstance(body, str):

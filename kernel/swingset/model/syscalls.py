@@ -229,7 +229,7 @@ def _send(target: str, message: tuple[CapData, str | None]) -> Send:
 
 
 def _message(value: Any) -> tuple[CapData, str | None]:
-    if not isinstance(value, dict) or value.keys() != {"methargs", "result"}:
+    if not isinstance(value, dict) or len(value) != 2 or "methargs" not in value or "result" not in value:
         raise _Unfit("a message of methargs and result")
     result = value["result"]
     return _capdata(value["methargs"]), None if result is None else _text(result)
