@@ -7,6 +7,7 @@ import argparse
 from swingset.host import policies
 from swingset.time.predicates import BadPredicate, Predicate
 from swingset.time.until import Breakpoint
+from swingset.time.when import sender_of
 from swingset.time.when import when as since_when
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
@@ -47,12 +48,12 @@ def until(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 @command("when", "since when a predicate holds, and what made it true", _PREDICATE)
 def when(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Look for the crank in the past; nothing is run."""
+    """Look for the crank in the past, and repeat the delivery that sent its message, for the line."""
     world = notebook.require()
     wanted = predicate_of(given)
     notebook.flush()
     found = since_when(world.controller, wanted.text)
-    headline, *lines = found.lines()
+    headline, *lines = [*found.lines(), *sender_of(world.controller, found)]
     hints: tuple[str, ...] = ()
     if found.crank:
         hints = (

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from math import ceil, log2
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 import swingset
+from swingset.command.cli import main
+from swingset.time.when import sender_of
 from tests.conftest import MakeStage
 from tests.staging import Stage
 
@@ -93,6 +97,8 @@ def test_who_sent_it_is_said(stage: tuple[Stage, Any]) -> None:
     assert "order(" in text
     assert "from its host" in text
     assert found.cause is not None
+    (line,) = sender_of(world.controller, found)
+    assert line.endswith("clerk, line 7, in Clerk.order: E(purse).deposit(amount)")
     assert found.cause.up[0].title == f"crank {(found.crank or 0) - 1}"
 
 
@@ -149,3 +155,24 @@ def test_a_crank_is_searched_in_the_records(
     assert found.crank == (None if at is None else cranks[at])
     if "object" not in text:
         assert found.looks == looks
+
+
+def test_the_command_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`swingset when` looks at a file without changing it; its status says whether anything was found."""
+    path = tmp_path / "my.world"
+    with swingset.open_world(path, worker="local") as world:
+        world.create_vat("bank", (("bank", dedent(BANK)),))
+        purse = world.queue_to_root("bank", "open_purse", ["ann"])
+        assert purse is not None
+        for amount in (1, -2, 3):
+            world.queue_to_object(purse, "deposit", [amount])
+        world.run()
+    before = path.read_bytes()
+    assert main(["when", str(path), "purse.balance < 0"]) == 0
+    printed = capsys.readouterr().out
+    assert "until crank" in printed
+    assert "deposit(-2)" in printed
+    assert main(["when", str(path), "purse.balance > 9"]) == 1
+    assert main(["when", str(path), "purse.balance("]) == 1
+    assert "is no predicate" in capsys.readouterr().err
+    assert path.read_bytes() == before

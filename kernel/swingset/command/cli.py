@@ -20,7 +20,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from swingset.command import causes, copies, debugging, exports, keeping, restarts
+from swingset.command import causes, copies, debugging, exports, keeping, predicates, restarts
 from swingset.command.adding import Add, Looks
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
@@ -39,7 +39,15 @@ from swingset.world.errors import WorldError
 
 DONE, PROBLEM, INTERRUPTED = 0, 1, 130
 
-_MORE: tuple[Add, ...] = (causes.add, debugging.add, copies.add, exports.add, keeping.add, restarts.add)
+_MORE: tuple[Add, ...] = (
+    causes.add,
+    debugging.add,
+    copies.add,
+    exports.add,
+    keeping.add,
+    predicates.add,
+    restarts.add,
+)
 """The functions that add the subcommands of other modules."""
 
 EXAMPLES = """\

@@ -22,6 +22,7 @@ from swingset.lens.cause import Cause
 from swingset.lens.recorded import Recorded
 from swingset.model.visible import one_line
 from swingset.time.predicates import Holds, Predicate
+from swingset.time.sending import sent_from
 from swingset.time.until import happened
 from swingset.world.errors import NoSuchMoment
 from swingset.world.records import CrankRecord
@@ -98,6 +99,20 @@ def when(controller: Controller, predicate: str) -> Since:
     with controller.lock:
         search = _Search(controller, wanted)
         return search.in_state() if wanted.about == "state" else search.in_records()
+
+
+def sender_of(controller: Controller, since: Since) -> list[str]:
+    """The line of vat code that sent the message, as text; empty if it was none.
+
+    The sender's delivery is repeated beside the world, which does not change.
+    """
+    cause = since.cause
+    if cause is None or cause.step.kind != "send" or not cause.up or cause.up[0].outcome is None:
+        return []
+    try:
+        return [f"it was sent from {sent_from(controller, cause.step.crank)!r}"]
+    except KernelError as problem:
+        return [f"the line that sent it is not known: {one_line(str(problem), 200)}"]
 
 
 class _Search:
@@ -188,4 +203,4 @@ class _Search:
         return (f"crank {self._pruned:,} and what is before it cannot be looked at: that history is gone",)
 
 
-__all__ = ["Since", "when"]
+__all__ = ["Since", "sender_of", "when"]
