@@ -44,7 +44,8 @@ class CellHooks:
 
     def before(self, _info: Any = None) -> None:
         """Give the new cell its own limit of cranks."""
-        self.in_cell = self._notebook.cells.running = True
+        self.in_cell = True
+        self._notebook.cells.begin()
         if self.began is not None:
             self.began()
         self._notebook.allow_run()
@@ -52,11 +53,12 @@ class CellHooks:
     def after(self, result: Any = None) -> None:
         """Deliver messages, store the names, refresh the panels; an error in this fails the cell."""
         self.in_cell = False
+        self._notebook.cells.ran()
         failed = None if result is None else result.error_before_exec or result.error_in_exec
         try:
             problem = self.catch_up(failed)
         finally:
-            self._notebook.cells.running = False
+            self._notebook.cells.end()
         if problem is not None and result is not None and result.success:
             result.error_in_exec = problem
 

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import swingset
 from swingset.model.lines import source_lines
@@ -36,24 +36,41 @@ class Cells:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self.running = False
-        """Whether a cell runs, or the steps after it."""
+        self._state: Literal["idle", "runs", "ran"] = "idle"
+        self._running: int | None = None  # the number of the running cell, once it is known
+
+    def begin(self) -> None:
+        """A cell begins to run."""
+        self._state, self._running = "runs", None
+
+    def ran(self) -> None:
+        """The code of the cell has ended; the steps after it follow."""
+        self._state = "ran"
+
+    def end(self) -> None:
+        """The steps after the cell have ended."""
+        self._state = "idle"
 
     def here(self) -> tuple[int, int | None] | None:
         """The number of the running cell, and its line that calls this, as far as they can be known.
 
-        The line is None in the steps after a cell, in which none of its code runs. Costs some microseconds.
+        The line is None in the steps after a cell, in which none of its code runs. This is called for each
+        request, so it looks at no more frames than it must: some microseconds.
         """
-        if not self.running:
+        if self._state == "idle":
             return None
         known: Mapping[str, int] = getattr(self._shell.compile, "_filename_map", {})
-        number, at = None, None
-        frame: FrameType | None = sys._getframe(1)
+        number, at = self._running, None
+        frame: FrameType | None = sys._getframe(1) if self._state == "runs" else None
         while frame is not None:
             found = known.get(frame.f_code.co_filename)
+            if found is not None and found == self._running:
+                return found, frame.f_lineno
             if found is not None and found != number:
                 number, at = found, frame.f_lineno  # the outermost cell is the one that runs
             frame = frame.f_back
+        if at is not None:
+            self._running = number
         # IPython has incremented its counter by then.
         return (int(self._shell.execution_count) - 1, None) if number is None else (number, at)
 

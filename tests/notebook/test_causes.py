@@ -96,3 +96,18 @@ def test_a_search_finds_what_a_cell_caused(opened: Kernel) -> None:
     assert "deposit(9) to Purse" in opened.run("%swingset find --object purse --method deposit").plain
     assert "0 found" in opened.run("%swingset find nonesuch").plain
     assert opened.run("%swingset find --kind bill").status == "error"
+
+
+def test_the_lines_of_the_senders_are_shown_on_demand(opened: Kernel) -> None:
+    """`--lines` repeats the vat that sent a message, and names the line of its cell, as users count."""
+    opened.run(
+        "%%vat shop\nfrom swingset.vat import E, remotable\n\n@remotable\nclass Shop:\n"
+        "    def pay(self, purse):\n        return E(purse).deposit(3)\n\n"
+        "def build_root_object():\n    return Shop()\n"
+    )
+    assert opened.run("await E(shop).pay(purse)").status == "ok"
+    found = opened.run("%swingset find --vat bank --method deposit --kind send").plain
+    crank = found.splitlines()[-1].split(":")[0].removeprefix("crank ")
+    shown = opened.run(f"%swingset cause {crank} --lines").plain.splitlines()
+    assert "shop, line 7, in Shop.pay: return E(purse).deposit(3)" in shown[-1]
+    assert "shop, line 7" not in opened.run(f"%swingset cause {crank}").plain
