@@ -320,33 +320,41 @@ class _Crashing:
             os.close(reading)
             self._child(at, writing)
         os.close(writing)
+        try:
+            place = self._listened(reading, heard)
+        finally:
+            os.close(reading)
+            _, status = os.waitpid(child, 0)
+        ended = os.waitstatus_to_exitcode(status)
+        if ended not in (-signal.SIGKILL, 0):
+            raise Broken("divergent", f"the child ended by itself with {ended}")
+        return place
+
+    def _listened(self, pipe: int, heard: Heard) -> int:
+        """Take what a child tells until it ends: the places acknowledged, of which this returns the last."""
         place, rest = 0, b""
-        while piece := os.read(reading, 1 << 16):
+        while piece := os.read(pipe, 1 << 16):
             *lines, rest = (rest + piece).split(b"\n")
             for word, number in (line.split() for line in lines):
                 if word == b"at":
                     place = int(number)
+                elif (at := int(number)) < 0:
+                    raise Broken("doubled", "the child has released an output twice, or in another order")
                 else:
-                    heard.hear(self.course.outputs[int(number)][1], place)
-        os.close(reading)
-        _, status = os.waitpid(child, 0)
-        ended = os.waitstatus_to_exitcode(status)
-        if ended not in (-signal.SIGKILL, 0):
-            raise Broken("divergent", f"the child ended by itself with {ended}")
+                    heard.hear(self.course.outputs[at][1], place)
         return place
 
     def _child(self, at: int, pipe: int) -> None:
         ended = 1
         try:
             signal.alarm(_PATIENCE)
-            told = 0
+            known, told = [output for _, output in self.course.outputs], 0
 
             def hear(output: Output, _place: int) -> None:
                 nonlocal told
-                known = [found for _, found in self.course.outputs]
-                told = known.index(output, told)
-                os.write(pipe, b"said %d\n" % told)
-                told += 1
+                at = known.index(output, told) if output in known[told:] else -1
+                os.write(pipe, b"said %d\n" % at)
+                told = at + 1
 
             life = Life(
                 self._scenario, self.course, Steps(at, lambda _: os.kill(os.getpid(), signal.SIGKILL))

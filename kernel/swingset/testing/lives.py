@@ -208,16 +208,24 @@ class Life:
 
 
 def undisturbed(scenario: Sequence[Act], controller: Controller, steps: Steps) -> Course:
-    """Run a scenario without a crash, and return what it went through."""
+    """Run a scenario without a crash, and return what it went through.
+
+    Raises `ValueError` if an output comes before its commit.
+    """
     course = Course([Standing.of(controller)], steps=steps.names)
+    committed, early = controller.crank, list[Output]()
 
     def told(step: str) -> None:
+        nonlocal committed
         if step == "after-commit":
+            committed = controller.crank
             course.standings.append(Standing.of(controller))
         steps(step)
 
     def released(output: Output) -> None:
         steps("output")
+        if output.crank > committed:
+            early.append(output)
         course.outputs.append((len(course.standings) - 1, output))
 
     stop = controller.outputs.listen(released)
@@ -230,6 +238,10 @@ def undisturbed(scenario: Sequence[Act], controller: Controller, steps: Steps) -
     finally:
         controller.world.faults = None
         stop()
+    if early:
+        raise ValueError(
+            f"even without a crash {early[0].text!r} of vat {early[0].vat} came before its commit"
+        )
     course.heaps = heaps(controller)
     return course
 
