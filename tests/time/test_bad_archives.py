@@ -58,7 +58,7 @@ def piece_bounds(content: bytes) -> Iterator[tuple[int, int]]:
         at = end
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_every_altered_file_is_refused(folder: Path, data: st.DataObject) -> None:
     """A byte that was flipped, a piece that was cut out, doubled, moved, or an end that is missing."""

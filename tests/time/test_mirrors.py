@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import swingset
+from swingset.command.cli import main
 from swingset.host.opening import open_world
 from swingset.world.place import Place
 from tests.time.hosts import Connect, server, sqlite
@@ -50,6 +51,14 @@ def connect(server: Any, tmp_path: Path) -> Connect:
 @pytest.fixture
 def database(connect: Connect) -> Iterator[Any]:
     connection = connect()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Any]:
+    """A database of one kind, for what does not depend on the kind."""
+    connection = sqlite(tmp_path)()
     yield connection
     connection.close()
 
@@ -278,19 +287,45 @@ def asked_of_a_copy(world: swingset.Controller, *message: Any) -> Any:
         return asked(fork, *message)
 
 
-def test_a_file_that_is_too_new_is_set_aside(path: Path, database: Any, name: str, tmp_path: Path) -> None:
-    """What was done without the mirror is in no state of the host's, and the world is built again."""
+def test_the_command_builds_and_catches_up(
+    path: Path, database: Any, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`swingset rebuild` and `swingset catch-up` take a SQLite file or an address, and refuse in words."""
     with open_world(path, worker="local") as world:
         swingset.mirror(world, database, name)
+        world.history.export(tmp_path / "older.world")
+        asked(world, "bank", "deposit", "alice", 5)
+        where = str(tmp_path / "host.db")
+        if not isinstance(database, sqlite3.Connection):
+            where = f"postgresql://tests@/postgres?host={database.info.host}"
+        again, older = str(tmp_path / "again.world"), str(tmp_path / "older.world")
+        assert main(["rebuild", where, again, "--name", name]) == 0
+        assert main(["catch-up", where, older, "--name", name]) == 0
+        said = capsys.readouterr().out
+        assert said == f"{again} stands at commit {world.history.head}\n2 commits caught up with\n"
+        assert equal(tmp_path / "again.world", world)
+        assert equal(tmp_path / "older.world", world)
+    assert main(["rebuild", where, str(tmp_path / "c.world"), "--name", "another"]) == 1
+    assert "has no mirror another" in capsys.readouterr().err
+    nowhere = "postgresql://tests@/none?host=/nowhere" if "postgresql" in where else str(tmp_path / "none.db")
+    assert main(["rebuild", nowhere, str(tmp_path / "c.world")]) == 1
+    assert "the database of the mirror: " in capsys.readouterr().err
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_file_that_is_too_new_is_set_aside(path: Path, one: Any, name: str, tmp_path: Path) -> None:
+    """What was done without the mirror is in no state of the host's, and the world is built again."""
+    with open_world(path, worker="local") as world:
+        swingset.mirror(world, one, name)
         digest = world.digest()
     with open_world(path, worker="local") as world:
         world.history.leave_log()
         asked(world, "bank", "deposit", "alice", 1_000_000)
         with pytest.raises(swingset.WorldLeads, match="it is too new"):
-            swingset.catch_up(world, database, name)
+            swingset.catch_up(world, one, name)
         with pytest.raises(swingset.MirrorError, match="or leads it"):
-            swingset.mirror(world, database, name)
-    started = swingset.start_from(path, database, name, worker="local")
+            swingset.mirror(world, one, name)
+    started = swingset.start_from(path, one, name, worker="local")
     with started.controller as world:
         assert started.how == "set aside"
         assert world.digest() == digest
@@ -300,11 +335,11 @@ def test_a_file_that_is_too_new_is_set_aside(path: Path, database: Any, name: st
 
 
 def test_a_commit_that_only_the_host_has_is_not_made_twice(
-    path: Path, database: Any, name: str, monkeypatch: pytest.MonkeyPatch
+    path: Path, one: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the file fails after the host has committed, the world takes up the host's commit, not another."""
     with open_world(path, worker="local") as world:
-        swingset.mirror(world, database, name)
+        swingset.mirror(world, one, name)
 
         def fail(place: Place) -> None:
             raise OSError(28, "no room")
@@ -315,7 +350,7 @@ def test_a_commit_that_only_the_host_has_is_not_made_twice(
         monkeypatch.undo()
         with pytest.raises(swingset.TakerFailed, match="that the file lacks"):
             asked(world, "bank", "deposit", "alice", 6)
-        assert swingset.catch_up(world, database, name) == 1
+        assert swingset.catch_up(world, one, name) == 1
         asked(world, "bank", "calls")
         assert world.verify() == []
 
@@ -364,21 +399,21 @@ def test_a_mirror_that_was_altered_makes_no_world(mirrored: Any, tmp_path: Path,
 
 @pytest.mark.parametrize("column", ["note", "changeset", "records", "seal"])
 def test_a_commit_that_was_altered_is_not_caught_up_with(
-    path: Path, database: Any, name: str, tmp_path: Path, column: str
+    path: Path, one: Any, name: str, tmp_path: Path, column: str
 ) -> None:
     """Its seal has to follow from its parent's; the file stays at its own commit."""
     with open_world(path, worker="local") as world:
-        swingset.mirror(world, database, name)
+        swingset.mirror(world, one, name)
         world.history.export(tmp_path / "older.world")
         asked(world, "bank", "deposit", "alice", 5)
     table = f'"swingset_{name}_commits"'
     where = f"WHERE seq = (SELECT max(seq) FROM {table})"
     other = f"(SELECT {column} FROM {table} WHERE seq = 2)"
-    database.cursor().execute(f"UPDATE {table} SET {column} = {other} {where}")
-    database.commit()
+    one.cursor().execute(f"UPDATE {table} SET {column} = {other} {where}")
+    one.commit()
     before = (tmp_path / "older.world").read_bytes()
     with pytest.raises(swingset.WorldError, match="altered"):
-        swingset.catch_up(tmp_path / "older.world", database, name)
+        swingset.catch_up(tmp_path / "older.world", one, name)
     assert (tmp_path / "older.world").read_bytes()[100:] == before[100:]
 
 

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from swingset.command import causes, copies, debugging, exports, keeping, predicates, restarts
+from swingset.command import causes, copies, debugging, exports, keeping, mirrored, predicates, restarts
 from swingset.command.adding import Add, Looks
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
@@ -47,6 +47,7 @@ _MORE: tuple[Add, ...] = (
     keeping.add,
     predicates.add,
     restarts.add,
+    mirrored.add,
 )
 """The functions that add the subcommands of other modules."""
 
