@@ -78,6 +78,8 @@ from swingset.model.states import (
     VatState,
 )
 from swingset.time.archives import Archive, export_archive, import_archive
+from swingset.time.branches import Branch, BranchAnswer, BranchEntry
+from swingset.time.branching import branch, undo_upgrade
 from swingset.time.bug_to_test import BugTest, NotReproduced, bug_to_test
 from swingset.time.catching_up import HowStarted, Started, WorldLeads, catch_up, rebuild, start_from
 from swingset.time.comparing import Unlike
@@ -131,6 +133,9 @@ __all__ = [
     "BadConfiguration",
     "BadPredicate",
     "BadQuery",
+    "Branch",
+    "BranchAnswer",
+    "BranchEntry",
     "BugTest",
     "CListRow",
     "CapData",
@@ -275,6 +280,7 @@ __all__ = [
     "WorldLocked",
     "WorldMissing",
     "bootstrap_result",
+    "branch",
     "bug_to_test",
     "catch_up",
     "dataframe",
@@ -294,6 +300,7 @@ __all__ = [
     "sql",
     "start_from",
     "trace",
+    "undo_upgrade",
     "until",
     "verify",
     "what_if",

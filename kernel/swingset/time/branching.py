@@ -1,0 +1,123 @@
+"""A changed past: a fork at a crank, in which all that came from outside comes again, but for a change.
+
+An entry of the journal may be dropped or edited, and vats may have other code. Confined vats answer anew, on
+the real engines. Attached vats (of a session) and host functions are scripts: their code never runs again,
+and what they said is said again, rewritten through the origin of each reference (`swingset.time.origins`).
+
+- An entry whose references have no origin in the branch is withheld, with all that follows from it.
+- One that was sent after another outcome was heard than here is sent as recorded: its premise has changed.
+- What a script dropped is not dropped here: it holds everything until the branch is thrown away.
+- A message to a script is answered as recorded if it is the next one to that object and equal; otherwise it
+  stays unanswered.
+- What the host did because of the machine (images, set-asides, withdrawn starts) is not done again.
+
+The live world is never touched: the branch is a world in memory of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.host.controller import Controller
+from swingset.host.starting import Parts
+from swingset.model.messages import UpgradeVat
+from swingset.time.branches import Branch
+from swingset.time.living import Living
+from swingset.world.records import RequestRecord
+
+
+def branch(
+    controller: Controller,
+    *,
+    at: int,
+    drop: Collection[int] = (),
+    edit: Mapping[int, Mapping[str, Any]] | None = None,
+    code: Mapping[str, Parts] | None = None,
+    strict: bool = False,
+) -> Branch:
+    """Live a past differently, in a fork: from a crank on, with entries dropped or edited, or other code.
+
+    Args:
+        controller: the world, which stays as it is.
+        at: the number of the crank after which the branch begins.
+        drop: the numbers of records that do not happen.
+        edit: other arguments of requests, by record number; those that are not given stay.
+        code: vats that are upgraded to other parts as the branch begins, by name.
+        strict: whether to raise at the first entry that was sent after another outcome than it was then.
+    Returns:
+        The branch, with everything in it that is not as it was.
+    Raises:
+        NoSuchMoment: if the history does not lead to that crank.
+        KernelError: for a record that is no request after that crank, and if `strict` finds an entry.
+        VatFault: if other code cannot be started there.
+    Example:
+        >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+        >>> report = world.run()
+        >>> with swingset.branch(world, at=world.crank - 1) as found:
+        ...     found.answers
+        ()
+    """
+    changes = {number: dict(given) for number, given in (edit or {}).items()}
+    with controller.fork() as present:
+        present.commit()
+        records = [
+            record
+            for record in present.history.records()
+            if record.crank > at or (record.crank == at and isinstance(record, RequestRecord))
+        ]
+        later = {record.number for record in records if isinstance(record, RequestRecord)}
+        if missing := sorted({*drop, *changes} - later):
+            raise KernelError(f"record {missing[0]} is no request after crank {at}")
+        fork = controller.fork(at)
+        try:
+            for vat, parts in (code or {}).items():
+                fork.upgrade_vat(vat, parts)
+            return Living(fork, present.world, at, frozenset(drop), changes, strict).live(records)
+        except BaseException:
+            fork.close()
+            raise
+
+
+def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> Branch:
+    """Live on as if the last upgrade of a vat had not happened: with the old code, and all messages since.
+
+    The live world stays as it is. The branch lists what the old code answers differently.
+
+    Args:
+        controller: the world.
+        vat: the name of the vat.
+        strict: whether to raise at the first message that was sent after another outcome than it was then.
+    Raises:
+        NoSuchVat: if there is no such vat.
+        KernelError: if the host has not upgraded it, or if `strict` finds a message.
+    Example:
+        >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
+        >>> with swingset.undo_upgrade(world, "bank") as found:
+        ...     found.controller.vats["bank"].incarnation
+        0
+    """
+    known = controller.kernel.vat(vat).id
+    asked: RequestRecord | None = None
+    drop: set[int] = set()
+    upgrades: dict[int, RequestRecord] = {}
+    with controller.fork() as present:
+        present.commit()
+        for record in present.history.records():
+            if isinstance(record, RequestRecord):
+                if record.verb == "upgrade-vat" and record.arguments["vat"] == known:
+                    upgrades[record.number] = record
+                elif record.verb == "keep-sources" and record.arguments["vat"] == vat and asked is not None:
+                    drop.add(record.number)
+            elif (
+                isinstance(record.event, UpgradeVat)
+                and record.event.vat == known
+                and record.outcome == "upgraded"
+            ):
+                asked, drop = upgrades.get(record.sender or 0), set()
+                if asked is not None:
+                    drop = {asked.number}
+    if asked is None:
+        raise KernelError(f"vat {vat} was not upgraded by the host, so there is nothing to undo")
+    return branch(controller, at=asked.crank, drop=drop, strict=strict)

@@ -1,0 +1,218 @@
+"""A changed past: what comes again, what is withheld, and what is answered differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+
+import swingset
+from swingset.vat import remotable
+from tests.staging import Stage
+
+BANK = """
+from swingset.vat import E, durable, remotable
+
+@durable
+class Purse:
+    owner: str
+    balance: int = 0
+
+    def deposit(self, amount: int) -> int:
+        self.balance += amount
+        return self.balance
+
+    def pay(self, other, amount: int) -> int:
+        self.balance -= amount
+        return other.deposit(amount)
+
+    def show(self, teller):
+        return E(teller).tell(self.balance)
+
+@remotable
+class Bank:
+    def open_purse(self, owner: str):
+        return Purse(owner=owner)
+
+def build_root_object():
+    return Bank()
+"""
+TWICE = BANK.replace("self.balance += amount", "self.balance += 2 * amount")
+
+
+class Story:
+    """Alice and Bob open purses, deposit, and Bob pays Alice."""
+
+    def __init__(self, worker: str = "local") -> None:
+        self.stage = Stage(worker)
+        self.controller = self.stage.controller
+        self.bank = self.stage.define("bank", BANK)
+        self.began = self.controller.crank
+        self.alice = self.stage.ask(self.bank, "open_purse", "alice")
+        self.bob = self.stage.ask(self.bank, "open_purse", "bob")
+        self.stage.ask(self.alice, "deposit", 10)
+        self.stage.ask(self.bob, "deposit", 5)
+        self.stage.ask(self.bob, "pay", self.alice, 3)
+
+    def sent(self, number: int) -> int:
+        """The record of a message of the session, counted from 0."""
+        found = [
+            record.number
+            for record in self.controller.history.records()
+            if isinstance(record, swingset.RequestRecord)
+            and record.verb == "syscall"
+            and record.arguments["syscall"][0] == "send"
+            and record.crank >= self.began
+        ]
+        return found[number]
+
+
+@pytest.fixture
+def story() -> Iterator[Story]:
+    made = Story()
+    yield made
+    made.stage.close()
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_an_unchanged_past_leads_to_the_same_world(worker: str) -> None:
+    """Everything comes again, nothing is listed, and the bank has the same store."""
+    story = Story(worker)
+    before = story.controller.digest()
+    with swingset.branch(story.controller, at=story.began) as found:
+        assert (found.withheld, found.premise_changed, found.unanswered, found.answers) == ((), (), (), ())
+        store = "SELECT key, value FROM vatstore WHERE key LIKE 'vom.o+d%' ORDER BY key"
+        assert found.controller.world.rows(store) == story.controller.world.rows(store)
+    assert story.controller.digest() == before
+    story.stage.close()
+
+
+@pytest.mark.parametrize(
+    ("dropped", "withheld", "answers"),
+    [
+        (0, ["deposit()", "pay()"], []),
+        (1, ["deposit()", "pay()"], []),
+        (2, [], ["pay(): recorded 13, came 3"]),
+        (3, [], []),
+        (4, [], []),
+    ],
+)
+def test_a_message_that_is_dropped(
+    story: Story, dropped: int, withheld: list[str], answers: list[str]
+) -> None:
+    """What follows from its result is withheld, and what only comes after it is sent and compared."""
+    number = story.sent(dropped)
+    with swingset.branch(story.controller, at=story.began, drop=[number]) as found:
+        lost = [entry for entry in found.withheld if entry.what.startswith("send ")]
+        assert lost[0].record == number
+        assert lost[0].why == "dropped"
+        assert [entry.what.split()[1] for entry in lost[1:]] == withheld
+        assert [str(answer).partition(": ")[2] for answer in found.answers] == answers
+
+
+def test_an_argument_is_edited(story: Story) -> None:
+    """A request may have other arguments, and all answers that change are listed, in order."""
+    number = story.sent(2)
+    record = next(r for r in story.controller.history.records() if r.number == number)
+    assert isinstance(record, swingset.RequestRecord)
+    name, target, message = record.arguments["syscall"]
+    other = {"methargs": {"body": '#["deposit",[100]]', "slots": []}, "result": message["result"]}
+    edit = {number: {"syscall": [name, target, other]}}
+    with swingset.branch(story.controller, at=story.began, edit=edit) as found:
+        told = [str(answer).partition(": ")[2] for answer in found.answers]
+        assert told == ["deposit(): recorded 10, came 100", "pay(): recorded 13, came 103"]
+
+
+def test_other_code_answers_otherwise(story: Story) -> None:
+    """With code from then on, each answer that differs is listed, and what was sent after it is marked."""
+    with swingset.branch(story.controller, at=story.began, code={"bank": (("bank", TWICE),)}) as found:
+        assert [answer.came for answer in found.answers] == ["20", "10", "26"]
+        assert [answer.recorded for answer in found.answers] == ["10", "5", "13"]
+        assert [entry.record for entry in found.premise_changed] == [story.sent(3), story.sent(4)]
+        assert not found.withheld
+
+
+def test_strict_stops_at_a_changed_premise(story: Story) -> None:
+    """It names the message, and the outcome that was another one."""
+    with pytest.raises(swingset.KernelError, match=r"premise of record \d+: send deposit\(\).*another one"):
+        swingset.branch(story.controller, at=story.began, code={"bank": (("bank", TWICE),)}, strict=True)
+
+
+def test_a_record_that_is_no_request_cannot_be_dropped(story: Story) -> None:
+    """Only what came from outside can be changed; it is refused with its number."""
+    with pytest.raises(swingset.KernelError, match="record 1 is no request after crank 1"):
+        swingset.branch(story.controller, at=story.began, drop=[1])
+
+
+def test_host_messages_come_again() -> None:
+    """The results of an embedder's messages are matched, and their outcomes compared."""
+    stage = Stage("local")
+    stage.define("bank", BANK)
+    began = stage.controller.crank
+    purse = stage.controller.queue_to_root("bank", "open_purse", ["alice"])
+    stage.controller.run()
+    opened = stage.controller.resolution(purse or "")
+    stage.controller.queue_to_object(opened.kref, "deposit", [10])
+    stage.controller.run()
+    with swingset.branch(stage.controller, at=began, code={"bank": (("bank", TWICE),)}) as found:
+        assert [str(answer).partition(": ")[2] for answer in found.answers] == [
+            "deposit(): recorded 10, came 20"
+        ]
+        assert not found.withheld
+    stage.close()
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_an_upgrade_is_undone_with_fifty_later_messages(worker: str) -> None:
+    """No message is lost, the old code runs, and exactly the answers that differ are listed."""
+    stage = Stage(worker)
+    bank = stage.define("bank", BANK)
+    purse = stage.ask(bank, "open_purse", "alice")
+    stage.ask(purse, "deposit", 1)
+    stage.upgrade("bank", TWICE)
+    new = [stage.ask(purse, "deposit", amount) for amount in range(50)]
+    old, total = [], 1
+    for amount in range(50):
+        total += amount
+        old.append(total)
+    with swingset.undo_upgrade(stage.controller, "bank") as found:
+        assert found.controller.vats["bank"].incarnation == 0
+        differ = [(str(one), str(other)) for one, other in zip(new, old, strict=True) if one != other]
+        assert [(answer.recorded, answer.came) for answer in found.answers] == differ
+        assert [entry for entry in found.withheld if entry.what.startswith("send ")] == []
+        assert found.unanswered == ()
+    assert stage.controller.vats["bank"].incarnation == 1
+    stage.close()
+
+
+def test_a_vat_that_was_not_upgraded_has_nothing_to_undo(story: Story) -> None:
+    """It is refused by the vat's name."""
+    with pytest.raises(swingset.KernelError, match="vat bank was not upgraded by the host"):
+        swingset.undo_upgrade(story.controller, "bank")
+
+
+@remotable
+class Teller:
+    """An object of the session, whose code must not run again."""
+
+    told: ClassVar[list[int]] = []
+
+    def tell(self, balance: int) -> str:
+        """Note what it is told."""
+        Teller.told.append(balance)
+        return f"told {balance}"
+
+
+def test_a_message_to_the_session_is_answered_from_the_record(story: Story) -> None:
+    """Its code never runs again: an equal message gets the recorded answer, another one stays unanswered."""
+    Teller.told.clear()
+    assert story.stage.ask(story.alice, "show", Teller()) == "told 13"
+    story.controller.commit()
+    with swingset.branch(story.controller, at=story.began) as found:
+        assert (found.unanswered, found.answers) == ((), ())
+    with swingset.branch(story.controller, at=story.began, code={"bank": (("bank", TWICE),)}) as found:
+        assert len(found.unanswered) == 1
+        assert found.unanswered[0].startswith("tell() to o+")
+        assert str(found.answers[-1]).endswith("show(): recorded told 13, came no outcome")
+    assert Teller.told == [13]
