@@ -291,3 +291,21 @@ def test_only_what_came_after_a_crank_is_repeated(
     with pytest.raises(swingset.KernelError):
         swingset.what_if(stage.controller, **given)
     assert looked.unmoved()
+
+
+def test_odd_text_is_drawn_and_forges_no_line(bank: tuple[Stage, Any, Any]) -> None:
+    """What vats print, store and raise comes to the reader as drawn characters, each on its own line."""
+    stage, _root, purse = bank
+    odd = "x\x1b[2J\u202e\ncranks: - → 9"
+
+    def act(fork: swingset.Fork) -> Any:
+        E(fork.root("bank")).open_purse(odd)
+        E(fork.root("bank")).settle(odd)
+        return E(fork.here(purse)).deposit(odd)
+
+    found = swingset.what_if(stage.controller, act)
+    assert found.error is not None
+    since = swingset.when(stage.controller, "purse.balance == 5")
+    for text in (str(found), str(since), str(swingset.until(stage.controller, f"purse.owner == {odd!r}"))):
+        assert all(line.isprintable() for line in text.split("\n")), text
+    assert not [line for line in str(found).split("\n") if line.startswith("cranks: - → 9")]

@@ -71,11 +71,11 @@ def paid(stage: Stage, purse: Any, *amounts: int) -> list[int]:
     return cranks
 
 
-@pytest.mark.parametrize("place", [0, 1, 7, 30, 63])
+@pytest.mark.parametrize("place", [0, 13, 39])
 def test_a_planted_bug_is_found_by_halving(stage: tuple[Stage, Any], place: int) -> None:
     """Wherever the bad message is among many, it takes as many looks as halving takes, and nothing moves."""
     world, purse = stage
-    cranks = paid(world, purse, *(-10_000 if at == place else 1 for at in range(64)))
+    cranks = paid(world, purse, *(-10_000 if at == place else 1 for at in range(40)))
     before = world.controller.digest(), world.controller.history.head
     found = swingset.when(world.controller, "purse.balance < 0")
     assert found.crank == cranks[place]

@@ -233,10 +233,8 @@ class _Walk:
 
     def __init__(self, store: KernelStore | None, crank: Happened) -> None:
         self._stored = None if store is None else Stored(store)
+        self._store = store
         self._words: dict[str, Any] = dict(crank.words())
-        if crank.object is not None and store is not None:
-            label, thing = Lens(store).label(crank.object), Stored(store).known_as(crank.object)
-            self._words["object"] = _Target(crank.object, label, thing)
         self._chosen: dict[tuple[str, ...], _Found] = {}  # by the text of a path that means several objects
         self._known: dict[str, _Found] = {}
 
@@ -304,6 +302,8 @@ class _Walk:
             case ast.UnaryOp(op=ast.USub(), operand=inner):
                 one = self._meaning(inner)
                 return one._replace(value=-one.value) if type(one.value) in (int, float) else _NONE
+            case ast.Name(id="object"):
+                return _Found(self._target())
             case ast.Name(id=name) if name in self._words:
                 return _Found(self._words[name])
             case ast.Name() | ast.Attribute() | ast.Subscript():
@@ -318,6 +318,14 @@ class _Walk:
                 return self._item(self._meaning(node.value), key)
         found = self._test(node)
         return _Found(found.holds, "", ", ".join(found.because))
+
+    def _target(self) -> Any:
+        """The target of the message, with what the state knows of it."""
+        kref = self._words["object"]
+        if type(kref) is str and self._store is not None and self._stored is not None:
+            thing = self._stored.known_as(kref)
+            self._words["object"] = _Target(kref, Lens(self._store).label(kref), thing)
+        return self._words["object"]
 
     def _single(self, name: str) -> _Found:
         """The one thing that a name means: a vat; else what a session calls so; else the object of a kref."""
