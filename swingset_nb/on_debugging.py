@@ -35,13 +35,14 @@ def trace_crank(notebook: Notebook, given: argparse.Namespace) -> Shown:
     "debug",
     "open a past crank's delivery in pdb, in the vat's own engine beside the world",
     argument("crank", metavar="N", type=int, help="the number of the crank"),
+    argument("--listen", metavar="PORT", type=int, help="for an editor's debugger; 0 for a free port"),
 )
 def debug_crank(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Open a past delivery in pdb, with the notebook's own input."""
     world = notebook.require()
     notebook.flush()
     try:
-        return Message(str(debug(world.controller, given.crank)))
+        return Message(str(debug(world.controller, given.crank, listen=given.listen)))
     except StdinNotImplementedError:
         raise BadArguments(
             "this front end cannot ask for input, and a debugger needs it",

@@ -25,6 +25,8 @@ def add(command: AddCommand) -> None:
     words = "open a past crank's delivery in pdb, in an engine of its own"
     parser = command("debug", _debug, words, looks=True)
     parser.add_argument("crank", type=int, metavar="CRANK", help="the number of the crank")
+    words = "open it to an editor's debugger at this port (0 for a free one) instead of in pdb"
+    parser.add_argument("--listen", type=int, metavar="PORT", help=words)
     words = "write a test for pytest: the shortest history that still shows the bug of a crank"
     parser = command("test", _test, words, looks=True)
     parser.add_argument("crank", type=int, metavar="CRANK", help="the number of the crank")
@@ -44,7 +46,7 @@ def _debug(controller: Controller, chosen: argparse.Namespace) -> int:
     if sys.stdin.isatty():
         with contextlib.suppress(ImportError):  # then lines cannot be edited, and all else works
             import readline  # noqa: F401
-    found = debug(controller, chosen.crank)
+    found = debug(controller, chosen.crank, listen=chosen.listen)
     say(found)
     return 0 if found.difference is None else 1
 

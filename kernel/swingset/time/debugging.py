@@ -26,6 +26,7 @@ from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult
 from swingset.model.visible import visible
 from swingset.time.answering import Answers
+from swingset.time.attaching import attach_debugger
 from swingset.time.past import (
     PastDelivery,
     brought_before,
@@ -81,6 +82,7 @@ def debug(
     *,
     read: Callable[[str], str] | None = None,
     write: Callable[[str], object] | None = None,
+    listen: int | None = None,
 ) -> Debugged:
     """Repeat the delivery of a past crank under pdb, in the vat's own engine; the world does not change.
 
@@ -92,6 +94,8 @@ def debug(
         crank: the number of a committed crank that delivered something.
         read: called with a prompt for each line; None for `input`. EOFError or KeyboardInterrupt quits.
         write: called with each text to show; None for standard output.
+        listen: a port, or 0 for a free one, for an editor's debugger instead of pdb (the extra `debug`). The
+            delivery is then repeated in this interpreter, unconfined, if it did there what is recorded.
     Returns:
         How the session ended, and whether the delivery did what the record says.
     Raises:
@@ -106,6 +110,10 @@ def debug(
         >>> seen[-1]
         "'alice'\\n"
     """
+    if listen is not None:
+        past = find_delivery(controller, crank)
+        difference = attach_debugger(controller, past, listen, write or _to_stdout)
+        return Debugged(crank, visible(past.vat.name), False, difference)
     record = crank_record(controller, crank)
     terminal = _Terminal(read or _from_stdin, write or _to_stdout, record.computrons)
     try:

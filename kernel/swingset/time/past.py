@@ -165,8 +165,10 @@ def _vat_then(controller: Controller, record: CrankRecord, entry: Entry, span: S
     return vat
 
 
-def brought_before(controller: Controller, past: PastDelivery) -> Worker:
+def brought_before(controller: Controller, past: PastDelivery, *, local: bool = False) -> Worker:
     """A worker of its own that stands just before a past delivery. The caller closes it.
+
+    With `local` it is a local one, whatever the vat ran in.
 
     Raises `VatDiverged` where an earlier delivery does not repeat, and `WorkerRefused` for a local vat of a
     world that is not trusted.
@@ -178,7 +180,11 @@ def brought_before(controller: Controller, past: PastDelivery) -> Worker:
             opened.factories or Engines(),
             confined_only=not opened.choices.trusts_local,
         )
-        return warehouse.brought_to(past.vat, past.span._replace(hash=past.entry.prev))
+        vat, span = past.vat, past.span._replace(hash=past.entry.prev)
+        if local and vat.worker != "local":
+            # Another engine's image is of no use, and the host has one guest library only.
+            vat, span = vat.having(worker="local", library=None), span._replace(snapshot=None)
+        return warehouse.brought_to(vat, span)
 
 
 def limits_then(past: PastDelivery) -> Limits:
