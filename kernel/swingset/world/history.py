@@ -256,6 +256,15 @@ class History:
         row: Any = self._db.execute("SELECT changeset FROM commits WHERE seq = ?", (seq,)).fetchone()
         return Unpacking(row[0], _MOST_CHANGES, f"{self._name}: commit {seq}")
 
+    def changes_of(self, first: int, last: int) -> Iterator[tuple[int, Unpacking]]:
+        """The numbers and changesets of all commits of all branches from one number to another, in order.
+
+        One statement for many commits costs less than one for each.
+        """
+        query = "SELECT seq, changeset FROM commits WHERE seq BETWEEN ? AND ? ORDER BY seq"
+        for seq, changeset in self._db.execute(query, (first, last)):
+            yield seq, Unpacking(changeset, _MOST_CHANGES, f"{self._name}: commit {seq}")
+
     def records(self, seq: int) -> Unpacking:
         """The packed records of a commit."""
         row: Any = self._db.execute("SELECT records FROM commits WHERE seq = ?", (seq,)).fetchone()

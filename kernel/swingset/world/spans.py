@@ -72,13 +72,17 @@ class Spans:
         return None if packed is None else Unpacking(packed, MOST_MERGED, f"the changes of {size:,} commits")
 
     def _merge(self, size: int, at: int) -> bytes | None:
-        smaller = SIZES[SIZES.index(size) + 1] if size != SIZES[-1] else 1
         way: list[Unpacking] = []
-        for start in range(at, at + size, smaller):
-            part = self._changes(start + 1) if smaller == 1 else self._span(smaller, start)
-            if part is None:
-                return None
-            way.append(part)
+        if size == SIZES[-1]:
+            marks, places = self._line.marks, self._line.places
+            commits = self._history.changes_of(marks[at + 1].seq, marks[at + size].seq)
+            way = [changes for seq, changes in commits if seq in places]
+        else:
+            smaller = SIZES[SIZES.index(size) + 1]
+            for start in range(at, at + size, smaller):
+                if (part := self._span(smaller, start)) is None:
+                    return None
+                way.append(part)
         if sum(part.size for part in way) > MOST_MERGED:
             return None
         pieces = list(merged(way, backwards=False))
