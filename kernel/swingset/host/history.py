@@ -168,6 +168,7 @@ class History:
             (True, 'send')
         """
         with self._opened.lock:
+            self._world.make_whole()
             known = self.log
             if log is not None and (not log.isprintable() or not 0 < len(log) <= 199):
                 raise WorldError(f"{log!r} is no name of a log: give it 1 to 199 printable characters")

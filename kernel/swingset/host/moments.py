@@ -18,6 +18,7 @@ from swingset.host.vats import Vats
 from swingset.host.views import Views
 from swingset.world.errors import WorldMisuse
 from swingset.world.file import WorldFile
+from swingset.world.lending import Parent
 from swingset.world.past import Target
 
 
@@ -74,11 +75,7 @@ def moment(opened: Opened, *, crank: int | None = None, record: int | None = Non
         world = WorldFile(look.db, None, None, look_only=True)
     world.name = f"{opened.world.name} after {what}"
 
-    def lend(sql: str, params: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        with opened.lock:
-            return opened.world.row(sql, params)
-
-    world.lender = lend
+    world.lender = Parent(opened.world)
     leave = weakref.finalize(world, past.leave, look)
     leave.atexit = False
     return Moment(Opened(world, {}, Choices()), target.record, leave)

@@ -78,6 +78,7 @@ class Opened:
         self.outputs = WaitingOutputs()
         self.callers = Callers(world.name)
         self.lock = self.callers.lock
+        world.guard = lambda: self.lock
         self._ran: set[str] = set()
         self._spent: dict[str, int] = {}
         """The computrons that each vat has spent since its last heap image, as far as this world was open."""

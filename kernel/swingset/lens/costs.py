@@ -77,6 +77,7 @@ class Costs:
 
 def costs(world: WorldFile) -> Costs:
     """Count the bytes of each part of a world's file, with what waits in memory left out."""
+    world.make_whole()
     sizes = dict.fromkeys(("state", "history", "transcripts", "images", "code", "rest"), 0)
     tables = dict(world.rows("SELECT name, tbl_name FROM sqlite_schema"))
     for name, size in world.rows("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"):

@@ -114,6 +114,7 @@ def timeline(world: WorldFile) -> Iterator[Stretch]:
 
     Raises `WorldError` when it comes to records that cannot be read.
     """
+    world.make_whole()
     line = Line(world.db, world.history, world.name)
     line.follow(world.head)
     names: dict[int, list[str]] = {}

@@ -33,6 +33,7 @@ def verify(store: KernelStore, *, chain_only: bool = False) -> list[Problem]:
 
     `chain_only` looks at pages and hashes alone.
     """
+    store.world.make_whole()
     parts = [verifying.problems(store.world, chain_only=chain_only)]
     if not chain_only:
         parts += [_audited(store), _spans(store), _bundles(store)]

@@ -160,6 +160,7 @@ class Mirror:
             self._labels = labels
 
     def _rows(self, table: str) -> Iterator[Row]:
+        self._world.make_whole()
         yield from self._world.db.execute(f"SELECT * FROM {table}")
 
 

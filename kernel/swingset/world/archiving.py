@@ -66,6 +66,7 @@ class Contents:
 
     def __init__(self, world: WorldFile, level: ArchiveLevel, of: str | None = None) -> None:
         self._world = world
+        world.make_whole()
         self._db = world.db
         self.level = level
         self.of = of

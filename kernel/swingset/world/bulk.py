@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def stored(world: WorldFile, query: str, id: str | bytes, what: str) -> tuple[Any, ...]:
     """The row that a query finds for an id. Raises `DamagedWorld`, which names `what`, if there is none."""
-    row = world.row(query, (id,)) or world.borrowed(query, (id,))
+    row = world.lookup(query, (id,))
     if row is None:
         raise DamagedWorld(f"{world.name}: {what} is not in the file")
     return row

@@ -15,8 +15,6 @@ import apsw
 from . import opening
 from .edge import told_in_words
 from .errors import WorldError, WorldMissing
-from .history import History
-from .journal import Journal
 from .lock import WorldLock
 
 
@@ -69,22 +67,6 @@ def to_look(path: str | os.PathLike[str]) -> Iterator[tuple[apsw.Connection, str
         except BaseException:
             db.close()
             raise
-
-
-def forked(db: apsw.Connection, head: int, journal: Journal, changes: bytes) -> apsw.Connection:
-    """Return a connection to a copy of a world in memory.
-
-    If `changes`, the uncommitted changeset, is not empty, the copy gets one more commit, with these changes
-    and the records of the journal.
-    """
-    twin = opening.in_memory(db.serialize("main"))
-    history = History(twin, "a fork")
-    history.keep_log(None)  # a fork does not pass its commits to the log
-    if changes:
-        twin.execute("BEGIN")
-        history.record(head, changes, journal, "uncommitted work a fork began with", None)
-        twin.execute("COMMIT")
-    return twin
 
 
 def write_copy(db: apsw.Connection, path: str | os.PathLike[str]) -> None:

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
+from weakref import WeakSet
 
 import apsw
 
@@ -36,24 +37,25 @@ from .errors import (
     WorldError,
     WorldLocked,
 )
-from .feed import ContentRow, StoredCommit
+from .feed import ContentRow, StoredCommit, last_rows
 from .heaps import Heaps
-from .history import Commit, History, Label
+from .history import Commit, History
 from .journal import Journal
-from .labels import Labels
+from .labels import Labels, Named
+from .lending import Guard, Lender, copied, hand_over, lend
 from .libraries import Libraries
 from .lock import WorldLock
 from .memory import Change, Memory
 from .place import Place
 from .prune import Pruned, prune
-from .queries import Lender, Queries
+from .queries import Queries
 from .transcripts import Transcripts
 from .watching import Watching
 
 _CRANK = "crank"
 
 
-class WorldFile(Queries):
+class WorldFile(Queries, Named):
     """One open world. Make it with `WorldFile.open`."""
 
     def __init__(
@@ -74,6 +76,11 @@ class WorldFile(Queries):
         """Called before the state changes to that of another commit, while the old one can still be read."""
         self.lender: Lender | None = None
         """Looks up bulk in the world that this one was made from; None for a world that has all its own."""
+        self.lends_all = False
+        """Whether the lender has all that this world lacks, and it can be made whole."""
+        self.guard: Guard = nullcontext
+        self.borrowers: WeakSet[WorldFile] = WeakSet()
+        self._bulk_before: dict[str, int] = {}  # the last committed rows of bulk, while a run is open
         self.memory = Memory(self)
         self.rewound = 0
         """How often state was rolled back or replaced; caches of it are then invalid."""
@@ -116,6 +123,8 @@ class WorldFile(Queries):
     @at_the_edge
     def close(self) -> None:
         """Close the file; uncommitted changes are lost. It may be called twice."""
+        with suppress(apsw.Error, WorldError):
+            hand_over(self)
         self._watching.end()
         self._in_run = False
         self._place.close()
@@ -273,6 +282,7 @@ class WorldFile(Queries):
                 words = f"{self.name} is being written by another program: end that first"
                 raise WorldLocked(words) from problem
             self._in_run = True
+            self._bulk_before = last_rows(self.db)
             # No other process can write from here on; what one has written before is detected now.
             self._refuse_written_by_others()
         elif not self.db.in_transaction:
@@ -342,30 +352,6 @@ class WorldFile(Queries):
         return self.history.commits()
 
     @at_the_edge
-    def label(self, name: str, note: str = "", *, move: bool = False) -> Label:
-        """Label the current commit. A label of another commit stays there unless `move` is true."""
-        self._settle("label the head")
-        label = self._labels.put(name, note, move=move)
-        self.commit()
-        return label
-
-    @at_the_edge
-    def unlabel(self, name: str) -> None:
-        """Delete a label; its commit stays until it is pruned."""
-        self._settle("remove a label")
-        self._labels.delete(name)
-        self.commit()
-
-    @at_the_edge
-    def labels(self) -> list[Label]:
-        """All labels, those of the oldest commits first."""
-        return self.history.labels()
-
-    def labelled(self, name: str) -> Label:
-        """The label of this name."""
-        return self._labels.named(name)
-
-    @at_the_edge
     def prune(self, cut: Cut | None = None, *, to_images: bool = False) -> Pruned:
         """Delete the branches that end with neither the head nor a label, and shrink the file.
 
@@ -373,6 +359,8 @@ class WorldFile(Queries):
         was before the heap images of then.
         """
         self._settle("prune")
+        self.make_whole()
+        hand_over(self)
         self.begin()
         with self._durably():
             report = prune(self, cut, to_images=to_images)
@@ -423,8 +411,10 @@ class WorldFile(Queries):
         """Return a copy of the world in memory, with uncommitted changes; it never changes this world."""
         self.memory.flush_all()
         changes = b"" if self.look_only else self._watching.changes(self.name)
-        twin = WorldFile(entering.forked(self.db, self.head, self.journal, changes), None, None)
+        after = self._bulk_before if self._in_run else {}
+        twin = WorldFile(copied(self, self.journal, changes, after), None, None)
         twin.name = f"a fork of {self.name}"
+        lend(self, twin)
         return twin
 
     @at_the_edge
@@ -437,6 +427,7 @@ class WorldFile(Queries):
         if self.dirty:
             words = "cannot export the world with uncommitted changes: commit or roll back first"
             raise UncommittedChanges(words)
+        self.make_whole()
         entering.write_copy(self.db, path)
 
     @at_the_edge

@@ -63,7 +63,8 @@ class Heaps:
             records.append(_RECORD.pack(number, digest))
             if digest in self._pages.waiting:
                 continue
-            if fetch("SELECT 1 FROM heap_pages WHERE digest = ?", (digest,)) is None:
+            known = "SELECT 1 FROM heap_pages WHERE digest = ?"
+            if (fetch(known, (digest,)) or self._world.borrowed(known, (digest,))) is None:
                 packed = compress(page)
                 memory.lay(self._pages, (digest, packed))
                 new_pages += 1

@@ -87,6 +87,8 @@ class History:
     def __init__(self, db: apsw.Connection, name: str) -> None:
         self._db = db
         self._name = name
+        self.borrow: Callable[[str, int], bytes] = lambda _column, _seq: b""
+        """Returns a column of a commit that this database has without its changes and records."""
         self.takers: list[Taker] = []
         """The functions that are called with each commit before it is durable."""
         self._taken: dict[str, int] = {}  # up to which rows of bulk the takers have them
@@ -169,7 +171,8 @@ class History:
         row = self._db.execute(f"SELECT {columns} FROM commits WHERE seq = ?", (seq,)).fetchone()
         if row is None:
             raise UnknownCommit(f"{self._name} has no commit {seq}: `commits()` lists those it has")
-        return StoredCommit(*row)
+        found = StoredCommit(*row)
+        return found._replace(changeset=self.part("changeset", seq), records=self.part("records", seq))
 
     def adopt(self, commit: StoredCommit) -> None:
         """Add a commit that was made elsewhere. Raises `HistoryBroken` unless its seal is right."""
@@ -251,10 +254,16 @@ class History:
         seal = names_seal(self.log, labels, beginnings.stored(self._db), stored_cut(self._db))
         self._db.execute("UPDATE meta SET value = ? WHERE key = 'names'", (seal,))
 
+    def part(self, column: str, seq: int) -> bytes:
+        """The changes or records of a commit as they are stored: here, or where this world borrows them."""
+        row = self._db.execute(f"SELECT {column} FROM commits WHERE seq = ?", (seq,)).fetchone()
+        if row is None:
+            raise HistoryBroken(f"{self._name}: commit {seq} is missing from its history")
+        return bytes(row[0]) or self.borrow(column, seq)
+
     def changes(self, seq: int) -> Unpacking:
         """The changeset of a commit."""
-        row: Any = self._db.execute("SELECT changeset FROM commits WHERE seq = ?", (seq,)).fetchone()
-        return Unpacking(row[0], _MOST_CHANGES, f"{self._name}: commit {seq}")
+        return Unpacking(self.part("changeset", seq), _MOST_CHANGES, f"{self._name}: commit {seq}")
 
     def changes_of(self, first: int, last: int) -> Iterator[tuple[int, Unpacking]]:
         """The numbers and changesets of all commits of all branches from one number to another, in order.
@@ -263,12 +272,13 @@ class History:
         """
         query = "SELECT seq, changeset FROM commits WHERE seq BETWEEN ? AND ? ORDER BY seq"
         for seq, changeset in self._db.execute(query, (first, last)):
+            changeset = changeset or self.part("changeset", seq)
             yield seq, Unpacking(changeset, _MOST_CHANGES, f"{self._name}: commit {seq}")
 
     def records(self, seq: int) -> Unpacking:
         """The packed records of a commit."""
-        row: Any = self._db.execute("SELECT records FROM commits WHERE seq = ?", (seq,)).fetchone()
-        return Unpacking(row[0], MOST_RECORDS, f"{self._name}: the records of commit {seq}")
+        what = f"{self._name}: the records of commit {seq}"
+        return Unpacking(self.part("records", seq), MOST_RECORDS, what)
 
     def records_since(self, number: int, head: int) -> Iterator[Record]:
         """The records after that number, on the line of commits that ends with `head`.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from .edge import at_the_edge
 from .errors import LabelExists, UnknownLabel, WorldError
-from .history import Label
+from .history import History, Label
 from .seals import label_seal
 
 if TYPE_CHECKING:
@@ -63,3 +64,41 @@ class Labels:
         self.named(name)
         self._world.execute("DELETE FROM labels WHERE name = ?", (name,))
         self._world.history.seal_names()
+
+
+class Named:
+    """The part of a `WorldFile` that has labels."""
+
+    history: History
+    _labels: Labels
+
+    def commit(self, note: str = "", *, digest: bool = False) -> int | None:
+        """Make all changes durable."""
+        raise NotImplementedError
+
+    def _settle(self, what: str) -> None:
+        raise NotImplementedError
+
+    @at_the_edge
+    def label(self, name: str, note: str = "", *, move: bool = False) -> Label:
+        """Label the current commit. A label of another commit stays there unless `move` is true."""
+        self._settle("label the head")
+        label = self._labels.put(name, note, move=move)
+        self.commit()
+        return label
+
+    @at_the_edge
+    def unlabel(self, name: str) -> None:
+        """Delete a label; its commit stays until it is pruned."""
+        self._settle("remove a label")
+        self._labels.delete(name)
+        self.commit()
+
+    @at_the_edge
+    def labels(self) -> list[Label]:
+        """All labels, those of the oldest commits first."""
+        return self.history.labels()
+
+    def labelled(self, name: str) -> Label:
+        """The label of this name."""
+        return self._labels.named(name)

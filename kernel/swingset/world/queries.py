@@ -6,17 +6,18 @@ change, so they need not be copied.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from typing import Any
 
 import apsw
 
 from .edge import at_the_edge
+from .lending import BULK, Lender, copy_lent
 from .memory import Memory
 from .rows import not_text
 
-Lender = Callable[[str, tuple[Any, ...]], tuple[Any, ...] | None]
-"""Returns the first row of a SELECT over bulk, or None, from the world that has it."""
+_LENT = frozenset((*BULK, "commits"))
+_WORD = re.compile(r"\w+")
 
 
 class Queries:
@@ -26,6 +27,7 @@ class Queries:
     name: str
     memory: Memory
     lender: Lender | None
+    lends_all: bool
 
     def begin(self) -> None:
         """Open a transaction unless one is open."""
@@ -43,6 +45,7 @@ class Queries:
         history. Raises `WorldMisuse` for a write of state outside of a crank or request, because the
         journal would have no record of it.
         """
+        self._whole_for(sql)
         if sql.startswith("SELECT"):
             self.memory.flush_for(sql)
             return self.db.execute(sql, params).fetchall()
@@ -55,6 +58,7 @@ class Queries:
     @at_the_edge
     def row(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         """The first row of a SELECT, or None."""
+        self._whole_for(sql)
         self.memory.flush_for(sql)
         return self.fetch(sql, params)
 
@@ -69,15 +73,32 @@ class Queries:
     @at_the_edge
     def rows(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a SELECT, read at once, so that the caller may write the tables while it iterates."""
+        self._whole_for(sql)
         self.memory.flush_for(sql)
         try:
             return self.db.execute(sql, params).fetchall()
         except UnicodeDecodeError as problem:
             raise not_text(self.name, sql, problem) from None
 
-    def borrowed(self, sql: str, params: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+    def lookup(self, sql: str, params: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """The row of bulk that a SELECT finds by its key, here or in the world that this was made from."""
+        self.memory.flush_for(sql)
+        return self.fetch(sql, params) or self.borrowed(sql, params)
+
+    def borrowed(self, sql: str, params: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """The first row of a SELECT over bulk in the world that this one was made from, or None."""
-        return None if self.lender is None else self.lender(sql, params)
+        return None if self.lender is None else self.lender.row(sql, params)
+
+    def make_whole(self) -> None:
+        """Copy all that this world borrows, before a table of bulk or of commits is read as a whole."""
+        if self.lender is not None and self.lends_all:
+            copy_lent(self.db, self.lender)
+            if not self.db.in_transaction:
+                self.lender = None
+
+    def _whole_for(self, sql: str) -> None:
+        if self.lender is not None and self.lends_all and not _LENT.isdisjoint(_WORD.findall(sql)):
+            self.make_whole()
 
     @property
     def size(self) -> int:
