@@ -178,6 +178,20 @@ def test_files_that_are_there_are_kept(made: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.swingset", "b"]
 
 
+@pytest.mark.parametrize("left", [b"", b"swing", b"swingset archive 1\nand no more"])
+def test_what_a_crash_left_is_overwritten(made: Path, tmp_path: Path, left: bytes) -> None:
+    """The draft of an archive is made again, and that of a world too; nothing else is deleted."""
+    (tmp_path / "a.swingset-new").write_bytes(left)
+    swingset.export_archive(made, tmp_path / "a.swingset")
+    (tmp_path / "b.world-new").write_bytes(b"" if left == b"" else made.read_bytes())
+    swingset.import_archive(tmp_path / "a.swingset", tmp_path / "b.world")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.swingset", "b.world"]
+    (tmp_path / "c.swingset-new").write_bytes(b"mine")
+    with pytest.raises(swingset.WorldError, match="is in the way"):
+        swingset.export_archive(made, tmp_path / "c.swingset")
+    assert (tmp_path / "c.swingset-new").read_bytes() == b"mine"
+
+
 # One vat
 
 

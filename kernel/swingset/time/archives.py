@@ -31,12 +31,12 @@ from swingset.model.spelling import canonical
 from swingset.model.visible import visible
 from swingset.world import opening, schema
 from swingset.world.archive_metadata import Metadata, read_metadata
-from swingset.world.archive_pieces import Artifact, Reader
+from swingset.world.archive_pieces import MAGIC, Artifact, Reader
 from swingset.world.archiving import LEVELS, ArchiveLevel, Contents, has_past
 from swingset.world.beginnings import as_json
-from swingset.world.descriptors import close_descriptor, open_descriptor, refuse_odd
+from swingset.world.descriptors import close_descriptor, open_descriptor, read_start, refuse_odd
 from swingset.world.edge import told_in_words
-from swingset.world.errors import BadArchive, WorldError, WorldMissing
+from swingset.world.errors import BadArchive, OddFile, WorldError, WorldMissing
 from swingset.world.file import WorldFile
 from swingset.world.lock import WorldLock
 from swingset.world.unarchiving import Filling
@@ -231,21 +231,36 @@ def _reading(path: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _new_file(path: str) -> Iterator[IO[bytes]]:
-    """A new file, which gets its name when it is complete, or is deleted."""
+    """A new file, which gets its name when it is complete, or is deleted. Only one process makes it."""
     draft = path + "-new"
-    fd = open_descriptor(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    lock = WorldLock(path)
     try:
-        with open(fd, "wb", closefd=False) as file:
-            yield file
-            file.flush()
-            os.fsync(fd)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+        _remove_leftover(draft)
+        fd = open_descriptor(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            with open(fd, "wb", closefd=False) as file:
+                yield file
+                file.flush()
+                os.fsync(fd)
+            os.replace(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
+        finally:
+            close_descriptor(fd)
+        opening.sync_folder(path)
     finally:
-        close_descriptor(fd)
-    opening.sync_folder(path)
+        lock.release()
+
+
+def _remove_leftover(draft: str) -> None:
+    """Delete what a crash left of an archive; raises `OddFile` for anything else of that name."""
+    if os.path.lexists(draft):
+        refuse_odd(draft, alone=True)
+        start = read_start(draft, len(MAGIC))
+        if not MAGIC.startswith(start):
+            raise OddFile(f"{draft} is in the way, and is no archive that was being written: move it away")
+        os.unlink(draft)
 
 
 @contextmanager
