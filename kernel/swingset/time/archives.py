@@ -27,6 +27,7 @@ from swingset.host.opened import Opened
 from swingset.host.opening import open_world
 from swingset.lens.verifying import verify
 from swingset.model.capdata import NOTHING
+from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.model.spelling import canonical
 from swingset.model.visible import visible
 from swingset.world import opening, schema
@@ -287,15 +288,16 @@ def _end_others(fork: Controller, name: str) -> None:
             if vat.options.get("critical"):
                 fork.vats.change_options(vat.name, {"critical": False})
             fork.terminate_vat(vat.name, "left in the world of which this one was made")
+    store = fork.kernel.store
+    for waiting in store.queues.all():
+        if isinstance(waiting.item, CreateVat | UpgradeVat):
+            fork.queue.drop(waiting.seq)  # it would start code, and none is to run here
     while True:
         try:
             fork.run()
             break
         except KernelPanic:
             fork.queue.overrule_panic()  # a message that must not fail was for a vat that is not here
-    store = fork.kernel.store
-    for waiting in store.queues.all():
-        fork.queue.drop(waiting.seq)
     for vat in store.vats.all():
         if vat.state == TERMINATED:
             with fork.kernel.request("leave-out", vat=vat.id):
