@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import CodeType
 from typing import Any
@@ -20,6 +20,7 @@ from swingset.guest.base.ended import LifeEndedError
 from swingset.host.controller import Controller
 from swingset.host.policies import cranks
 from swingset.host.session import Session
+from swingset.host.starting import Parts
 from swingset.host.upgrading import combined
 from swingset.model.foreign import said
 from swingset.time.what_if import Fork, WhatIf, what_if
@@ -40,7 +41,7 @@ def what_if_cell(notebook: Notebook, source: str, at: int | None, *, drop: bool 
         with _names_of(notebook, fork, missing) as namespace:
             return _ran(pieces, namespace)
 
-    found = _fork(notebook, act, at, drop=drop)
+    found = _fork(notebook, act if source.strip() else None, at, drop=drop)
     notes = [f"not bound in the cell, because there is no such thing at crank {at}: {words_of(missing)}"]
     return table_of(notebook, found, notes if missing else [])
 
@@ -51,13 +52,17 @@ def what_if_code(notebook: Notebook, vat: str, source: str, at: int | None, *, d
     name = named_vat(world, vat)
     parts = combined(world.controller, world.session.drafts, name, name, source)
 
-    def act(fork: Fork) -> None:
-        fork.controller.upgrade_vat(name, parts)
-
-    return table_of(notebook, _fork(notebook, act, at, drop=drop, again=at is not None), [])
+    return table_of(notebook, _fork(notebook, None, at, drop=drop, code={name: parts}), [])
 
 
-def _fork(notebook: Notebook, act: Any, at: int | None, *, drop: bool = False, again: bool = False) -> WhatIf:
+def _fork(
+    notebook: Notebook,
+    act: Any,
+    at: int | None,
+    *,
+    drop: bool = False,
+    code: Mapping[str, Parts] | None = None,
+) -> WhatIf:
     world = notebook.require()
     notebook.flush()
     limit = notebook.settings.run_limit
@@ -67,7 +72,7 @@ def _fork(notebook: Notebook, act: Any, at: int | None, *, drop: bool = False, a
 
     try:
         policy = cranks(limit) if limit > 0 else None
-        return what_if(world.controller, act, at=at, drop=drop, again=again, policy=policy, session=attach)
+        return what_if(world.controller, act, at=at, drop=drop, code=code, policy=policy, session=attach)
     except (KernelError, WorldError) as problem:
         raise SwingSetError(str(problem), f"%%whatif --at {world.controller.crank}") from None
     finally:

@@ -10,12 +10,12 @@ Python is not forked: an object of the host that the code changes stays changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from swingset.core.errors import KernelError
+from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.outputs import Output
@@ -23,12 +23,14 @@ from swingset.host.policies import RunPolicy
 from swingset.host.repeating import Repeating
 from swingset.host.session import Session
 from swingset.host.standing_in import StandIns, set_aside
+from swingset.host.starting import Parts
 from swingset.lens.recorded import Recorded
 from swingset.model.foreign import said
 from swingset.model.messages import Send
 from swingset.model.visible import one_line, visible
+from swingset.time.branching import branch
 from swingset.time.comparing import Unlike, compare, touched
-from swingset.world.records import CrankRecord, Record
+from swingset.world.records import CrankRecord, Record, RequestRecord
 
 VAT = "what-if"
 """The name of the vat of the session in the fork."""
@@ -121,7 +123,7 @@ def what_if(
     *,
     at: int | None = None,
     drop: bool = False,
-    again: bool = False,
+    code: Mapping[str, Parts] | None = None,
     policy: RunPolicy | None = None,
     session: Callable[[Controller, str], Session] = Session,
 ) -> WhatIf:
@@ -134,8 +136,10 @@ def what_if(
         act: called with the `Fork`; None for nothing. If it returns a promise of the fork, the answer is the
             promise's value. What it raises is reported, not raised.
         at: the crank after which the fork begins; None for the present.
-        drop: begin before crank `at`, and leave out the message that it delivered; implies `again`.
-        again: after `act`, repeat the messages from outside that came after crank `at`, in their order.
+        drop: begin before crank `at`, and leave out the message that it delivered. After `act`, what came
+            from outside since then comes again, in its order.
+        code: vats that are upgraded to other parts as the fork begins, by name. With `at`, what came since
+            then comes again after `act`.
         policy: how far each run of the fork goes at most; None runs until nothing can run.
         session: makes the session in the fork, from its controller and the name of its vat.
     Raises:
@@ -152,17 +156,58 @@ def what_if(
         >>> session.wait(E(purse).deposit(1))
         1
     """
-    if at is None and (drop or again):
-        raise KernelError("what is dropped or repeated comes after a crank of the past: say `at`")
+    if at is None and drop:
+        raise KernelError("the message that is dropped is that of a crank: say `at`")
     with controller.lock:
-        later = _Later(controller, at, drop) if drop or again else None
+        later = _Later(controller, at, drop) if at is not None and (drop or code) else None
+        if later is not None and act is None and later.is_branch:
+            return _branched(controller, later, code)
         fork = controller.fork() if at is None else controller.fork(at - 1 if drop else at)
         try:
             with set_aside(controller) as lives:
                 make = partial(StandIns, controller.kernel, lives)
-                return _run(controller, fork, act, at, policy, session, make, later)
+                return _run(controller, fork, _upgrading(code, act), at, policy, session, make, later)
         finally:
             fork.close(keep=False)
+
+
+def _upgrading(code: Mapping[str, Parts] | None, act: Callable[[Fork], Any] | None) -> Callable[[Fork], Any]:
+    """Upgrade vats, then do what is asked for."""
+
+    def both(fork: Fork) -> Any:
+        for vat, parts in (code or {}).items():
+            fork.controller.upgrade_vat(vat, parts)
+        return None if act is None else act(fork)
+
+    return both
+
+
+def _branched(controller: Controller, later: _Later, code: Mapping[str, Parts] | None) -> WhatIf:
+    """The past lived again as a branch, in which all that came from outside comes again, scripts included."""
+    with controller.at(later.begins) as moment:
+        since = moment.record
+    try:
+        branched = branch(controller, at=later.begins, drop=later.dropped_records, code=code)
+    except VatFault as fault:
+        return WhatIf(None, fault, (), (), 0, 0, later.at)
+    with branched:
+        records = list(branched.controller.history.records(since))
+        ran = [record for record in records if isinstance(record, CrankRecord)]
+        rows = touched([*records, *_since(controller, later.begins)])
+        answers = [
+            Unlike(f"answer to {one_line(answer.message, 80)}", answer.recorded, answer.came)
+            for answer in branched.answers
+        ]
+        unlike = [*answers, *compare(controller.kernel.store, branched.controller.kernel.store, rows)]
+        console = [
+            (record.vat or "kernel", text.rstrip("\n")) for record in ran for _, text in record.console
+        ]
+        notes = [f"withheld: {entry}" for entry in branched.withheld]
+        notes += [f"premise changed: {entry}" for entry in branched.premise_changed]
+        notes += [f"unanswered: {line}" for line in branched.unanswered]
+    spent = sum(record.computrons or 0 for record in ran)
+    told = tuple(one_line(note, 300) for note in notes)
+    return WhatIf(None, None, tuple(console[:_MOST_LINES]), tuple(unlike), len(ran), spent, later.at, told)
 
 
 def _since(controller: Controller, crank: int) -> list[Record]:
@@ -172,17 +217,36 @@ def _since(controller: Controller, crank: int) -> list[Record]:
 
 
 class _Later:
-    """What came after a crank, to be repeated in a fork."""
+    """What came after a crank, to come again in a fork."""
 
-    def __init__(self, controller: Controller, at: int | None, drop: bool) -> None:
-        records = _since(controller, at or 0)
+    def __init__(self, controller: Controller, at: int, drop: bool) -> None:
+        self.at = at
+        records = _since(controller, at)
         first = records[0] if at and records else None
         self._dropped: CrankRecord | None = None
+        self._request: RequestRecord | None = None
         if drop:
             if not isinstance(first, CrankRecord) or not isinstance(first.event, Send):
                 raise KernelError(f"crank {at} delivered no message: only a message can be dropped")
             self._dropped = first
+            sender = Recorded(controller.world).number(first.sender or 0)
+            self._request = sender if isinstance(sender, RequestRecord) else None
         self._records = records if first is None else records[1:]
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether what is left out, if anything, came from outside."""
+        return self._dropped is None or self._request is not None
+
+    @property
+    def begins(self) -> int:
+        """The crank after which the fork begins: for a branch, that before the message was sent."""
+        return self.at if self._request is None else self._request.crank
+
+    @property
+    def dropped_records(self) -> tuple[int, ...]:
+        """The records that do not happen in a branch."""
+        return () if self._request is None else (self._request.number,)
 
     def begin(self, fork: Controller) -> Repeating:
         """Drop the message, if it waits in the fork already."""
@@ -200,7 +264,7 @@ class _Later:
 def _run(
     controller: Controller,
     fork: Controller,
-    act: Callable[[Fork], Any] | None,
+    act: Callable[[Fork], Any],
     at: int | None,
     policy: RunPolicy | None,
     attach: Callable[[Controller, str], Session],
@@ -217,7 +281,7 @@ def _run(
     inside.policy = policy
     answer, error = None, None
     try:
-        answer = None if act is None else act(Fork(fork, inside, stand_ins(inside)))
+        answer = act(Fork(fork, inside, stand_ins(inside)))
         if isinstance(answer, Promise) and answer._turns.vat is inside.liveslots:
             answer = inside.wait(answer)
         inside.settle()
