@@ -53,6 +53,7 @@ from swingset.lens.searching import EventKind, Found
 from swingset.lens.story import Settlement, Story
 from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
 from swingset.lens.timeline import Happening, Stretch
+from swingset.lens.verifying import FileDepth
 from swingset.lens.versions import Failure, Moved, Stale
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import (
@@ -172,6 +173,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "Fault",
+    "FileDepth",
     "FirstDifference",
     "Fork",
     "Found",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from swingset.core.report import CrankReport
 from swingset.host import starting
@@ -35,6 +35,7 @@ from swingset.host.starting import Parts
 from swingset.host.vats import Vats
 from swingset.host.views import Views
 from swingset.lens import verifying
+from swingset.lens.verifying import FileDepth
 from swingset.model.capdata import CapData
 from swingset.model.states import ResultPolicy
 from swingset.world.verifying import Problem
@@ -372,7 +373,7 @@ class Controller(Views):
         """
         return take_checkpoint(self._opened, name, note, move=move)
 
-    def verify(self, depth: Literal[1, 2] = 2) -> list[Problem]:
+    def verify(self, depth: FileDepth = 2) -> list[Problem]:
         """All problems of the file that can be found without running it; empty if there are none.
 
         It commits first, because it compares the file with its history. `swingset.verify` goes deeper, and

@@ -64,7 +64,12 @@ class RestartReport:
         return found
 
     def lines(self) -> list[str]:
-        """A line for each vat."""
+        """A line for each vat.
+
+        Example:
+            >>> len(world.vats.upgrade_all().lines()) == len(list(world.vats))
+            True
+        """
         return [_line(vat) for vat in self.vats]
 
 

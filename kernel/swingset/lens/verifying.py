@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import Literal
 
 from swingset.core.store import KernelStore
 from swingset.lens.audit import audit, audit_holdings
@@ -23,6 +24,9 @@ from swingset.world.verifying import Problem
 
 _INSTALLED = "bundle."
 """How the keys begin under which a bundle device keeps what was installed."""
+
+FileDepth = Literal[1, 2]
+"""How deep a file is verified: its pages, hash chain and bulk; or its rows, references and changes too."""
 
 MOST = 100
 """How many problems are reported at most."""
