@@ -2,7 +2,7 @@
 
 Each crank is a commit of its own, which is the dearest history for a look: a run makes one of up to 500
 cranks. The world is written to a file and opened to be looked at, so the first look has nothing in memory.
-A purse goes wrong in one of the cranks, and bisection finds which one.
+A purse goes wrong in one of the cranks, and `swingset.when` finds which one.
 """
 
 from __future__ import annotations
@@ -62,25 +62,10 @@ def make(path: Path, cranks: int, wrong: int) -> int:
     return found
 
 
-def is_wrong(moment: swingset.Moment) -> bool:
-    """Whether the balance is below zero, by the record of the purse in the vat's store."""
-    vat = moment.kernel.vat("bank").id
-    query = "SELECT 1 FROM vatstore WHERE vat = ? AND key LIKE 'vom.o+d%' AND value LIKE '%#-%'"
-    return moment.world.row(query, (vat,)) is not None
-
-
-def bisect(world: swingset.Controller) -> tuple[int, int]:
-    """The first crank after which the purse is wrong, and how many moments were looked at."""
-    low, high, looks = 1, world.crank, 0
-    while low < high:
-        middle = (low + high) // 2
-        with world.at(middle) as moment:
-            looks += 1
-            if "bank" in moment.vats and is_wrong(moment):
-                high = middle
-            else:
-                low = middle + 1
-    return low, looks
+def since_when(world: swingset.Controller) -> tuple[int | None, int]:
+    """The crank that made the purse wrong, and how many moments were looked at."""
+    since = swingset.when(world, "purse.balance < 0")
+    return since.crank, since.looks
 
 
 def look(world: swingset.Controller, crank: int) -> float:
@@ -98,7 +83,7 @@ def measure(path: Path, cranks: int, looks: int) -> tuple[float, float, float, i
     with swingset.open_world(path, look_only=True) as world:
         first = look(world, cranks // 2)
         took = [first] + [look(world, chance.randint(1, world.crank)) for _ in range(looks)]
-        found, asked = bisect(world)
+        found, asked = since_when(world)
         return first, statistics.median(took), max(took), asked, found == wrong
 
 

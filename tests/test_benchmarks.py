@@ -105,7 +105,7 @@ def test_one_thread_and_several_lead_to_the_same_digest(monkeypatch: pytest.Monk
 
 
 def test_a_purse_that_went_wrong_is_found(tmp_path: Path) -> None:
-    """Looks at the past are measured, and the bisection finds the crank that was planted."""
+    """Looks at the past are measured, and the crank that was planted is found."""
     past = loaded(BENCHMARKS / "past.py")
     first, median, worst, asked, right = past.measure(tmp_path / "a.world", 60, 5)
     assert 0 < min(first, median) <= worst
