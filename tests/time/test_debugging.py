@@ -243,6 +243,23 @@ def test_the_command_takes_lines_from_its_input(
     assert printed.endswith("the delivery did what the record says; the world is as it was\n")
 
 
+def test_what_was_pruned_is_refused_and_what_is_left_opens(wasm: Stage) -> None:
+    """Where a transcript begins with a heap image, messages open from it, with all stored values."""
+    bank = wasm.define("bank", BANK)
+    purse = wasm.ask(bank, "open_purse", "alice")
+    pruned = wasm.controller.crank
+    wasm.controller.checkpoint("images")
+    wasm.controller.history.prune(before=wasm.controller.crank, to_images=True)
+    wasm.ask(wasm.ask(bank, "open_purse", "bob"), "deposit", 1)
+    wasm.ask(purse, "deposit", 2)
+    crank = delivered(wasm, "deposit")[-1]
+    found, seen = debugged(wasm, crank, "p self.owner, self.balance", "c")
+    assert "('alice', 0)\n" in seen
+    assert found.difference is None
+    with pytest.raises(swingset.NotRepeatable, match="was pruned"):
+        debugged(wasm, pruned - 2)
+
+
 def test_it_opens_in_the_vat_that_was_upgraded_since(bank: tuple[Stage, int]) -> None:
     """The code is the one that ran then, from before the upgrade."""
     stage, crank = bank

@@ -11,7 +11,9 @@ transcript, a crank that delivered nothing, and a delivery that was rolled back,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from swingset.core.errors import KernelError
@@ -21,6 +23,7 @@ from swingset.host.engines import Engines
 from swingset.model.limits import Limits
 from swingset.model.visible import one_line
 from swingset.workers.base import Worker
+from swingset.world.errors import DamagedWorld, NoSuchMoment
 from swingset.world.records import CrankRecord, Record
 from swingset.world.rows import RULES
 from swingset.world.tables import TABLES
@@ -84,6 +87,7 @@ def crank_record(controller: Controller, crank: int) -> CrankRecord:
                     if isinstance(record, CrankRecord) and record.crank == crank:
                         return record
                 break
+        raise NotRepeatable(f"the history of this world does not have crank {crank} any more: it was pruned")
     last = history.commit(head).crank
     raise NotRepeatable(f"there is no committed crank {crank!r}: the world has cranks 1 to {last}")
 
@@ -193,17 +197,23 @@ def limits_then(past: PastDelivery) -> Limits:
 
 
 def stored_before(controller: Controller, past: PastDelivery) -> dict[str, str]:
-    """The vat's store as it was before a delivery, from what its transcript says that it wrote and read."""
+    """The vat's store as it was before a delivery; empty where the state before its crank is not known."""
     found: dict[str, str] = {}
-    with controller.lock:
-        entries = list(_back(controller, past.entry))[:0:-1]
-    for entry in entries:
-        for call, answer in entry.entry["syscalls"]:
-            match call, answer:
-                case ["vatstoreSet", str(key), str(value)], _:
+    vat, earlier = past.vat.id, list[Entry]()
+    with controller.lock, suppress(NoSuchMoment, DamagedWorld), controller.at(past.record.crank - 1) as then:
+        store = then.kernel.store.vatstore
+        key = store.next_key(vat, "")
+        while key is not None:
+            found[key] = store.get(vat, key) or ""
+            key = store.next_key(vat, key)
+        earlier = list(
+            takewhile(lambda entry: entry.crank == past.entry.crank, _back(controller, past.entry))
+        )
+    for entry in reversed(earlier[1:]):  # an upgrade delivers to the old incarnation first
+        for call, _answer in entry.entry["syscalls"]:
+            match call:
+                case ["vatstoreSet", str(key), str(value)]:
                     found[key] = value
-                case ["vatstoreGet", str(key)], ["ok", str(value)]:
-                    found[key] = value
-                case ["vatstoreDelete", str(key)], _:
+                case ["vatstoreDelete", str(key)]:
                     found.pop(key, None)
     return found
