@@ -378,6 +378,7 @@ def test_a_library_that_cannot_be_used_suspends_its_own_vats(
     check_only_its_own_vat(controller, tmp_path, "library-unusable", words)
 
 
+@pytest.mark.unreplayed("it alters the library that its file keeps")
 @pytest.mark.parametrize("case", DAMAGED)
 def test_a_library_that_was_damaged_suspends_its_vats(case: str, honest: Path, tmp_path: Path) -> None:
     """A library that is gone or altered is missed when a vat is to come back on it."""
@@ -399,6 +400,7 @@ def test_a_library_that_is_not_what_it_was_is_found_out(case: str, honest: Path,
     check_only_its_own_vat(stranger(honest, tmp_path, UNFIT[case]()), tmp_path, "replay-diverged", "")
 
 
+@pytest.mark.unreplayed("it alters the library that its file keeps")
 def test_a_huge_library_is_not_unpacked(honest: Path, tmp_path: Path) -> None:
     """A library that unpacks to more than any has is refused by the size that it announces."""
     check_only_its_own_vat(
@@ -406,6 +408,7 @@ def test_a_huge_library_is_not_unpacked(honest: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.unreplayed("it alters the library that its file keeps")
 def test_baking_stops_at_an_interrupt(honest: Path, tmp_path: Path) -> None:
     """Ctrl-C ends the loading of a library that takes long, and nothing is concluded from it."""
     controller = stranger(honest, tmp_path, module("for number in range(1 << 40): pass  # for long"))
@@ -421,6 +424,7 @@ def test_baking_stops_at_an_interrupt(honest: Path, tmp_path: Path) -> None:
     controller.close()
 
 
+@pytest.mark.unreplayed("it alters the library that its file keeps")
 def test_a_bad_library_is_baked_once(honest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Baking that has failed fails again at once, however many vats want it."""
     factory, baked = make_factory("lean", bake.library_sources()), []

@@ -245,7 +245,7 @@ def no_such_transcript(records: list[dict[str, Any]]) -> None:
     ("alter", "what", "came", "recorded"),
     [
         (dearer, "computrons", "None", "7"),
-        (other_row, "row ", "(", "("),
+        (other_row, "row ", "", ""),
         (other_message, "row ", "", ""),
         (no_such_bundle, "repeating it", "DamagedWorld: ", "no error"),
         (wrong_arguments, "repeating it", "KeyError: ", "no error"),

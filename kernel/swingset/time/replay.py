@@ -306,7 +306,14 @@ class Replaying:
             if one.get(key) != other.get(key):
                 table, *names = key
                 what = f"row {', '.join(map(str, names))} of {table}"
-                raise Differs(what, one.get(key, "no change"), other.get(key, "no change"))
+                sides = one.get(key, "no change"), other.get(key, "no change")
+                if all(isinstance(side, tuple) for side in sides):
+                    left = left_out if table == "spans" else ()
+                    columns = [name for name in RULES[table] if name not in left]
+                    for column, came_then, recorded_then in zip(columns, *sides, strict=False):
+                        if came_then != recorded_then:
+                            raise Differs(f"{what}, {column}", came_then, recorded_then)
+                raise Differs(what, *sides)
 
 
 class _UntoldRows(Exception):
