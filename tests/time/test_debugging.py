@@ -44,10 +44,12 @@ def debugged(stage: Stage, crank: int, *lines: str | Callable[[], str]) -> tuple
     return found, terminal.seen
 
 
-@pytest.fixture
-def bank(wasm: Stage) -> tuple[Stage, int]:
-    """A stage where a bank has had its day, and the crank of a deposit of 10."""
-    return wasm, played(wasm)
+@pytest.fixture(scope="module")
+def bank() -> Iterator[tuple[Stage, int]]:
+    """A stage where a bank has had its day, and the crank of a deposit of 10; no session changes it."""
+    stage = Stage("wasm")
+    yield stage, played(stage)
+    stage.close()
 
 
 def test_it_stops_at_the_first_line_of_the_method(bank: tuple[Stage, int]) -> None:
