@@ -124,6 +124,16 @@ def test_an_argument_is_edited(story: Story) -> None:
         assert told == ["deposit(): recorded 10, came 100", "pay(): recorded 13, came 103"]
 
 
+@pytest.mark.parametrize(
+    "raw", [[], None, 5, "send", ["send"], ["send", 5, {}], ["send", "o-51", None], [[]]]
+)
+def test_a_syscall_that_is_none_is_withheld(story: Story, raw: object) -> None:
+    """Whatever stands in the record of a syscall, the branch lists it and goes on."""
+    number = story.sent(2)
+    with swingset.branch(story.controller, at=story.began, edit={number: {"syscall": raw}}) as found:
+        assert [entry.record for entry in found.withheld][:1] == [number]
+
+
 def test_other_code_answers_otherwise(story: Story) -> None:
     """With code from then on, each answer that differs is listed, and what was sent after it is marked."""
     with swingset.branch(story.controller, at=story.began, code={"bank": (("bank", TWICE),)}) as found:

@@ -75,6 +75,11 @@ def branch(
             for vat, parts in (code or {}).items():
                 fork.upgrade_vat(vat, parts)
             return Living(fork, present.world, at, frozenset(drop), changes, strict).live(records)
+        except (LookupError, TypeError, ValueError) as problem:
+            # No host writes such records; the file is a stranger's.
+            fork.close()
+            words = f"the records after crank {at} are not what a host writes: {type(problem).__name__}"
+            raise KernelError(f"{words}: {problem}") from None
         except BaseException:
             fork.close()
             raise

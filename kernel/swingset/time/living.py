@@ -165,7 +165,7 @@ class Living:
             return
         given = {**record.arguments, **self._edit.get(record.number, {})}
         premise = self._premise()
-        what = _described(given["syscall"]) if record.verb == "syscall" else record.verb
+        what = _described(given.get("syscall")) if record.verb == "syscall" else record.verb
         if record.number in self._drop:
             self._lose(record, given)
             self._withhold(record.number, what, "dropped")
@@ -195,12 +195,11 @@ class Living:
 
     def _lose(self, record: RequestRecord, given: Mapping[str, Any]) -> None:
         """Note that a message is not sent, and has no result here."""
-        if record.verb == "syscall" and given["syscall"][:1] == ["send"]:
-            message = given["syscall"][2]
-            if message["result"] is not None:
-                pair = given["vat"], message["result"]
-                self.origins.lost.add(pair)
-                self._sent[pair] = record.number, f"{method_of(CapData.from_json(message['methargs']))}()"
+        asked = syscalls.read(given.get("syscall")).asked
+        if record.verb == "syscall" and isinstance(asked, syscalls.Send) and asked.result is not None:
+            pair = given["vat"], asked.result
+            self.origins.lost.add(pair)
+            self._sent[pair] = record.number, f"{method_of(asked.methargs)}()"
 
     def _withhold(self, number: int, what: str, why: str) -> None:
         self._withheld.append(BranchEntry(number, one_line(what, _SHOWN), one_line(why, _SHOWN)))
@@ -372,6 +371,7 @@ def _shown(outcome: tuple[bool, Any] | None) -> str:
 
 def _described(raw: Any) -> str:
     """A syscall in a few words."""
-    if raw and raw[0] == "send":
-        return f"send {method_of(CapData.from_json(raw[2]['methargs']))}() to {raw[1]}"
-    return " ".join(map(str, raw[:2]))
+    found = syscalls.read(raw)
+    if isinstance(found.asked, syscalls.Send):
+        return f"send {method_of(found.asked.methargs)}() to {found.asked.target}"
+    return " ".join(map(str, raw[:2])) if isinstance(raw, list) else found.name
