@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -226,3 +227,48 @@ def test_a_message_to_the_session_is_answered_from_the_record(story: Story) -> N
         assert found.unanswered[0].startswith("tell() to o+")
         assert str(found.answers[-1]).endswith("show(): recorded told 13, came no outcome")
     assert Teller.told == [13]
+
+
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_a_branch_is_kept(worker: str, tmp_path: Path) -> None:
+    """The world becomes the branch, with its history, and goes on from there, also after it was closed."""
+    path = tmp_path / "my.world"
+    stage = Stage(worker, path)
+    bank = stage.define("bank", BANK)
+    purse = stage.ask(bank, "open_purse", "alice")
+    stage.upgrade("bank", TWICE)
+    assert [stage.ask(purse, "deposit", 1) for _ in range(2)] == [2, 4]
+    left = stage.controller.history.head
+    stage.controller.checkpoint("twice")
+    with swingset.undo_upgrade(stage.controller, "bank") as found:
+        digest = found.controller.digest()
+        commit = swingset.keep_branch(stage.controller, found)
+    assert (stage.controller.history.head, stage.controller.digest()) == (commit, digest)
+    assert stage.controller.verify() == []
+    with pytest.raises(swingset.LifeEndedError, match="a branch of its past took its place"):
+        stage.ask(purse, "deposit", 1)
+    digest = stage.controller.digest()  # the session has begun a new life
+    stage.close()
+    with swingset.open_world(path, worker=worker) as again:
+        assert (again.vats["bank"].incarnation, again.digest()) == (0, digest)
+        assert again.verify() == []
+        assert swingset.replay(again).ok
+        again.history.go_back("twice")
+        assert again.vats["bank"].incarnation == 1
+        assert left in [stretch.commit for stretch in again.history.timeline()]
+
+
+def test_a_branch_is_not_kept_if_the_world_has_gone_on(story: Story) -> None:
+    """What was done since it began would be lost, so it has to be made again."""
+    with swingset.branch(story.controller, at=story.began) as found:
+        story.stage.ask(story.alice, "deposit", 1)
+        with pytest.raises(swingset.KernelError, match="make the branch again"):
+            swingset.keep_branch(story.controller, found)
+
+
+def test_a_branch_is_not_kept_in_a_world_with_a_log(story: Story) -> None:
+    """The log would lack its commits."""
+    with swingset.branch(story.controller, at=story.began) as found:
+        story.controller.history.feed(lambda _: None)
+        with pytest.raises(swingset.KernelError, match="export the branch"):
+            swingset.keep_branch(story.controller, found)

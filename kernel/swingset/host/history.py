@@ -16,6 +16,7 @@ from swingset.core.atomic import refuse_within_crank
 from swingset.host import retention
 from swingset.host.moments import Moment, moment
 from swingset.host.opened import Opened
+from swingset.host.promoting import promote
 from swingset.host.retention import Freed
 from swingset.lens import timeline as lines
 from swingset.lens.costs import Costs
@@ -317,6 +318,28 @@ class History:
                 here = self._world.head
                 self._opened.go_to(commit, here)
             self._opened.forget_what_ran()
+
+    def take_up(self, branch: History) -> int:
+        """Take up the state and the commits of a fork, as if the world had gone that way.
+
+        A session of the world must begin a new incarnation then: call its `attach`.
+
+        Args:
+            branch: the history of a fork of this world, which has not gone on since.
+        Returns:
+            The number of the commit at which the world stands then.
+        Raises:
+            KernelError: if the world has gone on since the fork was made, or hands its commits to a log.
+            WorldError: if the file cannot be written; the world stays as it was.
+        Example:
+            >>> with world.fork() as other:
+            ...     other.terminate_vat("bank")
+            ...     commit = world.history.take_up(other.history)
+            >>> "bank" in world.vats
+            False
+        """
+        with self._opened.lock:
+            return promote(self._opened, branch._opened)
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Commit, and write the world with its history to another file.

@@ -85,6 +85,30 @@ def branch(
             raise
 
 
+def keep_branch(controller: Controller, changed: Branch) -> int:
+    """Make a branch the state of the world. Its past up to the branch stays, and a new life begins.
+
+    References of sessions end, as when the world goes back: attach them again. The line of commits that the
+    world leaves stays in the file until it is pruned; `history.go_back_to_commit` goes to it again.
+
+    Args:
+        controller: the world of which the branch was made, and which has not gone on since.
+        changed: the branch. Close it afterwards.
+    Returns:
+        The number of the commit at which the world stands then.
+    Raises:
+        KernelError: if the world has gone on since the branch began, or hands its commits to a log.
+        WorldError: if the file cannot be written; the world stays as it was.
+    Example:
+        >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
+        >>> with swingset.undo_upgrade(world, "bank") as found:
+        ...     commit = swingset.keep_branch(world, found)
+        >>> world.vats["bank"].incarnation
+        0
+    """
+    return controller.history.take_up(changed.controller.history)
+
+
 def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> Branch:
     """Live on as if the last upgrade of a vat had not happened: with the old code, and all messages since.
 

@@ -380,11 +380,12 @@ class WorldFile(Queries, Named):
         self,
         commits: Iterable[StoredCommit],
         content: Iterable[ContentRow],
-        labels: Iterable[tuple[Any, ...]],
+        labels: Iterable[tuple[Any, ...]] | None = None,
     ) -> None:
         """Add commits that were made of this world elsewhere, parents first, and their bulk.
 
         `labels` replace those of this world: rows of the table, each followed by the digest of its commit.
+        None leaves them as they are.
         The state stays; `goto` then goes to one of the commits. Raises `HistoryBroken` for a commit whose
         parent is missing, or whose seal is not that of its content.
         """
@@ -395,7 +396,8 @@ class WorldFile(Queries, Named):
                 self.execute(f"INSERT OR IGNORE INTO {table} VALUES({', '.join('?' * len(row))})", row)
             for commit in commits:
                 self.history.adopt(commit)
-            self._labels.replace(labels)
+            if labels is not None:
+                self._labels.replace(labels)
         self._place.fold()
         self._watching.begin()
 
