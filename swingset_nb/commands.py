@@ -57,6 +57,7 @@ def registered() -> dict[str, Command]:
     # Importing them registers them; at the top of this file it would be a circular import.
     from swingset_nb import (  # noqa: F401
         on_archives,
+        on_branches,
         on_causes,
         on_debugging,
         on_drafts,
@@ -114,7 +115,7 @@ _ORDER = [
     *("status", "open", "close", "vats", "queue", "clists", "promises", "picture"),
     *("step", "run", "until", "when", "pause"),
     *("checkpoint", "checkpoints", "go-back", "history", "prune", "digest"),
-    *("rehearse", "upgrade", "upgrade-all", "migrate", "panel"),
+    *("rehearse", "shadow", "upgrade", "undo", "upgrade-all", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
     *("trace", "debug", "test"),
     *("cause", "story", "find", "sql", "export-trace"),

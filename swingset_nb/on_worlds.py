@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from shlex import quote
 
 from swingset.core.lifecycle import LeftBehind
@@ -181,9 +182,23 @@ def go_back(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise BadArguments(
             f"no checkpoint is named {given.name!r}; there are: {names}", "%swingset checkpoints"
         )
+    lines = stand_elsewhere(
+        notebook,
+        lambda: world.controller.history.go_back(given.name),
+        f"the world went back to {given.name}",
+    )
+    return Message(f"{world.path} is as it was at checkpoint {given.name}", lines)
+
+
+def stand_elsewhere(notebook: Notebook, go: Callable[[], object], why: str) -> list[str]:
+    """Have the world go to another state, where the notebook's vat begins a new incarnation.
+
+    Returns lines about the names that came back, and those that are gone.
+    """
+    world = notebook.require()
     gone = notebook.withdraw()
-    world.controller.history.go_back(given.name)
-    left_behind = world.session.attach(f"the world went back to {given.name}")
+    go()
+    left_behind = world.session.attach(why)
     world.pending.clear()
     notebook.binding.offer_e()
     lines = _come_back(notebook, world, left_behind)
@@ -192,7 +207,7 @@ def go_back(notebook: Notebook, given: argparse.Namespace) -> Shown:
         lines.append(f"not part of that state, and gone from the notebook: {words_of(dead)}")
     if world.controller.queue.paused:
         lines.append("the world is paused")
-    return Message(f"{world.path} is as it was at checkpoint {given.name}", lines)
+    return lines
 
 
 @command("digest", "the digest of the world's state")

@@ -80,7 +80,7 @@ from swingset.model.states import (
 )
 from swingset.time.archives import Archive, export_archive, import_archive
 from swingset.time.branches import Branch, BranchAnswer, BranchEntry
-from swingset.time.branching import branch, keep_branch, undo_upgrade
+from swingset.time.branching import branch, keep_branch, shadow, undo_upgrade
 from swingset.time.bug_to_test import BugTest, NotReproduced, bug_to_test
 from swingset.time.catching_up import HowStarted, Started, WorldLeads, catch_up, rebuild, start_from
 from swingset.time.comparing import Unlike
@@ -300,6 +300,7 @@ __all__ = [
     "replay",
     "search",
     "sent_from",
+    "shadow",
     "sql",
     "start_from",
     "trace",

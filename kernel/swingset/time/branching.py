@@ -22,7 +22,7 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.starting import Parts
-from swingset.model.messages import UpgradeVat
+from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.time.branches import Branch
 from swingset.time.living import Living
 from swingset.world.records import RequestRecord
@@ -83,6 +83,49 @@ def branch(
         except BaseException:
             fork.close()
             raise
+
+
+def shadow(controller: Controller, vat: str, parts: Parts, *, since: int | None = None) -> Branch:
+    """Run other code of a vat on the messages that were recorded, beside the world, and list what differs.
+
+    Args:
+        controller: the world, which stays as it is.
+        vat: the name of the vat.
+        parts: the names and sources of its parts, its kinds first.
+        since: the crank after which the other code runs; None for that in which its own code began.
+    Returns:
+        The branch; its `answers` are those that differ, the first one first.
+    Raises:
+        NoSuchVat: if there is no such vat.
+        NoSuchMoment: if the history does not lead to that crank.
+        VatFault: if the other code cannot be started there.
+    Example:
+        >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+        >>> report = world.run()
+        >>> with swingset.shadow(world, "bank", world.vats.parts("bank")) as found:
+        ...     found.answers
+        ()
+    """
+    return branch(
+        controller, at=_began(controller, vat) if since is None else since, code={vat: tuple(parts)}
+    )
+
+
+def _began(controller: Controller, vat: str) -> int:
+    """The crank in which the code of a vat that runs now began."""
+    known = controller.kernel.vat(vat).id
+    found = 0
+    with controller.fork() as present:
+        present.commit()
+        for record in present.history.records():
+            if (
+                not isinstance(record, RequestRecord)
+                and isinstance(record.event, CreateVat | UpgradeVat)
+                and record.event.vat == known
+                and record.outcome in ("created", "upgraded")
+            ):
+                found = record.crank
+    return found
 
 
 def keep_branch(controller: Controller, changed: Branch) -> int:

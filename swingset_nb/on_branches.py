@@ -1,0 +1,83 @@
+"""Commands on a changed past: a vat with its changed cell since it began, and an upgrade that is undone."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from swingset.host.upgrading import combined
+from swingset.time.branches import Branch
+from swingset.time.branching import keep_branch, shadow, undo_upgrade
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook
+from swingset_nb.on_runs import named_vat
+from swingset_nb.on_worlds import stand_elsewhere
+from swingset_nb.render import Message, Shown
+
+_MOST = 50
+"""How many lines of a list are shown."""
+
+
+@command(
+    "undo",
+    "list what an undo of the last upgrade of a vat would change; with --yes, undo it",
+    argument("what", metavar="upgrade", choices=["upgrade"], help="the word `upgrade`"),
+    argument("vat", metavar="VAT", help="the vat's name"),
+    argument("--yes", action="store_true", help="undo it, and send all later messages to the old code"),
+    completes="vat",
+)
+def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Live on without an upgrade, in a fork, and keep that if it is confirmed."""
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    notebook.flush()
+    with undo_upgrade(world.controller, name) as found:
+        lines = _lines(found)
+        if not given.yes:
+            hint = f"`%swingset undo upgrade {name} --yes` does it; until then nothing has changed"
+            return Message(_headline(f"without the upgrade of {name}", found), lines, (hint,))
+        lines += stand_elsewhere(
+            notebook,
+            lambda: keep_branch(world.controller, found),
+            f"the upgrade of {name} was undone",
+        )
+        incarnation = world.controller.vats[name].incarnation
+    headline = f"the upgrade of {name} is undone: incarnation {incarnation}, with all that came later"
+    return Message(headline, lines, ("names that cells bound since then are bound by running them again",))
+
+
+@command(
+    "shadow",
+    "run the changed cell of a vat beside the world, on all messages since the vat began or a crank",
+    argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
+    argument("--since", metavar="N", type=int, help="begin after this crank"),
+    completes="vat",
+)
+def shadow_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Say what the changed cell would have answered differently."""
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    if name not in world.pending:
+        raise BadArguments(f"vat {name} has no changed cell", f"%%vat {name} on the first line of one")
+    notebook.flush()
+    parts: Any = world.controller.vats.parts(name)
+    for part, source in world.pending[name].items():
+        parts = combined(world.controller, world.session.drafts, name, part, source)
+    with shadow(world.controller, name, parts, since=given.since) as found:
+        lines = _lines(found)
+        return Message(_headline(f"with the changed cell of {name}", found), lines)
+
+
+def _headline(what: str, found: Branch) -> str:
+    count = len(found.answers)
+    differ = "every answer is as it was" if not count else f"{count:,} answers differ"
+    if count == 1:
+        differ = "one answer differs"
+    return f"{what}, since crank {found.at:,}: {differ}"
+
+
+def _lines(found: Branch) -> list[str]:
+    _, *lines = str(found).splitlines()
+    more = len(lines) - _MOST
+    return [*lines[:_MOST], *([f"and {more:,} more"] if more > 0 else [])]
