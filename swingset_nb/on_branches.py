@@ -78,6 +78,6 @@ def _headline(what: str, found: Branch) -> str:
 
 
 def _lines(found: Branch) -> list[str]:
-    _, *lines = str(found).splitlines()
+    _, *lines = str(found).split("\n")
     more = len(lines) - _MOST
     return [*lines[:_MOST], *([f"and {more:,} more"] if more > 0 else [])]

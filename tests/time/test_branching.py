@@ -258,6 +258,21 @@ def test_a_branch_is_kept(worker: str, tmp_path: Path) -> None:
         assert left in [stretch.commit for stretch in again.history.timeline()]
 
 
+def test_a_branch_without_messages_is_kept() -> None:
+    """An upgrade that is undone at once leaves nothing to repeat, and the world goes back to before it."""
+    stage = Stage("local")
+    bank = stage.define("bank", BANK)
+    purse = stage.ask(bank, "open_purse", "alice")
+    stage.ask(purse, "deposit", 1)
+    stage.upgrade("bank", TWICE)
+    with swingset.undo_upgrade(stage.controller, "bank") as found:
+        digest = found.controller.digest()
+        swingset.keep_branch(stage.controller, found)
+    assert stage.controller.vats["bank"].incarnation == 0
+    assert stage.controller.digest() == digest
+    stage.close()
+
+
 def test_a_branch_is_not_kept_if_the_world_has_gone_on(story: Story) -> None:
     """What was done since it began would be lost, so it has to be made again."""
     with swingset.branch(story.controller, at=story.began) as found:

@@ -166,6 +166,9 @@ def test_a_predicate_of_a_crank(text: str, holds: bool) -> None:
         "(" * 400 + "purse" + ")" * 400,
         "not " * 240 + "purse or " * 10,
         "purse == " + "1" * 2_000,
+        "-" * 900 + "purse < 0",
+        "not " * 60 + "purse",
+        'bank["\\ud800"] == 1',
     ],
 )
 def test_what_is_no_predicate_is_refused(text: str) -> None:

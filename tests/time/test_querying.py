@@ -123,6 +123,38 @@ def test_anything_else_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+HEAVY = {
+    "a search that SQLite would do letter by letter":
+        "SELECT instr(printf('%.16000000c', 'a'), printf('%.8000000c', 'a') || 'b')",
+    "a replacement":
+        "SELECT length(replace(printf('%.16000000c', 'a'), printf('%.8000000c', 'a') || 'b', ''))",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", HEAVY.values(), ids=HEAVY)
+def test_functions_of_long_texts_end(world: swingset.Controller, question: str) -> None:
+    """They take a time that grows with the text, and their answer is SQLite's."""
+    assert swingset.sql(world, question).rows in (((0,),), ((16_000_000,),))
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["instr('abcabc', 'ca')", "instr('a', NULL)", "instr('äbä', 'ä')", "replace('aXbX', 'X', 'yy')",
+     "replace('a', '', 'b')", "replace(12321, 2, 0)", "instr(x'0102', x'02')", "replace(NULL, 'a', 'b')"],
+)  # fmt: skip
+def test_functions_of_texts_are_sqlites(world: swingset.Controller, words: str) -> None:
+    """`instr` and `replace` answer what SQLite's own do."""
+    with sqlite3.connect(":memory:") as plain:
+        assert swingset.sql(world, f"SELECT {words}").rows == tuple(plain.execute(f"SELECT {words}"))
+
+
+def test_an_answer_has_at_most_so_many_characters(world: swingset.Controller) -> None:
+    """Rows that are too large together are refused before they are all there."""
+    rows = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 900)"
+    with pytest.raises(swingset.BadQuery, match="the answer has more than"):
+        swingset.sql(world, f"{rows} SELECT printf('%.16000000d', 1) FROM c")
+
+
 def test_a_question_without_an_end_is_stopped(world: swingset.Controller) -> None:
     """The clock stops it, and the next question is answered."""
     endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"

@@ -27,14 +27,12 @@ def promote(opened: Opened, branch: Opened) -> int:
         )
     branch.commit("a branch")
     _refuse_moved(ours, theirs)
-    commits = _own_commits(ours, theirs)
-    if not commits:
-        return ours.head
-    commits[-1] = commits[-1]._replace(digest=theirs.digest())
-    here = ours.head
+    commits, here = _own_commits(ours, theirs), ours.head
+    if commits:
+        commits[-1] = commits[-1]._replace(digest=theirs.digest())
     with opened.lives.going_back("a branch of its past took its place"):
         ours.adopt(commits, NewContent(theirs.db, {}))
-        opened.go_to(commits[-1].seq, here)
+        opened.go_to(theirs.head, here)  # an older commit of the world, if the branch has none of its own
     opened.forget_what_ran()
     return ours.head
 

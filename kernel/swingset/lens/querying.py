@@ -33,7 +33,11 @@ from swingset.world.schema import SCHEMA, STATE_NAMES
 MOST_BYTES = 1 << 30
 """How many bytes of tables are copied for one question at most."""
 
+MOST_ANSWER = 1 << 26
+"""How many bytes an answer has at most."""
+
 _LONGEST = 1 << 24  # bytes of one value
+_LONGEST_PATTERN = 1_000  # characters
 _STEPS = 20_000  # instructions of SQLite between two looks at the clock
 _PIECE = 2_000
 
@@ -107,6 +111,8 @@ def query(store: KernelStore, sql: str, most: int, seconds: float) -> Answer:
             raise BadQuery(
                 f"{_words(problem)}: only SELECT over the tables of the world is allowed"
             ) from None
+        except MemoryError:
+            raise BadQuery("the question takes more memory than there is: ask for less") from None
         except (apsw.Error, ValueError) as problem:
             raise BadQuery(f"no answer: {_words(problem)}") from None
 
@@ -123,6 +129,10 @@ def _empty() -> apsw.Connection:
     db.enable_load_extension(False)
     db.limit(apsw.SQLITE_LIMIT_LENGTH, _LONGEST)
     db.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
+    db.limit(apsw.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, _LONGEST_PATTERN)
+    # SQLite's own take a time that grows with the product of both lengths, and look at no clock.
+    db.create_scalar_function("instr", _instr, 2, deterministic=True)
+    db.create_scalar_function("replace", _replace, 3, deterministic=True)
     for statement in SCHEMA:
         name = statement.partition("(")[0].split()[2]
         if statement.startswith("CREATE TABLE") and name in STATE_NAMES:
@@ -199,12 +209,49 @@ def _ask(db: apsw.Connection, sql: str, most: int, seconds: float) -> Answer:
     try:
         cursor.execute(sql)
         columns = tuple(str(column[0]) for column in cursor.description)
-        rows = list(islice(cursor, most + 1))
+        rows = list(_bounded(islice(cursor, most + 1)))
     except apsw.ExecutionCompleteError:
         return _without_rows(db, sql)
     finally:
         db.set_progress_handler(None)
     return Answer(columns, tuple(map(tuple, rows[:most])), len(rows) > most)
+
+
+def _bounded(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The rows of an answer. Raises `BadQuery` if they are too large together."""
+    left = MOST_ANSWER
+    for row in rows:
+        left -= sum(len(value) for value in row if isinstance(value, str | bytes))
+        if left < 0:
+            raise BadQuery(f"the answer has more than {MOST_ANSWER:,} characters: ask for less")
+        yield row
+
+
+def _instr(*given: Any) -> int | None:
+    """SQLite's `instr`, in a time that grows with the text alone."""
+    text, part = given
+    if text is None or part is None:
+        return None
+    if isinstance(text, bytes) and isinstance(part, bytes):
+        return text.find(part) + 1
+    return _text(text).find(_text(part)) + 1
+
+
+def _replace(*given: Any) -> str | None:
+    """SQLite's `replace`, in a time that grows with the text alone."""
+    text, old, new = given
+    if text is None or old is None or new is None:
+        return None
+    whole, before, after = _text(text), _text(old), _text(new)
+    if not before:
+        return whole
+    if len(whole) + whole.count(before) * (len(after) - len(before)) > _LONGEST:
+        raise ValueError("string or blob too big")
+    return whole.replace(before, after)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _without_rows(db: apsw.Connection, sql: str) -> Answer:

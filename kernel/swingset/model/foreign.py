@@ -44,6 +44,8 @@ def read_json(text: str | bytes, *, depth: int = MOST_DEPTH, values: int = MOST_
             text = text.decode()
         except UnicodeDecodeError:
             raise Unreadable("not JSON: it is not UTF-8") from None
+    if type(text) is not str:  # a row in a record may hold anything
+        raise Unreadable("not JSON: it is no text")
     _measure(text, depth, values)
     try:
         return _decoder.decode(text)

@@ -98,6 +98,7 @@ def shadow(controller: Controller, vat: str, parts: Parts, *, since: int | None 
     Raises:
         NoSuchVat: if there is no such vat.
         NoSuchMoment: if the history does not lead to that crank.
+        KernelError: if `since` is None and that crank was pruned.
         VatFault: if the other code cannot be started there.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
@@ -125,6 +126,8 @@ def _began(controller: Controller, vat: str) -> int:
                 and record.outcome in ("created", "upgraded")
             ):
                 found = record.crank
+    if not found:
+        raise KernelError(f"the crank in which the code of vat {vat} began was pruned: say since when")
     return found
 
 

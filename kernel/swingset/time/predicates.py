@@ -19,11 +19,12 @@ import ast
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Any, Literal, NamedTuple
 
 from swingset.core.store import KernelStore
 from swingset.lens.tables import Lens
+from swingset.model.capdata import is_well_formed
 from swingset.model.foreign import shown
 from swingset.model.refs import is_kref
 from swingset.model.visible import one_line
@@ -33,7 +34,13 @@ LONGEST = 1_000
 """How many characters a predicate may have."""
 
 MOST_CHOICES = 1_000_000
-"""How many choices of objects are tried; the others count as not true."""
+"""How many objects are tried for a path that means several; the others count as not true."""
+
+MOST_COMBINED = 20_000
+"""How many choices are tried if several paths mean several objects."""
+
+DEEPEST = 50
+"""How deep a predicate may nest."""
 
 EVENT_WORDS = ("vat", "method", "object", "rejection", "outcome", "computrons", "event")
 """The words that mean something of a crank."""
@@ -153,8 +160,13 @@ def _parsed(text: str) -> ast.expr:
         raise BadPredicate(f"a predicate has at most {LONGEST:,} characters, this one has {len(text):,}")
     try:
         tree = ast.parse(text.strip(), mode="eval")
-        for node in ast.walk(tree):
-            _check(node, text)
+        layer: list[ast.AST] = [tree]
+        for depth in range(len(text)):
+            for node in layer:
+                _check(node, text)
+            layer = [child for node in layer for child in ast.iter_child_nodes(node)]
+            if layer and depth > DEEPEST:
+                raise BadPredicate(f"{one_line(text, 80)!r} is no predicate: it nests too deep; {_ALLOWED}")
     except SyntaxError as problem:
         raise BadPredicate(f"{one_line(text, 80)!r} is no predicate: {problem.msg}; {_ALLOWED}") from None
     except BadPredicate:
@@ -170,6 +182,8 @@ def _check(node: ast.AST, text: str) -> None:
         words = f"{type(node).__name__} is no part of a predicate"
     elif isinstance(node, ast.Constant) and type(node.value) not in (str, int, float, bool, type(None)):
         words = f"{shown(node.value)} cannot be compared"
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not is_well_formed(node.value):
+        words = "half of a surrogate pair is no text"
     elif isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
         words = "an index is a text or a number from 0"
     elif isinstance(node, ast.Attribute | ast.Subscript) and not _is_path(node.value):
@@ -241,11 +255,9 @@ class _Walk:
     def some(self, tree: ast.expr) -> Holds:
         """Whether some choice of an object for each path that means several makes the tree hold."""
         paths = [path for path in dict.fromkeys(_paths(tree)) if self._choice(path) is not None]
-        left = MOST_CHOICES
-        for chosen in product(*(self._choice(path) or () for path in paths)):
-            if left == 0:
-                break
-            left -= 1
+        most = MOST_CHOICES if len(paths) < 2 else MOST_COMBINED
+        choices = [islice(self._choice(path) or (), most) for path in paths]
+        for chosen in islice(product(*choices), most):
             self._chosen = dict(zip(paths, chosen, strict=True))
             found = self._test(tree)
             if found.holds:

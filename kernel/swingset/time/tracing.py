@@ -21,6 +21,7 @@ from swingset.host.controller import Controller
 from swingset.model import reasons
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.limits import Limits
+from swingset.model.lines import source_lines
 from swingset.model.reports import DeliveryResult
 from swingset.model.states import ConsoleStream
 from swingset.model.syscalls import Syscall
@@ -229,7 +230,7 @@ class _Gathered:
 
     def read(self, parts: dict[str, str]) -> None:
         """Take the sources whose lines are shown."""
-        self._lines |= {part: source.splitlines() for part, source in parts.items()}
+        self._lines |= {part: source_lines(source) for part, source in parts.items()}
 
     def hear(self, said: bytes) -> None:
         """Take an event as JSON from a guest."""
