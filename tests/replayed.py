@@ -1,7 +1,7 @@
 """Replays the worlds that a test has made: each one when it is closed, or when the test ends.
 
-`make test` replays those of every eighth test, chosen by the test's name; a run with the slow tests replays
-all. A test whose worlds cannot be replayed says so with the mark `unreplayed` and the reason.
+`make test` replays those of every sixteenth test, chosen by the test's name; a run with the slow tests
+replays all. A test whose worlds cannot be replayed says so with the mark `unreplayed` and the reason.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from swingset.time.repeating import EXECUTORS, by_rows
 from swingset.time.replay import Replaying, replay
 from swingset.world.file import WorldFile
 
-ONE_OF = 8
+ONE_OF = 16
 """One of so many tests is in the sample."""
 
 

@@ -131,7 +131,7 @@ def sweep(folder: Path, worker: str, most: int | None) -> int:
     return len(chosen)
 
 
-@pytest.mark.parametrize(("worker", "most"), [("local", 40), ("wasm", 12)])
+@pytest.mark.parametrize(("worker", "most"), [("local", 24), ("wasm", 8)])
 def test_process_ends_at_many_steps(tmp_path: Path, worker: str, most: int) -> None:
     """Whichever step the process ends at, another one finishes the story to the same digest."""
     assert sweep(tmp_path, worker, most) == most
@@ -162,7 +162,7 @@ def carry_on(path: Path, worker: str, at: int) -> None:
         assert heaps == [kernel.warehouse.heap_digest(kernel.vat(name)) for name in names]
 
 
-@pytest.mark.parametrize(("worker", "most"), [("local", 40), ("wasm", 12)])
+@pytest.mark.parametrize(("worker", "most"), [("local", 24), ("wasm", 8)])
 def test_host_carries_on_after_a_fault(tmp_path: Path, worker: str, most: int) -> None:
     """After an error at any step the same controller goes on, and no worker knows what was undone."""
     _, faults = undisturbed(tmp_path / "undisturbed.world", worker)

@@ -118,8 +118,8 @@ def killed_at_random(folder: Path, worker: str, seeds: range, longest: float) ->
 
 
 def test_killed_while_committing(tmp_path: Path) -> None:
-    """Killed at any moment, fifty times over, a process leaves the last commit or the one in flight."""
-    killed_at_random(tmp_path, "local", range(50), 0.15)
+    """Killed at any moment, twenty times over, a process leaves the last commit or the one in flight."""
+    killed_at_random(tmp_path, "local", range(20), 0.15)
 
 
 def test_killed_while_committing_heaps(tmp_path: Path) -> None:
