@@ -77,6 +77,31 @@ def test_the_costs_add_up_to_the_file(tmp_path: Path) -> None:
     world.close()
 
 
+def test_a_past_is_cut_at_a_crank_and_to_a_size(tmp_path: Path) -> None:
+    """With both, the cut is at the crank or later, and the file gets as small as wanted."""
+    world = world_of(tmp_path / "a.world", 30)
+    at_crank = world.history.would_prune(before=5)
+    least = world.history.would_prune(before=world.crank)
+    small = (at_crank.size + least.size) // 2
+    both = world.history.would_prune(before=5, ceiling=small)
+    assert both.size <= small
+    assert both.first > at_crank.first
+    assert world.history.would_prune(before=5, ceiling=1 << 40).first == at_crank.first
+    world.close()
+
+
+@pytest.mark.parametrize("looked", ["at", "at_record"])
+def test_the_empty_world_is_no_moment_of_a_past_that_was_cut(looked: str, tmp_path: Path) -> None:
+    """Nothing leads from it to the present any more, so it is refused like the cranks that are gone."""
+    world = world_of(tmp_path / "a.world", 10)
+    look = world.at if looked == "at" else world.history.at_record
+    look(0).close()
+    world.history.prune(before=5)
+    with pytest.raises(swingset.NoSuchMoment, match=r"the past up to crank [0-9]+ was pruned"):
+        look(0)
+    world.close()
+
+
 PRUNED: dict[str, dict[str, Any]] = {
     "before a crank": {"before": 20},
     "before a crank, to the images": {"before": 20, "to_images": True},

@@ -31,6 +31,7 @@ from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.policies import RunPolicy, cranks, forever
 from swingset.host.saying import say, say_json
+from swingset.model.counting import plural
 from swingset.model.visible import one_line, visible
 from swingset.time.predicates import BadPredicate
 from swingset.time.until import until
@@ -254,7 +255,7 @@ def _run(controller: Controller, chosen: argparse.Namespace) -> int:
     report = controller.run(policy)
     _show_held_back(controller)
     more = "; more can run" if report.more else ""
-    say(f"{_plural(report.cranks, 'crank')}, {report.computrons:,} computrons{more}")
+    say(f"{plural(report.cranks, 'crank')}, {report.computrons:,} computrons{more}")
     return DONE
 
 
@@ -310,11 +311,11 @@ def _status(controller: Controller, _: argparse.Namespace) -> int:
     if (panic := controller.queue.panic) is not None:
         say(f"stopped: {panic}")
     say(
-        f"{_plural(stats['vats_live'], 'live vat')}, {stats['vats_suspended']} suspended,"
+        f"{plural(stats['vats_live'], 'live vat')}, {stats['vats_suspended']} suspended,"
         f" {stats['vats_terminated']} terminated"
     )
-    say(f"{_plural(stats['objects'], 'object')}, {_plural(stats['promises'], 'promise')}")
-    waiting = f"{_plural(stats['queue'], 'event')} in the run-queue, {stats['parked']} parked"
+    say(f"{plural(stats['objects'], 'object')}, {plural(stats['promises'], 'promise')}")
+    waiting = f"{plural(stats['queue'], 'event')} in the run-queue, {stats['parked']} parked"
     say(f"{waiting}, {stats['promise_queue']} waiting for promises")
     _show_held_back(controller)
     for vat in controller.lens.vats():
@@ -363,7 +364,7 @@ def _rings(controller: Controller, _: argparse.Namespace) -> int:
         say(f"ring of {', '.join(ring.vats)}:")
         for line in ring.lines:
             say(f"  {visible(line)}")
-    say(f"{_plural(len(rings), 'ring')} found")
+    say(f"{plural(len(rings), 'ring')} found")
     return DONE
 
 
@@ -409,7 +410,7 @@ def _drop_event(controller: Controller, chosen: argparse.Namespace) -> int:
 
 
 def _poll(controller: Controller, chosen: argparse.Namespace) -> int:
-    say(f"{_plural(controller.devices.poll(chosen.now), 'alarm')} went off")
+    say(f"{plural(controller.devices.poll(chosen.now), 'alarm')} went off")
     return DONE
 
 
@@ -430,10 +431,6 @@ def _show(output: Output) -> None:
     with contextlib.suppress(OSError):  # raised again at the end, when the run is committed
         for line in text.splitlines():
             say(f"{one_line(output.vat, 40)}: {line}", file=stream)
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from swingset.core.atomic import refuse_within_crank
 from swingset.host.opened import Opened
+from swingset.model.counting import plural
 from swingset.model.visible import one_line
 from swingset.world.cuts import Cut
 from swingset.world.errors import NoSuchMoment, WorldError
@@ -40,7 +41,7 @@ class Freed:
     def undebuggable(self) -> tuple[str, ...]:
         """What is lost, one sentence each."""
         found = []
-        if self.what.records:
+        if self.what.records and self.first > 1:
             found.append(
                 f"Cranks before {self.first:,} cannot be seen, repeated, debugged or gone back to any more."
             )
@@ -62,15 +63,15 @@ class Freed:
         """
         what = self.what
         parts = (
-            (what.commits, "commits"),
-            (what.records, "records"),
-            (what.entries, "deliveries"),
-            (what.snapshots, "heap images"),
-            (what.pages, "heap pages"),
-            (what.bundles, "bundles"),
-            (what.libraries, "guest libraries"),
+            (what.commits, "commit"),
+            (what.records, "record"),
+            (what.entries, "delivery"),
+            (what.snapshots, "heap image"),
+            (what.pages, "heap page"),
+            (what.bundles, "bundle"),
+            (what.libraries, "guest library"),
         )
-        counted = ", ".join(f"{count:,} {name}" for count, name in parts if count) or "nothing"
+        counted = ", ".join(plural(count, name) for count, name in parts if count) or "nothing"
         return [f"{self.bytes:,} bytes: {counted}; {self.size:,} bytes stay", *self.undebuggable]
 
 
@@ -104,19 +105,16 @@ def _cut(opened: Opened, before: int | None, ceiling: int | None, to_images: boo
     """Where to cut: None if no past is to be dropped."""
     line = Line(opened.world.db, opened.world.history, opened.world.name)
     line.follow(opened.world.head)
+    least_cut = 0
     if before is not None:
         if not 0 <= before <= line.marks[-1].crank + 1:
             words = f"has run {line.marks[-1].crank:,} cranks, and crank {before:,} is none that comes next"
             raise NoSuchMoment(f"{opened.world.name} {words}")
-        place = line.with_crank(before) - 1  # the last commit with all its cranks before that one
-        if place > 0:
-            return Cut(*line.marks[place])
-        return None
-    if ceiling is None:
-        return None
-    if _in_a_copy(opened, None, to_images).size <= ceiling:
-        return None
-    low, high = 1, len(line.marks) - 1
+        least_cut = max(line.with_crank(before) - 1, 0)  # the last commit with all its cranks before that one
+    first = Cut(*line.marks[least_cut]) if least_cut else None
+    if ceiling is None or _in_a_copy(opened, first, to_images).size <= ceiling:
+        return first
+    low, high = least_cut + 1, len(line.marks) - 1
     last = Cut(*line.marks[high]) if high else None
     if last is None or (least := _in_a_copy(opened, last, to_images).size) > ceiling:
         least = opened.world.size if last is None else least

@@ -165,7 +165,7 @@ class Causes:
             )
         found = self._of_promise(asked) if kref_type(asked) == "p" else self._first(asked)
         if found is None:
-            raise KernelError(f"{self._world} has no record of {asked}: `lens.promises` lists those it has")
+            raise KernelError(f"{self._world} has no record of {asked}: the table of promises has all")
         return found
 
     def _first(self, kref: str) -> Record | None:

@@ -223,7 +223,7 @@ class Replaying:
             if difference is not None:
                 return difference
         if not told:
-            self._not_checked["a commit without records, of an earlier version or an archive"] += 1
+            self._not_checked["a commit without records: pruned, or of an earlier version or an archive"] += 1
             self._take_over()
             return None
         self.world.commit()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from swingset.host.controller import Controller
+from swingset.model.counting import plural
 from swingset.time.replay import FirstDifference, replay
 from swingset.world.verifying import Problem
 
@@ -59,7 +60,7 @@ class Verified:
             '0 problems found'
         """
         count = len(self.problems) + (self.difference is not None)
-        return f"{count} {'problem' if count == 1 else 'problems'} found"
+        return f"{plural(count, 'problem')} found"
 
     def found(self) -> list[str]:
         """The problems and the first difference, one line each.

@@ -24,6 +24,7 @@ from swingset.model.visible import one_line
 from swingset.time.predicates import Holds, Predicate
 from swingset.time.sending import sent_from
 from swingset.time.until import happened
+from swingset.world.cuts import read_cut, stored
 from swingset.world.errors import NoSuchMoment
 from swingset.world.records import CrankRecord
 
@@ -200,7 +201,9 @@ class _Search:
     def _notes(self) -> tuple[str, ...]:
         if self._pruned is None:
             return ()
-        return (f"crank {self._pruned:,} and what is before it cannot be looked at: that history is gone",)
+        cut = read_cut(stored(self._controller.world.db))
+        last = self._pruned if cut is None else cut.crank
+        return (f"crank {last:,} and what is before it cannot be looked at: that history is gone",)
 
 
 __all__ = ["Since", "sender_of", "when"]

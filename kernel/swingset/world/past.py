@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from . import opening
+from .cuts import Cut, read_cut, stored
 from .edge import told_in_words
 from .errors import HistoryBroken, NoSuchMoment
 from .history import apply_changes
@@ -106,11 +107,11 @@ class Past:
     def after_crank(self, crank: int) -> Target:
         """The moment right after a crank; after crank 0 the world is empty.
 
-        Raises `NoSuchMoment` for a crank that the world has not run, and for one without a record.
+        Raises `NoSuchMoment` for a crank that the world has not run, and for one that was pruned.
         """
         self._follow()
         if crank == 0:
-            return Target(0, 0, 0)
+            return self._empty("crank 0")
         place = self._line.with_crank(crank)
         return self._moment(place, lambda record: _is_crank(record, crank), f"crank {crank:,}")
 
@@ -121,12 +122,23 @@ class Past:
         """
         self._follow()
         if number == 0:
-            return Target(0, 0, 0)
+            return self._empty("record 0")
         place = self._line.with_record(number)
         if place < len(self._line.marks) and self._line.marks[place].record == number:
             mark = self._line.marks[place]
             return Target(mark.crank, number, mark.seq)
         return self._moment(place, lambda record: record.number == number, f"record {number:,}")
+
+    def _empty(self, what: str) -> Target:
+        """The empty world, where the past of the file begins with it."""
+        if (cut := self.cut) is not None:
+            raise self._missing(what, f"the past up to crank {cut.crank:,} was pruned")
+        return Target(0, 0, 0)
+
+    @property
+    def cut(self) -> Cut | None:
+        """Where the past of the file was dropped, or None."""
+        return read_cut(stored(self._world.db))
 
     def _moment(self, place: int, wanted: Callable[[Record], bool], what: str) -> Target:
         if place == 0:
