@@ -31,9 +31,9 @@ from swingset.host.pending import StillPending
 from swingset.host.queue import RunQueue
 from swingset.host.redelivery import Redelivered
 from swingset.host.rehearsal import Rehearsal
-from swingset.host.repeating import Answered
 from swingset.host.reports import RunReport
 from swingset.host.requests import Outcome, PromiseStatus
+from swingset.host.resending import Answered
 from swingset.host.restarting import Restart, RestartOutcome, RestartReport
 from swingset.host.retention import Freed
 from swingset.host.session import Session

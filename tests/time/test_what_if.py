@@ -310,3 +310,19 @@ def test_odd_text_is_drawn_and_forges_no_line(bank: tuple[Stage, Any, Any]) -> N
     for text in (str(found), str(since), str(swingset.until(stage.controller, f"purse.owner == {odd!r}"))):
         assert all(line.isprintable() for line in text.split("\n")), text
     assert not [line for line in str(found).split("\n") if line.startswith("cranks: - → 9")]
+
+
+def test_what_is_printed_in_both_worlds_is_no_difference(bank: tuple[Stage, Any, Any]) -> None:
+    """What the live world printed since then stands on its side, and what both printed is left out."""
+    stage, _, purse = bank
+    stage.controller.commit()
+    began = stage.controller.crank
+    stage.ask(purse, "deposit", 7)
+    stage.ask(purse, "deposit", 8)
+    stage.controller.commit()
+
+    def act(fork: swingset.Fork) -> Any:
+        return E(fork.here(purse)).deposit(7)
+
+    found = swingset.what_if(stage.controller, act, at=began)
+    assert [row for row in found.rows() if row[0] == "bank prints"] == [("bank prints", "paid 8", "-")]

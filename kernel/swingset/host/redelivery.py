@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from swingset.core.errors import VatFault
 from swingset.host.controller import Controller
-from swingset.host.repeating import Answered, Repeating, is_to
+from swingset.host.resending import Answered, Resending, is_to
 from swingset.host.starting import Parts
 from swingset.lens.recorded import Recorded
 from swingset.model.messages import CreateVat, UpgradeVat
@@ -66,7 +66,7 @@ def redeliver(controller: Controller, vat: str, parts: Parts, count: int) -> Red
     if not got:
         return Redelivered(0, notes=("this incarnation has got no message yet",))
     first = got[0].crank
-    old, new = (Repeating(controller.fork(first - 1)) for _ in range(2))
+    old, new = (Resending(controller.fork(first - 1)) for _ in range(2))
     try:
         try:
             new.fork.upgrade_vat(vat, parts)

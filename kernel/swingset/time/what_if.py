@@ -10,7 +10,8 @@ Python is not forked: an object of the host that the code changes stays changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.outputs import Output
 from swingset.host.policies import RunPolicy
-from swingset.host.repeating import Repeating
+from swingset.host.resending import Resending
 from swingset.host.session import Session
 from swingset.host.standing_in import StandIns, set_aside
 from swingset.host.starting import Parts
@@ -82,7 +83,8 @@ class WhatIf:
 
     `answer` is what the code returned, or the value of the promise that it returned; a reference in it
     belongs to the fork and is of no use. `error` is what it raised. `console` has the lines that vats
-    printed, with the name of the vat. `unlike` are the places that are different in the live world and in
+    printed, with the name of the vat, and `live_console` those of the live world since crank `at`. `unlike`
+    are the places that are different in the live world and in
     the fork. `notes` say what could not be shown. `at` is the crank at which the fork began, None for the
     present.
     """
@@ -95,6 +97,7 @@ class WhatIf:
     computrons: int
     at: int | None = None
     notes: tuple[str, ...] = ()
+    live_console: tuple[tuple[str, str], ...] = ()
 
     def rows(self) -> list[tuple[str, str, str]]:
         """What, how it is in the live world, and how it would be.
@@ -107,7 +110,14 @@ class WhatIf:
         answer = shown(self.answer) if self.error is None else one_line(said(self.error), 200)
         sort = "answer" if self.error is None else type(self.error).__name__
         rows = [] if self.answer is None and self.error is None else [(one_line(sort, 80), "-", answer)]
-        rows += [(f"{one_line(vat, 80)} prints", "-", one_line(text, 200)) for vat, text in self.console]
+        for lines, others, is_live in (
+            (self.live_console, self.console, True),
+            (self.console, self.live_console, False),
+        ):
+            for vat, text in (Counter(lines) - Counter(others)).elements():
+                shown_text = one_line(text, 200)
+                sides = (shown_text, "-") if is_live else ("-", shown_text)
+                rows.append((f"{one_line(vat, 80)} prints", *sides))
         rows += [(unlike.place, unlike.first, unlike.second) for unlike in self.unlike]
         return [*rows, ("cranks", "-", f"{self.cranks:,}"), ("computrons", "-", f"{self.computrons:,}")]
 
@@ -193,21 +203,31 @@ def _branched(controller: Controller, later: _Later, code: Mapping[str, Parts] |
     with branched:
         records = list(branched.controller.history.records(since))
         ran = [record for record in records if isinstance(record, CrankRecord)]
-        rows = touched([*records, *_since(controller, later.begins)])
+        live = _since(controller, later.begins)
+        rows = touched([*records, *live])
         answers = [
             Unlike(f"answer to {one_line(answer.message, 80)}", answer.recorded, answer.came)
             for answer in branched.answers
         ]
         unlike = [*answers, *compare(controller.kernel.store, branched.controller.kernel.store, rows)]
-        console = [
-            (record.vat or "kernel", text.rstrip("\n")) for record in ran for _, text in record.console
-        ]
         notes = [f"withheld: {entry}" for entry in branched.withheld]
         notes += [f"premise changed: {entry}" for entry in branched.premise_changed]
         notes += [f"unanswered: {line}" for line in branched.unanswered]
     spent = sum(record.computrons or 0 for record in ran)
     told = tuple(one_line(note, 300) for note in notes)
-    return WhatIf(None, None, tuple(console[:_MOST_LINES]), tuple(unlike), len(ran), spent, later.at, told)
+    consoles = _console(ran, since), _console(live, since)
+    return WhatIf(None, None, consoles[0], tuple(unlike), len(ran), spent, later.at, told, consoles[1])
+
+
+def _console(records: Iterable[Record], since: int) -> tuple[tuple[str, str], ...]:
+    """The lines that vats printed in the cranks after a record, with the name of the vat."""
+    lines = [
+        (record.vat or "kernel", text.rstrip("\n"))
+        for record in records
+        if isinstance(record, CrankRecord) and record.number > since
+        for _, text in record.console
+    ]
+    return tuple(lines[:_MOST_LINES])
 
 
 def _since(controller: Controller, crank: int) -> list[Record]:
@@ -248,15 +268,15 @@ class _Later:
         """The records that do not happen in a branch."""
         return () if self._request is None else (self._request.number,)
 
-    def begin(self, fork: Controller) -> Repeating:
+    def begin(self, fork: Controller) -> Resending:
         """Drop the message, if it waits in the fork already."""
-        repeating, place = Repeating(fork), self._dropped.position if self._dropped is not None else None
+        repeating, place = Resending(fork), self._dropped.position if self._dropped is not None else None
         waiting = [event.position for event in fork.lens.queue() if event.where == "run-queue"]
         if place is not None and place in waiting:
             fork.queue.drop(place)
         return repeating
 
-    def repeat(self, repeating: Repeating) -> None:
+    def repeat(self, repeating: Resending) -> None:
         """Repeat the rest."""
         repeating.repeat(self._records)
 
@@ -293,14 +313,17 @@ def _run(
     fork.commit("what if")
     records = list(fork.history.records(since))
     ran = [record for record in records if isinstance(record, CrankRecord)]
-    if at is not None:
-        records += _since(controller, at)
+    live = _since(controller, at) if at is not None else []
+    records += live
     without = inside.vat_id
     unlike = compare(controller.kernel.store, fork.kernel.store, touched(records), without=without)
     console = [(output.vat or "kernel", output.text.rstrip("\n")) for output in printed[:_MOST_LINES]]
     notes = _notes(controller, fork, inside, len(printed)) + ([] if repeating is None else repeating.notes)
     spent = sum(record.computrons or 0 for record in ran)
-    return WhatIf(answer, error, tuple(console), tuple(unlike), len(ran), spent, at, tuple(notes))
+    told = tuple(notes)
+    return WhatIf(
+        answer, error, tuple(console), tuple(unlike), len(ran), spent, at, told, _console(live, since)
+    )
 
 
 def _free_name(fork: Controller) -> str:

@@ -93,7 +93,7 @@ class _Settled:
         return None
 
 
-class Repeating:
+class Resending:
     """Repeats recorded messages in one fork. `notes` say what could not be repeated."""
 
     def __init__(self, fork: Controller) -> None:
