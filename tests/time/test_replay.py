@@ -13,6 +13,7 @@ import pytest
 
 import swingset
 from swingset.core.verbs import VERBS
+from swingset.host.engines import Engines
 from swingset.time.repeating import EXECUTORS
 from swingset.world.codec import Unpacking, compress
 from swingset.world.migration import migrate
@@ -94,14 +95,17 @@ def test_a_replay_agrees_and_changes_nothing(worker: str, full: bool, tmp_path: 
     stage.close()
 
 
-def test_a_file_is_replayed_by_its_path(tmp_path: Path) -> None:
-    """Nobody has to open it, and no local code of it runs."""
+def test_a_file_is_replayed_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to open it, no local code of it runs, and no engine is prepared that no vat needs."""
     path = tmp_path / "a.world"
     counting("local", path).close()
+    made: list[str] = []
+    monkeypatch.setattr(Engines, "_make", lambda _, kind: made.append(kind))
     assert swingset.replay(path).ok
     found = swingset.replay(path, full=True)
     assert found.difference is not None
     assert "no worker of kind 'local'" in found.difference.came
+    assert made == []
 
 
 def test_uncommitted_work_is_replayed_too() -> None:

@@ -12,29 +12,33 @@ WorkerKind = Literal["wasm", "wasm-full", "local"]
 KINDS: tuple[str, ...] = get_args(WorkerKind)
 """The lean engine (the default), the engine with the scientific packages, and the host's interpreter."""
 
+CONFINING: tuple[str, ...] = ("wasm", "wasm-full")
+"""The kinds whose vats can reach only their world."""
+
 
 class Engines(Mapping[str, WorkerFactory]):
     """Worker factories by kind. Getting one for an engine that was never compiled here takes a while."""
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(self, progress: Progress | None = None, kinds: tuple[str, ...] = KINDS) -> None:
         self.progress = progress
+        self._kinds = kinds
         self._made: dict[str, WorkerFactory] = {}
 
     def __getitem__(self, kind: str) -> WorkerFactory:
-        if kind not in KINDS:
+        if kind not in self._kinds:
             raise KeyError(kind)
         if kind not in self._made:
             self._made[kind] = self._make(kind)
         return self._made[kind]
 
     def __contains__(self, kind: object) -> bool:
-        return kind in KINDS  # without preparing an engine
+        return kind in self._kinds  # without preparing an engine
 
     def __iter__(self) -> Iterator[str]:
-        return iter(KINDS)
+        return iter(self._kinds)
 
     def __len__(self) -> int:
-        return len(KINDS)
+        return len(self._kinds)
 
     def _make(self, kind: str) -> WorkerFactory:
         if kind == "local":

@@ -27,7 +27,7 @@ from swingset.core.atomic import refuse_within_crank
 from swingset.core.cranks import Cranks
 from swingset.core.kernel import Kernel
 from swingset.host.controller import Controller
-from swingset.host.engines import Engines
+from swingset.host.engines import CONFINING, Engines
 from swingset.model.foreign import read_json
 from swingset.model.stack import room
 from swingset.model.visible import one_line
@@ -145,7 +145,7 @@ def _copied(
     else:
         with WorldFile.look(world) as file:
             source = file.fork()
-        engines = {kind: engine for kind, engine in Engines().items() if engine.confines}
+        engines = Engines(kinds=CONFINING)  # each is prepared only if a vat needs it
     with source:
         yield source, engines
 
