@@ -132,7 +132,7 @@ def test_what_is_kept_is_as_it_was(how: str, worker: str, tmp_path: Path) -> Non
         assert world.verify() == []
         assert seen(world, freed.first) == {c: known[c] for c in range(freed.first, world.crank + 1)}
         for lost in (1, freed.first - 1):
-            with pytest.raises(swingset.NoSuchMoment, match="were pruned"):
+            with pytest.raises(swingset.NoSuchMoment, match="was pruned"):
                 world.at(lost)
         with world.fork(at=freed.first) as other:
             assert other.digest() == known[freed.first]

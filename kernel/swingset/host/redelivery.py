@@ -7,7 +7,6 @@ delivered in both forks, if the new code still makes that vat send it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -61,10 +60,10 @@ class Redelivered:
 
 def redeliver(controller: Controller, vat: str, parts: Parts, count: int) -> Redelivered:
     """Re-deliver the last `count` messages that the current incarnation of a vat got, to both codes."""
-    window = list(_window(controller, vat, count))
+    window, short = _window(controller, vat, count)
     got = [record for record in window if is_to(record, vat)]
     if not got:
-        return Redelivered(0, notes=("this incarnation has got no message yet",))
+        return Redelivered(0, notes=(*short, "this incarnation has got no message yet"))
     first = got[0].crank
     old, new = (Resending(controller.fork(first - 1)) for _ in range(2))
     try:
@@ -72,12 +71,12 @@ def redeliver(controller: Controller, vat: str, parts: Parts, count: int) -> Red
             new.fork.upgrade_vat(vat, parts)
         except VatFault as error:
             words = f"as it was before crank {first:,}, the vat refuses the new code: {error.fault}"
-            return Redelivered(len(got), crank=first, notes=(one_line(words, 300),))
+            return Redelivered(len(got), crank=first, notes=(*short, one_line(words, 300)))
         for branch in (old, new):
             branch.repeat(window)
         told = [list(branch.told(vat)) for branch in (old, new)]
         differing = [(one, other) for one, other in zip_longest(*told) if one != other]
-        notes = [*dict.fromkeys([*old.notes, *new.notes])]
+        notes = [*short, *dict.fromkeys([*old.notes, *new.notes])]
         if (more := len(told[0]) - len(got)) != 0:
             many = "1 message" if abs(more) == 1 else f"{abs(more):,} messages"
             notes.append(f"the old code got {many} {'more' if more > 0 else 'fewer'} than it did")
@@ -89,13 +88,16 @@ def redeliver(controller: Controller, vat: str, parts: Parts, count: int) -> Red
         new.fork.close(keep=False)
 
 
-def _window(controller: Controller, vat: str, count: int) -> Iterator[Record]:
-    """The records from the first of the last `count` messages to a vat on, oldest first."""
+def _window(controller: Controller, vat: str, count: int) -> tuple[list[Record], tuple[str, ...]]:
+    """The records from the first of the last `count` messages to a vat on, and a note if there are fewer.
+
+    A fork begins a crank before the first message, so that crank must be left, too.
+    """
     recorded = Recorded(controller.world)
-    vat_id = controller.vats[vat].id
-    first, left = recorded.last + 1, count
+    vat_id, gone, notes = controller.vats[vat].id, recorded.gone, tuple[str, ...]()
+    first, left, oldest = recorded.last + 1, count, 1 if gone is None else gone.first + 1
     for record in recorded.before(lambda line: b'"crank":' in line, first):
-        if isinstance(record, CrankRecord):
+        if isinstance(record, CrankRecord) and record.crank >= oldest:
             event = record.event
             if isinstance(event, CreateVat | UpgradeVat) and event.vat == vat_id:
                 break
@@ -103,5 +105,8 @@ def _window(controller: Controller, vat: str, count: int) -> Iterator[Record]:
                 first, left = record.number, left - 1
                 if left == 0:
                     break
+    else:
+        if gone is not None:
+            notes = (f"earlier messages cannot be re-delivered: {gone}",)
     # A request of a message has an earlier number than its crank, so what was sent is known by the crank.
-    yield from recorded.after(first - 1)
+    return list(recorded.after(first - 1)), notes

@@ -83,7 +83,8 @@ class Cause:
 
     `up` are the steps that led to it in message order, nearest first; `origin` says why they end. `down` is
     what came of it, in the order in which it ran; `more` says that there is more than that. `before` and
-    `after` are process order: what the same vat did just before it and next, in order of time.
+    `after` are process order: what the same vat did just before it and next, in order of time. `gone` says
+    that the vat did something before the past that is left.
     """
 
     step: Step
@@ -93,6 +94,7 @@ class Cause:
     more: bool
     before: tuple[Step, ...]
     after: tuple[Step, ...]
+    gone: str | None = None
 
     def lines(self) -> list[str]:
         """The cause as lines of text.
@@ -108,8 +110,9 @@ class Cause:
         found += [f"  {self.origin}", "message order, down: what came of it"]
         found += [f"{'  ' * effect.depth}{effect.step}" for effect in self.down] or ["  nothing"]
         found += ["  and more"] if self.more else []
-        if self.before or self.after:
+        if self.before or self.after or self.gone:
             found.append(f"process order, vat {self.step.vat}: what it did before and next")
+            found += [f"  {self.gone}"] if self.gone else []
             found += [f"  {step}" for step in (*self.before, self.step, *self.after)]
         return found
 
@@ -135,7 +138,10 @@ class Causes:
         up, origin = self._up(record)
         down = list(islice(self._down(record), most + 1))
         before, after = self._beside(record)
-        return Cause(self.step(record), up, origin, tuple(down[:most]), len(down) > most, before, after)
+        gone = None
+        if len(before) < _BESIDE and isinstance(record, CrankRecord):
+            gone = next((str(self.recorded.gone) for vat in record.transcripts if self._is_older(vat)), None)
+        return Cause(self.step(record), up, origin, tuple(down[:most]), len(down) > most, before, after, gone)
 
     def step(self, record: Record) -> Step:
         """A record in words."""
@@ -152,7 +158,7 @@ class Causes:
         """The record that is asked about.
 
         For a promise it is that of the message whose result it is; else that in which it was settled or made.
-        Raises `KernelError` if there is none.
+        Raises `KernelError` if there is none, and if it was before the past that is left.
         """
         if isinstance(asked, RequestRecord | CrankRecord):
             return asked
@@ -164,9 +170,22 @@ class Causes:
                 " object or a promise by its kref, such as kp40"
             )
         found = self._of_promise(asked) if kref_type(asked) == "p" else self._first(asked)
+        if self._is_older(asked) and not (isinstance(found, CrankRecord) and result_of(found.event) == asked):
+            raise KernelError(self._made_before(asked, found))
         if found is None:
             raise KernelError(f"{self._world} has no record of {asked}: the table of promises has all")
         return found
+
+    def _is_older(self, name: str) -> bool:
+        return self.recorded.gone is not None and self.recorded.made_before(name)
+
+    def _made_before(self, kref: str, found: Record | None) -> str:
+        words = f"{kref} was made before the records of {self._world} begin: {self.recorded.gone}"
+        if found is None:
+            return f"{words}. No record that is left tells of it"
+        where = f"crank {found.crank:,}" if isinstance(found, CrankRecord) else f"record {found.number:,}"
+        told = "settles it" if kref_type(kref) == "p" and is_settled(_row(found, kref)) else "tells of it"
+        return f"{words}. The record of {where} {told}: ask about that"
 
     def _first(self, kref: str) -> Record | None:
         """The record in which an object was made known to the kernel."""
@@ -211,7 +230,7 @@ class Causes:
                 return tuple(found), _by_itself(at)
             sender = self.recorded.number(at.sender)
             if sender is None or sender.number >= at.number:
-                return tuple(found), f"it was sent in record {at.sender:,}, which is not in the history"
+                return tuple(found), self.unknown_sender(at.sender)
             if len(found) == MOST_UP:
                 return tuple(found), "and so on: there are more senders"
             found.append(self.step(sender))
@@ -219,6 +238,13 @@ class Causes:
         if at.cell is not None:
             return tuple(found), "it came into the world from a cell"
         return tuple(found), "it came into the world from its host"
+
+    def unknown_sender(self, number: int) -> str:
+        """Words for a sender of which there is no record."""
+        gone = self.recorded.gone
+        if gone is None or number > gone.record:
+            return f"it was sent in record {number:,}, which is not in the history"
+        return f"it was sent in record {number:,}, and {gone}"
 
     def _down(self, record: Record) -> Iterator[Effect]:
         depths = {record.number: 0}
@@ -258,9 +284,9 @@ def result_of(event: Event) -> str | None:
     return None
 
 
-def is_settled(row: RowChange) -> bool:
+def is_settled(row: RowChange | None) -> bool:
     """Whether a changed row of a promise says that it was settled, or forwarded to another."""
-    return row.after is not None and row.after[1] != UNRESOLVED
+    return row is not None and row.after is not None and row.after[1] != UNRESOLVED
 
 
 def _row(record: Record, kref: str) -> RowChange | None:

@@ -5,18 +5,20 @@ its commit, which is found by bisection. Who looks for all records that mention 
 plain text of each commit, which is quick, and decodes only the commits where the text occurs.
 
 All records are those of the line of commits that leads to the current one, and only what was committed is
-there. Records of a pruned commit are gone.
+there. Records of a pruned commit are gone, and who asks for one is told where the past begins (`gone`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cached_property
 from typing import TypeVar
 
 from swingset.core.errors import KernelError
 from swingset.world.edge import told_in_words
 from swingset.world.file import WorldFile
+from swingset.world.gone import Gone, Made, what_is_gone
 from swingset.world.line import Line
 from swingset.world.record_lines import lines
 from swingset.world.records import CrankRecord, Record
@@ -47,6 +49,21 @@ class Recorded:
             first = next((mark.seq for mark in self._marks if mark.record), 0)
             return self._world.history.seal(first)
 
+    @cached_property
+    def gone(self) -> Gone | None:
+        """What the past lacks; None if it begins with the empty world."""
+        with told_in_words(self._world.name):
+            return what_is_gone(self._world.history, self._line)
+
+    def made_before(self, name: str) -> bool:
+        """Whether an object, promise, device or vat was made before the past that is left, by its name."""
+        return self._made.before(name)
+
+    @cached_property
+    def _made(self) -> Made:
+        with told_in_words(self._world.name):
+            return Made(self._world.history, self._line, self.gone)
+
     @property
     def last(self) -> int:
         """The number of the last record."""
@@ -66,11 +83,18 @@ class Recorded:
             for found in self.of(place):
                 if found.crank == crank and isinstance(found, CrankRecord):
                     return found
-        first = next((found.crank for found in self.after() if isinstance(found, CrankRecord)), None)
         last = self._marks[-1].crank
-        known = "it has none" if first is None else f"it has those of cranks {first:,} to {last:,}"
-        gone = "" if first in (None, 1) else ", and pruned the others"
-        raise KernelError(f"{self._world.name} has no record of crank {crank}: {known}{gone}")
+        if self.gone is not None and 0 < crank <= self.gone.crank:
+            known = str(self.gone)
+        elif self.gone is not None:
+            known = (
+                f"it has those of cranks {self.gone.first:,} to {last:,}"
+                if last > self.gone.crank
+                else "it has none"
+            )
+        else:
+            known = f"it has those of cranks 1 to {last:,}" if last else "it has none"
+        raise KernelError(f"{self._world.name} has no record of crank {crank}: {known}")
 
     def of(self, place: int) -> Iterable[Record]:
         """The records of the commit at a place of the line, oldest first."""

@@ -59,10 +59,14 @@ class Query:
 
 @dataclass(frozen=True, repr=False)
 class Found:
-    """The steps that a search found, oldest first; `more` says that there are others."""
+    """The steps that a search found, oldest first; `more` says that there are others.
+
+    `gone` says what could not be searched, because it is not in the file.
+    """
 
     steps: tuple[Step, ...]
     more: bool
+    gone: str | None = None
 
     def lines(self) -> list[str]:
         """The steps as lines of text.
@@ -71,7 +75,8 @@ class Found:
             >>> swingset.search(world, method="nonesuch").lines()
             ['nothing was found']
         """
-        found = [str(step) for step in self.steps] or ["nothing was found"]
+        found = [self.gone] if self.gone else []
+        found += [str(step) for step in self.steps] or ["nothing was found"]
         return [*found, "and more"] if self.more else found
 
     def __repr__(self) -> str:
@@ -88,12 +93,14 @@ def search(store: KernelStore, query: Query, since: int, most: int) -> Found:
     if most < 1:
         raise KernelError(f"at most {most} steps are nothing to search for: ask for 1 or more")
     seeker = _Seeker(store, query)
+    gone = seeker.causes.recorded.gone
+    lacking = str(gone) if gone is not None and since < gone.crank else None
     steps: list[Step] = []
     for record in seeker.hits(since):
         if len(steps) == most:
-            return Found(tuple(steps), more=True)
+            return Found(tuple(steps), True, lacking)
         steps.append(seeker.causes.step(record))
-    return Found(tuple(steps), more=False)
+    return Found(tuple(steps), False, lacking)
 
 
 class _Seeker:

@@ -44,11 +44,11 @@ class Settlement:
 class Story:
     """One crank or request.
 
-    `sender` is the step that sent it. `incarnation` is that of the vat that ran. `target`, `method` and
-    `args` are those of a message. `syscalls` are in the vat's own names; None if its transcript does not
-    have the delivery, as after a rollback. `changes` are the changed rows in words; None if they were too
-    many to list. `result` says how the promise for its result was settled; None if it has no result, or
-    waits for it.
+    `sender` is the step that sent it; `sender_gone` says why it is not known. `incarnation` is that of the
+    vat that ran. `target`, `method` and `args` are those of a message. `syscalls` are in the vat's own names;
+    None if its transcript does not have the delivery, as after a rollback. `changes` are the changed rows in
+    words; None if they were too many to list. `result` says how the promise for the result was settled; None
+    if there is none, or it waits for it.
     """
 
     step: Step
@@ -63,6 +63,7 @@ class Story:
     changes: tuple[str, ...] | None = ()
     promise: str | None = None
     result: Settlement | None = None
+    sender_gone: str | None = None
 
     def lines(self) -> list[str]:
         """The story as lines of text.
@@ -84,6 +85,8 @@ class Story:
             found.append(f"target: {self.target}")
         if self.sender is not None:
             found.append(f"sent by: {self.sender}")
+        if self.sender_gone is not None:
+            found.append(f"sender: {self.sender_gone}")
         if self.fault is not None:
             found.append(f"fault: {one_line(f'{self.fault.name}: {self.fault.message}', 400)}")
             found += [f"  {one_line(str(frame), 200)}" for frame in self.fault.trace]
@@ -141,6 +144,7 @@ def story(store: KernelStore, asked: Asked) -> Story:
         changes,
         promise,
         None if promise is None else _settlement(causes, record, promise, entries),
+        causes.unknown_sender(record.sender) if record.sender is not None and sender is None else None,
     )
 
 

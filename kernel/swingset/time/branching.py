@@ -22,6 +22,7 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.starting import Parts
+from swingset.lens.recorded import Recorded
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.time.branches import Branch
 from swingset.time.living import Living
@@ -127,7 +128,11 @@ def _began(controller: Controller, vat: str) -> int:
             ):
                 found = record.crank
     if not found:
-        raise KernelError(f"the crank in which the code of vat {vat} began was pruned: say since when")
+        gone = Recorded(controller.world).gone
+        raise KernelError(
+            f"it is not known in which crank the code of vat {vat} began: {gone or 'no record has it'}."
+            " Say since which crank it is to run"
+        )
     return found
 
 
@@ -166,7 +171,7 @@ def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> B
         strict: whether to raise at the first message that was sent after another outcome than it was then.
     Raises:
         NoSuchVat: if there is no such vat.
-        KernelError: if the host has not upgraded it, or if `strict` finds a message.
+        KernelError: if the host has not upgraded it, or that was pruned, or if `strict` finds a message.
     Example:
         >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
         >>> with swingset.undo_upgrade(world, "bank") as found:
@@ -175,6 +180,7 @@ def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> B
     """
     known = controller.kernel.vat(vat).id
     asked: RequestRecord | None = None
+    sender = 0  # of the last upgrade that is recorded
     drop: set[int] = set()
     upgrades: dict[int, RequestRecord] = {}
     with controller.fork() as present:
@@ -190,9 +196,13 @@ def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> B
                 and record.event.vat == known
                 and record.outcome == "upgraded"
             ):
-                asked, drop = upgrades.get(record.sender or 0), set()
+                sender = record.sender or 0
+                asked, drop = upgrades.get(sender), set()
                 if asked is not None:
                     drop = {asked.number}
     if asked is None:
+        gone, incarnation = Recorded(controller.world).gone, controller.kernel.vat(vat).incarnation
+        if gone is not None and incarnation > 0 and sender <= gone.record:
+            raise KernelError(f"the last upgrade of vat {vat} cannot be undone: {gone}")
         raise KernelError(f"vat {vat} was not upgraded by the host, so there is nothing to undo")
     return branch(controller, at=asked.crank, drop=drop, strict=strict)

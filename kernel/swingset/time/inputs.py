@@ -17,10 +17,12 @@ from typing import Any, Literal
 
 from swingset.host.controller import Controller
 from swingset.host.requests import read
+from swingset.lens.recorded import Recorded
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Send
 from swingset.model.visible import one_line
 from swingset.time.past import rows_of
+from swingset.world.gone import Gone
 from swingset.world.promises import FULFILLED
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
@@ -86,6 +88,7 @@ class Unwritable(Exception):
 def inputs_until(controller: Controller, crank: int) -> Inputs:
     """The inputs of a world that came before a crank ended."""
     gathering = _Gathering(controller)
+    gathering.begin(Recorded(controller.world).gone)
     for record in controller.history.records():
         if record.crank > crank:
             break
@@ -120,6 +123,11 @@ class _Gathering:
         self._names: dict[str, str] = {}  # of vats by id
         self._attached: set[str] = set()
         self._requests: dict[int, int] = {}  # the crank before a request or after a crank of the embedder
+
+    def begin(self, gone: Gone | None) -> None:
+        """Note what came before the records."""
+        if gone is not None:
+            self._left_out.append(f"all that came up to crank {gone.crank:,}: {gone}")
 
     def inputs(self) -> Inputs:
         """What was gathered, in the order in which it was asked for, with the runs between."""

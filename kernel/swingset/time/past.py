@@ -20,6 +20,7 @@ from swingset.core.errors import KernelError
 from swingset.core.warehouse import Warehouse, limits_of
 from swingset.host.controller import Controller
 from swingset.host.engines import Engines
+from swingset.lens.recorded import Recorded
 from swingset.model.limits import Limits
 from swingset.model.visible import one_line
 from swingset.workers.base import Worker
@@ -87,7 +88,8 @@ def crank_record(controller: Controller, crank: int) -> CrankRecord:
                     if isinstance(record, CrankRecord) and record.crank == crank:
                         return record
                 break
-        raise NotRepeatable(f"the history of this world does not have crank {crank} any more: it was pruned")
+        gone = Recorded(controller.world).gone
+        raise NotRepeatable(f"there is no record of crank {crank:,} any more: {gone or 'it was pruned'}")
     last = history.commit(head).crank
     raise NotRepeatable(f"there is no committed crank {crank!r}: the world has cranks 1 to {last}")
 

@@ -24,8 +24,8 @@ from swingset.model.visible import one_line
 from swingset.time.predicates import Holds, Predicate
 from swingset.time.sending import sent_from
 from swingset.time.until import happened
-from swingset.world.cuts import read_cut, stored
 from swingset.world.errors import NoSuchMoment
+from swingset.world.gone import Gone
 from swingset.world.records import CrankRecord
 
 MOST_LOOKS = 1_000
@@ -37,9 +37,11 @@ class Since:
     """Since when a predicate holds.
 
     `crank` is the crank that made it true, None if none was found; 0 means that it holds since the beginning.
-    `ended` is the crank after which it did not hold any more, None if it holds now. `because` names the
-    places that decided it at that moment. `looks` is how many moments of the past were looked at. `cause`
-    says what that crank was, who sent it, and what came of it. `notes` say what could not be looked at.
+    `before` is the first crank that is left of a pruned past, if it held before that one already: the crank
+    that made it true is gone. `ended` is the crank after which it did not hold any more, None if it holds
+    now. `because` names the places that decided it at that moment. `looks` is how many moments of the past
+    were looked at. `cause` says what that crank was, who sent it, and what came of it. `notes` say what could
+    not be looked at.
     """
 
     predicate: str
@@ -49,6 +51,7 @@ class Since:
     ended: int | None = None
     cause: Cause | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    before: int | None = None
 
     def lines(self) -> list[str]:
         """The same in sentences, and the chain of messages that led there.
@@ -61,9 +64,11 @@ class Since:
         """
         said = one_line(self.predicate, 200)
         looks = f"{self.looks:,} {'state' if self.looks == 1 else 'states'} looked at"
+        until = f", until crank {self.ended:,}" if self.ended is not None else ""
+        if self.before is not None:
+            return [f"{said} since before crank {self.before:,}{until}", *self.because, looks, *self.notes]
         if self.crank is None:
             return [f"{said}: at no moment that was looked at", looks, *self.notes]
-        until = f", until crank {self.ended:,}" if self.ended is not None else ""
         since = f"since crank {self.crank:,}" if self.crank else "since the beginning"
         lines = [f"{said} {since}{until}", *self.because, looks, *self.notes]
         if self.cause is not None:
@@ -121,22 +126,22 @@ class _Search:
         self._controller = controller
         self._predicate = predicate
         self._looks = 0
-        self._pruned: int | None = None
+        self._gone: Gone | None = Recorded(controller.world).gone
+        self._unseen: str | None = None
 
     def in_state(self) -> Since:
         """The beginning of the newest period of which the looks know."""
         now = self._controller.crank
+        least = 0 if self._gone is None else self._gone.crank
         present = self._predicate.holds(self._controller.kernel.store)
         if present.holds:
-            crank, found = self._first(-1, now, present, self._look)
-            return self._since(crank, found)
+            return self._began(now, present, None)
         back, later = 1, now
-        while (crank := max(now - back, 0)) < later:
+        while (crank := max(now - back, least)) < later:
             found = self._look(crank)
             if found.holds:
                 ended, _ = self._first(crank, later, Holds(True), self._turned)
-                began, because = self._first(-1, crank, found, self._look)
-                return self._since(began, because, ended=ended)
+                return self._began(crank, found, ended)
             back, later = back * 2, crank
         unknown = self._predicate.unknown(self._controller.kernel.store)
         notes = [f"{one_line(name, 80)} means nothing in this world as it is now" for name in unknown]
@@ -164,6 +169,18 @@ class _Search:
                 return self._since(record.crank, found)
         return Since(self._predicate.text, None, self._looks, notes=self._notes())
 
+    def _began(self, true: int, found: Holds, ended: int | None) -> Since:
+        """The beginning of a period in which it holds after crank `true`."""
+        if self._gone is None:
+            crank, found = self._first(-1, true, found, self._look)
+            return self._since(crank, found, ended=ended)
+        first = self._look(self._gone.crank) if true > self._gone.crank else found
+        if first.holds:
+            text, looks, before = self._predicate.text, self._looks, self._gone.first
+            return Since(text, None, looks, first.because, ended, None, self._notes(), before)
+        crank, found = self._first(self._gone.crank, true, found, self._look)
+        return self._since(crank, found, ended=ended)
+
     def _first(self, false: int, true: int, found: Holds, look: Callable[[int], Holds]) -> tuple[int, Holds]:
         """The first crank at which a look holds: after `false`, where none does, up to `true`."""
         while true - false > 1:
@@ -176,12 +193,15 @@ class _Search:
         return true, found
 
     def _look(self, crank: int) -> Holds:
+        """What holds after a crank; where the past begins, in the state with which it begins."""
         self._looks += 1
+        world, gone = self._controller, self._gone
         try:
-            with self._controller.at(crank) as moment:
+            begins = gone is not None and crank <= gone.crank
+            with world.history.at_record(gone.record) if gone and begins else world.at(crank) as moment:
                 return self._predicate.holds(moment.kernel.store)
-        except NoSuchMoment:
-            self._pruned = max(crank, self._pruned or 0)
+        except NoSuchMoment as problem:
+            self._unseen = str(problem)
             return Holds(False)
 
     def _turned(self, crank: int) -> Holds:
@@ -199,11 +219,8 @@ class _Search:
         return Since(self._predicate.text, crank, self._looks, found.because, ended, cause, tuple(notes))
 
     def _notes(self) -> tuple[str, ...]:
-        if self._pruned is None:
-            return ()
-        cut = read_cut(stored(self._controller.world.db))
-        last = self._pruned if cut is None else cut.crank
-        return (f"crank {last:,} and what is before it cannot be looked at: that history is gone",)
+        notes = () if self._gone is None else (f"what was before cannot be looked at: {self._gone}",)
+        return notes if self._unseen is None else (*notes, one_line(self._unseen, 300))
 
 
 __all__ = ["Since", "sender_of", "when"]

@@ -170,7 +170,7 @@ class History:
         columns = ", ".join(StoredCommit._fields)
         row = self._db.execute(f"SELECT {columns} FROM commits WHERE seq = ?", (seq,)).fetchone()
         if row is None:
-            raise UnknownCommit(f"{self._name} has no commit {seq}: `commits()` lists those it has")
+            raise self._unknown(seq)
         found = StoredCommit(*row)
         return found._replace(changeset=self.part("changeset", seq), records=self.part("records", seq))
 
@@ -232,8 +232,15 @@ class History:
         """One commit by its number."""
         row = self._db.execute(f"SELECT {_COMMIT} FROM commits WHERE seq = ?", (seq,)).fetchone()
         if row is None:
-            raise UnknownCommit(f"{self._name} has no commit {seq}: `commits()` lists those it has")
+            raise self._unknown(seq)
         return Commit(*row)
+
+    def _unknown(self, seq: int) -> UnknownCommit:
+        last = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'commits'").fetchone()
+        words = f"has no commit {seq}"
+        if type(seq) is int and last is not None and 0 < seq <= last[0]:
+            words += " any more: it was pruned"
+        return UnknownCommit(f"{self._name} {words}: `commits()` lists those it has")
 
     def commits(self) -> list[Commit]:
         """All commits of all branches, oldest first."""

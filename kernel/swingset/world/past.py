@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from . import opening
-from .cuts import Cut, read_cut, stored
 from .edge import told_in_words
 from .errors import HistoryBroken, NoSuchMoment
+from .gone import Gone, what_is_gone
 from .history import apply_changes
 from .line import Line, Mark
 from .merging import Changes, merged
@@ -118,9 +118,12 @@ class Past:
     def after_record(self, number: int) -> Target:
         """The moment right after a record; after record 0 the world is empty.
 
-        Raises `NoSuchMoment` if there is no such record.
+        After the last record that is gone, it is the state with which the past that is left begins. Raises
+        `NoSuchMoment` if there is no such record.
         """
         self._follow()
+        if (gone := self.gone) is not None and number == gone.record:
+            return Target(gone.crank, gone.record, gone.commit)
         if number == 0:
             return self._empty("record 0")
         place = self._line.with_record(number)
@@ -131,14 +134,15 @@ class Past:
 
     def _empty(self, what: str) -> Target:
         """The empty world, where the past of the file begins with it."""
-        if (cut := self.cut) is not None:
-            raise self._missing(what, f"the past up to crank {cut.crank:,} was pruned")
+        if (gone := self.gone) is not None:
+            raise self._missing(what, str(gone))
         return Target(0, 0, 0)
 
     @property
-    def cut(self) -> Cut | None:
-        """Where the past of the file was dropped, or None."""
-        return read_cut(stored(self._world.db))
+    def gone(self) -> Gone | None:
+        """What the past of the file lacks, or None."""
+        self._follow()
+        return what_is_gone(self._world.history, self._line)
 
     def _moment(self, place: int, wanted: Callable[[Record], bool], what: str) -> Target:
         if place == 0:
@@ -164,7 +168,9 @@ class Past:
                     )
                 return Target(record.crank, record.number, before.seq, tuple(found), tuple(rows.values()))
         if end is not None and not found:
-            raise self._missing(what, f"the records up to record {end.record:,} were pruned")
+            raise self._missing(
+                what, str(self.gone or f"the records up to {end.record:,} are not in this file")
+            )
         last = self._world.journal.last
         raise self._missing(what, f"its last record has number {last:,}, of crank {self._last_crank():,}")
 
