@@ -1,28 +1,40 @@
-"""Completion on the lines of our magics: subcommands, options, vats, checkpoints, worker kinds.
+"""Completion on the lines of our magics (subcommands, options, vats, checkpoints) and after references.
 
-IPython completes the Python inside a `%%vat` cell as usual; this module completes only the magic line.
+IPython completes the Python inside a cell as usual. It knows nothing of the methods of an object in another
+vat, so this module completes them: after `E(purse).`, and after `purse.`, where the message is completed with
+its `E(...)`, because an object of another vat has no attributes here. Nothing is evaluated for that; a
+reference is found by its name or as an item of a list or a dict. In the cell of a vat, names are the vat's.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
+from swingset.guest.base.promises import Promise
+from swingset.guest.passing.remotables import Presence
 from swingset.host.engines import KINDS
 from swingset_nb.arguments import LineParser
 from swingset_nb.commands import registered
 from swingset_nb.magics import KIND, VAT
 from swingset_nb.notebook import Notebook
+from swingset_nb.references import References
 
+_SENT = re.compile(r"(?<![\w.])E(?:\.send_only)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])*)\s*\)\.(\w*)\Z")
+_DIRECT = re.compile(r"(?<![\w.\])])([^\W\d]\w*(?:\[[^\[\]]*\])*)\.(\w*)\Z")
+_OF_VATS = ("%%vat", "%%kind")
+_LONGEST = 1_000
 _VALUES = {"--engine": ("lean", "full"), "--worker": KINDS}
 
 
 class Completer:
     """Completes the magic lines of one notebook for IPython."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, references: References) -> None:
         self._notebook = notebook
+        self._references = references
 
         def swingset_matcher(context: CompletionContext) -> SimpleMatcherResult:
             return self.complete(context)
@@ -30,10 +42,12 @@ class Completer:
         self.matcher: Any = context_matcher()(swingset_matcher)
 
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Complete the word before the cursor, if it is on the line of one of the magics."""
+        """Complete the word before the cursor, on the line of one of the magics or after a reference."""
         lines = context.full_text.split("\n")
         line = lines[context.cursor_line] if context.cursor_line < len(lines) else ""
         before = line[: context.cursor_position]
+        if not before.startswith("%") and not context.full_text.lstrip().startswith(_OF_VATS):
+            return self._methods(before[-_LONGEST:])
         words = before.split()
         if not words or (before and not before[-1].isspace() and len(words) == 1):
             return {"completions": []}
@@ -49,6 +63,25 @@ class Completer:
         if not found:
             return {"completions": []}
         return {"completions": found, "matched_fragment": fragment, "suppress": True}
+
+    def _methods(self, before: str) -> SimpleMatcherResult:
+        """Complete the name of a method that can be sent to a reference."""
+        sent, direct = _SENT.search(before), _DIRECT.search(before)
+        found = sent or direct
+        if found is None:
+            return {"completions": []}
+        path, typed = found[1], found[2]
+        value = self._references.find(path)
+        methods = [] if value is None else self._references.methods(value)
+        names = [method.name for method in methods if method.name.startswith(typed)]
+        if not names or (sent is None and not isinstance(value, Presence | Promise)):
+            return {"completions": []}
+        texts = names if sent else [f"E({path}).{name}" for name in names]
+        return {
+            "completions": [SimpleCompletion(text, type="function") for text in texts if text.isprintable()],
+            "matched_fragment": typed if sent else f"{path}.{typed}",
+            "suppress": True,
+        }
 
     def _candidates(self, magic: str, words: list[str], typed: str) -> list[str]:
         last = words[-1] if words else ""

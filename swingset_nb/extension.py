@@ -9,8 +9,10 @@ from swingset_nb import errors
 from swingset_nb.completion import Completer
 from swingset_nb.deliveries import Deliveries
 from swingset_nb.hooks import CellHooks
+from swingset_nb.inspection import Inspection
 from swingset_nb.magics import SwingSet
 from swingset_nb.notebook import Notebook
+from swingset_nb.references import Displays, References
 
 PROGRESS_AFTER = "SWINGSET_PROGRESS_AFTER"
 """An environment variable for comparing outputs: how many seconds to wait before progress is shown."""
@@ -29,7 +31,10 @@ class Extension:
         self.notebook = self.magics.notebook = Notebook(shell, self.magics)
         self.hooks = CellHooks(self.notebook)
         self.deliveries = Deliveries(self.notebook, self.hooks)
-        self.completer = Completer(self.notebook)
+        references = References(self.notebook)
+        self.completer = Completer(self.notebook, references)
+        self.displays = Displays(shell, references)
+        self.inspection = Inspection(shell, references)
 
     def add(self) -> None:
         """Add it."""
@@ -40,6 +45,8 @@ class Extension:
         self.hooks.install()
         self.deliveries.install()
         shell.Completer.custom_matchers.append(self.completer.matcher)
+        self.displays.install()
+        self.inspection.install()
         errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
 
     def remove(self) -> None:
@@ -49,6 +56,8 @@ class Extension:
         self.deliveries.remove()
         self.hooks.remove()
         errors.uninstall()
+        self.displays.remove()
+        self.inspection.remove()
         shell.Completer.custom_matchers.remove(self.completer.matcher)
         shell.configurables.remove(self.magics)
         for kind, names in self.magics.magics.items():

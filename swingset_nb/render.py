@@ -25,6 +25,7 @@ _ADDED = "background-color:rgba(46,160,67,0.18)"
 _REMOVED = "background-color:rgba(248,81,73,0.18)"
 _PRE = "line-height:1.35;padding:8px;border:1px solid rgba(128,128,128,0.35)"
 _MOST_IN_CELL = 120
+_LONGEST_LINE = 2_000
 
 
 class Shown:
@@ -75,6 +76,27 @@ class Message(Shown):
             parts.append(f'<ul style="margin:4px 0">{items}</ul>')
         parts += [f"<div>→ {_with_code(hint)}</div>" for hint in self.hints]
         return "".join(parts)
+
+
+@dataclass(frozen=True, repr=False)
+class Line(Shown):
+    """Facts in one line, the first of them in bold."""
+
+    facts: Sequence[str]
+
+    def plain(self) -> str:  # noqa: D102
+        return one_line(" · ".join(self.facts), _LONGEST_LINE)
+
+    def markdown(self) -> str:  # noqa: D102
+        first, *rest = self._cut()
+        return " · ".join([f"**{_md(first)}**", *map(_md, rest)])
+
+    def html(self) -> str:  # noqa: D102
+        first, *rest = self._cut()
+        return "<div>" + " · ".join([f"<b>{_ht(first)}</b>", *map(_ht, rest)]) + "</div>"
+
+    def _cut(self) -> list[str]:
+        return self.plain().split(" · ")
 
 
 @dataclass(frozen=True, repr=False)

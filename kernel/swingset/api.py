@@ -30,6 +30,7 @@ from swingset.host.own_devices import Device, DeviceCall, DeviceState, OwnDevice
 from swingset.host.pending import StillPending
 from swingset.host.queue import RunQueue
 from swingset.host.redelivery import Redelivered
+from swingset.host.references import References
 from swingset.host.rehearsal import Rehearsal
 from swingset.host.reports import RunReport
 from swingset.host.requests import Outcome, PromiseStatus
@@ -45,9 +46,11 @@ from swingset.host.views import Views
 from swingset.lens.cause import Cause, Effect, Step
 from swingset.lens.costs import Costs
 from swingset.lens.cycles import Ring
+from swingset.lens.described import Described
 from swingset.lens.difference import Difference
 from swingset.lens.explain import Explanation, Verdict
 from swingset.lens.merging import Arrival, MergedRecord, Passage, merge
+from swingset.lens.outlines import MethodOutline
 from swingset.lens.querying import Answer, BadQuery
 from swingset.lens.searching import EventKind, Found
 from swingset.lens.story import Settlement, Story
@@ -158,6 +161,7 @@ __all__ = [
     "CreateVat",
     "Debugged",
     "Depth",
+    "Described",
     "Device",
     "DeviceAnswer",
     "DeviceCall",
@@ -197,6 +201,7 @@ __all__ = [
     "Message",
     "MeterRow",
     "Meters",
+    "MethodOutline",
     "Migrated",
     "Mirror",
     "MirrorError",
@@ -227,6 +232,7 @@ __all__ = [
     "Record",
     "Redelivered",
     "Ref",
+    "References",
     "Rehearsal",
     "RemoteError",
     "Replayed",

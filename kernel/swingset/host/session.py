@@ -32,6 +32,7 @@ from swingset.host.migrating import Migrated, Watcher
 from swingset.host.pending import StillPending, why_pending
 from swingset.host.policies import RunPolicy
 from swingset.host.reading import Reading
+from swingset.host.references import References, introduce
 from swingset.host.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.host.reports import RunReport
 from swingset.host.session_devices import SessionDevices
@@ -65,6 +66,7 @@ class Session:
         self.reading = Reading(controller)
         self.drafts = Drafts(controller)
         self.names = SessionNames(self)
+        self.references = References(self)
         self.devices = SessionDevices(self)
         self._life: Life | None = None
         self.attach()
@@ -100,9 +102,7 @@ class Session:
             live.title = f"vat {self.name} of {called(controller)}"
             live.turns.await_hook = self.wait
             live.turns.stirred = self._stir
-            live.guard = controller.lock
-            live.reader = self.reading
-            live.file_called = self.file_called
+            introduce(self, live)
             if before is not None:
                 before.end(message)
             vat, left_behind = controller.kernel.attach(self.name, worker, message)

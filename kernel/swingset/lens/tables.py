@@ -11,6 +11,7 @@ from typing import Literal
 
 from swingset.core.store import KernelStore
 from swingset.lens.cause import Asked, Cause, Causes
+from swingset.lens.described import Described, describe
 from swingset.lens.reading import WHOLE, Extent, Reading, among, held_by
 from swingset.lens.story import Story, story
 from swingset.lens.versions import Stale, Versions
@@ -323,6 +324,21 @@ class Lens:
             'root of bank'
         """
         return self._read(among([kref])).label(kref)
+
+    def describe(self, kref: str) -> Described:
+        """What a reference stands for: class, vat, stored state, methods, holders; of a promise, its outcome.
+
+        Read from the world's records and from the source of the vat, of which nothing is run.
+
+        Args:
+            kref: the kernel's name for an object, a device node or a promise.
+        Raises:
+            KernelError: for what is not a kref.
+        Example:
+            >>> print(world.lens.describe(world.vats.root("bank")))
+            Bank, root of bank · methods open_purse · held by notebook
+        """
+        return describe(self._store, kref)
 
     def cause(self, asked: Asked, *, most: int = 200) -> Cause:
         """Why something happened, and what came of it, out of the committed records.

@@ -1,0 +1,102 @@
+"""What a program's own references stand for: presences and promises of a session, in words.
+
+Nothing is sent, and no code of a vat is run: the words come from the world's records (`lens.described`), and
+of a promise of this session from the promise itself, which knows its outcome at once. A reference of a life
+that has ended has no name in the kernel any more, and its words say so; looking never begins a new life.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from swingset.guest.base.errors import RemoteError
+from swingset.guest.base.promises import PENDING, REJECTED, Promise
+from swingset.guest.passing.remotables import Presence
+from swingset.host.looking import owner_of
+from swingset.lens.described import Described, describe
+from swingset.model.foreign import said
+from swingset.model.visible import one_line
+
+if TYPE_CHECKING:
+    from swingset.guest.liveslots import Liveslots
+    from swingset.host.session import Session
+
+_VALUE = 160
+
+
+def introduce(session: Session, live: Liveslots) -> None:
+    """Give a new life of a session what it needs to speak to people."""
+    live.guard = session.controller.lock
+    live.reader = session.reading
+    live.file_called = session.file_called
+
+
+class References:
+    """The references of a session, as `session.references`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def describe(self, value: object) -> Described:
+        """What a presence or a promise stands for; an empty kref if the kernel has no name for it.
+
+        Args:
+            value: a presence or a promise.
+        Raises:
+            TypeError: for any other value.
+        Example:
+            >>> purse = session.wait(E(bank).open_purse("alice"))
+            >>> print(session.references.describe(purse))
+            Purse of bank · owner 'alice' · balance 0 · methods deposit
+        """
+        if not isinstance(value, Presence | Promise):
+            raise TypeError(
+                f"the world knows nothing of a {type(value).__name__}: give a presence or a promise"
+            )
+        live: Any = owner_of(value)
+        with self._session.controller.lock:
+            if live is None or live.ended is not None:
+                why = "of a life that has ended" if live is None else live.ended.told(value)
+                return Described("", _called(value), notes=(one_line(why, 2 * _VALUE),))
+            if isinstance(value, Promise):
+                return self._promise(live, value)
+            return self._known(live, value) or Described("", _called(value))
+
+    def _known(self, live: Liveslots, value: Presence | Promise[Any]) -> Described | None:
+        named = live.promises.name_of(value) if isinstance(value, Promise) else live.slots.known_name(value)
+        kernel, vat_id = self._session.controller.kernel, self._session.vat_id
+        kref = kernel.recognize(vat_id, named) if named else None
+        return None if kref is None else describe(kernel.store, kref, vat_id)
+
+    def _promise(self, live: Liveslots, value: Promise[Any]) -> Described:
+        name, outcome = _called(value), value._value
+        if value._state is PENDING:
+            known = self._known(live, value)
+            notes = (
+                ("not settled yet: it waits for something in this session",) if known is None else known.notes
+            )
+            return Described("" if known is None else known.kref, name, notes=notes)
+        if value._state is REJECTED:
+            kind = outcome.remote_name if isinstance(outcome, RemoteError) else type(outcome).__name__
+            return Described("", name, notes=(f"rejected with {kind}: {one_line(said(outcome), _VALUE)}",))
+        if isinstance(outcome, Presence):
+            found = self.describe(outcome)
+            return replace(found, name=f"{name} · fulfilled with {found.name}")
+        return Described("", name, notes=(f"fulfilled with {self._shown(outcome)}",))
+
+    def _shown(self, value: object) -> str:
+        """A value of this program, cut to a length."""
+        writer = reprlib.Repr()
+        writer.maxstring = writer.maxother = _VALUE
+        writer.repr_Presence = lambda presence, _level: self.describe(presence).name  # type: ignore[attr-defined]
+        return one_line(writer.repr(value), _VALUE)
+
+
+def _called(value: Presence | Promise[Any]) -> str:
+    """What a reference is called where the world knows nothing of it."""
+    if isinstance(value, Presence):
+        return one_line(value._iface.removeprefix("Alleged: "), 60)
+    cause = value._cause
+    return f"promise for {one_line(cause[0], 60)}()" if type(cause) is tuple else "promise"

@@ -1,0 +1,128 @@
+"""`purse?`, `purse.deposit?` and Shift-Tab on references: what a message to them can call.
+
+IPython looks an attribute up in the object, and an object of another vat has none here. So a name that leads
+to a reference, or to a method of one, is looked up here first. What is found is a card with the facts, and
+IPython's own hooks for the forms of a help text turn the card into text. Front ends ask for the name that the
+cursor is on; of `E(purse).deposit(` that is `purse.deposit`.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.oinspect import OInfo
+
+from swingset.guest.base.promises import Promise
+from swingset.guest.passing.remotables import Presence
+from swingset.lens.described import MOST_METHODS, Described
+from swingset.lens.outlines import MethodOutline
+from swingset_nb.references import References
+
+_FORMS = ("text/plain", "text/html")
+
+
+@dataclass(frozen=True)
+class Card:
+    """The facts about a reference or a method, as headings with texts."""
+
+    facts: tuple[tuple[str, str], ...]
+
+    def plain(self) -> list[tuple[str, str]]:
+        """As IPython lays out its own help."""
+        return list(self.facts)
+
+    def html(self) -> list[tuple[str, str]]:
+        """With everything escaped."""
+        return [(html.escape(head), f"<pre>{html.escape(text)}</pre>") for head, text in self.facts]
+
+
+def reference_card(name: str, found: Described) -> Card:
+    """The card of a reference."""
+    first, *rest = found.pieces()
+    facts = [
+        ("Reference", " · ".join([first, *(piece for piece in rest if not piece.startswith("methods "))]))
+    ]
+    if found.methods:
+        listed = [_briefly(method) for method in found.methods[:MOST_METHODS]]
+        if len(found.methods) > MOST_METHODS:
+            listed.append(f"... and {len(found.methods) - MOST_METHODS:,} more")
+        facts.append(("Methods", "\n".join(listed)))
+        facts.append(("To send", f"await E({name}).{found.methods[0].name}(...)"))
+    if found.doc:
+        facts.append(("Docstring", found.doc))
+    if found.part:
+        facts.append(("Class", f"line {found.line} of cell {found.part}"))
+    return Card(tuple(facts))
+
+
+def method_card(name: str, found: Described, method: MethodOutline) -> Card:
+    """The card of a method."""
+    how = "async " if method.is_async else ""
+    facts = [("Signature", how + method.signature), ("Method of", found.name)]
+    facts.append(("To send", f"await E({name}).{method.name}(...)"))
+    if method.doc:
+        facts.append(("Docstring", method.doc))
+    facts.append(("Code", f"line {method.line} of cell {method.part}"))
+    return Card(tuple(facts))
+
+
+def _briefly(method: MethodOutline) -> str:
+    first = method.doc.partition("\n")[0]
+    return f"{method.signature}: {first}" if first else method.signature
+
+
+class Inspection:
+    """The inspection of references in one shell."""
+
+    def __init__(self, shell: Any, references: References) -> None:
+        self._shell = shell
+        self._references = references
+        self._before: Callable[..., OInfo] | None = None
+
+    def install(self) -> None:
+        """Look references up first."""
+        self._before = self._shell._ofind
+        self._shell._ofind = self._find
+        hooks = dict(self._shell.inspector.mime_hooks)
+        hooks |= {"text/plain": _plain, "text/html": _html}
+        self._shell.inspector.mime_hooks = hooks
+
+    def remove(self) -> None:
+        """Leave it to IPython."""
+        del self._shell._ofind  # the method of the class is there again
+        hooks = dict(self._shell.inspector.mime_hooks)
+        self._shell.inspector.mime_hooks = {
+            form: hook for form, hook in hooks.items() if hook not in (_plain, _html)
+        }
+
+    def card(self, wanted: str) -> Card | None:
+        """The card for a name that leads to a reference, or to a method of one."""
+        name, dot, method_name = wanted.strip().partition(".")
+        value = self._references.find(name)
+        if not isinstance(value, Presence | Promise):
+            return None
+        found = self._references.describe(value)
+        if found is None:
+            return None
+        if not dot:
+            return reference_card(name, found)
+        method = found.method(method_name)
+        return None if method is None else method_card(name, found, method)
+
+    def _find(self, oname: str, *given: Any, **options: Any) -> OInfo:
+        card = self.card(oname)
+        if card is not None:
+            return OInfo(ismagic=False, isalias=False, found=True, namespace="", parent=None, obj=card)
+        assert self._before is not None, "it is installed"
+        return self._before(oname, *given, **options)
+
+
+def _plain(data: Any) -> list[tuple[str, str]] | None:
+    return data.obj.plain() if type(data.obj) is Card else None
+
+
+def _html(data: Any) -> list[tuple[str, str]] | None:
+    return data.obj.html() if type(data.obj) is Card else None

@@ -1,0 +1,148 @@
+"""Outlines of vat code: classes, methods, signatures and docstrings, read from tokens and never run."""
+
+from __future__ import annotations
+
+import pytest
+
+from swingset.lens.outlines import MOST_DOC, MOST_TEXT, outline
+
+CODE = '''
+from swingset.vat import Cohort, durable, facet, remotable
+
+class Base:
+    def close(self): "shut"
+    @property
+    def size(self): return 1
+
+@durable(tag="Purse")
+class Wallet(Base, Cohort, metaclass=type):
+    """A purse.
+
+    For money."""
+    owner: str
+    balance: int = 0
+
+    def deposit(self, amount: int,
+                *, note: str = "a, b") -> dict[str, int]:
+        """Put money in."""
+        def inner(self): pass
+        return {}
+
+    async def later(self, /, *more): ...
+    def _private(self): ...
+    @facet("creator", "public")
+    def read(self)->int:
+        return 1
+    @staticmethod
+    def helper(x): ...
+    def generic[T](self, x: list[T] = []) -> T: ...
+
+if True:
+    @remotable
+    class Bank:
+        def open_purse(self, owner): return Wallet(owner)
+
+def helper():
+    return Wallet("nobody")
+
+def build_root_object(baggage):
+    if "bank" not in baggage:
+        baggage["bank"] = Bank()
+    return baggage["bank"]
+'''
+
+
+def test_the_methods_of_a_class_are_found() -> None:
+    """Those of its bases are among them; private names, helpers and inner functions are not."""
+    cls = outline((("bank", CODE),)).classes["Wallet"]
+    assert (cls.tag, cls.doc, cls.part, cls.line) == ("Purse", "A purse.\n\nFor money.", "bank", 10)
+    assert [method.name for method in cls.methods] == ["close", "deposit", "generic", "later", "read"]
+
+
+@pytest.mark.parametrize(
+    ("name", "signature", "doc", "line"),
+    [
+        ("close", "close()", "", 5),
+        ("deposit", 'deposit(amount: int, *, note: str = "a, b") -> dict[str, int]', "Put money in.", 17),
+        ("generic", "generic(x: list[T] = []) -> T", "", 30),
+        ("later", "later(*more)", "", 23),
+        ("read", "read()->int", "", 26),
+    ],
+)
+def test_a_method_is_shown_as_it_is_written(name: str, signature: str, doc: str, line: int) -> None:
+    """Its signature is the source's, without `self`, in one line; its line is that of `def`."""
+    methods = outline((("bank", CODE),)).classes["Wallet"].methods
+    (method,) = (method for method in methods if method.name == name)
+    assert (method.signature, method.doc, method.line) == (signature, doc, line)
+    assert method.is_async is (name == "later")
+    assert method.facets == (("creator", "public") if name == "read" else ())
+
+
+@pytest.mark.parametrize(
+    ("body", "root"),
+    [
+        ("    return Bank()", "Bank"),
+        ("    bank = Bank('x')\n    return bank", "Bank"),
+        ("    if baggage:\n        return Bank()\n    return None", "Bank"),
+        ("    x = [1]\n    return x", None),
+        ("    return lambda: 1", None),
+        ("    return", None),
+    ],
+)
+def test_the_class_of_the_root_is_found(body: str, root: str | None) -> None:
+    """It is the class that `build_root_object` calls for what it returns, if the code shows that."""
+    assert outline((("bank", f"def build_root_object(baggage):\n{body}\n"),)).root == root
+    assert outline((("bank", "def build_root_object(): return Bank()"),)).root == "Bank"
+
+
+def test_later_cells_replace_classes() -> None:
+    """Of two classes of one name the later one runs; a tag that no class has is taken for a name."""
+    found = outline((("kind A", "class A:\n def f(self): ..."), ("vat", "class A:\n def g(self): ...")))
+    assert [method.name for method in found.classes["A"].methods] == ["g"]
+    assert found.tagged("A") is found.classes["A"]
+    assert found.tagged("B") is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "(" * 100_000,
+        "x = '''" + "a\n" * 50_000,
+        "def f(" + "a," * 50_000,
+        "class A:\n def f(self" + "[" * 50_000,
+        "class A:\n  def f(self): ...\n def g(self): ...",
+        "class A:\n" * 5_000,
+        "class A:\n def f(self, x=" + "1+" * 100_000 + "1): ...",
+        "class A:\n def f(self):\n  '''" + "x" * 200_000 + "'''",
+        "class " + "A" * 100_000 + ":\n def " + "b" * 100_000 + "(self): ...",
+        "class A(A):\n def f(self, \u202ex): '\x1b[31m'",
+        *(
+            "class",
+            "def",
+            "async",
+            "@",
+            "class A(",
+            "def f",
+            "class A:\n  def",
+            "\x00",
+            "$",
+            "\ud800".join("ab"),
+        ),
+        *(
+            "@durable(tag=",
+            "class A(,",
+            "build_root_object",
+            "def build_root_object(): return",
+            "'",
+            "\t\n \tx",
+        ),
+    ],
+)
+def test_strange_code_is_read_as_far_as_it_goes(source: str) -> None:
+    """Nothing raises, and what is found has a bounded length and no character that could mislead."""
+    for cls in outline((("vat", source),)).classes.values():
+        assert len(cls.doc) <= MOST_DOC
+        for method in cls.methods:
+            assert len(method.signature) <= MOST_TEXT
+            assert len(method.doc) <= MOST_DOC
+            assert method.signature.isprintable()
