@@ -19,6 +19,7 @@ from swingset.host.rehearsal import Extent, Rehearsal, describe_left_behind
 from swingset.host.upgrading import Upgraded
 from swingset.lens.difference import Difference
 from swingset.model.capdata import is_well_formed
+from swingset.model.modules import by_module, cells_of
 from swingset_nb.binding import unfit
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
 from swingset_nb.notebook import Notebook, OpenWorld
@@ -69,7 +70,10 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
         forget_pending(world, cell.vat, cell.part)
         notebook.give({cell.vat: world.session.root(cell.vat)})
         what = "cell" if cell.part == cell.vat else f"{cell.part} cell"
-        return Message(f"vat {cell.vat} already runs exactly this {what}: nothing changed")
+        older = world.lens.stale_modules().get(cell.vat, ())
+        lines = [f"it runs an older version of module {name}" for name in older]
+        hints = tuple(f"`%swingset module {name} --upgrade` upgrades it" for name in older)
+        return Message(f"vat {cell.vat} already runs exactly this {what}: nothing changed", lines, hints)
     if cell.upgrade:
         return upgrade(notebook, cell.vat, cell.part, cell.source, cell.message)
     world.pending.setdefault(cell.vat, {}).pop(cell.part, None)
@@ -177,7 +181,8 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     notebook.give({cell.vat: root})
     record = world.controller.vats[cell.vat]
     kinds = [part for part in drafts if part != cell.vat]
-    lines = [f"made of this cell and {', '.join(kinds)}"] if kinds else []
+    modules = [f"module {name}" for name in by_module(world.controller.vats.parts(cell.vat))]
+    lines = [f"made of this cell and {', '.join([*modules, *kinds])}"] if modules or kinds else []
     return Message(
         f"vat {cell.vat} runs now: incarnation {record.incarnation}, {record.worker} worker",
         lines,
@@ -188,15 +193,16 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
 def _replace(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     """Terminate the vat and start another with its name, after a trial in a fork."""
     controller, vat = world.controller, cell.vat
-    kinds = [
-        (part, source) for part, source in world.controller.vats.parts(vat) if part not in (vat, cell.part)
-    ]
+    running = world.controller.vats.parts(vat)
+    kinds = [(part, source) for part, source in cells_of(running) if part not in (vat, cell.part)]
     if cell.part != vat:
         raise BadArguments("--replace belongs to the vat's own cell", f"%%vat {vat} --replace")
     trial = controller.fork()
     try:
         trial.terminate_vat(vat, "replaced")
-        trial.create_vat(vat, (*kinds, (vat, cell.source)), worker=cell.worker)
+        cells = (*kinds, (vat, cell.source))
+        parts = world.session.modules.completed(vat, cells, running)
+        trial.create_vat(vat, parts, worker=cell.worker)
     except VatFault as error:
         raise vat_failed(error, UpgradeRefused, {**dict(kinds), vat: cell.source}) from None
     finally:

@@ -62,6 +62,7 @@ def registered() -> dict[str, Command]:
         on_debugging,
         on_drafts,
         on_exports,
+        on_modules,
         on_past,
         on_predicates,
         on_restarts,
@@ -100,6 +101,7 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
         rows.append(
             ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"]
         )
+        rows.append(["%%module NAME [--upgrade] [--message TEXT]", "a module that cells of vats can import"])
         rows.append(["%%whatif [--at N] [--drop] [--vat VAT]", "run a cell in a fork, and show both worlds"])
         notes = ("`%config SwingSet` lists the settings: autorun, progress_after, run_limit",)
         return Table("%swingset", ["type", "to"], rows, notes=notes)
@@ -116,7 +118,7 @@ _ORDER = [
     *("step", "run", "until", "when", "pause"),
     *("checkpoint", "checkpoints", "go-back", "history", "prune", "digest"),
     *("rehearse", "shadow", "upgrade", "undo", "upgrade-all", "migrate", "panel"),
-    *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "name"),
+    *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "module", "name"),
     *("trace", "debug", "test"),
     *("cause", "story", "find", "sql", "export-trace"),
     *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),

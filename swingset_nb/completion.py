@@ -4,6 +4,7 @@ IPython completes the Python inside a cell as usual. It knows nothing of the met
 vat, so this module completes them: after `E(purse).`, and after `purse.`, where the message is completed with
 its `E(...)`, because an object of another vat has no attributes here. Nothing is evaluated for that; a
 reference is found by its name or as an item of a list or a dict. In the cell of a vat, names are the vat's.
+In the cell of a vat, `imports` completes what follows `import`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from swingset.guest.passing.remotables import Presence
 from swingset.host.engines import KINDS
 from swingset_nb.arguments import LineParser
 from swingset_nb.commands import registered
-from swingset_nb.magics import KIND, VAT
+from swingset_nb.imports import offered
+from swingset_nb.magics import KIND, MODULE, VAT
 from swingset_nb.notebook import Notebook
 from swingset_nb.references import References
 
 _SENT = re.compile(r"(?<![\w.])E(?:\.send_only)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])*)\s*\)\.(\w*)\Z")
 _DIRECT = re.compile(r"(?<![\w.\])])([^\W\d]\w*(?:\[[^\[\]]*\])*)\.(\w*)\Z")
-_OF_VATS = ("%%vat", "%%kind")
+_OF_VATS = ("%%vat", "%%kind", "%%module")
 _LONGEST = 1_000
 _VALUES = {"--engine": ("lean", "full"), "--worker": KINDS}
 
@@ -48,21 +50,19 @@ class Completer:
         before = line[: context.cursor_position]
         if not before.startswith("%") and not context.full_text.lstrip().startswith(_OF_VATS):
             return self._methods(before[-_LONGEST:])
+        world = self._notebook.world
+        importing = world and offered(world, context.full_text, before)
+        if importing:
+            typed, names = importing
+            # If nothing fits, the word as it is: IPython would else offer what the notebook has.
+            fitting = [name for name in names if name.startswith(typed)]
+            return _result(typed, fitting or [typed], "module")
         words = before.split()
         if not words or (before and not before[-1].isspace() and len(words) == 1):
             return {"completions": []}
         typed = "" if before[-1:].isspace() else words.pop()
         candidates = self._candidates(words[0], words[1:], typed)
-        # IPython's own token breaks at dashes and dots; ours is the word.
-        fragment = typed
-        found = [
-            SimpleCompletion(name, type="magic")
-            for name in candidates
-            if name.startswith(typed) and name.isprintable()
-        ]
-        if not found:
-            return {"completions": []}
-        return {"completions": found, "matched_fragment": fragment, "suppress": True}
+        return _result(typed, candidates, "magic")
 
     def _methods(self, before: str) -> SimpleMatcherResult:
         """Complete the name of a method that can be sent to a reference."""
@@ -93,6 +93,9 @@ class Completer:
             return self._options(VAT, words) if words or typed.startswith("-") else self._vats()
         if magic == "%%kind":
             return self._options(KIND, words) if words else []
+        if magic == "%%module":
+            modules = self._notebook.world.session.modules if self._notebook.world else ()
+            return self._options(MODULE, words) if words else [row.name for row in modules]
         if magic != "%swingset":
             return []
         commands = registered()
@@ -111,6 +114,8 @@ class Completer:
                 return list(commands)
             case "vat":
                 return self._vats()
+            case "module":
+                return [row.name for row in world.session.modules] if world else []
             case "label":
                 return [label.name for label in world.controller.history.checkpoints()] if world else []
         return []
@@ -122,3 +127,15 @@ class Completer:
     @staticmethod
     def _options(parser: LineParser, words: list[str]) -> list[str]:
         return [option for option in parser.options() if option not in words]
+
+
+def _result(typed: str, candidates: list[str], sort: str) -> SimpleMatcherResult:
+    """The candidates that begin with what is typed; IPython's own token would break at dashes and dots."""
+    found = [
+        SimpleCompletion(name, type=sort)
+        for name in candidates
+        if name.startswith(typed) and name.isprintable()
+    ]
+    if not found:
+        return {"completions": []}
+    return {"completions": found, "matched_fragment": typed, "suppress": True}

@@ -1,4 +1,4 @@
-"""The magics `%swingset`, `%%vat`, `%%kind` and `%%whatif`, and the settings under `%config SwingSet`.
+"""The magics `%swingset`, `%%vat`, `%%kind`, `%%module` and `%%whatif`, and settings of `%config SwingSet`.
 
 A magic is synchronous, because IPython awaits none. It parses its line, calls the command, and returns what
 to show. Errors are raised as `SwingSetError`, which Jupyter treats as errors.
@@ -18,6 +18,7 @@ from swingset_nb.arguments import LineParser
 from swingset_nb.cells import Cell, run_cell
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
+from swingset_nb.on_modules import define, stale_in_words
 from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Message, Shown, Stack
 from swingset_nb.tables import clist_table, vat_table
@@ -37,6 +38,13 @@ KIND.add_argument("name", metavar="NAME", help="the kind's name")
 KIND.add_argument("--vat", required=True, metavar="VAT", help="the vat it belongs to")
 KIND.add_argument("--upgrade", action="store_true", help="upgrade the running vat to this cell")
 KIND.add_argument("--message", default="", metavar="TEXT", help="a text for rejections of broken promises")
+
+MODULE = LineParser("%%module", "define a module that the cells of vats can import")
+MODULE.add_argument("name", metavar="NAME", help="what `import` calls it")
+MODULE.add_argument(
+    "--upgrade", action="store_true", help="upgrade all vats that run an older version, together"
+)
+MODULE.add_argument("--message", default="", metavar="TEXT", help="a text for rejections of broken promises")
 
 WHATIF = LineParser("%%whatif", "run this cell in a fork of the world, and show both worlds")
 WHATIF.add_argument("--at", type=int, metavar="N", help="begin after crank N; the present if left out")
@@ -114,6 +122,16 @@ class SwingSet(Magics):
 
     @no_var_expand
     @line_cell_magic
+    @_described(MODULE)
+    def module(self, line: str, cell: str | None = None) -> Shown | None:  # noqa: D102 - made from the parser
+        if cell is None:
+            return commands.run(self.notebook, f"module {line}")
+        given = MODULE.read(line)
+        # An empty line replaces the magic, as in the source of a vat, so lines are counted as in the cell.
+        return define(self.notebook, given.name, "\n" + cell, upgrade=given.upgrade, message=given.message)
+
+    @no_var_expand
+    @line_cell_magic
     @_described(WHATIF)
     def whatif(self, line: str, cell: str | None = None) -> Shown:  # noqa: D102 - made from the parser
         given = WHATIF.read(line)
@@ -138,6 +156,8 @@ class SwingSet(Magics):
         record = world.controller.vats[name]
         cells = [part for part, _ in world.controller.vats.parts(name)]
         lines = [f"cells: {', '.join(cells)}"] if cells else []
+        stale = stale_in_words({name: world.lens.stale_modules().get(name, ())})
+        lines += [line for line, _ in stale]
         if record.reason:
             lines.append(record.reason)
         older = world.lens.older_records(name)
@@ -145,11 +165,12 @@ class SwingSet(Magics):
             f"{row.count:,} records of {row.kind} are of version {row.version}, the code wants {row.wanted}"
             for row in older
         ]
-        hints = (f"`%swingset migrate {name}` brings them up to date",) if older else ()
+        hints = [hint for _, hint in stale]
+        hints += [f"`%swingset migrate {name}` brings them up to date"] if older else []
         table = clist_table(world.lens, name)
         return Stack(
             [Message(f"vat {name}: incarnation {record.incarnation}, {record.state}", lines, hints), table]
         )
 
 
-__all__ = ["KIND", "VAT", "WHATIF", "SwingSet"]
+__all__ = ["KIND", "MODULE", "VAT", "WHATIF", "SwingSet"]

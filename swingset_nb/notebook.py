@@ -18,6 +18,7 @@ from swingset.core.lifecycle import LeftBehind
 from swingset.host.controller import Controller
 from swingset.host.engines import WorkerKind
 from swingset.host.looking import is_reference
+from swingset.host.modules import StrangeModules
 from swingset.host.opening import open_world
 from swingset.host.pending import StillPending
 from swingset.host.policies import cranks
@@ -308,6 +309,9 @@ class Notebook:
                 yield "%swingset run"
             else:
                 yield "%swingset promises"
+        elif isinstance(error, StrangeModules):
+            for name in error.modules:
+                yield f"%swingset module {name} --keep"
         elif code == "abandoned":
             yield "ask the vat for a new one: only durable objects and the root survive an upgrade"
         elif code == "vat-upgraded":

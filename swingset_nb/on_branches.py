@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from swingset.host.upgrading import combined
+from swingset.host.combining import combined
 from swingset.time.branches import Branch
 from swingset.time.branching import keep_branch, shadow, undo_upgrade
 from swingset_nb.commands import argument, command
@@ -63,7 +63,7 @@ def shadow_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notebook.flush()
     parts: Any = world.controller.vats.parts(name)
     for part, source in world.pending[name].items():
-        parts = combined(world.controller, world.session.drafts, name, part, source)
+        parts = combined(world.session, name, part, source)
     with shadow(world.controller, name, parts, since=given.since) as found:
         lines = _lines(found)
         return Message(_headline(f"with the changed cell of {name}", found), lines)

@@ -16,6 +16,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.on_archives import archived
+from swingset_nb.on_modules import stale_in_words
 from swingset_nb.render import Message, Shown, Table
 
 WORKERS = ("wasm", "wasm-full", "local")
@@ -66,6 +67,9 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         if older:
             lines.append(f"vat {vat.name} may have older records of {words_of(older)}")
             hints.append(f"`%vat {vat.name}` counts them, `%swingset migrate {vat.name}` migrates them")
+    for line, hint in stale_in_words(lens.stale_modules()):
+        lines.append(line)
+        hints.append(hint)
     for vat_name, parts in world.pending.items():
         lines.append(f"vat {vat_name} has a changed cell that is not applied: {words_of(parts)}")
         hints.append(f"`%swingset upgrade {vat_name}` rehearses and applies it")

@@ -14,6 +14,7 @@ def vat_table(lens: Lens) -> Table:
     columns = ["vat", "incarnation", "state", "worker", "exports", "imports", "deliveries", "computrons"]
     rows = []
     notes = []
+    stale = lens.stale_modules()
     for vat in lens.vats():
         worker = "this notebook" if vat.attached else vat.worker
         metered = "-" if vat.attached or vat.worker == "local" else vat.computrons
@@ -23,6 +24,9 @@ def vat_table(lens: Lens) -> Table:
         )
         if vat.reason:
             notes.append(f"{vat.name}: {vat.reason}")
+        for module in stale.get(vat.name, ()):
+            upgrades = f"`%swingset module {module} --upgrade` upgrades it"
+            notes.append(f"{vat.name} runs an older version of module {module}: {upgrades}")
     return Table("vats", columns, rows, notes=notes)
 
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.ended import LifeEndedError
+from swingset.host.combining import combined
 from swingset.host.controller import Controller
 from swingset.host.policies import cranks
 from swingset.host.session import Session
 from swingset.host.starting import Parts
-from swingset.host.upgrading import combined
 from swingset.model.foreign import said
 from swingset.time.what_if import Fork, WhatIf, what_if
 from swingset.world.errors import WorldError
@@ -50,7 +50,7 @@ def what_if_code(notebook: Notebook, vat: str, source: str, at: int | None, *, d
     """Upgrade a vat to a changed cell in a fork, repeat what came after `at`, and show both worlds."""
     world = notebook.require()
     name = named_vat(world, vat)
-    parts = combined(world.controller, world.session.drafts, name, name, source)
+    parts = combined(world.session, name, name, source)
 
     return table_of(notebook, _fork(notebook, None, at, drop=drop, code={name: parts}), [])
 

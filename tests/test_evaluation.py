@@ -46,7 +46,8 @@ WHY = {
     # Code of vats, which is what a worker is for. Unconfined workers are made for trusted worlds only.
     f"{GUEST}/loader.py _run compile": "the parts of a vat, in its own worker",
     f"{GUEST}/loader.py _run exec": "the parts of a vat, in its own worker",
-    f"{GUEST}/loader.py _is_module find_spec": "the name of a vat, without a dot: nothing is imported for it",
+    f"{GUEST}/loader.py _is_module find_spec": "a name without a dot: nothing is imported for it",
+    f"{GUEST}/modules.py _import __import__": "an `import` in the vat's own code, in its own worker",
     # What a class or a function in the source of a vat says of itself.
     f"{GUEST}/guards/annotations.py evaluate eval": "an annotation: "
     + OWN_CODE

@@ -22,11 +22,13 @@ from swingset.host.gc import GarbageCollection
 from swingset.host.history import Checkpoint, History
 from swingset.host.meters import MeterRow, Meters
 from swingset.host.migrating import Migrated
+from swingset.host.modules import Modules, ModuleUpgrade, StrangeModules
 from swingset.host.moments import Moment
 from swingset.host.opening import open_world
 from swingset.host.options import Options
 from swingset.host.outputs import Output, Outputs
 from swingset.host.own_devices import Device, DeviceCall, DeviceState, OwnDevices
+from swingset.host.packages import Package, package_source
 from swingset.host.pending import StillPending
 from swingset.host.queue import RunQueue
 from swingset.host.redelivery import Redelivered
@@ -50,6 +52,7 @@ from swingset.lens.described import Described
 from swingset.lens.difference import Difference
 from swingset.lens.explain import Explanation, Verdict
 from swingset.lens.merging import Arrival, MergedRecord, Passage, merge
+from swingset.lens.modules import ModuleRow, ModuleUse
 from swingset.lens.outlines import MethodOutline
 from swingset.lens.querying import Answer, BadQuery
 from swingset.lens.searching import EventKind, Found
@@ -205,6 +208,10 @@ __all__ = [
     "Migrated",
     "Mirror",
     "MirrorError",
+    "ModuleRow",
+    "ModuleUpgrade",
+    "ModuleUse",
+    "Modules",
     "Moment",
     "Moved",
     "NoSuchMoment",
@@ -219,6 +226,7 @@ __all__ = [
     "OutputStream",
     "Outputs",
     "OwnDevices",
+    "Package",
     "Passage",
     "Problem",
     "PromiseRow",
@@ -260,6 +268,7 @@ __all__ = [
     "StoredCommit",
     "Story",
     "StrangeDrafts",
+    "StrangeModules",
     "Stretch",
     "TakerFailed",
     "Trace",
@@ -301,6 +310,7 @@ __all__ = [
     "merge",
     "mirror",
     "open_world",
+    "package_source",
     "policies",
     "rebuild",
     "replay",

@@ -1,8 +1,9 @@
 """Runs the source of a vat: its parts, in order, in one namespace.
 
-A vat's code is a list of named parts: first the cells that define kinds, last the vat's own cell. They share
-their names, like the cells of a notebook. Each is compiled under a file name of its own (`<bank:kind
-Purse>`), so that every line of a traceback shows the cell that it was written in.
+A vat's code is a list of named parts: the modules that it imports, the cells that define kinds, and last
+the vat's own cell. The cells share their names, like those of a notebook; each module has its own names
+(`modules`). Each part is compiled under a file name of its own (`<bank:kind Purse>`), so that every line of a
+traceback shows the cell that it was written in.
 
 Since 3.14 Python evaluates annotations late, so a class may mention one that is defined below it. On an older
 host, vats in its interpreter are compiled with annotations as text, which are evaluated late too, so the same
@@ -10,7 +11,8 @@ source does the same on both. Text is evaluated with the names of the module onl
 inside of functions, which may mention local names, is compiled without this.
 
 Dataclasses evaluate annotations that are text in `sys.modules[cls.__module__]`. So while the parts run, the
-vat's namespace is in `sys.modules` under the vat's name, unless a real module has that name.
+vat's namespace is in `sys.modules` under the vat's name, unless a real module has that name; and so is a
+module's while that runs.
 """
 
 from __future__ import annotations
@@ -22,28 +24,39 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from swingset.wire.parts import module_of
+
 from .base.collector import refuse_finalisers
+from .modules import Modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 
 def run_parts(vat_name: str, parts: list[list[str]]) -> dict[str, Any]:
     """Execute the parts and return their namespace; raises what they raise, and TypeError for `__del__`."""
     namespace: dict[str, Any] = {"__name__": vat_name, "__doc__": None}
+
+    def run_module(part: str, source: str, module: ModuleType) -> None:
+        with _as_module(module.__name__, vars(module)):
+            _run(vat_name, part, source, vars(module))
+
+    Modules(vat_name, parts, run_module).fit_out(namespace)
     with _as_module(vat_name, namespace):
-        _run(vat_name, parts, namespace)
+        for part, source in parts:
+            if module_of(part) is None:
+                _run(vat_name, part, source, namespace)
     return namespace
 
 
-def _run(vat_name: str, parts: list[list[str]], namespace: dict[str, Any]) -> None:
-    for part, source in parts:
-        filename = f"<{vat_name}:{part}>"
-        # Lets tracebacks and debuggers show the lines of a source that is in no file.
-        linecache.cache[filename] = (len(source), None, _lines_of(source), filename)
-        code = compile(source, filename, "exec", flags=_flags(source), dont_inherit=True)
-        refuse_finalisers(code)
-        exec(code, namespace)
+def _run(vat_name: str, part: str, source: str, namespace: dict[str, Any]) -> None:
+    filename = f"<{vat_name}:{part}>"
+    # Lets tracebacks and debuggers show the lines of a source that is in no file.
+    linecache.cache[filename] = (len(source), None, _lines_of(source), filename)
+    code = compile(source, filename, "exec", flags=_flags(source), dont_inherit=True)
+    refuse_finalisers(code)
+    exec(code, namespace)
 
 
 def _lines_of(source: str) -> list[str]:

@@ -6,9 +6,15 @@ built from a better configuration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from swingset.host.config import Configuration
 from swingset.host.controller import Controller
+from swingset.host.imports import all_module_parts, needed_by
 from swingset.host.requests import Ref, write
+from swingset.host.starting import Parts
+from swingset.model.modules import by_module
+from swingset.world.sources import MODULES
 
 _BUILT = "configured"
 _BUILDING = "configuring"
@@ -52,13 +58,17 @@ def _build(controller: Controller, config: Configuration) -> None:
     own = controller.devices
     controller.kernel.change_kernel_options(config.kernel)
     devices = {name: Ref(own.add(name, kind), name) for name, kind in config.devices.items()}
+    known = by_module(all_module_parts(config.modules.items()))
+    if known:
+        kernel = controller.kernel
+        kernel.keep_sources(MODULES, tuple(part for parts in known.values() for part in parts))
     for name, parts in config.bundles.items():
-        own.install_bundle(parts, name)
+        own.install_bundle(_complete(parts, known), name)
     roots = {name: Ref(own.service(name), name) for name in config.services}
     for name, vat in config.vats.items():
         kref = controller.create_vat(
             name,
-            vat.parts,
+            _complete(vat.parts, known),
             parameters=None if vat.parameters is None else write(vat.parameters),
             worker=vat.worker,
             options=dict(vat.options),
@@ -68,6 +78,11 @@ def _build(controller: Controller, config: Configuration) -> None:
         return
     result = controller.queue_to_root(config.bootstrap, "bootstrap", [roots, devices], policy="panic")
     _count(controller, _BOOTSTRAP, int((result or "kp0")[2:]))
+
+
+def _complete(cells: Parts, known: Mapping[str, Parts]) -> Parts:
+    """Code with the modules that it imports in front of it."""
+    return (*(part for name in needed_by(cells, known) for part in known[name]), *cells)
 
 
 def bootstrap_result(controller: Controller) -> str | None:

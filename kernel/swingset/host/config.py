@@ -15,6 +15,9 @@ A configuration is a table, written in Python or in a TOML or JSON file:
     [bundles.auction]                     # code for vats that vats make, by name
     source = "auction.py"                 # and kinds, as for a vat
 
+    [modules]                             # what the code above imports, optional
+    money = "money.py"                    # a module of a package: "shop.prices" = "shop/prices.py"
+
     [kernel]                              # options of the whole kernel, optional
     reap_interval = 50
     snapshot_interval = 100
@@ -43,8 +46,11 @@ from swingset.core.options import host_options, name_trouble, reserved
 from swingset.host.device_access import SERVICES
 from swingset.host.devices import DEVICE_KINDS
 from swingset.host.engines import KINDS, WorkerKind
+from swingset.host.imports import all_module_parts
 from swingset.host.requests import write
 from swingset.host.starting import Parts
+
+_OF_HOST = ("devices", "kernel", "online")
 
 
 class BadConfiguration(KernelError):
@@ -67,7 +73,8 @@ class Configuration:
 
     `vats` are created in their order, and `bootstrap` names the one that gets the roots of all. `devices`
     maps names to kinds of device, `services` names service vats (`vatAdmin`, `timer`), and `bundles` has code
-    by name. `kernel` has options of the whole kernel. `online` is how many vats have a worker at once.
+    by name. `modules` has the sources of modules by name; each vat and bundle gets those that it imports.
+    `kernel` has options of the whole kernel. `online` is how many vats have a worker at once.
     """
 
     vats: Mapping[str, VatConfig]
@@ -77,6 +84,7 @@ class Configuration:
     bundles: Mapping[str, Parts] = field(default_factory=dict)
     kernel: Mapping[str, int | None] = field(default_factory=dict)
     online: int | None = None
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(path: str | os.PathLike[str]) -> Configuration:
@@ -100,7 +108,7 @@ def parse(raw: Any, folder: Path, where: str = "the configuration") -> Configura
 
     `where` begins the messages of errors.
     """
-    table = _table(raw, where, "bootstrap", "services", "vats", "bundles", "devices", "kernel", "online")
+    table = _table(raw, where, "bootstrap", "services", "vats", "bundles", "modules", *_OF_HOST)
     vats = {
         name: _vat(name, given, folder, f"{where}: vats.{name}")
         for name, given in _table(table.get("vats", {}), f"{where}: vats").items()
@@ -125,6 +133,14 @@ def parse(raw: Any, folder: Path, where: str = "the configuration") -> Configura
     for name, given in _table(table.get("bundles", {}), f"{where}: bundles").items():
         place = f"{where}: bundles.{name}"
         bundles[name] = _parts("main", _table(given, place, "source", "kinds"), folder, place)
+    modules = {
+        name: _source(folder, file, f"{where}: modules.{name}")
+        for name, file in _table(table.get("modules", {}), f"{where}: modules").items()
+    }
+    try:
+        all_module_parts(modules.items())
+    except KernelError as problem:
+        raise BadConfiguration(f"{where}: modules: {problem}") from None
     online = table.get("online")
     if online is not None and (type(online) is not int or online < 1):
         raise BadConfiguration(f"{where}: online wants how many vats, an int from 1, got {online!r}")
@@ -132,7 +148,7 @@ def parse(raw: Any, folder: Path, where: str = "the configuration") -> Configura
         options = checked(_table(table.get("kernel", {}), f"{where}: kernel"))
     except KernelError as problem:
         raise BadConfiguration(f"{where}: kernel: {problem}") from None
-    return Configuration(vats, bootstrap, devices, tuple(services), bundles, options, online)
+    return Configuration(vats, bootstrap, devices, tuple(services), bundles, options, online, modules)
 
 
 def _vat(name: str, raw: Any, folder: Path, where: str) -> VatConfig:

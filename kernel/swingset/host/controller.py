@@ -22,6 +22,7 @@ from swingset.host.devices import HostDevices
 from swingset.host.engines import WorkerKind
 from swingset.host.gc import GarbageCollection
 from swingset.host.history import Checkpoint, History, take_checkpoint
+from swingset.host.imports import with_modules
 from swingset.host.meters import Meters
 from swingset.host.moments import Moment, moment
 from swingset.host.opened import Opened
@@ -213,6 +214,7 @@ class Controller(Views):
         parameters: CapData | None = None,
         worker: WorkerKind | None = None,
         options: dict[str, Any] | None = None,
+        modules: Mapping[str, str] | None = None,
     ) -> str:
         """Start a vat now, before all waiting events and even if the world is paused, and commit.
 
@@ -224,23 +226,31 @@ class Controller(Views):
             options: `reap_interval`, `reap_gc_krefs`, `reap_computrons`, `never_reap`, `computrons`,
                 `memory_pages`, `seconds`, `console_bytes`, `write_bytes`, `stored_bytes`, `meter`,
                 `on_starvation`, `critical`, `enable_pipelining`, `enable_disavow` and `use_transcript`.
+            modules: sources of modules that the parts import, by name; of a package as `name.__init__`.
         Returns:
             The kref of its root object, which stays pinned.
         Raises:
             VatExists: if a vat has that name.
-            KernelError: for an invalid name or option.
+            KernelError: for an invalid name, option or module.
             VatFault: if the code fails, with the user's own line; then no vat was made.
         Example:
             >>> kref = world.create_vat("branch", world.vats.parts("bank"), options={"reap_interval": 50})
             >>> world.vats["branch"].incarnation
             0
         """
+        given = with_modules(parts, modules)
         return starting.create_vat(
-            self._opened, name, parts, parameters=parameters, worker=worker, options=options
+            self._opened, name, given, parameters=parameters, worker=worker, options=options
         )
 
     def upgrade_vat(
-        self, name: str, parts: Parts, *, parameters: CapData | None = None, message: str = ""
+        self,
+        name: str,
+        parts: Parts,
+        *,
+        parameters: CapData | None = None,
+        message: str = "",
+        modules: Mapping[str, str] | None = None,
     ) -> CrankReport:
         """Replace a vat's code now, before all waiting events and even if the world is paused, and commit.
 
@@ -251,15 +261,18 @@ class Controller(Views):
             parts: the names and sources of its parts, its kinds first.
             parameters: the `parameters` of `build_root_object`.
             message: a text for the rejections of broken promises.
+            modules: sources of modules that the parts import, instead of those among the parts.
         Raises:
             NoSuchVat: if there is no such vat.
+            KernelError: for an invalid module.
             VatFault: if the new code fails, with the reason; the old incarnation then stays as it was.
         Example:
             >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
             >>> world.vats["bank"].incarnation
             1
         """
-        return starting.upgrade_vat(self._opened, name, parts, parameters=parameters, message=message)
+        given = with_modules(parts, modules)
+        return starting.upgrade_vat(self._opened, name, given, parameters=parameters, message=message)
 
     def terminate_vat(self, name: str, reason: str = "") -> None:
         """Terminate a vat, and commit: its promises are rejected, its exports are gone, its state is deleted.

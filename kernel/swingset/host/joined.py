@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from swingset.host.controller import Controller
 from swingset.model.visible import one_line
+
+if TYPE_CHECKING:  # they are made of the same parts
+    from swingset.host.drafts import Drafts
+    from swingset.host.modules import Modules
 
 
 class Joined(Protocol):
@@ -14,6 +18,8 @@ class Joined(Protocol):
 
     controller: Controller
     name: str
+    drafts: Drafts
+    modules: Modules
 
     @property
     def liveslots(self) -> Any:

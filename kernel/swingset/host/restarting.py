@@ -97,13 +97,20 @@ def _restart(opened: Opened, vat: VatRecord, older_only: bool) -> Restart:
     return Restart(vat.name, "restarted", now.incarnation, vat.library, now.library, None, *counts)
 
 
-def _why_left(opened: Opened, vat: VatRecord, older_only: bool) -> str | None:
-    """Why a vat is not to be restarted, or None."""
+def why_left(vat: VatRecord) -> str | None:
+    """Why a vat is not to be upgraded together with others, or None."""
     if vat.attached:
         return "it lives in its host's interpreter: restart that"
     code = (vat.reason or "").partition(":")[0]
     if vat.state == SUSPENDED and code not in reasons.HOSTS:
         return f"it is suspended ({vat.reason}): resume it first, or upgrade it by itself"
+    return None
+
+
+def _why_left(opened: Opened, vat: VatRecord, older_only: bool) -> str | None:
+    """Why a vat is not to be restarted, or None."""
+    if (why := why_left(vat)) is not None:
+        return why
     if older_only and vat.library is not None and vat.state != SUSPENDED:
         try:
             if opened.kernel.warehouse.is_newest(vat):

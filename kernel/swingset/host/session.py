@@ -22,6 +22,7 @@ from swingset.guest.base import context
 from swingset.guest.base.ended import LifeEndedError, refuse_ended
 from swingset.guest.base.promises import Promise
 from swingset.guest.liveslots import Liveslots
+from swingset.host.combining import combined
 from swingset.host.controller import Controller
 from swingset.host.drafts import Drafts
 from swingset.host.engines import WorkerKind
@@ -29,6 +30,7 @@ from swingset.host.joined import called
 from swingset.host.lives import Life
 from swingset.host.looking import is_reference, owner_of
 from swingset.host.migrating import Migrated, Watcher
+from swingset.host.modules import Modules
 from swingset.host.pending import StillPending, why_pending
 from swingset.host.policies import RunPolicy
 from swingset.host.reading import Reading
@@ -37,7 +39,7 @@ from swingset.host.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.host.reports import RunReport
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
-from swingset.host.upgrading import Upgraded, combined, parameters_of, upgrade
+from swingset.host.upgrading import Upgraded, parameters_of, upgrade
 from swingset.lens.difference import Difference
 from swingset.model.capdata import NOTHING, object_named
 from swingset.workers.local import AttachedWorker
@@ -64,7 +66,7 @@ class Session:
         self.stirred: Callable[[], None] | None = None
         """Called, from any thread, when something is sent or settled outside of a delivery."""
         self.reading = Reading(controller)
-        self.drafts = Drafts(controller)
+        self.drafts, self.modules = Drafts(controller), Modules(controller)
         self.names = SessionNames(self)
         self.references = References(self)
         self.devices = SessionDevices(self)
@@ -122,8 +124,7 @@ class Session:
                         before.liveslots.slots.take_over(presence)
                 raise
             context.set_default(live)
-            self.incarnation = vat.incarnation
-            self.worker, self.left_behind = worker, left_behind
+            self.incarnation, self.worker, self.left_behind = vat.incarnation, worker, left_behind
             return left_behind
 
     @property
@@ -312,8 +313,7 @@ class Session:
             >>> other = session.define("branch", dict(world.vats.parts("bank"))["bank"])
             >>> purse = session.wait(E(other).open_purse("bob"))
         """
-        parts = combined(self.controller, self.drafts, vat, vat, source)
-        given = parameters_of(self, parameters)
+        parts, given = combined(self, vat, vat, source), parameters_of(self, parameters)
         self.controller.create_vat(vat, parts, worker=worker, options=options, parameters=given)
         return self.root(vat)
 
@@ -355,8 +355,8 @@ class Session:
             1
         """
         with self.controller.lock:
-            parts = combined(self.controller, self.drafts, vat, part, source)
-            return upgrade(self.controller, vat, parts, parameters_of(self, parameters), message)
+            given = parameters_of(self, parameters)
+            return upgrade(self.controller, vat, combined(self, vat, part, source), given, message)
 
     def migrate(self, vat: str, *, budget: int | None = None, progress: Watcher | None = None) -> Migrated:
         """Migrate the older records of a vat now, as `controller.vats.migrate` does.
@@ -394,7 +394,7 @@ class Session:
             False
         """
         with self.controller.lock:
-            parts = combined(self.controller, self.drafts, vat, part, source)
+            parts = combined(self, vat, part, source)
             return rehearse_upgrade(self.controller, vat, parts, records=records, messages=messages)
 
     def root(self, vat: str) -> Any:

@@ -12,11 +12,12 @@ from swingset.core.errors import VatFault
 from swingset.core.report import CrankReport
 from swingset.host.engines import WorkerKind
 from swingset.host.opened import Opened
+from swingset.model import modules
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import CreateVat, UpgradeVat
 
-Parts = tuple[tuple[str, str], ...]
-"""The code of a vat: the names and sources of its parts, its kinds first."""
+Parts = modules.Parts
+"""The code of a vat: the names and sources of its parts, its modules and kinds first."""
 
 
 def service_counter(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Upgrades a vat cell by cell: combines its new code, and reports what the upgrade left behind."""
+"""Upgrades a vat, and reports what the upgrade left behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from swingset.core.report import CrankReport
 from swingset.guest.base import context
 from swingset.guest.passing.passable import UnpassableError
 from swingset.host.controller import Controller
-from swingset.host.drafts import Drafts
 from swingset.host.joined import Joined
 from swingset.host.rehearsal import kinds_exported
 from swingset.host.starting import Parts
@@ -47,17 +46,6 @@ def upgrade(controller: Controller, vat: str, parts: Parts, given: CapData | Non
         tuple(objects[kref] for kref in left_behind.abandoned if kref in objects),
         tuple(promises[kref] for kref in left_behind.disconnected if kref in promises),
     )
-
-
-def combined(controller: Controller, drafts: Drafts, vat: str, part: str, source: str | None) -> Parts:
-    """A vat's cells with one replaced or removed: kinds first, the vat's own cell last."""
-    parts = dict(controller.vats.parts(vat) if vat in controller.vats else drafts.usable(vat, part))
-    if source is None:
-        parts.pop(part, None)
-    else:
-        parts[part] = source
-    own = [(vat, parts.pop(vat))] if vat in parts else []
-    return (*parts.items(), *own)
 
 
 def parameters_of(joined: Joined, parameters: Any) -> CapData | None:

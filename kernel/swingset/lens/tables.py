@@ -12,6 +12,7 @@ from typing import Literal
 from swingset.core.store import KernelStore
 from swingset.lens.cause import Asked, Cause, Causes
 from swingset.lens.described import Described, describe
+from swingset.lens.modules import ModuleRow, module_rows, stale_modules
 from swingset.lens.reading import WHOLE, Extent, Reading, among, held_by
 from swingset.lens.story import Story, story
 from swingset.lens.versions import Stale, Versions
@@ -250,6 +251,26 @@ class Lens:
         if self._reading is None:
             return [kind.kind for kind in Versions(self._store, vat.id).outdated()]
         return [kind.kind for kind in self._reading.outdated.get(vat.id, ())]
+
+    def modules(self) -> list[ModuleRow]:
+        """The modules that are defined here, or that a vat has in its code, and who runs which version.
+
+        Example:
+            >>> session.modules.define("money", "CENTS = 100")
+            True
+            >>> [(row.name, row.stale) for row in world.lens.modules()]
+            [('money', ())]
+        """
+        return module_rows(self._store)
+
+    def stale_modules(self) -> dict[str, tuple[str, ...]]:
+        """The modules of which a vat runs an older version than the newest, by the name of the vat.
+
+        Example:
+            >>> world.lens.stale_modules()
+            {}
+        """
+        return stale_modules(self._store)
 
     def vat_name(self, vat_id: str) -> str:
         """The name of a vat, also of a terminated one; the id itself if there never was such a vat.

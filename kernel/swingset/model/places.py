@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from swingset.model.lines import source_lines
+from swingset.model.modules import module_of
 from swingset.model.reports import Frame
 from swingset.model.visible import one_line, visible
 
@@ -27,13 +28,19 @@ def places(trace: Sequence[Frame], sources: Sources, vat: str | None = None) -> 
     left = len(trace) - len(shown)
     blocks = [f"  ({left} frames of the vat before these)"] if left else []
     for frame in shown:
-        cell = f"vat {frame.part}" if vat is None or vat == frame.part else f"vat {vat}, {frame.part}"
+        cell = _cell(frame.part, vat)
         inside = f", in {frame.function}" if frame.function not in ("", "<module>") else ""
         blocks.append(one_line(f"  {cell}, line {frame.line} of its cell{inside}", 300))
         source = sources(frame.part)
         if source is not None:
             blocks += quoted_lines(source_lines(source), frame.line)
     return tuple(blocks)
+
+
+def _cell(part: str, vat: str | None) -> str:
+    if vat is None and module_of(part) is not None:
+        return part  # several vats may have it
+    return f"vat {part}" if vat is None or vat == part else f"vat {vat}, {part}"
 
 
 def quoted_lines(lines: Sequence[str], at: int) -> list[str]:

@@ -1,14 +1,22 @@
-"""The latest source of each vat's cells, whether the vat runs yet or not."""
+"""The latest source of each vat's cells, whether the vat runs yet or not, and of the modules that vats share.
+
+The modules are rows like the cells of a vat, under a name that no vat can have.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from swingset.model.modules import Parts
 from swingset.world.one_table import OneTable
 from swingset.world.tables import Table
 
 if TYPE_CHECKING:
     from swingset.world.file import WorldFile
+
+
+MODULES = "%module"
+"""Under which name the modules are that vats share."""
 
 
 class Source(NamedTuple):
@@ -36,13 +44,13 @@ class Sources(OneTable[Source]):
         place = places.get(part, max(places.values(), default=0) + 1)
         self._rows.put(Source(vat_name, part, place, source))
 
-    def parts(self, vat_name: str) -> tuple[tuple[str, str], ...]:
+    def parts(self, vat_name: str) -> Parts:
         """The vat's cells in the order in which they run: kinds as first stored, then the vat's own."""
         found = self._rows.of(self._by_vat, vat_name)
         found.sort(key=lambda source: (source.part == vat_name, source.seq))
         return tuple((source.part, source.source) for source in found)
 
-    def replace(self, vat_name: str, parts: tuple[tuple[str, str], ...]) -> None:
+    def replace(self, vat_name: str, parts: Parts) -> None:
         """Replace the vat's cells by these."""
         for key in self._by_vat.keys(vat_name):
             self._rows.delete(*key)
@@ -51,4 +59,4 @@ class Sources(OneTable[Source]):
 
     def vat_names(self) -> list[str]:
         """The names of vats that have cells, whether they run or not."""
-        return [name for (name,) in self._by_vat.values()]
+        return [name for (name,) in self._by_vat.values() if name != MODULES]

@@ -1,0 +1,104 @@
+"""What a vat's source imports, and which names its modules may have.
+
+The source is only parsed, never run. What cannot be parsed here, because the vat's Python is a later one, is
+read line by line: a name too many costs nothing but that a module comes along that nobody needs.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+import sys
+from collections.abc import Iterable, Mapping
+
+from swingset.core.errors import KernelError
+from swingset.model.capdata import is_well_formed
+from swingset.model.foreign import shown
+from swingset.model.modules import INIT, MODULE, Parts, by_module, cells_of
+
+MOST_SOURCE = 1_000_000
+"""The longest source of one module, in characters."""
+
+MOST_MODULES = 500
+"""The most modules of one package."""
+
+_LONGEST_NAME = 150
+_LINE = re.compile(r"^\s*(?:from\s+(\w+)[\w.]*\s+import\b|import\s+([\w., ]+))", re.MULTILINE | re.ASCII)
+
+
+def imported(source: str) -> set[str]:
+    """The names that a source imports, each without what follows its first dot."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _by_line(source)
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def _by_line(source: str) -> set[str]:
+    found: set[str] = set()
+    for origin, several in _LINE.findall(source):
+        names = several.split(",") if several else [origin]
+        found |= {re.split(r"[.\s]", name.strip())[0] for name in names}
+    return found - {""}
+
+
+def needed_by(cells: Iterable[tuple[str, str]], known: Mapping[str, Parts]) -> list[str]:
+    """The known modules that cells import, or that those import, by name."""
+    needed: set[str] = set()
+    waiting = [source for _, source in cells]
+    while waiting:
+        for name in (imported(waiting.pop()) & known.keys()) - needed:
+            needed.add(name)
+            waiting += [source for _, source in known[name]]
+    return sorted(needed)
+
+
+def module_parts(name: str, source: object) -> Parts:
+    """A module as a part of a vat's code; raises KernelError for a name or a source that cannot be one."""
+    if (trouble := _name_trouble(name)) is not None:
+        raise KernelError(f"{shown(name)} cannot name a module for vats: {trouble}")
+    if not isinstance(source, str) or len(source) > MOST_SOURCE or not is_well_formed(source):
+        wants = f"its source as a str of up to {MOST_SOURCE:,} characters, without halves of surrogate pairs"
+        raise KernelError(f"module {name} wants {wants}")
+    return ((MODULE + name, source),)
+
+
+def all_module_parts(modules: Iterable[tuple[str, object]]) -> Parts:
+    """Modules as parts of a vat's code, by name; raises as `module_parts` does."""
+    found = dict(part for name, source in modules for part in module_parts(name, source))
+    if len(found) > MOST_MODULES:
+        raise KernelError(f"{len(found)} modules are too many: at most {MOST_MODULES} in one package")
+    return tuple(sorted(found.items()))
+
+
+def with_modules(parts: Parts, modules: Mapping[str, str] | None) -> Parts:
+    """A vat's code with these modules, instead of those that it has under the same names.
+
+    Raises `KernelError` for a name or a source that cannot be a module.
+    """
+    if not modules:
+        return parts
+    given = by_module(all_module_parts(modules.items()))
+    found = {**by_module(parts), **given}
+    return (*(part for name in sorted(found) for part in found[name]), *cells_of(parts))
+
+
+def _name_trouble(name: object) -> str | None:
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        return f"use a str of up to {_LONGEST_NAME} characters"
+    words = name.removesuffix(INIT).split(".")
+    if not all(word.isascii() and word.isidentifier() and not keyword.iskeyword(word) for word in words):
+        return "use letters, digits and _, with dots only for modules in a package"
+    if words[0] in sys.stdlib_module_names:
+        return f"{words[0]} is a module of Python's own"
+    if words[0] == "swingset" or words[0].startswith("__"):
+        return f"{words[0]} is taken already"
+    return None
