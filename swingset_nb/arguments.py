@@ -12,14 +12,16 @@ import shlex
 from collections.abc import Iterable
 from typing import NoReturn
 
+from swingset.host.parsing import AnyOrder
 from swingset_nb.errors import BadArguments
 
 
-class LineParser(argparse.ArgumentParser):
-    """The arguments of one magic or subcommand."""
+class LineParser(AnyOrder):
+    """The arguments of one magic or subcommand, in any order."""
 
     def __init__(self, prog: str, description: str = "") -> None:
         super().__init__(prog=prog, description=description, add_help=False, allow_abbrev=False)
+        self._shown: str | None = None
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing to a terminal that is not there."""
@@ -27,7 +29,8 @@ class LineParser(argparse.ArgumentParser):
 
     def usage_line(self) -> str:
         """The usage of the line."""
-        return " ".join(self.format_usage().removeprefix("usage: ").split())
+        # While it parses, argparse changes its arguments, and formats its usage again as a template.
+        return self._shown or " ".join(self.format_usage().removeprefix("usage: ").split())
 
     def described(self) -> list[str]:
         """Each argument with its help text."""
@@ -47,7 +50,11 @@ class LineParser(argparse.ArgumentParser):
             words = shlex.split(line)
         except ValueError as problem:
             raise BadArguments(f"{self.prog}: {problem}", f"usage: {self.usage_line()}") from None
-        known, unknown = self.parse_known_args(words)
+        self._shown = self.usage_line()
+        try:
+            known, unknown = self.parse_known_args(words)
+        finally:
+            self._shown = None
         if unknown:
             options = [word for word in unknown if word.startswith("-")]
             near = nearest(options[0], self.options()) if options else None

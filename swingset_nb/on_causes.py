@@ -54,7 +54,7 @@ def find(notebook: Notebook, given: argparse.Namespace) -> Shown:
         options["object"] = asked(notebook, world, given.object)
     found = search(world.controller, **options)
     count = f"{len(found.steps):,} found" + (", and there are more" if found.more else "")
-    return Listing(count, [str(step) for step in found.steps])
+    return Listing(count, [*(str(step) for step in found.steps), *found.notes])
 
 
 def listing(lines: list[str]) -> Listing:

@@ -244,6 +244,70 @@ def test_a_fault_is_told_with_its_reason() -> None:
     assert story.result.state == "rejected"
 
 
+TOLD = {
+    "a value": ("the outcome of kp44", ("kp44 fulfilled with 10",)),
+    "a reference": ("the outcome of kp42", ("kp42 fulfilled with Purse ko22",)),
+    "a rejection": ("the outcome of kp46", ("kp46 rejected with ValueError: cannot deposit -1",)),
+    "a start": ("the creation of vat bank", ("worker local, parameters None",)),
+    "an upgrade": ("the upgrade of vat shop", ("message 'mended', parameters None",)),
+    "a collection": ("dropExport of 1", ("object ko23",)),
+    "a message": ("deposit(10)", ()),
+}
+
+
+@pytest.fixture(scope="module")
+def later() -> Iterator[Stage]:
+    """The same, and an upgrade, and a purse that nobody holds."""
+    made = Stage("local")
+    bank, shop = made.define("bank", BANK), made.define("shop", BANK)
+    purse = made.ask(bank, "open_purse", "alice")
+    made.ask(shop, "pay", purse, 10)
+    with pytest.raises(ValueError, match="cannot deposit"):
+        made.ask(shop, "pay", purse, -1)
+    made.upgrade("shop", f"{BANK}\n# more", "mended")
+    kref = made.controller.queue_to_root("bank", "open_purse", ["bob"])
+    made.controller.run()
+    made.controller.release(kref)
+    made.controller.run()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_the_story_of_another_event_has_what_was_told(later: Stage, case: str) -> None:
+    """A notification has the outcome, a start its parameters, a collection its objects."""
+    summary, told = TOLD[case]
+    story = later.controller.lens.story(crank(later, summary))
+    assert story.told == told
+    assert [line for line in story.lines() if line.startswith("told: ")] == [f"told: {said}" for said in told]
+
+
+def test_the_outcomes_of_a_notification_are_bounded() -> None:
+    """What else a notification brought is listed in the vat's own names, and cut."""
+    with swingset.open_world(worker="local") as world:
+        session = swingset.Session(world)
+        root = session.define(
+            "root",
+            """
+from swingset.vat import E, remotable
+
+@remotable
+class Root:
+    def many(self):
+        return [E(self).one(number) for number in range(50)]
+
+    def one(self, number: int):
+        return number
+
+def build_root_object():
+    return Root()
+""",
+        )
+        session.wait(E(root).many())
+        stories = [world.lens.story(number) for number in range(1, world.crank + 1)]
+        assert max(len(story.told) for story in stories) <= 22
+
+
 def test_a_request_has_a_story_too(stage: Stage) -> None:
     """What a host asked for is told with the rows that it changed."""
     first = next(iter(stage.controller.history.records()))

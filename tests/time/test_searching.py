@@ -102,6 +102,98 @@ def test_what_cannot_be_searched_is_refused(
         swingset.search(world, **query)
 
 
+SESSIONS: list[tuple[dict[str, Any], list[str], str]] = [
+    ({"cell": 5}, ["cell [5] of session 3, line 1"], "session 3; there is one in sessions 1, 2 too"),
+    (
+        {"cell": 5, "session": 1},
+        ["cell [5] of session 1, line 1"],
+        "session 1; there is one in sessions 2, 3",
+    ),
+    (
+        {"cell": 5, "session": 2},
+        ["cell [5] of session 2, line 1"],
+        "session 2; there is one in sessions 1, 3",
+    ),
+    ({"cell": 6}, ["cell [6] of session 2, line 1"], ""),
+    ({"cell": 6, "session": 3}, [], "session 3 has no requests of a cell [6]; there is one in session 2 too"),
+    ({"cell": 7}, [], ""),
+    ({"session": 2}, ["cell [5] of session 2, line 1", "cell [6] of session 2, line 1"], ""),
+    ({"session": 9}, [], ""),
+]
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[swingset.Controller]:
+    """A world with three sessions, each of which has a cell 5; the second has a cell 6 too."""
+    with swingset.open_world(worker="local") as made:
+        session = swingset.Session(made)
+        bank = session.define("bank", BANK)
+        for number, cells in enumerate(((5,), (5, 6), (5,)), 1):
+            if number > 1:
+                session.attach()
+                bank = session.root("bank")
+            for cell in cells:
+                made.kernel.request.cell = lambda cell=cell: (cell, 1)  # type: ignore[misc]
+                session.wait(E(bank).open_purse(f"{number}/{cell}"))
+            made.kernel.request.cell = lambda: None
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("query", "titles", "note"), SESSIONS, ids=[json.dumps(case[0]) for case in SESSIONS]
+)
+def test_cells_of_several_sessions_are_told_apart(
+    three: swingset.Controller, query: dict[str, Any], titles: list[str], note: str
+) -> None:
+    """A cell has the number of its session, a search has only one session, and says where others are."""
+    found = swingset.search(three, **query, text="open_purse", kind="request")
+    assert [step.title for step in found.steps] == titles
+    assert note in " ".join(found.notes)
+    assert bool(found.notes) is bool(note)
+
+
+def test_what_came_of_a_cell_is_of_its_own_session(three: swingset.Controller) -> None:
+    """Messages of another session's cell with the same number are not found, in SQL neither."""
+    for session in (1, 2, 3):
+        found = swingset.search(three, cell=5, session=session, kind="send", vat="bank")
+        assert [step.summary.partition(" to ")[0] for step in found.steps] == [f"open_purse('{session}/5')"]
+        (cause,) = three.lens.cause(found.steps[0].crank).up
+        assert cause.title == f"cell [5] of session {session}, line 1"
+    asked = "SELECT DISTINCT session FROM records WHERE cell = 5 ORDER BY session"
+    assert swingset.sql(three, asked).rows == ((1,), (2,), (3,))
+
+
+def test_a_session_keeps_its_number_when_the_past_is_pruned(three: swingset.Controller) -> None:
+    """Numbers are counted back from the present, so a pruned session is still counted."""
+    with three.fork() as fork:
+        fork.commit()
+        crank = next(step.crank for step in swingset.search(fork, session=2).steps)
+        fork.history.prune(before=crank)
+        titles = {step.title.partition(",")[0] for step in swingset.search(fork, cell=5).steps if step.cell}
+        assert titles == {"cell [5] of session 3"}
+
+
+ORDERS = [
+    ["alice", "--vat", "bank", "--kind", "send"],
+    ["--vat", "bank", "alice", "--kind", "send"],
+    ["--vat", "bank", "--kind", "send", "alice"],
+]
+
+
+@pytest.mark.parametrize("words", ORDERS, ids=" ".join)
+def test_the_order_of_words_does_not_matter(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """`swingset find` takes its text before, between and after the options."""
+    path = str(tmp_path / "my.world")
+    with swingset.open_world(path, worker="local") as world:
+        world.create_vat("bank", (("bank", BANK),))
+        world.queue_to_root("bank", "open_purse", ["alice"], policy="none")
+        world.run()
+    assert main(["find", path, *words]) == 0
+    assert capsys.readouterr().out == "crank 2: open_purse('alice') to root of bank ko20\n"
+
+
 def test_the_command_searches_a_file(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """`swingset find` prints one step a line."""
     path = str(tmp_path / "my.world")

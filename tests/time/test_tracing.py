@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,111 @@ def test_a_call_that_waits_goes_on_in_a_later_crank(stage: Stage) -> None:
     assert found.difference is None
     assert [step.text for step in found.steps if step.kind == "return"] == ["15"]
     assert "got = 10" in [str(change) for step in found.steps for change in step.changes]
+
+
+WAITING = """
+from swingset.vat import E, remotable
+
+class Two:
+    def __init__(self):
+        self.left = 2
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.left -= 1
+        if self.left < 0:
+            raise StopIteration
+        return self.left
+
+class Later(Two):
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if self.left == 0:
+            raise StopAsyncIteration
+        return self.__next__()
+
+@remotable
+class Root:
+    async def own(self):
+        return 1 + await self.helper(5)
+
+    async def helper(self, number):
+        return number
+
+    async def other(self):
+        return 1 + await E(self).helper(5)
+
+    async def each(self):
+        async for number in Later():
+            last = number
+
+    def loop(self):
+        for number in Two():
+            pass
+
+    def inner(self):
+        yield 7
+        return 8
+
+    def outer(self):
+        yield (yield from self.inner())
+
+    def listed(self):
+        return [*self.outer()]
+
+    def caught(self):
+        try:
+            next(iter([]))
+        except StopIteration:
+            return 9
+
+def build_root_object():
+    return Root()
+"""
+WAITS = {
+    "own": ["return helper 5", "await own 5", "return own 6"],
+    "other": ["suspend other ", "return helper 5", "await other 5", "return other 6"],
+    "each": [
+        *("return __init__ None", "return __aiter__ <Later>", "return __next__ 1", "return __anext__ 1"),
+        *("await each 1", "return __next__ 0", "return __anext__ 0", "await each 0"),
+        *("raise __anext__ StopAsyncIteration()", "leave __anext__ ", "raise each StopAsyncIteration()"),
+        "return each None",
+    ],
+    "loop": [
+        *("return __init__ None", "return __iter__ <Two>", "return __next__ 1", "return __next__ 0"),
+        *("raise __next__ StopIteration()", "leave __next__ ", "return loop None"),
+    ],
+    "listed": [
+        *("suspend inner 7", "suspend outer 7", "return inner 8", "suspend outer 8"),
+        *("return outer None", "return listed [7, 8]"),
+    ],
+    "caught": ["raise caught StopIteration()", "return caught 9"],
+}
+
+
+@pytest.fixture(scope="module", params=["wasm", "local"])
+def waiting(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A vat that waits in every way, on both engines."""
+    stage = Stage(request.param)
+    root = stage.define("root", WAITING)
+    for method in WAITS:
+        stage.ask(root, method)
+    yield stage
+    stage.close()
+
+
+@pytest.mark.parametrize("method", WAITS)
+def test_an_await_is_shown_as_one_with_its_value(waiting: Stage, method: str) -> None:
+    """What ends an await or a loop is no exception of the code, and a return is shown with its value."""
+    found = traced(waiting, delivered(waiting, method)[0])
+    assert found.difference is None
+    ends = ("return", "await", "suspend", "raise", "leave")
+    said = [step for step in found.steps if step.kind in ends and "build_root" not in step.function]
+    assert [f"{step.kind} {step.function.rpartition('.')[2]} {step.text}" for step in said] == WAITS[method]
 
 
 def test_every_crank_is_shown_or_says_why_not(stage: Stage) -> None:

@@ -29,6 +29,7 @@ from swingset.host.config import Configuration, load
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.outputs import Output
+from swingset.host.parsing import AnyOrder
 from swingset.host.policies import RunPolicy, cranks, forever
 from swingset.host.saying import say, say_json
 from swingset.model.counting import plural
@@ -158,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"swingset {version('swingset-nb')}")
-    commands = parser.add_subparsers(metavar="COMMAND")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=AnyOrder)
 
     def command(
         name: str,

@@ -19,6 +19,7 @@ from itertools import islice
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.lens.recorded import Recorded, naming, sent_by
+from swingset.lens.sessions import Sessions
 from swingset.lens.wording import Words
 from swingset.model.messages import Collect, CreateVat, Event, Notify, Reap, Send, UpgradeVat
 from swingset.model.refs import is_kref, kref_type
@@ -41,7 +42,8 @@ class Step:
     `number` is the number of the record, and `sender` that of the record that sent it. `crank` is its crank;
     for a request, the last crank before it. `kind` is the kind of its event, or `request`. `vat` is the name
     of the vat that ran or would have, and `outcome` is None for a request. `cell` is the notebook cell that
-    made a request, with the line.
+    made a request, with the line. `session` is the number of the session that has this cell; it is None if
+    the world has had one session only.
     """
 
     number: int
@@ -53,16 +55,21 @@ class Step:
     computrons: int | None = None
     sender: int | None = None
     cell: tuple[int, int | None] | None = None
+    session: int | None = None
 
     @property
     def title(self) -> str:
-        """What it is called in a line: `crank 8`, `cell [3], line 2` or `request 5`."""
+        """What it is called in a line: `crank 8`, `cell [3], line 2` or `request 5`.
+
+        Where a world has had several sessions, a cell has its session too: `cell [3] of session 2, line 2`.
+        """
         if self.outcome is not None:
             return f"crank {self.crank:,}"
         if self.cell is None:
             return f"request {self.number:,}"
         line = f", line {self.cell[1]}" if self.cell[1] is not None else ""
-        return f"cell [{self.cell[0]}]{line}"
+        session = f" of session {self.session:,}" if self.session is not None else ""
+        return f"cell [{self.cell[0]}]{session}{line}"
 
     def __str__(self) -> str:
         ended = f": {self.outcome}" if self.outcome not in (None, "delivered") else ""
@@ -131,6 +138,7 @@ class Causes:
         self._world = store.world.name
         self.recorded = Recorded(store.world)
         self.words = Words(store)
+        self.sessions = Sessions(store, self.recorded)
 
     def cause(self, asked: Asked, most: int) -> Cause:
         """The cause of a crank, a promise, an object or a record, with at most `most` steps down."""
@@ -146,13 +154,19 @@ class Causes:
     def step(self, record: Record) -> Step:
         """A record in words."""
         if isinstance(record, RequestRecord):
-            return Step(record.number, record.crank, self.words.request(record), "request", cell=record.cell)
+            session = self.session(record) if self.sessions.count > 1 else None
+            said = record.number, record.crank, self.words.request(record), "request"
+            return Step(*said, cell=record.cell, session=session)
         vat = one_line(record.vat, 60) if record.vat is not None else None
         summary = self.words.event(record.event)
         if vat is not None and isinstance(record.event, Send) and f" of {vat}" not in summary:
             summary = f"{summary} of {vat}"
         said = str(event_data(record.event)["type"]), vat, record.outcome, record.computrons, record.sender
         return Step(record.number, record.crank, summary, *said)
+
+    def session(self, record: RequestRecord) -> int | None:
+        """The number of the session whose cell made a request, None if no cell did."""
+        return None if record.cell is None else self.sessions.of(record.number)
 
     def record(self, asked: Asked) -> Record:
         """The record that is asked about.
@@ -190,7 +204,7 @@ class Causes:
     def _first(self, kref: str) -> Record | None:
         """The record in which an object was made known to the kernel."""
         found = self.recorded.mentioning(naming(kref))
-        return next((record for record in found if _row(record, kref) is not None), None)
+        return next((record for record in found if row_of(record, kref) is not None), None)
 
     def _of_promise(self, kref: str) -> Record | None:
         sent: Record | None = None
@@ -199,7 +213,7 @@ class Causes:
         for record in self.recorded.mentioning(naming(kref)):
             if isinstance(record, CrankRecord) and result_of(record.event) == kref:
                 sent = record
-            row = _row(record, kref)
+            row = row_of(record, kref)
             made = made or (record if row is not None else None)
             if settled is None and row is not None and is_settled(row):
                 settled = record
@@ -212,7 +226,7 @@ class Causes:
         """
         follows: tuple[Record, RowChange] | None = None
         for record in self.recorded.mentioning(naming(kref), since - 1):
-            row = _row(record, kref)
+            row = row_of(record, kref)
             if row is None or row.after is None or row.after[1] == UNRESOLVED:
                 continue
             if row.after[1] != FORWARDED:
@@ -289,7 +303,8 @@ def is_settled(row: RowChange | None) -> bool:
     return row is not None and row.after is not None and row.after[1] != UNRESOLVED
 
 
-def _row(record: Record, kref: str) -> RowChange | None:
+def row_of(record: Record, kref: str) -> RowChange | None:
+    """The row of an object or a promise that a record changed, or None."""
     for row in record.rows or ():
         if row.table in ("promises", "objects") and row.key == (kref,):
             return row

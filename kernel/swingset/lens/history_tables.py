@@ -35,6 +35,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "sender": "INTEGER",
         "cell": "INTEGER",
         "line": "INTEGER",
+        "session": "INTEGER",
         "arguments": "TEXT",
     },
     "changes": {
@@ -80,7 +81,7 @@ def _record(record: Record, causes: Causes) -> Iterator[Row]:
         asked = json.dumps(dict(record.arguments), ensure_ascii=False)
         found = (record.number, record.commit, record.crank, record.verb, record.arguments.get("vat"))
         vat = causes.words.vat(found[4]) if isinstance(found[4], str) else None
-        yield (*found[:4], vat, step.summary, *[None] * 8, cell, line, asked)
+        yield (*found[:4], vat, step.summary, *[None] * 8, cell, line, causes.session(record), asked)
         return
     event, fault = record.event, record.fault
     target = method = args = None
@@ -91,7 +92,7 @@ def _record(record: Record, causes: Causes) -> Iterator[Row]:
         *(record.number, record.commit, record.crank, kind, record.vat, step.summary),
         *(target, method, result_of(event), record.outcome, record.computrons),
         *((fault.code, f"{fault.name}: {fault}") if fault is not None else (None, None)),
-        *(record.sender, None, None, args),
+        *(record.sender, None, None, None, args),
     )
 
 

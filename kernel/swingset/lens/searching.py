@@ -1,5 +1,8 @@
 """A search through the records of a world: by vat, method, object, text, rejection, cell, kind and cost.
 
+Cells of two sessions may have the same number. A search for a cell without a session is one in the newest
+session that has such a cell, and says so if there are others.
+
 The records are read once, from the first on, and at most as many hits are returned as were asked for. A
 commit whose text cannot have a hit is not decoded. So a search through a long history is cheap if what is
 searched for is rare, and a file of a stranger can neither fill the memory nor hide a line in the answer.
@@ -40,6 +43,7 @@ EventKind = Literal[
 
 _PLAIN = re.compile(r"[A-Za-z0-9_]+\Z", re.ASCII)
 _REFUSED = ("refused", "rejected")
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Query:
     text: str | None = None
     rejected: bool | None = None
     cell: int | None = None
+    session: int | None = None
     kind: EventKind | None = None
     at_least: int | None = None
     at_most: int | None = None
@@ -61,12 +66,14 @@ class Query:
 class Found:
     """The steps that a search found, oldest first; `more` says that there are others.
 
-    `gone` says what could not be searched, because it is not in the file.
+    `gone` says what could not be searched, because it is not in the file. `notes` say of which session a cell
+    is, if several sessions have a cell of that number.
     """
 
     steps: tuple[Step, ...]
     more: bool
     gone: str | None = None
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The steps as lines of text.
@@ -77,7 +84,7 @@ class Found:
         """
         found = [self.gone] if self.gone else []
         found += [str(step) for step in self.steps] or ["nothing was found"]
-        return [*found, "and more"] if self.more else found
+        return [*found, *(["and more"] if self.more else []), *self.notes]
 
     def __repr__(self) -> str:
         return "\n".join(self.lines())
@@ -98,9 +105,9 @@ def search(store: KernelStore, query: Query, since: int, most: int) -> Found:
     steps: list[Step] = []
     for record in seeker.hits(since):
         if len(steps) == most:
-            return Found(tuple(steps), True, lacking)
+            return Found(tuple(steps), True, lacking, seeker.notes)
         steps.append(seeker.causes.step(record))
-    return Found(tuple(steps), False, lacking)
+    return Found(tuple(steps), False, lacking, seeker.notes)
 
 
 class _Seeker:
@@ -113,12 +120,30 @@ class _Seeker:
         self._ids = {vat.id for vat in store.vats.all() if query.vat in (vat.name, vat.id)}
         self._caused: set[int] = set()
         self.causes = Causes(store)
+        self.notes: tuple[str, ...] = ()
+        self._session = query.session
+        if query.cell is not None:
+            self._choose_session(query.cell)
+
+    def _choose_session(self, cell: int) -> None:
+        """Search the newest session that has the cell, unless another is asked for; say where others are."""
+        sessions = self.causes.sessions.with_cell(cell)
+        if self._session is None and sessions:
+            self._session = sessions[-1]
+        others = [f"{session:,}" for session in sessions if session != self._session]
+        if others:
+            this = f"this is cell [{cell}] of session {self._session:,}"
+            if self._session not in sessions:
+                this = f"session {self._session:,} has no requests of a cell [{cell}]"
+            which = "session" if len(others) == 1 else "sessions"
+            shown = ", ".join(others[-_MOST_NAMED:])
+            self.notes = (f"{this}; there is one in {which} {shown} too: ask for that session",)
 
     def hits(self, since: int) -> Iterator[Record]:
         for record in self.causes.recorded.mentioning(self._wanted()):
             # A request has the number of the crank before it.
             later = record.crank >= since if isinstance(record, RequestRecord) else record.crank > since
-            if self._of_cell(record) and later and self._fits(record):
+            if self._is_caused(record) and later and self._fits(record):
                 yield record
 
     def _wanted(self) -> Wanted:
@@ -127,16 +152,19 @@ class _Seeker:
         needles = [needle for needle in (query.object, query.method, query.text) if needle is not None]
         # Other characters may be spelled as escapes.
         known = [needle.casefold().encode() for needle in needles if _PLAIN.match(needle)]
-        if query.cell is not None or not known:
+        if query.cell is not None or query.session is not None or not known:
             return lambda _: True  # what came of a cell may be anywhere
         return lambda line: all(needle in line.lower() for needle in known)
 
-    def _of_cell(self, record: Record) -> bool:
+    def _is_caused(self, record: Record) -> bool:
+        """Whether the cell or session that is asked for made a request, or sent what ran, if any is."""
         cell = self._query.cell
-        if cell is None:
+        if cell is None and self._session is None:
             return True
         if isinstance(record, RequestRecord):
-            fits = record.cell is not None and record.cell[0] == cell
+            fits = (cell is None or (record.cell is not None and record.cell[0] == cell)) and (
+                self._session is None or self.causes.sessions.of(record.number) == self._session
+            )
         else:
             fits = record.sender in self._caused
         if fits:

@@ -7,27 +7,31 @@ transcript, so its story has no syscalls. Nothing is run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from swingset.core.store import KernelStore
-from swingset.lens.cause import Asked, Causes, Step, result_of
+from swingset.lens.cause import Asked, Causes, Step, result_of, row_of
 from swingset.lens.changes import changes_in_words
+from swingset.lens.recorded import naming
 from swingset.lens.records import descriptors
 from swingset.lens.wording import syscall_in_words
 from swingset.model.capdata import CapData, MalformedCapData
-from swingset.model.messages import Send
+from swingset.model.messages import ChangeVatOptions, Collect, CreateVat, Notify, Send, UpgradeVat
 from swingset.model.reports import Fault
 from swingset.model.values import value_in_words
 from swingset.model.visible import MARK, one_line, visible
 from swingset.world.errors import DamagedWorld
+from swingset.world.promises import FULFILLED, REJECTED
 from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
 from swingset.world.transcripts import Entry
 
 MOST = 200
 """How many syscalls, and how many changes, a story tells of at most."""
+
+_MOST_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,11 @@ class Story:
     """One crank or request.
 
     `sender` is the step that sent it; `sender_gone` says why it is not known. `incarnation` is that of the
-    vat that ran. `target`, `method` and `args` are those of a message. `syscalls` are in the vat's own names;
-    None if its transcript does not have the delivery, as after a rollback. `changes` are the changed rows in
-    words; None if they were too many to list. `result` says how the promise for the result was settled; None
-    if there is none, or it waits for it.
+    vat that ran. `target`, `method` and `args` are those of a message. `told` are the details of another
+    event: the outcomes that a notification brought, the parameters of a start, the objects of a collection,
+    options. `syscalls` are in the vat's own names; None if its transcript does not have the delivery, as
+    after a rollback. `changes` are the changed rows in words; None if they were too many to list. `result`
+    says how the promise for the result was settled; None if there is none, or it waits for it.
     """
 
     step: Step
@@ -57,6 +62,7 @@ class Story:
     target: str | None = None
     method: str | None = None
     args: str | None = None
+    told: tuple[str, ...] = ()
     console: tuple[str, ...] = ()
     syscalls: tuple[str, ...] | None = ()
     fault: Fault | None = None
@@ -83,6 +89,7 @@ class Story:
         if self.method is not None:
             found.append(f"message: {one_line(self.args or '', 400)}")
             found.append(f"target: {self.target}")
+        found += [f"told: {told}" for told in self.told]
         if self.sender is not None:
             found.append(f"sent by: {self.sender}")
         if self.sender_gone is not None:
@@ -138,6 +145,7 @@ def story(store: KernelStore, asked: Asked) -> Story:
         target,
         method,
         args,
+        tuple(_told(causes, record, entries)),
         tuple(_console(record)),
         syscalls,
         record.fault,
@@ -146,6 +154,57 @@ def story(store: KernelStore, asked: Asked) -> Story:
         None if promise is None else _settlement(causes, record, promise, entries),
         causes.unknown_sender(record.sender) if record.sender is not None and sender is None else None,
     )
+
+
+def _told(causes: Causes, record: CrankRecord, entries: list[Entry]) -> Iterator[str]:
+    """The details of an event that is no message, in words."""
+    words = causes.words
+    match record.event:
+        case Notify(promise=promise):
+            yield from _outcomes(causes, record, promise, entries)
+        case CreateVat(worker=worker, options=options, parameters=parameters):
+            yield one_line(f"worker {worker}, parameters {words.value(parameters)}", 400)
+            yield from _options(options)
+        case UpgradeVat(message=message, parameters=parameters):
+            yield one_line(f"message {message!r}, parameters {words.value(parameters)}", 400)
+        case ChangeVatOptions(options=options):
+            yield from _options(options)
+        case Collect(krefs=krefs):
+            yield from map(words.thing, krefs[:_MOST_TOLD])
+            if len(krefs) > _MOST_TOLD:
+                yield f"and {len(krefs) - _MOST_TOLD:,} more"
+
+
+def _options(options: Mapping[str, Any]) -> Iterator[str]:
+    if options:
+        yield one_line("options " + ", ".join(f"{name} {value!r}" for name, value in options.items()), 400)
+
+
+def _outcomes(causes: Causes, record: CrankRecord, promise: str, entries: list[Entry]) -> Iterator[str]:
+    """The outcome of which a vat was notified, and those of other promises that came with it."""
+    brought = list(islice(_brought(entries), _MOST_TOLD + 1))
+    for earlier in causes.recorded.before(naming(promise), record.number):
+        row = row_of(earlier, promise)
+        if row is not None and row.after is not None and row.after[1] in (FULFILLED, REJECTED):
+            value = changes_in_words([row], causes.words, {})[0].partition(" with ")[2]
+            yield one_line(f"{promise} {row.after[1]} with {value}", 400)
+            brought = brought[1:]  # in the vat's own names
+            break
+    yield from brought[:_MOST_TOLD]
+    if len(brought) > _MOST_TOLD:
+        yield "and more"
+
+
+def _brought(entries: list[Entry]) -> Iterator[str]:
+    """The outcomes that a transcript has of a notification, in the vat's own names."""
+    for entry in entries:
+        match entry.entry.get("delivery") if isinstance(entry.entry, dict) else None:
+            case ["notify", list() as outcomes]:
+                for outcome in outcomes:
+                    match outcome:
+                        case [str() as name, {"rejected": bool() as rejected, "data": data}]:
+                            state = "rejected" if rejected else "fulfilled"
+                            yield one_line(f"{name} {state} with {_said(data)}", 400)
 
 
 def _console(record: CrankRecord) -> Iterator[str]:

@@ -20,6 +20,11 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
         "type": int,
         "help": "the number of a cell: its requests and their effects",
     },
+    "session": {
+        "metavar": "N",
+        "type": int,
+        "help": "the number of a session; of those with that cell the newest, without it",
+    },
     "kind": {"metavar": "KIND", "choices": get_args(EventKind), "help": ", ".join(get_args(EventKind))},
     "at-least": {"metavar": "N", "type": int, "help": "the least computrons"},
     "at-most": {"metavar": "N", "type": int, "help": "the most computrons"},
@@ -44,6 +49,7 @@ def search(
     text: str | None = None,
     rejected: bool | None = None,
     cell: int | None = None,
+    session: int | None = None,
     kind: EventKind | None = None,
     at_least: int | None = None,
     at_most: int | None = None,
@@ -60,6 +66,8 @@ def search(
         text: a part, in any case, of what was sent, printed, said by an error or settled.
         rejected: whether the delivery failed or rejected a promise.
         cell: the number of a notebook cell: its requests, and all that came of them.
+        session: the number of the session, from 1, that has the cell; without a cell, all that a session
+            asked for and what came of it. None for the newest session that has the cell.
         kind: the kind of the event, such as `send`, or `request`.
         at_least: the least computrons.
         at_most: the most computrons.
@@ -75,6 +83,6 @@ def search(
         >>> swingset.search(world, vat="bank", method="open_purse")
         crank 2: open_purse('alice') to root of bank ko20
     """
-    query = Query(vat, method, object, text, rejected, cell, kind, at_least, at_most)
+    query = Query(vat, method, object, text, rejected, cell, session, kind, at_least, at_most)
     with controller.lock:
         return searching.search(controller.kernel.store, query, since, most)

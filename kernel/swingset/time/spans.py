@@ -85,7 +85,9 @@ class _Spans:
                 status = Status(StatusCode.ERROR, words)
                 found["swingset.fault"] = record.fault.code
         elif record.cell is not None:
+            session = self._worlds[world].session(record)
             found |= {"swingset.cell": record.cell[0], "swingset.line": record.cell[1]}
+            found |= {"swingset.session": session}
         return ReadableSpan(
             name=step.summary,
             context=context,

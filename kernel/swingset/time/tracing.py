@@ -36,8 +36,10 @@ from swingset.workers.replaying import short
 from swingset.world.records import CrankRecord
 from swingset.world.vats import VatRecord
 
-StepKind = Literal["call", "resume", "line", "raise", "return", "suspend", "leave", "syscall", "printed"]
-"""What a step of a trace is: a call began or went on, a line is about to run, and so on."""
+StepKind = Literal[
+    "call", "resume", "line", "raise", "return", "suspend", "await", "leave", "syscall", "printed"
+]
+"""What a step of a trace is: a call began or went on, a line is about to run, an await has its value."""
 
 MOST_STEPS = 2_000
 """How many steps a trace has by default."""
@@ -71,7 +73,7 @@ class TraceStep:
 
     `depth` counts the vat's own calls around it. `part` is the cell, and `line` the 1-based line in it, of
     which `source` is the text. `changes` are the values that changed since the step before in the same call.
-    `text` is the returned value, the exception, the syscall or the printed text.
+    `text` is the value that was returned, yielded or awaited, the exception, the syscall or the printed text.
     """
 
     kind: StepKind
@@ -100,7 +102,10 @@ class TraceStep:
             case "return":
                 return f"{changes[1:]}\n{indent}{self.function} returns {self.text}".lstrip("\n")
             case "suspend":
-                return f"{changes[1:]}\n{indent}{self.function} waits at {where}".lstrip("\n")
+                does = f"yields {self.text}" if self.text else "awaits"
+                return f"{changes[1:]}\n{indent}{self.function} {does} at {where}".lstrip("\n")
+            case "await":
+                return f"{changes[1:]}\n{indent}{where:<16} the await returns {self.text}".lstrip("\n")
             case "leave":
                 return f"{indent}{self.function} is left by the exception"
             case "syscall":

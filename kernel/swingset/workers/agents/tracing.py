@@ -29,7 +29,16 @@ _LONG_NUMBER = 400  # bits
 _CLASS_DICT = type.__dict__["__dict__"].__get__
 _CLASS_LINE = type.__dict__["__mro__"].__get__
 _SUSPENDS = 0x20 | 0x80 | 0x200  # generators and coroutines of all sorts
+_AWAITS = 0x80 | 0x200  # coroutines and asynchronous generators
 _RETURNS = frozenset(number for name, number in opcode.opmap.items() if name.startswith("RETURN"))
+_ENDS_AWAIT = frozenset(opcode.opmap[name] for name in ("SEND", "END_SEND") if name in opcode.opmap)
+_ENDS_LOOP = frozenset(
+    opcode.opmap[name]
+    for name in ("FOR_ITER", "END_FOR", "POP_ITER", "END_ASYNC_FOR")
+    if name in opcode.opmap
+)
+_STOPS = (StopIteration, StopAsyncIteration)
+_VALUE = StopIteration.__dict__["value"].__get__
 
 
 class Tracer:
@@ -134,20 +143,33 @@ class _Call:
         if event == "line":
             self._raised = False
             tracer._say(["line", *where, changes])
-        elif event == "exception":
+        elif event == "exception" and not self._is_stop(frame, arg[1]):
             self._raised = True
             tracer._say(["raise", *where, changes, text_of(arg[1])])
+        elif event == "exception":
+            # With this exception the interpreter ends an await or a loop: nothing is raised in the code.
+            code = frame.f_code
+            if code.co_flags & _AWAITS and code.co_code[frame.f_lasti] in _ENDS_AWAIT:
+                tracer._say(["await", *where, changes, text_of(_VALUE(arg[1]))])
         elif event == "return":
             tracer._depth -= 1
             code = frame.f_code
-            if self._raised and arg is None:
+            if self._raised and arg is None and code.co_code[frame.f_lasti] not in _RETURNS:
                 tracer._say(["leave", *where, changes])
             elif code.co_flags & _SUSPENDS and code.co_code[frame.f_lasti] not in _RETURNS:
                 tracer._suspended[id(frame)] = self._known
-                tracer._say(["suspend", *where, changes])
+                yielded = [] if code.co_flags & _AWAITS else [text_of(arg)]
+                tracer._say(["suspend", *where, changes, *yielded])
             else:
                 tracer._say(["return", *where, changes, text_of(arg)])
         return self.watch
+
+    def _is_stop(self, frame: FrameType, problem: BaseException) -> bool:
+        """Whether an exception only says to the interpreter that what is awaited or looped over has ended."""
+        at = frame.f_code.co_code[frame.f_lasti]
+        if at in _ENDS_AWAIT:
+            return type(problem) is StopIteration
+        return at in _ENDS_LOOP and type(problem) in _STOPS
 
 
 def fields_of(value: Any, module: str) -> list[tuple[str, str]]:
