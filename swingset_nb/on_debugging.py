@@ -41,13 +41,17 @@ def debug_crank(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Open a past delivery in pdb, with the notebook's own input."""
     world = notebook.require()
     notebook.flush()
+    no_input = BadArguments(
+        "this front end cannot ask for input, and a debugger needs it", f"%swingset trace {given.crank}"
+    )
+    # The kernel knows it of each cell, and says it only to who asks for a line.
+    kernel = getattr(notebook.shell, "kernel", None)
+    if given.listen is None and not getattr(kernel, "_allow_stdin", True):
+        raise no_input
     try:
         return Message(str(debug(world.controller, given.crank, listen=given.listen)))
     except StdinNotImplementedError:
-        raise BadArguments(
-            "this front end cannot ask for input, and a debugger needs it",
-            f"%swingset trace {given.crank}",
-        ) from None
+        raise no_input from None
 
 
 @command(

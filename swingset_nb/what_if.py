@@ -24,6 +24,7 @@ from swingset.host.session import Session
 from swingset.host.starting import Parts
 from swingset.model.foreign import said
 from swingset.time.what_if import Fork, WhatIf, what_if
+from swingset.time.where import WrongCrank
 from swingset.world.errors import WorldError
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.interrupts import NotebookSession
@@ -73,6 +74,11 @@ def _fork(
     try:
         policy = cranks(limit) if limit > 0 else None
         return what_if(world.controller, act, at=at, drop=drop, code=code, policy=policy, session=attach)
+    except WrongCrank as problem:
+        magic = "%whatif" if act is None and not code else "%%whatif"
+        rest = (" --drop" if drop else "") + (f" --vat {next(iter(code))}" if code else "")
+        hints = [f"{magic} --at {number}{rest}" for number in problem.near]
+        raise SwingSetError(str(problem), *hints) from None
     except (KernelError, WorldError) as problem:
         raise SwingSetError(str(problem), f"%%whatif --at {world.controller.crank}") from None
     finally:

@@ -105,6 +105,7 @@ from swingset.time.until import Reached, until
 from swingset.time.verification import Depth, Verified, verify
 from swingset.time.what_if import Fork, WhatIf, what_if
 from swingset.time.when import Since, when
+from swingset.time.where import WrongCrank
 from swingset.world.archive_pieces import Artifact
 from swingset.world.archiving import ArchiveLevel
 from swingset.world.errors import (
@@ -296,6 +297,7 @@ __all__ = [
     "WorldLeads",
     "WorldLocked",
     "WorldMissing",
+    "WrongCrank",
     "bootstrap_result",
     "branch",
     "bug_to_test",

@@ -49,6 +49,7 @@ def test_a_front_end_without_input_is_told(opened: Kernel) -> None:
     ran = opened.run("%swingset debug 2")
     assert "this front end cannot ask for input" in ran.traceback
     assert "%swingset trace 2" in ran.traceback
+    assert ran.printed == ""
 
 
 def test_a_message_is_shown_line_by_line(opened: Kernel) -> None:

@@ -118,8 +118,16 @@ def test_the_past_is_lived_again_without_a_message(opened: Kernel) -> None:
     )
     assert code.error is None, code.traceback
     assert "321 642" in " ".join(code.plain.split())
-    for line in ("%whatif", "%whatif --drop", "%whatif --at 1 --drop"):
+    for line in ("%whatif", "%whatif --drop"):
         assert opened.run(line).error is not None
+    hints = {
+        "%whatif --at 1 --drop": ("it was the creation of vat bank", "%whatif --at 2 --drop"),
+        "%%whatif --at 99999\n1": ("there is no crank 99999", "%%whatif --at "),
+        "%%whatif --at 1 --drop --vat bank\n1": ("no message", "%%whatif --at 2 --drop --vat bank"),
+    }
+    for cell, words in hints.items():
+        told = opened.run(cell).traceback
+        assert all(part in told for part in words), told
 
 
 def test_recorded_messages_are_re_delivered_to_a_changed_cell(opened: Kernel) -> None:

@@ -245,6 +245,29 @@ def test_the_command_takes_lines_from_its_input(
     assert printed.endswith("the delivery did what the record says; the world is as it was\n")
 
 
+@pytest.mark.parametrize("stdin", [None, io.StringIO(""), "closed"], ids=["none", "at its end", "closed"])
+def test_the_command_refuses_before_it_begins_where_there_is_no_input(
+    make_stage: MakeStage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stdin: io.StringIO | str | None,
+) -> None:
+    """Without a line to read nothing is opened, and the error says what needs none."""
+    stage = make_stage("wasm", tmp_path / "my.world")
+    crank = played(stage)
+    stage.controller.commit()
+    if stdin == "closed":
+        stdin = io.StringIO("n\n")
+        stdin.close()
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert main(["debug", str(tmp_path / "my.world"), str(crank)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "a debugger needs lines to read" in printed.err
+    assert f"{crank}` needs none" in printed.err
+
+
 def test_what_was_pruned_is_refused_and_what_is_left_opens(wasm: Stage) -> None:
     """Where a transcript begins with a heap image, messages open from it, with all stored values."""
     bank = wasm.define("bank", BANK)

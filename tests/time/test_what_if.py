@@ -187,7 +187,7 @@ def test_it_begins_at_a_past_crank(bank: tuple[Stage, Any, Any]) -> None:
     assert type(early.error) is LifeEndedError
     assert "does not exist in the fork" in str(early.error)
     assert looked.unmoved()
-    with pytest.raises(swingset.NoSuchMoment):
+    with pytest.raises(swingset.WrongCrank):
         swingset.what_if(stage.controller, lambda fork: None, at=10_000)
     assert looked.unmoved()
 
@@ -292,6 +292,38 @@ def test_only_what_came_after_a_crank_is_repeated(
     with pytest.raises(swingset.KernelError):
         swingset.what_if(stage.controller, **given)
     assert looked.unmoved()
+
+
+WRONG: list[tuple[dict[str, Any], str, tuple[int, ...]]] = [
+    ({"at": 99}, "no crank 99: the history has cranks 0 to 7", (7,)),
+    ({"at": 99, "drop": True}, "no crank 99: the history has cranks 0 to 7", (5,)),
+    ({"at": -3}, "no crank -3: the history has cranks 0 to 7", (0,)),
+    ({"at": "3"}, "no crank 3: the history has", (0,)),
+    ({"at": 0, "drop": True}, "it is the beginning. Near it are open_purse('alice')", (2,)),
+    ({"at": 1, "drop": True}, "it was the creation of vat bank. Near it are open_purse('alice')", (2,)),
+    ({"at": 3, "drop": True}, "it was the outcome of kp", (2, 4)),
+    ({"at": 4, "drop": True, "code": None}, "", ()),
+    ({"at": 6, "drop": True}, "Near it are deposit(50) to Purse ko21 of bank in crank 5", (5,)),
+]
+
+
+@pytest.mark.parametrize(("given", "words", "near"), WRONG, ids=[str(case[0]) for case in WRONG])
+def test_a_wrong_crank_is_told_with_those_near_it(
+    make_stage: MakeStage, given: dict[str, Any], words: str, near: tuple[int, ...]
+) -> None:
+    """The error says what was there, and names the nearest cranks that would do."""
+    stage = make_stage("local")
+    purse = stage.ask(stage.define("bank", BANK), "open_purse", "alice")
+    for amount in (5, 50):
+        stage.send(purse, "deposit", amount)
+    stage.session.settle()
+    if not words:
+        assert swingset.what_if(stage.controller, **given).error is None
+        return
+    with pytest.raises(swingset.WrongCrank) as caught:
+        swingset.what_if(stage.controller, **given)
+    assert words in str(caught.value)
+    assert caught.value.near == near
 
 
 def test_odd_text_is_drawn_and_forges_no_line(bank: tuple[Stage, Any, Any]) -> None:

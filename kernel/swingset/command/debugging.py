@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Callable
 
 from swingset.command.adding import AddCommand
 from swingset.core.errors import KernelError
@@ -43,12 +44,39 @@ def _trace(controller: Controller, chosen: argparse.Namespace) -> int:
 
 
 def _debug(controller: Controller, chosen: argparse.Namespace) -> int:
-    if sys.stdin.isatty():
-        with contextlib.suppress(ImportError):  # then lines cannot be edited, and all else works
-            import readline  # noqa: F401
-    found = debug(controller, chosen.crank, listen=chosen.listen)
+    found = debug(controller, chosen.crank, read=_reader(chosen), listen=chosen.listen)
     say(found)
     return 0 if found.difference is None else 1
+
+
+def _reader(chosen: argparse.Namespace) -> Callable[[str], str] | None:
+    """The function that reads a line; raises `KernelError` if there is none to read.
+
+    A line that comes from a file or a pipe is read before the debugger begins, so that it does not begin in
+    vain.
+    """
+    if chosen.listen is not None:
+        return None
+    stdin = None if sys.stdin is None or sys.stdin.closed else sys.stdin
+    if stdin is not None and stdin.isatty():
+        with contextlib.suppress(ImportError):  # then lines cannot be edited, and all else works
+            import readline  # noqa: F401
+        return input
+    first = "" if stdin is None else stdin.readline()
+    if not first:
+        raise KernelError(
+            "a debugger needs lines to read, and standard input has none: type them in a terminal, or pipe"
+            f" them in. `swingset trace {chosen.world} {chosen.crank}` needs none"
+        )
+    waiting = [first.removesuffix("\n")]
+
+    def read(prompt: str) -> str:
+        if not waiting:
+            return input(prompt)
+        print(prompt, end="", flush=True)
+        return waiting.pop()
+
+    return read
 
 
 def _test(controller: Controller, chosen: argparse.Namespace) -> int:

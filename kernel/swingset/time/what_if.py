@@ -27,10 +27,10 @@ from swingset.host.standing_in import StandIns, set_aside
 from swingset.host.starting import Parts
 from swingset.lens.recorded import Recorded
 from swingset.model.foreign import said
-from swingset.model.messages import Send
 from swingset.model.visible import one_line, visible
 from swingset.time.branching import branch
 from swingset.time.comparing import Unlike, compare, touched
+from swingset.time.where import check_crank
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
 VAT = "what-if"
@@ -154,8 +154,9 @@ def what_if(
         session: makes the session in the fork, from its controller and the name of its vat.
     Raises:
         NoSuchMoment: if the history does not lead to crank `at`.
-        KernelError: if that state has local vats, and the world is not trusted with them; if there is no
-            crank `at`, or if it delivered no message that can be dropped.
+        WrongCrank: if there is no crank `at`, or if it delivered no message that can be dropped; it is a
+            `KernelError`, and says which cranks near it would do.
+        KernelError: if that state has local vats, and the world is not trusted with them.
     Example:
         >>> purse = session.wait(E(bank).open_purse("alice"))
         >>> found = swingset.what_if(world, lambda fork: E(fork.here(purse)).deposit(100))
@@ -169,6 +170,8 @@ def what_if(
     if at is None and drop:
         raise KernelError("the message that is dropped is that of a crank: say `at`")
     with controller.lock:
+        if at is not None:
+            check_crank(controller, at, message=drop)
         later = _Later(controller, at, drop) if at is not None and (drop or code) else None
         if later is not None and act is None and later.is_branch:
             return _branched(controller, later, code)
@@ -246,8 +249,7 @@ class _Later:
         self._dropped: CrankRecord | None = None
         self._request: RequestRecord | None = None
         if drop:
-            if not isinstance(first, CrankRecord) or not isinstance(first.event, Send):
-                raise KernelError(f"crank {at} delivered no message: only a message can be dropped")
+            assert isinstance(first, CrankRecord), "it was looked at"
             self._dropped = first
             sender = Recorded(controller.world).number(first.sender or 0)
             self._request = sender if isinstance(sender, RequestRecord) else None
