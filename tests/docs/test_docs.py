@@ -9,6 +9,7 @@ other language are only shown.
 from __future__ import annotations
 
 import ast
+import builtins
 import io
 import re
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import swingset.vat
 from swingset.core.errors import VatFault
+from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.session import Session
@@ -66,9 +67,8 @@ class Reader:
         )
         self.session = Session(self.controller)
         self.session.names.classes = self.names
-        public = {name: getattr(swingset.vat, name) for name in swingset.vat.__all__}
         known = {"session": self.session, "controller": self.controller, "reopen": self.reopen}
-        self.names.update(public | known | self.session.names.recall())
+        self.names.update({"E": E} | known | self.session.names.recall())
 
     def _hear(self, output: Output) -> None:
         if output.stream != "notice":
@@ -152,6 +152,54 @@ def test_page_says_what_happens(page: Path, reader: Reader) -> None:
             continue
         shown = after.text if after.language == "text" else ""
         assert output == shown, f"{where} says:\n{output}"
+
+
+GIVEN = {
+    "session": "`session` is `swingset_nb.session()`",
+    "controller": "`controller` is `swingset_nb.session().controller`",
+    "world_file": "`world_file` is the path of the world",
+    "reopen": "`reopen()` is a restart of the kernel",
+}
+"""What the cells of pages may use and a notebook does not have, with what a page says of it then."""
+
+
+def unbound(page: Path) -> set[str]:
+    """The names that the cells of a page use, and neither they nor a notebook bind."""
+    bound, found = {*dir(builtins), "E"}, set[str]()
+    for block in fences(page):
+        if block.language == "vat":
+            bound.add(block.name)
+        if block.language != "python":
+            continue
+        nodes = list(ast.walk(ast.parse(block.text)))
+        for node in tuple(nodes):  # what a cell passes to `exec` binds names too
+            match node:
+                case ast.Assign(value=ast.Constant(value=str(text))) if (
+                    "\ndef " in text or "\nclass " in text
+                ):
+                    nodes += ast.parse(text).body
+        for node in nodes:
+            match node:
+                case ast.alias(name=name, asname=other):
+                    bound.add((other or name).partition(".")[0])
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    bound.add(name)
+                case (
+                    ast.arg(arg=name) | ast.ExceptHandler(name=str(name)) | ast.Name(id=name, ctx=ast.Store())
+                ):
+                    bound.add(name)
+        used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        found |= used - bound
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_says_where_a_notebook_gets_its_names(page: Path) -> None:
+    """Every name in its cells is bound by one, is a notebook's, or the page says what it is there."""
+    names, text = unbound(page), page.read_text()
+    assert names <= GIVEN.keys(), "import them in a cell of the page"
+    for name in names:
+        assert GIVEN[name] in text, f"say of {name}: {GIVEN[name]}"
 
 
 def test_every_page_is_listed() -> None:
