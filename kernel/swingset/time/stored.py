@@ -107,6 +107,11 @@ class Stored:
         found = None if entry is None else Object(known.owner, base(entry.vref))
         return found if found is not None and self.record(found) is not None else None
 
+    def known_to_all(self, vat: str, vref: str) -> tuple[str, str]:
+        """A name for what a vat calls so that is the same in all vats: its kref, if the kernel knows it."""
+        entry = self._store.clists.by_vref(vat, vref)
+        return (vat, vref) if entry is None else ("", entry.kref)
+
     def record(self, thing: Object) -> dict[str, Any] | None:
         """The record of an object as it is stored, by field; None if there is none that can be read."""
         return parsed(self._store.vatstore.get(thing.vat, RECORD + thing.vref))

@@ -15,7 +15,8 @@ from swingset.host.controller import Controller
 from swingset.host.policies import RunPolicy
 from swingset.model.messages import Send
 from swingset.model.visible import one_line
-from swingset.time.predicates import Happened, Holds, Predicate
+from swingset.time.meanings import CUT, Happened, Holds
+from swingset.time.predicates import Predicate
 from swingset.time.stored import NOTHING, in_words, rejection_in
 from swingset.world.records import CrankRecord
 
@@ -32,7 +33,8 @@ class Reached:
 
     `held` says whether the predicate holds, after crank `crank`, and `because` names the places that decided
     it. `ran` is how many cranks were run. `report` is that of the last of them. `unknown` are names of the
-    predicate that mean nothing in the world.
+    predicate that mean nothing in the world. `cut` says that it did not hold, and that there were too many
+    objects to try every choice of them.
     """
 
     predicate: str
@@ -42,6 +44,7 @@ class Reached:
     because: tuple[str, ...] = ()
     report: CrankReport | None = None
     unknown: tuple[str, ...] = ()
+    cut: bool = False
 
     def lines(self) -> list[str]:
         """The same in sentences.
@@ -57,7 +60,8 @@ class Reached:
         if self.held:
             return [f"{said} holds after crank {self.crank:,}: stopped after {ran}", *self.because]
         lines = [f"{said} did not hold after any of {ran}"]
-        return lines + [f"{one_line(name, 80)} means nothing in this world" for name in self.unknown]
+        lines += [f"{one_line(name, 80)} means nothing in this world" for name in self.unknown]
+        return lines + ([CUT] if self.cut else [])
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -66,13 +70,15 @@ class Reached:
 class Breakpoint:
     """A run policy that stops a run after the first crank after which a predicate holds.
 
-    `found` says whether that has happened, `crank` after which crank, and `ran` counts cranks.
+    `found` says whether that has happened, and `ran` counts cranks. `cut` says that in some state not every
+    choice of objects was tried.
     """
 
     def __init__(self, controller: Controller, predicate: Predicate) -> None:
         self._controller = controller
         self._predicate = predicate
         self.found = Holds(False)
+        self.cut = False
         self.ran = 0
         self.report: CrankReport | None = None
 
@@ -80,6 +86,7 @@ class Breakpoint:
         """Look at the state before a run; returns whether the predicate holds without one."""
         if self._predicate.about == "state":
             self.found = self._predicate.holds(self._controller.kernel.store)
+            self.cut = self.found.cut
         return self.found.holds
 
     def __call__(self, report: CrankReport) -> bool:
@@ -89,15 +96,17 @@ class Breakpoint:
         record = self._controller.history.last_crank()
         if record is not None and (self._predicate.about != "state" or _touches(record)):
             self.found = self._predicate.holds(self._controller.kernel.store, happened(record))
+            self.cut = self.cut or self.found.cut
         return not self.found.holds
 
     def reached(self) -> Reached:
         """How far the run came."""
         store, predicate = self._controller.kernel.store, self._predicate
-        held, because = self.found
+        held, because, _ = self.found
         unknown = () if held else predicate.unknown(store)
         crank = self._controller.crank if self.report is None else self.report.number
-        return Reached(predicate.text, held, crank, self.ran, because, self.report, unknown)
+        cut = self.cut and not held
+        return Reached(predicate.text, held, crank, self.ran, because, self.report, unknown, cut)
 
 
 def until(controller: Controller, predicate: str, policy: RunPolicy | None = None) -> Reached:

@@ -21,7 +21,8 @@ from swingset.host.controller import Controller
 from swingset.lens.cause import Cause
 from swingset.lens.recorded import Recorded
 from swingset.model.visible import one_line
-from swingset.time.predicates import Holds, Predicate
+from swingset.time.meanings import CUT, Holds
+from swingset.time.predicates import Predicate
 from swingset.time.sending import sent_from
 from swingset.time.until import happened
 from swingset.world.errors import NoSuchMoment
@@ -126,6 +127,7 @@ class _Search:
         self._controller = controller
         self._predicate = predicate
         self._looks = 0
+        self._cut = False
         self._gone: Gone | None = Recorded(controller.world).gone
         self._unseen: str | None = None
 
@@ -133,7 +135,7 @@ class _Search:
         """The beginning of the newest period of which the looks know."""
         now = self._controller.crank
         least = 0 if self._gone is None else self._gone.crank
-        present = self._predicate.holds(self._controller.kernel.store)
+        present = self._seen(self._predicate.holds(self._controller.kernel.store))
         if present.holds:
             return self._began(now, present, None)
         back, later = 1, now
@@ -160,11 +162,11 @@ class _Search:
                 continue
             elif self._looks == MOST_LOOKS:
                 note = f"older cranks than {record.crank + 1:,} were not looked at"
-                return Since(self._predicate.text, None, self._looks, notes=(note,))
+                return Since(self._predicate.text, None, self._looks, notes=(note, *self._notes()))
             else:
                 self._looks += 1
                 with self._controller.at(record.crank) as moment:
-                    found = self._predicate.holds(moment.kernel.store, told)
+                    found = self._seen(self._predicate.holds(moment.kernel.store, told))
             if found.holds:
                 return self._since(record.crank, found)
         return Since(self._predicate.text, None, self._looks, notes=self._notes())
@@ -199,10 +201,14 @@ class _Search:
         try:
             begins = gone is not None and crank <= gone.crank
             with world.history.at_record(gone.record) if gone and begins else world.at(crank) as moment:
-                return self._predicate.holds(moment.kernel.store)
+                return self._seen(self._predicate.holds(moment.kernel.store))
         except NoSuchMoment as problem:
             self._unseen = str(problem)
             return Holds(False)
+
+    def _seen(self, found: Holds) -> Holds:
+        self._cut = self._cut or found.cut
+        return found
 
     def _turned(self, crank: int) -> Holds:
         found = self._look(crank)
@@ -219,7 +225,9 @@ class _Search:
         return Since(self._predicate.text, crank, self._looks, found.because, ended, cause, tuple(notes))
 
     def _notes(self) -> tuple[str, ...]:
-        notes = () if self._gone is None else (f"what was before cannot be looked at: {self._gone}",)
+        notes = (CUT,) if self._cut else ()
+        if self._gone is not None:
+            notes = (*notes, f"what was before cannot be looked at: {self._gone}")
         return notes if self._unseen is None else (*notes, one_line(self._unseen, 300))
 
 
