@@ -183,50 +183,6 @@ def test_a_hostile_vat_speaks_to_the_terminal_in_plain_text(wasm: Stage) -> None
     assert found.crank == delivered(wasm, "knock")[0]
 
 
-def test_every_message_of_the_quickstart_opens(make_stage: MakeStage) -> None:
-    """Each delivery to a vat stops at a line of the vat's own code, steps, and ends as recorded."""
-    stage = make_stage("wasm")
-    cells = quickstart()
-    bank = stage.define("bank", next(cells))
-    purse = stage.ask(bank, "open_purse", "alice")
-    stage.ask(purse, "deposit", 10)
-    with pytest.raises(ValueError, match="has 10, not 100"):
-        stage.ask(purse, "withdraw", 100)
-    with pytest.raises(TypeError):
-        stage.ask(purse, "deposit", "a lot")
-    shop = stage.define("shop", next(cells))
-    assert stage.ask(shop, "buy", "an apple", purse) == "an apple"
-    teller = stage.ask(bank, "teller")
-    assert stage.ask(teller, "greet") == "good morning"
-    stage.controller.checkpoint("before-upgrade")
-    next(cells)  # the upgrade that is refused
-    stage.session.upgrade("bank", "bank", next(cells))
-    assert stage.ask(purse, "statement") == "alice has 7"
-    opened = 0
-    for record in stage.controller.history.records():
-        if not isinstance(record, swingset.CrankRecord) or record.vat not in ("bank", "shop"):
-            continue
-        if "a lot" in str(record.event) or not isinstance(record.event, swingset.Send):
-            continue
-        found, seen = debugged(stage, record.crank, "n", "c")
-        assert found.difference is None, seen
-        assert seen.startswith(f"> <{record.vat}:{record.vat}>("), seen
-        assert swingset.trace(stage.controller, record.crank).difference is None
-        opened += 1
-    assert opened == 8
-
-
-def quickstart() -> Iterator[str]:
-    """The sources of the quickstart's vats, one after the other."""
-    import json
-
-    path = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
-    for cell in json.loads(path.read_text())["cells"]:
-        first, _, source = "".join(cell["source"]).partition("\n")
-        if first.startswith("%%vat"):
-            yield f"\n{source}"
-
-
 def test_the_command_takes_lines_from_its_input(
     make_stage: MakeStage,
     tmp_path: Path,

@@ -160,7 +160,9 @@ def _vat_then(controller: Controller, record: CrankRecord, entry: Entry, span: S
     vat: VatRecord | None = _row(controller, record, "vats", entry.vat)
     if vat is None:
         vat = controller.kernel.store.vats.get(entry.vat)
-    if vat is None or vat.incarnation != entry.incarnation or not (vat.bundle or vat.attached):
+    if vat is not None and vat.attached:
+        return vat
+    if vat is None or vat.incarnation != entry.incarnation or not vat.bundle:
         begun = next(e for e in _back(controller, entry) if e.prev == span.incarnation_hash)
         vat = _row(controller, crank_record(controller, begun.crank), "vats", entry.vat)
     if vat is None or vat.incarnation != entry.incarnation:
