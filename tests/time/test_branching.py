@@ -258,6 +258,45 @@ def test_a_branch_is_kept(worker: str, tmp_path: Path) -> None:
         assert left in [stretch.commit for stretch in again.history.timeline()]
 
 
+def test_what_comes_again_has_its_cell_and_session() -> None:
+    """Messages of sessions and of the host keep the cell and the line; what is asked for later has none."""
+    stage = Stage("local")
+    world = stage.controller
+    purse = stage.ask(stage.define("bank", BANK), "open_purse", "alice")
+    stage.upgrade("bank", TWICE)
+    began = world.crank
+    for number, line in ((7, 2), (8, None)):
+        world.kernel.request.cell = lambda cell=(number, line): cell  # type: ignore[misc]
+        stage.ask(purse, "deposit", 1)
+        world.queue_to_root("bank", "open_purse", ["bob"])
+        world.run()
+        if number == 7:
+            stage.session.attach()
+            purse = stage.ask(stage.session.root("bank"), "open_purse", "carol")
+    world.kernel.request.cell = lambda: None
+
+    def asked(controller: swingset.Controller) -> list[tuple[object, ...]]:
+        found = swingset.search(controller, kind="request", since=began - 1, most=1_000).steps
+        messages = ("deposit(", "open_purse(", "attach-vat")
+        return [
+            (message, step.cell, step.session)
+            for step in found
+            for message in messages
+            if message in step.summary and step.cell is not None
+        ]
+
+    assert {cell for _, cell, _ in asked(world)} == {(7, 2), (8, None)}
+    assert {session for _, _, session in asked(world)} == {1, 2}
+    with swingset.undo_upgrade(world, "bank") as found:
+        assert asked(found.controller) == asked(world)
+        found.controller.queue_to_root("bank", "open_purse", ["dora"])
+        found.controller.commit()
+        *_, last = found.controller.history.records()
+        assert isinstance(last, swingset.RequestRecord)
+        assert last.cell is None
+    stage.close()
+
+
 def test_a_branch_without_messages_is_kept() -> None:
     """An upgrade that is undone at once leaves nothing to repeat, and the world goes back to before it."""
     stage = Stage("local")

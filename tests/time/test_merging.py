@@ -102,6 +102,43 @@ def test_no_message_arrives_before_it_is_sent(
     assert sorted(sent) == sorted(arrival.passage for arrival in arrived)
 
 
+def test_several_mailboxes_of_a_world_are_told_apart() -> None:
+    """Each mailbox counts its own messages; if each has a name, every arrival finds what sent it."""
+    made = {name: swingset.open_world(worker="local") for name in ("ann", "bob")}
+    boxes = {"ann": {"ann": "home", "ann-office": "office"}, "bob": {"bob": "home", "bob-office": "office"}}
+    for name, world in made.items():
+        for address, device in boxes[name].items():
+            node = world.devices.add(device, "mailbox")
+            root = world.create_vat(address, ((address, POST),))
+            world.queue_to_object(root, "use", [Ref(node)])
+    for sender, receiver in (("ann", "bob-office"), ("ann-office", "bob"), ("ann-office", "bob-office")):
+        made["ann"].queue_to_root(sender, "say", [receiver, f"from {sender}"])
+    for _ in range(2):
+        for world in made.values():
+            world.run()
+        for name, other in (("ann", "bob"), ("bob", "ann")):
+            for address, device in boxes[name].items():
+                for peer, box in made[name].devices.outbox(device=device).items():
+                    mail = address, box["messages"], box["ack"]
+                    made[other].devices.receive(*mail, device=boxes[other][peer])
+    for world in made.values():
+        world.run()
+    mailboxes = {address: (name, device) for name, own in boxes.items() for address, device in own.items()}
+    for names in (("ann", "bob"), ("bob", "ann")):
+        found = list(swingset.merge({name: made[name].history.records() for name in names}, mailboxes))
+        check(found, made)
+        sent = {passage: item.record.number for item in found for passage in item.sent}
+        arrivals = [arrival for item in found for arrival in item.received]
+        assert sorted(arrival.passage for arrival in arrivals) == sorted(sent)
+        assert len(sent) == 6
+        assert all(arrival.sent_in == sent[arrival.passage] for arrival in arrivals)
+    for bad in ({"carol": ("carol", "x")}, {"bob": ("ann", "home")}):
+        with pytest.raises(swingset.KernelError, match="mailbox"):
+            list(swingset.merge({name: made[name].history.records() for name in made}, bad))
+    for world in made.values():
+        world.close()
+
+
 def test_mail_of_a_world_that_is_not_there_has_no_sender(worlds: dict[str, swingset.Controller]) -> None:
     """One history alone is complete, and says of what arrived only where it is from."""
     found = merged(worlds, "bob")

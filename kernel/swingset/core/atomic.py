@@ -6,7 +6,8 @@ crank or request that changed no row leaves no record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from swingset.core.errors import KernelError
@@ -83,6 +84,15 @@ class Requests:
         self._store = store
         self.cell: Callable[[], Cell | None] = lambda: None
         """Returns the notebook cell that makes the request, and the line in it, or None."""
+
+    @contextmanager
+    def made_in(self, cell: Cell | None) -> Iterator[None]:
+        """Have the requests of the body made by this cell, as they were when they were made first."""
+        before, self.cell = self.cell, lambda: cell
+        try:
+            yield
+        finally:
+            self.cell = before
 
     def __call__(self, verb: str, /, **arguments: Any) -> Atomic:
         """Return the savepoint of a request.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from swingset.core.errors import KernelError
@@ -175,7 +176,8 @@ class Living:
                 raw = given["syscall"]
                 if raw and raw[0] in _DROPS:
                     return
-                self._say(record.number, given["vat"], raw)
+                with self.kernel.request.made_in(record.cell):
+                    self._say(record.number, given["vat"], raw)
             else:
                 self._script.stand_at(record)
                 self._ask(record, given)
@@ -248,11 +250,12 @@ class Living:
             if name in given:
                 given[name] = origins.kernel_data(given[name])
         if record.verb == "attach-vat":
-            self.kernel.attach(given["name"], _Actor(self, ""), given["message"])
+            with self.kernel.request.made_in(record.cell):
+                self.kernel.attach(given["name"], _Actor(self, ""), given["message"])
             vat = self.kernel.vat(given["name"]).id
             self.kernel.warehouse.attach(vat, _Actor(self, vat))
             return
-        self._repeater.repeat(RequestRecord(record.number, record.commit, record.crank, record.verb, given))
+        self._repeater.repeat(replace(record, arguments=given))
         journal, crank = self.kernel.world.journal, self.kernel.cranks.count
         numbers = {"number": journal.last, "crank": crank}
         for made in read_lines(self.kernel.world.name, 0, journal.since(journal.last - 1), **numbers):

@@ -52,8 +52,8 @@ class Repeater:
 
         Raises what the kernel raises, and any error for a record that no host has written.
         """
-        self.kernel.request.cell = lambda: record.cell
-        EXECUTORS[record.verb](self, record.arguments)
+        with self.kernel.request.made_in(record.cell):
+            EXECUTORS[record.verb](self, record.arguments)
 
     def vat(self, given: Given) -> str:
         """The name of the vat whose id is among the arguments."""
