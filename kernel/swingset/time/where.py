@@ -30,13 +30,13 @@ def check_crank(controller: Controller, crank: int, *, message: bool) -> None:
     """
     causes = Causes(controller.kernel.store)
     last = controller.crank
-    cut = controller.world.history.cut
-    first = 0 if cut is None else cut.crank
+    gone = causes.recorded.gone
+    first = 0 if gone is None else gone.first
     if type(crank) is not int or not first <= crank <= last:
         nearest = last if type(crank) is int and crank > last else first
         near = _messages_near(causes, nearest) if message else (nearest,)
-        gone = "" if cut is None else "; what is before them was pruned"
-        words = f"there is no crank {crank}: the history has cranks {first:,} to {last:,}{gone}"
+        lacks = "" if gone is None else f"; {gone}"
+        words = f"there is no crank {crank}: the history has cranks {first:,} to {last:,}{lacks}"
         raise WrongCrank(words, near)
     if not message:
         return
@@ -52,7 +52,7 @@ def check_crank(controller: Controller, crank: int, *, message: bool) -> None:
 
 
 def _crank(causes: Causes, crank: int) -> CrankRecord | None:
-    """The record of a crank; None for the empty world, and for the last crank that was pruned."""
+    """The record of a crank; None if there is none, as for the empty world."""
     try:
         return causes.recorded.crank(crank)
     except KernelError:
