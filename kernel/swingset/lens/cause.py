@@ -198,7 +198,7 @@ class Causes:
         if found is None:
             return f"{words}. No record that is left tells of it"
         where = f"crank {found.crank:,}" if isinstance(found, CrankRecord) else f"record {found.number:,}"
-        told = "settles it" if kref_type(kref) == "p" and is_settled(_row(found, kref)) else "tells of it"
+        told = "settles it" if kref_type(kref) == "p" and is_settled(row_of(found, kref)) else "tells of it"
         return f"{words}. The record of {where} {told}: ask about that"
 
     def _first(self, kref: str) -> Record | None:
