@@ -155,8 +155,8 @@ class Causes:
         """A record in words."""
         if isinstance(record, RequestRecord):
             session = self.session(record) if self.sessions.count > 1 else None
-            said = record.number, record.crank, self.words.request(record), "request"
-            return Step(*said, cell=record.cell, session=session)
+            asked = self.words.request(record)
+            return Step(record.number, record.crank, asked, "request", cell=record.cell, session=session)
         vat = one_line(record.vat, 60) if record.vat is not None else None
         summary = self.words.event(record.event)
         if vat is not None and isinstance(record.event, Send) and f" of {vat}" not in summary:

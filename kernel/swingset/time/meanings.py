@@ -152,7 +152,7 @@ class Walk:
         finally:
             self._chosen = before
 
-    def several(self, node: ast.AST) -> tuple[Path, ...]:
+    def several(self, node: ast.expr) -> tuple[Path, ...]:
         """The paths in an expression that mean several objects, in the order of the text."""
         return tuple(path for path in dict.fromkeys(_paths(node)) if self._means_several(path))
 

@@ -33,8 +33,8 @@ def check_crank(controller: Controller, crank: int, *, message: bool) -> None:
     gone = causes.recorded.gone
     first = 0 if gone is None else gone.first
     if type(crank) is not int or not first <= crank <= last:
-        nearest = last if type(crank) is int and crank > last else first
-        near = _messages_near(causes, nearest) if message else (nearest,)
+        closest = last if type(crank) is int and crank > last else first
+        near = _messages_near(causes, closest) if message else (closest,)
         lacks = "" if gone is None else f"; {gone}"
         words = f"there is no crank {crank}: the history has cranks {first:,} to {last:,}{lacks}"
         raise WrongCrank(words, near)
