@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from swingset.guest.sending.eventual import E
@@ -60,6 +60,25 @@ class Binding:
         self.withheld.update({name: value for name, value in names.items() if name not in free})
         self.bind(free)
         return sorted(free)
+
+    def unbind(self, names: Iterable[str]) -> list[str]:
+        """Unbind names, and return those that were bound."""
+        gone = []
+        for name in names:
+            self.given.pop(name, None)
+            if name not in self.withheld and name in self._shell.user_ns:
+                del self._shell.user_ns[name]
+                gone.append(name)
+            self.withheld.pop(name, None)
+        return sorted(gone)
+
+    def rebind(self, names: Mapping[str, Any]) -> list[str]:
+        """Bind names to the values that they had before, whatever they mean now, and return these names."""
+        hidden = self._shell.user_ns_hidden
+        fit = {name for name in names if name not in self.withheld and unfit(name, hidden) is None} - {"E"}
+        self.withheld.update({name: value for name, value in names.items() if name not in fit})
+        self.bind({name: names[name] for name in fit})
+        return sorted(fit)
 
     def offer_e(self) -> None:
         """Bind `E` again, if it was deleted and has no other meaning."""

@@ -22,7 +22,7 @@ Argument = tuple[tuple[str, ...], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Command:
-    """One subcommand. `completes` is the sort of its first word: vat, label, command or path."""
+    """One subcommand. `completes` is the sort of its first word: vat, label, command, path or undo."""
 
     name: str
     summary: str
@@ -67,6 +67,7 @@ def registered() -> dict[str, Command]:
         on_predicates,
         on_restarts,
         on_runs,
+        on_undo,
         on_vats,
         on_views,
         on_worlds,
@@ -84,7 +85,7 @@ def run(notebook: Notebook, line: str) -> Shown | None:
         name = "status"
     found = commands.get(name)
     if found is None:
-        near = nearest(name, commands) or _ALSO.get(name)
+        near = _ALSO.get(name) or nearest(name, commands)
         hints = [f"did you mean `%swingset {near}`?"] if near else []
         raise BadArguments(f"%swingset has no subcommand {name!r}", *hints, "%swingset help")
     return found.action(notebook, found.parser.read(rest))
@@ -107,7 +108,7 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
         return Table("%swingset", ["type", "to"], rows, notes=notes)
     found = commands.get(given.subcommand)
     if found is None:
-        near = nearest(given.subcommand, commands)
+        near = _ALSO.get(given.subcommand) or nearest(given.subcommand, commands)
         hints = [f"did you mean `%swingset help {near}`?"] if near else ["%swingset help"]
         raise BadArguments(f"%swingset has no subcommand {given.subcommand!r}", *hints)
     return Message(f"{found.parser.usage_line()} - {found.summary}", found.parser.described())
@@ -116,13 +117,77 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
 _ORDER = [
     *("status", "open", "close", "vats", "queue", "clists", "promises", "picture"),
     *("step", "run", "until", "when", "pause"),
-    *("checkpoint", "checkpoints", "go-back", "history", "prune", "digest"),
-    *("rehearse", "shadow", "upgrade", "undo", "upgrade-all", "migrate", "panel"),
+    *("checkpoint", "checkpoints", "delete-checkpoint", "go-back", "digest"),
+    *("undo", "redo", "history", "prune"),
+    *("rehearse", "shadow", "upgrade", "upgrade-all", "migrate", "panel"),
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "module", "name"),
     *("trace", "debug", "test"),
     *("cause", "story", "find", "sql", "export-trace"),
     *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
 ]
-_ALSO = {"unpause": "run", "continue": "run", "save": "checkpoint", "load": "go-back", "restore": "go-back"}
-_ALSO |= {"wake": "resume", "draw": "picture", "clist": "clists", "kill": "terminate", "quit": "close"}
-_ALSO |= {"ls": "vats"}
+_ALSO = {
+    "unpause": "run",
+    "continue": "run",
+    "go": "run",
+    "start": "run",
+    "next": "step",
+    "stop": "pause",
+    "save": "checkpoint",
+    "snapshot": "checkpoint",
+    "label": "checkpoint",
+    "labels": "checkpoints",
+    "load": "go-back",
+    "restore": "go-back",
+    "goto": "go-back",
+    "rewind": "undo",
+    "revert": "undo",
+    "back": "undo",
+    "rollback": "undo",
+    "reset": "undo",
+    "forward": "redo",
+    "again": "redo",
+    "log": "history",
+    "timeline": "history",
+    "commits": "history",
+    "records": "history",
+    "delete": "delete-checkpoint",
+    "remove": "delete-checkpoint",
+    "rm": "delete-checkpoint",
+    "wake": "resume",
+    "draw": "picture",
+    "graph": "picture",
+    "clist": "clists",
+    "refs": "clists",
+    "inspect": "explain",
+    "show": "explain",
+    "info": "status",
+    "describe": "explain",
+    "object": "explain",
+    "why": "cause",
+    "who": "cause",
+    "crank": "story",
+    "search": "find",
+    "grep": "find",
+    "query": "sql",
+    "kill": "terminate",
+    "destroy": "terminate",
+    "quit": "close",
+    "exit": "close",
+    "ls": "vats",
+    "list": "vats",
+    "vat": "vats",
+    "ps": "vats",
+    "events": "queue",
+    "messages": "queue",
+    "tracing": "trace",
+    "check": "verify",
+    "fsck": "verify",
+    "gc": "rings",
+    "copy": "export",
+    "new": "open",
+    "create": "open",
+    "connect": "open",
+    "debugger": "debug",
+    "pdb": "debug",
+}
+"""What people type, and the subcommand that they want."""

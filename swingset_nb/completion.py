@@ -107,9 +107,11 @@ class Completer:
         if typed.startswith("-"):
             return self._options(command.parser, words)
         if len(words) > 1:
-            return []
+            return self._vats() if words == ["undo", "upgrade"] else []
         world = self._notebook.world
         match command.completes:
+            case "undo":
+                return ["upgrade"]
             case "command":
                 return list(commands)
             case "vat":

@@ -49,11 +49,16 @@ class CellHooks:
         if self.began is not None:
             self.began()
         self._notebook.allow_run()
+        if self._notebook.world is not None:
+            self._notebook.world.session.steps.begin()
 
     def after(self, result: Any = None) -> None:
         """Deliver messages, store the names, refresh the panels; an error in this fails the cell."""
         self.in_cell = False
         self._notebook.cells.ran()
+        here, world = self._notebook.cells.here(), self._notebook.world
+        if here is not None and world is not None:
+            world.session.steps.name(here[0])
         failed = None if result is None else result.error_before_exec or result.error_in_exec
         try:
             problem = self.catch_up(failed)

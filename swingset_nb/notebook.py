@@ -229,7 +229,7 @@ class Notebook:
         A container of references stays, and using them raises an error; a name that comes back replaces it.
         """
         namespace, given = self.shell.user_ns, self.binding.given
-        own = self._own(namespace)
+        own = self.own(namespace)
         gone = [name for name, value in own if is_reference(value) or given.get(name) is value]
         holding = self._world.session.names.holding() if self._world is not None else {}
         for name in gone:
@@ -249,7 +249,7 @@ class Notebook:
         completely only if `whole` is set.
         """
         session = self.require().session
-        own = dict(self._own(self.shell.user_ns))
+        own = dict(self.own(self.shell.user_ns))
         # Withheld names stay stored in the world, although they have another meaning in the notebook.
         withheld = self.binding.withheld.items()
         kept = {name: value for name, value in withheld if not is_reference(own.get(name))}
@@ -264,7 +264,7 @@ class Notebook:
     def _renewed(self, _left_behind: LeftBehind) -> None:
         """Unbind what ended with a life that was rolled back, and print it."""
         namespace, session = self.shell.user_ns, self.require().session
-        gone = [name for name, value in self._own(namespace) if session.has_ended(value)]
+        gone = [name for name, value in self.own(namespace) if session.has_ended(value)]
         for name in gone:
             del namespace[name]
         recalled = session.names.recall()
@@ -282,11 +282,12 @@ class Notebook:
         if self.stirred is not None:
             self.stirred()
 
-    def _own(self, namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    def own(self, namespace: Mapping[str, Any] | None = None) -> list[tuple[str, Any]]:
+        """The user's own variables."""
         hidden = self.shell.user_ns_hidden
         return [
             (name, value)
-            for name, value in list(namespace.items())
+            for name, value in list((self.shell.user_ns if namespace is None else namespace).items())
             if not name.startswith("_") and name not in hidden
         ]
 

@@ -1,4 +1,4 @@
-"""Commands on a changed past: a vat with its changed cell since it began, and an upgrade that is undone."""
+"""A changed past: a vat with its changed cell since it began, and an upgrade that is undone."""
 
 from __future__ import annotations
 
@@ -19,22 +19,14 @@ _MOST = 50
 """How many lines of a list are shown."""
 
 
-@command(
-    "undo",
-    "list what an undo of the last upgrade of a vat would change; with --yes, undo it",
-    argument("what", metavar="upgrade", choices=["upgrade"], help="the word `upgrade`"),
-    argument("vat", metavar="VAT", help="the vat's name"),
-    argument("--yes", action="store_true", help="undo it, and send all later messages to the old code"),
-    completes="vat",
-)
-def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Live on without an upgrade, in a fork, and keep that if it is confirmed."""
+def undo_of_upgrade(notebook: Notebook, vat: str, *, confirmed: bool) -> Shown:
+    """Live on without the last upgrade of a vat, in a fork, and keep that if it is confirmed."""
     world = notebook.require()
-    name = named_vat(world, given.vat)
+    name = named_vat(world, vat)
     notebook.flush()
     with undo_upgrade(world.controller, name) as found:
         lines = _lines(found)
-        if not given.yes:
+        if not confirmed:
             hint = f"`%swingset undo upgrade {name} --yes` does it; until then nothing has changed"
             return Message(_headline(f"without the upgrade of {name}", found), lines, (hint,))
         lines += stand_elsewhere(

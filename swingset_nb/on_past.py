@@ -43,14 +43,15 @@ def history(notebook: Notebook, given: argparse.Namespace) -> Shown:
     controller = notebook.require().controller
     stretches = controller.history.timeline()
     shown = stretches[-given.last :] if given.last > 0 else []
-    rows = [
-        [each.commit, each.crank, each.cranks, each.requests, f"{each.size:,}", each.words()]
-        for each in shown
-    ]
+    rows = []
+    for each in shown:
+        cell = "" if each.cell is None else f"[{each.cell}]"
+        counts = each.commit, each.crank, each.cranks, each.requests
+        rows.append([cell, *counts, f"{each.size:,}", each.words()])
     earlier = len(stretches) - len(shown)
     notes = [f"{earlier:,} commits before these: `%swingset history --last N` shows more"] if earlier else []
     notes += controller.history.costs().lines()
-    columns = ["commit", "crank", "cranks", "requests", "bytes", "what"]
+    columns = ["cell", "commit", "crank", "cranks", "requests", "bytes", "what"]
     return Table("history", columns, rows, "no commit yet", notes)
 
 

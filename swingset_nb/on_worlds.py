@@ -9,9 +9,10 @@ from shlex import quote
 
 from swingset.core.lifecycle import LeftBehind
 from swingset.host.engines import WorkerKind
-from swingset.model.visible import visible
+from swingset.model.visible import one_line, visible
 from swingset.world.archiving import LEVELS
 from swingset.world.errors import LabelExists, WorldMoved
+from swingset.world.history import Label
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
@@ -20,6 +21,8 @@ from swingset_nb.on_modules import stale_in_words
 from swingset_nb.render import Message, Shown, Table
 
 WORKERS = ("wasm", "wasm-full", "local")
+MOST_NAMED = 30
+"""How many checkpoints an error names."""
 SHORT = 16
 """How many characters of a digest are shown in a summary."""
 
@@ -168,7 +171,27 @@ def checkpoints(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     labels = notebook.require().controller.history.checkpoints()
     rows = [[label.name, str(label.crank), label.note or "-"] for label in labels]
     empty = "none yet; `%swingset checkpoint NAME` makes one"
-    return Table("checkpoints", ["name", "crank", "note"], rows, empty)
+    notes = [
+        "`%swingset checkpoint NAME --move` moves one to the present",
+        "`%swingset delete-checkpoint NAME` deletes one",
+    ]
+    return Table("checkpoints", ["name", "crank", "note"], rows, empty, notes if rows else ())
+
+
+@command(
+    "delete-checkpoint",
+    "delete the name of a checkpoint; the world stays as it is",
+    argument("name", metavar="NAME", help="one of `%swingset checkpoints`"),
+    completes="label",
+)
+def delete_checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Delete a label."""
+    history = notebook.require().controller.history
+    notebook.flush()
+    label = _labelled(notebook, given.name)
+    history.delete_checkpoint(label.name)
+    hints = ("`%swingset prune` drops what is needed by no checkpoint and not by the present",)
+    return Message(f"checkpoint {label.name}, at crank {label.crank:,}, is deleted", (), hints)
 
 
 @command(
@@ -180,12 +203,7 @@ def checkpoints(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 def go_back(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Go back to a label; the notebook's vat begins a new incarnation there."""
     world = notebook.require()
-    known = [label.name for label in world.controller.history.checkpoints()]
-    if given.name not in known:
-        names = words_of(known) or "none yet"
-        raise BadArguments(
-            f"no checkpoint is named {given.name!r}; there are: {names}", "%swingset checkpoints"
-        )
+    _labelled(notebook, given.name)
     lines = stand_elsewhere(
         notebook,
         lambda: world.controller.history.go_back(given.name),
@@ -194,15 +212,33 @@ def go_back(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"{world.path} is as it was at checkpoint {given.name}", lines)
 
 
+def _labelled(notebook: Notebook, name: str) -> Label:
+    """The checkpoint of a name; raises `BadArguments` with those that there are."""
+    labels = {label.name: label for label in notebook.require().controller.history.checkpoints()}
+    if name not in labels:
+        names = words_of([one_line(known, 60) for known in list(labels)[:MOST_NAMED]]) or "none yet"
+        raise BadArguments(
+            f"no checkpoint is named {one_line(name, 60)!r}; there are: {names}", "%swingset checkpoints"
+        )
+    return labels[name]
+
+
 def stand_elsewhere(notebook: Notebook, go: Callable[[], object], why: str) -> list[str]:
     """Have the world go to another state, where the notebook's vat begins a new incarnation.
 
     Returns lines about the names that came back, and those that are gone.
     """
-    world = notebook.require()
     gone = notebook.withdraw()
     go()
-    left_behind = world.session.attach(why)
+    return begin_anew(notebook, gone, notebook.require().session.attach(why))
+
+
+def begin_anew(notebook: Notebook, gone: list[str], left_behind: LeftBehind) -> list[str]:
+    """Bind the names of a state in which the notebook's vat has begun a new incarnation.
+
+    Returns lines about the names that came back, and those of `gone` that did not.
+    """
+    world = notebook.require()
     world.pending.clear()
     notebook.binding.offer_e()
     lines = _come_back(notebook, world, left_behind)

@@ -42,6 +42,7 @@ from swingset.host.retention import Freed
 from swingset.host.session import Session
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
+from swingset.host.undoing import Steps, Undone
 from swingset.host.upgrading import Upgraded
 from swingset.host.vats import Vats
 from swingset.host.views import Views
@@ -265,6 +266,7 @@ __all__ = [
     "Started",
     "Step",
     "StepKind",
+    "Steps",
     "StillPending",
     "StoredCommit",
     "Story",
@@ -274,6 +276,7 @@ __all__ = [
     "TakerFailed",
     "Trace",
     "TraceStep",
+    "Undone",
     "UnknownCommit",
     "UnknownLabel",
     "Unlike",

@@ -78,6 +78,26 @@ class History:
         """
         return self._world.labels()
 
+    def delete_checkpoint(self, name: str) -> None:
+        """Delete the name of a checkpoint. Its state stays in the history until it is pruned.
+
+        `Controller.checkpoint` with `move` moves a name to the present.
+
+        Args:
+            name: the name of the checkpoint.
+        Raises:
+            UnknownLabel: if no checkpoint has that name.
+        Example:
+            >>> made = world.checkpoint("before-lunch")
+            >>> world.history.delete_checkpoint("before-lunch")
+            >>> world.history.checkpoints()
+            []
+        """
+        with self._opened.lock:
+            self._world.labelled(name)
+            self._opened.commit(f"before checkpoint {name} is deleted")
+            self._world.unlabel(name)
+
     def records(self, since: int = 0) -> Iterator[Record]:
         """The committed records of requests and cranks, oldest first.
 

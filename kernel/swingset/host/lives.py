@@ -55,7 +55,7 @@ class Life:
         self.goes_on = undone
         owners: dict[str, str] = {}
         with suppress(Exception):  # they are no reason to fail, and the file may be beyond reading
-            owners = self._owners()
+            owners = self.owners()
         live = self.liveslots
         whose = f"incarnation {live.incarnation} of {live.title}"
         live.end(Ended(whose, why, fix, owners, None if closed else self._renew))
@@ -99,7 +99,7 @@ class Life:
         counters = self.liveslots.counters
         self._kernel.outside_syscall(self.vat_id, ["vatstoreSet", counters.KEY, counters.text()])
 
-    def _owners(self) -> dict[str, str]:
+    def owners(self) -> dict[str, str]:
         """The names of the vats of the objects that it knows, by its own names for these."""
         store, owners = self._kernel.store, {}
         for presence in self.liveslots.slots.imports.alive():
@@ -118,6 +118,7 @@ class Lives:
         self._kernel = kernel
         self._all: list[Life] = []
         self._why: str | None = None
+        self._staying: Life | None = None
         self.closed = False
         world.rewinding = self._rewound
         self._world = world
@@ -141,6 +142,18 @@ class Lives:
         finally:
             self._why = before
 
+    @contextmanager
+    def staying(self, life: Life) -> Iterator[None]:
+        """Let one life go on, although the world goes to another state in the body.
+
+        The caller brings it in line with that state, or ends it.
+        """
+        before, self._staying = self._staying, life
+        try:
+            yield
+        finally:
+            self._staying = before
+
     def close(self) -> None:
         """End all lives, because the world is about to be closed."""
         self.closed = True
@@ -151,6 +164,9 @@ class Lives:
     def _rewound(self) -> None:
         ending, self._all = self._all, []
         for life in ending:
+            if life is self._staying:
+                self._all.append(life)
+                continue
             if self._why is None:
                 life.end(UNDONE, DO_AGAIN, undone=True)
             else:

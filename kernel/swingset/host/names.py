@@ -249,6 +249,15 @@ class Names:
         return regained.read(pieces, classes)
 
 
+def name_of_key(key: str) -> str | None:
+    """The name that a key of the vat's store belongs to; None for other keys."""
+    prefix = f"vc.{NAMES}."
+    if not key.startswith((f"{prefix}s", f"{prefix}m")):
+        return None
+    name = key[len(prefix) + 1 :]
+    return name if key[len(prefix)] == "s" else name.partition("/")[0]
+
+
 def _other(value: Any) -> str | None:
     """The name that a stored value links to; None if it is no link."""
     if isinstance(value, list) and len(value) == 2 and value[0] == "same" and type(value[1]) is str:

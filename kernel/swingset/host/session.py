@@ -22,10 +22,9 @@ from swingset.guest.base import context
 from swingset.guest.base.ended import LifeEndedError, refuse_ended
 from swingset.guest.base.promises import Promise
 from swingset.guest.liveslots import Liveslots
-from swingset.host.combining import combined
 from swingset.host.controller import Controller
+from swingset.host.defining import DefinesVats
 from swingset.host.drafts import Drafts
-from swingset.host.engines import WorkerKind
 from swingset.host.joined import called
 from swingset.host.lives import Life
 from swingset.host.looking import is_reference, owner_of
@@ -35,12 +34,10 @@ from swingset.host.pending import StillPending, why_pending
 from swingset.host.policies import RunPolicy
 from swingset.host.reading import Reading
 from swingset.host.references import References, introduce
-from swingset.host.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.host.reports import RunReport
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
-from swingset.host.upgrading import Upgraded, parameters_of, upgrade
-from swingset.lens.difference import Difference
+from swingset.host.undoing import CanUndo, Steps
 from swingset.model.capdata import NOTHING, object_named
 from swingset.workers.local import AttachedWorker
 
@@ -48,7 +45,7 @@ MOST_DIGESTED = 64 << 20
 """The largest file, in bytes, of which a session takes a digest when it joins; that reads the whole state."""
 
 
-class Session:
+class Session(CanUndo, DefinesVats):
     """The caller as a vat of an open world.
 
     `found_digest` is the world's digest before the session joined, or None if the file is large.
@@ -61,8 +58,7 @@ class Session:
         self.watch: Callable[[CrankReport], None] | None = None
         self.renewed: Callable[[LeftBehind], None] | None = None
         """Called with each life that begins because the one before was rolled back."""
-        small = controller.world.size <= MOST_DIGESTED
-        self.found_digest: str | None = controller.digest() if small else None
+        self.found_digest = controller.digest() if controller.world.size <= MOST_DIGESTED else None
         self.stirred: Callable[[], None] | None = None
         """Called, from any thread, when something is sent or settled outside of a delivery."""
         self.reading = Reading(controller)
@@ -72,6 +68,7 @@ class Session:
         self.devices = SessionDevices(self)
         self._life: Life | None = None
         self.attach()
+        self.steps = Steps(self)
 
     def attach(self, message: str = "the session was started anew") -> LeftBehind:
         """Begin an incarnation of this vat: at the start, and after the world has gone back.
@@ -110,7 +107,7 @@ class Session:
             vat, left_behind = controller.kernel.attach(self.name, worker, message)
             life = Life(controller.kernel, vat.id, live, self._join)
             controller.lives.add(life)
-            moved = before.survivors() if before is not None else []
+            moved = [] if before is None else before.survivors()
             try:
                 for presence in moved:
                     live.slots.take_over(presence)
@@ -285,79 +282,6 @@ class Session:
 
     # Vats
 
-    def define(
-        self,
-        vat: str,
-        source: str,
-        *,
-        worker: WorkerKind | None = None,
-        options: dict[str, Any] | None = None,
-        parameters: Any = None,
-    ) -> Any:
-        """Start a vat of this source and the drafts for it, and commit.
-
-        Args:
-            vat: its name.
-            source: the code of its own cell.
-            worker: the kind of worker; None for the one that the world was opened with.
-            options: as in `Controller.create_vat`.
-            parameters: the `parameters` of `build_root_object`, which may contain references.
-        Returns:
-            A reference to its root.
-        Raises:
-            StrangeDrafts: if there are drafts that this session has neither made nor accepted.
-            VatExists: if a vat has that name.
-            VatFault: if the code fails, with the user's own line; then no vat was made.
-            TypeError: for parameters that cannot be passed.
-        Example:
-            >>> other = session.define("branch", dict(world.vats.parts("bank"))["bank"])
-            >>> purse = session.wait(E(other).open_purse("bob"))
-        """
-        parts, given = combined(self, vat, vat, source), parameters_of(self, parameters)
-        self.controller.create_vat(vat, parts, worker=worker, options=options, parameters=given)
-        return self.root(vat)
-
-    def difference(self, vat: str, part: str, source: str) -> Difference | None:
-        """How a cell differs from the running one; None if it is the same.
-
-        Args:
-            vat: the name of the vat.
-            part: what the cell is called.
-            source: its code.
-        Raises:
-            NoSuchVat: if there is no such vat.
-        Example:
-            >>> session.difference("bank", "bank", dict(world.vats.parts("bank"))["bank"]) is None
-            True
-        """
-        old = dict(self.controller.vats.parts(vat)).get(part)
-        return None if old == source else Difference(vat, part, old, source)
-
-    def upgrade(
-        self, vat: str, part: str, source: str | None, message: str = "", *, parameters: Any = None
-    ) -> Upgraded:
-        """Replace one cell of a running vat, and commit.
-
-        Args:
-            vat: the name of the vat.
-            part: the name of the cell; the vat's own cell has the vat's name.
-            source: the new code; None removes the cell.
-            message: a text for the rejections of broken promises.
-            parameters: the `parameters` of `build_root_object`, which may contain references.
-        Returns:
-            What was kept, abandoned and broken.
-        Raises:
-            NoSuchVat: if there is no such vat.
-            VatFault: if the upgrade is refused; then nothing has changed.
-        Example:
-            >>> source = dict(world.vats.parts("bank"))["bank"]
-            >>> session.upgrade("bank", "bank", source + "# better").incarnation
-            1
-        """
-        with self.controller.lock:
-            given = parameters_of(self, parameters)
-            return upgrade(self.controller, vat, combined(self, vat, part, source), given, message)
-
     def migrate(self, vat: str, *, budget: int | None = None, progress: Watcher | None = None) -> Migrated:
         """Migrate the older records of a vat now, as `controller.vats.migrate` does.
 
@@ -375,27 +299,6 @@ class Session:
         with self.controller.lock:
             self._run_turns()
             return self.controller.vats.migrate(vat, budget=budget, progress=progress)
-
-    def rehearse(
-        self, vat: str, part: str, source: str, *, records: Extent = None, messages: int | None = None
-    ) -> Rehearsal:
-        """Do `upgrade` in a fork, and report what it would do; the world is not changed.
-
-        Args:
-            vat: the name of the vat.
-            part: the name of the cell.
-            source: the new code.
-            records: how many records of changed kinds to migrate, or `"all"`; if one fails, it is not `ok`.
-            messages: how many of the last recorded messages to re-deliver to both codes.
-        Raises:
-            NoSuchVat: if there is no such vat.
-        Example:
-            >>> session.rehearse("bank", "bank", "def build_root_object(): ...").ok
-            False
-        """
-        with self.controller.lock:
-            parts = combined(self, vat, part, source)
-            return rehearse_upgrade(self.controller, vat, parts, records=records, messages=messages)
 
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from swingset.guest.base import context
 from swingset.host.joined import Joined
-from swingset.host.names import Names
+from swingset.host.names import Names, name_of_key
 
 
 class SessionNames:
@@ -91,6 +91,24 @@ class SessionNames:
             return {}
         with self._joined.controller.lock, context.activate(self._joined.liveslots):
             return self._read_names(list(self.unread))
+
+    def changed(self, keys: Collection[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Read again what is stored, after the world went to another commit of the same life.
+
+        Args:
+            keys: the keys of the session's store that differ.
+        Returns:
+            The names among them that are not stored any more, and the values of the others.
+        Example:
+            >>> session.names.changed(())
+            ((), {})
+        """
+        self._kept = None
+        names = sorted({name for key in keys if (name := name_of_key(key)) is not None})
+        with self._joined.controller.lock, context.activate(self._joined.liveslots):
+            stored = set(self._names().all()) if names else set()
+            back = self._read_names([name for name in names if name in stored])
+            return tuple(name for name in names if name not in stored), back
 
     def _read_names(self, wanted: list[str]) -> dict[str, Any]:
         found, unread = self._names().read(wanted, self.classes)

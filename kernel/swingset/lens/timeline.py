@@ -7,6 +7,7 @@ Only commits in which a vat's own row changed are decoded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +22,7 @@ from swingset.world.records import RowChange
 from swingset.world.rows import RULES
 
 _VATS = b'["vats",'
+_CELL = re.compile(rb'^\{"cell":\[([0-9]{1,15}),')
 _AT = {column: list(RULES["vats"]).index(column) for column in ("name", "state", "incarnation", "id")}
 _WORDS = {"suspended": "suspended", "live": "resumed", "terminated": "terminated"}
 
@@ -47,7 +49,8 @@ class Happening:
 class Stretch:
     """One commit of the timeline: its last crank and record, and what happened since the one before.
 
-    `cranks` and `requests` count those since. `checkpoints` are its names. `size` is how many bytes its
+    `cranks` and `requests` count those since. `cell` is the notebook cell that made the requests, if one did.
+    `checkpoints` are its names. `size` is how many bytes its
     changes and records take. `cut` says that the past before it was pruned.
     """
 
@@ -61,6 +64,7 @@ class Stretch:
     checkpoints: tuple[str, ...] = ()
     happenings: tuple[Happening, ...] = ()
     cut: bool = False
+    cell: int | None = None
 
     def words(self) -> str:
         """What happened, in words for people.
@@ -136,15 +140,25 @@ def timeline(world: WorldFile) -> Iterator[Stretch]:
             0 if is_cut else mark.record - before.record - cranks,
             commit.size,
             tuple(names.get(mark.seq, ())),
-            () if is_cut else tuple(_happenings(world, before, mark, vats)),
-            is_cut,
+            *(((), True, None) if is_cut else _found(world, before, mark, vats)),
         )
+
+
+def _found(
+    world: WorldFile, before: Mark, mark: Mark, vats: _Vats
+) -> tuple[tuple[Happening, ...], bool, int | None]:
+    """What happened to vats in a commit, that it is no cut, and the cell that made its requests."""
+    packed = world.history.records(mark.seq)
+    cell, wanted = None, False
+    for text in lines(packed):
+        wanted = wanted or _VATS in text
+        if cell is None and (found := _CELL.search(text)) is not None:
+            cell = int(found[1])
+    return tuple(_happenings(world, before, mark, vats)) if wanted else (), False, cell
 
 
 def _happenings(world: WorldFile, before: Mark, mark: Mark, vats: _Vats) -> Iterator[Happening]:
     packed = world.history.records(mark.seq)
-    if not any(_VATS in text for text in lines(packed)):
-        return
     for record in read_records(world.name, mark.seq, packed, number=before.record + 1, crank=before.crank):
         for row in record.rows or ():
             if row.table == "vats" and (seen := vats.see(row, record.crank, record.number)) is not None:
