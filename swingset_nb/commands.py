@@ -123,7 +123,7 @@ _ORDER = [
     *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "module", "name"),
     *("trace", "debug", "test"),
     *("cause", "story", "find", "sql", "export-trace"),
-    *("explain", "rings", "verify", "terminate", "export", "unpack", "help"),
+    *("explain", "rings", "collect", "verify", "terminate", "export", "unpack", "help"),
 ]
 _ALSO = {
     "unpause": "run",
@@ -182,7 +182,9 @@ _ALSO = {
     "tracing": "trace",
     "check": "verify",
     "fsck": "verify",
-    "gc": "rings",
+    "gc": "collect",
+    "reap": "collect",
+    "clean": "collect",
     "copy": "export",
     "new": "open",
     "create": "open",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swingset.core.report import CrankReport
+from swingset.host.collecting import collect_garbage
 from swingset.host.migrating import Migrated
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, Interrupted
@@ -14,6 +15,7 @@ from swingset_nb.render import Message, Shown, Table
 from swingset_nb.tables import step_row
 
 MOST_STEPS = 10_000
+MOST_GONE = 20
 
 
 @command(
@@ -83,6 +85,27 @@ def pause(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     world.controller.queue.pause()
     hint = "`%swingset step` runs one crank, `%swingset run` runs all and ends the pause"
     return Message("paused: what is sent waits in the run-queue", (), (hint,))
+
+
+@command("collect", "collect garbage in every vat now, instead of some deliveries later")
+def collect(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """Collect garbage, and show what is gone."""
+    world = notebook.require()
+    if world.controller.queue.paused:
+        raise BadArguments("the world is paused, so nothing can be collected", "%swingset run")
+    notebook.flush()
+    found = collect_garbage(world.session)
+    lines = [f"{row.kref} ({row.label}) of {row.owner}" for row in found.gone[:MOST_GONE]]
+    if len(found.gone) > MOST_GONE:
+        lines.append(f"and {len(found.gone) - MOST_GONE:,} more")
+    count = len(found.gone)
+    headline = (
+        f"{count:,} {'object is' if count == 1 else 'objects are'} gone" if count else "nothing to collect"
+    )
+    hints = ["`%swingset explain NAME` says why something is still there"]
+    if not found.complete:
+        hints.insert(0, "`%swingset collect` goes on: there was no end of it yet")
+    return Message(headline, lines, hints)
 
 
 @command(

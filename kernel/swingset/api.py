@@ -13,6 +13,7 @@ from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteError
 from swingset.host import policies
 from swingset.host.building import bootstrap_result
+from swingset.host.collecting import Collected, collect_garbage
 from swingset.host.config import BadConfiguration, Configuration, VatConfig
 from swingset.host.controller import Controller
 from swingset.host.devices import HostDevices
@@ -153,6 +154,7 @@ __all__ = [
     "Checkpoint",
     "CleanUp",
     "Collect",
+    "Collected",
     "CollectionKind",
     "CommitFeed",
     "Configuration",
@@ -305,6 +307,7 @@ __all__ = [
     "branch",
     "bug_to_test",
     "catch_up",
+    "collect_garbage",
     "dataframe",
     "debug",
     "export_archive",
