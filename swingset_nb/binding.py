@@ -96,6 +96,13 @@ class Binding:
         value = namespace[name]
         return any(name in known and value is known[name] for known in (self.given, self.stale))
 
+    def let_go(self) -> None:
+        """Forget the values of names that mean something else by now: to remember one would keep it alive."""
+        namespace = self._shell.user_ns
+        for known in (self.given, self.stale):
+            for name in [name for name, value in known.items() if namespace.get(name) is not value]:
+                del known[name]
+
     def forget(self) -> None:
         """Forget all names."""
         self.given, self.withheld = {}, {}

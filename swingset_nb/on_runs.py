@@ -87,13 +87,20 @@ def pause(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     return Message("paused: what is sent waits in the run-queue", (), (hint,))
 
 
-@command("collect", "collect garbage in every vat now, instead of some deliveries later")
-def collect(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+@command(
+    "collect",
+    "collect garbage in every vat now, instead of some deliveries later",
+    argument("--shown", action="store_true", help="let go of what cells have shown, too"),
+)
+def collect(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Collect garbage, and show what is gone."""
     world = notebook.require()
     if world.controller.queue.paused:
         raise BadArguments("the world is paused, so nothing can be collected", "%swingset run")
     notebook.flush()
+    if given.shown:
+        notebook.forget_shown()
+    notebook.remember(whole=False)
     found = collect_garbage(world.session)
     lines = [f"{row.kref} ({row.label}) of {row.owner}" for row in found.gone[:MOST_GONE]]
     if len(found.gone) > MOST_GONE:
@@ -103,6 +110,10 @@ def collect(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         f"{count:,} {'object is' if count == 1 else 'objects are'} gone" if count else "nothing to collect"
     )
     hints = ["`%swingset explain NAME` says why something is still there"]
+    if notebook.shown_before():
+        hints.append(
+            "`%swingset collect --shown` lets go of what cells have shown: IPython keeps it in `Out`"
+        )
     if not found.complete:
         hints.insert(0, "`%swingset collect` goes on: there was no end of it yet")
     return Message(headline, lines, hints)
