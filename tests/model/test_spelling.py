@@ -20,9 +20,10 @@ from swingset.model.messages import (
     Reap,
     Send,
     UpgradeVat,
+    event_to_data,
+    kind_of,
 )
 from swingset.model.spelling import canonical, spelled
-from swingset.world.record_lines import event_data
 
 DATA = CapData('#["$0",1]', ("ko20",))
 
@@ -83,6 +84,6 @@ EVENTS: list[Event] = [
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_an_event_is_spelled_with_all_its_fields(event: Event) -> None:
     """Nothing of what an event says is missing in its record and in the activity digest."""
-    said = event_data(event)
-    assert said.pop("type")
+    said = event_to_data(event)
+    assert said.pop("type") == kind_of(event)
     assert spelled(said) == spelled(asdict(event))

@@ -9,6 +9,7 @@ import pytest
 from swingset.model import reasons
 from swingset.model.limits import Limits
 from swingset.workers.wasm import worker
+from swingset.workers.wasm.engine import WasmWorkerFactory
 
 from .conftest import Bench
 
@@ -46,14 +47,12 @@ def test_the_clock_stops_a_batch_in_the_middle(
     assert len(bench.syscalls) == served
 
 
-def test_an_interruption_stops_a_batch_in_the_middle(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_stops_a_batch_in_the_middle(bench: Bench, bare: WasmWorkerFactory) -> None:
     """So does the hand of whoever runs the world."""
-    count = 0
-    monkeypatch.setattr(bench.worker, "_interruptions", lambda: count)
 
     def answer(_syscall: list[Any]) -> list[Any]:
-        nonlocal count
-        count = len(bench.syscalls) // 7
+        if len(bench.syscalls) == 7:
+            bare.interrupt()
         return ["ok", None]
 
     bench.answer = answer

@@ -8,18 +8,15 @@ from typing import Any
 import pytest
 
 from swingset.model.capdata import CapData
-from swingset.model.messages import CleanUp, Collect, Reap
-from swingset.model.reports import Fault, Frame
+from swingset.model.messages import CleanUp, Collect, Reap, event_to_data
+from swingset.model.reports import Fault, Frame, fault_to_data
 from swingset.world.codec import Unpacking, compress
 from swingset.world.errors import DamagedRow, DamagedWorld
 from swingset.world.journal import MOST_LINE
 from swingset.world.record_lines import (
     MOST_RECORDS,
-    event_data,
-    fault_data,
     lines,
     read_records,
-    without_nothing,
 )
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, RequestRecord, RowChange
 
@@ -268,12 +265,6 @@ def test_a_line_may_have_so_many_bytes() -> None:
         list(lines(packed(bytes(MOST_LINE + 1))))
 
 
-def test_a_record_is_spelled_without_what_is_nothing() -> None:
-    """None, an empty list and an empty dict are left out; zero, an empty text and False are not."""
-    parts = {"a": None, "b": [], "c": {}, "d": 0, "e": "", "f": False, "g": [0]}
-    assert without_nothing(**parts) == {"d": 0, "e": "", "f": False, "g": [0]}
-
-
 FAULTS = [
     Fault("vat-terminated", "no", "E"),
     Fault("vat-terminated", "no", "E", (Frame("bank.py", 3, "pay"),)),
@@ -284,7 +275,7 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=["bare", "trace", "details"])
 def test_a_fault_is_read_as_it_was_spelled(fault: Fault) -> None:
     """With its trace and its details; a fault that has none is spelled without."""
-    spelled = fault_data(fault)
+    spelled = fault_to_data(fault)
     assert (("trace" in spelled), ("details" in spelled)) == (bool(fault.trace), bool(fault.details))
     (found,) = read({**RAN, "fault": spelled})
     assert found.fault == fault
@@ -293,5 +284,5 @@ def test_a_fault_is_read_as_it_was_spelled(fault: Fault) -> None:
 @pytest.mark.parametrize("event", [Reap("v1"), CleanUp("v1"), Collect("v1", "retireImport", ("ko20",))])
 def test_an_event_that_is_never_queued_is_read_as_it_was_spelled(event: Any) -> None:
     """A reap, a clean-up and a collection are in records only."""
-    (found,) = read({**RAN, "event": event_data(event)})
+    (found,) = read({**RAN, "event": event_to_data(event)})
     assert found.event == event

@@ -59,14 +59,14 @@ from swingset.model.messages import (
     Reap,
     Send,
     UpgradeVat,
+    event_to_data,
 )
-from swingset.model.reports import Fault
+from swingset.model.reports import Fault, fault_to_data
 from swingset.model.stack import room
 from swingset.model.states import CrankOutcome
 from swingset.workers.ahead import Overtaken
 from swingset.workers.base import WorkerFactory
 from swingset.world.file import WorldFile
-from swingset.world.record_lines import event_data, fault_data
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
 
 MOST_CHANGED = 256 << 20
@@ -236,7 +236,7 @@ class Cranks:
         An embedder's own vat is not suspended, because the embedder cannot use the world without it. Its
         message is rejected instead, and so is an event that cannot be parked with a vat.
         """
-        with self.request("give-up", position=seq, event=event_data(event), fault=fault_data(fault)):
+        with self.request("give-up", position=seq, event=event_to_data(event), fault=fault_to_data(fault)):
             vat = self._vat_of(event)
             if seq is None or vat is None or vat.attached or isinstance(event, UpgradeVat):
                 self._drop(seq, event, vat, fault)
@@ -282,7 +282,7 @@ class Cranks:
         """Run the crank of an event, at `seq` of the run-queue, whatever the agenda says; may raise."""
         number, before, ran = self.count + 1, self.world.pending_bytes, self.warehouse.ran
         ran.clear()
-        self._taken, said = seq, event_data(event)
+        self._taken, said = seq, event_to_data(event)
         with Atomic(
             self.world, self.store, lambda: crank_record(self.store, report, said, seq, ran, clean_up)
         ):

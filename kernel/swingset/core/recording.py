@@ -12,8 +12,8 @@ from typing import Any
 from swingset.core.report import CrankReport
 from swingset.core.store import KernelStore
 from swingset.model.messages import CleanUp
+from swingset.model.reports import fault_to_data
 from swingset.world.file import WorldFile
-from swingset.world.record_lines import fault_data, without_nothing
 
 MOST_ROWS = 10_000
 """How many changed rows a record lists at most."""
@@ -43,7 +43,7 @@ def crank_record(
         sender=store.queues.sender if seq is not None else None,
         vat=report.vat,
         computrons=report.computrons,
-        fault=fault_data(report.fault) if report.fault is not None else None,
+        fault=fault_to_data(report.fault) if report.fault is not None else None,
         clean_up=budget if isinstance(report.event, CleanUp) else None,
         console=[list(line) for line in report.console],
         transcripts={vat: running for vat in sorted(ran) if (running := _hash(store, vat)) is not None},
@@ -82,6 +82,11 @@ def extend_activity(store: KernelStore, report: CrankReport, event: dict[str, An
     del contents["type"]
     done = [type(report.event).__name__, contents, report.outcome, fault, report.vat, transcript]
     store.activity.extend([report.number, *done])
+
+
+def without_nothing(**parts: Any) -> dict[str, Any]:
+    """Return the parts of a record without those that are None, an empty list or an empty dict."""
+    return {name: part for name, part in parts.items() if part is not None and part != [] and part != {}}
 
 
 def _hash(store: KernelStore, vat: str) -> str | None:

@@ -21,12 +21,11 @@ from swingset.core.store import KernelStore
 from swingset.lens.recorded import Recorded, naming, sent_by
 from swingset.lens.sessions import Sessions
 from swingset.lens.wording import Words
-from swingset.model.messages import Collect, CreateVat, Event, Notify, Reap, Send, UpgradeVat
+from swingset.model.messages import Collect, CreateVat, Event, Notify, Reap, Send, UpgradeVat, kind_of
 from swingset.model.refs import is_kref, kref_type
 from swingset.model.states import CrankOutcome
 from swingset.model.visible import one_line
 from swingset.world.promises import FORWARDED, UNRESOLVED
-from swingset.world.record_lines import event_data
 from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
 
 MOST_UP = 1_000
@@ -161,7 +160,7 @@ class Causes:
         summary = self.words.event(record.event)
         if vat is not None and isinstance(record.event, Send) and f" of {vat}" not in summary:
             summary = f"{summary} of {vat}"
-        said = str(event_data(record.event)["type"]), vat, record.outcome, record.computrons, record.sender
+        said = kind_of(record.event), vat, record.outcome, record.computrons, record.sender
         return Step(record.number, record.crank, summary, *said)
 
     def session(self, record: RequestRecord) -> int | None:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from swingset.lens.cause import Causes, Step
 from swingset.lens.merging import merge
+from swingset.model.messages import kind_of
 from swingset.model.visible import one_line, quoted
-from swingset.world.record_lines import event_data
 from swingset.world.records import CrankRecord, Record
 
 SHORTEST = 1_000
@@ -91,7 +91,7 @@ def _slice(here: _Slice, length: int, record: Record, step: Step) -> dict[str, A
     args: dict[str, Any] = {"record": record.number, "crank": record.crank, "what": step.title}
     kind = "request"
     if isinstance(record, CrankRecord):
-        kind = str(event_data(record.event)["type"])
+        kind = kind_of(record.event)
         args |= {"outcome": record.outcome, "sender": record.sender, "computrons": record.computrons}
         if record.fault is not None:
             args["fault"] = one_line(f"{record.fault.name}: {record.fault}", _MOST_TEXT)

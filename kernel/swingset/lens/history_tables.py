@@ -11,8 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 
 from swingset.lens.cause import Causes, result_of
-from swingset.model.messages import Send
-from swingset.world.record_lines import event_data
+from swingset.model.messages import Send, kind_of
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
 Row = tuple[int | str | None, ...]
@@ -87,7 +86,7 @@ def _record(record: Record, causes: Causes) -> Iterator[Row]:
     target = method = args = None
     if isinstance(event, Send):
         target, method, args = event.target, event.message.method, event.message.methargs.body
-    kind = str(event_data(event)["type"])
+    kind = kind_of(event)
     yield (
         *(record.number, record.commit, record.crank, kind, record.vat, step.summary),
         *(target, method, result_of(event), record.outcome, record.computrons),

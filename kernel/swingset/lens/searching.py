@@ -23,9 +23,8 @@ from swingset.lens.cause import Causes, Step
 from swingset.lens.recorded import Wanted
 from swingset.lens.story import entries_of, syscalls_of
 from swingset.model.capdata import CapData, MalformedCapData, method_of
-from swingset.model.messages import Collect, CreateVat, Event, Send
+from swingset.model.messages import Collect, CreateVat, Event, Send, kind_of
 from swingset.world.promises import REJECTED
-from swingset.world.record_lines import event_data
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
 EventKind = Literal[
@@ -223,7 +222,7 @@ def _rejects(syscall: Any) -> bool:
 
 
 def _kind(record: Record) -> str:
-    return "request" if isinstance(record, RequestRecord) else str(event_data(record.event)["type"])
+    return "request" if isinstance(record, RequestRecord) else kind_of(record.event)
 
 
 def _method(record: Record) -> str | None:

@@ -171,7 +171,7 @@ def described(event: QueuedEvent, called: Callable[[str], str] = str) -> str:
             return f"options for vat {called(vat)}"
 
 
-def event_to_data(event: QueuedEvent) -> dict[str, Any]:
+def event_to_data(event: Event) -> dict[str, Any]:
     """The event as JSON data, `{"type": ..., ...}`."""
     raw: dict[str, Any]
     match event:
@@ -187,7 +187,18 @@ def event_to_data(event: QueuedEvent) -> dict[str, Any]:
             raw |= {"parameters": parameters.to_json(), "message": message_text, "result": result}
         case ChangeVatOptions(vat, options):
             raw = {"type": "change-vat-options", "vat": vat, "options": options}
+        case Collect(vat, kind, krefs):
+            raw = {"type": "collect", "vat": vat, "kind": kind, "krefs": list(krefs)}
+        case Reap(vat):
+            raw = {"type": "reap", "vat": vat}
+        case CleanUp(vat):
+            raw = {"type": "clean-up", "vat": vat}
     return raw
+
+
+def kind_of(event: Event) -> str:
+    """The kind of an event, such as `send`: the `type` of its JSON data."""
+    return str(event_to_data(event)["type"])
 
 
 def event_to_json(event: QueuedEvent) -> str:

@@ -54,6 +54,16 @@ class DeliveryResult:
         return self.fault is None
 
 
+def fault_to_data(fault: Fault) -> dict[str, Any]:
+    """A fault as JSON data, without a trace or details if it has none."""
+    found: dict[str, Any] = {"code": fault.code, "message": fault.message, "name": fault.name}
+    if fault.trace:
+        found["trace"] = [list(frame) for frame in fault.trace]
+    if fault.details:
+        found["details"] = dict(fault.details)
+    return found
+
+
 def frames_from_json(raw: object) -> tuple[Frame, ...]:
     """The frames that a guest reports; entries that are not `[part, line, function]` are omitted."""
     if not isinstance(raw, list):

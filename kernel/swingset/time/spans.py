@@ -24,8 +24,8 @@ from swingset.core.errors import KernelError
 from swingset.lens.cause import Causes
 from swingset.lens.chrome import SHORTEST
 from swingset.lens.merging import MergedRecord, merge
+from swingset.model.messages import kind_of
 from swingset.model.visible import one_line, quoted
-from swingset.world.record_lines import event_data
 from swingset.world.records import CrankRecord
 
 _PIECE = 512
@@ -74,7 +74,7 @@ class _Spans:
         status, events, kind = Status(StatusCode.UNSET), [], SpanKind.INTERNAL
         if isinstance(record, CrankRecord):
             kind = SpanKind.CONSUMER if record.sender is not None else kind
-            found |= {"swingset.event": event_data(record.event)["type"], "swingset.outcome": record.outcome}
+            found |= {"swingset.event": kind_of(record.event), "swingset.outcome": record.outcome}
             found |= {"swingset.vat": step.vat, "swingset.computrons": record.computrons}
             events = [
                 Event(stream, {"text": quoted(text.rstrip("\n"), _MOST_TEXT)}, begin)

@@ -1,4 +1,4 @@
-"""Encodes and decodes records.
+"""Reads records; `core/recording.py` makes them.
 
 A record is a JSON object on a line of its own, without empty parts. A request has `do` and `with`, a crank
 has `crank`. A changed or new row is `[table, row]`, a deleted one is `[table, null, key]`. Records may come
@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast, get_args
 
 from swingset.model.capdata import CapData
 from swingset.model.foreign import read_json
-from swingset.model.messages import CleanUp, Collect, Event, Reap, event_from_json, event_to_data
+from swingset.model.messages import CleanUp, Collect, Event, Reap, event_from_json
 from swingset.model.refs import is_kref, is_vat_id
 from swingset.model.reports import Fault, frames_from_json
 from swingset.model.spelling import spelled
@@ -37,39 +37,6 @@ _KEYS = dict(STATE_TABLES)
 _KEY_AT = {name: [list(RULES[name]).index(column) for column in key] for name, key in STATE_TABLES}
 _READERS = {name: Reader(name, ", ".join(RULES[name])) for name in _KEYS}
 _KEY_RULES = {name: [RULES[name][column] for column in key] for name, key in STATE_TABLES}
-
-
-# Spelling
-
-
-def event_data(event: Event) -> dict[str, Any]:
-    """An event as JSON data, including events that are never queued."""
-    match event:
-        case Collect(vat, kind, krefs):
-            return {"type": "collect", "vat": vat, "kind": kind, "krefs": list(krefs)}
-        case Reap(vat):
-            return {"type": "reap", "vat": vat}
-        case CleanUp(vat):
-            return {"type": "clean-up", "vat": vat}
-    return event_to_data(event)
-
-
-def fault_data(fault: Fault) -> dict[str, Any]:
-    """A fault as JSON data."""
-    found: dict[str, Any] = {"code": fault.code, "message": fault.message, "name": fault.name}
-    if fault.trace:
-        found["trace"] = [list(frame) for frame in fault.trace]
-    if fault.details:
-        found["details"] = dict(fault.details)
-    return found
-
-
-def without_nothing(**parts: Any) -> dict[str, Any]:
-    """Return the parts of a record without those that are None, an empty list or an empty dict."""
-    return {name: part for name, part in parts.items() if part is not None and part != [] and part != {}}
-
-
-# Reading
 
 
 class _Bad(ValueError):
@@ -180,7 +147,7 @@ def _crank(raw: dict[str, Any], number: int, commit: int) -> CrankRecord:
 
 
 def event_of(raw: dict[str, Any]) -> Event:
-    """The event that JSON data of `event_data` stands for. Raises `ValueError`."""
+    """The event that JSON data of `event_to_data` stands for. Raises `ValueError`."""
     kind, vat = raw.get("type"), raw.get("vat")
     if kind not in ("collect", "reap", "clean-up"):
         return event_from_json(spelled(raw))
@@ -197,7 +164,7 @@ def event_of(raw: dict[str, Any]) -> Event:
 
 
 def fault_of(raw: dict[str, Any]) -> Fault:
-    """The fault that JSON data of `fault_data` stands for. Raises `ValueError`."""
+    """The fault that JSON data of `fault_to_data` stands for. Raises `ValueError`."""
     details = _of(raw, "details", dict, {})
     trace = frames_from_json(raw.get("trace", []))
     if raw.get("code") not in get_args(Reason):
@@ -350,12 +317,9 @@ def _whole_or_none(cell: Any, at: int) -> int | None:
 
 __all__ = [
     "MOST_RECORDS",
-    "event_data",
     "event_of",
-    "fault_data",
     "fault_of",
     "lines",
     "read_lines",
     "read_records",
-    "without_nothing",
 ]

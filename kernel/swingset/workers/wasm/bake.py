@@ -25,8 +25,8 @@ from swingset.model.wording import fit
 from swingset.workers.base import LibraryUnusable, WorkerError
 from swingset.workers.interrupts import NotedInterrupt
 from swingset.workers.wasm import image
+from swingset.workers.wasm.door import Surroundings
 from swingset.workers.wasm.guest_library import INTERFACE, GuestLibrary, Sources
-from swingset.workers.wasm.host import Surroundings
 from swingset.workers.wasm.native import Guest, GuestStopped, StopCode
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import GuestExit, Library

@@ -7,6 +7,9 @@ The guest calls the host with bytes, a *knock*:
 - ``R`` and a JSON object ends the delivery;
 - ``F`` and a JSON list makes the last syscalls and ends the delivery with success.
 
+The guest knocks with an import of the interpreter's module, `Surroundings.knock`, beside those of the closed
+system interface. Between deliveries the door is shut, and a knock has no host.
+
 ``G`` and ``F`` serve the common case. A message or one outcome comes as lines, because JSON would cost the
 vat ten times as much to read; and the syscalls of ``F`` need no answer.
 
@@ -26,6 +29,8 @@ from swingset.model.spelling import spelled
 from swingset.model.syscalls import Malformed
 from swingset.model.syscalls import read as read_syscall
 from swingset.workers.base import SyscallHandler, VatSpec
+from swingset.workers.wasm.native import OutOfBounds
+from swingset.workers.wasm.wasi import Wasi
 
 MAX_REQUEST = 64 << 20
 """Most bytes in one knock."""
@@ -37,8 +42,34 @@ MAX_DEPTH = 16
 """How deep a knock may nest; values in messages and in the store are texts here."""
 
 
+_NO_HOST, _FAULT = -1, -2  # what a knock returns; 0 if it was served
+
+
 class ProtocolBreach(Exception):
     """A knock that no guest may make."""
+
+
+class Surroundings(Wasi):
+    """All that one guest can reach: the closed system interface, and the door while a delivery runs."""
+
+    door: Callable[[bytes], bytes] | None = None
+    allocate: Callable[..., int]
+
+    def knock(self, at: int, length: int, answer_at: int, answer_length_at: int) -> int:
+        """The import behind the guest's `_host.call`."""
+        if self.door is None:
+            return _NO_HOST
+        try:
+            answer = self.door(self.guest.read(at, length))
+            room = self.allocate(max(len(answer), 1))
+            if not room:
+                return _FAULT
+            self.guest.write(room, answer)
+            self.guest.write_u32(answer_at, room)
+            self.guest.write_u32(answer_length_at, len(answer))
+        except OutOfBounds:
+            return _FAULT
+        return 0
 
 
 class Door:

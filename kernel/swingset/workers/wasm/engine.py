@@ -32,12 +32,12 @@ import wasmtime
 from swingset.model.heap import HeapImage
 from swingset.workers.base import ImageMismatch, LibraryUnusable, Progress, VatSpec, WorkerError
 from swingset.workers.wasm import bake, cache, guest_library, image, native, stdlib
+from swingset.workers.wasm.door import Surroundings
 from swingset.workers.wasm.guest_library import GuestLibrary, Sources
-from swingset.workers.wasm.host import Surroundings, define_imports
 from swingset.workers.wasm.memory import BaseImage
 from swingset.workers.wasm.native import Guest, HostFunctions
 from swingset.workers.wasm.ticker import Ticker
-from swingset.workers.wasm.wasi import Library
+from swingset.workers.wasm.wasi import Library, answer_for
 from swingset.workers.wasm.worker import WasmWorker
 
 _EXPECTED_SECONDS = {"lean": 15.0, "full": 90.0}
@@ -79,7 +79,6 @@ class WasmWorkerFactory:
         self._functions = functions  # what the instances call; lives as long as they may
         self._archive = archive
         self._ticker = ticker
-        self._interruptions = 0
 
     def start(self, spec: VatSpec) -> WasmWorker:
         """A fresh worker; the vat's code runs with the `startVat` delivery, not before."""
@@ -90,7 +89,7 @@ class WasmWorkerFactory:
         guest = Guest(self._engine, self._instances, host)
         host.guest, host.allocate = guest, guest.function("host_alloc")
         base.lay_over(guest)
-        return WasmWorker(spec, guest, base, base.base, self._ticker, lambda: self._interruptions)
+        return WasmWorker(spec, guest, base, base.base, self._ticker)
 
     def restore(self, spec: VatSpec, heap: HeapImage) -> WasmWorker:
         """A worker that carries on from a heap image."""
@@ -139,8 +138,7 @@ class WasmWorkerFactory:
 
     def interrupt(self) -> None:
         """Stop every delivery that is running; each ends with a fault."""
-        self._interruptions += 1
-        self._engine.increment_epoch()
+        self._ticker.interrupt()
 
 
 def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> WasmWorkerFactory:
@@ -166,7 +164,7 @@ def make_factory(flavour: str, sources: Sources, progress: Progress | None = Non
     engine = native.new_engine()
     module = _compiled(folder, engine, flavour, progress)
     functions = HostFunctions(engine)
-    define_imports(functions, module)
+    _define_imports(functions, module)
     instances = functions.linker.instantiate_pre(module)
     progress("loading the guest library", None)
     ticker = Ticker(engine)
@@ -180,6 +178,17 @@ def make_factory(flavour: str, sources: Sources, progress: Progress | None = Non
     )
     progress("ready", 1.0)
     return factory
+
+
+def _define_imports(functions: HostFunctions, module: wasmtime.Module) -> None:
+    """Define every import of the interpreter's module."""
+    for imported in module.imports:
+        if (imported.module, imported.name) == ("host", "call"):
+            functions.define(imported, Surroundings.knock)
+        elif imported.module == "wasi_snapshot_preview1":
+            functions.define(imported, answer_for(imported.name or ""))
+        else:
+            raise wasmtime.WasmtimeError(f"nothing answers the import {imported.module}.{imported.name}")
 
 
 def _compiled(folder: Path, engine: wasmtime.Engine, flavour: str, progress: Progress) -> wasmtime.Module:

@@ -1,4 +1,4 @@
-"""The tick that lets the host run code while a guest computes.
+"""The tick that lets the host run code while a guest computes, and the interruption that uses it.
 
 A guest that loops never returns to the host by itself. The engine's epochs do that: each time one ends, the
 guest calls back, and there a deadline, an interruption or Ctrl-C can stop it. One thread ends epochs for as
@@ -23,6 +23,8 @@ class Ticker:
     def __init__(self, engine: wasmtime.Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
+        self.interruptions = 0
+        """How often `interrupt` was called; a delivery that sees it change stops."""
         self._running = 0
         self._asleep = True
 
@@ -36,6 +38,11 @@ class Ticker:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._running -= 1
+
+    def interrupt(self) -> None:
+        """Interrupt every delivery that is under way: each looks right away, and ends with a fault."""
+        self.interruptions += 1
+        self._engine.increment_epoch()
 
     def _beat(self) -> None:
         idle = 0

@@ -26,8 +26,7 @@ from swingset.model.wording import fit
 from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
 from swingset.workers.interrupts import NotedInterrupt
 from swingset.workers.wasm import image, memory
-from swingset.workers.wasm.door import Door, ProtocolBreach
-from swingset.workers.wasm.host import Surroundings
+from swingset.workers.wasm.door import Door, ProtocolBreach, Surroundings
 from swingset.workers.wasm.native import UNLIMITED_FUEL, Guest, GuestStopped, OutOfBounds, StopCode
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Console, GuestExit
@@ -79,7 +78,6 @@ class WasmWorker:
         base: memory.BaseImage,
         base_id: str,
         ticker: Ticker,
-        interruptions: Callable[[], int],
     ) -> None:
         self._spec = spec
         self._guest = guest
@@ -87,7 +85,6 @@ class WasmWorker:
         self._base = base
         self._base_id = base_id
         self._ticker = ticker
-        self._interruptions = interruptions
         self._call = guest.function(image.CALL)
         self._stack_rests_at = base.stack_end
         self._memory_limit = -1
@@ -211,10 +208,10 @@ class WasmWorker:
 
     def _watch(self, seconds: float | None, ctrl_c: NotedInterrupt) -> None:
         deadline = None if seconds is None else time.monotonic() + seconds
-        before = self._interruptions()
+        before = self._ticker.interruptions
 
         def on_tick() -> None:
-            if self._stopping or self._interruptions() != before or ctrl_c.came:
+            if self._stopping or self._ticker.interruptions != before or ctrl_c.came:
                 raise HostStop(reasons.INTERRUPTED, "the delivery was interrupted")
             if deadline is not None and time.monotonic() > deadline:
                 raise HostStop(reasons.WALL_CLOCK, f"the delivery took longer than {seconds:g} seconds")
