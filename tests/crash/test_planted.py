@@ -21,7 +21,7 @@ from swingset.host.outputs import WaitingOutputs
 from swingset.testing import crash_everywhere
 from swingset.testing.crashing import CrashMode
 from swingset.testing.lives import Act
-from swingset.world import opening, whole
+from swingset.world import opening, paths, whole
 from swingset.world import prune as pruning
 from swingset.world.edge import at_the_edge
 from swingset.world.errors import WorldError
@@ -73,7 +73,7 @@ def synchronous(level: str) -> Callable[[Patch], None]:
 
 
 def no_sync_of_folders(patch: Patch) -> None:
-    patch.setattr(opening, "sync_folder", lambda _: None)
+    patch.setattr(paths, "sync_folder", lambda _: None)
 
 
 def no_sync_of_a_new_file(patch: Patch) -> None:
@@ -81,7 +81,7 @@ def no_sync_of_a_new_file(patch: Patch) -> None:
         with open(path + "-new", "wb") as file:
             file.write(whole.unmarked(image, 2))
         os.replace(path + "-new", path)
-        opening.sync_folder(path)
+        paths.sync_folder(path)
 
     patch.setattr(opening, "write_new", write_new)
 

@@ -92,7 +92,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("queues.py", "return None if seq is None or seq >= 1 else self._at(seq)"): "no event is at position 0",
     ("held.py", "FEW, FEW_BYTES = 501, 64 << 10"): "so many rows weigh more than the bytes allow",
     ("lock.py", "content = os.pread(fd, _LONGEST_NUMBER + 2, 0)"): "one byte more than fits says it too",
-    ("opening.py", "for _ in range(3):"): "only another program makes a draft again that was just deleted",
+    ("paths.py", "for _ in range(3):"): "only another program makes a draft again that was just deleted",
     ("translate.py", "self._store.forget(self._vat, kref, exported=True)"): EITHER_WAY,
     ("file.py", "self.rewound = 1"): "whoever looks at the count looks whether it has changed",
     ("file.py", "self.rewound -= 1"): "whoever looks at the count looks whether it has changed",

@@ -16,7 +16,7 @@ import pytest
 from swingset.model.capdata import CapData
 from swingset.model.heap import HeapImage
 from swingset.model.messages import Message, Send
-from swingset.world import WorldFile, bundles, lock, opening
+from swingset.world import WorldFile, bundles, lock, paths
 from swingset.world.clists import CLists
 from swingset.world.codec import Unpacking, compress
 from swingset.world.counters import Counters
@@ -462,13 +462,13 @@ def test_the_name_of_a_new_file_and_of_its_log_are_made_durable(
 ) -> None:
     """The folder is written to the disk after the file has its name, and again once there is a log."""
     found: list[set[str]] = []
-    sync = opening.sync_folder
+    sync = paths.sync_folder
 
     def synced(where: str) -> None:
         found.append({name.name for name in path.parent.iterdir()} - {f"{path.name}-lock"})
         sync(where)
 
-    monkeypatch.setattr(opening, "sync_folder", synced)
+    monkeypatch.setattr(paths, "sync_folder", synced)
     with WorldFile.open(path):
         pass
     log = {path.name, f"{path.name}-wal", f"{path.name}-shm"}

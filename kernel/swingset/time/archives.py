@@ -30,14 +30,14 @@ from swingset.model.capdata import NOTHING
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.model.spelling import canonical
 from swingset.model.visible import visible
-from swingset.world import opening, schema
+from swingset.world import opening, paths, schema
 from swingset.world.archive_metadata import Metadata, read_metadata
 from swingset.world.archive_pieces import MAGIC, Artifact, Reader
 from swingset.world.archiving import LEVELS, ArchiveLevel, Contents, has_past
 from swingset.world.beginnings import as_json
-from swingset.world.descriptors import close_descriptor, open_descriptor, read_start, refuse_odd
+from swingset.world.descriptors import close_descriptor, open_descriptor, refuse_odd
 from swingset.world.edge import told_in_words
-from swingset.world.errors import BadArchive, OddFile, WorldError, WorldMissing
+from swingset.world.errors import BadArchive, WorldError, WorldMissing
 from swingset.world.file import WorldFile
 from swingset.world.lock import WorldLock
 from swingset.world.unarchiving import Filling
@@ -141,12 +141,10 @@ def import_archive(
         ...     other.digest() == world.digest()
         True
     """
-    source, target = opening.real(path), opening.real(world_path)
+    source = paths.real(path)
     if not os.path.lexists(source):
         raise WorldMissing(f"there is no archive at {source}: check the path")
-    if os.path.lexists(target):
-        raise WorldError(f"{target} exists already: choose another path")
-    opening.check_folder(target)
+    target = paths.free(world_path)
     refuse_odd(source)
     with told_in_words(source), _reading(source) as file:
         reader = Reader(file, source)
@@ -155,15 +153,12 @@ def import_archive(
         if expected is not None and metadata.id() != expected:
             words = f"has the hash {metadata.id()}, and {visible(expected, 80)} was expected"
             raise BadArchive("expected", f"{source} {words}: it is another archive")
-        lock = WorldLock(target)
-        try:
+        with WorldLock(target):
             opening.fill_new(
                 target,
                 lambda db: Filling(db, reader, metadata).fill(),
                 lambda draft: _refuse_problems(source, draft),
             )
-        finally:
-            lock.release()
         return _described(source, metadata)
 
 
@@ -186,10 +181,7 @@ def _write(
     alone: tuple[str, str] | None = None,
 ) -> Archive:
     """Write the archive of a world that is committed; `alone` is the name and the id of its only vat."""
-    target = opening.real(path)
-    if os.path.lexists(target):
-        raise WorldError(f"{target} exists already: choose another path")
-    opening.check_folder(target)
+    target = paths.free(path)
     name, vat_id = alone or (None, None)
     contents = Contents(world, level, vat_id)
     commit, cut = world.history.commit(world.head), world.history.cut
@@ -209,7 +201,11 @@ def _write(
         begins=as_json(contents.begins),
         artifacts=tuple(contents.measured()),
     )
-    with _new_file(target) as file:
+    with (
+        WorldLock(target),
+        paths.new_file(target, "an archive", _is_draft) as (_, fd),
+        open(fd, "wb", closefd=False) as file,
+    ):
         contents.write(file, metadata.text())
     return _described(target, metadata)
 
@@ -230,38 +226,8 @@ def _reading(path: str) -> Iterator[IO[bytes]]:
         close_descriptor(fd)
 
 
-@contextmanager
-def _new_file(path: str) -> Iterator[IO[bytes]]:
-    """A new file, which gets its name when it is complete, or is deleted. Only one process makes it."""
-    draft = path + "-new"
-    lock = WorldLock(path)
-    try:
-        _remove_leftover(draft)
-        fd = open_descriptor(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        try:
-            with open(fd, "wb", closefd=False) as file:
-                yield file
-                file.flush()
-                os.fsync(fd)
-            os.replace(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
-        finally:
-            close_descriptor(fd)
-        opening.sync_folder(path)
-    finally:
-        lock.release()
-
-
-def _remove_leftover(draft: str) -> None:
-    """Delete what a crash left of an archive; raises `OddFile` for anything else of that name."""
-    if os.path.lexists(draft):
-        refuse_odd(draft, alone=True)
-        start = read_start(draft, len(MAGIC))
-        if not MAGIC.startswith(start):
-            raise OddFile(f"{draft} is in the way, and is no archive that was being written: move it away")
-        os.unlink(draft)
+def _is_draft(header: bytes) -> bool:
+    return MAGIC.startswith(header[: len(MAGIC)])
 
 
 @contextmanager

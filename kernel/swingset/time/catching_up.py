@@ -24,7 +24,7 @@ from swingset.host.opening import open_world
 from swingset.lens.verifying import verify
 from swingset.time.mirror_tables import COPIED, HostConnection, MirrorError, MirrorTables, columns
 from swingset.time.mirrors import Mirror, commit_of, log_of, mirror, number, refuse_format, seal_of
-from swingset.world import beginnings, cuts, opening, schema
+from swingset.world import beginnings, cuts, opening, paths, schema
 from swingset.world.edge import told_in_words
 from swingset.world.errors import WorldError
 from swingset.world.feed import CONTENT, ContentRow, StoredCommit
@@ -81,18 +81,12 @@ def rebuild(path: str | os.PathLike[str], connection: HostConnection, name: str 
         ...     again.digest() == world.digest()
         True
     """
-    target = opening.real(path)
-    if os.path.lexists(target):
-        raise WorldError(f"{target} exists already: choose another path")
-    opening.check_folder(target)
+    target = paths.free(path)
     tables = MirrorTables(connection, name)
     with tables.looking(), told_in_words(target):
         head = _head(tables)
-        lock = WorldLock(target)
-        try:
+        with WorldLock(target):
             opening.fill_new(target, lambda db: _fill(db, tables), lambda draft: _check(tables, draft))
-        finally:
-            lock.release()
         return head
 
 
@@ -174,7 +168,7 @@ def start_from(
             missed = catch_up(path, connection, name)
             how = "caught up" if missed else "current"
         except WorldLeads:
-            where = opening.real(path)
+            where = paths.real(path)
             os.replace(where, where + SET_ASIDE)
             how = "set aside"
     if how in ("built", "set aside"):

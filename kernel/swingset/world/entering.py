@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import apsw
 
-from . import opening
+from . import opening, paths
 from .edge import told_in_words
-from .errors import WorldError, WorldMissing
+from .errors import WorldMissing
 from .lock import WorldLock
 
 
@@ -28,11 +28,11 @@ def to_write(
     the connection is closed and the lock is released.
     """
     # Links are resolved, so that two names of one file use the same lock.
-    where = opening.real(path)
+    where = paths.real(path)
     if not os.path.lexists(where) and not create:
         raise WorldMissing(f"there is no world at {where}: check the path, or let one be created")
-    opening.check_folder(where)
-    opening.check_kind(where)
+    paths.check_folder(where)
+    paths.check_kind(where)
     with told_in_words(where):
         lock = WorldLock(where)
         db = None
@@ -56,7 +56,7 @@ def to_look(path: str | os.PathLike[str]) -> Iterator[tuple[apsw.Connection, str
 
     This takes no lock and writes nothing. Raises `WorldMissing` if there is no file.
     """
-    where = opening.real(path)
+    where = paths.real(path)
     if not os.path.lexists(where):
         raise WorldMissing(f"there is no world at {where}: check the path")
     with told_in_words(where):
@@ -71,13 +71,6 @@ def to_look(path: str | os.PathLike[str]) -> Iterator[tuple[apsw.Connection, str
 
 def write_copy(db: apsw.Connection, path: str | os.PathLike[str]) -> None:
     """Write what a connection has committed to a new file. Raises `WorldError` if the file exists already."""
-    where = opening.real(path)
-    if os.path.lexists(where):
-        raise WorldError(f"{where} exists already: choose another path")
-    opening.check_folder(where)
-    with told_in_words(where):
-        lock = WorldLock(where)
-        try:
-            opening.write_new(where, db.serialize("main"))
-        finally:
-            lock.release()
+    where = paths.free(path)
+    with told_in_words(where), WorldLock(where):
+        opening.write_new(where, db.serialize("main"))

@@ -120,6 +120,12 @@ class WorldLock:
             return f"is not locked any more: {self.path} was deleted or replaced by somebody"
         return None
 
+    def __enter__(self) -> WorldLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """Release the lock; a second call does nothing."""
         fd, self._fd = self._fd, None

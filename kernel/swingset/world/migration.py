@@ -20,7 +20,7 @@ import apsw
 
 from swingset.model.spelling import canonical
 
-from . import opening, schema
+from . import opening, paths, schema
 from .descriptors import refuse_odd_beside
 from .edge import told_in_words
 from .entering import write_copy
@@ -49,7 +49,7 @@ def migrate(path: str | os.PathLike[str], to: str | os.PathLike[str]) -> None:
     Raises `WorldMissing` if there is no file at `path`, `NotAWorld` for a file of another kind or format,
     `DamagedWorld` for one that was altered, and `WorldError` if there is a file at `to` already.
     """
-    where = opening.real(path)
+    where = paths.real(path)
     if not os.path.lexists(where):
         raise WorldMissing(f"there is no world at {where}: check the path")
     refuse_odd_beside(where)

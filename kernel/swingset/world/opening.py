@@ -1,9 +1,9 @@
 """Makes world files, and checks existing ones before it opens them.
 
-A new file is made in memory and moved to its name in one step, so there is never half a world on disk. For an
-existing file, the header is checked first, then the rest through a connection that cannot write, and only a
-file that passes is opened for writing. So a file that is not a world stays exactly as it was. Links, pipes
-and other files beside it are neither followed nor overwritten, and never block.
+A new file is complete before it gets its name (`paths.new_file`). Of an existing one the header is checked
+first, then the rest through a connection that cannot write, and only a file that passes is opened for
+writing. So a file that is not a world stays exactly as it was. Links, pipes and other files beside it are
+neither followed nor overwritten, and never block.
 
 The time for this does not depend on the size of the file: it reads the header, the schema and the beginning
 of each table. Pages are read when they are used, and `verify` reads all.
@@ -13,23 +13,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from collections.abc import Callable
 from importlib import metadata
 from urllib.request import pathname2url
 
 import apsw
 
-from . import schema
+from . import paths, schema
 from .codec import compress
-from .descriptors import (
-    close_descriptor,
-    open_descriptor,
-    read_start,
-    refuse_odd,
-    refuse_odd_beside,
-    same_file,
-)
+from .descriptors import read_start, refuse_odd_beside, same_file
 from .edge import told_in_words
 from .errors import (
     CannotWrite,
@@ -41,13 +33,12 @@ from .errors import (
     OlderFormat,
     WorldError,
     WorldLocked,
-    WorldMissing,
 )
+from .paths import HEADER, new_file
 from .rows import RULES, SMALL, Reader
 from .whole import is_marked, unmarked
 
 _MAGIC = b"SQLite format 3\0"
-_HEADER = 100
 _CACHED_STATEMENTS = 400
 _BUSY_MS = 5_000
 _MOST_IN_MEMORY = 1 << 40  # the machine's memory is the limit, instead of SQLite's 1 GiB
@@ -59,29 +50,6 @@ def software_version() -> str:
         return metadata.version("swingset-nb")
     except metadata.PackageNotFoundError:
         return "unknown"
-
-
-def real(path: str | os.PathLike[str]) -> str:
-    """The path without links; raises `WorldError` if it is not a valid path."""
-    try:
-        return os.path.realpath(os.fspath(path))
-    except ValueError as problem:
-        raise WorldError(f"{os.fspath(path)!r} is no path: {problem}") from None
-
-
-def check_folder(path: str) -> None:
-    """Raise `WorldMissing` if the folder of a path does not exist."""
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        raise WorldMissing(f"there is no folder {folder}: create it first")
-
-
-def check_kind(path: str) -> None:
-    """Raise `NotAWorld` if something other than a file is there, before anything is opened or made."""
-    try:
-        refuse_odd(path)
-    except OddFile as problem:
-        raise NotAWorld(f"{path} cannot be read as a world: {problem}") from None
 
 
 def in_memory(image: bytes | None = None) -> apsw.Connection:
@@ -99,21 +67,8 @@ def in_memory(image: bytes | None = None) -> apsw.Connection:
 
 def write_new(path: str, image: bytes) -> None:
     """Write a database's bytes to a new file, as a whole or not at all."""
-    draft = path + "-new"
-    fd = _open_draft(draft)
-    try:
-        try:
-            with open(fd, "wb", closefd=False) as file:
-                file.write(unmarked(image, 2))
-                file.flush()
-                os.fsync(fd)
-        finally:
-            close_descriptor(fd)
-        os.replace(draft, path)
-    except OSError:
-        os.unlink(draft)
-        raise
-    sync_folder(path)
+    with new_file(path, "a world", _is_draft) as (_, fd), open(fd, "wb", closefd=False) as file:
+        file.write(unmarked(image, 2))
 
 
 def fill_new(path: str, fill: Callable[[apsw.Connection], None], check: Callable[[str], None]) -> None:
@@ -122,9 +77,7 @@ def fill_new(path: str, fill: Callable[[apsw.Connection], None], check: Callable
     `fill` gets a connection to an empty database. `check` gets the path of the draft when it is complete, and
     raises if it must not become the file.
     """
-    draft = path + "-new"
-    fd = _open_draft(draft)
-    try:
+    with new_file(path, "a world", _is_draft) as (draft, fd):
         db = apsw.Connection(draft, flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             db.execute("PRAGMA journal_mode=OFF")  # nothing is rolled back: a draft that fails is deleted
@@ -138,38 +91,10 @@ def fill_new(path: str, fill: Callable[[apsw.Connection], None], check: Callable
         if not same_file(fd, draft):
             raise OddFile(f"{draft} was replaced while it was made: keep other programs away from it")
         os.pwrite(fd, bytes((2, 2)), 18)  # it is opened with a log
-        os.fsync(fd)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
-    finally:
-        close_descriptor(fd)
-    sync_folder(path)
 
 
-def _open_draft(draft: str) -> int:
-    """Open a new draft file; what a crash left of one is overwritten, anything else raises `OddFile`."""
-    for _ in range(2):
-        try:
-            return open_descriptor(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        except FileExistsError:
-            refuse_odd(draft, alone=True)
-            start = read_start(draft, _HEADER)
-            if start and not (start.startswith(_MAGIC) and _application(start) == schema.APPLICATION_ID):
-                break
-            os.unlink(draft)
-    raise OddFile(f"{draft} is in the way, and is not a world that was being made: move it away")
-
-
-def sync_folder(path: str) -> None:
-    """Make the name of a file durable."""
-    if sys.platform != "win32":
-        folder = os.open(os.path.dirname(path), os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def _is_draft(header: bytes) -> bool:
+    return header.startswith(_MAGIC) and _application(header) == schema.APPLICATION_ID
 
 
 def make(path: str) -> None:
@@ -253,7 +178,7 @@ def on_disk(path: str) -> apsw.Connection:
         db.execute("PRAGMA fullfsync=ON")  # for systems on which a plain fsync does not reach the disk
         _set_up(db)
         db.execute("SELECT 1 FROM meta").fetchall()  # which opens the log
-        sync_folder(path)  # and a log that is needed is not lost with its name
+        paths.sync_folder(path)  # and a log that is needed is not lost with its name
     except apsw.BusyError as problem:
         db.close()
         raise _busy(path) from problem
@@ -278,14 +203,14 @@ def _set_up(db: apsw.Connection) -> None:
 def check_header(path: str, wanted: int = schema.FORMAT) -> bytes:
     """Read and check the first bytes of a file of that format; raises `NotAWorld` and its subclasses."""
     try:
-        header = read_start(path, _HEADER)
+        header = read_start(path, HEADER)
     except OddFile as problem:
         raise NotAWorld(f"{path} cannot be read: {problem}") from None
     except OSError as problem:
         raise NotAWorld(f"{path} cannot be read: {problem.strerror}") from problem
     if not header:
         raise NotAWorld(f"{path} is empty: delete it to begin a world there")
-    if len(header) < _HEADER or not header.startswith(_MAGIC):
+    if len(header) < HEADER or not header.startswith(_MAGIC):
         raise NotAWorld(f"{path} is not a world: choose another path")
     if _application(header) != schema.APPLICATION_ID:
         raise NotAWorld(f"{path} is a database of another program: choose another path")
