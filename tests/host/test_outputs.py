@@ -29,7 +29,7 @@ def build_root_object():
 
 
 def said(crank: int, text: str) -> CrankReport:
-    return CrankReport(crank, Reap("v1"), "delivered", "a", console=(("stdout", text),))
+    return CrankReport(Reap("v1"), "delivered", "a", console=(("stdout", text),), number=crank)
 
 
 def test_more_than_fits_in_one_commit_is_cut_and_counted() -> None:
@@ -78,9 +78,9 @@ def test_what_waits_is_shown_in_its_order_and_dropped_whole() -> None:
     outbox.collect(said(1, "x" * MOST_WAITING * 2))
     outbox.drop()
     console = (("stdout", "one"), ("stderr", "two"), ("stdout", "three"))
-    outbox.collect(CrankReport(2, Reap("v1"), "delivered", "a", console=console))
+    outbox.collect(CrankReport(Reap("v1"), "delivered", "a", console=console, number=2))
     outbox.say(2, "words")
-    outbox.collect(CrankReport(3, Reap("v1"), "delivered", None, console=(("stdout", "four"),)))
+    outbox.collect(CrankReport(Reap("v1"), "delivered", None, console=(("stdout", "four"),), number=3))
     assert heard == []
     outbox.release()
     assert [(output.crank, output.vat, output.stream, output.text) for output in heard] == [
@@ -131,8 +131,8 @@ NOTICES = [
 def test_failures_that_no_promise_carries_are_told(event: Any, outcome: str, words: str | None) -> None:
     """Who waits for an answer hears it there; of all else the host is told, and of what went well nothing."""
     outbox = WaitingOutputs()
-    outbox.collect(CrankReport(6, event, "delivered", "a"))
-    outbox.collect(CrankReport(7, event, outcome, "a", fault=FAULT))
+    outbox.collect(CrankReport(event, "delivered", "a", number=6))
+    outbox.collect(CrankReport(event, outcome, "a", fault=FAULT, number=7))
     notices = [(output.vat, output.stream, output.text) for output in outbox.release()]
     if words is None:
         assert notices == []

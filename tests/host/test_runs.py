@@ -211,7 +211,7 @@ def test_budgets_of_nothing_are_refused(make: Any, words: str) -> None:
 
 
 def report_of(outcome: str, *, computrons: int | None = None, cleaned: int = 0) -> CrankReport:
-    return CrankReport(1, Reap("v1"), outcome, "a", computrons, cleaned=cleaned)  # type: ignore[arg-type]
+    return CrankReport(Reap("v1"), outcome, "a", computrons, cleaned=cleaned, number=1)  # type: ignore[arg-type]
 
 
 BUDGETS: list[tuple[str, RunPolicy, list[CrankReport], list[bool]]] = [

@@ -156,7 +156,7 @@ def test_progress(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """What is told of a long run names the vat in which it is."""
     notebook = shell._swingset_nb.notebook
     notebook.settings.progress_after = 0.0
-    notebook.progress.crank(CrankReport(1, Reap("v1"), "delivered", ALL))
+    notebook.progress.crank(CrankReport(Reap("v1"), "delivered", ALL, number=1))
     check(capsys.readouterr().err.replace("\r\x1b[K", ""))
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
 
 Looks = bool | Callable[[argparse.Namespace], bool]
 """Whether a command changes nothing, or a function that tells it by its arguments."""
 
 
-class AddCommand(Protocol):
+class AddCommand:
     """Adds one subcommand, and returns its parser for more arguments."""
+
+    def __init__(self, commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+        self._commands = commands
 
     def __call__(
         self,
@@ -31,7 +37,18 @@ class AddCommand(Protocol):
         `workers` runs no vat. One that does not even `open` a world calls `action(chosen)`, and `takes` are
         all its arguments.
         """
-        ...
+        added = self._commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        added.set_defaults(command=action, opens=opens, looks=looks, workers=workers)
+        if opens:
+            added.add_argument("world", metavar="WORLD", help="the world file")
+            added.add_argument(
+                "--trust-local",
+                action="store_true",
+                help="also run vats in the local worker, whose code is not confined; looking needs no trust",
+            )
+        for argument, meaning in takes.items():
+            added.add_argument(argument, metavar=argument.upper(), help=meaning)
+        return added
 
 
 Add = Callable[[AddCommand], None]

@@ -18,10 +18,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any
 
 from swingset.command import causes, copies, debugging, exports, keeping, mirrored, predicates, restarts
-from swingset.command.adding import Add, Looks
+from swingset.command.adding import Add, AddCommand, Looks
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
 from swingset.host.building import bootstrap_result
@@ -159,31 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"swingset {version('swingset-nb')}")
-    commands = parser.add_subparsers(metavar="COMMAND", parser_class=AnyOrder)
-
-    def command(
-        name: str,
-        action: Any,
-        words: str,
-        *,
-        opens: bool = True,
-        looks: Looks = False,
-        workers: bool = False,
-        **takes: str,
-    ) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-        added.set_defaults(command=action, opens=opens, looks=looks, workers=workers)
-        if opens:
-            added.add_argument("world", metavar="WORLD", help="the world file")
-            added.add_argument(
-                "--trust-local",
-                action="store_true",
-                help="also run vats in the local worker, whose code is not confined; looking needs no trust",
-            )
-        for argument, meaning in takes.items():
-            added.add_argument(argument, metavar=argument.upper(), help=meaning)
-        return added
-
+    command = AddCommand(parser.add_subparsers(metavar="COMMAND", parser_class=AnyOrder))
     run = command("run", _run, "run until nothing can, and commit", workers=True)
     run.add_argument("--cranks", type=_count, metavar="N", help="stop after N cranks; nothing is lost")
     run.add_argument(

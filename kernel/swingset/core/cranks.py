@@ -213,7 +213,7 @@ class Cranks:
                 self.agenda.pass_over(seq, event, why)
                 if isinstance(event, UpgradeVat):
                     self.set_aside(event.vat, why)
-        return CrankReport(self.count + 1, event, outcome, name, fault=stopped.fault)
+        return CrankReport(event, outcome, name, fault=stopped.fault, number=self.count + 1)
 
     def _is_awaited(self, result: str) -> bool:
         """Whether the host holds a promise, and so learns its outcome."""
@@ -245,7 +245,7 @@ class Cranks:
                 self.store.queues.park(vat.id, seq, cast(QueuedEvent, event))
             if vat is not None and not vat.attached and not isinstance(event, UpgradeVat):
                 self.store.vats.save(vat.having(state=SUSPENDED, reason=f"{fault.code}: {fault}"))
-        return CrankReport(self.count + 1, event, "stopped", vat.name if vat else None, fault=fault)
+        return CrankReport(event, "stopped", vat.name if vat else None, fault=fault, number=self.count + 1)
 
     def _vat_of(self, event: Event) -> VatRecord | None:
         """The vat that an event is for, if the event can be parked with it."""
@@ -345,18 +345,18 @@ class Cranks:
                 return self._wait(event, promise, number)
             case Nowhere(rejection):
                 self.judge.reject(event.message, rejection)
-                return CrankReport(number, event, "rejected")
+                return CrankReport(event, "rejected", number=number)
 
     def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
         """Queue a message to a promise, or reject it if too many wait already."""
         if self.store.wait_for(promise, event):
-            return CrankReport(number, event, "waiting")
+            return CrankReport(event, "waiting", number=number)
         words = (
             f"{MOST_WAITING:,} messages or {MOST_WAITING_BYTES:,} bytes wait for this promise to be settled,"
             " and no more may: send again when it is"
         )
         self.judge.reject(event.message, capdata.error("Error", words, code=reasons.TOO_MUCH_WAITING))
-        return CrankReport(number, event, "rejected")
+        return CrankReport(event, "rejected", number=number)
 
     def _deliver_message(
         self, seq: int, event: Send, target: str, vat: VatRecord, number: int
@@ -376,18 +376,18 @@ class Cranks:
     def _notify(self, seq: int, event: Notify, number: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)
         if vat is None or vat.state == TERMINATED:
-            return CrankReport(number, event, "dropped", vat.name if vat else None)
+            return CrankReport(event, "dropped", vat.name if vat else None, number=number)
         worker = self.warehouse.online(vat) if vat.state == LIVE else None
         if worker is None:
             return self._park(seq, event, vat, number)
         notification = gather(self.store, event.promise) if self._knows(vat, event.promise) else None
         if notification is None or not notification.outcomes:
             # It was notified already, together with an earlier promise.
-            return CrankReport(number, event, "dropped", vat.name)
+            return CrankReport(event, "dropped", vat.name, number=number)
         if notification.too_much:
             fault = too_much(notification)
             tell_instead(self.store, vat, event.promise, fault)
-            return CrankReport(number, event, "refused", vat.name, fault=fault)
+            return CrankReport(event, "refused", vat.name, fault=fault, number=number)
         delivery = Translator(self.store, vat.id).notify_to_vat(notification)
         delivered = self.deliverer.deliver(vat, worker, delivery, number)
         report = self.judge.delivered(event, vat, delivered, number)
@@ -410,7 +410,7 @@ class Cranks:
         vat = self.store.vats.get(event.vat)
         worker = self.warehouse.online(vat) if vat is not None and vat.state == LIVE else None
         if vat is None or worker is None:
-            return CrankReport(number, event, "dropped", vat.name if vat else None)
+            return CrankReport(event, "dropped", vat.name if vat else None, number=number)
         delivery = ["changeVatOptions", event.options]
         delivered = self.deliverer.deliver(vat, worker, delivery, number)
         return self.judge.delivered(event, vat, delivered, number)
@@ -423,7 +423,7 @@ class Cranks:
         meant = tuple(kref for kref in event.krefs if translator.still_meant(event.kind, kref))
         worker = self.warehouse.online(vat)
         if not meant or worker is None:
-            return CrankReport(number, event, "negated", vat.name)
+            return CrankReport(event, "negated", vat.name, number=number)
         delivery = translator.collection_to_vat(event.kind, meant)
         delivered = self.deliverer.deliver(vat, worker, delivery, number)
         report = self.judge.delivered(event, vat, delivered, number, krefs=len(meant))
@@ -435,7 +435,7 @@ class Cranks:
         worker = self.warehouse.online(vat)
         self.store.reaping.done(event.vat)
         if worker is None:
-            return CrankReport(number, event, "dropped", vat.name)
+            return CrankReport(event, "dropped", vat.name, number=number)
         delivered = self.deliverer.deliver(vat, worker, ["bringOutYourDead"], number)
         report = self.judge.delivered(event, vat, delivered, number, deliveries=0)
         return self.judge.housekeeping(vat, report)
@@ -443,8 +443,8 @@ class Cranks:
     def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)
         done = self.lifecycle.clean_up(event.vat, budget)
-        return CrankReport(number, event, "cleaned", vat.name if vat else None, cleaned=done)
+        return CrankReport(event, "cleaned", vat.name if vat else None, cleaned=done, number=number)
 
     def _park(self, seq: int, event: QueuedEvent, vat: VatRecord, number: int) -> CrankReport:
         self.store.queues.park(vat.id, seq, event)
-        return CrankReport(number, event, "parked", vat.name)
+        return CrankReport(event, "parked", vat.name, number=number)

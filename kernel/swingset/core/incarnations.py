@@ -35,11 +35,13 @@ class Incarnations(CrankParts):
             event = replace(event, name=self._free_name(event.vat))
         if self.store.vats.named(event.name) is not None:
             taken = Fault(reasons.START_FAILED, f"vat {event.name} exists: choose another name", "Error")
-            return self._not_created(event, CrankReport(number, event, "refused", event.name, fault=taken))
+            return self._not_created(
+                event, CrankReport(event, "refused", event.name, fault=taken, number=number)
+            )
         delivered = self.lifecycle.create(event, number)
         result = delivered.result
         report = CrankReport(
-            number, event, "created", event.name, result.computrons, result.fault, result.console
+            event, "created", event.name, result.computrons, result.fault, result.console, number=number
         )
         vat = self.store.vats.get(event.vat)
         assert vat is not None
@@ -73,11 +75,18 @@ class Incarnations(CrankParts):
         if vat is None or vat.state == TERMINATED:
             rejection = capdata.error("Error", "vat terminated", code=reasons.TERMINATED)
             self.store.resolve([(event.result, True, rejection)])
-            return CrankReport(number, event, "rejected", vat.name if vat else None)
+            return CrankReport(event, "rejected", vat.name if vat else None, number=number)
         delivered, left_behind = self.lifecycle.upgrade(event, number)
         result = delivered.result
         report = CrankReport(
-            number, event, "upgraded", vat.name, result.computrons, result.fault, result.console, left_behind
+            event,
+            "upgraded",
+            vat.name,
+            result.computrons,
+            result.fault,
+            result.console,
+            number=number,
+            left_behind=left_behind,
         )
         report = self._paid(vat, report)
         if report.fault is None:

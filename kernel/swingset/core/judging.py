@@ -50,7 +50,7 @@ class Judge(CrankParts):
         """Carry out the consequences of a delivery for the vat itself; the caller handles the sender."""
         result = delivered.result
         report = CrankReport(
-            number, event, "delivered", vat.name, result.computrons, result.fault, result.console
+            event, "delivered", vat.name, result.computrons, result.fault, result.console, number=number
         )
         if result.fault is not None:
             self.undo()

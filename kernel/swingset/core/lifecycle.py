@@ -124,17 +124,7 @@ class Lifecycle:
 
     def begin_incarnation(self, vat: VatRecord) -> None:
         """Open a new span: from now on, the vat is restored from here."""
-        span = self._store.vats.span(vat.id)
-        self._store.vats.save_span(
-            span._replace(
-                incarnation=vat.incarnation,
-                incarnation_start=span.position,
-                incarnation_hash=span.hash,
-                start=span.position,
-                start_hash=span.hash,
-                snapshot=None,
-            )
-        )
+        self._store.vats.save_span(self._store.vats.span(vat.id).of_incarnation(vat.incarnation))
 
     def end_incarnation(self, vat: VatRecord, message: str, kept: Collection[str] = ()) -> LeftBehind:
         """Break the vat's promises and abandon its ephemeral exports, as in every upgrade.

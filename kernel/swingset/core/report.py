@@ -5,31 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swingset.core.lifecycle import LeftBehind
-from swingset.model.messages import Event
-from swingset.model.reports import Fault
-from swingset.model.states import ConsoleStream, CrankOutcome
+from swingset.model.cranks import Crank
 
 
-@dataclass(frozen=True)
-class CrankReport:
-    """One crank.
+@dataclass(frozen=True, kw_only=True)
+class CrankReport(Crank):
+    """One crank, as the host learns of it.
 
-    `outcome` is one of: delivered, waiting (for a promise), parked (its vat is suspended or detached),
-    rejected (there is no vat to deliver to), created, upgraded, refused (the crank was rolled back), starved
-    (its meter could not pay; in a report of a finished crank it is parked or refused instead), dropped (there
-    is no vat to notify any more), negated (what was to be collected is held again, or its vat has no worker),
-    cleaned (rows of a terminated vat were deleted), stopped (by the host: no crank; the event waits if its
-    vat can wait), withdrawn (a start that the host requested and has stopped: no crank, and nothing waits).
-    `vat` is the name of the vat that ran or would have. `computrons` is None if nothing ran or the worker
-    cannot meter. `console` holds what the vat printed. `cleaned` counts the deleted rows.
+    `number` counts the cranks of the world. `event`, `outcome`, `vat`, `computrons`, `fault` and `console`
+    are those of a `Crank`. `left_behind` is what an upgrade broke or abandoned. `cleaned` counts the rows of
+    a terminated vat that were deleted.
     """
 
     number: int
-    event: Event
-    outcome: CrankOutcome
-    vat: str | None = None
-    computrons: int | None = None
-    fault: Fault | None = None
-    console: tuple[tuple[ConsoleStream, str], ...] = ()
     left_behind: LeftBehind | None = None
     cleaned: int = 0

@@ -128,22 +128,22 @@ class Heard:
         raise Broken("doubled", f"{output.text!r} of vat {output.vat} came twice, or in another order")
 
 
+@dataclass(eq=False)
 class Life:
     """One controller that goes through the acts, from wherever the world stands."""
 
-    def __init__(self, scenario: Sequence[Act], course: Course, steps: Steps, place: int = 0) -> None:
-        self._scenario = scenario
-        self._course = course
-        self.steps = steps
-        self.place = place
-        """The place in the course of the last state that was acknowledged."""
-        self._most = 0
-        self.forgiving = False
-        """Whether there may be a commit that the course lacks: a run that fails keeps its whole cranks."""
-        self.between = False
-        """Whether there was one since the last state of the course."""
-        self.acknowledged: Callable[[int], None] | None = None
-        """Called with each place that is acknowledged."""
+    scenario: Sequence[Act]
+    course: Course
+    steps: Steps
+    place: int = 0
+    """The place in the course of the last state that was acknowledged."""
+    _most: int = field(default=0, init=False)
+    forgiving: bool = field(default=False, init=False)
+    """Whether there may be a commit that the course lacks: a run that fails keeps its whole cranks."""
+    between: bool = field(default=False, init=False)
+    """Whether there was one since the last state of the course."""
+    acknowledged: Callable[[int], None] | None = field(default=None, init=False)
+    """Called with each place that is acknowledged."""
 
     @contextmanager
     def watching(self, controller: Controller, hear: Callable[[Output, int], None]) -> Iterator[None]:
@@ -168,7 +168,7 @@ class Life:
 
     def _acknowledge(self, now: Standing) -> None:
         for place in (self.place + 1, self.place, *range(self.place + 2, self._most + 1)):
-            if place <= self._most and self._course.standings[place] == now:
+            if place <= self._most and self.course.standings[place] == now:
                 self.place = place
                 self.between = False
                 if self.acknowledged is not None:
@@ -181,7 +181,7 @@ class Life:
 
     def find(self, controller: Controller) -> None:
         """Hold the state of a world that was opened again against the ones that it may have."""
-        found, known = Standing.of(controller), self._course.standings
+        found, known = Standing.of(controller), self.course.standings
         if problems := counted(controller):
             raise Broken("divergent", f"after it was opened again: {problems[0]}")
         if found == known[self.place]:
@@ -197,11 +197,11 @@ class Life:
 
     def go_on(self, controller: Controller) -> None:
         """Run the acts that are left, each followed by a commit."""
-        for act in range(self._course.act_at(self.place), len(self._scenario)):
-            self._most = self._course.ends[act]
-            self._scenario[act](controller)
+        for act in range(self.course.act_at(self.place), len(self.scenario)):
+            self._most = self.course.ends[act]
+            self.scenario[act](controller)
             controller.commit()
-            found, wanted = Standing.of(controller), self._course.standings[self._most]
+            found, wanted = Standing.of(controller), self.course.standings[self._most]
             if found != wanted:
                 raise Broken("divergent", f"act {act} has come to another end than without a crash")
             self.place = self._most

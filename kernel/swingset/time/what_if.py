@@ -40,11 +40,15 @@ _MOST_LINES = 1_000
 
 
 class Fork:
-    """A fork of a world while code runs in it: its controller, a session, and what references mean there."""
+    """A fork of a world while code runs in it: its controller, a session, and what references mean there.
+
+    `root("bank")` is a reference to the root object of a vat, as in a `Session`.
+    """
 
     def __init__(self, controller: Controller, session: Session, stand_ins: StandIns) -> None:
         self.controller = controller
         self.session = session
+        self.root = session.root
         self._stand_ins = stand_ins
 
     def here(self, value: Any) -> Any:
@@ -60,21 +64,6 @@ class Fork:
             True
         """
         return self._stand_ins.here(value)
-
-    def root(self, vat: str) -> Any:
-        """A reference to the root object of a vat.
-
-        Args:
-            vat: the name of the vat.
-        Raises:
-            NoSuchVat: if there is no such vat, or if its root is gone.
-        Example:
-            >>> def open_purse(fork):
-            ...     return E(fork.root("bank")).open_purse("bob")
-            >>> swingset.what_if(world, open_purse).error is None
-            True
-        """
-        return self.session.root(vat)
 
 
 @dataclass(frozen=True)

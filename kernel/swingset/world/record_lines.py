@@ -104,8 +104,8 @@ def _record(line: bytes, number: int, commit: int, crank: int) -> Record:
         _text(raw, "do"),
         _of(raw, "with", dict, {}),
         None if cell is None else (_whole(cell, 0), _whole_or_none(cell, 1)),
-        _told(raw, "effects", _effect),
-        _told(raw, "rows", _row),
+        effects=_told(raw, "effects", _effect),
+        rows=_told(raw, "rows", _row),
     )
 
 
@@ -132,17 +132,17 @@ def _crank(raw: dict[str, Any], number: int, commit: int) -> CrankRecord:
         _amount(raw, "crank") or 0,
         event_of(_of(raw, "event", dict, {})),
         cast(CrankOutcome, raw["outcome"]),
-        _amount(raw, "seq", below=True),
-        _amount(raw, "sender"),
         vat,
         _amount(raw, "computrons", most=MOST_COMPUTRONS),
         None if fault is None else fault_of(fault),
-        _amount(raw, "clean_up"),
         tuple(_line(item) for item in _of(raw, "console", list, [])),
-        transcripts,
-        _told(raw, "calls", _call),
-        _told(raw, "effects", _effect),
-        _told(raw, "rows", _row),
+        position=_amount(raw, "seq", below=True),
+        sender=_amount(raw, "sender"),
+        clean_up=_amount(raw, "clean_up"),
+        transcripts=transcripts,
+        calls=_told(raw, "calls", _call),
+        effects=_told(raw, "effects", _effect),
+        rows=_told(raw, "rows", _row),
     )
 
 

@@ -5,7 +5,7 @@ running anything. Deliveries and syscalls are in the transcripts of vats. A reco
 and its sender, the cost and the fault of a delivery that was rolled back, the effects of devices in the
 kernel's names, and what the host requested between two cranks.
 
-`swingset.world.record_lines` encodes and decodes records.
+`swingset.world.record_lines` reads records.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swingset.model.capdata import CapData
-from swingset.model.messages import Event
-from swingset.model.reports import Fault
-from swingset.model.states import ConsoleStream, CrankOutcome
+from swingset.model.cranks import Crank
 
 Value = int | str | None
 """What a column of a state table holds."""
@@ -71,53 +69,51 @@ class DeviceAnswer:
 
 
 @dataclass(frozen=True)
-class RequestRecord:
-    """A request of the host between two cranks: a verb of `swingset.core.verbs`, and its arguments as JSON.
+class Recorded:
+    """What records of both kinds have.
 
     `number` counts records from 1. `commit` is the commit that stores the record. `crank` is the last crank
-    before it. `cell` is the execution count of the notebook cell that made the request, with the line in the
-    cell, if they are known. `effects` are those of devices that the host called. `effects` and `rows` are
-    None if there are too many to list; the commit's changes have those rows all the same.
+    before it, or its own. `effects` are those of devices. `effects` and `rows` are None if there are too many
+    to list; the commit's changes have those rows all the same.
     """
 
     number: int
     commit: int
     crank: int
-    verb: str
-    arguments: Mapping[str, Any]
-    cell: tuple[int, int | None] | None = None
-    effects: tuple[DeviceEffect, ...] | None = ()
-    rows: tuple[RowChange, ...] | None = ()
+    effects: tuple[DeviceEffect, ...] | None = field(default=(), kw_only=True)
+    rows: tuple[RowChange, ...] | None = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
-class CrankRecord:
-    """One crank.
+class RequestRecord(Recorded):
+    """A request of the host between two cranks: a verb of `swingset.core.verbs`, and its arguments as JSON.
 
-    `number`, `commit`, `effects` and `rows` are as in a `RequestRecord`; all else is as in a `CrankReport`.
-    `crank` is its own number. `position` is the position of its event in the run-queue, None if the event was
-    not queued. `sender` is the number of the record that sent the event, None if that is not known.
-    `clean_up` is how many rows of a terminated vat the crank was allowed to delete. `transcripts` has, for
-    each vat that it delivered to, the running hash of the transcript, by vat id. `calls` are the calls of
-    devices, None if there are too many to list.
+    `cell` is the execution count of the notebook cell that made the request, with the line in the cell, if
+    they are known. `effects` are those of devices that the host called. `number`, `commit`, `crank` and
+    `rows` are those of any record.
     """
 
-    number: int
-    commit: int
-    crank: int
-    event: Event
-    outcome: CrankOutcome
+    verb: str
+    arguments: Mapping[str, Any]
+    cell: tuple[int, int | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrankRecord(Crank, Recorded):
+    """One crank, as it is recorded.
+
+    `position` is the position of its event in the run-queue, None if the event was not queued. `sender` is
+    the number of the record that sent the event, None if that is not known. `clean_up` is how many rows of a
+    terminated vat the crank was allowed to delete. `transcripts` has, for each vat that it delivered to, the
+    running hash of the transcript, by vat id. `calls` are the calls of devices, None if there are too many to
+    list. All else is that of a `Crank` and of any record.
+    """
+
     position: int | None = None
     sender: int | None = None
-    vat: str | None = None
-    computrons: int | None = None
-    fault: Fault | None = None
     clean_up: int | None = None
-    console: tuple[tuple[ConsoleStream, str], ...] = ()
     transcripts: Mapping[str, str] = field(default_factory=dict)
     calls: tuple[DeviceAnswer, ...] | None = ()
-    effects: tuple[DeviceEffect, ...] | None = ()
-    rows: tuple[RowChange, ...] | None = ()
 
 
 Record = RequestRecord | CrankRecord

@@ -82,6 +82,11 @@ class Span(NamedTuple):
     snapshot: str | None
     computrons: int
 
+    def of_incarnation(self, incarnation: int) -> Span:
+        """The span of a new incarnation, which begins where the transcript stands."""
+        here = self.position, self.hash
+        return Span(self.vat, incarnation, *here, *here, *here, None, self.computrons)
+
     def after(self, running: str, spent: int) -> Span:
         """The span with one more entry, up to which the running hash is this."""
         start = self.start, self.start_hash

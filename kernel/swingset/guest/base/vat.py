@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .collector import Collector
     from .ended import Ended
     from .errors import Reader, Trace
-    from .promises import Cause, Promise
+    from .promises import Promise
     from .turns import TurnQueue
     from .vat_kinds import VatKind
     from .vatstore import Counters, Store
@@ -92,27 +92,6 @@ class NamesPromises(Protocol):
         ...
 
 
-class SendsMessages(Protocol):
-    """Where messages go out, and where those to this very vat are answered."""
-
-    def cross(self, method: str, state: str, value: Any) -> tuple[str, Any]:
-        """How a message that stays in this vat is answered."""
-        ...
-
-    def send(
-        self,
-        target: Any,
-        method: str,
-        args: list[Any],
-        kwargs: dict[str, Any],
-        *,
-        wanted: bool = True,
-        cause: Cause = None,
-    ) -> Promise[Any] | None:
-        """Send a message; a promise for the answer, if that is wanted."""
-        ...
-
-
 class StoredObjects(Protocol):
     """The instances of kinds."""
 
@@ -180,8 +159,8 @@ class Vat(Protocol):
         ...
 
     @property
-    def sends(self) -> SendsMessages:
-        """Messages."""
+    def sends(self) -> Any:
+        """Messages: the `Sends` of a higher room, as an annotation says where they are used."""
         ...
 
     @property

@@ -28,6 +28,7 @@ from .references import is_import, is_stored
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .references import References
     from .vat import Vat
 
 
@@ -47,18 +48,16 @@ class Slots:
     def dropped(self, vrefs: list[str]) -> None:
         """Note that the kernel cannot reach these exports any more."""
         for vref in vrefs:
-            if is_stored(vref):
-                self._vat.references.dropped(vref)
-            else:
-                self.heap.dropped(vref)
+            self._exports(vref).dropped(vref)
 
     def retired(self, vrefs: list[str]) -> None:
         """Note that the kernel has forgotten these exports."""
         for vref in vrefs:
-            if is_stored(vref):
-                self._vat.references.retired(vref)
-            else:
-                self.heap.retired(vref)
+            self._exports(vref).retired(vref)
+
+    def _exports(self, vref: str) -> References | Heap:
+        """The part of the vat that keeps this export alive."""
+        return self._vat.references if is_stored(vref) else self.heap
 
     def target(self, vref: str) -> Any:
         """The object or promise that a message is for; raises DecodeError if there is none."""

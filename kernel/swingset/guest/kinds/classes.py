@@ -15,7 +15,7 @@ from ..base.context import current, place_of
 from ..guards.annotations import annotations_of
 from ..guards.method_tables import MethodTable
 from ..passing.passable import check_name
-from ..passing.remotables import give_repr
+from ..passing.remotables import OneIdentity, give_repr
 from .facets import FacetsAttribute
 from .kind import EAGER, Kind
 from .kind_checks import check_kind
@@ -158,7 +158,7 @@ def fit_class(kind: Kind) -> None:
     if "__match_args__" not in vars(cls):
         setattr(cls, "__match_args__", tuple(kind.fields))  # noqa: B010  (no name that a checker lets pass)
     cls.__setattr__ = _setattr
-    cls.__copy__ = cls.__deepcopy__ = _itself
+    cls.__copy__, cls.__deepcopy__ = OneIdentity.__copy__, OneIdentity.__deepcopy__
     give_repr(cls, _repr)
     for field_name, state in kind.fields.items():
         setattr(cls, field_name, state)
@@ -187,10 +187,6 @@ def _setattr(self: Any, name: str, value: Any) -> None:
         f"{kind.tag} has no field {name!r}: declare it in the class as `{name}: <type>`, "
         "with a default if instances exist already"
     )
-
-
-def _itself(self: Any, _memo: Any = None) -> Any:
-    return self
 
 
 def _repr(self: Any) -> str:

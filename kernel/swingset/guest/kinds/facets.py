@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..guards.method_tables import MethodTable
 from ..passing.passable import brief
-from ..passing.remotables import give_repr
+from ..passing.remotables import OneIdentity, give_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,10 +173,8 @@ def make_facet_class(kind: Kind, face: str, methods: dict[str, FunctionType]) ->
         __kind__=kind,
         __facet__=face,
         __setattr__=_refuse_state,
-        __copy__=_itself,
-        __deepcopy__=_itself,
     )
-    made: Any = type(title, (), body)
+    made: Any = type(title, (OneIdentity,), body)
     made.__method_table__ = MethodTable(made, title)
     give_repr(made, _repr)
     cls: type = made
@@ -219,10 +217,6 @@ def _forward(function: FunctionType) -> FunctionType:
 
 def _refuse_state(self: Any, name: str, _value: Any) -> None:
     raise AttributeError(f"{self!r} is a facet and has no state of its own: .{name} belongs to its cohort")
-
-
-def _itself(self: Any, _memo: Any = None) -> Any:
-    return self
 
 
 def _repr(self: Any) -> str:

@@ -28,6 +28,7 @@ from .randomness import Randomness
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ..sending.sends import Sends
     from .resumable import Calls
 
 SEND, AWAIT = "send", "await"
@@ -175,8 +176,8 @@ class Call:
     def send(self, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool) -> Any:
         """Send a message of the coroutine, or answer it from the log."""
         what = [self._name(target), method, self._shape(args, kwargs)]
-        send = self._vat.sends.send
-        return self._ask(what, lambda: send(target, method, args, kwargs, wanted=wanted), wanted)
+        sends: Sends = self._vat.sends
+        return self._ask(what, lambda: sends.send(target, method, args, kwargs, wanted=wanted), wanted)
 
     def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
         """Call another resumable function."""

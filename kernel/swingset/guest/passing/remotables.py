@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from typing import Self
 
     from ..base.turns import TurnQueue
     from ..base.vat import Vat
@@ -53,7 +54,19 @@ class AnswersCalls(Protocol):
         ...
 
 
-class Presence:
+class OneIdentity:
+    """A base for objects that have one identity: a copy of one, also a deep one, is the object itself."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Self:
+        return self
+
+
+class Presence(OneIdentity):
     """Stands for an object of another vat; send to it with `E(presence).method(...)`.
 
     Reading or setting an attribute raises AttributeError, which shows the message to send instead.
@@ -84,12 +97,6 @@ class Presence:
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._vat.updates(self)
-
-    def __copy__(self) -> Presence:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Presence:
-        return self
 
     def __repr__(self) -> str:
         return f"<Presence {self._vref or '(disavowed)'} {self._iface}>"

@@ -29,6 +29,7 @@ from ..clist.references import is_import
 from . import deferred_deletions
 
 if TYPE_CHECKING:
+    from .deferred_deletions import DeferredDeletions
     from .vat import Vat
 
 BUDGET = 5_000  # the most records and heap objects dropped in one round
@@ -40,8 +41,9 @@ LIST = "vom.doubtful."
 class Reaper:
     """Serves `bringOutYourDead` in one vat."""
 
-    def __init__(self, vat: Vat) -> None:
+    def __init__(self, vat: Vat, deferred: DeferredDeletions) -> None:
         self._vat = vat
+        self._deferred = deferred
         self._stored: list[str] = []
         self._saved: dict[str, None] = {}
 
@@ -87,7 +89,7 @@ class Reaper:
             dead = sorted(name for name in references.candidates if not self._in_memory(name))[:left]
             left -= len(dead)
             if not dead:
-                before, for_deferred = for_deferred, vat.deferred.some(for_deferred)
+                before, for_deferred = for_deferred, self._deferred.some(for_deferred)
                 if for_deferred != before:
                     continue
                 with vat.collector.deafly():
@@ -151,7 +153,7 @@ class Reaper:
         vat.kinds.delete(name)
         vat.recognizers.forget(name)
         recognizable = vat.references.forget(name)
-        return [] if vat.deferred.are_old(name) else recognizable
+        return [] if self._deferred.are_old(name) else recognizable
 
     def _tell(self, syscall: str, names: list[str]) -> None:
         if names:

@@ -8,7 +8,6 @@ from ..stores import vat as stores
 
 if TYPE_CHECKING:
     from .cycles import Cycles
-    from .deferred_deletions import DeferredDeletions
     from .reaper import Reaper
 
 
@@ -17,8 +16,3 @@ class Vat(stores.Vat, Protocol):
 
     reaper: Reaper
     cycles: Cycles
-
-    @property
-    def deferred(self) -> DeferredDeletions:
-        """The deferred deletions."""
-        ...

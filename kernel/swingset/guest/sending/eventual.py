@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..base.vat import Vat
+    from .sends import Sends
 
 I = TypeVar("I")  # noqa: E741
 T = TypeVar("T")
@@ -60,11 +61,11 @@ class EMethod:
         vat = _vat_of(self._target)
         sender = sys._getframe(1)
         cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
-        send = vat.sends.send
+        sends: Sends = vat.sends
         if vat.guard is None:
-            return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
+            return sends.send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
         with vat.guard:
-            return send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
+            return sends.send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
 
     def __await__(self) -> NoReturn:
         sender = "E" if self._wanted else "E.send_only"

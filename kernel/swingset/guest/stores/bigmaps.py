@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 from ..base.context import current
 from ..guards.method_tables import MethodTable
 from ..kinds.records import MISSING
+from ..passing.remotables import OneIdentity
 from .collections import ADDED, Entries
 
 if TYPE_CHECKING:
@@ -55,18 +56,12 @@ class _AnyVat:
     facets: tuple[str, ...] = ()
 
 
-class _Collection(Generic[K]):
+class _Collection(OneIdentity, Generic[K]):
     """The base of all collections: keys that can be looked up one by one."""
 
     __kind__: Any = _AnyVat()
     __reversed__ = None  # the store finds only the key after another
     _label = ""
-
-    def __copy__(self) -> Any:
-        return self
-
-    def __deepcopy__(self, _memo: Any) -> Any:
-        return self
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.__dict__['__vref__']}>"

@@ -16,15 +16,21 @@ def source_of(name: str) -> str:
 
 
 def program(agent: str, function: str, *arguments: str | int) -> str:
-    """A program for a guest that loads an agent of this folder and calls one of its functions."""
-    given = ", ".join(ascii(argument) for argument in arguments)
+    """A program for a guest that loads an agent of this folder and calls one of its functions.
+
+    The first argument of the function is the guest, as an `Inside`.
+    """
+    given = "".join(f", {argument!a}" for argument in arguments)
     return (
         "def _swingset_agent():\n"
         "    import types\n"
-        f"    module = types.ModuleType('swingset_agent_{agent}')\n"
-        f"    code = compile({source_of(agent)!a}, '<swingset agent {agent}>', 'exec', dont_inherit=True)\n"
-        "    exec(code, module.__dict__)\n"
-        f"    module.{function}({given})\n"
+        "    def load(name, source):\n"
+        "        module = types.ModuleType(f'swingset_agent_{name}')\n"
+        "        code = compile(source, f'<swingset agent {name}>', 'exec', dont_inherit=True)\n"
+        "        exec(code, module.__dict__)\n"
+        "        return module\n"
+        f"    inside = load('inside', {source_of('inside')!a}).Inside()\n"
+        f"    load({agent!a}, {source_of(agent)!a}).{function}(inside{given})\n"
         "_swingset_agent()\n"
         "del _swingset_agent\n"
     )

@@ -17,7 +17,10 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .inside import Inside
 
 Call = Callable[[bytes], bytes]
 
@@ -79,25 +82,12 @@ class _Shown(io.TextIOBase):
         return len(text)
 
 
-def open_pdb(prefix: str) -> None:
+def open_pdb(guest: Inside, prefix: str) -> None:
     """Have the next delivery of the guest that this runs in stop in pdb, as `attach` does."""
-    import _host  # exists in the guest only
-
-    call: Call = _host.call
-    supervisor: Any = sys.modules["swingset.guest.supervisor"]
-    streams = getattr(supervisor, "_STREAMS", ())
-
-    def flush() -> None:
-        for stream in streams:
-            try:
-                stream.flush()
-            except (OSError, ValueError):  # the vat has closed it
-                continue
-
-    tools = Tools(call)
+    tools = Tools(guest.call)
     sys.meta_path.insert(0, tools)
     try:
-        attach(prefix, call, flush)
+        attach(prefix, guest.call, guest.flush)
     finally:
         sys.meta_path.remove(tools)
 

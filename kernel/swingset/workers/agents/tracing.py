@@ -16,7 +16,10 @@ import opcode
 import sys
 from collections.abc import Callable
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .inside import Inside
 
 Emit = Callable[[list[Any]], None]
 
@@ -279,24 +282,13 @@ def _reference(value: Any) -> str:
     return f" {found}" if type(found) is str else ""
 
 
-def watch_guest(prefix: str, most: int) -> None:
+def watch_guest(guest: Inside, prefix: str, most: int) -> None:
     """Watch the next delivery of the guest that this runs in, and tell the host of each event."""
     import json
 
-    import _host  # exists in the guest only
-
-    supervisor: Any = sys.modules["swingset.guest.supervisor"]
-    dumps, call, streams = json.dumps, _host.call, getattr(supervisor, "_STREAMS", ())
-    sends = getattr(getattr(supervisor, "_syscall", None), "__code__", None)
+    dumps, call = json.dumps, guest.call
 
     def emit(event: list[Any]) -> None:
         call(b"XT" + dumps(event).encode("utf-8", "replace"))
 
-    def flush() -> None:
-        for stream in streams:
-            try:
-                stream.flush()
-            except (OSError, ValueError):  # the vat has closed it
-                continue
-
-    Tracer(prefix, emit, most, sends, flush).start()
+    Tracer(prefix, emit, most, guest.syscall, guest.flush).start()
