@@ -38,7 +38,11 @@ class LineParser(AnyOrder):
             ("/".join(action.option_strings) or action.metavar or action.dest, action)
             for action in self._actions
         ]
-        return [f"{name}: {action.help}" for name, action in named if action.help]
+        return [
+            f"{name}: {action.help}"
+            for name, action in named
+            if action.help and action.help != argparse.SUPPRESS
+        ]
 
     def options(self) -> list[str]:
         """The long options, for completion."""

@@ -115,7 +115,7 @@ class Binding:
         if not self.withheld:
             return said
         names = sorted(one_line(name, 60) for name in self.withheld)
-        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        more = f" and {len(names) - SHOWN:,} more, listed by `%swingset names`" if len(names) > SHOWN else ""
         return [
             *said,
             f"not bound, because these names have another meaning here or are not valid names: "

@@ -22,7 +22,7 @@ from swingset.model.capdata import is_well_formed
 from swingset.model.modules import by_module, cells_of
 from swingset_nb.binding import unfit
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
-from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.render import Diff, Message, Shown, Stack
 
 
@@ -166,7 +166,7 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     strange = [draft.part for draft in world.session.drafts.all(cell.vat) if not draft.own]
     if any(part != cell.vat for part in strange):
         raise SwingSetError(
-            f"the file has drafts for vat {cell.vat} that are not of this session: {', '.join(strange)}. They"
+            f"the file has drafts for vat {cell.vat} that are not of this session: {words_of(strange)}. They"
             " would run in front of this cell",
             f"`%swingset drafts {cell.vat}` shows them",
             f"`%swingset keep-drafts {cell.vat}` uses them as if you had written them",
@@ -182,7 +182,7 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     record = world.controller.vats[cell.vat]
     kinds = [part for part in drafts if part != cell.vat]
     modules = [f"module {name}" for name in by_module(world.controller.vats.parts(cell.vat))]
-    lines = [f"made of this cell and {', '.join([*modules, *kinds])}"] if modules or kinds else []
+    lines = [f"made of this cell and {words_of([*modules, *kinds])}"] if modules or kinds else []
     return Message(
         f"vat {cell.vat} runs now: incarnation {record.incarnation}, {record.worker} worker",
         lines,

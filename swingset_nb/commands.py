@@ -13,6 +13,7 @@ from typing import Any
 
 from swingset_nb.arguments import LineParser, nearest
 from swingset_nb.errors import BadArguments
+from swingset_nb.extent import add_extent, extent_of, fit
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
 
@@ -22,26 +23,34 @@ Argument = tuple[tuple[str, ...], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Command:
-    """One subcommand. `completes` is the sort of its first word: vat, label, command, path or undo."""
+    """One subcommand.
+
+    `completes` is the sort of its first word: vat, label, command, path or undo. `rest` says what shows the
+    rest of a long answer, if the subcommand does something, and must not be typed again only to see more.
+    """
 
     name: str
     summary: str
     parser: LineParser
     action: Action
     completes: str
+    rest: str
 
 
 _registry: dict[str, Command] = {}
 
 
-def command(name: str, summary: str, *arguments: Argument, completes: str = "") -> Callable[[Action], Action]:
-    """Register the decorated function as `%swingset name`."""
+def command(
+    name: str, summary: str, *arguments: Argument, completes: str = "", rest: str = ""
+) -> Callable[[Action], Action]:
+    """Register the decorated function as `%swingset name`; see `Command`."""
     parser = LineParser(f"%swingset {name}", summary)
     for names, options in arguments:
         parser.add_argument(*names, **options)
+    add_extent(parser)
 
     def register(action: Action) -> Action:
-        _registry[name] = Command(name, summary, parser, action, completes)
+        _registry[name] = Command(name, summary, parser, action, completes, rest)
         return action
 
     return register
@@ -63,6 +72,7 @@ def registered() -> dict[str, Command]:
         on_drafts,
         on_exports,
         on_modules,
+        on_names,
         on_past,
         on_predicates,
         on_restarts,
@@ -88,7 +98,10 @@ def run(notebook: Notebook, line: str) -> Shown | None:
         near = _ALSO.get(name) or nearest(name, commands)
         hints = [f"did you mean `%swingset {near}`?"] if near else []
         raise BadArguments(f"%swingset has no subcommand {name!r}", *hints, "%swingset help")
-    return found.action(notebook, found.parser.read(rest))
+    given = found.parser.read(rest)
+    extent = extent_of(given)
+    shown = found.action(notebook, given)
+    return None if shown is None else fit(shown, f"%swingset {name} {rest}".strip(), extent, found.rest)
 
 
 @command("help", "say what there is", argument("subcommand", nargs="?"), completes="command")
@@ -104,7 +117,10 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
         )
         rows.append(["%%module NAME [--upgrade] [--message TEXT]", "a module that cells of vats can import"])
         rows.append(["%%whatif [--at N] [--drop] [--vat VAT]", "run a cell in a fork, and show both worlds"])
-        notes = ("`%config SwingSet` lists the settings: autorun, progress_after, run_limit",)
+        notes = (
+            "each of them takes `--rows N` or `--all`: how much of a long answer is shown",
+            "`%config SwingSet` lists the settings: autorun, progress_after, run_limit, print_limit",
+        )
         return Table("%swingset", ["type", "to"], rows, notes=notes)
     found = commands.get(given.subcommand)
     if found is None:

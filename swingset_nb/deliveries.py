@@ -62,6 +62,7 @@ class Deliveries:
             return  # the cell's own hook delivers
         self._at_work = threading.get_ident()
         try:
+            self._notebook.console.begin()
             self._notebook.allow_run()
             self._hooks.catch_up()
         finally:

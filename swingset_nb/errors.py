@@ -28,6 +28,7 @@ FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError)
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 _LONGEST = 4_000
+_MOST_NOTES = 40
 
 Lines = Callable[[BaseException], tuple[str, ...]]
 """Returns the lines of the user's own code that an error passed through."""
@@ -171,8 +172,9 @@ def _lines(
         for line in str(note).split("\n")
         if line not in told  # the lines of a vat, which are among the frames
     ]
+    more = [f"  and {len(notes) - _MOST_NOTES:,} more lines"] if len(notes) > _MOST_NOTES else []
     head = f"{_RED}{one_line(name, 100)}{_PLAIN}: {message}"
-    return [head, *frames, *notes, *(f"→ {one_line(hint, 600)}" for hint in hints)]
+    return [head, *frames, *notes[:_MOST_NOTES], *more, *(f"→ {one_line(hint, 600)}" for hint in hints)]
 
 
 def _with_place(fault: Fault) -> Fault:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from swingset.model.foreign import said
+from swingset_nb.binding import SHOWN
 from swingset_nb.errors import FOREIGN, SwingSetError, shorten
 from swingset_nb.notebook import Notebook, events_wait, words_of
 
@@ -48,6 +49,7 @@ class CellHooks:
         self._notebook.cells.begin()
         if self.began is not None:
             self.began()
+        self._notebook.console.begin()
         self._notebook.allow_run()
         if self._notebook.world is not None:
             self._notebook.world.session.steps.begin()
@@ -85,6 +87,7 @@ class CellHooks:
                 if str(problem) not in told:
                     told.add(str(problem))
                     self._show(problem)
+        notebook.console.end()
         return first
 
     def _run(self) -> None:
@@ -104,8 +107,11 @@ class CellHooks:
             print(f"names that came back: {words_of(back)}")
 
     def _remember(self) -> None:
-        for line in self._notebook.remember(whole=False):
+        lost = self._notebook.remember(whole=False)
+        for line in lost[:SHOWN]:
             print(f"will not come back after a restart: {line}")
+        if len(lost) > SHOWN:
+            print(f"and {len(lost) - SHOWN:,} more will not: %swingset names")
 
     def _show(self, problem: BaseException) -> None:
         """Show an error in the library's way; called while it is handled."""

@@ -15,9 +15,10 @@ from traitlets import Bool, Float, Int
 from swingset.host.engines import KINDS
 from swingset_nb import commands
 from swingset_nb.arguments import LineParser
-from swingset_nb.cells import Cell, run_cell
+from swingset_nb.cells import Cell, changed, run_cell
 from swingset_nb.errors import BadArguments
-from swingset_nb.notebook import Notebook
+from swingset_nb.extent import add_extent, extent_of, fit
+from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_modules import define, stale_in_words
 from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Message, Shown, Stack
@@ -45,6 +46,8 @@ MODULE.add_argument(
     "--upgrade", action="store_true", help="upgrade all vats that run an older version, together"
 )
 MODULE.add_argument("--message", default="", metavar="TEXT", help="a text for rejections of broken promises")
+LOOK = LineParser("%vat", "how a vat is, what it holds, and its changed cells that are not applied")
+LOOK.add_argument("name", metavar="NAME", nargs="?", help="the vat's name; all vats if left out")
 
 WHATIF = LineParser("%%whatif", "run this cell in a fork of the world, and show both worlds")
 WHATIF.add_argument("--at", type=int, metavar="N", help="begin after crank N; the present if left out")
@@ -52,6 +55,9 @@ WHATIF.add_argument(
     "--drop", action="store_true", help="leave out the message of crank N, and repeat what came after it"
 )
 WHATIF.add_argument("--vat", metavar="VAT", help="take the cell as changed code of this vat")
+
+for parser in (VAT, KIND, MODULE, LOOK, WHATIF):
+    add_extent(parser)
 
 
 def _described(parser: LineParser) -> Callable[[F], F]:
@@ -72,6 +78,9 @@ class SwingSet(Magics):
     autorun = Bool(True, help="Run the world after every cell.").tag(config=True)
     progress_after = Float(2.0, help="Seconds of silence before progress is shown.").tag(config=True)
     run_limit = Int(100_000, help="The most cranks that one cell may run; 0 for no limit.").tag(config=True)
+    print_limit = Int(
+        60_000, help="The most characters that vats may print under one cell; 0 for no limit."
+    ).tag(config=True)
 
     notebook: Notebook
 
@@ -87,9 +96,12 @@ class SwingSet(Magics):
     @_described(VAT)
     def vat(self, line: str, cell: str | None = None) -> Shown:  # noqa: D102 - made from the parser
         if cell is None:
-            return self._status(line.strip())
+            given = LOOK.read(line)
+            return fit(self._status(given.name), f"%vat {line.strip()}", extent_of(given))
         given = VAT.read(line)
-        return run_cell(
+        extent = extent_of(given)
+        acts = given.upgrade or given.replace
+        shown = run_cell(
             self.notebook,
             Cell(
                 vat=given.name,
@@ -101,6 +113,9 @@ class SwingSet(Magics):
                 message=given.message,
             ),
         )
+        return fit(
+            shown, f"%%vat {line.strip()}", extent, f"`%vat {given.name} --all` shows them" if acts else ""
+        )
 
     @no_var_expand
     @cell_magic
@@ -109,7 +124,8 @@ class SwingSet(Magics):
         given = KIND.read(line)
         if not given.name.isidentifier():
             raise BadArguments(f"{given.name!r} cannot name a kind: letters, digits and _ only")
-        return run_cell(
+        extent = extent_of(given)
+        shown = run_cell(
             self.notebook,
             Cell(
                 vat=given.vat,
@@ -119,6 +135,8 @@ class SwingSet(Magics):
                 message=given.message,
             ),
         )
+        rest = f"`%vat {given.vat} --all` shows them" if given.upgrade else ""
+        return fit(shown, f"%%kind {line.strip()}", extent, rest)
 
     @no_var_expand
     @line_cell_magic
@@ -127,8 +145,10 @@ class SwingSet(Magics):
         if cell is None:
             return commands.run(self.notebook, f"module {line}")
         given = MODULE.read(line)
+        extent = extent_of(given)
         # An empty line replaces the magic, as in the source of a vat, so lines are counted as in the cell.
-        return define(self.notebook, given.name, "\n" + cell, upgrade=given.upgrade, message=given.message)
+        shown = define(self.notebook, given.name, "\n" + cell, upgrade=given.upgrade, message=given.message)
+        return fit(shown, f"%%module {line.strip()}", extent)
 
     @no_var_expand
     @line_cell_magic
@@ -143,19 +163,21 @@ class SwingSet(Magics):
             raise BadArguments(
                 "%whatif without a cell has nothing to try", "%%whatif", "%whatif --at N --drop"
             )
-        source = "\n" + (cell or "")
+        source, extent = "\n" + (cell or ""), extent_of(given)
         if given.vat is not None:
-            return what_if_code(self.notebook, given.vat, source, given.at, drop=given.drop)
-        return what_if_cell(self.notebook, source, given.at, drop=given.drop)
+            shown = what_if_code(self.notebook, given.vat, source, given.at, drop=given.drop)
+        else:
+            shown = what_if_cell(self.notebook, source, given.at, drop=given.drop)
+        return fit(shown, f"{'%%' if cell else '%'}whatif {line.strip()}".strip(), extent)
 
-    def _status(self, name: str) -> Shown:
+    def _status(self, name: str | None) -> Shown:
         world = self.notebook.require()
-        if not name:
+        if name is None:
             return vat_table(world.lens)
         name = named_vat(world, name, own=True)
         record = world.controller.vats[name]
         cells = [part for part, _ in world.controller.vats.parts(name)]
-        lines = [f"cells: {', '.join(cells)}"] if cells else []
+        lines = [f"cells: {words_of(cells)}"] if cells else []
         stale = stale_in_words({name: world.lens.stale_modules().get(name, ())})
         lines += [line for line, _ in stale]
         if record.reason:
@@ -167,10 +189,9 @@ class SwingSet(Magics):
         ]
         hints = [hint for _, hint in stale]
         hints += [f"`%swingset migrate {name}` brings them up to date"] if older else []
-        table = clist_table(world.lens, name)
-        return Stack(
-            [Message(f"vat {name}: incarnation {record.incarnation}, {record.state}", lines, hints), table]
-        )
+        headline = Message(f"vat {name}: incarnation {record.incarnation}, {record.state}", lines, hints)
+        pending = [changed(world, name)] if name in world.pending else []
+        return Stack([headline, *pending, clist_table(world.lens, name)])
 
 
 __all__ = ["KIND", "MODULE", "VAT", "WHATIF", "SwingSet"]

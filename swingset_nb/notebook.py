@@ -26,8 +26,9 @@ from swingset.host.policies import cranks
 from swingset.host.reports import RunReport
 from swingset.host.session import Session
 from swingset.lens.tables import Lens
+from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved
-from swingset_nb.binding import Binding
+from swingset_nb.binding import LONGEST, SHOWN, Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
@@ -46,6 +47,7 @@ class Settings(Protocol):
     autorun: bool
     progress_after: float
     run_limit: int
+    print_limit: int
 
 
 class Panel(Protocol):
@@ -104,7 +106,7 @@ class Notebook:
     def __init__(self, shell: Any, settings: Settings) -> None:
         self.shell = shell
         self.settings = settings
-        self.console = Console()
+        self.console = Console(lambda: settings.print_limit)
         self.cells = Cells(shell)
         self.progress = Progress(shell, lambda: settings.progress_after)
         self.panels: list[Panel] = []
@@ -349,8 +351,10 @@ def _why(name: str, why: str) -> str:
 
 
 def words_of(names: Iterable[str]) -> str:
-    """Names as a phrase: `a, b and c`."""
-    listed = list(names)
+    """Names as a phrase, the first of them: `a, b and c`, or `a, b, ... and 990 more`."""
+    listed = [one_line(name, LONGEST) for name in names]
+    if len(listed) > SHOWN + 1:
+        listed = [*listed[:SHOWN], f"{len(listed) - SHOWN:,} more"]
     return " and ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else "".join(listed)
 
 

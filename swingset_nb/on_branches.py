@@ -15,9 +15,6 @@ from swingset_nb.on_runs import named_vat
 from swingset_nb.on_worlds import stand_elsewhere
 from swingset_nb.render import Message, Shown
 
-_MOST = 50
-"""How many lines of a list are shown."""
-
 
 def undo_of_upgrade(notebook: Notebook, vat: str, *, confirmed: bool) -> Shown:
     """Live on without the last upgrade of a vat, in a fork, and keep that if it is confirmed."""
@@ -71,5 +68,4 @@ def _headline(what: str, found: Branch) -> str:
 
 def _lines(found: Branch) -> list[str]:
     _, *lines = str(found).split("\n")
-    more = len(lines) - _MOST
-    return [*lines[:_MOST], *([f"and {more:,} more"] if more > 0 else [])]
+    return lines

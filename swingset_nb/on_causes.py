@@ -8,6 +8,7 @@ from swingset.time.searching import OPTIONS, chosen_options, search
 from swingset.time.sending import lines_of
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
+from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook, OpenWorld
 from swingset_nb.render import Listing, Shown
 
@@ -43,17 +44,19 @@ def story(notebook: Notebook, given: argparse.Namespace) -> Shown:
     "find",
     "search the history; all that is given has to fit",
     argument("text", metavar="TEXT", nargs="?", help="a part of what was sent, printed or said"),
-    *(argument(f"--{name}", **options) for name, options in OPTIONS.items()),
+    *(argument(f"--{name}", **options) for name, options in OPTIONS.items() if name != "most"),
 )
 def find(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show the steps that a search finds."""
     world = notebook.require()
     notebook.flush()
-    options = chosen_options(given)
+    most = extent_of(given).most()
+    options = chosen_options(given) | {"most": most}
     if given.object is not None:
         options["object"] = asked(notebook, world, given.object)
     found = search(world.controller, **options)
-    count = f"{len(found.steps):,} found" + (", and there are more" if found.more else "")
+    more = f", and there are more: `--rows {4 * most}` or `--all` shows them" if found.more else ""
+    count = f"{len(found.steps):,} found{more}"
     return Listing(count, [*(str(step) for step in found.steps), *found.notes])
 
 

@@ -10,7 +10,7 @@ from swingset.model.lines import source_lines
 from swingset_nb import binding, cells
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, UpgradeRefused, vat_failed
-from swingset_nb.notebook import Notebook
+from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.render import Diff, Message, Shown, Stack, Table
 
 _VAT = argument("vat", metavar="VAT", help="the vat they are for")
@@ -51,7 +51,7 @@ def keep_drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
         session.drafts.keep(given.vat, part)
     if not kept:
         return Message(f"vat {given.vat} has no drafts but those of this session")
-    return Message(f"{', '.join(kept)} will be part of vat {given.vat}", (), (f"`%%vat {given.vat}`",))
+    return Message(f"{words_of(kept)} will be part of vat {given.vat}", (), (f"`%%vat {given.vat}`",))
 
 
 @command(
@@ -60,6 +60,7 @@ def keep_drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
     _VAT,
     argument("cell", metavar="CELL", nargs="+", help="such as `kind Purse`, or only the name of the kind"),
     argument("--upgrade", action="store_true", help="if the vat runs: upgrade it to code without that cell"),
+    rest="`%swingset drafts --all` shows them",
 )
 def drop_draft(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Delete a draft, or remove a cell."""
@@ -90,7 +91,7 @@ def _named(words: str, known: list[str], vat: str) -> str:
     for part in (words, f"kind {words}"):
         if part in known:
             return part
-    there = ", ".join(known) or "none"
+    there = words_of(known) or "none"
     raise BadArguments(f"vat {vat} has no such cell {words!r}; there are: {there}", "%swingset drafts")
 
 
@@ -106,8 +107,8 @@ def name(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notebook.require()
     withheld = notebook.binding.withheld
     if given.name not in withheld:
-        known = ", ".join(sorted(withheld)) or "none"
-        raise BadArguments(f"{given.name!r} is not a withheld name; there are: {known}", "%swingset")
+        known = words_of(sorted(withheld)) or "none"
+        raise BadArguments(f"{given.name!r} is not a withheld name; there are: {known}", "%swingset names")
     why = binding.unfit(given.new, notebook.shell.user_ns_hidden)
     if why is not None or given.new in notebook.shell.user_ns:
         raise BadArguments(f"{given.new!r} {why or 'has a value already'}: choose another name")

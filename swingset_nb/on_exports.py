@@ -8,6 +8,7 @@ import os
 from swingset.time.exporting import export_trace
 from swingset.time.querying import sql
 from swingset_nb.commands import argument, command
+from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
 
@@ -16,14 +17,14 @@ from swingset_nb.render import Message, Shown, Table
     "sql",
     "ask about the state and the history in SQL, in double quotes; nothing is changed",
     argument("question", metavar="QUESTION", help='one SELECT, such as "SELECT name, state FROM vats"'),
-    argument("--most", metavar="N", type=int, default=100, help="show at most N rows (100)"),
 )
 def ask(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show the rows that answer a question."""
     world = notebook.require()
     notebook.flush()
-    answer = sql(world.controller, given.question, most=given.most)
-    notes = ("and more: `--most N` shows at most N rows",) if answer.more else ()
+    most = extent_of(given).most()
+    answer = sql(world.controller, given.question, most=most)
+    notes = (f"and more: `--rows {4 * most}` or `--all` shows them",) if answer.more else ()
     return Table("answer", answer.columns, answer.rows, "no rows", notes)
 
 

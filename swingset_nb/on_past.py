@@ -6,6 +6,7 @@ import argparse
 
 from swingset.time.verification import DEPTHS, verify
 from swingset_nb.commands import argument, command
+from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
 
@@ -36,20 +37,21 @@ def check(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command(
     "history",
     "the commits, with what happened in them, and what the past takes",
-    argument("--last", type=int, default=_MOST, help=f"how many commits ({_MOST})"),
 )
 def history(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Show the timeline, and the costs."""
+    """Show the end of the timeline, and the costs."""
+    most = extent_of(given).most(_MOST)
     controller = notebook.require().controller
     stretches = controller.history.timeline()
-    shown = stretches[-given.last :] if given.last > 0 else []
+    shown = stretches[-most:]
     rows = []
     for each in shown:
         cell = "" if each.cell is None else f"[{each.cell}]"
         counts = each.commit, each.crank, each.cranks, each.requests
         rows.append([cell, *counts, f"{each.size:,}", each.words()])
     earlier = len(stretches) - len(shown)
-    notes = [f"{earlier:,} commits before these: `%swingset history --last N` shows more"] if earlier else []
+    more = f"`%swingset history --rows {4 * most}` shows more, `--all` shows all"
+    notes = [f"{earlier:,} commits before these: {more}"] if earlier else []
     notes += controller.history.costs().lines()
     columns = ["cell", "commit", "crank", "cranks", "requests", "bytes", "what"]
     return Table("history", columns, rows, "no commit yet", notes)
@@ -62,6 +64,7 @@ def history(notebook: Notebook, given: argparse.Namespace) -> Shown:
     argument("--ceiling", type=int, help="also as much past as makes the file this small, in bytes"),
     argument("--to-images", action="store_true", help="also deliveries before the heap images of then"),
     argument("--yes", action="store_true", help="do it; this cannot be undone"),
+    rest="`%swingset history --all` shows them",
 )
 def prune(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Say what would be freed and lost, or do it."""

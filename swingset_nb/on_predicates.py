@@ -19,7 +19,12 @@ _PREDICATE = argument(
 )
 
 
-@command("until", "run until a predicate holds, and pause there", _PREDICATE)
+@command(
+    "until",
+    "run until a predicate holds, and pause there",
+    _PREDICATE,
+    rest="`%swingset queue --all` shows them",
+)
 def until(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Run to a breakpoint; the world is paused there, so that the end of the cell does not run on."""
     world = notebook.require()

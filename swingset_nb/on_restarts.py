@@ -14,6 +14,7 @@ from swingset_nb.render import Message, Shown
     "upgrade-all",
     "restart all vats, each with its own code, on the newest guest library",
     argument("--older-only", action="store_true", help="leave the vats that run on it already"),
+    rest="`%swingset vats --all` shows them",
 )
 def upgrade_all(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Restart all vats, one crank each."""

@@ -22,6 +22,7 @@ MOST_GONE = 20
     "step",
     "run one crank, or N, even while paused",
     argument("count", metavar="N", nargs="?", type=int, default=1, help="how many cranks; 1 if left out"),
+    rest="`%swingset find --all` shows them",
 )
 def step(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Run some cranks, one commit each, and show what they did."""
@@ -53,7 +54,7 @@ def take_steps(notebook: Notebook, count: int) -> list[CrankReport]:
     return reports
 
 
-@command("run", "run until nothing can, and end a pause")
+@command("run", "run until nothing can, and end a pause", rest="`%swingset status --all` shows them")
 def run(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Run until nothing can run."""
     world = notebook.require()
@@ -125,6 +126,7 @@ def collect(notebook: Notebook, given: argparse.Namespace) -> Shown:
     argument("vat", metavar="VAT", help="the vat's name"),
     argument("--budget", metavar="N", type=int, help="visit at most N records; all if left out"),
     completes="vat",
+    rest="`%swingset status --all` shows them",
 )
 def migrate(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Migrate records, in steps of one commit each; an interrupt stops between two."""

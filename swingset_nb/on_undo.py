@@ -17,8 +17,6 @@ from swingset_nb.on_branches import undo_of_upgrade
 from swingset_nb.on_worlds import begin_anew
 from swingset_nb.render import Message, Shown
 
-_SHOWN = 20
-
 
 @command(
     "undo",
@@ -27,6 +25,7 @@ _SHOWN = 20
     argument("vat", metavar="VAT", nargs="?", help="the vat whose last upgrade is undone"),
     argument("--yes", action="store_true", help="undo the upgrade, instead of listing what it would change"),
     completes="undo",
+    rest="`%swingset history --all` shows them",
 )
 def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Go back to before the last cells, with all references that the notebook had then."""
@@ -50,7 +49,7 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
     lines = _taken(notebook, done)
     stays = [name for name in _assigned(notebook, done.numbers) if name in notebook.shell.user_ns]
     if stays:
-        lines.append(f"these variables stay as they are: {_some(stays)}")
+        lines.append(f"these variables stay as they are: {words_of(stays)}")
     lines += [f"not taken back, because it has left the world: {words}" for words in done.outside]
     headline = f"took back {_cells(done)}: the world is as it was at crank {done.crank:,}"
     return Message(headline, lines, ("`%swingset redo` does it again, until a cell sends something",))
@@ -81,9 +80,9 @@ def _taken(notebook: Notebook, done: Undone) -> list[str]:
     back = notebook.binding.rebind(done.back)
     notebook.binding.offer_e()
     if gone:
-        lines.append(f"names that are gone: {_some(gone)}")
+        lines.append(f"names that are gone: {words_of(gone)}")
     if back:
-        lines.append(f"names as they were: {_some(back)}")
+        lines.append(f"names as they were: {words_of(back)}")
     if world.controller.queue.paused:
         lines.append("the world is paused")
     return lines
@@ -121,11 +120,5 @@ def _names(node: ast.AST) -> Iterator[str]:
 def _cells(done: Undone) -> str:
     """The steps in words, oldest first."""
     if len(done.steps) == len(done.numbers) > 1:
-        return f"cells {_some(f'[{number}]' for number in done.numbers)}"
-    return _some(reversed(done.steps))
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = len(listed) - _SHOWN
-    return words_of([*listed[:_SHOWN], f"{more:,} more"] if more > 0 else listed)
+        return f"cells {words_of(f'[{number}]' for number in done.numbers)}"
+    return words_of(reversed(done.steps))

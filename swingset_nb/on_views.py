@@ -9,6 +9,7 @@ from swingset.lens.picture import draw
 from swingset_nb.cells import rehearse
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
+from swingset_nb.extent import fit
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
@@ -75,7 +76,8 @@ def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
     notebook.flush()
     lens = world.lens.cached()
     snapshot = Stack([queue_table(lens, paused=world.controller.queue.paused), vat_table(lens)])
-    show_panel(notebook, snapshot)
+    rest = "`%swingset queue --all` and `%swingset vats --all` list them"
+    show_panel(notebook, fit(snapshot, "%swingset panel", rest=rest))
 
 
 @command(

@@ -92,6 +92,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     argument("--worker", choices=WORKERS, help="where new vats run: wasm (default), wasm-full or local"),
     argument("--engine", choices=("lean", "full"), help="full is wasm with the scientific packages"),
     completes="path",
+    rest="`%swingset status --all` shows them",
 )
 def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Open a world, and show what it holds."""
@@ -124,7 +125,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"{world.path}: as it was at crank {world.controller.crank}", lines + notes, (hint,))
 
 
-@command("close", "commit and close the world")
+@command("close", "commit and close the world", rest="`%swingset names` lists them before a close")
 def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Close the world; its names leave the notebook."""
     world = notebook.close()
@@ -145,6 +146,7 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     "name the world as it is now, heap images included",
     argument("name", metavar="NAME", help="any word that names no other checkpoint"),
     argument("--move", action="store_true", help="take the name from another checkpoint that has it"),
+    rest="`%swingset status --all` shows them",
 )
 def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Name the current state."""
@@ -199,6 +201,7 @@ def delete_checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
     "restore the state of a checkpoint",
     argument("name", metavar="NAME", help="one of `%swingset checkpoints`"),
     completes="label",
+    rest="`%swingset status --all` shows them",
 )
 def go_back(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Go back to a label; the notebook's vat begins a new incarnation there."""

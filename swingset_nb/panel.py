@@ -18,6 +18,7 @@ from swingset_nb.widget import Actions, LiveWidget, script, show, style
 
 MOST_ROWS = 60
 MOST_CARDS = 30
+MOST_NOTES = 8
 
 
 class WorldPanel(LiveWidget):
@@ -54,9 +55,9 @@ class WorldPanel(LiveWidget):
             "last": self.last,
             "waiting": len(queue.rows),
             "queue": queue.texts()[:MOST_CARDS],
-            "vats": _data(vat_table(lens)),
+            "vats": _data(vat_table(lens), "%swingset vats --all"),
             "selected": self.selected,
-            "clist": _data(clist_table(lens, self.selected)),
+            "clist": _data(clist_table(lens, self.selected), f"%swingset clists {self.selected} --all"),
             "picture": {"src": picture.data_uri, "alt": picture.words, "width": picture.width},
         }
 
@@ -86,15 +87,15 @@ def show_panel(notebook: Notebook, snapshot: Shown) -> None:
     show(notebook, WorldPanel(notebook), snapshot)
 
 
-def _data(table: Table) -> dict[str, Any]:
+def _data(table: Table, everything: str) -> dict[str, Any]:
     rows = table.texts()
     notes = list(table.notes)
     if len(rows) > MOST_ROWS:
-        notes.append(f"and {len(rows) - MOST_ROWS:,} more: `%swingset clists` lists them all")
+        notes.insert(0, f"and {len(rows) - MOST_ROWS:,} more: {everything} lists them all")
     return {
         "caption": table.caption,
         "columns": list(table.columns),
         "rows": rows[:MOST_ROWS],
         "empty": table.empty,
-        "notes": notes,
+        "notes": notes[:MOST_NOTES],
     }

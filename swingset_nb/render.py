@@ -4,6 +4,8 @@ HTML is for the notebook, Markdown is for programs that convert notebooks, and p
 comparisons. All are static and deterministic: no scripts, no times, no addresses. Pictures are in `<img>`
 with the SVG as its address, because untrusted notebooks remove inline SVG. Every text is escaped here and
 nowhere else: code that builds an answer passes text unescaped.
+
+An answer can be cut to a `Room`, and says then what is left out; `extent` decides how large the room is.
 """
 
 from __future__ import annotations
@@ -26,6 +28,29 @@ _REMOVED = "background-color:rgba(248,81,73,0.18)"
 _PRE = "line-height:1.35;padding:8px;border:1px solid rgba(128,128,128,0.35)"
 _MOST_IN_CELL = 120
 _LONGEST_LINE = 2_000
+_MOST_IN_LINE = 1_000
+_MOST_HINTS = 8
+
+
+@dataclass(frozen=True)
+class Room:
+    """The most rows and lines of an answer, and how its reader sees more.
+
+    `rest` says what shows the rest. If it is empty, the same line shows more with another number: `again` is
+    that line, with `{}` for the number.
+    """
+
+    rows: int
+    lines: int
+    rest: str
+    again: str
+
+    def more(self, left: int, kept: int) -> str:
+        """A sentence about what is left out."""
+        if self.rest:
+            return f"and {left:,} more: {self.rest}"
+        count = min(left + kept, max(200, 4 * kept))
+        return f"and {left:,} more: {self.again.replace('{}', str(count))} shows {count:,}, `--all` shows all"
 
 
 class Shown:
@@ -43,6 +68,10 @@ class Shown:
         """As HTML without scripts."""
         raise NotImplementedError
 
+    def cut(self, room: Room) -> Shown:  # noqa: ARG002
+        """The answer, as far as there is room for it."""
+        return self
+
     def __repr__(self) -> str:
         return self.plain()
 
@@ -57,6 +86,13 @@ class Message(Shown):
     headline: str
     lines: Sequence[str] = ()
     hints: Sequence[str] = ()
+
+    def cut(self, room: Room) -> Message:  # noqa: D102
+        lines, left = _cut_lines(self.lines, room.rows)
+        hints, unsaid = _cut_lines(self.hints, max(_MOST_HINTS, room.rows // 4))
+        if left or unsaid:
+            lines.append(room.more(left or unsaid, len(lines)))
+        return Message(_line(self.headline, _MOST_IN_LINE), lines, hints)
 
     def plain(self) -> str:  # noqa: D102
         lines = [one_line(self.headline), *(f"  {one_line(line)}" for line in self.lines)]
@@ -109,6 +145,14 @@ class Table(Shown):
     empty: str = "nothing"
     notes: Sequence[str] = ()
 
+    def cut(self, room: Room) -> Table:  # noqa: D102
+        rows, left = self.rows[: room.rows], max(0, len(self.rows) - room.rows)
+        notes, unsaid = _cut_lines(self.notes, max(_MOST_HINTS, room.rows // 4))
+        if left or unsaid:
+            notes.insert(0, room.more(left or unsaid, len(rows)))
+        columns = [_line(str(column), _MOST_IN_CELL) for column in self.columns]
+        return Table(_line(self.caption, _MOST_IN_LINE), columns, rows, self.empty, notes)
+
     def plain(self) -> str:  # noqa: D102
         if not self.rows:
             return "\n".join([one_line(f"{self.caption}: {self.empty}"), *map(one_line, self.notes)])
@@ -123,7 +167,7 @@ class Table(Shown):
 
     def markdown(self) -> str:  # noqa: D102
         if not self.rows:
-            return f"**{_md(self.caption)}**: {_md(self.empty)}"
+            return "\n\n".join([f"**{_md(self.caption)}**: {_md(self.empty)}", *map(_md, self.notes)])
         lines = [_md_row(self.columns), _md_row(["---"] * len(self.columns), escaped=True)]
         lines += [_md_row(row) for row in self.texts()]
         return "\n\n".join([f"**{_md(self.caption)}**", "\n".join(lines), *map(_md, self.notes)])
@@ -144,7 +188,10 @@ class Table(Shown):
 
     def texts(self) -> list[list[str]]:
         """The rows as short texts, safe to show."""
-        return [[one_line(_cell(value), _MOST_IN_CELL) for value in row] for row in self.rows]
+        return [
+            [one_line(_begin(_cell(value), _MOST_IN_CELL), _MOST_IN_CELL) for value in row]
+            for row in self.rows
+        ]
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,6 +199,10 @@ class Diff(Shown):
     """The lines of a unified diff."""
 
     lines: Sequence[str]
+
+    def cut(self, room: Room) -> Shown:  # noqa: D102
+        lines, left = _cut_lines(self.lines, room.lines)
+        return Stack([Diff(lines), Message(room.more(left, len(lines)))]) if left else Diff(lines)
 
     def plain(self) -> str:  # noqa: D102
         return "\n".join(_line(line) for line in self.lines)
@@ -174,6 +225,12 @@ class Listing(Shown):
 
     caption: str
     lines: Sequence[str]
+
+    def cut(self, room: Room) -> Shown:  # noqa: D102
+        caption = _line(self.caption, _MOST_IN_LINE)
+        lines, left = _cut_lines(self.lines, room.lines)
+        shown = Listing(caption, lines)
+        return Stack([shown, Message(room.more(left, len(lines)))]) if left else shown
 
     def plain(self) -> str:  # noqa: D102
         return "\n".join([one_line(self.caption), *map(_line, self.lines)])
@@ -215,6 +272,11 @@ class Stack(Shown):
 
     items: Sequence[Shown]
 
+    def cut(self, room: Room) -> Stack:  # noqa: D102
+        items: list[Shown] = [item.cut(room) for item in self.items[: room.rows]]
+        left = len(self.items) - len(items)
+        return Stack([*items, Message(room.more(left, len(items)))] if left else items)
+
     def plain(self) -> str:  # noqa: D102
         return "\n\n".join(item.plain() for item in self.items)
 
@@ -223,6 +285,11 @@ class Stack(Shown):
 
     def html(self) -> str:  # noqa: D102
         return "".join(f"<div>{item.html()}</div>" for item in self.items)
+
+
+def _cut_lines(lines: Sequence[str], most: int) -> tuple[list[str], int]:
+    """The first lines, none of them longer than a line can be, and how many are left out."""
+    return [_line(line, _MOST_IN_LINE) for line in lines[:most]], max(0, len(lines) - most)
 
 
 def _cell(value: object) -> str:
@@ -241,9 +308,14 @@ def _ht(text: object) -> str:
     return html.escape(_line(str(text)), quote=True)
 
 
-def _line(text: str) -> str:
+def _line(text: str, limit: int | None = None) -> str:
     """A text as one line, which keeps its tabs."""
-    return visible(text.replace("\n", "⏎"))
+    return visible(_begin(text, limit).replace("\n", "⏎"), limit)
+
+
+def _begin(text: str, limit: int | None) -> str:
+    """The beginning of a text, with one character more than is shown, so that the cut shows."""
+    return text if limit is None else text[: limit + 1]
 
 
 def _with_code(hint: str) -> str:

@@ -7,15 +7,18 @@ discards the fork, so its report is observed, not guessed. Apply is the same upg
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swingset_nb.cells import changed, rehearse, upgrade
 from swingset_nb.errors import SwingSetError
+from swingset_nb.extent import fit
 from swingset_nb.notebook import Notebook
 from swingset_nb.widget import Actions, LiveWidget, script, show, style
 
 MOST_LINES = 400
+MOST_SENTENCES = 60
+"""The most lines of a rehearsal's report."""
 
 
 class UpgradePanel(LiveWidget):
@@ -75,18 +78,23 @@ class UpgradePanel(LiveWidget):
         source = self._pending()
         found = rehearse(self.notebook, self.vat, self.part, source)
         self.rehearsed = source
-        self.verdict = {"ok": found.ok, "words": found.verdict, "lines": list(found.lines)}
+        self.verdict = {"ok": found.ok, "words": found.verdict, "lines": _some(found.lines)}
 
     def _apply(self, _content: Mapping[str, Any]) -> None:
         done = upgrade(self.notebook, self.vat, self.part, self._pending(), "applied from the upgrade panel")
-        self.happened = [done.headline, *done.lines]
+        self.happened = [done.headline, *_some(done.lines)]
         self.verdict = {}
 
     def _choose(self, content: Mapping[str, Any]) -> None:
         self.part = str(content.get("part", ""))
 
 
+def _some(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - MOST_SENTENCES
+    return [*lines[:MOST_SENTENCES], *([f"and {more:,} more"] if more > 0 else [])]
+
+
 def show_upgrade(notebook: Notebook, vat: str) -> None:
     """Display the difference, and a panel to rehearse and apply it."""
-    snapshot = changed(notebook.require(), vat)
+    snapshot = fit(changed(notebook.require(), vat), f"%vat {vat}", rest=f"`%vat {vat} --all` shows them")
     show(notebook, UpgradePanel(notebook, vat), snapshot)

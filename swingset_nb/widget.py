@@ -23,6 +23,8 @@ STATIC = Path(__file__).parent / "static"
 MOST_PANELS = 4
 """How many panels stay live; older ones stop, because each live one is redrawn after every cell."""
 MOST_SAID = 50
+MOST_TEXT = 2_000
+"""The most characters of one text in a panel, except for a picture."""
 
 Actions = Mapping[str, Callable[[Mapping[str, Any]], None]]
 
@@ -104,12 +106,12 @@ class LiveWidget(anywidget.AnyWidget):
 def _fit(shown: Any) -> Any:
     """Make every text that a panel shows one line that is safe to show.
 
-    Only the text of a picture, which the library writes, may have several lines.
+    Only a picture and its text, which the library writes, may be longer and have several lines.
     """
     if isinstance(shown, str):
-        return one_line(shown)
+        return one_line(shown, MOST_TEXT)
     if isinstance(shown, Mapping):
-        return {key: visible(value) if key == "alt" else _fit(value) for key, value in shown.items()}
+        return {key: visible(value) if key in ("alt", "src") else _fit(value) for key, value in shown.items()}
     return [_fit(item) for item in shown] if isinstance(shown, list | tuple) else shown
 
 

@@ -16,7 +16,7 @@ function queue(view) {
     h("li", { class: "sw-card" }, h("b", {}, `${number}. ${what}`), h("span", {}, `to ${target}`),
       h("span", {}, where === "run-queue" ? `from ${from}` : `waits: ${where}`)));
   const more = view.waiting - view.queue.length;
-  if (more > 0) cards.push(h("li", { class: "sw-card" }, `and ${more} more`));
+  if (more > 0) cards.push(h("li", { class: "sw-card" }, `and ${more} more: %swingset queue --all`));
   return h("ol", { class: "sw-strip", "aria-label": "run-queue, the first is next" }, ...cards);
 }
 
@@ -27,7 +27,8 @@ function vats(view, send) {
       type: "button", class: "sw-vat", "data-key": `vat-${name}`, "aria-pressed": name === view.selected ? "true" : "false",
       "aria-label": `show the c-list of ${name}`, onclick: () => send({ kind: "select", vat: name }),
     }, h("b", {}, `${name === view.selected ? "▸ " : ""}${name}`), h("span", {}, `incarnation ${incarnation}, ${state}, ${worker}`))));
-  return h("ul", { class: "sw-vats" }, ...rows);
+  const notes = view.vats.notes.map((/** @type {string} */ note) => h("li", { class: "sw-note" }, note.replaceAll("`", "")));
+  return h("ul", { class: "sw-vats" }, ...rows, ...notes);
 }
 
 export default {

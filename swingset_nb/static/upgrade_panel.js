@@ -7,7 +7,7 @@ function difference(view) {
     const cls = named ? "sw-named" : line.startsWith("+") ? "sw-added" : line.startsWith("-") ? "sw-removed" : "";
     return h("span", { class: cls }, `${line}\n`);
   });
-  if (view.hidden) rows.push(h("span", {}, `and ${view.hidden} more lines\n`));
+  if (view.hidden) rows.push(h("span", {}, `and ${view.hidden} more lines: %vat ${view.vat} --all\n`));
   return h("pre", { class: "sw-diff", tabindex: "0", "aria-label": "difference of the sources" }, ...rows);
 }
 

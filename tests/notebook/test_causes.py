@@ -75,8 +75,8 @@ def test_a_question_in_sql_is_a_table(opened: Kernel) -> None:
     """`%swingset sql` shows rows, says when there are more, and refuses by name."""
     question = "SELECT name FROM vats WHERE state = 'live' ORDER BY id"
     assert opened.run(f'%swingset sql "{question}"').plain.splitlines()[3:] == ["notebook", "bank"]
-    shown = opened.run(f'%swingset sql "{question}" --most 1').plain
-    assert shown.splitlines()[3:] == ["notebook", "and more: `--most N` shows at most N rows"]
+    shown = opened.run(f'%swingset sql "{question}" --rows 1').plain
+    assert shown.splitlines()[3:] == ["notebook", "and more: `--rows 4` or `--all` shows them"]
     assert "BadQuery" in opened.run('%swingset sql "DELETE FROM vats"').traceback
 
 

@@ -37,7 +37,7 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
 def chosen_options(chosen: Namespace) -> dict[str, Any]:
     """The arguments of `search` that were given as options of a command."""
     names = ["text", *(name.replace("-", "_") for name in OPTIONS)]
-    return {name: value for name in names if (value := vars(chosen)[name]) is not None}
+    return {name: value for name in names if (value := vars(chosen).get(name)) is not None}
 
 
 def search(

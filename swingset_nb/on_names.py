@@ -1,0 +1,43 @@
+"""`%swingset names`: which names of the notebook hold something of the world, and what becomes of them."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.guest.base.ended import LifeEndedError
+from swingset.host.looking import is_reference
+from swingset_nb.commands import command
+from swingset_nb.notebook import Notebook
+from swingset_nb.render import Shown, Table
+
+_BACK = "comes back"
+
+
+@command("names", "which names hold something of the world, and whether a restart brings them back")
+def names(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List the names that the last cell has left, those not bound, and those that wait for their class."""
+    world = notebook.require()
+    kept = world.session.names
+    lost = kept.fleeting
+    rows = [
+        [name, _called(notebook, value), lost.get(name, _BACK)]
+        for name, value in sorted(kept.holding().items())
+        if name not in notebook.binding.withheld
+    ]
+    rows += [
+        [name, _called(notebook, value), "not bound here: the name has another meaning, or is no name"]
+        for name, value in sorted(notebook.binding.withheld.items())
+    ]
+    rows += [[name, "-", f"stored, but not here: {why}"] for name, why in sorted(kept.unread.items())]
+    empty = "no name holds anything of the world"
+    return Table("names", ["name", "is", "after a restart"], rows, empty)
+
+
+def _called(notebook: Notebook, value: object) -> str:
+    """What a value is: its kref, or that something in it is of the world."""
+    if not is_reference(value):
+        return "has references inside"
+    try:
+        return notebook.require().session.kref_of(value) or "not sent to any vat yet"
+    except LifeEndedError:
+        return "of a state that was left"
