@@ -15,7 +15,7 @@ from swingset_nb.arguments import LineParser, nearest
 from swingset_nb.errors import BadArguments
 from swingset_nb.extent import add_extent, extent_of, fit
 from swingset_nb.notebook import Notebook
-from swingset_nb.render import Message, Shown, Table
+from swingset_nb.render import Message, Shown, Stack, Table
 
 Action = Callable[[Notebook, argparse.Namespace], Shown | None]
 Argument = tuple[tuple[str, ...], dict[str, Any]]
@@ -83,8 +83,8 @@ def registered() -> dict[str, Command]:
         on_worlds,
     )
 
-    order = {name: place for place, name in enumerate(_ORDER)}
-    return dict(sorted(_registry.items(), key=lambda item: order.get(item[0], len(order))))
+    order = [name for group in _GROUPS.values() for name in group]
+    return {name: _registry[name] for name in (*order, *sorted(_registry.keys() - {*order}))}
 
 
 def run(notebook: Notebook, line: str) -> Shown | None:
@@ -108,20 +108,7 @@ def run(notebook: Notebook, line: str) -> Shown | None:
 def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
     commands = registered()
     if given.subcommand is None:
-        rows = [[found.parser.usage_line(), found.summary] for found in commands.values()]
-        rows.append(
-            ["%%vat NAME [--upgrade] [--replace] [--worker KIND] [--message TEXT]", "a vat from this cell"]
-        )
-        rows.append(
-            ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"]
-        )
-        rows.append(["%%module NAME [--upgrade] [--message TEXT]", "a module that cells of vats can import"])
-        rows.append(["%%whatif [--at N] [--drop] [--vat VAT]", "run a cell in a fork, and show both worlds"])
-        notes = (
-            "each of them takes `--rows N` or `--all`: how much of a long answer is shown",
-            "`%config SwingSet` lists the settings: autorun, progress_after, run_limit, print_limit",
-        )
-        return Table("%swingset", ["type", "to"], rows, notes=notes)
+        return _all_help(commands)
     found = commands.get(given.subcommand)
     if found is None:
         near = _ALSO.get(given.subcommand) or nearest(given.subcommand, commands)
@@ -130,17 +117,57 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"{found.parser.usage_line()} - {found.summary}", found.parser.described())
 
 
-_ORDER = [
-    *("status", "open", "close", "vats", "queue", "clists", "promises", "picture"),
-    *("step", "run", "until", "when", "pause"),
-    *("checkpoint", "checkpoints", "delete-checkpoint", "go-back", "digest"),
-    *("undo", "redo", "history", "prune"),
-    *("rehearse", "shadow", "upgrade", "upgrade-all", "migrate", "panel"),
-    *("suspend", "resume", "drop", "drafts", "keep-drafts", "drop-draft", "module", "name"),
-    *("trace", "debug", "test"),
-    *("cause", "story", "find", "sql", "export-trace"),
-    *("explain", "rings", "collect", "verify", "terminate", "export", "unpack", "help"),
+def _all_help(commands: dict[str, Command]) -> Shown:
+    """All subcommands in groups, and the magics."""
+    columns, shown = ["type", "to"], [Table("cells", ["type", "to"], _MAGICS)]
+    grouped = {name for names in _GROUPS.values() for name in names}
+    for title, names in (*_GROUPS.items(), ("more", sorted(commands.keys() - grouped))):
+        rows = [[commands[name].parser.usage_line(), commands[name].summary] for name in names]
+        if rows:
+            shown.append(Table(title, columns, rows))
+    notes = (
+        "`%swingset help WORD` explains one of them",
+        "each of them takes `--rows N` or `--all`: how much of a long answer is shown",
+        "`%config SwingSet` lists the settings: autorun, progress_after, run_limit, print_limit",
+    )
+    return Stack([*shown, Message("for all of them", (), notes)])
+
+
+_MAGICS = [
+    ["%%vat NAME [--upgrade] [--replace] [--worker KIND] [--message TEXT]", "a vat from this cell"],
+    ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"],
+    ["%%module NAME [--upgrade] [--message TEXT]", "a module that cells of vats can import"],
+    ["%%whatif [--at N] [--drop] [--vat VAT]", "run a cell in a fork, and show both worlds"],
 ]
+_GROUPS = {
+    "begin and end": ("status", "open", "close", "help"),
+    "look": (
+        "vats",
+        "queue",
+        "clists",
+        "promises",
+        "names",
+        "picture",
+        "panel",
+        "explain",
+        "rings",
+        "collect",
+    ),
+    "run": ("step", "run", "until", "pause"),
+    "save and go back": (
+        *("checkpoint", "checkpoints", "delete-checkpoint", "go-back", "undo", "redo"),
+        *("digest", "export", "unpack"),
+    ),
+    "change code": (
+        *("rehearse", "upgrade", "shadow", "migrate", "upgrade-all", "module"),
+        *("drafts", "keep-drafts", "drop-draft", "name"),
+    ),
+    "one vat": ("suspend", "resume", "drop", "terminate"),
+    "the past": (
+        *("history", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),
+        *("verify", "prune", "export-trace"),
+    ),
+}
 _ALSO = {
     "unpause": "run",
     "continue": "run",
