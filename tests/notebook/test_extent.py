@@ -135,6 +135,9 @@ unpack out.swingset new.world
 export-trace trace.json
 name p0 as q0
 pause
+undo
+redo
+undo 3
 checkpoint last
 go-back last
 go-back nowhere
