@@ -117,21 +117,11 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
     return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", upgrade_in_words(done))
 
 
-def rehearse(
-    notebook: Notebook,
-    vat: str,
-    part: str,
-    source: str,
-    records: Extent = None,
-    messages: int | None = None,
-) -> Rehearsal:
-    """Do `upgrade` in a fork of the world, and report it; `records` are migrated there.
-
-    With `messages`, that many recorded messages are re-delivered to both codes.
-    """
+def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Extent = None) -> Rehearsal:
+    """Do `upgrade` in a fork of the world, and report it; `records` are migrated there."""
     session = notebook.require().session
     try:
-        return session.rehearse(vat, part, source, records=records, messages=messages)
+        return session.rehearse(vat, part, source, records=records)
     finally:
         notebook.progress.clear()
 

@@ -137,7 +137,7 @@ _MAGICS = [
     ["%%vat NAME [--upgrade] [--replace] [--worker KIND] [--message TEXT]", "a vat from this cell"],
     ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"],
     ["%%module NAME [--upgrade] [--message TEXT]", "a module that cells of vats can import"],
-    ["%%whatif [--at N] [--drop] [--vat VAT]", "run a cell in a fork, and show both worlds"],
+    ["%%whatif [--at N] [--drop] [--again] [--vat VAT]", "run a cell in a fork, and show both worlds"],
 ]
 _GROUPS = {
     "begin and end": ("status", "open", "close", "help"),

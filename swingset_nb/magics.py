@@ -23,7 +23,7 @@ from swingset_nb.on_modules import define, stale_in_words
 from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Message, Shown, Stack
 from swingset_nb.tables import clist_table, vat_table
-from swingset_nb.what_if import what_if_cell, what_if_code
+from swingset_nb.what_if import Wanted, what_if_cell, what_if_code
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,6 +54,7 @@ WHATIF.add_argument("--at", type=int, metavar="N", help="begin after crank N; th
 WHATIF.add_argument(
     "--drop", action="store_true", help="leave out the message of crank N, and repeat what came after it"
 )
+WHATIF.add_argument("--again", action="store_true", help="repeat what came after crank N, after the cell")
 WHATIF.add_argument("--vat", metavar="VAT", help="take the cell as changed code of this vat")
 
 for parser in (VAT, KIND, MODULE, LOOK, WHATIF):
@@ -159,15 +160,18 @@ class SwingSet(Magics):
             raise BadArguments(
                 "--drop leaves out the message of the crank that --at names", "%whatif --at N --drop"
             )
+        if given.again and given.at is None:
+            raise BadArguments("--again repeats what came after the crank of --at", "%%whatif --at N --again")
         if cell is None and not given.drop:
             raise BadArguments(
                 "%whatif without a cell has nothing to try", "%%whatif", "%whatif --at N --drop"
             )
         source, extent = "\n" + (cell or ""), extent_of(given)
+        wanted = Wanted(given.at, given.drop, given.again)
         if given.vat is not None:
-            shown = what_if_code(self.notebook, given.vat, source, given.at, drop=given.drop)
+            shown = what_if_code(self.notebook, given.vat, source, wanted)
         else:
-            shown = what_if_cell(self.notebook, source, given.at, drop=given.drop)
+            shown = what_if_cell(self.notebook, source, wanted)
         return fit(shown, f"{'%%' if cell else '%'}whatif {line.strip()}".strip(), extent)
 
     def _status(self, name: str | None) -> Shown:

@@ -10,19 +10,20 @@ from swingset.time.branches import Branch
 from swingset.time.branching import keep_branch, shadow, undo_upgrade
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
+from swingset_nb.extent import EVERYTHING
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import named_vat
 from swingset_nb.on_worlds import stand_elsewhere
 from swingset_nb.render import Message, Shown
 
 
-def undo_of_upgrade(notebook: Notebook, vat: str, *, confirmed: bool) -> Shown:
+def undo_of_upgrade(notebook: Notebook, vat: str, *, confirmed: bool, whole: bool = False) -> Shown:
     """Live on without the last upgrade of a vat, in a fork, and keep that if it is confirmed."""
     world = notebook.require()
     name = named_vat(world, vat)
     notebook.flush()
     with undo_upgrade(world.controller, name) as found:
-        lines = _lines(found)
+        lines = _lines(found, whole=whole)
         if not confirmed:
             hint = f"`%swingset undo upgrade {name} --yes` does it; until then nothing has changed"
             return Message(_headline(f"without the upgrade of {name}", found), lines, (hint,))
@@ -54,7 +55,7 @@ def shadow_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     for part, source in world.pending[name].items():
         parts = combined(world.session, name, part, source)
     with shadow(world.controller, name, parts, since=given.since) as found:
-        lines = _lines(found)
+        lines = _lines(found, whole=given.all)
         return Message(_headline(f"with the changed cell of {name}", found), lines)
 
 
@@ -66,6 +67,6 @@ def _headline(what: str, found: Branch) -> str:
     return f"{what}, since crank {found.at:,}: {differ}"
 
 
-def _lines(found: Branch) -> list[str]:
-    _, *lines = str(found).split("\n")
-    return lines
+def _lines(found: Branch, *, whole: bool) -> list[str]:
+    """What is not as it was; with `whole`, also each message that was sent after another outcome."""
+    return found.lines(None if whole else EVERYTHING)

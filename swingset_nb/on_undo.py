@@ -32,7 +32,7 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if given.what == "upgrade":
         if given.vat is None:
             raise BadArguments("the upgrade of which vat?", "%swingset undo upgrade VAT")
-        return undo_of_upgrade(notebook, given.vat, confirmed=given.yes)
+        return undo_of_upgrade(notebook, given.vat, confirmed=given.yes, whole=given.all)
     count = int(given.what[:9]) if given.what.isdecimal() else 0
     if given.vat is not None or given.yes or not count:
         raise BadArguments(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from swingset.host.combining import combined
 from swingset.host.rehearsal import Extent
 from swingset.lens.picture import draw
+from swingset.time.redelivery import redeliver
 from swingset_nb.cells import rehearse
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
@@ -98,9 +100,14 @@ def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     messages = None if given.messages is None else _number("--messages", given.messages, "messages")
     shown = []
     for part, source in world.pending[name].items():
-        found = rehearse(notebook, name, part, source, records, messages)
+        found = rehearse(notebook, name, part, source, records)
         hints = (f"`%swingset upgrade {name}` applies it, in a panel",) if found.ok else ()
-        shown.append(Message(found.verdict, found.lines, hints))
+        verdict, lines = found.verdict, found.lines
+        if messages is not None and found.fault is None:
+            parts = combined(world.session, name, part, source)
+            told = redeliver(world.controller, name, parts, messages=messages)
+            verdict, lines = f"{verdict} {told.verdict}", (*lines, *told.lines())
+        shown.append(Message(verdict, lines, hints))
     return Stack(shown)
 
 

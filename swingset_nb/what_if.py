@@ -12,6 +12,7 @@ import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -33,7 +34,20 @@ from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Shown, Table
 
 
-def what_if_cell(notebook: Notebook, source: str, at: int | None, *, drop: bool = False) -> Shown:
+@dataclass(frozen=True)
+class Wanted:
+    """The options of a `%%whatif` line."""
+
+    at: int | None = None
+    drop: bool = False
+    again: bool = False
+
+    def options(self) -> list[tuple[str, bool]]:
+        """The options beside the crank, and whether each is set."""
+        return [("--drop", self.drop), ("--again", self.again)]
+
+
+def what_if_cell(notebook: Notebook, source: str, wanted: Wanted) -> Shown:
     """Run a cell's code in a fork, and show both worlds; an error of the code is shown, not raised."""
     missing: list[str] = []
     pieces = _compiled(notebook, source)
@@ -42,28 +56,21 @@ def what_if_cell(notebook: Notebook, source: str, at: int | None, *, drop: bool 
         with _names_of(notebook, fork, missing) as namespace:
             return _ran(pieces, namespace)
 
-    found = _fork(notebook, act if source.strip() else None, at, drop=drop)
-    notes = [f"not bound in the cell, because there is no such thing at crank {at}: {words_of(missing)}"]
+    found = _fork(notebook, act if source.strip() else None, wanted)
+    where = f"there is no such thing at crank {wanted.at}"
+    notes = [f"not bound in the cell, because {where}: {words_of(missing)}"]
     return table_of(notebook, found, notes if missing else [])
 
 
-def what_if_code(notebook: Notebook, vat: str, source: str, at: int | None, *, drop: bool = False) -> Shown:
+def what_if_code(notebook: Notebook, vat: str, source: str, wanted: Wanted) -> Shown:
     """Upgrade a vat to a changed cell in a fork, repeat what came after `at`, and show both worlds."""
     world = notebook.require()
     name = named_vat(world, vat)
     parts = combined(world.session, name, name, source)
+    return table_of(notebook, _fork(notebook, None, wanted, {name: parts}), [])
 
-    return table_of(notebook, _fork(notebook, None, at, drop=drop, code={name: parts}), [])
 
-
-def _fork(
-    notebook: Notebook,
-    act: Any,
-    at: int | None,
-    *,
-    drop: bool = False,
-    code: Mapping[str, Parts] | None = None,
-) -> WhatIf:
+def _fork(notebook: Notebook, act: Any, wanted: Wanted, code: Mapping[str, Parts] | None = None) -> WhatIf:
     world = notebook.require()
     notebook.flush()
     limit = notebook.settings.run_limit
@@ -73,11 +80,21 @@ def _fork(
 
     try:
         policy = cranks(limit) if limit > 0 else None
-        return what_if(world.controller, act, at=at, drop=drop, code=code, policy=policy, session=attach)
+        return what_if(
+            world.controller,
+            act,
+            at=wanted.at,
+            drop=wanted.drop,
+            again=wanted.again,
+            code=code,
+            policy=policy,
+            session=attach,
+        )
     except WrongCrank as problem:
         magic = "%whatif" if act is None and not code else "%%whatif"
-        rest = (" --drop" if drop else "") + (f" --vat {next(iter(code))}" if code else "")
-        hints = [f"{magic} --at {number}{rest}" for number in problem.near]
+        rest = [option for option, is_set in wanted.options() if is_set]
+        rest += [f"--vat {name}" for name in code or ()]
+        hints = [" ".join([f"{magic} --at {number}", *rest]) for number in problem.near]
         raise SwingSetError(str(problem), *hints) from None
     except (KernelError, WorldError) as problem:
         raise SwingSetError(str(problem), f"%%whatif --at {world.controller.crank}") from None

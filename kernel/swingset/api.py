@@ -32,12 +32,10 @@ from swingset.host.own_devices import Device, DeviceCall, DeviceState, OwnDevice
 from swingset.host.packages import Package, package_source
 from swingset.host.pending import StillPending
 from swingset.host.queue import RunQueue
-from swingset.host.redelivery import Redelivered
 from swingset.host.references import References
 from swingset.host.rehearsal import Rehearsal
 from swingset.host.reports import RunReport
 from swingset.host.requests import Outcome, PromiseStatus
-from swingset.host.resending import Answered
 from swingset.host.restarting import Restart, RestartOutcome, RestartReport
 from swingset.host.retention import Freed
 from swingset.host.session import Session
@@ -87,7 +85,7 @@ from swingset.model.states import (
     VatState,
 )
 from swingset.time.archives import Archive, export_archive, import_archive
-from swingset.time.branches import Branch, BranchAnswer, BranchEntry
+from swingset.time.branches import Addition, Branch, BranchAddition, BranchAnswer, BranchEntry
 from swingset.time.branching import branch, keep_branch, shadow, undo_upgrade
 from swingset.time.bug_to_test import BugTest, NotReproduced, bug_to_test
 from swingset.time.catching_up import HowStarted, Started, WorldLeads, catch_up, rebuild, start_from
@@ -99,6 +97,7 @@ from swingset.time.mirrors import Mirror, mirror
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.querying import dataframe, sql
+from swingset.time.redelivery import Answered, Redelivered, redeliver
 from swingset.time.replay import FirstDifference, Replayed, replay
 from swingset.time.searching import search
 from swingset.time.sending import SentFrom, sent_from
@@ -131,6 +130,7 @@ from swingset.world.vats import VatRecord
 from swingset.world.verifying import Problem
 
 __all__ = [
+    "Addition",
     "AheadReport",
     "Answer",
     "Answered",
@@ -144,6 +144,7 @@ __all__ = [
     "BadPredicate",
     "BadQuery",
     "Branch",
+    "BranchAddition",
     "BranchAnswer",
     "BranchEntry",
     "BugTest",
@@ -321,6 +322,7 @@ __all__ = [
     "package_source",
     "policies",
     "rebuild",
+    "redeliver",
     "replay",
     "search",
     "sent_from",

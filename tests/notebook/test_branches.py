@@ -39,7 +39,7 @@ def test_a_changed_cell_runs_beside_the_world(opened: Kernel) -> None:
 
 def test_an_upgrade_is_undone(opened: Kernel) -> None:
     """First it is listed what would change; `--yes` does it, names come back, and the old code goes on."""
-    assert "was not upgraded" in str(opened.run("%swingset undo upgrade bank").error)
+    assert "has no upgrade to undo" in str(opened.run("%swingset undo upgrade bank").error)
     opened.run(twice("--upgrade"))
     assert opened.run("await E(purse).deposit(1)").plain == "12"
     listed = opened.run("%swingset undo upgrade bank").plain

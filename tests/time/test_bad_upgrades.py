@@ -40,21 +40,23 @@ def prediction(case: BadUpgrade) -> tuple[str, str]:
     with world_of(case) as world:
         before = world.digest(), world.history.head
         last = max(1, len(case.messages) - 1)  # a vat has a past, which is not repeated
-        found = rehearse_upgrade(world, "vat", (("vat", case.new),), records="all", messages=last)
+        code = (("vat", case.new),)
+        found = rehearse_upgrade(world, "vat", code, records="all")
+        told = None if found.fault is not None else swingset.redeliver(world, "vat", code, messages=last)
         assert (world.digest(), world.history.head) == before
-        text = "\n".join([found.verdict, *found.lines])
-    return predicted(found, case), text
+        lines = [found.verdict, *found.lines, *([] if told is None else [told.verdict, *told.lines()])]
+    return predicted(found, told, case), "\n".join(lines)
 
 
-def predicted(found: swingset.Rehearsal, case: BadUpgrade) -> str:
+def predicted(found: swingset.Rehearsal, told: swingset.Redelivered | None, case: BadUpgrade) -> str:
     """What the rehearsal found, in the words of the catalogue; the expected one if there are several."""
     kinds: list[Any] = []
     if found.fault is not None:
         kinds.append("refused")
     if found.records is not None and found.records.failed:
         kinds.append("records")
-    if found.messages is not None and found.messages.first is not None:
-        old, new = found.messages.first
+    if told is not None and told.first is not None:
+        old, new = told.first
         if new is not None and new.fault is not None:
             kinds.append("undone")
         elif old is None or new is None or old.exactly != new.exactly or old.answer != new.answer:

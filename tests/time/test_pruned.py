@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import swingset
-from swingset.host.redelivery import redeliver
 
 BANK = """
 from swingset.vat import E, durable, make_promise, provide, remotable
@@ -200,7 +199,7 @@ def test_a_sender_that_is_gone_is_told(tmp_path: Path) -> None:
 
 def test_a_rehearsal_says_that_older_messages_are_gone(pruned: Pruned) -> None:
     """Only the messages of which the state before is left are re-delivered."""
-    found = redeliver(pruned.world, "bank", (("bank", BANK + "# best"),), 50)
+    found = swingset.redeliver(pruned.world, "bank", (("bank", BANK + "# best"),), messages=50)
     assert (found.count, found.crank, found.differing) == (4, 7, 0)
     assert f"earlier messages cannot be re-delivered: {GONE}" in found.lines()
 

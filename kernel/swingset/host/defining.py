@@ -88,17 +88,16 @@ class DefinesVats:
             given = parameters_of(self, parameters)
             return upgrade(self.controller, vat, combined(self, vat, part, source), given, message)
 
-    def rehearse(
-        self: Joined, vat: str, part: str, source: str, *, records: Extent = None, messages: int | None = None
-    ) -> Rehearsal:
+    def rehearse(self: Joined, vat: str, part: str, source: str, *, records: Extent = None) -> Rehearsal:
         """Do `upgrade` in a fork, and report what it would do; the world is not changed.
+
+        What the code does differently with messages, `swingset.redeliver` finds out.
 
         Args:
             vat: the name of the vat.
             part: the name of the cell.
             source: the new code.
             records: how many records of changed kinds to migrate, or `"all"`; if one fails, it is not `ok`.
-            messages: how many of the last recorded messages to re-deliver to both codes.
         Raises:
             NoSuchVat: if there is no such vat.
         Example:
@@ -107,4 +106,4 @@ class DefinesVats:
         """
         with self.controller.lock:
             parts = combined(self, vat, part, source)
-            return rehearse_upgrade(self.controller, vat, parts, records=records, messages=messages)
+            return rehearse_upgrade(self.controller, vat, parts, records=records)

@@ -7,8 +7,7 @@ An upgrade that changes kinds migrates their first records at once and the other
 fails would reject messages to it. So a rehearsal can migrate all of them. If one of the first records fails
 and refuses the upgrade, a second fork postpones their migration, to report the other failures too.
 
-What the new code does differently shows only with messages. So the last recorded messages to the vat can be
-re-delivered to the old and to the new code (`redelivery`), and the first difference is reported.
+What the new code does differently shows only with messages: `swingset.redeliver` re-delivers recorded ones.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from swingset.core.kernel import Kernel
 from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
 from swingset.host.policies import cranks
-from swingset.host.redelivery import Redelivered, redeliver
 from swingset.host.starting import Parts
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.lens.versions import Versions
@@ -46,9 +44,7 @@ class Rehearsal:
     `verdict` is one sentence and `lines` are several. `abandoned` lists exports that would be lost,
     `disconnected` lists promises that would be broken, and `kept` counts durable objects by kind. `records`
     is set if more records were migrated than the upgrade itself migrates; if one fails, `ok` is False.
-    `messages` is set if recorded messages were re-delivered; a different answer may be what the upgrade is
-    for, so `ok` does not depend on it. `rejected` lists other promises that the upgrade would reject, such as
-    adopted ones whose adopter fails.
+    `rejected` lists other promises that the upgrade would reject, such as adopted ones whose adopter fails.
     """
 
     vat: str
@@ -61,33 +57,15 @@ class Rehearsal:
     kept: dict[str, int]
     computrons: int | None
     records: Migrated | None = None
-    messages: Redelivered | None = None
     rejected: tuple[PromiseRow, ...] = ()
 
 
-def rehearse_upgrade(
-    controller: Controller, vat: str, parts: Parts, *, records: Extent = None, messages: int | None = None
-) -> Rehearsal:
+def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records: Extent = None) -> Rehearsal:
     """Upgrade `vat` to `parts` in a fork of the world, then run the events that wait there.
 
     With `records`, that many older records are migrated after that, or all of them, and failures are
-    reported. With `messages`, that many of the last recorded messages are re-delivered to both codes.
+    reported.
     """
-    found = _rehearsed(controller, vat, parts, records)
-    if messages is None or found.fault is not None:
-        return found
-    return _with_messages(found, redeliver(controller, vat, parts, messages))
-
-
-def _with_messages(found: Rehearsal, told: Redelivered) -> Rehearsal:
-    verdict = found.verdict
-    if told.first is not None:
-        count = f"{told.differing:,} of {told.count:,} recorded messages"
-        verdict = f"{verdict} It would answer {count} differently."
-    return replace(found, verdict=verdict, lines=(*found.lines, *told.lines()), messages=told)
-
-
-def _rehearsed(controller: Controller, vat: str, parts: Parts, records: Extent) -> Rehearsal:
     fork = controller.fork()
     try:
         lens = Lens(fork.kernel.store)

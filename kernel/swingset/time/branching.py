@@ -1,14 +1,15 @@
 """A changed past: a fork at a crank, in which all that came from outside comes again, but for a change.
 
-An entry of the journal may be dropped or edited, and vats may have other code. Confined vats answer anew, on
-the real engines. Attached vats (of a session) and host functions are scripts: their code never runs again,
-and what they said is said again, rewritten through the origin of each reference (`swingset.time.origins`).
+Entries of the journal may be dropped, edited and added, and vats may have other code. Confined vats answer
+anew, on the real engines. Attached vats (of a session) and host functions are scripts: their code never runs
+again, and what they said is said again, rewritten through the origin of each reference
+(`swingset.time.origins`).
 
 - An entry whose references have no origin in the branch is withheld, with all that follows from it.
 - One that was sent after another outcome was heard than here is sent as recorded: its premise has changed.
 - What a script dropped is not dropped here: it holds everything until the branch is thrown away.
-- A message to a script is answered as recorded if it is the next one to that object and equal; otherwise it
-  stays unanswered.
+- A message to a script, or a call of a host function, is answered as recorded if it is the next one to that
+  object and equal; otherwise it stays unanswered.
 - What the host did because of the machine (images, set-asides, withdrawn starts) is not done again.
 
 The live world is never touched: the branch is a world in memory of its own.
@@ -16,7 +17,8 @@ The live world is never touched: the branch is a world in memory of its own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from swingset.core.errors import KernelError
@@ -24,9 +26,10 @@ from swingset.host.controller import Controller
 from swingset.host.starting import Parts
 from swingset.lens.recorded import Recorded
 from swingset.model.messages import CreateVat, UpgradeVat
-from swingset.time.branches import Branch
+from swingset.time.branches import Addition, Branch, Changes
+from swingset.time.entries import refuse_wrong
 from swingset.time.living import Living
-from swingset.world.records import RequestRecord
+from swingset.world.records import CrankRecord, Record, RequestRecord
 
 
 def branch(
@@ -35,47 +38,49 @@ def branch(
     at: int,
     drop: Collection[int] = (),
     edit: Mapping[int, Mapping[str, Any]] | None = None,
+    add: Sequence[Addition] = (),
     code: Mapping[str, Parts] | None = None,
     strict: bool = False,
 ) -> Branch:
-    """Live a past differently, in a fork: from a crank on, with entries dropped or edited, or other code.
+    """Live a past differently, in a fork: from a crank on, with entries changed, or other code.
 
     Args:
         controller: the world, which stays as it is.
         at: the number of the crank after which the branch begins.
-        drop: the numbers of records that do not happen.
+        drop: the numbers of records that do not happen: of requests, or of cranks that delivered a message or
+            started a vat's code. If a vat had sent it, the sender's promise is rejected.
         edit: other arguments of requests, by record number; those that are not given stay.
+        add: messages that are sent besides, each after a crank.
         code: vats that are upgraded to other parts as the branch begins, by name.
         strict: whether to raise at the first entry that was sent after another outcome than it was then.
     Returns:
         The branch, with everything in it that is not as it was.
     Raises:
         NoSuchMoment: if the history does not lead to that crank.
-        KernelError: for a record that is no request after that crank, and if `strict` finds an entry.
+        KernelError: for a record that cannot be dropped or edited, for a message that is added after another
+            crank, and if `strict` finds an entry.
+        TypeError: for an argument of an added message that cannot be passed.
         VatFault: if other code cannot be started there.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()
-        >>> with swingset.branch(world, at=world.crank - 1) as found:
-        ...     found.answers
-        ()
+        >>> more = swingset.Addition(world.crank, "bank", "open_purse", ["bob"])
+        >>> with swingset.branch(world, at=world.crank - 1, add=[more]) as found:
+        ...     found.answers, [(addition.message, addition.after == world.crank) for addition in found.added]
+        ((), [('open_purse()', True)])
     """
-    changes = {number: dict(given) for number, given in (edit or {}).items()}
-    with controller.fork() as present:
-        present.commit()
-        records = [
-            record
-            for record in present.history.records()
-            if record.crank > at or (record.crank == at and isinstance(record, RequestRecord))
-        ]
-        later = {record.number for record in records if isinstance(record, RequestRecord)}
-        if missing := sorted({*drop, *changes} - later):
-            raise KernelError(f"record {missing[0]} is no request after crank {at}")
+    edited = {number: dict(given) for number, given in (edit or {}).items()}
+    changes = Changes(frozenset(drop), edited, tuple(add), strict)
+    for addition in changes.add:
+        addition.methargs()
+    with recorded_after(controller, at) as (present, records):
+        refuse_wrong(changes, at, present.crank, records)
         fork = controller.fork(at)
         try:
+            living = Living(fork, present, at, records, changes)
             for vat, parts in (code or {}).items():
                 fork.upgrade_vat(vat, parts)
-            return Living(fork, present.world, at, frozenset(drop), changes, strict).live(records)
+            return living.live()
         except (LookupError, TypeError, ValueError) as problem:
             # No host writes such records; the file is a stranger's.
             fork.close()
@@ -84,6 +89,26 @@ def branch(
         except BaseException:
             fork.close()
             raise
+
+
+@contextmanager
+def recorded_after(controller: Controller, at: int) -> Iterator[tuple[Controller, list[Record]]]:
+    """A world of all that has happened, also of what is not committed, and its records after a crank."""
+    with controller.fork() as present:
+        present.commit()
+        recorded = Recorded(present.world)
+        try:
+            begins = recorded.crank(at).number if at > 0 else 0
+        except KernelError:
+            begins = 0
+        yield (
+            present,
+            [
+                record
+                for record in recorded.after(begins)
+                if record.crank > at or (record.crank == at and isinstance(record, RequestRecord))
+            ],
+        )
 
 
 def shadow(controller: Controller, vat: str, parts: Parts, *, since: int | None = None) -> Branch:
@@ -163,7 +188,8 @@ def keep_branch(controller: Controller, changed: Branch) -> int:
 def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> Branch:
     """Live on as if the last upgrade of a vat had not happened: with the old code, and all messages since.
 
-    The live world stays as it is. The branch lists what the old code answers differently.
+    The live world stays as it is. The branch lists what the old code answers differently. If a vat had asked
+    for the upgrade, through `vatAdmin`, its promise is rejected in the branch.
 
     Args:
         controller: the world.
@@ -171,38 +197,41 @@ def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> B
         strict: whether to raise at the first message that was sent after another outcome than it was then.
     Raises:
         NoSuchVat: if there is no such vat.
-        KernelError: if the host has not upgraded it, or that was pruned, or if `strict` finds a message.
+        NoSuchMoment: if the moment before the upgrade was pruned.
+        KernelError: if it was not upgraded, as far as its records go back, and if `strict` finds a message.
     Example:
         >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
         >>> with swingset.undo_upgrade(world, "bank") as found:
         ...     found.controller.vats["bank"].incarnation
         0
     """
-    known = controller.kernel.vat(vat).id
-    asked: RequestRecord | None = None
-    sender = 0  # of the last upgrade that is recorded
-    drop: set[int] = set()
-    upgrades: dict[int, RequestRecord] = {}
-    with controller.fork() as present:
-        present.commit()
-        for record in present.history.records():
+    known = controller.kernel.vat(vat)
+    asked: dict[int, RequestRecord] = {}
+    lost: set[int] = set()  # its memory, and so its own code began anew
+    upgrade: CrankRecord | None = None
+    kept: set[int] = set()
+    with recorded_after(controller, 0) as (_, records):
+        for record in records:
             if isinstance(record, RequestRecord):
-                if record.verb == "upgrade-vat" and record.arguments["vat"] == known:
-                    upgrades[record.number] = record
-                elif record.verb == "keep-sources" and record.arguments["vat"] == vat and asked is not None:
-                    drop.add(record.number)
+                if record.verb == "upgrade-vat" and record.arguments["vat"] == known.id:
+                    asked[record.number] = record
+                elif record.verb == "keep-sources" and record.arguments["vat"] == vat:
+                    kept.add(record.number)
+                elif record.verb == "begin-anew":
+                    lost.add(record.number)
             elif (
                 isinstance(record.event, UpgradeVat)
-                and record.event.vat == known
+                and record.event.vat == known.id
                 and record.outcome == "upgraded"
+                and record.sender not in lost
             ):
-                sender = record.sender or 0
-                asked, drop = upgrades.get(sender), set()
-                if asked is not None:
-                    drop = {asked.number}
-    if asked is None:
-        gone, incarnation = Recorded(controller.world).gone, controller.kernel.vat(vat).incarnation
-        if gone is not None and incarnation > 0 and sender <= gone.record:
+                upgrade, kept = record, set()
+    if upgrade is None:
+        gone = Recorded(controller.world).gone if known.incarnation else None
+        if gone is not None:
             raise KernelError(f"the last upgrade of vat {vat} cannot be undone: {gone}")
-        raise KernelError(f"vat {vat} was not upgraded by the host, so there is nothing to undo")
-    return branch(controller, at=asked.crank, drop=drop, strict=strict)
+        raise KernelError(f"vat {vat} has no upgrade to undo: it runs the code that it was created with")
+    request = asked.get(upgrade.sender or 0)
+    if request is None:
+        return branch(controller, at=upgrade.crank - 1, drop={upgrade.number, *kept}, strict=strict)
+    return branch(controller, at=request.crank, drop={request.number, *kept}, strict=strict)

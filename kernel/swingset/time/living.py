@@ -2,379 +2,408 @@
 
 Each request is asked for again, rewritten through the origins of its references, and each recorded crank lets
 the branch run one of its own. Where the recorded world had nothing left to do, the branch runs until it has
-nothing left to do either. Attached vats are played: they say between deliveries what they said then, and
-answer a message as they did if it is the next recorded one to that object and equal.
+nothing left to do either. Attached vats are played (`playing`), and host code is answered for from the
+records (`host_calls`).
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from swingset.core.errors import KernelError
+from swingset.core.errors import KernelError, KernelPanic
 from swingset.host.controller import Controller
+from swingset.lens.recorded import Recorded, naming
 from swingset.model import syscalls
-from swingset.model.capdata import CapData, in_words, method_of
-from swingset.model.heap import HeapImage
-from swingset.model.limits import Limits
-from swingset.model.reports import DeliveryResult
+from swingset.model.capdata import CapData, method_of
+from swingset.model.messages import Send, described
+from swingset.model.refs import is_kref
 from swingset.model.visible import one_line
-from swingset.time.branches import Branch, BranchAnswer, BranchEntry
+from swingset.time.branches import Addition, Branch, BranchAddition, BranchEntry, Changes
+from swingset.time.entries import (
+    BOOKKEEPING,
+    DROPPABLE,
+    OF_THE_MACHINE,
+    SHOWN,
+    called,
+    next_crank,
+    syscall_in_words,
+)
+from swingset.time.host_calls import HostCalls
 from swingset.time.origins import Origins, Withheld
+from swingset.time.outcomes import Outcomes, shown
+from swingset.time.outgoing import Outgoing, differences
+from swingset.time.playing import DROPS, Player, Players
 from swingset.time.repeating import Repeater
 from swingset.time.script import Script, ScriptedDevices
-from swingset.workers.base import SyscallHandler
 from swingset.world.errors import WorldError
-from swingset.world.file import WorldFile
 from swingset.world.record_lines import read_lines
-from swingset.world.records import CrankRecord, Record, RequestRecord
-from swingset.world.rows import RULES
+from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
 
-_OF_THE_MACHINE = frozenset(
-    ("snapshot-vat", "log-outcomes", "set-aside", "begin-anew", "withdraw", "give-up", "reap")
-)
-_DROPS = ("dropImports", "retireImports", "retireExports", "abandonExports")
-_SHOWN = 200
-_MOST_CRANKS = 100_000
-"""How many cranks a branch runs at most where the record says that the world had nothing left to do."""
+MOST_CRANKS = 10_000
+"""How many cranks a branch runs at most beyond those that were recorded."""
+
+_BY_NAME = ("keep-sources", "draft")  # the argument `vat` is a name
+_NAME = "vc.2.s"  # the key of a name that a session has stored
 
 
 class Living:
-    """A branch that is being lived."""
+    """A branch that is being lived. It is made before anything happens in the fork."""
 
     def __init__(
-        self,
-        fork: Controller,
-        source: WorldFile,
-        at: int,
-        drop: frozenset[int],
-        edit: Mapping[int, Mapping[str, Any]],
-        strict: bool,
+        self, fork: Controller, present: Controller, at: int, records: list[Record], changes: Changes
     ) -> None:
+        """`present` has the recorded world, and `records` are those of it that come again."""
         self.fork = fork
         self.kernel = fork.kernel
-        self.origins = Origins(fork.kernel)
-        self._script = Script(source)
+        self._present = present
         self._at = at
-        self._drop, self._edit, self._strict = drop, edit, strict
-        self._repeater = Repeater(self.kernel, ScriptedDevices(self.kernel.store, self._script), self._script)
+        self._records = records
+        self._changes = changes
+        self.origins = Origins(fork.kernel)
+        self._outcomes = Outcomes(self.origins, fork.kernel, self._message_of)
+        self._players = Players(fork.kernel, self.origins, self._outcomes, self._speak)
+        self._calls = HostCalls(fork.kernel, self.origins, self._players.unanswered.append)
+        self._sent = Outgoing(fork.kernel.store), Outgoing(fork.kernel.store)
+        self._script = Script(present.world)
+        devices = ScriptedDevices(self.kernel.store, self._script)
+        self._repeater = Repeater(self.kernel, devices, self._script)
+        self._attached = [vat.id for vat in self.kernel.store.vats.all() if vat.attached]
+        self._since = fork.world.journal.last
+        self._left = MOST_CRANKS
         self._entries = 0
-        self._at_record = 0
         self._withheld: list[BranchEntry] = []
-        self._changed: list[BranchEntry] = []
-        self.unanswered: list[str] = []
-        self._sent: dict[tuple[str, str], tuple[int, str]] = {}  # messages of scripts, by their results
-        self._host_sent: dict[str, tuple[int, str, str]] = {}
-        self._heard: dict[tuple[str, str], tuple[bool, Any]] = {}  # as recorded
-        self._waits: set[tuple[str, str]] = set()  # recorded outcomes that have not come here as they were
-        self.hears: dict[tuple[str, str], tuple[bool, Any]] = {}
-        self._messages: dict[tuple[str, str], deque[Any]] = {}
-        self._queue = {seq for (seq,) in self.kernel.world.rows("SELECT seq FROM queue")}
-
-    def live(self, records: list[Record]) -> Branch:
-        """Have everything come again, and run what it leads to."""
-        for vat in self.kernel.store.vats.all():
-            if vat.attached:
-                self.kernel.warehouse.attach(vat.id, _Actor(self, vat.id))
-        self._learn_messages(records)
-        ran = False
+        self._dropped: list[BranchEntry] = []
+        self._premises: list[BranchEntry] = []
+        self._mail: list[tuple[RequestRecord, str]] = []
+        self._adding = sorted(changes.add, key=lambda addition: addition.after)
+        self._added: list[tuple[Addition, str]] = []
+        self._notes: list[str] = []
         for record in records:
-            self._at_record = record.number
+            self._learn(record)
+
+    def live(self) -> Branch:
+        """Have everything come again, and run what it leads to."""
+        for vat in self._attached:
+            self._players.attach(vat)
+        self._calls.install()
+        ran = False
+        for record in self._records:
+            ran = self._add(record) or ran
             if isinstance(record, RequestRecord):
-                if ran and not self._queue:
-                    self._run(_MOST_CRANKS)
+                if ran:
+                    self._run_on()
                 ran = False
                 self._request(record)
             else:
-                self._hear(record)
-                self._run(1)
+                self._crank(record)
                 ran = True
-            self.origins.observe(record)
-            self._follow_queue(record)
-        self._run(_MOST_CRANKS)
+            self._observe(record)
+        self._add(None)
+        self._run_on()
         self.fork.commit("a branch")
-        told = tuple(self._withheld), tuple(self._changed), tuple(self.unanswered), tuple(self._answers())
-        return Branch(self.fork, self._at, self._entries, *told)
+        return self._branch()
 
-    def _run(self, most: int) -> None:
-        for _ in range(most):
-            if self.kernel.cranks.panic is not None or self.kernel.cranks.step() is None:
-                return
+    def _observe(self, record: Record) -> None:
+        self._sent[0].observe(record)
+        if record.rows is not None:
+            self.origins.observe(record.rows)
+            return
+        with self._present.history.at_record(record.number) as moment:
+            self.origins.observe_all(moment.world)
 
-    def _follow_queue(self, record: Record) -> None:
-        for change in record.rows or ():
-            if change.table == "queue":
-                (self._queue.add if change.after is not None else self._queue.discard)(change.key[0])
+    def _run_on(self) -> None:
+        """Run until nothing can run, if the recorded world did, and is not paused."""
+        if self.origins.waiting or self.kernel.store.counters.get("paused"):
+            return
+        while self._left > 0 and self._step():
+            self._left -= 1
+        if self._left == 0:
+            self._note(f"after {MOST_CRANKS:,} cranks more than were recorded, the branch still ran")
+
+    def _step(self) -> bool:
+        """Run one crank; returns whether another may follow."""
+        try:
+            return self.fork._opened.crank() is not None
+        except KernelPanic as panic:
+            self._note(one_line(f"the branch has stopped for good: {panic}", 300))
+            return False
+
+    def _note(self, words: str) -> None:
+        if words not in self._notes:
+            self._notes.append(words)
 
     # What was recorded
+
+    def _learn(self, record: Record) -> None:
+        self._calls.learn(record)
+        if isinstance(record, CrankRecord):
+            for vat, entry in self._of_scripts(record):
+                self._players.learn(record.number, vat, entry)
 
     def _of_scripts(self, record: CrankRecord) -> Iterator[tuple[str, dict[str, Any]]]:
         """The deliveries of a crank to attached vats."""
         self._script.stand_at(record)
         for vat in record.transcripts:
-            if self._is_attached(vat):
+            found = self._present.kernel.store.vats.get(vat)
+            if found is not None and found.attached:
                 for entry in self._script.deliveries(vat):
                     yield vat, entry
 
-    def _is_attached(self, vat: str) -> bool:
-        found = self.kernel.store.vats.get(vat)
-        return found is not None and found.attached
-
-    def _learn_messages(self, records: list[Record]) -> None:
-        for record in records:
-            if isinstance(record, CrankRecord):
-                for vat, entry in self._of_scripts(record):
-                    delivery = entry["delivery"]
-                    if delivery[0] == "message":
-                        self._messages.setdefault((vat, delivery[1]), deque()).append(entry)
-
-    def _hear(self, record: CrankRecord) -> None:
+    def _crank(self, record: CrankRecord) -> None:
+        """Run a crank where one was recorded, unless it is dropped."""
+        if record.number in self._changes.drop:
+            self._players.forget(record.number)
+            self._drop_event(record)
+            return
         for vat, entry in self._of_scripts(record):
             if entry["delivery"][0] == "notify":
                 for promise, outcome in entry["delivery"][1]:
-                    self._heard[vat, promise] = outcome["rejected"], outcome["data"]
-                    self._waits.add((vat, promise))
+                    self._outcomes.hear(vat, promise, outcome)
+        for device in self._calls.hooks(record):
+            why = "what host code does by itself is not repeated"
+            self._withhold(record.number, f"device {device}, in crank {record.crank}", why)
+        self._step()
 
-    def _same(self, vat: str, promise: str) -> bool:
-        """Whether an outcome came in the branch as it was recorded; its references are matched."""
+    def _drop_event(self, record: CrankRecord) -> None:
+        assert isinstance(record.event, DROPPABLE)
+        what = one_line(described(record.event, self.origins.name_of), SHOWN)
         try:
-            here = self.origins.vref(vat, promise)
-        except Withheld:
-            return False
-        came = self.hears.get((vat, here))
-        if came is None:
-            return False
-        rejected, data = self._heard[vat, promise]
-        recorded, found = CapData.from_json(data), CapData.from_json(came[1])
-        self.origins.same_slots(vat, recorded.slots, found.slots)
-        return (rejected, recorded.body, len(recorded.slots)) == (came[0], found.body, len(found.slots))
+            self.kernel.drop_queued(self.origins.position(record.position or 0))
+        except Withheld as lacking:
+            self._withhold(record.number, what, str(lacking))
+        else:
+            self._dropped.append(BranchEntry(record.number, what, "dropped"))
 
-    def _premise(self) -> str | None:
-        """An outcome that was heard before this point and is another one here, in words."""
-        self._waits = {pair for pair in sorted(self._waits) if not self._same(*pair)}
-        for pair in sorted(self._waits):
-            sent = self._sent.get(pair)
-            return f"the outcome of {sent[1] if sent else pair[1]} is another one"
-        return None
+    def _message_of(self, kref: str) -> tuple[int, str]:
+        """The record that sent the message with a result, before the branch began, and the message."""
+        recorded = Recorded(self._present.world)
+        for record in recorded.before(naming(kref), recorded.last + 1):
+            if isinstance(record, CrankRecord) and isinstance(record.event, Send):
+                message = record.event.message
+                if message.result == kref:
+                    return record.sender or 0, f"{message.method}()"
+        return 0, f"the outcome of {kref}"
+
+    # What is added
+
+    def _add(self, upcoming: Record | None) -> bool:
+        """Send the added messages that come before a record, or all; returns whether there were any."""
+        added = False
+        while self._adding and (upcoming is None or self._adding[0].after < next_crank(upcoming)):
+            added = True
+            addition = self._adding.pop(0)
+            try:
+                data = CapData.from_json(self.origins.kernel_data(addition.methargs().to_json()))
+                target = addition.target
+                target = self.origins.kref(target) if is_kref(target) else self.kernel.root_of(target)
+                self._added.append((addition, self.kernel.queue_message(target, data)))
+            except (Withheld, KernelError) as problem:
+                self._added.append((addition, f"not sent: {problem}"))
+        return added
+
+    def _additions(self) -> Iterator[BranchAddition]:
+        for addition, result in self._added:
+            came = shown(self.origins.outcome(result)) if is_kref(result) else one_line(result, SHOWN)
+            yield BranchAddition(addition.after, one_line(f"{addition.method}()", 80), came)
 
     # What comes again
 
     def _request(self, record: RequestRecord) -> None:
-        if record.verb in _OF_THE_MACHINE:
+        if record.verb in OF_THE_MACHINE:
             return
-        given = {**record.arguments, **self._edit.get(record.number, {})}
-        premise = self._premise()
-        what = _described(given.get("syscall")) if record.verb == "syscall" else record.verb
-        if record.number in self._drop:
+        given = {**record.arguments, **self._changes.edit.get(record.number, {})}
+        what = self._in_words(record.verb, given)
+        if record.number in self._changes.drop:
             self._lose(record, given)
-            self._withhold(record.number, what, "dropped")
+            if record.verb not in BOOKKEEPING:
+                self._dropped.append(BranchEntry(record.number, what, "dropped"))
             return
         try:
-            if record.verb == "syscall":
-                raw = given["syscall"]
-                if raw and raw[0] in _DROPS:
-                    return
-                with self.kernel.request.made_in(record.cell):
-                    self._say(record.number, given["vat"], raw)
-            else:
-                self._script.stand_at(record)
-                self._ask(record, given)
+            with self.kernel.request.made_in(record.cell):
+                self._come_again(record, given, what)
         except Withheld as lacking:
             self._lose(record, given)
-            self._withhold(record.number, what, str(lacking))
-        except WorldError:
+            self._withhold_request(record, given, what, str(lacking))
+        except (WorldError, _PremiseChanged):
             raise
         except (KernelError, ValueError, KeyError, TypeError, LookupError) as problem:
-            self._withhold(record.number, what, f"{type(problem).__name__}: {problem}")
+            self._withhold_request(record, given, what, f"{type(problem).__name__}: {problem}")
         else:
             self._entries += 1
-            if premise is not None and what.startswith("send"):
-                self._changed.append(BranchEntry(record.number, one_line(what, _SHOWN), premise))
-                if self._strict:
-                    raise KernelError(f"the premise of {self._changed[-1]}")
+
+    def _come_again(self, record: RequestRecord, given: dict[str, Any], what: str) -> None:
+        if record.verb == "syscall":
+            raw = given["syscall"]
+            if not raw or raw[0] not in DROPS:
+                self._speak(record.number, given["vat"], raw, None)
+            return
+        self._script.stand_at(record)
+        premise = self._outcomes.premise() if record.verb == "send" else None
+        self._ask(record, given)
+        self._mark(record.number, what, premise)
+        if record.verb in ("receive", "bridge-deliver"):
+            self._mail.append((record, what))
+
+    def _withhold_request(self, record: RequestRecord, given: Mapping[str, Any], what: str, why: str) -> None:
+        raw = given.get("syscall")
+        name = str(raw[0]) if record.verb == "syscall" and isinstance(raw, list) and raw else record.verb
+        if name == "vatstoreSet":  # the rest of what a session stores is its library's own
+            key = str(raw[1]) if isinstance(raw, list) and len(raw) > 1 else ""
+            if key.startswith(_NAME):
+                self._withhold(record.number, f"the name {key.removeprefix(_NAME)}", why)
+        elif name not in BOOKKEEPING:
+            self._withhold(record.number, what, why)
 
     def _lose(self, record: RequestRecord, given: Mapping[str, Any]) -> None:
         """Note that a message is not sent, and has no result here."""
         asked = syscalls.read(given.get("syscall")).asked
         if record.verb == "syscall" and isinstance(asked, syscalls.Send) and asked.result is not None:
-            pair = given["vat"], asked.result
-            self.origins.lost.add(pair)
-            self._sent[pair] = record.number, f"{method_of(asked.methargs)}()"
+            self.origins.lost.add((given["vat"], asked.result))
+            method = f"{method_of(asked.methargs)}()"
+            self._outcomes.sent(given["vat"], asked.result, record.number, method)
 
     def _withhold(self, number: int, what: str, why: str) -> None:
-        self._withheld.append(BranchEntry(number, one_line(what, _SHOWN), one_line(why, _SHOWN)))
+        self._withheld.append(BranchEntry(number, one_line(what, SHOWN), one_line(why, SHOWN)))
 
-    def _say(self, number: int, vat: str, raw: Any) -> None:
-        """Make a script's syscall between deliveries."""
-        answer = self.kernel.outside_syscall(self.origins.vat(vat), self.rewritten(vat, raw))
-        if answer[0] != "ok":
-            raise Withheld(str(answer[1]))
-        if raw[0] == "send" and raw[2]["result"] is not None:
-            method = method_of(CapData.from_json(raw[2]["methargs"]))
-            self._sent[vat, raw[2]["result"]] = number, f"{method}()"
+    def _mark(self, number: int, what: str, premise: str | None) -> None:
+        """List a message that was sent after another outcome than it was then."""
+        if premise is not None:
+            self._premises.append(BranchEntry(number, one_line(what, SHOWN), one_line(premise, SHOWN)))
+            if self._changes.strict:
+                raise _PremiseChanged(f"the premise of {self._premises[-1]}")
 
-    def rewritten(self, vat: str, raw: Any) -> Any:
-        """A recorded syscall in the names that the vat has here. Raises `Withheld`."""
-        origins = self.origins
-        match syscalls.read(raw).asked:
-            case syscalls.Send(target, methargs, result):
-                sent = {"methargs": origins.data(vat, methargs.to_json()), "result": result}
-                return ["send", origins.vref(vat, target), sent]
-            case syscalls.Subscribe(promise):
-                return ["subscribe", origins.vref(vat, promise)]
-            case syscalls.Resolve(resolutions):
-                told = [
-                    [origins.vref(vat, promise), rejected, origins.data(vat, data.to_json())]
-                    for promise, rejected, data in resolutions
-                ]
-                return ["resolve", told]
-            case syscalls.CallNow(node, method, args):
-                return ["callNow", origins.vref(vat, node), method, origins.data(vat, args.to_json())]
-            case syscalls.KeepPromises(promises):
-                return ["keepPromises", [origins.vref(vat, promise) for promise in promises]]
-            case syscalls.Exit(is_failure, info):
-                return ["exit", is_failure, origins.data(vat, info.to_json())]
-        return raw
+    def _speak(self, number: int, vat: str, raw: Any, syscall: Callable[[Any], Any] | None) -> None:
+        """Make a script's syscall again, through the kernel if it was made between two deliveries.
+
+        Such a one raises `Withheld` if its references lack an origin; one of a delivery is listed then.
+        """
+        asked = syscalls.read(raw).asked
+        is_send = isinstance(asked, syscalls.Send)
+        premise = self._outcomes.premise() if is_send else None
+        try:
+            said = self.origins.syscall(vat, raw)
+        except Withheld as lacking:
+            if syscall is None:
+                raise
+            if isinstance(asked, syscalls.Send) and asked.result is not None:
+                self.origins.lost.add((vat, asked.result))
+            if is_send or isinstance(asked, syscalls.Resolve | syscalls.Exit):
+                self._withhold(number, syscall_in_words(raw), str(lacking))
+            return
+        if syscall is None:
+            recorded, numbers = self._rows_of(number), self.origins.numbers()
+            last = self.kernel.world.journal.last
+            answer = self.kernel.outside_syscall(self.origins.vat(vat), said)
+            if answer[0] != "ok":
+                raise Withheld(str(answer[1]))
+            self.origins.pair(recorded, self._made(last), numbers)
+        else:
+            syscall(said)
+        if isinstance(asked, syscalls.Send) and asked.result is not None:
+            self._outcomes.sent(vat, asked.result, number, f"{method_of(asked.methargs)}()")
+        self._mark(number, syscall_in_words(raw), premise)
+
+    def _rows_of(self, number: int) -> tuple[RowChange, ...]:
+        first = self._records[0].number
+        record = self._records[number - first] if 0 <= number - first < len(self._records) else None
+        return (record.rows if record is not None and record.number == number else ()) or ()
+
+    def _made(self, last: int) -> tuple[RowChange, ...]:
+        """The rows that the branch's own record after a number changed; none if there is no such record."""
+        journal, crank = self.kernel.world.journal, self.kernel.cranks.count
+        if journal.last == last:
+            return ()
+        numbers = {"number": journal.last, "crank": crank}
+        found = [*read_lines(self.kernel.world.name, 0, journal.since(journal.last - 1), **numbers)]
+        return found[-1].rows or ()
 
     def _ask(self, record: RequestRecord, given: dict[str, Any]) -> None:
         """Ask the kernel again for a request that is no syscall."""
+        self._translate(record.verb, given)
+        numbers, last = self.origins.numbers(), self.kernel.world.journal.last
+        if record.verb == "attach-vat":
+            self._attach(record, given)
+        elif record.verb == "visit-device":
+            self._calls.visit(record)
+        else:
+            self._repeater.repeat(replace(record, arguments=given))
+        pairs = self.origins.pair(record.rows or (), self._made(last), numbers)
+        if record.verb == "send":
+            method = called(given["methargs"])
+            for then, here in pairs:
+                self._outcomes.sent_by_host(then, here, record.number, method)
+
+    def _translate(self, verb: str, given: dict[str, Any]) -> None:
+        """Rewrite the arguments of a request. Raises `Withheld`."""
         origins = self.origins
-        if "vat" in given and record.verb not in ("keep-sources", "draft"):
+        if "vat" in given and verb not in _BY_NAME:
             given["vat"] = origins.vat(given["vat"])
-        for name in ("kref", "target", "result"):
+        if "vats" in given:
+            given["vats"] = [origins.vat(vat) for vat in given["vats"]]
+        for name in ("kref", "target"):
             if name in given:
                 given[name] = origins.kref(given[name])
         for name in ("methargs", "parameters"):
             if name in given:
                 given[name] = origins.kernel_data(given[name])
-        if record.verb == "attach-vat":
-            with self.kernel.request.made_in(record.cell):
-                self.kernel.attach(given["name"], _Actor(self, ""), given["message"])
-            vat = self.kernel.vat(given["name"]).id
-            self.kernel.warehouse.attach(vat, _Actor(self, vat))
-            return
-        self._repeater.repeat(replace(record, arguments=given))
-        journal, crank = self.kernel.world.journal, self.kernel.cranks.count
-        numbers = {"number": journal.last, "crank": crank}
-        for made in read_lines(self.kernel.world.name, 0, journal.since(journal.last - 1), **numbers):
-            for then, here in zip(_results(record), _results(made), strict=False):
-                self.origins.same(then, here)
-                if record.verb == "send":
-                    method = method_of(CapData.from_json(record.arguments["methargs"]))
-                    self._host_sent[then] = record.number, f"{method}()", here
+        if "meter" in given:
+            given["meter"] = origins.meter(given["meter"])
+        if "position" in given:
+            given["position"] = origins.position(given["position"])
+        options = given.get("options")
+        if isinstance(options, dict) and isinstance(options.get("meter"), str):
+            given["options"] = {**options, "meter": origins.meter(options["meter"])}
+
+    def _attach(self, record: RequestRecord, given: Mapping[str, Any]) -> None:
+        """Begin a life of a session's vat."""
+        found = self.kernel.store.vats.named(given["name"])
+        if found is not None:
+            self._players.begin_anew(found.id, record.number)
+        vat, _ = self.kernel.attach(given["name"], Player(self._players, ""), given["message"])
+        self._players.attach(vat.id)
 
     # What came of it
 
-    def played(self, vat: str, delivery: list[Any], syscall: SyscallHandler) -> None:
-        """Have a script hear a delivery, and say what it said then."""
-        if delivery[0] == "notify":
-            for promise, outcome in delivery[1]:
-                self.hears[vat, promise] = outcome["rejected"], outcome["data"]
-            return
-        if delivery[0] != "message":
-            return
-        target, message = delivery[1], delivery[2]
-        waiting = self._messages.get((vat, target))
-        came = CapData.from_json(message["methargs"])
-        if not waiting or not self._answers_to(vat, came, waiting[0]["delivery"][2]):
-            self.unanswered.append(f"{method_of(came)}() to {target}")
-            return
-        entry = waiting.popleft()
-        if (result := entry["delivery"][2]["result"]) is not None and message["result"] is not None:
-            self.origins.same_slots(vat, [result], [message["result"]])
-        for raw, _ in entry["syscalls"]:
-            if raw[0] in _DROPS:
-                continue
-            try:
-                syscall(syscalls.read(self.rewritten(vat, raw)))
-            except Withheld as lacking:
-                what = f"{_described(raw)}, in {method_of(came)}() to {target}"
-                self._withhold(self._at_record, what, str(lacking))
+    def _in_words(self, verb: str, given: Mapping[str, Any]) -> str:
+        """A request in a few words."""
+        if verb == "syscall":
+            return syscall_in_words(given.get("syscall"))
+        if verb == "send":
+            return f"send {called(given.get('methargs'))}"
+        name = given.get("name") or given.get("peer") or given.get("meter") or given.get("device")
+        if isinstance(vat := given.get("vat"), str):
+            name = vat if verb in _BY_NAME else self.origins.name_of(vat)
+        return one_line(f"{verb} {name}" if isinstance(name, str) else verb, SHOWN)
 
-    def _answers_to(self, vat: str, came: CapData, recorded: Any) -> bool:
-        """Whether a message is the recorded one; its references are matched."""
-        then = CapData.from_json(recorded["methargs"])
-        if (then.body, len(then.slots)) != (came.body, len(came.slots)):
-            return False
-        self.origins.same_slots(vat, then.slots, came.slots)
-        return all(
-            self.origins.knows(vat, one, other) for one, other in zip(then.slots, came.slots, strict=True)
+    def _branch(self) -> Branch:
+        for record in self.fork.history.records(self._since):
+            self._sent[1].observe(record)
+        mail = [answer for _, answer in differences(*self._sent)]
+        first = next((answer for answer in mail if answer.record), None)
+        for record, what in self._mail:
+            if first is not None and first.record < record.number:
+                self._mark(record.number, what, f"{first.message} is another one")
+        for entry in self._players.silent():
+            self._withhold(*entry)
+        here, then = len(self.fork.queue), len(self.origins.waiting)
+        if here != then:
+            self._note(f"{here:,} events wait at the end of the branch, and {then:,} in the world")
+        answers = sorted([*self._outcomes.answers(), *mail], key=lambda answer: answer.record or 1 << 62)
+        return Branch(
+            self.fork,
+            self._at,
+            self._entries,
+            tuple(self._withheld),
+            tuple(self._premises),
+            tuple(self._players.unanswered),
+            tuple(answers),
+            tuple(self._dropped),
+            tuple(self._additions()),
+            tuple(self._notes),
         )
 
-    def _answers(self) -> Iterator[BranchAnswer]:
-        """The messages from outside whose outcomes are others than they were."""
-        for pair in sorted(self._heard, key=lambda pair: self._sent.get(pair, (0, ""))[0]):
-            if pair not in self._sent or pair in self.origins.lost or self._same(*pair):
-                continue
-            number, message = self._sent[pair]
-            yield BranchAnswer(number, message, _shown(self._heard[pair]), _shown(self.hears.get(pair)))
-        for kref, (number, message, here) in self._host_sent.items():
-            then, found = self.origins.recorded.get(kref), self.kernel.store.promises.get(here)
-            now = (found.state == "rejected", found.data) if found is not None and found.data else None
-            if then is None or (now is not None and _alike(then, now)):
-                continue
-            yield BranchAnswer(number, message, _shown(then), _shown(now))
 
-
-class _Actor:
-    """The worker of an attached vat in a branch: it plays the vat's script."""
-
-    kind = "script"
-
-    def __init__(self, living: Living, vat: str) -> None:
-        self._living = living
-        self._vat = vat
-
-    def deliver(self, delivery: list[Any], syscall: SyscallHandler, _limits: Limits) -> DeliveryResult:
-        """Take a delivery, and say what was recorded."""
-        self._living.played(self._vat, delivery, syscall)
-        return DeliveryResult()
-
-    def snapshot(self) -> HeapImage | None:
-        """None: a script has no memory."""
-        return None
-
-    def heap_digest(self) -> str | None:
-        """None: a script has no memory."""
-        return None
-
-    def close(self) -> None:
-        """Do nothing: a script holds nothing."""
-
-
-def _results(record: Record) -> list[str]:
-    """The promises that a request has made for the host."""
-    columns = list(RULES["promises"])
-    state, policy = columns.index("state"), columns.index("policy")
-    found = [
-        str(change.key[0])
-        for change in record.rows or ()
-        if change.table == "promises"
-        and change.after is not None
-        and change.after[state] == "unresolved"
-        and change.after[policy] is not None
-    ]
-    return sorted(found, key=lambda kref: int(kref[2:]))
-
-
-def _alike(one: tuple[bool, CapData], other: tuple[bool, CapData]) -> bool:
-    return (one[0], one[1].body, len(one[1].slots)) == (other[0], other[1].body, len(other[1].slots))
-
-
-def _shown(outcome: tuple[bool, Any] | None) -> str:
-    """An outcome on one line."""
-    if outcome is None:
-        return "no outcome"
-    data = outcome[1] if isinstance(outcome[1], CapData) else CapData.from_json(outcome[1])
-    words = in_words(data)
-    return one_line(f"rejected with {words}" if outcome[0] else words, _SHOWN)
-
-
-def _described(raw: Any) -> str:
-    """A syscall in a few words."""
-    found = syscalls.read(raw)
-    if isinstance(found.asked, syscalls.Send):
-        return f"send {method_of(found.asked.methargs)}() to {found.asked.target}"
-    return " ".join(map(str, raw[:2])) if isinstance(raw, list) else found.name
+class _PremiseChanged(KernelError):
+    """A strict branch has found a message that was sent after another outcome."""

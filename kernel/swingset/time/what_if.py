@@ -11,8 +11,9 @@ Python is not forked: an object of the host that the code changes stays changed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,20 +22,24 @@ from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.outputs import Output
 from swingset.host.policies import RunPolicy
-from swingset.host.resending import Resending
 from swingset.host.session import Session
 from swingset.host.standing_in import StandIns, set_aside
 from swingset.host.starting import Parts
 from swingset.lens.recorded import Recorded
 from swingset.model.foreign import said
 from swingset.model.visible import one_line, visible
-from swingset.time.branching import branch
+from swingset.time.branches import Branch, Changes
+from swingset.time.branching import branch, recorded_after
 from swingset.time.comparing import Unlike, compare, touched
+from swingset.time.living import Living
 from swingset.time.where import check_crank
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
 VAT = "what-if"
 """The name of the vat of the session in the fork."""
+
+MOST_ROWS = 50
+"""How many rows a comparison has at most when it is shown."""
 
 _MOST_LINES = 1_000
 
@@ -88,9 +93,12 @@ class WhatIf:
     notes: tuple[str, ...] = ()
     live_console: tuple[tuple[str, str], ...] = ()
 
-    def rows(self) -> list[tuple[str, str, str]]:
+    def rows(self, most: int | None = None) -> list[tuple[str, str, str]]:
         """What, how it is in the live world, and how it would be.
 
+        Args:
+            most: how many rows there are at most: the first ones, and the last two, with the costs. None for
+                all of them.
         Example:
             >>> found = swingset.what_if(world, lambda fork: 3)
             >>> found.rows()[0]
@@ -108,12 +116,14 @@ class WhatIf:
                 sides = (shown_text, "-") if is_live else ("-", shown_text)
                 rows.append((f"{one_line(vat, 80)} prints", *sides))
         rows += [(unlike.place, unlike.first, unlike.second) for unlike in self.unlike]
-        return [*rows, ("cranks", "-", f"{self.cranks:,}"), ("computrons", "-", f"{self.computrons:,}")]
+        costs = [("cranks", "-", f"{self.cranks:,}"), ("computrons", "-", f"{self.computrons:,}")]
+        return [*(rows if most is None else rows[: max(0, most - len(costs))]), *costs]
 
     def __str__(self) -> str:
-        return "\n".join(
-            [*(f"{place}: {first} → {second}" for place, first, second in self.rows()), *self.notes]
-        )
+        rows, shown = self.rows(), self.rows(MOST_ROWS)
+        more = f"{len(rows) - len(shown):,} rows more: `rows()` has all of them"
+        told = [f"{place}: {first} → {second}" for place, first, second in shown]
+        return "\n".join([*told, *([more] if len(rows) > len(shown) else []), *self.notes])
 
 
 def what_if(
@@ -122,6 +132,7 @@ def what_if(
     *,
     at: int | None = None,
     drop: bool = False,
+    again: bool = False,
     code: Mapping[str, Parts] | None = None,
     policy: RunPolicy | None = None,
     session: Callable[[Controller, str], Session] = Session,
@@ -137,6 +148,7 @@ def what_if(
         at: the crank after which the fork begins; None for the present.
         drop: begin before crank `at`, and leave out the message that it delivered. After `act`, what came
             from outside since then comes again, in its order.
+        again: with `at`, what came since then comes again after `act`, so that `act` is added to the past.
         code: vats that are upgraded to other parts as the fork begins, by name. With `at`, what came since
             then comes again after `act`.
         policy: how far each run of the fork goes at most; None runs until nothing can run.
@@ -156,21 +168,27 @@ def what_if(
         >>> session.wait(E(purse).deposit(1))
         1
     """
-    if at is None and drop:
-        raise KernelError("the message that is dropped is that of a crank: say `at`")
-    with controller.lock:
+    if at is None and (drop or again):
+        words = (
+            "the message that is dropped is that of a crank"
+            if drop
+            else "what came after a crank comes again"
+        )
+        raise KernelError(f"{words}: say `at`")
+    with controller.lock, ExitStack() as stack:
         if at is not None:
             check_crank(controller, at, message=drop)
-        later = _Later(controller, at, drop) if at is not None and (drop or code) else None
-        if later is not None and act is None and later.is_branch:
+        later = _Later(controller, at, drop) if at is not None and (drop or again or code) else None
+        if later is not None and act is None:
             return _branched(controller, later, code)
-        fork = controller.fork() if at is None else controller.fork(at - 1 if drop else at)
-        try:
-            with set_aside(controller) as lives:
-                make = partial(StandIns, controller.kernel, lives)
-                return _run(controller, fork, _upgrading(code, act), at, policy, session, make, later)
-        finally:
-            fork.close(keep=False)
+        begins = at if at is None or not drop else at - 1
+        fork = controller.fork(begins)
+        stack.callback(lambda: fork.close(keep=False))
+        living = None
+        if later is not None and begins is not None:
+            living = stack.enter_context(later.living(controller, fork, begins))
+        make = partial(StandIns, controller.kernel, stack.enter_context(set_aside(controller)))
+        return _run(controller, fork, _upgrading(code, act), at, policy, session, make, living)
 
 
 def _upgrading(code: Mapping[str, Parts] | None, act: Callable[[Fork], Any] | None) -> Callable[[Fork], Any]:
@@ -185,30 +203,33 @@ def _upgrading(code: Mapping[str, Parts] | None, act: Callable[[Fork], Any] | No
 
 
 def _branched(controller: Controller, later: _Later, code: Mapping[str, Parts] | None) -> WhatIf:
-    """The past lived again as a branch, in which all that came from outside comes again, scripts included."""
-    with controller.at(later.begins) as moment:
-        since = moment.record
+    """The past lived again as a branch."""
     try:
-        branched = branch(controller, at=later.begins, drop=later.dropped_records, code=code)
+        branched = later.branch(controller, code)
     except VatFault as fault:
         return WhatIf(None, fault, (), (), 0, 0, later.at)
     with branched:
+        with controller.at(branched.at) as moment:
+            since = moment.record
         records = list(branched.controller.history.records(since))
         ran = [record for record in records if isinstance(record, CrankRecord)]
-        live = _since(controller, later.begins)
+        live = _since(controller, branched.at)
         rows = touched([*records, *live])
         answers = [
             Unlike(f"answer to {one_line(answer.message, 80)}", answer.recorded, answer.came)
             for answer in branched.answers
         ]
         unlike = [*answers, *compare(controller.kernel.store, branched.controller.kernel.store, rows)]
-        notes = [f"withheld: {entry}" for entry in branched.withheld]
-        notes += [f"premise changed: {entry}" for entry in branched.premise_changed]
-        notes += [f"unanswered: {line}" for line in branched.unanswered]
+        notes = _notes_of(branched)
     spent = sum(record.computrons or 0 for record in ran)
     told = tuple(one_line(note, 300) for note in notes)
     consoles = _console(ran, since), _console(live, since)
     return WhatIf(None, None, consoles[0], tuple(unlike), len(ran), spent, later.at, told, consoles[1])
+
+
+def _notes_of(branched: Branch) -> list[str]:
+    """What could not come again in a branch, and what did on another premise."""
+    return replace(branched, answers=()).lines()
 
 
 def _console(records: Iterable[Record], since: int) -> tuple[tuple[str, str], ...]:
@@ -229,47 +250,32 @@ def _since(controller: Controller, crank: int) -> list[Record]:
 
 
 class _Later:
-    """What came after a crank, to come again in a fork."""
+    """What came after a crank, to come again in a fork; with `drop`, but for the message of that crank."""
 
     def __init__(self, controller: Controller, at: int, drop: bool) -> None:
         self.at = at
-        records = _since(controller, at)
-        first = records[0] if at and records else None
         self._dropped: CrankRecord | None = None
         self._request: RequestRecord | None = None
+        recorded = Recorded(controller.world)
         if drop:
-            assert isinstance(first, CrankRecord), "it was looked at"
-            self._dropped = first
-            sender = Recorded(controller.world).number(first.sender or 0)
+            self._dropped = recorded.crank(at)
+            sender = recorded.number(self._dropped.sender or 0)
             self._request = sender if isinstance(sender, RequestRecord) else None
-        self._records = records if first is None else records[1:]
 
-    @property
-    def is_branch(self) -> bool:
-        """Whether what is left out, if anything, came from outside."""
-        return self._dropped is None or self._request is not None
+    def branch(self, controller: Controller, code: Mapping[str, Parts] | None) -> Branch:
+        """The branch without the message, which was never sent if it came from outside."""
+        if self._dropped is None:
+            return branch(controller, at=self.at, code=code)
+        if self._request is None:
+            return branch(controller, at=self.at - 1, drop=[self._dropped.number], code=code)
+        return branch(controller, at=self._request.crank, drop=[self._request.number], code=code)
 
-    @property
-    def begins(self) -> int:
-        """The crank after which the fork begins: for a branch, that before the message was sent."""
-        return self.at if self._request is None else self._request.crank
-
-    @property
-    def dropped_records(self) -> tuple[int, ...]:
-        """The records that do not happen in a branch."""
-        return () if self._request is None else (self._request.number,)
-
-    def begin(self, fork: Controller) -> Resending:
-        """Drop the message, if it waits in the fork already."""
-        repeating, place = Resending(fork), self._dropped.position if self._dropped is not None else None
-        waiting = [event.position for event in fork.lens.queue() if event.where == "run-queue"]
-        if place is not None and place in waiting:
-            fork.queue.drop(place)
-        return repeating
-
-    def repeat(self, repeating: Resending) -> None:
-        """Repeat the rest."""
-        repeating.repeat(self._records)
+    @contextmanager
+    def living(self, controller: Controller, fork: Controller, at: int) -> Iterator[Living]:
+        """What came after crank `at`, to come again in a fork in which nothing has happened yet."""
+        drop = frozenset() if self._dropped is None else frozenset((self._dropped.number,))
+        with recorded_after(controller, at) as (present, records):
+            yield Living(fork, present, at, records, Changes(drop))
 
 
 def _run(
@@ -280,24 +286,23 @@ def _run(
     policy: RunPolicy | None,
     attach: Callable[[Controller, str], Session],
     stand_ins: Callable[[Session], StandIns],
-    later: _Later | None,
+    living: Living | None,
 ) -> WhatIf:
     printed = list[Output]()
     since = fork.world.journal.last
     fork.outputs.listen(printed.append)
-    repeating = None if later is None else later.begin(fork)
     if fork.queue.paused:
         fork.queue.unpause()
     inside = attach(fork, _free_name(fork))
     inside.policy = policy
-    answer, error = None, None
+    answer, error, branched = None, None, None
     try:
         answer = act(Fork(fork, inside, stand_ins(inside)))
         if isinstance(answer, Promise) and answer._turns.vat is inside.liveslots:
             answer = inside.wait(answer)
         inside.settle()
-        if later is not None and repeating is not None:
-            later.repeat(repeating)
+        if living is not None:
+            branched = living.live()
             inside.settle()
     except Exception as problem:
         error = problem
@@ -309,7 +314,7 @@ def _run(
     without = inside.vat_id
     unlike = compare(controller.kernel.store, fork.kernel.store, touched(records), without=without)
     console = [(output.vat or "kernel", output.text.rstrip("\n")) for output in printed[:_MOST_LINES]]
-    notes = _notes(controller, fork, inside, len(printed)) + ([] if repeating is None else repeating.notes)
+    notes = _notes(controller, fork, inside, len(printed)) + (_notes_of(branched) if branched else [])
     spent = sum(record.computrons or 0 for record in ran)
     told = tuple(notes)
     return WhatIf(

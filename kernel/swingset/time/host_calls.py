@@ -1,0 +1,143 @@
+"""The host's functions and own devices in a branch: their code never runs, and records answer their callers.
+
+A call is answered as the next recorded one to that node that is equal, with the same effects on the device's
+state. If there is none, its caller gets an error, and the call is listed. What the host did at a device
+by itself, in a `visit`, is done again from the record's effects.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from swingset.core.device_board import DeviceContext, DeviceError
+from swingset.core.kernel import Kernel
+from swingset.model.capdata import CapData
+from swingset.model.foreign import Unreadable, read_json
+from swingset.model.refs import is_kref
+from swingset.time.origins import Origins, Withheld
+from swingset.time.script import OWN_KINDS
+from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord
+
+
+class HostCalls:
+    """The recorded calls of host code in one branch."""
+
+    def __init__(self, kernel: Kernel, origins: Origins, unanswered: Callable[[str], None]) -> None:
+        self._kernel = kernel
+        self.origins = origins
+        self._unanswered = unanswered
+        self._calls: dict[str, deque[DeviceAnswer]] = {}  # by recorded node
+        self._kinds = {device.kind for device in kernel.store.devices.all()}
+
+    def learn(self, record: Record) -> None:
+        """Learn the calls of a crank, and the kinds of devices that the host adds."""
+        if isinstance(record, CrankRecord):
+            for call in record.calls or ():
+                self._calls.setdefault(call.node, deque()).append(call)
+        elif record.verb == "add-device":
+            self._kinds.add(str(record.arguments.get("kind")))
+
+    def install(self) -> None:
+        """Have the records answer for all devices whose code is the host's."""
+        for kind in sorted(self._kinds - set(OWN_KINDS)):
+            self._kernel.devices.install(_Recorded(kind, self))
+
+    def hooks(self, record: CrankRecord) -> Iterator[str]:
+        """The host's devices that did something in a crank without being called, by name."""
+        for device in dict.fromkeys(effect.device for effect in record.effects or ()):
+            found = self._kernel.store.devices.named(self.origins.device(device) or "")
+            if found is not None and found.kind not in OWN_KINDS:
+                yield found.name
+
+    def answer(self, method: str, args: CapData, context: DeviceContext) -> CapData:
+        """Answer a call. Raises `DeviceError`, as the host's code did, or because no record answers."""
+        for node, calls in self._calls.items():
+            if calls and self.origins.is_kref(node, context.node):
+                place = next((at for at, call in enumerate(calls) if self._fits(call, method, args)), None)
+                if place is not None:
+                    for _ in range(place):
+                        calls.popleft()
+                    return self._answered(calls.popleft(), context)
+        self._unanswered(f"{method}() of device {context.device.name}")
+        words = f"{method}() of device {context.device.name}: host code does not run in a branch"
+        raise DeviceError(f"{words}, and no record answers this call", name="LookupError", code="no-record")
+
+    def _fits(self, call: DeviceAnswer, method: str, args: CapData) -> bool:
+        return (call.method, call.args.body, len(call.args.slots)) == (
+            method,
+            args.body,
+            len(args.slots),
+        ) and all(map(self.origins.is_kref, call.args.slots, args.slots))
+
+    def _answered(self, call: DeviceAnswer, context: DeviceContext) -> CapData:
+        try:
+            for effect in call.effects:
+                self._repeat(effect, context)
+            answer = call.answer.map_slots(self.origins.kref)
+        except Withheld as lacking:
+            raise DeviceError(
+                f"the recorded answer has no meaning here: {lacking}", code="no-record"
+            ) from None
+        if call.failed:
+            raise _error_of(answer)
+        return answer
+
+    def visit(self, record: RequestRecord) -> None:
+        """Repeat what the host did at a device in a visit. Raises `Withheld`, and what the kernel raises."""
+        name = record.arguments["name"]
+        with self._kernel.request("visit-device", name=name):
+            context = self._kernel.devices.context(name)
+            for effect in record.effects or ():
+                if self.origins.device(effect.device) == name:  # what other devices do follows from it
+                    self._repeat(effect, context)
+
+    def _repeat(self, effect: DeviceEffect, context: DeviceContext) -> None:
+        given: tuple[Any, ...] = effect.given
+        match effect.what:
+            case "set":
+                key, value = given
+                key = self.origins.kref(key) if is_kref(key) else key
+                context.set(key, None if value is None else value.map_slots(self.origins.kref))
+            case "send":
+                context.send(self.origins.kref(given[0]), given[1].map_slots(self.origins.kref))
+            case "settle":
+                promise, rejected, outcome = given
+                outcome = outcome.map_slots(self.origins.kref)
+                context.settle(self.origins.kref(promise), rejected, outcome)
+            case "new_promise":
+                self.origins.same(given[0], context.new_promise())
+            case "new_node":
+                store = self._kernel.store
+                kref = store.new_device_node(context.device.id)
+                store.effects.note(context.device.id, "new_node", kref)
+                self.origins.same(given[0], kref)
+
+
+class _Recorded:
+    """The code of all devices of one kind in a branch."""
+
+    def __init__(self, kind: str, calls: HostCalls) -> None:
+        self.kind = kind
+        self._calls = calls
+
+    def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
+        """Answer from the records. Raises `DeviceError`."""
+        return self._calls.answer(method, args, context)
+
+
+def _error_of(answer: CapData) -> DeviceError:
+    """The exception that a device's recorded error was made of."""
+    try:
+        tree = read_json(answer.json)
+    except Unreadable:
+        tree = None
+    if not isinstance(tree, dict):
+        tree = {}
+    message, name, code = (tree.get(key) for key in ("#error", "name", "code"))
+    return DeviceError(
+        message.removeprefix("!") if isinstance(message, str) else answer.body,
+        name=name.removeprefix("!") if isinstance(name, str) else "Error",
+        code=code.removeprefix("!") if isinstance(code, str) else None,
+    )
