@@ -18,6 +18,7 @@ from swingset.host.engines import WorkerKind
 from swingset.host.rehearsal import Extent, Rehearsal, describe_left_behind
 from swingset.host.upgrading import Upgraded
 from swingset.lens.difference import Difference
+from swingset.lens.stillness import remarks
 from swingset.model.capdata import is_well_formed
 from swingset.model.modules import by_module, cells_of
 from swingset_nb.binding import unfit
@@ -109,12 +110,13 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
     try:
         done = world.session.upgrade(vat, part, source, message)
     except VatFault as error:
-        raise vat_failed(error, UpgradeRefused, before | {part: source}) from None
+        raise vat_failed(error, UpgradeRefused, before | {part: source}, before) from None
     finally:
         notebook.progress.clear()
     forget_pending(world, vat, part)
     notebook.give({vat: world.session.root(vat)})
-    return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", upgrade_in_words(done))
+    lines = upgrade_in_words(done) + _told_of(world, vat, [(part, source)])
+    return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", lines)
 
 
 def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Extent = None) -> Rehearsal:
@@ -135,6 +137,12 @@ def upgrade_in_words(done: Upgraded) -> list[str]:
     if not done.disconnected:
         lines.append("no promise was broken")
     return lines
+
+
+def _told_of(world: OpenWorld, vat: str, parts: list[tuple[str, str]]) -> list[str]:
+    """Lines about clocks and chance in the code of a vat."""
+    confined = world.controller.vats[vat].worker != "local"
+    return [str(remark) for part, source in parts for remark in remarks(part, source, confined=confined)]
 
 
 def forget_pending(world: OpenWorld, vat: str, part: str) -> None:
@@ -173,6 +181,7 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     kinds = [part for part in drafts if part != cell.vat]
     modules = [f"module {name}" for name in by_module(world.controller.vats.parts(cell.vat))]
     lines = [f"made of this cell and {words_of([*modules, *kinds])}"] if modules or kinds else []
+    lines += _told_of(world, cell.vat, [*drafts.items(), (cell.part, cell.source)])
     return Message(
         f"vat {cell.vat} runs now: incarnation {record.incarnation}, {record.worker} worker",
         lines,

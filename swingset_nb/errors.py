@@ -17,11 +17,13 @@ from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteError
 from swingset.host.pending import StillPending
+from swingset.lens.outlines import outline
 from swingset.model.places import Sources, places
 from swingset.model.reports import Fault, Frame
 from swingset.model.visible import MARK, one_line, quoted, visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
+from swingset_nb.advice import advice, advice_on
 
 FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError)
 """The errors of the layers below that are shown in this way."""
@@ -83,8 +85,13 @@ class UpgradeRefused(VatFailed):
     """The new code was refused; the old incarnation continues."""
 
 
-def vat_failed(error: VatFault, what: type[VatFailed], parts: Mapping[str, str]) -> VatFailed:
-    """The error for a vat that did not start, with the lines of the cells that were tried."""
+def vat_failed(
+    error: VatFault, what: type[VatFailed], parts: Mapping[str, str], before: Mapping[str, str] | None = None
+) -> VatFailed:
+    """The error for a vat that did not start, with the lines of the cells that were tried.
+
+    `before` are the cells that it ran so far, if it is an upgrade.
+    """
     fault = _with_place(error.fault)
     name = "" if fault.name in ("Error", "VatStartError") else f"{fault.name}: "
     consequence = "nothing has changed" if what is UpgradeRefused else "no vat was made"
@@ -94,8 +101,21 @@ def vat_failed(error: VatFault, what: type[VatFailed], parts: Mapping[str, str])
     if isinstance(lost, list) and lost:
         kinds = ", ".join(one_line(str(kind), 80) for kind in lost[:10])
         hints.append(f"durable objects of kind {kinds} live in vat {error.vat}: keep the class in the cell")
+        hints.append(_renamed(str(lost[0]), parts, before or {}))
+    hints += advice_on(fault.name, fault.message)
     message = f"{where}{name}{fault.message} ({consequence})"
     return what(message, *hints, frames=places(fault.trace, parts.get, error.vat))
+
+
+def _renamed(kind: str, parts: Mapping[str, str], before: Mapping[str, str]) -> str:
+    """How a class gets a new name and keeps its instances."""
+    known = outline(tuple(before.items())).classes
+    new = [cls for cls in outline(tuple(parts.items())).classes.values() if cls.mark == "durable"]
+    fresh = [one_line(cls.name, 80) for cls in new if cls.name not in known]
+    tag = one_line(kind, 80)
+    if len(fresh) == 1:
+        return f'if {fresh[0]} is the new name of {tag}, keep the tag: @durable(tag="{tag}") class {fresh[0]}'
+    return f'if the class has a new name, keep the tag: @durable(tag="{tag}") above it'
 
 
 def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], in_cell: Lines) -> None:
@@ -139,7 +159,7 @@ def shorten(error: Exception) -> None:
         with contextlib.suppress(AttributeError):  # an exception with slots keeps its long form
 
             def render() -> list[str]:
-                return _lines(error, type(error).__name__, _words(error), _in_cell(error), ())
+                return _lines(error, type(error).__name__, _words(error), _in_cell(error), advice(error))
 
             error._render_traceback_ = render  # type: ignore[attr-defined]
 
@@ -157,8 +177,7 @@ def as_text(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
 
 def _words(error: BaseException) -> str:
     """The message of an error, safe to print; lines that are marked already stay so."""
-    text = error.remote_message if isinstance(error, RemoteError) else str(error)
-    return quoted(text.replace(f"\n{MARK}", "\n"), _LONGEST)
+    return quoted(str(error).replace(f"\n{MARK}", "\n"), _LONGEST)
 
 
 def _lines(

@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 from swingset_nb import errors
+from swingset_nb.advisers import Advisers
+from swingset_nb.cell_forms import CellForms
 from swingset_nb.completion import Completer
 from swingset_nb.deliveries import Deliveries
 from swingset_nb.hooks import CellHooks
@@ -33,6 +35,8 @@ class Extension:
         self.deliveries = Deliveries(self.notebook, self.hooks)
         references = References(self.notebook)
         self.completer = Completer(self.notebook, references)
+        self.advisers = Advisers(shell)
+        self.forms = CellForms(shell)
         self.displays = Displays(shell, references)
         self.inspection = Inspection(shell, references)
 
@@ -45,6 +49,8 @@ class Extension:
         self.hooks.install()
         self.deliveries.install()
         shell.Completer.custom_matchers.append(self.completer.matcher)
+        self.advisers.install()
+        self.forms.install()
         self.displays.install()
         self.inspection.install()
         errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
@@ -56,6 +62,8 @@ class Extension:
         self.deliveries.remove()
         self.hooks.remove()
         errors.uninstall()
+        self.advisers.remove()
+        self.forms.remove()
         self.displays.remove()
         self.inspection.remove()
         shell.Completer.custom_matchers.remove(self.completer.matcher)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from swingset.guest.base.errors import RemoteError
 from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.reports import RunReport
@@ -41,6 +42,7 @@ class NotebookSession(Session):
     def __init__(self, controller: Controller, cells: Cells, name: str = "notebook") -> None:
         self._cells = cells
         super().__init__(controller, name)
+        self.references.people.shorten = shorten
 
     def file_called(self, filename: str) -> str:
         """The number of a cell, instead of the file name that the front end gives it."""
@@ -51,6 +53,8 @@ class NotebookSession(Session):
         try:
             return super().wait(promise)
         except Exception as error:
+            if isinstance(error, RemoteError):
+                self.references.tell_target(error, promise)
             shorten(error)
             raise
 

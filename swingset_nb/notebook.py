@@ -28,6 +28,7 @@ from swingset.host.session import Session
 from swingset.lens.tables import Lens
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved
+from swingset_nb.advice import advice
 from swingset_nb.binding import LONGEST, SHOWN, Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
@@ -344,6 +345,9 @@ class Notebook:
             yield "ask the vat for a new one: only durable objects and the root survive an upgrade"
         elif code == "vat-upgraded":
             yield "send the message again: the new incarnation has not received it"
+        elif code == "vat-terminated":
+            yield "a vat that has ended stays so: get a new object from a vat that lives, `%swingset vats`"
+        yield from advice(error)
 
 
 def _why(name: str, why: str) -> str:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from .base.ended import Ended
+    from .base.vat import People
 
 BAGGAGE = 1  # the number of the collection that every vat has
 
@@ -92,6 +93,7 @@ class Liveslots:
         self.on_unhandled: Callable[[str], None] = self._print_unhandled
         self.part_of: Callable[[str], str | None] = self._part_of
         self.reader: errors.Reader | None = None  # gets errors that are shown to people
+        self.people: People | None = None  # for errors on an embedder's own lines
         self.file_called: Callable[[str], str] = str  # gives a file of code its name for people
         self._kernel = syscall
         self._parts = parts
@@ -375,10 +377,10 @@ class Liveslots:
             text += f"; {self._cause_text(promise._cause)}"
         return text
 
-    def _cause_text(self, cause: tuple[str, str, int] | str) -> str:
+    def _cause_text(self, cause: tuple[str, str, int, str] | str) -> str:
         if isinstance(cause, str):
             return cause
-        method, filename, line = cause
+        method, filename, line, _ = cause
         where = self.part_of(filename) or self.file_called(filename)
         return f"sent as E(...).{method}() in {where}, line {line}"
 

@@ -15,6 +15,7 @@ from swingset.guest.base.errors import RemoteError
 from swingset.guest.base.promises import PENDING, REJECTED, Promise
 from swingset.guest.passing.remotables import Presence
 from swingset.host.looking import owner_of
+from swingset.host.people import People
 from swingset.lens.described import Described, describe
 from swingset.model.foreign import said
 from swingset.model.visible import one_line
@@ -31,6 +32,7 @@ def introduce(session: Session, live: Liveslots) -> None:
     live.guard = session.controller.lock
     live.reader = session.reading
     live.file_called = session.file_called
+    live.people = session.references.people
 
 
 class References:
@@ -38,6 +40,7 @@ class References:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.people = People()
 
     def describe(self, value: object) -> Described:
         """What a presence or a promise stands for; an empty kref if the kernel has no name for it.
@@ -63,6 +66,33 @@ class References:
             if isinstance(value, Promise):
                 return self._promise(live, value)
             return self._known(live, value) or Described("", _called(value))
+
+    def tell_target(self, error: RemoteError, promise: Promise[Any]) -> None:
+        """Add to the text of an error to what its message was sent, unless the error names the method itself.
+
+        Args:
+            error: the reason that the promise was rejected with.
+            promise: the promise for the answer to a message of this session.
+        Example:
+            >>> promise = E(bank).open_purze("alice")
+            >>> try: session.wait(promise)
+            ... except swingset.RemoteError as problem: session.references.tell_target(problem, promise)
+            >>> str(promise._value).partition(" (")[2]
+            'open_purze() was sent to Bank, root of bank)'
+        """
+        cause = promise._cause
+        if type(cause) is not tuple or not cause[3] or hasattr(error, "_target_told"):
+            return
+        if error.trace or f".{cause[0]}" in error.remote_message:
+            return
+        with self._session.controller.lock:
+            kernel, vat_id = self._session.controller.kernel, self._session.vat_id
+            kref = kernel.recognize(vat_id, cause[3])
+            target = None if kref is None else describe(kernel.store, kref, vat_id).name
+        if target is not None:
+            text = f"{error} ({cause[0]}() was sent to {target})"
+            error.show_to_people(lambda _error: (text, ""))
+            error._target_told = True  # type: ignore[attr-defined]
 
     def _known(self, live: Liveslots, value: Presence | Promise[Any]) -> Described | None:
         named = live.promises.name_of(value) if isinstance(value, Promise) else live.slots.known_name(value)

@@ -15,16 +15,18 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.core.routing import fate_of
 from swingset.core.store import KernelStore
+from swingset.lens.cause import Causes
 from swingset.lens.outlines import ClassOutline, MethodOutline, Outline, listed, outline
 from swingset.lens.records import base, kind_tag
 from swingset.lens.wording import Words
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
-from swingset.model.messages import Send
+from swingset.model.messages import CreateVat, Send
 from swingset.model.refs import ROOT, is_kref, kref_type
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
 from swingset.world.promises import FORWARDED, REJECTED, UNRESOLVED, PromiseRecord
+from swingset.world.records import CrankRecord
 from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
 
 MOST_FIELDS = 12
@@ -163,9 +165,20 @@ class _Describing:
         if owner is None or owner.state == TERMINATED:
             _, words = fate_of(record.fate)
             notes = (f"gone, {one_line(words, _VALUE)}: what is sent to it is rejected",)
-            return Described(kref, called, holders=holders, notes=notes)
+            return Described(kref, self._gone(kref, called), holders=holders, notes=notes)
         vref = next((entry.vref for entry in entries if entry.vat == owner.id), "")
         return self._export(kref, owner, vref, record.iface or "", holders)
+
+    def _gone(self, kref: str, called: str) -> str:
+        """What an object that no vat has any more was called, and whose it was: its first record tells."""
+        try:
+            made = Causes(self._store).record(kref)
+        except KernelError:  # that past was pruned
+            return called
+        if not isinstance(made, CrankRecord) or made.vat is None:
+            return called
+        vat = one_line(made.vat, _FIELD)
+        return f"root of {vat}" if isinstance(made.event, CreateVat) else f"{called} of {vat}"
 
     def _export(
         self, kref: str, owner: VatRecord, vref: str, iface: str, holders: tuple[str, ...]

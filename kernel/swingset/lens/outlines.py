@@ -52,13 +52,17 @@ class MethodOutline:
 
 @dataclass(frozen=True)
 class ClassOutline:
-    """A class as its source has it: `tag` is what its kind is called, `methods` has its bases' too."""
+    """A class as its source has it: `tag` is what its kind is called, `methods` has its bases' too.
+
+    `mark` is its decorator, `durable`, `virtual` or `remotable`; empty if it has none of them.
+    """
 
     name: str
     tag: str
     doc: str
     part: str
     line: int
+    mark: str = ""
     bases: tuple[str, ...] = ()
     methods: tuple[MethodOutline, ...] = ()
 
@@ -83,7 +87,7 @@ def outline(parts: tuple[tuple[str, str], ...]) -> Outline:
     root, budget = None, MOST_SOURCE
     for part, source in parts:
         read = _Reading(part)
-        for line in _lines(source[:budget]):
+        for line in lines_of(source[:budget]):
             read.take(line)
         budget -= min(budget, len(source))
         classes |= {made.name: made.outline() for made in read.classes}
@@ -111,7 +115,7 @@ def _bases(cls: ClassOutline, classes: dict[str, ClassOutline]) -> list[ClassOut
 
 
 @dataclass
-class _Line:
+class Line:
     """A logical line: its depth of indentation and its tokens."""
 
     depth: int
@@ -119,10 +123,12 @@ class _Line:
 
     @property
     def words(self) -> list[str]:
+        """The texts of the tokens."""
         return [token.string for token in self.tokens]
 
 
-def _lines(source: str) -> Iterator[_Line]:
+def lines_of(source: str) -> Iterator[Line]:
+    """The logical lines of a source, as far as its tokens can be read."""
     depth = 0
     tokens: list[tokenize.TokenInfo] = []
     try:
@@ -133,7 +139,7 @@ def _lines(source: str) -> Iterator[_Line]:
                 depth -= 1
             elif token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
                 if tokens:
-                    yield _Line(depth, tokens)
+                    yield Line(depth, tokens)
                 tokens = []
             elif token.type not in _SKIPPED:
                 tokens.append(token)
@@ -147,13 +153,15 @@ class _Class:
     tag: str
     part: str
     line: int
+    mark: str
     bases: tuple[str, ...]
     doc: str = ""
     methods: list[_Method] = field(default_factory=list)
 
     def outline(self) -> ClassOutline:
         methods = tuple(method.outline() for method in self.methods)
-        return ClassOutline(self.name, self.tag, self.doc, self.part, self.line, self.bases, methods)
+        where = self.part, self.line
+        return ClassOutline(self.name, self.tag, self.doc, *where, self.mark, self.bases, methods)
 
 
 @dataclass
@@ -184,7 +192,7 @@ class _Reading:
         self._fresh: _Class | _Method | None = None  # its docstring is in the next line, if it has one
         self._made: dict[str, str] = {}  # in the function that makes the root: the classes of its variables
 
-    def take(self, line: _Line) -> None:
+    def take(self, line: Line) -> None:
         words = line.words
         while self._scopes and self._scopes[-1][0] >= line.depth:
             self._scopes.pop()
@@ -204,14 +212,15 @@ class _Reading:
         elif any(scope == _FIRST for _, scope in self._scopes):
             self._making(words)
 
-    def _class(self, line: _Line, words: list[str], marks: list[list[str]]) -> None:
-        made = _Class(words[1], _tag(marks) or words[1], self._part, line.tokens[0].start[0], _names(words))
+    def _class(self, line: Line, words: list[str], marks: list[list[str]]) -> None:
+        at = line.tokens[0].start[0]
+        made = _Class(words[1], _tag(marks) or words[1], self._part, at, _mark(marks), _names(words))
         self.classes.append(made)
         self._scopes.append((line.depth, made))
         self._fresh = made
 
     def _function(
-        self, line: _Line, name: str, marks: list[list[str]], inside: _Class | _Method | str | None
+        self, line: Line, name: str, marks: list[list[str]], inside: _Class | _Method | str | None
     ) -> None:
         if not isinstance(inside, _Class):
             self._scopes.append((line.depth, _FIRST if name == _FIRST and inside is None else name))
@@ -249,6 +258,12 @@ class _Reading:
                 self._made["".join(words[:at])] = words[at + 1]
 
 
+def _mark(marks: list[list[str]]) -> str:
+    """The decorator of this library that a class has."""
+    found = [mark for words in marks for mark in _MARKS if mark in words[:4]]
+    return found[0] if found else ""
+
+
 def _tag(marks: list[list[str]]) -> str | None:
     """The tag in `@durable(tag="Purse")`."""
     for words in marks:
@@ -273,7 +288,7 @@ def _names(words: list[str]) -> tuple[str, ...]:
     return tuple(found[:_MOST_BASES])
 
 
-def _signature(line: _Line) -> str:
+def _signature(line: Line) -> str:
     """`deposit(amount: int) -> int`: the source's own words, without `self`."""
     tokens = line.tokens[1:] if line.tokens[0].string == "async" else line.tokens
     at = next((at for at, token in enumerate(tokens) if token.string == "("), len(tokens))
@@ -308,7 +323,7 @@ def _after_self(tokens: list[tokenize.TokenInfo], at: int) -> int:
     return len(tokens)
 
 
-def _doc(line: _Line) -> str:
+def _doc(line: Line) -> str:
     """A docstring: one plain string, with its backslashes as they are written."""
     found = _STRING.fullmatch(line.tokens[0].string) if len(line.tokens) == 1 else None
     if found is None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from .context import DeliveryAbandonedError, current
 from .ended import refuse_ended
 from .errors import RemoteRejection
+from .misuse import Unsettled
 from .no_event_loop import not_awaitable
 
 T = TypeVar("T")
@@ -52,11 +53,11 @@ Reaction = tuple[
 ]
 
 
-Cause = tuple[str, str, int] | str | None
-"""What a promise is the answer to: method, file and line of a send of this vat, or else a description."""
+Cause = tuple[str, str, int, str] | str | None
+"""Of a send of this vat: method, file, line and (for an embedder) the target's name; else a description."""
 
 
-class Promise(Generic[T]):
+class Promise(Unsettled, Generic[T]):
     """The result of something that has not happened yet: `await promise`, or `promise.then(on_ok)`."""
 
     __slots__ = (
@@ -212,10 +213,6 @@ class Promise(Generic[T]):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._turns.vat.updates(self)
-
-    def __repr__(self) -> str:
-        name = f" {self._vpid}" if self._vpid else ""
-        return f"<Promise{name} {self._state}>"
 
     # What follows is for this library.
 

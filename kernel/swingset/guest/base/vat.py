@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractContextManager
+    from types import FrameType
 
     from .collector import Collector
     from .ended import Ended
@@ -41,6 +42,18 @@ class ResumableCalls(Protocol):
     @property
     def running(self) -> RunningCall | None:
         """The call whose step is under way."""
+        ...
+
+
+class People(Protocol):
+    """What an embedder's own interpreter does for the people at it."""
+
+    def spelled(self, frame: FrameType, name: str) -> str | None:
+        """The text before `.name` in the line that a frame is at; None if it is unknown."""
+        ...
+
+    def refused(self, error: Exception) -> None:
+        """Prepare an error that is raised for a misuse of a reference."""
         ...
 
 
@@ -135,6 +148,7 @@ class Vat(Protocol):
     ended: Ended | None
     guard: AbstractContextManager[Any] | None
     reader: Reader | None
+    people: People | None
     part_of: Callable[[str], str | None]
     file_called: Callable[[str], str]
     on_unhandled: Callable[[str], None]

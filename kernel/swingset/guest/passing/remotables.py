@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+from ..base.misuse import refused, spelled
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Self
@@ -85,10 +87,12 @@ class Presence(OneIdentity):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"{self!r} has no attribute {name!r}")
-        raise AttributeError(
-            f"{self!r} lives in another vat, so .{name} cannot be reached directly: "
-            f"use `await E(x).{name}(...)`"
+        known = spelled(self._vat, name)
+        error = AttributeError(
+            f"{known or repr(self)} lives in another vat, so .{name} cannot be reached directly: "
+            f"use `await E({known or 'x'}).{name}(...)`"
         )
+        raise refused(self._vat, error)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(

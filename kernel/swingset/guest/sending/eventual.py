@@ -11,8 +11,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
-from ..base.context import current
+from ..base.context import current, found
 from ..base.ended import renewed
+from ..base.misuse import refused
 from ..base.promises import Promise, settled
 from ..passing.far_refs import FarRef
 from ..passing.remotables import Presence
@@ -46,6 +47,20 @@ def _owner_of(target: Any) -> Vat:
     return vat
 
 
+def _people_of(target: Any) -> Vat | None:
+    """The vat whose people read the errors about a target; None if there is none."""
+    if isinstance(target, Presence):
+        return target._vat
+    return target._turns.vat if isinstance(target, Promise) else None
+
+
+def _name_of(target: Any) -> str:
+    """The name that the kernel knows a target by; empty if it knows none."""
+    if isinstance(target, Presence):
+        return target._vref
+    return (target._vpid or target._last()._vpid or "") if isinstance(target, Promise) else ""
+
+
 class EMethod:
     """One method of `E(x)`; calling it sends the message."""
 
@@ -60,16 +75,18 @@ class EMethod:
         """Send the message; returns the promise for its answer, or None with `send_only`."""
         vat = _vat_of(self._target)
         sender = sys._getframe(1)
-        cause = (self._name, sender.f_code.co_filename, sender.f_lineno)
+        cause = (self._name, sender.f_code.co_filename, sender.f_lineno, "")
         sends: Sends = vat.sends
         if vat.guard is None:
             return sends.send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
         with vat.guard:
+            cause = (*cause[:3], _name_of(self._target))
             return sends.send(self._target, self._name, list(args), kwargs, wanted=self._wanted, cause=cause)
 
     def __await__(self) -> NoReturn:
         sender = "E" if self._wanted else "E.send_only"
-        raise TypeError(f"{sender}(x).{self._name} was not called: await E(x).{self._name}(...)")
+        text = f"{sender}(x).{self._name} was not called: await E(x).{self._name}(...)"
+        raise refused(_people_of(self._target), TypeError(text))
 
 
 class EProxy:
@@ -83,10 +100,21 @@ class EProxy:
 
     def __getattr__(self, name: str) -> Callable[..., Promise[Any]]:
         if name.startswith("_") and name != "__describe__":
-            raise AttributeError(
-                f"{name} cannot be sent: names that start with _ are not reachable from outside"
-            )
+            text = f"{name} cannot be sent: names that start with _ are not reachable from outside"
+            if not name.startswith("__"):  # Python itself asks for those, and is content with the text
+                raise refused(_people_of(self._target), AttributeError(text))
+            raise AttributeError(text)
         return EMethod(self._target, name, self._wanted)
+
+    if not TYPE_CHECKING:  # for a type checker it has neither
+
+        def __await__(self) -> NoReturn:
+            text = "E(x) sends nothing by itself: await E(x).method(...)"
+            raise refused(_people_of(self._target), TypeError(text))
+
+        def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: D102 - it only refuses
+            text = "E(x) is not called, a method of it is: await E(x).method(...)"
+            raise refused(_people_of(self._target), TypeError(text))
 
     def __repr__(self) -> str:
         return f"E({type(self._target).__name__})"
@@ -96,6 +124,15 @@ class Eventual:
     """The class of `E`: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`."""
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if not name.startswith("_"):
+                text = f"E.{name} sends to nobody: use `await E(x).{name}(...)`, with the target for x"
+                raise refused(found(), AttributeError(text))
+            raise AttributeError(text)
 
     @overload
     def __call__(self, target: FarRef[I] | Promise[FarRef[I]]) -> I: ...  # type: ignore[overload-overlap]

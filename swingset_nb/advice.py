@@ -1,0 +1,108 @@
+"""What to write instead: the advice that belongs to an error, by the error's class and its words.
+
+Errors of Python's own and errors that vats send have texts that cannot know of promises, references and
+magics. Each case here is one line: a class, a pattern of the text, and what to write. The advice is shown
+below the error, as the last thing that is read.
+
+The words of an error may be a stranger's, so advice repeats only a name out of them, and only if it is one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from swingset import vat as names_of_vats
+from swingset.guest.base.errors import RemoteError
+from swingset.model.foreign import said
+
+_LONGEST = 2_000
+_IN_VATS = frozenset(names_of_vats.__all__)
+
+
+class Case(NamedTuple):
+    """One mistake: the class of its error, the pattern of its text, and what to write instead."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    advice: Callable[[re.Match[str]], Iterable[str]]
+
+
+def _always(*hints: str) -> Callable[[re.Match[str]], Iterable[str]]:
+    return lambda _found: hints
+
+
+def _misspelt(found: re.Match[str]) -> Iterable[str]:
+    names = [name.strip() for name in found[2].split(",")]
+    return [f"did you mean .{near}(...)?" for near in difflib.get_close_matches(found[1], names, 1, 0.5)]
+
+
+def _unsent(found: re.Match[str]) -> Iterable[str]:
+    return [
+        "E(x) is for a reference into the world, or an object of a @remotable or @durable class",
+        f"call it directly, x.{found[1]}(...), if it is a plain value of this notebook",
+    ]
+
+
+def _lacks_name(found: re.Match[str]) -> Iterable[str]:
+    name = found[1]
+    if name not in _IN_VATS:
+        return []
+    return [f"from swingset.vat import {name}"]
+
+
+_AWAIT = "`await` the promise for its value: `value = await E(x).method(...)`"
+
+CASES = (
+    Case(
+        "TypeError",
+        re.compile(r"a coroutine was expected, got <.*promise", re.IGNORECASE),
+        _always(
+            "E(x).method(...) has sent the message already, it needs no task: keep the promise,"
+            " `p = E(x).method(...)`, and `await p` where you need the answer",
+            "`await Promise.all([p, q])` waits for several: `from swingset.vat import Promise`",
+        ),
+    ),
+    Case(
+        "TypeError",
+        re.compile(r"object Presence can't be used in 'await' expression"),
+        _always("a reference is no promise: `await E(x).method(...)` sends it a message and gets the answer"),
+    ),
+    Case("TypeError", re.compile(r"""['"]Promise['"]"""), _always(_AWAIT)),
+    Case(
+        "TypeError",
+        re.compile(r"""['"]Presence['"]"""),
+        _always("a reference is not the object itself: ask it with a message, `await E(x).method(...)`"),
+    ),
+    Case(
+        "TypeError",
+        re.compile(r"""['"](?:EProxy|EMethod)['"]"""),
+        _always("nothing is sent before a method is called: `await E(x).method(...)`"),
+    ),
+    Case("TypeError", re.compile(r'cannot send method "(\w{1,100})" to '), _unsent),
+    Case("TypeError", re.compile(r'target has no method "(\w{1,100})", has \[([\w, ]{0,1500})\]'), _misspelt),
+    Case("NameError", re.compile(r"name '(\w{1,100})' is not defined"), _lacks_name),
+    Case(
+        "SyntaxError",
+        re.compile(r"'await' outside (?:async )?function"),
+        _always("`await` works at the top of a cell and in an `async def`: make the function one"),
+    ),
+)
+
+
+def advice_on(kind: str, words: str) -> list[str]:
+    """What to write instead, for an error of that class with these words."""
+    for case in CASES:
+        found = case.pattern.search(words[:_LONGEST]) if case.kind == kind else None
+        if found is not None:
+            return list(case.advice(found))
+    return []
+
+
+def advice(error: BaseException) -> list[str]:
+    """What to write instead of what raised an error; nothing for an error that is no known mistake."""
+    if isinstance(error, RemoteError):
+        return advice_on(error.remote_name, error.remote_message)
+    return advice_on(type(error).__name__, said(error))

@@ -1,0 +1,267 @@
+"""The mistakes of the first hour: each is an error, or a remark, that says what to write instead."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from swingset.lens.stillness import remarks
+from swingset_nb.cell_forms import reorder, waits
+from tests.notebook.kernels import Kernel, bank
+
+
+@pytest.fixture(scope="module")
+def opened(kernel: Kernel) -> Kernel:
+    """A kernel with a bank and a purse."""
+    kernel.open_bank()
+    kernel.run("import asyncio\npurse = await E(bank).open_purse('alice')\nclass Plain: pass")
+    return kernel
+
+
+AWAIT = "→ `await` the promise for its value: `value = await E(x).method(...)`"
+MISTAKES = [
+    (
+        "x = E(bank).open_purse('z'); x.deposit(1)",
+        "AttributeError: x is the promise for the answer to open_purse(), so .deposit cannot be reached"
+        " directly: use `await E(x).deposit(...)`, or `(await x).deposit` if it is data",
+    ),
+    (
+        "bank.open_purse('z')",
+        "AttributeError: bank lives in another vat, so .open_purse cannot be reached directly:"
+        " use `await E(bank).open_purse(...)`",
+    ),
+    ("await E(purse.deposit(1))", "use `await E(purse).deposit(...)`"),
+    ("{'p': purse}['p'].deposit(1)", "use `await E({'p': purse}['p']).deposit(...)`"),
+    ("E(bank).open_purse('z').deposit(1)", "use `await E(E(bank).open_purse('z')).deposit(...)`"),
+    (
+        "asyncio.create_task(E(purse).deposit(1))",
+        "→ E(x).method(...) has sent the message already, it needs no task",
+    ),
+    (
+        "if E(purse).deposit(0): pass",
+        "TypeError: the promise for the answer to deposit() is neither true nor false: `await` it",
+    ),
+    ("not E(purse).deposit(0)", "the promise for the answer to deposit() is neither true nor false"),
+    (
+        "E(purse).deposit(0) == 0",
+        "TypeError: the promise for the answer to deposit() equals no int: compare its value,"
+        " `(await x) == ...`",
+    ),
+    ("E(purse).deposit(0) != 0", "equals no int"),
+    ("E(purse).deposit(0) in [1, 2]", "equals no int"),
+    ("E(purse).deposit(0) + 3", AWAIT),
+    ("3 < E(purse).deposit(0)", AWAIT),
+    ("for item in E(purse).deposit(0): pass", AWAIT),
+    ("len(E(purse).deposit(0))", AWAIT),
+    ("int(E(purse).deposit(0))", AWAIT),
+    ("E(purse).deposit(0)[0]", AWAIT),
+    ("E(purse).deposit(0)()", AWAIT),
+    ("'total ' + E(purse).deposit(0)", AWAIT),
+    ("await purse", "→ a reference is no promise: `await E(x).method(...)` sends it a message"),
+    ("purse()", "→ a reference is not the object itself: ask it with a message, `await E(x).method(...)`"),
+    ("await E(purse)", "TypeError: E(x) sends nothing by itself: await E(x).method(...)"),
+    ("E(purse)(1)", "TypeError: E(x) is not called, a method of it is: await E(x).method(...)"),
+    ("await E(purse).deposit", "TypeError: E(x).deposit was not called: await E(x).deposit(...)"),
+    ("E(purse).deposit + 1", "→ nothing is sent before a method is called: `await E(x).method(...)`"),
+    ("E.deposit(1)", "AttributeError: E.deposit sends to nobody: use `await E(x).deposit(...)`"),
+    ("await E(purse)._secret()", "AttributeError: _secret cannot be sent: names that start with _"),
+    (
+        "await E(5).deposit(1)",
+        "→ E(x) is for a reference into the world, or an object of a @remotable or @durable",
+    ),
+    ("await E(Plain()).greet()", "→ call it directly, x.greet(...), if it is a plain value of this notebook"),
+    (
+        "await E(purse).depsit(1)",
+        'TypeError: target has no method "depsit", has [deposit] (depsit() was sent to Purse of bank)',
+    ),
+    ("await E(purse).depsit(1)", "→ did you mean .deposit(...)?"),
+    ("await E(purse).deposit(amnt=1)", "Purse.deposit: has no parameter 'amnt'; it is deposit(amount: int)"),
+    ("await E(bank).open_purse(5)", "TypeError: Bank.open_purse(owner): wanted str, got int 5"),
+    ("await E(bank).open_purse(Plain())", "make Plain @remotable or @durable, or pass its data as a dict"),
+    ("durable", "→ from swingset.vat import durable"),
+    (
+        "def pay():\n    await E(purse).deposit(1)",
+        "→ `await` works at the top of a cell and in an `async def`",
+    ),
+    ("x = 1\n%%vat other\n", "BadArguments: %%vat stands on the first line of its cell"),
+    ("x = 1\n%%whatif\n", "BadArguments: %%whatif stands on the first line of its cell"),
+]
+
+
+@pytest.mark.parametrize(("cell", "told"), MISTAKES, ids=[cell for cell, _ in MISTAKES])
+def test_a_mistake_is_told_with_its_fix(opened: Kernel, cell: str, told: str) -> None:
+    """It is an error that names what was misused and what to write, without a frame of the library."""
+    ran = opened.run(cell)
+    assert ran.status == "error"
+    assert ran.error is not None, "a front end gets it as an error"
+    assert told in ran.traceback
+    assert "site-packages" not in ran.traceback
+    assert not re.search(r"swingset/\w+/", ran.traceback)
+    if told[0] != "→":
+        assert told.partition(": ")[2] in ran.error["evalue"] or told in ran.error["evalue"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("print(E(purse).deposit(0))", "<the promise for the answer to deposit(), pending: await it>"),
+        ("print(f'{E(purse).deposit(0)}')", "<the promise for the answer to deposit(), pending: await it>"),
+    ],
+)
+def test_a_printed_promise_says_what_it_is(opened: Kernel, cell: str, shown: str) -> None:
+    """It says which answer it is for, and that it is to be awaited."""
+    assert shown in opened.run(cell).printed
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (
+            "promise = E(purse).deposit(0); promise is None, promise == None, promise == promise",
+            "(False, False, True)",
+        ),
+        (
+            "promise in {promise: 1}, [promise].index(promise), hasattr(promise, 'deposit')",
+            "(True, 0, False)",
+        ),
+        ("len(await asyncio.gather(promise, promise))", "2"),
+        ("await purse.deposit(1) if hasattr(purse, 'deposit') else 'no'", "'no'"),
+    ],
+)
+def test_what_is_no_mistake_works(opened: Kernel, cell: str, shown: str) -> None:
+    """Promises are compared with None and each other, hashed, and awaited by asyncio."""
+    ran = opened.run(cell)
+    assert ran.plain == shown, ran.traceback
+
+
+def test_a_vat_that_has_ended_is_named(opened: Kernel) -> None:
+    """The rejection says whose object it was, for an object as for a root."""
+    opened.run(bank().replace("%%vat bank", "%%vat old"))
+    opened.run("gone = await E(old).open_purse('x')")
+    opened.run("%swingset terminate old")
+    told = opened.run("await E(gone).deposit(1)").traceback
+    assert "(deposit() was sent to Purse of old) [vat-terminated]" in told
+    assert "→ a vat that has ended stays so: get a new object from a vat that lives" in told
+    assert "(open_purse() was sent to root of old)" in opened.run("await E(old).open_purse('y')").traceback
+
+
+def test_a_renamed_class_is_told_of_its_tag(opened: Kernel) -> None:
+    """The refusal of the upgrade says how the new name keeps the stored objects."""
+    renamed = bank("--upgrade").replace("Purse", "Wallet").replace("open_purse", "open_wallet")
+    told = opened.run(renamed).traceback
+    assert '→ if Wallet is the new name of Purse, keep the tag: @durable(tag="Purse") class Wallet' in told
+    fixed = renamed.replace("@durable\n", '@durable(tag="Purse")\n')
+    assert "runs now" in opened.run(fixed).plain
+    assert opened.run("await E(purse).deposit(1) > 0").plain == "True"
+
+
+@pytest.mark.parametrize(
+    ("cell", "line"),
+    [
+        ("# about it\n\n# more\n%%vat {}\nfrom swingset.vat import remotable\n", 9),
+        ("%%vat {}\nfrom swingset.vat import remotable\n", 6),
+    ],
+)
+def test_comments_may_stand_above_a_vat(opened: Kernel, cell: str, line: int) -> None:
+    """The vat is made, and errors in it name the lines of the cell."""
+    code = "@remotable\nclass A:\n    def fail(self):\n        raise ValueError('x')\n"
+    code += "def build_root_object(): return A()"
+    name = f"commented{line}"
+    assert f"vat {name} runs now" in opened.run(cell.format(name) + code).plain
+    assert f"line {line} of its cell, in A.fail" in opened.run(f"await E({name}).fail()").traceback
+
+
+@pytest.mark.parametrize(
+    ("cell", "status", "shown"),
+    [
+        ("%%time\ntotal = await E(purse).deposit(1)\ntotal > 0", "ok", "True"),
+        ("# how long\n%%time\nawait asyncio.sleep(0)", "ok", ""),
+        ("%%time\n[await E(purse).deposit(0) for _ in range(2)]\n1 / 0", "error", ""),
+        ("%%time\n6 * 7", "ok", "42"),
+    ],
+)
+def test_time_is_taken_over_an_await(opened: Kernel, cell: str, status: str, shown: str) -> None:
+    """The cell runs as without it, and the time is printed at its end."""
+    ran = opened.run(cell)
+    assert (ran.status, ran.plain) == (status, shown)
+    assert re.search(r"[Ww]all time: [\d.]+ \w*s", ran.printed)
+    assert "time" not in opened.run("1").printed
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "",
+        "\n\n",
+        "# only",
+        "x = 1",
+        "%%time\nx = 1",
+        "%%time",
+        "%%timeit\nawait x",
+        "'''\n%%vat a\n'''",
+        "%%vat a",
+    ],
+)
+def test_other_cells_stay_as_they_are(cell: str) -> None:
+    """Only the forms that IPython cannot run are changed."""
+    lines = cell.splitlines(keepends=True)
+    assert reorder(lines) == lines
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        ("await x", True),
+        ("async for x in y: pass", True),
+        ("async with x: pass", True),
+        ("if a:\n    b = [await c]", True),
+        ("async def f():\n    await x", False),
+        ("lambda: 1", False),
+        ("await (", False),
+        ("\x00", False),
+        ("(" * 5_000, False),
+        ("-" * 100_000 + "1", False),
+    ],
+)
+def test_an_await_at_the_top_is_found(source: str, answer: bool) -> None:
+    """Those within functions are none, and a cell that is no Python has none."""
+    assert waits(source) is answer
+
+
+@pytest.mark.parametrize(
+    ("source", "calls"),
+    [
+        ("import time\ntime.time()", ["time.time"]),
+        ("from time import (time as now, sleep)\nx = now() - now()", ["time.time"]),
+        ("import datetime as dt\ndt.datetime.now()", ["datetime.datetime.now"]),
+        (
+            "from datetime import date\nclass A:\n    def f(self): return date.today()",
+            ["datetime.date.today"],
+        ),
+        ("import random\nrandom.choice([1])\nimport time\ntime.time()", ["random.choice", "time.time"]),
+        ("import uuid\nuuid.uuid4()\nuuid.uuid4()", ["uuid.uuid4"]),
+        ("import time\ntime.gmtime()", ["time.gmtime"]),
+        ("import time\ntime.gmtime(5)\ntime.sleep", []),
+        ("import random\nr = random.Random(7)\nr.random()", []),
+        ("import random\nrandom.seed(7)\nrandom.random()", []),
+        ("time.time()\nself.random.random()", []),
+        ("import\nfrom\nfrom x import\nimport time.\nfrom time import (\n", []),
+    ],
+)
+def test_clocks_and_chance_are_found(source: str, calls: list[str]) -> None:
+    """The first call for a clock and the first for chance are told, by whatever name they are imported."""
+    for confined in (True, False):
+        assert [remark.call for remark in remarks("vat", source, confined=confined)] == calls
+
+
+def test_a_vat_with_a_clock_is_told_once(opened: Kernel) -> None:
+    """The cell that makes or upgrades the vat says so, with the line and what to do."""
+    dice = "\nimport random\nfrom swingset.vat import remotable\n"
+    dice += "@remotable\nclass D:\n    def roll(self): return "
+    end = "\ndef build_root_object(): return D()"
+    made = opened.run("%%vat dice --worker wasm" + dice + "random.randint(1, 6)" + end).plain
+    words = "dice, line 6: random.randint(): random numbers in a vat follow from the delivery"
+    assert f"{words}, and can be foretold: let the sender pass a seed, `random.Random(seed)`" in made
+    changed = opened.run("%%vat dice --upgrade" + dice + "random.randint(1, 7)" + end).plain
+    assert words in changed
