@@ -47,6 +47,9 @@ WHY = {
     f"{GUEST}/loader.py _run compile": "the parts of a vat, in its own worker",
     f"{GUEST}/loader.py _run exec": "the parts of a vat, in its own worker",
     f"{GUEST}/loader.py _is_module find_spec": "a name without a dot: nothing is imported for it",
+    f"{GUEST}/passing/frames.py _column_from_data getattr": SOURCE,
+    f"{GUEST}/passing/late_copies.py _load import_module": SOURCE,
+    f"{GUEST}/passing/late_copies.py _load find_spec": SOURCE,
     f"{GUEST}/modules.py _import __import__": "an `import` in the vat's own code, in its own worker",
     # What a class or a function in the source of a vat says of itself.
     f"{GUEST}/guards/annotations.py evaluate eval": "an annotation: "

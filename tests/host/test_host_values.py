@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import PurePosixPath
 from textwrap import dedent
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -71,6 +73,9 @@ VALUES = [
     timedelta(days=-1, microseconds=5),
     Decimal("1.10"),
     Fraction(1, 3),
+    time(12, 30),
+    UUID(int=5),
+    PurePosixPath("a/b"),
     Tagged("usd", [5, (b"c",)]),
     [{"a": ({"b": b"c"},)}, 2**70, "#NaN", "$0", "&1", "+5", "!"],
 ]

@@ -106,7 +106,7 @@ class Slots:
         object, and the kernel never hears that name.
         """
         try:
-            body, objects = smallcaps.encode(value, self._vat.trace_of)
+            body, objects = smallcaps.encode(value, self._vat.trace_of, state=True)
             self._check_owner(objects)
         except UnpassableError as exc:
             raise TypeError(self.explain(what, value, exc)) from None

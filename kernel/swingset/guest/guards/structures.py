@@ -13,14 +13,14 @@ import sys
 from enum import Enum, Flag
 from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, NotRequired, Required, get_args, get_origin
 
-from ..passing.copies import copy_of
+from ..passing.copies import RESERVED_TAGS, copy_of
 from .annotations import annotations_of, evaluate
 from .shape import BadAnnotationError, Shape, first_fleeting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..passing.copies import Copy
+    from ..passing.exact import Copy
     from .shape import Misfit
 
 _under_way: dict[type, Shape] = {}  # the shapes of dataclasses whose fields are still being compiled
@@ -48,7 +48,7 @@ def _fits(copy: Copy) -> Callable[[Any], bool]:
         if isinstance(value, copy.cls):
             return True
         other = copy_of(type(value))
-        return other is not None and other.tag == copy.tag
+        return other is not None and other.tag == copy.tag not in RESERVED_TAGS
 
     return fits
 

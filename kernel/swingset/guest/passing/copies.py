@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import enum
 import sys
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..base.context import current, found
+from . import late_copies
+from .exact import Copy, NotExactError, exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,24 +30,10 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=type)
 
-RESERVED_TAGS = ("tuple", "bytes", "map", "date", "datetime", "timedelta", "decimal", "fraction")
-
-
-class NotExactError(ValueError):
-    """The copy of a value would not equal it; the message says what to pass instead."""
-
-
-class Copy(NamedTuple):
-    """How the instances of one class pass.
-
-    `names` is the namespace in which the annotations of a dataclass's fields are read, else None.
-    """
-
-    tag: str
-    cls: type
-    to_data: Callable[[Any], Any]
-    from_data: Callable[[Any], Any]
-    names: dict[str, Any] | None = None
+RESERVED_TAGS = (
+    *("tuple", "bytes", "map", "date", "datetime", "time", "timedelta", "decimal", "fraction"),
+    *late_copies.TAGS,
+)
 
 
 def _datetime(value: datetime) -> str:
@@ -54,6 +42,11 @@ def _datetime(value: datetime) -> str:
         raise NotExactError("its time zone is more than an offset: pass x.astimezone(timezone.utc)")
     if zone is not None and zone.tzname(None) != timezone(zone.utcoffset(None)).tzname(None):
         raise NotExactError("its time zone has a name, which would be lost: pass x.astimezone(timezone.utc)")
+    return value.isoformat()
+
+
+def _time(value: time) -> str:
+    _datetime(datetime.combine(date.min + timedelta(2), value))
     return value.isoformat()
 
 
@@ -74,26 +67,13 @@ def _decimal(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _spelled(read: Callable[[Any], Any], write: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def read_strictly(data: Any) -> Any:
-        value = read(data)
-        if write(value) != data:
-            raise ValueError(f"it is spelled {write(value)!r}")
-        return value
-
-    return read_strictly
-
-
-def _copy(tag: str, cls: type, write: Callable[[Any], Any], read: Callable[[Any], Any]) -> Copy:
-    return Copy(tag, cls, write, _spelled(read, write))
-
-
 _KNOWN = (
-    _copy("date", date, date.isoformat, date.fromisoformat),
-    _copy("datetime", datetime, _datetime, datetime.fromisoformat),
-    _copy("timedelta", timedelta, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)),
-    _copy("decimal", Decimal, _decimal_text, _decimal),
-    _copy("fraction", Fraction, lambda v: [v.numerator, v.denominator], lambda d: Fraction(*d)),
+    exactly("date", date, date.isoformat, date.fromisoformat),
+    exactly("datetime", datetime, _datetime, datetime.fromisoformat),
+    exactly("time", time, _time, time.fromisoformat),
+    exactly("timedelta", timedelta, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)),
+    exactly("decimal", Decimal, _decimal_text, _decimal),
+    exactly("fraction", Fraction, lambda v: [v.numerator, v.denominator], lambda d: Fraction(*d)),
 )
 _BY_CLASS = {copy.cls: copy for copy in _KNOWN}
 _BY_TAG = {copy.tag: copy for copy in _KNOWN}
@@ -123,13 +103,18 @@ class Copies:
 def copy_of(cls: type) -> Copy | None:
     """How the instances of a class pass as copies in the current vat; None if they do not."""
     vat: Vat | None = found()
-    return _BY_CLASS.get(cls) or (vat.copies.by_class.get(cls) if vat is not None else None)
+    copy = _BY_CLASS.get(cls) or (vat.copies.by_class.get(cls) if vat is not None else None)
+    return copy or late_copies.by_class(cls)
 
 
 def copy_named(tag: str) -> Copy | None:
-    """The registered class of a tag in the current vat; None if there is none."""
+    """The registered class of a tag in the current vat; None if there is none.
+
+    Raises ValueError for a class of a library that is not there.
+    """
     vat: Vat | None = found()
-    return _BY_TAG.get(tag) or (vat.copies.by_tag.get(tag) if vat is not None else None)
+    copy = _BY_TAG.get(tag) or (vat.copies.by_tag.get(tag) if vat is not None else None)
+    return copy or late_copies.by_tag(tag)
 
 
 def _of_enum(tag: str, cls: Any) -> Copy:
@@ -173,7 +158,7 @@ def register_copy(tag: str, cls: Any = None, to_data: Any = None, from_data: Any
     data. Enums and frozen dataclasses need neither. Raises TypeError if the tag is taken, or if the class
     passes already or needs both functions.
 
-        @register_copy("point")
+        @registerexactly("point")
         @dataclass(frozen=True)
         class Point:
             x: int
@@ -188,7 +173,7 @@ def register_copy(tag: str, cls: Any = None, to_data: Any = None, from_data: Any
 def _register(tag: str, cls: Any, to_data: Any, from_data: Any, where: dict[str, Any]) -> Any:
     if not isinstance(cls, type):
         raise TypeError(f"register_copy({tag!r}, ...) wants a class")
-    if cls in _BY_CLASS:
+    if cls in _BY_CLASS or late_copies.by_class(cls) is not None:
         raise TypeError(f"{cls.__name__} passes between vats already")
     if to_data is not None and from_data is not None:
         copy = Copy(tag, cls, to_data, from_data)

@@ -18,7 +18,7 @@ from .copies import RESERVED_TAGS, copy_of
 from .remotables import Presence, method_table_of
 
 if TYPE_CHECKING:
-    from .copies import Copy
+    from .exact import Copy
 
 MAX_DEPTH = 100
 
@@ -150,7 +150,8 @@ def frozen(value: Any) -> Any:
         return tuple([frozen(item) for item in value])
     if kind is Tagged:
         return Tagged(value.tag, frozen(value.payload))
-    return value
+    copy = copy_of(kind)
+    return copy.from_data(frozen(copy.to_data(value))) if copy is not None and copy.mutable else value
 
 
 class UnpassableError(Exception):
@@ -224,6 +225,10 @@ def why_not(value: Any) -> UnpassableError:
         fix = f"pass {base.__name__}(...) of it"
     elif isinstance(value, (bytearray, memoryview)):
         fix = "pass bytes(...) of it"
+    elif kind.__name__ in ("PosixPath", "WindowsPath"):
+        fix = f"pass Pure{kind.__name__}(...) of it: the files of one machine mean nothing in another vat"
+    elif kind.__module__.partition(".")[0] == "pyarrow":
+        fix = "no vat engine has pyarrow: pass x.to_pandas(), or its columns as arrays"
     elif kind.__module__ == "builtins":
         fix = "pass str, numbers, lists and dicts, or an object whose class is @remotable or @durable"
     elif hasattr(kind, "__dataclass_fields__"):

@@ -99,13 +99,17 @@ def mention_of(value: Any) -> Mention | None:
 
 
 class _Encoder:
-    __slots__ = ("indices", "key_count", "mention", "objects", "tracer")
+    __slots__ = ("indices", "key_count", "mention", "objects", "state", "tracer")
 
     def __init__(
-        self, tracer: Callable[[BaseException], Trace], mention: Callable[[Any], Mention | None]
+        self,
+        tracer: Callable[[BaseException], Trace],
+        mention: Callable[[Any], Mention | None],
+        state: bool,
     ) -> None:
         self.tracer = tracer
         self.mention = mention
+        self.state = state
         self.key_count: KeyCount | None = None
         self.objects: list[Any] = []
         self.indices: dict[int | str, int] = {}
@@ -141,6 +145,8 @@ class _Encoder:
             return {"#tag": self.walk(value.tag, 1), "payload": self.walk(value.payload, depth - 1)}
         copy = copy_of(kind)
         if copy is not None:
+            if self.state and copy.unstored is not None:
+                raise UnpassableError(value, copy.unstored)
             try:
                 data = copy.to_data(value)
             except Exception as exc:
@@ -197,16 +203,18 @@ def encode(
     value: Any,
     tracer: Callable[[BaseException], Trace],
     mention: Callable[[Any], Mention | None] = mention_of,
+    *,
+    state: bool = False,
 ) -> Encoded:
     """Write a value as a body; raises UnpassableError for what cannot pass.
 
     `tracer` returns the trace of an exception, which is written with it. `mention` says how a reference is
-    written; the default is a vat's.
+    written; the default is a vat's. With `state`, the body is for the vat's store.
     """
     body = short_body(value)
     if body is not None:
         return _encoded(Encoded, (body, []))
-    return _encoded_tree(value, tracer, mention)
+    return _encoded_tree(value, tracer, mention, state)
 
 
 def short_body(value: Any) -> str | None:
@@ -242,8 +250,9 @@ def _encoded_tree(
     value: Any,
     tracer: Callable[[BaseException], Trace],
     mention: Callable[[Any], Mention | None],
+    state: bool = False,
 ) -> Encoded:
-    encoder = _Encoder(tracer, mention)
+    encoder = _Encoder(tracer, mention, state)
     tree = encoder.walk(value, MAX_DEPTH)
     body = "#" + jsontext.write(tree)
     size = len(body)
@@ -348,7 +357,10 @@ class _Decoder:
                 raise DecodeError("bytes that are not base64") from None
         if tag == "map" and type(payload) is list:
             return self.mapping(payload, depth)
-        copy = copy_named(tag)
+        try:
+            copy = copy_named(tag)
+        except ValueError as exc:
+            raise DecodeError(f"a value of type {tag} came, and {exc}") from None
         if copy is not None:
             data = self.walk(payload, depth - 1)
             try:

@@ -1,0 +1,244 @@
+"""Arrays and frames pass as copies that equal their originals, and what arrives of them is checked."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import warnings
+from typing import Any
+
+import numpy
+import pandas
+import pytest
+
+from swingset.guest.base import context
+from swingset.guest.passing import arrays, smallcaps
+from swingset.guest.passing.passable import FrozenDict, UnpassableError, frozen
+from swingset.guest.passing.smallcaps import DecodeError
+from swingset.guest.standalone import StandaloneVat
+
+
+@pytest.fixture(autouse=True)
+def vat() -> Any:
+    """A vat of its own for each test."""
+    with context.activate(StandaloneVat()) as world:
+        yield world
+
+
+def body(value: Any) -> str:
+    return smallcaps.encode(value, lambda _: ()).body
+
+
+def read(text: str, **options: bool) -> Any:
+    return smallcaps.decode(text, lambda *_: None, **options)
+
+
+ARRAYS = {
+    "matrix": numpy.arange(6).reshape(2, 3),
+    "view": numpy.arange(12).reshape(3, 4)[:, ::2].T,
+    "bools": numpy.array([True, False]),
+    "texts": numpy.array(["a", "bcd"]),
+    "bytes": numpy.array([b"a", b"bc"]),
+    "number": numpy.array(3.5),
+    "nothing": numpy.zeros((0, 3)),
+    "days": numpy.array(["2024-02-29", "NaT"], "M8[D]"),
+    "spans": numpy.array([1, 2], "m8[25s]"),
+    "complex": numpy.array([1 + 2j]),
+    "halves": numpy.array([1, float("nan")], "f2"),
+}
+
+FRAMES = {
+    "all": pandas.DataFrame(
+        {
+            "ints": [1, 2],
+            "texts": ["x", None],
+            "floats": [1.5, float("nan")],
+            "days": pandas.to_datetime(["2024-01-01", "2024-01-02"]),
+            "sorts": pandas.Categorical(["u", "v"], ordered=True),
+            "nullable": pandas.array([1, None], dtype="UInt16"),
+            "maybe": pandas.array([True, None], dtype="boolean"),
+            "less": pandas.array([0.5, None], dtype="Float32"),
+            "zone": pandas.date_range("2024-01-01", periods=2, tz="Europe/Paris"),
+            "strings": pandas.array(["q", None], dtype="string"),
+            "mixed": pandas.Series([1, "z"], dtype=object),
+            "spans": pandas.timedelta_range("1h", periods=2),
+        }
+    ),
+    "series of time": pandas.DataFrame(
+        {"x": [1, 2, 3]}, index=pandas.date_range("2024-01-01", periods=3, freq="h", name="when")
+    ),
+    "empty": pandas.DataFrame(),
+    "no columns": pandas.DataFrame(index=[1, 2]),
+    "two of a name": pandas.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]),
+    "names of sorts": pandas.DataFrame({1: [1], "b": [2]}),
+    "rows left out": pandas.DataFrame({"a": [1, 2, 3]}).iloc[::2],
+}
+
+OTHERS = [
+    numpy.float64(1.5), numpy.int32(4), numpy.bool_(True), numpy.datetime64("2024-01-01", "s"),
+    pandas.Timestamp("2024-01-01T00:00:00.000000001"), pandas.Timestamp("2024-06-01", tz="Europe/Paris"),
+    pandas.Timestamp("2024-01-01", tz="UTC"), pandas.Timedelta("3h"), pandas.NaT, pandas.NA,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_arrives_with_its_type_and_shape(name: str) -> None:
+    """And may be changed, unless it was read from durable state; the same array has the same bytes."""
+    array = ARRAYS[name]
+    found = read(body(array))
+    assert (found.dtype, found.shape, found.tobytes()) == (array.dtype, array.shape, array.tobytes("C"))
+    assert found.flags.writeable
+    assert body(found) == body(array)
+    assert not read(body(array), frozen=True).flags.writeable
+    assert not frozen(array).flags.writeable
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_frame_arrives_as_it_was(name: str) -> None:
+    """Its columns keep their types, and its indexes their names and frequencies."""
+    frame = FRAMES[name]
+    found = read(body(frame))
+    pandas.testing.assert_frame_equal(frame, found)
+    assert body(found) == body(frame)
+    for column in range(frame.shape[1]):
+        series = frame.iloc[:, column]
+        pandas.testing.assert_series_equal(series, read(body(series)))
+
+
+@pytest.mark.parametrize("value", OTHERS, ids=repr)
+def test_a_scalar_arrives_as_what_it_was(value: Any) -> None:
+    """A number of numpy stays one, a moment keeps its unit and its zone, and what is missing is missing."""
+    found = read(body(value))
+    assert type(found) is type(value)
+    assert repr(found) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (numpy.array([1, None]), r"items of dtype object are no plain numbers: pass x.tolist\(\)"),
+        (numpy.zeros(1, [("a", "i4")]), "are no plain numbers"),
+        (numpy.zeros(1, numpy.longdouble), "are no plain numbers"),
+        (numpy.zeros(arrays.MOST_BYTES + 1, "i1"), "are more than the 67,108,864 of an array"),
+        (numpy.zeros(2_000_000), "is more than the 10000000 a message may have: send it in pieces"),
+        (pandas.DataFrame({"p": pandas.period_range("2024", periods=2, freq="M")}), "column 'p' is of dtype"),
+        (pandas.DataFrame({"a": [[1], [2]]}), "its column 'a' holds a list"),
+        (pandas.DataFrame([[1]], index=pandas.MultiIndex.from_tuples([(1, 2)])), r"pass x.reset_index\(\)"),
+        (pandas.Series([1], name=(1, 2)), "its name is a tuple"),
+    ],
+)  # fmt: skip
+def test_what_has_no_exact_copy_is_refused_with_the_fix(value: Any, words: str) -> None:
+    """The sender learns which column it is, and what to pass."""
+    with pytest.raises(UnpassableError, match=words):
+        body(value)
+
+
+def test_attributes_of_a_frame_are_not_lost_silently() -> None:
+    """They have no place in the copy."""
+    frame = pandas.DataFrame({"a": [1]})
+    frame.attrs["source"] = "x"
+    with pytest.raises(UnpassableError, match="it has attrs, which would be lost"):
+        body(frame)
+
+
+def test_a_frame_is_not_kept_in_durable_state() -> None:
+    """What was read could be changed without being stored."""
+    with pytest.raises(UnpassableError, match="keep its columns"):
+        smallcaps.encode({"a": [FRAMES["all"]]}, lambda _: (), state=True)
+
+
+FORGED = [
+    {"dtype": "|O", "shape": [1], "data": "AAAAAAAAAAA="},
+    {"dtype": "<f8", "shape": [2], "data": "AAAAAAAAAAA="},
+    {"dtype": "<f8", "shape": [-1], "data": "AAAAAAAAAAA="},
+    {"dtype": "<f8", "shape": [0, 1 << 31], "data": ""},
+    {"dtype": "<f8", "shape": [1 << 20, 1 << 20, 0], "data": ""},
+    {"dtype": "<f8", "shape": [1] * 33, "data": "AAAAAAAAAAA="},
+    {"dtype": ">f8", "shape": [1], "data": "AAAAAAAAAAA="},
+    {"dtype": "f8", "shape": [1], "data": "AAAAAAAAAAA="},
+    {"dtype": "<f8,<f8", "shape": [1], "data": "AAAAAAAAAAA="},
+    {"dtype": "<V8", "shape": [1], "data": "AAAAAAAAAAA="},
+    {"dtype": "|b1", "shape": [1], "data": "Ag=="},
+    {"dtype": "<f8", "shape": "1", "data": "AAAAAAAAAAA="},
+    {"dtype": "<f8", "shape": [True], "data": "AAAAAAAAAAA="},
+    {"dtype": "<f8", "shape": [1]},
+    {"dtype": "|S1", "shape": [1 << 27], "data": ""},
+]
+
+
+@pytest.mark.parametrize("given", FORGED, ids=str)
+def test_a_forged_array_is_refused(given: dict[str, Any]) -> None:
+    """Objects, sizes that do not fit, and other spellings: nothing is made of them."""
+    payload = {**given, "data": {"#tag": "bytes", "payload": given["data"]}} if "data" in given else given
+    with pytest.raises(DecodeError, match="a ndarray that cannot be made"):
+        read("#" + json.dumps({"#tag": "ndarray", "payload": payload}))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"dtype": "<U1", "shape": [1], "data": ["ab"]},
+        {"dtype": "<U1", "shape": [1], "data": [5]},
+        {"dtype": "<U1", "shape": [2], "data": ["a"]},
+        {"dtype": "<U9999999", "shape": [100], "data": ["a"] * 100},
+    ],
+    ids=str,
+)
+def test_a_forged_array_of_texts_is_refused(payload: dict[str, Any]) -> None:
+    """Nor can a short message make a large array."""
+    with pytest.raises(DecodeError, match="a ndarray that cannot be made"):
+        read("#" + json.dumps({"#tag": "ndarray", "payload": payload}))
+
+
+@pytest.mark.parametrize(
+    "zone", ["dateutil//etc/localtime", "/etc/localtime", "../../etc/localtime", "UTC+25:99", 5]
+)
+def test_a_zone_that_arrives_names_no_file(zone: Any) -> None:
+    """A time zone is a name of the database, never a path."""
+    payload = {"at": 0, "unit": "ns", "zone": zone}
+    with pytest.raises(DecodeError, match="a timestamp that cannot be made"):
+        read("#" + json.dumps({"#tag": "timestamp", "payload": payload}))
+
+
+def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
+
+
+def changed(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return value
+    tree = copy.copy(tree)
+    tree[path[0]] = changed(tree[path[0]], path[1:], value)
+    return tree
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_frame_with_anything_in_any_place_is_read_or_refused(seed: int) -> None:
+    """Whatever a hostile vat writes, the reader gets a value or a DecodeError, and no warning."""
+    chance = random.Random(seed)
+    anything = [
+        None, -1, 0, 1, 10**30, 1.5, "", "x", "NA", [], [0], [None], {}, {"a": 1}, "<f8", "UTC", True,
+        {"#tag": "bytes", "payload": "AAAAAAAAAAA="}, {"#tag": "tuple", "payload": [1]},
+        json.loads(body(numpy.arange(2))[1:]), json.loads(body(FRAMES["empty"])[1:]), [[1], [2]], ["a", "b"],
+    ]  # fmt: skip
+    trees = [json.loads(body(frame)[1:]) for frame in FRAMES.values()]
+    made = refused = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for tree in trees:
+            for path in chance.sample(places(tree), min(60, len(places(tree)))):
+                forged = changed(tree, path, chance.choice(anything))
+                try:
+                    read("#" + json.dumps(forged))
+                    made += 1
+                except DecodeError:
+                    refused += 1
+    assert refused > made > 0
+
+
+def test_a_frozen_table_is_told_from_another() -> None:
+    """What is read from durable state comes in frozen tables, so its arrays are read-only."""
+    given = arrays.array_to_data(numpy, numpy.arange(2))
+    assert not arrays.array_from_data(numpy, FrozenDict(given)).flags.writeable
