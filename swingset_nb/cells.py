@@ -10,7 +10,7 @@ In the source of a vat, an empty line replaces the magic, so line 5 of the cell 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from swingset.core.errors import VatFault
@@ -37,6 +37,7 @@ class Cell:
     upgrade: bool = False
     replace: bool = False
     worker: WorkerKind | None = None
+    limits: dict[str, Any] = field(default_factory=dict)
     message: str = ""
 
     @property
@@ -66,6 +67,8 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     if cell.worker is not None and cell.worker != runs_in:
         words = f"vat {cell.vat} runs in a {runs_in} worker, and stays there as long as it lives"
         raise BadArguments(words, f"{cell.magic} --replace --worker {cell.worker}")
+    if cell.limits:
+        world.controller.vats.change_options(cell.vat, cell.limits)
     difference = world.session.difference(cell.vat, cell.part, cell.source)
     if difference is None:
         forget_pending(world, cell.vat, cell.part)
@@ -74,7 +77,8 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
         older = world.lens.stale_modules().get(cell.vat, ())
         lines = [f"it runs an older version of module {name}" for name in older]
         hints = tuple(f"`%swingset module {name} --upgrade` upgrades it" for name in older)
-        return Message(f"vat {cell.vat} already runs exactly this {what}: nothing changed", lines, hints)
+        but = "only its limits have changed" if cell.limits else "nothing changed"
+        return Message(f"vat {cell.vat} already runs exactly this {what}: {but}", lines, hints)
     if cell.upgrade:
         return upgrade(notebook, cell.vat, cell.part, cell.source, cell.message)
     world.pending.setdefault(cell.vat, {}).pop(cell.part, None)
@@ -171,7 +175,7 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
             f"`%swingset drop-draft {cell.vat} CELL` deletes one",
         )
     try:
-        root = world.session.define(cell.vat, cell.source, worker=cell.worker)
+        root = world.session.define(cell.vat, cell.source, worker=cell.worker, options=cell.limits)
     except VatFault as error:
         raise vat_failed(error, VatFailed, {**drafts, cell.part: cell.source}) from None
     finally:

@@ -71,6 +71,7 @@ def registered() -> dict[str, Command]:
         on_debugging,
         on_drafts,
         on_exports,
+        on_limits,
         on_modules,
         on_names,
         on_past,
@@ -134,7 +135,7 @@ def _all_help(commands: dict[str, Command]) -> Shown:
 
 
 _MAGICS = [
-    ["%%vat NAME [--upgrade] [--replace] [--worker KIND] [--message TEXT]", "a vat from this cell"],
+    ["%%vat NAME [--upgrade] [--replace] [--worker KIND] [--computrons N]", "a vat from this cell"],
     ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"],
     ["%%module NAME [--upgrade] [--message TEXT]", "a module that cells of vats can import"],
     ["%%whatif [--at N] [--drop] [--again] [--vat VAT]", "run a cell in a fork, and show both worlds"],
@@ -153,7 +154,7 @@ _GROUPS = {
         "rings",
         "collect",
     ),
-    "run": ("step", "run", "until", "pause"),
+    "run": ("step", "run", "until", "pause", "cancel"),
     "save and go back": (
         *("checkpoint", "checkpoints", "delete-checkpoint", "go-back", "undo", "redo"),
         *("digest", "export", "unpack"),
@@ -162,7 +163,7 @@ _GROUPS = {
         *("rehearse", "upgrade", "shadow", "migrate", "upgrade-all", "module"),
         *("drafts", "keep-drafts", "drop-draft", "name"),
     ),
-    "one vat": ("suspend", "resume", "drop", "terminate"),
+    "one vat": ("suspend", "resume", "drop", "limits", "terminate"),
     "the past": (
         *("history", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),
         *("verify", "prune", "export-trace"),
@@ -175,6 +176,8 @@ _ALSO = {
     "start": "run",
     "next": "step",
     "stop": "pause",
+    "abort": "cancel",
+    "interrupt": "cancel",
     "save": "checkpoint",
     "snapshot": "checkpoint",
     "label": "checkpoint",

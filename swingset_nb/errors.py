@@ -24,6 +24,7 @@ from swingset.model.visible import MARK, one_line, quoted, visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 from swingset_nb.advice import advice, advice_on
+from swingset_nb.limits import of_a_start
 
 FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError)
 """The errors of the layers below that are shown in this way."""
@@ -61,12 +62,13 @@ class SwingSetError(Exception):
 class Interrupted(KeyboardInterrupt):
     """A run was interrupted. It is no `Exception`, so that `except Exception` does not catch it."""
 
-    def __init__(self, message: str, *hints: str) -> None:
+    def __init__(self, message: str, *hints: str, frames: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.hints = hints
+        self.frames = tuple(frames)
 
     def _render_traceback_(self) -> list[str]:
-        return _lines(self, "Interrupted", quoted(str(self)), _in_cell(self), self.hints)
+        return _lines(self, "Interrupted", quoted(str(self)), _in_cell(self) + self.frames, self.hints)
 
 
 class BadArguments(SwingSetError):
@@ -103,6 +105,7 @@ def vat_failed(
         hints.append(f"durable objects of kind {kinds} live in vat {error.vat}: keep the class in the cell")
         hints.append(_renamed(str(lost[0]), parts, before or {}))
     hints += advice_on(fault.name, fault.message)
+    hints += of_a_start(error.vat, fault.code)
     message = f"{where}{name}{fault.message} ({consequence})"
     return what(message, *hints, frames=places(fault.trace, parts.get, error.vat))
 

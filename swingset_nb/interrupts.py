@@ -3,7 +3,8 @@
 While a cell with `await` runs, ipykernel handles an interrupt by cancelling the cell's task, which takes
 effect when the task next returns to the event loop. A run of the world never does. So during a run an
 interrupt raises KeyboardInterrupt, as usual in Python: the controller stops between two cranks and commits
-the whole ones.
+the whole ones. A delivery that was under way is rolled back, and its event waits again; the world is paused,
+so that no later cell runs into it, and the error says how to drop it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from swingset.guest.base.errors import RemoteError
@@ -19,6 +20,9 @@ from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.reports import RunReport
 from swingset.host.session import Session
+from swingset.model.places import places
+from swingset.model.visible import one_line
+from swingset.workers.pulses import Listener, listening
 from swingset_nb.errors import Interrupted, shorten
 from swingset_nb.places import Cells
 
@@ -41,6 +45,8 @@ class NotebookSession(Session):
 
     def __init__(self, controller: Controller, cells: Cells, name: str = "notebook") -> None:
         self._cells = cells
+        self.pulse: Listener | None = None
+        """Called with how far a long delivery is."""
         super().__init__(controller, name)
         self.references.people.shorten = shorten
 
@@ -60,15 +66,35 @@ class NotebookSession(Session):
 
     def settle(self) -> RunReport:
         """Run the world as `Session.settle` does; an interrupt pauses it, so that no later cell runs it."""
+        with self.stoppable():
+            return super().settle()
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Let an interrupt stop the body between two cranks, pause the world, and raise `Interrupted`."""
         try:
-            with interruptible():
-                return super().settle()
+            with interruptible(), listening(self.pulse) if self.pulse is not None else nullcontext():
+                yield
         except KeyboardInterrupt:
             self.controller.queue.pause()
-            waiting = len(self.controller.queue)
-            events = "event waits" if waiting == 1 else "events wait"
-            raise Interrupted(
-                f"stopped between two cranks; the world is paused now and {waiting:,} {events}",
-                "%swingset step",
-                "%swingset run",
-            ) from None
+            raise self._interrupted() from None
+
+    def _interrupted(self) -> Interrupted:
+        """The error that says what was stopped, and how to go on."""
+        queue = self.controller.queue
+        count = len(queue)
+        wait = f"the world is paused now and {count:,} {'event waits' if count == 1 else 'events wait'}"
+        stopped = queue.interrupted
+        if stopped is None:
+            return Interrupted(f"stopped between two cranks; {wait}", "%swingset step", "%swingset run")
+        vat = one_line(stopped.vat or "?", 60)
+        hints = ["`%swingset cancel` drops it and runs what else waits"]
+        if stopped.vat is not None:
+            hints.append(f"`%swingset cancel --hold` suspends vat {vat}, for which it waits then")
+        what = f"{one_line(stopped.event, 200)} in vat {vat}"
+        return Interrupted(
+            f"stopped in the middle of {what}, which is rolled back; {wait}",
+            *hints,
+            "`%swingset run` tries it again",
+            frames=places(stopped.trace, self.reading.source_of, stopped.vat),
+        )

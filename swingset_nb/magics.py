@@ -13,7 +13,7 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, 
 from traitlets import Bool, Float, Int
 
 from swingset.host.engines import KINDS
-from swingset_nb import commands
+from swingset_nb import commands, limits
 from swingset_nb.arguments import LineParser
 from swingset_nb.cells import Cell, changed, run_cell
 from swingset_nb.errors import BadArguments
@@ -32,6 +32,7 @@ VAT.add_argument("name", metavar="NAME", help="the vat's name; it becomes a name
 VAT.add_argument("--upgrade", action="store_true", help="replace the running code, keep durable objects")
 VAT.add_argument("--replace", action="store_true", help="terminate the vat, start a new one from this cell")
 VAT.add_argument("--worker", choices=KINDS, metavar="KIND", help=f"where it runs: {', '.join(KINDS)}")
+limits.add_options(VAT)
 VAT.add_argument("--message", default="", metavar="TEXT", help="a text for rejections of broken promises")
 
 KIND = LineParser("%%kind", "define a durable kind of a vat in a cell of its own")
@@ -111,6 +112,7 @@ class SwingSet(Magics):
                 upgrade=given.upgrade,
                 replace=given.replace,
                 worker=given.worker,
+                limits=limits.chosen(given),
                 message=given.message,
             ),
         )

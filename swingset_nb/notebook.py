@@ -24,10 +24,10 @@ from swingset.host.opening import open_world
 from swingset.host.pending import StillPending
 from swingset.host.policies import cranks
 from swingset.host.reports import RunReport
-from swingset.host.session import Session
 from swingset.lens.tables import Lens
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved
+from swingset_nb import limits
 from swingset_nb.advice import advice
 from swingset_nb.binding import LONGEST, SHOWN, Binding
 from swingset_nb.console import Console
@@ -67,7 +67,7 @@ class OpenWorld:
 
     typed: str
     controller: Controller
-    session: Session
+    session: NotebookSession
     found: bool
     pending: dict[str, dict[str, str]] = field(default_factory=dict)
     unsaved: str | None = None
@@ -147,7 +147,7 @@ class Notebook:
         except BaseException:
             controller.close()
             raise
-        session.watch = self.progress.crank
+        session.watch, session.pulse = self.progress.crank, self.progress.pulse
         session.names.classes = self.shell.user_ns
         session.renewed = self._renewed
         session.stirred = self._stir
@@ -331,6 +331,9 @@ class Notebook:
         """The hints what to type after an error of the layers below."""
         code = getattr(error, "code", None)
         if isinstance(error, StillPending) and self._world is not None:
+            if self._world.controller.queue.interrupted is not None:
+                yield "`%swingset cancel` drops what was interrupted, and runs what else waits"
+            yield from limits.after_wall_clock(self._world.controller)
             if self._world.controller.queue.paused:
                 yield "%swingset step"
                 yield "%swingset run"
@@ -341,6 +344,8 @@ class Notebook:
         elif isinstance(error, StrangeModules):
             for name in error.modules:
                 yield f"%swingset module {name} --keep"
+        elif self._world is not None and (hints := list(limits.advice(self._world.controller, error))):
+            yield from hints
         elif code == "abandoned":
             yield "ask the vat for a new one: only durable objects and the root survive an upgrade"
         elif code == "vat-upgraded":

@@ -7,8 +7,9 @@ import argparse
 from swingset.core.report import CrankReport
 from swingset.host.collecting import collect_garbage
 from swingset.host.migrating import Migrated
+from swingset.model.visible import one_line
 from swingset_nb.commands import argument, command
-from swingset_nb.errors import BadArguments, Interrupted
+from swingset_nb.errors import BadArguments, Interrupted, SwingSetError
 from swingset_nb.interrupts import interruptible
 from swingset_nb.notebook import Notebook, OpenWorld, events_wait, words_of
 from swingset_nb.render import Message, Shown, Table
@@ -42,13 +43,14 @@ def take_steps(notebook: Notebook, count: int) -> list[CrankReport]:
     world = notebook.require()
     reports = []
     try:
-        for _ in range(count):
+        with world.session.stoppable():
+            for _ in range(count):
+                notebook.flush()
+                report = world.controller.step()
+                if report is None:
+                    break
+                reports.append(report)
             notebook.flush()
-            report = world.controller.step()
-            if report is None:
-                break
-            reports.append(report)
-        notebook.flush()
     finally:
         notebook.progress.clear()
     return reports
@@ -77,6 +79,45 @@ def run_all(notebook: Notebook) -> tuple[str, list[str]]:
     if world.waiting():
         lines.append(f"stopped at the limit of {notebook.settings.run_limit:,} cranks; {events_wait(world)}")
     return f"ran {ran:,} {'crank' if ran == 1 else 'cranks'}", lines
+
+
+@command(
+    "cancel",
+    "drop the message whose delivery was interrupted, or hold its vat, and run what else waits",
+    argument("--hold", action="store_true", help="suspend the vat instead; the message waits for it"),
+)
+def cancel(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Get rid of what was interrupted, and end the pause."""
+    headline, lines, hints = cancel_interrupted(notebook, hold=given.hold)
+    return Message(headline, lines, hints)
+
+
+def cancel_interrupted(notebook: Notebook, *, hold: bool) -> tuple[str, list[str], list[str]]:
+    """Drop what was interrupted, or suspend its vat, and run the rest; returns what to show."""
+    controller = notebook.require().controller
+    stopped = controller.queue.interrupted
+    if stopped is None:
+        raise SwingSetError(
+            "no delivery was interrupted since the last crank, so there is nothing to cancel",
+            "`%swingset queue` shows what waits",
+            "`%swingset suspend VAT` holds a vat, `%swingset drop VAT` then drops what waits for it",
+        )
+    event, vat = one_line(stopped.event, 200), stopped.vat
+    if hold and vat is None:
+        raise SwingSetError(f"{event} is for no vat that could be suspended", "%swingset cancel")
+    hints = []
+    if hold and vat is not None:
+        controller.vats.suspend(vat, f"{event} was interrupted")
+        headline = f"vat {vat} is suspended: {event} and what comes later wait for it"
+        hints = [
+            f"`%swingset resume {vat}` tries it again, `%%vat {vat} --upgrade` with better code does too",
+            f"`%swingset drop {vat}` drops it",
+        ]
+    else:
+        controller.queue.cancel()
+        headline = f"{event} is dropped: its result is rejected"
+    ran, lines = run_all(notebook)
+    return headline, [ran, *lines], hints
 
 
 @command("pause", "let messages wait from now on")

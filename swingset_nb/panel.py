@@ -1,4 +1,4 @@
-"""The live panel: the run-queue as a strip, vats, a c-list, the picture; Step, Run and Pause.
+"""The live panel: the run-queue as a strip, vats, a c-list, the picture; Step, Run, Pause and Cancel.
 
 It shows the same tables and pictures of `lens` as the static commands. It sends the browser one c-list at a
 time, and of a long one only the beginning.
@@ -11,7 +11,7 @@ from typing import Any
 
 from swingset.lens.picture import draw
 from swingset_nb.notebook import Notebook
-from swingset_nb.on_runs import run_all, take_steps
+from swingset_nb.on_runs import cancel_interrupted, run_all, take_steps
 from swingset_nb.render import Shown, Table
 from swingset_nb.tables import clist_table, queue_table, step_row, vat_table
 from swingset_nb.widget import Actions, LiveWidget, script, show, style
@@ -35,8 +35,14 @@ class WorldPanel(LiveWidget):
         super().__init__(notebook, f"panel of {world.path}")
 
     def actions(self) -> Actions:
-        """The buttons: step, run, pause and the choice of a vat."""
-        return {"step": self._step, "run": self._run, "pause": self._pause, "select": self._select}
+        """The buttons: step, run, pause, cancel and the choice of a vat."""
+        return {
+            "step": self._step,
+            "run": self._run,
+            "pause": self._pause,
+            "cancel": self._cancel,
+            "select": self._select,
+        }
 
     def compose(self) -> dict[str, Any]:
         """The current state of the world."""
@@ -52,6 +58,7 @@ class WorldPanel(LiveWidget):
             "path": world.path,
             "crank": world.controller.crank,
             "paused": paused,
+            "interrupted": world.controller.queue.interrupted is not None,
             "last": self.last,
             "waiting": len(queue.rows),
             "queue": queue.texts()[:MOST_CARDS],
@@ -77,6 +84,10 @@ class WorldPanel(LiveWidget):
     def _pause(self, _content: Mapping[str, Any]) -> None:
         self.notebook.require().controller.queue.pause()
         self.last = "paused: what is sent waits in the run-queue"
+
+    def _cancel(self, _content: Mapping[str, Any]) -> None:
+        headline, lines, _ = cancel_interrupted(self.notebook, hold=False)
+        self.last = "; ".join([headline, *lines])
 
     def _select(self, content: Mapping[str, Any]) -> None:
         self.selected = str(content.get("vat", ""))

@@ -14,8 +14,11 @@ from typing import Any
 
 from swingset.core.report import CrankReport
 from swingset.model.visible import one_line
+from swingset.workers.pulses import Pulse
 
 REFRESH = 0.3
+LONG = 100_000_000
+"""The computrons from which on a single delivery shows how far it is."""
 QUIET = 1.0
 """After this many seconds without an update, the next update begins a new activity."""
 
@@ -46,6 +49,17 @@ class Progress:
             f"running: crank {report.number}, in vat {one_line(report.vat or '-', 60)};"
             " interrupt to stop between cranks"
         )
+
+    def pulse(self, pulse: Pulse) -> None:
+        """Update it with how far one long delivery is; short ones are told of as cranks."""
+        if pulse.computrons < LONG:
+            return
+        spent = f"{pulse.computrons:,}"
+        if pulse.limit is not None:
+            spent += f" of {pulse.limit:,} computrons ({100 * pulse.computrons // pulse.limit} %)"
+        else:
+            spent += " computrons"
+        self._tell(f"one delivery to vat {one_line(pulse.vat, 60)}: {spent}; interrupt to stop it")
 
     def clear(self) -> None:
         """Remove the line; the next update begins a new activity."""

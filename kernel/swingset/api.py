@@ -21,6 +21,7 @@ from swingset.host.drafts import Draft, Drafts, StrangeDrafts
 from swingset.host.engines import WorkerKind
 from swingset.host.gc import GarbageCollection
 from swingset.host.history import Checkpoint, History
+from swingset.host.interruptions import Interruption
 from swingset.host.meters import MeterRow, Meters
 from swingset.host.migrating import Migrated
 from swingset.host.modules import Modules, ModuleUpgrade, StrangeModules
@@ -197,6 +198,7 @@ __all__ = [
     "HostConnection",
     "HostDevices",
     "HowStarted",
+    "Interruption",
     "KernelError",
     "KernelPanic",
     "Label",

@@ -38,8 +38,10 @@ export default {
       ["step", "Step", "Run one crank"],
       ["run", "Run", "Run until nothing can, and end a pause"],
       ["pause", "Pause", "Let messages wait from now on"],
+      ["cancel", "Cancel", "Drop the message whose delivery was interrupted, and run what else waits"],
     ], (view, send, bar) => {
       bar.pause.disabled = view.paused;
+      bar.cancel.hidden = !view.interrupted;
       return [
         h("p", { class: "sw-where" }, h("b", {}, view.path), ` · crank ${view.crank} · ${view.paused ? "‖ paused" : "running after every cell"}`),
         view.last ? h("p", { class: "sw-last", role: "status" }, view.last) : null,

@@ -111,7 +111,7 @@ class Cranks:
         self.judge = Judge(*shared, self.agenda, self.options)
         self._incarnations = Incarnations(*shared)
         self._failures = Failures()
-        self._taken: int | None = None
+        self.taken: int | None = None
         """The position of the event under way, None if it was not queued."""
 
     # Running
@@ -237,7 +237,7 @@ class Cranks:
         message is rejected instead, and so is an event that cannot be parked with a vat.
         """
         with self.request("give-up", position=seq, event=event_to_data(event), fault=fault_to_data(fault)):
-            vat = self._vat_of(event)
+            vat = self.vat_of(event)
             if seq is None or vat is None or vat.attached or isinstance(event, UpgradeVat):
                 self._drop(seq, event, vat, fault)
             else:
@@ -247,7 +247,7 @@ class Cranks:
                 self.store.vats.save(vat.having(state=SUSPENDED, reason=f"{fault.code}: {fault}"))
         return CrankReport(event, "stopped", vat.name if vat else None, fault=fault, number=self.count + 1)
 
-    def _vat_of(self, event: Event) -> VatRecord | None:
+    def vat_of(self, event: Event) -> VatRecord | None:
         """The vat that an event is for, if the event can be parked with it."""
         match event:
             case CreateVat() | CleanUp():
@@ -282,7 +282,7 @@ class Cranks:
         """Run the crank of an event, at `seq` of the run-queue, whatever the agenda says; may raise."""
         number, before, ran = self.count + 1, self.world.pending_bytes, self.warehouse.ran
         ran.clear()
-        self._taken, said = seq, event_to_data(event)
+        self.taken, said = seq, event_to_data(event)
         with Atomic(
             self.world, self.store, lambda: crank_record(self.store, report, said, seq, ran, clean_up)
         ):
@@ -333,8 +333,8 @@ class Cranks:
     def _back_to_delivery(self) -> None:
         self.store.discard_touched()
         self.world.undo_crank()
-        if self._taken is not None:
-            self.store.queues.take(self._taken)
+        if self.taken is not None:
+            self.store.queues.take(self.taken)
         self.store.effects.undone()
 
     def _send(self, seq: int, event: Send, number: int) -> CrankReport:

@@ -24,6 +24,7 @@ from swingset.core.report import CrankReport
 from swingset.core.scheduler import Scheduler
 from swingset.host.callers import Callers
 from swingset.host.engines import WorkerKind
+from swingset.host.interruptions import Interruption, interruption
 from swingset.host.lives import Lives
 from swingset.host.outputs import WaitingOutputs
 from swingset.model.messages import Event
@@ -83,6 +84,8 @@ class Opened:
         self._spent: dict[str, int] = {}
         """The computrons that each vat has spent since its last heap image, as far as this world was open."""
         self._running = False
+        self.interrupted: Interruption | None = None
+        """What the last interrupt has stopped, until another crank runs."""
 
     @cached_property
     def past(self) -> Past:
@@ -231,7 +234,12 @@ class Opened:
     def crank(self, clean_up: int | None = CLEAN_UP_ROWS, *, more: bool = False) -> CrankReport | None:
         """Run one crank and collect its outputs; None if nothing can run. With `more`, others follow."""
         self._commit_unlisted()
-        report = self.kernel.cranks.step(clean_up, more=more)
+        try:
+            report = self.kernel.cranks.step(clean_up, more=more)
+        except KeyboardInterrupt as interrupt:
+            self.interrupted = interruption(self.kernel, interrupt)
+            raise
+        self.interrupted = None
         if report is not None:
             self.outputs.collect(report)
             if report.vat is not None:
@@ -286,6 +294,7 @@ class Opened:
 
     def forget_what_ran(self) -> None:
         """Discard what workers, outputs and caches know of a state that the world has left."""
+        self.interrupted = None
         self.kernel.agenda.look_again()
         self.outputs.drop()
         self.kernel.store.discard_touched()

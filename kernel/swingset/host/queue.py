@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from swingset.core.ahead import AheadReport
+from swingset.core.errors import KernelError
 from swingset.core.warehouse import UNTRUSTED
 from swingset.host.engines import KINDS
+from swingset.host.interruptions import Interruption
 from swingset.host.opened import Opened
 from swingset.host.running import Running
 from swingset.model.messages import described
@@ -79,8 +81,35 @@ class RunQueue:
                 self._opened.kernel.store.panic.overrule()
             self._opened.commit("panic overruled")
 
+    @property
+    def interrupted(self) -> Interruption | None:
+        """The delivery that the last interrupt has stopped, until another crank runs; else None."""
+        found = self._opened.interrupted
+        if found is None or self._opened.kernel.store.queues.text_at(found.position) is None:
+            return None
+        return found
+
+    def cancel(self) -> str:
+        """Drop the event whose delivery the last interrupt has stopped, and commit.
+
+        Its result is rejected with the reason `dropped`. To keep it, suspend its vat instead.
+
+        Returns:
+            A few words about the event.
+        Raises:
+            KernelError: if no delivery was interrupted since the last crank.
+        Example:
+            >>> world.queue.interrupted is None
+            True
+        """
+        with self._opened.lock:
+            found = self.interrupted
+            if found is None:
+                raise KernelError("no delivery was interrupted, so there is nothing to cancel")
+            return self.drop(found.position)
+
     def drop(self, position: int) -> str:
-        """Delete an event of the run-queue that is damaged or held back, and commit.
+        """Delete an event of the run-queue, such as one that is damaged or held back, and commit.
 
         Its result is rejected with the reason `dropped`. The references of a damaged event stay counted,
         because they cannot be read; `verify` continues to report them.

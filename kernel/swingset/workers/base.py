@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from swingset.model.heap import HEAP_PAGE, HeapImage
 from swingset.model.limits import Limits
-from swingset.model.reports import DeliveryResult
+from swingset.model.reports import DeliveryResult, Frame
 from swingset.model.states import ConsoleStream
 from swingset.model.syscalls import Syscall
 from swingset.model.visible import quoted
@@ -43,6 +43,14 @@ Progress = Callable[[str, float | None], None]
 
 PAGE_SIZE = HEAP_PAGE
 """The page size of heap images, in bytes."""
+
+
+class DeliveryInterrupted(KeyboardInterrupt):
+    """Ctrl-C stopped a delivery; `trace` has the lines of vat code that it stood at, outermost first."""
+
+    def __init__(self, trace: tuple[Frame, ...] = ()) -> None:
+        super().__init__()
+        self.trace = trace
 
 
 class WorkerError(Exception):

@@ -25,12 +25,14 @@ from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.liveslots import Liveslots, SyscallError
 from swingset.model import reasons, syscalls
 from swingset.model.limits import Limits
-from swingset.model.reports import DeliveryResult, Fault, frames_from_json
+from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
 from swingset.model.stack import room
 from swingset.model.states import ConsoleStream
 from swingset.model.wording import MOST_NAME, fit
 from swingset.workers import interrupts
-from swingset.workers.base import HeapImage, ImageMismatch, SyscallHandler, VatSpec
+from swingset.workers.base import DeliveryInterrupted, HeapImage, ImageMismatch, SyscallHandler, VatSpec
+
+_MOST_FRAMES = 50
 
 
 class _Console(io.TextIOBase):
@@ -89,7 +91,7 @@ class _GuestWorker:
         """Run one delivery in this thread. An exception of the syscall handler is raised unchanged."""
         out, err = _Console(limits.console_bytes), _Console(limits.console_bytes)
         self._handler = syscall
-        timed_out, interrupted = _Flag(), _Flag()
+        timed_out, interrupted = _Flag(), _Flag(self.liveslots)
         result: dict[str, Any]
         try:
             with (
@@ -108,7 +110,7 @@ class _GuestWorker:
             self._handler = None
             problem, self._host_problem = self._host_problem, None
         if interrupted.up:
-            raise KeyboardInterrupt
+            raise DeliveryInterrupted(interrupted.trace)
         if problem is not None:
             raise problem
         said: tuple[tuple[ConsoleStream, str], ...] = (("stdout", out.text()), ("stderr", err.text()))
@@ -236,10 +238,12 @@ def _no_collector() -> Iterator[None]:
 class _Flag:
     """Whether a delivery was abandoned for one of the host's reasons."""
 
-    __slots__ = ("up",)
+    __slots__ = ("_live", "trace", "up")
 
-    def __init__(self) -> None:
+    def __init__(self, live: Liveslots | None = None) -> None:
+        self._live = live
         self.up = False
+        self.trace: tuple[Frame, ...] = ()
 
     def abandon(self, number: int, frame: FrameType | None) -> None:
         """For Ctrl-C: abandon the delivery. Vat code would turn a KeyboardInterrupt into a rejection."""
@@ -248,7 +252,19 @@ class _Flag:
             handler(number, frame)
             return
         self.up = True
+        self.trace = _lines_of(frame, self._live)
         raise DeliveryAbandonedError
+
+
+def _lines_of(frame: FrameType | None, live: Liveslots | None) -> tuple[Frame, ...]:
+    """The lines of a vat's code in a stack of frames, outermost first."""
+    found: list[Frame] = []
+    while frame is not None and live is not None and len(found) < _MOST_FRAMES:
+        part = live.part_of(frame.f_code.co_filename)
+        if part is not None:
+            found.append(Frame(part, frame.f_lineno, frame.f_code.co_qualname))
+        frame = frame.f_back
+    return tuple(reversed(found))
 
 
 class _Watchdog:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from swingset.model import reasons
@@ -23,7 +24,8 @@ from swingset.model.limits import WASM_PAGE, Limits
 from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
 from swingset.model.states import ConsoleStream, Reason
 from swingset.model.wording import fit
-from swingset.workers.base import SyscallHandler, VatSpec, WorkerError
+from swingset.workers import pulses
+from swingset.workers.base import DeliveryInterrupted, SyscallHandler, VatSpec, WorkerError
 from swingset.workers.interrupts import NotedInterrupt
 from swingset.workers.wasm import image, memory
 from swingset.workers.wasm.door import Door, ProtocolBreach, Surroundings
@@ -107,8 +109,13 @@ class WasmWorker:
         fault: Fault | None
         try:
             with NotedInterrupt() as ctrl_c, self._ticker:
-                self._watch(limits.seconds, ctrl_c)
+                self._watch(limits.seconds, ctrl_c, lambda: self._beat(fuel, limits.computrons))
                 self._call(self._base.turn_at)
+        except KeyboardInterrupt:
+            trace: tuple[Frame, ...] = ()
+            with suppress(HostStop, KeyboardInterrupt):
+                trace = self._autopsy(_AFTER_HOST_STOP)
+            raise DeliveryInterrupted(trace) from None
         except (GuestStopped, HostStop, ProtocolBreach, GuestExit) as stop:
             used = fuel - guest.fuel()
             try:
@@ -206,7 +213,12 @@ class WasmWorker:
             self._guest.limit_memory(limit)
             self._memory_limit = limit
 
-    def _watch(self, seconds: float | None, ctrl_c: NotedInterrupt) -> None:
+    def _beat(self, fuel: int, limit: int | None) -> None:
+        pulses.beat(self._spec.name, fuel - self._guest.fuel(), limit)
+
+    def _watch(
+        self, seconds: float | None, ctrl_c: NotedInterrupt, beat: Callable[[], None] | None = None
+    ) -> None:
         deadline = None if seconds is None else time.monotonic() + seconds
         before = self._ticker.interruptions
 
@@ -215,6 +227,8 @@ class WasmWorker:
                 raise HostStop(reasons.INTERRUPTED, "the delivery was interrupted")
             if deadline is not None and time.monotonic() > deadline:
                 raise HostStop(reasons.WALL_CLOCK, f"the delivery took longer than {seconds:g} seconds")
+            if beat is not None:
+                beat()
 
         self._guest.on_tick = on_tick
         self._guest.arm_epochs()

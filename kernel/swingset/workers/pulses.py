@@ -1,0 +1,50 @@
+"""Tells the thread that runs a world how far a long delivery is.
+
+A delivery is one call into the engine, which may take minutes. The engine calls back from time to time
+(`workers.wasm.ticker`), and then the worker says how many computrons were spent. Whether somebody listens
+changes nothing that the guest can see. Each thread listens for itself: a delivery that runs ahead on another
+thread says nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+
+class Pulse(NamedTuple):
+    """How far a delivery to a vat is: the computrons that it has spent, and how many it may spend."""
+
+    vat: str
+    computrons: int
+    limit: int | None
+
+
+Listener = Callable[[Pulse], None]
+
+
+class _Listening(threading.local):
+    """Who listens on this thread."""
+
+    listener: Listener | None = None
+
+
+_listening = _Listening()
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Call a function with each pulse of this thread in the body; it may not raise."""
+    before, _listening.listener = _listening.listener, listener
+    try:
+        yield
+    finally:
+        _listening.listener = before
+
+
+def beat(vat: str, computrons: int, limit: int | None) -> None:
+    """Tell how far a delivery is, if somebody listens."""
+    if _listening.listener is not None:
+        _listening.listener(Pulse(vat, computrons, limit))
