@@ -24,6 +24,7 @@ from swingset.model.visible import MARK, one_line, quoted, visible
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 from swingset_nb.advice import advice, advice_on
+from swingset_nb.lacking import lacking_for
 from swingset_nb.limits import of_a_start
 
 FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError)
@@ -104,7 +105,7 @@ def vat_failed(
         kinds = ", ".join(one_line(str(kind), 80) for kind in lost[:10])
         hints.append(f"durable objects of kind {kinds} live in vat {error.vat}: keep the class in the cell")
         hints.append(_renamed(str(lost[0]), parts, before or {}))
-    hints += advice_on(fault.name, fault.message)
+    hints += advice_on(fault.name, fault.message) + lacking_for(fault.name, fault.message)
     hints += of_a_start(error.vat, fault.code)
     message = f"{where}{name}{fault.message} ({consequence})"
     return what(message, *hints, frames=places(fault.trace, parts.get, error.vat))

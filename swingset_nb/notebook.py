@@ -33,6 +33,7 @@ from swingset_nb.binding import LONGEST, SHOWN, Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
+from swingset_nb.lacking import lacking
 from swingset_nb.places import Cells
 from swingset_nb.progress import Progress
 
@@ -353,6 +354,7 @@ class Notebook:
         elif code == "vat-terminated":
             yield "a vat that has ended stays so: get a new object from a vat that lives, `%swingset vats`"
         yield from advice(error)
+        yield from lacking(error)
 
 
 def _why(name: str, why: str) -> str:

@@ -1,0 +1,83 @@
+"""What a vat's Python lacks, and what does the same: the advice that belongs to errors out of vats.
+
+A vat has no machine: no files, no network, no processes, no threads and no other clock than the timer of its
+world. Its engine has the standard library, and the scientific one has packages besides. Python's own errors
+say only what failed. Each case here is one line, as in `advice`; errors of the notebook's own code are no
+matter of this module, because there the same words mean something else.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+
+from swingset.guest.base.errors import RemoteError
+from swingset.workers.importable import SCIENTIFIC, STANDARD
+from swingset_nb.advice import Case
+
+_LONGEST = 2_000
+
+_FILES = (
+    "a vat has no files: read the file in a cell of the notebook and pass the text or the bytes to a method",
+    "what is to be kept belongs into the state of the vat: a @durable class, or its baggage",
+)
+_NETWORK = "a vat has no network: have a cell of the notebook ask, and send the vat what came of it"
+_PROCESSES = "a vat starts no processes: have a cell of the notebook do it, and send the vat what came of it"
+_THREADS = (
+    "a vat has one thread, and its turns run one after the other: `await Promise.all([...])` waits for"
+    " several answers, and work that takes long goes into a vat of its own"
+)
+_WAITS = (
+    "nothing else runs in a vat while it waits for a lock, a queue or an event: `await` a promise instead"
+)
+_ZONES = (
+    "the lean engine has no time zones: pass times in UTC, or with an offset,"
+    " `timezone(timedelta(hours=1))`; the scientific engine has them: `%%vat NAME --worker wasm-full`"
+)
+_INPUT = "nobody types into a vat: pass what it asks for as an argument of a method"
+
+
+def _module(found: re.Match[str]) -> Iterable[str]:
+    name = found[1].partition(".")[0]
+    if name in SCIENTIFIC:
+        return [f"the scientific engine has {name}: `%%vat NAME --worker wasm-full`"]
+    if name in sys.stdlib_module_names and name not in STANDARD:
+        return [f"no vat has {name}, which needs the machine: have a cell of the notebook do that part"]
+    return [
+        f"`%%module {name}` on the first line of a cell makes a module of it, for all vats",
+        f"`%swingset module {name} --package` takes the source of an installed package",
+    ]
+
+
+def _case(kind: str, pattern: str, *hints: str) -> Case:
+    return Case(kind, re.compile(pattern), lambda _found: hints)
+
+
+CASES = (
+    Case("ModuleNotFoundError", re.compile(r"No module named '([A-Za-z_][\w.]{0,99})'"), _module),
+    _case("ZoneInfoNotFoundError", r"No time zone found", _ZONES),
+    _case("RuntimeError", r"can't start new thread", _THREADS),
+    _case("AttributeError", r"module '_?socket' has no attribute", _NETWORK),
+    _case("AttributeError", r"module 'os' has no attribute '(system|fork|exec|spawn|kill|W)", _PROCESSES),
+    _case("OSError", r"wasi does not support processes", _PROCESSES),
+    _case("OSError", r"\[Errno 58\] Not supported\Z", _NETWORK),
+    _case("FileNotFoundError", r"\[Errno 44\]", *_FILES),
+    _case("OSError", r"\[Errno 69\]", *_FILES),
+    _case("EOFError", r"", _INPUT),
+    _case("DeliveryStopped", r"wasm `unreachable` instruction", _WAITS),
+)  # fmt: skip
+
+
+def lacking_for(kind: str, words: str) -> list[str]:
+    """What does the same, for an error of that class with these words, out of a vat."""
+    for case in CASES:
+        found = case.pattern.search(words[:_LONGEST]) if case.kind == kind else None
+        if found is not None:
+            return list(case.advice(found))
+    return []
+
+
+def lacking(error: BaseException) -> list[str]:
+    """What does the same as that which a vat has not; nothing for other errors."""
+    return lacking_for(error.remote_name, error.remote_message) if isinstance(error, RemoteError) else []
