@@ -23,6 +23,7 @@ from swingset.lens.sessions import Sessions
 from swingset.lens.wording import Words
 from swingset.model.messages import Collect, CreateVat, Event, Notify, Reap, Send, UpgradeVat, kind_of
 from swingset.model.refs import is_kref, kref_type
+from swingset.model.result_lines import InLines
 from swingset.model.states import CrankOutcome
 from swingset.model.visible import one_line
 from swingset.world.promises import FORWARDED, UNRESOLVED
@@ -84,7 +85,7 @@ class Effect:
 
 
 @dataclass(frozen=True, repr=False)
-class Cause:
+class Cause(InLines):
     """Why a step happened, and what came of it.
 
     `up` are the steps that led to it in message order, nearest first; `origin` says why they end. `down` is
@@ -102,15 +103,7 @@ class Cause:
     after: tuple[Step, ...]
     gone: str | None = None
 
-    def lines(self) -> list[str]:
-        """The cause as lines of text.
-
-        Example:
-            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
-            >>> report = world.run()
-            >>> world.lens.cause(kref).lines()[1]
-            'message order, up: what led to it'
-        """
+    def _lines(self) -> list[str]:
         found = [str(self.step), "message order, up: what led to it"]
         found += [f"  {step}" for step in self.up]
         found += [f"  {self.origin}", "message order, down: what came of it"]
@@ -121,9 +114,6 @@ class Cause:
             found += [f"  {self.gone}"] if self.gone else []
             found += [f"  {step}" for step in (*self.before, self.step, *self.after)]
         return found
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
 
 Asked = int | str | Record

@@ -26,6 +26,7 @@ from swingset.core.store import KernelStore
 from swingset.lens.cause import Causes
 from swingset.lens.history_tables import COLUMNS, rows_of
 from swingset.model.foreign import said
+from swingset.model.result_lines import InLines
 from swingset.model.visible import one_line
 from swingset.world.rows import RULES, Reader
 from swingset.world.schema import SCHEMA, STATE_NAMES
@@ -68,27 +69,18 @@ class BadQuery(KernelError):
 
 
 @dataclass(frozen=True, repr=False)
-class Answer:
+class Answer(InLines):
     """The answer to a question: the names of its columns, and its rows; `more` says that there are others."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     more: bool
 
-    def lines(self) -> list[str]:
-        """The answer as a table of text, in which every character is drawn.
-
-        Example:
-            >>> swingset.sql(world, "SELECT name FROM vats ORDER BY id").lines()
-            ['name', 'notebook', 'bank']
-        """
+    def _lines(self) -> list[str]:
         grid = [list(map(_cell, row)) for row in (self.columns, *self.rows)]
         widths = [max(len(row[at]) for row in grid) for at in range(len(self.columns))]
         found = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
         return [*found, "and more"] if self.more else found
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def _cell(value: Any) -> str:

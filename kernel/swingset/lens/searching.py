@@ -24,6 +24,7 @@ from swingset.lens.recorded import Wanted
 from swingset.lens.story import entries_of, syscalls_of
 from swingset.model.capdata import CapData, MalformedCapData, method_of
 from swingset.model.messages import Collect, CreateVat, Event, Send, kind_of
+from swingset.model.result_lines import InLines
 from swingset.world.promises import REJECTED
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
@@ -62,7 +63,7 @@ class Query:
 
 
 @dataclass(frozen=True, repr=False)
-class Found:
+class Found(InLines):
     """The steps that a search found, oldest first; `more` says that there are others.
 
     `gone` says what could not be searched, because it is not in the file. `notes` say of which session a cell
@@ -74,19 +75,10 @@ class Found:
     gone: str | None = None
     notes: tuple[str, ...] = ()
 
-    def lines(self) -> list[str]:
-        """The steps as lines of text.
-
-        Example:
-            >>> swingset.search(world, method="nonesuch").lines()
-            ['nothing was found']
-        """
+    def _lines(self) -> list[str]:
         found = [self.gone] if self.gone else []
         found += [str(step) for step in self.steps] or ["nothing was found"]
         return [*found, *(["and more"] if self.more else []), *self.notes]
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def search(store: KernelStore, query: Query, since: int, most: int) -> Found:

@@ -21,6 +21,7 @@ from swingset.lens.wording import syscall_in_words
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import ChangeVatOptions, Collect, CreateVat, Notify, Send, UpgradeVat
 from swingset.model.reports import Fault
+from swingset.model.result_lines import InLines
 from swingset.model.values import value_in_words
 from swingset.model.visible import MARK, one_line, visible
 from swingset.world.errors import DamagedWorld
@@ -45,7 +46,7 @@ class Settlement:
 
 
 @dataclass(frozen=True, repr=False)
-class Story:
+class Story(InLines):
     """One crank or request.
 
     `sender` is the step that sent it; `sender_gone` says why it is not known. `incarnation` is that of the
@@ -71,15 +72,7 @@ class Story:
     result: Settlement | None = None
     sender_gone: str | None = None
 
-    def lines(self) -> list[str]:
-        """The story as lines of text.
-
-        Example:
-            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
-            >>> report = world.run()
-            >>> world.lens.story(kref).lines()[1]
-            'vat: bank, incarnation 0; delivered'
-        """
+    def _lines(self) -> list[str]:
         step = self.step
         found = [str(step)]
         if step.vat is not None and step.outcome is not None:
@@ -108,9 +101,6 @@ class Story:
         elif self.promise is not None:
             found.append(f"result: {self.promise}, which no later record settles")
         return found
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def _listed(title: str, items: tuple[str, ...] | None, missing: str) -> list[str]:

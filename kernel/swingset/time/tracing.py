@@ -23,6 +23,7 @@ from swingset.model.foreign import Unreadable, read_json
 from swingset.model.limits import Limits
 from swingset.model.lines import source_lines
 from swingset.model.reports import DeliveryResult
+from swingset.model.result_lines import InLines
 from swingset.model.states import ConsoleStream
 from swingset.model.syscalls import Syscall
 from swingset.model.visible import one_line, quoted
@@ -114,8 +115,8 @@ class TraceStep:
                 return f"{indent}    prints {quoted(self.text.rstrip())}"
 
 
-@dataclass(frozen=True)
-class Trace:
+@dataclass(frozen=True, repr=False)
+class Trace(InLines):
     """A past delivery, step by step. `str(trace)` is all of it as text.
 
     `difference` is None if the repeated delivery did what the record says, else the first difference, with
@@ -130,11 +131,7 @@ class Trace:
     difference: str | None
     rest: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    def lines(self) -> list[str]:
-        """The trace as lines that are safe to show."""
+    def _lines(self) -> list[str]:
         found = [self.title, *(line for step in self.steps for line in str(step).split("\n"))]
         if not self.steps:
             found.append("no line of the vat's own code ran in it")

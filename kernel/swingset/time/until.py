@@ -14,6 +14,7 @@ from swingset.host import policies
 from swingset.host.controller import Controller
 from swingset.host.policies import RunPolicy
 from swingset.model.messages import Send
+from swingset.model.result_lines import InLines
 from swingset.model.visible import one_line
 from swingset.time.meanings import CUT, Happened, Holds
 from swingset.time.predicates import Predicate
@@ -27,8 +28,8 @@ _OF_STATE = frozenset({"vats", "vatstore", "clists", "objects"})
 """The tables that say what a name of the state means."""
 
 
-@dataclass(frozen=True)
-class Reached:
+@dataclass(frozen=True, repr=False)
+class Reached(InLines):
     """How far a run to a predicate came.
 
     `held` says whether the predicate holds, after crank `crank`, and `because` names the places that decided
@@ -46,13 +47,7 @@ class Reached:
     unknown: tuple[str, ...] = ()
     cut: bool = False
 
-    def lines(self) -> list[str]:
-        """The same in sentences.
-
-        Example:
-            >>> swingset.until(world, "bank.total > 5").lines()
-            ['bank.total > 5 did not hold after any of 0 cranks']
-        """
+    def _lines(self) -> list[str]:
         ran = f"{self.ran:,} {'crank' if self.ran == 1 else 'cranks'}"
         said = one_line(self.predicate, 200)
         if self.held and not self.ran:
@@ -62,9 +57,6 @@ class Reached:
         lines = [f"{said} did not hold after any of {ran}"]
         lines += [f"{one_line(name, 80)} means nothing in this world" for name in self.unknown]
         return lines + ([CUT] if self.cut else [])
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
 
 
 class Breakpoint:

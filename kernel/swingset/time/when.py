@@ -14,12 +14,13 @@ both is looked at only at cranks for which the part about the crank holds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.lens.cause import Cause
 from swingset.lens.recorded import Recorded
+from swingset.model.result_lines import InLines
 from swingset.model.visible import one_line
 from swingset.time.meanings import CUT, Holds
 from swingset.time.predicates import Predicate
@@ -33,8 +34,8 @@ MOST_LOOKS = 1_000
 """How many moments are looked at for a predicate of the state and of a crank."""
 
 
-@dataclass(frozen=True)
-class Since:
+@dataclass(frozen=True, repr=False)
+class Since(InLines):
     """Since when a predicate holds.
 
     `crank` is the crank that made it true, None if none was found; 0 means that it holds since the beginning.
@@ -50,19 +51,11 @@ class Since:
     looks: int
     because: tuple[str, ...] = ()
     ended: int | None = None
-    cause: Cause | None = field(default=None, repr=False)
+    cause: Cause | None = None
     notes: tuple[str, ...] = ()
     before: int | None = None
 
-    def lines(self) -> list[str]:
-        """The same in sentences, and the chain of messages that led there.
-
-        Example:
-            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
-            >>> report = world.run()
-            >>> swingset.when(world, "purse.owner == 'alice'").lines()[0]
-            "purse.owner == 'alice' since crank 2"
-        """
+    def _lines(self) -> list[str]:
         said = one_line(self.predicate, 200)
         looks = f"{self.looks:,} {'state' if self.looks == 1 else 'states'} looked at"
         until = f", until crank {self.ended:,}" if self.ended is not None else ""
@@ -77,9 +70,6 @@ class Since:
             lines += [f"  sent by {step}" for step in self.cause.up]
             lines.append(f"  {self.cause.origin}")
         return lines
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def when(controller: Controller, predicate: str) -> Since:
