@@ -343,7 +343,7 @@ class Notebook:
             else:
                 yield "%swingset promises"
         elif isinstance(error, StrangeModules):
-            for name in error.modules:
+            for name in error.names:
                 yield f"%swingset module {name} --keep"
         elif self._world is not None and (hints := list(limits.advice(self._world.controller, error))):
             yield from hints

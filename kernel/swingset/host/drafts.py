@@ -15,16 +15,20 @@ from swingset.host.controller import Controller
 from swingset.host.starting import Parts
 
 
-class StrangeDrafts(KernelError):
-    """A vat has drafts that this session has neither made nor accepted with `keep`."""
+class StrangeSources(KernelError):
+    """Sources found in the file, which this session has not accepted, would become code of a vat.
 
-    def __init__(self, vat: str, parts: tuple[str, ...]) -> None:
-        super().__init__(
-            f"the file has drafts for vat {vat} that are not of this session: {', '.join(parts)}. They would"
-            " run in front of its code: look at them (`drafts`), then `keep` or `drop` each"
-        )
+    `vat` is the name of the vat, and `names` are those of the sources.
+    """
+
+    def __init__(self, vat: str, names: tuple[str, ...], message: str) -> None:
+        super().__init__(message)
         self.vat = vat
-        self.parts = parts
+        self.names = names
+
+
+class StrangeDrafts(StrangeSources):
+    """A vat has drafts that this session has neither made nor accepted with `keep`."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,12 @@ class Drafts:
         found = [draft for draft in self.all(vat) if draft.part != part]
         strange = tuple(draft.part for draft in found if not draft.own)
         if strange:
-            raise StrangeDrafts(vat, strange)
+            raise StrangeDrafts(
+                vat,
+                strange,
+                f"the file has drafts for vat {vat} that are not of this session: {', '.join(strange)}. They"
+                " would run in front of its code: look at them (`drafts`), then `keep` or `drop` each",
+            )
         return tuple((draft.part, draft.source) for draft in found)
 
     def _find(self, vat: str, part: str) -> Draft:

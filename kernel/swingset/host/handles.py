@@ -104,35 +104,35 @@ def lasting_of(live: Liveslots) -> Lasting:
     return tuple((key, store.look(key)) for prefix in _LASTING for key in store.keys(prefix))
 
 
+@dataclass
 class Following:
     """A life at a commit to which the world has just gone; `handles` are those it had there before."""
 
-    def __init__(
-        self, store: KernelStore, vat_id: str, live: Liveslots, handles: Handles, lasting: Lasting
-    ) -> None:
-        self._store = store
-        self._vat_id = vat_id
-        self._live = live
-        self._handles = handles
-        self._lasting = lasting
-        self._entries: dict[str, CListEntry] = {}
-        self._ours: dict[str, Promise[Any]] = {}  # those that this vat decides in this state
-        self._retired: dict[str, Any] = {}  # objects of this vat whose name was retired since
+    store: KernelStore
+    vat_id: str
+    live: Liveslots
+    handles: Handles
+    lasting: Lasting
+    _entries: dict[str, CListEntry] = field(default_factory=dict, init=False)
+    _ours: dict[str, Promise[Any]] = field(default_factory=dict, init=False)
+    """Those that this vat decides in this state."""
+    _retired: dict[str, Any] = field(default_factory=dict, init=False)
+    """Objects of this vat whose name was retired since."""
 
     def why_not(self) -> str | None:
         """Why this life cannot go on in this state; None if it can. Nothing is changed."""
-        store, live = self._store, self._live
-        vat = store.vats.get(self._vat_id)
+        store, live = self.store, self.live
+        vat = store.vats.get(self.vat_id)
         if vat is None or vat.incarnation != live.incarnation or vat.state != LIVE:
             return "this session had not begun by then"
-        with reading(live, store, self._vat_id):
-            if lasting_of(live) != self._lasting:
+        with reading(live, store, self.vat_id):
+            if lasting_of(live) != self.lasting:
                 return "watched or kept promises, or resumable calls, have gone on since then"
-            self._entries = {entry.vref: entry for entry in store.clists.of(self._vat_id)}
+            self._entries = {entry.vref: entry for entry in store.clists.of(self.vat_id)}
             return self._kinds() or self._exports() or self._promises()
 
     def _kinds(self) -> str | None:
-        live = self._live
+        live = self.live
         for number, descriptor in _descriptors(live).items():
             known = live.kinds._stored.get(number, descriptor)
             if known != descriptor or number not in live.kinds._by_id:
@@ -142,18 +142,18 @@ class Following:
     def _exports(self) -> str | None:
         for vref, entry in self._entries.items():
             ours = vref.startswith("o+") and not is_stored(vref)
-            if ours and entry.reachable and self._live.slots.heap.find(vref) is None:
-                found = _alive(self._handles.objects.get(vref))
+            if ours and entry.reachable and self.live.slots.heap.find(vref) is None:
+                found = _alive(self.handles.objects.get(vref))
                 if found is None:
                     return f"the object {vref} of this session, which others held then, is gone"
                 self._retired[vref] = found
         return None
 
     def _promises(self) -> str | None:
-        table = self._live.promises
+        table = self.live.promises
         decided = {entry.vref for entry in self._open_promises() if self._decides(entry)}
         for vref in decided:
-            promise = table._exported.get(vref) or _alive(self._handles.exported.get(vref))
+            promise = table._exported.get(vref) or _alive(self.handles.exported.get(vref))
             if promise is None:
                 return "a promise that this session had to settle is gone"
             self._ours[vref] = promise
@@ -163,22 +163,22 @@ class Following:
 
     def _open_promises(self) -> Iterator[CListEntry]:
         for vref, entry in self._entries.items():
-            found = self._store.promises.get(entry.kref) if vref[0] == "p" else None
+            found = self.store.promises.get(entry.kref) if vref[0] == "p" else None
             if found is not None and found.state == UNRESOLVED:
                 yield entry
 
     def _decides(self, entry: CListEntry) -> bool:
-        found = self._store.promises.get(entry.kref)
-        return found is not None and found.decider == self._vat_id
+        found = self.store.promises.get(entry.kref)
+        return found is not None and found.decider == self.vat_id
 
     def follow(self, ended: Ended) -> int:
         """Bring memory in line with this state; returns how many handles died, whose errors `ended` has."""
-        live = self._live
+        live = self.live
         grave = _grave(live, ended)
         live.counters._taken.clear()
         live.kinds._records.clear()
         live.recognizers._any = None
-        with reading(live, self._store, self._vat_id):
+        with reading(live, self.store, self.vat_id):
             self._take_back_kinds()
             dead = self._bury_presences(grave) + self._bury_promises(grave) + self._bury_instances(grave)
             self._revive()
@@ -189,8 +189,8 @@ class Following:
 
     def _take_back_kinds(self) -> None:
         """Have the kinds that are not stored in this state stored again, and know those that are."""
-        kinds = self._live.kinds
-        stored = _descriptors(self._live)
+        kinds = self.live.kinds
+        stored = _descriptors(self.live)
         for number in [number for number in kinds._stored if number not in stored]:
             kind = kinds._by_id.get(number)
             if kind is not None:
@@ -199,7 +199,7 @@ class Following:
         kinds._stored = stored
 
     def _bury_presences(self, grave: Liveslots) -> int:
-        imports, dead = self._live.slots.imports, 0
+        imports, dead = self.live.slots.imports, 0
         for presence in imports.alive():
             entry = self._entries.get(presence._vref)
             if entry is None or not entry.reachable:
@@ -210,7 +210,7 @@ class Following:
         return dead
 
     def _bury_promises(self, grave: Liveslots) -> int:
-        table, dead = self._live.promises, 0
+        table, dead = self.live.promises, 0
         for vpid in [vpid for vpid in table._imported if vpid not in self._entries]:
             promise = table._imported.pop(vpid)
             table._unsubscribed.pop(vpid, None)
@@ -222,7 +222,7 @@ class Following:
         return dead
 
     def _bury_instances(self, grave: Liveslots) -> int:
-        live, dead = self._live, 0
+        live, dead = self.live, 0
         kinds, twins = live.kinds, dict[type, type]()
         gone = {vref for vref in kinds._alive if live.store.look(f"vom.{vref}") is None}
         for vref, item in _instances(live):
@@ -240,7 +240,7 @@ class Following:
 
     def _revive(self) -> None:
         """Give this life the handles back that it had in this state, and that died since."""
-        live, handles = self._live, self._handles
+        live, handles = self.live, self.handles
         for presence in _all_alive(handles.presences):
             entry = self._entries.get(presence._vref)
             ended = presence._vat is not live and presence._vat.ended is not None
@@ -258,7 +258,7 @@ class Following:
                 live.promises._imported[vpid] = found
 
     def _align_heap(self) -> None:
-        heap = self._live.slots.heap
+        heap = self.live.slots.heap
         for vref, item in self._retired.items():
             heap.add(vref, item)
         for vref in list(heap._ids):
@@ -274,7 +274,7 @@ class Following:
 
     def _note_candidates(self) -> None:
         """Let the next `bringOutYourDead` look at all that only memory may hold, or held."""
-        live = self._live
+        live = self.live
         candidates, reaper = live.references.candidates, live.reaper
         candidates.clear()
         reaper._stored = []
@@ -287,7 +287,7 @@ class Following:
                 live.recognizers._lost(vref)
 
     def _settle_again(self) -> None:
-        table = self._live.promises
+        table = self.live.promises
         for vpid, promise in self._ours.items():
             table._exported[vpid] = promise
             promise._vpid = vpid

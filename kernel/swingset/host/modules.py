@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
+from swingset.host.drafts import StrangeSources
 from swingset.host.imports import all_module_parts, module_parts, needed_by
 from swingset.host.packages import Package
 from swingset.host.restarting import why_left
@@ -28,17 +29,8 @@ from swingset.world.sources import MODULES
 from swingset.world.vats import VatRecord
 
 
-class StrangeModules(KernelError):
+class StrangeModules(StrangeSources):
     """Code imports modules that this session has neither defined nor accepted with `keep`."""
-
-    def __init__(self, vat: str, modules: tuple[str, ...]) -> None:
-        several = "modules" if len(modules) > 1 else "module"
-        super().__init__(
-            f"vat {vat} imports {several} {', '.join(modules)}, found in the file and not of this session:"
-            " look at the source, then define it again or `keep` it"
-        )
-        self.vat = vat
-        self.modules = modules
 
 
 @dataclass(frozen=True)
@@ -238,7 +230,13 @@ class Modules:
             if name not in given and known[name] not in self._own and known[name] != had.get(name)
         )
         if strange:
-            raise StrangeModules(vat, strange)
+            named = f"{'modules' if len(strange) > 1 else 'module'} {', '.join(strange)}"
+            raise StrangeModules(
+                vat,
+                strange,
+                f"vat {vat} imports {named}, found in the file and not of this session: look at the source,"
+                " then define it again or `keep` it",
+            )
         return (*(part for name in needed for part in known[name]), *cells)
 
     def _plans(self, name: str, newest: Parts) -> tuple[list[tuple[VatRecord, Parts]], list[tuple[str, str]]]:

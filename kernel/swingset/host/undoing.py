@@ -38,8 +38,8 @@ _MOST = 500
 _FEW = 10
 
 
-@dataclass(frozen=True)
-class Undone:
+@dataclass(frozen=True, kw_only=True)
+class Undone(Effects):
     """What an undo or a redo did.
 
     `steps` are the steps in words, newest first, such as `cell [5]`, and `numbers` those of this session's
@@ -55,10 +55,6 @@ class Undone:
     numbers: tuple[int, ...]
     commit: int
     crank: int
-    done: tuple[str, ...]
-    more: int
-    cranks: int
-    outside: tuple[str, ...]
     gone: tuple[str, ...] = ()
     back: Mapping[str, Any] = field(default_factory=dict)
     dead: int = 0
@@ -184,12 +180,8 @@ class Steps:
         """
         if type(n) is not int or n < 1:
             raise KernelError(f"undo takes back a number of steps from 1, not {n!r}")
-        session = self._session
-        with session.controller.lock:
-            session.flush()
-            here = session.controller.world.head
-            if self._undone and not self._may_redo(here):
-                self._undone.clear()
+        with self._session.controller.lock:
+            here, _ = self._here()
             place, mark, steps = self._last(n, here)
             frame = self._leave(here, mark.head, self._marks[place:], steps)
             undone = self._go(mark, here, frame, "redo brings it back, until something is sent")
@@ -210,12 +202,9 @@ class Steps:
             >>> "bank" in world.vats, bool(session.steps.redo()), "bank" in world.vats
             (True, True, False)
         """
-        session = self._session
-        with session.controller.lock:
-            session.flush()
-            here = session.controller.world.head
-            if self._undone and not self._may_redo(here):
-                self._undone.clear()
+        with self._session.controller.lock:
+            here, went_on = self._here()
+            if went_on:
                 raise KernelError(
                     "there is nothing to do again: something was sent or changed since the undo, and the"
                     " world has gone on from there"
@@ -229,6 +218,18 @@ class Steps:
             self._marks[-1:] = frame.marks
             self._begin(number)
             return redone
+
+    def _here(self) -> tuple[int, bool]:
+        """The commit at which the world stands, and whether it has gone on since what was undone.
+
+        If it has, that cannot be done again, and is forgotten.
+        """
+        self._session.flush()
+        here = self._session.controller.world.head
+        went_on = bool(self._undone) and not self._may_redo(here)
+        if went_on:
+            self._undone.clear()
+        return here, went_on
 
     def _last(self, n: int, here: int) -> tuple[int, _Mark, tuple[str, ...]]:
         """The place of the mark before the last `n` steps, that mark, and the steps in words."""
@@ -316,16 +317,12 @@ class Steps:
             left_behind = session.attach(f"{steps} was taken back")
         else:
             gone, back = session.names.changed(keys)
-        found = frame.effects
         return Undone(
+            **vars(frame.effects),
             steps=frame.steps,
             numbers=tuple(mark.number for mark in frame.marks if mark.number is not None),
             commit=controller.world.head,
             crank=controller.crank,
-            done=found.done,
-            more=found.more,
-            cranks=found.cranks,
-            outside=found.outside,
             gone=gone,
             back=back,
             dead=dead,

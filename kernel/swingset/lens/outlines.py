@@ -14,6 +14,7 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 from swingset.model.visible import one_line, visible
 
@@ -67,6 +68,9 @@ class ClassOutline:
     methods: tuple[MethodOutline, ...] = ()
 
 
+_Outline = TypeVar("_Outline", ClassOutline, MethodOutline)
+
+
 @dataclass(frozen=True)
 class Outline:
     """The classes of one vat by name, and the name of the class of its root, where the code shows it."""
@@ -90,7 +94,7 @@ def outline(parts: tuple[tuple[str, str], ...]) -> Outline:
         for line in lines_of(source[:budget]):
             read.take(line)
         budget -= min(budget, len(source))
-        classes |= {made.name: made.outline() for made in read.classes}
+        classes |= {made.outline.name: made.whole() for made in read.classes}
         root = read.root or root
     return Outline({name: _whole(cls, classes) for name, cls in classes.items()}, root)
 
@@ -148,36 +152,25 @@ def lines_of(source: str) -> Iterator[Line]:
 
 
 @dataclass
-class _Class:
-    name: str
-    tag: str
-    part: str
-    line: int
-    mark: str
-    bases: tuple[str, ...]
-    doc: str = ""
-    methods: list[_Method] = field(default_factory=list)
+class _Read(Generic[_Outline]):
+    """A class or a method that is being read: its outline so far."""
 
-    def outline(self) -> ClassOutline:
-        methods = tuple(method.outline() for method in self.methods)
-        where = self.part, self.line
-        return ClassOutline(self.name, self.tag, self.doc, *where, self.mark, self.bases, methods)
+    outline: _Outline
+
+    def document(self, doc: str) -> None:
+        self.outline = replace(self.outline, doc=doc)
 
 
 @dataclass
-class _Method:
-    name: str
-    signature: str
-    part: str
-    line: int
-    is_async: bool
-    facets: tuple[str, ...]
-    doc: str = ""
+class _Class(_Read[ClassOutline]):
+    methods: list[_Method] = field(default_factory=list)
 
-    def outline(self) -> MethodOutline:
-        return MethodOutline(
-            self.name, self.signature, self.doc, self.part, self.line, self.is_async, self.facets
-        )
+    def whole(self) -> ClassOutline:
+        return replace(self.outline, methods=tuple(method.outline for method in self.methods))
+
+
+class _Method(_Read[MethodOutline]):
+    """A method that is being read."""
 
 
 class _Reading:
@@ -208,13 +201,13 @@ class _Reading:
         elif start[:1] == ["def"] and len(start) > 1:
             self._function(line, start[1], marks, inside)
         elif fresh is not None and fresh is inside and line.tokens[0].type == tokenize.STRING:
-            fresh.doc = _doc(line)
+            fresh.document(_doc(line))
         elif any(scope == _FIRST for _, scope in self._scopes):
             self._making(words)
 
     def _class(self, line: Line, words: list[str], marks: list[list[str]]) -> None:
-        at = line.tokens[0].start[0]
-        made = _Class(words[1], _tag(marks) or words[1], self._part, at, _mark(marks), _names(words))
+        tag, where = _tag(marks) or words[1], (self._part, line.tokens[0].start[0])
+        made = _Class(ClassOutline(words[1], tag, "", *where, _mark(marks), _names(words)))
         self.classes.append(made)
         self._scopes.append((line.depth, made))
         self._fresh = made
@@ -231,14 +224,9 @@ class _Reading:
         facets = tuple(
             word[1:-1] for mark in marks if mark[1:3] == ["facet", "("] for word in mark if word[:1] in "\"'"
         )
-        made = _Method(
-            name,
-            _signature(line),
-            self._part,
-            line.tokens[0].start[0],
-            line.tokens[0].string == "async",
-            facets,
-        )
+        first = line.tokens[0]
+        where = self._part, first.start[0]
+        made = _Method(MethodOutline(name, _signature(line), "", *where, first.string == "async", facets))
         if not name.startswith("_") and not any(word in _HELPERS for mark in marks for word in mark[:4]):
             inside.methods.append(made)
         self._scopes.append((line.depth, made))

@@ -12,7 +12,7 @@ import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from swingset.core.store import KernelStore
@@ -22,9 +22,6 @@ from swingset.model.foreign import shown
 from swingset.model.refs import is_kref
 from swingset.model.visible import one_line
 from swingset.time.stored import BAGGAGE, NOTHING, Object, Stored, in_words
-
-EVENT_WORDS = ("vat", "method", "object", "rejection", "outcome", "computrons", "event")
-"""The words that mean something of a crank."""
 
 CUT = "there are too many objects to try every choice of them: say more of each, such as its vat or a value"
 """What is said where not every choice of objects was tried."""
@@ -52,15 +49,11 @@ class Happened:
 
     def words(self) -> dict[str, str | int | None]:
         """The words by name, as in `EVENT_WORDS`."""
-        return {
-            "vat": self.vat,
-            "method": self.method,
-            "object": self.object,
-            "rejection": self.rejection,
-            "outcome": self.outcome,
-            "computrons": self.computrons,
-            "event": self.event,
-        }
+        return dict(vars(self))
+
+
+EVENT_WORDS = tuple(field.name for field in fields(Happened))
+"""The words that mean something of a crank."""
 
 
 class Holds(NamedTuple):

@@ -18,6 +18,8 @@ runs code from a world file.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from functools import cache
 
 import apsw
@@ -28,36 +30,8 @@ APPLICATION_ID = 0x53574E42  # "SWNB"
 FORMAT = 3
 PAGE_SIZE = 4096
 
-# The name of each state table with the columns of its key, in the order of the digest.
-STATE_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("counters", ("name",)),
-    ("activity", ("name",)),
-    ("vats", ("id",)),
-    ("spans", ("vat",)),
-    ("objects", ("kref",)),
-    ("promises", ("kref",)),
-    ("subscribers", ("promise", "vat")),
-    ("promise_queue", ("promise", "seq")),
-    ("kept", ("promise",)),
-    ("queue", ("seq",)),
-    ("parked", ("vat", "seq")),
-    ("clists", ("vat", "kref")),
-    ("vatstore", ("vat", "key")),
-    ("holdings", ("vat",)),
-    ("sources", ("vat", "part")),
-    ("gc_actions", ("vat", "kind", "kref")),
-    ("reap", ("vat",)),
-    ("pins", ("kref",)),
-    ("dead", ("vat",)),
-    ("meters", ("id",)),
-    ("devices", ("id",)),
-    ("device_state", ("device", "key")),
-    ("panics", ("cause",)),
-)
-STATE_NAMES = frozenset(name for name, _ in STATE_TABLES)
-
-SCHEMA = (
-    # ---- state
+# In the order of the digest.
+_STATE = (
     """CREATE TABLE counters(
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
@@ -207,6 +181,10 @@ SCHEMA = (
   cause TEXT PRIMARY KEY, -- the vat or the promise that stopped the world
   words TEXT NOT NULL -- of a vat: how it ended, its last words among them
 ) STRICT, WITHOUT ROWID""",
+)
+
+SCHEMA = (
+    *_STATE,
     # ---- bulk: append-only, addressed by content
     """CREATE TABLE transcript(
   hash TEXT PRIMARY KEY, -- sha256 of prev and all that follows
@@ -261,6 +239,21 @@ SCHEMA = (
   seal TEXT NOT NULL -- sha256 of the commit's seal and of all that is said here
 ) STRICT, WITHOUT ROWID""",
 )
+
+_TABLE = re.compile(r"CREATE TABLE (\w+)")
+_KEY = re.compile(r"^  (\w+) [^,\n]*PRIMARY KEY|^  PRIMARY KEY\(([^)]*)\)", re.MULTILINE)
+
+
+def _keys() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for statement in _STATE:
+        if (table := _TABLE.match(statement)) and (key := _KEY.search(statement)):
+            yield table[1], tuple((key[1] or key[2]).split(", "))
+
+
+STATE_TABLES = tuple(_keys())
+"""The name of each state table with the columns of its key, in the order of the digest."""
+
+STATE_NAMES = frozenset(name for name, _ in STATE_TABLES)
 
 
 def create(db: apsw.Connection, software: str, empty_changeset: bytes) -> None:

@@ -156,6 +156,8 @@ class Vat(Protocol):
     collector: Collector
     store: Store
     counters: Counters
+    sends: Any
+    """The `Sends` of a higher room, as an annotation says where they are used."""
 
     @property
     def calls(self) -> ResumableCalls:
@@ -170,11 +172,6 @@ class Vat(Protocol):
     @property
     def promises(self) -> NamesPromises:
         """Promises by name."""
-        ...
-
-    @property
-    def sends(self) -> Any:
-        """Messages: the `Sends` of a higher room, as an annotation says where they are used."""
         ...
 
     @property

@@ -18,13 +18,5 @@ class Vat(passing.Vat, Protocol):
 
     references: References
     recognizers: Recognizers
-
-    @property
-    def slots(self) -> Slots:
-        """The objects by vref."""
-        ...
-
-    @property
-    def promises(self) -> PromiseTable:
-        """The promises by vpid."""
-        ...
+    slots: Slots
+    promises: PromiseTable

@@ -22,11 +22,7 @@ class Vat(clist.Vat, Protocol):
     """A vat with its kinds."""
 
     definitions: int
-
-    @property
-    def kinds(self) -> Kinds:
-        """The kinds, and their instances."""
-        ...
+    kinds: Kinds
 
     @property
     def collections(self) -> BuiltinInstances:

@@ -15,20 +15,9 @@ if TYPE_CHECKING:
 class Vat(stores.Vat, Protocol):
     """A vat with the parts that continue in the next incarnation."""
 
-    @property
-    def watches(self) -> Watches:
-        """The watched promises."""
-        ...
-
-    @property
-    def adoptions(self) -> Adoptions:
-        """The promises that are handed over."""
-        ...
-
-    @property
-    def calls(self) -> Calls:
-        """The `@resumable` calls."""
-        ...
+    watches: Watches
+    adoptions: Adoptions
+    calls: Calls
 
     def new_seed(self, call: int) -> str:
         """The seed for the random numbers of a call."""

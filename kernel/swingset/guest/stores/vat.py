@@ -25,10 +25,7 @@ class DeletesEntries(Protocol):
 class Vat(kinds.Vat, Protocol):
     """A vat with its collections."""
 
-    @property
-    def collections(self) -> Collections:
-        """The collections."""
-        ...
+    collections: Collections
 
     @property
     def deferred(self) -> DeletesEntries:
