@@ -166,7 +166,7 @@ _GROUPS = {
     "one vat": ("suspend", "resume", "drop", "limits", "terminate"),
     "the past": (
         *("history", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),
-        *("verify", "prune", "export-trace"),
+        *("verify", "prune", "retention", "export-trace"),
     ),
 }
 _ALSO = {

@@ -1,10 +1,11 @@
-"""Commands on the past: whether it is true, what happened, what it takes in the file, and dropping it."""
+"""Commands on the past: whether it is true, what happened, what it takes, and how much is kept."""
 
 from __future__ import annotations
 
 import argparse
 
 from swingset.time.verification import DEPTHS, verify
+from swingset.world.retention import chosen_policy
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook
@@ -52,7 +53,7 @@ def history(notebook: Notebook, given: argparse.Namespace) -> Shown:
     earlier = len(stretches) - len(shown)
     more = f"`%swingset history --rows {4 * most}` shows more, `--all` shows all"
     notes = [f"{earlier:,} commits before these: {more}"] if earlier else []
-    notes += controller.history.costs().lines()
+    notes += [*controller.history.kept().lines(), *controller.history.costs().lines()]
     columns = ["cell", "commit", "crank", "cranks", "requests", "bytes", "what"]
     return Table("history", columns, rows, "no commit yet", notes)
 
@@ -76,3 +77,31 @@ def prune(notebook: Notebook, given: argparse.Namespace) -> Shown:
         return Message(f"freed {first}", lost)
     hints = ("`%swingset prune --yes`, with the same arguments, does it; it cannot be undone",)
     return Message(f"this would free {first}", lost, hints)
+
+
+@command(
+    "retention",
+    "how much of its past the world keeps; with options and --yes, another part of it",
+    argument("--everything", action="store_true", help="keep all cranks, below the ceiling"),
+    argument("--cranks", type=int, help="keep the last N cranks"),
+    argument("--checkpoint", help="keep what came after this checkpoint"),
+    argument("--ceiling", type=int, help="keep so many bytes in use at most"),
+    argument("--no-ceiling", action="store_true", help="keep any number of bytes in use"),
+    argument("--to-images", action="store_true", help="drop deliveries before the heap images of then, too"),
+    argument("--yes", action="store_true", help="take it; what is dropped is gone"),
+)
+def retention(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show the retention, or say what another one would drop, or take it."""
+    history = notebook.require().controller.history
+    policy = chosen_policy(history.retention, given)
+    if policy == history.retention:
+        first, *rest = history.kept().lines()
+        return Message(first, rest, ("`%swingset retention --cranks 1000` says what another one would drop",))
+    freed = history.retain(policy) if given.yes else history.would_retain(policy)
+    lines = [] if freed is None else freed.lines()
+    said = [f"{'freed' if given.yes else 'this would free'} {line}" for line in lines[:1]] + lines[1:]
+    if given.yes:
+        unmet = history.kept().unmet
+        return Message(f"retention: {policy}", said + ([f"it is not kept: {unmet}"] if unmet else []))
+    hints = ("`%swingset retention --yes`, with the same arguments, takes it; what is dropped is gone",)
+    return Message(f"the retention would be: {policy}", said or ["this would free nothing now"], hints)

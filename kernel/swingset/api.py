@@ -13,6 +13,7 @@ from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteError
 from swingset.host import policies
 from swingset.host.building import bootstrap_result
+from swingset.host.checkpoints import Checkpoint
 from swingset.host.collecting import Collected, collect_garbage
 from swingset.host.config import BadConfiguration, Configuration, VatConfig
 from swingset.host.controller import Controller
@@ -20,7 +21,7 @@ from swingset.host.devices import HostDevices
 from swingset.host.drafts import Draft, Drafts, StrangeDrafts
 from swingset.host.engines import WorkerKind
 from swingset.host.gc import GarbageCollection
-from swingset.host.history import Checkpoint, History
+from swingset.host.history import History
 from swingset.host.interruptions import Interruption
 from swingset.host.meters import MeterRow, Meters
 from swingset.host.migrating import Migrated
@@ -38,7 +39,7 @@ from swingset.host.rehearsal import Rehearsal
 from swingset.host.reports import RunReport
 from swingset.host.requests import Outcome, PromiseStatus
 from swingset.host.restarting import Restart, RestartOutcome, RestartReport
-from swingset.host.retention import Freed
+from swingset.host.retention import Freed, Kept
 from swingset.host.session import Session
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
@@ -127,6 +128,7 @@ from swingset.world.feed import CommitFeed, ContentRow, StoredCommit
 from swingset.world.history import Label
 from swingset.world.prune import Pruned
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord, RowChange
+from swingset.world.retention import PastPrune, PruneReason, Retention
 from swingset.world.vats import VatRecord
 from swingset.world.verifying import Problem
 
@@ -199,6 +201,7 @@ __all__ = [
     "HostDevices",
     "HowStarted",
     "Interruption",
+    "Kept",
     "KernelError",
     "KernelPanic",
     "Label",
@@ -235,10 +238,12 @@ __all__ = [
     "OwnDevices",
     "Package",
     "Passage",
+    "PastPrune",
     "Problem",
     "PromiseRow",
     "PromiseState",
     "PromiseStatus",
+    "PruneReason",
     "Pruned",
     "QueueRow",
     "Reached",
@@ -256,6 +261,7 @@ __all__ = [
     "RestartOutcome",
     "RestartReport",
     "ResultPolicy",
+    "Retention",
     "Ring",
     "RowChange",
     "RunQueue",

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from swingset import Controller, Ref, VatFault, export_archive, import_archive, open_world
+from swingset import Controller, Ref, Retention, VatFault, export_archive, import_archive, open_world
 from swingset.testing.lives import Act
 from tests.vat_sources import PURSE, SAVINGS
 
@@ -260,6 +260,20 @@ def prune(world: Controller) -> None:
         world.world.prune()
 
 
+def retain(**given: Any) -> Act:
+    """Choose how much of the past is kept."""
+    return lambda world: world.history.retain(Retention(**given))
+
+
+def retained(world: Controller) -> None:
+    """The past begins with the last checkpoint, and the file is sound."""
+    first, *later = world.history.timeline()
+    assert first.cut
+    assert first.checkpoints == ("one",)
+    assert not any(stretch.checkpoints for stretch in later)
+    assert world.verify() == []
+
+
 def device(method: str, kind: str, *args: Any) -> Act:
     """Send a vat a message about a device, and run it."""
 
@@ -329,6 +343,12 @@ SCENARIOS: dict[str, list[Act]] = {
     "prune": [
         make("bank", BANK), point("one"), ask("bank", "pay", 1), upgrade("bank", V2), ask("bank", "pay", 2),
         back("one"), prune, ask("bank", "pay", 7), prune,
+    ],
+    "retention": [
+        make("bank", BANK), retain(cranks=2), ask("bank", "pay", 1), ask("bank", "pay", 2),
+        ask("bank", "pay", 3), point("one"), retain(checkpoint="one"), ask("bank", "pay", 4),
+        lambda world: world.checkpoint("one", move=True), ask("bank", "pay", 5), retain(ceiling=1),
+        ask("bank", "pay", 6), retained,
     ],
     "termination": [
         make("clerk", CLERK), make("bank", EUROS), ask("bank", "open", "ann", "bob", "cid"),

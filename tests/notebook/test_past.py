@@ -52,3 +52,19 @@ def test_prune_shows_what_goes_and_does_it_with_yes(opened: Kernel) -> None:
     assert "the past before it was pruned" in opened.run("%swingset history").plain
     assert opened.run("await E(bank).greet('again')").plain == "'hello, again'"
     assert opened.run("%swingset verify").plain.splitlines()[0] == "0 problems found"
+
+
+def test_a_retention_is_shown_and_taken_with_yes(opened: Kernel) -> None:
+    """What another one would drop is said first; a cut that comes later is told below its cell."""
+    assert opened.run("%swingset retention").plain.startswith(
+        "retention: everything, up to 4,294,967,296 bytes"
+    )
+    told = opened.run("%swingset retention --cranks 3 --no-ceiling").plain
+    assert told.startswith("the retention would be: the last 3 cranks")
+    assert "→ `%swingset retention --yes`" in told
+    assert opened.run("%swingset retention --cranks 3 --no-ceiling --yes").plain.startswith(
+        "retention: the last 3 cranks"
+    )
+    printed = "".join(opened.run("await E(bank).greet('more')").printed for _ in range(3))
+    assert "kernel (file) │ retention of the last 3 cranks: Cranks before" in printed
+    assert "for the cranks of its retention" in opened.run("%swingset history").plain

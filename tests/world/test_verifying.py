@@ -94,14 +94,17 @@ FOUND: dict[str, tuple[str, str]] = {
         "UPDATE commits SET digest = NULL",
         "commits, 3: it has the label here, and no",
     ),
-    "a label gone": ("DELETE FROM labels", "meta, names: a label, the log or a beginning is missing"),
+    "a label gone": (
+        "DELETE FROM labels",
+        "meta, names: a label, the log, a beginning, the cut or the retention is missing",
+    ),
     "a log": (
         "INSERT INTO meta VALUES('log', 'x')",
-        "meta, names: a label, the log or a beginning is missing",
+        "meta, names: a label, the log, a beginning, the cut or the retention is missing",
     ),
     "no names": (
         "DELETE FROM meta WHERE key = 'names'",
-        "meta, names: a label, the log or a beginning is missing",
+        "meta, names: a label, the log, a beginning, the cut or the retention is missing",
     ),
     "a low number": ("UPDATE sqlite_sequence SET seq = 2", "sqlite_sequence, commits: it is lower than the"),
     "no number": ("DELETE FROM sqlite_sequence", "sqlite_sequence, commits: it is lower than the number of"),

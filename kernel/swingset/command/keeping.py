@@ -1,4 +1,4 @@
-"""The subcommands `verify`, `history` and `prune`: is the past true, what does it take, and dropping it."""
+"""The subcommands `verify`, `history`, `prune` and `retention`: is the past true, and how much is kept."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from swingset.host.controller import Controller
 from swingset.host.saying import say, say_json
 from swingset.lens.verifying import MOST
 from swingset.time.verification import DEPTHS, verify
+from swingset.world.retention import chosen_policy
 
 DONE, PROBLEM = 0, 1
 
@@ -43,6 +44,22 @@ def add(command: AddCommand) -> None:
     )
     prune.add_argument("--yes", action="store_true", help="do it; this cannot be undone")
 
+    retention = command(
+        "retention",
+        _retention,
+        "say how much of its past the world keeps; with options, what they would drop; with --yes, do it",
+        looks=lambda chosen: not chosen.yes,
+    )
+    retention.add_argument("--everything", action="store_true", help="keep all cranks, below the ceiling")
+    retention.add_argument("--cranks", type=int, metavar="N", help="keep the last N cranks")
+    retention.add_argument("--checkpoint", metavar="NAME", help="keep what came after this checkpoint")
+    retention.add_argument("--ceiling", type=int, metavar="BYTES", help="keep so many bytes in use at most")
+    retention.add_argument("--no-ceiling", action="store_true", help="keep any number of bytes in use")
+    retention.add_argument(
+        "--to-images", action="store_true", help="drop deliveries before the heap images of then, too"
+    )
+    retention.add_argument("--yes", action="store_true", help="take it; what is dropped is gone")
+
 
 def _verify(controller: Controller, chosen: argparse.Namespace) -> int:
     """Check the file; opening it checks only the small parts."""
@@ -60,7 +77,7 @@ def _history(controller: Controller, chosen: argparse.Namespace) -> int:
     found = controller.history.timeline()
     if chosen.last is not None:
         found = found[-max(chosen.last, 0) :] if chosen.last > 0 else []
-    costs = controller.history.costs()
+    costs, kept = controller.history.costs(), controller.history.kept()
     if chosen.json:
         say_json({
             "commits": [
@@ -78,6 +95,8 @@ def _history(controller: Controller, chosen: argparse.Namespace) -> int:
                 for each in found
             ],
             "costs": asdict(costs),
+            "retention": asdict(kept.policy) | {"used": kept.used, "idle": kept.idle},
+            "prunes": [each._asdict() for each in kept.prunes],
         })  # fmt: skip
         return DONE
     for each in found:
@@ -85,8 +104,29 @@ def _history(controller: Controller, chosen: argparse.Namespace) -> int:
             f"commit {each.commit}  crank {each.crank:,}  +{each.cranks:,} cranks"
             f" +{each.requests:,} requests  {each.size:,} bytes  {each.words()}"
         )
-    for line in costs.lines():
+    for line in (*kept.lines(), *costs.lines()):
         say(line)
+    return DONE
+
+
+def _retention(controller: Controller, chosen: argparse.Namespace) -> int:
+    history = controller.history
+    policy = chosen_policy(history.retention, chosen)
+    if policy == history.retention:
+        for line in history.kept().lines():
+            say(line)
+        return DONE
+    freed = history.retain(policy) if chosen.yes else history.would_retain(policy)
+    say(f"{'retention' if chosen.yes else 'it would be'}: {policy}")
+    if freed is not None:
+        first, *rest = freed.lines()
+        say(f"{'freed' if chosen.yes else 'this would free'} {first}")
+        for line in rest:
+            say(line)
+    if chosen.yes and (unmet := history.kept().unmet) is not None:
+        say(f"it is not kept: {unmet}")
+    if not chosen.yes:
+        say("nothing was changed: say --yes to do it; what is dropped is gone")
     return DONE
 
 

@@ -17,11 +17,12 @@ from typing import Any
 
 from swingset.core.report import CrankReport
 from swingset.host import starting
+from swingset.host.checkpoints import Checkpoint, take_checkpoint
 from swingset.host.config import Configuration
 from swingset.host.devices import HostDevices
 from swingset.host.engines import WorkerKind
 from swingset.host.gc import GarbageCollection
-from swingset.host.history import Checkpoint, History, take_checkpoint
+from swingset.host.history import History
 from swingset.host.imports import with_modules
 from swingset.host.meters import Meters
 from swingset.host.moments import Moment, moment

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from swingset.core.atomic import refuse_within_crank
@@ -17,7 +16,7 @@ from swingset.host import retention
 from swingset.host.moments import Moment, moment
 from swingset.host.opened import Opened
 from swingset.host.promoting import promote
-from swingset.host.retention import Freed
+from swingset.host.retention import Freed, Kept
 from swingset.lens import timeline as lines
 from swingset.lens.costs import Costs
 from swingset.lens.costs import costs as count_costs
@@ -29,26 +28,10 @@ from swingset.world.feed import CommitFeed
 from swingset.world.history import Label
 from swingset.world.record_lines import read_lines
 from swingset.world.records import CrankRecord, Record
-from swingset.world.vats import LIVE
+from swingset.world.retention import Retention
+from swingset.world.retention import read as read_retention
 
 _AT_ONCE = 1_000  # records that are read under one lock: a small file can have very many
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A named commit: its number, the crank, the world's digest, and the size of its heap images.
-
-    `vats` is how many vats have a heap image. `new_pages` and `new_bytes` are what the images
-    added to the file.
-    """
-
-    name: str
-    commit: int
-    crank: int
-    digest: str
-    vats: int
-    new_pages: int
-    new_bytes: int
 
 
 class History:
@@ -291,6 +274,58 @@ class History:
         """
         return retention.prune(self._opened, before, ceiling, to_images)
 
+    @property
+    def retention(self) -> Retention:
+        """How much of its past the world keeps by itself.
+
+        Example:
+            >>> print(world.history.retention)
+            everything, up to 4,294,967,296 bytes
+        """
+        return read_retention(self._world.db)[0]
+
+    def retain(self, policy: Retention) -> Freed | None:
+        """Store how much of its past the world keeps, and drop what that is not. This cannot be undone.
+
+        From now on each commit that goes beyond it is followed by a cut, and by an output that says so.
+
+        Args:
+            policy: the retention.
+        Returns:
+            What was dropped now; None if nothing was.
+        Raises:
+            UnknownLabel: if there is no checkpoint of the name in it.
+        Example:
+            >>> world.history.retain(swingset.Retention(cranks=1_000)) is None
+            True
+            >>> print(world.history.retention)
+            the last 1,000 cranks, up to 4,294,967,296 bytes
+        """
+        return retention.retain(self._opened, policy)
+
+    def would_retain(self, policy: Retention) -> Freed | None:
+        """What `retain` would drop now, measured in a copy; None if nothing. Nothing changes.
+
+        Args:
+            policy: the retention.
+        Raises:
+            UnknownLabel: if there is no checkpoint of the name in it.
+        Example:
+            >>> world.history.would_retain(swingset.Retention(ceiling=None)) is None
+            True
+        """
+        return retention.would_retain(self._opened, policy)
+
+    def kept(self) -> Kept:
+        """The retention, how far the file is from its limits, and what was dropped so far.
+
+        Example:
+            >>> world.history.kept().lines()[0].startswith("retention: everything")
+            True
+        """
+        with self._opened.lock:
+            return retention.kept(self._opened)
+
     def go_back(self, name: str) -> None:
         """Restore the state of a checkpoint. Uncommitted changes are committed first.
 
@@ -389,22 +424,3 @@ class History:
         """
         with self._opened.lock:
             return self._opened.kernel.store.activity.digest()
-
-
-def take_checkpoint(opened: Opened, name: str, note: str, *, move: bool) -> Checkpoint:
-    """Commit and label the current state, with a heap image of every vat that can have one."""
-    with opened.lock:
-        opened.commit(f"before checkpoint {name}")
-        before = _stored_pages(opened)
-        live = [vat for vat in opened.vats() if vat.state == LIVE]
-        count = sum(opened.kernel.snapshot(vat) is not None for vat in live)
-        opened.commit(f"checkpoint {name}")
-        label = opened.world.label(name, note, move=move)
-        pages, size = _stored_pages(opened)
-        digest = opened.world.digest()
-        return Checkpoint(name, label.seq, label.crank, digest, count, pages - before[0], size - before[1])
-
-
-def _stored_pages(opened: Opened) -> tuple[int, int]:
-    row = opened.world.row("SELECT count(*), coalesce(sum(length(data)), 0) from heap_pages")
-    return (int(row[0]), int(row[1])) if row else (0, 0)

@@ -22,6 +22,7 @@ from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.scheduler import Scheduler
+from swingset.host import retention
 from swingset.host.callers import Callers
 from swingset.host.engines import WorkerKind
 from swingset.host.interruptions import Interruption, interruption
@@ -86,6 +87,8 @@ class Opened:
         self._running = False
         self.interrupted: Interruption | None = None
         """What the last interrupt has stopped, until another crank runs."""
+        self.retains = True
+        """Whether the past is dropped as the retention asks for: not once its history was found damaged."""
 
     @cached_property
     def past(self) -> Past:
@@ -166,7 +169,10 @@ class Opened:
             self.commit(note)
 
     def commit(self, note: str = "") -> int | None:
-        """Make all whole cranks durable and release the outputs; None if nothing had changed."""
+        """Make all whole cranks durable and release the outputs; None if nothing had changed.
+
+        Then the past is kept within the retention of the world.
+        """
         with self.lock:
             refuse_within_crank(self.kernel.store)
             try:
@@ -181,6 +187,8 @@ class Opened:
                 self.kernel.warehouse.discard_all()
                 raise
             self.outputs.release()
+            if commit is not None and self.retains:
+                retention.enforce(self)
             return commit
 
     def _outcomes_to_log(self) -> list[str]:

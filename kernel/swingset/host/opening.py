@@ -17,8 +17,10 @@ from swingset.host.config import Configuration, load
 from swingset.host.controller import Controller
 from swingset.host.engines import Engines, WorkerKind
 from swingset.host.opened import Choices, Opened
+from swingset.host.retention import enforce as keep_within
 from swingset.workers.base import Progress
 from swingset.world.file import WorldFile
+from swingset.world.retention import Retention
 
 
 def open_world(
@@ -34,6 +36,7 @@ def open_world(
     threads: int | None = None,
     workers: bool = True,
     look_only: bool = False,
+    retention: Retention | None = None,
 ) -> Controller:
     """Open a world file, or make one; returns its controller.
 
@@ -58,6 +61,8 @@ def open_world(
         workers: False to run no code at all; any world may be opened then.
         look_only: True to change nothing: the world is seen as it is now, without a lock, even if the file
             cannot be written or is open in another process.
+        retention: how much of its past the world keeps from now on, as in `history.retain`; None for what its
+            file says. A new file keeps everything, up to 4 GiB.
     Raises:
         WorldError: for files that are not worlds, or that cannot be opened; they are left as they are.
         KernelError: for a world with local vats, unless `worker` is local.
@@ -89,6 +94,10 @@ def open_world(
         controller = Controller(opened)
         if wanted is not None:
             building.build_new(controller, wanted)
+        if retention is not None and not look and retention != controller.history.retention:
+            controller.history.retain(retention)
+        if not look:
+            keep_within(opened)
     except BaseException:
         opened.close(keep=False)
         raise

@@ -18,7 +18,11 @@ from swingset.model.states import OutputStream
 
 @dataclass(frozen=True)
 class Output:
-    """One text. `stream` is `stdout` or `stderr` of the vat, or `notice` for the kernel's about the vat."""
+    """One text.
+
+    `stream` is `stdout` or `stderr` of the vat, `notice` for the kernel's about the vat, or `file` for what
+    is done with the file besides, such as dropping an old past: after a failure it may come at another crank.
+    """
 
     crank: int
     vat: str
@@ -92,9 +96,9 @@ class WaitingOutputs:
         if output.text:
             self._waiting.append(output)
 
-    def say(self, crank: int, text: str) -> None:
+    def say(self, crank: int, text: str, stream: OutputStream = "notice") -> None:
         """Add a notice of the kernel."""
-        self._waiting.append(Output(crank, "kernel", "notice", text))
+        self._waiting.append(Output(crank, "kernel", stream, text))
 
     def release(self) -> list[Output]:
         """Give all waiting outputs to the listeners, after their commit; returns them."""

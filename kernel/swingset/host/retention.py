@@ -1,25 +1,38 @@
 """How much of the past a world keeps: what it costs, and dropping what nobody wants to look back on.
 
-Everything is kept until it is pruned. Pruning without arguments drops the branches that neither the present
-nor a checkpoint needs. It can also drop the past before a crank, or as much of it as a size in bytes demands.
+A world drops the oldest part of its past by itself where its retention asks for it, right after a commit, and
+says so in an output; `swingset.world.enforcing` says how. Pruning by hand drops the branches that neither the
+present nor a checkpoint needs. It can also drop the past before a crank, or as much of it as a size in bytes
+demands.
 What is kept can be looked at, verified and forked as before. What is dropped is gone: those cranks cannot be
 seen, repeated, debugged or gone back to, and no seal of a copy that was made before is the same.
 
-What pruning would free is measured, not estimated: it is done in a copy that is thrown away.
+What pruning or a retention would free is measured, not estimated: it is done in a copy that is thrown away.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from swingset.core.atomic import refuse_within_crank
-from swingset.host.opened import Opened
+from swingset.lens.costs import costs as count_costs
 from swingset.model.counting import plural
 from swingset.model.visible import one_line
+from swingset.world import enforcing
 from swingset.world.cuts import Cut
-from swingset.world.errors import NoSuchMoment, WorldError
+from swingset.world.edge import told_in_words
+from swingset.world.errors import NoSuchMoment, StorageError, WorldError
 from swingset.world.line import Line
 from swingset.world.prune import Pruned
+from swingset.world.retention import PastPrune, Retention, listed
+from swingset.world.retention import read as read_retention
+
+_log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from swingset.host.opened import Opened
 
 _PROBES = 5  # how often a copy is pruned to find how much has to go
 
@@ -75,6 +88,60 @@ class Freed:
         return [f"{self.bytes:,} bytes: {counted}; {self.size:,} bytes stay", *self.undebuggable]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """How a world stands to its retention.
+
+    `used` is how many bytes of the file are in use, and `cranks` how many cranks are kept. `more` is about
+    how many messages fit below the ceiling, if that can be told. `prunes` are what was dropped, oldest first.
+    `unmet` says why the retention cannot be kept, and `idle` why nothing is dropped by itself, if that is so.
+    """
+
+    policy: Retention
+    used: int
+    cranks: int
+    more: int | None
+    prunes: tuple[PastPrune, ...]
+    unmet: str | None = None
+    idle: str | None = None
+
+    def lines(self) -> list[str]:
+        """The same in sentences.
+
+        Example:
+            >>> "bytes are in use" in world.history.kept().lines()[1]
+            True
+        """
+        share = ""
+        if self.policy.ceiling is not None:
+            share = f", {100 * self.used // self.policy.ceiling} % of the ceiling"
+        found = [
+            f"retention: {self.policy}",
+            f"{self.used:,} bytes are in use{share}; {self.cranks:,} cranks",
+        ]
+        if self.more is not None:
+            found.append(f"about {self.more:,} more messages fit below the ceiling")
+        if self.unmet is not None:
+            found.append(f"it is not kept: {self.unmet}")
+        if self.idle is not None:
+            found.append(f"nothing is dropped by itself: {self.idle}")
+        return [*found, *map(str, self.prunes[-3:])]
+
+
+def kept(opened: Opened) -> Kept:
+    """How a world stands to its retention."""
+    world = opened.world
+    policy, costs = read_retention(world.db)[0], count_costs(world)
+    more = None
+    if policy.ceiling is not None and costs.each_message:
+        more = max(policy.ceiling - world.used, 0) // costs.each_message
+    idle = None
+    if not enforcing.is_kept(world):
+        idle = "it is a fork, or commits are handed on with their seals; `prune` does it by hand"
+    unmet = None if idle else enforcing.unmet(world)
+    return Kept(policy, world.used, costs.cranks, more, tuple(listed(world.db)), unmet, idle)
+
+
 def prune(opened: Opened, before: int | None, ceiling: int | None, to_images: bool) -> Freed:
     """Drop what is not to be kept, and shrink the file."""
     with opened.lock:
@@ -89,6 +156,69 @@ def would_prune(opened: Opened, before: int | None, ceiling: int | None, to_imag
     with opened.lock:
         refuse_within_crank(opened.kernel.store)
         return _in_a_copy(opened, _cut(opened, before, ceiling, to_images), to_images)
+
+
+def retain(opened: Opened, policy: Retention) -> Freed | None:
+    """Store a policy, and drop what it does not keep; None if that is nothing."""
+    with opened.lock:
+        refuse_within_crank(opened.kernel.store)
+        _refuse_missing(opened, policy)
+        opened.commit("before its retention changes")
+        before = opened.world.size
+        enforcing.keep_policy(opened.world, policy)
+        found = enforcing.enforce(opened.world) if enforcing.is_kept(opened.world) else None
+        if found is None or found.what is None:
+            return None
+        opened.world.shrink()
+        return Freed(found.first, before - opened.world.size, opened.world.size, found.what)
+
+
+def would_retain(opened: Opened, policy: Retention) -> Freed | None:
+    """Say what `retain` would drop, without doing it."""
+    with opened.lock:
+        refuse_within_crank(opened.kernel.store)
+        _refuse_missing(opened, policy)
+        if not enforcing.is_kept(opened.world):
+            return None
+        with opened.world.fork() as twin:
+            twin.make_whole()
+            before = twin.size
+            twin.commit()
+            enforcing.keep_policy(twin, policy)
+            found = enforcing.enforce(twin)
+            if found is None or found.what is None:
+                return None
+            twin.shrink()
+            return Freed(found.first, before - twin.size, twin.size, found.what)
+
+
+def enforce(opened: Opened) -> None:
+    """Keep a world within its retention, after a commit, and say in an output what was dropped.
+
+    A failure is logged and not raised, because the commit is made. The next commit tries again, unless the
+    history is damaged.
+    """
+    world, crank = opened.world, opened.kernel.cranks.count
+    try:
+        with told_in_words(world.name):
+            if not enforcing.is_kept(world) or enforcing.due(world) is None:
+                return
+            found = enforcing.enforce(world)
+    except WorldError as problem:
+        opened.retains = isinstance(problem, StorageError)
+        _log.warning("the past is not dropped as the retention asks for: %s", problem)
+        return
+    if found is not None and found.what is not None:
+        lost = Freed(found.first, 0, 0, found.what).undebuggable[:1]
+        opened.outputs.say(crank, f"retention of {read_retention(world.db)[0]}: {' '.join(lost)}", "file")
+    if found is not None and found.unmet is not None:
+        opened.outputs.say(crank, f"retention of {read_retention(world.db)[0]}: {found.unmet}", "file")
+    opened.outputs.release()
+
+
+def _refuse_missing(opened: Opened, policy: Retention) -> None:
+    if policy.checkpoint is not None:
+        opened.world.labelled(policy.checkpoint)
 
 
 def _freed(pruned: Pruned, cut: Cut | None) -> Freed:

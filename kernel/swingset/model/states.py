@@ -27,8 +27,8 @@ StarvationPolicy = Literal["suspend", "terminate"]
 ConsoleStream = Literal["stdout", "stderr"]
 """What a vat prints to."""
 
-OutputStream = Literal[ConsoleStream, "notice"]
-"""Where an output is from: what a vat prints to, or the kernel's notices about a vat."""
+OutputStream = Literal[ConsoleStream, "notice", "file"]
+"""Where an output is from: what a vat prints to, or the kernel's notices about a vat or about the file."""
 
 CrankOutcome = Literal[
     "delivered",

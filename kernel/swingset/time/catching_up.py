@@ -24,7 +24,7 @@ from swingset.host.opening import open_world
 from swingset.lens.verifying import verify
 from swingset.time.mirror_tables import COPIED, HostConnection, MirrorError, MirrorTables, columns
 from swingset.time.mirrors import Mirror, commit_of, log_of, mirror, number, refuse_format, seal_of
-from swingset.world import beginnings, cuts, opening, paths, schema
+from swingset.world import names, opening, paths, schema
 from swingset.world.edge import told_in_words
 from swingset.world.errors import WorldError
 from swingset.world.feed import CONTENT, ContentRow, StoredCommit
@@ -204,9 +204,9 @@ def _fill(db: apsw.Connection, tables: MirrorTables) -> None:
             raise MirrorError(f"mirror {tables.name}: a row of {table} was altered: {problem}") from None
     history = History(db, f"mirror {tables.name}")
     history.stand_at(number(tables, "head"))
-    for key in (beginnings.KEY, cuts.KEY):
+    for key in names.SEALED:
         if (text := tables.get(key)) is not None:
-            db.execute("INSERT INTO meta(key, value) VALUES(?, ?)", (key, text))
+            names.keep(db, key, text)
     history.keep_log(log_of(tables))
     db.execute("COMMIT")
 

@@ -18,7 +18,7 @@ import apsw
 
 from swingset.host.controller import Controller
 from swingset.time.mirror_tables import COPIED, STATE, HostConnection, MirrorError, MirrorTables, Row, columns
-from swingset.world import beginnings, cuts, schema
+from swingset.world import cuts, names, schema
 from swingset.world.digest import state_digest
 from swingset.world.feed import CONTENT, CommitFeed, StoredCommit
 from swingset.world.file import WorldFile
@@ -126,7 +126,7 @@ class Mirror:
 
     def _was_cut(self) -> bool:
         """Whether the file has the state of the mirror, and differs only in where its past was cut off."""
-        if cuts.stored(self._world.db) in (None, self._tables.get(cuts.KEY)):
+        if names.stored(self._world.db, cuts.KEY) in (None, self._tables.get(cuts.KEY)):
             return False
         copy = apsw.Connection("")
         try:
@@ -148,8 +148,8 @@ class Mirror:
         tables, db = self._tables, self._world.db
         tables.put("head", str(commit.seq))
         tables.put("seal", commit.seal)
-        tables.put(beginnings.KEY, beginnings.stored(db))
-        tables.put(cuts.KEY, cuts.stored(db))
+        for key in names.SEALED:
+            tables.put(key, names.stored(db, key))
         labels = list(self._rows("labels"))
         if labels != self._labels:
             tables.clear("labels")

@@ -19,6 +19,7 @@ from swingset.model.foreign import Unreadable, read_json
 from swingset.model.refs import is_vat_id
 from swingset.model.spelling import canonical
 
+from . import names
 from .errors import DamagedRow
 from .rows import MOST, is_hash
 
@@ -38,15 +39,9 @@ class Beginning:
     older: tuple[str, ...] = ()
 
 
-def stored(db: apsw.Connection) -> str | None:
-    """The row as it is stored, or None."""
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (KEY,)).fetchone()
-    return None if row is None else str(row[0])
-
-
 def beginnings(db: apsw.Connection, name: str) -> dict[str, Beginning]:
     """The beginnings by vat, of those vats that lack older entries. Raises `DamagedRow`."""
-    text = stored(db)
+    text = names.stored(db, KEY)
     if text is None:
         return {}
     try:
@@ -77,7 +72,7 @@ def keep(db: apsw.Connection, found: Mapping[str, Beginning]) -> None:
     """Store the beginnings, in the caller's transaction; the caller then renews the seal of all names."""
     db.execute("DELETE FROM meta WHERE key = ?", (KEY,))
     if found:
-        db.execute("INSERT INTO meta(key, value) VALUES(?, ?)", (KEY, canonical(as_json(found))))
+        names.keep(db, KEY, canonical(as_json(found)))
 
 
 def left_out(found: Mapping[str, Beginning]) -> Iterator[str]:

@@ -37,12 +37,6 @@ class Cut(NamedTuple):
         return canonical(list(self))
 
 
-def stored(db: apsw.Connection) -> str | None:
-    """The row as it is stored, or None."""
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (KEY,)).fetchone()
-    return None if row is None else str(row[0])
-
-
 def read_cut(text: str | None) -> Cut | None:
     """The cut that a row says, or None if it says none."""
     try:

@@ -49,6 +49,7 @@ from .memory import Change, Memory
 from .place import Place
 from .prune import Pruned, prune
 from .queries import Queries
+from .retention import PruneReason
 from .transcripts import Transcripts
 from .watching import Watching
 
@@ -352,28 +353,32 @@ class WorldFile(Queries, Named):
         return self.history.commits()
 
     @at_the_edge
-    def prune(self, cut: Cut | None = None, *, to_images: bool = False) -> Pruned:
+    def prune(self, cut: Cut | None = None, *, to_images: bool = False, why: PruneReason = "asked") -> Pruned:
         """Delete the branches that end with neither the head nor a label, and shrink the file.
 
         With a `cut`, the past before that commit is deleted too; with `to_images`, of transcripts also what
-        was before the heap images of then.
+        was before the heap images of then. If it was not asked for, the file keeps its size, with room in it.
         """
         self._settle("prune")
         self.make_whole()
         hand_over(self)
         self.begin()
         with self._durably():
-            report = prune(self, cut, to_images=to_images)
+            report = prune(self, cut, to_images=to_images, why=why)
         self.cuts += 1
         self._place.fold()
         self.step("after-commit")
+        self.shrink() if why == "asked" else self._watching.begin()
+        return replace(report, after=self.size)
+
+    def shrink(self) -> None:
+        """Give the room of deleted data back, between two runs."""
         self._watching.end()
         try:
             self._place.shrink()
         finally:
             self.history.renumbered()
             self._watching.begin()
-        return replace(report, after=self.size)
 
     @at_the_edge
     def adopt(

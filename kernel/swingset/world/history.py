@@ -22,10 +22,10 @@ import apsw
 from swingset.model.foreign import said
 from swingset.model.visible import visible
 
-from . import beginnings
+from . import names
 from .codec import Unpacking, compress
+from .cuts import KEY as CUT
 from .cuts import Cut, read_cut
-from .cuts import stored as stored_cut
 from .edge import told_in_words
 from .errors import DamagedRow, HistoryBroken, LogAway, TakerFailed, UnknownCommit, WorldError
 from .feed import CommitFeed, NewContent, StoredCommit, Taker, last_rows, net_changes
@@ -111,11 +111,11 @@ class History:
     @property
     def cut(self) -> Cut | None:
         """Where the past was cut off, or None."""
-        return read_cut(stored_cut(self._db))
+        return read_cut(names.stored(self._db, CUT))
 
     def keep_cut(self, cut: Cut) -> None:
         """Store where the past was cut off, in the caller's transaction."""
-        self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES('cut', ?)", (cut.text(),))
+        names.keep(self._db, CUT, cut.text())
 
     def hand_out(self, seq: int, check: Callable[[], None]) -> None:
         """Call all takers with a commit that is not durable yet.
@@ -256,9 +256,9 @@ class History:
         return [Label(*row) for row in self._db.execute(query)]
 
     def seal_names(self) -> None:
-        """Store the seal of labels, log, beginnings and cut as they are now, in the caller's transaction."""
+        """Store the seal of labels, log and other names as they are now, in the caller's transaction."""
         labels = [str(seal) for (seal,) in self._db.execute("SELECT seal FROM labels ORDER BY name")]
-        seal = names_seal(self.log, labels, beginnings.stored(self._db), stored_cut(self._db))
+        seal = names_seal(self.log, labels, names.sealed_rows(self._db))
         self._db.execute("UPDATE meta SET value = ? WHERE key = 'names'", (seal,))
 
     def part(self, column: str, seq: int) -> bytes:

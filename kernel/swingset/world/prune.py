@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from . import beginnings
+from . import beginnings, retention
 from .codec import Unpacking, compress
 from .cuts import Cut, beginning, spans_in
 from .errors import WorldError
-from .merging import whole_of
+from .merging import MOST_ALONE, whole_of
+from .retention import PastPrune, PruneReason
 from .seals import Sealed, commit_seal, label_seal
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _IDS = re.compile(r"b1-[0-9a-f]{128}|[hl]1-[0-9a-f]{64}")
+_IN_BYTES = re.compile(rb"b1-[0-9a-f]{128}|[hl]1-[0-9a-f]{64}")
+_HASHES_IN_BYTES = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,31 @@ class Pruned:
     before: int = 0
     after: int = 0
 
+    def __add__(self, later: Pruned) -> Pruned:
+        """Both, one after the other."""
+        return Pruned(
+            self.commits + later.commits,
+            self.entries + later.entries,
+            self.snapshots + later.snapshots,
+            self.pages + later.pages,
+            self.bundles + later.bundles,
+            self.libraries + later.libraries,
+            self.records + later.records,
+            self.labels + later.labels,
+            self.before,
+            later.after,
+        )
 
-def prune(world: WorldFile, cut: Cut | None = None, *, to_images: bool = False) -> Pruned:
+
+def prune(
+    world: WorldFile, cut: Cut | None = None, *, to_images: bool = False, why: PruneReason = "asked"
+) -> Pruned:
     """Drop unreachable commits and their bulk, and the past before a cut, inside the caller's transaction.
 
-    `to_images` also drops, of transcripts, what was before the heap images of then.
+    `to_images` also drops, of transcripts, what was before the heap images of then. If anything goes, the
+    file lists it, with the reason.
     """
+    used = world.used
     history, size = world.history, world.size
     labels: tuple[str, ...] = ()
     records = 0
@@ -76,15 +98,12 @@ def prune(world: WorldFile, cut: Cut | None = None, *, to_images: bool = False) 
     ids: set[str] = set()
     hashes: set[str] = set()
     for seq in sorted(kept):
-        for table, value in texts_written(history.changes(seq)):
-            ids.update(_IDS.findall(value))
-            if table == "spans" and _HASH.fullmatch(value):
-                hashes.add(value)
+        _find_names(history.changes(seq), ids, hashes)
     pages = set[bytes]().union(*(world.heaps.digests(name) for name in _present(world, "snapshots", ids)))
     gone = _keep(world, "commits", "seq", kept)
     if cut is not None:
         _seal_again(world)
-    return Pruned(
+    found = Pruned(
         commits=gone,
         entries=_keep(world, "transcript", "hash", _chains(world, hashes)),
         snapshots=_keep(world, "snapshots", "id", ids),
@@ -95,6 +114,12 @@ def prune(world: WorldFile, cut: Cut | None = None, *, to_images: bool = False) 
         labels=labels,
         before=size,
     )
+    if found != Pruned(0, 0, 0, 0, 0, 0, before=size):
+        first = 1 if history.cut is None else history.cut.crank + 1
+        freed = max(used - world.used, 0)
+        retention.note(world.db, PastPrune(history.crank(), first, gone, records, freed, why))
+        history.seal_names()
+    return found
 
 
 def _cut(world: WorldFile, cut: Cut, to_images: bool) -> tuple[str, ...]:
@@ -135,6 +160,23 @@ def _seal_again(world: WorldFile) -> None:
         seal = label_seal(seals[seq], name, seq, note)
         world.execute("UPDATE labels SET seal = ? WHERE name = ?", (seal, name))
     world.history.seal_names()
+
+
+def _find_names(changes: Unpacking, ids: set[str], hashes: set[str]) -> None:
+    """Add the ids of bulk and the running hashes that a changeset may write into the state.
+
+    The text of a small one is searched as a whole, which is much quicker than row by row. It may find a few
+    names more, of which the bulk then stays.
+    """
+    if changes.size <= MOST_ALONE:
+        text = changes.whole()
+        ids.update(name.decode() for name in _IN_BYTES.findall(text))
+        hashes.update(name.decode() for name in _HASHES_IN_BYTES.findall(text))
+        return
+    for table, value in texts_written(changes):
+        ids.update(_IDS.findall(value))
+        if table == "spans" and _HASH.fullmatch(value):
+            hashes.add(value)
 
 
 def texts_written(changes: Unpacking) -> Iterator[tuple[str, str]]:

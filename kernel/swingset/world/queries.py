@@ -104,3 +104,8 @@ class Queries:
     def size(self) -> int:
         """The size of the file in bytes, with history and bulk."""
         return int(self.db.pragma("page_count")) * int(self.db.pragma("page_size"))
+
+    @property
+    def used(self) -> int:
+        """How many bytes of the file are in use; the other pages are free, and filled first."""
+        return self.size - int(self.db.pragma("freelist_count")) * int(self.db.pragma("page_size"))

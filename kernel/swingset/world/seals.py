@@ -2,8 +2,8 @@
 
 The seal of a commit covers its content and its parent's seal. So the seal of the last commit covers the whole
 history: if one number, note, record or change is altered, its seal and all later seals are wrong. The seal of
-a label covers its content and its commit's seal. One more seal covers all names in a file: its labels, and
-the name of the log that receives its commits, and where its past was cut off.
+a label covers its content and its commit's seal. One more seal covers all names in a file: its labels,
+the name of the log that receives its commits, where its past was cut off, and how much of it is kept.
 
 Seals detect accidents and edits by hand. They do not stop an attacker, who can compute all of them again.
 """
@@ -44,15 +44,11 @@ def label_seal(commit: str, name: str, seq: int, note: str) -> str:
     return hashlib.sha256(b"label " + canonical([commit, name, seq, note]).encode()).hexdigest()
 
 
-def names_seal(
-    log: str | None, labels: Iterable[str], begins: str | None = None, cut: str | None = None
-) -> str:
+def names_seal(log: str | None, labels: Iterable[str], rows: Iterable[tuple[str, str]] = ()) -> str:
     """Return the seal of the log's name and of all labels, which are their seals, sorted by label name.
 
-    `begins` is the row that says where transcripts begin, and `cut` the one that says where the past was cut
-    off, if there are such rows. The seal detects a label that was deleted by hand, and another row of these
-    that was changed or deleted.
+    `rows` are the rows of `meta` that `names.sealed_rows` returns. The seal detects a label that was deleted
+    by hand, and a row of these that was changed or deleted.
     """
-    said = canonical([log, *labels]) + ("" if begins is None else f" begins {begins}")
-    said += "" if cut is None else f" cut {cut}"
+    said = canonical([log, *labels]) + "".join(f" {key} {text}" for key, text in rows)
     return hashlib.sha256(b"names " + said.encode()).hexdigest()

@@ -22,9 +22,8 @@ import apsw
 
 from swingset.model.visible import visible
 
-from . import cuts, schema
-from .beginnings import KEY, Beginning, beginnings, left_out
-from .beginnings import stored as stored_beginnings
+from . import cuts, names, retention, schema
+from .beginnings import Beginning, beginnings, left_out
 from .codec import Unpacking
 from .digest import state_digest
 from .errors import DamagedRow, WorldError
@@ -82,6 +81,13 @@ def _pages(world: WorldFile) -> Iterator[Problem]:
             yield Problem("the file", "", str(said))
 
 
+_READ: tuple[tuple[str, Callable[[str], object], str], ...] = (
+    (cuts.KEY, cuts.read_cut, "it says no commit at which the past was cut off"),
+    (retention.KEY, retention.parsed, "it says not how much of the past is kept"),
+    (retention.PRUNES, retention.parsed_list, "it is no list of what was pruned"),
+)
+
+
 def _meta(world: WorldFile) -> Iterator[Problem]:
     try:
         known = dict(world.rows("SELECT key, value FROM meta"))
@@ -92,10 +98,11 @@ def _meta(world: WorldFile) -> Iterator[Problem]:
         yield Problem("meta", "format", f"it is not {schema.FORMAT}")
     if "software" not in known:
         yield Problem("meta", "software", "the row is missing")
-    for key in sorted(set(known) - {"format", "software", "head", "names", "log", KEY, cuts.KEY}):
+    for key in sorted(set(known) - {"format", "software", "head", "names", "log", *names.SEALED}):
         yield Problem("meta", shown(key), "no world has such a row")
-    if cuts.KEY in known and cuts.read_cut(known[cuts.KEY]) is None:
-        yield Problem("meta", cuts.KEY, "it says no commit at which the past was cut off")
+    for key, read, wrong in _READ:
+        if key in known and read(known[key]) is None:
+            yield Problem("meta", key, wrong)
 
 
 def _told(damage: DamagedRow) -> Problem:
@@ -278,10 +285,12 @@ class _History:
             elif digest[0] is None:
                 yield Problem("commits", str(seq), f"it has the label {shown(name)}, and no digest")
         known = self._world.row("SELECT value FROM meta WHERE key = 'names'")
-        begins, cut = stored_beginnings(self._world.db), cuts.stored(self._world.db)
-        seal = names_seal(self._world.history.log, (found[name] for name in sorted(found)), begins, cut)
+        labels = (found[name] for name in sorted(found))
+        seal = names_seal(self._world.history.log, labels, names.sealed_rows(self._world.db))
         if known is None or known[0] != seal:
-            words = "a label, the log or a beginning is missing, or the cut, or altered: another seal"
+            words = (
+                "a label, the log, a beginning, the cut or the retention is missing or altered: another seal"
+            )
             yield Problem("meta", "names", words)
         last = self._world.row("SELECT seq FROM sqlite_sequence WHERE name = 'commits'")
         if last is None or type(last[0]) is not int or last[0] < max(seals, default=0):
