@@ -2,8 +2,8 @@
 
 The names in a world file were chosen by whoever made it. One of them could replace `print`, `get_ipython` or
 a variable of the user. So a name is bound only if it has no meaning in the notebook yet. The user is told of
-the others, and can bind them under another name. A name that the user asks for, as with `%%vat bank`,
-replaces a variable of the user, but never a name of Python or IPython.
+the others, and can bind them under another name. A name that the user asks for, as with `%%vat bank`, is
+bound too, but never over a name of Python or IPython, or over what the user holds by it (`vat_names`).
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from swingset_nb.binding import unfit
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.render import Diff, Message, Shown, Stack
+from swingset_nb.vat_names import give_root, refuse_taken
 
 
 @dataclass(frozen=True)
@@ -72,24 +73,25 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     difference = world.session.difference(cell.vat, cell.part, cell.source)
     if difference is None:
         forget_pending(world, cell.vat, cell.part)
-        notebook.give({cell.vat: world.session.root(cell.vat)})
+        said = give_root(notebook, cell.vat, world.session.root(cell.vat))
         what = "cell" if cell.part == cell.vat else f"{cell.part} cell"
         older = world.lens.stale_modules().get(cell.vat, ())
         lines = [f"it runs an older version of module {name}" for name in older]
         hints = tuple(f"`%swingset module {name} --upgrade` upgrades it" for name in older)
         but = "only its limits have changed" if cell.limits else "nothing changed"
-        return Message(f"vat {cell.vat} already runs exactly this {what}: {but}", lines, hints)
+        words = f"vat {cell.vat} already runs exactly this {what}: {but}"
+        return Message(words, said + lines, hints)
     if cell.upgrade:
         return upgrade(notebook, cell.vat, cell.part, cell.source, cell.message)
     world.pending.setdefault(cell.vat, {}).pop(cell.part, None)
     world.pending[cell.vat][cell.part] = cell.source
-    notebook.give({cell.vat: world.session.root(cell.vat)})
+    said = give_root(notebook, cell.vat, world.session.root(cell.vat))
     hints = (
         f"`{cell.magic} --upgrade` replaces the code and keeps durable objects",
         f"`%swingset upgrade {cell.vat}` rehearses it first, in a panel",
         f"`%%vat {cell.vat} --replace` ends the vat with all its state and starts anew",
     )
-    return Stack([_changed(difference), Message("To go on", (), hints)])
+    return Stack([_changed(difference), Message("To go on", said, hints)])
 
 
 def changed(world: OpenWorld, vat: str) -> Shown:
@@ -118,8 +120,8 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
     finally:
         notebook.progress.clear()
     forget_pending(world, vat, part)
-    notebook.give({vat: world.session.root(vat)})
-    lines = upgrade_in_words(done) + _told_of(world, vat, [(part, source)])
+    lines = give_root(notebook, vat, world.session.root(vat))
+    lines = upgrade_in_words(done) + lines + _told_of(world, vat, [(part, source)])
     return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", lines)
 
 
@@ -174,6 +176,7 @@ def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
             f"`%swingset keep-drafts {cell.vat}` uses them as if you had written them",
             f"`%swingset drop-draft {cell.vat} CELL` deletes one",
         )
+    refuse_taken(notebook, cell.vat)
     try:
         root = world.session.define(cell.vat, cell.source, worker=cell.worker, options=cell.limits)
     except VatFault as error:
@@ -200,6 +203,7 @@ def _replace(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     kinds = [(part, source) for part, source in cells_of(running) if part not in (vat, cell.part)]
     if cell.part != vat:
         raise BadArguments("--replace belongs to the vat's own cell", f"%%vat {vat} --replace")
+    refuse_taken(notebook, vat)
     trial = controller.fork()
     try:
         trial.terminate_vat(vat, "replaced")

@@ -23,6 +23,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, vat_failed
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.render import Diff, Message, Shown, Stack, Table
+from swingset_nb.vat_names import give_root
 
 
 @command(
@@ -132,9 +133,11 @@ def _upgraded(notebook: Notebook, name: str, source: str | None, message: str = 
         raise vat_failed(error, UpgradeRefused, {**kept, **sources}) from None
     finally:
         notebook.progress.clear()
-    for vat in done.upgraded:
-        notebook.give({vat.vat: world.session.root(vat.vat)})
-    return Message(_headline(done, _row(world, name)), *_what_it_did(done))
+    said = [
+        line for vat in done.upgraded for line in give_root(notebook, vat.vat, world.session.root(vat.vat))
+    ]
+    lines, hints = _what_it_did(done)
+    return Message(_headline(done, _row(world, name)), [*lines, *said], hints)
 
 
 def _headline(done: ModuleUpgrade, row: ModuleRow) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from swingset.guest.base.ended import LifeEndedError
+from swingset.guest.base.promises import Promise
+from swingset.guest.passing.remotables import Presence
 from swingset.host.looking import is_reference
 from swingset_nb.commands import command
 from swingset_nb.notebook import Notebook
@@ -37,7 +39,12 @@ def _called(notebook: Notebook, value: object) -> str:
     """What a value is: its kref, or that something in it is of the world."""
     if not is_reference(value):
         return "has references inside"
+    session = notebook.require().session
     try:
-        return notebook.require().session.kref_of(value) or "not sent to any vat yet"
+        kref = session.kref_of(value)
     except LifeEndedError:
         return "of a state that was left"
+    if not isinstance(value, Presence | Promise):
+        return kref or "not sent to any vat yet"
+    found = session.references.describe(value).name
+    return f"{found}, {kref}" if kref and not found.endswith(kref) else found

@@ -135,7 +135,7 @@ def test_drafts_of_a_gift_wait_for_a_word(gift: Path) -> None:
         opened = kernel.run("%swingset open gift.world --worker local").plain
         assert "drafts in the file that wait to be accepted, for mine" in opened
         refused = kernel.run(f"%%vat mine --worker local\n{ROOT}")
-        assert "drafts for vat mine that are not of this session: kind Thief, kind Purse" in refused.traceback
+        assert "vat mine that are not of this session: kind Thief and kind Purse" in refused.traceback
         assert "stolen" not in refused.printed
         listed = kernel.run("%swingset drafts").plain
         assert ("kind Thief" in listed, "the file" in listed) == (True, True)
@@ -146,6 +146,8 @@ def test_drafts_of_a_gift_wait_for_a_word(gift: Path) -> None:
         assert kernel.run(f"%%vat mine\n{ROOT}").status == "error"
         # The same cell, run by the user, is the user's.
         assert "drafted for vat mine already" in kernel.run("%%kind Purse --vat mine\nx = 1\n").plain
+        assert "the name mine holds Thing of maker" in kernel.run(f"%%vat mine\n{ROOT}").traceback
+        kernel.run("del mine")
         assert "made of this cell and kind Purse" in kernel.run(f"%%vat mine\n{ROOT}").plain
         assert "no such cell 'Thief'" in kernel.run("%swingset drop-draft mine Thief").traceback
 
