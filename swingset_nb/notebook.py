@@ -257,11 +257,11 @@ class Notebook:
         """
         session = self.require().session
         self.binding.let_go()
-        own = dict(self.own(self.shell.user_ns))
+        own = self._own()
         # Withheld names stay stored in the world, although they have another meaning in the notebook.
         withheld = self.binding.withheld.items()
-        kept = {name: value for name, value in withheld if not is_reference(own.get(name))}
-        session.names.remember({**own, **kept}, budget=None if whole else LOOKED_AT)
+        own |= {name: value for name, value in withheld if not is_reference(own.get(name))}
+        session.names.remember(own, budget=None if whole else LOOKED_AT)
         before, self._told = self._told, dict(session.names.fleeting)
         return [_why(name, why) for name, why in self._told.items() if before.get(name) != why]
 
@@ -313,12 +313,15 @@ class Notebook:
 
     def own(self, namespace: Mapping[str, Any] | None = None) -> list[tuple[str, Any]]:
         """The user's own variables."""
+        return list(self._own(namespace).items())
+
+    def _own(self, namespace: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The user's own variables; this is done after every cell, with all names that there are."""
         hidden = self.shell.user_ns_hidden
-        return [
-            (name, value)
-            for name, value in list((self.shell.user_ns if namespace is None else namespace).items())
-            if not name.startswith("_") and name not in hidden
-        ]
+        found = dict(self.shell.user_ns if namespace is None else namespace)
+        for name in [name for name in found if name[:1] == "_" or name in hidden]:
+            del found[name]
+        return found
 
     # Errors
 

@@ -6,7 +6,7 @@ time, and of a long one only the beginning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from swingset.lens.picture import draw
@@ -43,6 +43,13 @@ class WorldPanel(LiveWidget):
             "cancel": self._cancel,
             "select": self._select,
         }
+
+    def stamp(self) -> Hashable:
+        """The commit, and what the buttons change in the panel alone."""
+        world = self.notebook.require()
+        controller = world.controller
+        where = world.path, controller.history.head, controller.crank, controller.queue.paused
+        return (*where, self.selected, self.last)
 
     def compose(self) -> dict[str, Any]:
         """The current state of the world."""

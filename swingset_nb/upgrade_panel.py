@@ -7,7 +7,7 @@ discards the fork, so its report is observed, not guessed. Apply is the same upg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from swingset_nb.cells import changed, rehearse, upgrade
@@ -38,6 +38,13 @@ class UpgradePanel(LiveWidget):
     def actions(self) -> Actions:
         """The buttons: rehearse, apply, and the choice of a cell if several have changed."""
         return {"rehearse": self._rehearse, "apply": self._apply, "choose": self._choose}
+
+    def stamp(self) -> Hashable:
+        """The commit, the changed cells, and what the buttons have done."""
+        world = self.notebook.require()
+        changed = tuple(world.pending.get(self.vat, {}).items())
+        done = str(self.verdict), tuple(self.happened)
+        return (world.path, world.controller.history.head, changed, self.part, *done)
 
     def compose(self) -> dict[str, Any]:
         """The current change, and the results of a rehearsal and of Apply."""

@@ -7,7 +7,7 @@ errors to `error`, and the panel shows them. Nothing is shown only in a panel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class LiveWidget(anywidget.AnyWidget):
     def __init__(self, notebook: Notebook, title: str) -> None:
         self.notebook = notebook
         self.title = title
+        self._stamp: Hashable = None
         super().__init__()
         self.on_msg(self._hear)
 
@@ -64,6 +65,10 @@ class LiveWidget(anywidget.AnyWidget):
         """What to show now, as JSON data."""
         raise NotImplementedError
 
+    def stamp(self) -> Hashable:
+        """What `compose` depends on: it is called only if this has changed, because each cell refreshes."""
+        raise NotImplementedError
+
     def refresh(self) -> None:
         """Show the current state of the world."""
         world = self.notebook.world
@@ -71,10 +76,13 @@ class LiveWidget(anywidget.AnyWidget):
             self.sleep("no world is open")
             return
         with world.controller.lock:
-            self.view = _fit(self.compose())
+            if (stamp := self.stamp()) != self._stamp:
+                self.view = _fit(self.compose())
+                self._stamp = stamp
 
     def sleep(self, why: str) -> None:
         """Show only the reason."""
+        self._stamp = None
         self.view = {"open": False, "why": why}
 
     def _hear(self, _widget: object, content: object, _buffers: object) -> None:

@@ -113,6 +113,17 @@ def test_a_purse_that_went_wrong_is_found(tmp_path: Path) -> None:
     assert right
 
 
+def test_a_cell_is_measured_with_and_without_the_extension(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names and the data are there, and each figure is the difference of the same cells."""
+    monkeypatch.chdir(tmp_path)
+    cells = loaded(BENCHMARKS / "cells.py")
+    found = cells.measure(50, 2_000, 5)
+    assert len(found) == 2
+    assert all(median <= worst for median, worst in found.values())
+
+
 @pytest.mark.unaudited  # one of them fills tables by hand
 def test_the_others_run() -> None:
     """Messages, objects and cranks are measured, however few."""

@@ -17,7 +17,7 @@ import pytest
 
 from swingset.guest.base.promises import make_promise
 from swingset.guest.sending.eventual import E
-from swingset.host.looking import Search
+from swingset.host.looking import PORTION, Search
 from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.vat import durable, remotable
@@ -355,6 +355,10 @@ def test_odd_variable_harms_nothing_and_runs_nothing(stage: Stage, sort: str) ->
     assert "good" in again(stage)
 
 
+class Listed(list[Any]):
+    """A list with a class of its own."""
+
+
 def knot(count: int) -> Any:
     """Dicts that all know each other."""
     nodes: list[Any] = [{"id": number} for number in range(count)]
@@ -369,12 +373,17 @@ LARGE: dict[str, Callable[[], Any]] = {
     "nested": lambda: {a: {b: [0] * 50 for b in range(100)} for a in range(100)},
     "objects": lambda: [Holder(Holder(number)) for number in range(20_000)],
     "itself": lambda: nested([], 100_000),
+    "numbers": lambda: [*range(1_000_000)],
+    "table": lambda: {number: [number] for number in range(20_000)},
+    "set": lambda: {(number, str(number)) for number in range(20_000)},
+    "queue": lambda: deque([number] for number in range(20_000)),
+    "its own list": lambda: Listed([number] for number in range(20_000)),
 }
 
 
 @pytest.mark.parametrize("sort", LARGE)
 def test_a_look_is_bounded_whatever_the_variables_are(sort: str) -> None:
-    """One look at a large variable ends within its budget and what one container has; many looks see all."""
+    """One look at a large variable ends within its budget and one portion of it; many looks see all."""
     search = Search(LARGE[sort](), lambda cls: cls is Holder)
     looks, least = 0, 0
     while not search.done:
@@ -382,7 +391,19 @@ def test_a_look_is_bounded_whatever_the_variables_are(sort: str) -> None:
         looks += 1
     assert not search.found
     assert looks <= 60
-    assert least >= -51_000  # the longest container
+    assert least >= -2 * PORTION
+
+
+def test_large_data_that_changes_between_two_looks_is_searched_to_the_end(stage: Stage) -> None:
+    """A dict that grew is read anew, so a reference that is behind the change is found."""
+    purse = purse_of(stage)
+    data: dict[Any, Any] = {number: [number] for number in range(5_000)}
+    search = Search(data, lambda cls: False)
+    search.go_on(1_500)
+    data["purse"] = [purse]
+    while not search.done:
+        search.go_on(1_500)
+    assert search.found
 
 
 def test_reference_deep_in_large_data_is_found_after_some_cells(stage: Stage) -> None:

@@ -55,6 +55,23 @@ def test_step_runs_one_crank_and_keeps_what_vats_said(shell: Any, capsys: pytest
     assert capsys.readouterr().out == ""
 
 
+def test_a_cell_that_changes_nothing_draws_nothing(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live panel is composed anew when the world or the panel has changed, and not after every cell."""
+    panel = WorldPanel(notebook_of(shell))
+    notebook_of(shell).panels.append(panel)
+    shell.run_cell("1")
+    before, composed = panel.view, []
+    monkeypatch.setattr(panel, "compose", lambda: composed.append(1) or before)
+    shell.run_cell("x = 1")
+    assert composed == []
+    shell.run_cell("%swingset step")
+    assert composed
+    composed.clear()
+    panel.sleep("to see")
+    panel.refresh()
+    assert composed == [1]
+
+
 def test_run_ends_the_pause(shell: Any) -> None:
     """Run delivers what waits; the promise in the notebook is settled."""
     panel = WorldPanel(notebook_of(shell))

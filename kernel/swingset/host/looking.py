@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import collections
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from swingset.guest.base.promises import Promise, Resolver
@@ -31,7 +32,8 @@ _CLASS_FLAGS = type.__dict__["__flags__"].__get__
 PLAIN = (type(None), bool, int, float, str, bytes, complex, bytearray, range)
 """The exact types whose values hold no other objects."""
 
-_PLAIN_IDS = frozenset(map(id, PLAIN))
+PLAIN_IDS = frozenset(map(id, PLAIN))
+"""The ids of these types; ids, because hashing a type may run its metaclass."""
 
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque, FrozenList)
 _TABLES: tuple[type, ...] = (
@@ -39,6 +41,9 @@ _TABLES: tuple[type, ...] = (
 )
 CONTAINERS = frozenset(map(id, (*_SEQUENCES, *_TABLES)))
 """The ids of the built-in container types; ids, because hashing a type may run its metaclass."""
+
+PORTION = 1_000
+"""How many items of a large container are looked at in one step."""
 
 _SEQUENCE_IDS, _TABLE_IDS = frozenset(map(id, _SEQUENCES)), frozenset(map(id, _TABLES))
 
@@ -71,7 +76,7 @@ def defined(cls: type, name: str) -> Any:
 
 def is_plain(value: object) -> bool:
     """Whether a value is of a type that holds no other objects."""
-    return id(type(value)) in _PLAIN_IDS
+    return id(type(value)) in PLAIN_IDS
 
 
 def is_class(value: object) -> bool:
@@ -82,7 +87,7 @@ def is_class(value: object) -> bool:
 class _Looks:
     """What is known of one class, which is held so that its id is not reused."""
 
-    __slots__ = ("cls", "open", "reference", "slots")
+    __slots__ = ("cls", "container", "open", "reference", "slots")
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
@@ -90,6 +95,7 @@ class _Looks:
         own_kind = type(defined(cls, "__method_table__")) is MethodTable
         self.reference = own_kind or any(base is Presence or base is Promise for base in bases)
         self.open = is_open(cls)
+        self.container = next((base for base in bases if id(base) in _LARGE), None)
         self.slots: list[tuple[str, Any]] | None = []
         for base in bases:
             for name, slot in own(base).items():
@@ -120,7 +126,7 @@ def _of(cls: type) -> _Looks:
 def is_reference(value: object) -> bool:
     """Whether a value belongs to a world: a presence, a promise, or an object that other vats may hold."""
     cls = type(value)
-    if id(cls) in _PLAIN_IDS or id(cls) in CONTAINERS:
+    if id(cls) in PLAIN_IDS or id(cls) in CONTAINERS:
         return False
     return _of(cls).reference
 
@@ -214,6 +220,17 @@ _WALKS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (collections.deque, collections.deque.__iter__),
 )
 
+
+def _keys_and_values(table: dict[Any, Any]) -> Iterator[Any]:
+    return chain(dict.keys(table), dict.values(table))
+
+
+_LARGE: Mapping[int, tuple[Callable[[Any], int], Callable[[Any], Iterator[Any]]]] = {
+    **{id(cls): (cls.__len__, cls.__iter__) for cls in (list, tuple, set, frozenset, collections.deque)},
+    id(dict): (dict.__len__, _keys_and_values),
+}
+"""The built-in containers by their ids, with the functions that count and list their items."""
+
 Inside = Callable[[type], bool]
 """Tells whether to look inside the instances of a class."""
 
@@ -225,7 +242,7 @@ def contents(value: object, inside: Inside) -> list[Any] | None:
         return list(value)  # type: ignore[call-overload, no-any-return]
     if id(cls) in _TABLE_IDS:
         return [*dict.keys(value), *dict.values(value)]  # type: ignore[arg-type]
-    if id(cls) in _PLAIN_IDS:
+    if id(cls) in PLAIN_IDS:
         return None
     if cls is Tagged:
         return [value.payload]  # type: ignore[attr-defined]
@@ -247,7 +264,40 @@ def contents(value: object, inside: Inside) -> list[Any] | None:
 
 def all_plain(items: list[Any]) -> bool:
     """Whether no item of a list can hold other objects."""
-    return set(map(id, map(type, items))) <= _PLAIN_IDS
+    return set(map(id, map(type, items))) <= PLAIN_IDS
+
+
+def portions(value: Any) -> Iterator[list[Any]] | None:
+    """The items of a large container in portions; None for a value that is none.
+
+    They are read as they are asked for. A container of which items are added or removed meanwhile is copied.
+    """
+    cls = type(value)
+    base = cls if id(cls) in _LARGE else None if id(cls) in PLAIN_IDS else _of(cls).container
+    if base is None:
+        return None
+    length, walk = _LARGE[id(base)]
+    if length(value) <= PORTION:
+        return None
+    if base is list or base is tuple:
+        return _slices(value, base)
+    return _steps(value, walk)
+
+
+def _slices(value: Any, base: Any) -> Iterator[list[Any]]:
+    start = 0
+    while items := base.__getitem__(value, slice(start, start + PORTION)):
+        yield list(items)
+        start += PORTION
+
+
+def _steps(value: Any, walk: Callable[[Any], Iterator[Any]]) -> Iterator[list[Any]]:
+    items = walk(value)
+    try:
+        while portion := list(islice(items, PORTION)):
+            yield portion
+    except RuntimeError:
+        yield from _slices(list(walk(value)), list)
 
 
 class Search:
@@ -260,28 +310,44 @@ class Search:
         self._inside = inside
         self._seen: dict[int, Any] = {}
         self._left: list[Any] = [value]
+        self._large: list[Iterator[list[Any]]] = []
         self.found = False
 
     @property
     def done(self) -> bool:
         """Whether the search is complete."""
-        return self.found or not self._left
+        return self.found or not (self._left or self._large)
 
     def go_on(self, budget: int) -> int:
         """Search about `budget` more objects; returns the rest of the budget."""
-        while self._left and budget > 0 and not self.found:
-            value = self._left.pop()
+        while budget > 0 and not self.done:
             budget -= 1
-            if reaches(value):
+            if not self._left:
+                inner = next(self._large[-1], None)
+                if inner is None:
+                    self._large.pop()
+            elif reaches(value := self._left.pop()):
                 self.found = True
-            elif id(value) not in self._seen:
-                inner = contents(value, self._inside)
-                if inner is not None:
-                    self._seen[id(value)] = value
-                    budget -= len(inner) // 20
-                    if not all_plain(inner):
-                        budget -= len(inner)
-                        self._left += inner
+                break
+            else:
+                inner = None if id(value) in self._seen else self._enter(value)
+            if inner is not None:
+                budget -= len(inner) // 20
+                if not all_plain(inner):
+                    budget -= len(inner)
+                    self._left += inner
         if self.done:
-            self._seen, self._left = {}, []
+            self._seen, self._left, self._large = {}, [], []
         return budget
+
+    def _enter(self, value: object) -> list[Any] | None:
+        """The objects inside a value that is found for the first time; a large container is read later."""
+        large = portions(value)
+        if large is not None:
+            self._seen[id(value)] = value
+            self._large.append(large)
+            return None
+        inner = contents(value, self._inside)
+        if inner is not None:
+            self._seen[id(value)] = value
+        return inner

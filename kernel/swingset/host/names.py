@@ -54,6 +54,8 @@ class Names:
         self._stored: set[str] | None = None
         self._known: dict[str, _Known] = {}
         self._searches: dict[str, tuple[object, looking.Search]] = {}
+        self._turns: list[str] = []
+        """The names that are still to be searched in this round, the next one last."""
 
     # Storing
 
@@ -62,24 +64,33 @@ class Names:
         looking.look_again()
         if self._stored is None:
             self._stored = set(self._map)
-        self._known = {
-            name: known
+        gone = [
+            name
             for name, known in self._known.items()
-            if name in namespace and namespace[name] is known.value
-        }
-        for name, known in sorted(self._known.items()):
-            if known.reason is not None:
-                if budget is None or known.cost <= RETRIED:
-                    self._try(name, known.value, classes)
-            elif known.written is not None and not known.written.still(classes):
-                self._try(name, known.value, classes)
-        for name in self._search(namespace, classes, budget):
+            if name not in namespace or namespace[name] is not known.value
+        ]
+        for name in gone:
+            del self._known[name]
+        changed = [name for name, known in self._known.items() if self._has_changed(known, classes, budget)]
+        for name in sorted(changed):
+            self._try(name, self._known[name].value, classes)
+        found = self._search(namespace, classes, budget)
+        for name in found:
             self._try(name, namespace[name], classes)
+        if not (gone or changed or found):
+            return
         self._share()
         for name, known in self._known.items():
             if known.reason is None and known.new:
                 self._put(name, known)
         self.fleeting = {name: known.reason for name, known in sorted(self._known.items()) if known.reason}
+
+    @staticmethod
+    def _has_changed(known: _Known, classes: kept.Classes, budget: int | None) -> bool:
+        """Whether to write a variable again, or to try again one that could not be written."""
+        if known.reason is not None:
+            return budget is None or known.cost <= RETRIED
+        return known.written is not None and not known.written.still(classes)
 
     def holding(self) -> dict[str, object]:
         """The variables in which the last search found a reference, stored or not."""
@@ -87,13 +98,15 @@ class Names:
 
     def forget(self, namespace: Mapping[str, Any], spared: Mapping[str, Any]) -> None:
         """Delete the stored values of names that mean something else by now, except the `spared` ones."""
-        for name in sorted(self._stored or ()):
-            known = self._known.get(name)
-            if known is not None and known.reason is None:
-                continue
+        lost = [
+            name
+            for name in self._stored or ()
+            if (known := self._known.get(name)) is None or known.reason is not None
+        ]
+        for name in sorted(lost):
             if name in namespace:
                 search = self._searches.get(name)
-                if known is None and search is not None and not search[1].done:
+                if name not in self._known and search is not None and not search[1].done:
                     continue  # its current value has not been searched yet
             elif name in spared:
                 continue
@@ -105,41 +118,51 @@ class Names:
         def inside(cls: type) -> bool:
             return classes.get(looking.class_name(cls)) is cls
 
-        fresh, searches = [], {}
+        fresh: list[str] = []
+        before, searches = self._searches, dict[str, tuple[object, looking.Search]]()
+        known, plain = self._known, looking.PLAIN_IDS
         for name, value in namespace.items():
-            if name in self._known or looking.is_plain(value):
+            if id(type(value)) in plain or name in known:
                 continue
-            before = self._searches.get(name)
-            if before is None or before[0] is not value or budget is None:
-                before = (value, looking.Search(value, inside))
+            entry = before.get(name)
+            if entry is None or entry[0] is not value or budget is None:
+                entry = (value, looking.Search(value, inside))
                 fresh.append(name)
-            searches[name] = before
+            searches[name] = entry
         self._searches = searches
         if budget is None:
+            looked = fresh
             for _, search in searches.values():
                 search.go_on(2**62)
         else:
             for name in fresh:
                 budget -= FIRST - searches[name][1].go_on(FIRST)
-            self._go_round(inside, max(budget, FIRST))
-        found = [name for name, (_, search) in searches.items() if search.found]
+            self._turns += [name for name in fresh if not searches[name][1].done]
+            looked = [*fresh, *self._go_round(inside, max(budget, FIRST))]
+        found = {name: None for name in looked if searches[name][1].found}
         for name in found:
             del searches[name]
-        return found
+        return list(found)
 
-    def _go_round(self, inside: looking.Inside, budget: int) -> None:
-        """Continue the incomplete searches; if there are none, begin all again."""
-        open_ones = [search for _, search in self._searches.values() if not search.done]
-        if not open_ones:
-            self._searches = {
-                name: (value, search if search.found else looking.Search(value, inside))
-                for name, (value, search) in self._searches.items()
-            }
-            open_ones = [search for _, search in self._searches.values() if not search.done]
-        for search in open_ones:
-            if budget <= 0:
-                return
+    def _go_round(self, inside: looking.Inside, budget: int) -> list[str]:
+        """Continue the search that was interrupted, and repeat the others in turn; returns the names."""
+        if not self._turns:
+            self._turns = [*reversed(self._searches)]
+        looked = []
+        while self._turns and budget > 0:
+            name = self._turns[-1]
+            if name not in self._searches:
+                self._turns.pop()
+                continue
+            value, search = self._searches[name]
+            if search.done:
+                search = looking.Search(value, inside)
+                self._searches[name] = (value, search)
             budget = search.go_on(budget)
+            looked.append(name)
+            if search.done:
+                self._turns.pop()
+        return looked
 
     def _try(self, name: str, value: object, classes: kept.Classes) -> None:
         known = self._known[name] = _Known(value)

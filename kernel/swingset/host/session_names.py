@@ -56,7 +56,7 @@ class SessionNames:
         """
         with self._joined.controller.lock, context.activate(self._joined.liveslots):
             names = self._names()
-            seen = {name: value for name, value in namespace.items() if not name.startswith("_")}
+            seen = {name: value for name, value in namespace.items() if name[:1] != "_"}
             names.look(seen, {**self.classes, **seen}, budget)
             names.forget(seen, self.unread)
             self._joined.liveslots.settle()
