@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
-.PHONY: demo test test-all mutants lint bench bench-peer lab notebooks engine browser clean
+.PHONY: demo test test-all mutants lint bench bench-peer lab notebooks site engine browser clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -61,6 +61,10 @@ notebooks: engine
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+# The pages, the notebooks and a reference made of docstrings, as a site in build/site.
+site: $(READY)
+	@$(BIN)/python docs/site/build.py build/site && echo "build/site/index.html"
 
 # Takes a quarter of an hour; `make bench GUEST="--touched 50000"` is done in a few minutes.
 bench: engine

@@ -68,10 +68,10 @@ close it there first. A command that only looks at it shows what was committed, 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    parser = _parser()
-    chosen = parser.parse_args(argv)
+    asked = parser()
+    chosen = asked.parse_args(argv)
     if not hasattr(chosen, "command"):
-        parser.print_help()
+        asked.print_help()
         return PROBLEM
     _show_whatever_comes()
     try:
@@ -150,15 +150,16 @@ def _config(path: str, trust_local: bool) -> Configuration:
     return config
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of the command, with all subcommands."""
+    top = argparse.ArgumentParser(
         prog="swingset",
         description=(__doc__ or "").rpartition("\n\n")[2],
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"swingset {version('swingset-nb')}")
-    command = AddCommand(parser.add_subparsers(metavar="COMMAND", parser_class=AnyOrder))
+    top.add_argument("--version", action="version", version=f"swingset {version('swingset-nb')}")
+    command = AddCommand(top.add_subparsers(metavar="COMMAND", parser_class=AnyOrder))
     run = command("run", _run, "run until nothing can, and commit", workers=True)
     run.add_argument("--cranks", type=_count, metavar="N", help="stop after N cranks; nothing is lost")
     run.add_argument(
@@ -207,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     command("digest", _digest, "print the digests of the state and of all that was done", looks=True)
     for add in _MORE:
         add(command)
-    return parser
+    return top
 
 
 def _count(text: str) -> int:

@@ -308,7 +308,7 @@ class Controller(Views):
         Args:
             vat: the name of the vat.
             method: the name of the method.
-            args: values that vats can pass by copy, and `Ref`s for references.
+            args: values that vats can pass by copy, and a `Ref` for each reference.
             kwargs: keyword arguments.
             policy: what to do with the outcome. `ignore` only keeps it, `log_always` and `log_failure` also
                 write it to the outputs, `panic` stops the world if the message is rejected, and `none` makes
@@ -341,7 +341,7 @@ class Controller(Views):
         Args:
             kref: the kernel's name for the target, such as the `kref` of a `Ref`.
             method: the name of the method.
-            args: values that vats can pass by copy, and `Ref`s for references.
+            args: values that vats can pass by copy, and a `Ref` for each reference.
             kwargs: keyword arguments.
             policy: what to do with the outcome, as in `queue_to_root`.
         Raises:

@@ -286,7 +286,7 @@ class HostDevices:
         Args:
             device: the name of the mailbox, if the world has several.
         Returns:
-            `{peer: {"messages": [[number, body], ...], "ack": n}}`.
+            For each peer a dict: its `messages`, each a list of number and body, and `ack`, a number.
         Example:
             >>> world.devices.outbox()
             {}

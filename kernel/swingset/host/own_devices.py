@@ -164,7 +164,7 @@ class DeviceCall:
 
 
 class DeviceState(MutableMapping[str, Any]):
-    """The state of a device by key: plain data, and `Ref`s, whose objects it holds."""
+    """The state of a device by key: plain data, and each `Ref` whose object it holds."""
 
     def __init__(self, call: DeviceCall, context: DeviceContext) -> None:
         self._call = call

@@ -40,7 +40,7 @@ class Outcome:
 
     @property
     def value(self) -> Any:
-        """The data as Python values: references are `Ref`s, errors are exceptions. None while unresolved.
+        """The data as Python values: a reference is a `Ref`, errors are exceptions. None while unresolved.
 
         Raises `KernelError` for data that cannot be read, which no correct vat sends.
         """
@@ -52,7 +52,7 @@ class Outcome:
 
 
 def read(data: CapData) -> Any:
-    """Read capdata whose slots are krefs, as Python values with `Ref`s."""
+    """Read capdata whose slots are krefs, as Python values, each reference as a `Ref`."""
     ifaces: dict[int, str] = {}  # given with the first mention only
 
     def fetch(_sigil: str, index: int, iface: str | None) -> Ref:
@@ -66,7 +66,7 @@ def read(data: CapData) -> Any:
 
 
 def write(value: Any) -> CapData:
-    """Write a value with `Ref`s as capdata whose slots are krefs.
+    """Write a value, each `Ref` in it as a slot, as capdata whose slots are krefs.
 
     Raises `TypeError` for what cannot be passed, with its place and what to pass instead.
     """

@@ -49,8 +49,8 @@ class Views:
         Args:
             kref: the promise.
         Returns:
-            Python values, with `Ref`s for references; None while it is unresolved. A rejection is not raised
-            but returned, as an exception.
+            Python values, with a `Ref` for each reference; None while it is unresolved. A rejection is not
+            raised but returned, as an exception.
         Raises:
             KernelError: if there is no such promise any more.
         Example:

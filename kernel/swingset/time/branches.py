@@ -19,8 +19,8 @@ MOST_SHOWN = 50
 class Addition:
     """A message that a branch adds: it is sent right after a crank, at the end of the run-queue.
 
-    `target` is the name of a vat, for its root, or a kref of the recorded world. References among the
-    arguments are `Ref`s with krefs of that world.
+    `target` is the name of a vat, for its root, or a kref of the recorded world. Each reference among
+    the arguments is a `Ref` with a kref of that world.
     """
 
     after: int

@@ -48,7 +48,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Act:
-    """One input. `number` is its place among all of them; arguments have `Origin`s for references."""
+    """One input. `number` is its place among all of them; arguments have an `Origin` for each reference."""
 
     number: int
     kind: ActKind

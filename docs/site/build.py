@@ -1,0 +1,143 @@
+"""Builds the site: the pages, the notebooks, and a reference made of docstrings and of the words' own help.
+
+    python docs/site/build.py [OUT]
+
+What Sphinx reads is put together in a folder of its own, in the shape of the repository, so that a link on a
+page leads to the same place on the site as in a checkout. Notebooks appear with their stored outputs, which
+the tests compare; nothing is executed here. The reference names everything that `swingset` and
+`swingset.vat` export, every magic and every subcommand: it is written anew for each build and cannot drift.
+A warning of Sphinx ends the build.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sphinx.cmd.build import build_main
+
+import swingset
+import swingset.vat
+from swingset.command.cli import parser
+from swingset_nb import commands, magics
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
+FOLDERS = ("docs", "notebooks", "benchmarks")
+
+
+def gather(source: Path) -> None:
+    """Put together what Sphinx reads."""
+    for name in PAGES:
+        shutil.copy(ROOT / name, source / name)
+    for folder in FOLDERS:
+        for page in sorted((ROOT / folder).glob("*.md")) + sorted((ROOT / folder).glob("*.ipynb")):
+            (source / folder).mkdir(exist_ok=True)
+            shutil.copy(page, source / folder / page.name)
+    shutil.copy(Path(__file__).with_name("conf.py"), source / "conf.py")
+    write_reference(source / "reference")
+    (source / "index.md").write_text(_index(source))
+
+
+def _index(source: Path) -> str:
+    text = (source / "README.md").read_text()
+    (source / "README.md").unlink()
+    listed = (ROOT / "docs" / "README.md").read_text()
+    order = sorted(
+        (page.stem for page in (source / "docs").glob("*.md")), key=lambda name: listed.find(f"({name}.md)")
+    )
+    return "\n".join(
+        [
+            text,
+            _tree(
+                "Notebooks",
+                (f"notebooks/{page.stem}" for page in sorted((source / "notebooks").glob("*.ipynb"))),
+            ),
+            _tree("Concepts", (f"docs/{name}" for name in order)),
+            _tree(
+                "Reference",
+                (f"reference/{page.stem}" for page in sorted((source / "reference").glob("*.md"))),
+            ),
+            _tree("The project", ("CHANGELOG", "CONTRIBUTING", "SECURITY", "benchmarks/README")),
+        ]
+    )
+
+
+def _tree(caption: str, pages: Iterable[str]) -> str:
+    return "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""])
+
+
+def write_reference(folder: Path) -> None:
+    """Write the pages of the reference."""
+    folder.mkdir()
+    (folder / "swingset.md").write_text(
+        _module("swingset", swingset.__all__, "What an embedder and a notebook use.")
+    )
+    (folder / "vat.md").write_text(
+        _module("swingset.vat", swingset.vat.__all__, "What the code of a vat uses.")
+    )
+    (folder / "magics.md").write_text(_magics())
+    (folder / "command.md").write_text(_command())
+
+
+def _module(name: str, exported: Iterable[str], summary: str) -> str:
+    lines = [f"# {name}", "", summary, ""]
+    for word in sorted(exported, key=str.lower):
+        thing = getattr(sys.modules[name], word)
+        again = ["   :no-index:"] if name != "swingset" and word in swingset.__all__ else []
+        lines += [
+            "```{eval-rst}",
+            f".. {_directive(thing)}:: {name}.{word}",
+            *_options(thing),
+            *again,
+            "```",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _directive(thing: Any) -> str:
+    if inspect.isclass(thing):
+        return "autoexception" if issubclass(thing, BaseException) else "autoclass"
+    return "autofunction" if inspect.isfunction(thing) else "autodata"
+
+
+def _options(thing: Any) -> list[str]:
+    return ["   :members:"] if inspect.isclass(thing) else []
+
+
+def _magics() -> str:
+    lines = ["# Magics", ""]
+    for line in (magics.VAT, magics.KIND, magics.MODULE, magics.LOOK, magics.WHATIF):
+        lines += [f"## {line.prog}", "", f"{line.description[:1].upper()}{line.description[1:]}.", ""]
+        lines += ["```text", line.usage_line(), *line.described(), "```", ""]
+    for found in commands.registered().values():
+        lines += [f"## %swingset {found.name}", "", f"{found.summary[:1].upper()}{found.summary[1:]}.", ""]
+        lines += ["```text", found.parser.usage_line(), *found.parser.described(), "```", ""]
+    return "\n".join(lines)
+
+
+def _command() -> str:
+    lines = ["# The command", "", "```text", parser().format_help().rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Build the site; the exit status of Sphinx."""
+    given = argparse.ArgumentParser(description="build the site")
+    given.add_argument("out", nargs="?", default=str(ROOT / "build" / "site"), help="where to put the pages")
+    out = given.parse_args().out
+    with tempfile.TemporaryDirectory() as work:
+        source = Path(work)
+        gather(source)
+        return build_main(["-W", "--keep-going", "-q", "-b", "html", "-d", str(source / ".trees"), work, out])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
