@@ -31,6 +31,7 @@ from swingset.host.outputs import WaitingOutputs
 from swingset.model.messages import Event
 from swingset.model.visible import one_line
 from swingset.workers.base import WorkerFactory
+from swingset.world.enforcing import Bounds
 from swingset.world.file import WorldFile
 from swingset.world.past import Past, take_up
 from swingset.world.promises import FULFILLED, REJECTED
@@ -89,6 +90,8 @@ class Opened:
         """What the last interrupt has stopped, until another crank runs."""
         self.retains = True
         """Whether the past is dropped as the retention asks for: not once its history was found damaged."""
+        self.bounds: Bounds | None = None
+        """Up to where nothing of the past has to go; None if that is not known."""
 
     @cached_property
     def past(self) -> Past:
@@ -187,9 +190,14 @@ class Opened:
                 self.kernel.warehouse.discard_all()
                 raise
             self.outputs.release()
-            if commit is not None and self.retains:
+            if commit is not None and self.retains and self._has_outgrown():
                 retention.enforce(self)
             return commit
+
+    def _has_outgrown(self) -> bool:
+        """Whether some of the past may have to go, as far as numbers tell."""
+        bounds = self.bounds
+        return bounds is None or self.world.used > bounds.bytes or self.kernel.cranks.count >= bounds.crank
 
     def _outcomes_to_log(self) -> list[str]:
         """The messages about settled promises whose outcome the host wants logged; each is returned once."""
@@ -307,4 +315,5 @@ class Opened:
         self.outputs.drop()
         self.kernel.store.discard_touched()
         self.kernel.warehouse.discard_all()
+        self.bounds = None
         self._spent.clear()

@@ -165,6 +165,7 @@ def retain(opened: Opened, policy: Retention) -> Freed | None:
         _refuse_missing(opened, policy)
         opened.commit("before its retention changes")
         before = opened.world.size
+        opened.bounds = None
         enforcing.keep_policy(opened.world, policy)
         found = enforcing.enforce(opened.world) if enforcing.is_kept(opened.world) else None
         if found is None or found.what is None:
@@ -201,17 +202,20 @@ def enforce(opened: Opened) -> None:
     world, crank = opened.world, opened.kernel.cranks.count
     try:
         with told_in_words(world.name):
-            if not enforcing.is_kept(world) or enforcing.due(world) is None:
+            if not enforcing.is_kept(world):
                 return
             found = enforcing.enforce(world)
+            opened.bounds = enforcing.bounds(world)
     except WorldError as problem:
-        opened.retains = isinstance(problem, StorageError)
+        opened.retains, opened.bounds = isinstance(problem, StorageError), None
         _log.warning("the past is not dropped as the retention asks for: %s", problem)
         return
-    if found is not None and found.what is not None:
+    if found is None:
+        return
+    if found.what is not None:
         lost = Freed(found.first, 0, 0, found.what).undebuggable[:1]
         opened.outputs.say(crank, f"retention of {read_retention(world.db)[0]}: {' '.join(lost)}", "file")
-    if found is not None and found.unmet is not None:
+    if found.unmet is not None:
         opened.outputs.say(crank, f"retention of {read_retention(world.db)[0]}: {found.unmet}", "file")
     opened.outputs.release()
 

@@ -26,25 +26,20 @@ Listener = Callable[[Pulse], None]
 
 
 class _Listening(threading.local):
-    """Who listens on this thread."""
+    """Who listens on a thread."""
 
     listener: Listener | None = None
 
 
-_listening = _Listening()
+here = _Listening()
+"""Who listens on the thread that asks; a worker asks once for each delivery."""
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Call a function with each pulse of this thread in the body; it may not raise."""
-    before, _listening.listener = _listening.listener, listener
+    before, here.listener = here.listener, listener
     try:
         yield
     finally:
-        _listening.listener = before
-
-
-def beat(vat: str, computrons: int, limit: int | None) -> None:
-    """Tell how far a delivery is, if somebody listens."""
-    if _listening.listener is not None:
-        _listening.listener(Pulse(vat, computrons, limit))
+        here.listener = before

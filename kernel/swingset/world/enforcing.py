@@ -1,8 +1,9 @@
 """Keeps a world within its retention: chooses a cut after a commit, and makes it.
 
 Whether anything is to be dropped is decided by numbers of the file alone: bytes in use, cranks, and where a
-checkpoint is. So it costs a few statements for each commit, and no clock or chance has a say. The cut goes
-some way below what is allowed, so that the next one is far off and each commit is dropped once.
+checkpoint is. So no clock or chance has a say, and a host that knows the `bounds` compares two numbers after
+each commit. The cut goes some way below what is allowed, so that the next one is far off and each commit is
+dropped once.
 
 No cut drops a checkpoint or the past after one, the last commit, or the present. Where the policy cannot be
 met because of these, the file notes up to where that is known, and it is tried again beyond.
@@ -24,6 +25,7 @@ from .cuts import Cut
 from .line import Line
 from .prune import Pruned
 from .retention import PruneReason, Retention, Tried
+from .rows import MOST
 
 if TYPE_CHECKING:
     from .file import WorldFile
@@ -38,6 +40,24 @@ class Enforced(NamedTuple):
     first: int
     what: Pruned | None
     unmet: str | None
+
+
+class Bounds(NamedTuple):
+    """Nothing has to go while fewer bytes are in use than these, and before that crank."""
+
+    bytes: int
+    crank: int
+
+
+def bounds(world: WorldFile) -> Bounds:
+    """Up to where nothing of the past has to go; with a checkpoint as the policy, each commit has to ask."""
+    policy, tried = retention.read(world.db)
+    if policy.checkpoint is not None:
+        return Bounds(0, 0)
+    return Bounds(
+        MOST if policy.ceiling is None else max(policy.ceiling, tried.bytes),
+        MOST if policy.cranks is None else max(_begins(world) + 2 * policy.cranks, tried.crank),
+    )
 
 
 def is_kept(world: WorldFile) -> bool:
