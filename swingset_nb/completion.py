@@ -116,6 +116,8 @@ class Completer:
                 return list(commands)
             case "vat":
                 return self._vats()
+            case "name":
+                return list(world.session.names.holding()) if world else []
             case "module":
                 return [row.name for row in world.session.modules] if world else []
             case "label":

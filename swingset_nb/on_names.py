@@ -8,11 +8,34 @@ from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.promises import Promise
 from swingset.guest.passing.remotables import Presence
 from swingset.host.looking import is_reference
-from swingset_nb.commands import command
+from swingset.model.refs import is_kref
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
-from swingset_nb.render import Shown, Table
+from swingset_nb.render import Message, Shown, Table
 
 _BACK = "comes back"
+
+
+@command(
+    "describe",
+    "what a reference stands for: class, state, methods, holders; of a promise, its outcome",
+    argument("what", metavar="WHAT", help="a name of this notebook, or the kernel's name for it: ko23"),
+    completes="name",
+)
+def describe(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Describe a reference, out of the world's records alone."""
+    world = notebook.require()
+    value = notebook.shell.user_ns.get(given.what)
+    if isinstance(value, Presence | Promise):
+        found = world.session.references.describe(value)
+    elif is_kref(given.what):
+        found = world.controller.lens.describe(given.what)
+    else:
+        words = f"{given.what!r} is no name of a reference"
+        raise BadArguments(words, "`%swingset names` lists those there are")
+    first, *rest = found.lines()
+    return Message(first, [line.strip() for line in rest])
 
 
 @command("names", "which names hold something of the world, and whether a restart brings them back")

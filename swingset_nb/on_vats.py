@@ -65,6 +65,7 @@ def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
     "explain",
     "why something is alive: who holds it, hop by hop",
     argument("what", metavar="WHAT", help="a name of this notebook, or the kernel's name for it: ko23"),
+    completes="name",
 )
 def explain(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show the holders of an object or a promise, from one that needs no holder on."""

@@ -92,6 +92,8 @@ def test_explain_digest_and_verify_answer(path: str, capsys: pytest.CaptureFixtu
     with open_world(path, worker="local") as world:
         root, digest = world.kernel.root_of("bank"), world.digest()
     assert command(capsys, "explain", path, root)[:2] == (0, f"the host has pinned {root} (root of bank)\n")
+    status, out, _ = command(capsys, "describe", path, root)
+    assert (status, ", root of bank · methods " in out) == (0, True)
     status, out, _ = command(capsys, "explain", path, "ko999")
     assert status == 1
     assert "there is no object ko999" in out

@@ -71,6 +71,22 @@ def test_a_cell_that_is_run_again_keeps_its_name(opened: Kernel) -> None:
     assert "vat small was ended" in opened.run(SMALL.format("small --replace")).plain
 
 
+def test_a_reference_is_described_by_a_word(opened: Kernel) -> None:
+    """By its name in the notebook or in the kernel; another name is refused, and Tab completes them."""
+    opened.run("thing = await E(bank).open_purse('eve')")
+    said = opened.run("%swingset describe thing").plain
+    assert said.splitlines()[0] == "Purse of bank · owner 'eve' · balance 0 · methods deposit"
+    assert said.splitlines()[1] == "  deposit(amount: int) -> int, line 9 of cell bank"
+    assert said.splitlines()[-1] == "  class: line 5 of cell bank"
+    kref = opened.run("%swingset names").plain.partition("Purse of bank, ")[2].split()[0]
+    assert "Purse of bank" in opened.run(f"%swingset describe {kref}").plain
+    refused = opened.run("%swingset describe nonesuch").traceback
+    assert "'nonesuch' is no name of a reference" in refused
+    assert "→ `%swingset names` lists those there are" in refused
+    assert opened.complete("%swingset describe th") == ["thing"]
+    assert opened.complete("%swingset explain th") == ["thing"]
+
+
 def test_names_are_shown_with_their_future(opened: Kernel) -> None:
     """Each says what it stands for, and whether a restart brings it back."""
     opened.run(

@@ -19,7 +19,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
-from swingset.command import causes, copies, debugging, exports, keeping, mirrored, predicates, restarts
+from swingset.command import (
+    causes,
+    copies,
+    debugging,
+    describing,
+    exports,
+    keeping,
+    mirrored,
+    predicates,
+    restarts,
+)
 from swingset.command.adding import Add, AddCommand, Looks
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
@@ -43,6 +53,7 @@ DONE, PROBLEM, INTERRUPTED = 0, 1, 130
 _MORE: tuple[Add, ...] = (
     causes.add,
     debugging.add,
+    describing.add,
     copies.add,
     exports.add,
     keeping.add,

@@ -45,7 +45,7 @@ _MOST_HOPS = 1_000
 
 @dataclass(frozen=True)
 class Described:
-    """What a reference stands for. Its text is one line.
+    """What a reference stands for. Its text is one line; `lines` has more.
 
     `name` says what it is and whose, such as `Purse of bank`. `fields` are the names and values of its state,
     if that is stored. `methods` are those that its class has in the source. `holders` are the vats that hold
@@ -82,6 +82,28 @@ class Described:
             few = ", ".join(self.holders[:MOST_HOLDERS])
             shown.append(f"held by {few}{more if len(self.holders) > MOST_HOLDERS else ''}")
         return [*shown, *self.notes]
+
+    def lines(self) -> list[str]:
+        """All that is known, line by line: the line, the methods with their docstrings, and the class.
+
+        Example:
+            >>> print("\\n".join(world.lens.describe(world.vats.root("bank")).lines()))
+            Bank, root of bank · methods open_purse · held by notebook
+              open_purse(owner: str), line 15 of cell bank
+              class: line 14 of cell bank
+        """
+        found = [str(self)]
+        for method in self.methods[:MOST_METHODS]:
+            first = method.doc.partition("\n")[0]
+            how = "async " if method.is_async else ""
+            said = f": {first}" if first else ""
+            found.append(f"  {how}{method.signature}, line {method.line} of cell {method.part}{said}")
+        if len(self.methods) > MOST_METHODS:
+            found.append(f"  and {len(self.methods) - MOST_METHODS:,} more methods")
+        found += [f"  {line}" for line in self.doc.split("\n") if line]
+        if self.part:
+            found.append(f"  class: line {self.line} of cell {self.part}")
+        return found
 
     def method(self, name: str) -> MethodOutline | None:
         """The method of that name, if the source has it.
@@ -198,7 +220,8 @@ class _Describing:
         kind = self._kind(owner, vref)
         tag = kind_tag(kind) or ""
         facet = _facet(kind, vref)
-        name = f"{one_line(tag or 'object', _FIELD)} of {vat}" + (f", facet {facet}" if facet else "")
+        called = one_line(tag or iface.removeprefix("Alleged: ") or "object", _FIELD)
+        name = f"{called} of {vat}" + (f", facet {facet}" if facet else "")
         fields = tuple(self._fields(owner, vref, kind))
         return self._of_class(
             Described(kref, name, fields, (), holders, notes=notes), code.tagged(tag), facet
