@@ -110,7 +110,7 @@ class Binding:
     def told(self) -> list[str]:
         """The messages about names that are withheld."""
         said = []
-        if self._shell.user_ns.get("E") is not E:
+        if self._shell.user_ns.get("E", E) is not E:
             said.append("E has another meaning here: to send, use `from swingset.vat import E as ...`")
         if not self.withheld:
             return said

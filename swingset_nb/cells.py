@@ -86,12 +86,14 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     world.pending.setdefault(cell.vat, {}).pop(cell.part, None)
     world.pending[cell.vat][cell.part] = cell.source
     said = give_root(notebook, cell.vat, world.session.root(cell.vat))
-    hints = (
+    ways = [
         f"`{cell.magic} --upgrade` replaces the code and keeps durable objects",
         f"`%swingset upgrade {cell.vat}` rehearses it first, in a panel",
         f"`%%vat {cell.vat} --replace` ends the vat with all its state and starts anew",
-    )
-    return Stack([_changed(difference), Message("To go on", said, hints)])
+    ]
+    if cell.part not in dict(world.controller.vats.parts(cell.vat)):
+        ways.append(f"`{_drop(cell)}` forgets it, if its name has a slip")
+    return Stack([_changed(difference), Message("To go on", said, ways)])
 
 
 def changed(world: OpenWorld, vat: str) -> Shown:
@@ -162,11 +164,12 @@ def forget_pending(world: OpenWorld, vat: str, part: str) -> None:
 def _begin(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
     drafts = {draft.part: draft.source for draft in world.session.drafts.all(cell.vat)}
     if cell.part != cell.vat:
+        drop = f"`{_drop(cell)}` deletes it, if its name has a slip"
         if drafts.get(cell.part) == cell.source:
             world.session.drafts.keep(cell.vat, cell.part)  # the user has just run it, so it is theirs
             return Message(f"{cell.part} is drafted for vat {cell.vat} already: nothing changed")
         world.session.drafts.add(cell.vat, cell.part, cell.source)
-        return Message(f"{cell.part} is drafted for vat {cell.vat}", (), (_define_hint(cell),))
+        return Message(f"{cell.part} is drafted for vat {cell.vat}", (), (_define_hint(cell), drop))
     strange = [draft.part for draft in world.session.drafts.all(cell.vat) if not draft.own]
     if any(part != cell.vat for part in strange):
         raise SwingSetError(
@@ -229,6 +232,10 @@ def _check_name(name: str, world: OpenWorld, hidden: Mapping[str, Any]) -> None:
         raise BadArguments(
             f"{name!r} {means}, and the name of a vat becomes a name of the notebook: choose another"
         )
+
+
+def _drop(cell: Cell) -> str:
+    return f"%swingset drop-draft {cell.vat} {cell.part.removeprefix('kind ')}"
 
 
 def _define_hint(cell: Cell) -> str:

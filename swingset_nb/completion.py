@@ -9,7 +9,10 @@ In the cell of a vat, `imports` completes what follows `import`.
 
 from __future__ import annotations
 
+import os
 import re
+from itertools import islice
+from shlex import quote
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
@@ -28,6 +31,8 @@ _SENT = re.compile(r"(?<![\w.])E(?:\.send_only)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])
 _DIRECT = re.compile(r"(?<![\w.\])])([^\W\d]\w*(?:\[[^\[\]]*\])*)\.(\w*)\Z")
 _OF_VATS = ("%%vat", "%%kind", "%%module")
 _LONGEST = 1_000
+_MOST_FILES = 10_000
+_ENDINGS = (".world", ".swingset")
 _VALUES = {"--engine": ("lean", "full"), "--worker": KINDS}
 
 
@@ -112,6 +117,8 @@ class Completer:
         match command.completes:
             case "undo":
                 return ["upgrade"]
+            case "path":
+                return paths(typed)
             case "command":
                 return list(commands)
             case "vat":
@@ -121,8 +128,13 @@ class Completer:
             case "module":
                 return [row.name for row in world.session.modules] if world else []
             case "label":
-                return [label.name for label in world.controller.history.checkpoints()] if world else []
+                return self._labels()
         return []
+
+    def _labels(self) -> list[str]:
+        world = self._notebook.world
+        labels = world.controller.history.checkpoints() if world else []
+        return [quote(label.name) for label in labels]
 
     def _vats(self) -> list[str]:
         world = self._notebook.world
@@ -131,6 +143,23 @@ class Completer:
     @staticmethod
     def _options(parser: LineParser, words: list[str]) -> list[str]:
         return [option for option in parser.options() if option not in words]
+
+
+def paths(typed: str) -> list[str]:
+    """The folders, worlds and archives that a path may go on to, each folder with its slash."""
+    folder = typed[: typed.rfind("/") + 1]
+    found = []
+    try:
+        with os.scandir(os.path.expanduser(folder) or ".") as entries:
+            for entry in islice(entries, _MOST_FILES):
+                hidden = entry.name.startswith(".") and not typed.rpartition("/")[2].startswith(".")
+                if entry.is_dir() and not hidden:
+                    found.append(f"{folder}{entry.name}/")
+                elif entry.name.endswith(_ENDINGS):
+                    found.append(f"{folder}{entry.name}")
+    except OSError:
+        return []
+    return sorted(path for path in found if path == quote(path) or path.startswith("~"))
 
 
 def _result(typed: str, candidates: list[str], sort: str) -> SimpleMatcherResult:

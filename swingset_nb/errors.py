@@ -16,6 +16,8 @@ from dataclasses import replace
 from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteError
+from swingset.guest.kinds.descriptors import KindError
+from swingset.guest.kinds.migration import MigrationError
 from swingset.host.pending import StillPending
 from swingset.lens.outlines import outline
 from swingset.model.places import Sources, places
@@ -27,7 +29,7 @@ from swingset_nb.advice import advice, advice_on
 from swingset_nb.lacking import lacking_for
 from swingset_nb.limits import of_a_start
 
-FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError)
+FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError, KindError, MigrationError)
 """The errors of the layers below that are shown in this way."""
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from swingset.model.foreign import said
+from swingset_nb.again import Again
 from swingset_nb.binding import SHOWN
 from swingset_nb.errors import FOREIGN, SwingSetError, shorten
 from swingset_nb.notebook import Notebook, events_wait, words_of
@@ -28,6 +29,7 @@ class CellHooks:
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
         self.in_cell = False
+        self._again = Again(notebook)
         self.began: Callable[[], None] | None = None
         """Called when a cell begins."""
 
@@ -53,6 +55,7 @@ class CellHooks:
         self._notebook.allow_run()
         if self._notebook.world is not None:
             self._notebook.world.session.steps.begin()
+        self._again.before()
 
     def after(self, result: Any = None) -> None:
         """Deliver messages, store the names, refresh the panels; an error in this fails the cell."""
@@ -61,6 +64,7 @@ class CellHooks:
         here, world = self._notebook.cells.here(), self._notebook.world
         if here is not None and world is not None:
             world.session.steps.name(here[0])
+        self._again.after()
         failed = None if result is None else result.error_before_exec or result.error_in_exec
         try:
             problem = self.catch_up(failed)

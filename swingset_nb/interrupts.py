@@ -18,6 +18,7 @@ from typing import Any
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
+from swingset.host.handles import kinds_of
 from swingset.host.reports import RunReport
 from swingset.host.session import Session
 from swingset.model.places import places
@@ -53,6 +54,10 @@ class NotebookSession(Session):
     def file_called(self, filename: str) -> str:
         """The number of a cell, instead of the file name that the front end gives it."""
         return self._cells.called(filename)
+
+    def own_kinds(self) -> dict[str, object]:
+        """The durable classes that cells have defined, by tag: another object for each definition."""
+        return kinds_of(self._now.liveslots)
 
     def wait(self, promise: Promise[Any]) -> Any:
         """The promise's value; a rejection from this session shows only the cell's line."""

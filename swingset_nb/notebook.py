@@ -27,6 +27,7 @@ from swingset.host.reports import RunReport
 from swingset.lens.tables import Lens
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved
+from swingset.world.lock import name_notebook
 from swingset_nb import limits
 from swingset_nb.advice import advice
 from swingset_nb.binding import LONGEST, SHOWN, Binding
@@ -115,6 +116,8 @@ class Notebook:
         self.binding = Binding(shell)
         self.stirred: Callable[[], None] | None = None
         """Called when something is sent, from any thread."""
+        self.parted: dict[str, Any] = {}
+        """The names that `%reset` has unbound, with their values; they stay stored."""
         self._told: dict[str, str] = {}
         self._world: OpenWorld | None = None
 
@@ -131,15 +134,25 @@ class Notebook:
 
     # Opening and closing
 
-    def open(self, path: str, worker: WorkerKind) -> OpenWorld:
-        """Open a world file, or make one, and join it as the vat `notebook`; if it is open, return it."""
+    def open(self, path: str, worker: WorkerKind | None) -> OpenWorld:
+        """Open a world file, or make one, and join it as the vat `notebook`; if it is open, return it.
+
+        None stands for the worker that it is open with, or the confined one.
+        """
         if self._world is not None:
-            if self.is_open(path) and self._world.controller.default_worker == worker:
+            runs_in = self._world.controller.default_worker
+            if self.is_open(path) and worker in (None, runs_in):
                 return self._world
+            how = f" with the worker {runs_in}" if self.is_open(path) else ""
+            option = f" --worker {worker}" if worker is not None else ""
             raise SwingSetError(
-                f"{self._world.path} is open already", "%swingset close", f"%swingset open {quote(path)}"
+                f"{self._world.path} is open already{how}",
+                "%swingset close",
+                f"%swingset open {quote(path)}{option}",
             )
+        worker = worker or "wasm"
         found = os.path.exists(path)
+        name_notebook(name_of(self.shell))
         controller = open_world(path, worker=worker, progress=self.progress.stage)
         try:
             controller.outputs.listen(self.console)
@@ -161,7 +174,11 @@ class Notebook:
     def is_open(self, path: str) -> bool:
         """Whether this file is the one that is open."""
         world = self._world
-        return world is not None and os.path.realpath(path) == world.controller.path
+        if world is None:
+            return False
+        real = os.path.realpath(path)
+        # The working directory may be another than when it was opened, and the cell the same.
+        return real == world.controller.path or (path == world.typed and not os.path.exists(real))
 
     def close(self, *, whatever: bool = False) -> OpenWorld | None:
         """Commit and close the world, and unbind its names; returns the world that was open, if any.
@@ -241,6 +258,7 @@ class Notebook:
         holding = self._world.session.names.holding() if self._world is not None else {}
         for name in gone:
             del namespace[name]
+        self.parted = {}
         self.binding.forget()
         self.binding.stale = {**self.binding.stale, **holding}
         return sorted(gone)
@@ -260,8 +278,9 @@ class Notebook:
         own = self._own()
         # Withheld names stay stored in the world, although they have another meaning in the notebook.
         withheld = self.binding.withheld.items()
+        self.parted = {name: value for name, value in self.parted.items() if name not in own}
         own |= {name: value for name, value in withheld if not is_reference(own.get(name))}
-        session.names.remember(own, budget=None if whole else LOOKED_AT)
+        session.names.remember({**own, **self.parted}, budget=None if whole else LOOKED_AT)
         before, self._told = self._told, dict(session.names.fleeting)
         return [_why(name, why) for name, why in self._told.items() if before.get(name) != why]
 
@@ -358,6 +377,12 @@ class Notebook:
             yield "a vat that has ended stays so: get a new object from a vat that lives, `%swingset vats`"
         yield from advice(error)
         yield from lacking(error)
+
+
+def name_of(shell: Any) -> str | None:
+    """The file name of the notebook that a shell belongs to, if its front end says so."""
+    path = os.environ.get("JPY_SESSION_NAME") or shell.user_ns.get("__vsc_ipynb_file__")
+    return os.path.basename(path) if isinstance(path, str) and path.endswith(".ipynb") else None
 
 
 def _why(name: str, why: str) -> str:

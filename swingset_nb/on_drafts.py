@@ -7,6 +7,7 @@ from shlex import quote
 
 from swingset.core.errors import VatFault
 from swingset.model.lines import source_lines
+from swingset.model.visible import one_line
 from swingset_nb import binding, cells
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, UpgradeRefused, vat_failed
@@ -56,7 +57,7 @@ def keep_drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 @command(
     "drop-draft",
-    "delete a draft, or remove a cell from a running vat",
+    "delete a draft, forget a changed cell, or remove a cell from a running vat",
     _VAT,
     argument("cell", metavar="CELL", nargs="+", help="such as `kind Purse`, or only the name of the kind"),
     argument("--upgrade", action="store_true", help="if the vat runs: upgrade it to code without that cell"),
@@ -72,6 +73,11 @@ def drop_draft(notebook: Notebook, given: argparse.Namespace) -> Shown:
         world.session.drafts.drop(given.vat, part)
         return Message(f"{part} is not drafted for vat {given.vat} any more")
     running = dict(world.controller.vats.parts(given.vat))
+    waiting = world.pending.get(given.vat, {})
+    pending = next((part for part in (words, f"kind {words}") if part in waiting), None)
+    if pending is not None and not given.upgrade:
+        cells.forget_pending(world, given.vat, pending)
+        return Message(f"the changed cell {pending} is forgotten: vat {given.vat} runs as it did")
     part = _named(words, [cell for cell in running if cell != given.vat], given.vat)
     if not given.upgrade:
         again = f"%swingset drop-draft {quote(given.vat)} {part} --upgrade"
@@ -92,7 +98,8 @@ def _named(words: str, known: list[str], vat: str) -> str:
         if part in known:
             return part
     there = words_of(known) or "none"
-    raise BadArguments(f"vat {vat} has no such cell {words!r}; there are: {there}", "%swingset drafts")
+    there_is = f"vat {vat} has no such cell {one_line(words, 60)!r}; there are: {there}"
+    raise BadArguments(there_is, "%swingset drafts")
 
 
 @command(

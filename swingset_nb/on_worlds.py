@@ -23,6 +23,7 @@ from swingset_nb.render import Message, Shown, Table
 WORKERS = ("wasm", "wasm-full", "local")
 MOST_NAMED = 30
 """How many checkpoints an error names."""
+_ENGINES: dict[str | None, WorkerKind] = {"full": "wasm-full", "lean": "wasm"}
 SHORT = 16
 """How many characters of a digest are shown in a summary."""
 
@@ -96,7 +97,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 )
 def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Open a world, and show what it holds."""
-    worker: WorkerKind = given.worker or ("wasm-full" if given.engine == "full" else "wasm")
+    worker: WorkerKind | None = given.worker or _ENGINES.get(given.engine)
     if given.engine and worker not in ("wasm", "wasm-full"):
         raise BadArguments(
             "--engine chooses among the wasm engines; the local worker has none", "leave it out"
@@ -109,7 +110,8 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     again = notebook.is_open(path)
     world = notebook.open(path, worker)
     if again:
-        return Message(f"{world.path} is open already, crank {world.controller.crank}")
+        return _open_again(notebook, world)
+    worker = world.controller.default_worker
     notes = ["vats run without confinement, metering and heap images"] if worker == "local" else []
     if not world.found:
         hint = "`%%vat bank` on the first line of a cell makes a vat of it"
@@ -123,6 +125,17 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
         lines.append("it is paused")
     hint = "`%swingset` says what to do next"
     return Message(f"{world.path}: as it was at crank {world.controller.crank}", lines + notes, (hint,))
+
+
+def _open_again(notebook: Notebook, world: OpenWorld) -> Shown:
+    """Bind names of a world that is open already, unless they mean something here, and say so."""
+    namespace = notebook.shell.user_ns
+    notebook.binding.offer_e()
+    recalled = {**world.session.names.recall(), **notebook.parted}
+    back = notebook.binding.offer({name: recalled[name] for name in recalled if name not in namespace})
+    notebook.parted = {}
+    lines = [f"names that came back: {words_of(back)}"] if back else []
+    return Message(f"{world.path} is open already, crank {world.controller.crank}: nothing changed", lines)
 
 
 @command("close", "commit and close the world", rest="`%swingset names` lists them before a close")
@@ -146,6 +159,7 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     "name the world as it is now, heap images included",
     argument("name", metavar="NAME", help="any word that names no other checkpoint"),
     argument("--move", action="store_true", help="take the name from another checkpoint that has it"),
+    completes="label",
     rest="`%swingset status --all` shows them",
 )
 def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -153,6 +167,10 @@ def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     notebook.remember()
+    label = {known.name: known for known in world.controller.history.checkpoints()}.get(given.name)
+    if label is not None and not given.move and world.session.steps.only_housekeeping_since(label.seq):
+        words = f"checkpoint {label.name} is at this state already, crank {label.crank:,}: nothing changed"
+        return Message(words, _lost(notebook.fleeting()))
     try:
         made = world.controller.checkpoint(given.name, move=given.move)
     except LabelExists as problem:

@@ -52,6 +52,8 @@ pytestmark = pytest.mark.usefixtures("unrecorded")
 LOCK_FILES: list[tuple[bytes, bool]] = [
     (b"", True), (b"1", True), (b"1" * 20, True), (b"1" * 21, False), (b"x", False), (b"1x", False),
     (b"x1", False), (b"1" * 19 + b"x", False), (b"12 ", False), (b"-1", False),
+    (b"1 notebook My.ipynb", True), (b"1 notebook \xff\x1b[2J", True), (b"1 notebook ", False),
+    (b" notebook x", False), (b"1 notebook x\ny", False), (b"1 notebook " + b"x" * 230, False),
 ]  # fmt: skip
 
 
@@ -68,6 +70,20 @@ def test_a_lock_file_holds_a_number_or_nothing(content: bytes, ours: bool, path:
         with pytest.raises(OddFile, match="is not a lock but somebody's file"):
             WorldFile.open(path)
         assert beside.read_bytes() == content
+
+
+def test_a_world_is_told_of_by_the_notebook_that_holds_it(path: Path) -> None:
+    """The error names the notebook that was named last; what is drawn of it is safe, whoever wrote it."""
+    lock.name_notebook("My \x1b[2J.ipynb")
+    try:
+        with WorldFile.open(path):
+            with pytest.raises(WorldLocked) as refused:
+                WorldFile.open(path)
+            assert "is open in the notebook My " in str(refused.value)
+            assert "(this process): close the world there" in str(refused.value)
+            assert "\x1b" not in str(refused.value)
+    finally:
+        lock.name_notebook(None)
 
 
 @pytest.mark.parametrize(("start", "length", "free"), [

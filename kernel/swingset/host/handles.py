@@ -79,6 +79,11 @@ def handles_of(live: Liveslots) -> Handles:
     return found
 
 
+def kinds_of(live: Liveslots) -> dict[str, object]:
+    """The kinds that a session has defined, by tag: another object for each definition."""
+    return dict(live.kinds._by_tag)
+
+
 @contextmanager
 def reading(live: Liveslots, store: KernelStore, vat_id: str) -> Iterator[None]:
     """Let a life read its store without syscalls in the body, so that looking leaves no record."""

@@ -231,6 +231,20 @@ class Steps:
             self._undone.clear()
         return here, went_on
 
+    def only_housekeeping_since(self, commit: int) -> bool:
+        """Whether nothing was sent or changed since a commit, but for what a session stores of itself.
+
+        Args:
+            commit: its number.
+        Example:
+            >>> here = world.history.head
+            >>> fleeting = session.names.remember({"bank": bank})
+            >>> session.steps.only_housekeeping_since(here)
+            True
+        """
+        with self._session.controller.lock:
+            return self._is_quiet(commit, self._session.controller.world.head)
+
     def _last(self, n: int, here: int) -> tuple[int, _Mark, tuple[str, ...]]:
         """The place of the mark before the last `n` steps, that mark, and the steps in words."""
         ends = [mark.head for mark in self._marks[1:]] + [here]

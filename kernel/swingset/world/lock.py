@@ -1,10 +1,11 @@
 """One writer per world: a lock on a file beside it, and one on the world itself.
 
-The file beside the world holds the owner's process number, for the error that a second process gets. It works
-on every system. It is removed on release, and a leftover one from a killed process has no meaning. But it can
-be deleted, and a world with two names has two of them. So if the system has locks of open files, the owner
-also locks one byte of the world file itself, far behind those that SQLite uses, so that any SQLite tool can
-still read the world. Both locks belong to the operating system, and end with the process in any case.
+The file beside the world holds the owner's process number, and the name of its notebook if it has one, for
+the error that a second process gets. It works on every system. It is removed on release, and a leftover one
+from a killed process has no meaning. But it can be deleted, and a world with two names has two of them. So if
+the system has locks of open files, the owner also locks one byte of the world file itself, far behind those
+that SQLite uses, so that any SQLite tool can still read the world. Both locks belong to the operating system,
+and end with the process in any case.
 
 A file system that cannot lock gets an error of its own, different from a lock that another process holds,
 because there is no safe way to write a world there.
@@ -15,7 +16,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
+
+from swingset.model.visible import one_line
 
 from .descriptors import (
     HAS_LOCKS,
@@ -32,7 +36,15 @@ _HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 """The system's errors if another process has the lock; any other error means that there are no locks."""
 
 _OWNER = (0x40000400, 1)  # the byte of the world file that its owner holds; SQLite's end at 0x40000200
-_LONGEST_NUMBER = 20
+_LONGEST = 20 + 10 + 200
+_CONTENT = re.compile(r"(?:([0-9]{1,20})(?: notebook ([^\n]{1,200}))?)?\Z", re.ASCII)
+_notebook: str | None = None
+
+
+def name_notebook(name: str | None) -> None:
+    """Say in which notebook this process runs, for the errors of other processes."""
+    global _notebook
+    _notebook = name.replace("\n", " ")[:50] if name else None
 
 
 class WorldLock:
@@ -65,7 +77,8 @@ class WorldLock:
             OSError
         ):  # the number is for people only; a full disk may have no room for it
             os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+            name = "" if _notebook is None else f" notebook {_notebook}"
+            os.pwrite(self._fd, f"{os.getpid()}{name}".encode(errors="replace"), 0)
 
     def _open(self) -> tuple[int, bool]:
         """Open the file beside the world; returns its descriptor, and whether the file is new."""
@@ -82,8 +95,7 @@ class WorldLock:
                 f"{self.world_path} cannot be opened for writing: {problem.strerror}: choose another path, or"
                 " look at it with `swingset status`"
             ) from None
-        content = os.pread(fd, _LONGEST_NUMBER + 1, 0)
-        if len(content) > _LONGEST_NUMBER or not (content.isdigit() or not content):
+        if _content(fd) is None:
             close_descriptor(fd)
             raise OddFile(f"{self.path} is not a lock but somebody's file: move it away")
         return fd, False
@@ -150,10 +162,19 @@ def _no_locks(path: str, problem: OSError) -> WorldError:
     )
 
 
+def _content(fd: int) -> re.Match[str] | None:
+    """The content of a lock: a number, and perhaps the name of a notebook; None if it is none."""
+    content = os.pread(fd, _LONGEST + 1, 0)
+    return None if len(content) > _LONGEST else _CONTENT.match(content.decode(errors="replace"))
+
+
 def _owner(fd: int) -> str:
-    with contextlib.suppress(OSError, ValueError):
-        pid = int(os.pread(fd, _LONGEST_NUMBER, 0))
-        return "this process" if pid == os.getpid() else f"process {pid}"
+    with contextlib.suppress(OSError):
+        found = _content(fd)
+        if found is not None and found[1] is not None:
+            mine = int(found[1]) == os.getpid()
+            process = "this process" if mine else f"process {int(found[1])}"
+            return process if found[2] is None else f"the notebook {one_line(found[2], 60)} ({process})"
     return "another process"
 
 

@@ -1,0 +1,49 @@
+"""When cells of a notebook run again: classes that are defined once more, and names that `%reset` took.
+
+A class of the notebook's own with the same tag takes over the stored objects of the one before. That is what
+is wanted, and it is said.
+
+`%reset` unbinds all names, also `E` and those of vats. To the world that looks as if the user had deleted
+each of them, and it would forget what they refer to. So when all of them are gone at once, they stay stored,
+until `open` binds them again. `E` is bound at once.
+"""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Any
+
+from swingset_nb.notebook import Notebook, words_of
+
+
+class Again:
+    """Looks at one notebook before and after each cell."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+        self._kinds: dict[str, Any] = {}
+        self._had: dict[str, Any] = {}
+
+    def before(self) -> None:
+        """Note the classes and names that there are, before a cell runs."""
+        world = self._notebook.world
+        self._kinds, self._had = {}, {}
+        if world is not None:
+            self._kinds = world.session.own_kinds()
+            self._had = {**self._notebook.binding.given, **world.session.names.holding()}
+
+    def after(self) -> None:
+        """Print what was defined once more, and keep the names that a `%reset` took, after a cell has run."""
+        notebook, world = self._notebook, self._notebook.world
+        if world is None:
+            return
+        now = world.session.own_kinds()
+        again = [tag for tag, kind in self._kinds.items() if now.get(tag, kind) is not kind]
+        if again:
+            which = "its stored objects go" if len(again) == 1 else "their stored objects go"
+            print(f"defined again: {words_of(sorted(again))}; {which} on with this code")
+        namespace = notebook.shell.user_ns
+        if len(self._had) > 1 and not any(name in namespace for name in self._had):
+            notebook.parted = {name: value for name, value in self._had.items() if name != "E"}
+            notebook.binding.offer_e()
+            print(f"all names were unbound; E is back, `%swingset open {quote(world.path)}` binds the others")

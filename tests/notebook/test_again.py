@@ -1,0 +1,154 @@
+"""From the top, twice: cells that are run again say that they were, and go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.notebook.kernels import Kernel, bank
+
+NOTE = """from swingset.vat import durable
+
+@durable
+class Note:
+    text: str
+
+    def read(self) -> str:
+        return self.text
+"""
+OPEN = "%swingset open it.world --worker local"
+NOTEBOOK = [
+    OPEN,
+    bank(),
+    NOTE,
+    "%swingset checkpoint begun",
+    "purse = await E(bank).open_purse('alice')\nnote = Note(text='mine')",
+    "(await E(purse).deposit(5), note.read())",
+    "import os; os.chdir('sub')",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the notebook, with another one in it."""
+    found = tmp_path_factory.mktemp("again")
+    (found / "sub").mkdir()
+    (found / "other.world").touch()
+    return found
+
+
+@pytest.fixture(scope="module")
+def walked(folder: Path) -> Kernel:
+    """A kernel in which the notebook was run twice, after it had been run twice in another kernel."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JPY_SESSION_NAME", str(folder / "Mine.ipynb"))
+        with Kernel(folder) as first:
+            for ran in [first.run(cell) for _ in range(2) for cell in NOTEBOOK[:3] + NOTEBOOK[4:6]]:
+                assert ran.status == "ok", ran.traceback
+        return Kernel(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def killed(walked: Kernel) -> object:
+    """Kill the kernel at the end."""
+    yield
+    walked.kill()
+
+
+def test_restart_and_run_all_twice(walked: Kernel) -> None:
+    """Every cell runs, each time: on the same world, after a restart, and from another folder."""
+    walked.run("%swingset open it.world --worker local")
+    walked.run("%swingset checkpoint begun")
+    told = []
+    for _ in range(2):
+        for cell in NOTEBOOK:
+            if cell.endswith("begun"):
+                continue
+            ran = walked.run(cell.replace("'sub'", "'../sub' if os.getcwd().endswith('sub') else 'sub'"))
+            assert ran.status == "ok", ran.traceback
+            told.append(ran.printed + ran.plain)
+    assert "it.world is open already" in told[0]
+    assert "nothing changed" in told[0]
+    assert "already runs exactly this cell" in told[1]
+    assert "defined again: Note; its stored objects go on with this code" in told[8]
+    assert told[-2].endswith("(5, 'mine')")
+    walked.run("os.chdir('..')")
+
+
+def test_a_checkpoint_of_the_same_state_says_so(walked: Kernel) -> None:
+    """It goes on if only names were stored since; if more was done, it says how to move the name."""
+    walked.run("%swingset checkpoint here")
+    walked.run("same = purse")
+    assert "is at this state already" in walked.run("%swingset checkpoint here").plain
+    walked.run("await E(purse).deposit(1)")
+    refused = walked.run("%swingset checkpoint here").traceback
+    assert "→ %swingset checkpoint here --move" in refused
+
+
+def test_another_worker_or_world_is_refused_with_the_way(walked: Kernel) -> None:
+    """What cannot go on says what to type."""
+    for line, again in (
+        ("open it.world --worker wasm", "%swingset open it.world --worker wasm"),
+        ("open other.world", "%swingset open other.world"),
+    ):
+        refused = walked.run(f"%swingset {line}").traceback
+        assert "it.world is open already" in refused
+        assert f"→ %swingset close\n→ {again}" in refused
+
+
+def test_reset_leaves_a_way_back(walked: Kernel) -> None:
+    """E is bound at once, and `open` binds the rest; nothing is forgotten meanwhile."""
+    told = walked.run("%reset -f").printed
+    assert "E is back, `%swingset open it.world` binds the others" in told
+    assert walked.run("E").status == "ok"
+    assert "names that came back: " in walked.run("%swingset open it.world").plain
+    assert walked.run("await E(purse).deposit(0)").plain == "6"
+
+
+def test_a_kind_with_a_slip_in_its_name_is_dropped(walked: Kernel) -> None:
+    """Before the vat is made, and while it runs; the hint says how."""
+    kind = (
+        "%%kind Purze --vat {vat}\nfrom swingset.vat import durable\n\n@durable\nclass Purze:\n    n: int\n"
+    )
+    for vat, done in (
+        ("late", "is not drafted for vat late any more"),
+        ("bank", "is forgotten: vat bank runs"),
+    ):
+        told = walked.run(kind.format(vat=vat)).plain
+        assert f"→ `%swingset drop-draft {vat} Purze`" in told
+        assert done in walked.run(f"%swingset drop-draft {vat} Purze").plain
+    assert "changed cell" not in walked.run("%swingset").plain
+
+
+def test_a_class_that_does_not_fit_shows_the_cell_only(walked: Kernel) -> None:
+    """The refusal names field and fix, and no frame of the library."""
+    refused = walked.run(NOTE.replace("text: str", "text: int"))
+    assert "Note.text: expected str as stored" in refused.traceback
+    assert "this cell, line 3" in refused.traceback
+    assert "kinds.py" not in refused.traceback
+    walked.run(NOTE)
+
+
+def test_paths_and_labels_complete_to_what_is_there(walked: Kernel) -> None:
+    """Folders with their slash, worlds and archives, and nothing else; labels of this world."""
+    assert walked.complete("%swingset open ") == ["it.world", "other.world", "sub/"]
+    assert walked.complete("%swingset open s") == ["sub/"]
+    assert "here" in walked.complete("%swingset go-back ")
+    assert walked.complete("%swingset checkpoint he") == ["here"]
+    assert walked.complete("%swingset delete-checkpoint he") == ["here"]
+
+
+def test_a_world_of_another_notebook_is_named_by_it(folder: Path, walked: Kernel) -> None:
+    """The second notebook learns which one holds the world, and opens it when that is closed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JPY_SESSION_NAME", str(folder / "Second.ipynb"))
+        with Kernel(folder) as second:
+            refused = second.run("%swingset open it.world --worker local").traceback
+            assert "is open in the notebook Mine.ipynb (process " in refused
+            assert "close the world there" in refused
+            walked.run("%swingset close")
+            told = second.run("%swingset open it.world --worker local").plain
+            assert "names that came back: bank" in told
+            refused = walked.run("%swingset open it.world --worker local").traceback
+            assert "is open in the notebook Second.ipynb" in refused
