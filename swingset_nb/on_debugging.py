@@ -9,6 +9,7 @@ from IPython.core.error import StdinNotImplementedError
 from swingset.time.bug_to_test import bug_to_test
 from swingset.time.debugging import debug
 from swingset.time.predicates import BadPredicate
+from swingset.time.shrinking import MOST_TRIES
 from swingset.time.tracing import MOST_STEPS, trace
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
@@ -60,14 +61,22 @@ def debug_crank(notebook: Notebook, given: argparse.Namespace) -> Shown:
     argument("crank", metavar="N", type=int, help="the number of the crank"),
     argument("--name", metavar="NAME", required=True, help="the file is test_NAME.py"),
     argument("--shows", metavar="TEXT", help="a predicate in double quotes, if it is no rejection or fault"),
+    argument("--tries", metavar="N", type=int, default=MOST_TRIES, help="try at most N shorter histories"),
 )
 def write_test(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Write a test beside the notebook."""
     world = notebook.require()
     notebook.flush()
     try:
-        made = bug_to_test(world.controller, given.crank, given.name, shows=given.shows)
+        made = bug_to_test(
+            *(world.controller, given.crank, given.name),
+            shows=given.shows,
+            tries=given.tries,
+            progress=lambda tried: notebook.progress.stage(f"{tried}; interrupt to keep that", None),
+        )
     except BadPredicate as problem:
         raise BadArguments(str(problem)) from None
+    finally:
+        notebook.progress.clear()
     headline, *lines = made.lines()
     return Message(headline, lines, (f"`!pytest {made.path.name}` runs it",))

@@ -86,6 +86,7 @@ from swingset.model.states import (
     ResultPolicy,
     VatState,
 )
+from swingset.time.acts import recorded_answers
 from swingset.time.archives import Archive, export_archive, import_archive
 from swingset.time.branches import Addition, Branch, BranchAddition, BranchAnswer, BranchEntry
 from swingset.time.branching import branch, keep_branch, shadow, undo_upgrade
@@ -103,6 +104,7 @@ from swingset.time.redelivery import Answered, Redelivered, redeliver
 from swingset.time.replay import FirstDifference, Replayed, replay
 from swingset.time.searching import search
 from swingset.time.sending import SentFrom, sent_from
+from swingset.time.shrinking import ShrinkingEnd, Tried
 from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.until import Reached, until
 from swingset.time.verification import Depth, Verified, verify
@@ -272,6 +274,7 @@ __all__ = [
     "SessionDevices",
     "SessionNames",
     "Settlement",
+    "ShrinkingEnd",
     "Since",
     "Stale",
     "Started",
@@ -287,6 +290,7 @@ __all__ = [
     "TakerFailed",
     "Trace",
     "TraceStep",
+    "Tried",
     "Undone",
     "UnknownCommit",
     "UnknownLabel",
@@ -330,6 +334,7 @@ __all__ = [
     "package_source",
     "policies",
     "rebuild",
+    "recorded_answers",
     "redeliver",
     "replay",
     "search",

@@ -14,8 +14,8 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
-from swingset.time.inputs import Act, Origin
-from swingset.time.shrinking import shortest, whole
+from swingset.time.acts import Act, Origin
+from swingset.time.shrinking import Shrinking, whole
 from swingset.time.writing_tests import written
 from tests.conftest import MakeStage
 from tests.staging import Stage
@@ -312,10 +312,10 @@ def test_what_needs_an_act_goes_with_it() -> None:
         Act(4, "send", "bank", target=Origin(vat="bank"), method="noise"),
     ]
     assert [act.number for act in whole([*acts[:1], *acts[2:]])] == [0, 2, 4]
-    kept, tries = shortest(acts, lambda some: any(act.method == "deposit" for act in some))
-    assert [act.number for act in kept] == [0, 1, 3]
-    assert tries < 12
-    assert shortest(acts, lambda _: True, 1)[1] == 1
+    shrinking = Shrinking(acts, lambda some: any(act.method == "deposit" for act in some))
+    assert shrinking.run() == "shortest"
+    assert [act.number for act in shrinking.kept] == [0, 1, 3]
+    assert shrinking.tries < 12
 
 
 def test_the_command_writes_a_test(

@@ -14,6 +14,7 @@ from swingset.host.saying import say
 from swingset.time.bug_to_test import bug_to_test
 from swingset.time.debugging import debug
 from swingset.time.predicates import BadPredicate
+from swingset.time.shrinking import MOST_TRIES, Tried
 from swingset.time.tracing import MOST_STEPS, trace
 
 
@@ -34,6 +35,8 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--name", required=True, metavar="NAME", help="the file is test_NAME.py")
     parser.add_argument("--shows", metavar="TEXT", help="a predicate, if it is no rejection or fault")
     parser.add_argument("--folder", default=".", metavar="FOLDER", help="where the file is written")
+    words = "try at most N shorter histories; Ctrl-C ends it too, with the shortest one by then"
+    parser.add_argument("--tries", type=int, default=MOST_TRIES, metavar="N", help=words)
 
 
 def _trace(controller: Controller, chosen: argparse.Namespace) -> int:
@@ -80,8 +83,17 @@ def _reader(chosen: argparse.Namespace) -> Callable[[str], str] | None:
 
 
 def _test(controller: Controller, chosen: argparse.Namespace) -> int:
+    kept: int | None = None
+
+    def tell(tried: Tried) -> None:
+        nonlocal kept
+        if tried.kept != kept:  # a line each time that it got shorter
+            kept = tried.kept
+            say(tried, file=sys.stderr)
+
+    options = {"shows": chosen.shows, "folder": chosen.folder, "tries": chosen.tries, "progress": tell}
     try:
-        made = bug_to_test(controller, chosen.crank, chosen.name, shows=chosen.shows, folder=chosen.folder)
+        made = bug_to_test(controller, chosen.crank, chosen.name, **options)
     except BadPredicate as problem:
         raise KernelError(str(problem)) from None
     for line in made.lines():

@@ -12,24 +12,39 @@ from __future__ import annotations
 import keyword
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
+from swingset.lens.cause import Causes
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.model.visible import one_line
-from swingset.time.inputs import Act, inputs_until
+from swingset.time.acts import Act
+from swingset.time.inputs import Inputs, inputs_until
 from swingset.time.past import NotRepeatable, crank_record
 from swingset.time.predicates import Predicate
-from swingset.time.shrinking import MOST_TRIES, holds, refusal, shortest, whole, with_code
+from swingset.time.shrinking import (
+    MOST_TRIES,
+    Progress,
+    Shrinking,
+    ShrinkingEnd,
+    holds,
+    inputs_in,
+    refusal,
+    related,
+    whole,
+    with_code,
+)
 from swingset.time.until import happened
 from swingset.time.writing_tests import written
 from swingset.world.records import CrankRecord
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}\Z")
+_MOST_LEFT_OUT = 20
+_MOST_REFUSED = 5
 _FIXED = re.compile(r"[^0-9'\"\\…]{3,}")
 
 
@@ -39,7 +54,8 @@ class BugTest:
 
     `shows` is the predicate that holds where the bug shows, None for an upgrade or a creation that is
     refused. `inputs` is how many inputs the world had up to the bug, `kept` how many the test has, and
-    `tries` how many histories were played. `left_out` says which inputs could not be written.
+    `tries` how many histories were played. `left_out` says which inputs could not be written. `ended` says
+    whether no shorter history is left to try; else it was the bound of tries or a Ctrl-C that ended it.
     """
 
     path: Path
@@ -48,6 +64,7 @@ class BugTest:
     kept: int
     tries: int
     left_out: tuple[str, ...]
+    ended: ShrinkingEnd = "shortest"
 
     @property
     def ratio(self) -> float:
@@ -61,7 +78,13 @@ class BugTest:
         )
         shows = "the last start of code is refused" if self.shows is None else self.shows
         lines = [f"{self.path.name} is red while this shows: {one_line(shows, 300)}", shrunk]
-        return lines + [f"left out: {said}" for said in self.left_out[:20]]
+        if self.ended == "bound":
+            lines.append("as many tries as allowed were made, so a shorter one may be there: allow more")
+        elif self.ended == "interrupted":
+            lines.append("it was interrupted, so a shorter one may be there")
+        more = len(self.left_out) - _MOST_LEFT_OUT
+        lines += [f"left out: {said}" for said in self.left_out[:_MOST_LEFT_OUT]]
+        return lines + ([f"and {more:,} more were left out"] if more > 0 else [])
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -81,10 +104,13 @@ def bug_to_test(
     code: Mapping[str, str] | None = None,
     mended: Mapping[str, str] | None = None,
     tries: int = MOST_TRIES,
+    progress: Progress | None = None,
 ) -> BugTest:
     """Write `test_NAME.py`: the shortest history that still shows the bug of a crank.
 
     The file is red now, and green when the code of the vats in it is mended. The world does not change.
+
+    Ctrl-C while histories are tried ends that, and the shortest one by then is written.
 
     Args:
         controller: the world.
@@ -97,7 +123,8 @@ def bug_to_test(
             the test has the source in itself.
         mended: for a vat by name, the mended source of its own cell, if there is one. A history then counts
             only if the bug does not show with it, so that no other bug takes its place.
-        tries: how many histories are played at most.
+        tries: how many shorter histories are tried at most.
+        progress: called after each try, with a `Tried` that says how far it has come.
     Returns:
         The file, and how much was left out.
     Raises:
@@ -133,14 +160,27 @@ def bug_to_test(
     better = dict(mended or {})
     if better and seen(with_code(acts, better)):
         raise NotReproduced(f"crank {crank}: the bug shows with the mended code, too")
-    kept, tried = shortest(
-        acts, lambda some: seen(some) and not (better and seen(with_code(some, better))), tries
+    shrinking = Shrinking(
+        acts, lambda some: seen(some) and not (better and seen(with_code(some, better))), tries, progress
     )
-    kept = _without_last_run(kept)
+    ended = shrinking.run(_guesses(controller, record, found, acts))
+    kept = _without_last_run(shrinking.kept)
     path.write_text(written(kept, name, shows, dict(code or {}), _about(record)), "utf-8")
-    inputs = sum(act.kind != "run" for act in found.acts) + len(found.left_out)
-    count = sum(act.kind != "run" for act in kept)
-    return BugTest(path, shows, inputs, count, tried + 1, found.left_out)
+    inputs = inputs_in(found.acts) + len(found.left_out)
+    return BugTest(path, shows, inputs, inputs_in(kept), shrinking.tries + 1, found.left_out, ended)
+
+
+def _guesses(
+    controller: Controller, record: CrankRecord, found: Inputs, acts: Sequence[Act]
+) -> Iterator[list[Act]]:
+    """Histories that are likely to show a bug: of the act that caused it, and of what that is about."""
+    causes = Causes(controller.kernel.store)
+    numbers = [record.number, record.sender or 0, *(step.number for step in causes.cause(record, 1).up)]
+    there = {act.number for act in acts}
+    for number in numbers:
+        for act in found.causes.get(number, ()):
+            if act in there:
+                yield related(acts, act)
 
 
 def _default(record: CrankRecord) -> str | None:
@@ -185,5 +225,7 @@ def _not_reproduced(crank: int, shows: str | None, left_out: Sequence[str]) -> s
     words = "the refusal" if shows is None else one_line(shows, 300)
     said = f"crank {crank}: {words} does not show when the inputs are played again in a fresh world"
     if left_out:
-        said += f". {len(left_out):,} could not be written, such as {left_out[0]}"
+        shown = "; ".join(left_out[:_MOST_REFUSED])
+        said += f". {len(left_out):,} inputs could not be written, which it may need: {shown}"
+        said += "; and more" if len(left_out) > _MOST_REFUSED else ""
     return said

@@ -1,9 +1,8 @@
-"""The inputs of a world as acts of an embedder: what was created, upgraded and sent, from the records.
+"""The inputs of a world as acts of an embedder: what was created, upgraded, asked and sent, from the records.
 
-An act says what to do through the public API, in a world of its own. References are written by where they
-came from, the root of a vat or a place in the answer to an earlier message, because krefs are others in
-another world. What cannot be written so is left out and listed: messages that mention a device, an object of
-the embedder, or something that no answer brought.
+An act says what to do through the public API, in a world of its own (`swingset.time.acts`). What cannot be
+written so is left out and listed: messages that mention an object of the embedder, devices with code of the
+embedder, or something that no answer brought. A host function is replaced by the answers that it gave.
 
 Messages of an embedder's own vat, such as a notebook, become messages of a host, with the same targets and
 arguments. Between two messages the world is run, if it ran between them.
@@ -11,9 +10,9 @@ arguments. Between two messages the world is run, if it ran between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from swingset.host.controller import Controller
 from swingset.host.requests import read
@@ -21,68 +20,30 @@ from swingset.lens.recorded import Recorded
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Send
 from swingset.model.visible import one_line
+from swingset.time.acts import Act, ActKind, Made, Origin, Step, Unwritable, places
+from swingset.time.asking import Asked
 from swingset.time.past import rows_of
 from swingset.world.gone import Gone
 from swingset.world.promises import FULFILLED
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
-ActKind = Literal["create", "upgrade", "terminate", "suspend", "resume", "run", "send"]
-
-Step = str | int
-
-_PLAIN = "#null"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a reference comes from: the root of `vat`, or what `path` leads to in the answer to act `act`.
-
-    Without a path and with `promise`, it is the promise for the answer itself.
-    """
-
-    vat: str = ""
-    act: int = -1
-    path: tuple[Step, ...] = ()
-    promise: bool = False
-
-
-@dataclass(frozen=True)
-class Act:
-    """One input. `number` is its place among all of them; arguments have an `Origin` for each reference."""
-
-    number: int
-    kind: ActKind
-    vat: str = ""
-    parts: tuple[tuple[str, str], ...] = ()
-    worker: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    parameters: str = _PLAIN
-    target: Origin | None = None
-    method: str = ""
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-    def origins(self) -> Iterator[Origin]:
-        """The origins of all references that it mentions."""
-        if self.target is not None:
-            yield self.target
-        for value in (*self.args, *self.kwargs.values()):
-            yield from (found for _path, found in places(value, Origin))
-
-    def __str__(self) -> str:
-        return one_line(f"{self.method}()" if self.kind == "send" else f"{self.kind} {self.vat}".strip(), 80)
+_KINDS: Mapping[str, ActKind] = {
+    "terminate-vat": "terminate",
+    "suspend-vat": "suspend",
+    "resume-vat": "resume",
+}
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The acts of a history in order, and sentences about what was left out."""
+    """The acts of a history in order, and sentences about what was left out.
+
+    `causes` has, for each record of a request or of a crank of the embedder's, the acts that it asked for.
+    """
 
     acts: tuple[Act, ...]
     left_out: tuple[str, ...]
-
-
-class Unwritable(Exception):
-    """Something cannot be written as an act; the message says what."""
+    causes: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 def inputs_until(controller: Controller, crank: int) -> Inputs:
@@ -96,21 +57,6 @@ def inputs_until(controller: Controller, crank: int) -> Inputs:
     return gathering.inputs()
 
 
-def places(value: Any, wanted: type) -> Iterator[tuple[tuple[Step, ...], Any]]:
-    """Each instance of a class in a value of lists and dicts, with the path that leads to it."""
-    if type(value) is wanted:
-        yield (), value
-        return
-    inside: Iterable[tuple[Step, Any]] = ()
-    if isinstance(value, list | tuple):
-        inside = enumerate(value)
-    elif isinstance(value, dict):
-        inside = ((key, item) for key, item in value.items() if isinstance(key, str))
-    for step, item in inside:
-        for path, found in places(item, wanted):
-            yield (step, *path), found
-
-
 class _Gathering:
     """Reads records in order, and remembers where each reference came from."""
 
@@ -122,7 +68,10 @@ class _Gathering:
         self._answers: dict[str, int] = {}  # promises for the answers to acts
         self._names: dict[str, str] = {}  # of vats by id
         self._attached: set[str] = set()
+        self._started: set[str] = set()  # the names of vats that an act starts, and not a vat
         self._requests: dict[int, int] = {}  # the crank before a request or after a crank of the embedder
+        self._place = (0, 0)  # the record that sent what is taken, and the crank before it
+        self._asked = Asked(controller, self._names)
 
     def begin(self, gone: Gone | None) -> None:
         """Note what came before the records."""
@@ -140,16 +89,22 @@ class _Gathering:
             ran = crank + (act.kind in ("create", "upgrade"))
             numbers[act.number] = len(acts)
             acts.append(_renumbered(act, len(acts), numbers))
-        return Inputs(tuple(acts), tuple(self._left_out))
+        causes: dict[int, tuple[int, ...]] = {}
+        for (sender, number), _crank, _act in self._acts:
+            causes[sender] = (*causes.get(sender, ()), numbers[number])
+        return Inputs(tuple(acts), (*self._left_out, *self._asked.lacking()), causes)
 
     def take(self, record: Record) -> None:
         """Take the next record."""
+        self._place = record.number, record.crank
+        self._asked.learn(record)
         for vat in rows_of(self._controller, record, "vats"):
             self._names[vat.id] = vat.name
             if vat.attached:
                 self._attached.add(vat.id)
         if isinstance(record, RequestRecord):
-            self._requests[record.number] = record.crank
+            if record.verb in ("send", "syscall"):  # what a device sends follows from another act
+                self._requests[record.number] = record.crank
             self._take_request(record)
         else:
             if isinstance(record.event, Send):
@@ -164,23 +119,31 @@ class _Gathering:
         try:
             match record.verb:
                 case "create-vat" if given["service"]:
-                    raise Unwritable("service vats are the project's own")
-                case "create-vat":
-                    parts, parameters = self._parts(given["bundle"]), _parameters(given["parameters"])
-                    options = {name: value for name, value in given["options"].items() if name != "meter"}
-                    made = {"worker": given["worker"], "options": options, "parameters": parameters}
-                    self._add(record, Act(0, "create", given["name"], parts, **made))
-                case "upgrade-vat":
-                    parts, parameters = self._parts(given["bundle"]), _parameters(given["parameters"])
-                    self._add(record, Act(0, "upgrade", vat, parts, parameters=parameters))
-                case "terminate-vat":
-                    self._add(record, Act(0, "terminate", vat))
-                case "suspend-vat":
-                    self._add(record, Act(0, "suspend", vat))
-                case "resume-vat":
-                    self._add(record, Act(0, "resume", vat))
+                    self._add(Act(0, "ask", method="devices.service", args=(given["name"],)))
+                case "create-vat" | "upgrade-vat" as verb:
+                    parts = self._controller.world.bundles.get(given["bundle"])
+                    body, slots = self._parameters(given["parameters"])
+                    made: dict[str, Any] = {"parameters": body, "slots": slots}
+                    if verb == "create-vat":
+                        options = self._asked.options(given["options"])
+                        made |= {"worker": given["worker"], "options": options}
+                    kind: ActKind = "create" if verb == "create-vat" else "upgrade"
+                    self._add(Act(0, kind, given.get("name", vat), tuple(parts), **made))
+                case "terminate-vat" | "suspend-vat" | "resume-vat" as verb:
+                    self._add(Act(0, _KINDS[verb], vat))
+                case _:
+                    for act, kref in self._asked.acts(record):
+                        number = self._add(act)
+                        if kref is not None:
+                            self._origins[kref] = Origin(act=number, promise=True)
+                            self._answers.setdefault(kref, number)
+                        self._asked.is_act(record, number)
         except Unwritable as problem:
             self._left_out.append(one_line(f"{record.verb} of record {record.number}: {problem}", 200))
+
+    def _parameters(self, raw: Any) -> tuple[str, tuple[Origin, ...]]:
+        data = CapData.from_json(raw)
+        return data.body, tuple(self._target(slot) for slot in data.slots)
 
     def _take_message(self, record: CrankRecord, event: Send) -> None:
         crank = self._requests.get(record.sender or 0)
@@ -189,6 +152,7 @@ class _Gathering:
             return
         if any(vat in self._attached for vat in record.transcripts) or target_vat is None:
             return
+        self._place = record.sender or 0, crank
         try:
             said = read(event.message.methargs)
             method, args, kwargs = said[0], said[1], said[2] if len(said) > 2 else {}
@@ -200,19 +164,19 @@ class _Gathering:
             words = f"the message {event.message.method}() of crank {record.crank}: {problem}"
             self._left_out.append(one_line(words, 200))
             return
-        number = self._add(record, act, sender=record.sender or 0, crank=crank)
+        number = self._add(act)
         if event.message.result is not None:
             self._answers[event.message.result] = number
 
-    def _add(self, record: Record, act: Act, *, sender: int | None = None, crank: int | None = None) -> int:
-        number = len(self._acts)
-        order = (record.number if sender is None else sender, number)
-        self._acts.append((order, record.crank if crank is None else crank, replace(act, number=number)))
+    def _add(self, act: Act) -> int:
+        number, (sender, crank) = len(self._acts), self._place
+        self._started.add(act.starts)
+        self._acts.append(((sender, number), crank, replace(act, number=number)))
         return number
 
     def _take_answers(self, record: Record) -> None:
         for entry in rows_of(self._controller, record, "clists"):
-            if entry.vref == "o+0" and entry.vat not in self._attached and entry.vat in self._names:
+            if entry.vref == "o+0" and self._names.get(entry.vat) in self._started:
                 self._origins.setdefault(entry.kref, Origin(vat=self._names[entry.vat]))
         for promise in rows_of(self._controller, record, "promises"):
             number = self._answers.get(promise.kref)
@@ -227,9 +191,11 @@ class _Gathering:
     def _target(self, kref: str) -> Origin:
         if kref in self._answers:
             return Origin(act=self._answers[kref], promise=True)
+        if kref not in self._origins and (parts := self._asked.bundle(kref)) is not None:
+            self._origins[kref] = Origin(act=self._add(Act(0, "bundle", parts=parts)), promise=True)
         if kref in self._origins:
             return self._origins[kref]
-        raise Unwritable(f"nothing tells where {kref} came from")
+        raise Unwritable(self._asked.why(kref))
 
     def _with_origins(self, value: Any) -> Any:
         if type(value) is Ref:
@@ -242,9 +208,6 @@ class _Gathering:
             return value
         raise Unwritable(f"an argument of the type {type(value).__name__} is not written as Python")
 
-    def _parts(self, bundle: str) -> tuple[tuple[str, str], ...]:
-        return tuple((part, source) for part, source in self._controller.world.bundles.get(bundle))
-
 
 def _refs(data: CapData) -> list[tuple[tuple[Step, ...], Ref]]:
     try:
@@ -253,24 +216,19 @@ def _refs(data: CapData) -> list[tuple[tuple[Step, ...], Ref]]:
         return []
 
 
-def _parameters(raw: Any) -> str:
-    found = CapData.from_json(raw)
-    if found.slots:
-        raise Unwritable("its parameters mention objects")
-    return found.body
-
-
 def _renumbered(act: Act, number: int, numbers: Mapping[int, int]) -> Act:
     """An act with its place among all, and the places of those that it refers to."""
 
     def moved(value: Any) -> Any:
         if type(value) is Origin:
             return value if value.act < 0 else replace(value, act=numbers[value.act])
+        if type(value) is Made:
+            return Made(numbers[value.act])
         if type(value) in (list, tuple):
             return type(value)(moved(item) for item in value)
         if type(value) is dict:
             return {key: moved(item) for key, item in value.items()}
         return value
 
-    target, args, kwargs = moved(act.target), moved(act.args), moved(dict(act.kwargs))
-    return replace(act, number=number, target=target, args=args, kwargs=kwargs)
+    given = {"args": moved(act.args), "kwargs": moved(dict(act.kwargs)), "options": moved(dict(act.options))}
+    return replace(act, number=number, target=moved(act.target), slots=moved(act.slots), **given)

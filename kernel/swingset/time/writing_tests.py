@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from swingset.model.capdata import CapData
 from swingset.model.visible import one_line, visible
-from swingset.time.inputs import Act, Origin
-from swingset.time.shrinking import worker_of
+from swingset.time.acting import worker_of
+from swingset.time.acts import PLAIN, Act, Made, Origin, Replies
 
 
 def written(acts: Sequence[Act], name: str, shows: str | None, code: Mapping[str, str], about: str) -> str:
@@ -33,6 +35,7 @@ def written(acts: Sequence[Act], name: str, shows: str | None, code: Mapping[str
         f"def test_{name}() -> None:",
         f'    """{wants}"""',
         f"    with swingset.open_world(worker={literal(worker_of(acts))}) as world:",
+        *(["        session = swingset.Session(world)"] if file.has_session else []),
         *(f"        {line}" for line in body),
     ]
     return "\n".join(lines) + "\n"
@@ -55,14 +58,11 @@ class _File:
             tuple[str, str], str
         ] = {}  # names of sources, by the name of the part and its text
         self._last = {act.vat: act.number for act in acts if act.parts}
-        self._used = {origin.act for act in acts for origin in act.origins() if origin.act >= 0}
+        self._used = {number for act in acts for number in act.needs()}
         self._roots = {
-            origin.vat
-            for act in acts
-            for value in (*act.args, *act.kwargs.values())
-            for origin in Act(0, "send", args=(value,)).origins()
-            if origin.vat
+            origin.vat for act in acts for origin in replace(act, target=None).origins() if origin.vat
         }
+        self.has_session = any(act.kind == "bundle" for act in acts)
         self._root_names = {vat: f"root_{number}" for number, vat in enumerate(sorted(self._roots), 1)}
         self._results = {act: f"result_{number}" for number, act in enumerate(sorted(self._used), 1)}
         self.reads = any(vat in code for vat in self._last)
@@ -93,16 +93,24 @@ class _File:
         return lines
 
     def _line(self, act: Act) -> str:
-        given = (
-            "" if act.parameters == "#null" else f", parameters=swingset.CapData({literal(act.parameters)})"
-        )
+        given = ""
+        if act.parameters != PLAIN or act.slots:
+            slots = f", ({''.join(f'{self._kref(slot)}, ' for slot in act.slots)})" if act.slots else ""
+            given = f", parameters=swingset.CapData({literal(act.parameters)}{slots})"
         match act.kind:
             case "create":
                 kind = "" if act.worker == worker_of(self._acts) else f", worker={literal(act.worker)}"
-                options = f", options={literal(dict(act.options))}" if act.options else ""
+                options = f", options={self._value(dict(act.options))}" if act.options else ""
                 call = f"world.create_vat({literal(act.vat)}, {self._parts(act)}{given}{kind}{options})"
-                name = self._root_names.get(act.vat)
-                return f"{name} = {call}" if name else call
+                return self._named(act, call)
+            case "ask":
+                given = ", ".join(
+                    [*([self._parts(act)] if act.parts else []), *map(self._value, act.args)]
+                    + [f"{name}={self._value(value)}" for name, value in act.kwargs.items()]
+                )
+                return self._named(act, f"world.{act.method}({given})")
+            case "bundle":
+                return self._named(act, f"session.kref_of(session.devices.bundle({self._parts(act)}))")
             case "upgrade":
                 return f"world.upgrade_vat({literal(act.vat)}, {self._parts(act)}{given})"
             case "terminate":
@@ -118,21 +126,35 @@ class _File:
         if act.target.vat:
             call = f"world.queue_to_root({literal(act.target.vat)}, {method}, {args})"
         else:
-            target = self._results[act.target.act]
-            if act.target.path:
-                target = f"{self._value(act.target)}.kref"
+            target = self._kref(replace(act.target, promise=not act.target.path))
             call = f"world.queue_to_object({target}, {method}, {args})"
-        name = self._results.get(act.number)
+        return self._named(act, call)
+
+    def _named(self, act: Act, call: str) -> str:
+        """A call, whose result gets a name if a later act mentions it."""
+        name = self._root_names.get(act.starts) or self._results.get(act.number)
         return f"{name} = {call}" if name else call
+
+    def _kref(self, origin: Origin) -> str:
+        """The kref of what comes from an origin, as Python text."""
+        if origin.vat:
+            return self._root_names[origin.vat]
+        name = self._results[origin.act]
+        if origin.promise:
+            return name
+        return f"world.resolution({name})" + "".join(f"[{literal(step)}]" for step in origin.path) + ".kref"
 
     def _value(self, value: Any) -> str:
         if type(value) is Origin:
-            if value.vat:
-                return f"swingset.Ref({self._root_names[value.vat]})"
-            name = self._results[value.act]
-            if value.promise:
-                return f"swingset.Ref({name})"
-            return f"world.resolution({name})" + "".join(f"[{literal(step)}]" for step in value.path)
+            kref = self._kref(value)
+            return kref.removesuffix(".kref") if kref.endswith(".kref") else f"swingset.Ref({kref})"
+        if type(value) is Made:
+            return self._results[value.act]
+        if type(value) is Replies:
+            answers = {args: list(bodies) for args, bodies in value.answers.items()}
+            return f"swingset.recorded_answers({literal(answers)})"
+        if type(value) is CapData:
+            return f"swingset.CapData({literal(value.body)})"
         if type(value) is list:
             return f"[{', '.join(map(self._value, value))}]"
         if type(value) is tuple:

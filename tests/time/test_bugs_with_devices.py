@@ -1,0 +1,347 @@
+"""A bug that needs a device, a meter or a service vat becomes a test, and what cannot be written says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import swingset
+from swingset.guest.passing.remotables import Presence
+from swingset.vat import remotable
+from tests.conftest import MakeStage
+from tests.staging import Stage
+from tests.time.test_bug_to_test import run_pytest
+
+CLERK = """
+from swingset.vat import D, E, remotable
+
+@remotable
+class Clerk:
+    def __init__(self, baggage):
+        self.baggage = baggage
+
+    async def sleep(self, timer, duration: int):
+        woken = await E(timer).delay(duration)
+        if woken > 6:
+            raise ValueError("slept too long")
+        return woken
+
+    def register(self, device):
+        D(device).register(self)
+
+    def inbound(self, data):
+        self.baggage["got"] = data
+
+    def deliver(self, peer: str, number: int, body: str):
+        self.baggage["mail"] = body
+
+    def ask(self, function, *args):
+        self.baggage["rate"] = D(function).call(*args)
+
+    def hear(self, listener):
+        return E(listener).say("hello")
+
+    def dig(self, depth: int):
+        return sum(range(depth))
+
+    def noise(self):
+        return None
+
+def build_root_object(baggage):
+    return Clerk(baggage)
+"""
+
+FLAT = """
+from swingset.vat import remotable
+
+def build_root_object(parameters):
+    @remotable
+    class Flat:
+        def rent(self) -> int:
+            return {"rent": parameters["rent"]}["rent" if parameters["rent"] < 8 else "due"]
+
+    return Flat()
+"""
+
+
+def _sleep(stage: Stage, clerk: Any) -> None:
+    stage.send(clerk, "sleep", stage.session.devices.timer(), 5)
+    for now in (1, 9):
+        stage.session.settle()
+        stage.controller.devices.poll(now)
+    stage.session.settle()
+
+
+def _bridge(stage: Stage, clerk: Any) -> None:
+    stage.ask(clerk, "register", stage.session.devices.bridge())
+    stage.session.devices.bridge_send({"order": 1})
+    stage.session.settle()
+
+
+def _mail(stage: Stage, clerk: Any) -> None:
+    node = stage.controller.devices.add("post", "mailbox")
+    stage.controller.queue_to_root("clerk", "register", [swingset.Ref(node)])
+    stage.controller.run()
+    stage.controller.devices.receive("bob", [[1, "hi"], [2, "ho"]], device="post")
+    stage.session.settle()
+
+
+def _function(stage: Stage, clerk: Any) -> None:
+    rates = stage.session.devices.plugin("rates", lambda metal: {"gold": 7, "lead": 1}[metal])
+    stage.ask(clerk, "ask", rates, "lead")
+    stage.ask(clerk, "ask", rates, "gold")
+
+
+def _landlord(stage: Stage, clerk: Any) -> None:
+    devices = stage.session.devices
+    flat = {"name": "flat", "vatParameters": {"rent": 9}}
+    made = stage.ask(devices.vat_admin(), "create_vat", devices.bundle(FLAT), flat)
+    with pytest.raises(KeyError):
+        stage.ask(made["root"], "rent")
+
+
+def _meter(stage: Stage, clerk: Any) -> None:
+    meters = stage.controller.meters
+    meters.create(5)
+    meter = meters.create(10_000_000)
+    meters.refill(meter, 500)
+    stage.controller.vats.change_options("clerk", {"meter": meter})
+    stage.send(clerk, "dig", 100_000)
+    stage.session.settle()
+
+
+def _shared(stage: Stage, clerk: Any) -> None:
+    """A vat whose parameters mention a device, and which is told of it by the host."""
+    node = stage.controller.devices.add("post", "mailbox")
+    source = CLERK.replace(
+        "def build_root_object(baggage):", "def build_root_object(baggage, parameters):"
+    ).replace(
+        "    return Clerk(baggage)\n",
+        "    found = Clerk(baggage)\n    found.register(parameters)\n    return found\n",
+    )
+    stage.controller.create_vat(
+        "second",
+        (("second", source),),
+        parameters=swingset.CapData('#"$0.post"', (node,)),
+        worker=stage.worker,
+    )
+    stage.controller.devices.receive("bob", [[1, "ho"]], device="post")
+    stage.session.settle()
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is played, what is wrong after it, what the test has to call, and what mends it."""
+
+    play: Callable[[Stage, Any], None]
+    shows: str | None
+    calls: tuple[str, ...]
+    mended: tuple[str, str]
+    worker: str = "local"
+
+
+CASES = {
+    "timer": Case(_sleep, None, ("devices.service('timer')", "devices.poll(9)"), ("woken > 6", "woken > 60")),
+    "bridge": Case(
+        *(_bridge, "clerk.got['order'] == 1", ("devices.add('bridge', 'bridge')", "devices.bridge_deliver(")),
+        ('["got"] = data', '["got"] = None'),
+    ),
+    "mail": Case(
+        *(_mail, "clerk.mail == 'ho'", ("devices.add('post', 'mailbox')", "device='post'")),
+        ('["mail"] = body', '["mail"] = ""'),
+    ),
+    "function": Case(
+        *(_function, "clerk.rate == 7", ("devices.plugin('rates', swingset.recorded_answers(",)),
+        ('["rate"] = D(function).call(*args)', '["rate"] = 0'),
+    ),
+    "landlord": Case(
+        *(_landlord, None, ("devices.service('vatAdmin')", "session.devices.bundle(")),
+        ("< 8", "< 80"),
+    ),
+    "meter": Case(
+        *(_meter, 'outcome == "parked"', ("meters.create(10000000, 0)", "vats.change_options('clerk'")),
+        ("return sum(range(depth))", "return 0"),
+        "wasm",
+    ),
+    "shared": Case(
+        *(_shared, "second.mail == 'ho'", ("devices.add('post', 'mailbox')", "parameters=swingset.CapData(")),
+        ('["mail"] = body', '["mail"] = ""'),
+    ),
+}
+
+
+def test_each_is_red_with_the_bug_and_green_with_the_mended_code(
+    make_stage: MakeStage, tmp_path: Path
+) -> None:
+    """The generated files call the public API for what the bug needs, and nothing is left out of them."""
+    for name, case in CASES.items():
+        stage = make_stage(case.worker)
+        clerk = stage.define("clerk", CLERK)
+        stage.ask(clerk, "noise")
+        case.play(stage, clerk)
+        before = stage.controller.digest()
+        crank = _bad(stage) if case.shows is None else stage.controller.crank
+        made = swingset.bug_to_test(stage.controller, crank, name, shows=case.shows, folder=tmp_path)
+        text = made.path.read_text()
+        assert stage.controller.digest() == before
+        assert (made.left_out, made.ended) == ((), "shortest"), name
+        assert all(call in text for call in case.calls), text
+        assert "noise'" not in text, text
+    assert run_pytest(tmp_path) == dict.fromkeys(CASES, "FAILED")
+    for name, case in CASES.items():
+        path = tmp_path / f"test_{name}.py"
+        assert case.mended[0] in path.read_text()
+        path.write_text(path.read_text().replace(*case.mended))
+    assert run_pytest(tmp_path) == dict.fromkeys(CASES, "PASSED")
+
+
+def _bad(stage: Stage) -> int:
+    """The first crank that rejected something because of an error."""
+    found = swingset.search(stage.controller, rejected=True)
+    return next(step.crank for step in found.steps if step.vat not in ("notebook", None))
+
+
+@remotable
+class Listener:
+    """An object of the program's own."""
+
+    def say(self, words: str) -> str:
+        """Raise, which the clerk passes on."""
+        raise LookupError(words)
+
+
+class Library(swingset.Device):
+    """A device of the program's own."""
+
+    kind = "library"
+
+    def register(self, call: swingset.DeviceCall, handler: Any) -> None:
+        """Send to the caller at once."""
+        call.send(handler, "inbound", 5)
+
+
+def _own_object(stage: Stage, clerk: Any) -> None:
+    with pytest.raises(LookupError):
+        stage.ask(clerk, "hear", Listener())
+
+
+def _own_device(stage: Stage, clerk: Any) -> None:
+    stage.controller.devices.own.install(Library())
+    stage.ask(clerk, "register", stage.session.devices.get("library"))
+    stage.session.settle()
+
+
+def _failing(stage: Stage, clerk: Any) -> None:
+    rates = stage.session.devices.plugin("rates", lambda metal: {}[metal])
+    with pytest.raises(KeyError, match="gold"):
+        stage.ask(clerk, "ask", rates, "gold")
+    stage.ask(clerk, "inbound", 5)
+
+
+def _meter_of_a_vat(stage: Stage, clerk: Any) -> None:
+    meter = stage.ask(stage.session.devices.vat_admin(), "create_meter", 10**10, 5)
+    assert isinstance(meter, Presence)
+    stage.controller.vats.change_options("clerk", {"meter": "m1"})
+    stage.ask(clerk, "inbound", 5)
+
+
+REFUSED = {
+    "an object of the program": (
+        _own_object,
+        "rejection",
+        "an object of notebook's own, whose code is in the",
+    ),
+    "a device of the program": (
+        _own_device,
+        "clerk.got == 5",
+        "the code of device library is the embedder's own",
+    ),
+}
+LEFT_OUT = {
+    "a function that failed": (_failing, "1 calls of host function rates failed: it has no answer to them"),
+    "a meter of a vat": (_meter_of_a_vat, "meter m1 was made by a vat"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_written_is_said_in_the_refusal(local: Stage, tmp_path: Path, case: str) -> None:
+    """No file is written, and the error names what the bug may need."""
+    play, shows, words = REFUSED[case]
+    play(local, local.define("clerk", CLERK))
+    with pytest.raises(swingset.NotReproduced) as caught:
+        swingset.bug_to_test(local.controller, local.controller.crank, "x", shows=shows, folder=tmp_path)
+    assert words in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_what_is_not_needed_is_only_listed(local: Stage, tmp_path: Path, case: str) -> None:
+    """If the bug shows without it, the file is written, and says what was left out."""
+    play, words = LEFT_OUT[case]
+    play(local, local.define("clerk", CLERK))
+    crank = local.controller.crank
+    made = swingset.bug_to_test(local.controller, crank, "x", shows="clerk.got == 5", folder=tmp_path)
+    assert any(words in said for said in made.left_out), made.left_out
+    assert any(words in line for line in made.lines())
+
+
+@pytest.fixture
+def long(local: Stage) -> Stage:
+    """A clerk that has heard much, of which the last message is the bug."""
+    clerk = local.define("clerk", CLERK)
+    for number in range(40):
+        local.send(clerk, "inbound", number)
+    local.send(clerk, "inbound", "bug")
+    local.session.settle()
+    return local
+
+
+def test_tries_are_bounded_and_shown(long: Stage, tmp_path: Path) -> None:
+    """Each try is told; at the bound the shortest by then is written, and what was reached is said."""
+    told: list[swingset.Tried] = []
+    made = swingset.bug_to_test(
+        *(long.controller, long.controller.crank, "x"),
+        shows="clerk.got == 30",
+        folder=tmp_path,
+        tries=3,
+        progress=told.append,
+    )
+    assert [tried.tries for tried in told] == [1, 2, 3]
+    assert (made.ended, made.tries) == ("bound", 4)
+    assert told[-1].kept == made.kept < made.inputs == 42
+    assert "as many tries as allowed were made, so a shorter one may be there: allow more" in made.lines()
+    assert str(told[-1]) == f"42 inputs shrunk to {made.kept}, in 3 of at most 3 tries"
+
+
+def test_an_interrupt_keeps_the_shortest_by_then(long: Stage, tmp_path: Path) -> None:
+    """Ctrl-C while histories are tried writes the file, which shows the bug."""
+
+    def interrupt(tried: swingset.Tried) -> None:
+        if tried.tries == 4:
+            raise KeyboardInterrupt
+
+    made = swingset.bug_to_test(
+        *(long.controller, long.controller.crank, "x"),
+        shows="clerk.got == 30",
+        folder=tmp_path,
+        progress=interrupt,
+    )
+    assert (made.ended, made.tries) == ("interrupted", 5)
+    assert made.kept < made.inputs
+    assert "it was interrupted, so a shorter one may be there" in made.lines()
+    names: dict[str, Any] = {}
+    exec(made.path.read_text(), names)
+    with pytest.raises(AssertionError):
+        names["test_x"]()
+
+
+def test_what_a_bug_is_about_is_tried_first(long: Stage, tmp_path: Path) -> None:
+    """The cause of the crank and what mentions the same objects is a history that is found in few tries."""
+    bug = next(step.crank for step in swingset.search(long.controller, text="bug", kind="send").steps)
+    made = swingset.bug_to_test(long.controller, bug, "x", shows="clerk.got == 'bug'", folder=tmp_path)
+    assert made.kept == 2
+    assert made.tries < 6
