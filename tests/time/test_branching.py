@@ -9,6 +9,8 @@ from typing import ClassVar
 import pytest
 
 import swingset
+from swingset.core import recording
+from swingset.time import living
 from swingset.vat import remotable
 from tests.staging import Stage
 
@@ -324,3 +326,89 @@ def test_a_branch_is_not_kept_in_a_world_with_a_log(story: Story) -> None:
         story.controller.history.feed(lambda _: None)
         with pytest.raises(swingset.KernelError, match="export the branch"):
             swingset.keep_branch(story.controller, found)
+
+
+def test_records_without_rows_are_looked_up(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a large crank made is found in the state after it, because its record does not list it."""
+    monkeypatch.setattr(recording, "MOST_ROWS", 6)
+    carol = story.stage.ask(story.bank, "open_purse", "carol")
+    story.stage.ask(carol, "deposit", 4)
+    kref = story.controller.queue_to_root("bank", "open_purse", ["dora"]) or ""
+    story.controller.run()
+    dora = story.controller.resolution(kref).kref
+    story.controller.queue_to_object(dora, "deposit", [5])
+    story.controller.run()
+    assert [record.rows for record in story.controller.history.records()].count(None) > 5
+    with swingset.branch(story.controller, at=story.began, code={"bank": (("bank", TWICE),)}) as found:
+        told = [str(answer).partition(": ")[2] for answer in found.answers]
+        assert told[-2:] == ["deposit(): recorded 4, came 8", "deposit(): recorded 5, came 10"]
+        assert (found.withheld, found.notes) == ((), ())
+
+
+PING = """
+from swingset.vat import E, remotable
+
+@remotable
+class Ping:
+    def hit(self, other, times: int):
+        if times:
+            E(other).hit(self, times - 1)
+
+def build_root_object():
+    return Ping()
+"""
+
+
+def test_a_branch_that_does_not_come_to_an_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, and that vats stand otherwise, and that the world has stopped for good."""
+    monkeypatch.setattr(living, "MOST_CRANKS", 20)
+    stage = Stage("local")
+    ping, pong = stage.define("ping", PING), stage.define("pong", PING)
+    began = stage.controller.crank
+    stage.ask(ping, "hit", pong, 3)
+    forever = PING.replace("times - 1", "times")
+    code = {name: ((name, forever),) for name in ("ping", "pong")}
+    with swingset.branch(stage.controller, at=began, code=code) as found:
+        ran, waits = found.notes
+        assert ran == "after 20 cranks more than were recorded, the branch still ran"
+        assert waits == "events that wait at the end: 3 in the branch, 0 in the world"
+    ends = PING.replace("def build_root_object():", "def build_root_object(powers):")
+    ends = ends.replace("if times:", "self.powers.exit(3)").replace(
+        "            E(other).hit(self, times - 1)", ""
+    )
+    ends = ends.replace("return Ping()", "Ping.powers = powers\n    return Ping()")
+    with swingset.branch(stage.controller, at=began, code={"pong": (("pong", ends),)}) as found:
+        (note,) = found.notes
+        assert note.startswith("vat pong is terminated in the branch: ")
+        assert note.endswith("vat pong asked to end")
+    stage.controller.queue_to_root("pong", "hit", [None, 0], policy="panic")
+    stage.controller.run()
+    gone = PING.replace("def hit", "def miss")
+    with swingset.branch(stage.controller, at=began, code={"pong": (("pong", gone),)}) as found:
+        assert found.notes[0].startswith("the branch has stopped for good: ")
+    stage.close()
+
+
+def test_a_world_that_stands_still_is_not_run(story: Story) -> None:
+    """What waits in the world waits in the branch, which is compared with it."""
+    story.controller.queue.pause()
+    story.stage.send(story.alice, "deposit", 1)
+    story.stage.session.settle()
+    with swingset.branch(story.controller, at=story.began) as found:
+        assert found.lines() == []
+        assert len(found.controller.queue) == 1
+        assert found.controller.queue.paused
+
+
+def test_long_lists_are_cut(story: Story) -> None:
+    """A sort of things has at most so many lines, and says how many more there are; all can be had."""
+    for _ in range(60):
+        story.controller.queue_to_object(story.stage.session.kref_of(story.alice) or "", "deposit", [1])
+    story.controller.run()
+    with swingset.branch(story.controller, at=story.began, code={"bank": (("bank", TWICE),)}) as found:
+        assert len(found.answers) == 63
+        lines = str(found).splitlines()
+        assert len(lines) == 53
+        assert lines[51] == "another answer: 13 more"
+        assert lines[52].endswith(", and 61 more after it")
+        assert len(found.lines(None)) == 63 + 62

@@ -357,3 +357,38 @@ def test_what_is_printed_in_both_worlds_is_no_difference(bank: tuple[Stage, Any,
 
     found = swingset.what_if(stage.controller, act, at=began)
     assert [row for row in found.rows() if row[0] == "bank prints"] == [("bank prints", "paid 8", "-")]
+
+
+def test_a_cell_is_added_to_the_past(bank: tuple[Stage, Any, Any]) -> None:
+    """With `again`, what came since then comes again after it, also what the session's objects were told."""
+    stage, root, purse = bank
+    crank = stage.controller.crank
+    stage.ask(purse, "deposit", 1)
+    second = stage.ask(root, "open_purse", "bob")
+    stage.ask(second, "deposit", 8)
+    looked = Looked(stage)
+    found = swingset.what_if(
+        stage.controller, lambda fork: E(fork.here(purse)).deposit(100), at=crank, again=True
+    )
+    assert looked.unmoved()
+    assert (found.answer, found.error) == (105, None)
+    told = rows(found)
+    assert told["Purse o+d10/1 of bank: balance"] == ("6", "106")
+    assert "Purse o+d10/2 of bank: balance" not in told
+    with pytest.raises(swingset.KernelError, match="what came after a crank comes again: say `at`"):
+        swingset.what_if(stage.controller, again=True)
+
+
+def test_many_differences_are_cut(bank: tuple[Stage, Any, Any]) -> None:
+    """The text has 50 rows, says how many more there are, and keeps the costs; `rows` has all."""
+    stage, _root, purse = bank
+    kref = stage.session.kref_of(purse) or ""
+    crank = stage.controller.crank
+    for _ in range(60):
+        stage.controller.queue_to_object(kref, "deposit", [1])
+    stage.controller.run()
+    found = swingset.what_if(stage.controller, at=crank + 1, drop=True)
+    assert len(found.rows()) > 60
+    lines = str(found).splitlines()
+    assert lines[48].startswith("cranks: ")
+    assert lines[50] == f"{len(found.rows()) - 50} rows more: `rows()` has all of them"

@@ -9,6 +9,7 @@ records (`host_calls`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -37,9 +38,10 @@ from swingset.time.outgoing import Outgoing, differences
 from swingset.time.playing import DROPS, Player, Players
 from swingset.time.repeating import Repeater
 from swingset.time.script import Script, ScriptedDevices
-from swingset.world.errors import WorldError
+from swingset.world.errors import NoSuchMoment, WorldError
 from swingset.world.record_lines import read_lines
 from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
+from swingset.world.vats import LIVE
 
 MOST_CRANKS = 10_000
 """How many cranks a branch runs at most beyond those that were recorded."""
@@ -80,6 +82,7 @@ class Living:
         self._adding = sorted(changes.add, key=lambda addition: addition.after)
         self._added: list[tuple[Addition, str]] = []
         self._notes: list[str] = []
+        self._is_behind = False  # a record did not list its rows, and the state after it cannot be looked at
         for record in records:
             self._learn(record)
 
@@ -109,9 +112,11 @@ class Living:
         self._sent[0].observe(record)
         if record.rows is not None:
             self.origins.observe(record.rows)
-            return
-        with self._present.history.at_record(record.number) as moment:
-            self.origins.observe_all(moment.world)
+        if record.rows is None or self._is_behind:
+            self._is_behind = True
+            with suppress(NoSuchMoment), self._present.history.at_record(record.number) as moment:
+                self.origins.observe_all(moment.world)
+                self._is_behind = False
 
     def _run_on(self) -> None:
         """Run until nothing can run, if the recorded world did, and is not paused."""
@@ -378,8 +383,9 @@ class Living:
         return one_line(f"{verb} {name}" if isinstance(name, str) else verb, SHOWN)
 
     def _branch(self) -> Branch:
-        for record in self.fork.history.records(self._since):
-            self._sent[1].observe(record)
+        if self._sent[0].is_possible:
+            for record in self.fork.history.records(self._since):
+                self._sent[1].observe(record)
         mail = [answer for _, answer in differences(*self._sent)]
         first = next((answer for answer in mail if answer.record), None)
         for record, what in self._mail:
@@ -387,9 +393,14 @@ class Living:
                 self._mark(record.number, what, f"{first.message} is another one")
         for entry in self._players.silent():
             self._withhold(*entry)
+        then_vats = {vat.name: vat.state for vat in self._present.kernel.store.vats.all()}
+        for vat in self.kernel.store.vats.all():
+            if vat.state != LIVE and then_vats.get(vat.name) == LIVE:
+                why = f": {vat.reason}" if vat.reason else ""
+                self._note(one_line(f"vat {vat.name} is {vat.state} in the branch{why}", 300))
         here, then = len(self.fork.queue), len(self.origins.waiting)
         if here != then:
-            self._note(f"{here:,} events wait at the end of the branch, and {then:,} in the world")
+            self._note(f"events that wait at the end: {here:,} in the branch, {then:,} in the world")
         answers = sorted([*self._outcomes.answers(), *mail], key=lambda answer: answer.record or 1 << 62)
         return Branch(
             self.fork,

@@ -57,6 +57,7 @@ class Origins:
         self._names: dict[str, dict[str, str]] = {}
         self._krefs: dict[tuple[str, str], str] = {}  # by vat and its name
         self._here: dict[str, str] = {}
+        self._unsettled: dict[str, str] = {}  # promises of which the outcomes are not matched yet
         self._vrefs: dict[tuple[str, str], str] = {}
         self._recorded_vrefs: dict[tuple[str, str], str] = {}
         self._waited = dict(world.rows("SELECT seq, item FROM queue"))
@@ -144,7 +145,10 @@ class Origins:
 
     def same(self, recorded: str, came: str) -> None:
         """Note that a kref or meter of the record and one of the branch came from the same place."""
-        self._here.setdefault(recorded, came)
+        if recorded not in self._here:
+            self._here[recorded] = came
+            if recorded.startswith("kp"):
+                self._unsettled[recorded] = came
 
     def same_slots(self, vat: str, recorded: Sequence[str], came: Sequence[str]) -> None:
         """Note that what a vat was given in the branch has the origins of what it was given then."""
@@ -179,9 +183,12 @@ class Origins:
 
     def _match_outcomes(self) -> None:
         """Match the references in what came of the host's messages."""
-        for then, here in list(self._here.items()):
+        for then, here in list(self._unsettled.items()):
             settled, came = self.recorded_outcome(then), self.outcome(here)
-            if settled is not None and came is not None:
+            if not self._exists(here):
+                del self._unsettled[then]
+            elif settled is not None and came is not None:
+                del self._unsettled[then]
                 for one, other in zip(settled[1].slots, came[1].slots, strict=False):
                     self.same(one, other)
 

@@ -31,6 +31,11 @@ class Outgoing:
         self._names = {device.id: device.name for device in store.devices.all()}
         self.sent: dict[tuple[str, str], tuple[int, str]] = {}
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is a device by which something can leave the world."""
+        return any(kind in _KINDS for kind in self._kinds.values())
+
     def observe(self, record: Record) -> None:
         """Learn what a record sent."""
         for change in record.rows or ():

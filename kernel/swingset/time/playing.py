@@ -62,6 +62,7 @@ class Players:
         self._outcomes = outcomes
         self._say = say
         self._messages: dict[tuple[str, str], deque[_Spoken]] = {}
+        self._calls: set[tuple[str, str, str]] = set()  # vat, target and body of each recorded message
         self._notified: dict[tuple[str, str], _Spoken] = {}
         self._passed: list[_Spoken] = []  # messages that did not come before a later one did
         self.unanswered: list[str] = []
@@ -72,6 +73,7 @@ class Players:
         delivery, spoken = entry["delivery"], _Spoken(record, vat, entry)
         if delivery[0] == "message":
             self._messages.setdefault((vat, delivery[1]), deque()).append(spoken)
+            self._calls.add((vat, delivery[1], str(delivery[2]["methargs"]["body"])))
         elif delivery[0] == "notify" and spoken.said:
             spoken.waits = {promise for promise, _ in delivery[1]}
             for promise in spoken.waits:
@@ -118,7 +120,8 @@ class Players:
             (
                 place
                 for place, spoken in enumerate(waiting)
-                if self._is_recorded(vat, came, spoken.entry["delivery"][2])
+                if (vat, target, came.body) in self._calls
+                and self._is_recorded(vat, came, spoken.entry["delivery"][2])
             ),
             None,
         )
