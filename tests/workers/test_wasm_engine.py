@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,18 @@ def test_the_lean_module_keeps_only_the_interpreter() -> None:
     assert lean == image.prepare_module(data, "lean")
     with pytest.raises(image.ArtifactMismatch, match="adler32_z"):
         image.prepare_module(data.replace(b"\x09adler32_z", b"\x09adler33_z"), "lean")
+
+
+def test_a_worker_outlives_the_engine_that_made_it() -> None:
+    """It holds the host functions that its guest calls; freed, they would be called all the same."""
+    factory = make_factory("lean", SOURCES)
+    functions = weakref.ref(factory._functions)
+    made = Bench(factory.start(SPEC))
+    del factory
+    gc.collect()
+    assert functions() is not None
+    assert made.run("pass").fault is None
+    made.worker.close()
 
 
 def test_an_unknown_flavour_is_refused() -> None:

@@ -76,7 +76,7 @@ class WasmWorkerFactory:
         self._baking = threading.Lock()
         self._engine = engine
         self._instances = instances
-        self._functions = functions  # what the instances call; lives as long as they may
+        self._functions = functions
         self._archive = archive
         self._ticker = ticker
 
@@ -87,6 +87,7 @@ class WasmWorkerFactory:
     def _start(self, spec: VatSpec, base: BaseImage) -> WasmWorker:
         host = Surroundings(self._archive)
         guest = Guest(self._engine, self._instances, host)
+        guest.calls = self._functions
         host.guest, host.allocate = guest, guest.function("host_alloc")
         base.lay_over(guest)
         return WasmWorker(spec, guest, base, base.base, self._ticker)

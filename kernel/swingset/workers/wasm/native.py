@@ -243,6 +243,8 @@ class Guest:
         self.host = host
         self.raised: BaseException | None = None
         self.on_tick: Callable[[], None] = _no_tick
+        self.calls: HostFunctions | None = None
+        """What the instance calls: held, because the engine does not hold it, and would call freed memory."""
         self._store = wasmtime.Store(engine)
         self._context: int = _context_of(_address(self._store.ptr()))
         _watch_epochs(_address(self._store.ptr()), ctypes.cast(_on_epoch, c_void_p), None, None)
