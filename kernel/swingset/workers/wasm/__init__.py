@@ -1,6 +1,6 @@
 """The confined engine: CPython as a WebAssembly guest, metered, deterministic, with heap images."""
 
-from swingset.workers.wasm.engine import WasmWorkerFactory, prepare_engine
+from swingset.workers.wasm.engine import WasmWorkerFactory, begin_preparing, is_compiled, prepare_engine
 from swingset.workers.wasm.worker import WasmWorker
 
-__all__ = ["WasmWorker", "WasmWorkerFactory", "prepare_engine"]
+__all__ = ["WasmWorker", "WasmWorkerFactory", "begin_preparing", "is_compiled", "prepare_engine"]

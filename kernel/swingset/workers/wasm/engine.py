@@ -36,6 +36,7 @@ from swingset.workers.wasm.door import Surroundings
 from swingset.workers.wasm.guest_library import GuestLibrary, Sources
 from swingset.workers.wasm.memory import BaseImage
 from swingset.workers.wasm.native import Guest, HostFunctions
+from swingset.workers.wasm.preparing import Preparation
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Library, answer_for
 from swingset.workers.wasm.worker import WasmWorker
@@ -46,6 +47,7 @@ _MOST_OLDER = 16
 """How many images of older libraries an engine keeps open."""
 
 _factories: dict[str, WasmWorkerFactory] = {}
+_jobs: dict[str, Preparation[WasmWorkerFactory]] = {}
 _preparing = threading.Lock()
 
 
@@ -143,19 +145,43 @@ class WasmWorkerFactory:
 
 
 def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> WasmWorkerFactory:
-    """The engine of one flavour, ready to start vats; each call returns the same one."""
+    """The engine of one flavour, ready to start vats; each call returns the same one.
+
+    If it is being prepared already, this waits for that. A KeyboardInterrupt ends the wait alone.
+    """
+    found = _factories.get(flavour)
+    return begin_preparing(flavour).wait(progress or _silent) if found is None else found
+
+
+def is_compiled(flavour: str = "lean") -> bool:
+    """Whether an engine was compiled on this machine, so that preparing it takes no time worth telling."""
+    return flavour in _factories or cache.trusted(_compiled_at(cache.cache_folder(), flavour))
+
+
+def begin_preparing(flavour: str = "lean") -> Preparation[WasmWorkerFactory]:
+    """Begin to prepare an engine in a thread, or join who has begun; `prepare_engine` waits for it.
+
+    Raises `WorkerError` for a flavour that there is not.
+    """
     if flavour not in image.FLAVOURS:
         raise WorkerError(f"engine {flavour!r} is not known; wanted one of {', '.join(image.FLAVOURS)}")
+
+    def make(progress: Progress) -> WasmWorkerFactory:
+        try:
+            factory = make_factory(flavour, bake.library_sources(), progress)
+        except OSError as error:
+            raise WorkerError(
+                f"the engine cannot be kept in the cache folder: {error}; "
+                f"point ${cache.CACHE_VARIABLE} at a folder of your own with 300 MB free"
+            ) from error
+        with _preparing:
+            return _factories.setdefault(flavour, factory)
+
     with _preparing:
-        if flavour not in _factories:
-            try:
-                _factories[flavour] = make_factory(flavour, bake.library_sources(), progress)
-            except OSError as error:
-                raise WorkerError(
-                    f"the engine cannot be kept in the cache folder: {error}; "
-                    f"point ${cache.CACHE_VARIABLE} at a folder of your own with 300 MB free"
-                ) from error
-        return _factories[flavour]
+        job = _jobs.get(flavour)
+        if job is None or job.ended:
+            job = _jobs[flavour] = Preparation(make, f"swingset-prepare-{flavour}")
+        return job
 
 
 def make_factory(flavour: str, sources: Sources, progress: Progress | None = None) -> WasmWorkerFactory:
@@ -194,11 +220,7 @@ def _define_imports(functions: HostFunctions, module: wasmtime.Module) -> None:
 
 def _compiled(folder: Path, engine: wasmtime.Engine, flavour: str, progress: Progress) -> wasmtime.Module:
     """The compiled interpreter, from the cache or fresh."""
-    key = _key(
-        image.MODULE_SHA256, image.RECIPE, flavour, native.ENGINE_RECIPE,
-        version("wasmtime"), sys.platform, platform.machine(),
-    )  # fmt: skip
-    path = folder / f"engine-{flavour}-{key}.cwasm"
+    path = _compiled_at(folder, flavour)
     module = _deserialised(engine, path)
     if module is not None:
         return module
@@ -212,6 +234,14 @@ def _compiled(folder: Path, engine: wasmtime.Engine, flavour: str, progress: Pro
             cache.store(path, module.serialize())
             cache.prune(folder, f"engine-{flavour}-")
     return _deserialised(engine, path) or module  # from its file, its memory is mapped and shared
+
+
+def _compiled_at(folder: Path, flavour: str) -> Path:
+    key = _key(
+        image.MODULE_SHA256, image.RECIPE, flavour, native.ENGINE_RECIPE,
+        version("wasmtime"), sys.platform, platform.machine(),
+    )  # fmt: skip
+    return folder / f"engine-{flavour}-{key}.cwasm"
 
 
 def _deserialised(engine: wasmtime.Engine, path: Path) -> wasmtime.Module | None:
