@@ -19,8 +19,12 @@ engine: $(READY)
 demo: engine
 	@$(BIN)/python -m swingset_nb.demo
 
+# JupyterLab refuses to run as root unless it is told to, and in a container there is nobody else.
+# `make lab LAB="--ip 0.0.0.0"` lets a browser outside of a container in.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 lab: engine
-	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) $(LAB) notebooks/quickstart.ipynb
 
 # Chromium for the browser tests, where this machine lets us install it; the tests say so where not.
 browser:

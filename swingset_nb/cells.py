@@ -24,6 +24,7 @@ from swingset.model.modules import by_module, cells_of
 from swingset_nb.binding import unfit
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.preparing import await_engines
 from swingset_nb.render import Diff, Message, Shown, Stack
 from swingset_nb.vat_names import give_root, refuse_taken
 
@@ -61,8 +62,10 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     if not world.has_vat(cell.vat):
         if cell.upgrade:
             raise SwingSetError(f"there is no vat {cell.vat} to upgrade", _define_hint(cell))
+        _await_engine(notebook, world, cell)
         return _begin(notebook, world, cell)
     if cell.replace:
+        _await_engine(notebook, world, cell)
         return _replace(notebook, world, cell)
     runs_in = world.controller.vats[cell.vat].worker
     if cell.worker is not None and cell.worker != runs_in:
@@ -94,6 +97,14 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     if cell.part not in dict(world.controller.vats.parts(cell.vat)):
         ways.append(f"`{_drop(cell)}` forgets it, if its name has a slip")
     return Stack([_changed(difference), Message("To go on", said, ways)])
+
+
+def _await_engine(notebook: Notebook, world: OpenWorld, cell: Cell) -> None:
+    if cell.part == cell.vat:
+        try:
+            await_engines(world, [cell.worker or world.controller.default_worker])
+        finally:
+            notebook.progress.clear()
 
 
 def changed(world: OpenWorld, vat: str) -> Shown:

@@ -15,7 +15,7 @@ from swingset_nb.arguments import LineParser, nearest
 from swingset_nb.errors import BadArguments
 from swingset_nb.extent import add_extent, extent_of, fit
 from swingset_nb.notebook import Notebook
-from swingset_nb.render import Message, Shown, Stack, Table
+from swingset_nb.render import Shown
 
 Action = Callable[[Notebook, argparse.Namespace], Shown | None]
 Argument = tuple[tuple[str, ...], dict[str, Any]]
@@ -71,6 +71,7 @@ def registered() -> dict[str, Command]:
         on_debugging,
         on_drafts,
         on_exports,
+        on_help,
         on_limits,
         on_modules,
         on_names,
@@ -84,7 +85,7 @@ def registered() -> dict[str, Command]:
         on_worlds,
     )
 
-    order = [name for group in _GROUPS.values() for name in group]
+    order = [name for group in GROUPS.values() for name in group]
     return {name: _registry[name] for name in (*order, *sorted(_registry.keys() - {*order}))}
 
 
@@ -96,7 +97,7 @@ def run(notebook: Notebook, line: str) -> Shown | None:
         name = "status"
     found = commands.get(name)
     if found is None:
-        near = _ALSO.get(name) or nearest(name, commands)
+        near = ALSO.get(name) or nearest(name, commands)
         hints = [f"did you mean `%swingset {near}`?"] if near else []
         raise BadArguments(f"%swingset has no subcommand {name!r}", *hints, "%swingset help")
     given = found.parser.read(rest)
@@ -105,42 +106,7 @@ def run(notebook: Notebook, line: str) -> Shown | None:
     return None if shown is None else fit(shown, f"%swingset {name} {rest}".strip(), extent, found.rest)
 
 
-@command("help", "say what there is", argument("subcommand", nargs="?"), completes="command")
-def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
-    commands = registered()
-    if given.subcommand is None:
-        return _all_help(commands)
-    found = commands.get(given.subcommand)
-    if found is None:
-        near = _ALSO.get(given.subcommand) or nearest(given.subcommand, commands)
-        hints = [f"did you mean `%swingset help {near}`?"] if near else ["%swingset help"]
-        raise BadArguments(f"%swingset has no subcommand {given.subcommand!r}", *hints)
-    return Message(f"{found.parser.usage_line()} - {found.summary}", found.parser.described())
-
-
-def _all_help(commands: dict[str, Command]) -> Shown:
-    """All subcommands in groups, and the magics."""
-    columns, shown = ["type", "to"], [Table("cells", ["type", "to"], _MAGICS)]
-    grouped = {name for names in _GROUPS.values() for name in names}
-    for title, names in (*_GROUPS.items(), ("more", sorted(commands.keys() - grouped))):
-        rows = [[commands[name].parser.usage_line(), commands[name].summary] for name in names]
-        if rows:
-            shown.append(Table(title, columns, rows))
-    notes = (
-        "`%swingset help WORD` explains one of them",
-        "each of them takes `--rows N` or `--all`: how much of a long answer is shown",
-        "`%config SwingSet` lists the settings: autorun, progress_after, run_limit, print_limit",
-    )
-    return Stack([*shown, Message("for all of them", (), notes)])
-
-
-_MAGICS = [
-    ["%%vat NAME [--upgrade] [--replace] [--worker KIND] [--computrons N]", "a vat from this cell"],
-    ["%%kind NAME --vat VAT [--upgrade] [--message TEXT]", "a cell of its own for a kind of a vat"],
-    ["%%module NAME [--upgrade] [--message TEXT]", "a module that cells of vats can import"],
-    ["%%whatif [--at N] [--drop] [--again] [--vat VAT]", "run a cell in a fork, and show both worlds"],
-]
-_GROUPS = {
+GROUPS = {
     "begin and end": ("status", "open", "close", "help"),
     "look": (
         "vats",
@@ -170,7 +136,8 @@ _GROUPS = {
         *("verify", "prune", "retention", "export-trace"),
     ),
 }
-_ALSO = {
+"""The subcommands in the groups of the help; those of no group come last."""
+ALSO = {
     "unpause": "run",
     "continue": "run",
     "go": "run",

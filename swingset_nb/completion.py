@@ -33,7 +33,7 @@ _OF_VATS = ("%%vat", "%%kind", "%%module")
 _LONGEST = 1_000
 _MOST_FILES = 10_000
 _ENDINGS = (".world", ".swingset")
-_VALUES = {"--engine": ("lean", "full"), "--worker": KINDS}
+_VALUES = {"--worker": KINDS}
 
 
 class Completer:

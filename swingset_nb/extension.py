@@ -14,6 +14,7 @@ from swingset_nb.hooks import CellHooks
 from swingset_nb.inspection import Inspection
 from swingset_nb.magics import SwingSet
 from swingset_nb.notebook import Notebook
+from swingset_nb.preparing import EngineAhead
 from swingset_nb.references import Displays, References
 
 PROGRESS_AFTER = "SWINGSET_PROGRESS_AFTER"
@@ -34,6 +35,7 @@ class Extension:
         self.hooks = CellHooks(self.notebook)
         self.deliveries = Deliveries(self.notebook, self.hooks)
         references = References(self.notebook)
+        self.ahead = EngineAhead(shell, lambda: self.magics.progress_after)
         self.completer = Completer(self.notebook, references)
         self.advisers = Advisers(shell)
         self.forms = CellForms(shell)
@@ -53,6 +55,7 @@ class Extension:
         self.forms.install()
         self.displays.install()
         self.inspection.install()
+        self.ahead.begin()
         errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
 
     def remove(self) -> None:

@@ -36,6 +36,7 @@ from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
 from swingset_nb.lacking import lacking
 from swingset_nb.places import Cells
+from swingset_nb.preparing import await_engines
 from swingset_nb.progress import Progress
 
 LOOKED_AT = 5_000
@@ -76,6 +77,10 @@ class OpenWorld:
     """Why the last changes could not be committed when it was closed."""
     fleeting: list[str] = field(default_factory=list)
     """The messages about names that could not be stored when it was closed."""
+    prepared: set[str] = field(default_factory=set)
+    """The kinds of worker whose engines are known to be ready."""
+    awaited: bool = False
+    """Whether a run has waited for the engines of the vats that the file has."""
     told_lost: bool = False
     """Whether a close was refused once because the world is not in its file."""
 
@@ -226,7 +231,11 @@ class Notebook:
 
     def settle(self) -> RunReport:
         """Run the world until nothing can run, unless it is paused; commit, and show outputs."""
+        world = self.require()
         try:
+            if not world.awaited and world.waiting():
+                await_engines(world, [vat.worker for vat in world.controller.vats])
+                world.awaited = True
             return self.require().session.settle()
         finally:
             self.progress.clear()

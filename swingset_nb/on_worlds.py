@@ -8,7 +8,7 @@ from collections.abc import Callable
 from shlex import quote
 
 from swingset.core.lifecycle import LeftBehind
-from swingset.host.engines import WorkerKind
+from swingset.host.engines import KINDS, WorkerKind
 from swingset.model.visible import one_line, visible
 from swingset.world.archiving import LEVELS
 from swingset.world.errors import LabelExists, WorldMoved
@@ -20,10 +20,8 @@ from swingset_nb.on_archives import archived
 from swingset_nb.on_modules import stale_in_words
 from swingset_nb.render import Message, Shown, Table
 
-WORKERS = ("wasm", "wasm-full", "local")
 MOST_NAMED = 30
 """How many checkpoints an error names."""
-_ENGINES: dict[str | None, WorkerKind] = {"full": "wasm-full", "lean": "wasm"}
 SHORT = 16
 """How many characters of a digest are shown in a summary."""
 
@@ -90,22 +88,17 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     "open",
     "open a world file, or make one",
     argument("path", metavar="PATH", help="the file; it is made if it is not there"),
-    argument("--worker", choices=WORKERS, help="where new vats run: wasm (default), wasm-full or local"),
-    argument("--engine", choices=("lean", "full"), help="full is wasm with the scientific packages"),
+    argument(
+        "--worker",
+        choices=KINDS,
+        help="where new vats run: wasm (default), wasm-full with the scientific packages, or local",
+    ),
     completes="path",
     rest="`%swingset status --all` shows them",
 )
 def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Open a world, and show what it holds."""
-    worker: WorkerKind | None = given.worker or _ENGINES.get(given.engine)
-    if given.engine and worker not in ("wasm", "wasm-full"):
-        raise BadArguments(
-            "--engine chooses among the wasm engines; the local worker has none", "leave it out"
-        )
-    if given.engine == "lean" and worker == "wasm-full":
-        raise BadArguments("--worker wasm-full and --engine lean contradict each other", "leave one out")
-    if given.engine == "full":
-        worker = "wasm-full"
+    worker: WorkerKind | None = given.worker
     path = os.path.expanduser(given.path)
     again = notebook.is_open(path)
     world = notebook.open(path, worker)

@@ -8,7 +8,8 @@ import time
 
 from swingset.workers.base import WorkerError
 from swingset.workers.wasm.engine import prepare_engine
-from swingset.workers.wasm.image import FLAVOURS
+
+_FLAVOURS = {"wasm": "lean", "wasm-full": "full"}
 
 
 def _show(stage: str, fraction: float | None) -> None:
@@ -23,11 +24,11 @@ def main() -> int:
     """Prepare one flavour."""
     parser = argparse.ArgumentParser(prog="python -m swingset.workers.wasm", description=__doc__)
     parser.add_argument(
-        "--engine", choices=FLAVOURS, default="lean", help="full adds the scientific packages"
+        "--worker", choices=tuple(_FLAVOURS), default="wasm", help="wasm-full has the scientific packages"
     )
     begun = time.monotonic()
     try:
-        factory = prepare_engine(parser.parse_args().engine, _show)
+        factory = prepare_engine(_FLAVOURS[parser.parse_args().worker], _show)
     except WorkerError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
