@@ -92,9 +92,9 @@ CASES = (
 )
 
 
-def advice_on(kind: str, words: str) -> list[str]:
-    """What to write instead, for an error of that class with these words."""
-    for case in CASES:
+def advice_on(kind: str, words: str, cases: Iterable[Case] = CASES) -> list[str]:
+    """What the first of some cases advises for an error of that class with these words."""
+    for case in cases:
         found = case.pattern.search(words[:_LONGEST]) if case.kind == kind else None
         if found is not None:
             return list(case.advice(found))

@@ -14,9 +14,7 @@ from collections.abc import Iterable
 
 from swingset.guest.base.errors import RemoteError
 from swingset.workers.importable import SCIENTIFIC, STANDARD
-from swingset_nb.advice import Case
-
-_LONGEST = 2_000
+from swingset_nb.advice import Case, advice_on
 
 _FILES = (
     "a vat has no files: read the file in a cell of the notebook and pass the text or the bytes to a method",
@@ -71,11 +69,7 @@ CASES = (
 
 def lacking_for(kind: str, words: str) -> list[str]:
     """What does the same, for an error of that class with these words, out of a vat."""
-    for case in CASES:
-        found = case.pattern.search(words[:_LONGEST]) if case.kind == kind else None
-        if found is not None:
-            return list(case.advice(found))
-    return []
+    return advice_on(kind, words, CASES)
 
 
 def lacking(error: BaseException) -> list[str]:

@@ -13,19 +13,11 @@ from swingset.core import recording
 from swingset.time import living
 from swingset.vat import remotable
 from tests.staging import Stage
+from tests.vat_sources import PURSE
 
-BANK = """
+BANK = f"""
 from swingset.vat import E, durable, remotable
-
-@durable
-class Purse:
-    owner: str
-    balance: int = 0
-
-    def deposit(self, amount: int) -> int:
-        self.balance += amount
-        return self.balance
-
+{PURSE}
     def pay(self, other, amount: int) -> int:
         self.balance -= amount
         return other.deposit(amount)

@@ -11,26 +11,18 @@ from swingset.guest.sending.eventual import E
 from swingset.vat import remotable
 from tests.conftest import MakeStage
 from tests.staging import Stage
+from tests.vat_sources import PURSE
 
-BANK = """
+BANK = f"""
 from swingset.vat import E, durable, remotable
-
-@durable
-class Purse:
-    owner: str
-    balance: int = 0
-
-    def deposit(self, amount: int) -> int:
-        self.balance += amount
-        return self.balance
-
+{PURSE}
 @remotable
 class Bank:
     def open_purse(self, owner: str):
         return Purse(owner=owner)
 
     def pair(self):
-        return {"left": Purse(owner="left"), "right": [Purse(owner="right")]}
+        return {{"left": Purse(owner="left"), "right": [Purse(owner="right")]}}
 
     def pay(self, purse: Purse, amount: int):
         return purse.deposit(amount)
