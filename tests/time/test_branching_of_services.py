@@ -501,12 +501,12 @@ def test_a_message_is_added_to_the_past(place: Place) -> None:
         swingset.Addition(after, "nobody", "relay"),
     ]
     with place.branch(add=messages) as found:
-        added = [(addition.message, addition.came) for addition in found.added]
-        assert added[0][0] == "purse()"
+        added = [(addition.message.method, addition.came) for addition in found.added]
+        assert added[0][0] == "purse"
         assert added[1][1].startswith("not sent: ")
-        assert added[2] == ("deposit()", "11")
+        assert added[2] == ("deposit", "11")
         assert added[3][1].startswith("not sent: there is no vat 'nobody'")
-        assert added[4] == ("relay()", "113")
+        assert added[4] == ("relay", "113")
         assert answers(found) == ["deposit(): recorded 3, came 13"]
         assert found.lines()[0].startswith(f"added: after crank {place.began}: purse(): came ")
 

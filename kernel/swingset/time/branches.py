@@ -83,14 +83,14 @@ class BranchAnswer:
 
 @dataclass(frozen=True)
 class BranchAddition:
-    """A message that was added, the crank after which it was sent, and what came of it."""
+    """A message that was added, and what came of it."""
 
-    after: int
-    message: str
+    message: Addition
     came: str
 
     def __str__(self) -> str:
-        return f"after crank {self.after}: {self.message}: came {self.came}"
+        method = one_line(f"{self.message.method}()", 80)
+        return f"after crank {self.message.after}: {method}: came {self.came}"
 
 
 @dataclass(frozen=True)

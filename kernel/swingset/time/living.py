@@ -211,7 +211,7 @@ class Living:
     def _additions(self) -> Iterator[BranchAddition]:
         for addition, result in self._added:
             came = shown(self.origins.outcome(result)) if is_kref(result) else one_line(result, SHOWN)
-            yield BranchAddition(addition.after, one_line(f"{addition.method}()", 80), came)
+            yield BranchAddition(addition, came)
 
     # What comes again
 
