@@ -50,6 +50,7 @@ WHY = {
     f"{GUEST}/passing/frames.py _column_from_data getattr": SOURCE,
     f"{GUEST}/passing/late_copies.py _load import_module": SOURCE,
     f"{GUEST}/passing/late_copies.py _load find_spec": SOURCE,
+    f"{GUEST}/fonts.py __getattr__ getattr": "matplotlib's own code asks for a name of its own module",
     f"{GUEST}/modules.py _import __import__": "an `import` in the vat's own code, in its own worker",
     # What a class or a function in the source of a vat says of itself.
     f"{GUEST}/guards/annotations.py evaluate eval": "an annotation: "

@@ -64,6 +64,11 @@ def _guard():
 
 if LEAN:
     _guard()
+else:
+    # matplotlib wants a folder with its settings and its list of fonts; the one with its data has both.
+    import os
+    os.environ["MPLCONFIGDIR"] = "/usr/local/lib/python315.zip/matplotlib/mpl-data"
+    os.environ["MPLBACKEND"] = "agg"
 
 class _Library:
     """Imports the guest library from the sources given, while baking."""
@@ -93,6 +98,8 @@ def _bake():
     for name in SOURCES:
         importlib.import_module(name)
     sys.meta_path.remove(_Library)
+    if not LEAN and "swingset.guest.fonts" in SOURCES:
+        sys.modules["swingset.guest.fonts"].install()
     sys.path_importer_cache.clear()
     supervisor = sys.modules["swingset.guest.supervisor"]
     main = sys.modules["__main__"].__dict__

@@ -31,7 +31,8 @@ import wasmtime
 
 from swingset.model.heap import HeapImage
 from swingset.workers.base import ImageMismatch, LibraryUnusable, Progress, VatSpec, WorkerError
-from swingset.workers.wasm import bake, cache, guest_library, image, native, stdlib
+from swingset.workers.wasm import bake, cache, data_files, guest_library, image, native, stdlib
+from swingset.workers.wasm.data_files import DataFiles
 from swingset.workers.wasm.door import Surroundings
 from swingset.workers.wasm.guest_library import GuestLibrary, Sources
 from swingset.workers.wasm.memory import BaseImage
@@ -67,6 +68,7 @@ class WasmWorkerFactory:
         ticker: Ticker,
         library: GuestLibrary,
         baked: Callable[[GuestLibrary], BaseImage],
+        data: DataFiles | None,
     ) -> None:
         self.flavour = flavour
         self.library = library.content()
@@ -80,6 +82,7 @@ class WasmWorkerFactory:
         self._instances = instances
         self._functions = functions
         self._archive = archive
+        self._data = data
         self._ticker = ticker
 
     def start(self, spec: VatSpec) -> WasmWorker:
@@ -87,7 +90,8 @@ class WasmWorkerFactory:
         return self._start(spec, self._base(spec))
 
     def _start(self, spec: VatSpec, base: BaseImage) -> WasmWorker:
-        host = Surroundings(self._archive)
+        data = self._data if base.interface >= guest_library.HAS_DATA_FILES else None
+        host = Surroundings(self._archive, data)
         guest = Guest(self._engine, self._instances, host)
         guest.calls = self._functions
         host.guest, host.allocate = guest, guest.function("host_alloc")
@@ -196,12 +200,13 @@ def make_factory(flavour: str, sources: Sources, progress: Progress | None = Non
     progress("loading the guest library", None)
     ticker = Ticker(engine)
     archive = _library(folder, engine, instances, flavour, ticker)
+    data = _data_files(folder) if flavour == "full" else None
 
     def baked(library: GuestLibrary) -> BaseImage:
         return _base_image(folder, engine, instances, archive, flavour, library, ticker)
 
     factory = WasmWorkerFactory(
-        flavour, engine, instances, functions, archive, ticker, bake.installed(sources), baked
+        flavour, engine, instances, functions, archive, ticker, bake.installed(sources), baked, data
     )
     progress("ready", 1.0)
     return factory
@@ -290,6 +295,15 @@ def _library(
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
+def _data_files(folder: Path) -> DataFiles:
+    """The files that packages read beside their modules, mapped so that all vats share them."""
+    path = folder / f"data-full-{_key(image.STDLIB_SHA256, data_files.RECIPE)}.zip"
+    if not cache.trusted(path):
+        cache.store(path, data_files.data_archive(_read(_artifacts().stdlib_zip, image.STDLIB_SHA256)))
+    with path.open("rb") as file:
+        return DataFiles(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
 def _base_image(
     folder: Path,
     engine: wasmtime.Engine,
@@ -315,7 +329,7 @@ def _base_image(
             cache.store(label, json.dumps(described).encode())
             cache.prune(folder, f"memory-{flavour}-")
         identity = _key(image.MODULE_SHA256, flavour, stdlib_digest, described["sha256"], length=64)
-        return BaseImage(path, identity, described["stack_end"], described["turn_at"])
+        return BaseImage(path, identity, described["stack_end"], described["turn_at"], library.interface)
 
 
 def _described(path: Path, label: Path) -> dict[str, Any] | None:

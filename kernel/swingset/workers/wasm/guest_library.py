@@ -13,7 +13,7 @@ its parts:
 - how it is entered: that function is called without arguments, once for each delivery;
 - how it calls the host: the form of deliveries, syscalls and results (`door`), of which version 1 knows
   `D`, `S` and `R`, and version 2 `F` and `G` too;
-- what the engine's system interface answers (`wasi`).
+- what the engine's system interface answers (`wasi`): from version 3 on, that there are data files.
 
 A change that an older library would notice raises the version. The host then either goes on speaking the
 older version to the libraries that ask for it, or refuses them by name.
@@ -33,10 +33,13 @@ from swingset.model.spelling import spelled
 from swingset.model.wording import fit
 from swingset.workers.base import LibraryUnusable
 
-INTERFACE = 2
+INTERFACE = 3
 """How this host and its library speak to each other."""
 
-SPOKEN = frozenset({1, INTERFACE})
+HAS_DATA_FILES = 3
+"""From this version on, the system interface of the scientific engine has the data files of its packages."""
+
+SPOKEN = frozenset({1, 2, INTERFACE})
 """The versions that this host can speak."""
 
 _KEYS = {"bootstrap", "interface", "modules", "standard"}

@@ -48,11 +48,12 @@ if _libc is not None:
 class BaseImage:
     """The memory every vat starts from, as a mapping of a file that holds it from `stack_end` on.
 
-    In it, at `turn_at`, lies the function that serves a delivery.
+    In it, at `turn_at`, lies the function that serves a delivery. `interface` is that of its guest library.
     """
 
-    def __init__(self, path: Path, base: str, stack_end: int, turn_at: int) -> None:
+    def __init__(self, path: Path, base: str, stack_end: int, turn_at: int, interface: int) -> None:
         self.base = base
+        self.interface = interface
         self.stack_end = stack_end
         self.turn_at = turn_at
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))

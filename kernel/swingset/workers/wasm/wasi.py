@@ -3,8 +3,9 @@
 A vat may not see a clock, a random source, a file, a socket or a process of the machine it runs on, both
 because nobody gave it those and because its next run must come out the same. So the system interface that
 the guest's libc expects is implemented here in full, without any resource of the host: the clock stands
-still, random bytes are derived from the delivery, what is printed is collected, and the only file is the
-standard library's archive, read-only, from bytes that all vats share, with made-up, constant attributes.
+still, random bytes are derived from the delivery, what is printed is collected, and the only files are the
+standard library's archive and the data of packages, read-only, from bytes that all vats share, with made-up,
+constant attributes.
 
 Linear memory must be the whole state of a vat, so open files are closed when a delivery ends (`at_rest`): a
 vat that kept one gets an error from it in the next delivery, whether or not it was saved and restored in
@@ -16,12 +17,12 @@ Nothing the guest passes is trusted: addresses are checked against its memory, c
 from __future__ import annotations
 
 import hashlib
-import mmap
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from swingset.model.states import ConsoleStream
+from swingset.workers.wasm.data_files import Bytes, DataFiles
 from swingset.workers.wasm.native import Guest, OutOfBounds
 
 LIBRARY_FOLDER = b"/usr/local/lib"
@@ -30,7 +31,7 @@ LIBRARY_NAME = b"python315.zip"
 SUCCESS, ACCES, BADF, FAULT, INVAL, ISDIR, NOENT = 0, 2, 8, 21, 28, 31, 44
 NOSYS, NOTDIR, NOTSUP, ROFS, SPIPE = 52, 54, 58, 69, 70
 
-Library = bytes | mmap.mmap
+Library = Bytes
 """The archive's bytes."""
 
 _CHARACTER_DEVICE, _DIRECTORY, _REGULAR_FILE = 2, 3, 4
@@ -51,8 +52,19 @@ class GuestExit(Exception):
 
 @dataclass
 class _File:
+    """An open file or folder: where it is in which archive, or its path and the names in it."""
+
+    kind: int
+    content: Library = b""
+    start: int = 0
+    size: int = 0
+    path: tuple[bytes, ...] = ()
+    names: tuple[tuple[bytes, int], ...] = ()
     position: int = 0
-    is_folder: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        return self.kind == _DIRECTORY
 
 
 class Console:
@@ -106,8 +118,9 @@ class Wasi:
 
     guest: Guest
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, data: DataFiles | None = None) -> None:
         self.library = library
+        self._data = data
         self._files: dict[int, _File] = {}
         self.begin(bytes, Console(1 << 20))
         self.at_rest()
@@ -119,7 +132,7 @@ class Wasi:
 
     def at_rest(self) -> None:
         """Close what the vat left open."""
-        self._files = {_PREOPENED: _File(is_folder=True)}
+        self._files = {_PREOPENED: self._folder()}
 
     # What the guest's libc calls when it starts.
 
@@ -189,7 +202,7 @@ class Wasi:
             return BADF
         if file.is_folder:
             return ISDIR
-        error, total = self._scatter(file.position, vectors, count)
+        error, total = self._scatter(file, file.position, vectors, count)
         file.position += total
         return error or self._put(read, "<I", total)
 
@@ -200,25 +213,25 @@ class Wasi:
             return BADF
         if file.is_folder:
             return ISDIR
-        error, total = self._scatter(offset, vectors, count)
+        error, total = self._scatter(file, offset, vectors, count)
         return error or self._put(read, "<I", total)
 
     def fd_seek(self, fd: int, offset: int, whence: int, result: int) -> int:
-        """Move within the library's archive."""
+        """Move within a file."""
         file = self._files.get(fd)
         if file is None:
             return SPIPE if fd < _PREOPENED else BADF
         if file.is_folder or whence > 2:
             return INVAL
         signed = offset - (1 << 64) if offset >> 63 else offset
-        position = (0, file.position, len(self.library))[whence] + signed
+        position = (0, file.position, file.size)[whence] + signed
         if not 0 <= position < 1 << 40:
             return INVAL
         file.position = position
         return self._put(result, "<Q", position)
 
     def fd_tell(self, fd: int, result: int) -> int:
-        """Where in the library's archive."""
+        """Where in a file."""
         file = self._files.get(fd)
         return BADF if file is None else self._put(result, "<Q", file.position)
 
@@ -239,8 +252,10 @@ class Wasi:
 
     def fd_filestat_get(self, fd: int, at: int) -> int:
         """Attributes of an open file."""
-        kind = self._kind(fd)
-        return BADF if kind is None else self._put_stat(at, kind)
+        if fd < _PREOPENED:
+            return self._put_stat(at, _File(_CHARACTER_DEVICE))
+        file = self._files.get(fd)
+        return BADF if file is None else self._put_stat(at, file)
 
     def fd_prestat_get(self, fd: int, at: int) -> int:
         """One folder is open from the start: the library's."""
@@ -253,17 +268,19 @@ class Wasi:
         return self._put_bytes(at, LIBRARY_FOLDER[:length])
 
     def fd_readdir(self, fd: int, at: int, length: int, cookie: int, used: int) -> int:
-        """The folder holds one file."""
+        """The names in a folder, in order, from the one that the cookie counts on."""
         file = self._files.get(fd)
         if file is None:
             return BADF
         if not file.is_folder:
             return NOTDIR
-        entry = b""
-        if cookie == 0:
-            entry = struct.pack("<QQIBxxx", 1, 0, len(LIBRARY_NAME), _REGULAR_FILE) + LIBRARY_NAME
-        entry = entry[:length]
-        return self._put_bytes(at, entry) or self._put(used, "<I", len(entry))
+        entries = b""
+        for number, (name, kind) in enumerate(file.names[cookie:], cookie + 1):
+            entries += struct.pack("<QQIBxxx", number, 0, len(name), kind) + name
+            if len(entries) >= length:
+                break
+        entries = entries[:length]
+        return self._put_bytes(at, entries) or self._put(used, "<I", len(entries))
 
     # Paths.
 
@@ -271,14 +288,13 @@ class Wasi:
         self, fd: int, _flags: int, path: int, length: int, how: int, rights: int, _inherit: int,
         _fdflags: int, opened: int,
     ) -> int:  # fmt: skip
-        """The folder and the archive open for reading; nothing else exists."""
-        kind = self._look_up(fd, path, length)
-        if kind in (BADF, NOENT):
-            return ROFS if kind == NOENT and how & 1 else kind
-        is_folder = kind == -_DIRECTORY
-        if how & 8 or (rights & 0x40 and not is_folder):  # truncate, or the right to write
+        """The folder, the archive and the data files open for reading; nothing else exists."""
+        file = self._look_up(fd, path, length)
+        if isinstance(file, int):
+            return ROFS if file == NOENT and how & 1 else file
+        if how & 8 or (rights & 0x40 and not file.is_folder):  # truncate, or the right to write
             return ROFS
-        if how & 2 and not is_folder:
+        if how & 2 and not file.is_folder:
             return NOTDIR
         if how & 5 == 5:  # create, exclusively
             return ROFS
@@ -287,23 +303,23 @@ class Wasi:
         number = _PREOPENED + 1
         while number in self._files:
             number += 1
-        self._files[number] = _File(is_folder=is_folder)
+        self._files[number] = file
         return self._put(opened, "<I", number)
 
     def path_filestat_get(self, fd: int, _flags: int, path: int, length: int, at: int) -> int:
         """Attributes by name."""
-        kind = self._look_up(fd, path, length)
-        return kind if kind > 0 else self._put_stat(at, -kind)
+        file = self._look_up(fd, path, length)
+        return file if isinstance(file, int) else self._put_stat(at, file)
 
     def path_readlink(self, fd: int, path: int, length: int, _at: int, _room: int, _used: int) -> int:
         """There are no links."""
-        kind = self._look_up(fd, path, length)
-        return kind if kind > 0 else INVAL
+        file = self._look_up(fd, path, length)
+        return file if isinstance(file, int) else INVAL
 
     # Helpers.
 
-    def _look_up(self, fd: int, path: int, length: int) -> int:
-        """A positive error, or the negated file type."""
+    def _look_up(self, fd: int, path: int, length: int) -> _File | int:
+        """The file of a path, freshly opened, or an error."""
         file = self._files.get(fd)
         if file is None or not file.is_folder:
             return BADF
@@ -313,32 +329,50 @@ class Wasi:
             name = self.guest.read(path, length)
         except OutOfBounds:
             return NOENT
-        parts = [part for part in name.split(b"/") if part not in (b"", b".")]
+        parts = [*file.path, *(part for part in name.split(b"/") if part not in (b"", b"."))]
         if name.startswith(b"/"):
             return NOENT
         if not parts:
-            return -_DIRECTORY
-        return -_REGULAR_FILE if parts == [LIBRARY_NAME] else NOENT
+            return self._folder()
+        if parts == [LIBRARY_NAME]:
+            return _File(_REGULAR_FILE, self.library, 0, len(self.library))
+        return self._data_file(tuple(parts))
+
+    def _folder(self) -> _File:
+        return _File(_DIRECTORY, names=((LIBRARY_NAME, _REGULAR_FILE),))
+
+    def _data_file(self, parts: tuple[bytes, ...]) -> _File | int:
+        data, path = self._data, b"/".join(parts)
+        if data is None:
+            return NOENT
+        extent, names = data.files.get(path), data.folders.get(path)
+        if extent is not None:
+            return _File(_REGULAR_FILE, data.content, extent.start, extent.size)
+        if names is None:
+            return NOENT
+        kinds = (
+            (name, _DIRECTORY if path + b"/" + name in data.folders else _REGULAR_FILE) for name in names
+        )
+        return _File(_DIRECTORY, path=parts, names=tuple(kinds))
 
     def _kind(self, fd: int) -> int | None:
         if fd < _PREOPENED:
             return _CHARACTER_DEVICE
         file = self._files.get(fd)
-        if file is None:
-            return None
-        return _DIRECTORY if file.is_folder else _REGULAR_FILE
+        return None if file is None else file.kind
 
-    def _put_stat(self, at: int, kind: int) -> int:
-        size = len(self.library) if kind == _REGULAR_FILE else 0
-        return self._put(at, "<QQB7xQQQQQ", 1, kind, kind, 1, size, 0, 0, 0)
+    def _put_stat(self, at: int, file: _File) -> int:
+        return self._put(at, "<QQB7xQQQQQ", 1, file.kind, file.kind, 1, file.size, 0, 0, 0)
 
-    def _scatter(self, position: int, vectors: int, count: int) -> tuple[int, int]:
+    def _scatter(self, file: _File, position: int, vectors: int, count: int) -> tuple[int, int]:
         if count > _MAX_VECTORS:
             return INVAL, 0
         total = 0
         try:
             for at, length in struct.iter_unpack("<II", self.guest.read(vectors, 8 * count)):
-                chunk = self.library[position + total : position + total + length]
+                at_most = max(0, min(length, file.size - position - total))
+                begin = file.start + position + total
+                chunk = file.content[begin : begin + at_most]
                 self.guest.write(at, chunk)
                 total += len(chunk)
         except OutOfBounds:
