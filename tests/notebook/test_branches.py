@@ -45,6 +45,7 @@ def test_an_upgrade_is_undone(opened: Kernel) -> None:
     listed = opened.run("%swingset undo upgrade bank").plain
     assert "deposit(): recorded 12, came 11" in listed
     assert "until then nothing has changed" in listed
+    assert "withheld" not in listed
     assert opened.run("await E(purse).deposit(0)").plain == "12"
     done = opened.run("%swingset undo upgrade bank --yes").plain
     assert "the upgrade of bank is undone: incarnation 0" in done

@@ -15,6 +15,7 @@ import pytest
 
 import swingset
 from swingset.guest.sending.eventual import E
+from swingset.host.session import Session
 from swingset.vat import remotable
 from tests.staging import Stage
 
@@ -70,6 +71,19 @@ class Clerk:
 
 def build_root_object():
     return Clerk()
+"""
+
+TAKER = """
+from swingset.vat import E, remotable
+
+def build_root_object(parameters):
+    @remotable
+    class Taker:
+        async def take(self, amount):
+            await E(parameters["teller"]).deposit(0)
+            return await E(parameters["purse"]).deposit(amount)
+
+    return Taker()
 """
 
 BANK = """
@@ -380,6 +394,25 @@ def test_what_an_object_of_the_session_sent_comes_again(place: Place) -> None:
             "the call of deposit() in which it was sent did not come here",
         )
         assert answers(found) == ["relay(): recorded 5, came no outcome"]
+
+
+def test_a_session_that_joins_later_is_found_by_its_name(place: Place) -> None:
+    """Its vat has another id in a branch without an earlier vat, and so have the roots that it asks for."""
+    place.stage.session.define("idle", BANK)
+    place.stage.session.define("branch", BANK)
+    other = Session(place.world, "other")
+    root, clerk = other.root("branch"), other.root("clerk")
+    purse = other.wait(E(root).purse())
+    E(purse).deposit(1).then(lambda _: E(clerk).relay(purse, 20))
+    other.settle()
+    given = {"purse": purse, "teller": Teller(purse)}
+    other.define("taker", TAKER, parameters=given)
+    assert other.wait(E(other.root("taker")).take(300)) == 321
+    place.unchanged()
+    with place.branch(drop=place.records("create-vat")[:1]) as found:
+        assert "idle" not in found.controller.vats
+        assert found.controller.vats["other"].id != place.world.vats["other"].id
+        assert found.lines() == []
 
 
 def test_a_session_in_its_second_life(tmp_path: Path) -> None:

@@ -77,18 +77,24 @@ def branch(
         refuse_wrong(changes, at, present.crank, records)
         fork = controller.fork(at)
         try:
-            living = Living(fork, present, at, records, changes)
-            for vat, parts in (code or {}).items():
-                fork.upgrade_vat(vat, parts)
-            return living.live()
-        except (LookupError, TypeError, ValueError) as problem:
-            # No host writes such records; the file is a stranger's.
-            fork.close()
-            words = f"the records after crank {at} are not what a host writes: {type(problem).__name__}"
-            raise KernelError(f"{words}: {problem}") from None
+            with strangers_refused(at):
+                living = Living(fork, present, at, records, changes)
+                for vat, parts in (code or {}).items():
+                    fork.upgrade_vat(vat, parts)
+                return living.live()
         except BaseException:
             fork.close()
             raise
+
+
+@contextmanager
+def strangers_refused(at: int) -> Iterator[None]:
+    """Raise `KernelError` for records that no host writes, because the file is a stranger's."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError) as problem:
+        words = f"the records after crank {at} are not what a host writes: {type(problem).__name__}"
+        raise KernelError(f"{words}: {problem}") from None
 
 
 @contextmanager

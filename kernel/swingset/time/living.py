@@ -89,7 +89,7 @@ class Living:
     def live(self) -> Branch:
         """Have everything come again, and run what it leads to."""
         for vat in self._attached:
-            self._players.attach(vat)
+            self._players.attach(vat, vat)
         self._calls.install()
         ran = False
         for record in self._records:
@@ -343,6 +343,8 @@ class Living:
     def _translate(self, verb: str, given: dict[str, Any]) -> None:
         """Rewrite the arguments of a request. Raises `Withheld`."""
         origins = self.origins
+        if "capdata" in given:
+            given["capdata"] = origins.data(given["vat"], given["capdata"])
         if "vat" in given and verb not in _BY_NAME:
             given["vat"] = origins.vat(given["vat"])
         if "vats" in given:
@@ -363,11 +365,10 @@ class Living:
 
     def _attach(self, record: RequestRecord, given: Mapping[str, Any]) -> None:
         """Begin a life of a session's vat."""
-        found = self.kernel.store.vats.named(given["name"])
-        if found is not None:
-            self._players.begin_anew(found.id, record.number)
-        vat, _ = self.kernel.attach(given["name"], Player(self._players, ""), given["message"])
-        self._players.attach(vat.id)
+        rows = [str(change.key[0]) for change in record.rows or () if change.table == "vats"]
+        recorded = rows[0] if rows else self._present.kernel.vat(given["name"]).id
+        self._players.begin_anew(recorded, record.number)
+        self.kernel.attach(given["name"], Player(self._players, recorded), given["message"])
 
     # What came of it
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from swingset.core.kernel import Kernel
@@ -219,16 +220,23 @@ class Origins:
             return recorded
         for vat, vref in self._names.get(recorded, {}).items():
             here = vref if "+" in vref else self._vrefs.get((vat, vref))
-            if here is not None and (vref == ROOT or self._is_attached(vat)):
-                entry = self._store.clists.by_vref(self.vat(vat), here)
-                if entry is not None:
-                    return entry.kref
+            if here is not None and (found := self._of_vat(vat, here, is_root=vref == ROOT)) is not None:
+                return found
         if recorded not in self._here:
             self._match_outcomes()
         found = self._here.get(recorded)
         if found is None or not self._exists(found):
             raise Withheld(f"{recorded} came from something that did not happen here")
         return found
+
+    def _of_vat(self, vat: str, here: str, *, is_root: bool) -> str | None:
+        """The kref of what a recorded vat names so here, if that is a root, or if the vat is attached."""
+        with suppress(Withheld):
+            known = self._store.vats.get(self.vat(vat))
+            if known is not None and (is_root or known.attached):
+                entry = self._store.clists.by_vref(known.id, here)
+                return None if entry is None else entry.kref
+        return None
 
     def vref(self, vat: str, recorded: str) -> str:
         """A vat's name in the branch for what it knew by a recorded name. Raises `Withheld`."""
@@ -241,9 +249,19 @@ class Origins:
             kref = self._krefs.get((vat, recorded))
             if kref is None:
                 raise Withheld(f"{recorded} of vat {self.name_of(vat)} came from nothing that is recorded")
-            found = self._kernel.introduce(self.vat(vat), self.kref(kref))
+            found = self._introduced(vat, recorded, self.kref(kref))
             self.same_slots(vat, (recorded,), (found,))
         return found
+
+    def _introduced(self, vat: str, recorded: str, kref: str) -> str:
+        """A vat's name for what it has, or gets now between two deliveries."""
+        here = self.vat(vat)
+        entry = self._store.clists.by_kref(here, kref)
+        if entry is not None:
+            return entry.vref
+        if self._store.in_crank:
+            raise Withheld(f"{recorded} has not come to vat {self.name_of(vat)} here")
+        return self._kernel.introduce(here, kref)
 
     def recorded_vref(self, vat: str, here: str) -> str | None:
         """The recorded name of what a vat knows by a name in the branch; None if no record tells."""
@@ -353,10 +371,6 @@ class Origins:
     def _exists(self, kref: str) -> bool:
         table = self._store.promises if kref.startswith("kp") else self._store.objects
         return table.get(kref) is not None
-
-    def _is_attached(self, vat: str) -> bool:
-        found = self._store.vats.get(vat)
-        return found is not None and found.attached
 
 
 def _numbered(change: RowChange) -> tuple[str, str]:

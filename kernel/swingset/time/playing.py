@@ -94,9 +94,9 @@ class Players:
             if pair[0] == vat and spoken.record < record:
                 del self._notified[pair]
 
-    def attach(self, vat: str) -> None:
-        """Have a vat played."""
-        self._kernel.warehouse.attach(vat, Player(self, vat))
+    def attach(self, vat: str, recorded: str) -> None:
+        """Have a vat of the branch played, by what is recorded of a vat."""
+        self._kernel.warehouse.attach(vat, Player(self, recorded))
 
     def played(self, vat: str, delivery: list[Any], syscall: SyscallHandler) -> None:
         """Have a script hear a delivery, and say what it said then."""
@@ -173,9 +173,9 @@ class Player:
 
     kind = "script"
 
-    def __init__(self, players: Players, vat: str) -> None:
+    def __init__(self, players: Players, recorded: str) -> None:
         self._players = players
-        self._vat = vat
+        self._vat = recorded
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, _limits: Limits) -> DeliveryResult:
         """Take a delivery, and say what was recorded."""

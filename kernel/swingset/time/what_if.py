@@ -29,7 +29,7 @@ from swingset.lens.recorded import Recorded
 from swingset.model.foreign import said
 from swingset.model.visible import one_line, visible
 from swingset.time.branches import Branch, Changes
-from swingset.time.branching import branch, recorded_after
+from swingset.time.branching import branch, recorded_after, strangers_refused
 from swingset.time.comparing import Unlike, compare, touched
 from swingset.time.living import Living
 from swingset.time.where import check_crank
@@ -275,7 +275,9 @@ class _Later:
         """What came after crank `at`, to come again in a fork in which nothing has happened yet."""
         drop = frozenset() if self._dropped is None else frozenset((self._dropped.number,))
         with recorded_after(controller, at) as (present, records):
-            yield Living(fork, present, at, records, Changes(drop))
+            with strangers_refused(at):
+                living = Living(fork, present, at, records, Changes(drop))
+            yield living
 
 
 def _run(
