@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from swingset.core.report import CrankReport
+from swingset.model.reports import Frame
 from swingset.model.visible import one_line
 from swingset.workers.pulses import Pulse
 
 REFRESH = 0.3
+ASKED = 2.0
+"""After this many seconds it is asked again at which line a delivery stands."""
 LONG = 100_000_000
 """The computrons from which on a single delivery shows how far it is."""
 QUIET = 1.0
@@ -35,6 +38,8 @@ class Progress:
         self._id: str | None = None
         self._count = 0
         self._silent = False
+        self._asked = 0.0
+        self._place = ""
 
     def stage(self, name: str, fraction: float | None) -> None:
         """Update it with a stage of preparing an engine."""
@@ -59,14 +64,19 @@ class Progress:
             spent += f" of {pulse.limit:,} computrons ({100 * pulse.computrons // pulse.limit} %)"
         else:
             spent += " computrons"
-        self._tell(f"one delivery to vat {one_line(pulse.vat, 60)}: {spent}; interrupt to stop it")
+        now = time.monotonic()
+        if self._id is not None and now - self._asked > ASKED:
+            self._place, self._asked = _place_of(pulse.stands_at()), now
+        vat = one_line(pulse.vat, 60)
+        self._tell(f"one delivery to vat {vat}{self._place}: {spent}; interrupt to stop it")
 
     def clear(self) -> None:
         """Remove the line; the next update begins a new activity."""
         if self._id is not None:
             self._publish({}, update=True)
         self._id = self._began = None
-        self._drawn = 0.0
+        self._drawn = self._asked = 0.0
+        self._place = ""
 
     @contextmanager
     def silenced(self) -> Iterator[None]:
@@ -97,3 +107,11 @@ class Progress:
             sys.stderr.flush()
         else:
             self._shell.display_pub.publish(data, {}, transient={"display_id": self._id}, update=update)
+
+
+def _place_of(trace: tuple[Frame, ...]) -> str:
+    """The innermost line of vat code, as a part of a sentence."""
+    if not trace:
+        return ""
+    part, line, function = trace[-1].part, trace[-1].line, trace[-1].function
+    return f", at line {line} of {one_line(part, 60)} in {one_line(function, 60)}"

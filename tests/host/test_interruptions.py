@@ -103,19 +103,26 @@ def test_going_back_forgets_it(world: Controller) -> None:
 
 
 def test_whether_somebody_listens_changes_nothing() -> None:
-    """A long delivery says how far it is, in growing numbers below its limit; transcripts are the same."""
-    digests, heard = set(), list[Pulse]()
+    """A long delivery says how far it is and where it stands; memory, transcript and state are the same."""
+    digests, heard, stood = set(), list[Pulse](), set[tuple[str, int]]()
+
+    def hear(pulse: Pulse) -> None:
+        heard.append(pulse)
+        if len(heard) % 3 == 1:
+            stood.update((frame.function, frame.line) for frame in pulse.stands_at()[-1:])
+
     for listens in (True, False):
         with open_world(None, worker="wasm") as world:
-            world.create_vat("spin", (("spin", SOURCE.format(body="sum(range(4_000_000))")),))
+            body = "total = 0\n        for number in range(1_000_000):\n            total += number"
+            world.create_vat("spin", (("spin", SOURCE.format(body=body)),))
             world.queue_to_root("spin", "spin", policy="none")
-            if listens:
-                with listening(heard.append):
-                    world.run()
-            else:
+            with listening(hear if listens else lambda _: None):
                 world.run()
-            digests.add(world.digest())
+            heap = world.kernel.warehouse.heap_digest(world.kernel.vat("spin"))
+            digests.add((world.digest(), heap))
     assert len(digests) == 1
     assert heard
     assert [pulse.computrons for pulse in heard] == sorted(pulse.computrons for pulse in heard)
     assert all(pulse.limit is not None and pulse.computrons < pulse.limit for pulse in heard)
+    assert stood <= {("Spin.spin", line) for line in (7, 8, 9)}
+    assert stood

@@ -13,13 +13,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from swingset.model.reports import Frame
+
 
 class Pulse(NamedTuple):
-    """How far a delivery to a vat is: the computrons that it has spent, and how many it may spend."""
+    """How far a delivery to a vat is: the computrons that it has spent, and how many it may spend.
+
+    `stands_at` returns the lines of vat code that it stands at, outermost first. That takes some 50 ms, and
+    changes nothing; it may be called while the listener is.
+    """
 
     vat: str
     computrons: int
     limit: int | None
+    stands_at: Callable[[], tuple[Frame, ...]]
 
 
 Listener = Callable[[Pulse], None]

@@ -96,7 +96,7 @@ class WasmWorkerFactory:
         guest.calls = self._functions
         host.guest, host.allocate = guest, guest.function("host_alloc")
         base.lay_over(guest)
-        return WasmWorker(spec, guest, base, base.base, self._ticker)
+        return WasmWorker(spec, guest, base, base.base, self._ticker, lambda: self._start(spec, base))
 
     def restore(self, spec: VatSpec, heap: HeapImage) -> WasmWorker:
         """A worker that carries on from a heap image."""

@@ -92,6 +92,7 @@ _memory_data = _c("wasmtime_memory_data", c_void_p, c_void_p, c_void_p)
 _memory_size = _c("wasmtime_memory_data_size", c_size_t, c_void_p, c_void_p)
 _memory_grow = _c("wasmtime_memory_grow", c_void_p, c_void_p, c_void_p, c_uint64, POINTER(c_uint64))
 _global_get = _c("wasmtime_global_get", None, c_void_p, c_void_p, c_void_p)
+_global_set = _c("wasmtime_global_set", c_void_p, c_void_p, c_void_p, c_void_p)
 _set_fuel = _c("wasmtime_context_set_fuel", c_void_p, c_void_p, c_uint64)
 _get_fuel = _c("wasmtime_context_get_fuel", c_void_p, c_void_p, POINTER(c_uint64))
 _set_epoch_deadline = _c("wasmtime_context_set_epoch_deadline", None, c_void_p, c_uint64)
@@ -341,6 +342,18 @@ class Guest:
             found = self._globals[name] = self._find(name.encode(), _GLOBAL)
         _global_get(self._context, ctypes.addressof(found), byref(value))
         return int(value.of.i32) & 0xFFFFFFFF
+
+    def copy_memory(self, other: Guest, stack_pointer: str, below: int) -> None:
+        """Make the memory that of another guest, and go on so many bytes below where its stack stands."""
+        other.refresh()
+        self.grow_to(other.size)
+        ctypes.memmove(self.base, other.base, other.size)
+        self.global_i32(stack_pointer)  # which looks it up
+        value = _ffi.wasmtime_val_t()  # all zero: of kind i32
+        value.of.i32 = (other.global_i32(stack_pointer) - below) & ~0xF
+        error = _global_set(self._context, ctypes.addressof(self._globals[stack_pointer]), byref(value))
+        if error:
+            raise wasmtime.WasmtimeError(_take_error(error))
 
     def set_fuel(self, fuel: int) -> None:
         """Set the guest's fuel."""

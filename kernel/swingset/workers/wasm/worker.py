@@ -17,6 +17,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import wasmtime
+
 from swingset.model import reasons
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.heap import HeapImage
@@ -41,6 +43,8 @@ _AUTOPSY_PAGES = 64
 _INSTRUMENT_FUEL = 20_000_000_000
 _AFTER_HOST_STOP = 2.0
 _AUTOPSY_BYTES = 100_000
+_RED_ZONE = 4_096
+"""How far below a running guest's stack a copy goes on: what it was just writing there is kept."""
 _AUTOPSY = """
 def _swingset_where(prefix):
     import _host, json, sys
@@ -80,6 +84,7 @@ class WasmWorker:
         base: memory.BaseImage,
         base_id: str,
         ticker: Ticker,
+        blank: Callable[[], WasmWorker],
     ) -> None:
         self._spec = spec
         self._guest = guest
@@ -87,6 +92,7 @@ class WasmWorker:
         self._base = base
         self._base_id = base_id
         self._ticker = ticker
+        self._blank = blank  # makes another worker of this sort, which has run nothing
         self._call = guest.function(image.CALL)
         self._stack_rests_at = base.stack_end
         self._memory_limit = -1
@@ -195,6 +201,20 @@ class WasmWorker:
         """End the delivery that is under way on another thread, at the next tick; see `StoppableWorker`."""
         self._stopping = True
 
+    def stands_at(self) -> tuple[Frame, ...]:
+        """The lines of vat code that the delivery under way stands at, outermost first; empty if unknown.
+
+        A copy of the guest is asked, because whatever ran in the guest itself would change it.
+        """
+        with suppress(HostStop, WorkerError, wasmtime.WasmtimeError):
+            asked = self._blank()
+            try:
+                asked._guest.copy_memory(self._guest, image.STACK_POINTER, _RED_ZONE)
+                return asked._autopsy(_AFTER_HOST_STOP)
+            finally:
+                asked.close()
+        return ()
+
     def close(self) -> None:
         """Free the instance."""
         self._usable = False
@@ -218,7 +238,12 @@ class WasmWorker:
         listener = pulses.here.listener
         if listener is None:
             return None
-        return lambda: listener(pulses.Pulse(self._spec.name, fuel - self._guest.fuel(), limit))
+
+        def beat() -> None:
+            spent = fuel - self._guest.fuel()
+            listener(pulses.Pulse(self._spec.name, spent, limit, self.stands_at))
+
+        return beat
 
     def _watch(
         self, seconds: float | None, ctrl_c: NotedInterrupt, beat: Callable[[], None] | None = None
@@ -227,12 +252,16 @@ class WasmWorker:
         before = self._ticker.interruptions
 
         def on_tick() -> None:
+            nonlocal deadline
             if self._stopping or self._ticker.interruptions != before or ctrl_c.came:
                 raise HostStop(reasons.INTERRUPTED, "the delivery was interrupted")
             if deadline is not None and time.monotonic() > deadline:
                 raise HostStop(reasons.WALL_CLOCK, f"the delivery took longer than {seconds:g} seconds")
             if beat is not None:
+                began = time.monotonic()
                 beat()
+                if deadline is not None:  # a listener's time is not the vat's
+                    deadline += time.monotonic() - began
 
         self._guest.on_tick = on_tick
         self._guest.arm_epochs()
