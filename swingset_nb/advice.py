@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 from swingset import vat as names_of_vats
 from swingset.guest.base.errors import RemoteError
+from swingset.guest.passing.remotables import Presence
+from swingset.host.references import References
+from swingset.lens.described import Described
 from swingset.model.foreign import said
 
 _LONGEST = 2_000
@@ -83,6 +86,18 @@ CASES = (
     ),
     Case("TypeError", re.compile(r'cannot send method "(\w{1,100})" to '), _unsent),
     Case("TypeError", re.compile(r'target has no method "(\w{1,100})", has \[([\w, ]{0,1500})\]'), _misspelt),
+    Case(
+        "VatStartError",
+        re.compile(r"must return an instance of a @remotable class, not durable \w{1,100} object"),
+        _always(
+            "return an object of a @remotable class that makes the durable ones, or has them in its baggage"
+        ),
+    ),
+    Case(
+        "VatStartError",
+        re.compile(r"must return an instance of a @remotable class, not (\w{1,100}) object"),
+        lambda found: [f"write @remotable above class {found[1]}, with `from swingset.vat import remotable`"],
+    ),
     Case("NameError", re.compile(r"name '(\w{1,100})' is not defined"), _lacks_name),
     Case(
         "SyntaxError",
@@ -99,6 +114,20 @@ def advice_on(kind: str, words: str, cases: Iterable[Case] = CASES) -> list[str]
         if found is not None:
             return list(case.advice(found))
     return []
+
+
+def of_state(references: References, error: BaseException) -> list[str]:
+    """What to do about a part of an object's state that was taken for a method or an attribute."""
+    found: Described | None = None
+    name: str | None = None
+    if isinstance(error, AttributeError) and isinstance(error.obj, Presence):
+        found, name = references.describe(error.obj), error.name
+    elif isinstance(error, RemoteError):
+        missing = re.match(r'target has no method "(\w{1,100})"', error.remote_message)
+        found, name = references.target_of(error), missing[1] if missing else None
+    if found is None or name not in dict(found.fields):
+        return []
+    return [f".{name} is a part of its state: the class needs a method that returns or changes it"]
 
 
 def advice(error: BaseException) -> list[str]:

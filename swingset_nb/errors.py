@@ -45,6 +45,7 @@ def _nowhere(_error: BaseException) -> tuple[str, ...]:
 
 
 _in_cell: Lines = _nowhere  # of the shell that the extension is loaded in
+_advise: Callable[[BaseException], Iterable[str]] = advice
 
 
 class SwingSetError(Exception):
@@ -126,8 +127,8 @@ def _renamed(kind: str, parts: Mapping[str, str], before: Mapping[str, str]) -> 
 
 def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], in_cell: Lines) -> None:
     """Show the errors of the layers below like this package's own, without frames of the library."""
-    global _in_cell
-    _in_cell = in_cell
+    global _in_cell, _advise
+    _in_cell, _advise = in_cell, advise
 
     def render(self: BaseException) -> list[str]:
         return explain(self, sources, tuple(advise(self)))
@@ -138,8 +139,8 @@ def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], 
 
 def uninstall() -> None:
     """Show the errors of the layers below in full again."""
-    global _in_cell
-    _in_cell = _nowhere
+    global _in_cell, _advise
+    _in_cell, _advise = _nowhere, advice
     for kind in FOREIGN:
         if "_render_traceback_" in vars(kind):
             delattr(kind, "_render_traceback_")
@@ -165,7 +166,8 @@ def shorten(error: Exception) -> None:
         with contextlib.suppress(AttributeError):  # an exception with slots keeps its long form
 
             def render() -> list[str]:
-                return _lines(error, type(error).__name__, _words(error), _in_cell(error), advice(error))
+                hints = tuple(_advise(error))
+                return _lines(error, type(error).__name__, _words(error), _in_cell(error), hints)
 
             error._render_traceback_ = render  # type: ignore[attr-defined]
 

@@ -29,7 +29,7 @@ from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved
 from swingset.world.lock import name_notebook
 from swingset_nb import limits
-from swingset_nb.advice import advice
+from swingset_nb.advice import advice, of_state
 from swingset_nb.binding import LONGEST, SHOWN, Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
@@ -384,6 +384,8 @@ class Notebook:
             yield "send the message again: the new incarnation has not received it"
         elif code == "vat-terminated":
             yield "a vat that has ended stays so: get a new object from a vat that lives, `%swingset vats`"
+        if self._world is not None:
+            yield from of_state(self._world.session.references, error)
         yield from advice(error)
         yield from lacking(error)
 

@@ -53,6 +53,38 @@ class Undone:
 
 UNDONE = [
     Undone(
+        "21",
+        "a new vat takes the name of what the user holds",
+        "cells",
+        "    refuse_taken(notebook, cell.vat)\n",
+        "",
+        "notebook/test_vat_names.py::test_a_new_vat_takes_no_name_from_the_user",
+    ),
+    Undone(
+        "21",
+        "a promise equals no value, and nobody is told",
+        "misuse",
+        "if type(other) not in _VALUES:",
+        "if True:",
+        "notebook/test_first_hour.py::test_a_mistake_is_told_with_its_fix",
+    ),
+    Undone(
+        "21",
+        "a comment above a vat makes its magic unknown",
+        "cell_forms",
+        "in MAGICS and first > 0:",
+        "in MAGICS and first < 0:",
+        "notebook/test_first_hour.py::test_comments_may_stand_above_a_vat",
+    ),
+    Undone(
+        "21",
+        "methods of a remote object are not completed",
+        "completion",
+        "if method.name.startswith(typed)]",
+        "if False]",
+        "notebook/test_references.py::test_tab_offers_the_methods_of_a_remote_object",
+    ),
+    Undone(
         "D",
         "heap images are digested",
         "digest",

@@ -31,6 +31,24 @@ MISTAKES = [
         "AttributeError: bank lives in another vat, so .open_purse cannot be reached directly:"
         " use `await E(bank).open_purse(...)`",
     ),
+    (
+        "purse.balance",
+        "→ .balance is a part of its state: the class needs a method that returns or changes it",
+    ),
+    ("await E(purse).balance()", "→ .balance is a part of its state"),
+    (
+        "purse.balance = 5",
+        "AttributeError: purse lives in another vat, so .balance cannot be set: ask it with a message",
+    ),
+    (
+        "%%vat odd\nclass A: pass\ndef build_root_object(): return A()",
+        "→ write @remotable above class A, with `from swingset.vat import remotable`",
+    ),
+    (
+        "%%vat odd\nfrom swingset.vat import durable\n@durable\nclass A: pass\n"
+        "def build_root_object(): return A()",
+        "→ return an object of a @remotable class that makes the durable ones, or has them in its baggage",
+    ),
     ("await E(purse.deposit(1))", "use `await E(purse).deposit(...)`"),
     ("{'p': purse}['p'].deposit(1)", "use `await E({'p': purse}['p']).deposit(...)`"),
     ("E(bank).open_purse('z').deposit(1)", "use `await E(E(bank).open_purse('z')).deposit(...)`"),

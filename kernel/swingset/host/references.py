@@ -81,18 +81,30 @@ class References:
             'open_purze() was sent to Bank, root of bank)'
         """
         cause = promise._cause
-        if type(cause) is not tuple or not cause[3] or hasattr(error, "_target_told"):
+        if type(cause) is not tuple or not cause[3] or self.target_of(error) is not None:
             return
         if error.trace or f".{cause[0]}" in error.remote_message:
             return
         with self._session.controller.lock:
             kernel, vat_id = self._session.controller.kernel, self._session.vat_id
             kref = kernel.recognize(vat_id, cause[3])
-            target = None if kref is None else describe(kernel.store, kref, vat_id).name
+            target = None if kref is None else describe(kernel.store, kref, vat_id)
         if target is not None:
-            text = f"{error} ({cause[0]}() was sent to {target})"
+            text = f"{error} ({cause[0]}() was sent to {target.name})"
             error.show_to_people(lambda _error: (text, ""))
-            error._target_told = True  # type: ignore[attr-defined]
+            error._sent_to = target  # type: ignore[attr-defined]
+
+    def target_of(self, error: BaseException) -> Described | None:
+        """To what the message was sent that an error came from, if `tell_target` has added it.
+
+        Args:
+            error: any error.
+        Example:
+            >>> session.references.target_of(ValueError("x")) is None
+            True
+        """
+        found = getattr(error, "_sent_to", None)
+        return found if type(found) is Described else None
 
     def _known(self, live: Liveslots, value: Presence | Promise[Any]) -> Described | None:
         named = live.promises.name_of(value) if isinstance(value, Promise) else live.slots.known_name(value)

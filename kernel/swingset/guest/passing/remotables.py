@@ -95,9 +95,9 @@ class Presence(OneIdentity):
         raise refused(self._vat, error)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(
-            f"{self!r} lives in another vat, so .{name} cannot be set: ask it with a message"
-        )
+        known = spelled(self._vat, name)
+        text = f"{known or repr(self)} lives in another vat, so .{name} cannot be set: ask it with a message"
+        raise refused(self._vat, AttributeError(text))
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self._vat.updates(self)
