@@ -34,7 +34,7 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
         lines = [f"the term: {term.meaning}"] if term else []
         return Message(f"{found.parser.usage_line()} - {found.summary}", [*found.parser.described(), *lines])
     if term is None:
-        near = nearest(word.lower(), [*commands, *words]) or ALSO.get(word)
+        near = ALSO.get(word) or nearest(word.lower(), [*commands, *words])
         hints = [f"did you mean `%swingset help {near}`?"] if near else []
         raise BadArguments(
             f"{word!r} is no subcommand of %swingset and no term of the glossary",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from swingset.core.errors import KernelError
 from swingset.host.looking import is_reference
@@ -42,11 +42,12 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
             "%swingset undo upgrade VAT",
         )
     session = notebook.require().session
+    held = session.names.holding()
     try:
         done = session.undo(count)
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset history", "%swingset checkpoints") from None
-    lines = _taken(notebook, done)
+    lines = _taken(notebook, done, held)
     stays = [name for name in _assigned(notebook, done.numbers) if name in notebook.shell.user_ns]
     if stays:
         lines.append(f"these variables stay as they are: {words_of(stays)}")
@@ -59,24 +60,31 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
 def redo(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Go to where the world was before the last undo."""
     session = notebook.require().session
+    held = session.names.holding()
     try:
         done = session.redo()
     except KernelError as problem:
         raise SwingSetError(str(problem), "run the cells again", "%swingset history") from None
     headline = f"{_cells(done)} done again: the world is as it was at crank {done.crank:,}"
-    return Message(headline, _taken(notebook, done), ("`%swingset undo` takes it back",))
+    return Message(headline, _taken(notebook, done, held), ("`%swingset undo` takes it back",))
 
 
-def _taken(notebook: Notebook, done: Undone) -> list[str]:
-    """Bring the names of the notebook in line with the world; returns lines about that."""
+def _taken(notebook: Notebook, done: Undone, held: Mapping[str, object]) -> list[str]:
+    """Bring the names of the notebook in line with the world; returns lines about that.
+
+    `held` are the variables that had references. A name that is not stored any more is unbound only if it
+    has one: a variable of the user with other data stays.
+    """
     world = notebook.require()
     lines = done.lines()
     if done.left_behind is not None:
         return lines + begin_anew(notebook, notebook.withdraw(), done.left_behind)
     for vat in [vat for vat in world.pending if not world.has_vat(vat)]:
         del world.pending[vat]
-    ended = [name for name, value in notebook.own() if world.session.has_ended(value)]
-    gone = notebook.binding.unbind({*done.gone, *ended} - done.back.keys())
+    own = dict(notebook.own())
+    gone = [name for name in done.gone if is_reference(own.get(name)) or _is(held, own, name)]
+    ended = [name for name, value in own.items() if world.session.has_ended(value)]
+    gone = notebook.binding.unbind({*gone, *ended} - done.back.keys())
     back = notebook.binding.rebind(done.back)
     notebook.binding.offer_e()
     if gone:
@@ -86,6 +94,10 @@ def _taken(notebook: Notebook, done: Undone) -> list[str]:
     if world.controller.queue.paused:
         lines.append("the world is paused")
     return lines
+
+
+def _is(held: Mapping[str, object], own: Mapping[str, object], name: str) -> bool:
+    return name in held and name in own and own[name] is held[name]
 
 
 def _assigned(notebook: Notebook, cells: Iterable[int]) -> list[str]:

@@ -146,8 +146,14 @@ def test_a_settled_promise_keeps_its_value_and_a_later_one_is_dead(stage: Stage)
     later = stage.send(bank, "wait")
     stage.session.settle()
     assert waits.result() == "went"
-    stage.session.undo()
+    undone = stage.session.undo()
+    assert undone.kept == 1
+    assert "1 promise keeps its value, although that was taken back" in undone.lines()
     assert waits.result() == later.result() == "went"
+    assert "an undo has taken this back" in str(stage.session.references.describe(waits))
+    stage.session.redo()
+    assert "taken" not in str(stage.session.references.describe(waits))
+    stage.session.undo()
     fresh = stage.send(bank, "wait")
     stage.session.settle()
     assert fresh.status == "pending"

@@ -123,6 +123,8 @@ class Following:
     """Those that this vat decides in this state."""
     _retired: dict[str, Any] = field(default_factory=dict, init=False)
     """Objects of this vat whose name was retired since."""
+    kept: list[Promise[Any]] = field(default_factory=list, init=False)
+    """Promises that have a value by now, although nobody has settled them in this state."""
 
     def why_not(self) -> str | None:
         """Why this life cannot go on in this state; None if it can. Nothing is changed."""
@@ -258,9 +260,13 @@ class Following:
                 (live.kinds._faces if ":" in vref else live.kinds._alive)[vref] = item
         for vpid, promise in handles.imported.items():
             found = promise()
-            if found is not None and vpid in self._entries and found._state is PENDING:
+            if found is None or vpid not in self._entries:
+                continue
+            if found._state is PENDING:
                 found._turns, found._vpid = live.turns, vpid
                 live.promises._imported[vpid] = found
+            else:
+                self.kept.append(found)
 
     def _align_heap(self) -> None:
         heap = self.live.slots.heap

@@ -120,13 +120,17 @@ class References:
                 ("not settled yet: it waits for something in this session",) if known is None else known.notes
             )
             return Described("" if known is None else known.kref, name, notes=notes)
+        undone = ("an undo has taken this back",) if self._session.steps.was_taken_back(value) else ()
         if value._state is REJECTED:
             kind = outcome.remote_name if isinstance(outcome, RemoteError) else type(outcome).__name__
-            return Described("", name, notes=(f"rejected with {kind}: {one_line(said(outcome), _VALUE)}",))
+            return Described(
+                "", name, notes=(f"rejected with {kind}: {one_line(said(outcome), _VALUE)}", *undone)
+            )
         if isinstance(outcome, Presence):
             found = self.describe(outcome)
-            return replace(found, name=f"{name} · fulfilled with {found.name}")
-        return Described("", name, notes=(f"fulfilled with {self._shown(outcome)}",))
+            told = f"{name} · fulfilled with {found.name}"
+            return replace(found, name=told, notes=(*found.notes, *undone))
+        return Described("", name, notes=(f"fulfilled with {self._shown(outcome)}", *undone))
 
     def _shown(self, value: object) -> str:
         """A value of this program, cut to a length."""

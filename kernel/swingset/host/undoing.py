@@ -24,6 +24,7 @@ from swingset.core.errors import KernelError
 from swingset.core.lifecycle import LeftBehind
 from swingset.guest.base import context
 from swingset.guest.base.ended import Ended
+from swingset.guest.base.promises import Promise
 from swingset.host import earlier_steps
 from swingset.host.controller import Controller
 from swingset.host.earlier_steps import words_of_step
@@ -46,7 +47,8 @@ class Undone(Effects):
     steps that have one, oldest first. `commit` and `crank` say where the world stands. `done` has what the
     steps did, in words, `more` how many lines there are beyond these, and `cranks` how many cranks they ran.
     `outside` is what stays, because it has left the world. `gone` are the stored names that this state does
-    not have, and `back` the values of those that it has and that changed. `dead` is how many handles died.
+    not have, and `back` the values of those that it has and that changed. `dead` is how many handles died,
+    and `kept` how many promises keep a value that was taken back.
     `resumed` says why a new life of the session began; then all its handles are dead, and `left_behind` is
     what was lost. None means that the life goes on.
     """
@@ -58,6 +60,7 @@ class Undone(Effects):
     gone: tuple[str, ...] = ()
     back: Mapping[str, Any] = field(default_factory=dict)
     dead: int = 0
+    kept: int = 0
     resumed: str | None = None
     left_behind: LeftBehind | None = None
 
@@ -75,7 +78,10 @@ class Undone(Effects):
             found.append(f"and {self.more:,} more")
         if self.resumed is not None:
             found.append(f"the session began a new life, because {self.resumed}: all its references are new")
-        elif self.dead:
+        if self.kept:
+            promises = "promise keeps its value" if self.kept == 1 else "promises keep their values"
+            found.append(f"{self.kept:,} {promises}, although that was taken back")
+        if self.dead and self.resumed is None:
             found.append(f"{self.dead:,} {'handle is' if self.dead == 1 else 'handles are'} dead")
         return found
 
@@ -101,6 +107,8 @@ class _Frame:
     handles: Handles
     steps: tuple[str, ...]
     effects: Effects
+    kept: list[weakref.ref[Promise[Any]]] = field(default_factory=list)
+    """The promises that keep a value that was taken back."""
 
 
 class Undoable(Protocol):
@@ -127,6 +135,7 @@ class Steps:
         self._session = session
         self._marks: list[_Mark] = []
         self._undone: list[_Frame] = []
+        self._kept: weakref.WeakSet[Promise[Any]] = weakref.WeakSet()
         self._joined = session.controller.world.head
         """The commit at which the session had joined, and its first step began."""
         self._begin()
@@ -212,6 +221,7 @@ class Steps:
             if not self._undone:
                 raise KernelError("there is nothing to do again: nothing was taken back")
             frame = self._undone.pop()
+            self._kept -= {promise for ref in frame.kept if (promise := ref()) is not None}
             back = _Mark(None, frame.head, frame.life, frame.handles)
             redone = self._go(back, here, frame, "do it again, and get it from there")
             number = self._marks[-1].number
@@ -230,6 +240,17 @@ class Steps:
         if went_on:
             self._undone.clear()
         return here, went_on
+
+    def was_taken_back(self, promise: Promise[Any]) -> bool:
+        """Whether a promise keeps a value that an undo has taken back.
+
+        Args:
+            promise: a promise of this session.
+        Example:
+            >>> session.steps.was_taken_back(E(bank).open_purse("alice"))
+            False
+        """
+        return promise in self._kept
 
     def only_housekeeping_since(self, commit: int) -> bool:
         """Whether nothing was sent or changed since a commit, but for what a session stores of itself.
@@ -308,7 +329,7 @@ class Steps:
         left_behind: LeftBehind | None = None
         gone: tuple[str, ...] = ()
         back: dict[str, Any] = {}
-        dead = 0
+        dead = kept = 0
         if mark.life is not None and mark.life() is life:
             with reading(live, store, life.vat_id):
                 lasting = lasting_of(live)
@@ -320,7 +341,9 @@ class Steps:
                 following = Following(store, life.vat_id, live, mark.handles, lasting)
                 problem = following.why_not()
                 if problem is None:
-                    dead = following.follow(ended)
+                    dead, kept = following.follow(ended), len(following.kept)
+                    frame.kept = [weakref.ref(promise) for promise in following.kept]
+                    self._kept.update(following.kept)
             if problem is not None:
                 life.end(f"{steps} was taken back")
                 controller.kernel.warehouse.detach(life.vat_id)
@@ -340,6 +363,7 @@ class Steps:
             gone=gone,
             back=back,
             dead=dead,
+            kept=kept,
             resumed=problem,
             left_behind=left_behind,
         )
