@@ -278,6 +278,27 @@ def test_changes_that_do_not_fit_are_named(local: Stage) -> None:
     assert world.run().cranks
 
 
+def test_a_look_begins_with_what_is_nearer(local: Stage) -> None:
+    """Near the present it goes back from there, and does not need what was long before."""
+    world = local.controller
+    world.create_vat("ann", (("ann", ACTOR),))
+    known = {}
+    for _ in range(6):
+        world.queue_to_root("ann", "earn", ["zoe", 1], policy="none")
+        world.run()
+        known[world.crank] = world.digest()
+    altered = world.world.commits()[2]
+    world.world.db.execute("UPDATE commits SET changeset = records WHERE seq = ?", (altered.seq,))
+    with pytest.raises(HistoryBroken):
+        world.history.at_record(altered.record)
+    for crank in (world.crank - 1, world.crank):
+        with world.at(crank) as moment:
+            assert moment.digest() == known[crank]
+    world.queue_to_root("ann", "earn", ["zoe", 1])
+    with world.at(world.crank) as moment:
+        assert moment.digest() == known[world.crank]
+
+
 def test_going_back_a_long_way_is_the_same_and_names_what_does_not_fit(digests: Digests) -> None:
     """A world goes over many commits by merged changes; one that was altered is named by its number."""
     play = Play("local", HOSTS["each crank"], 6).doings(5)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import apsw
@@ -23,6 +24,7 @@ import apsw
 from swingset.model import reasons
 
 from .errors import DamagedRow
+from .rows import RULES
 from .schema import STATE_TABLES
 from .vats import ATTACHED
 
@@ -84,12 +86,12 @@ def state_digest(db: apsw.Connection) -> str:
 
 def _rows(db: apsw.Connection, table: str, key: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     try:
-        yield from db.execute(_query(db, table, key))
+        yield from db.execute(_query(table, key))
     except UnicodeDecodeError:
         raise DamagedRow("the world", table, "?", "it holds text that is not UTF-8") from None
 
 
-def _query(db: apsw.Connection, table: str, key: tuple[str, ...]) -> str:
-    columns = [str(row[1]) for row in db.execute(f"PRAGMA table_info({table})")]
-    taken = [_TAKEN.get((table, name), name) for name in columns if name not in LEFT_OUT.get(table, ())]
+@cache
+def _query(table: str, key: tuple[str, ...]) -> str:
+    taken = [_TAKEN.get((table, name), name) for name in RULES[table] if name not in LEFT_OUT.get(table, ())]
     return f"SELECT {', '.join(taken)} FROM {table} {_ROWS.get(table, '')} ORDER BY {', '.join(key)}"

@@ -121,9 +121,8 @@ def copied(world: WorldFile, journal: Journal, changes: bytes, after: Mapping[st
     committed.
     """
     db, twin = world.db, opening.in_memory()
+    copy_state(db, twin)
     twin.execute("BEGIN")
-    for table, _ in STATE_TABLES:
-        _copy(db, twin, f"SELECT * FROM {table}", table)
     for table in ("meta", "labels"):
         _copy(db, twin, f"SELECT * FROM {table}", table)
     light = "seq, parent, crank, record, note, digest, seal, x'', x''"
@@ -141,6 +140,14 @@ def copied(world: WorldFile, journal: Journal, changes: bytes, after: Mapping[st
         history.record(world.head, changes, journal, "uncommitted work a fork began with", None)
         twin.execute("COMMIT")
     return twin
+
+
+def copy_state(db: apsw.Connection, twin: apsw.Connection) -> None:
+    """Copy the rows of all state tables into a database that has none."""
+    twin.execute("BEGIN")
+    for table, _ in STATE_TABLES:
+        _copy(db, twin, f"SELECT * FROM {table}", table)
+    twin.execute("COMMIT")
 
 
 def _copy(db: apsw.Connection, twin: apsw.Connection, query: str, table: str) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 from urllib.request import pathname2url
 
@@ -56,13 +57,28 @@ def in_memory(image: bytes | None = None) -> apsw.Connection:
     """Open a world in memory: an empty one, or the one whose bytes are `image`."""
     db = apsw.Connection(":memory:", statementcachesize=_CACHED_STATEMENTS)
     if image is None:
-        schema.create(db, software_version(), compress(b""))
+        # A copy of one that was made before takes a fraction of the time of its statements.
+        empty = apsw.Connection(":memory:")
+        empty.deserialize("main", _empty())
+        with db.backup("main", empty, "main") as copy:
+            copy.step()
+        empty.close()
     else:
         db.deserialize("main", unmarked(image, 1))
         most = ctypes.c_int64(_MOST_IN_MEMORY)
         db.file_control("main", apsw.SQLITE_FCNTL_SIZE_LIMIT, ctypes.addressof(most))
     _set_up(db)
     return db
+
+
+@cache
+def _empty() -> bytes:
+    """The bytes of an empty world."""
+    db = apsw.Connection(":memory:")
+    schema.create(db, software_version(), compress(b""))
+    image = db.serialize("main")
+    db.close()
+    return image
 
 
 def write_new(path: str, image: bytes) -> None:

@@ -4,10 +4,10 @@ A moment is the state after a crank, right after its record and before what the 
 state after any record. It is the state of the last commit before it, with the rows that the records after
 that commit changed. A later kernel is not asked, because what it would do is not what was done.
 
-A `Look` is a world in memory that holds the state of one moment at a time, and moves. It begins with the
-empty world, and moves by merged changes (`swingset.world.spans`). It has state only, and never changes the
-world that it looks back on. One look serves one moment after the other; a second is made only while the first
-is in use.
+A `Look` is a world in memory that holds the state of one moment at a time, and moves by merged changes
+(`swingset.world.spans`). It begins with the empty world or with a copy of the present, whichever is nearer.
+It has state only, and never changes the world that it looks back on. One look serves one moment after the
+other; a second is made only while the first is in use, or far away.
 
 A record that changed too many rows does not list them. A host commits right after it, so the moment is the
 state of that commit. In a file that has such a record elsewhere, the moments after it, up to the next commit,
@@ -27,6 +27,7 @@ from .edge import told_in_words
 from .errors import HistoryBroken, NoSuchMoment
 from .gone import Gone, what_is_gone
 from .history import apply_changes
+from .lending import copy_state
 from .line import Line, Mark
 from .merging import Changes, merged
 from .record_lines import lines, read_lines
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from .file import WorldFile
 
 _KEYS = dict(STATE_TABLES)
+
+_FAR = 1_000  # so many commits more than from the empty world or the present, and a look begins anew
 
 MOST_FREE = 2
 """How many looks are kept for the next moment."""
@@ -60,9 +63,12 @@ class Target:
 class Look:
     """A state in memory that moves from moment to moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, present: WorldFile | None = None) -> None:
         self.db = opening.in_memory()
         self.commit = 0
+        if present is not None:
+            copy_state(present.db, self.db)
+            self.commit = present.head
         self.cuts = 0
         """How often the world had been pruned when it was moved."""
         self.between = False
@@ -247,9 +253,15 @@ class Past:
     def _nearest(self, moment: Target) -> Look:
         """Take the free look that is nearest to a moment, or make one."""
         places, wanted = self._line.places, self._line.places.get(moment.commit, 0)
+        # A run has changed the present already; who only looks reads in a transaction.
+        running = self._world.db.in_transaction and not self._world.look_only
+        back = len(places) if running else len(places) - 1 - wanted
+        begin = self._world if back < wanted else None
         if not self._free:
-            return Look()
+            return Look(begin)
         nearest = min(self._free, key=lambda look: abs(places.get(look.commit, -1) - wanted))
+        if abs(places.get(nearest.commit, -1) - wanted) > min(back, wanted) + _FAR:
+            return Look(begin)
         self._free.remove(nearest)
         return nearest
 
