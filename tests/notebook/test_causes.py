@@ -111,3 +111,20 @@ def test_the_lines_of_the_senders_are_shown_on_demand(opened: Kernel) -> None:
     shown = opened.run(f"%swingset cause {crank} --lines").plain.splitlines()
     assert "shop, line 7, in Shop.pay: return E(purse).deposit(3)" in shown[-1]
     assert "shop, line 7" not in opened.run(f"%swingset cause {crank}").plain
+
+
+def test_a_cell_is_named_with_its_session_where_there_were_several(opened: Kernel) -> None:
+    """After the world was opened again, cells are told apart, and a search takes one session."""
+    opened.run("await E(purse).deposit(11)")
+    before = int(opened.run("print(len(In) - 2)").printed)
+    opened.run("%swingset close")
+    opened.run("%swingset open causes.world --worker local")
+    opened.run("await E(purse).deposit(12)")
+    number = int(opened.run("print(len(In) - 2)").printed)
+    shown = opened.run(f"%swingset find --cell {number} --kind request deposit").plain
+    assert f"cell [{number}] of session 2, line 1" in shown
+    earlier = opened.run(f"%swingset find deposit --session 1 --cell {before} --kind request").plain
+    assert f"cell [{before}] of session 1, line 1" in earlier
+    crank = int(opened.run(f"print({WORLD}.crank)").printed)
+    assert f"cell [{number}] of session 2, line 1" in opened.run(f"%swingset cause {crank}").plain
+    assert "0 found" in opened.run(f"%swingset find --cell {before} --session 2 --kind send").plain

@@ -323,12 +323,16 @@ def test_the_command_writes_a_test(
 ) -> None:
     """`swingset test FILE N --name NAME` writes the file into a folder, and says how short it is."""
     stage = make_stage("wasm", tmp_path / "my.world")
-    _rejected(stage, stage.define("bank", BANK), "find", "nobody")
+    bank = stage.define("bank", BANK)
+    stage.ask(bank, "open_purse", "bob")
+    _rejected(stage, bank, "find", "nobody")
     crank = _crank(stage, "forgotten")
     stage.controller.commit()
     line = ["test", str(tmp_path / "my.world"), str(crank), "--folder", str(tmp_path), "--name"]
-    assert main([*line, "nobody"]) == 0
-    assert "2 inputs shrunk to 2" in capsys.readouterr().out
+    assert main([*line, "nobody", "--tries", "7"]) == 0
+    printed = capsys.readouterr()
+    assert "3 inputs shrunk to 2" in printed.out
+    assert printed.err == "3 inputs shrunk to 2, in 1 of at most 7 tries\n"
     assert (tmp_path / "test_nobody.py").exists()
     assert main([*line, "again", "--shows", "import os"]) == 1
     assert "is no predicate" in capsys.readouterr().err

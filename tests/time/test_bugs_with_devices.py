@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 import swingset
+from swingset.core.verbs import VERBS
 from swingset.guest.passing.remotables import Presence
+from swingset.time.inputs import _Gathering
 from swingset.vat import remotable
 from tests.conftest import MakeStage
 from tests.staging import Stage
@@ -287,6 +290,30 @@ def test_what_is_not_needed_is_only_listed(local: Stage, tmp_path: Path, case: s
     made = swingset.bug_to_test(local.controller, crank, "x", shows="clerk.got == 5", folder=tmp_path)
     assert any(words in said for said in made.left_out), made.left_out
     assert any(words in line for line in made.lines())
+
+
+ODD: tuple[dict[str, Any], ...] = (
+    {},
+    dict.fromkeys(("vat", "name", "kind", "meter", "manifest", "options", "data", "bundle", "service")),
+    dict.fromkeys(("vat", "name", "kind", "meter", "manifest", "options", "data", "bundle", "device"), "?"),
+    {
+        "parameters": {"body": "#[", "slots": ["kd1"]},
+        "bundle": "x",
+        "service": False,
+        "name": 3,
+        "options": 4,
+    },
+)
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "nonesuch"])
+def test_a_record_that_no_host_has_written_is_only_left_out(local: Stage, verb: str) -> None:
+    """Whatever a stranger's file says that its host asked for, its inputs can be read."""
+    for number, arguments in enumerate(ODD, 1):
+        gathering = _Gathering(local.controller)
+        with suppress(swingset.WorldError):  # a bundle that the file does not have
+            gathering.take(swingset.RequestRecord(number, 1, 0, verb, arguments))
+        assert all(line.isprintable() for line in gathering.inputs().left_out)
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import swingset
 from swingset import Arrival, MergedRecord, Passage, Ref, RequestRecord
@@ -102,7 +105,7 @@ def test_no_message_arrives_before_it_is_sent(
     assert sorted(sent) == sorted(arrival.passage for arrival in arrived)
 
 
-def test_several_mailboxes_of_a_world_are_told_apart() -> None:
+def test_several_mailboxes_of_a_world_are_told_apart(tmp_path: Path) -> None:
     """Each mailbox counts its own messages; if each has a name, every arrival finds what sent it."""
     made = {name: swingset.open_world(worker="local") for name in ("ann", "bob")}
     boxes = {"ann": {"ann": "home", "ann-office": "office"}, "bob": {"bob": "home", "bob-office": "office"}}
@@ -132,6 +135,14 @@ def test_several_mailboxes_of_a_world_are_told_apart() -> None:
         assert sorted(arrival.passage for arrival in arrivals) == sorted(sent)
         assert len(sent) == 6
         assert all(arrival.sent_in == sent[arrival.passage] for arrival in arrivals)
+    path, exporter = tmp_path / "trace.json", InMemorySpanExporter()
+    swingset.export_trace(made, path, mailboxes=mailboxes)
+    arrows = [
+        event for event in json.loads(path.read_text())["traceEvents"] if "/mail " in event.get("id", "")
+    ]
+    assert len(arrows) == 2 * 6
+    swingset.export_spans(made, exporter, mailboxes=mailboxes)
+    assert sum(len(span.links) for span in exporter.get_finished_spans()) == 6
     for bad in ({"carol": ("carol", "x")}, {"bob": ("ann", "home")}):
         with pytest.raises(swingset.KernelError, match="mailbox"):
             list(swingset.merge({name: made[name].history.records() for name in made}, bad))

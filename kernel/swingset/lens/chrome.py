@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from swingset.lens.cause import Causes, Step
-from swingset.lens.merging import merge
+from swingset.lens.merging import Mailboxes, MergedRecord, merge
 from swingset.model.messages import kind_of
 from swingset.model.visible import one_line, quoted
 from swingset.world.records import CrankRecord, Record
@@ -30,9 +30,12 @@ class _Slice(NamedTuple):
     begin: int
 
 
-def trace_events(worlds: Mapping[str, Causes]) -> Iterator[dict[str, Any]]:
+def trace_events(
+    worlds: Mapping[str, Causes], mailboxes: Mailboxes | None = None
+) -> Iterator[dict[str, Any]]:
     """The trace events of some worlds, by the names that their mailboxes have for each other."""
-    return _Tracing(worlds).events({name: causes.recorded.after() for name, causes in worlds.items()})
+    histories = {name: causes.recorded.after() for name, causes in worlds.items()}
+    return _Tracing(worlds).events(merge(histories, mailboxes))
 
 
 class _Tracing:
@@ -45,11 +48,11 @@ class _Tracing:
         self._slices: dict[tuple[str, int], _Slice] = {}
         self._now = 0
 
-    def events(self, histories: Mapping[str, Iterable[Record]]) -> Iterator[dict[str, Any]]:
+    def events(self, history: Iterable[MergedRecord]) -> Iterator[dict[str, Any]]:
         for name, process in self._processes.items():
             shown = one_line(name, 80)
             yield _named("process_name", process, 0, f"world {shown}" if shown else "world")
-        for merged in merge(histories):
+        for merged in history:
             world, record = merged.world, merged.record
             step = self._worlds[world].step(record)
             vat = step.vat if isinstance(record, CrankRecord) else None
@@ -64,14 +67,16 @@ class _Tracing:
             if isinstance(record, CrankRecord):
                 yield from self._arrow(world, record.sender, here, f"{world}/{record.number}")
             for arrival in merged.received:
-                sender, number = arrival.passage.sender, arrival.passage.number
-                name = f"{sender}/{world}/mail {number}"
-                yield from self._arrow(sender, arrival.sent_in, here, name)
+                sender, receiver, number = arrival.passage
+                name = f"{sender}/{receiver}/mail {number}"
+                yield from self._arrow(arrival.world, arrival.sent_in, here, name)
             self._now += length
 
-    def _arrow(self, world: str, sender: int | None, here: _Slice, name: str) -> Iterator[dict[str, Any]]:
+    def _arrow(
+        self, world: str | None, sender: int | None, here: _Slice, name: str
+    ) -> Iterator[dict[str, Any]]:
         """An arrow from the slice of a sender, if there is one."""
-        start = self._slices.get((world, sender)) if sender is not None else None
+        start = None if world is None or sender is None else self._slices.get((world, sender))
         if start is None:
             return
         told = {"name": "message", "cat": "message", "id": one_line(name, 200)}

@@ -28,6 +28,10 @@ _OUT = re.compile(r"out\.([A-Za-z0-9._-]{1,199})/([0-9]{15})\Z", re.ASCII)
 _ID, _NAME = (list(RULES["devices"]).index(column) for column in ("id", "name"))
 
 
+Mailboxes = Mapping[str, tuple[str, str]]
+"""Mailboxes by the name that others have for each: the world, and the name of the device."""
+
+
 class Passage(NamedTuple):
     """One message between two mailboxes, by their names: who sent it, who received it, and its number."""
 
@@ -40,11 +44,13 @@ class Passage(NamedTuple):
 class Arrival:
     """A message that arrived with a record. `sent_in` is the number of the sender's record that sent it.
 
-    It is None if that record is not among the histories, or comes later than it can.
+    It is None if that record is not among the histories, or comes later than it can. `world` is the world of
+    the sender, None if its history is not among them.
     """
 
     passage: Passage
     sent_in: int | None
+    world: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class MergedRecord:
 
 
 def merge(
-    histories: Mapping[str, Iterable[Record]], mailboxes: Mapping[str, tuple[str, str]] | None = None
+    histories: Mapping[str, Iterable[Record]], mailboxes: Mailboxes | None = None
 ) -> Iterator[MergedRecord]:
     """Merge the records of several worlds, in an order in which no message arrives before it is sent.
 
@@ -94,9 +100,7 @@ def merge(
 class _Names:
     """The names of mailboxes: which world has it, and what its device is called."""
 
-    def __init__(
-        self, histories: Mapping[str, Iterable[Record]], mailboxes: Mapping[str, tuple[str, str]]
-    ) -> None:
+    def __init__(self, histories: Mapping[str, Iterable[Record]], mailboxes: Mailboxes) -> None:
         for name, (world, _) in mailboxes.items():
             if world not in histories:
                 raise KernelError(f"mailbox {name!r}: no history is of a world {world!r}")
@@ -160,7 +164,8 @@ class _Line:
             if row.table == "devices" and row.after is not None:
                 self._devices[str(row.after[_ID])] = str(row.after[_NAME])
         self.head = next(self._records, None)
-        arrivals = tuple(Arrival(passage, sent.get(passage)) for passage in received)
+        worlds = self._names.worlds
+        arrivals = tuple(Arrival(said, sent.get(said), worlds.get(said.sender)) for said in received)
         return MergedRecord(self._world, record, tuple(self._sent(record)), arrivals)
 
     def _sent(self, record: Record) -> Iterator[Passage]:

@@ -12,9 +12,15 @@ from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.lens.cause import Causes
 from swingset.lens.chrome import trace_events
+from swingset.lens.merging import Mailboxes
 
 
-def export_trace(worlds: Controller | Mapping[str, Controller], path: str | os.PathLike[str]) -> int:
+def export_trace(
+    worlds: Controller | Mapping[str, Controller],
+    path: str | os.PathLike[str],
+    *,
+    mailboxes: Mailboxes | None = None,
+) -> int:
     """Write the history of a world, or of several, as Chrome trace events, which Perfetto shows.
 
     A vat is a track, a crank is a slice as long as its computrons, and an arrow leads from each sender to
@@ -23,6 +29,8 @@ def export_trace(worlds: Controller | Mapping[str, Controller], path: str | os.P
     Args:
         worlds: a world; or several, by the names that their mailboxes have for each other.
         path: a file that does not exist yet.
+        mailboxes: if worlds have several mailboxes, the world and the device of each by its name, as in
+            `swingset.merge`.
     Returns:
         How many events were written.
     Raises:
@@ -34,7 +42,7 @@ def export_trace(worlds: Controller | Mapping[str, Controller], path: str | os.P
         True
     """
     with _reading(worlds) as known:
-        return _write(trace_events(known), path)
+        return _write(trace_events(known, mailboxes), path)
 
 
 @contextmanager
@@ -67,7 +75,13 @@ def _write(events: Iterator[dict[str, Any]], path: str | os.PathLike[str]) -> in
     return count
 
 
-def export_spans(worlds: Controller | Mapping[str, Controller], exporter: Any, *, begin: int = 0) -> int:
+def export_spans(
+    worlds: Controller | Mapping[str, Controller],
+    exporter: Any,
+    *,
+    begin: int = 0,
+    mailboxes: Mailboxes | None = None,
+) -> int:
     """Export the history of a world, or of several, as OpenTelemetry spans, through an exporter of the SDK.
 
     A record is a span, and its parent is the record that sent it; mail between worlds is a link. All that
@@ -78,6 +92,8 @@ def export_spans(worlds: Controller | Mapping[str, Controller], exporter: Any, *
         worlds: a world; or several, by the names that their mailboxes have for each other.
         exporter: a `SpanExporter` of the SDK, such as `ConsoleSpanExporter()`. It is not shut down.
         begin: the time of the first span, in nanoseconds since 1970.
+        mailboxes: if worlds have several mailboxes, the world and the device of each by its name, as in
+            `swingset.merge`.
     Returns:
         How many spans were exported.
     Raises:
@@ -94,4 +110,4 @@ def export_spans(worlds: Controller | Mapping[str, Controller], exporter: Any, *
     except ImportError:
         raise KernelError("OpenTelemetry is not installed: pip install 'swingset-nb[otel]'") from None
     with _reading(worlds) as known:
-        return export(known, exporter, begin)
+        return export(known, exporter, begin, mailboxes)

@@ -138,8 +138,10 @@ class _Gathering:
                             self._origins[kref] = Origin(act=number, promise=True)
                             self._answers.setdefault(kref, number)
                         self._asked.is_act(record, number)
-        except Unwritable as problem:
-            self._left_out.append(one_line(f"{record.verb} of record {record.number}: {problem}", 200))
+        except (Unwritable, ValueError, LookupError, TypeError, AttributeError) as problem:
+            # A record of a stranger's file may have arguments that no host has asked with.
+            said = str(problem) if isinstance(problem, Unwritable) else "no host asks so"
+            self._left_out.append(one_line(f"{record.verb} of record {record.number}: {said}", 200))
 
     def _parameters(self, raw: Any) -> tuple[str, tuple[Origin, ...]]:
         data = CapData.from_json(raw)

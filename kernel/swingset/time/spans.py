@@ -23,7 +23,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from swingset.core.errors import KernelError
 from swingset.lens.cause import Causes
 from swingset.lens.chrome import SHORTEST
-from swingset.lens.merging import MergedRecord, merge
+from swingset.lens.merging import Mailboxes, MergedRecord, merge
 from swingset.model.messages import kind_of
 from swingset.model.visible import one_line, quoted
 from swingset.world.records import CrankRecord
@@ -33,9 +33,11 @@ _MOST_TEXT = 2_000
 _SCOPE = InstrumentationScope("swingset")
 
 
-def export(worlds: Mapping[str, Causes], exporter: SpanExporter, begin: int) -> int:
+def export(
+    worlds: Mapping[str, Causes], exporter: SpanExporter, begin: int, mailboxes: Mailboxes | None = None
+) -> int:
     """Hand the spans of some worlds to an exporter; returns how many. Raises `KernelError` if it fails."""
-    spans, count = _Spans(worlds, begin).all(), 0
+    spans, count = _Spans(worlds, begin).all(mailboxes), 0
     while piece := list(islice(spans, _PIECE)):
         if exporter.export(piece) is not SpanExportResult.SUCCESS:
             raise KernelError(f"the exporter {type(exporter).__name__} failed after {count:,} spans")
@@ -54,9 +56,9 @@ class _Spans:
             name: Resource({"service.name": one_line(name, 80) or "swingset"}) for name in worlds
         }
 
-    def all(self) -> Iterator[ReadableSpan]:
+    def all(self, mailboxes: Mailboxes | None) -> Iterator[ReadableSpan]:
         histories = {name: causes.recorded.after() for name, causes in self._worlds.items()}
-        for merged in merge(histories):
+        for merged in merge(histories, mailboxes):
             yield self._span(merged)
 
     def _span(self, merged: MergedRecord) -> ReadableSpan:
@@ -69,7 +71,7 @@ class _Spans:
         self._known[world, record.number] = context
         begin, length = self._now, max(SHORTEST, step.computrons or 0)
         self._now += length
-        sent = (self._of(arrival.passage.sender, arrival.sent_in) for arrival in merged.received)
+        sent = (self._of(arrival.world, arrival.sent_in) for arrival in merged.received)
         found: dict[str, Any] = {"swingset.record": record.number, "swingset.crank": record.crank}
         status, events, kind = Status(StatusCode.UNSET), [], SpanKind.INTERNAL
         if isinstance(record, CrankRecord):
@@ -103,8 +105,8 @@ class _Spans:
             end_time=begin + length,
         )
 
-    def _of(self, world: str, number: int | None) -> SpanContext | None:
-        return None if number is None else self._known.get((world, number))
+    def _of(self, world: str | None, number: int | None) -> SpanContext | None:
+        return None if world is None or number is None else self._known.get((world, number))
 
 
 def _id(sort: str, text: str, size: int) -> int:
