@@ -22,15 +22,14 @@ class Again:
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
         self._kinds: dict[str, Any] = {}
-        self._had: dict[str, Any] = {}
 
     def before(self) -> None:
-        """Note the classes and names that there are, before a cell runs."""
+        """Note the classes that there are, before a cell runs.
+
+        The values of names are not noted: what a cell unbinds and collects would be held.
+        """
         world = self._notebook.world
-        self._kinds, self._had = {}, {}
-        if world is not None:
-            self._kinds = world.session.own_kinds()
-            self._had = {**self._notebook.binding.given, **world.session.names.holding()}
+        self._kinds = world.session.own_kinds() if world is not None else {}
 
     def after(self) -> None:
         """Print what was defined once more, and keep the names that a `%reset` took, after a cell has run."""
@@ -43,7 +42,8 @@ class Again:
             which = "its stored objects go" if len(again) == 1 else "their stored objects go"
             print(f"defined again: {words_of(sorted(again))}; {which} on with this code")
         namespace = notebook.shell.user_ns
-        if len(self._had) > 1 and not any(name in namespace for name in self._had):
-            notebook.parted = {name: value for name, value in self._had.items() if name != "E"}
+        had = {**notebook.binding.given, **world.session.names.holding()}  # before this cell is remembered
+        if len(had) > 1 and not any(name in namespace for name in had):
+            notebook.parted = {name: value for name, value in had.items() if name != "E"}
             notebook.binding.offer_e()
             print(f"all names were unbound; E is back, `%swingset open {quote(world.path)}` binds the others")

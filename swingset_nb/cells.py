@@ -28,6 +28,8 @@ from swingset_nb.preparing import await_engines
 from swingset_nb.render import Diff, Message, Shown, Stack
 from swingset_nb.vat_names import give_root, refuse_taken
 
+HALF_A_PAIR = "the cell holds half of a surrogate pair, which no file can hold"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -55,7 +57,7 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     world = notebook.require()
     _check_name(cell.vat, world, notebook.shell.user_ns_hidden)
     if not is_well_formed(cell.source):
-        raise BadArguments("the cell holds half of a surrogate pair, which no file can hold: write an escape")
+        raise BadArguments(HALF_A_PAIR, "write it as an escape, such as \\ud83d, and run the cell again")
     if cell.upgrade and cell.replace:
         words = "--upgrade keeps the state of the vat and --replace deletes it: give one of them"
         raise BadArguments(words, f"{cell.magic} --upgrade", f"{cell.magic} --replace")
@@ -241,7 +243,7 @@ def _check_name(name: str, world: OpenWorld, hidden: Mapping[str, Any]) -> None:
     if why is not None or name in ("E", world.session.name):
         means = why or "means something else in this notebook"
         raise BadArguments(
-            f"{name!r} {means}, and the name of a vat becomes a name of the notebook: choose another"
+            f"{name!r} {means}, and the name of a vat becomes a name of the notebook", "%%vat another_name"
         )
 
 

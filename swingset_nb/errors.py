@@ -110,6 +110,7 @@ def vat_failed(
         hints.append(_renamed(str(lost[0]), parts, before or {}))
     hints += advice_on(fault.name, fault.message) + lacking_for(fault.name, fault.message)
     hints += of_a_start(error.vat, fault.code)
+    hints = hints or ["change the cell where it fails, and run it again"]
     message = f"{where}{name}{fault.message} ({consequence})"
     return what(message, *hints, frames=places(fault.trace, parts.get, error.vat))
 
@@ -157,7 +158,16 @@ def explain(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
     if isinstance(error, VatFault):
         fault = _with_place(error.fault)
         return _lines(error, "VatFault", words, places(fault.trace, sources, error.vat), hints)
+    hints = hints or [_WHERE.get(type(error), _SOMEWHERE)]
     return _lines(error, type(error).__name__, words, _in_cell(error), hints)
+
+
+_SOMEWHERE = "nothing has changed; `%swingset` says where the world stands"
+_WHERE: Mapping[type[BaseException], str] = {
+    LifeEndedError: "`%swingset names` lists the references that this session has",
+    WorkerError: "`%swingset vats` says how the vats are",
+}
+"""The next step after an error that has none of its own."""
 
 
 def shorten(error: Exception) -> None:

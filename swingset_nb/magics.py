@@ -126,7 +126,10 @@ class SwingSet(Magics):
     def kind(self, line: str, cell: str) -> Shown:  # noqa: D102 - made from the parser
         given = KIND.read(line)
         if not given.name.isidentifier():
-            raise BadArguments(f"{given.name!r} cannot name a kind: letters, digits and _ only")
+            raise BadArguments(
+                f"{given.name!r} cannot name a kind: letters, digits and _ only",
+                f"%%kind Purse --vat {given.vat}",
+            )
         extent = extent_of(given)
         shown = run_cell(
             self.notebook,

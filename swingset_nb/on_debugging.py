@@ -75,7 +75,9 @@ def write_test(notebook: Notebook, given: argparse.Namespace) -> Shown:
             progress=lambda tried: notebook.progress.stage(f"{tried}; interrupt to keep that", None),
         )
     except BadPredicate as problem:
-        raise BadArguments(str(problem)) from None
+        raise BadArguments(
+            str(problem), "--shows takes a predicate in double quotes, as `until` does"
+        ) from None
     finally:
         notebook.progress.clear()
     headline, *lines = made.lines()

@@ -118,6 +118,9 @@ def name(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise BadArguments(f"{given.name!r} is not a withheld name; there are: {known}", "%swingset names")
     why = binding.unfit(given.new, notebook.shell.user_ns_hidden)
     if why is not None or given.new in notebook.shell.user_ns:
-        raise BadArguments(f"{given.new!r} {why or 'has a value already'}: choose another name")
+        raise BadArguments(
+            f"{given.new!r} {why or 'has a value already'}",
+            f"%swingset name {quote(given.name)} as another_name",
+        )
     notebook.binding.bind({given.new: withheld[given.name]})
     return Message(f"{given.new} stands for what the world calls {given.name}")

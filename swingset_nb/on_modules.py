@@ -18,7 +18,7 @@ from swingset.lens.modules import ModuleRow
 from swingset.model.capdata import is_well_formed
 from swingset.model.lines import source_lines
 from swingset.model.visible import one_line
-from swingset_nb.cells import upgrade_in_words
+from swingset_nb.cells import HALF_A_PAIR, upgrade_in_words
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, vat_failed
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
@@ -79,9 +79,7 @@ def define(
     """Define a module of a cell or a file; with `upgrade`, upgrade the vats that have it too."""
     world = notebook.require()
     if not is_well_formed(source):
-        raise BadArguments(
-            "the source holds half of a surrogate pair, which no file can hold: write an escape"
-        )
+        raise BadArguments(HALF_A_PAIR, "write it as an escape, such as \\ud83d, and define it again")
     old = next((row.parts for row in world.session.modules.all() if row.name == name), ())
     try:
         if upgrade:
@@ -241,9 +239,9 @@ def _read(path: str) -> str:
     except OSError as problem:
         raise BadArguments(f"{path} cannot be read: {problem.strerror}", "%%module NAME") from None
     except UnicodeDecodeError:
-        raise BadArguments(f"{path} is not UTF-8") from None
+        raise BadArguments(f"{path} is not UTF-8", "save it as UTF-8") from None
     if len(text) > MOST_SOURCE:
-        raise SwingSetError(f"{path} has more than {MOST_SOURCE:,} characters: split it into modules")
+        raise SwingSetError(f"{path} has more than {MOST_SOURCE:,} characters", "split it into modules")
     return text
 
 

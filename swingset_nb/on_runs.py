@@ -232,7 +232,7 @@ def named_vat(world: OpenWorld, name: str, *, own: bool = False) -> str:
     if name in names or (own and name == world.session.name):
         return name
     if name == world.session.name:
-        raise BadArguments(f"{name} is this notebook itself: that is not for the notebook to do")
+        raise BadArguments(f"{name} is this notebook itself, and not one of its vats", "%swingset vats")
     raise BadArguments(
         f"there is no vat {name!r}; there are: {words_of(names) or 'none yet'}", "%swingset vats"
     )

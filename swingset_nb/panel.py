@@ -32,7 +32,7 @@ class WorldPanel(LiveWidget):
         names = world.vat_names()
         self.selected = names[0] if names else world.session.name
         self.last = ""
-        super().__init__(notebook, f"panel of {world.path}")
+        super().__init__(notebook, f"panel of {world.path}", "%swingset panel")
 
     def actions(self) -> Actions:
         """The buttons: step, run, pause, cancel and the choice of a vat."""

@@ -33,7 +33,7 @@ class UpgradePanel(LiveWidget):
         self.rehearsed: str | None = None
         self.verdict: dict[str, Any] = {}
         self.happened: list[str] = []
-        super().__init__(notebook, f"upgrade panel of vat {vat}")
+        super().__init__(notebook, f"upgrade panel of vat {vat}", f"%swingset upgrade {vat}")
 
     def actions(self) -> Actions:
         """The buttons: rehearse, apply, and the choice of a cell if several have changed."""

@@ -131,7 +131,10 @@ def _compiled(notebook: Notebook, source: str) -> list[CodeType]:
             pieces = [compile(last, name, "eval", flags=flags)]
         return [compile(tree, name, "exec", flags=flags), *pieces]
     except (SyntaxError, ValueError) as problem:
-        raise BadArguments(f"a cell in a fork is plain Python, without magics: {problem}") from None
+        raise BadArguments(
+            f"a cell in a fork is plain Python, without magics: {problem}",
+            "mend that line, or put it into a cell before",
+        ) from None
 
 
 def _ran(pieces: list[CodeType], namespace: dict[str, Any]) -> Any:

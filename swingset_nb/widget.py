@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import anywidget
@@ -40,18 +41,26 @@ def style() -> str:
 
 
 class LiveWidget(anywidget.AnyWidget):
-    """A panel of one notebook. `view` is all that it shows, and `turn` counts the messages it has handled."""
+    """A panel of one notebook, which `line` shows.
+
+    `view` is all that it shows, and `turn` counts the messages it has handled.
+    """
 
     view = traitlets.Dict().tag(sync=True)
     said = traitlets.List(traitlets.Unicode()).tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)
     turn = traitlets.Int(0).tag(sync=True)
+    again = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    """The lines that show the panel again when its kernel has ended."""
 
-    def __init__(self, notebook: Notebook, title: str) -> None:
+    def __init__(self, notebook: Notebook, title: str, line: str) -> None:
         self.notebook = notebook
         self.title = title
         self._stamp: Hashable = None
-        super().__init__()
+        world = notebook.require()
+        worker = world.controller.default_worker
+        opens = f"%swingset open {quote(world.path)}" + (f" --worker {worker}" if worker != "wasm" else "")
+        super().__init__(again=[one_line(each) for each in ("%load_ext swingset_nb", opens, line)])
         self.on_msg(self._hear)
 
     def __repr__(self) -> str:

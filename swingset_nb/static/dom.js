@@ -33,6 +33,27 @@ const section = (title, ...children) => h("section", { "aria-label": title }, h(
 const lines = (lines, cls) => h("ul", { class: cls }, ...lines.map((line) => h("li", {}, line)));
 
 /**
+ * What a panel says when its kernel is gone. It cannot reach the new one, so its button copies the lines to run.
+ * @param {string[]} again
+ */
+function epitaph(again) {
+  const said = h("span", { class: "sw-state", role: "status" });
+  const code = h("pre", {}, again.join("\n"));
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(again.join("\n"));
+      said.textContent = "copied: paste it into a cell and run it";
+    } catch {
+      getSelection()?.selectAllChildren(code);
+      said.textContent = "selected: copy it into a cell and run it";
+    }
+  };
+  return h("div", { class: "sw-dead", role: "alert" },
+    h("p", {}, "The kernel of this panel has ended. It shows what was there then; the world is in its file. These lines show it again:"),
+    code, h("button", { type: "button", class: "sw-again", onclick: copy }, "Copy them"), said);
+}
+
+/**
  * The frame of every panel: a bar of buttons that stays, a body that is redrawn, and what vats said and what went wrong.
  * @param {AnyModel} model @param {HTMLElement} root @param {string} label
  * @param {[kind: string, text: string, label: string][]} buttons
@@ -53,15 +74,26 @@ function frame(model, root, label, buttons, draw) {
   };
   for (const [kind, text, title] of buttons)
     bar[kind] = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: `sw-${kind}`, title, "aria-label": title, onclick: () => send({ kind }) }, text));
+  let dead = false;
   const redraw = () => {
     const view = model.get("view");
-    for (const button of Object.values(bar)) button.disabled = !view.open;
+    for (const button of Object.values(bar)) button.disabled = dead || !view.open;
     fill(body, ...(view.open ? draw(view, send, bar) : [h("p", { class: "sw-empty" }, `This panel is asleep: ${view.why || "nothing to show yet"}.`)]));
     const words = model.get("said");
     fill(said, words.length ? section("Vats said", h("pre", {}, words.join("\n"))) : null);
     said.scrollTop = said.scrollHeight;
     error.textContent = model.get("error");
     error.hidden = !model.get("error");
+    if (dead) {
+      for (const button of body.querySelectorAll("button")) button.setAttribute("disabled", "");
+      settled();
+    }
+  };
+  const died = () => {
+    if (dead) return;
+    dead = true;
+    panel.prepend(epitaph(model.get("again")));
+    redraw();
   };
   const settled = () => {
     state.textContent = "";
@@ -71,9 +103,11 @@ function frame(model, root, label, buttons, draw) {
   root.append(panel);
   for (const name of ["view", "said", "error"]) model.on(`change:${name}`, redraw);
   model.on("change:turn", settled);
+  model.on("comm_live_update", died);
   redraw();
   return () => {
     for (const name of ["view", "said", "error"]) model.off(`change:${name}`, redraw);
     model.off("change:turn", settled);
+    model.off("comm_live_update", died);
   };
 }

@@ -99,6 +99,27 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
     assert lab.strangers == []
 
 
+def test_a_panel_whose_kernel_has_ended_says_so(notebook_page: Any, pictures: Path) -> None:
+    """Its buttons do nothing any more, and it has the lines that show it again."""
+    from playwright.sync_api import expect
+
+    lab = notebook_page
+    world(lab, "ending")
+    lab.run("%swingset panel")
+    panel = lab.page.locator(".sw-panel")
+    expect(panel.locator("button.sw-step")).to_be_enabled()
+    lab.page.evaluate("() => window.notebook.sessionContext.session.kernel.restart()")
+    expect(panel.locator(".sw-dead")).to_contain_text("The kernel of this panel has ended")
+    expect(panel.locator(".sw-dead pre")).to_contain_text("%swingset open ending.world")
+    expect(panel.locator("button.sw-step")).to_be_disabled()
+    panel.locator("button.sw-again").click()
+    expect(panel.locator(".sw-dead .sw-state")).to_contain_text("into a cell and run it")
+    panel.screenshot(path=pictures / "panel-ended.png")
+    lab.run(panel.locator(".sw-dead pre").inner_text())
+    expect(lab.page.locator(".sw-panel").last.locator("button.sw-step")).to_be_enabled()
+    assert lab.strangers == []
+
+
 def test_upgrade_from_the_panel(notebook_page: Any, pictures: Path) -> None:
     """A lost kind is refused in words; a good change is rehearsed, applied, and keeps the count."""
     from playwright.sync_api import expect

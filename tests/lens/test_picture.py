@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import pytest
 from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
 from swingset.host.session import Session
+from swingset.lens import picture
 from swingset.lens.picture import draw
 from swingset.lens.scene import MOST_IN_ONE_BOX, MOST_THINGS, MOST_VATS, compose
 from swingset.lens.tables import Lens
@@ -118,3 +120,48 @@ def test_invisible_characters_are_spelt_out() -> None:
     assert visible("plain äöü 漢字\n\tx") == "plain äöü 漢字\n\tx"
     assert one_line("a\nb", 10) == "a⏎b"
     assert visible("abcdef", 4) == "abc…"
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of `#rrggbb`, as the accessibility guidelines define it."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, from 1 to 21."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+TEXTS = (picture._INK, picture._FAINT)
+PAPERS = (picture._PAPER, picture._BOX, picture._CARD)
+SHAPES = (*picture._HOLDERS, picture._CARD_EDGE)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("colour", [*TEXTS, *SHAPES])
+def test_everything_can_be_seen_on_light_and_on_dark_paper(colour: str, scheme: str) -> None:
+    """Text has a contrast of 4.5 with everything that it lies on, lines and marks one of 3."""
+
+    def shown(light: str) -> str:
+        return picture.DARK[light] if scheme == "dark" else light
+
+    for paper in PAPERS:
+        least = 4.5 if colour in TEXTS else 3.0
+        if colour != picture._CARD_EDGE or paper == picture._CARD:
+            assert contrast(shown(colour), shown(paper)) >= least, (colour, paper)
+
+
+def test_dark_paper_has_a_colour_for_each_that_is_drawn(session: Session) -> None:
+    """No colour of a picture is left light among dark ones, and each has a rule in its style."""
+    svg = draw(session.controller.lens).svg
+    style = svg.split("<style>")[1].split("</style>")[0]
+    body = svg.replace(style, "")
+    drawn = set(re.findall(r"(?:fill|stroke)='(#[0-9a-f]{6})'", body))
+    assert drawn
+    assert drawn <= picture.DARK.keys()
+    assert all(f"[fill='{light}']{{fill:{dark}}}" in style for light, dark in picture.DARK.items())

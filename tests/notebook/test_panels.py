@@ -72,6 +72,13 @@ def test_a_cell_that_changes_nothing_draws_nothing(shell: Any, monkeypatch: pyte
     assert composed == [1]
 
 
+def test_a_panel_has_the_lines_that_show_it_again(shell: Any) -> None:
+    """The page has them before the kernel ends, because nothing can be asked then."""
+    start = ["%load_ext swingset_nb", "%swingset open a.world --worker local"]
+    assert WorldPanel(notebook_of(shell)).again == [*start, "%swingset panel"]
+    assert UpgradePanel(notebook_of(shell), "bank").again == [*start, "%swingset upgrade bank"]
+
+
 def test_run_ends_the_pause(shell: Any) -> None:
     """Run delivers what waits; the promise in the notebook is settled."""
     panel = WorldPanel(notebook_of(shell))

@@ -3,7 +3,8 @@
 Two columns of boxes with a gutter between them. Everything that an arrow can start at or end on touches the
 gutter, so arrows cross only each other. There is no layout engine, and no measuring of fonts: widths are
 bounded by cutting texts. Colours only tell arrows of different holders apart; shapes and words say what a
-thing is.
+thing is. A picture lies on paper of its own, light or dark as the reader prefers: in an `<img>` it cannot see
+the page. What cannot read its style sheet shows it light.
 
 `scene` chooses what is drawn. Every text is escaped.
 """
@@ -29,8 +30,32 @@ _CARD_HEIGHT = 44
 _WIDTH = 2 * (_MARGIN + _BOX_WIDTH) + _GUTTER
 
 _INK, _FAINT, _PAPER, _RULE = "#1c2733", "#5b6877", "#ffffff", "#9aa7b5"
+_BOX, _CARD, _CARD_EDGE = "#f6f8fa", "#fff8e6", "#b08900"
 # Distinguishable under the common colour-vision deficiencies, and dark enough on white.
 _HOLDERS = ("#0b62a4", "#b2470a", "#13795b", "#8a3b8f", "#7a6000", "#b3243f", "#3f4fb0", "#4d5b66")
+DARK = {
+    _INK: "#e6edf3",
+    _FAINT: "#a3b1bf",
+    _PAPER: "#14191f",
+    _RULE: "#66727f",
+    _BOX: "#1d242c",
+    _CARD: "#2e2814",
+    _CARD_EDGE: "#c9a227",
+    **dict(
+        zip(
+            _HOLDERS,
+            ("#5aa9e6", "#f0883e", "#3fb68b", "#cf8bd3", "#c9b037", "#f2768c", "#8f9bf0", "#9fb0bd"),
+            strict=True,
+        )
+    ),
+}
+"""What each colour is on dark paper."""
+
+_STYLE = "<style>@media(prefers-color-scheme:dark){{{}}}</style>".format(
+    "".join(
+        f"[fill='{light}']{{fill:{dark}}}[stroke='{light}']{{stroke:{dark}}}" for light, dark in DARK.items()
+    )
+)
 _FONT = "font-family='DejaVu Sans,Verdana,Arial,sans-serif'"
 
 
@@ -78,7 +103,7 @@ class _Drawing:
         svg = (
             f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{height}' "
             f"viewBox='0 0 {_WIDTH} {height}' role='img' {_FONT}>"
-            f"<title>{escape(words)}</title><defs>{self._markers()}</defs>"
+            f"<title>{escape(words)}</title>{_STYLE}<defs>{self._markers()}</defs>"
             f"<rect x='0.5' y='0.5' width='{_WIDTH - 1}' height='{height - 1}' rx='8' fill='{_PAPER}' "
             f"stroke='{_RULE}' stroke-opacity='0.5'/>{''.join(body)}</svg>"
         )
@@ -130,7 +155,7 @@ class _Drawing:
         colour = self._colour[box.name]
         stands = " stroke-dasharray='6 4'" if "suspended" in box.state or box.name == "nobody" else ""
         shapes = [
-            f"<rect x='{left}' y='{top}' width='{_BOX_WIDTH}' height='{height}' rx='8' fill='#f6f8fa' "
+            f"<rect x='{left}' y='{top}' width='{_BOX_WIDTH}' height='{height}' rx='8' fill='{_BOX}' "
             f"fill-opacity='0.94' stroke='{colour}' stroke-width='1.5'{stands}/>",
             _text(left + 14, top + 20, box.title, size=14, weight="bold"),
             _text(left + 14, top + 36, box.state, size=10.5, colour=_FAINT),
@@ -186,8 +211,8 @@ def _thing(left: int, top: int, thing: Thing) -> str:
 
 def _card(x: int, y: int, item: Queued) -> str:
     return (
-        f"<rect x='{x}' y='{y}' width='{_CARD_WIDTH}' height='{_CARD_HEIGHT}' rx='6' fill='#fff8e6' "
-        f"stroke='#b08900'/>"
+        f"<rect x='{x}' y='{y}' width='{_CARD_WIDTH}' height='{_CARD_HEIGHT}' rx='6' fill='{_CARD}' "
+        f"stroke='{_CARD_EDGE}'/>"
         + _text(x + 10, y + 18, f"{item.position}. {_cut(item.text, 27)}", size=12, weight="bold")
         + _text(x + 10, y + 35, f"to {_cut(item.target, 33)}", size=11, colour=_FAINT)
     )
