@@ -572,6 +572,36 @@ def _addition(after: int) -> swingset.Addition:
     return swingset.Addition(after, "bank", "purse")
 
 
+ODD: list[Any] = [None, 5, "x", [], {}, {"body": 1}, {"body": "#[]", "slots": ["ko999"]}, [["send"]], "v99"]
+
+
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+def test_odd_arguments_are_withheld_or_refused(place: Place, every: int) -> None:
+    """Whatever the arguments of a request are, the branch lists it, or it is refused by its number."""
+    place.world.meters.create(1_000)
+    purse = place.ask(place.bank, "purse")
+    place.stage.session.define("taker", TAKER, parameters={"purse": purse, "teller": Teller(purse)})
+    place.stage.session.wait(place.stage.session.devices.admin_node("bank"))
+    place.world.devices.poll(3)
+    place.ask(place.clerk, "register", place.stage.session.devices.mailbox())
+    place.world.devices.receive("paris", [[1, "hello"]])
+    place.world.release(place.world.queue_to_root("bank", "purse") or "")
+    requests = {
+        record.verb: record
+        for record in place.world.history.records()
+        if isinstance(record, swingset.RequestRecord) and record.crank >= place.began
+    }
+    assert len(requests) > 12
+    cases = [(record, name) for record in requests.values() for name in record.arguments]
+    for number, (record, name) in enumerate(cases[::every]):
+        words = f"record {record.number}"
+        try:
+            place.branch(edit={record.number: {name: ODD[number % len(ODD)]}}).close()
+        except swingset.KernelError as problem:
+            words = str(problem)
+        assert f"record {record.number}" in words
+
+
 def test_an_argument_that_cannot_pass_is_refused(place: Place) -> None:
     """Before anything is lived."""
     with pytest.raises(TypeError):

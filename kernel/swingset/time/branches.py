@@ -122,7 +122,7 @@ class Branch:
         Example:
             >>> swingset.branch(world, at=world.crank).close()
         """
-        self.controller.close()
+        self.controller.close(keep=False)
 
     def __enter__(self) -> Branch:
         return self

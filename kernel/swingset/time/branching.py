@@ -83,7 +83,7 @@ def branch(
                     fork.upgrade_vat(vat, parts)
                 return living.live()
         except BaseException:
-            fork.close()
+            fork.close(keep=False)
             raise
 
 
@@ -92,7 +92,7 @@ def strangers_refused(at: int) -> Iterator[None]:
     """Raise `KernelError` for records that no host writes, because the file is a stranger's."""
     try:
         yield
-    except (LookupError, TypeError, ValueError) as problem:
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:
         words = f"the records after crank {at} are not what a host writes: {type(problem).__name__}"
         raise KernelError(f"{words}: {problem}") from None
 

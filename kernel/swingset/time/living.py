@@ -18,6 +18,7 @@ from swingset.host.controller import Controller
 from swingset.lens.recorded import Recorded, naming
 from swingset.model import syscalls
 from swingset.model.capdata import CapData, method_of
+from swingset.model.foreign import said
 from swingset.model.messages import Send, described
 from swingset.model.refs import is_kref
 from swingset.model.visible import one_line
@@ -231,10 +232,15 @@ class Living:
         except Withheld as lacking:
             self._lose(record, given)
             self._withhold_request(record, given, what, str(lacking))
-        except (WorldError, _PremiseChanged):
+        except (WorldError, _PremiseChanged) as problem:
+            if record.number in self._changes.edit and isinstance(problem, WorldError):
+                raise KernelError(
+                    f"{what} of record {record.number} cannot have these arguments"
+                ) from problem
             raise
-        except (KernelError, ValueError, KeyError, TypeError, LookupError) as problem:
-            self._withhold_request(record, given, what, f"{type(problem).__name__}: {problem}")
+        except Exception as problem:
+            # Whatever the arguments are, no host has to have written them, and what failed was rolled back.
+            self._withhold_request(record, given, what, f"{type(problem).__name__}: {said(problem)}")
         else:
             self._entries += 1
 

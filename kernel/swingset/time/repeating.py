@@ -208,7 +208,10 @@ def _critical_vat_key(to: Repeater, given: Given) -> None:
 
 def _admin_node(to: Repeater, given: Given) -> None:
     number = to.store.counters.get(service_counter(VAT_ADMIN))
-    target = to.kernel.root_of(to.store.vats.known(f"v{number}").name)
+    service = to.store.vats.get(f"v{number}")
+    if service is None:
+        raise Differs("the service vat of a request", None, VAT_ADMIN)
+    target = to.kernel.root_of(service.name)
     with to.asked("admin-node", given):
         to.admin.give_node(given["vat"], target, to.store, to.device("vat-admin", given))
 
