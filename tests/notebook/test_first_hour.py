@@ -124,6 +124,7 @@ def test_a_mistake_is_told_with_its_fix(opened: Kernel, cell: str, told: str) ->
     ("cell", "shown"),
     [
         ("print(E(purse).deposit(0))", "<the promise for the answer to deposit(), pending: await it>"),
+        ("print(purse, [bank])", "<Purse of bank> [<Bank, root of bank>]"),
         ("print(f'{E(purse).deposit(0)}')", "<the promise for the answer to deposit(), pending: await it>"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Makes errors about references speak of the user's own line: `E(bank)` where a text could only say `E(x)`.
+"""Lets references and errors about them speak to people: `<Purse of bank>`, and `E(bank)` instead of `E(x)`.
 
 The compiled code of a line knows which columns an instruction came from, so the text before an attribute is
 cut out of the line. That is done only when an error is raised; code of Python's library and of installed
@@ -13,6 +13,11 @@ import sysconfig
 from collections.abc import Callable
 from itertools import islice
 from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from swingset.lens.described import Described
+from swingset.world.errors import WorldError
 
 MOST_SPELLED = 80
 """A longer expression is not repeated in an error."""
@@ -27,7 +32,9 @@ _LIBRARIES = tuple(
 class People:
     """The people at one session's interpreter."""
 
-    def __init__(self) -> None:
+    def __init__(self, describe: Callable[[object], Described]) -> None:
+        self._describe = describe
+        self._names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         self.shorten: Callable[[Exception], None] | None = None
         """Called with an error that is about to be raised on a line of the user's, to shorten its display."""
 
@@ -43,6 +50,21 @@ class People:
         before = text.removesuffix(f".{name}")
         known = before != text and len(before) <= MOST_SPELLED and before.isprintable()
         return before if known else None
+
+    def called(self, presence: Any) -> str | None:
+        """What the object of a presence is called, such as `Purse of bank`; None if that cannot be told.
+
+        It is looked up once for each presence, because a program may print many.
+        """
+        if not presence._vref or presence._vat.ended is not None:
+            return None
+        name = self._names.get(presence)
+        if name is None:
+            try:
+                name = self._names[presence] = self._describe(presence).name
+            except WorldError:  # the file is damaged there, which other checks report
+                return None
+        return name
 
     def refused(self, error: Exception) -> None:
         """Prepare an error that is raised for a misuse of a reference."""

@@ -52,6 +52,10 @@ class People(Protocol):
         """The text before `.name` in the line that a frame is at; None if it is unknown."""
         ...
 
+    def called(self, presence: object) -> str | None:
+        """What the object of a presence is called; None if that cannot be told."""
+        ...
+
     def refused(self, error: Exception) -> None:
         """Prepare an error that is raised for a misuse of a reference."""
         ...

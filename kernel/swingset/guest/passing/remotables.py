@@ -103,7 +103,9 @@ class Presence(OneIdentity):
         return self._vat.updates(self)
 
     def __repr__(self) -> str:
-        return f"<Presence {self._vref or '(disavowed)'} {self._iface}>"
+        people = self._vat.people
+        called = None if people is None else people.called(self)
+        return f"<{called}>" if called else f"<Presence {self._vref or '(disavowed)'} {self._iface}>"
 
 
 def clean_iface(iface: str | None) -> str:
