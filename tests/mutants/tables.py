@@ -91,7 +91,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("journal.py", "if len(line) >= MOST_LIST:"): "no list in a line of so many bytes is as long as that",
     ("queues.py", "return None if seq is None or seq >= 1 else self._at(seq)"): "no event is at position 0",
     ("held.py", "FEW, FEW_BYTES = 501, 64 << 10"): "so many rows weigh more than the bytes allow",
-    ("lock.py", "content = os.pread(fd, _LONGEST_NUMBER + 2, 0)"): "one byte more than fits says it too",
+    ("lock.py", "content = os.pread(fd, _LONGEST + 2, 0)"): "one byte more than fits says it too",
     ("paths.py", "for _ in range(3):"): "only another program makes a draft again that was just deleted",
     ("translate.py", "self._store.forget(self._vat, kref, exported=True)"): EITHER_WAY,
     ("file.py", "self.rewound = 1"): "whoever looks at the count looks whether it has changed",
