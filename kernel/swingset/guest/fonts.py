@@ -48,19 +48,23 @@ class _File:
         return found
 
 
-class _Fonts:
-    """Stands for the module `matplotlib.ft2font` where fonts are made."""
+class _Like:
+    """Stands for another object, and is like it in all that a subclass does not change."""
 
-    def __init__(self, ft2font: Any) -> None:
-        self._ft2font = ft2font
+    def __init__(self, original: Any) -> None:
+        self._original = original
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._ft2font, name)
+        return getattr(self._original, name)
+
+
+class _Fonts(_Like):
+    """Stands for the module `matplotlib.ft2font` where fonts are made."""
 
     def FT2Font(self, file: Any, *given: Any, **options: Any) -> Any:
         # What draws gives its kerning too; fonts that are only looked at keep their path, and are dropped.
         kept = "_kerning_factor" in options and isinstance(file, (str, os.PathLike))
-        return self._ft2font.FT2Font(_File(os.fspath(file)) if kept else file, *given, **options)
+        return self._original.FT2Font(_File(os.fspath(file)) if kept else file, *given, **options)
 
 
 class _Finder:
@@ -76,16 +80,9 @@ class _Finder:
         return spec
 
 
-class _Loader:
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def create_module(self, spec: Any) -> Any:
-        return self._loader.create_module(spec)
+class _Loader(_Like):
+    """Stands for the loader of the module of fonts."""
 
     def exec_module(self, module: Any) -> None:
-        self._loader.exec_module(module)
+        self._original.exec_module(module)
         module.ft2font = _Fonts(module.ft2font)

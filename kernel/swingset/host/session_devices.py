@@ -35,10 +35,13 @@ class SessionDevices:
     def admin_node(self, vat: str) -> Any:
         """A promise for the admin node of a vat, whoever made the vat.
 
+        It is settled in the next run. Whoever has the node can upgrade, change and terminate the vat.
+
         Args:
             vat: the name of the vat.
         Raises:
             NoSuchVat: if there is no such vat.
+            KernelError: for the vat of a session, which has none.
         Example:
             >>> node = session.wait(session.devices.admin_node("bank"))
         """

@@ -50,8 +50,7 @@ class Vats:
         Returns:
             A kref, which is valid as long as something holds the root.
         Raises:
-            NoSuchVat: if there is no such vat.
-            KernelError: if its root is gone, because nothing held it.
+            NoSuchVat: if there is no such vat, or if its root is gone, because nothing held it.
         Example:
             >>> world.vats.root("bank")
             'ko20'
@@ -67,8 +66,7 @@ class Vats:
         Returns:
             The kref of the root.
         Raises:
-            NoSuchVat: if there is no such vat.
-            KernelError: if its root is gone already.
+            NoSuchVat: if there is no such vat, or if its root is gone already.
         Example:
             >>> world.vats.pin_root("bank") == world.vats.root("bank")
             True

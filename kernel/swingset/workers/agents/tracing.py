@@ -15,7 +15,7 @@ from __future__ import annotations
 import opcode
 import sys
 from collections.abc import Callable
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,23 +47,15 @@ _VALUE = StopIteration.__dict__["value"].__get__
 class Tracer:
     """Watches the code of one vat, whose file names begin with `prefix`, and emits at most `most` events.
 
-    A call of the function with the code `sends` is a syscall, which is its first argument. `before` is called
-    before each event of a line, so that what was printed is reported where it was printed.
+    In a `guest`, syscalls are events too, and what was printed is passed on before each event of a line, so
+    that it is reported where it was printed.
     """
 
-    def __init__(
-        self,
-        prefix: str,
-        emit: Emit,
-        most: int,
-        sends: CodeType | None = None,
-        before: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, prefix: str, emit: Emit, most: int, guest: Inside | None = None) -> None:
         self._prefix = prefix
         self._emit = emit
         self._left = most
-        self._sends = sends
-        self._before = before
+        self._guest = guest
         self._depth = 0
         self._suspended: dict[int, dict[str, str]] = {}  # the known values of suspended calls, by frame
 
@@ -79,7 +71,7 @@ class Tracer:
         code = frame.f_code
         if event != "call" or self._left <= 0:
             return None
-        if code is self._sends:
+        if self._guest is not None and code is self._guest.syscall:
             call = frame.f_locals[code.co_varnames[0]]
             self._say(["syscall", text_of(call, 400, 8)])
             return None
@@ -103,8 +95,8 @@ class Tracer:
         self._left -= 1
         if self._left < 0:
             return
-        if self._before is not None:
-            self._before()
+        if self._guest is not None:
+            self._guest.flush()
         self._emit(event if self._left else ["cut"])
 
     def _changes(self, frame: FrameType, known: dict[str, str]) -> list[list[str | None]]:
@@ -291,4 +283,4 @@ def watch_guest(guest: Inside, prefix: str, most: int) -> None:
     def emit(event: list[Any]) -> None:
         call(b"XT" + dumps(event).encode("utf-8", "replace"))
 
-    Tracer(prefix, emit, most, guest.syscall, guest.flush).start()
+    Tracer(prefix, emit, most, guest).start()
