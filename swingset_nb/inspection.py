@@ -3,12 +3,15 @@
 IPython looks an attribute up in the object, and an object of another vat has none here. So a name that leads
 to a reference, or to a method of one, is looked up here first. What is found is a card with the facts, and
 IPython's own hooks for the forms of a help text turn the card into text. Front ends ask for the name that the
-cursor is on; of `E(purse).deposit(` that is `purse.deposit`.
+cursor is on; of `E(purse).deposit(` that is `purse.deposit`. Of `E(purses["alice"]).deposit(` there is no
+such name. So where there is a kernel, its answer to front ends looks at the line before it asks for a name.
 """
 
 from __future__ import annotations
 
 import html
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +24,10 @@ from swingset.lens.described import MOST_METHODS, Described
 from swingset.lens.outlines import MethodOutline
 from swingset_nb.references import References
 
-_FORMS = ("text/plain", "text/html")
+_SENT = re.compile(r"(?<![\w.])E(?:\.send_only)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])+)\s*\)\.(\w+)")
+_REST = re.compile(r"\w*")
+_LONGEST = 1_000
+_OF_VATS = ("%%vat", "%%kind", "%%module")
 
 
 @dataclass(frozen=True)
@@ -81,11 +87,16 @@ class Inspection:
         self._shell = shell
         self._references = references
         self._before: Callable[..., OInfo] | None = None
+        self._answer: Callable[..., Any] | None = None
 
     def install(self) -> None:
         """Look references up first."""
         self._before = self._shell._ofind
         self._shell._ofind = self._find
+        kernel = getattr(self._shell, "kernel", None)
+        if kernel is not None:
+            self._answer = kernel.do_inspect
+            kernel.do_inspect = self._do_inspect
         hooks = dict(self._shell.inspector.mime_hooks)
         hooks |= {"text/plain": _plain, "text/html": _html}
         self._shell.inspector.mime_hooks = hooks
@@ -93,6 +104,8 @@ class Inspection:
     def remove(self) -> None:
         """Leave it to IPython."""
         del self._shell._ofind  # the method of the class is there again
+        if self._answer is not None:
+            del self._shell.kernel.do_inspect
         hooks = dict(self._shell.inspector.mime_hooks)
         self._shell.inspector.mime_hooks = {
             form: hook for form, hook in hooks.items() if hook not in (_plain, _html)
@@ -100,7 +113,8 @@ class Inspection:
 
     def card(self, wanted: str) -> Card | None:
         """The card for a name that leads to a reference, or to a method of one."""
-        name, dot, method_name = wanted.strip().partition(".")
+        name, dot, method_name = wanted.strip().rpartition(".")
+        name, method_name = (name, method_name) if dot else (method_name, "")
         value = self._references.find(name)
         if not isinstance(value, Presence | Promise):
             return None
@@ -112,12 +126,40 @@ class Inspection:
         method = found.method(method_name)
         return None if method is None else method_card(name, found, method)
 
+    def at(self, code: str, cursor: int) -> Card | None:
+        """The card for the method of an item, `E(purses["alice"]).deposit(`, if the cursor is on its call."""
+        if code.lstrip().startswith(_OF_VATS):
+            return None
+        end = cursor + len(_REST.match(code[cursor : cursor + 100])[0])  # type: ignore[index]
+        line = code[:end].rpartition("\n")[2][-_LONGEST:]
+        for found in reversed(list(_SENT.finditer(line))):
+            rest = line[found.end() :]
+            if not rest or (rest[0] == "(" and rest.count("(") > rest.count(")")):
+                return self.card(f"{found[1]}.{found[2]}")
+        return None
+
+    def _do_inspect(self, code: str, cursor_pos: int, *given: Any, **options: Any) -> Any:
+        assert self._answer is not None, "it is installed"
+        card = self.at(code, cursor_pos)
+        if card is None:
+            return self._answer(code, cursor_pos, *given, **options)
+        inspector = self._shell.inspector
+        data = inspector.format_mime({"text/plain": card.plain(), "text/html": card.html()})
+        if not self._shell.enable_html_pager:
+            data.pop("text/html", None)
+        reply = {"status": "ok", "found": True, "data": data, "metadata": {}}
+        return _later(reply) if inspect.iscoroutinefunction(self._answer) else reply
+
     def _find(self, oname: str, *given: Any, **options: Any) -> OInfo:
         card = self.card(oname)
         if card is not None:
             return OInfo(ismagic=False, isalias=False, found=True, namespace="", parent=None, obj=card)
         assert self._before is not None, "it is installed"
         return self._before(oname, *given, **options)
+
+
+async def _later(reply: dict[str, Any]) -> dict[str, Any]:
+    return reply
 
 
 def _plain(data: Any) -> list[tuple[str, str]] | None:

@@ -134,6 +134,8 @@ Code:      line 9 of cell bank"""
         ("E(purse).deposit", METHOD),
         ("purse.deposit", METHOD),
         ("E(shop).take(", "Docstring: Keep a purse."),
+        ("x = 1\nawait E(purses['al']).deposit(", "Method of: Purse of bank"),
+        ('E(purses["all"][1]).open_purse(owner=str(', 'await E(purses["all"][1]).open_purse(...)'),
         ("purse", "Methods:   deposit(amount: int) -> int"),
         ("purse", "Class:     line 5 of cell bank"),
         ("again", "Reference: promise for open_purse() · fulfilled with Purse of bank"),

@@ -158,7 +158,7 @@ def register_copy(tag: str, cls: Any = None, to_data: Any = None, from_data: Any
     data. Enums and frozen dataclasses need neither. Raises TypeError if the tag is taken, or if the class
     passes already or needs both functions.
 
-        @registerexactly("point")
+        @register_copy("point")
         @dataclass(frozen=True)
         class Point:
             x: int
