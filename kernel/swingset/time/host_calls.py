@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.kernel import Kernel
 from swingset.model.capdata import CapData
 from swingset.model.foreign import Unreadable, read_json
-from swingset.model.refs import is_kref
+from swingset.time.device_effects import repeat_effect
 from swingset.time.origins import Origins, Withheld
 from swingset.time.script import OWN_KINDS
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord
@@ -94,25 +93,7 @@ class HostCalls:
                     self._repeat(effect, context)
 
     def _repeat(self, effect: DeviceEffect, context: DeviceContext) -> None:
-        given: tuple[Any, ...] = effect.given
-        match effect.what:
-            case "set":
-                key, value = given
-                key = self.origins.kref(key) if is_kref(key) else key
-                context.set(key, None if value is None else value.map_slots(self.origins.kref))
-            case "send":
-                context.send(self.origins.kref(given[0]), given[1].map_slots(self.origins.kref))
-            case "settle":
-                promise, rejected, outcome = given
-                outcome = outcome.map_slots(self.origins.kref)
-                context.settle(self.origins.kref(promise), rejected, outcome)
-            case "new_promise":
-                self.origins.same(given[0], context.new_promise())
-            case "new_node":
-                store = self._kernel.store
-                kref = store.new_device_node(context.device.id)
-                store.effects.note(context.device.id, "new_node", kref)
-                self.origins.same(given[0], kref)
+        repeat_effect(self._kernel.store, context, effect, self.origins.kref, self.origins.same)
 
 
 class _Recorded:

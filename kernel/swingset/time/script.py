@@ -36,6 +36,7 @@ from swingset.model.heap import HeapImage
 from swingset.model.limits import Limits
 from swingset.model.messages import Notify, UpgradeVat
 from swingset.model.reports import DeliveryResult, Fault
+from swingset.time.device_effects import repeat_effect
 from swingset.workers.base import SyscallHandler, VatSpec, Worker, WorkerFactory
 from swingset.world.device_records import DeviceRecord
 from swingset.world.errors import DamagedWorld
@@ -370,22 +371,9 @@ class ScriptedDevices(DeviceBoard):
         if device is None:
             raise Differs("the effect of a device", "no such device", effect.device)
         context = DeviceContext(self._store, device)
-        given: tuple[Any, ...] = effect.given
-        match effect.what:
-            case "set":
-                context.set(*given)
-            case "send":
-                context.send(*given)
-            case "settle":
-                context.settle(*given)
-            case "new_promise":
-                _same("the promise of a device", context.new_promise(), given[0])
-            case "new_node":
-                kref = self._store.new_device_node(device.id)
-                _same("the node of a device", kref, given[0])
-                self._store.effects.note(device.id, "new_node", kref)
+        repeat_effect(self._store, context, effect, lambda kref: kref, _same)
 
 
-def _same(what: str, came: str, recorded: str) -> None:
+def _same(recorded: str, came: str) -> None:
     if came != recorded:
-        raise Differs(what, came, recorded)
+        raise Differs("what a device made", came, recorded)
