@@ -85,7 +85,7 @@ function frame(model, root, label, buttons, draw) {
     error.textContent = model.get("error");
     error.hidden = !model.get("error");
     if (dead) {
-      for (const button of body.querySelectorAll("button")) button.setAttribute("disabled", "");
+      for (const button of [...Object.values(bar), ...body.querySelectorAll("button")]) button.setAttribute("disabled", "");
       settled();
     }
   };

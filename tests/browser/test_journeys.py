@@ -111,7 +111,8 @@ def test_a_panel_whose_kernel_has_ended_says_so(notebook_page: Any, pictures: Pa
     lab.page.evaluate("() => window.notebook.sessionContext.session.kernel.restart()")
     expect(panel.locator(".sw-dead")).to_contain_text("The kernel of this panel has ended")
     expect(panel.locator(".sw-dead pre")).to_contain_text("%swingset open ending.world")
-    expect(panel.locator("button.sw-step")).to_be_disabled()
+    for button in ("step", "run", "pause", "vat"):
+        expect(panel.locator(f"button.sw-{button}").first).to_be_disabled()
     panel.locator("button.sw-again").click()
     expect(panel.locator(".sw-dead .sw-state")).to_contain_text("into a cell and run it")
     panel.screenshot(path=pictures / "panel-ended.png")
