@@ -72,6 +72,7 @@ def registered() -> dict[str, Command]:
         on_drafts,
         on_exports,
         on_help,
+        on_lessons,
         on_limits,
         on_modules,
         on_names,
@@ -107,7 +108,7 @@ def run(notebook: Notebook, line: str) -> Shown | None:
 
 
 GROUPS = {
-    "begin and end": ("status", "open", "close", "help"),
+    "begin and end": ("lesson", "status", "open", "close", "help"),
     "look": (
         "vats",
         "queue",

@@ -1,0 +1,77 @@
+"""Beginning: the kernel in the launcher, and lessons beside the notebook."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from jupyter_client.manager import KernelManager
+
+from swingset_nb import commands, extension, install
+from swingset_nb.errors import BadArguments
+from swingset_nb.on_lessons import lessons
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_kernel_of_the_launcher_has_the_extension_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A notebook with it needs no `%load_ext`, and the kernel runs the Python that has installed it."""
+    assert install.main(["--prefix", str(tmp_path)]) == 0
+    assert "Python 3 with swingset" in capsys.readouterr().out
+    folder = tmp_path / "share" / "jupyter"
+    spec = json.loads((folder / "kernels" / "swingset" / "kernel.json").read_text())
+    assert spec["argv"][0] == sys.executable
+    monkeypatch.setenv("JUPYTER_PATH", str(folder))
+    manager = KernelManager(kernel_name="swingset")
+    manager.start_kernel(cwd=str(tmp_path))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(60)
+        heard: list[str] = []
+        client.execute_interactive(
+            "%swingset",
+            timeout=60,
+            output_hook=lambda message: heard.append(str(message["content"].get("data"))),
+        )
+        assert any("no world is open" in text for text in heard)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def test_the_wheel_carries_the_kernel_and_every_lesson() -> None:
+    """What `pip install` puts beside the package is named in full."""
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["shared-data"] == {"swingset_nb/kernelspec": "share/jupyter/kernels/swingset"}
+    carried = wheel["force-include"]
+    assert sorted(carried) == sorted(
+        f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")
+    )
+    assert all(target == f"swingset_nb/lessons/{Path(source).name}" for source, target in carried.items())
+
+
+def test_a_lesson_is_put_beside_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are listed with their titles; a copy has no outputs, and never replaces a file."""
+    monkeypatch.chdir(tmp_path)
+    shell = InteractiveShell()
+    extension.load(shell)
+    notebook = shell._swingset_nb.notebook
+    try:
+        listed = str(commands.run(notebook, "lesson"))
+        assert all(name in listed for name in lessons())
+        assert "quickstart.ipynb is beside" in str(commands.run(notebook, "lesson quickstart"))
+        cells = json.loads((tmp_path / "quickstart.ipynb").read_text())["cells"]
+        assert len(cells) > 10
+        assert not any(cell.get("outputs") for cell in cells)
+        for line, wanted in (("lesson quickstart", "is there already"), ("lesson nothing", "no lesson")):
+            with pytest.raises(BadArguments, match=wanted):
+                commands.run(notebook, line)
+    finally:
+        extension.unload(shell)
