@@ -20,8 +20,8 @@ from swingset.workers.pulses import Pulse
 REFRESH = 0.3
 ASKED = 2.0
 """After this many seconds it is asked again at which line a delivery stands."""
-LONG = 100_000_000
-"""The computrons from which on a single delivery shows how far it is."""
+LONG = 10
+"""The pulse, about half a second after it began, from which on a single delivery shows how far it is."""
 QUIET = 1.0
 """After this many seconds without an update, the next update begins a new activity."""
 
@@ -39,7 +39,7 @@ class Progress:
         self._count = 0
         self._silent = False
         self._asked = 0.0
-        self._place = ""
+        self._place = self._text = ""
 
     def stage(self, name: str, fraction: float | None) -> None:
         """Update it with a stage of preparing an engine."""
@@ -57,9 +57,9 @@ class Progress:
 
     def pulse(self, pulse: Pulse) -> None:
         """Update it with how far one long delivery is; short ones are told of as cranks."""
-        if pulse.computrons < LONG:
+        if pulse.beats < LONG:
             return
-        spent = f"{pulse.computrons:,}"
+        spent = f"at least {pulse.computrons:,}"
         if pulse.limit is not None:
             spent += f" of {pulse.limit:,} computrons ({100 * pulse.computrons // pulse.limit} %)"
         else:
@@ -92,9 +92,11 @@ class Progress:
         if self._began is None or (self._id is None and now - self._heard > QUIET + self._after()):
             self._began = now
         self._heard = now
+        if self._id is not None and text == self._text:
+            return
         if self._silent or now - self._began < self._after() or now - self._drawn < REFRESH:
             return
-        self._drawn = now
+        self._drawn, self._text = now, text
         update = self._id is not None
         if not update:
             self._count += 1

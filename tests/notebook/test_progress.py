@@ -37,15 +37,16 @@ def test_a_long_delivery_shows_how_far_it_is_and_where(monkeypatch: pytest.Monke
         return Frame("bank", 3, "outer"), Frame("bank", 9, "Bank.\x1b[2Jsum")
 
     line = Progress(shell, lambda: 0.0)
-    line.pulse(Pulse("bank", LONG - 1, LONG * 10, stands_at))
+    most = 1_000_000_000
+    line.pulse(Pulse("bank", 5, most, LONG - 1, stands_at))
     assert shell.shown == []
-    for spent in (LONG, 2 * LONG, 3 * LONG):
-        line.pulse(Pulse("bank", spent, LONG * 10, stands_at))
-    line.pulse(Pulse("bank", spent, None, stands_at))
+    for beats in range(LONG, LONG + 3):
+        line.pulse(Pulse("bank", most // 10 * beats // LONG, most, beats, stands_at))
+    line.pulse(Pulse("bank", 300_000_000, None, LONG + 3, stands_at))
     line.clear()
     assert asked == 1
     assert shell.shown[0].startswith(
-        "… one delivery to vat bank: 100,000,000 of 1,000,000,000 computrons (10 %)"
+        "… one delivery to vat bank: at least 100,000,000 of 1,000,000,000 computrons (10 %)"
     )
     assert shell.shown[1].startswith("… one delivery to vat bank, at line 9 of bank in Bank.")
     assert "\x1b" not in shell.shown[1]

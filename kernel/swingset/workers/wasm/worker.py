@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import wasmtime
@@ -239,9 +240,11 @@ class WasmWorker:
         if listener is None:
             return None
 
+        beats = count(1)
+
         def beat() -> None:
             spent = fuel - self._guest.fuel()
-            listener(pulses.Pulse(self._spec.name, spent, limit, self.stands_at))
+            listener(pulses.Pulse(self._spec.name, spent, limit, next(beats), self.stands_at))
 
         return beat
 
