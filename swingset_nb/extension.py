@@ -10,6 +10,7 @@ from swingset_nb.advisers import Advisers
 from swingset_nb.cell_forms import CellForms
 from swingset_nb.completion import Completer
 from swingset_nb.deliveries import Deliveries
+from swingset_nb.displays import VatDisplays
 from swingset_nb.hooks import CellHooks
 from swingset_nb.inspection import Inspection
 from swingset_nb.magics import SwingSet
@@ -41,6 +42,7 @@ class Extension:
         self.forms = CellForms(shell)
         self.displays = Displays(shell, references)
         self.inspection = Inspection(shell, references)
+        self.vat_displays = VatDisplays(shell)
 
     def add(self) -> None:
         """Add it."""
@@ -55,6 +57,7 @@ class Extension:
         self.forms.install()
         self.displays.install()
         self.inspection.install()
+        self.vat_displays.install()
         self.ahead.begin()
         errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
 
@@ -69,6 +72,7 @@ class Extension:
         self.forms.remove()
         self.displays.remove()
         self.inspection.remove()
+        self.vat_displays.remove()
         shell.Completer.custom_matchers.remove(self.completer.matcher)
         shell.configurables.remove(self.magics)
         for kind, names in self.magics.magics.items():

@@ -48,22 +48,22 @@ def _module(found: re.Match[str]) -> Iterable[str]:
     ]
 
 
-def _case(kind: str, pattern: str, *hints: str) -> Case:
-    return Case(kind, re.compile(pattern), lambda _found: hints)
+def _case(kind: str, pattern: re.Pattern[str], *hints: str) -> Case:
+    return Case(kind, pattern, lambda _found: hints)
 
 
 CASES = (
     Case("ModuleNotFoundError", re.compile(r"No module named '([A-Za-z_][\w.]{0,99})'"), _module),
-    _case("ZoneInfoNotFoundError", r"No time zone found", _ZONES),
-    _case("RuntimeError", r"can't start new thread", _THREADS),
-    _case("AttributeError", r"module '_?socket' has no attribute", _NETWORK),
-    _case("AttributeError", r"module 'os' has no attribute '(system|fork|exec|spawn|kill|W)", _PROCESSES),
-    _case("OSError", r"wasi does not support processes", _PROCESSES),
-    _case("OSError", r"\[Errno 58\] Not supported\Z", _NETWORK),
-    _case("FileNotFoundError", r"\[Errno 44\]", *_FILES),
-    _case("OSError", r"\[Errno 69\]", *_FILES),
-    _case("EOFError", r"", _INPUT),
-    _case("DeliveryStopped", r"wasm `unreachable` instruction", _WAITS),
+    _case("ZoneInfoNotFoundError", re.compile(r"No time zone found"), _ZONES),
+    _case("RuntimeError", re.compile(r"can't start new thread"), _THREADS),
+    _case("AttributeError", re.compile(r"module '_?socket' has no attribute"), _NETWORK),
+    _case("AttributeError", re.compile(r"'os' has no attribute '(system|fork|exec|spawn|W)"), _PROCESSES),
+    _case("OSError", re.compile(r"wasi does not support processes"), _PROCESSES),
+    _case("OSError", re.compile(r"\[Errno 58\] Not supported\Z"), _NETWORK),
+    _case("FileNotFoundError", re.compile(r"\[Errno 44\]"), *_FILES),
+    _case("OSError", re.compile(r"\[Errno 69\]"), *_FILES),
+    _case("EOFError", re.compile(r""), _INPUT),
+    _case("DeliveryStopped", re.compile(r"wasm `unreachable` instruction"), _WAITS),
 )  # fmt: skip
 
 

@@ -93,7 +93,6 @@ WHY = {
     "kernel/swingset/host/people.py spelled getline": "the file of a frame of this process, for an error",
     "swingset_nb/places.py lines getline": "the file of a frame of this process, to show a line of it",
     "swingset_nb/places.py _line getline": "the file of a frame of this process, to show a line of it",
-    "swingset_nb/lacking.py _case compile": SOURCE,
     "swingset_nb/limits.py chosen getattr": SOURCE,
     "swingset_nb/limits.py shown getattr": SOURCE,
     "swingset_nb/limits.py _raised getattr": SOURCE,

@@ -21,6 +21,7 @@ from ..guest.lasting.adoption import adopt_promise
 from ..guest.lasting.resumable import resumable
 from ..guest.lasting.watching import watch_promise
 from ..guest.passing.copies import register_copy
+from ..guest.passing.displays import Html, Markdown, Picture
 from ..guest.passing.far_refs import FarRef
 from ..guest.passing.passable import Tagged
 from ..guest.passing.remotables import Presence, Remotable
@@ -50,8 +51,11 @@ __all__ = [
     "E",
     "Facets",
     "FarRef",
+    "Html",
     "Interface",
+    "Markdown",
     "MigrationError",
+    "Picture",
     "Powers",
     "Presence",
     "Promise",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ..base.context import current, found
 from . import late_copies
+from .displays import Html, Markdown, Picture, picture_data, picture_of_data
 from .exact import Copy, NotExactError, exactly
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ C = TypeVar("C", bound=type)
 
 RESERVED_TAGS = (
     *("tuple", "bytes", "map", "date", "datetime", "time", "timedelta", "decimal", "fraction"),
+    *("picture", "markdown", "html"),
     *late_copies.TAGS,
 )
 
@@ -75,8 +77,13 @@ _KNOWN = (
     exactly("decimal", Decimal, _decimal_text, _decimal),
     exactly("fraction", Fraction, lambda v: [v.numerator, v.denominator], lambda d: Fraction(*d)),
 )
-_BY_CLASS = {copy.cls: copy for copy in _KNOWN}
-_BY_TAG = {copy.tag: copy for copy in _KNOWN}
+_DISPLAYS = (
+    Copy("picture", Picture, picture_data, picture_of_data),
+    Copy("markdown", Markdown, lambda shown: shown.text, Markdown),
+    Copy("html", Html, lambda shown: shown.text, Html),
+)
+_BY_CLASS = {copy.cls: copy for copy in (*_KNOWN, *_DISPLAYS)}
+_BY_TAG = {copy.tag: copy for copy in (*_KNOWN, *_DISPLAYS)}
 
 
 class Copies:

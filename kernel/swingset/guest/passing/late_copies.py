@@ -11,10 +11,10 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.context import found
-from . import arrays, frames
+from . import arrays, displays, frames
 from .exact import Copy, exactly
 
 if TYPE_CHECKING:
@@ -42,10 +42,19 @@ def _paths(pathlib: ModuleType) -> list[Copy]:
     ]
 
 
+def _figures(_matplotlib: ModuleType) -> list[Copy]:
+    figures: Any = sys.modules.get("matplotlib.figure")
+    if figures is None:
+        return []
+    keep = "keep a picture of it, Picture.of(figure)"
+    return [Copy("picture", figures.Figure, displays.figure_data, displays.picture_of_data, unstored=keep)]
+
+
 _FAMILIES: dict[str, tuple[tuple[str, ...], Callable[[ModuleType], list[Copy]]]] = {
     "uuid": (("uuid",), _uuid),
     "pathlib": (("path", "windows-path"), _paths),
     "numpy": (("ndarray", "npscalar"), arrays.copies),
+    "matplotlib": ((), _figures),
     "pandas": (("dataframe", "series", "timestamp", "pd-timedelta", "missing"), frames.copies),
 }
 """By module: the tags of its classes, and what makes their copies of the module."""

@@ -227,6 +227,8 @@ def why_not(value: Any) -> UnpassableError:
         fix = "pass bytes(...) of it"
     elif kind.__name__ in ("PosixPath", "WindowsPath"):
         fix = f"pass Pure{kind.__name__}(...) of it: the files of one machine mean nothing in another vat"
+    elif kind.__module__.partition(".")[0] == "matplotlib" and hasattr(value, "figure"):
+        fix = "pass x.figure, which arrives as a picture"
     elif kind.__module__.partition(".")[0] == "pyarrow":
         fix = "no vat engine has pyarrow: pass x.to_pandas(), or its columns as arrays"
     elif kind.__module__ == "builtins":
