@@ -68,7 +68,7 @@ def test_the_lean_module_keeps_only_the_interpreter() -> None:
 def test_a_worker_outlives_the_engine_that_made_it() -> None:
     """It holds the host functions that its guest calls; freed, they would be called all the same."""
     factory = make_factory("lean", SOURCES)
-    functions = weakref.ref(factory._functions)
+    functions = weakref.ref(factory._compiled.functions)
     made = Bench(factory.start(SPEC))
     del factory
     gc.collect()

@@ -19,16 +19,14 @@ import ctypes
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-import wasmtime
-
 from swingset.model.wording import fit
 from swingset.workers.base import LibraryUnusable, WorkerError
 from swingset.workers.interrupts import NotedInterrupt
 from swingset.workers.wasm import image
+from swingset.workers.wasm.compiled import Compiled
 from swingset.workers.wasm.door import Surroundings
 from swingset.workers.wasm.guest_library import INTERFACE, GuestLibrary, Sources
 from swingset.workers.wasm.native import Guest, GuestStopped, StopCode
-from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import GuestExit, Library
 
 RECIPE = "3"
@@ -152,22 +150,20 @@ def _collect(package: str, folder: Traversable, found: Sources) -> None:
             _collect(f"{package}.{entry.name}", entry, found)
 
 
-def standard_names(engine: wasmtime.Engine, pre: wasmtime.InstancePre, ticker: Ticker) -> frozenset[str]:
+def standard_names(compiled: Compiled) -> frozenset[str]:
     """What the interpreter itself lists as its standard library."""
-    guest, printed, _ = _run(engine, pre, b"", "import sys; print(*sys.stdlib_module_names)", ticker)
+    guest, printed, _ = _run(compiled, b"", "import sys; print(*sys.stdlib_module_names)")
     guest.close()
     return frozenset(printed.split())
 
 
-def bake(
-    engine: wasmtime.Engine, pre: wasmtime.InstancePre, archive: Library, program: str, ticker: Ticker
-) -> tuple[bytes, int, int]:
+def bake(compiled: Compiled, archive: Library, program: str) -> tuple[bytes, int, int]:
     """The memory of a guest that ran a library's program, from the end of its stack on.
 
     Also returns where the stack ends, and the address of the function that serves a delivery. Raises
     `BakeError` if the library is at fault.
     """
-    guest, printed, stack_end = _run(engine, pre, archive, program, ticker)
+    guest, printed, stack_end = _run(compiled, archive, program)
     try:
         guest.refresh()
         said = printed.strip()
@@ -179,18 +175,15 @@ def bake(
         guest.close()
 
 
-def _run(
-    engine: wasmtime.Engine, pre: wasmtime.InstancePre, archive: Library, program: str, ticker: Ticker
-) -> tuple[Guest, str, int]:
+def _run(compiled: Compiled, archive: Library, program: str) -> tuple[Guest, str, int]:
     host = Surroundings(archive)  # with a door that is shut
-    guest = Guest(engine, pre, host)
-    host.guest = guest
+    guest = compiled.guest(host)
     guest.set_fuel(FUEL)
     guest.limit_memory(MOST_MEMORY)
     resting = guest.global_i32(image.STACK_POINTER)
     text = program.encode()
     try:
-        with NotedInterrupt() as ctrl_c, ticker:
+        with NotedInterrupt() as ctrl_c, compiled.ticker:
 
             def on_tick() -> None:
                 if ctrl_c.came:

@@ -32,11 +32,12 @@ import wasmtime
 from swingset.model.heap import HeapImage
 from swingset.workers.base import ImageMismatch, LibraryUnusable, Progress, VatSpec, WorkerError
 from swingset.workers.wasm import bake, cache, data_files, guest_library, image, native, stdlib
+from swingset.workers.wasm.compiled import Compiled
 from swingset.workers.wasm.data_files import DataFiles
 from swingset.workers.wasm.door import Surroundings
 from swingset.workers.wasm.guest_library import GuestLibrary, Sources
 from swingset.workers.wasm.memory import BaseImage
-from swingset.workers.wasm.native import Guest, HostFunctions
+from swingset.workers.wasm.native import HostFunctions
 from swingset.workers.wasm.preparing import Preparation
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Library, answer_for
@@ -61,11 +62,8 @@ class WasmWorkerFactory:
     def __init__(
         self,
         flavour: str,
-        engine: wasmtime.Engine,
-        instances: wasmtime.InstancePre,
-        functions: HostFunctions,
+        compiled: Compiled,
         archive: Library,
-        ticker: Ticker,
         library: GuestLibrary,
         baked: Callable[[GuestLibrary], BaseImage],
         data: DataFiles | None,
@@ -78,12 +76,9 @@ class WasmWorkerFactory:
         self._older: OrderedDict[bytes, BaseImage] = OrderedDict()  # by the library's hash, last used last
         self._unusable: dict[bytes, str] = {}
         self._baking = threading.Lock()
-        self._engine = engine
-        self._instances = instances
-        self._functions = functions
+        self._compiled = compiled
         self._archive = archive
         self._data = data
-        self._ticker = ticker
 
     def start(self, spec: VatSpec) -> WasmWorker:
         """A fresh worker; the vat's code runs with the `startVat` delivery, not before."""
@@ -92,11 +87,10 @@ class WasmWorkerFactory:
     def _start(self, spec: VatSpec, base: BaseImage) -> WasmWorker:
         data = self._data if base.interface >= guest_library.HAS_DATA_FILES else None
         host = Surroundings(self._archive, data)
-        guest = Guest(self._engine, self._instances, host)
-        guest.calls = self._functions
-        host.guest, host.allocate = guest, guest.function("host_alloc")
+        guest = self._compiled.guest(host)
+        host.allocate = guest.function("host_alloc")
         base.lay_over(guest)
-        return WasmWorker(spec, guest, base, base.base, self._ticker, lambda: self._start(spec, base))
+        return WasmWorker(spec, guest, base, self._compiled.ticker, lambda: self._start(spec, base))
 
     def restore(self, spec: VatSpec, heap: HeapImage) -> WasmWorker:
         """A worker that carries on from a heap image."""
@@ -145,7 +139,7 @@ class WasmWorkerFactory:
 
     def interrupt(self) -> None:
         """Stop every delivery that is running; each ends with a fault."""
-        self._ticker.interrupt()
+        self._compiled.ticker.interrupt()
 
 
 def prepare_engine(flavour: str = "lean", progress: Progress | None = None) -> WasmWorkerFactory:
@@ -196,18 +190,15 @@ def make_factory(flavour: str, sources: Sources, progress: Progress | None = Non
     module = _compiled(folder, engine, flavour, progress)
     functions = HostFunctions(engine)
     _define_imports(functions, module)
-    instances = functions.linker.instantiate_pre(module)
+    compiled = Compiled(engine, functions.linker.instantiate_pre(module), functions, Ticker(engine))
     progress("loading the guest library", None)
-    ticker = Ticker(engine)
-    archive = _library(folder, engine, instances, flavour, ticker)
+    archive = _library(folder, compiled, flavour)
     data = _data_files(folder) if flavour == "full" else None
 
     def baked(library: GuestLibrary) -> BaseImage:
-        return _base_image(folder, engine, instances, archive, flavour, library, ticker)
+        return _base_image(folder, compiled, archive, flavour, library)
 
-    factory = WasmWorkerFactory(
-        flavour, engine, instances, functions, archive, ticker, bake.installed(sources), baked, data
-    )
+    factory = WasmWorkerFactory(flavour, compiled, archive, bake.installed(sources), baked, data)
     progress("ready", 1.0)
     return factory
 
@@ -281,15 +272,13 @@ def _compile(engine: wasmtime.Engine, wasm: bytes, flavour: str, progress: Progr
     return result
 
 
-def _library(
-    folder: Path, engine: wasmtime.Engine, instances: wasmtime.InstancePre, flavour: str, ticker: Ticker
-) -> Library:
+def _library(folder: Path, compiled: Compiled, flavour: str) -> Library:
     """The standard library's archive for this flavour, mapped so that all vats share it."""
     path = folder / f"library-{flavour}-{_key(image.STDLIB_SHA256, stdlib.RECIPE, flavour)}.zip"
     if not cache.trusted(path):
         archive = _read(_artifacts().stdlib_zip, image.STDLIB_SHA256)
         if flavour == "lean":
-            archive = stdlib.lean_archive(archive, bake.standard_names(engine, instances, ticker))
+            archive = stdlib.lean_archive(archive, bake.standard_names(compiled))
         cache.store(path, archive)
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -305,13 +294,7 @@ def _data_files(folder: Path) -> DataFiles:
 
 
 def _base_image(
-    folder: Path,
-    engine: wasmtime.Engine,
-    instances: wasmtime.InstancePre,
-    archive: Library,
-    flavour: str,
-    library: GuestLibrary,
-    ticker: Ticker,
+    folder: Path, compiled: Compiled, archive: Library, flavour: str, library: GuestLibrary
 ) -> BaseImage:
     """The baked memory, from the cache or fresh."""
     stdlib_digest = hashlib.sha256(archive).hexdigest()
@@ -322,7 +305,7 @@ def _base_image(
     with cache.locked(folder / f"{name}.lock"):  # another process may be making the same image
         described = _described(path, label)
         if described is None:
-            contents, stack_end, turn_at = bake.bake(engine, instances, archive, program, ticker)
+            contents, stack_end, turn_at = bake.bake(compiled, archive, program)
             digest = hashlib.sha256(contents).hexdigest()
             described = {"sha256": digest, "stack_end": stack_end, "turn_at": turn_at}
             cache.store(path, contents)

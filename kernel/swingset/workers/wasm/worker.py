@@ -83,7 +83,6 @@ class WasmWorker:
         spec: VatSpec,
         guest: Guest,
         base: memory.BaseImage,
-        base_id: str,
         ticker: Ticker,
         blank: Callable[[], WasmWorker],
     ) -> None:
@@ -91,7 +90,6 @@ class WasmWorker:
         self._guest = guest
         self._host: Surroundings = guest.host
         self._base = base
-        self._base_id = base_id
         self._ticker = ticker
         self._blank = blank  # makes another worker of this sort, which has run nothing
         self._call = guest.function(image.CALL)
@@ -147,7 +145,7 @@ class WasmWorker:
         """The heap image, between deliveries only."""
         self._check_usable()
         pages = self._base.differing_pages(self._guest)
-        return HeapImage(self._base_id, self._guest.size, pages)
+        return HeapImage(self._base.base, self._guest.size, pages)
 
     def load(self, heap: HeapImage) -> None:
         """Apply a heap image of the same base to a fresh worker's memory."""
