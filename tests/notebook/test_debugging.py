@@ -70,3 +70,17 @@ def test_a_bug_becomes_a_file_beside_the_notebook(opened: Kernel) -> None:
     assert "!pytest test_negative.py" in made
     assert "'deposit', [-1]" in opened.run("print(open('test_negative.py').read())").printed
     assert "is no predicate" in opened.run('%swingset test 4 --name x --shows "import os"').traceback
+
+
+def test_each_try_for_a_shorter_history_is_shown(opened: Kernel) -> None:
+    """`%swingset test` shows how far it has come while it runs, and says if the bound of tries ended it."""
+    opened.run("for amount in range(9): await E(purse).deposit(amount)")
+    opened.run("await E(purse).deposit(-7)")
+    crank = (
+        int(opened.run("print(get_ipython()._swingset_nb.notebook.require().controller.crank)").printed) - 1
+    )
+    opened.run("%config SwingSet.progress_after = 0")
+    ran = opened.run(f"%swingset test {crank} --name shown --tries 1")
+    opened.run("%config SwingSet.progress_after = 600")
+    assert "in 1 of at most 1 tries; interrupt to keep that" in str([*ran.shown, *ran.updates])
+    assert "as many tries as allowed were made, so a shorter one may be there" in ran.plain
