@@ -29,6 +29,16 @@ OPEN = """async (path) => {
   window.notebook = widget;
 }"""
 
+OPEN_ALONE = """async () => {
+  const app = window.jupyterapp;
+  await app.restored;
+  while (!app.shell.currentWidget?.sessionContext) await new Promise((go) => setTimeout(go, 50));
+  const widget = app.shell.currentWidget;
+  await widget.context.ready; await widget.sessionContext.ready;
+  await widget.sessionContext.session.kernel.info;
+  window.notebook = widget;
+}"""
+
 
 @pytest.fixture(scope="package")
 def chromium() -> str:
@@ -62,6 +72,7 @@ def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         "c.ServerApp.ip = '127.0.0.1'\nc.ServerApp.port = 0\nc.ServerApp.allow_root = True\n"
         f"c.ServerApp.root_dir = {str(served)!r}\n"
         "c.LabApp.extension_manager = 'readonly'\nc.LabApp.news_url = None\n"
+        "c.JupyterNotebookApp.expose_app_in_browser = True\n"
     )
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     names += ("JUPYTERLAB_SETTINGS_DIR",)
@@ -125,6 +136,12 @@ class Lab:
         self.page.goto(f"{self.url}/lab?reset")
         self.page.wait_for_function("() => window.jupyterapp")
         self.page.evaluate(OPEN, path)
+
+    def open_in_notebook(self, path: str) -> None:
+        """Open a notebook in Notebook 7, which the same server has, and wait for its kernel."""
+        self.page.goto(f"{self.url}/notebooks/{path}")
+        self.page.wait_for_function("() => window.jupyterapp")
+        self.page.evaluate(OPEN_ALONE)
 
     def run_all(self) -> None:
         """Run every cell, past those that are meant to fail, and wait for the last."""

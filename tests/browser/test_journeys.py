@@ -41,11 +41,11 @@ def blank(served: Path, name: str) -> str:
     return path.name
 
 
-def world(lab: Any, name: str) -> None:
-    """A blank notebook with a world and a counter in it."""
+def world(lab: Any, name: str, *, alone: bool = False) -> None:
+    """A blank notebook with a world and a counter in it; `alone` is in Notebook 7."""
     from playwright.sync_api import expect
 
-    lab.open(blank(lab.served, name))
+    (lab.open_in_notebook if alone else lab.open)(blank(lab.served, name))
     expect(lab.run(f"%load_ext swingset_nb\n%swingset open {name}.world")).to_contain_text("a new world")
     expect(lab.run(VAT)).to_contain_text("runs now")
     expect(lab.run("c = await E(counter).make()\nawait E(c).up()")).to_contain_text("counter │")
@@ -96,6 +96,29 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
     lab.run("%swingset close")
     panel.scroll_into_view_if_needed()
     expect(panel).to_contain_text("This panel is asleep")
+    assert lab.strangers == []
+
+
+def test_an_hour_in_notebook_7(notebook_page: Any, pictures: Path) -> None:
+    """Answers, an error with its line, a panel, a refusal and its next step are as in JupyterLab."""
+    from playwright.sync_api import expect
+
+    lab = notebook_page
+    world(lab, "classic", alone=True)
+    expect(lab.run("%swingset clists counter").locator("table")).to_contain_text("Counter")
+    image = lab.run("%swingset picture").locator("img[alt*='counter']")
+    assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
+    expect(lab.run("await E(counter).made()")).to_contain_text("this cell, line 1")
+    expect(lab.run("%swingset hlep")).to_contain_text("did you mean")
+    lab.run("%swingset pause")
+    lab.run("E(c).up()\nNone")
+    lab.run("%swingset panel")
+    panel = lab.page.locator(".sw-panel")
+    panel.locator("button.sw-step").click()
+    expect(panel.locator(".sw-said")).to_contain_text("<b>count</b> is 2")
+    expect(lab.run("%swingset undo")).to_contain_text("took back")
+    expect(lab.run("%swingset redo")).to_contain_text("done again")
+    lab.page.screenshot(path=pictures / "notebook-7.png")
     assert lab.strangers == []
 
 
