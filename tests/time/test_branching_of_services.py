@@ -215,6 +215,37 @@ def test_meters_are_found_by_their_origin(place: Place) -> None:
         assert withheld == [("refill-meter m1", "there is no meter m1")]
 
 
+def test_a_vat_that_waits_for_its_meter_waits_in_the_branch() -> None:
+    """Computrons are spent anew, to the same amounts; without its refill the vat stays suspended."""
+    stage = Stage("wasm")
+    world, session, admin = stage.controller, stage.session, stage.session.devices.vat_admin()
+    began = world.crank
+    meter = stage.ask(admin, "create_meter", 12_000_000, 1_000_000)
+    notifier = stage.ask(meter, "get_notifier")
+    known = stage.ask(notifier, "get_update_since")["updateCount"]
+    cap = session.devices.bundle((("bank", BANK),))
+    made = stage.ask(admin, "create_vat", cap, {"name": "paid", "meter": meter})
+    purse = stage.ask(made["root"], "purse")
+    paid = E(purse).deposit(1)
+    session.settle()
+    assert (paid.status, world.vats["paid"].state) == ("pending", "suspended")
+    assert stage.ask(notifier, "get_update_since", known)["updateCount"] > known
+    stage.ask(meter, "add_remaining", 10**9)
+    assert session.wait(paid) == 1
+    with swingset.branch(world, at=began) as found:
+        assert found.lines() == []
+        assert found.controller.meters.all() == world.meters.all()
+    (refill,) = [
+        record.number
+        for record in world.history.records()
+        if isinstance(record, swingset.RequestRecord) and '"add_remaining"' in str(record.arguments)
+    ]
+    with swingset.branch(world, at=began, drop=[refill]) as found:
+        assert answers(found) == ["deposit(): recorded 1, came no outcome"]
+        assert found.notes[0].startswith("vat paid is suspended in the branch: meter-exhausted: ")
+    stage.close()
+
+
 # Time
 
 
