@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from swingset.core.errors import KernelError
@@ -238,6 +239,6 @@ def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> B
             raise KernelError(f"the last upgrade of vat {vat} cannot be undone: {gone}")
         raise KernelError(f"vat {vat} has no upgrade to undo: it runs the code that it was created with")
     request = asked.get(upgrade.sender or 0)
-    if request is None:
-        return branch(controller, at=upgrade.crank - 1, drop={upgrade.number, *kept}, strict=strict)
-    return branch(controller, at=request.crank, drop={request.number, *kept}, strict=strict)
+    number, at = (upgrade.number, upgrade.crank - 1) if request is None else (request.number, request.crank)
+    found = branch(controller, at=at, drop={number, *kept}, strict=strict)
+    return replace(found, dropped=tuple(entry for entry in found.dropped if entry.record == number))

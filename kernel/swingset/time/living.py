@@ -223,8 +223,7 @@ class Living:
         what = self._in_words(record.verb, given)
         if record.number in self._changes.drop:
             self._lose(record, given)
-            if record.verb not in BOOKKEEPING:
-                self._dropped.append(BranchEntry(record.number, what, "dropped"))
+            self._dropped.append(BranchEntry(record.number, what, "dropped"))
             return
         try:
             with self.kernel.request.made_in(record.cell):
