@@ -44,6 +44,10 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         hints.append("`swingset_nb.session().controller.queue.overrule_panic()` lets it run on as it is")
     lines += world.controller.queue.held_back()
     lines += notebook.binding.told()
+    stopped = controller.queue.interrupted
+    if stopped is not None:
+        lines.append(f"interrupted: {one_line(stopped.event, 200)} in vat {one_line(stopped.vat or '?', 60)}")
+        hints.append("`%swingset cancel` drops it and runs what else waits")
     if controller.queue.paused:
         lines.append("paused: messages wait until you step or run")
         hints.append("`%swingset step` runs one crank, `%swingset run` all that waits, and ends the pause")

@@ -18,7 +18,7 @@ from swingset.guest.base.promises import make_promise
 from swingset.guest.stores.bigmaps import BigMap
 from swingset.host.undoing import Undone
 from swingset.vat import durable, remotable, watch_promise
-from tests.host.test_lives import bank_stage, fail_commit
+from tests.host.test_lives import BANK, bank_stage, fail_commit
 from tests.staging import Stage
 
 LOUD = """
@@ -90,6 +90,26 @@ def test_the_world_is_as_it_was_and_its_handles_go_on(stage: Stage) -> None:
     assert stage.session.incarnation == life
     assert "what the last step did, which ended when that was taken back" in refused(stage, later)
     assert stage.ask(purse, "read") == ["alice", 0]
+
+
+def test_confined_vats_are_as_they_were(tmp_path: Path) -> None:
+    """Their memory is that of then, with what is in no store, and undo and redo give the same digests."""
+    stage = Stage("wasm", tmp_path / "a.world")
+    stage.define("bank", BANK)
+    bank, _ = at_the_bank(stage)
+    stage.ask(bank, "keep", stage.session.root("bank"))
+    digests = [settled_digest(stage)]
+    for count in range(3):
+        stage.session.steps.begin()
+        stage.ask(bank, "keep", make_promise()[0] if count % 2 else Own())
+        digests.append(settled_digest(stage))
+    for back in (1, 2, 3):
+        stage.session.undo(back)
+        assert stage.controller.digest() == digests[3 - back]
+        assert stage.session.redo().resumed is None
+        assert stage.controller.digest() == digests[3]
+    assert stage.ask(bank, "have_it_give") == "given"
+    stage.close()
 
 
 def test_a_number_that_is_used_again_never_leads_to_a_dead_handle(stage: Stage) -> None:

@@ -374,7 +374,7 @@ def test_a_cell_that_no_file_can_hold(opened: Kernel) -> None:
     """Half of a surrogate pair in a cell is refused before it gets anywhere."""
     ran = opened.run("get_ipython().run_cell_magic('vat', 'odd', 'x = \"\\ud800\"')")
     assert ran.error is not None
-    assert "write an escape" in ran.traceback
+    assert "write it as an escape" in ran.traceback
     assert "odd" not in opened.run("%swingset vats").plain
 
 

@@ -53,6 +53,7 @@ def test_a_runaway_is_stopped_and_cancelled(opened: Kernel) -> None:
     assert "vat spin, line " in ran.traceback
     assert "→ `%swingset cancel` drops it and runs what else waits" in ran.traceback
     assert "→ `%swingset cancel`" in opened.run("await E(spin).go(3)").traceback
+    assert "interrupted: the message go() in vat spin" in opened.run("%swingset").plain
     assert opened.run("%swingset cancel").plain.startswith("the message go() is dropped")
     assert opened.run("await E(spin).go(5)").plain == "10"
     refused = opened.run("%swingset cancel").traceback

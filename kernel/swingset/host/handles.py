@@ -79,6 +79,13 @@ def handles_of(live: Liveslots) -> Handles:
     return found
 
 
+def held_by_others(live: Liveslots) -> list[object]:
+    """The objects and promises of this life that others can reach now; whoever keeps the list holds them."""
+    heap = live.slots.heap
+    reachable = [heap.find(vref) for vref, reached in heap._reachable.items() if reached]
+    return [*live.promises._exported.values(), *reachable]
+
+
 def kinds_of(live: Liveslots) -> dict[str, object]:
     """The kinds that a session has defined, by tag: another object for each definition."""
     return dict(live.kinds._by_tag)
@@ -160,7 +167,9 @@ class Following:
         table = self.live.promises
         decided = {entry.vref for entry in self._open_promises() if self._decides(entry)}
         for vref in decided:
-            promise = table._exported.get(vref) or _alive(self.handles.exported.get(vref))
+            promise = table._exported.get(vref)
+            if promise is None:
+                promise = _alive(self.handles.exported.get(vref))
             if promise is None:
                 return "a promise that this session had to settle is gone"
             self._ours[vref] = promise

@@ -28,7 +28,15 @@ from swingset.guest.base.promises import Promise
 from swingset.host import earlier_steps
 from swingset.host.controller import Controller
 from swingset.host.earlier_steps import words_of_step
-from swingset.host.handles import Following, Handles, handles_of, lasting_of, reading, shared_by
+from swingset.host.handles import (
+    Following,
+    Handles,
+    handles_of,
+    held_by_others,
+    lasting_of,
+    reading,
+    shared_by,
+)
 from swingset.host.lives import Life
 from swingset.host.session_names import SessionNames
 from swingset.lens.taken_back import Effects, changed_keys, effects, is_quiet
@@ -107,6 +115,8 @@ class _Frame:
     handles: Handles
     steps: tuple[str, ...]
     effects: Effects
+    held: list[object]
+    """What others held of the session, which a redo needs again."""
     kept: list[weakref.ref[Promise[Any]]] = field(default_factory=list)
     """The promises that keep a value that was taken back."""
 
@@ -295,7 +305,8 @@ class Steps:
         found = effects(store, way or ())
         life = session._now
         handles = handles_of(life.liveslots)
-        return _Frame(here, target, list(marks), weakref.ref(life), handles, steps, found)
+        held = held_by_others(life.liveslots)
+        return _Frame(here, target, list(marks), weakref.ref(life), handles, steps, found, held)
 
     def _way(self, first: int, last: int) -> list[int] | None:
         """The commits after `first` up to `last`, oldest first; None if `first` does not lead to `last`."""
