@@ -15,6 +15,7 @@ from swingset.testing import audit
 from swingset.wire.parts import MODULE
 from tests.conftest import WORKERS, MakeStage
 from tests.staging import Stage
+from tests.time.packed import taken_apart
 
 MONEY = """
 from swingset.vat import durable
@@ -128,6 +129,24 @@ def test_the_world_finds_the_version_that_a_vat_runs(make_stage: MakeStage, tmp_
         other.run()
         assert other.resolution(kref) == 4
         assert other.lens.stale_modules() == {"one": ("money",), "two": ("money",)}
+
+
+def test_an_archive_of_one_vat_has_no_modules_of_others(tmp_path: Path) -> None:
+    """Only those that it imports, in their newest source, go with it."""
+    with swingset.open_world(tmp_path / "a.world", worker="local") as world:
+        session = swingset.Session(world)
+        session.modules.define("money", MONEY)
+        session.modules.define("secret", "KEY = 5")
+        session.define("one", SHOP)
+        session.define("two", "import secret\n" + SHOP)
+        swingset.export_archive(world, tmp_path / "one.swingset", level="debug", vat="one")
+    _, artifacts = taken_apart(tmp_path / "one.swingset")
+    content = b"".join(artifacts.values())
+    assert b"KEY = 5" not in content
+    assert b"no money" in content
+    swingset.import_archive(tmp_path / "one.swingset", tmp_path / "b.world")
+    with swingset.open_world(tmp_path / "b.world", worker="local") as world:
+        assert [row.name for row in world.lens.modules()] == ["money"]
 
 
 def test_all_vats_are_upgraded_or_none(stage: Stage) -> None:

@@ -127,6 +127,24 @@ def test_imports_complete_to_what_the_vat_can_import(
     assert not withheld & found
 
 
+def test_what_is_not_there_is_told_with_the_words_that_define_it(shops: Kernel) -> None:
+    """In the error of the cell, with its line, and the vat is made once the module is defined."""
+    code = SHOP.format(name="late").replace("import money", "import money, later")
+    ran = shops.run(code)
+    assert "line 2 of its cell" in ran.traceback
+    assert "`%%module later` on the first line of a cell" in ran.traceback
+    shops.run("%%module later\nX = 1\n")
+    assert "made of this cell and module later and module money" in shops.run(code).plain
+
+
+def test_undo_takes_a_definition_back(shops: Kernel) -> None:
+    """Like everything that a cell did to the world."""
+    shops.run("%%module fleeting\nX = 1\n")
+    assert "fleeting" in shops.run("%swingset module").plain
+    shops.run("%swingset undo")
+    assert "fleeting" not in shops.run("%swingset module").plain
+
+
 def test_a_notebook_runs_from_the_top_again(tmp_path: Path) -> None:
     """In a second kernel the same cells change nothing, and a module has to be run again or accepted."""
     with Kernel(tmp_path) as first:

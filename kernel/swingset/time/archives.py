@@ -28,6 +28,7 @@ from swingset.host.opening import open_world
 from swingset.lens.verifying import verify
 from swingset.model.capdata import NOTHING
 from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.modules import by_module
 from swingset.model.spelling import canonical
 from swingset.model.visible import visible
 from swingset.world import opening, paths, schema
@@ -40,6 +41,7 @@ from swingset.world.edge import told_in_words
 from swingset.world.errors import BadArchive, WorldError, WorldMissing
 from swingset.world.file import WorldFile
 from swingset.world.lock import WorldLock
+from swingset.world.sources import MODULES
 from swingset.world.unarchiving import Filling
 from swingset.world.vats import SUSPENDED, TERMINATED
 
@@ -264,6 +266,9 @@ def _end_others(fork: Controller, name: str) -> None:
             break
         except KernelPanic:
             fork.queue.overrule_panic()  # a message that must not fail was for a vat that is not here
+    kept = by_module(fork.vats.parts(name))
+    shared = by_module(store.sources.parts(MODULES))
+    fork.kernel.keep_sources(MODULES, tuple(part for module in kept for part in shared.get(module, ())))
     for vat in store.vats.all():
         if vat.state == TERMINATED:
             with fork.kernel.request("leave-out", vat=vat.id):
