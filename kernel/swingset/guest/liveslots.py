@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from .base.ended import Ended
-    from .base.vat import People
+    from .base.vat import People, RunningCall
 
 BAGGAGE = 1  # the number of the collection that every vat has
 
@@ -102,6 +102,7 @@ class Liveslots:
         self.waiting_in_start: str | None = None  # the advice if the start does not end
         self.definitions = 0  # how many kinds and resumable functions were defined
         self._taken_up = 0
+        self.running: RunningCall | None = None
         self.turns = TurnQueue(self)
         self.collector = Collector(self)
         self.copies = Copies(self.kind.redefinition)

@@ -131,7 +131,7 @@ class Promise(Unsettled, Generic[T]):
         on_err: Callable[[BaseException], Any] | None = None,
     ) -> Promise[Any]:
         """A promise for the result of `on_ok(value)` or `on_err(exception)`, called in a turn of its own."""
-        if self._turns.vat.calls.running is not None:
+        if self._turns.vat.running is not None:
             raise RuntimeError(
                 "a @resumable function gives no callbacks, which no log would call again: await the promise"
             )

@@ -35,13 +35,8 @@ class RunningCall(Protocol):
         """Send a message; a promise for the answer, if that is wanted."""
         ...
 
-
-class ResumableCalls(Protocol):
-    """Which `@resumable` call is running, if any."""
-
-    @property
-    def running(self) -> RunningCall | None:
-        """The call whose step is under way."""
+    def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
+        """Call another resumable function; a promise for its result."""
         ...
 
 
@@ -88,6 +83,9 @@ class Marshals(Protocol):
 class NamesPromises(Protocol):
     """The promises that the kernel knows by name."""
 
+    keeps: Callable[[Promise[Any]], bool]
+    """Whether a promise is handed on to the next incarnation."""
+
     def resolved(self, vpid: str) -> None:
         """Resolve a settled promise of this vat in the kernel."""
         ...
@@ -126,22 +124,6 @@ class StoredObjects(Protocol):
         ...
 
 
-class FollowsPromises(Protocol):
-    """Stores something by the name of a promise, and is called when the promise gets another name."""
-
-    def moved(self, old: str, new: str) -> None:
-        """Move what is stored from the old name to the new one."""
-        ...
-
-
-class AdoptsPromises(FollowsPromises, Protocol):
-    """Which promises are handed on to the next incarnation."""
-
-    def keeps(self, promise: Promise[Any]) -> bool:
-        """Whether a promise is handed on."""
-        ...
-
-
 class Vat(Protocol):
     """What any part may ask of its vat."""
 
@@ -160,13 +142,10 @@ class Vat(Protocol):
     collector: Collector
     store: Store
     counters: Counters
+    running: RunningCall | None
+    """The `@resumable` call whose step is under way."""
     sends: Any
     """The `Sends` of a higher room, as an annotation says where they are used."""
-
-    @property
-    def calls(self) -> ResumableCalls:
-        """The `@resumable` calls."""
-        ...
 
     @property
     def slots(self) -> Marshals:
@@ -181,16 +160,6 @@ class Vat(Protocol):
     @property
     def kinds(self) -> StoredObjects:
         """Stored objects."""
-        ...
-
-    @property
-    def watches(self) -> FollowsPromises:
-        """Watched promises."""
-        ...
-
-    @property
-    def adoptions(self) -> AdoptsPromises:
-        """Promises that are handed on."""
         ...
 
     def syscall(self, call: list[Any]) -> Any:

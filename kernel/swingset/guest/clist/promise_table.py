@@ -23,6 +23,8 @@ from ..passing.passable import UnpassableError
 from ..passing.smallcaps import DecodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .vat import Vat
 
 
@@ -35,6 +37,10 @@ class PromiseTable:
         self._exported: dict[str, Promise[Any]] = {}
         self._unsubscribed: dict[str, None] = {}
         self.answers: dict[str, tuple[str, str]] = {}  # the tag and method of a result promise, for errors
+        self.on_moved: list[Callable[[str, str], None]] = []
+        """Called with both names when a promise of this vat is forwarded to another."""
+        self.keeps: Callable[[Promise[Any]], bool] = lambda _: False
+        """Whether a promise is handed on to the next incarnation."""
 
     def known(self, promise: Promise[Any]) -> str | None:
         """The vpid of a promise that another vat decides, to which messages can be pipelined; else None."""
@@ -99,8 +105,8 @@ class PromiseTable:
             self._exported.pop(vpid)._vpid = None
             self.answers.pop(vpid, None)
             self._vat.syscall(["resolve", [[vpid, False, {"body": '#"&0"', "slots": [target]}]]])
-            self._vat.watches.moved(vpid, target)
-            self._vat.adoptions.moved(vpid, target)
+            for moved in self.on_moved:
+                moved(vpid, target)
 
     def restore(self, vpid: str) -> Promise[Any]:
         """Return the promise for a vpid that an earlier incarnation has subscribed to."""

@@ -229,7 +229,7 @@ class Method:
             result = drive(turns, result)
         if isinstance(result, Promise):
             # Checking a later answer needs a promise of this vat in between, which no upgrade keeps.
-            passes = shape.text in ("Any", "object") or turns.vat.adoptions.keeps(result)
+            passes = shape.text in ("Any", "object") or turns.vat.promises.keeps(result)
             return result if passes else result.then(lambda value: self._checked(value, chosen))
         return self._checked(result, chosen)
 

@@ -38,6 +38,8 @@ class Adoptions:
         self._stored = StoredMap(vat, KEPT, "kept promises")
         self._kept: dict[str, None] = {}
         self._found: dict[str, Promise[Any]] = {}
+        vat.promises.on_moved.append(self.moved)
+        vat.promises.keeps = self.keeps
 
     def load(self) -> None:
         """Find the promises that the last incarnation has kept, under their old names."""

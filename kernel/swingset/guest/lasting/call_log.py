@@ -111,7 +111,7 @@ class Call:
         awaited: Any = None
         ended: tuple[bool, Any] | None = None
         turns.driving += 1
-        self._calls.running, store.closed = self, self._tag
+        self._vat.running, store.closed = self, self._tag
         shown = sys.stdout
         if self.repeats:
             sys.stdout = Unheard(self, shown)
@@ -126,7 +126,7 @@ class Call:
             ended = (True, exc)
         finally:
             turns.driving -= 1
-            self._calls.running = store.closed = None
+            self._vat.running = store.closed = None
             sys.stdout = shown
         if self._diverged is not None:
             self.diverge(self._diverged)
@@ -295,7 +295,7 @@ class Call:
         words = f"@resumable {self._tag} cannot be resumed: {told}"
         self._vat.on_unhandled(f"in {self._vat.vat_name}: {words}")
         self._diverged = told
-        running, self._calls.running = self._calls.running, self
+        running, self._vat.running = self._vat.running, self
         try:
             if self._coroutine is not None:
                 self._coroutine.close()  # a send in a `finally` is refused
@@ -304,7 +304,7 @@ class Call:
         except BaseException:
             pass
         finally:
-            self._calls.running = running
+            self._vat.running = running
         self._end(True, RuntimeError(words))
 
     def _end(self, rejected: bool, value: Any) -> None:
@@ -332,14 +332,14 @@ class Call:
 
     @contextmanager
     def _outside(self) -> Iterator[None]:
-        store, calls = self._vat.store, self._calls
-        running, closed = calls.running, store.closed
-        calls.running = store.closed = None
+        vat, store = self._vat, self._vat.store
+        running, closed = vat.running, store.closed
+        vat.running = store.closed = None
         try:
             with self.randomness.outside():
                 yield
         finally:
-            calls.running, store.closed = running, closed
+            vat.running, store.closed = running, closed
 
     def _line(self) -> int:
         """The innermost line of this vat's code at which the coroutine is."""
@@ -348,7 +348,7 @@ class Call:
             frame = waiting.cr_frame
             line = frame.f_lineno if frame is not None else line
             waiting = waiting.cr_await
-        if self._calls.running is self:
+        if self._vat.running is self:
             frame = sys._getframe(1)
             while frame is not None and self._vat.part_of(frame.f_code.co_filename) is None:
                 frame = frame.f_back

@@ -44,7 +44,6 @@ class Calls:
     def __init__(self, vat: Vat) -> None:
         self.vat = vat
         self.stored = StoredMap(vat, CALLS, "resumable calls")
-        self.running: Call | None = None
         self.alive: dict[int, Call] = {}
         self._functions: dict[str, FunctionType] = {}
         self.touched: dict[int, None] = {}
@@ -64,8 +63,8 @@ class Calls:
 
     def begin(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
         """Call a function and return the promise for its result; raises TypeError for fleeting arguments."""
-        if self.running is not None:
-            return self.running.nested(tag, args, kwargs)
+        if self.vat.running is not None:
+            return self.vat.running.nested(tag, args, kwargs)
         self.vat.slots.encode_durable([args, kwargs], f"{tag}(*args, **kwargs)")
         number = self.vat.counters.take("callID")
         call = self.alive[number] = Call(

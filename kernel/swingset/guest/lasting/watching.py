@@ -46,6 +46,7 @@ class Watches:
         self._stored = StoredMap(vat, WATCHES, "watches")
         self._watched: dict[str, _Watched] = {}
         self._inherited: dict[str, None] = {}
+        vat.promises.on_moved.append(self.moved)
         self.on_step: Callable[[list[Any], bool, Any], None] | None = None  # for watches of resumable calls
 
     def load(self) -> None:

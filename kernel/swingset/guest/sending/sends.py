@@ -82,8 +82,8 @@ class Sends:
         if self._vat.turns.deaf:
             refuse_ended(self._vat, target)
             return Promise(self._vat.turns) if wanted else None
-        if self._vat.calls.running is not None:
-            logged: Promise[Any] | None = self._vat.calls.running.send(target, method, args, kwargs, wanted)
+        if self._vat.running is not None:
+            logged: Promise[Any] | None = self._vat.running.send(target, method, args, kwargs, wanted)
             if logged is not None:
                 logged._cause = cause
             return logged
