@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict
+from typing import Any
 
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
@@ -31,24 +32,20 @@ def add(command: AddCommand) -> None:
     history = command("history", _history, "list the commits, and say what the past takes", looks=True)
     history.add_argument("--last", type=int, metavar="N", help="only the last N commits")
     history.add_argument("--json", action="store_true", help="as JSON")
-    prune = command(
-        "prune",
-        _prune,
-        "say what pruning the past would free; with --yes, do it",
-        looks=lambda chosen: not chosen.yes,
+    prune = _asking(
+        command, "prune", _prune, "say what pruning the past would free", "do it; this cannot be undone"
     )
     prune.add_argument("--before", type=int, metavar="CRANK", help="also the past before this crank")
     prune.add_argument("--ceiling", type=int, metavar="BYTES", help="also as much past as makes this size")
     prune.add_argument(
         "--to-images", action="store_true", help="also deliveries before the heap images of then"
     )
-    prune.add_argument("--yes", action="store_true", help="do it; this cannot be undone")
-
-    retention = command(
+    retention = _asking(
+        command,
         "retention",
         _retention,
-        "say how much of its past the world keeps; with options, what they would drop; with --yes, do it",
-        looks=lambda chosen: not chosen.yes,
+        "say how much of its past the world keeps; with options, what they would drop",
+        "take it; what is dropped is gone",
     )
     retention.add_argument("--everything", action="store_true", help="keep all cranks, below the ceiling")
     retention.add_argument("--cranks", type=int, metavar="N", help="keep the last N cranks")
@@ -58,7 +55,13 @@ def add(command: AddCommand) -> None:
     retention.add_argument(
         "--to-images", action="store_true", help="drop deliveries before the heap images of then, too"
     )
-    retention.add_argument("--yes", action="store_true", help="take it; what is dropped is gone")
+
+
+def _asking(command: AddCommand, name: str, action: Any, words: str, yes: str) -> argparse.ArgumentParser:
+    """Add a subcommand that only says what it would do, and with `--yes`, whose help is `yes`, does it."""
+    added = command(name, action, f"{words}; with --yes, do it", looks=lambda chosen: not chosen.yes)
+    added.add_argument("--yes", action="store_true", help=yes)
+    return added
 
 
 def _verify(controller: Controller, chosen: argparse.Namespace) -> int:
