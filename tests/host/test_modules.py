@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
+import apsw
 import pytest
 
 import swingset
@@ -13,6 +14,7 @@ from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
 from swingset.testing import audit
 from swingset.wire.parts import MODULE
+from swingset.world.sources import MODULES
 from tests.conftest import WORKERS, MakeStage
 from tests.staging import Stage
 from tests.time.packed import taken_apart
@@ -147,6 +149,20 @@ def test_an_archive_of_one_vat_has_no_modules_of_others(tmp_path: Path) -> None:
     swingset.import_archive(tmp_path / "one.swingset", tmp_path / "b.world")
     with swingset.open_world(tmp_path / "b.world", worker="local") as world:
         assert [row.name for row in world.lens.modules()] == ["money"]
+
+
+def test_a_damaged_bundle_hides_no_other_vat(tmp_path: Path) -> None:
+    """The tables of such a world are still shown, and say who is behind."""
+    with swingset.open_world(tmp_path / "a.world", worker="local") as world:
+        session = swingset.Session(world)
+        session.modules.define("money", MONEY)
+        session.define("one", SHOP)
+        session.define("two", SHOP + "# altered")
+        session.modules.define("money", BETTER)
+    with apsw.Connection(str(tmp_path / "a.world")) as db:
+        db.execute("UPDATE bundles SET source = replace(source, '# altered', '# changed')")
+    with swingset.open_world(tmp_path / "a.world", worker="local") as world:
+        assert world.lens.stale_modules() == {"one": ("money",)}
 
 
 def test_all_vats_are_upgraded_or_none(stage: Stage) -> None:
@@ -316,6 +332,16 @@ def test_a_module_found_in_a_file_is_used_only_once_it_is_accepted(tmp_path: Pat
         session.modules.drop("money")
         assert [(row.name, row.version, len(row.uses)) for row in session.modules] == [("money", None, 2)]
         assert not audit(world.kernel.store)
+
+
+def test_a_file_cannot_put_a_module_before_one_of_python() -> None:
+    """A name that nobody can define is not used, whatever the file has under it."""
+    with swingset.open_world(worker="local") as world:
+        session = swingset.Session(world)
+        world.kernel.keep_sources(MODULES, ((MODULE + "json", "1 / 0"), (MODULE, "1 / 0")))
+        answer = session.wait(E(session.define("runner", "import json\n" + RUN)).run("answer = 5"))
+        assert answer == 5
+        assert session.modules.strange() == []
 
 
 def test_a_host_gives_modules_to_one_vat() -> None:

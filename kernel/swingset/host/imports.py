@@ -63,7 +63,7 @@ def needed_by(cells: Iterable[tuple[str, str]], known: Mapping[str, Parts]) -> l
 
 def module_parts(name: str, source: object) -> Parts:
     """A module as a part of a vat's code; raises KernelError for a name or a source that cannot be one."""
-    if (trouble := _name_trouble(name)) is not None:
+    if (trouble := name_trouble(name)) is not None:
         raise KernelError(f"{shown(name)} cannot name a module for vats: {trouble}")
     if not isinstance(source, str) or len(source) > MOST_SOURCE or not is_well_formed(source):
         wants = f"its source as a str of up to {MOST_SOURCE:,} characters, without halves of surrogate pairs"
@@ -91,7 +91,8 @@ def with_modules(parts: Parts, modules: Mapping[str, str] | None) -> Parts:
     return (*(part for name in sorted(found) for part in found[name]), *cells_of(parts))
 
 
-def _name_trouble(name: object) -> str | None:
+def name_trouble(name: object) -> str | None:
+    """Why a module for vats cannot have a name, or None."""
     if not isinstance(name, str) or len(name) > _LONGEST_NAME:
         return f"use a str of up to {_LONGEST_NAME} characters"
     words = name.removesuffix(INIT).split(".")

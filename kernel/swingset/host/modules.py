@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.drafts import StrangeSources
-from swingset.host.imports import all_module_parts, module_parts, needed_by
+from swingset.host.imports import all_module_parts, module_parts, name_trouble, needed_by
 from swingset.host.packages import Package
 from swingset.host.restarting import why_left
 from swingset.host.starting import Parts
@@ -253,7 +253,9 @@ class Modules:
         return plans, left
 
     def _defined(self) -> dict[str, Parts]:
-        return by_module(self._controller.kernel.store.sources.parts(MODULES))
+        found = by_module(self._controller.kernel.store.sources.parts(MODULES))
+        # A file may have anything; a name that cannot be defined would stand in the way of Python's own.
+        return {name: parts for name, parts in found.items() if name_trouble(name) is None}
 
     def _found(self, name: str) -> Parts:
         found = self._defined().get(name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from swingset.core.store import KernelStore
 from swingset.model.modules import Parts, by_module, version_of
+from swingset.world.errors import DamagedWorld
 from swingset.world.sources import MODULES
 from swingset.world.vats import TERMINATED
 
@@ -55,7 +56,11 @@ def module_rows(store: KernelStore) -> list[ModuleRow]:
     for vat in store.vats.all():
         if vat.state == TERMINATED or not vat.bundle:
             continue
-        for name, parts in by_module(store.world.bundles.get(vat.bundle)).items():
+        try:
+            code = store.world.bundles.get(vat.bundle)
+        except DamagedWorld:  # `verify` reports it, and other vats are shown all the same
+            continue
+        for name, parts in by_module(code).items():
             stale = name in newest and newest[name] != parts
             uses.setdefault(name, []).append(ModuleUse(vat.name, version_of(parts), stale))
     return [
