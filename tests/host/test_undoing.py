@@ -295,6 +295,24 @@ def test_a_durable_class_of_a_step_that_was_taken_back_can_be_used(stage: Stage)
     assert stage.session.lacking() == ["@durable Note"]
 
 
+def test_a_class_that_is_yet_to_be_defined_is_no_obstacle(stage: Stage) -> None:
+    """A life whose stored objects wait for their class goes on, before and after."""
+    bank, purse = at_the_bank(stage)
+
+    @durable
+    class Note:
+        text: str
+
+    stage.ask(bank, "take", Note(text="first"))
+    stage.session.attach("as after a restart")
+    assert stage.session.lacking() == ["@durable Note"]
+    purse = stage.ask(stage.session.root("bank"), "open_purse", "bob")
+    stage.session.steps.begin()
+    stage.ask(purse, "deposit", 1)
+    assert stage.session.undo().resumed is None
+    assert stage.ask(purse, "read") == ["bob", 0]
+
+
 def test_names_are_those_of_then(stage: Stage) -> None:
     """A name that was bound since is gone, one that was rebound has its value of then again."""
     bank, purse = at_the_bank(stage)

@@ -148,8 +148,10 @@ class Following:
     def _kinds(self) -> str | None:
         live = self.live
         for number, descriptor in _descriptors(live).items():
-            known = live.kinds._stored.get(number, descriptor)
-            if known != descriptor or number not in live.kinds._by_id:
+            known = live.kinds._stored.get(number)
+            if known is None and number in live.kinds._by_id:
+                continue  # its class is here, and this state knows it too
+            if known != descriptor:
                 return f"the @durable class {descriptor['tag']} is another since then"
         return None
 
