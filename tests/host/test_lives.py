@@ -223,8 +223,8 @@ def test_promise_of_an_ended_life_is_rejected(stage: Stage, end: str, use: str, 
     """A promise that was pending or fulfilled when its life ended is rejected: nobody waits for ever."""
 
     def ask() -> Any:
-        promise = E(stage.session.root("bank")).open_purse("x") if settled else None
-        promise = promise or E(stage.session.root("bank")).wait()
+        bank = stage.session.root("bank")
+        promise = E(bank).open_purse("x") if settled else E(bank).wait()
         stage.session.settle()
         return promise
 
