@@ -59,12 +59,12 @@ class Vats:
             return self._kernel.root_of(name)
 
     def pin_root(self, name: str) -> str:
-        """Hold the root of a vat that another vat made, and commit; `controller.gc.unpin` releases it.
+        """Hold the root of a vat that another vat made, and commit; returns its kref.
+
+        `controller.gc.unpin` releases it.
 
         Args:
             name: the name of the vat.
-        Returns:
-            The kref of the root.
         Raises:
             NoSuchVat: if there is no such vat, or if its root is gone already.
         Example:
