@@ -309,3 +309,44 @@ def test_a_figure_of_a_vat_arrives_as_a_picture(make_stage: MakeStage) -> None:
     with pytest.raises(TypeError, match=r"pass x\.figure, which arrives as a picture"):
         stage.ask(draws, "axes")
     assert io.BytesIO(picture.png).read(4) == b"\x89PNG"
+
+
+DATA = """%%vat {name} --worker {worker}
+import numpy as np
+import pandas as pd
+import matplotlib.pyplot as plt
+from swingset.vat import remotable
+
+@remotable
+class Data:
+    def array(self):
+        return np.arange(3)
+
+    def frame(self):
+        return pd.DataFrame({{"city": ["Rome", "<b>"], "t": [1.5, 2.0]}})
+
+    def figure(self, frame: pd.DataFrame):
+        axes = frame.plot(x="city")
+        plt.close(axes.figure)
+        return axes.figure
+
+def build_root_object():
+    return Data()
+"""
+
+
+@pytest.mark.slow
+def test_a_notebook_gets_data_and_figures_of_the_scientific_engine(kernel: Kernel) -> None:
+    """An array, a frame as a table, and a figure as a picture; the lean engine says which one has numpy."""
+    kernel.run("%swingset close")
+    kernel.run("%swingset open data.world")
+    assert "vat data runs now" in kernel.run(DATA.format(name="data", worker="wasm-full")).plain
+    assert kernel.run("await E(data).array()").plain == "array([0, 1, 2], dtype=int32)"
+    (shown,) = kernel.run("frame = await E(data).frame()\nframe").shown
+    assert "<td>Rome</td>" in shown["text/html"]
+    assert "<b>" not in shown["text/html"]
+    (shown,) = kernel.run("await E(data).figure(frame)").shown
+    assert base64.b64decode(shown["image/png"]).startswith(b"\x89PNG")
+    refused = kernel.run(DATA.format(name="lean", worker="wasm"))
+    assert "No module named 'numpy'" in refused.traceback
+    assert "the scientific engine has numpy: `%%vat NAME --worker wasm-full`" in refused.traceback
