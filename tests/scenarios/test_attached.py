@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import swingset
 import swingset.vat
 from tests.conftest import MakeStage
 from tests.scenarios.test_eager_migration import stale
@@ -133,6 +134,8 @@ def test_outcome_waits_for_the_class_of_its_watcher(program: Program) -> None:
     assert (program.waiting(), program.stage.session.lacking()) == (0, [])
     program.again()
     assert program.run(LISTENER) == []
+    with swingset.branch(program.stage.controller, at=0) as found:
+        assert found.lines() == [], "a branch waits for code where the world did"
 
 
 def test_class_before_the_outcome_waits_for_nothing(program: Program) -> None:

@@ -57,6 +57,11 @@ class Clerk:
     def add(self, device, *args):
         return D(device).add(*args)
 
+    def keep(self, device):
+        handler = Handler()
+        D(device).keep(handler)
+        return D(device).kept() is handler
+
     def relay(self, purse, amount):
         return E(purse).deposit(amount)
 
@@ -71,6 +76,18 @@ class Clerk:
 
 def build_root_object():
     return Clerk()
+"""
+
+ENDS = """
+from swingset.vat import remotable
+
+def build_root_object(powers):
+    @remotable
+    class Ends:
+        def end(self):
+            powers.exit("done")
+
+    return Ends()
 """
 
 TAKER = """
@@ -123,6 +140,12 @@ class Place:
 
     def ask(self, target: Any, method: str, *args: Any) -> Any:
         return self.stage.ask(target, method, *args)
+
+    def purse(self) -> str:
+        """The kref of a purse, which is made the first time."""
+        if not hasattr(self, "_purse"):
+            self._purse = self.ask(self.bank, "purse")
+        return self.stage.session.kref_of(self._purse) or ""
 
     def records(self, verb: str) -> list[int]:
         """The records of a request since then."""
@@ -321,6 +344,18 @@ class Tally(swingset.Device):
             raise ValueError("counts up")
         return call.new_node({"at": number}) if call.state["count"] % 2 == 0 else call.state["count"]
 
+    def keep(self, call: swingset.DeviceCall, thing: Any) -> None:
+        """Keep a reference."""
+        call.state["thing"] = thing
+
+    def kept(self, call: swingset.DeviceCall) -> Any:
+        """The reference."""
+        return call.state["thing"]
+
+    def on_vat_ended(self, call: swingset.DeviceCall, vat: str) -> None:
+        """Count it."""
+        call.state["ended"] = call.state.get("ended", 0) + 1
+
 
 def test_host_functions_are_answered_from_the_record(place: Place) -> None:
     """An equal call gets the recorded answer, also an error; another one gets an error, and is listed."""
@@ -371,6 +406,34 @@ def test_a_device_of_the_host_is_played(place: Place) -> None:
     with place.branch(edit={place.sent("add")[1]: place.edited(place.sent("add")[1], "1]", "2]")}) as found:
         assert found.unanswered == ("add() of device tally",)
     assert tally.calls == ran
+
+
+def test_a_device_of_the_host_hears_of_its_world(place: Place) -> None:
+    """An object that a vat made is the same one for the device, which is told again that a vat ended."""
+    kref = place.world.devices.own.install(Tally(), "tally")
+    device = place.stage.session.reference(kref, "tally")
+    assert place.ask(place.clerk, "keep", device) is True
+    place.stage.define("idle", BANK.replace("build_root_object()", "build_root_object(powers)"))
+    place.ask(place.stage.define("ends", ENDS), "end")
+    place.world.terminate_vat("idle")
+    place.world.run()
+    place.unchanged()
+    with place.branch(drop=place.sent("keep")) as found:
+        assert (found.answers, found.withheld, found.unanswered) == ((), (), ())
+    with place.branch(drop=place.sent("end")) as found:
+        (entry,) = found.withheld
+        assert (entry.what, entry.why) == ("device tally", "what it did does not come again here")
+
+
+def test_results_that_the_host_released_are_compared(place: Place) -> None:
+    """They are gone from the world at the end, and are compared as they were when they were released."""
+    for number in (1, 2):
+        kref = place.world.queue_to_root("clerk", "caught", [swingset.Ref(place.purse(), "Purse"), number])
+        place.world.run()
+        place.world.release(kref or "")
+    place.unchanged()
+    with place.branch(code={"bank": (("bank", TWICE),)}) as found:
+        assert answers(found) == ["caught(): recorded 1, came 2", "caught(): recorded 3, came 6"]
 
 
 # What a session says

@@ -8,10 +8,12 @@ by itself, in a `visit`, is done again from the record's effects.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 
 from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.kernel import Kernel
+from swingset.devices.plugin import PluginDevice
 from swingset.model.capdata import CapData
 from swingset.model.foreign import Unreadable, read_json
 from swingset.time.device_effects import repeat_effect
@@ -29,6 +31,9 @@ class HostCalls:
         self._unanswered = unanswered
         self._calls: dict[str, deque[DeviceAnswer]] = {}  # by recorded node
         self._kinds = {device.kind for device in kernel.store.devices.all()}
+        self._hooks: dict[str, list[DeviceEffect]] = {}  # by the name of the device
+        self.is_heard = True
+        """Whether the caller hears the answer; a script that calls between two deliveries does not."""
 
     def learn(self, record: Record) -> None:
         """Learn the calls of a crank, and the kinds of devices that the host adds."""
@@ -43,12 +48,27 @@ class HostCalls:
         for kind in sorted(self._kinds - set(OWN_KINDS)):
             self._kernel.devices.install(_Recorded(kind, self))
 
-    def hooks(self, record: CrankRecord) -> Iterator[str]:
-        """The host's devices that did something in a crank without being called, by name."""
-        for device in dict.fromkeys(effect.device for effect in record.effects or ()):
-            found = self._kernel.store.devices.named(self.origins.device(device) or "")
-            if found is not None and found.kind not in OWN_KINDS:
-                yield found.name
+    def stand_at(self, record: Record) -> None:
+        """Have the devices of the host do what they did then without a call, when they are told why."""
+        self._hooks.clear()
+        for effect in record.effects or ():
+            found = self._kernel.store.devices.named(self.origins.device(effect.device) or "")
+            if found is not None and found.kind not in (*OWN_KINDS, PluginDevice.kind):
+                self._hooks.setdefault(found.name, []).append(effect)
+
+    def told(self, context: DeviceContext) -> None:
+        """Repeat what a device did when it was told that a vat ended, or that a node is gone."""
+        effects = self._hooks.pop(context.device.name, [])
+        with suppress(Withheld):
+            while effects:
+                self._repeat(effects[0], context)
+                effects.pop(0)
+        if effects:
+            self._hooks[context.device.name] = effects
+
+    def not_told(self) -> list[str]:
+        """The devices that have not done all that they did then, by name."""
+        return list(self._hooks)
 
     def answer(self, method: str, args: CapData, context: DeviceContext) -> CapData:
         """Answer a call. Raises `DeviceError`, as the host's code did, or because no record answers."""
@@ -58,8 +78,9 @@ class HostCalls:
                 if place is not None:
                     for _ in range(place):
                         calls.popleft()
-                    return self._answered(calls.popleft(), context)
-        self._unanswered(f"{method}() of device {context.device.name}")
+                    return self._answered(calls.popleft(), args, context)
+        if self.is_heard:
+            self._unanswered(f"{method}() of device {context.device.name}")
         words = f"{method}() of device {context.device.name}: host code does not run in a branch"
         raise DeviceError(f"{words}, and no record answers this call", name="LookupError", code="no-record")
 
@@ -68,9 +89,11 @@ class HostCalls:
             method,
             args.body,
             len(args.slots),
-        ) and all(map(self.origins.is_kref, call.args.slots, args.slots))
+        ) and all(map(self.origins.may_be, call.args.slots, args.slots))
 
-    def _answered(self, call: DeviceAnswer, context: DeviceContext) -> CapData:
+    def _answered(self, call: DeviceAnswer, args: CapData, context: DeviceContext) -> CapData:
+        for then, here in zip(call.args.slots, args.slots, strict=True):
+            self.origins.same(then, here)
         try:
             for effect in call.effects:
                 self._repeat(effect, context)
@@ -106,6 +129,14 @@ class _Recorded:
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
         """Answer from the records. Raises `DeviceError`."""
         return self._calls.answer(method, args, context)
+
+    def vat_ended(self, _vat: str, _rejected: bool, _outcome: CapData, context: DeviceContext) -> None:
+        """Repeat what the host's code did then."""
+        self._calls.told(context)
+
+    def node_gone(self, _state: CapData, context: DeviceContext) -> None:
+        """Repeat what the host's code did then."""
+        self._calls.told(context)
 
 
 def _error_of(answer: CapData) -> DeviceError:

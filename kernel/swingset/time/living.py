@@ -167,10 +167,22 @@ class Living:
             if entry["delivery"][0] == "notify":
                 for promise, outcome in entry["delivery"][1]:
                     self._outcomes.hear(vat, promise, outcome)
-        for device in self._calls.hooks(record):
-            why = "what host code does by itself is not repeated"
-            self._withhold(record.number, f"device {device}, in crank {record.crank}", why)
+        attached = self._attached_now(record.vat) if record.outcome == "parked" else None
+        self._calls.stand_at(record)
+        self._players.parks = attached
         self._step()
+        self._players.parks = None
+        self._list_not_told(record)
+
+    def _list_not_told(self, record: Record) -> None:
+        """List the devices of the host that did something by themselves which does not come again."""
+        for device in self._calls.not_told():
+            self._withhold(record.number, f"device {device}", "what it did does not come again here")
+
+    def _attached_now(self, name: str | None) -> str | None:
+        """The id in the record of the attached vat of that name; None if it is no attached vat."""
+        found = next((vat for vat in self._present.kernel.store.vats.all() if vat.name == name), None)
+        return found.id if found is not None and found.attached else None
 
     def _drop_event(self, record: CrankRecord) -> None:
         assert isinstance(record.event, DROPPABLE)
@@ -305,7 +317,9 @@ class Living:
         if syscall is None:
             recorded, numbers = self._rows_of(number), self.origins.numbers()
             last = self.kernel.world.journal.last
+            self._calls.is_heard = False
             answer = self.kernel.outside_syscall(self.origins.vat(vat), said)
+            self._calls.is_heard = True
             if answer[0] != "ok":
                 raise Withheld(str(answer[1]))
             self.origins.pair(recorded, self._made(last), numbers)
@@ -332,13 +346,17 @@ class Living:
     def _ask(self, record: RequestRecord, given: dict[str, Any]) -> None:
         """Ask the kernel again for a request that is no syscall."""
         self._translate(record.verb, given)
+        if record.verb == "release":
+            self._outcomes.released(record.arguments["kref"], given["kref"])
         numbers, last = self.origins.numbers(), self.kernel.world.journal.last
         if record.verb == "attach-vat":
             self._attach(record, given)
         elif record.verb == "visit-device":
             self._calls.visit(record)
         else:
+            self._calls.stand_at(record)
             self._repeater.repeat(replace(record, arguments=given))
+            self._list_not_told(record)
         pairs = self.origins.pair(record.rows or (), self._made(last), numbers)
         if record.verb == "send":
             method = called(given["methargs"])

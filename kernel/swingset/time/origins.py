@@ -283,6 +283,13 @@ class Origins:
         except Withheld:
             return False
 
+    def may_be(self, recorded: str, here: str) -> bool:
+        """Whether a recorded kref means what a kref means here, or may from now on, because both are new."""
+        if self.is_kref(recorded, here):
+            return True
+        is_new = recorded not in self.there and recorded not in self._here
+        return is_new and here not in self.there and here not in self._here.values()
+
     def data(self, vat: str, recorded: Any) -> dict[str, Any]:
         """Capdata in a vat's names, rewritten. Raises `Withheld`."""
         return CapData.from_json(recorded).map_slots(lambda slot: self.vref(vat, slot)).to_json()

@@ -18,6 +18,7 @@ from swingset.time.branches import BranchAnswer
 from swingset.time.origins import Origins
 
 _Pair = tuple[str, str]  # a vat of the embedder, and its recorded name for a promise
+_Outcome = tuple[bool, CapData]  # whether it is a rejection, and with what
 _SHOWN = 200
 
 
@@ -48,6 +49,7 @@ class Outcomes:
         self._equal: set[_Pair] = set()
         self._other: _Pair | None = None
         """The first outcome that is another one here."""
+        self._released: dict[str, tuple[_Outcome | None, _Outcome | None]] = {}
 
     def sent(self, vat: str, result: str, number: int, message: str) -> None:
         """Note that a script's message with a result was sent, or would have been: see `Origins.lost`."""
@@ -56,6 +58,10 @@ class Outcomes:
     def sent_by_host(self, recorded: str, here: str, number: int, message: str) -> None:
         """Note that a host's message was sent, and the promises for its result."""
         self._host_sent[recorded] = number, message, here
+
+    def released(self, recorded: str, here: str) -> None:
+        """Note that the host releases a result, which is compared as it is now."""
+        self._released[recorded] = self._both(recorded, here)
 
     def hear(self, vat: str, promise: str, outcome: Mapping[str, Any]) -> None:
         """Note a recorded notification of a script."""
@@ -99,16 +105,19 @@ class Outcomes:
             if pair not in self._equal and pair in self._open:
                 self._sent[pair] = self._message_of(self._open[pair])
         for kref in self._held:
-            if not _both_alike(self._origins.recorded_outcome(kref), self._origins.outcome(kref)):
+            if not _both_alike(*(self._released.get(kref) or self._both(kref, kref))):
                 self._host_sent[kref] = (*self._message_of(kref), kref)
         for pair, (number, message) in sorted(self._sent.items(), key=lambda item: item[1][0]):
             then, now = self._recorded.get(pair), self._came.get(pair)
             if pair not in self._origins.lost and pair not in self._equal and (then or now):
                 yield BranchAnswer(number, message, shown(then), shown(now))
         for kref, (number, message, here) in self._host_sent.items():
-            then, now = self._origins.recorded_outcome(kref), self._origins.outcome(here)
+            then, now = self._released.get(kref) or self._both(kref, here)
             if not _both_alike(then, now):
                 yield BranchAnswer(number, message, shown(then), shown(now))
+
+    def _both(self, recorded: str, here: str) -> tuple[_Outcome | None, _Outcome | None]:
+        return self._origins.recorded_outcome(recorded), self._origins.outcome(here)
 
 
 def _alike(one: tuple[bool, CapData], other: tuple[bool, CapData]) -> bool:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swingset.core.kernel import Kernel
-from swingset.model import syscalls
+from swingset.model import reasons, syscalls
 from swingset.model.capdata import CapData, method_of
 from swingset.model.heap import HeapImage
 from swingset.model.limits import Limits
-from swingset.model.reports import DeliveryResult
+from swingset.model.reports import DeliveryResult, Fault
 from swingset.time.origins import Origins
 from swingset.time.outcomes import Outcomes
 from swingset.workers.base import SyscallHandler
@@ -65,6 +65,8 @@ class Players:
         self._calls: set[tuple[str, str, str]] = set()  # vat, target and body of each recorded message
         self._notified: dict[tuple[str, str], _Spoken] = {}
         self._passed: list[_Spoken] = []  # messages that did not come before a later one did
+        self.parks: str | None = None
+        """The script that lacks code now, as it did then, so that a delivery to it is parked."""
         self.unanswered: list[str] = []
         """The messages to scripts that no record answers."""
 
@@ -179,6 +181,8 @@ class Player:
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, _limits: Limits) -> DeliveryResult:
         """Take a delivery, and say what was recorded."""
+        if self._players.parks == self._vat:
+            return DeliveryResult(Fault(reasons.CODE_MISSING, "it waits for code"))
         self._players.played(self._vat, delivery, syscall)
         return DeliveryResult()
 
