@@ -39,16 +39,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(SLOW, append=False)
 
 
-@pytest.fixture(autouse=True)
-def swift_collector() -> None:
-    """Collect what the test before has left, and leave what is there then out of garbage collections.
+def leave_out_what_is_there() -> None:
+    """Free all garbage since the last time, and leave what is there out of later garbage collections.
 
-    A vat in this interpreter collects whenever its dead are brought out, and would walk each time through all
-    that the tests have imported, which takes a quarter of a second. What is left out is never freed, though:
-    so each test is cleaned up after before the next freeze, and each module of tests whole (`clean_module`).
+    What is left out is never freed, so garbage must be gone before.
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def swift_collector() -> None:
+    """Collect what the test before has left, and only what the next one makes.
+
+    A vat in this interpreter collects whenever its dead are brought out, and would walk each time through all
+    that the tests have imported, which takes a quarter of a second.
+    """
+    leave_out_what_is_there()
 
 
 @pytest.fixture(scope="module", autouse=True)

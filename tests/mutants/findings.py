@@ -3,8 +3,8 @@
 Each row undoes one mend: in the module of that name the old text, which stands there once, becomes the new
 one, and one of the tests has to fail. The number says what it is about: code from a file (1 to 6), one vat
 that stops all others (7 to 11), what was lost without a word (12 to 20), what people meet every day (21 to
-23), what the reference does otherwise (24 to 27), digests and libraries (D), and faults that were planted
-and that no test had noticed (M).
+23), what the reference does otherwise (24 to 27), digests and libraries (D), a past that was pruned (P),
+and faults that were planted and that no test had noticed (M).
 """
 
 from __future__ import annotations
@@ -779,5 +779,29 @@ UNDONE = [
         "                if tries > MOST_COMBINED:\n                    self._cut = True",
         "                if tries > MOST_COMBINED:",
         "time/test_choosing.py ::test_what_was_not_tried_is_said",
+    ),
+    Undone(
+        "P",
+        "an object that is older than the past has a later crank as its origin",
+        "cause",
+        "if self._is_older(asked) and not (",
+        "if False and not (",
+        "time/test_pruned.py",
+    ),
+    Undone(
+        "P",
+        "what held before the past began is said to begin with it",
+        "when",
+        "        if first.holds:",
+        "        if False:",
+        "time/test_pruned.py",
+    ),
+    Undone(
+        "P",
+        "a retention drops a checkpoint",
+        "enforcing",
+        "        if line.places[at] < most:",
+        "        if False:",
+        "time/test_retention.py::test_no_retention_drops_a_checkpoint",
     ),
 ]

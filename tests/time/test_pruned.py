@@ -218,3 +218,30 @@ def test_a_world_that_was_unpacked_without_its_past_says_so(pruned: Pruned, tmp_
             world.at(10)
         assert swingset.when(world, "purse.balance == -1").crank == 11
         assert swingset.when(world, "purse.balance == -2").before == 11
+
+
+def test_steps_that_were_pruned_are_not_taken_back(pruned: Pruned) -> None:
+    """Those that are left are, one after the other; the error says how many, and where the past begins."""
+    world = pruned.world
+    session = swingset.Session(world, "notebook")
+    session.attach()
+    for _ in range(6):
+        session.steps.begin()
+        pruned.ask("deposit", 1)
+    world.history.prune(before=world.crank - 1)
+    before = world.digest()
+    for _ in range(2):
+        assert session.undo().steps == ("the last step",)
+    assert session.redo().steps
+    assert session.redo().steps
+    assert world.digest() == before
+    with pytest.raises(
+        swingset.KernelError, match=r"cannot take back 4 steps: [23] can be taken back, for the"
+    ):
+        session.undo(4)
+    assert world.digest() == before
+    session.undo()
+    world.history.prune()
+    with pytest.raises(swingset.UnknownCommit, match="any more: it was pruned"):
+        session.redo()
+    assert world.verify() == []

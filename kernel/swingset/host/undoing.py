@@ -27,7 +27,7 @@ from swingset.guest.base.ended import Ended
 from swingset.guest.base.promises import Promise
 from swingset.host import earlier_steps
 from swingset.host.controller import Controller
-from swingset.host.earlier_steps import words_of_step
+from swingset.host.earlier_steps import EarlierStep, words_of_step
 from swingset.host.handles import (
     Following,
     Handles,
@@ -39,6 +39,7 @@ from swingset.host.handles import (
 )
 from swingset.host.lives import Life
 from swingset.host.session_names import SessionNames
+from swingset.lens.recorded import Recorded
 from swingset.lens.taken_back import Effects, changed_keys, effects, is_quiet
 
 _MOST = 500
@@ -214,6 +215,7 @@ class Steps:
 
         Raises:
             KernelError: if nothing was taken back, or if something was sent since.
+            UnknownCommit: if what was taken back was pruned.
         Example:
             >>> session.steps.begin()
             >>> session.controller.terminate_vat("bank")
@@ -230,6 +232,7 @@ class Steps:
                 )
             if not self._undone:
                 raise KernelError("there is nothing to do again: nothing was taken back")
+            self._session.controller.world.history.commit(self._undone[-1].head)  # which may be pruned
             frame = self._undone.pop()
             self._kept -= {promise for ref in frame.kept if (promise := ref()) is not None}
             back = _Mark(None, frame.head, frame.life, frame.handles)
@@ -279,16 +282,21 @@ class Steps:
     def _last(self, n: int, here: int) -> tuple[int, _Mark, tuple[str, ...]]:
         """The place of the mark before the last `n` steps, that mark, and the steps in words."""
         ends = [mark.head for mark in self._marks[1:]] + [here]
-        places = [at for at, end in enumerate(ends) if self._counts(self._marks[at].head, end)]
+        history = self._session.controller.world.history
+        begins = 0 if history.cut is None else history.cut.seq  # steps that began before are gone
+        heads = [mark.head for mark in self._marks]
+        places = [at for at, end in enumerate(ends) if heads[at] >= begins and self._counts(heads[at], end)]
         known = [words_of_step(self._marks[at].number) for at in reversed(places)]
         if n <= len(places):
             return places[-n], self._marks[places[-n]], tuple(known[:n])
-        history = self._session.controller.world.history
-        wanted = n - len(places)
-        older = earlier_steps.find(history, self._marks[0].head, wanted, self._session._now.vat_id)
+        wanted, older = n - len(places), list[EarlierStep]()
+        if heads[0] >= begins:
+            older = earlier_steps.find(history, heads[0], wanted, self._session._now.vat_id)
         if len(older) < wanted:
-            count = len(places) + len(older)
+            count, gone = len(places) + len(older), Recorded(self._session.controller.world).gone
             only = f"only {count:,} can be taken back" if count else "nothing has changed the world"
+            if gone is not None:
+                only = f"{count:,} can be taken back, for {gone}"
             raise KernelError(f"cannot take back {n:,} {'step' if n == 1 else 'steps'}: {only}")
         words = tuple(step.words for step in older)
         return 0, _Mark(None, older[-1].before, None, Handles()), (*known, *words)
