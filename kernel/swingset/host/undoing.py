@@ -345,9 +345,6 @@ class Steps:
         keys = changed_keys(store, way, life.vat_id)
         steps = f"what {_joined(frame.steps)} did"
         problem: str | None = None
-        left_behind: LeftBehind | None = None
-        gone: tuple[str, ...] = ()
-        back: dict[str, Any] = {}
         dead = kept = 0
         if mark.life is not None and mark.life() is life:
             with reading(live, store, life.vat_id):
@@ -371,20 +368,20 @@ class Steps:
             controller.history.go_back_to_commit(mark.head)
         if problem is not None:
             left_behind = session.attach(f"{steps} was taken back")
-        else:
-            gone, back = session.names.changed(keys)
+            return self._undone_of(frame, resumed=problem, left_behind=left_behind)
+        gone, back = session.names.changed(keys)
+        return self._undone_of(frame, gone=gone, back=back, dead=dead, kept=kept)
+
+    def _undone_of(self, frame: _Frame, **found: Any) -> Undone:
+        """What was done, now that the world stands where it leads."""
+        controller = self._session.controller
         return Undone(
             **vars(frame.effects),
+            **found,
             steps=frame.steps,
             numbers=tuple(mark.number for mark in frame.marks if mark.number is not None),
             commit=controller.world.head,
             crank=controller.crank,
-            gone=gone,
-            back=back,
-            dead=dead,
-            kept=kept,
-            resumed=problem,
-            left_behind=left_behind,
         )
 
 
