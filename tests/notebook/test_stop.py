@@ -35,7 +35,7 @@ def opened(kernel: Kernel) -> Kernel:
 
 def stopped(kernel: Kernel, code: str = FOR_EVER) -> Ran:
     """Run a cell that does not end, and press the stop button."""
-    timer = threading.Timer(1.0, kernel.manager.interrupt_kernel)
+    timer = threading.Timer(1.5, kernel.manager.interrupt_kernel)
     timer.start()
     ran = kernel.run(code)
     timer.join()
