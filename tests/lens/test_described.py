@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -154,7 +155,7 @@ def test_what_is_gone_says_why(session: Session) -> None:
     clerk, purse = session.wait(E(bank).clerk()), session.wait(E(bank).purse("a"))
     session.upgrade("bank", "bank", BANK + "\n")
     told = str(session.references.describe(clerk))
-    assert told == "Clerk · gone, vat bank was upgraded to incarnation 1: what is sent to it is rejected"
+    assert told == "Clerk of bank · gone, vat bank was upgraded to incarnation 1: what is sent to it is rejected"
     session.controller.vats.suspend("bank")
     assert str(session.references.describe(purse)).endswith(" · vat bank is suspended")
     session.controller.terminate_vat("bank", "enough")
@@ -172,6 +173,22 @@ def test_a_reference_of_another_life_says_so(session: Session) -> None:
     assert session.incarnation == incarnation
     with pytest.raises(TypeError, match="the world knows nothing of a int"):
         session.references.describe(5)
+
+
+def test_a_reference_is_printed_by_what_it_is_called(session: Session) -> None:
+    """Another thread that prints one does not wait for a run; then it is printed by its number."""
+    purse = session.wait(E(session.root("bank")).purse("alice"))
+    printed: list[str] = []
+    with session.controller.lock:
+        thread = threading.Thread(target=lambda: printed.append(repr(purse)))
+        thread.start()
+        thread.join(20)
+    assert printed == [f"<Presence {purse._vref} Alleged: Purse>"]
+    assert repr(purse) == "<Purse of bank>"
+    thread = threading.Thread(target=lambda: printed.append(f"{[purse]}"))
+    thread.start()
+    thread.join(20)
+    assert printed[1] == "[<Purse of bank>]"
 
 
 def test_looking_changes_nothing(session: Session) -> None:

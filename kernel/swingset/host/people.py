@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from swingset.host.callers import Inside
 from swingset.lens.described import Described
 from swingset.world.errors import WorldError
 
@@ -32,8 +33,9 @@ _LIBRARIES = tuple(
 class People:
     """The people at one session's interpreter."""
 
-    def __init__(self, describe: Callable[[object], Described]) -> None:
+    def __init__(self, describe: Callable[[object], Described], lock: Inside) -> None:
         self._describe = describe
+        self._lock = lock
         self._names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         self.shorten: Callable[[Exception], None] | None = None
         """Called with an error that is about to be raised on a line of the user's, to shorten its display."""
@@ -54,16 +56,19 @@ class People:
     def called(self, presence: Any) -> str | None:
         """What the object of a presence is called, such as `Purse of bank`; None if that cannot be told.
 
-        It is looked up once for each presence, because a program may print many.
+        It is looked up once for each presence, because a program may print many, and not while another thread
+        is at work in the world, because printing must not wait for it.
         """
         if not presence._vref or presence._vat.ended is not None:
             return None
         name = self._names.get(presence)
-        if name is None:
+        if name is None and self._lock.acquire(blocking=False):
             try:
                 name = self._names[presence] = self._describe(presence).name
             except WorldError:  # the file is damaged there, which other checks report
                 return None
+            finally:
+                self._lock.release()
         return name
 
     def refused(self, error: Exception) -> None:

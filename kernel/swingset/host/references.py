@@ -40,7 +40,7 @@ class References:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.people = People(self.describe)
+        self.people = People(self.describe, session.controller.lock)
 
     def describe(self, value: object) -> Described:
         """What a presence or a promise stands for; an empty kref if the kernel has no name for it.
