@@ -1,7 +1,6 @@
-"""Replays the worlds that a test has made: each one when it is closed, or when the test ends.
+"""Replays the worlds that a test has made: those in memory when they are closed, the others when it ends.
 
-`make test` replays those of every sixteenth test, chosen by the test's name; a run with the slow tests
-replays all. A test whose worlds cannot be replayed says so with the mark `unreplayed` and the reason.
+A test whose worlds cannot be replayed says so with the mark `unreplayed` and the reason.
 """
 
 from __future__ import annotations
@@ -10,26 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 from weakref import WeakSet
-from zlib import crc32
 
 import pytest
 
+from swingset.core.atomic import refuse_within_crank
 from swingset.host.controller import Controller
 from swingset.host.opened import Opened
 from swingset.time.repeating import EXECUTORS, by_rows
 from swingset.time.replay import Replaying, replay
 from swingset.world.file import WorldFile
-
-ONE_OF = 16
-"""One of so many tests is in the sample."""
-
-
-def is_replayed(item: pytest.Item) -> bool:
-    """Whether the worlds of a test are to be replayed in this run."""
-    if item.get_closest_marker("unreplayed"):
-        return False
-    is_sample = "not slow" in str(item.config.getoption("markexpr"))
-    return not is_sample or crc32(item.nodeid.encode()) % ONE_OF == 0
 
 
 def know_meddling(patch: pytest.MonkeyPatch) -> None:
@@ -41,14 +29,23 @@ def agrees(world: WorldFile) -> None:
     """Replay the world of a kernel that has no controller."""
     with world.fork() as source, pytest.MonkeyPatch.context() as patch:
         know_meddling(patch)
-        replayed = Replaying(source, None).run()
+        replaying = Replaying(source, None)
+        try:
+            replayed = replaying.run()
+        finally:
+            replaying.close()
         assert replayed.ok, str(replayed)
 
 
 @contextmanager
 def replaying(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Replay every world that is opened in the body, except forks, and fail at the first difference."""
+    """Replay every world that is opened in the body, except forks, and fail at the first difference.
+
+    A world of a file may be opened again, and then has all of its past still. So it is replayed at the end,
+    as it was when it was last closed.
+    """
     made = WeakSet[Controller]()
+    files: dict[str, WorldFile] = {}
     init, close = Controller.__init__, Controller.close
 
     def remember(controller: Controller, opened: Opened) -> None:
@@ -63,7 +60,13 @@ def replaying(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def checked_close(controller: Controller, *, keep: bool = True) -> None:
         if keep and controller in made and not controller.lives.closed:
-            check(controller)
+            if controller.path is None:
+                check(controller)
+            else:
+                refuse_within_crank(controller.kernel.store)
+                if controller.path in files:
+                    files.pop(controller.path).close()
+                files[controller.path] = controller.world.fork()
         close(controller, keep=keep)
 
     know_meddling(monkeypatch)
@@ -73,3 +76,6 @@ def replaying(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for controller in list(made):
         if not controller.lives.closed:
             check(controller)
+    for world in files.values():
+        with world:
+            agrees(world)

@@ -4,7 +4,8 @@ A new world begins empty, and the kernel repeats each request and each crank of 
 In a kernel replay no vat runs: a `Script` says what each vat did. In a full replay the vats run on the real
 engines, and what they do is compared, too. Each repeated crank or request makes a record as the first one
 did; the two records have to be equal, with all changed rows, and after each commit so do the digests of both
-states. The first difference ends the replay, and is named with both sides.
+states. If both commits changed the same, these are equal as before, and are computed only at the end. The
+first difference ends the replay, and is named with both sides.
 
 What cannot be repeated is listed as not checked, and taken over as it was recorded: the cranks of a vat
 without a transcript, whose changed rows are written; and a commit whose records do not tell all rows of such
@@ -112,8 +113,7 @@ def replay(
         world: an open world, or the path of a world file.
         full: whether the vats run again, on the engines of this machine; otherwise their transcripts say
             what they did. Local vats of a file that is given by its path do not run.
-        digests: whether the digests of both states are compared after each commit, which takes time in
-            proportion to the state; the changed rows are compared in any case.
+        digests: whether both states are compared after each commit; the changed rows are in any case.
     Returns:
         How much was repeated, what could not be checked, and the first difference.
     Raises:
@@ -175,6 +175,8 @@ class Replaying:
             empty.close()
             self._stand_in(self._source.fork())
         difference = next((found for found in map(self._commit, later) if found is not None), None)
+        if difference is None and later and self._digests:
+            difference = self._compare_states(later[-1])
         unchecked = tuple(f"{what} ({count:,} times)" for what, count in self._not_checked.items())
         return Replayed(self._cranks, self._requests, self._commits, unchecked, difference)
 
@@ -226,14 +228,23 @@ class Replaying:
             self._not_checked["a commit without records: pruned, or of an earlier version or an archive"] += 1
             self._take_over()
             return None
-        self.world.commit()
+        made = self.world.commit()
         self._commits += 1
-        if not self._digests:
+        if not self._digests or (made is not None and self._is_same(made, commit)):
             return None
-        came, recorded = self.world.digest(), source.digest()
-        crank = self.kernel.cranks.count
+        return self._compare_states(commit)
+
+    def _is_same(self, made: int, commit: int) -> bool:
+        """Whether a commit of each world has the very same changes: equal states are equal after it, too."""
+        changes = self.world.history.part("changeset", made)
+        return changes == self._source.history.part("changeset", commit)
+
+    def _compare_states(self, commit: int) -> FirstDifference | None:
+        """Compare the digests of both states."""
+        came, recorded = self.world.digest(), self._source.digest()
         if came == recorded:
             return None
+        crank = self.kernel.cranks.count
         return FirstDifference(commit, None, crank, None, "the digest of the state", came, recorded)
 
     def _take_over(self) -> None:
