@@ -381,6 +381,15 @@ def test_a_branch_that_does_not_come_to_an_end_is_stopped(monkeypatch: pytest.Mo
     stage.close()
 
 
+def test_vats_of_one_name_are_told_apart(story: Story) -> None:
+    """A vat whose name another one had before is not taken for that one."""
+    story.controller.terminate_vat("bank", "moved")
+    bank = story.stage.define("bank", BANK)
+    story.stage.ask(story.stage.ask(bank, "open_purse", "carol"), "deposit", 2)
+    with swingset.branch(story.controller, at=story.began) as found:
+        assert found.lines() == []
+
+
 def test_a_world_that_stands_still_is_not_run(story: Story) -> None:
     """What waits in the world waits in the branch, which is compared with it."""
     story.controller.queue.pause()

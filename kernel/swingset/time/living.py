@@ -406,6 +406,15 @@ class Living:
             name = vat if verb in _BY_NAME else self.origins.name_of(vat)
         return one_line(f"{verb} {name}" if isinstance(name, str) else verb, SHOWN)
 
+    def _note_vats(self) -> None:
+        """Note the vats that live in the world, and are suspended or terminated in the branch."""
+        here = {vat.name: vat for vat in self.kernel.store.vats.all()}  # the last one of a name
+        for then in self._present.kernel.store.vats.all():
+            vat = here.get(then.name)
+            if then.state == LIVE and vat is not None and vat.state != LIVE:
+                why = f": {vat.reason}" if vat.reason else ""
+                self._note(one_line(f"vat {vat.name} is {vat.state} in the branch{why}", 300))
+
     def _branch(self) -> Branch:
         if self._sent[0].is_possible:
             for record in self.fork.history.records(self._since):
@@ -417,11 +426,7 @@ class Living:
                 self._mark(record.number, what, f"{first.message} is another one")
         for entry in self._players.silent():
             self._withhold(*entry)
-        then_vats = {vat.name: vat.state for vat in self._present.kernel.store.vats.all()}
-        for vat in self.kernel.store.vats.all():
-            if vat.state != LIVE and then_vats.get(vat.name) == LIVE:
-                why = f": {vat.reason}" if vat.reason else ""
-                self._note(one_line(f"vat {vat.name} is {vat.state} in the branch{why}", 300))
+        self._note_vats()
         here, then = len(self.fork.queue), len(self.origins.waiting)
         if here != then:
             self._note(f"events that wait at the end: {here:,} in the branch, {then:,} in the world")
