@@ -16,7 +16,7 @@ from typing import Any
 
 from swingset_nb.errors import BadArguments
 
-MAGICS = ("%%vat", "%%kind", "%%whatif")
+MAGICS = ("%%vat", "%%kind", "%%module", "%%whatif")
 """The cell magics that may stand below comments."""
 
 _TIME = "%%time"

@@ -103,6 +103,7 @@ MISTAKES = [
         "→ `await` works at the top of a cell and in an `async def`",
     ),
     ("x = 1\n%%vat other\n", "BadArguments: %%vat stands on the first line of its cell"),
+    ("x = 1\n%%module other\n", "BadArguments: %%module stands on the first line of its cell"),
     ("x = 1\n%%whatif\n", "BadArguments: %%whatif stands on the first line of its cell"),
 ]
 
@@ -226,6 +227,13 @@ def test_other_cells_stay_as_they_are(cell: str) -> None:
     """Only the forms that IPython cannot run are changed."""
     lines = cell.splitlines(keepends=True)
     assert reorder(lines) == lines
+
+
+@pytest.mark.parametrize("magic", ["%%vat a", "%%kind A --vat a", "%%module a", "%%whatif --at 3"])
+def test_a_comment_above_any_of_our_magics_goes_below_it(magic: str) -> None:
+    """The lines of code keep their numbers."""
+    assert reorder(["# why\n", "\n", f"{magic}\n", "x = 1\n"]) == [f"{magic}\n", "# why\n", "\n", "x = 1\n"]
+    assert reorder(["# why\n", magic]) == [f"{magic}\n", "# why\n"]
 
 
 @pytest.mark.parametrize(
