@@ -52,6 +52,12 @@ WORLD = (
     "tests/host/test_verbs.py",
     "tests/corpus",
     "tests/scenarios/test_without_transcript.py",
+    "tests/time/test_looking_back.py",
+    "tests/time/test_pruned.py",
+    "tests/time/test_retention.py",
+    "tests/time/test_verifying_deeper.py",
+    "tests/time/test_archives.py",
+    "tests/time/test_bad_archives.py",
 )
 RAW = ("tests/core", "tests/devices")
 GUEST = (
