@@ -30,6 +30,7 @@ from swingset_nb import commands, magics
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
 FOLDERS = ("docs", "notebooks", "benchmarks")
+GLOSSARY = "kernel/swingset/glossary.md"
 
 
 def gather(source: Path) -> None:
@@ -40,6 +41,8 @@ def gather(source: Path) -> None:
         for page in sorted((ROOT / folder).glob("*.md")) + sorted((ROOT / folder).glob("*.ipynb")):
             (source / folder).mkdir(exist_ok=True)
             shutil.copy(page, source / folder / page.name)
+    (source / GLOSSARY).parent.mkdir(parents=True)
+    shutil.copy(ROOT / GLOSSARY, source / GLOSSARY)
     shutil.copy(Path(__file__).with_name("conf.py"), source / "conf.py")
     write_reference(source / "reference")
     (source / "index.md").write_text(_index(source))
@@ -64,7 +67,13 @@ def _index(source: Path) -> str:
                 "Reference",
                 (f"reference/{page.stem}" for page in sorted((source / "reference").glob("*.md"))),
             ),
-            _tree("The project", ("CHANGELOG", "CONTRIBUTING", "SECURITY", "benchmarks/README")),
+            _tree(
+                "The project",
+                (
+                    *("CHANGELOG", "CONTRIBUTING", "SECURITY", "benchmarks/README"),
+                    GLOSSARY.removesuffix(".md"),
+                ),
+            ),
         ]
     )
 

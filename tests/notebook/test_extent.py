@@ -26,7 +26,7 @@ from swingset_nb.upgrade_panel import UpgradePanel
 pytestmark = pytest.mark.unaudited  # hundreds of vats, audited after each crank, take minutes
 
 BOUND = 64_000
-OBJECTS, MESSAGES, VATS, LABELS = 1_000, 150, 60, 60
+OBJECTS, MESSAGES, VATS, LABELS = 1_000, 150, 52, 60
 
 SOURCE = """
 from swingset.vat import durable, remotable
