@@ -22,6 +22,8 @@ from swingset.lens.described import Described
 from swingset.model.foreign import said
 
 _LONGEST = 2_000
+_TIMERS = ("<timed eval>", "<timed exec>", "<magic-timeit-setup>", "<magic-timeit-stmt>", "<string>")
+"""The names that the magics of IPython give to the code that they are to time."""
 _IN_VATS = frozenset(names_of_vats.__all__)
 
 
@@ -130,8 +132,15 @@ def of_state(references: References, error: BaseException) -> list[str]:
     return [f".{name} is a part of its state: the class needs a method that returns or changes it"]
 
 
+def below_a_timer(error: SyntaxError) -> bool:
+    """Whether it is an `await` in the code that `%time`, `%timeit` or `%prun` runs, which they cannot."""
+    return "outside" in str(error.msg) and error.filename in _TIMERS
+
+
 def advice(error: BaseException) -> list[str]:
     """What to write instead of what raised an error; nothing for an error that is no known mistake."""
+    if isinstance(error, SyntaxError) and below_a_timer(error):
+        return ["`%%time` on the first line of a cell takes the time of all of it, `await` included"]
     if isinstance(error, RemoteError):
         return advice_on(error.remote_name, error.remote_message)
     return advice_on(type(error).__name__, said(error))

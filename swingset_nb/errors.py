@@ -182,6 +182,11 @@ def shorten(error: Exception) -> None:
             error._render_traceback_ = render  # type: ignore[attr-defined]
 
 
+def short_form(error: BaseException, words: str, hints: Iterable[str]) -> list[str]:
+    """The lines for an error that is shown without its frames."""
+    return _lines(error, type(error).__name__, quoted(words, _LONGEST), _in_cell(error), hints)
+
+
 def as_text(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -> str:
     """Any error as plain text: for a widget, which has no traceback."""
     if isinstance(error, SwingSetError):

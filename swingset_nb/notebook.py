@@ -28,6 +28,7 @@ from swingset.lens.tables import Lens
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved
 from swingset.world.lock import name_notebook
+from swingset.world.vats import SUSPENDED
 from swingset_nb import limits
 from swingset_nb.advice import advice, of_state
 from swingset_nb.binding import LONGEST, SHOWN, Binding
@@ -40,6 +41,7 @@ from swingset_nb.preparing import await_engines
 from swingset_nb.progress import Progress
 
 LOOKED_AT = 5_000
+_MOST_HELD = 3
 """About how many objects are searched after a cell, in variables that had no reference yet."""
 _SHOWN = re.compile(r"_{1,3}|_\d+")
 """The names that IPython gives to what a cell has shown."""
@@ -371,6 +373,9 @@ class Notebook:
                 yield "%swingset run"
             elif self._world.waiting():
                 yield "%swingset run"
+            elif held := waits_for(self._world, error):
+                for name in held[:_MOST_HELD]:
+                    yield f"`%swingset resume {name}` lets it run: what was sent to it is kept, and runs then"
             else:
                 yield "%swingset promises"
         elif isinstance(error, StrangeModules):
@@ -406,6 +411,13 @@ def words_of(names: Iterable[str]) -> str:
     if len(listed) > SHOWN + 1:
         listed = [*listed[:SHOWN], f"{len(listed) - SHOWN:,} more"]
     return " and ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else "".join(listed)
+
+
+def waits_for(world: OpenWorld, error: StillPending) -> list[str]:
+    """The suspended vats that an unsettled promise waits for, or that may be why it is not settled."""
+    if error.suspended is not None:
+        return [error.suspended]
+    return [vat.name for vat in world.lens.vats() if vat.state == SUSPENDED and vat.parked]
 
 
 def events_wait(world: OpenWorld) -> str:

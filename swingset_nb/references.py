@@ -5,7 +5,8 @@ from the records of the world, and is a line of bounded length, without time and
 nothing runs, not even if the value is displayed while a cell runs in another thread: then the short form of
 Python is shown.
 
-In a container, a reference is shown by its name alone.
+In a container, a reference is shown by its name alone, and a promise with how it stands: what waits in the
+world is not looked through for it, because a list of promises has thousands.
 """
 
 from __future__ import annotations
@@ -50,6 +51,16 @@ class References:
                 return world.session.references.describe(value)
             except WorldError:
                 return None  # the file is damaged there, which other commands report
+
+    def name(self, value: Presence | Promise[Any]) -> str | None:
+        """What it is called among others; None if that cannot be told now."""
+        with self._free() as world:
+            if world is None:
+                return None
+            try:
+                return world.session.references.name(value)
+            except WorldError:
+                return None
 
     def methods(self, value: object) -> tuple[MethodOutline, ...]:
         """The methods that a message to a value can call, as far as they are known."""
@@ -128,14 +139,13 @@ class Displays:
             return Line(pieces)
         return Line([*pieces, "`await` it for its value"] if isinstance(value, Promise) else pieces)
 
-    def _plain(self, value: object, printer: Any, _cycle: bool) -> None:
+    def _plain(self, value: Presence | Promise[Any], printer: Any, _cycle: bool) -> None:
+        if len(printer.stack) > 1:  # inside a container, which may have thousands
+            name = self._references.name(value)
+            printer.text(repr(value) if name is None else f"<{name}>")
+            return
         line = self._line(value)
-        if line is None:
-            printer.text(repr(value))
-        elif len(printer.stack) > 1:  # inside a container
-            printer.text(f"<{line.facts[0]}>")
-        else:
-            printer.text(line.plain())
+        printer.text(repr(value) if line is None else line.plain())
 
     def _html(self, value: object) -> str | None:
         line = self._line(value)

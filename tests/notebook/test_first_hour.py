@@ -15,7 +15,8 @@ from tests.notebook.kernels import Kernel, bank
 def opened(kernel: Kernel) -> Kernel:
     """A kernel with a bank and a purse."""
     kernel.open_bank()
-    kernel.run("import asyncio\npurse = await E(bank).open_purse('alice')\nclass Plain: pass")
+    kernel.run("import asyncio\nfrom swingset.vat import Promise")
+    kernel.run("purse = await E(bank).open_purse('alice')\nclass Plain: pass")
     return kernel
 
 
@@ -102,6 +103,20 @@ MISTAKES = [
         "def pay():\n    await E(purse).deposit(1)",
         "→ `await` works at the top of a cell and in an `async def`",
     ),
+    *(
+        (cell, "→ `%%time` on the first line of a cell takes the time of all of it, `await` included")
+        for cell in (
+            "%time await E(purse).deposit(1)",
+            "x = 1\n%time y = await E(purse).deposit(1)",
+            "%timeit -n1 -r1 await E(purse).deposit(1)",
+            "%%timeit -n1 -r1\nx = 1\nawait E(purse).deposit(1)",
+            "%prun await E(purse).deposit(1)",
+        )
+    ),
+    *(
+        (cell, "TypeError: a promise comes with the right to settle it: promise, resolver = make_promise()")
+        for cell in ("Promise()", "Promise(lambda resolve, reject: None)", "Promise(3)")
+    ),
     ("x = 1\n%%vat other\n", "BadArguments: %%vat stands on the first line of its cell"),
     ("x = 1\n%%module other\n", "BadArguments: %%module stands on the first line of its cell"),
     ("x = 1\n%%whatif\n", "BadArguments: %%whatif stands on the first line of its cell"),
@@ -164,6 +179,46 @@ def test_a_vat_that_has_ended_is_named(opened: Kernel) -> None:
     assert "(deposit() was sent to Purse of old) [vat-terminated]" in told
     assert "→ a vat that has ended stays so: get a new object from a vat that lives" in told
     assert "(open_purse() was sent to root of old)" in opened.run("await E(old).open_purse('y')").traceback
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "await E(mute).say()",
+        "await E(E(mute).say()).say()",
+        "await E(asker).ask(mute)",
+        "await Promise.all([E(mute).say()])",
+    ],
+)
+def test_a_suspended_vat_is_to_be_resumed(opened: Kernel, cell: str) -> None:
+    """The error of an answer that waits for the vat says what to type, and that nothing is lost."""
+    code = "\nfrom swingset.vat import E, remotable\n@remotable\nclass A:\n"
+    code += "    def say(self): return 5\n    async def ask(self, other): return await E(other).say()\n"
+    code += "def build_root_object(): return A()"
+    for vat in ("mute", "asker"):
+        opened.run(f"%%vat {vat}{code}")
+    opened.run("%swingset suspend mute")
+    told = opened.run(cell).traceback
+    assert "→ `%swingset resume mute` lets it run: what was sent to it is kept, and runs then" in told
+    opened.run("%swingset resume mute")
+
+
+STOPPING = """import sys
+def stop(frame, *_):
+    if frame.f_code.co_filename.endswith("swingset_nb/references.py"):
+        raise KeyboardInterrupt
+sys.settrace(stop)
+{}"""
+
+
+@pytest.mark.parametrize("shown", ["purse", "[purse]", "{1: [E(purse).deposit(0)]}"])
+def test_an_interrupt_of_a_display_shows_no_machinery(opened: Kernel, shown: str) -> None:
+    """It says that it was stopped, and what is kept."""
+    ran = opened.run(STOPPING.format(shown))
+    opened.run("sys.settrace(None)")
+    assert ran.traceback.startswith("KeyboardInterrupt: stopped\n")
+    assert "swingset_nb/" not in ran.traceback
+    assert ran.traceback.splitlines()[-1].startswith("→ everything up to the last commit is kept")
 
 
 def test_a_renamed_class_is_told_of_its_tag(opened: Kernel) -> None:

@@ -48,6 +48,11 @@ PURSE = "Purse of bank · owner '<b>al' · balance 10 · methods deposit · held
         ("shop", "Shop, root of shop · methods take"),
         ("purses", "{'al': <Purse of bank>, 'all': [<Purse of bank>, <Bank, root of bank>]}"),
         (
+            "[again, E(purse).deposit(0), E(purse).deposit(0)]",
+            "[<promise for open_purse(), fulfilled with Purse of bank>,"
+            "\n <promise for deposit(), pending>,\n <promise for deposit(), pending>]",
+        ),
+        (
             "again",
             "promise for open_purse() · fulfilled with Purse of bank · owner 'bob' · balance 0"
             " · methods deposit · `await` it for its value",

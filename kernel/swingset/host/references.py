@@ -67,6 +67,27 @@ class References:
                 return self._promise(live, value)
             return self._known(live, value) or Described("", _called(value))
 
+    def name(self, value: Presence | Promise[Any]) -> str:
+        """What a presence or a promise is called among others, in a list; what waits is not looked through.
+
+        Args:
+            value: a presence or a promise.
+        Example:
+            >>> session.references.name(E(bank).open_purse("alice"))
+            'promise for open_purse(), pending'
+        """
+        if isinstance(value, Presence):
+            return self.describe(value).name
+        live, outcome = owner_of(value), value._value
+        name = _called(value)
+        if live is None or live.ended is not None:
+            return f"{name}, of a life that has ended"
+        if value._state is PENDING:
+            return f"{name}, pending"
+        if value._state is REJECTED:
+            return f"{name}, rejected with {_kind(outcome)}"
+        return f"{name}, fulfilled with {self._shown(outcome)}"
+
     def tell_target(self, error: RemoteError, promise: Promise[Any]) -> None:
         """Add to the text of an error to what its message was sent, unless the error names the method itself.
 
@@ -122,10 +143,8 @@ class References:
             return Described("" if known is None else known.kref, name, notes=notes)
         undone = ("an undo has taken this back",) if self._session.steps.was_taken_back(value) else ()
         if value._state is REJECTED:
-            kind = outcome.remote_name if isinstance(outcome, RemoteError) else type(outcome).__name__
-            return Described(
-                "", name, notes=(f"rejected with {kind}: {one_line(said(outcome), _VALUE)}", *undone)
-            )
+            words = f"rejected with {_kind(outcome)}: {one_line(said(outcome), _VALUE)}"
+            return Described("", name, notes=(words, *undone))
         if isinstance(outcome, Presence):
             found = self.describe(outcome)
             told = f"{name} · fulfilled with {found.name}"
@@ -138,6 +157,11 @@ class References:
         writer.maxstring = writer.maxother = _VALUE
         writer.repr_Presence = lambda presence, _level: self.describe(presence).name  # type: ignore[attr-defined]
         return one_line(writer.repr(value), _VALUE)
+
+
+def _kind(error: BaseException) -> str:
+    """The class of the error that a promise is rejected with."""
+    return one_line(error.remote_name if isinstance(error, RemoteError) else type(error).__name__, 60)
 
 
 def _called(value: Presence | Promise[Any]) -> str:

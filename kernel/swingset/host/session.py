@@ -237,7 +237,7 @@ class Session(CanUndo, DefinesVats):
             report = self.settle()
             if promise.status == "pending":
                 kernel, paused = self.controller.kernel, self.controller.queue.paused
-                raise StillPending(why_pending(kernel, self.vat_id, promise, report, paused))
+                raise StillPending(*why_pending(kernel, self.vat_id, promise, report, paused))
         return promise.result()
 
     def file_called(self, filename: str) -> str:

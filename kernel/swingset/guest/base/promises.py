@@ -18,10 +18,10 @@ from __future__ import annotations
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from .context import DeliveryAbandonedError, current
+from .context import DeliveryAbandonedError, current, found
 from .ended import refuse_ended
 from .errors import RemoteRejection
-from .misuse import Unsettled
+from .misuse import Unsettled, refused
 from .no_event_loop import not_awaitable
 
 T = TypeVar("T")
@@ -75,8 +75,9 @@ class Promise(Unsettled, Generic[T]):
     )
 
     def __init__(self, turns: TurnQueue | None = None) -> None:
-        if turns is None:
-            raise TypeError("a promise comes with the right to settle it: promise, resolver = make_promise()")
+        if turns is None or not hasattr(turns, "deaf"):
+            text = "a promise comes with the right to settle it: promise, resolver = make_promise()"
+            raise refused(found(), TypeError(text))
         self._turns = turns
         self._state = PENDING
         self._value: Any = None
