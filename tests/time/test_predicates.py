@@ -115,6 +115,43 @@ def test_what_decided_is_named(bank: Stage) -> None:
     assert found.because == ("Purse o+d10/2 of bank: balance -1",)
 
 
+MISSING = [
+    ("purse.balanse < 0", ("Purse has no balanse: it has owner, balance, friend",)),
+    ("not purse.balanse < 0", ("Purse has no balanse: it has owner, balance, friend",)),
+    ("bank.purse.b < 0 or purse.c", ("Purse has no b: it has ", "Purse has no c: it has ")),
+    ("mine.nothing < 0", ("Purse o+d10/1 of bank has no nothing: it has owner, balance, friend",)),
+    ("purse.friend.owned", ("Purse o+d10/1 of bank has no owned: it has owner, balance, friend",)),
+    ("bank.purze.balance", ("bank has no purze: it has count, last, limits, owners",)),
+    ('bank["cuont"]', ("bank has no 'cuont': it has count, last, limits, owners",)),
+    ('bank.limits["lo"]', ("bank.limits has no 'lo': it has 'low', 'two words'",)),
+    ("bank.limits.low", ("bank.limits has no field low: the item is bank.limits['low']",)),
+    ("bank.owners[7]", ("bank.owners has 2 items, and no 7",)),
+    ("mine.balance.real == 10", ("mine.balance is 10: it has no real, and no fields at all",)),
+    ('vat == "bank" and purse.m', ("Purse has no m: it has owner, balance, friend",)),
+    ("purse.balance < 0 and bank.purse.owner", ()),
+    ("nothing.balance < 0", ()),
+    ("mine.friend.balance", ()),
+    ('method == "deposit"', ()),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), MISSING)
+def test_a_part_that_nothing_has_is_said(bank: Stage, text: str, said: tuple[str, ...]) -> None:
+    """So a misspelt field is no silent `no`; what is None, or a name without a meaning, is none of it."""
+    found = Predicate(text).missing(bank.controller.kernel.store)
+    assert len(found) == len(said)
+    assert all(line.startswith(start) for line, start in zip(found, said, strict=True))
+
+
+def test_until_and_when_say_it_whether_it_holds_or_not(bank: Stage) -> None:
+    """Both answers come with the remark, and nothing is changed by it."""
+    before = bank.controller.digest()
+    for text in ("purse.balanse < 0", "not purse.balanse < 0"):
+        told = str(swingset.until(bank.controller, text)), str(swingset.when(bank.controller, text))
+        assert all("Purse has no balanse: it has owner, balance, friend" in each for each in told)
+    assert bank.controller.digest() == before
+
+
 CRANK = Happened("bank", "deposit", "ko21", "ValueError: too much", "delivered", 12_000, "send")
 
 
@@ -190,6 +227,7 @@ def test_a_store_that_says_nonsense_is_read_as_nothing(bank: Stage, unrecorded: 
     ):
         store.vatstore.set(vat, "vom.o+d10/1", text)
         assert not Predicate("mine.balance == 10").holds(store).holds
+        assert all(type(said) is str for said in Predicate("mine.balanse or bank.purse.b").missing(store))
         assert Predicate("purse.balance < 0").holds(store).holds
 
 

@@ -211,17 +211,20 @@ class Walk:
             case ast.Name(id=name) if name in self._words:
                 return Meaning(self._words[name])
             case ast.Name() | ast.Attribute() | ast.Subscript():
-                path = _path(node)
+                path = path_of(node)
                 if path in self._chosen:
                     return self._chosen[path]
                 if isinstance(node, ast.Name):
                     return self._single(node.id)
-                if isinstance(node, ast.Attribute):
-                    return self._field(self.meaning(node.value), node.attr)
-                key = node.slice.value if isinstance(node.slice, ast.Constant) else None
-                return self._item(self.meaning(node.value), key)
+                return self.part(self.meaning(node.value), node)
         found = self.test(node)
         return Meaning(found.holds, "", ", ".join(found.because))
+
+    def part(self, one: Meaning, node: ast.Attribute | ast.Subscript) -> Meaning:
+        """The field or the item of a thing that a path names last."""
+        if isinstance(node, ast.Attribute):
+            return self._field(one, node.attr)
+        return self._item(one, node.slice.value if isinstance(node.slice, ast.Constant) else None)
 
     def _target(self) -> Any:
         """The target of the message, with what the state knows of it."""
@@ -255,7 +258,7 @@ class Walk:
         return choice is not None and next(choice) is not NONE
 
     def _field(self, one: Meaning, field: str) -> Meaning:
-        stored, place = self._stored, self._place(one)
+        stored, place = self._stored, self.place(one)
         if stored is None or place is None:
             return NONE
         if isinstance(place, Vat):
@@ -269,7 +272,7 @@ class Walk:
         return Meaning(value, place.vat, f"{stored.called(place)}: {one_line(field, 80)}")
 
     def _item(self, one: Meaning, key: Any) -> Meaning:
-        if isinstance(self._place(one), Vat | Object):  # a field whose name is no identifier
+        if isinstance(self.place(one), Vat | Object):  # a field whose name is no identifier
             return self._field(one, key) if type(key) is str else NONE
         if isinstance(one.value, dict) and type(key) in (str, int, bool) and key in one.value:
             return one._replace(value=one.value[key], place=f"{one.place}[{shown(key)}]")
@@ -304,25 +307,26 @@ class Walk:
         except (TypeError, ValueError, RecursionError, ArithmeticError):  # values without an order
             return False
 
-    def _place(self, one: Meaning) -> Vat | Object | None:
+    def place(self, one: Meaning) -> Vat | Object | None:
+        """The vat or the durable object that a meaning is, or refers to; None for a plain value."""
         if isinstance(one.value, Vat | Object):
             return one.value
         return self._stored.target(one.vat, one.value) if self._stored is not None else None
 
 
-def _path(node: ast.expr) -> tuple[str, ...]:
+def path_of(node: ast.expr) -> tuple[str, ...]:
     """The names of a path such as `bank.purse`; empty for another expression."""
     if isinstance(node, ast.Name):
         return (node.id,)
     if isinstance(node, ast.Attribute):
-        inner = _path(node.value)
+        inner = path_of(node.value)
         return (*inner, node.attr) if inner else ()
     return ()
 
 
 def _paths(tree: ast.expr) -> Iterator[tuple[str, ...]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name | ast.Attribute) and (path := _path(node)):
+        if isinstance(node, ast.Name | ast.Attribute) and (path := path_of(node)):
             yield path
 
 

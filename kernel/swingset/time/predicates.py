@@ -25,6 +25,8 @@ from swingset.model.foreign import shown
 from swingset.model.visible import one_line
 from swingset.time.choosing import some
 from swingset.time.meanings import COMPARISONS, EVENT_WORDS, Happened, Holds, Walk, first_name, is_path
+from swingset.time.missing import missing
+from swingset.time.stored import Stored
 
 LONGEST = 1_000
 """How many characters a predicate may have."""
@@ -78,6 +80,10 @@ class Predicate:
         """Those of its names that mean nothing in the current state."""
         walk = Walk(store, Happened())
         return tuple(name for name in self.names if not walk.knows(name))
+
+    def missing(self, store: KernelStore) -> tuple[str, ...]:
+        """What it asks of things that have no such part in the current state, each in one sentence."""
+        return missing(Walk(store, Happened()), Stored(store), self._tree)
 
 
 _ALLOWED = (

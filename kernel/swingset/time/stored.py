@@ -124,6 +124,15 @@ class Stored:
         """One field of an object as a value; `NOTHING` if there is none that can be read."""
         return _value((self.record(thing) or {}).get(name))
 
+    def entries(self, vat: str) -> Iterator[str]:
+        """The names of the entries of a vat's baggage, in their order."""
+        for _, key, _ in of_vats(self._store, BAGGAGE, ONE, vat):
+            yield key.removeprefix(BAGGAGE)
+
+    def kind(self, thing: Object) -> str:
+        """The tag of an object's kind."""
+        return self.tags(thing.vat).get(thing.vref[3:].partition("/")[0], "object")
+
     def value(self, vat: str, key: str) -> Any:
         """The value at a key of a vat's store; `NOTHING` if there is none that can be read."""
         raw = parsed(self._store.vatstore.get(vat, key))
@@ -133,8 +142,7 @@ class Stored:
         """An object in words, such as `Purse o+d10/1 of bank`."""
         record = self._store.vats.get(thing.vat)
         vat = thing.vat if record is None else record.name
-        tag = self.tags(thing.vat).get(thing.vref[3:].partition("/")[0], "object")
-        return f"{one_line(tag, _LONGEST)} {thing.vref} of {one_line(vat, _LONGEST)}"
+        return f"{one_line(self.kind(thing), _LONGEST)} {thing.vref} of {one_line(vat, _LONGEST)}"
 
 
 class _Nothing:

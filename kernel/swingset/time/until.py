@@ -34,8 +34,8 @@ class Reached(InLines):
 
     `held` says whether the predicate holds, after crank `crank`, and `because` names the places that decided
     it. `ran` is how many cranks were run. `report` is that of the last of them. `unknown` are names of the
-    predicate that mean nothing in the world. `cut` says that it did not hold, and that there were too many
-    objects to try every choice of them.
+    predicate that mean nothing in the world, and `missing` says which fields of it there are not. `cut` says
+    that it did not hold, and that there were too many objects to try every choice of them.
     """
 
     predicate: str
@@ -46,17 +46,23 @@ class Reached(InLines):
     report: CrankReport | None = None
     unknown: tuple[str, ...] = ()
     cut: bool = False
+    missing: tuple[str, ...] = ()
 
     def _lines(self) -> list[str]:
         ran = f"{self.ran:,} {'crank' if self.ran == 1 else 'cranks'}"
         said = one_line(self.predicate, 200)
         if self.held and not self.ran:
-            return [f"{said} holds already, after crank {self.crank:,}: nothing was run", *self.because]
+            head = f"{said} holds already, after crank {self.crank:,}: nothing was run"
+            return [head, *self.because, *self.missing]
         if self.held:
-            return [f"{said} holds after crank {self.crank:,}: stopped after {ran}", *self.because]
+            return [
+                f"{said} holds after crank {self.crank:,}: stopped after {ran}",
+                *self.because,
+                *self.missing,
+            ]
         lines = [f"{said} did not hold after any of {ran}"]
         lines += [f"{one_line(name, 80)} means nothing in this world" for name in self.unknown]
-        return lines + ([CUT] if self.cut else [])
+        return [*lines, *self.missing, *([CUT] if self.cut else [])]
 
 
 class Breakpoint:
@@ -96,9 +102,10 @@ class Breakpoint:
         store, predicate = self._controller.kernel.store, self._predicate
         held, because, _ = self.found
         unknown = () if held else predicate.unknown(store)
+        missing = predicate.missing(store)
         crank = self._controller.crank if self.report is None else self.report.number
         cut = self.cut and not held
-        return Reached(predicate.text, held, crank, self.ran, because, self.report, unknown, cut)
+        return Reached(predicate.text, held, crank, self.ran, because, self.report, unknown, cut, missing)
 
 
 def until(controller: Controller, predicate: str, policy: RunPolicy | None = None) -> Reached:

@@ -43,7 +43,7 @@ class Since(InLines):
     that made it true is gone. `ended` is the crank after which it did not hold any more, None if it holds
     now. `because` names the places that decided it at that moment. `looks` is how many moments of the past
     were looked at. `cause` says what that crank was, who sent it, and what came of it. `notes` say what could
-    not be looked at.
+    not be looked at, and which names and fields of the predicate there are not.
     """
 
     predicate: str
@@ -135,9 +135,7 @@ class _Search:
                 ended, _ = self._first(crank, later, Holds(True), self._turned)
                 return self._began(crank, found, ended)
             back, later = back * 2, crank
-        unknown = self._predicate.unknown(self._controller.kernel.store)
-        notes = [f"{one_line(name, 80)} means nothing in this world as it is now" for name in unknown]
-        return Since(self._predicate.text, None, self._looks, notes=(*notes, *self._notes()))
+        return Since(self._predicate.text, None, self._looks, notes=self._notes(found=False))
 
     def in_records(self) -> Since:
         """The newest crank for which it holds."""
@@ -152,14 +150,14 @@ class _Search:
                 continue
             elif self._looks == MOST_LOOKS:
                 note = f"older cranks than {record.crank + 1:,} were not looked at"
-                return Since(self._predicate.text, None, self._looks, notes=(note, *self._notes()))
+                return Since(self._predicate.text, None, self._looks, notes=(note, *self._notes(found=False)))
             else:
                 self._looks += 1
                 with self._controller.at(record.crank) as moment:
                     found = self._seen(self._predicate.holds(moment.kernel.store, told))
             if found.holds:
                 return self._since(record.crank, found)
-        return Since(self._predicate.text, None, self._looks, notes=self._notes())
+        return Since(self._predicate.text, None, self._looks, notes=self._notes(found=False))
 
     def _began(self, true: int, found: Holds, ended: int | None) -> Since:
         """The beginning of a period in which it holds after crank `true`."""
@@ -214,8 +212,12 @@ class _Search:
                 notes.append(one_line(str(problem), 300))
         return Since(self._predicate.text, crank, self._looks, found.because, ended, cause, tuple(notes))
 
-    def _notes(self) -> tuple[str, ...]:
-        notes = (CUT,) if self._cut else ()
+    def _notes(self, found: bool = True) -> tuple[str, ...]:
+        """What could not be looked at, and what the predicate speaks of that there is not."""
+        store = self._controller.kernel.store
+        unknown = () if found else self._predicate.unknown(store)
+        notes = tuple(f"{one_line(name, 80)} means nothing in this world as it is now" for name in unknown)
+        notes = (*notes, *self._predicate.missing(store), *((CUT,) if self._cut else ()))
         if self._gone is not None:
             notes = (*notes, f"what was before cannot be looked at: {self._gone}")
         return notes if self._unseen is None else (*notes, one_line(self._unseen, 300))
