@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -126,6 +128,8 @@ def test_a_scalar_arrives_as_what_it_was(value: Any) -> None:
         (pandas.DataFrame({"a": [[1], [2]]}), "its column 'a' holds a list"),
         (pandas.DataFrame([[1]], index=pandas.MultiIndex.from_tuples([(1, 2)])), r"pass x.reset_index\(\)"),
         (pandas.Series([1], name=(1, 2)), "its name is a tuple"),
+        (numpy.array(["a"], "U5000"), r"far shorter than its dtype: pass x.tolist\(\)"),
+        (pandas.DataFrame(index=range(1 << 30)), "its index has more than 10,000,000 numbers: pass parts"),
     ],
 )  # fmt: skip
 def test_what_has_no_exact_copy_is_refused_with_the_fix(value: Any, words: str) -> None:
@@ -148,6 +152,7 @@ def test_a_frame_is_not_kept_in_durable_state() -> None:
         smallcaps.encode({"a": [FRAMES["all"]]}, lambda _: (), state=True)
 
 
+RANGE = {"range": [0, 0, 1], "name": None}
 FORGED = [
     {"dtype": "|O", "shape": [1], "data": "AAAAAAAAAAA="},
     {"dtype": "<f8", "shape": [2], "data": "AAAAAAAAAAA="},
@@ -164,6 +169,13 @@ FORGED = [
     {"dtype": "<f8", "shape": [True], "data": "AAAAAAAAAAA="},
     {"dtype": "<f8", "shape": [1]},
     {"dtype": "|S1", "shape": [1 << 27], "data": ""},
+    {"dtype": "|S0", "shape": [200_000], "data": ""},
+    {"dtype": "|S0", "shape": [0], "data": ""},
+    {"dtype": "<U0", "shape": [200_000], "data": ""},
+    {"dtype": "|S", "shape": [200_000], "data": ""},
+    {"dtype": "|S01", "shape": [0], "data": ""},
+    {"dtype": "<M8[0s]", "shape": [0], "data": ""},
+    {"dtype": "<M8[1s]", "shape": [0], "data": ""},
 ]
 
 
@@ -182,6 +194,8 @@ def test_a_forged_array_is_refused(given: dict[str, Any]) -> None:
         {"dtype": "<U1", "shape": [1], "data": [5]},
         {"dtype": "<U1", "shape": [2], "data": ["a"]},
         {"dtype": "<U9999999", "shape": [100], "data": ["a"] * 100},
+        {"dtype": "<U9999999", "shape": [1], "data": ["a"]},
+        {"dtype": "<U0", "shape": [2], "data": ["", ""]},
     ],
     ids=str,
 )
@@ -189,6 +203,76 @@ def test_a_forged_array_of_texts_is_refused(payload: dict[str, Any]) -> None:
     """Nor can a short message make a large array."""
     with pytest.raises(DecodeError, match="a ndarray that cannot be made"):
         read("#" + json.dumps({"#tag": "ndarray", "payload": payload}))
+
+
+@pytest.mark.parametrize("size", range(3))
+@pytest.mark.parametrize(
+    "kind", ["|S", "<U", "<i", "<u", "<f", "<c", "<M", "<m", "|b", "|i", "|u", "|V", "|O"]
+)
+def test_every_item_of_an_array_was_sent(kind: str, size: int) -> None:
+    """Whatever dtype is asked for: an array has the dtype and the bytes that came, or there is none."""
+    for items in range(3):
+        for data in (bytes(size * items), [""] * items):
+            given = {"dtype": f"{kind}{size}", "shape": [items], "data": data}
+            try:
+                found = arrays.array_from_data(numpy, given)
+            except ValueError:
+                continue
+            assert (found.dtype.str, found.tobytes()) == (given["dtype"], bytes(found.nbytes))
+            assert arrays.array_to_data(numpy, found) == given
+
+
+def test_no_memory_is_taken_unwritten() -> None:
+    """No value of the standard makers of such memory is in what arrives by copy."""
+    texts = [path.read_text() for path in Path(arrays.__file__).parent.glob("*.py")]
+    assert len(texts) > 10
+    assert not [found for text in texts for found in re.findall(r"\.(?:empty|empty_like|ndarray)\(", text)]
+
+
+NUMBERS = {"dtype": "|i1", "shape": [1], "data": {"#tag": "bytes", "payload": "AA=="}}
+FORGERIES = [
+    ("fraction", ["1e999999999", 1]),
+    ("fraction", ["1", "3"]),
+    ("fraction", [1.5, 1]),
+    ("fraction", [True, 1]),
+    ("fraction", [{"#tag": "decimal", "payload": "1E+999999999"}, 1]),
+    ("fraction", [1, 0]),
+    ("fraction", [2, 4]),
+    ("fraction", [1]),
+    ("npscalar", {"dtype": "|S1", "shape": [], "data": {"#tag": "bytes", "payload": "AA=="}}),
+    ("npscalar", {"dtype": "<U1", "shape": [], "data": ["a"]}),
+    ("npscalar", NUMBERS),
+    ("dataframe", {"columns": RANGE | {"range": [0, 1 << 53, 1]}, "index": RANGE, "data": []}),
+    ("dataframe", {"columns": RANGE, "index": RANGE | {"range": [0, 1 << 53, 1]}, "data": []}),
+    ("dataframe", {"columns": RANGE, "index": RANGE | {"range": [1 << 53, 0, -1]}, "data": []}),
+    ("series", {"name": None, "index": RANGE | {"range": [0, 1, 1]}, "data": {
+        "category": NUMBERS, "categories": RANGE | {"range": [0, 10**6, 1]}, "ordered": False}}),
+    ("timestamp", {"at": 0, "unit": "ns", "zone": "localtime"}),
+    ("timestamp", {"at": 0, "unit": "ns", "zone": "posixrules"}),
+    ("timestamp", {"at": 1 << 62, "unit": "s", "zone": "Europe/Paris"}),
+    ("timedelta", [10**300, 0, 0]),
+    ("timedelta", [1e300, 0, 0]),
+    ("decimal", "1E+9999999999999999999"),
+    ("uuid", "a" * 100_000),
+    ("path", {"a": 1}),
+    ("windows-path", "a/b"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tag", "payload"), FORGERIES, ids=lambda value: str(value)[:60])
+def test_a_forged_copy_is_refused_at_once(tag: str, payload: Any) -> None:
+    """A short text makes no large value, and a copy is spelled as its sender would spell it."""
+    with pytest.raises(DecodeError, match=f"a {tag} that cannot be made"):
+        read("#" + json.dumps({"#tag": tag, "payload": payload}))
+
+
+def test_a_zone_that_is_not_there_is_named_without_the_files_of_the_host() -> None:
+    """The folder of all zones of Europe is none, and its path is told to nobody."""
+    payload = {"at": 0, "unit": "ns", "zone": "Europe"}
+    with pytest.raises(
+        DecodeError, match="a timestamp that cannot be made: no time zone Europe is known here"
+    ):
+        read("#" + json.dumps({"#tag": "timestamp", "payload": payload}))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """numpy's arrays and scalars as copies: the bytes of their items, little-endian and in C order.
 
 Data that arrives is checked before numpy sees it: the dtype is one of a few plain ones, and the shape fits
-the bytes. Nothing is unpickled, and there are no arrays of objects. An array that was read from durable state
-is read-only, because a change of it would not be stored.
+the bytes. What numpy made of it is checked too: some dtypes it takes for others, as `S0` for `S1`. Nothing is
+unpickled, there are no arrays of objects, and none is made of memory that nobody wrote. An array that was read
+from durable state is read-only, because a change of it would not be stored.
 """
 
 from __future__ import annotations
@@ -18,11 +19,17 @@ MOST_BYTES = 1 << 26
 _MOST_AXES = 32
 _MOST_ALONG = 1 << 31
 _PLAIN = re.compile(
-    r"(?:\|(?:b1|[iu]1|S(?:0|[1-9]\d{0,6}))|<(?:[iu][248]|f[248]|c8|c16|U(?:0|[1-9]\d{0,6})"
+    r"(?:\|(?:b1|[iu]1|S[1-9]\d{0,6})|<(?:[iu][248]|f[248]|c8|c16|U[1-9]\d{0,6}"
     r"|[mM]8(?:\[(?:[1-9]\d{0,6})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?))",
     re.ASCII,
 )
 _KEYS = {"dtype", "shape", "data"}
+
+_ROOM = 4_096
+_ROOM_OF_A_TEXT = 256
+_ROOM_OF_A_CHARACTER = 64
+"""How many bytes an array of texts may have, because each has the room of the longest: a short message must
+not make a large array."""
 
 
 def copies(numpy: Any) -> list[Copy]:
@@ -36,8 +43,8 @@ def copies(numpy: Any) -> list[Copy]:
 
     def scalar_from_data(data: Any) -> Any:
         value = array_from_data(numpy, data)
-        if value.shape != ():
-            raise ValueError("a scalar has no shape")
+        if value.shape != () or value.dtype.kind in "SU":
+            raise ValueError("a scalar is one number or moment")
         return value[()]
 
     def scalar_to_data(value: Any) -> dict[str, Any]:
@@ -64,6 +71,8 @@ def array_to_data(numpy: Any, value: Any) -> dict[str, Any]:
         raise NotExactError(f"it has more than {_MOST_AXES} axes: reshape it")
     plain = numpy.ascontiguousarray(value).astype(dtype, copy=False)
     data = plain.ravel().tolist() if dtype.kind == "U" else plain.tobytes()
+    if dtype.kind == "U" and value.nbytes > _room(data):
+        raise NotExactError("most of its texts are far shorter than its dtype: pass x.tolist()")
     return {"dtype": dtype.str, "shape": list(value.shape), "data": data}
 
 
@@ -87,7 +96,9 @@ def array_from_data(numpy: Any, given: Any) -> Any:
             raise ValueError("its shape does not fit its data")
         if dtype.kind == "b" and data.translate(None, b"\0\1"):
             raise ValueError("a bool is neither 0 nor 1")
-        array = numpy.frombuffer(bytearray(data), dtype) if data else numpy.empty(count, dtype)
+        array = numpy.frombuffer(bytearray(data), dtype) if data else numpy.zeros(0, dtype)
+    if array.dtype != dtype or array.dtype.str != spelled or array.size != count:
+        raise ValueError("its dtype is one that numpy takes for another")
     array = array.reshape(shape)
     if type(given) is not dict:  # it was read from durable state
         array.setflags(write=False)
@@ -115,4 +126,10 @@ def _of_texts(numpy: Any, dtype: Any, data: Any, count: int) -> Any:
     for text in data:
         if type(text) is not str or len(text) > longest or text.endswith("\0"):
             raise ValueError("a text in it does not fit its dtype")
-    return numpy.array(data, dtype) if data else numpy.empty(0, dtype)
+    if count * dtype.itemsize > _room(data):
+        raise ValueError("most of its texts are far shorter than its dtype")
+    return numpy.array(data, dtype) if data else numpy.zeros(0, dtype)
+
+
+def _room(texts: list[str]) -> int:
+    return _ROOM + _ROOM_OF_A_TEXT * len(texts) + _ROOM_OF_A_CHARACTER * sum(map(len, texts))

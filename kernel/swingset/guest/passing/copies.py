@@ -69,13 +69,21 @@ def _decimal(text: str) -> Decimal:
     return Decimal(text)
 
 
+def _fraction(data: Any) -> Fraction:
+    # `Fraction` also reads texts and decimals, of which a short one, as 1e999999999, makes a number of any size.
+    numerator, denominator = data
+    if type(numerator) is not int or type(denominator) is not int:
+        raise ValueError("a fraction is two ints")
+    return Fraction(numerator, denominator)
+
+
 _KNOWN = (
     exactly("date", date, date.isoformat, date.fromisoformat),
     exactly("datetime", datetime, _datetime, datetime.fromisoformat),
     exactly("time", time, _time, time.fromisoformat),
     exactly("timedelta", timedelta, lambda v: [v.days, v.seconds, v.microseconds], lambda d: timedelta(*d)),
     exactly("decimal", Decimal, _decimal_text, _decimal),
-    exactly("fraction", Fraction, lambda v: [v.numerator, v.denominator], lambda d: Fraction(*d)),
+    exactly("fraction", Fraction, lambda v: [v.numerator, v.denominator], _fraction),
 )
 _DISPLAYS = (
     Copy("picture", Picture, picture_data, picture_of_data),

@@ -22,12 +22,19 @@ from .exact import Copy, NotExactError
 MOST_COLUMNS = 10_000
 """The most columns of one frame."""
 
+MOST_ROWS = 10_000_000
+"""The longest range, which is written as three numbers and takes the room of all when it is used."""
+
+MOST_CATEGORIES = 100_000
+"""The longest range of categories."""
+
 _UNSTORED = "a change of it would not be stored: keep its columns, {name: column.to_numpy()}"
 _IN_OBJECTS = (type(None), bool, int, float, str, bytes, date, datetime, timedelta, Decimal)
 _LABELS = (type(None), bool, int, float, str, bytes)
 _UNITS = ("s", "ms", "us", "ns")
 _ZONE = re.compile(
-    r"UTC|UTC[+-]\d\d:\d\d|(?!dateutil/)[A-Za-z_]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}", re.ASCII
+    r"UTC|UTC[+-]\d\d:\d\d|(?!dateutil/|localtime|posixrules)[A-Za-z_]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}",
+    re.ASCII,
 )
 _FREQUENCY = re.compile(r"-?\d{0,6}[A-Za-z]{1,10}(?:-[A-Za-z0-9]{1,5})?", re.ASCII)
 _MASKED = {
@@ -105,10 +112,12 @@ class _Frames:
 
     # Indexes
 
-    def _index_to_data(self, index: Any, what: str) -> dict[str, Any]:
+    def _index_to_data(self, index: Any, what: str, most: int = MOST_ROWS) -> dict[str, Any]:
         pandas = self._pandas
         name = _label(index.name, f"the name of {what}") if index.nlevels == 1 else None
         if type(index) is pandas.RangeIndex:
+            if len(index) > most:
+                raise NotExactError(f"{what} has more than {most:,} numbers: pass parts")
             return {"range": [index.start, index.stop, index.step], "name": name}
         if index.nlevels != 1 or isinstance(index, (pandas.IntervalIndex, pandas.PeriodIndex)):
             raise NotExactError(f"{what} is a {type(index).__name__}: pass x.reset_index()")
@@ -120,7 +129,7 @@ class _Frames:
             data["frequency"] = frequency
         return data
 
-    def _index_from_data(self, data: Any) -> Any:
+    def _index_from_data(self, data: Any, most: int = MOST_ROWS) -> Any:
         pandas = self._pandas
         if not isinstance(data, dict):
             raise ValueError("an index is a table")
@@ -130,6 +139,8 @@ class _Frames:
             whole = isinstance(numbers, list) and len(numbers) == 3 and all(type(n) is int for n in numbers)
             if not whole or not numbers[2] or any(abs(number) > 1 << 53 for number in numbers):
                 raise ValueError("a range is three ints")
+            if len(range(*numbers)) > most:
+                raise ValueError(f"a range has more than {most:,} numbers")
             return pandas.RangeIndex(*numbers, name=_label(given["name"], "its name"))
         given = _table(data, "values", "name", *(["frequency"] if "frequency" in data else []))
         values, name = self._column_from_data(given["values"]), _label(given["name"], "its name")
@@ -147,7 +158,7 @@ class _Frames:
     def _column_to_data(self, column: Any, what: str) -> dict[str, Any]:
         pandas, numpy, dtype = self._pandas, self._numpy, column.dtype
         if isinstance(dtype, pandas.CategoricalDtype):
-            categories = self._index_to_data(dtype.categories, f"the categories of {what}")
+            categories = self._index_to_data(dtype.categories, f"the categories of {what}", MOST_CATEGORIES)
             codes = array_to_data(numpy, column.array.codes)
             return {"category": codes, "categories": categories, "ordered": bool(dtype.ordered)}
         if isinstance(dtype, pandas.DatetimeTZDtype):
@@ -188,9 +199,7 @@ class _Frames:
             items = _table(data, "objects")["objects"]
             if not isinstance(items, list) or any(type(item) not in _IN_OBJECTS for item in items):
                 raise ValueError("an object column holds numbers, texts and dates")
-            values = numpy.empty(len(items), dtype=object)
-            values[:] = items
-            return values
+            return numpy.array(items, dtype=object)
         if "texts" in data:
             return self._texts(_table(data, "texts", "missing"))
         if "masked" in data:
@@ -202,10 +211,10 @@ class _Frames:
         if "moments" in data:
             given = _table(data, "moments", "zone")
             moments = _flat(array_from_data(numpy, given["moments"]), "M")
-            return pandas.DatetimeIndex(moments).tz_localize("UTC").tz_convert(_zone(given["zone"])).array
+            return _in_zone(pandas.DatetimeIndex(moments), given["zone"]).array
         given = _table(data, "category", "categories", "ordered")
         codes = _flat(array_from_data(numpy, given["category"]), "i")
-        categories = self._index_from_data(given["categories"])
+        categories = self._index_from_data(given["categories"], MOST_CATEGORIES)
         return pandas.Categorical.from_codes(codes, categories, ordered=given["ordered"] is True)
 
     def _texts(self, given: dict[str, Any]) -> Any:
@@ -234,7 +243,7 @@ class _Frames:
         )
         if given["zone"] is None:
             return moment
-        return moment.tz_localize("UTC").tz_convert(_zone(given["zone"]))
+        return _in_zone(moment, given["zone"])
 
     def span_to_data(self, span: Any) -> dict[str, Any]:
         return {"of": int(span.asm8.view("i8")), "unit": span.unit}
@@ -273,10 +282,14 @@ def _flat(array: Any, kinds: str) -> Any:
     return array
 
 
-def _zone(zone: Any) -> str:
+def _in_zone(moments: Any, zone: Any) -> Any:
+    """Moments in UTC, told in a zone. The names that stand for the zone of this host are none."""
     if type(zone) is not str or not _ZONE.fullmatch(zone):
         raise ValueError("its time zone is none")
-    return zone
+    try:
+        return moments.tz_localize("UTC").tz_convert(zone)
+    except (KeyError, OSError):  # whose message may be the path of a file
+        raise ValueError(f"no time zone {zone} is known here") from None
 
 
 def _unit(unit: Any) -> str:
