@@ -2,8 +2,8 @@
 
 Data that arrives is checked before numpy sees it: the dtype is one of a few plain ones, and the shape fits
 the bytes. What numpy made of it is checked too: some dtypes it takes for others, as `S0` for `S1`. Nothing is
-unpickled, there are no arrays of objects, and none is made of memory that nobody wrote. An array that was read
-from durable state is read-only, because a change of it would not be stored.
+unpickled, there are no arrays of objects, and none is made of memory that nobody wrote. An array that was
+read from durable state is read-only, because a change of it would not be stored.
 """
 
 from __future__ import annotations

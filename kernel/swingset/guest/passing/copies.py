@@ -70,7 +70,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _fraction(data: Any) -> Fraction:
-    # `Fraction` also reads texts and decimals, of which a short one, as 1e999999999, makes a number of any size.
+    # `Fraction` also reads texts and decimals, and a short one, as 1e999999999, makes a number of any size.
     numerator, denominator = data
     if type(numerator) is not int or type(denominator) is not int:
         raise ValueError("a fraction is two ints")
