@@ -25,13 +25,14 @@ _AFTER_STOP = "everything up to the last commit is kept; `%swingset` says where 
 class Advisers:
     """The wrapped methods of one shell."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, of_name: Callable[[BaseException], list[str]]) -> None:
+        self._of_name = of_name
         self._layouts = [shell.InteractiveTB, shell.SyntaxTB]
 
     def install(self) -> None:
         """Begin to add advice."""
         for layout in self._layouts:
-            layout.structured_traceback = _advising(layout.structured_traceback)
+            layout.structured_traceback = _advising(layout.structured_traceback, self._of_name)
 
     def remove(self) -> None:
         """Stop it; the methods of the classes are there again."""
@@ -39,14 +40,16 @@ class Advisers:
             del layout.structured_traceback
 
 
-def _advising(before: Callable[..., list[str]]) -> Callable[..., list[str]]:
+def _advising(
+    before: Callable[..., list[str]], of_name: Callable[[BaseException], list[str]]
+) -> Callable[..., list[str]]:
     def structured_traceback(etype: Any, evalue: Any = None, *given: Any, **options: Any) -> list[str]:
         if isinstance(evalue, SyntaxError) and below_a_timer(evalue):
             return short_form(evalue, str(evalue.msg), advice(evalue))
         if isinstance(evalue, KeyboardInterrupt) and any(map(_is_ours, _files(evalue.__traceback__))):
             return short_form(evalue, "stopped", [_AFTER_STOP])
         lines = before(etype, evalue, *given, **options)
-        hints = advice(evalue) if isinstance(evalue, BaseException) else []
+        hints = (of_name(evalue) or advice(evalue)) if isinstance(evalue, BaseException) else []
         return [*lines, *(f"→ {one_line(hint, 600)}" for hint in hints)]
 
     return structured_traceback

@@ -10,7 +10,6 @@ until `open` binds them again. `E` is bound at once.
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import Any
 
 from swingset_nb.notebook import Notebook, words_of
@@ -46,4 +45,4 @@ class Again:
         if len(had) > 1 and not any(name in namespace for name in had):
             notebook.parted = {name: value for name, value in had.items() if name != "E"}
             notebook.binding.offer_e()
-            print(f"all names were unbound; E is back, `%swingset open {quote(world.path)}` binds the others")
+            print(f"all names were unbound; E is back, `{notebook.open_line()}` binds the others")

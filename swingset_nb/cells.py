@@ -72,7 +72,8 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     runs_in = world.controller.vats[cell.vat].worker
     if cell.worker is not None and cell.worker != runs_in:
         words = f"vat {cell.vat} runs in a {runs_in} worker, and stays there as long as it lives"
-        raise BadArguments(words, f"{cell.magic} --replace --worker {cell.worker}")
+        ends = f"`{cell.magic} --replace --worker {cell.worker}` ends it with all its state, and starts anew"
+        raise BadArguments(words, ends)
     if cell.limits:
         world.controller.vats.change_options(cell.vat, cell.limits)
     difference = world.session.difference(cell.vat, cell.part, cell.source)

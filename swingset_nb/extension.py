@@ -38,7 +38,7 @@ class Extension:
         references = References(self.notebook)
         self.ahead = EngineAhead(shell, lambda: self.magics.progress_after)
         self.completer = Completer(self.notebook, references)
-        self.advisers = Advisers(shell)
+        self.advisers = Advisers(shell, self.notebook.of_name)
         self.forms = CellForms(shell)
         self.displays = Displays(shell, references)
         self.inspection = Inspection(shell, references)
@@ -64,7 +64,11 @@ class Extension:
     def remove(self) -> None:
         """Remove it."""
         shell = self.shell
-        self.notebook.close(whatever=True)
+        closed = self.notebook.close(whatever=True)
+        if closed is not None:
+            print(
+                f"{closed.path} is closed, and its names are gone: `{closed.place.line()}` binds them again"
+            )
         self.deliveries.remove()
         self.hooks.remove()
         errors.uninstall()

@@ -33,6 +33,10 @@ _ZONES = (
     "the lean engine has no time zones: pass times in UTC, or with an offset,"
     " `timezone(timedelta(hours=1))`; the scientific engine has them: `%%vat NAME --worker wasm-full`"
 )
+_ENGINE = (
+    "the scientific engine has it: `%%vat NAME --worker wasm-full` for a new vat; with `--replace`, a"
+    " vat that runs ends with all its state"
+)
 _INPUT = "nobody types into a vat: pass what it asks for as an argument of a method"
 
 
@@ -54,6 +58,7 @@ def _case(kind: str, pattern: re.Pattern[str], *hints: str) -> Case:
 
 CASES = (
     Case("ModuleNotFoundError", re.compile(r"No module named '([A-Za-z_][\w.]{0,99})'"), _module),
+    _case("TypeError", re.compile(r"came, and vat [\w.-]{1,199} has no (?:numpy|pandas): "), _ENGINE),
     _case("ZoneInfoNotFoundError", re.compile(r"No time zone found"), _ZONES),
     _case("RuntimeError", re.compile(r"can't start new thread"), _THREADS),
     _case("AttributeError", re.compile(r"module '_?socket' has no attribute"), _NETWORK),

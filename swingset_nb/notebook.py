@@ -39,6 +39,7 @@ from swingset_nb.lacking import lacking
 from swingset_nb.places import Cells
 from swingset_nb.preparing import await_engines
 from swingset_nb.progress import Progress
+from swingset_nb.reopening import DEFAULT, Place, of_name
 
 LOOKED_AT = 5_000
 _MOST_HELD = 3
@@ -89,8 +90,12 @@ class OpenWorld:
     @property
     def path(self) -> str:
         """The path of the file: as it was typed, or in full if the working directory has changed."""
-        real = self.controller.path
-        return self.typed if real is None or os.path.realpath(self.typed) == real else real
+        return self.place.path()
+
+    @property
+    def place(self) -> Place:
+        """Where it is, and how it is opened again."""
+        return Place(self.typed, self.controller.path, self.controller.default_worker)
 
     @property
     def lens(self) -> Lens:
@@ -124,6 +129,8 @@ class Notebook:
         self.stirred: Callable[[], None] | None = None
         """Called when something is sent, from any thread."""
         self.parted: dict[str, Any] = {}
+        self.closed: Place | None = None
+        """Where the world is that was closed last."""
         """The names that `%reset` has unbound, with their values; they stay stored."""
         self._told: dict[str, str] = {}
         self._world: OpenWorld | None = None
@@ -136,8 +143,13 @@ class Notebook:
     def require(self) -> OpenWorld:
         """The open world; raises `NoWorldOpen` with what to type."""
         if self._world is None:
-            raise NoWorldOpen("no world is open in this notebook", "%swingset open bank.world")
+            raise NoWorldOpen("no world is open in this notebook", self.open_line())
         return self._world
+
+    def open_line(self) -> str:
+        """What to type to open the world that is open, or that was open last."""
+        place = self.closed if self._world is None else self._world.place
+        return DEFAULT if place is None else place.line()
 
     # Opening and closing
 
@@ -153,7 +165,7 @@ class Notebook:
             how = f" with the worker {runs_in}" if self.is_open(path) else ""
             option = f" --worker {worker}" if worker is not None else ""
             raise SwingSetError(
-                f"{self._world.path} is open already{how}",
+                f"{self._world.controller.path or self._world.path} is open already{how}",
                 "%swingset close",
                 f"%swingset open {quote(path)}{option}",
             )
@@ -211,6 +223,7 @@ class Notebook:
         except (KernelError, WorldError) as problem:
             world.unsaved = str(problem)
         world.fleeting = self.fleeting()
+        self.closed = world.place
         for panel in self.panels:
             panel.sleep("its world was closed")
         self.panels = []
@@ -393,6 +406,10 @@ class Notebook:
             yield from of_state(self._world.session.references, error)
         yield from advice(error)
         yield from lacking(error)
+
+    def of_name(self, error: BaseException) -> list[str]:
+        """What to type after an error about a name that the open world has, or one that is not open may."""
+        return list(of_name(error, self.open_line(), self._world is not None, self.parted.__contains__))
 
 
 def name_of(shell: Any) -> str | None:

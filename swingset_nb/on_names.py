@@ -43,9 +43,9 @@ def names(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """List the names that the last cell has left, those not bound, and those that wait for their class."""
     world = notebook.require()
     kept = world.session.names
-    lost = kept.fleeting
+    lost, parted = kept.fleeting, f"not bound now: `{notebook.open_line()}` binds it"
     rows = [
-        [name, _called(notebook, value), lost.get(name, _BACK)]
+        [name, _called(notebook, value), lost.get(name, parted if name in notebook.parted else _BACK)]
         for name, value in sorted(kept.holding().items())
         if name not in notebook.binding.withheld
     ]

@@ -31,7 +31,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Show the state of the world, and what the user may want to type next."""
     world = notebook.world
     if world is None:
-        hint = "`%swingset open bank.world` opens that world, or makes it"
+        hint = f"`{notebook.open_line()}` opens that world, or makes it"
         return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
     controller, names, lens = world.controller, world.vat_names(), world.lens.cached()
     lines = [f"vats: {words_of(names)}" if names else "no vats yet"]
@@ -82,6 +82,10 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if not names:
         hints.append(
             "`%%vat bank` on the first line of a cell makes a vat of it; `%swingset help` lists the rest"
+        )
+    elif notebook.parted:
+        hints.append(
+            f"`{notebook.open_line()}` binds the names that are not bound: {words_of(notebook.parted)}"
         )
     elif not hints:
         hints.append(f"`await E({names[0]}).method(...)` sends; `%swingset picture` shows who holds what")
@@ -141,8 +145,7 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     world = notebook.close()
     if world is None:
         return Message("no world is open in this notebook")
-    worker = world.controller.default_worker
-    again = f"%swingset open {quote(world.path)}" + (f" --worker {worker}" if worker != "wasm" else "")
+    again = world.place.line()
     if world.unsaved is not None:
         words = f"{world.path} is closed, but what was done last is not in the file: {world.unsaved}"
         return Message(words, (), (f"`{again}`",))

@@ -100,10 +100,35 @@ def test_another_worker_or_world_is_refused_with_the_way(walked: Kernel) -> None
 def test_reset_leaves_a_way_back(walked: Kernel) -> None:
     """E is bound at once, and `open` binds the rest; nothing is forgotten meanwhile."""
     told = walked.run("%reset -f").printed
-    assert "E is back, `%swingset open it.world` binds the others" in told
+    assert "E is back, `%swingset open it.world --worker local` binds the others" in told
     assert walked.run("E").status == "ok"
+    line = "`%swingset open it.world --worker local` binds"
+    assert f"→ the world has bank, and it is not bound now: {line} it" in walked.run("bank").traceback
+    assert f"→ {line} the names that are not bound: bank" in walked.run("%swingset").plain
+    names = walked.run("%swingset names").plain
+    assert names.count(f"not bound now: {line} it") == names.count("bank") > 0
     assert "names that came back: " in walked.run("%swingset open it.world").plain
     assert walked.run("await E(purse).deposit(0)").plain == "6"
+
+
+@pytest.mark.parametrize("ends", ["%swingset close", "%reload_ext swingset_nb"])
+def test_a_world_that_is_left_is_opened_by_its_own_path(walked: Kernel, ends: str) -> None:
+    """Whatever ends it says how to open it; so do the refusals after it, from another folder too."""
+    told = walked.run(ends)
+    assert "it.world --worker local" in told.printed + told.plain
+    if ends == "%swingset close":
+        walked.run("import os; os.chdir('sub')")
+        line = walked.run("%swingset vats").traceback.splitlines()[-1].removeprefix("→ ")
+        assert line.endswith("/it.world --worker local")
+        assert line in walked.run("%swingset").plain
+        for name in ("E", "purse"):
+            assert f"`{line}` binds `E` and the names of that world" in walked.run(name).traceback
+        assert "names that came back: " in walked.run(line).plain
+        refused = walked.run("%swingset open it.world").traceback
+        assert f"{line.split()[2]} is open already" in refused
+        walked.run("os.chdir('..')")
+    else:
+        walked.run(OPEN)
 
 
 def test_a_kind_with_a_slip_in_its_name_is_dropped(walked: Kernel) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy
 import pandas
 import pytest
@@ -37,23 +39,27 @@ FRAME = pandas.DataFrame(
 
 
 @pytest.mark.parametrize(
-    ("value", "library", "kind"),
+    ("value", "library", "what", "plain"),
     [
-        (numpy.arange(3), "numpy", "ndarray"),
-        (numpy.float64(1), "numpy", "npscalar"),
-        (FRAME, "pandas", "dataframe"),
-        (pandas.Timestamp("2024-01-01"), "pandas", "timestamp"),
+        (numpy.arange(3), "numpy", "array", "x.tolist()"),
+        (numpy.float64(1), "numpy", "number", "x.item()"),
+        ([numpy.int64(1)], "numpy", "number", "x.item()"),
+        (numpy.True_, "numpy", "number", "x.item()"),
+        (FRAME, "pandas", "DataFrame", 'x.to_dict("list")'),
+        (FRAME["city"], "pandas", "Series", "x.tolist()"),
+        (pandas.Timestamp("2024-01-01"), "pandas", "Timestamp", "x.to_pydatetime()"),
+        (pandas.Timedelta(1, "s"), "pandas", "Timedelta", "x.to_pytimedelta()"),
     ],
-    ids=["array", "scalar", "frame", "moment"],
+    ids=["array", "scalar", "in a list", "bool", "frame", "series", "moment", "span"],
 )
 def test_a_vat_of_the_lean_engine_says_what_it_lacks(
-    make_stage: MakeStage, value: object, library: str, kind: str
+    make_stage: MakeStage, value: object, library: str, what: str, plain: str
 ) -> None:
-    """The sender learns which vat it is, which library, and which engine has it."""
+    """The sender learns which vat it is, which library it lacks, and what to pass."""
     stage = make_stage("wasm")
     echo = stage.define("echo", ECHO.format(imports=""))
-    words = f"a value of type {kind} came, and vat echo has no {library}: start it on the scientific engine"
-    with pytest.raises(TypeError, match=words):
+    words = f"a {library} {what} came, and vat echo has no {library}: pass {plain} instead"
+    with pytest.raises(TypeError, match=re.escape(words)):
         stage.ask(echo, "same", value)
 
 

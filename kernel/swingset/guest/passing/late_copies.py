@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from .vat import Vat
 
 _LARGE = ("numpy", "pandas")
-_INSTEAD = "start it on the scientific engine, which has it (worker wasm-full)"
+_LATE_TAGS = {
+    "ndarray": ("a numpy array", "x.tolist()"),
+    "npscalar": ("a numpy number", "x.item()"),
+    "dataframe": ("a pandas DataFrame", 'x.to_dict("list")'),
+    "series": ("a pandas Series", "x.tolist()"),
+    "timestamp": ("a pandas Timestamp", "x.to_pydatetime()"),
+    "pd-timedelta": ("a pandas Timedelta", "x.to_pytimedelta()"),
+    "missing": ("a missing value of pandas", "None"),
+}
+"""By the tag of a value of a large library: what it is to people, and what passes without the library."""
 
 
 class LackingError(ValueError):
@@ -82,26 +91,31 @@ def by_tag(tag: str) -> Copy | None:
     copy = _by_tag.get(tag)
     if copy is None:
         name = next(name for name, (tags, _) in _FAMILIES.items() if tag in tags)
-        _load(name)
+        _load(name, tag)
         _take(name)
         copy = _by_tag[tag]
     return copy
 
 
-def _load(name: str) -> None:
+def _load(name: str, tag: str) -> None:
+    what, plain = _LATE_TAGS.get(tag, ("", ""))
     vat: Vat | None = found()
     if name not in _LARGE or name in sys.modules:
         import_module(name)
     elif vat is not None and vat.kind.repeated:
         if find_spec(name) is None:
-            raise LackingError(f"{vat.title} has no {name}: {_INSTEAD}, or send plain lists and dicts")
-        raise LackingError(f"{vat.title} has not imported {name}: add `import {name}` to its code")
+            raise LackingError(f"{what} came, and {vat.title} has no {name}: pass {plain} instead")
+        raise LackingError(
+            f"{what} came, and {vat.title} has not imported {name}: add `import {name}` to its code,"
+            f" or pass {plain} instead"
+        )
     else:
         try:
             import_module(name)
         except ImportError:
             raise LackingError(
-                f"{name} is not installed beside this session: install it, or have plain lists and dicts sent"
+                f"{what} came, and {name} is not installed beside this session: install it, or have"
+                f" {plain} sent instead"
             ) from None
 
 

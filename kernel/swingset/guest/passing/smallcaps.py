@@ -360,7 +360,7 @@ class _Decoder:
         try:
             copy = copy_named(tag)
         except ValueError as exc:
-            raise DecodeError(f"a value of type {tag} came, and {exc}") from None
+            raise DecodeError(str(exc)) from None
         if copy is not None:
             data = self.walk(payload, depth - 1)
             try:

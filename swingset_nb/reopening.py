@@ -1,0 +1,44 @@
+"""How a world is opened again, and what became of names of it that are not bound.
+
+The line to type has the path that the user typed, as long as it leads to the same file, and the full path
+otherwise. A name that `%reset` took is still in the world, and a name of a world that is not open may be in
+its file: Python only says that it is not defined.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from shlex import quote
+from typing import NamedTuple
+
+DEFAULT = "%swingset open bank.world"
+
+
+class Place(NamedTuple):
+    """Where a world's file is, and what its vats run in."""
+
+    typed: str
+    real: str | None
+    worker: str
+
+    def path(self) -> str:
+        """The path as it was typed, or in full if the working directory has changed."""
+        if self.real is None or os.path.realpath(self.typed) == self.real:
+            return self.typed
+        return self.real
+
+    def line(self) -> str:
+        """What to type to open it."""
+        option = "" if self.worker == "wasm" else f" --worker {self.worker}"
+        return f"%swingset open {quote(self.path())}{option}"
+
+
+def of_name(error: BaseException, line: str, is_open: bool, parted: Callable[[str], bool]) -> Iterable[str]:
+    """What to type after an error about a name that the world has, or that a world may have."""
+    if not isinstance(error, NameError) or not isinstance(error.name, str):
+        return
+    if not is_open:
+        yield f"no world is open in this notebook: `{line}` binds `E` and the names of that world"
+    elif parted(error.name):
+        yield f"the world has {error.name}, and it is not bound now: `{line}` binds it"
