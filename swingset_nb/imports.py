@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from swingset.host.engines import CONFINING, KINDS
+from swingset.lens.outlines import MOST_SOURCE
 from swingset.model.modules import Parts, module_of
 from swingset.workers.importable import SCIENTIFIC, STANDARD
 
@@ -72,6 +73,8 @@ def _names_in(parts: Parts, module: str) -> list[str]:
 
 
 def _defined_in(source: str) -> set[str]:
+    if len(source) > MOST_SOURCE:
+        return set()
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

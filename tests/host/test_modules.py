@@ -334,6 +334,28 @@ def test_a_module_found_in_a_file_is_used_only_once_it_is_accepted(tmp_path: Pat
         assert not audit(world.kernel.store)
 
 
+@pytest.mark.parametrize("name", ["json", "swingset", "__main__"])
+def test_old_code_cannot_put_a_module_before_one_of_python(name: str) -> None:
+    """A vat in a file may have such a module among its code; new code for it has no use for that one."""
+    with swingset.open_world(worker="local") as world:
+        session = swingset.Session(world)
+        session.define("runner", RUN)
+        running = ((MODULE + name, "def dumps(value): return 'taken'"),)
+        completed = session.modules.completed("runner", (("runner", f"import {name}"),), running)
+        assert [part for part, _ in completed] == ["runner"]
+
+
+def test_a_module_found_in_a_file_is_not_read() -> None:
+    """It is refused for what it is, so neither its length nor what it imports matters."""
+    with swingset.open_world(worker="local") as world:
+        session = swingset.Session(world)
+        world.kernel.keep_sources(
+            MODULES, ((MODULE + "money", "import more\n" * 1_000_000), (MODULE + "more", ""))
+        )
+        with pytest.raises(StrangeModules, match="vat two imports module money, found"):
+            session.modules.completed("two", (("two", "import money"),))
+
+
 def test_a_file_cannot_put_a_module_before_one_of_python() -> None:
     """A name that nobody can define is not used, whatever the file has under it."""
     with swingset.open_world(worker="local") as world:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swingset.lens.outlines import MOST_DOC, MOST_TEXT, outline
+from swingset.lens.outlines import MOST_DOC, MOST_TEXT, lines_of, outline
 
 CODE = '''
 from swingset.vat import Cohort, durable, facet, remotable
@@ -54,7 +54,8 @@ def build_root_object(baggage):
 
 def test_the_methods_of_a_class_are_found() -> None:
     """Those of its bases are among them; private names, helpers and inner functions are not."""
-    cls = outline((("bank", CODE),)).classes["Wallet"]
+    cls = outline((("bank", CODE),)).named("Wallet")
+    assert cls is not None
     assert (cls.tag, cls.doc, cls.part, cls.line) == ("Purse", "A purse.\n\nFor money.", "bank", 10)
     assert [method.name for method in cls.methods] == ["close", "deposit", "generic", "later", "read"]
 
@@ -71,8 +72,9 @@ def test_the_methods_of_a_class_are_found() -> None:
 )
 def test_a_method_is_shown_as_it_is_written(name: str, signature: str, doc: str, line: int) -> None:
     """Its signature is the source's, without `self`, in one line; its line is that of `def`."""
-    methods = outline((("bank", CODE),)).classes["Wallet"].methods
-    (method,) = (method for method in methods if method.name == name)
+    cls = outline((("bank", CODE),)).tagged("Purse")
+    assert cls is not None
+    (method,) = (method for method in cls.methods if method.name == name)
     assert (method.signature, method.doc, method.line) == (signature, doc, line)
     assert method.is_async is (name == "later")
     assert method.facets == (("creator", "public") if name == "read" else ())
@@ -99,7 +101,7 @@ def test_later_cells_replace_classes() -> None:
     """Of two classes of one name the later one runs; a tag that no class has is taken for a name."""
     found = outline((("kind A", "class A:\n def f(self): ..."), ("vat", "class A:\n def g(self): ...")))
     assert [method.name for method in found.classes["A"].methods] == ["g"]
-    assert found.tagged("A") is found.classes["A"]
+    assert found.tagged("A") == found.named("A") == found.classes["A"]
     assert found.tagged("B") is None
 
 
@@ -109,6 +111,10 @@ def test_later_cells_replace_classes() -> None:
         "(" * 100_000,
         "x = '''" + "a\n" * 50_000,
         "def f(" + "a," * 50_000,
+        "'" + "\\'" * 100_000,
+        '"' + '\\"' * 100_000,
+        "x = '" + "\\\n" * 50_000,
+        "class A:\n" + " def f(self): 1\n" * 9_000 + "class B(A): 1\n" * 9_000,
         "class A:\n def f(self" + "[" * 50_000,
         "class A:\n  def f(self): ...\n def g(self): ...",
         "class A:\n" * 5_000,
@@ -146,3 +152,30 @@ def test_strange_code_is_read_as_far_as_it_goes(source: str) -> None:
             assert len(method.signature) <= MOST_TEXT
             assert len(method.doc) <= MOST_DOC
             assert method.signature.isprintable()
+
+
+@pytest.mark.parametrize("text", ["'", '"', "'" + "\\'" * 9, "f'", "b'"])
+def test_a_text_without_an_end_ends_the_reading(text: str) -> None:
+    """What is behind it may be a part of it, so it is not taken for code."""
+    lines = lines_of(f"x = 1\n{text}\nclass A: pass\n")
+    assert [line.words for line in lines] == [["x", "=", "1"]]
+
+
+def test_what_a_base_has_is_not_copied_into_each_class() -> None:
+    """Code has as many methods in all as it spells out; a class that is asked for has those of its bases."""
+    methods = "".join(f" def f{count}(self): 1\n" for count in range(50))
+    source = f"class A:\n{methods}" + "".join(f"class B{count}(A): 1\n" for count in range(50))
+    found = outline((("vat", source),))
+    assert sum(len(cls.methods) for cls in found.classes.values()) == 50
+    cls = found.named("B7")
+    assert cls is not None
+    assert len(cls.methods) == 50
+
+
+@pytest.mark.parametrize("part", ["x\x1b]0;pwned\x07", "x\u202ey", "a\nb", "x" * 10_000])
+def test_the_name_of_a_cell_is_shown_as_text(part: str) -> None:
+    """It is a stranger's, like the code: it moves no cursor and makes no second line."""
+    cls = outline(((part, "class A:\n def f(self): 1"),)).classes["A"]
+    for name in (cls.part, cls.methods[0].part):
+        assert name.isprintable()
+        assert len(name) <= MOST_TEXT

@@ -1,7 +1,10 @@
 """What a vat's source imports, and which names its modules may have.
 
 The source is only parsed, never run. What cannot be parsed here, because the vat's Python is a later one, is
-read line by line: a name too many costs nothing but that a module comes along that nobody needs.
+read line by line: a name too many costs nothing but that a module comes along that nobody needs. So is a
+source that is too long for a module, because a syntax tree takes hundreds of bytes for each character.
+
+The source may be a stranger's. So reading it takes time in proportion to its length, and the sum is bounded.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import ast
 import keyword
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from swingset.core.errors import KernelError
 from swingset.model.capdata import is_well_formed
@@ -23,12 +26,17 @@ MOST_SOURCE = 1_000_000
 MOST_MODULES = 500
 """The most modules of one package."""
 
+MOST_READ = 10_000_000
+"""How many characters are read for one vat, of its cells and of the modules that these import."""
+
 _LONGEST_NAME = 150
-_LINE = re.compile(r"^\s*(?:from\s+(\w+)[\w.]*\s+import\b|import\s+([\w., ]+))", re.MULTILINE | re.ASCII)
+_WORD = re.compile(r"\w+", re.ASCII)
 
 
 def imported(source: str) -> set[str]:
     """The names that a source imports, each without what follows its first dot."""
+    if len(source) > MOST_SOURCE:
+        return _by_line(source)
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -44,20 +52,39 @@ def imported(source: str) -> set[str]:
 
 def _by_line(source: str) -> set[str]:
     found: set[str] = set()
-    for origin, several in _LINE.findall(source):
-        names = several.split(",") if several else [origin]
-        found |= {re.split(r"[.\s]", name.strip())[0] for name in names}
-    return found - {""}
+    for line in source.splitlines():
+        words = line.split(None, 1)
+        if len(words) < 2 or words[0] not in ("import", "from"):
+            continue
+        for piece in words[1].split(",") if words[0] == "import" else words[1:]:
+            if (name := _WORD.match(piece.strip())) is not None:
+                found.add(name[0])
+    return found
 
 
-def needed_by(cells: Iterable[tuple[str, str]], known: Mapping[str, Parts]) -> list[str]:
-    """The known modules that cells import, or that those import, by name."""
+def needed_by(
+    cells: Iterable[tuple[str, str]], known: Mapping[str, Parts], closed: Collection[str] = ()
+) -> list[str]:
+    """The known modules that cells import, or that those import, by name.
+
+    What is in `closed` is not read, so what such a module imports is not found. Raises `KernelError` if there
+    is too much to read.
+    """
     needed: set[str] = set()
     waiting = [source for _, source in cells]
+    budget = MOST_READ
     while waiting:
-        for name in (imported(waiting.pop()) & known.keys()) - needed:
+        source = waiting.pop()
+        budget -= len(source)
+        if budget < 0:
+            raise KernelError(
+                f"the code of a vat and the modules that it imports have more than {MOST_READ:,} characters:"
+                " let it import fewer"
+            )
+        for name in (imported(source) & known.keys()) - needed:
             needed.add(name)
-            waiting += [source for _, source in known[name]]
+            if name not in closed:
+                waiting += [source for _, source in known[name]]
     return sorted(needed)
 
 

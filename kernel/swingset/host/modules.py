@@ -221,15 +221,15 @@ class Modules:
         """
         with self._controller.lock:
             defined = self._defined()
-        had, given = by_module(running), by_module(chosen)
+        had, given = _definable(running), by_module(chosen)
         known = {**had, **defined, **given}
-        needed = needed_by(cells, known)
-        strange = tuple(
+        closed = {
             name
-            for name in needed
-            if name not in given and known[name] not in self._own and known[name] != had.get(name)
-        )
-        if strange:
+            for name, parts in known.items()
+            if name not in given and parts not in self._own and parts != had.get(name)
+        }
+        needed = needed_by(cells, known, closed)
+        if strange := tuple(name for name in needed if name in closed):
             named = f"{'modules' if len(strange) > 1 else 'module'} {', '.join(strange)}"
             raise StrangeModules(
                 vat,
@@ -253,9 +253,7 @@ class Modules:
         return plans, left
 
     def _defined(self) -> dict[str, Parts]:
-        found = by_module(self._controller.kernel.store.sources.parts(MODULES))
-        # A file may have anything; a name that cannot be defined would stand in the way of Python's own.
-        return {name: parts for name, parts in found.items() if name_trouble(name) is None}
+        return _definable(self._controller.kernel.store.sources.parts(MODULES))
 
     def _found(self, name: str) -> Parts:
         found = self._defined().get(name)
@@ -268,6 +266,15 @@ class Modules:
         kernel = self._controller.kernel
         kernel.keep_sources(MODULES, tuple(part for name in sorted(defined) for part in defined[name]))
         self._controller.commit(note)
+
+
+def _definable(parts: Parts) -> dict[str, Parts]:
+    """The modules among some parts that anybody could define.
+
+    A file may have anything, and so may the code of a vat in it: a module that is called like one of Python's
+    own would take its place in code that imports Python's.
+    """
+    return {name: found for name, found in by_module(parts).items() if name_trouble(name) is None}
 
 
 def _parts_of(name: str, source: str | Mapping[str, str]) -> Parts:

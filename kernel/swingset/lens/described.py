@@ -209,13 +209,13 @@ class _Describing:
         code = outline(self._store.world.bundles.get(owner.bundle)) if owner.bundle else Outline({})
         notes = () if owner.state != SUSPENDED else (f"vat {vat} is suspended",)
         if vref == ROOT:
-            cls = code.classes.get(code.root or "")
+            cls = code.named(code.root or "")
             name = f"root of {vat}" if cls is None else f"{one_line(cls.name, _FIELD)}, root of {vat}"
             return self._of_class(Described(kref, name, (), (), holders, notes=notes), cls, None)
         if not vref.startswith(("o+d", "o+v")):
             called = iface.removeprefix("Alleged: ")
             name = f"{one_line(called or 'object', _FIELD)} of {vat}"
-            cls = code.classes.get(called)
+            cls = code.named(called)
             return self._of_class(Described(kref, name, (), (), holders, notes=notes), cls, None)
         kind = self._kind(owner, vref)
         tag = kind_tag(kind) or ""

@@ -2,8 +2,10 @@
 
 The code is a stranger's, and of a newer Python than the host's perhaps. So it is not compiled and no syntax
 tree is made of it, which would recurse as deep as the stranger likes: the tokens are read once, line by line.
-A text that cannot be read to its end is read up to there. What a program makes while it runs, such as methods
-that a decorator adds, is not seen; a message finds them all the same.
+A text that cannot be read to its end is read up to there. The methods that a class has from its bases are put
+together for a class that is asked for, because those of all classes would be as many as the square of what
+is written. What a program makes while it runs, such as methods that a decorator adds, is not seen; a message
+finds them all the same.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _MARKS = ("durable", "virtual", "remotable")
 _HELPERS = ("staticmethod", "classmethod", "property", "cached_property", "migrate", "setter", "deleter")
 _FIRST = "build_root_object"
 _STRING = re.compile(r"""[rRuU]?("{3}|'{3}|"|')(.*)\1""", re.DOTALL)
+_QUOTES = frozenset("\"'")
 _SKIPPED = (tokenize.COMMENT, tokenize.NL)
 _MOST_BASES = 20
 
@@ -53,7 +56,7 @@ class MethodOutline:
 
 @dataclass(frozen=True)
 class ClassOutline:
-    """A class as its source has it: `tag` is what its kind is called, `methods` has its bases' too.
+    """A class as its source has it: `tag` is what its kind is called.
 
     `mark` is its decorator, `durable`, `virtual` or `remotable`; empty if it has none of them.
     """
@@ -73,15 +76,23 @@ _Outline = TypeVar("_Outline", ClassOutline, MethodOutline)
 
 @dataclass(frozen=True)
 class Outline:
-    """The classes of one vat by name, and the name of the class of its root, where the code shows it."""
+    """The classes of one vat by name, and the name of the class of its root, where the code shows it.
+
+    `classes` has each class with the methods in its own body; `named` and `tagged` add those of its bases.
+    """
 
     classes: dict[str, ClassOutline]
     root: str | None = None
 
+    def named(self, name: str) -> ClassOutline | None:
+        """The class of that name, with the methods of its bases."""
+        cls = self.classes.get(name)
+        return None if cls is None else _whole(cls, self.classes)
+
     def tagged(self, tag: str) -> ClassOutline | None:
-        """The class of the kind of that tag, or of that name."""
+        """The class of the kind of that tag, or of that name, with the methods of its bases."""
         found = [cls for cls in self.classes.values() if cls.tag == tag]
-        return found[-1] if found else self.classes.get(tag)
+        return _whole(found[-1], self.classes) if found else self.named(tag)
 
 
 @lru_cache(maxsize=32)
@@ -96,7 +107,7 @@ def outline(parts: tuple[tuple[str, str], ...]) -> Outline:
         budget -= min(budget, len(source))
         classes |= {made.outline.name: made.whole() for made in read.classes}
         root = read.root or root
-    return Outline({name: _whole(cls, classes) for name, cls in classes.items()}, root)
+    return Outline(classes, root)
 
 
 def _whole(cls: ClassOutline, classes: dict[str, ClassOutline]) -> ClassOutline:
@@ -145,6 +156,8 @@ def lines_of(source: str) -> Iterator[Line]:
                 if tokens:
                     yield Line(depth, tokens)
                 tokens = []
+            elif token.type == tokenize.ERRORTOKEN and _QUOTES & set(token.string):
+                return  # a text without an end, which would be looked for anew at each of its quotes
             elif token.type not in _SKIPPED:
                 tokens.append(token)
     except (tokenize.TokenError, SyntaxError, ValueError):
@@ -179,7 +192,7 @@ class _Reading:
     def __init__(self, part: str) -> None:
         self.classes: list[_Class] = []
         self.root: str | None = None
-        self._part = part
+        self._part = one_line(part, MOST_TEXT)
         self._scopes: list[tuple[int, _Class | _Method | str]] = []
         self._marks: list[list[str]] = []
         self._fresh: _Class | _Method | None = None  # its docstring is in the next line, if it has one
