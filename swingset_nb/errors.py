@@ -28,6 +28,7 @@ from swingset.world.errors import WorldError
 from swingset_nb.advice import advice, advice_on
 from swingset_nb.lacking import lacking_for
 from swingset_nb.limits import of_a_start
+from swingset_nb.next_steps import next_steps
 
 FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError, KindError, MigrationError)
 """The errors of the layers below that are shown in this way."""
@@ -158,16 +159,8 @@ def explain(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
     if isinstance(error, VatFault):
         fault = _with_place(error.fault)
         return _lines(error, "VatFault", words, places(fault.trace, sources, error.vat), hints)
-    hints = hints or [_WHERE.get(type(error), _SOMEWHERE)]
+    hints = hints or next_steps(error)
     return _lines(error, type(error).__name__, words, _in_cell(error), hints)
-
-
-_SOMEWHERE = "nothing has changed; `%swingset` says where the world stands"
-_WHERE: Mapping[type[BaseException], str] = {
-    LifeEndedError: "`%swingset names` lists the references that this session has",
-    WorkerError: "`%swingset vats` says how the vats are",
-}
-"""The next step after an error that has none of its own."""
 
 
 def shorten(error: Exception) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,14 @@ import pytest
 import swingset_nb
 from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.ended import LifeEndedError
+from swingset.lens.querying import BadQuery
 from swingset.model.reports import Fault
+from swingset.time.past import NotRepeatable
 from swingset.workers.base import WorkerError
-from swingset.world.errors import WorldError
+from swingset.world.errors import NotAWorld, WorldError, WorldLocked
 from swingset_nb import errors
+from swingset_nb.commands import registered
+from swingset_nb.next_steps import STEPS
 
 KINDS = {
     name
@@ -55,6 +60,37 @@ def test_an_error_of_the_layers_below_has_a_next_step_too(error: Exception) -> N
     """One that nothing else advises on."""
     assert errors.explain(error, lambda _part: None)[-1].startswith("→ ")
     assert errors.explain(error, lambda _part: None, ["do this"])[-1] == "→ do this"
+
+
+@pytest.mark.parametrize(
+    ("error", "step"),
+    [
+        (WorldLocked("a.world is open in process 7"), "`%swingset close` in the notebook that has it open"),
+        (
+            NotRepeatable("crank 5 delivered to notebook, whose code runs in its embedder's own interpreter"),
+            "`%swingset find --kind send` lists",
+        ),
+        (NotRepeatable("crank 5 shows no rejection and no fault"), "%swingset test 5 --name NAME --shows"),
+        (NotRepeatable("there is no committed crank 500"), "`%swingset find --kind send` lists"),
+        (BadQuery("no answer: no such column: foo; vats has id"), '%swingset sql "SELECT'),
+        (KernelError("vat bank has no upgrade to undo: it runs"), "`%swingset undo` takes back"),
+        (KernelError("a.world has no record of crank 99999"), "`%swingset find` lists"),
+        (KernelError("a.world has no record of kp9: the table of promises has all"), "%swingset promises"),
+        (KernelError("a.world has no record of ko9"), "%swingset clists"),
+        (NotAWorld("a.world is empty"), "`%swingset open other.world`"),
+    ],
+    ids=str,
+)
+def test_it_leads_on(error: Exception, step: str) -> None:
+    """The step is one that helps after that error, not only a look at where the world stands."""
+    assert errors.explain(error, lambda _part: None)[1].startswith(f"→ {step}")
+
+
+@pytest.mark.parametrize("text", [line for step in STEPS for line in step.lines])
+def test_a_step_names_words_that_there_are(text: str) -> None:
+    """Each is a line of `%swingset` with options that its word has."""
+    for word, rest in re.findall(r"%swingset ([a-z-]+)([^`]*)", text):
+        assert set(re.findall(r"--[a-z]+", rest)) <= {*registered()[word].parser.options()}
 
 
 @pytest.mark.parametrize("what", [errors.VatFailed, errors.UpgradeRefused])

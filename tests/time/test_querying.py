@@ -232,6 +232,25 @@ def test_the_command_prints_rows(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "only SELECT" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("select foo from vats", "no such column: foo; vats has id, name, "),
+        ("select foo", "no such column: foo; the tables are "),
+        ("select foo from vats, objects", "; objects has "),
+        ("select 1 from vatz", "no such table: vatz; there are "),
+        ("drop table objects", "the question asks for a change"),
+    ],
+)
+def test_what_there_is_not_comes_with_what_there_is(
+    world: swingset.Controller, question: str, words: str
+) -> None:
+    """A wrong column or table is told with the right ones."""
+    with pytest.raises(swingset.BadQuery) as caught:
+        swingset.sql(world, question)
+    assert words in str(caught.value)
+
+
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_every_table_is_a_frame(world: swingset.Controller, table: str) -> None:
     """A data frame has the columns and the rows of the answer to a SELECT."""

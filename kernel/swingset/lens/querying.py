@@ -11,6 +11,7 @@ Rows pass the rules of their tables on the way. The texts in an answer are stran
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -41,6 +42,7 @@ _LONGEST = 1 << 24  # bytes of one value
 _LONGEST_PATTERN = 1_000  # characters
 _STEPS = 20_000  # instructions of SQLite between two looks at the clock
 _PIECE = 2_000
+_MOST_TOLD = 4  # tables whose columns are listed below a wrong one
 
 _NAMES = """
 abs char coalesce concat concat_ws format glob hex ifnull iif instr length like likelihood likely lower
@@ -150,7 +152,10 @@ def _tables_of(db: apsw.Connection, sql: str) -> set[str]:
             return apsw.SQLITE_OK
         if action == apsw.SQLITE_FUNCTION and (second or "").lower() in FUNCTIONS:
             return apsw.SQLITE_OK
-        refused.append(first or second or "" if action != apsw.SQLITE_FUNCTION else f"{second}()")
+        changes = action != apsw.SQLITE_READ and name.startswith("sqlite_")  # such as a table that goes away
+        refused.append(
+            "" if changes else first or second or "" if action != apsw.SQLITE_FUNCTION else f"{second}()"
+        )
         return apsw.SQLITE_DENY
 
     db.authorizer = authorize
@@ -159,11 +164,25 @@ def _tables_of(db: apsw.Connection, sql: str) -> set[str]:
     except apsw.AuthError:
         what = repr(one_line(refused[0], 60)) if refused and refused[0] else "a change"
         raise BadQuery(f"only SELECT is allowed: the question asks for {what}") from None
+    except apsw.SQLError as problem:
+        raise BadQuery(f"no answer: {_words(problem)}{_there_is(said(problem), sql)}") from None
     if details.query_remaining is not None and details.query_remaining.strip(" \t\r\n;"):
         raise BadQuery("ask one question at a time: only one SELECT is allowed")
     if details.is_explain or not details.is_readonly or not details.description:
         raise BadQuery("only SELECT is allowed, such as SELECT name, state FROM vats")
     return found & TABLES
+
+
+def _there_is(words: str, sql: str) -> str:
+    """What there is instead of a column or a table that is not there, as the end of a sentence."""
+    if words.startswith("no such table"):
+        return f"; there are {', '.join(sorted(TABLES))}"
+    if not words.startswith("no such column"):
+        return ""
+    named = {word.lower() for word in re.findall(r"\w+", sql)} & TABLES
+    columns = {table: list(COLUMNS.get(table, RULES.get(table, ()))) for table in sorted(named)}
+    told = [f"; {table} has {', '.join(names)}" for table, names in columns.items()]
+    return "".join(told[:_MOST_TOLD]) or f"; the tables are {', '.join(sorted(TABLES))}"
 
 
 def _fill(db: apsw.Connection, store: KernelStore, table: str) -> None:
