@@ -23,16 +23,26 @@ class VatDisplays:
 
     def __init__(self, shell: Any) -> None:
         self._bundles = shell.display_formatter.mimebundle_formatter
+        self._plain = shell.display_formatter.formatters["text/plain"]
 
     def install(self) -> None:
         """Begin to show them."""
         for kind, show in _SHOWN.items():
             self._bundles.for_type(kind, show)
+            self._plain.for_type(kind, _named)
 
     def remove(self) -> None:
         """Show them as Python does."""
         for kind in _SHOWN:
             self._bundles.pop(kind, None)
+            self._plain.pop(kind, None)
+
+
+def _named(shown: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001
+    if len(printer.stack) > 1:  # inside of another value
+        printer.text(visible(repr(shown)[:501], 500))
+    else:
+        printer.text(_SHOWN[type(shown)](shown)[0]["text/plain"])
 
 
 def _picture(picture: Picture, include: object = None, exclude: object = None) -> _Bundle:  # noqa: ARG001

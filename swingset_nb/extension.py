@@ -11,6 +11,7 @@ from swingset_nb.cell_forms import CellForms
 from swingset_nb.completion import Completer
 from swingset_nb.deliveries import Deliveries
 from swingset_nb.displays import VatDisplays
+from swingset_nb.frames import FrameDisplays
 from swingset_nb.hooks import CellHooks
 from swingset_nb.inspection import Inspection
 from swingset_nb.magics import SwingSet
@@ -43,6 +44,7 @@ class Extension:
         self.displays = Displays(shell, references)
         self.inspection = Inspection(shell, references)
         self.vat_displays = VatDisplays(shell)
+        self.frame_displays = FrameDisplays(shell)
 
     def add(self) -> None:
         """Add it."""
@@ -58,6 +60,7 @@ class Extension:
         self.displays.install()
         self.inspection.install()
         self.vat_displays.install()
+        self.frame_displays.install()
         self.ahead.begin()
         errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
 
@@ -77,6 +80,7 @@ class Extension:
         self.displays.remove()
         self.inspection.remove()
         self.vat_displays.remove()
+        self.frame_displays.remove()
         shell.Completer.custom_matchers.remove(self.completer.matcher)
         shell.configurables.remove(self.magics)
         for kind, names in self.magics.magics.items():

@@ -15,7 +15,13 @@ MOST_BYTES = 20_000_000
 """The largest file."""
 
 MOST_PIXELS = 40_000_000
-"""The most pixels."""
+"""The most pixels of the pictures of one answer."""
+
+MOST_ALONG = 30_000
+"""The most pixels of one side."""
+
+_MOST_UNPACKED = 160_000_000
+_READ, _PIECE = 1 << 16, 1 << 20
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -36,8 +42,8 @@ class Png(NamedTuple):
     data: bytes
 
 
-def checked(data: bytes) -> Png:
-    """Read a picture, and write it again; raises `BadPicture`."""
+def checked(data: bytes, most: int = MOST_PIXELS) -> Png:
+    """Read a picture of up to `most` pixels, and write it again; raises `BadPicture`."""
     if len(data) > MOST_BYTES:
         raise BadPicture(f"{len(data):,} bytes are more than {MOST_BYTES:,}")
     if not data.startswith(_SIGNATURE):
@@ -51,7 +57,7 @@ def checked(data: bytes) -> Png:
         if (name == b"IHDR") == bool(header):
             raise BadPicture("it begins with no header, or has two")
         if name == b"IHDR":
-            header = _header(content)
+            header = _header(content, most)
         elif name == b"IDAT":
             packed.append(content)
         elif name == b"IEND":
@@ -87,25 +93,36 @@ def _part(data: bytes, at: int) -> tuple[bytes, bytes, int]:
     return name, content, end
 
 
-def _header(content: bytes) -> tuple[int, ...]:
+def _header(content: bytes, most: int) -> tuple[int, ...]:
     if len(content) != 13:
         raise BadPicture("its header is damaged")
     width, height, depth, colours, packing, filtering, interlaced = struct.unpack(">IIBBBBB", content)
-    if not 0 < width * height <= MOST_PIXELS or width >= 1 << 31 or height >= 1 << 31:
-        raise BadPicture(f"{width:,} by {height:,} pixels are none, or more than {MOST_PIXELS:,}")
+    if not 0 < width * height <= most:
+        raise BadPicture(f"{width:,} by {height:,} pixels are none, or more than {most:,}")
+    if max(width, height) > MOST_ALONG:
+        raise BadPicture(f"{width:,} by {height:,} pixels are more than {MOST_ALONG:,} along one side")
     if depth not in _DEPTHS.get(colours, ()) or packing or filtering or interlaced:
         raise BadPicture("its colours, or its order of lines, are not supported here")
     return width, height, depth, colours, packing, filtering, interlaced
 
 
 def _unpack(pixels: bytes, size: int) -> None:
-    """Check that the packed pixels are of the expected size, without unpacking more than that."""
+    """Check that the packed pixels are of the expected size: piece by piece, and not more than that."""
+    if size > _MOST_UNPACKED:
+        raise BadPicture(f"its pixels are {size:,} bytes, more than {_MOST_UNPACKED:,}")
     unpacker = zlib.decompressobj()
+    found = at = 0
     try:
-        found = unpacker.decompress(pixels, size + 1)
+        while at < len(pixels) and found <= size and not unpacker.eof:
+            left, at = pixels[at : at + _READ], at + _READ
+            while found <= size:
+                piece = unpacker.decompress(left, _PIECE)
+                found, left = found + len(piece), unpacker.unconsumed_tail
+                if len(piece) < _PIECE:
+                    break
     except zlib.error:
         raise BadPicture("its pixels are damaged") from None
-    if len(found) != size or not unpacker.eof or unpacker.unused_data:
+    if found != size or not unpacker.eof or unpacker.unused_data or at < len(pixels):
         raise BadPicture("it has more or fewer pixels than its header says")
 
 

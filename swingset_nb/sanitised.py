@@ -19,7 +19,7 @@ import string
 from collections.abc import Callable
 
 from swingset.model.visible import visible
-from swingset_nb.png import BadPicture, checked
+from swingset_nb.png import MOST_PIXELS, BadPicture, Png, checked
 
 MOST_TEXT = 200_000
 """The most characters of HTML or Markdown."""
@@ -45,6 +45,7 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,30})(?=[\s/>])")
 _STOP = re.compile(r"""[>"']""")
 _ATTRIBUTE = re.compile(r"""([A-Za-z]{1,20})\s{0,9}=\s{0,9}(?:"([^"]*)"|'([^']*)'|([^\s"'<>=]+))""")
 _SPAN = re.compile(r"""\b(colspan|rowspan)=["']?([0-9]{1,3})\b""", re.IGNORECASE)
+_LONG_REFERENCE = re.compile(r"&#(?:[0-9]{10,}|[xX][0-9A-Fa-f]{10,});?")
 _PICTURE = "data:image/png;base64,"
 _OF_FORMULAS = re.compile(r"[$\\]")
 _IMG_STYLE = "max-width:100%;height:auto"
@@ -52,7 +53,12 @@ _IMG_STYLE = "max-width:100%;height:auto"
 
 def safe_text(text: str) -> str:
     """Text as HTML that shows just that."""
-    return _OF_FORMULAS.sub(lambda found: f"<span>{found[0]}</span>", html.escape(visible(text), quote=True))
+    return without_formulas(html.escape(visible(text), quote=True))
+
+
+def without_formulas(escaped: str) -> str:
+    """HTML with the signs of formulas alone; its tags must have none."""
+    return _OF_FORMULAS.sub(lambda found: f"<span>{found[0]}</span>", escaped)
 
 
 def safe_html(text: str) -> str:
@@ -62,9 +68,7 @@ def safe_html(text: str) -> str:
     return _Builder(text).built()
 
 
-def picture_html(data: bytes, alt: str) -> str:
-    """A checked picture as an element of HTML; raises `BadPicture`."""
-    png = checked(data)
+def _img(png: Png, alt: str) -> str:
     source = _PICTURE + base64.b64encode(png.data).decode()
     words = html.escape(visible(alt, 500), quote=True)
     return f'<img alt="{words}" src="{source}" style="{_IMG_STYLE}">'
@@ -79,6 +83,7 @@ class _Builder:
         self._out: list[str] = []
         self._open: list[str] = []
         self._budget = _MOST_READ * len(text)
+        self._pixels = MOST_PIXELS
 
     def built(self) -> str:
         """What is left of the text, with every element closed."""
@@ -86,7 +91,7 @@ class _Builder:
         while at < len(text):
             tag = text.find("<", at)
             end = len(text) if tag < 0 else tag
-            self._out.append(safe_text(html.unescape(text[at:end])))
+            self._out.append(safe_text(_unescaped(text[at:end])))
             at = end if tag < 0 else self._markup(tag)
         return "".join(self._out) + "".join(f"</{tag}>" for tag in reversed(self._open))
 
@@ -132,7 +137,7 @@ class _Builder:
     def _begin(self, name: str, attributes: str) -> None:
         if name == "img":
             values = {key.lower(): _value(*given) for key, *given in _ATTRIBUTE.findall(attributes)}
-            self._out.append(_image(values))
+            self._out.append(self._image(values))
         elif name in _SINGLE:
             self._out.append(f"<{name}>")
         elif name in _KEPT and len(self._open) < _MOST_DEEP:
@@ -147,19 +152,26 @@ class _Builder:
                 self._out.append(f"</{closed}>")
             self._out.append(f"</{name}>")
 
+    def _image(self, values: dict[str, str]) -> str:
+        source, alt = values.get("src", ""), values.get("alt", "")
+        try:
+            if not source.startswith(_PICTURE):
+                raise BadPicture("only a PNG that the page brings along is shown")
+            data = base64.b64decode(source.removeprefix(_PICTURE), validate=True)
+            png = checked(data, self._pixels)
+        except (BadPicture, binascii.Error, ValueError) as problem:
+            return f"<span>[{safe_text(f'picture {alt[:200]!r} left out: {problem}')}]</span>"
+        self._pixels -= png.width * png.height
+        return _img(png, alt)
+
 
 def _value(*given: str) -> str:
-    return html.unescape(next((text for text in given if text), ""))
+    return _unescaped(next((text for text in given if text), ""))
 
 
-def _image(values: dict[str, str]) -> str:
-    source, alt = values.get("src", ""), values.get("alt", "")
-    try:
-        if not source.startswith(_PICTURE):
-            raise BadPicture("only a PNG that the page brings along is shown")
-        return picture_html(base64.b64decode(source.removeprefix(_PICTURE), validate=True), alt)
-    except (BadPicture, binascii.Error, ValueError) as problem:
-        return f"<span>[{safe_text(f'picture {alt[:200]!r} left out: {problem}')}]</span>"
+def _unescaped(text: str) -> str:
+    """Text with its character references read. One with many digits is none, and would be a large int."""
+    return html.unescape(_LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 # Markdown

@@ -10,10 +10,12 @@ import struct
 import zlib
 from html.parser import HTMLParser
 
+import pandas
 import pytest
 
 from swingset.vat import Html, Markdown, Picture
-from swingset_nb.png import BadPicture, checked
+from swingset_nb.frames import frame_html, frame_text
+from swingset_nb.png import MOST_PIXELS, BadPicture, checked
 from swingset_nb.sanitised import MOST_TEXT, safe_html, safe_markdown
 from tests.conftest import WORKERS, MakeStage
 from tests.notebook.kernels import Kernel
@@ -29,13 +31,14 @@ def png(
     *,
     header: bytes | None = None,
     pixels: bytes | None = None,
+    packed: bytes | None = None,
     extra: bytes = b"",
     end: bytes | None = None,
 ) -> bytes:
     """A grey picture, with parts of it replaced."""
     rows = b"".join(b"\0" + bytes(width) for _ in range(height)) if pixels is None else pixels
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0) if header is None else header
-    body = part(b"IDAT", zlib.compress(rows))
+    body = part(b"IDAT", zlib.compress(rows) if packed is None else packed)
     last = part(b"IEND", b"") if end is None else end
     return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + extra + body + last
 
@@ -68,6 +71,19 @@ def test_a_picture_is_written_again_without_what_is_no_picture() -> None:
         (png(extra=part(b"PLTE", bytes(769))), "too large"),
         (png(extra=part(b"IHDR", bytes(13))), "has two"),
         (png(header=bytes(12)), "its header is damaged"),
+        (
+            png(header=struct.pack(">IIBBBBB", 1, 40_000_000, 1, 0, 0, 0, 0)),
+            "more than 30,000 along one side",
+        ),
+        (
+            png(header=struct.pack(">IIBBBBB", 40_000_000, 1, 1, 0, 0, 0, 0)),
+            "more than 30,000 along one side",
+        ),
+        (png(header=struct.pack(">IIBBBBB", 6_000, 6_000, 16, 6, 0, 0, 0)), "bytes, more than 160,000,000"),
+        (png(packed=zlib.compress(bytes(9)) + b"x"), "more or fewer pixels"),
+        (png(packed=zlib.compress(bytes(9)) + bytes(1 << 17)), "more or fewer pixels"),
+        (png(packed=zlib.compress(bytes(9))[:-1]), "more or fewer pixels"),
+        (png(packed=zlib.compress(bytes(9))[:-1] + b"x"), "its pixels are damaged"),
         (b"\x89PNG\r\n\x1a\n" + bytes(30_000_000), "are more than"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -134,6 +150,12 @@ HOSTILE = [
     "<img src='" + GOOD + "' alt='\"><script>'>",
     "<template><script>x</script></template>",
     "\x00<\x00script>",
+    "&#" + "9" * 5_000 + ";",
+    "&#x" + "F" * 5_000 + ";",
+    "<img alt='&#" + "9" * 5_000 + ";'>",
+    "<img src='&#" + "9" * 5_000 + "'>",
+    "<td colspan='&#" + "9" * 5_000 + "'>",
+    "&#0;&#xD800;&#1114112;&#x110000;&#99999999;",
 ]
 
 
@@ -167,6 +189,7 @@ def test_nothing_of_a_stranger_runs_or_loads(text: str, safe: object) -> None:
         ("a<br>b<br/>c", "a<br>b<br>c"),
         ("<script>x</script>y", "y"),
         ("<b>1", "<b>1</b>"),
+        ("&#0000065;&#66;&#x43;", "ABC"),
     ],
 )  # fmt: skip
 def test_html_keeps_text_lists_and_tables(text: str, shown: str) -> None:
@@ -177,6 +200,89 @@ def test_html_keeps_text_lists_and_tables(text: str, shown: str) -> None:
 def test_a_picture_in_html_is_shown() -> None:
     """If the page brings it along."""
     assert f'src="{GOOD}"' in safe_html(f"<img src='{GOOD}' alt=x>")
+
+
+def test_the_pictures_of_a_page_have_one_bound_together() -> None:
+    """Small files of large pictures are shown until their pixels are too many; the rest is named in words."""
+    side = 5_000
+    large = png(
+        header=struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0), pixels=bytes(side * (1 + side // 8))
+    )
+    page = f"<img alt=x src='data:image/png;base64,{base64.b64encode(large).decode()}'>" * 3
+    shown = safe_html(page + f"<img src='{GOOD}'>")
+    assert 2 * side * side > MOST_PIXELS
+    assert (shown.count("<img"), shown.count("left out: 5,000 by 5,000 pixels are none, or more")) == (2, 2)
+    assert GOOD in shown
+
+
+@pytest.mark.parametrize("level", [0, 9])
+def test_pixels_of_several_pieces_are_read(level: int) -> None:
+    """A picture whose pixels do not fit one piece, packed well or not at all, is the same picture."""
+    large = png(2_000, 1_500, packed=zlib.compress((b"\0" + bytes(2_000)) * 1_500, level))
+    assert checked(large).data == large
+
+
+ESC = "a\x1b]0;x\x07\u202e"
+LONG = "y" * 1_000_000
+ODD_FRAMES = [
+    pandas.DataFrame({ESC: [1]}),
+    pandas.DataFrame({"a": [ESC]}),
+    pandas.DataFrame({"a": [[ESC]]}),
+    pandas.DataFrame({"a": [1]}, index=pandas.Index([ESC], name=ESC)),
+    pandas.DataFrame({"a": pandas.Categorical([ESC])}),
+    pandas.DataFrame({"a": ["$\\href{javascript:alert(1)}{x}$"], "$": [1], "\\(x\\)": [1]}),
+    pandas.DataFrame({"<script>": ["<img src=x>"]}),
+    pandas.DataFrame({("a", ESC): [1]}),
+    pandas.DataFrame({("a", LONG): [1]}),
+    pandas.DataFrame({LONG: [1] * 60}),
+    pandas.DataFrame({LONG.encode(): [1] * 60}),
+    pandas.DataFrame({"a": [1] * 60}, index=[*range(59), LONG]),
+    pandas.DataFrame({"a": [1] * 60}, index=pandas.Index(range(60), name=LONG)),
+    pandas.DataFrame({"a": [1] * 60}).rename_axis(columns=LONG),
+    pandas.DataFrame({"a": [LONG] * 9}),
+    pandas.DataFrame(index=range(10_000_000)),
+    pandas.Series([ESC], index=[ESC], name=ESC),
+    pandas.Series([1], name=LONG),
+    pandas.Series([LONG]),
+    pandas.Series(["a"], dtype=pandas.CategoricalDtype(["a", ESC, *(f"{at}{LONG}" for at in range(3))])),
+    pandas.Index([ESC], name=ESC),
+    pandas.Index([LONG] * 60),
+    pandas.array([ESC], dtype="string"),
+    pandas.array([LONG] * 60, dtype="string"),
+    pandas.Series([LONG.encode()] * 60).array,
+]
+
+
+@pytest.mark.parametrize("value", ODD_FRAMES, ids=range(len(ODD_FRAMES)))
+def test_a_frame_of_a_stranger_is_drawn_safely(value: object) -> None:
+    """No sign moves the cursor, nothing is a formula or a tag, and a long label makes no large output."""
+    shown = [frame_text(value)]
+    assert len(shown[0]) < 10_000
+    html = frame_html(value) if isinstance(value, pandas.DataFrame) else None
+    if html is not None:
+        shown.append(html)
+        assert len(html) < 20_000
+        assert not set(re.findall(r"</?(\w+)", html)) & {"script", "img", "a"}
+        bare = re.sub(r"<span>[$\\]</span>", "", html)
+        assert "$" not in bare
+        assert "\\" not in bare
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", "".join(shown))
+    assert LONG[:2_000] not in "".join(shown)
+
+
+def test_a_plain_frame_looks_as_pandas_draws_it() -> None:
+    """Nothing of it is changed."""
+    frame = pandas.DataFrame({"city": ["Rome", "Oslo"], "t": [1.5, None]}, index=[3, "x"])
+    assert frame_text(frame) == repr(frame)
+    assert frame_html(frame) == frame._repr_html_()
+
+
+def test_options_of_pandas_make_no_large_output() -> None:
+    """A reader may show more rows and longer texts, up to a bound."""
+    options = ("display.max_rows", None, "display.max_colwidth", None, "display.max_columns", None)
+    with pandas.option_context(*options):
+        assert len(frame_text(pandas.DataFrame({"a": [LONG] + ["b"] * 900}))) <= 100_000
+        assert len(frame_html(pandas.DataFrame([["x"] * 900] * 900)) or "") < 1_000_001
 
 
 TABLE = (
@@ -274,6 +380,18 @@ def test_a_notebook_shows_them(kernel: Kernel) -> None:
     assert shown["text/html"] == "<b>y</b>"
     (shown,) = kernel.run("await E(shows).same(Markdown('# y'))").shown
     assert shown["text/html"] == "<h1>y</h1>"
+    told = kernel.run("[await E(shows).same(Picture(b'', '\\x1b[31m\\u202e')), Html('x' * 9_999)]").plain
+    assert "<Picture of 0 bytes: '\\x1b[31m\\u202e'>" in told
+    assert len(told) < 1_000
+    (shown,) = kernel.run("import pandas\nodd = pandas.DataFrame({'a\\x1b[31m': ['$x$']})\nodd").shown
+    assert "a\\x1b[31m" in shown["text/plain"]
+    assert "<td><span>$</span>x<span>$</span></td>" in shown["text/html"]
+    told = kernel.run("[odd, odd.columns, odd['a\\x1b[31m'], odd.columns.array]").plain
+    assert told.count("a\\x1b[31m") == 4
+    assert "\x1b" not in told
+    kernel.run("%unload_ext swingset_nb")
+    assert "\x1b" in kernel.run("odd").shown[0]["text/plain"]
+    kernel.run("%load_ext swingset_nb")
 
 
 FIGURE = """

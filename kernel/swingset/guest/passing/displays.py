@@ -62,7 +62,7 @@ class Picture(_Display):
         return cls(out.getvalue(), alt)
 
     def __repr__(self) -> str:
-        return f"<Picture of {len(self.png):,} bytes{': ' if self.alt else ''}{self.alt}>"
+        return f"<Picture of {len(self.png):,} bytes{f': {self.alt!r}' if self.alt else ''}>"
 
 
 class _Text(_Display):
