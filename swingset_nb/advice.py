@@ -75,6 +75,24 @@ CASES = (
         re.compile(r"object Presence can't be used in 'await' expression"),
         _always("a reference is no promise: `await E(x).method(...)` sends it a message and gets the answer"),
     ),
+    Case(
+        "RuntimeError",
+        re.compile(r"asyncio\.run\(\) cannot be called|event loop is already running"),
+        _always("`await` works at the top of a cell, without asyncio.run: `value = await E(x).method(...)`"),
+    ),
+    Case(
+        "TypeError",
+        re.compile(r"Eventual\.__call__\(\) (?:missing|takes)|EProxy\.__init__\(\)"),
+        _always("E takes the one object that a message is for: `await E(x).method(...)`"),
+    ),
+    Case(
+        "TypeError",
+        re.compile(r"cannot pickle '_thread\.RLock' object"),
+        _always(
+            "a reference into a world cannot be pickled: a name that holds one comes back with the world,"
+            " and its data is asked for with a message"
+        ),
+    ),
     Case("TypeError", re.compile(r"""['"]Promise['"]"""), _always(_AWAIT)),
     Case(
         "TypeError",
@@ -87,7 +105,11 @@ CASES = (
         _always("nothing is sent before a method is called: `await E(x).method(...)`"),
     ),
     Case("TypeError", re.compile(r'cannot send method "(\w{1,100})" to '), _unsent),
-    Case("TypeError", re.compile(r'target has no method "(\w{1,100})", has \[([\w, ]{0,1500})\]'), _misspelt),
+    Case(
+        "TypeError",
+        re.compile(r'target has no method "(\w{1,100})", has \[([\w, ]{0,1500})\](?!;)'),
+        _misspelt,
+    ),
     Case(
         "VatStartError",
         re.compile(r"must return an instance of a @remotable class, not durable \w{1,100} object"),

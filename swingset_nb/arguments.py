@@ -51,7 +51,7 @@ class LineParser(AnyOrder):
     def read(self, line: str) -> argparse.Namespace:
         """Parse a line, in which quotes group words as in a shell; raises `BadArguments`."""
         try:
-            words = shlex.split(line)
+            words = shlex.split(without_comment(line))
         except ValueError as problem:
             raise BadArguments(f"{self.prog}: {problem}", f"usage: {self.usage_line()}") from None
         self._shown = self.usage_line()
@@ -70,7 +70,21 @@ class LineParser(AnyOrder):
         return known
 
 
+def without_comment(line: str) -> str:
+    """A line without the comment at its end: from a # on that begins a word and stands in no quotes."""
+    quote, before = "", " "
+    for at, letter in enumerate(line):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"" and before != "\\":
+            quote = letter
+        elif letter == "#" and before.isspace():
+            return line[:at]
+        before = letter
+    return line
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most similar to `word`; None if none is similar."""
-    close = difflib.get_close_matches(word, list(known), 1, 0.5)
+    close = difflib.get_close_matches(word, list(known), 1, 0.6)
     return close[0] if close else None

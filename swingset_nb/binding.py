@@ -107,11 +107,15 @@ class Binding:
         """Forget all names."""
         self.given, self.withheld = {}, {}
 
+    def other_e(self) -> list[str]:
+        """The message about `E`, if it means something else."""
+        if self._shell.user_ns.get("E", E) is E:
+            return []
+        return ["E has another meaning here: to send, use `from swingset.vat import E as ...`"]
+
     def told(self) -> list[str]:
         """The messages about names that are withheld."""
-        said = []
-        if self._shell.user_ns.get("E", E) is not E:
-            said.append("E has another meaning here: to send, use `from swingset.vat import E as ...`")
+        said = self.other_e()
         if not self.withheld:
             return said
         names = sorted(one_line(name, 60) for name in self.withheld)

@@ -4,12 +4,14 @@ IPython takes a cell magic only from the first line of a cell, and its `%%time` 
 the lines of a cell are looked at before IPython sees them. Comments and empty lines above one of our magics
 go below it, which keeps the number of every line of code. `%%time` above an `await` is replaced by a call
 that notes the time; it is printed when the cell has ended, and the cell runs as it would without it.
-A magic further down is refused with what to do, by a line magic of its name.
+A magic further down is refused with what to do, by a line magic of its name, and nothing of the code above it
+has run. `E(purse).deposit?` asks IPython about `deposit` alone, so it becomes `purse.deposit?`.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +23,8 @@ MAGICS = ("%%vat", "%%kind", "%%module", "%%whatif")
 
 _TIME = "%%time"
 _NOTE = "get_ipython().run_line_magic('swingset_time', '')\n"
+_ASKED = re.compile(r"(?:await )?E\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])*)\s*\)\.(\w+)(?:\(\))?(\?\??)")
+"""A question about a method of a remote object, of which IPython takes the last word only."""
 _STATEMENTS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _INSIDE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
@@ -34,9 +38,24 @@ def reorder(lines: list[str]) -> list[str]:
     if line.split(maxsplit=1)[0] in MAGICS and first > 0:
         above = lines[:first]
         return [line if line.endswith("\n") else line + "\n", *above, *lines[first + 1 :]]
+    below = next((at for at, line in enumerate(lines) if at > first and line.startswith(MAGICS)), None)
+    if below is not None and lines[below].split()[0] in MAGICS and _is_whole("".join(lines[:below])):
+        return [f"get_ipython().run_line_magic('{lines[below].split()[0][1:]}', '')\n"]
+    asked = _ASKED.fullmatch(line.strip())
+    if asked is not None and not "".join(lines[first + 1 :]).strip():
+        return [*lines[:first], f"{asked[1]}.{asked[2]}{asked[3]}\n"]
     if line.strip() == _TIME and waits("".join(lines[first + 1 :])):
         return [*lines[:first], _NOTE, *lines[first + 1 :]]
     return lines
+
+
+def _is_whole(source: str) -> bool:
+    """Whether the source is Python that ends there, and not in the middle of a text."""
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def waits(source: str) -> bool:

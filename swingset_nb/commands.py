@@ -7,7 +7,7 @@ functions are in the modules whose names begin with `on_`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,17 +94,23 @@ def run(notebook: Notebook, line: str) -> Shown | None:
     """Run one `%swingset` line; raises `BadArguments` if it cannot be read."""
     commands = registered()
     name, _, rest = line.strip().partition(" ")
-    if not name:
-        name = "status"
+    if not name or name.startswith("#"):
+        name, rest = "status", ""
     found = commands.get(name)
     if found is None:
-        near = ALSO.get(name) or nearest(name, commands)
+        near = guess(name, commands)
         hints = [f"did you mean `%swingset {near}`?"] if near else []
         raise BadArguments(f"%swingset has no subcommand {name!r}", *hints, "%swingset help")
     given = found.parser.read(rest)
     extent = extent_of(given)
     shown = found.action(notebook, given)
     return None if shown is None else fit(shown, f"%swingset {name} {rest}".strip(), extent, found.rest)
+
+
+def guess(word: str, known: Iterable[str]) -> str | None:
+    """The subcommand or the word that somebody means who types another."""
+    names, low = list(known), word.lower()
+    return low if low in names else ALSO.get(low) or nearest(low, names)
 
 
 GROUPS = {
@@ -173,10 +179,10 @@ ALSO = {
     "graph": "picture",
     "clist": "clists",
     "refs": "clists",
-    "inspect": "explain",
-    "show": "explain",
+    "inspect": "describe",
+    "show": "describe",
+    "print": "describe",
     "info": "status",
-    "describe": "explain",
     "object": "explain",
     "why": "cause",
     "who": "cause",
@@ -201,6 +207,15 @@ ALSO = {
     "reap": "collect",
     "clean": "collect",
     "copy": "export",
+    "pack": "export",
+    "archive": "export",
+    "import": "module",
+    "install": "module",
+    "memory": "limits",
+    "restart": "upgrade-all",
+    "?": "help",
+    "-h": "help",
+    "--help": "help",
     "new": "open",
     "create": "open",
     "connect": "open",

@@ -20,6 +20,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from swingset.guest.base.promises import Promise
 from swingset.guest.passing.remotables import Presence
 from swingset.host.engines import KINDS
+from swingset.model.glossary import by_word
 from swingset_nb.arguments import LineParser
 from swingset_nb.commands import registered
 from swingset_nb.imports import offered
@@ -120,7 +121,7 @@ class Completer:
             case "path":
                 return paths(typed)
             case "command":
-                return list(commands)
+                return [*commands, *(word for word in by_word() if word not in commands and " " not in word)]
             case "vat":
                 return self._vats()
             case "name":

@@ -113,11 +113,13 @@ def of_a_start(vat: str, code: str, limits: Limits = DEFAULT_LIMITS) -> Iterator
 
 
 def _raised(name: str, limits: Limits) -> str | None:
-    """The option that doubles a limit; None if it cannot be raised."""
+    """The option that doubles a limit, or takes the usual one if that is more; None if there is none."""
     value = getattr(limits, OPTIONS[name])
     if value is None or (name == "write" and value >= MOST_WRITE_BYTES):
         return None
-    twice = 2 * value * _UNITS.get(name, 1) / (MIB if name in _UNITS else 1)
+    usual = getattr(DEFAULT_LIMITS, OPTIONS[name])
+    more = 2 * value if usual is None else max(2 * value, usual)
+    twice = more * _UNITS.get(name, 1) / (MIB if name in _UNITS else 1)
     if name == "write":
         twice = min(twice, MOST_WRITE_BYTES / MIB)
     return f"--{name} {twice:.12g}" if twice < 1e6 else f"--{name} {twice / 1e9:.12g}e9"

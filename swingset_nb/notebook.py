@@ -409,7 +409,11 @@ class Notebook:
 
     def of_name(self, error: BaseException) -> list[str]:
         """What to type after an error about a name that the open world has, or one that is not open may."""
-        return list(of_name(error, self.open_line(), self._world is not None, self.parted.__contains__))
+        is_open = self._world is not None
+        hints = list(of_name(error, self.open_line(), is_open, self.parted.__contains__))
+        if is_open and isinstance(error, TypeError) and "not callable" in str(error):
+            hints += self.binding.other_e()
+        return hints
 
 
 def name_of(shell: Any) -> str | None:

@@ -110,12 +110,15 @@ def _named(words: str, known: list[str], vat: str) -> str:
     argument("new", metavar="NEW", help="the name to give it"),
 )
 def name(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Bind a withheld name under another name."""
+    """Bind a name of the world that could not be bound here under another one."""
     notebook.require()
     withheld = notebook.binding.withheld
     if given.name not in withheld:
         known = words_of(sorted(withheld)) or "none"
-        raise BadArguments(f"{given.name!r} is not a withheld name; there are: {known}", "%swingset names")
+        raise BadArguments(
+            f"{given.name!r} is no name of the world that was not bound here; there are: {known}",
+            "%swingset names",
+        )
     why = binding.unfit(given.new, notebook.shell.user_ns_hidden)
     if why is not None or given.new in notebook.shell.user_ns:
         raise BadArguments(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swingset.model import glossary
-from swingset_nb.arguments import nearest
-from swingset_nb.commands import ALSO, GROUPS, Command, argument, command, registered
+from swingset_nb.commands import GROUPS, Command, argument, command, guess, registered
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Stack, Table
@@ -34,7 +33,7 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
         lines = [f"the term: {term.meaning}"] if term else []
         return Message(f"{found.parser.usage_line()} - {found.summary}", [*found.parser.described(), *lines])
     if term is None:
-        near = ALSO.get(word) or nearest(word.lower(), [*commands, *words])
+        near = guess(word, [*commands, *words])
         hints = [f"did you mean `%swingset help {near}`?"] if near else []
         raise BadArguments(
             f"{word!r} is no subcommand of %swingset and no term of the glossary",

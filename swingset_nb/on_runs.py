@@ -223,7 +223,9 @@ def terminate(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world.controller.terminate_vat(name, "terminated from the notebook")
     world.pending.pop(name, None)
     lines = [f"{len(held)} exports are gone: sending to them is rejected with vat-terminated"]
-    return Message(f"vat {name} is terminated; its state is deleted", lines)
+    return Message(
+        f"vat {name} is terminated; its state is deleted", lines, ("`%swingset undo` takes it back",)
+    )
 
 
 def named_vat(world: OpenWorld, name: str, *, own: bool = False) -> str:

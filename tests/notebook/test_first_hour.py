@@ -7,6 +7,7 @@ import re
 import pytest
 
 from swingset.lens.stillness import remarks
+from swingset_nb.arguments import without_comment
 from swingset_nb.cell_forms import reorder, waits
 from tests.notebook.kernels import Kernel, bank
 
@@ -117,6 +118,19 @@ MISTAKES = [
         (cell, "TypeError: a promise comes with the right to settle it: promise, resolver = make_promise()")
         for cell in ("Promise()", "Promise(lambda resolve, reject: None)", "Promise(3)")
     ),
+    ("await asyncio.run(E(purse).deposit(1))", "→ `await` works at the top of a cell, without asyncio.run"),
+    ("E()", "→ E takes the one object that a message is for"),
+    ("E(purse).__init__()", "→ E takes the one object that a message is for"),
+    ("import pickle; pickle.dumps(purse)", "→ a reference into a world cannot be pickled"),
+    ("E = 5\nE(purse).deposit(1)", "→ E has another meaning here: to send, use `from swingset.vat import E"),
+    ("del E; E", "→ from swingset.vat import E"),
+    ("from swingset.vat import E\n%swingset digest now # all", "too many words: now"),
+    ("%swingset UNDOO", "did you mean `%swingset undo`?"),
+    ("%swingset PRINT", "did you mean `%swingset describe`?"),
+    ("%swingset -h", "did you mean `%swingset help`?"),
+    ("%swingset ?", "did you mean `%swingset help`?"),
+    ("%swingset import", "did you mean `%swingset module`?"),
+    ("%swingset help foo", "no term of the glossary\n→ %swingset help\n"),
     ("x = 1\n%%vat other\n", "BadArguments: %%vat stands on the first line of its cell"),
     ("x = 1\n%%module other\n", "BadArguments: %%module stands on the first line of its cell"),
     ("x = 1\n%%whatif\n", "BadArguments: %%whatif stands on the first line of its cell"),
@@ -131,6 +145,7 @@ def test_a_mistake_is_told_with_its_fix(opened: Kernel, cell: str, told: str) ->
     assert ran.error is not None, "a front end gets it as an error"
     assert told in ran.traceback
     assert "site-packages" not in ran.traceback
+    assert "swingset_nb/" not in ran.traceback
     assert not re.search(r"swingset/\w+/", ran.traceback)
     if told[0] != "→":
         assert told.partition(": ")[2] in ran.error["evalue"] or told in ran.error["evalue"]
@@ -201,6 +216,42 @@ def test_a_suspended_vat_is_to_be_resumed(opened: Kernel, cell: str) -> None:
     told = opened.run(cell).traceback
     assert "→ `%swingset resume mute` lets it run: what was sent to it is kept, and runs then" in told
     opened.run("%swingset resume mute")
+
+
+@pytest.mark.parametrize("magic", ["%%vat late", "%%module late", "%%whatif"])
+def test_nothing_runs_above_a_refused_magic(opened: Kernel, magic: str) -> None:
+    """The code above it has not run; in a text, such a line is none."""
+    refused = opened.run(f"above = 1\n\n{magic}\nx = 1").traceback
+    assert "→ move the code above it to a cell of its own" in refused
+    assert "NameError" in opened.run("above").traceback
+    assert opened.run(f"text = '''\n{magic}\nx'''\nlen(text) > 3").plain == "True"
+
+
+def test_an_explained_property_is_not_guessed_at(opened: Kernel) -> None:
+    """The error says why no message calls it, and names no other method."""
+    opened.run(
+        "%%vat helped\nfrom swingset.vat import remotable\n@remotable\nclass A:\n    @property\n"
+        "    def prop(self): return 1\n    def nop(self): pass\ndef build_root_object(): return A()"
+    )
+    told = opened.run("await E(helped).prop()").traceback
+    assert "its @property prop is a helper" in told
+    assert "did you mean" not in told
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("undo # it", "undo "),
+        ("find '#1' x#y # z", "find '#1' x#y "),
+        ('when "a # b" #', 'when "a # b" '),
+        ("# all", ""),
+        ("story 5", "story 5"),
+        ("find \\'#x", "find \\'#x"),
+    ],
+)
+def test_a_comment_ends_the_line_of_a_magic(line: str, kept: str) -> None:
+    """It begins with a # before which there is a space, in no quotes."""
+    assert without_comment(line) == kept
 
 
 STOPPING = """import sys

@@ -169,6 +169,8 @@ def paged(opened: Kernel) -> Iterator[Any]:
     ("typed", "told"),
     [
         ("purse.deposit?", METHOD),
+        ("E(purse).deposit?", METHOD),
+        ("await E( purse ).deposit()?", METHOD),
         ("purse?", "Reference: Purse of bank · owner '<b>al'"),
         ("len?", "container"),
     ],

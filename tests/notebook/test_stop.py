@@ -84,7 +84,7 @@ def test_a_limit_is_raised_where_it_is_hit(opened: Kernel) -> None:
     assert "30,000,000" in opened.run("%swingset limits spin --computrons 3e7").plain
     ran = opened.run("await E(spin).go(10**5)")
     assert "out-of-computrons" in ran.traceback
-    hint = "`%swingset limits spin --computrons 0.06e9` raises the limit; then send the message again"
+    hint = "`%swingset limits spin --computrons 10e9` raises the limit; then send the message again"
     assert f"→ {hint}" in ran.traceback
     opened.run("%swingset limits spin --computrons 1e12")
     assert opened.run("await E(spin).go(10**5)").plain == str(sum(range(10**5)))

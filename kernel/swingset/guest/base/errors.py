@@ -140,7 +140,8 @@ def message_of(exc: BaseException) -> str:
         if isinstance(exc, KeyError) and len(exc.args) == 1:
             text = exc.args[0] if type(exc.args[0]) is str else repr(exc.args[0])
         else:
-            text = (str(exc) or _SILENT.get(type(exc), "")) + instead(exc)
+            text, fix = str(exc) or _SILENT.get(type(exc), ""), instead(exc)
+            text = text.removesuffix(".") + fix if fix else text
     except BaseException as failure:
         text = f"({type(exc).__name__} whose message cannot be read: {type(failure).__name__})"
     return _ADDRESS.sub("", text)[:MESSAGE_LIMIT]
