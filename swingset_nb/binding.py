@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from swingset.guest.sending.eventual import E
+from swingset.host.looking import is_reference
 from swingset.model.visible import one_line
 
 LONGEST = 100
@@ -77,7 +78,13 @@ class Binding:
         hidden = self._shell.user_ns_hidden
         fit = {name for name in names if name not in self.withheld and unfit(name, hidden) is None} - {"E"}
         self.withheld.update({name: value for name, value in names.items() if name not in fit})
-        self.bind({name: names[name] for name in fit})
+        references = {name: names[name] for name in fit if is_reference(names[name])}
+        self.bind(references)
+        for name in (
+            fit - references.keys()
+        ):  # it is the user's own object, which stays when the world is closed
+            self.given.pop(name, None)
+            self._shell.user_ns[name] = names[name]
         return sorted(fit)
 
     def offer_e(self) -> None:

@@ -182,6 +182,7 @@ class Notebook:
             raise
         session.watch, session.pulse = self.progress.crank, self.progress.pulse
         session.names.classes = self.shell.user_ns
+        session.names.bindings.start(self._own())
         session.renewed = self._renewed
         session.stirred = self._stir
         self._told = {}
@@ -289,7 +290,17 @@ class Notebook:
 
     def regain(self) -> list[str]:
         """Bind stored names whose class the last cell has defined, unless they mean something else by now."""
-        return self.binding.offer(self.require().session.names.recall_more())
+        return self.come_back(self.require().session.names.recall_more())
+
+    def come_back(self, names: Mapping[str, Any]) -> list[str]:
+        """Bind names of the world that are free, as no step's doing; returns them."""
+        back = self.binding.offer(names)
+        self.require().session.names.bindings.set({name: names[name] for name in back})
+        return back
+
+    def note(self) -> None:
+        """Note which names the running cell has bound so far, before they are taken back."""
+        self.require().session.names.note(self._seen())
 
     def remember(self, *, whole: bool = True) -> list[str]:
         """Store the names of the notebook in the world, so that they come back with it.
@@ -299,14 +310,18 @@ class Notebook:
         """
         session = self.require().session
         self.binding.let_go()
+        session.names.remember(self._seen(), budget=None if whole else LOOKED_AT)
+        before, self._told = self._told, dict(session.names.fleeting)
+        return [_why(name, why) for name, why in self._told.items() if before.get(name) != why]
+
+    def _seen(self) -> dict[str, Any]:
+        """The names that the world is to know, with their values."""
         own = self._own()
         # Withheld names stay stored in the world, although they have another meaning in the notebook.
         withheld = self.binding.withheld.items()
         self.parted = {name: value for name, value in self.parted.items() if name not in own}
         own |= {name: value for name, value in withheld if not is_reference(own.get(name))}
-        session.names.remember({**own, **self.parted}, budget=None if whole else LOOKED_AT)
-        before, self._told = self._told, dict(session.names.fleeting)
-        return [_why(name, why) for name, why in self._told.items() if before.get(name) != why]
+        return {**own, **self.parted}
 
     def shown_before(self) -> bool:
         """Whether IPython's `Out` refers to something in the world, so that it stays alive."""
@@ -340,7 +355,7 @@ class Notebook:
         for name in gone:
             del namespace[name]
         recalled = session.names.recall()
-        back = self.binding.offer({name: recalled[name] for name in recalled if name not in namespace})
+        back = self.come_back({name: recalled[name] for name in recalled if name not in namespace})
         gone = [name for name in gone if name not in back]
         print("everything since the last commit was rolled back: do it again")
         if gone:

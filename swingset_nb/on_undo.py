@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from swingset.core.errors import KernelError
 from swingset.host.looking import is_reference
-from swingset.host.undoing import Undone
+from swingset.host.undone import Undone
 from swingset.model.visible import one_line
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
@@ -42,13 +42,14 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
             "%swingset undo upgrade VAT",
         )
     session = notebook.require().session
-    held = session.names.holding()
+    notebook.note()
     try:
         done = session.undo(count)
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset history", "%swingset checkpoints") from None
-    lines = _taken(notebook, done, held)
-    stays = [name for name in _assigned(notebook, done.numbers) if name in notebook.shell.user_ns]
+    lines = _taken(notebook, done)
+    told = {*done.back, *done.holding_dead}
+    stays = [name for name in _assigned(notebook, done.numbers) if name not in told]
     if stays:
         lines.append(f"these variables stay as they are: {words_of(stays)}")
     lines += [f"not taken back, because it has left the world: {words}" for words in done.outside]
@@ -60,44 +61,35 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
 def redo(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """Go to where the world was before the last undo."""
     session = notebook.require().session
-    held = session.names.holding()
+    notebook.note()
     try:
         done = session.redo()
     except KernelError as problem:
         raise SwingSetError(str(problem), "run the cells again", "%swingset history") from None
     headline = f"{_cells(done)} done again: the world is as it was at crank {done.crank:,}"
-    return Message(headline, _taken(notebook, done, held), ("`%swingset undo` takes it back",))
+    return Message(headline, _taken(notebook, done), ("`%swingset undo` takes it back",))
 
 
-def _taken(notebook: Notebook, done: Undone, held: Mapping[str, object]) -> list[str]:
-    """Bring the names of the notebook in line with the world; returns lines about that.
-
-    `held` are the variables that had references. A name that is not stored any more is unbound only if it
-    has one: a variable of the user with other data stays.
-    """
+def _taken(notebook: Notebook, done: Undone) -> list[str]:
+    """Bring the names of the notebook in line with the world; returns lines about that."""
     world = notebook.require()
     lines = done.lines()
     if done.left_behind is not None:
         return lines + begin_anew(notebook, notebook.withdraw(), done.left_behind)
     for vat in [vat for vat in world.pending if not world.has_vat(vat)]:
         del world.pending[vat]
-    own = dict(notebook.own())
-    gone = [name for name in done.gone if is_reference(own.get(name)) or _is(held, own, name)]
-    ended = [name for name, value in own.items() if world.session.has_ended(value)]
-    gone = notebook.binding.unbind({*gone, *ended} - done.back.keys())
+    gone = notebook.binding.unbind(done.gone)
     back = notebook.binding.rebind(done.back)
     notebook.binding.offer_e()
     if gone:
         lines.append(f"names that are gone: {words_of(gone)}")
     if back:
         lines.append(f"names as they were: {words_of(back)}")
+    if done.holding_dead:
+        lines.append(f"names that stay, with dead references in them: {words_of(done.holding_dead)}")
     if world.controller.queue.paused:
         lines.append("the world is paused")
     return lines
-
-
-def _is(held: Mapping[str, object], own: Mapping[str, object], name: str) -> bool:
-    return name in held and name in own and own[name] is held[name]
 
 
 def _assigned(notebook: Notebook, cells: Iterable[int]) -> list[str]:

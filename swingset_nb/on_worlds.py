@@ -133,7 +133,7 @@ def _open_again(notebook: Notebook, world: OpenWorld) -> Shown:
     namespace = notebook.shell.user_ns
     notebook.binding.offer_e()
     recalled = {**world.session.names.recall(), **notebook.parted}
-    back = notebook.binding.offer({name: recalled[name] for name in recalled if name not in namespace})
+    back = notebook.come_back({name: recalled[name] for name in recalled if name not in namespace})
     notebook.parted = {}
     lines = [f"names that came back: {words_of(back)}"] if back else []
     return Message(f"{world.path} is open already, crank {world.controller.crank}: nothing changed", lines)
@@ -314,7 +314,7 @@ def _lost(fleeting: list[str]) -> list[str]:
 
 def _come_back(notebook: Notebook, world: OpenWorld, left_behind: LeftBehind) -> list[str]:
     """Bind the names that are stored in the world; returns lines about what came back and what did not."""
-    names = notebook.binding.offer(world.session.names.recall())
+    names = notebook.come_back(world.session.names.recall())
     lines = [f"names that came back: {words_of(names)}" if names else "no names were stored"]
     lines += notebook.binding.told()
     strange = sorted({draft.vat for draft in world.session.drafts.all() if not draft.own})

@@ -43,7 +43,8 @@ from swingset.host.retention import Freed, Kept
 from swingset.host.session import Session
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
-from swingset.host.undoing import Steps, Undone
+from swingset.host.undoing import Steps
+from swingset.host.undone import Undone
 from swingset.host.upgrading import Upgraded
 from swingset.host.vats import Vats
 from swingset.host.views import Views

@@ -43,6 +43,51 @@ def test_three_cells_back_and_forth(opened: Kernel) -> None:
     assert "something was sent or changed since" in opened.run("%swingset redo").traceback
 
 
+@pytest.mark.parametrize(
+    ("before", "step", "told", "shows", "undone", "again"),
+    [
+        (
+            "cfg = {'x': 1}",
+            "cfg['p'] = await E(bank).open_purse('z')",
+            "names that stay, with dead references in them: cfg",
+            "cfg['x']",
+            "1",
+            "1",
+        ),
+        (
+            "mix = [object(), 'mine']; twin = mix",
+            "mix.append(await E(bank).open_purse('z'))",
+            "names that stay, with dead references in them: mix and twin",
+            "mix is twin, mix[1], len(mix)",
+            "(True, 'mine', 3)",
+            "(True, 'mine', 3)",
+        ),
+        (
+            "x = [object(), 1]; y = x",
+            "x = [await E(bank).open_purse('z'), object()]; was = x",
+            "names as they were: x",
+            "x is y, x is globals().get('was')",
+            "(True, False)",
+            "(False, True)",
+        ),
+    ],
+)
+def test_the_users_own_objects_stay(
+    opened: Kernel, before: str, step: str, told: str, shows: str, undone: str, again: str
+) -> None:
+    """A name that was bound before the cell stays bound, to the very object; so it is after a redo."""
+    opened.run(before)
+    opened.run(step)
+    opened.run("%swingset checkpoint kept --move")
+    assert f"  {told}" in opened.run("%swingset undo").plain
+    assert opened.run(shows).plain == undone
+    assert opened.run("%swingset redo").status == "ok"
+    assert opened.run(shows).plain == again
+    opened.run("%swingset undo")
+    opened.run("%swingset delete-checkpoint kept")
+    opened.run("%reset_selective -f ^(cfg|mix|twin|x|y|was)$")
+
+
 def test_a_vat_and_its_name_go_with_its_cell(opened: Kernel) -> None:
     """A vat that a cell has made is gone with the cell, and comes back with it."""
     opened.run(bank().replace("%%vat bank", "%%vat second"))

@@ -37,7 +37,8 @@ def collect_garbage(session: Session) -> Collected:
     It is `controller.reapAllVats` of the reference, repeated until it finds nothing new.
 
     Args:
-        session: a session of the world. What its Python code still refers to is not garbage.
+        session: a session of the world. What its Python code still refers to is not garbage, nor what a
+            redo would bring back. What names stood for in steps that an undo could take back is let go of.
     Returns:
         The objects that others held before, and nobody outside of their vat holds now, by number.
     Raises:
@@ -52,6 +53,7 @@ def collect_garbage(session: Session) -> Collected:
     if controller.queue.paused:
         raise KernelError("the world is paused, so nothing can be collected: unpause it first")
     with controller.lock:
+        session.steps.let_go()
         before = controller.lens.objects()
         session.settle()
         since: dict[str, int] | None = None

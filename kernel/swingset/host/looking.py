@@ -301,13 +301,13 @@ def _steps(value: Any, walk: Callable[[Any], Iterator[Any]]) -> Iterator[list[An
 
 
 class Search:
-    """A search for a reference in one value, which can be interrupted and continued.
+    """A search for a reference, or for one that is `wanted`, in one value; it can be interrupted.
 
     The objects found so far are held, so that their ids are not reused; each is searched once.
     """
 
-    def __init__(self, value: object, inside: Inside) -> None:
-        self._inside = inside
+    def __init__(self, value: object, inside: Inside, wanted: Callable[[object], bool] = reaches) -> None:
+        self._inside, self._wanted = inside, wanted
         self._seen: dict[int, Any] = {}
         self._left: list[Any] = [value]
         self._large: list[Iterator[list[Any]]] = []
@@ -326,7 +326,7 @@ class Search:
                 inner = next(self._large[-1], None)
                 if inner is None:
                     self._large.pop()
-            elif reaches(value := self._left.pop()):
+            elif self._wanted(value := self._left.pop()):
                 self.found = True
                 break
             else:

@@ -96,6 +96,11 @@ class Names:
         """The variables in which the last search found a reference, stored or not."""
         return {name: known.value for name, known in self._known.items()}
 
+    def may_hold(self, name: str) -> bool:
+        """Whether the last search found a reference in a variable, or has not ended there."""
+        search = self._searches.get(name)
+        return name in self._known or (search is not None and not search[1].done)
+
     def forget(self, namespace: Mapping[str, Any], spared: Mapping[str, Any]) -> None:
         """Delete the stored values of names that mean something else by now, except the `spared` ones."""
         lost = [
@@ -270,15 +275,6 @@ class Names:
         for number in range(value[1]):
             pieces += self._map.inner(name)[f"{number:06}"]
         return regained.read(pieces, classes)
-
-
-def name_of_key(key: str) -> str | None:
-    """The name that a key of the vat's store belongs to; None for other keys."""
-    prefix = f"vc.{NAMES}."
-    if not key.startswith((f"{prefix}s", f"{prefix}m")):
-        return None
-    name = key[len(prefix) + 1 :]
-    return name if key[len(prefix)] == "s" else name.partition("/")[0]
 
 
 def _other(value: Any) -> str | None:

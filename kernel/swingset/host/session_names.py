@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from swingset.guest.base import context
+from swingset.host import looking
+from swingset.host.bindings import ABSENT, Bindings, Changed
 from swingset.host.joined import Joined
-from swingset.host.names import Names, name_of_key
+from swingset.host.names import Names
+
+
+@dataclass(frozen=True)
+class Rebound:
+    """The names that an undo or a redo unbinds and binds, and what they `were` before it."""
+
+    gone: tuple[str, ...]
+    back: Mapping[str, Any]
+    holding_dead: tuple[str, ...]
+    were: dict[str, Any]
 
 
 class SessionNames:
@@ -21,6 +34,7 @@ class SessionNames:
         self._joined = joined
         self.classes: Mapping[str, Any] = {}
         self.unread: dict[str, str] = {}
+        self.bindings = Bindings()
         self._kept: Names | None = None
 
     @property
@@ -57,11 +71,30 @@ class SessionNames:
         with self._joined.controller.lock, context.activate(self._joined.liveslots):
             names = self._names()
             seen = {name: value for name, value in namespace.items() if name[:1] != "_"}
+            had = names.holding()
             names.look(seen, {**self.classes, **seen}, budget)
+            self.bindings.note(seen, self._joined.liveslots, had, names.may_hold)
             names.forget(seen, self.unread)
             self._joined.liveslots.settle()
             self._joined.controller.commit("names")
             return list(names.fleeting)
+
+    def note(self, namespace: Mapping[str, Any]) -> None:
+        """Note which variables the running step has bound so far, without storing them; an undo asks for it.
+
+        Args:
+            namespace: the variables, as for `remember`.
+        Example:
+            >>> session.names.note({"bank": bank})
+        """
+        seen = {name: value for name, value in namespace.items() if name[:1] != "_"}
+        with self._joined.controller.lock, context.activate(self._joined.liveslots):
+            had = self._names().holding()
+
+            def may_hold(name: str) -> bool:
+                return had.get(name, ABSENT) is seen[name] or not looking.is_plain(seen[name])
+
+            self.bindings.note(seen, self._joined.liveslots, had, may_hold)
 
     def recall(self) -> dict[str, Any]:
         """The stored names with their values, and the root of each vat under the vat's name.
@@ -92,23 +125,53 @@ class SessionNames:
         with self._joined.controller.lock, context.activate(self._joined.liveslots):
             return self._read_names(list(self.unread))
 
-    def changed(self, keys: Collection[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
-        """Read again what is stored, after the world went to another commit of the same life.
+    def _take_back(self, changed: Changed) -> Rebound:
+        """Find what an undo does to names, after the world went to another commit of the same life.
 
-        Args:
-            keys: the keys of the session's store that differ.
-        Returns:
-            The names among them that are not stored any more, and the values of the others.
-        Example:
-            >>> session.names.changed(())
-            ((), {})
+        Names that the steps bound first, to something of the world, are unbound; the others that they
+        changed stand for the objects of then.
         """
-        self._kept = None
-        names = sorted({name for key in keys if (name := name_of_key(key)) is not None})
+        now = self.bindings.now
+        fresh = [name for name in sorted(changed.fresh) if name in now and self._concerns(now[name])]
+        wanted: dict[str, Any] = dict.fromkeys(fresh, ABSENT)
+        lost = []
+        for name, held in sorted(changed.before.items()):
+            value = held.value()
+            if value is ABSENT:
+                lost.append(name)
+            elif name not in now or self._concerns(value) or self._concerns(now[name]):
+                wanted[name] = value
         with self._joined.controller.lock, context.activate(self._joined.liveslots):
-            stored = set(self._names().all()) if names else set()
-            back = self._read_names([name for name in names if name in stored])
-            return tuple(name for name in names if name not in stored), back
+            if lost:
+                stored = set(Names(self._joined.liveslots).all())
+                wanted |= self._read_names([name for name in lost if name in stored])
+        return self._do_again(wanted)
+
+    def _do_again(self, wanted: Mapping[str, Any]) -> Rebound:
+        """Have names stand for these values, and note that no step did it; `ABSENT` stands for none."""
+        now = self.bindings.now
+        holding, self._kept = self.holding(), None
+        new = {name: value for name, value in wanted.items() if now.get(name, ABSENT) is not value}
+        were = self.bindings.set(new)
+        now = self.bindings.now
+        dead = [
+            name
+            for name, value in sorted(holding.items())
+            if now.get(name) is value and self._finds(value, _is_dead)
+        ]
+        gone = tuple(sorted(name for name, value in new.items() if value is ABSENT))
+        back = {name: value for name, value in sorted(new.items()) if value is not ABSENT}
+        return Rebound(gone, back, tuple(dead), were)
+
+    def _concerns(self, value: object) -> bool:
+        """Whether a value is or contains something of the world; an own object of the session is not."""
+        return self._finds(value, _is_of_world)
+
+    def _finds(self, value: object, wanted: Callable[[object], bool]) -> bool:
+        classes = {**self.classes, **self.bindings.now}
+        search = looking.Search(value, lambda cls: classes.get(looking.class_name(cls)) is cls, wanted)
+        search.go_on(2**62)
+        return search.found
 
     def _read_names(self, wanted: list[str]) -> dict[str, Any]:
         found, unread = self._names().read(wanted, self.classes)
@@ -122,3 +185,14 @@ class SessionNames:
         if self._kept is None or self._kept.live is not live:
             self._kept = Names(live)
         return self._kept
+
+
+def _is_of_world(value: object) -> bool:
+    if looking.is_reference(value):
+        return looking.owner_of(value) is not None
+    return looking.reaches(value)
+
+
+def _is_dead(value: object) -> bool:
+    live = looking.owner_of(value) if looking.is_reference(value) else None
+    return live is not None and live.ended is not None

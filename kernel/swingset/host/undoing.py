@@ -2,7 +2,11 @@
 
 A step is what a cell did to the world, or what a program did between two calls of `session.steps.begin`. Each
 begins at a commit, so to take back the last steps is to go to the commit before them. Steps that changed
-nothing do not count.
+nothing do not count, nor do those that only kept house: stored plain data, heap images, collected garbage.
+A step that only bound a name to something of the world counts.
+
+A name that a step has bound first is unbound; any other name stands again for the object of then, which is
+the one that it was (`bindings`). What a redo needs is held until it is impossible.
 
 Going back to a checkpoint begins a new life of the session, in which all handles are dead. An undo within a
 life does not: the handles that the session had at that commit go on (`handles`). If that is impossible, it is
@@ -16,7 +20,7 @@ something is sent.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,6 +30,7 @@ from swingset.guest.base import context
 from swingset.guest.base.ended import Ended
 from swingset.guest.base.promises import Promise
 from swingset.host import earlier_steps
+from swingset.host.bindings import Changed
 from swingset.host.controller import Controller
 from swingset.host.earlier_steps import EarlierStep, words_of_step
 from swingset.host.handles import (
@@ -38,9 +43,10 @@ from swingset.host.handles import (
     shared_by,
 )
 from swingset.host.lives import Life
-from swingset.host.session_names import SessionNames
+from swingset.host.session_names import Rebound, SessionNames
+from swingset.host.undone import Undone
 from swingset.lens.recorded import Recorded
-from swingset.lens.taken_back import Effects, changed_keys, effects, is_quiet
+from swingset.lens.taken_back import Effects, effects, is_quiet
 
 _MOST = 500
 """How many steps of a session are remembered; older ones are found in the records."""
@@ -48,61 +54,18 @@ _MOST = 500
 _FEW = 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class Undone(Effects):
-    """What an undo or a redo did.
-
-    `steps` are the steps in words, newest first, such as `cell [5]`, and `numbers` those of this session's
-    steps that have one, oldest first. `commit` and `crank` say where the world stands. `done` has what the
-    steps did, in words, `more` how many lines there are beyond these, and `cranks` how many cranks they ran.
-    `outside` is what stays, because it has left the world. `gone` are the stored names that this state does
-    not have, and `back` the values of those that it has and that changed. `dead` is how many handles died,
-    and `kept` how many promises keep a value that was taken back.
-    `resumed` says why a new life of the session began; then all its handles are dead, and `left_behind` is
-    what was lost. None means that the life goes on.
-    """
-
-    steps: tuple[str, ...]
-    numbers: tuple[int, ...]
-    commit: int
-    crank: int
-    gone: tuple[str, ...] = ()
-    back: Mapping[str, Any] = field(default_factory=dict)
-    dead: int = 0
-    kept: int = 0
-    resumed: str | None = None
-    left_behind: LeftBehind | None = None
-
-    def lines(self) -> list[str]:
-        """What it did, as lines of text; names are left out.
-
-        Example:
-            >>> session.steps.begin()
-            >>> purse = session.wait(E(bank).open_purse("alice"))
-            >>> session.undo().lines()[0]
-            "open_purse('alice') to root of bank ko20"
-        """
-        found = list(self.done)
-        if self.more:
-            found.append(f"and {self.more:,} more")
-        if self.resumed is not None:
-            found.append(f"the session began a new life, because {self.resumed}: all its references are new")
-        if self.kept:
-            promises = "promise keeps its value" if self.kept == 1 else "promises keep their values"
-            found.append(f"{self.kept:,} {promises}, although that was taken back")
-        if self.dead and self.resumed is None:
-            found.append(f"{self.dead:,} {'handle is' if self.dead == 1 else 'handles are'} dead")
-        return found
-
-
 @dataclass
 class _Mark:
-    """Where a step begins, and what the session had in memory there; it holds nothing of that."""
+    """Where a step begins, what the session had in memory there, which is not held, and its names."""
 
     number: int | None
     head: int
     life: weakref.ref[Life] | None
     handles: Handles
+    names: Changed = field(default_factory=Changed)
+    """What the step did to names."""
+    loud: bool | None = None
+    """Whether the step did more than keep house, once that was looked at."""
 
 
 @dataclass
@@ -120,6 +83,8 @@ class _Frame:
     """What others held of the session, which a redo needs again."""
     kept: list[weakref.ref[Promise[Any]]] = field(default_factory=list)
     """The promises that keep a value that was taken back."""
+    names: dict[str, Any] = field(default_factory=dict)
+    """What the names that changed by it stood for."""
 
 
 class Undoable(Protocol):
@@ -146,6 +111,8 @@ class Steps:
         self._session = session
         self._marks: list[_Mark] = []
         self._undone: list[_Frame] = []
+        self._went_on = False
+        """Whether the last undo cannot be done again, because the world has gone on."""
         self._kept: weakref.WeakSet[Promise[Any]] = weakref.WeakSet()
         self._joined = session.controller.world.head
         """The commit at which the session had joined, and its first step began."""
@@ -162,6 +129,7 @@ class Steps:
         """
         session = self._session
         with session.controller.lock:
+            self._look_for_redo(session.controller.world.head)
             self._begin()
             del self._marks[:-_MOST]
 
@@ -181,9 +149,14 @@ class Steps:
 
     def _begin(self, number: int | None = None) -> None:
         life, head = self._session._now, self._session.controller.world.head
-        if self._marks and self._marks[-1].head == head:
-            self._marks.pop()  # it has changed nothing
-        self._marks.append(_Mark(number, head, weakref.ref(life), shared_by(life.liveslots)))
+        last = self._marks[-1] if self._marks else None
+        if last is not None and last.head == head and not (last.names.touched and head != self._joined):
+            self._marks.pop()  # it has changed nothing of the world
+            if self._marks:
+                self._marks[-1].names.then(last.names)
+        mark = _Mark(number, head, weakref.ref(life), shared_by(life.liveslots))
+        self._session.names.bindings.changed = mark.names
+        self._marks.append(mark)
 
     def undo(self, n: int = 1) -> Undone:
         """Take back the last steps that changed the world; see `Session.undo`.
@@ -200,14 +173,20 @@ class Steps:
         """
         if type(n) is not int or n < 1:
             raise KernelError(f"undo takes back a number of steps from 1, not {n!r}")
-        with self._session.controller.lock:
-            here, _ = self._here()
+        session = self._session
+        with session.controller.lock:
+            here = self._here()
             place, mark, steps = self._last(n, here)
             frame = self._leave(here, mark.head, self._marks[place:], steps)
-            undone = self._go(mark, here, frame, "redo brings it back, until something is sent")
+            changed = Changed()
+            for step in frame.marks:
+                changed.then(step.names)
+            fix = "redo brings it back, until something is sent"
+            undone = self._go(mark, here, frame, fix, lambda: session.names._take_back(changed))
             self._marks[place:] = []
             self._begin(frame.marks[-1].number if frame.marks and frame.marks[-1].head == here else None)
             self._undone.append(frame)
+            self._went_on = False
             return undone
 
     def redo(self) -> Undone:
@@ -224,8 +203,8 @@ class Steps:
             (True, True, False)
         """
         with self._session.controller.lock:
-            here, went_on = self._here()
-            if went_on:
+            here = self._here()
+            if self._went_on:
                 raise KernelError(
                     "there is nothing to do again: something was sent or changed since the undo, and the"
                     " world has gone on from there"
@@ -236,23 +215,38 @@ class Steps:
             frame = self._undone.pop()
             self._kept -= {promise for ref in frame.kept if (promise := ref()) is not None}
             back = _Mark(None, frame.head, frame.life, frame.handles)
-            redone = self._go(back, here, frame, "do it again, and get it from there")
+            names, fix = self._session.names, "do it again, and get it from there"
+            redone = self._go(back, here, frame, fix, lambda: names._do_again(frame.names))
             number = self._marks[-1].number
             self._marks[-1:] = frame.marks
             self._begin(number)
             return redone
 
-    def _here(self) -> tuple[int, bool]:
-        """The commit at which the world stands, and whether it has gone on since what was undone.
-
-        If it has, that cannot be done again, and is forgotten.
-        """
+    def _here(self) -> int:
+        """The commit at which the world stands, with all that was sent."""
         self._session.flush()
         here = self._session.controller.world.head
-        went_on = bool(self._undone) and not self._may_redo(here)
-        if went_on:
+        self._look_for_redo(here)
+        return here
+
+    def _look_for_redo(self, here: int) -> None:
+        """Forget what was undone, if the world has gone on since, so that it cannot be done again."""
+        if self._undone and not self._may_redo(here):
             self._undone.clear()
-        return here, went_on
+            self._went_on = True
+
+    def let_go(self) -> None:
+        """Hold nothing any more of what names stood for before earlier steps; the store may have it.
+
+        What a redo needs is held until something was sent. `collect_garbage` calls this.
+
+        Example:
+            >>> session.steps.let_go()
+        """
+        with self._session.controller.lock:
+            self._here()
+            for mark in self._marks:
+                mark.names.let_go()
 
     def was_taken_back(self, promise: Promise[Any]) -> bool:
         """Whether a promise keeps a value that an undo has taken back.
@@ -281,11 +275,10 @@ class Steps:
 
     def _last(self, n: int, here: int) -> tuple[int, _Mark, tuple[str, ...]]:
         """The place of the mark before the last `n` steps, that mark, and the steps in words."""
-        ends = [mark.head for mark in self._marks[1:]] + [here]
         history = self._session.controller.world.history
         begins = 0 if history.cut is None else history.cut.seq  # steps that began before are gone
         heads = [mark.head for mark in self._marks]
-        places = [at for at, end in enumerate(ends) if heads[at] >= begins and self._counts(heads[at], end)]
+        places = [at for at in range(len(heads)) if heads[at] >= begins and self._counts(at, here)]
         known = [words_of_step(self._marks[at].number) for at in reversed(places)]
         if n <= len(places):
             return places[-n], self._marks[places[-n]], tuple(known[:n])
@@ -301,11 +294,19 @@ class Steps:
         words = tuple(step.words for step in older)
         return 0, _Mark(None, older[-1].before, None, Handles()), (*known, *words)
 
-    def _counts(self, begin: int, end: int) -> bool:
-        """Whether a step has changed the world; that a session joins and stores names is no step."""
-        if begin != self._joined:
-            return begin != end
-        return not self._is_quiet(begin, end)
+    def _counts(self, at: int, here: int) -> bool:
+        """Whether a step has changed the world, or bound names to something of it.
+
+        That a session joins and stores names is no step.
+        """
+        mark = self._marks[at]
+        ended = at + 1 < len(self._marks)
+        end = self._marks[at + 1].head if ended else here
+        loud = mark.loud if ended else None
+        if loud is None:
+            loud = mark.head != end and not self._is_quiet(mark.head, end)
+            mark.loud = loud if ended else None
+        return loud or (mark.names.touched and mark.head != self._joined)
 
     def _leave(self, here: int, target: int, marks: list[_Mark], steps: tuple[str, ...]) -> _Frame:
         session = self._session
@@ -337,12 +338,10 @@ class Steps:
             is_quiet(record, vat) for seq in way for record in world.history.records_of(seq)
         )
 
-    def _go(self, mark: _Mark, here: int, frame: _Frame, fix: str) -> Undone:
+    def _go(self, mark: _Mark, here: int, frame: _Frame, fix: str, rebind: Callable[[], Rebound]) -> Undone:
         session = self._session
         controller, opened, life = session.controller, session.controller._opened, session._now
         store, live = controller.kernel.store, life.liveslots
-        way = self._way(mark.head, here) or self._way(here, mark.head) or ()
-        keys = changed_keys(store, way, life.vat_id)
         steps = f"what {_joined(frame.steps)} did"
         problem: str | None = None
         dead = kept = 0
@@ -369,8 +368,10 @@ class Steps:
         if problem is not None:
             left_behind = session.attach(f"{steps} was taken back")
             return self._undone_of(frame, resumed=problem, left_behind=left_behind)
-        gone, back = session.names.changed(keys)
-        return self._undone_of(frame, gone=gone, back=back, dead=dead, kept=kept)
+        names = rebind()
+        frame.names = names.were
+        named = {"gone": names.gone, "back": names.back, "holding_dead": names.holding_dead}
+        return self._undone_of(frame, **named, dead=dead, kept=kept)
 
     def _undone_of(self, frame: _Frame, **found: Any) -> Undone:
         """What was done, now that the world stands where it leads."""
@@ -394,8 +395,9 @@ class CanUndo:
         """Take back what the last steps did to the world, and commit nothing.
 
         A step is a cell, or what a program did between two calls of `steps.begin`. Those that changed nothing
-        do not count. Handles of then go on, later ones are dead. What the program has in its variables, what
-        vats printed, mail that was taken and calls of the host's functions stay.
+        do not count. Handles of then go on, later ones are dead. `gone` and `back` of what is returned say
+        which names to unbind and to bind, as far as `names.remember` knows them. Other variables, what vats
+        printed, mail that was taken and calls of the host's functions stay.
 
         Args:
             n: how many steps.

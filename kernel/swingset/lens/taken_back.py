@@ -13,8 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import apsw
-
 from swingset.core.store import KernelStore
 from swingset.lens.cause import Causes
 from swingset.model.messages import Collect, CreateVat, Reap, Send, UpgradeVat
@@ -80,18 +78,6 @@ def is_quiet(record: Record, vat: str) -> bool:
         call = record.arguments.get("syscall")
         return isinstance(call, list) and str(call[:1]).startswith("['vatstore")
     return record.verb in ("attach-vat", "unpark", "snapshot-vat", "reap")
-
-
-def changed_keys(store: KernelStore, commits: Iterable[int], vat: str) -> set[str]:
-    """The keys of a vat's store that these commits changed, as they are stored."""
-    found: set[str] = set()
-    with told_in_words(store.world.name):
-        for seq in commits:
-            for change in apsw.Changeset.iter(store.world.history.changes(seq).reader()):
-                row = change.old or change.new
-                if change.name == "vatstore" and row is not None and row[0] == vat:
-                    found.add(str(row[1]))
-    return found
 
 
 def _records(store: KernelStore, commits: Iterable[int]) -> Iterator[Record]:
