@@ -8,7 +8,6 @@ same for a cell, a command and a button.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from shlex import quote
@@ -44,8 +43,6 @@ from swingset_nb.reopening import DEFAULT, Place, of_name
 LOOKED_AT = 5_000
 _MOST_HELD = 3
 """About how many objects are searched after a cell, in variables that had no reference yet."""
-_SHOWN = re.compile(r"_{1,3}|_\d+")
-"""The names that IPython gives to what a cell has shown."""
 
 
 class Settings(Protocol):
@@ -322,27 +319,6 @@ class Notebook:
         self.parted = {name: value for name, value in self.parted.items() if name not in own}
         own |= {name: value for name, value in withheld if not is_reference(own.get(name))}
         return {**own, **self.parted}
-
-    def shown_before(self) -> bool:
-        """Whether IPython's `Out` refers to something in the world, so that it stays alive."""
-        session, shown = self.require().session, self.shell.user_ns.get("Out", {}).values()
-        return any(is_reference(value) and not session.has_ended(value) for value in shown)
-
-    def forget_shown(self) -> None:
-        """Let go of the references among what cells have shown: in `Out`, `_`, `_5` and their like.
-
-        IPython has each of them in three places, and `%reset out` leaves one.
-        """
-        hook = self.shell.displayhook
-        for name in ("_", "__", "___"):
-            if is_reference(getattr(hook, name, None)):
-                setattr(hook, name, "")
-        for names in (self.shell.user_ns, self.shell.user_ns_hidden):
-            for name in [name for name in names if _SHOWN.fullmatch(name) and is_reference(names[name])]:
-                del names[name]
-        shown = self.shell.user_ns.get("Out", {})
-        for number in [number for number, value in shown.items() if is_reference(value)]:
-            del shown[number]
 
     def fleeting(self) -> list[str]:
         """The message about each name that will not come back."""

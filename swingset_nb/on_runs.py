@@ -12,6 +12,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, Interrupted, SwingSetError
 from swingset_nb.interrupts import interruptible
 from swingset_nb.notebook import Notebook, OpenWorld, events_wait, words_of
+from swingset_nb.outs import forget_shown, shown_before
 from swingset_nb.render import Message, Shown, Table
 from swingset_nb.tables import step_row
 
@@ -141,7 +142,7 @@ def collect(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise BadArguments("the world is paused, so nothing can be collected", "%swingset run")
     notebook.flush()
     if given.shown:
-        notebook.forget_shown()
+        forget_shown(notebook.shell)
     notebook.remember(whole=False)
     found = collect_garbage(world.session)
     lines = [f"{row.kref} ({row.label}) of {row.owner}" for row in found.gone[:MOST_GONE]]
@@ -152,7 +153,7 @@ def collect(notebook: Notebook, given: argparse.Namespace) -> Shown:
         f"{count:,} {'object is' if count == 1 else 'objects are'} gone" if count else "nothing to collect"
     )
     hints = ["`%swingset explain NAME` says why something is still there"]
-    if notebook.shown_before():
+    if shown_before(notebook.shell, world.session):
         hints.append(
             "`%swingset collect --shown` lets go of what cells have shown: IPython keeps it in `Out`"
         )
