@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from swingset.lens.picture import Picture
 from swingset.model.visible import one_line, visible
+from swingset_nb.sanitised import safe_text
 
 Bundle = dict[str, str]
 
@@ -215,7 +216,7 @@ class Diff(Shown):
         spans = []
         for line in self.lines:
             style = "" if line.startswith(("+++", "---")) else {"+": _ADDED, "-": _REMOVED}.get(line[:1], "")
-            spans.append(f'<span style="{style}">{_ht(line)}</span>' if style else _ht(line))
+            spans.append(f'<span style="{style}">{_in_pre(line)}</span>' if style else _in_pre(line))
         return f'<pre style="{_PRE}">' + "\n".join(spans) + "</pre>"
 
 
@@ -241,7 +242,7 @@ class Listing(Shown):
         return f"**{_md(self.caption)}**\n\n{fence}text\n{listed}\n{fence}"
 
     def html(self) -> str:  # noqa: D102
-        listed = "\n".join(map(_ht, self.lines))
+        listed = "\n".join(map(_in_pre, self.lines))
         return f'<div><b>{_ht(self.caption)}</b></div><pre style="{_PRE}">{listed}</pre>'
 
 
@@ -305,7 +306,12 @@ def _cell(value: object) -> str:
 
 
 def _ht(text: object) -> str:
-    return html.escape(_line(str(text)), quote=True)
+    return safe_text(_line(str(text)))
+
+
+def _in_pre(text: str) -> str:
+    """Escape a line for `<pre>`, in which no reader looks for formulas."""
+    return html.escape(_line(text), quote=True)
 
 
 def _line(text: str, limit: int | None = None) -> str:

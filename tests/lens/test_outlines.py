@@ -179,3 +179,18 @@ def test_the_name_of_a_cell_is_shown_as_text(part: str) -> None:
     for name in (cls.part, cls.methods[0].part):
         assert name.isprintable()
         assert len(name) <= MOST_TEXT
+
+
+@pytest.mark.parametrize("word", ["'\x1b]0;pwned\x07'", "7", "'a'", "x" * 10_000, "+"])
+def test_only_a_name_names_a_class_or_a_method(word: str) -> None:
+    """A file may have code that could never run, with anything behind `def`."""
+    source = f"class A:\n def {word}(self): 1\n def f(self): 1\nclass {word}:\n def g(self): 1\n"
+    found = outline((("vat", source),))
+    assert list(found.classes) == ["A"]
+    assert [method.name for method in found.classes["A"].methods][:1] == ["f"]
+
+
+def test_only_a_name_names_a_facet() -> None:
+    """So does what stands in a decorator."""
+    source = "class A(Cohort):\n @facet('\x1b[31m', 'public')\n def f(self): 1\n"
+    assert outline((("vat", source),)).classes["A"].methods[0].facets == ("public",)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
 
 from swingset.host.outputs import Output
 from swingset_nb.console import marked
-from swingset_nb.render import Diff, Message, Shown, Stack, Table
+from swingset_nb.render import Diff, Line, Listing, Message, Shown, Stack, Table
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">|`*_[a](javascript:x)'
 SHOWN: list[Shown] = [
@@ -39,6 +40,27 @@ def test_hostile_text_stays_text(shown: Shown) -> None:
     tags.feed(shown.html())
     assert not tags.tags & {"script", "img"}
     assert tags.attributes <= {"style", "scope"}
+
+
+FORMULA = "$$\\href{javascript:x}{x}$$ \\(\\rule{9em}{9em}\\) \\[x\\]"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Message(FORMULA, [FORMULA], [f"type `{FORMULA}`"]),
+        Line(["Purse of bank", FORMULA]),
+        Table(FORMULA, [FORMULA], [[FORMULA]], notes=[FORMULA]),
+        Table(FORMULA, ["a"], [], FORMULA, [FORMULA]),
+        Listing(FORMULA, [FORMULA]),
+        Diff([f"+{FORMULA}", FORMULA]),
+    ],
+)
+def test_a_text_is_no_formula(shown: Shown) -> None:
+    """A notebook draws what stands between dollars or behind a backslash, but nothing that is in `<pre>`."""
+    drawn = re.sub(r"<pre.*?</pre>", "", shown.html(), flags=re.DOTALL)
+    assert not re.search(r"[$\\]", drawn.replace("<span>$</span>", "").replace("<span>\\</span>", ""))
+    assert not re.search(r"\$\$|\\[(\[]", drawn)
 
 
 @pytest.mark.parametrize("shown", SHOWN[:3])

@@ -209,9 +209,9 @@ class _Reading:
             return
         marks, self._marks = self._marks, []
         start = words[1:] if words[0] == "async" else words
-        if words[0] == "class" and len(words) > 1:
+        if words[0] == "class" and _is_name(words[1:2]):
             self._class(line, words, marks)
-        elif start[:1] == ["def"] and len(start) > 1:
+        elif start[:1] == ["def"] and _is_name(start[1:2]):
             self._function(line, start[1], marks, inside)
         elif fresh is not None and fresh is inside and line.tokens[0].type == tokenize.STRING:
             fresh.document(_doc(line))
@@ -235,7 +235,11 @@ class _Reading:
                 self._making(words[words.index("return") :])
             return
         facets = tuple(
-            word[1:-1] for mark in marks if mark[1:3] == ["facet", "("] for word in mark if word[:1] in "\"'"
+            word[1:-1]
+            for mark in marks
+            if mark[1:3] == ["facet", "("]
+            for word in mark
+            if word[:1] in "\"'" and _is_name([word[1:-1]])
         )
         first = line.tokens[0]
         where = self._part, first.start[0]
@@ -257,6 +261,11 @@ class _Reading:
             at = words.index("=")
             if words[at + 2 : at + 3] == ["("]:
                 self._made["".join(words[:at])] = words[at + 1]
+
+
+def _is_name(words: list[str]) -> bool:
+    """Whether one word follows that can name a class or a method: broken code has anything in its place."""
+    return len(words) == 1 and len(words[0]) <= MOST_TEXT and words[0].isidentifier()
 
 
 def _mark(marks: list[list[str]]) -> str:
