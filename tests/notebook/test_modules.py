@@ -141,8 +141,12 @@ def test_undo_takes_a_definition_back(shops: Kernel) -> None:
     """Like everything that a cell did to the world."""
     shops.run("%%module fleeting\nX = 1\n")
     assert "fleeting" in shops.run("%swingset module").plain
-    shops.run("%swingset undo")
+    assert "  module fleeting is gone" in shops.run("%swingset undo").plain
     assert "fleeting" not in shops.run("%swingset module").plain
+    assert "  module fleeting is back" in shops.run("%swingset redo").plain
+    shops.run("%%module fleeting\nX = 2\n")
+    assert "  module fleeting is as it was" in shops.run("%swingset undo").plain
+    shops.run("%swingset undo")
 
 
 def test_a_notebook_runs_from_the_top_again(shops: Kernel) -> None:

@@ -174,3 +174,21 @@ def test_going_back_is_taken_back_in_a_new_life(opened: Kernel) -> None:
     assert "the session began a new life, because that state is of another life of the session" in told
     assert "names that came back: bank" in told
     assert opened.run("await E(third).deposit(2)").plain == "2"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (("suspend bank", "resume bank"), ("the suspension of vat bank", "the resumption of vat bank")),
+        (("pause", "run"), ("the pause of the world", "the end of the pause")),
+        (("terminate bank",), ("the termination of vat bank",)),
+    ],
+)
+def test_what_is_taken_back_is_told_in_words(
+    opened: Kernel, lines: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    """Each request is called as people call it, not as the kernel does."""
+    for line in lines:
+        assert opened.run(f"%swingset {line}").status == "ok"
+    shown = opened.run(f"%swingset undo {len(lines)}").plain.splitlines()
+    assert shown[1 : 1 + len(told)] == [f"  {words}" for words in told]

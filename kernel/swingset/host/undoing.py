@@ -20,7 +20,7 @@ something is sent.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -44,9 +44,10 @@ from swingset.host.handles import (
 )
 from swingset.host.lives import Life
 from swingset.host.session_names import Rebound, SessionNames
-from swingset.host.undone import Undone
+from swingset.host.undone import Undone, changed_modules, modules_of
 from swingset.lens.recorded import Recorded
 from swingset.lens.taken_back import Effects, effects, is_quiet
+from swingset.model.modules import Parts
 
 _MOST = 500
 """How many steps of a session are remembered; older ones are found in the records."""
@@ -342,7 +343,7 @@ class Steps:
         session = self._session
         controller, opened, life = session.controller, session.controller._opened, session._now
         store, live = controller.kernel.store, life.liveslots
-        steps = f"what {_joined(frame.steps)} did"
+        steps, before = f"what {_joined(frame.steps)} did", modules_of(store)
         problem: str | None = None
         dead = kept = 0
         if mark.life is not None and mark.life() is life:
@@ -367,18 +368,19 @@ class Steps:
             controller.history.go_back_to_commit(mark.head)
         if problem is not None:
             left_behind = session.attach(f"{steps} was taken back")
-            return self._undone_of(frame, resumed=problem, left_behind=left_behind)
+            return self._undone_of(frame, before, resumed=problem, left_behind=left_behind)
         names = rebind()
         frame.names = names.were
         named = {"gone": names.gone, "back": names.back, "holding_dead": names.holding_dead}
-        return self._undone_of(frame, **named, dead=dead, kept=kept)
+        return self._undone_of(frame, before, **named, dead=dead, kept=kept)
 
-    def _undone_of(self, frame: _Frame, **found: Any) -> Undone:
+    def _undone_of(self, frame: _Frame, before: Mapping[str, Parts], **found: Any) -> Undone:
         """What was done, now that the world stands where it leads."""
         controller = self._session.controller
         return Undone(
             **vars(frame.effects),
             **found,
+            modules=changed_modules(before, modules_of(controller.kernel.store)),
             steps=frame.steps,
             numbers=tuple(mark.number for mark in frame.marks if mark.number is not None),
             commit=controller.world.head,

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swingset.core.lifecycle import LeftBehind
+from swingset.core.store import KernelStore
 from swingset.lens.taken_back import Effects
+from swingset.model.modules import Parts, by_module
+from swingset.model.visible import one_line
+from swingset.world.sources import MODULES
+
+_FEW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +28,7 @@ class Undone(Effects):
     for in it: the very ones. The program unbinds and binds them. `holding_dead` are the names that stand for
     the same object as before and have a dead reference in it. `dead` is how many handles died, and `kept` how
     many promises keep a value that was taken back.
+    `modules` says in words which definitions of modules are gone, back or as they were.
     `resumed` says why a new life of the session began; then all its handles are dead, and `left_behind` is
     what was lost. None means that the life goes on.
     """
@@ -37,6 +44,7 @@ class Undone(Effects):
     kept: int = 0
     resumed: str | None = None
     left_behind: LeftBehind | None = None
+    modules: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """What it did, as lines of text; names are left out.
@@ -50,6 +58,7 @@ class Undone(Effects):
         found = list(self.done)
         if self.more:
             found.append(f"and {self.more:,} more")
+        found += self.modules
         if self.resumed is not None:
             found.append(f"the session began a new life, because {self.resumed}: all its references are new")
         if self.kept:
@@ -58,3 +67,19 @@ class Undone(Effects):
         if self.dead and self.resumed is None:
             found.append(f"{self.dead:,} {'handle is' if self.dead == 1 else 'handles are'} dead")
         return found
+
+
+def modules_of(store: KernelStore) -> dict[str, Parts]:
+    """The modules that are defined in a world."""
+    return by_module(store.sources.parts(MODULES))
+
+
+def changed_modules(before: Mapping[str, Parts], now: Mapping[str, Parts]) -> tuple[str, ...]:
+    """What became of the definitions of modules, in words."""
+    changed = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
+    found = []
+    for name in changed[:_FEW]:
+        became = "gone" if name not in now else "back" if name not in before else "as it was"
+        found.append(f"module {one_line(name, 60)} is {became}")
+    more = len(changed) - len(found)
+    return (*found, f"and {more:,} more modules") if more else tuple(found)
