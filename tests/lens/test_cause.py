@@ -313,7 +313,7 @@ def test_a_request_has_a_story_too(stage: Stage) -> None:
     first = next(iter(stage.controller.history.records()))
     story = stage.controller.lens.story(first)
     assert story.step.title == "request 1"
-    assert story.step.summary.startswith("attach-vat")
+    assert story.step.summary == "vat notebook begins in its host's interpreter"
     assert story.changes == ("vat notebook: live, incarnation 0",)
 
 

@@ -11,15 +11,13 @@ from typing import Any
 
 from swingset.core.store import KernelStore
 from swingset.lens.reading import Reading, among
+from swingset.lens.requests_in_words import kept_name, request_in_words
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import CleanUp, Collect, CreateVat, Event, Reap, Send, described
 from swingset.model.refs import is_kref, kref_type
 from swingset.model.values import SHORT, call_in_words, value_in_words
 from swingset.model.visible import one_line
 from swingset.world.records import RequestRecord
-
-_SKIPPED = ("bundle", "first", "service", "parts", "parameters")
-"""Arguments of requests that are not shown: code, and where an event was queued."""
 
 
 class Words:
@@ -78,17 +76,13 @@ class Words:
         """A request of the host."""
         given = record.arguments
         if record.verb == "syscall":
-            return f"vat {self.vat(_text(given, 'vat'))}: {syscall_in_words(given.get('syscall'))}"
+            call = given.get("syscall")
+            return f"vat {self.vat(_text(given, 'vat'))}: {kept_name(call) or syscall_in_words(call)}"
         if record.verb == "send":
             methargs = _capdata(given.get("methargs"))
             what = "a message" if methargs is None else self.call(methargs)
             return f"{what} to {self.thing(_text(given, 'target'))}"
-        said = [
-            f"{one_line(str(name), 40)} {self._argument(name, value)}"
-            for name, value in given.items()
-            if value and name not in _SKIPPED
-        ]
-        return one_line(" ".join([record.verb, ", ".join(said)]).strip(), SHORT)
+        return one_line(request_in_words(record.verb, given, self._argument), SHORT)
 
     def _argument(self, name: str, value: Any) -> str:
         if name == "vat" and isinstance(value, str):
@@ -96,6 +90,10 @@ class Words:
         data = _capdata(value)
         if data is not None:
             return self.value(data, 60)
+        if name in ("kref", "target") and isinstance(value, str):
+            return self.thing(value)
+        if type(value) is int and name not in ("position", "number"):
+            return f"{value:,}" if value.bit_length() < 200 else "a huge number"
         return one_line(value if isinstance(value, str) else repr(value)[:200], 60)
 
 
