@@ -269,7 +269,7 @@ def test_what_comes_again_has_its_cell_and_session() -> None:
 
     def asked(controller: swingset.Controller) -> list[tuple[object, ...]]:
         found = swingset.search(controller, kind="request", since=began - 1, most=1_000).steps
-        messages = ("deposit(", "open_purse(", "attach-vat")
+        messages = ("deposit(", "open_purse(", "begins in its host")
         return [
             (message, step.cell, step.session)
             for step in found
