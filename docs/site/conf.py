@@ -11,7 +11,7 @@ from pygments.lexers.special import TextLexer
 project = "swingset-nb"
 html_title = "swingset-nb"
 html_theme = "furo"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = [".trees"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"

@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Mapping
 from swingset.core.errors import KernelError
 from swingset.model.capdata import is_well_formed
 from swingset.model.foreign import shown
+from swingset.model.lines import source_lines
 from swingset.model.modules import INIT, MODULE, Parts, by_module, cells_of
 
 MOST_SOURCE = 1_000_000
@@ -52,7 +53,7 @@ def imported(source: str) -> set[str]:
 
 def _by_line(source: str) -> set[str]:
     found: set[str] = set()
-    for line in source.splitlines():
+    for line in source_lines(source):
         words = line.split(None, 1)
         if len(words) < 2 or words[0] not in ("import", "from"):
             continue

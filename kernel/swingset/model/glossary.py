@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from swingset.model.lines import source_lines
+
 _STRUCK_OUT = re.compile(r"~~`([^`]+)`~~")
 
 
@@ -29,7 +31,7 @@ class Term:
 def terms() -> tuple[Term, ...]:
     """All rows, in the order of the file."""
     text = (files("swingset") / "glossary.md").read_text("utf-8")
-    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("|")]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in source_lines(text) if line.startswith("|")]
     cells = [[cell.strip() for cell in row] for row in rows]
     return tuple(
         Term(row[0], row[1], tuple(_STRUCK_OUT.findall(row[2])))
