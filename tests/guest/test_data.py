@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import random
@@ -16,6 +17,8 @@ import pytest
 
 from swingset.guest.base import context
 from swingset.guest.passing import arrays, smallcaps
+from swingset.guest.passing.copies import copy_named
+from swingset.guest.passing.exact import NotExactError, with_work
 from swingset.guest.passing.passable import FrozenDict, UnpassableError, frozen
 from swingset.guest.passing.smallcaps import DecodeError
 from swingset.guest.standalone import StandaloneVat
@@ -129,6 +132,8 @@ def test_a_scalar_arrives_as_what_it_was(value: Any) -> None:
         (pandas.DataFrame([[1]], index=pandas.MultiIndex.from_tuples([(1, 2)])), r"pass x.reset_index\(\)"),
         (pandas.Series([1], name=(1, 2)), "its name is a tuple"),
         (numpy.array(["a"], "U5000"), r"far shorter than its dtype: pass x.tolist\(\)"),
+        (pandas.Series(1, pandas.date_range("2000", periods=501, freq="SME")), "set x.index.freq = None"),
+        ([pandas.DataFrame(columns=range(9_999), dtype=float)] * 4, "too many columns and indexes: send it"),
         (pandas.DataFrame(index=range(1 << 30)), "its index has more than 10,000,000 numbers: pass parts"),
     ],
 )  # fmt: skip
@@ -230,6 +235,17 @@ def test_no_memory_is_taken_unwritten() -> None:
 
 
 NUMBERS = {"dtype": "|i1", "shape": [1], "data": {"#tag": "bytes", "payload": "AA=="}}
+
+
+def moments(count: int, frequency: Any) -> dict[str, Any]:
+    """An index of days that are no steps of a frequency."""
+    uneven = numpy.arange(count).astype("i8") ** 2
+    packed = base64.b64encode((uneven * 86_400).tobytes()).decode()
+    array = {"dtype": "<M8[s]", "shape": [count], "data": {"#tag": "bytes", "payload": packed}}
+    return {"values": {"array": array}, "name": None, "frequency": frequency}
+
+
+TIMES = {"name": None, "data": {"objects": []}}
 FORGERIES = [
     ("fraction", ["1e999999999", 1]),
     ("fraction", ["1", "3"]),
@@ -247,6 +263,14 @@ FORGERIES = [
     ("dataframe", {"columns": RANGE, "index": RANGE | {"range": [1 << 53, 0, -1]}, "data": []}),
     ("series", {"name": None, "index": RANGE | {"range": [0, 1, 1]}, "data": {
         "category": NUMBERS, "categories": RANGE | {"range": [0, 10**6, 1]}, "ordered": False}}),
+    ("series", TIMES | {"index": moments(501, "cbh")}),
+    ("series", TIMES | {"index": moments(501, "QS-OCT")}),
+    ("series", TIMES | {"index": moments(501, "0D")}),
+    ("series", TIMES | {"index": moments(3, "0D")}),
+    ("series", TIMES | {"index": moments(3, "cbh")}),
+    ("series", TIMES | {"index": moments(3, "ME")}),
+    ("series", TIMES | {"index": moments(3, "D\n")}),
+    ("series", TIMES | {"index": moments(3, 5)}),
     ("timestamp", {"at": 0, "unit": "ns", "zone": "localtime"}),
     ("timestamp", {"at": 0, "unit": "ns", "zone": "posixrules"}),
     ("timestamp", {"at": 1 << 62, "unit": "s", "zone": "Europe/Paris"}),
@@ -264,6 +288,46 @@ def test_a_forged_copy_is_refused_at_once(tag: str, payload: Any) -> None:
     """A short text makes no large value, and a copy is spelled as its sender would spell it."""
     with pytest.raises(DecodeError, match=f"a {tag} that cannot be made"):
         read("#" + json.dumps({"#tag": tag, "payload": payload}))
+
+
+@pytest.mark.parametrize(
+    ("tag", "payload", "times"),
+    [
+        ("dataframe", {"columns": RANGE, "index": RANGE, "data": []}, 20_001),
+        ("series", {"name": None, "index": RANGE, "data": {"objects": []}}, 20_001),
+        ("series", TIMES | {"index": moments(3, "cbh")}, 119),
+        ("series", TIMES | {"index": {"frequency": "ME"}}, 120),
+    ],
+    ids=lambda value: str(value)[:40],
+)  # fmt: skip
+def test_a_message_of_very_many_frames_is_refused(tag: str, payload: Any, times: int) -> None:
+    """Their work is counted before pandas does any of it."""
+    copied = copy_named(tag)
+    assert copied is not None
+    data = read("#" + json.dumps(payload))
+    done = 0
+    for _ in range(times - 1):
+        done = with_work(done, copied, data)
+    with pytest.raises(NotExactError, match="send it in pieces"):
+        with_work(done, copied, data)
+
+
+def test_a_message_of_wide_frames_is_refused_by_its_reader() -> None:
+    """Not only by its sender."""
+    column = {"masked": {}, "gone": {}}
+    frame = {"#tag": "dataframe", "payload": {"columns": RANGE, "index": RANGE, "data": [column] * 30_000}}
+    with pytest.raises(DecodeError, match="too many columns and indexes: send it in pieces"):
+        read("#" + json.dumps(frame))
+
+
+@pytest.mark.parametrize(
+    "frequency", ["37h", "D", "2D", "B", "W-SUN", "ME", "MS", "QS-JAN", "YE-DEC", "5min", "90s"]
+)
+def test_a_long_index_keeps_its_frequency(frequency: str) -> None:
+    """If pandas finds it in the moments at once."""
+    index = pandas.date_range("1900-01-01", periods=600, freq=frequency, unit="s")
+    series = pandas.Series(range(600), index=index)
+    assert read(body(series)).index.freq == index.freq
 
 
 def test_a_zone_that_is_not_there_is_named_without_the_files_of_the_host() -> None:

@@ -8,7 +8,9 @@ import random
 import re
 import struct
 import zlib
+from functools import partial
 from html.parser import HTMLParser
+from typing import Any
 
 import pandas
 import pytest
@@ -364,6 +366,15 @@ def test_they_pass_by_copy(make_stage: MakeStage, worker: str, value: object) ->
     shows = stage.define("shows", SHOWS)
     found = stage.ask(shows, "same", value)
     assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize("kind", [Html, Markdown, partial(Picture, b"")])
+def test_they_are_named_in_a_short_line_without_signs(kind: Any) -> None:
+    """In an f-string or a list too, and the same text in full if it is short."""
+    assert "'a'" in repr(kind("a"))
+    for text in (ESC, LONG, "\n", "\u2028", "\x9b31m"):
+        assert repr([kind(text)]).isprintable()
+        assert len(repr(kind(text))) < 200
 
 
 def test_a_notebook_shows_them(kernel: Kernel) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 from typing import Any, NoReturn
 
+_LONGEST = 80
+
 
 class _Display:
     __slots__ = ()
@@ -62,7 +64,12 @@ class Picture(_Display):
         return cls(out.getvalue(), alt)
 
     def __repr__(self) -> str:
-        return f"<Picture of {len(self.png):,} bytes{f': {self.alt!r}' if self.alt else ''}>"
+        return f"<Picture of {len(self.png):,} bytes{f': {_short(self.alt)}' if self.alt else ''}>"
+
+
+def _short(text: str) -> str:
+    """A text as Python spells it, which no terminal obeys, and not more of it than a line."""
+    return repr(text) if len(text) <= _LONGEST else f"{text[:_LONGEST]!r}..."
 
 
 class _Text(_Display):
@@ -79,7 +86,7 @@ class _Text(_Display):
         return (self.text,)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.text!r})"
+        return f"{type(self).__name__}({_short(self.text)})"
 
 
 class Markdown(_Text):

@@ -20,7 +20,8 @@ class Copy(NamedTuple):
 
     `names` is the namespace in which the annotations of a dataclass's fields are read, else None. `unstored`
     says what to keep instead of an instance in durable state, if it cannot be kept there. `mutable` is
-    whether an instance can be changed in place.
+    whether an instance can be changed in place. `work` tells how much work it is to make an instance of data,
+    if that of a short text can be much.
     """
 
     tag: str
@@ -30,6 +31,19 @@ class Copy(NamedTuple):
     names: dict[str, Any] | None = None
     unstored: str | None = None
     mutable: bool = False
+    work: Callable[[Any], int] | None = None
+
+
+MOST_WORK = 60_000
+"""The most work that the copies of one message may be; one is some 0.1 ms of a library."""
+
+
+def with_work(done: int, copy: Copy, data: Any) -> int:
+    """How much work a message is with this copy too; raises NotExactError if that is too much."""
+    done += 0 if copy.work is None else copy.work(data)
+    if done > MOST_WORK:
+        raise NotExactError("the frames of one message have too many columns and indexes: send it in pieces")
+    return done
 
 
 def exactly(tag: str, cls: type, write: Callable[[Any], Any], read: Callable[[Any], Any]) -> Copy:

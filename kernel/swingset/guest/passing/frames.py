@@ -28,6 +28,9 @@ MOST_ROWS = 10_000_000
 MOST_CATEGORIES = 100_000
 """The longest range of categories."""
 
+MOST_GENERATED = 500
+"""The most moments of an index that pandas has to count one by one to compare them with its frequency."""
+
 _UNSTORED = "a change of it would not be stored: keep its columns, {name: column.to_numpy()}"
 _IN_OBJECTS = (type(None), bool, int, float, str, bytes, date, datetime, timedelta, Decimal)
 _LABELS = (type(None), bool, int, float, str, bytes)
@@ -37,6 +40,7 @@ _ZONE = re.compile(
     re.ASCII,
 )
 _FREQUENCY = re.compile(r"-?\d{0,6}[A-Za-z]{1,10}(?:-[A-Za-z0-9]{1,5})?", re.ASCII)
+_FIXED = re.compile(r"-?\d{0,6}(?:h|min|s|ms|us|ns)", re.ASCII)
 _MASKED = {
     "BooleanDtype",
     *(f"{sign}Int{bits}Dtype" for sign in ("", "U") for bits in (8, 16, 32, 64)),
@@ -48,8 +52,11 @@ def copies(pandas: Any) -> list[Copy]:
     """How the values of this pandas pass."""
     frames = _Frames(pandas)
     return [
-        Copy("dataframe", pandas.DataFrame, frames.to_data, frames.from_data, None, _UNSTORED, True),
-        Copy("series", pandas.Series, frames.series_to_data, frames.series_from_data, None, _UNSTORED, True),
+        Copy("dataframe", pandas.DataFrame, frames.to_data, frames.from_data, None, _UNSTORED, True, _work),
+        Copy(
+            *("series", pandas.Series, frames.series_to_data, frames.series_from_data),
+            *(None, _UNSTORED, True, _work),
+        ),
         Copy("timestamp", pandas.Timestamp, frames.moment_to_data, frames.moment_from_data),
         Copy("pd-timedelta", pandas.Timedelta, frames.span_to_data, frames.span_from_data),
         Copy("missing", type(pandas.NaT), lambda _: "NaT", frames.missing),
@@ -126,6 +133,7 @@ class _Frames:
         if frequency is not None:
             if not _FREQUENCY.fullmatch(frequency):
                 raise NotExactError(f"{what} has the frequency {frequency}: set x.index.freq = None")
+            _count_no_more(index, frequency)
             data["frequency"] = frequency
         return data
 
@@ -150,6 +158,7 @@ class _Frames:
         if type(frequency) is not str or not _FREQUENCY.fullmatch(frequency):
             raise ValueError("its frequency is none")
         index = pandas.Index(values, dtype=values.dtype, name=name)
+        _count_no_more(index, frequency)
         index.freq = frequency  # it has to fit the values
         return index
 
@@ -257,6 +266,32 @@ class _Frames:
         if data not in ("NA", "NaT"):
             raise ValueError("what is missing is NA or NaT")
         return self._pandas.NaT if data == "NaT" else self._pandas.NA
+
+
+def _work(data: Any) -> int:
+    """The tables of which a frame is written; an index that may have to be counted stands for its moments."""
+    work, todo = 0, [data]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, dict):
+            frequency = node.get("frequency", "h")
+            fixed = type(frequency) is not str or _FIXED.fullmatch(frequency)
+            work += 1 if fixed else 1 + MOST_GENERATED
+            todo += node.values()
+        elif isinstance(node, list) and node and isinstance(node[0], dict):
+            todo += node
+    return work
+
+
+def _count_no_more(index: Any, frequency: str) -> None:
+    """Refuse a frequency that pandas would compare with very many moments, one by one."""
+    if len(index) <= MOST_GENERATED or _FIXED.fullmatch(frequency):
+        return
+    bare = type(index)(index, freq=None)
+    found = type(index)(bare, freq="infer").freq  # which looks at all moments at once, and knows most
+    if found is None or found.freqstr != frequency:
+        told = f"its frequency {frequency} is no fixed step, and it has more than {MOST_GENERATED} moments"
+        raise NotExactError(f"{told}: set x.index.freq = None")
 
 
 def _table(data: Any, *keys: str) -> dict[str, Any]:

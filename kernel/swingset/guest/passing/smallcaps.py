@@ -31,6 +31,7 @@ from swingset.wire.grammar import (
 from ..base import errors, jsontext
 from ..base.promises import Promise
 from .copies import RESERVED_TAGS, copy_named, copy_of
+from .exact import with_work
 from .key_limits import KeyCount
 from .passable import (
     DICTS,
@@ -99,7 +100,7 @@ def mention_of(value: Any) -> Mention | None:
 
 
 class _Encoder:
-    __slots__ = ("indices", "key_count", "mention", "objects", "state", "tracer")
+    __slots__ = ("indices", "key_count", "mention", "objects", "state", "tracer", "work")
 
     def __init__(
         self,
@@ -110,6 +111,7 @@ class _Encoder:
         self.tracer = tracer
         self.mention = mention
         self.state = state
+        self.work = 0
         self.key_count: KeyCount | None = None
         self.objects: list[Any] = []
         self.indices: dict[int | str, int] = {}
@@ -149,6 +151,7 @@ class _Encoder:
                 raise UnpassableError(value, copy.unstored)
             try:
                 data = copy.to_data(value)
+                self.work = with_work(self.work, copy, data)
             except Exception as exc:
                 raise UnpassableError(value, str(exc)) from None
             return {"#tag": self.walk(copy.tag, 1), "payload": self.walk(data, depth - 1)}
@@ -287,7 +290,7 @@ def _is_itself(tree: Any) -> bool:
 
 
 class _Decoder:
-    __slots__ = ("fetch", "frozen", "key_count", "old", "reader")
+    __slots__ = ("fetch", "frozen", "key_count", "old", "reader", "work")
 
     def __init__(
         self,
@@ -300,6 +303,7 @@ class _Decoder:
         self.frozen = frozen
         self.old = old
         self.reader = reader
+        self.work = 0
         self.key_count: KeyCount | None = None
 
     def walk(self, node: Any, depth: int) -> Any:
@@ -364,6 +368,7 @@ class _Decoder:
         if copy is not None:
             data = self.walk(payload, depth - 1)
             try:
+                self.work = with_work(self.work, copy, data)
                 return copy.from_data(data)
             except Exception as exc:
                 if self.old and tag not in RESERVED_TAGS:
