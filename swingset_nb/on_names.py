@@ -69,5 +69,5 @@ def _called(notebook: Notebook, value: object) -> str:
         return "of a state that was left"
     if not isinstance(value, Presence | Promise):
         return kref or "not sent to any vat yet"
-    found = session.references.describe(value).name
+    found = session.references.name(value)
     return f"{found}, {kref}" if kref and not found.endswith(kref) else found

@@ -296,7 +296,8 @@ FLEETING: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "unknown class": (
         lambda p: [p, type("Unknown", (), {})()],
-        "[1] is an Unknown, and the name Unknown does not stand for its class here",
+        "[1] is an Unknown, and the name Unknown does not stand for its class here: import the class by that"
+        " name, or keep plain data of it",
     ),
     "factory": (lambda p: defaultdict(lambda: 5, a=p), "whose default_factory is none of the usual types"),
     "object as a key": (lambda p: {Slotted(1): p}, "has a key or member that is a Slotted"),

@@ -194,6 +194,18 @@ def test_looking_changes_nothing(opened: Kernel) -> None:
     assert state().plain == before
 
 
+@pytest.mark.parametrize("shown", ["many", "{'all': many}", "%swingset names"])
+def test_a_list_of_promises_is_shown_without_a_look_at_the_queue(opened: Kernel, shown: str) -> None:
+    """Each is called by its message and how it stands: a walk over what waits, for each of them, is none."""
+    opened.run(
+        "from swingset.lens import described\nwalks = []\nbefore = described._Describing._unsettled\n"
+        "described._Describing._unsettled = lambda *given: walks.append(1) or before(*given)"
+    )
+    ran = opened.run(f"many = [E(purse).deposit(0) for _ in range(20)]\none = many[0]\n{shown}")
+    assert ran.status == "ok", ran.traceback
+    assert opened.run("described._Describing._unsettled = before\nlen(walks)").plain == "0"
+
+
 def test_unloading_gives_everything_back(kernel: Kernel) -> None:
     """Without the extension a shell shows and finds values as before."""
     hooks = "dict(get_ipython().inspector.mime_hooks), '_ofind' in vars(get_ipython())"

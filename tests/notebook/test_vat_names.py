@@ -96,6 +96,6 @@ def test_names_are_shown_with_their_future(opened: Kernel) -> None:
     rows = {line.split()[0]: line for line in table.splitlines() if line.split()}
     assert "Purse of bank, ko" in rows["account"]
     assert rows["account"].endswith("comes back")
-    assert "promise for open_purse() · fulfilled with Purse of bank" in rows["soon"]
+    assert "promise for open_purse(), fulfilled with Purse of bank" in rows["soon"]
     assert rows["soon"].endswith("is a promise: await it and keep its value")
     assert "has references inside" in rows["both"]

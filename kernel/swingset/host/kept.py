@@ -242,7 +242,8 @@ def _of_attributes(kind: Kind, extra: Any, value: object) -> Node:
 
 
 def _unnamed(name: str) -> str:
-    return f"and the name {one_line(name, 60)} does not stand for its class here"
+    words = f"and the name {one_line(name, 60)} does not stand for its class here"
+    return f"{words}: import the class by that name, or keep plain data of it"
 
 
 def check_leaf(value: object, live: Liveslots) -> None:
