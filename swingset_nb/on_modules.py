@@ -14,6 +14,7 @@ from swingset.core.errors import KernelError, VatFault
 from swingset.host.imports import MOST_SOURCE
 from swingset.host.modules import ModuleUpgrade, StrangeModules
 from swingset.host.packages import Package, package_source
+from swingset.lens.difference import unified
 from swingset.lens.modules import ModuleRow
 from swingset.model.capdata import is_well_formed
 from swingset.model.lines import source_lines
@@ -115,10 +116,8 @@ def _slip(source: str) -> list[str]:
 
 
 def _difference(old: tuple[tuple[str, str], ...], source: str) -> Shown:
-    import difflib
-
     before = source_lines(old[0][1]) if len(old) == 1 else []
-    return Diff(list(difflib.unified_diff(before, source_lines(source), "before", "now", lineterm="", n=2)))
+    return Diff(unified(before, source_lines(source), ("before", "now"), 2))
 
 
 def _upgraded(notebook: Notebook, name: str, source: str | None, message: str = "") -> Shown:
