@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
+from swingset.host.controller import Controller
+from swingset.lens.taken_back import effects
+from swingset.lens.timeline import Stretch
 from swingset.time.verification import DEPTHS, verify
 from swingset.world.retention import chosen_policy
 from swingset_nb.commands import argument, command
@@ -37,25 +41,57 @@ def check(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 @command(
     "history",
-    "the commits, with what happened in them, and what the past takes",
+    "the cells with their commits, what happened in them, and what the past takes",
 )
 def history(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show the end of the timeline, and the costs."""
     most = extent_of(given).most(_MOST)
     controller = notebook.require().controller
-    stretches = controller.history.timeline()
-    shown = stretches[-most:]
+    cells = _by_cell(controller.history.timeline(), notebook.require().session.name)
     rows = []
-    for each in shown:
-        cell = "" if each.cell is None else f"[{each.cell}]"
-        counts = each.commit, each.crank, each.cranks, each.requests
-        rows.append([cell, *counts, f"{each.size:,}", each.words()])
-    earlier = len(stretches) - len(shown)
+    for stretches in cells[-most:]:
+        first, last = stretches[0], stretches[-1]
+        cell = "" if first.cell is None else f"[{first.cell}]"
+        counts = last.commit, last.crank, _sum(stretches, "cranks"), _sum(stretches, "requests")
+        rows.append([cell, *counts, f"{_sum(stretches, 'size'):,}", _what(controller, stretches)])
+    earlier = sum(map(len, cells[:-most]))
     more = f"`%swingset history --rows {4 * most}` shows more, `--all` shows all"
     notes = [f"{earlier:,} commits before these: {more}"] if earlier else []
     notes += [*controller.history.kept().lines(), *controller.history.costs().lines()]
     columns = ["cell", "commit", "crank", "cranks", "requests", "bytes", "what"]
     return Table("history", columns, rows, "no commit yet", notes)
+
+
+def _by_cell(timeline: Sequence[Stretch], own: str) -> list[list[Stretch]]:
+    """The commits of a timeline, put together by the cell that made them; `own` is the notebook's vat.
+
+    A commit that no cell asked for ran what the cell before had sent, or stored names.
+    """
+    found: list[list[Stretch]] = []
+    for each in timeline:
+        joined = any(happening.vat == own for happening in each.happenings)  # another session begins there
+        begins = joined or each.cut or not found or each.cell not in (None, found[-1][0].cell)
+        if begins:
+            found.append([])
+        found[-1].append(each)
+    return found
+
+
+def _sum(stretches: Sequence[Stretch], what: str) -> int:
+    return sum(getattr(each, what) for each in stretches)
+
+
+def _what(controller: Controller, stretches: Sequence[Stretch]) -> str:
+    """What happened to vats and checkpoints in some commits, or else the first thing that was done."""
+    loud = [each.words() for each in stretches if each.checkpoints or each.happenings or each.cut]
+    if loud:
+        return "; ".join(loud)
+    with controller.lock:
+        done = effects(controller.kernel.store, [each.commit for each in stretches])
+    if not done.done:
+        return stretches[-1].words()
+    more = len(done.done) - 1 + done.more
+    return f"{done.done[0]}, and {more:,} more" if more else done.done[0]
 
 
 @command(

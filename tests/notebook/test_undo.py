@@ -159,10 +159,14 @@ def test_a_checkpoint_is_moved_and_deleted(opened: Kernel) -> None:
 
 
 def test_history_tells_the_cells(opened: Kernel) -> None:
-    """Each commit of the listing has the number of the cell that made it."""
-    told = opened.run("%swingset history").plain
-    assert "[3]   2" in told
-    assert "bank created" in told
+    """A cell is one row, however many commits it made, with the first thing that it did."""
+    opened.run("[await E(purse).deposit(1) for _ in range(4)]")
+    listed = [line.split() for line in opened.run("%swingset history").plain.splitlines()]
+    cells = [line[0] for line in listed if line and line[0].startswith("[")]
+    assert len(set(cells)) == len(cells) > 3
+    rows = {line[0]: " ".join(line[6:]) for line in listed if line and line[0] in cells}
+    assert rows["[3]"] == "bank created"
+    assert rows[cells[-1]] == "deposit(1) to Purse ko22 of bank, and 3 more"
 
 
 def test_going_back_is_taken_back_in_a_new_life(opened: Kernel) -> None:
