@@ -511,6 +511,16 @@ def test_cells_keep_their_places(world: WorldFile) -> None:
     assert found == [("bank", "a", 1), ("bank", "b", 2), ("bank", "c", 3), ("shop", "z", 1)]
 
 
+def test_cells_are_replaced_in_one_pass(world: WorldFile) -> None:
+    """A file may have tens of thousands of modules, which go with each that is defined."""
+    sources = Sources(world)
+    sources.put("bank", "old", "1")
+    parts = tuple((f"part {count}", "1") for count in range(20_000))
+    sources.replace("bank", (*parts, ("part 7", "2")))
+    assert sources.parts("bank") == (*parts[:7], ("part 7", "2"), *parts[8:])
+    assert world.rows("SELECT max(seq), count(*) FROM sources") == [(20_000, 20_000)]
+
+
 DELIVERY: dict[str, Any] = {
     "position": 0,
     "delivery": ["message", 1],

@@ -54,8 +54,8 @@ class Sources(OneTable[Source]):
         """Replace the vat's cells by these."""
         for key in self._by_vat.keys(vat_name):
             self._rows.delete(*key)
-        for part, source in parts:
-            self.put(vat_name, part, source)
+        for seq, (part, source) in enumerate(dict(parts).items(), 1):  # a file may have any number of them
+            self._rows.put(Source(vat_name, part, seq, source))
 
     def vat_names(self) -> list[str]:
         """The names of vats that have cells, whether they run or not."""
