@@ -134,6 +134,7 @@ def test_a_scalar_arrives_as_what_it_was(value: Any) -> None:
         (numpy.array(["a"], "U5000"), r"far shorter than its dtype: pass x.tolist\(\)"),
         (pandas.Series(1, pandas.date_range("2000", periods=501, freq="SME")), "set x.index.freq = None"),
         ([pandas.DataFrame(columns=range(9_999), dtype=float)] * 4, "too many columns and indexes: send it"),
+        (pandas.Series(pandas.Categorical([0], [*range(1, 2_001), 0])), "and not sorted: pass x.astype"),
         (pandas.DataFrame(index=range(1 << 30)), "its index has more than 10,000,000 numbers: pass parts"),
     ],
 )  # fmt: skip
@@ -237,12 +238,47 @@ def test_no_memory_is_taken_unwritten() -> None:
 NUMBERS = {"dtype": "|i1", "shape": [1], "data": {"#tag": "bytes", "payload": "AA=="}}
 
 
-def moments(count: int, frequency: Any) -> dict[str, Any]:
-    """An index of days that are no steps of a frequency."""
-    uneven = numpy.arange(count).astype("i8") ** 2
-    packed = base64.b64encode((uneven * 86_400).tobytes()).decode()
-    array = {"dtype": "<M8[s]", "shape": [count], "data": {"#tag": "bytes", "payload": packed}}
-    return {"values": {"array": array}, "name": None, "frequency": frequency}
+def packed(items: Any, dtype: str) -> dict[str, Any]:
+    """An array of ints as a sender would write it, of a dtype of as many bytes."""
+    data = base64.b64encode(numpy.asarray(items, "i8").tobytes()).decode()
+    return {"array": {"dtype": dtype, "shape": [len(items)], "data": {"#tag": "bytes", "payload": data}}}
+
+
+def moments(count: int, frequency: Any, given: Any = None) -> dict[str, Any]:
+    """An index of days that are no steps of a frequency, or of given seconds."""
+    uneven = numpy.arange(count) ** 2 * 86_400 if given is None else given
+    return {"values": packed(uneven, "<M8[s]"), "name": None, "frequency": frequency}
+
+
+def of_one_hash(count: int) -> Any:
+    """Numbers that pandas keeps at one place of its table: (k >> 33) ^ k ^ (k << 11) has the same 32 bits."""
+    found: dict[int, tuple[int, int]] = {}
+    nothing: list[int] = []
+    for bit in range(50):
+        key = 1 << bit
+        place = (key >> 33 ^ key ^ key << 11) & 0xFFFFFFFF
+        while place and place.bit_length() in found:
+            other = found[place.bit_length()]
+            place, key = place ^ other[0], key ^ other[1]
+        if place:
+            found[place.bit_length()] = (place, key)
+        else:
+            nothing.append(key)
+    numbers = [0]
+    for key in nothing:
+        numbers += [number ^ key for number in numbers]
+    return numpy.array(numbers[:count])
+
+
+def sorts(categories: Any) -> dict[str, Any]:
+    """A column of categories without an item."""
+    codes = {"dtype": "|i1", "shape": [0], "data": {"#tag": "bytes", "payload": ""}}
+    index = {"values": packed(categories, "<i8"), "name": None}
+    return {"category": codes, "categories": index, "ordered": False}
+
+
+MANY = numpy.sort(of_one_hash(100_000))
+SHARED = [numpy.roll(MANY, 1), numpy.append(MANY, MANY[-1]), numpy.insert(MANY, 0, MANY[0])]
 
 
 TIMES = {"name": None, "data": {"objects": []}}
@@ -263,6 +299,8 @@ FORGERIES = [
     ("dataframe", {"columns": RANGE, "index": RANGE | {"range": [1 << 53, 0, -1]}, "data": []}),
     ("series", {"name": None, "index": RANGE | {"range": [0, 1, 1]}, "data": {
         "category": NUMBERS, "categories": RANGE | {"range": [0, 10**6, 1]}, "ordered": False}}),
+    *(("series", TIMES | {"index": RANGE, "data": sorts(shared)}) for shared in SHARED),
+    *(("series", TIMES | {"index": moments(0, "h", shared)}) for shared in SHARED),
     ("series", TIMES | {"index": moments(501, "cbh")}),
     ("series", TIMES | {"index": moments(501, "QS-OCT")}),
     ("series", TIMES | {"index": moments(501, "0D")}),
@@ -318,6 +356,13 @@ def test_a_message_of_wide_frames_is_refused_by_its_reader() -> None:
     frame = {"#tag": "dataframe", "payload": {"columns": RANGE, "index": RANGE, "data": [column] * 30_000}}
     with pytest.raises(DecodeError, match="too many columns and indexes: send it in pieces"):
         read("#" + json.dumps(frame))
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_many_sorted_categories_arrive(step: int) -> None:
+    """However their hashes are: pandas needs none of them."""
+    column = pandas.Series(pandas.Categorical.from_codes([0, 1], pandas.Index(MANY[::step])))
+    pandas.testing.assert_series_equal(read(body(column)), column)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ MOST_CATEGORIES = 100_000
 MOST_GENERATED = 500
 """The most moments of an index that pandas has to count one by one to compare them with its frequency."""
 
+MOST_UNSORTED = 2_000
+"""The most categories in no order: pandas finds out in a table of hashes, which a sender can choose to be one
+and the same, whether one comes twice."""
+
 _UNSTORED = "a change of it would not be stored: keep its columns, {name: column.to_numpy()}"
 _IN_OBJECTS = (type(None), bool, int, float, str, bytes, date, datetime, timedelta, Decimal)
 _LABELS = (type(None), bool, int, float, str, bytes)
@@ -168,6 +172,7 @@ class _Frames:
         pandas, numpy, dtype = self._pandas, self._numpy, column.dtype
         if isinstance(dtype, pandas.CategoricalDtype):
             categories = self._index_to_data(dtype.categories, f"the categories of {what}", MOST_CATEGORIES)
+            _refuse_crowded(dtype.categories, f"the categories of {what}")
             codes = array_to_data(numpy, column.array.codes)
             return {"category": codes, "categories": categories, "ordered": bool(dtype.ordered)}
         if isinstance(dtype, pandas.DatetimeTZDtype):
@@ -224,6 +229,7 @@ class _Frames:
         given = _table(data, "category", "categories", "ordered")
         codes = _flat(array_from_data(numpy, given["category"]), "i")
         categories = self._index_from_data(given["categories"], MOST_CATEGORIES)
+        _refuse_crowded(categories, "its categories")
         return pandas.Categorical.from_codes(codes, categories, ordered=given["ordered"] is True)
 
     def _texts(self, given: dict[str, Any]) -> Any:
@@ -285,13 +291,28 @@ def _work(data: Any) -> int:
 
 def _count_no_more(index: Any, frequency: str) -> None:
     """Refuse a frequency that pandas would compare with very many moments, one by one."""
-    if len(index) <= MOST_GENERATED or _FIXED.fullmatch(frequency):
+    if len(index) <= MOST_GENERATED:
+        return
+    if not _in_order(index):
+        raise NotExactError("its moments are in no order, so they have no frequency: set x.index.freq = None")
+    if _FIXED.fullmatch(frequency):
         return
     bare = type(index)(index, freq=None)
     found = type(index)(bare, freq="infer").freq  # which looks at all moments at once, and knows most
     if found is None or found.freqstr != frequency:
         told = f"its frequency {frequency} is no fixed step, and it has more than {MOST_GENERATED} moments"
         raise NotExactError(f"{told}: set x.index.freq = None")
+
+
+def _refuse_crowded(categories: Any, what: str) -> None:
+    if len(categories) > MOST_UNSORTED and not _in_order(categories):
+        raise NotExactError(f"{what} are more than {MOST_UNSORTED:,} and not sorted: pass x.astype(object)")
+
+
+def _in_order(index: Any) -> bool:
+    """Whether each item is larger than the one before it, or each is smaller: found out without hashes."""
+    ordered = index.is_monotonic_increasing or index.is_monotonic_decreasing
+    return bool(ordered and not (index[1:] == index[:-1]).any())
 
 
 def _table(data: Any, *keys: str) -> dict[str, Any]:
