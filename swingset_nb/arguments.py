@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from swingset.host.parsing import AnyOrder
@@ -61,13 +61,20 @@ class LineParser(AnyOrder):
             self._shown = None
         if unknown:
             options = [word for word in unknown if word.startswith("-")]
-            near = nearest(options[0], self.options()) if options else None
+            near = self._meant(options[0], words) if options else None
             guess = (f"did you mean {near}?",) if near else ()
             what = "no such option" if options else "too many words"
             raise BadArguments(
                 f"{self.prog}: {what}: {' '.join(options or unknown)}", *guess, f"usage: {self.usage_line()}"
             )
         return known
+
+    def _meant(self, option: str, words: Sequence[str]) -> str | None:
+        """The option that was meant, with its value where other words say which."""
+        name = option.partition("=")[0]
+        if name in _ENGINES and "--worker" in self.options():
+            return "--worker wasm-full" if any("full" in word for word in words) else "--worker"
+        return nearest(name, self.options())
 
 
 def without_comment(line: str) -> str:
@@ -82,6 +89,10 @@ def without_comment(line: str) -> str:
             return line[:at]
         before = letter
     return line
+
+
+_ENGINES = {"--engine", "--runtime", "--interpreter"}
+"""What people call the kind of a worker."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

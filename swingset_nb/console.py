@@ -7,7 +7,8 @@ lose their order on the page.
 A panel's button has no cell to print under, so its handler gathers the lines with `collecting`.
 
 What is printed is stored in the notebook file, so the outputs under one cell are bounded. The lines that are
-not printed are counted, and are in the records of their cranks.
+not printed are counted, and are in the records of their cranks. A rejection that nobody handled is printed
+once under a cell, however many promises of a loop were rejected so, and counted at its end.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ MOST_LINES = 200
 """How many lines of one output are shown; of the rest only the number."""
 MOST_IN_LINE = 4_000
 """How many characters of a line are shown."""
+_UNHANDLED = "unhandled rejection in "
+_MOST_KINDS = 100  # of rejections that are counted
+_SHORT = 200
 
 
 class Console:
@@ -33,13 +37,22 @@ class Console:
         self._printed = 0
         self._left_out = 0
         self._first_left_out = 0
+        self._in_cell = False
+        self._times: dict[tuple[str, ...], int] = {}
 
     def begin(self) -> None:
         """A cell begins, which may print up to the limit."""
         self._printed = self._left_out = 0
+        self._in_cell = True
+        self._times = {}
 
     def end(self) -> None:
         """A cell ends: print how many lines it has left out, and what shows them."""
+        self._in_cell = False
+        for lines, times in self._times.items():
+            if times > 1:
+                print(f"{lines[0][:_SHORT]}{'…' if len(lines[0]) > _SHORT else ''} ({times:,} times in all)")
+        self._times = {}
         if self._left_out:
             print(
                 f"and {self._left_out:,} more lines of vats: `%swingset story {self._first_left_out}` has"
@@ -53,6 +66,8 @@ class Console:
         if self._collected is not None:
             self._collected += lines
             return
+        if self._again(output, lines):
+            return
         text, limit = "\n".join(lines), self._limit()
         if limit > 0 and self._printed + len(text) > limit:
             if not self._left_out:
@@ -62,6 +77,15 @@ class Console:
             return
         self._printed += len(text)
         print(text)
+
+    def _again(self, output: Output, lines: list[str]) -> bool:
+        """Whether a rejection that nobody handled was printed under this cell in the same words."""
+        if not self._in_cell or output.stream != "stderr" or not output.text.startswith(_UNHANDLED):
+            return False
+        key = tuple(lines)
+        if key in self._times or len(self._times) < _MOST_KINDS:
+            self._times[key] = self._times.get(key, 0) + 1
+        return self._times.get(key, 1) > 1
 
     @contextmanager
     def collecting(self) -> Iterator[list[str]]:

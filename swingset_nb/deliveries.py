@@ -66,4 +66,5 @@ class Deliveries:
             self._notebook.allow_run()
             self._hooks.catch_up()
         finally:
+            self._notebook.console.end()
             self._at_work = None

@@ -68,3 +68,25 @@ def test_a_retention_is_shown_and_taken_with_yes(opened: Kernel) -> None:
     printed = "".join(opened.run("await E(bank).greet('more')").printed for _ in range(3))
     assert "kernel (file) │ retention of the last 3 cranks: Cranks before" in printed
     assert "for the cranks of its retention" in opened.run("%swingset history").plain
+
+
+def test_history_has_one_row_for_a_cell(opened: Kernel) -> None:
+    """All commits of a loop are one row, with what it sent; so the rows are what `undo N` counts."""
+    opened.run("for n in range(30):\n    await E(bank).greet(str(n))")
+    opened.run("await E(bank).greet('once')")
+    told = opened.run("%swingset history --rows 2").plain
+    cells = [line for line in told.splitlines() if line.startswith("[")]
+    assert len(cells) == 2
+    assert "greet('0') to root of bank ko20, and 29 more" in cells[0]
+    assert "greet('once')" in cells[1]
+
+
+def test_equal_rejections_that_nobody_handled_are_one_line(opened: Kernel) -> None:
+    """One line tells of the first, and one at the end how many there were; what vats print is not counted."""
+    told = opened.run("kept = [E(bank).gret() for n in range(30)]").printed
+    lines = [line for line in told.splitlines() if "unhandled rejection in notebook" in line]
+    assert len(lines) == 2
+    assert lines[1].endswith("(30 times in all)")
+    again = opened.run("kept = E(bank).gret()").printed
+    assert again.count("unhandled rejection in notebook") == 1
+    assert "times in all" not in again
