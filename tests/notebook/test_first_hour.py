@@ -130,6 +130,8 @@ MISTAKES = [
     ("%swingset -h", "did you mean `%swingset help`?"),
     ("%swingset ?", "did you mean `%swingset help`?"),
     ("%swingset import", "did you mean `%swingset module`?"),
+    ("%%vat bank --engine full\nx = 1", "→ did you mean --worker wasm-full?"),
+    ("%swingset open other.world --engine local", "→ did you mean --worker?"),
     ("%swingset help foo", "no term of the glossary\n→ %swingset help\n"),
     ("x = 1\n%%vat other\n", "BadArguments: %%vat stands on the first line of its cell"),
     ("x = 1\n%%module other\n", "BadArguments: %%module stands on the first line of its cell"),
