@@ -70,17 +70,6 @@ def test_a_retention_is_shown_and_taken_with_yes(opened: Kernel) -> None:
     assert "for the cranks of its retention" in opened.run("%swingset history").plain
 
 
-def test_history_has_one_row_for_a_cell(opened: Kernel) -> None:
-    """All commits of a loop are one row, with what it sent; so the rows are what `undo N` counts."""
-    opened.run("for n in range(30):\n    await E(bank).greet(str(n))")
-    opened.run("await E(bank).greet('once')")
-    told = opened.run("%swingset history --rows 2").plain
-    cells = [line for line in told.splitlines() if line.startswith("[")]
-    assert len(cells) == 2
-    assert "greet('0') to root of bank ko20, and 29 more" in cells[0]
-    assert "greet('once')" in cells[1]
-
-
 def test_equal_rejections_that_nobody_handled_are_one_line(opened: Kernel) -> None:
     """One line tells of the first, and one at the end how many there were; what vats print is not counted."""
     told = opened.run("kept = [E(bank).gret() for n in range(30)]").printed
