@@ -13,7 +13,7 @@ from swingset.model.refs import MalformedReference, is_kref, is_vat_id, parse_vr
 from swingset.model.reports import Frame, frames_from_json
 from swingset.model.states import Reason
 from swingset.model.visible import one_line, visible
-from swingset.model.wording import fit
+from swingset.model.wording import fit, named
 
 VREFS: list[tuple[str, tuple[str, bool, bool, bool, bool]]] = [
     # type, exported, durable, virtual, outlives an upgrade
@@ -304,3 +304,18 @@ def test_every_reason_has_one_name() -> None:
     named = [value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)]
     assert sorted(named) == sorted(get_args(Reason))
     assert set(named) >= reasons.HOSTS
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], "none"),
+        (["a", "b"], "a, b"),
+        (["a"] * 20, "a, " * 19 + "a"),
+        (["a"] * 20_000, "a, " * 19 + "a and 19,980 more"),
+        (["x" * 20_000], "x" * 199 + "…"),
+    ],
+)
+def test_a_sentence_lists_the_first_of_some_names(names: list[str], words: str) -> None:
+    """A file may have any number of them, as long as they like."""
+    assert named(names) == words

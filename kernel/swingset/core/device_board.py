@@ -22,6 +22,7 @@ from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import said
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
+from swingset.model.wording import named
 from swingset.world.device_records import DeviceRecord
 from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.promises import UNRESOLVED
@@ -142,7 +143,7 @@ class DeviceBoard:
         for device in found:
             if device.name == name:
                 return device
-        known = ", ".join(device.name for device in found) or "none"
+        known = named(device.name for device in found)
         if name is None:
             raise KernelError(f"there are several devices of kind {kind}, say which one: {known}")
         raise KernelError(f"there is no device {name!r} of kind {kind} in this world; there are: {known}")
@@ -165,7 +166,7 @@ class DeviceBoard:
         """The corner of a device, for the host. Raises `KernelError` where there is no such device."""
         record = self._store.devices.named(name)
         if record is None:
-            known = ", ".join(device.name for device in self._store.devices.all()) or "none"
+            known = named(device.name for device in self._store.devices.all())
             raise KernelError(f"there is no device {name!r} in this world; there are: {known}")
         return DeviceContext(self._store, record)
 

@@ -32,6 +32,7 @@ from swingset.model.messages import (
 )
 from swingset.model.refs import is_called_well
 from swingset.model.states import HeldPolicy
+from swingset.model.wording import named
 from swingset.workers.base import Worker
 from swingset.world.errors import DamagedRow
 from swingset.world.promises import UNRESOLVED
@@ -60,8 +61,8 @@ class Kernel:
         """The live or suspended vat of that name; raises `NoSuchVat`, which lists the existing names."""
         vat = self.store.vats.named(name)
         if vat is None:
-            known = ", ".join(v.name for v in self.store.vats.all() if v.state != TERMINATED)
-            raise NoSuchVat(f"there is no vat {name!r}; there are: {known or 'none yet'}")
+            known = named((v.name for v in self.store.vats.all() if v.state != TERMINATED), "none yet")
+            raise NoSuchVat(f"there is no vat {name!r}; there are: {known}")
         return vat
 
     def has_root(self, name: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.starting import Parts
+from swingset.model.wording import named
 
 
 class StrangeSources(KernelError):
@@ -148,7 +149,7 @@ class Drafts:
             raise StrangeDrafts(
                 vat,
                 strange,
-                f"the file has drafts for vat {vat} that are not of this session: {', '.join(strange)}. They"
+                f"the file has drafts for vat {vat} that are not of this session: {named(strange)}. They"
                 " would run in front of its code: look at them (`drafts`), then `keep` or `drop` each",
             )
         return tuple((draft.part, draft.source) for draft in found)
@@ -158,5 +159,5 @@ class Drafts:
         for draft in found:
             if draft.part == part:
                 return draft
-        known = ", ".join(draft.part for draft in found) or "none"
+        known = named(draft.part for draft in found)
         raise KernelError(f"vat {vat} has no draft {part!r}; there are: {known}")

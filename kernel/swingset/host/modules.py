@@ -25,6 +25,7 @@ from swingset.host.starting import Parts
 from swingset.host.upgrading import Upgraded, upgrade
 from swingset.lens.modules import ModuleRow, module_rows
 from swingset.model.modules import by_module, cells_of
+from swingset.model.wording import named
 from swingset.world.sources import MODULES
 from swingset.world.vats import VatRecord
 
@@ -230,11 +231,11 @@ class Modules:
         }
         needed = needed_by(cells, known, closed)
         if strange := tuple(name for name in needed if name in closed):
-            named = f"{'modules' if len(strange) > 1 else 'module'} {', '.join(strange)}"
+            which = f"{'modules' if len(strange) > 1 else 'module'} {named(strange)}"
             raise StrangeModules(
                 vat,
                 strange,
-                f"vat {vat} imports {named}, found in the file and not of this session: look at the source,"
+                f"vat {vat} imports {which}, found in the file and not of this session: look at the source,"
                 " then define it again or `keep` it",
             )
         return (*(part for name in needed for part in known[name]), *cells)
@@ -258,7 +259,7 @@ class Modules:
     def _found(self, name: str) -> Parts:
         found = self._defined().get(name)
         if found is None:
-            known = ", ".join(self._defined()) or "none"
+            known = named(self._defined())
             raise KernelError(f"no module {name!r} is defined in this world; there are: {known}")
         return found
 

@@ -30,6 +30,7 @@ from swingset.host.lives import Lives
 from swingset.host.outputs import WaitingOutputs
 from swingset.model.messages import Event
 from swingset.model.visible import one_line
+from swingset.model.wording import named
 from swingset.workers.base import WorkerFactory
 from swingset.world.enforcing import Bounds
 from swingset.world.file import WorldFile
@@ -295,7 +296,7 @@ class Opened:
         local = [vat.name for vat in self.vats() if vat.worker == "local"]
         if local and self.factories and not self.choices.trusts_local:
             raise KernelError(
-                f"this world has vats in the local worker ({', '.join(local)}): their code would run in your"
+                f"this world has vats in the local worker ({named(local)}): their code would run in your"
                 " own process, unconfined. If you trust the file, open it with the worker local"
             )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from swingset.model.wording import named
+
 from .edge import at_the_edge
 from .errors import LabelExists, UnknownLabel, WorldError
 from .history import History, Label
@@ -32,7 +34,7 @@ class Labels:
         for label in labels:
             if label.name == name:
                 return label
-        known = ", ".join(repr(label.name) for label in labels) or "none"
+        known = named(repr(label.name) for label in labels)
         raise UnknownLabel(f"{self._world.name} has no label {name!r}; it has {known}")
 
     def put(self, name: str, note: str, *, move: bool) -> Label:
