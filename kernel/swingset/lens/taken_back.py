@@ -20,16 +20,6 @@ from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
-_OF_VATS = {
-    "suspend-vat": "the suspension of",
-    "resume-vat": "the resumption of",
-    "terminate-vat": "the termination of",
-    "change-options": "the change of options of",
-}
-"""What requests about a vat are called."""
-
-_LONGEST = 200
-
 MOST = 20
 """How many lines are kept of what was taken back."""
 
@@ -74,7 +64,7 @@ def effects(store: KernelStore, commits: Iterable[int]) -> Effects:
         if _counts(record):
             count += 1
             if len(done) < MOST:
-                done.append(_in_words(record, causes))
+                done.append(causes.step(record).summary)
     stays = [f"{lines:,} printed {'line' if lines == 1 else 'lines'}"] if lines else []
     stays += [f"{what}{f', {times:,} times' if times > 1 else ''}" for what, times in outside.items()]
     return Effects(tuple(done), count - len(done), cranks, tuple(stays[:MOST]))
@@ -100,28 +90,6 @@ def _counts(record: Record) -> bool:
     if isinstance(record, CrankRecord):
         return isinstance(record.event, Send | CreateVat | UpgradeVat)
     return record.verb not in _BY_THEMSELVES | {"send", "create-vat", "upgrade-vat"}
-
-
-def _in_words(record: Record, causes: Causes) -> str:
-    """What a record did; requests that people make of vats are told as they call them."""
-    if isinstance(record, RequestRecord):
-        given = record.arguments
-        if record.verb == "pause":
-            return "the pause of the world" if given.get("paused") else "the end of the pause"
-        vat = given.get("vat")
-        if record.verb in _OF_VATS and isinstance(vat, str):
-            said = f"{_OF_VATS[record.verb]} vat {causes.words.vat(vat)}"
-            options = given.get("options")
-            if isinstance(options, dict) and options:
-                said += f": {', '.join(f'{name} {_number(value)}' for name, value in options.items())}"
-            return one_line(said, _LONGEST)
-        if record.verb == "draft":
-            return one_line(f"the draft of {given.get('part')} for vat {vat}", _LONGEST)
-    return causes.step(record).summary
-
-
-def _number(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def _calls(store: KernelStore, record: CrankRecord) -> Iterator[str]:
