@@ -104,6 +104,16 @@ CASES = (
         re.compile(r"""['"](?:EProxy|EMethod)['"]"""),
         _always("nothing is sent before a method is called: `await E(x).method(...)`"),
     ),
+    Case(
+        "TypeError",
+        re.compile(r"data is not callable, has no method get_update_since\b"),
+        _always("`async for` is for a notifier: `await` the promise, and loop over the list that it brings"),
+    ),
+    Case(
+        "TypeError",
+        re.compile(r"data is not callable, has no method \w"),
+        _always("the answer is plain data, no object: `value = await E(x).method(...)`, and then use value"),
+    ),
     Case("TypeError", re.compile(r'cannot send method "(\w{1,100})" to '), _unsent),
     Case(
         "TypeError",

@@ -10,6 +10,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.references import reference_called
 from swingset_nb.render import Listing, Shown
 
 
@@ -69,7 +70,7 @@ def asked(notebook: Notebook, world: OpenWorld, text: str) -> int | str:
     """What a word asks about: a crank by its number, a kref, or the reference of a name of the notebook."""
     if text.isascii() and text.isdigit():
         return int(text[:18])
-    value = notebook.shell.user_ns.get(text)
+    value = reference_called(notebook.shell.user_ns, text) or notebook.shell.user_ns.get(text)
     kref = None if value is None else world.session.kref_of(value)
     if kref is None and value is not None:
         raise BadArguments(f"{text} is no reference or promise of this world", "%swingset cause CRANK")

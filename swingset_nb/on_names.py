@@ -12,6 +12,7 @@ from swingset.model.refs import is_kref
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
+from swingset_nb.references import reference_called
 from swingset_nb.render import Message, Shown, Table
 
 _BACK = "comes back"
@@ -20,13 +21,17 @@ _BACK = "comes back"
 @command(
     "describe",
     "what a reference stands for: class, state, methods, holders; of a promise, its outcome",
-    argument("what", metavar="WHAT", help="a name of this notebook, or the kernel's name for it: ko23"),
+    argument(
+        "what",
+        metavar="WHAT",
+        help="a name of this notebook, an item: items[3], or a kref: ko23",
+    ),
     completes="name",
 )
 def describe(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Describe a reference, out of the world's records alone."""
     world = notebook.require()
-    value = notebook.shell.user_ns.get(given.what)
+    value = reference_called(notebook.shell.user_ns, given.what)
     if isinstance(value, Presence | Promise):
         found = world.session.references.describe(value)
     elif is_kref(given.what):

@@ -9,6 +9,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_runs import named_vat
+from swingset_nb.references import reference_called
 from swingset_nb.render import Message, Shown
 
 _VAT = argument("vat", metavar="VAT", help="the vat's name")
@@ -64,7 +65,11 @@ def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command(
     "explain",
     "why something is alive: who holds it, hop by hop",
-    argument("what", metavar="WHAT", help="a name of this notebook, or the kernel's name for it: ko23"),
+    argument(
+        "what",
+        metavar="WHAT",
+        help="a name of this notebook, an item: items[3], or a kref: ko23",
+    ),
     completes="name",
 )
 def explain(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -72,8 +77,8 @@ def explain(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     kref = given.what if is_kref(given.what) else None
-    if kref is None and given.what in notebook.shell.user_ns:
-        kref = world.session.kref_of(notebook.shell.user_ns[given.what])
+    if kref is None and (value := reference_called(notebook.shell.user_ns, given.what)) is not None:
+        kref = world.session.kref_of(value)
     if kref is None:
         raise BadArguments(
             f"{given.what!r} is no name of an object in the world", "%swingset clists lists those there are"

@@ -31,7 +31,35 @@ _PATH = re.compile(r"[^\W\d]\w{0,99}(?:\[(?:-?\d{1,9}|'[^'\\\n]{0,99}'|\"[^\"\\\
 """A name, or an item of a list or a dict that has a name: what can be looked up without running code."""
 
 _STEP = re.compile(r"\[([^\]]*)\]")
+_BARE = re.compile(r"\[([A-Za-z_]\w*)\]")
 _OWN_FORMS = (list, tuple, dict)
+
+
+def reference_at(namespace: Mapping[str, Any], path: str) -> object:
+    """The reference to which a path such as `purse` or `purses["alice"]` leads; None if there is none.
+
+    Only dicts, lists and tuples are looked into, and nothing is evaluated.
+    """
+    if _PATH.fullmatch(path) is None:
+        return None
+    name, bracket, _ = path.partition("[")
+    value: Any = namespace.get(name)
+    for step in _STEP.findall(path[len(name) :]) if bracket else ():
+        if type(value) not in _OWN_FORMS:
+            return None
+        key = step[1:-1] if step[0] in "\"'" else int(step)
+        if type(value) is not dict and type(key) is not int:
+            return None
+        try:
+            value = value[key]
+        except LookupError:
+            return None
+    return value if is_reference(value) else None
+
+
+def reference_called(namespace: Mapping[str, Any], word: str) -> object:
+    """The reference to which a word of a magic leads, whose quotes are gone: `purses[alice]`."""
+    return reference_at(namespace, _BARE.sub(r"['\1']", word))
 
 
 class References:
@@ -77,22 +105,7 @@ class References:
 
     def find(self, path: str) -> object:
         """The reference to which a path such as `purse` or `purses["alice"]` leads; None if there is none."""
-        if _PATH.fullmatch(path) is None:
-            return None
-        name, bracket, _ = path.partition("[")
-        namespace: Mapping[str, Any] = self._notebook.shell.user_ns
-        value: Any = namespace.get(name)
-        for step in _STEP.findall(path[len(name) :]) if bracket else ():
-            if type(value) not in _OWN_FORMS:
-                return None
-            key = step[1:-1] if step[0] in "\"'" else int(step)
-            if type(value) is not dict and type(key) is not int:
-                return None
-            try:
-                value = value[key]
-            except LookupError:
-                return None
-        return value if is_reference(value) else None
+        return reference_at(self._notebook.shell.user_ns, path)
 
     @contextmanager
     def _free(self) -> Iterator[OpenWorld | None]:

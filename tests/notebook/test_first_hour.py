@@ -129,6 +129,8 @@ MISTAKES = [
     ("%swingset PRINT", "did you mean `%swingset describe`?"),
     ("%swingset -h", "did you mean `%swingset help`?"),
     ("%swingset ?", "did you mean `%swingset help`?"),
+    ("await E(E(purse).deposit(1)).foo()", "→ the answer is plain data, no object"),
+    ("async for n in E(purse).deposit(1):\n    pass", "→ `async for` is for a notifier: `await` the promise"),
     ("%swingset import", "did you mean `%swingset module`?"),
     ("%%vat bank --engine full\nx = 1", "→ did you mean --worker wasm-full?"),
     ("%swingset open other.world --engine local", "→ did you mean --worker?"),

@@ -40,6 +40,13 @@ def opened(kernel: Kernel) -> Kernel:
 PURSE = "Purse of bank · owner '<b>al' · balance 10 · methods deposit · held by shop"
 
 
+@pytest.mark.parametrize("path", ["purse", "purses['al']", 'purses["all"][0]', "purses['all'][0]"])
+@pytest.mark.parametrize("word", ["describe", "explain", "cause"])
+def test_a_word_takes_items_of_lists_and_dicts(opened: Kernel, word: str, path: str) -> None:
+    """As Tab and Shift-Tab do; it says the same as of the name."""
+    assert opened.run(f"%swingset {word} {path}").plain == opened.run(f"%swingset {word} purse").plain != ""
+
+
 @pytest.mark.parametrize(
     ("cell", "shown"),
     [
