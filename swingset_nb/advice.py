@@ -161,7 +161,10 @@ def of_state(references: References, error: BaseException) -> list[str]:
         found, name = references.target_of(error), missing[1] if missing else None
     if found is None or name not in dict(found.fields):
         return []
-    return [f".{name} is a part of its state: the class needs a method that returns or changes it"]
+    return [
+        f".{name} is a part of its state: the class needs a method that returns or changes it",
+        "a reference alone in a cell shows its state",
+    ]
 
 
 def below_a_timer(error: SyntaxError) -> bool:

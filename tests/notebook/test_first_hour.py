@@ -38,6 +38,7 @@ MISTAKES = [
         "→ .balance is a part of its state: the class needs a method that returns or changes it",
     ),
     ("await E(purse).balance()", "→ .balance is a part of its state"),
+    ("purse.balance", "→ a reference alone in a cell shows its state"),
     (
         "purse.balance = 5",
         "AttributeError: purse lives in another vat, so .balance cannot be set: ask it with a message",
