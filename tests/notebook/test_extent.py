@@ -156,7 +156,6 @@ promises
 checkpoints
 drafts
 names
-history
 find
 trace 2
 sql "SELECT * FROM vats"

@@ -37,7 +37,8 @@ def test_history_tells_what_happened_and_what_it_takes(opened: Kernel) -> None:
     assert "bank created" in told
     assert "checkpoint greeted" in told
     assert "bytes of past" in told
-    assert "commits before these" in opened.run("%swingset history --rows 1").plain
+    short = opened.run("%swingset history --rows 1").plain
+    assert "commits before these: `%swingset history --rows 4` shows more, `--all` shows all" in short
 
 
 def test_prune_shows_what_goes_and_does_it_with_yes(opened: Kernel) -> None:
