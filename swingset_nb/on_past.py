@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from swingset.host.controller import Controller
-from swingset.lens.taken_back import effects
+from swingset.host.looking_back import done_in
 from swingset.lens.timeline import Stretch
 from swingset.time.verification import DEPTHS, verify
 from swingset.world.retention import chosen_policy
@@ -52,8 +52,9 @@ def history(notebook: Notebook, given: argparse.Namespace) -> Shown:
     for stretches in cells[-most:]:
         first, last = stretches[0], stretches[-1]
         cell = "" if first.cell is None else f"[{first.cell}]"
-        counts = last.commit, last.crank, _sum(stretches, "cranks"), _sum(stretches, "requests")
-        rows.append([cell, *counts, f"{_sum(stretches, 'size'):,}", _what(controller, stretches)])
+        counts = [sum(each.cranks for each in stretches), sum(each.requests for each in stretches)]
+        size = f"{sum(each.size for each in stretches):,}"
+        rows.append([cell, last.commit, last.crank, *counts, size, _what(controller, stretches)])
     earlier = sum(map(len, cells[:-most]))
     more = f"`%swingset history --rows {4 * most}` shows more, `--all` shows all"
     notes = [f"{earlier:,} commits before these: {more}"] if earlier else []
@@ -77,17 +78,12 @@ def _by_cell(timeline: Sequence[Stretch], own: str) -> list[list[Stretch]]:
     return found
 
 
-def _sum(stretches: Sequence[Stretch], what: str) -> int:
-    return sum(getattr(each, what) for each in stretches)
-
-
 def _what(controller: Controller, stretches: Sequence[Stretch]) -> str:
     """What happened to vats and checkpoints in some commits, or else the first thing that was done."""
     loud = [each.words() for each in stretches if each.checkpoints or each.happenings or each.cut]
     if loud:
         return "; ".join(loud)
-    with controller.lock:
-        done = effects(controller.kernel.store, [each.commit for each in stretches])
+    done = done_in(controller, [each.commit for each in stretches])
     if not done.done:
         return stretches[-1].words()
     more = len(done.done) - 1 + done.more

@@ -273,8 +273,8 @@ def test_mail_is_a_link_between_two_traces(worlds: Worlds) -> None:
     by_id = {span.context.span_id: span for span in spans if span.context}
     linked = [(span, by_id[link.context.span_id]) for span in spans for link in span.links]
     assert [(span.name[:7], sender.name[:5]) for span, sender in linked] == [
-        ("receive", "say('"),
-        ("receive", "deliv"),
+        ("mail fr", "say('"),
+        ("mail fr", "deliv"),
     ]
     for span, sender in linked:
         assert span.resource.attributes["service.name"] != sender.resource.attributes["service.name"]

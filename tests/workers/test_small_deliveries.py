@@ -77,7 +77,7 @@ def settled(source: str, first: list[Any], later: str) -> int:
 
 
 DELIVERIES = {
-    "a message and its answer": (PING, message('#["ping",[5]]', [], ""), "message", 170_000),
+    "a message and its answer": (PING, message('#["ping",[5]]', [], ""), "message", 172_000),
     "an answer, and a send": (SENDING, message('#["go",["$0.Alleged: b"]]', ["o-50"], ""), "notify", 255_000),
 }
 
