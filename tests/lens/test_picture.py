@@ -18,7 +18,7 @@ from swingset.lens.tables import Lens
 from swingset.model.visible import one_line, visible
 
 MAKER = """
-from swingset.vat import durable, remotable
+from swingset.vat import durable, make_promise, remotable
 
 @durable
 class Thing:
@@ -32,6 +32,9 @@ class Fleeting:
 class Maker:
     def make(self): return Thing()
     def fleeting(self): return Fleeting()
+    def never(self):
+        self.promise, self.resolver = make_promise()
+        return self.promise
 
 def build_root_object(): return Maker()
 """
@@ -78,6 +81,23 @@ def test_it_says_who_holds_what(session: Session) -> None:
     assert "nobody (owners are gone)\n  Fleeting, abandoned ko22, held by notebook" in words
     assert "waiting 1: make() for maker ko20 (root of maker)" in words
     del kept, gone, promise
+
+
+def test_what_waits_elsewhere_is_not_next(session: Session) -> None:
+    """Only what is in the run-queue runs next; what waits at a promise or for a vat is counted apart."""
+    maker, controller = session.root("maker"), session.controller
+    asked = E(E(maker).never()).go()
+    session.settle()
+    assert "Run-queue: empty; 1 waits at a promise or for a vat" in draw(lens(session)).svg
+    controller.queue.pause()
+    made = E(maker).make()
+    session.flush()
+    assert "Run-queue: 1 waiting; 1 is next; 1 waits at a promise or for a vat" in draw(lens(session)).svg
+    controller.vats.suspend("maker")
+    controller.queue.unpause()
+    session.settle()
+    assert "Run-queue: empty; 2 wait at a promise or for a vat" in draw(lens(session)).svg
+    del asked, made  # held until here, so that nothing that waits is garbage
 
 
 def test_a_full_world_is_counted_not_crammed(session: Session) -> None:

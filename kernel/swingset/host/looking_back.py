@@ -1,4 +1,7 @@
-"""What commits of a controller's world did, for those who look at it and do not hold its store."""
+"""What commits of a world did, for a view that has its controller and must not reach into its store.
+
+The store belongs to the controller, whose lock is held for as long as it is read. It changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,6 @@ from swingset.lens.taken_back import Effects, effects
 
 
 def done_in(controller: Controller, commits: Iterable[int]) -> Effects:
-    """What was done in some commits."""
+    """What messages and requests did in some commits, the first of them in words."""
     with controller.lock:
         return effects(controller.kernel.store, commits)

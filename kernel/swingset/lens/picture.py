@@ -172,7 +172,7 @@ class _Drawing:
             shapes.append(_text(_MARGIN, y + 22, "Run-queue: empty, nothing is waiting", size=12))
             return "".join(shapes), y + 32
         shown = f", the first {len(scene.queue)} drawn" if scene.queue_length > len(scene.queue) else ""
-        heading = f"Run-queue: {scene.queue_length} waiting{shown}; 1 is next"
+        heading = f"{_waiting(scene)}{shown}"
         shapes.append(_text(_MARGIN, y + 22, heading, size=12, weight="bold"))
         y += 34
         across = (_WIDTH - 2 * _MARGIN) // _CARD_WIDTH
@@ -192,6 +192,17 @@ _SIGNS = {
     scenes.LOST: "✕",
     scenes.REST: "+",
 }
+
+
+def _waiting(scene: Scene) -> str:
+    """How many events wait, and where: only those in the run-queue are next."""
+    ready = scene.queue_length - scene.elsewhere
+    words = f"Run-queue: {ready} waiting; 1 is next" if ready else "Run-queue: empty"
+    if scene.elsewhere:
+        words += (
+            f"; {scene.elsewhere} {'waits' if scene.elsewhere == 1 else 'wait'} at a promise or for a vat"
+        )
+    return words
 
 
 def _height(box: Box) -> int:

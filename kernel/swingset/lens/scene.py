@@ -75,6 +75,9 @@ class Scene:
     arrows: tuple[Arrow, ...]
     queue: tuple[Queued, ...]
     queue_length: int
+    """How many events wait, drawn or not."""
+    elsewhere: int
+    """How many of them are not in the run-queue: they wait at a promise, or for a suspended vat."""
     left_out: tuple[str, ...]
 
 
@@ -136,6 +139,7 @@ def compose(lens: Lens) -> Scene:
         tuple(arrow for arrow in arrows if arrow.holder != arrow.owner),
         tuple(_queued(number, row) for number, row in enumerate(queue[:MOST_QUEUED], 1)),
         len(queue),
+        sum(row.where != "run-queue" for row in queue),
         tuple(left_out),
     )
 
