@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from swingset.host.controller import Controller
 from swingset.host.looking_back import done_in
+from swingset.host.retention import policy_of
 from swingset.lens.timeline import Stretch
 from swingset.time.verification import DEPTHS, verify
-from swingset.world.retention import chosen_policy
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook
@@ -125,7 +125,7 @@ def prune(notebook: Notebook, given: argparse.Namespace) -> Shown:
 def retention(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show the retention, or say what another one would drop, or take it."""
     history = notebook.require().controller.history
-    policy = chosen_policy(history.retention, given)
+    policy = policy_of(given, history.retention)
     if policy == history.retention:
         first, *rest = history.kept().lines()
         return Message(first, rest, ("`%swingset retention --cranks 1000` says what another one would drop",))

@@ -9,10 +9,10 @@ from typing import Any
 
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
+from swingset.host.retention import policy_of
 from swingset.host.saying import say, say_json
 from swingset.lens.verifying import MOST
 from swingset.time.verification import DEPTHS, verify
-from swingset.world.retention import chosen_policy
 
 DONE, PROBLEM = 0, 1
 
@@ -114,7 +114,7 @@ def _history(controller: Controller, chosen: argparse.Namespace) -> int:
 
 def _retention(controller: Controller, chosen: argparse.Namespace) -> int:
     history = controller.history
-    policy = chosen_policy(history.retention, chosen)
+    policy = policy_of(chosen, history.retention)
     if policy == history.retention:
         for line in history.kept().lines():
             say(line)

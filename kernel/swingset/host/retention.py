@@ -13,7 +13,8 @@ What pruning or a retention would free is measured, not estimated: it is done in
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from argparse import Namespace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from swingset.core.atomic import refuse_within_crank
@@ -265,3 +266,19 @@ def _cut(opened: Opened, before: int | None, ceiling: int | None, to_images: boo
         else:
             low = middle + 1
     return Cut(*line.marks[high])
+
+
+def policy_of(options: Namespace, policy: Retention) -> Retention:
+    """A policy as the options of a command or of a magic change it; what was not given stays as it is."""
+    part = options.cranks is not None or options.checkpoint is not None
+    if options.everything and part:
+        raise WorldError("everything is kept, or a part of it: choose one")
+    if options.ceiling is not None and options.no_ceiling:
+        raise WorldError("there is a ceiling, or none: choose one")
+    if options.everything or part:
+        policy = replace(policy, cranks=options.cranks, checkpoint=options.checkpoint)
+    if options.ceiling is not None or options.no_ceiling:
+        policy = replace(policy, ceiling=options.ceiling)
+    if options.to_images or options.everything:
+        policy = replace(policy, to_images=options.to_images)
+    return policy

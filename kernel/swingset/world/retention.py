@@ -7,8 +7,7 @@ because a file is damaged.
 
 from __future__ import annotations
 
-from argparse import Namespace
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import apsw
@@ -161,22 +160,6 @@ def note(db: apsw.Connection, prune: PastPrune) -> None:
             bytes=last.bytes + prune.bytes,
         )
     keep(db, PRUNES, canonical([list(each) for each in [*known, prune][-MOST_LISTED:]]))
-
-
-def chosen_policy(policy: Retention, chosen: Namespace) -> Retention:
-    """A policy, changed by the options of a command; those that were not given stay as they are."""
-    changed: dict[str, Any] = {}
-    if chosen.everything or chosen.cranks is not None or chosen.checkpoint is not None:
-        changed = {"cranks": chosen.cranks, "checkpoint": chosen.checkpoint}
-    if chosen.everything and (chosen.cranks is not None or chosen.checkpoint is not None):
-        raise WorldError("everything is kept, or a part of it: choose one")
-    if chosen.ceiling is not None and chosen.no_ceiling:
-        raise WorldError("there is a ceiling, or none: choose one")
-    if chosen.ceiling is not None or chosen.no_ceiling:
-        changed["ceiling"] = chosen.ceiling
-    if chosen.to_images or chosen.everything:
-        changed["to_images"] = chosen.to_images
-    return replace(policy, **changed)
 
 
 def _json(text: str) -> Any:
