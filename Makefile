@@ -42,8 +42,9 @@ lint: $(READY)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg \
          --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=60 notebooks/
 
-# Two processes, a file of tests to each: what the tests of a file share is made once.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Two processes, a file of tests to each: what the tests of a file share is made once. Files come in their
+# order, in which those with few and long tests, of the browser, are first: at the end neither process waits.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: engine browser lint
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
