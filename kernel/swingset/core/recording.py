@@ -68,7 +68,8 @@ def request_record(
     store: KernelStore, verb: str, arguments: Mapping[str, Any], cell: Cell | None
 ) -> dict[str, Any]:
     """Return the record of a request, without its rows; `cell` is the notebook cell that made it."""
-    said = without_nothing(cell=list(cell) if cell else None, effects=store.effects.other)
+    devices = store.effects
+    said = without_nothing(cell=list(cell) if cell else None, calls=devices.calls, effects=devices.other)
     return said | {"do": verb, "with": dict(arguments)}
 
 

@@ -109,11 +109,10 @@ def _console(record: Record, _: Causes) -> Iterator[Row]:
 
 
 def _calls(record: Record, causes: Causes) -> Iterator[Row]:
-    if isinstance(record, CrankRecord):
-        for call in record.calls or ():
-            made = causes.words.vat(call.caller), call.node, call.method, call.args.body
-            answered = int(call.failed), call.answer.body, int(call.undone)
-            yield (record.number, record.crank, *made, *answered)
+    for call in record.calls or ():
+        made = causes.words.vat(call.caller), call.node, call.method, call.args.body
+        answered = int(call.failed), call.answer.body, int(call.undone)
+        yield (record.number, record.crank, *made, *answered)
 
 
 _ROWS: Mapping[str, Callable[[Record, Causes], Iterator[Row]]] = {

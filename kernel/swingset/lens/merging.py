@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from swingset.core.errors import KernelError
-from swingset.world.records import CrankRecord, Record, RequestRecord
+from swingset.world.records import Record, RequestRecord
 from swingset.world.rows import MOST, RULES
 
 _OUT = re.compile(r"out\.([A-Za-z0-9._-]{1,199})/([0-9]{15})\Z", re.ASCII)
@@ -169,9 +169,7 @@ class _Line:
         return MergedRecord(self._world, record, tuple(self._sent(record)), arrivals)
 
     def _sent(self, record: Record) -> Iterator[Passage]:
-        """The messages that a crank put into an outbox."""
-        if not isinstance(record, CrankRecord):
-            return
+        """The messages that a vat put into an outbox."""
         for call in record.calls or ():
             for effect in () if call.undone or call.method != "send" else call.effects:
                 key = effect.given[0] if effect.what == "set" and effect.given[1] is not None else None

@@ -231,11 +231,11 @@ def _method(record: Record) -> str | None:
 
 
 def _mentions(record: Record, kref: str) -> bool:
+    if any(kref in (call.node, *call.args.slots, *call.answer.slots) for call in record.calls or ()):
+        return True
     if isinstance(record, RequestRecord):
         return f'"{kref}"' in json.dumps(dict(record.arguments))
-    return kref in _krefs(record.event) or any(
-        kref in (call.node, *call.args.slots, *call.answer.slots) for call in record.calls or ()
-    )
+    return kref in _krefs(record.event)
 
 
 def _krefs(event: Event) -> tuple[str, ...]:
@@ -244,6 +244,8 @@ def _krefs(event: Event) -> tuple[str, ...]:
 
 def _texts(record: Record) -> Iterator[str]:
     """The texts of a record that a reader would search: what was sent, printed, said and settled."""
+    for call in record.calls or ():
+        yield from chain((call.method,), (call.args.body, call.answer.body))
     if isinstance(record, RequestRecord):
         yield record.verb
         yield json.dumps(dict(record.arguments), ensure_ascii=False)
@@ -256,8 +258,6 @@ def _texts(record: Record) -> Iterator[str]:
     yield from (text for _, text in record.console)
     if record.fault is not None:
         yield f"{record.fault.name}: {record.fault.message}"
-    for call in record.calls or ():
-        yield from chain((call.method,), (call.args.body, call.answer.body))
     for row in record.rows or ():
         if row.table == "promises" and row.after is not None and isinstance(row.after[5], str):
             yield row.after[5]

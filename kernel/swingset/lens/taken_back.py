@@ -58,9 +58,9 @@ def effects(store: KernelStore, commits: Iterable[int]) -> Effects:
         if isinstance(record, CrankRecord):
             cranks += 1
             lines += sum(text.count("\n") or 1 for _, text in record.console if text)
-            outside.update(_calls(store, record))
         else:
             outside.update(_told(record))
+        outside.update(_calls(store, record))
         if _counts(record):
             count += 1
             if len(done) < MOST:
@@ -92,7 +92,7 @@ def _counts(record: Record) -> bool:
     return record.verb not in _BY_THEMSELVES | {"send", "create-vat", "upgrade-vat"}
 
 
-def _calls(store: KernelStore, record: CrankRecord) -> Iterator[str]:
+def _calls(store: KernelStore, record: Record) -> Iterator[str]:
     for call in record.calls or ():
         node = store.objects.get(call.node)
         device = store.devices.get(node.owner) if node is not None and node.owner else None

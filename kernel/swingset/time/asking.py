@@ -205,9 +205,9 @@ class Asked:
             self._caps[key] = known["bundle"]
 
     def _learn_call(self, record: RequestRecord) -> None:
-        match record.arguments.get("syscall"):
-            case ["callNow", str(), str(method), _] if not method.startswith("get_"):
-                for device in {effect.device for effect in record.effects or ()}:
+        for call in record.calls or ():
+            if not call.method.startswith("get_"):
+                for device in {effect.device for effect in call.effects}:
                     name = self._called.get(device, device)
                     self._outside[name] = self._outside.get(name, 0) + 1
 

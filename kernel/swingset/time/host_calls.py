@@ -19,7 +19,7 @@ from swingset.model.foreign import Unreadable, read_json
 from swingset.time.device_effects import repeat_effect
 from swingset.time.origins import Origins, Withheld
 from swingset.time.script import OWN_KINDS
-from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record, RequestRecord
+from swingset.world.records import DeviceAnswer, DeviceEffect, Record, RequestRecord
 
 
 class HostCalls:
@@ -36,11 +36,10 @@ class HostCalls:
         """Whether the caller hears the answer; a script that calls between two deliveries does not."""
 
     def learn(self, record: Record) -> None:
-        """Learn the calls of a crank, and the kinds of devices that the host adds."""
-        if isinstance(record, CrankRecord):
-            for call in record.calls or ():
-                self._calls.setdefault(call.node, deque()).append(call)
-        elif record.verb == "add-device":
+        """Learn the calls of a record, and the kinds of devices that the host adds."""
+        for call in record.calls or ():
+            self._calls.setdefault(call.node, deque()).append(call)
+        if isinstance(record, RequestRecord) and record.verb == "add-device":
             self._kinds.add(str(record.arguments.get("kind")))
 
     def install(self) -> None:
@@ -109,6 +108,7 @@ class HostCalls:
     def visit(self, record: RequestRecord) -> None:
         """Repeat what the host did at a device in a visit. Raises `Withheld`, and what the kernel raises."""
         name = record.arguments["name"]
+        self._hooks.pop(name, None)
         with self._kernel.request("visit-device", name=name):
             context = self._kernel.devices.context(name)
             for effect in record.effects or ():

@@ -237,6 +237,7 @@ class Living:
             self._lose(record, given)
             self._dropped.append(BranchEntry(record.number, what, "dropped"))
             return
+        self._calls.stand_at(record)
         try:
             with self.kernel.request.made_in(record.cell):
                 self._come_again(record, given, what)
@@ -254,6 +255,7 @@ class Living:
             self._withhold_request(record, given, what, f"{type(problem).__name__}: {said(problem)}")
         else:
             self._entries += 1
+            self._list_not_told(record)
 
     def _come_again(self, record: RequestRecord, given: dict[str, Any], what: str) -> None:
         if record.verb == "syscall":
@@ -354,9 +356,7 @@ class Living:
         elif record.verb == "visit-device":
             self._calls.visit(record)
         else:
-            self._calls.stand_at(record)
             self._repeater.repeat(replace(record, arguments=given))
-            self._list_not_told(record)
         pairs = self.origins.pair(record.rows or (), self._made(last), numbers)
         if record.verb == "send":
             method = called(given["methargs"])

@@ -196,9 +196,9 @@ def _visit_device(to: Repeater, given: Given) -> None:
     with to.asked("visit-device", given):
         device = to.devices.context(given["name"]).device.id
         for effect in (record.effects if record is not None else ()) or ():
-            # What other devices do then follows from it, in the kernel.
-            if effect.device == device:
-                to.devices.repeat(effect)
+            if effect.device != device:
+                break  # what follows from the visit, which the kernel tells the devices
+            to.devices.repeat(effect)
 
 
 def _critical_vat_key(to: Repeater, given: Given) -> None:

@@ -84,7 +84,7 @@ class Script:
         """Play this record from now on."""
         self.record = record
         self._deliveries.clear()
-        self._answers = list(record.calls or ()) if isinstance(record, CrankRecord) else []
+        self._answers = list(record.calls or ())
 
     @property
     def crank(self) -> CrankRecord:
@@ -349,19 +349,27 @@ class ScriptedDevices(DeviceBoard):
         return self._store.devices.get(owned.owner) if owned is not None and owned.owner else None
 
     def vat_ended(self, vat: str, rejected: bool, outcome: CapData) -> None:
-        """Notify the library's devices, and repeat what the others did then."""
-        super().vat_ended(vat, rejected, outcome)
-        self._repeat_hooks()
+        """Notify the library's devices, and repeat what the others did then, in the order of all."""
+        for record in self._store.devices.all():
+            listener = getattr(self._code.get(record.kind), "vat_ended", None)
+            if listener is not None:
+                listener(vat, rejected, outcome, DeviceContext(self._store, record))
+            else:
+                self.repeat_next(record)
 
     def _node_gone(self, device: str, state: CapData) -> None:
         super()._node_gone(device, state)
-        self._repeat_hooks()
+        record = self._store.devices.get(device)
+        if record is not None:
+            self.repeat_next(record)
 
-    def _repeat_hooks(self) -> None:
-        """Repeat the next recorded effects, as far as they are of devices whose code does not run."""
+    def repeat_next(self, device: DeviceRecord) -> None:
+        """Repeat the next recorded effects, as far as they are of this device and its code does not run."""
+        if device.kind in (*OWN_KINDS, PluginDevice.kind):
+            return
         effects = (self._script.record.effects if self._script.record is not None else ()) or ()
         for effect in effects[len(self._store.effects.other) :]:
-            if _kind(self._store, effect) in (*OWN_KINDS, PluginDevice.kind, None):
+            if effect.device != device.id:
                 return
             self.repeat(effect)
 

@@ -104,12 +104,13 @@ def _record(line: bytes, number: int, commit: int, crank: int) -> Record:
         _text(raw, "do"),
         _of(raw, "with", dict, {}),
         None if cell is None else (_whole(cell, 0), _whole_or_none(cell, 1)),
+        calls=_told(raw, "calls", _call),
         effects=_told(raw, "effects", _effect),
         rows=_told(raw, "rows", _row),
     )
 
 
-_REQUEST = {"do", "with", "cell", "effects", "rows"}
+_REQUEST = {"do", "with", "cell", "calls", "effects", "rows"}
 _CRANK = {
     *("crank", "event", "outcome", "seq", "sender", "vat", "computrons", "fault", "clean_up", "console"),
     *("transcripts", "calls", "effects", "rows"),

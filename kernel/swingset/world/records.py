@@ -73,13 +73,15 @@ class Recorded:
     """What records of both kinds have.
 
     `number` counts records from 1. `commit` is the commit that stores the record. `crank` is the last crank
-    before it, or its own. `effects` are those of devices. `effects` and `rows` are None if there are too many
-    to list; the commit's changes have those rows all the same.
+    before it, or its own. `calls` are vats' calls of devices. `effects` are what devices did without a call.
+    `calls`, `effects` and `rows` are None if there are too many to list; the commit's changes have those rows
+    all the same.
     """
 
     number: int
     commit: int
     crank: int
+    calls: tuple[DeviceAnswer, ...] | None = field(default=(), kw_only=True)
     effects: tuple[DeviceEffect, ...] | None = field(default=(), kw_only=True)
     rows: tuple[RowChange, ...] | None = field(default=(), kw_only=True)
 
@@ -89,8 +91,8 @@ class RequestRecord(Recorded):
     """A request of the host between two cranks: a verb of `swingset.core.verbs`, and its arguments as JSON.
 
     `cell` is the execution count of the notebook cell that made the request, with the line in the cell, if
-    they are known. `effects` are those of devices that the host called. `number`, `commit`, `crank` and
-    `rows` are those of any record.
+    they are known. `effects` are those of devices that the host called, and `calls` are those that a session
+    made between two deliveries. `number`, `commit`, `crank` and `rows` are those of any record.
     """
 
     verb: str
@@ -105,15 +107,13 @@ class CrankRecord(Crank, Recorded):
     `position` is the position of its event in the run-queue, None if the event was not queued. `sender` is
     the number of the record that sent the event, None if that is not known. `clean_up` is how many rows of a
     terminated vat the crank was allowed to delete. `transcripts` has, for each vat that it delivered to, the
-    running hash of the transcript, by vat id. `calls` are the calls of devices, None if there are too many to
-    list. All else is that of a `Crank` and of any record.
+    running hash of the transcript, by vat id. All else is that of a `Crank` and of any record.
     """
 
     position: int | None = None
     sender: int | None = None
     clean_up: int | None = None
     transcripts: Mapping[str, str] = field(default_factory=dict)
-    calls: tuple[DeviceAnswer, ...] | None = ()
 
 
 Record = RequestRecord | CrankRecord
