@@ -75,6 +75,7 @@ def registered() -> dict[str, Command]:
         on_lessons,
         on_limits,
         on_modules,
+        on_monitoring,
         on_names,
         on_past,
         on_predicates,
@@ -139,7 +140,7 @@ GROUPS = {
     ),
     "one vat": ("suspend", "resume", "drop", "limits", "terminate"),
     "the past": (
-        *("history", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),
+        *("history", "console", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),
         *("verify", "prune", "retention", "export-trace"),
     ),
 }
@@ -169,6 +170,11 @@ ALSO = {
     "again": "redo",
     "log": "history",
     "timeline": "history",
+    "logs": "console",
+    "logging": "console",
+    "errors": "console",
+    "stderr": "console",
+    "stdout": "console",
     "commits": "history",
     "records": "history",
     "delete": "delete-checkpoint",

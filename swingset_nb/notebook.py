@@ -81,6 +81,8 @@ class OpenWorld:
     """The kinds of worker whose engines are known to be ready."""
     awaited: bool = False
     """Whether a run has waited for the engines of the vats that the file has."""
+    looked: int = 0
+    """The crank up to which `%swingset` has told what went wrong."""
     told_lost: bool = False
     """Whether a close was refused once because the world is not in its file."""
 
@@ -183,7 +185,7 @@ class Notebook:
         session.renewed = self._renewed
         session.stirred = self._stir
         self._told = {}
-        self._world = OpenWorld(path, controller, session, found)
+        self._world = OpenWorld(path, controller, session, found, looked=controller.crank)
         self.allow_run()
         self.binding.offer_e()
         return self._world

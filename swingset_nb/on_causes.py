@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from swingset.time.monitoring import last_said
 from swingset.time.searching import OPTIONS, chosen_options, search
 from swingset.time.sending import lines_of
 from swingset_nb.commands import argument, command
@@ -13,18 +14,20 @@ from swingset_nb.notebook import Notebook, OpenWorld
 from swingset_nb.references import reference_called
 from swingset_nb.render import Listing, Shown
 
+_OF = argument("of", metavar="CRANK", nargs="?", help="its number, or a name, or a kref such as kp40")
+
 
 @command(
     "cause",
-    "why something happened, and what came of it",
-    argument("of", metavar="CRANK", help="its number, or a name, or a kref such as kp40"),
+    "why something happened, and what came of it; of the last error or print, if nothing is named",
+    _OF,
     argument("--lines", action="store_true", help="repeat the senders, and show the lines of their code"),
 )
 def cause(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show what led to a crank, what came of it, and what the same vat did before and next."""
     world = notebook.require()
     notebook.flush()
-    found = world.lens.cause(asked(notebook, world, given.of))
+    found = world.lens.cause(_named_or_last(notebook, world, given.of))
     lines = lines_of(world.controller, found) if given.lines else []
     return listing([*found.lines(), *lines])
 
@@ -32,13 +35,13 @@ def cause(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command(
     "story",
     "all that is known of one message: console, syscalls, changes, result",
-    argument("of", metavar="CRANK", help="its number, or a name, or a kref such as kp40"),
+    _OF,
 )
 def story(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show the story of one crank."""
     world = notebook.require()
     notebook.flush()
-    return listing(world.lens.story(asked(notebook, world, given.of)).lines())
+    return listing(world.lens.story(_named_or_last(notebook, world, given.of)).lines())
 
 
 @command(
@@ -64,6 +67,19 @@ def find(notebook: Notebook, given: argparse.Namespace) -> Shown:
 def listing(lines: list[str]) -> Listing:
     """Lines under the first of them."""
     return Listing(lines[0], lines[1:])
+
+
+def _named_or_last(notebook: Notebook, world: OpenWorld, text: str | None) -> int | str:
+    """What a word asks about; without one, the last crank that printed, failed or rejected something."""
+    if text is not None:
+        return asked(notebook, world, text)
+    last = last_said(world.controller)
+    if last is None:
+        raise BadArguments(
+            "no vat has printed, failed or rejected anything lately: say which crank is meant",
+            "`%swingset find` lists the cranks that there are records of",
+        )
+    return last
 
 
 def asked(notebook: Notebook, world: OpenWorld, text: str) -> int | str:

@@ -18,6 +18,7 @@ from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.on_archives import archived
 from swingset_nb.on_modules import stale_in_words
+from swingset_nb.on_monitoring import news
 from swingset_nb.render import Message, Shown, Table
 
 MOST_NAMED = 30
@@ -34,9 +35,14 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         hint = f"`{notebook.open_line()}` opens that world, or makes it"
         return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
     controller, names, lens = world.controller, world.vat_names(), world.lens.cached()
-    lines = [f"vats: {words_of(names)}" if names else "no vats yet"]
+    lines, hints = news(world)
+    for vat in lens.vats():
+        if vat.state == "suspended":
+            lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
+            hints.append(f"`%%vat {vat.name} --upgrade` with better code resumes it")
+            hints.append(f"`%swingset resume {vat.name}` lets it go on as it is")
+    lines.append(f"vats: {words_of(names)}" if names else "no vats yet")
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
-    hints = []
     panic = controller.queue.panic
     if panic is not None:
         lines.append(f"stopped for good: {panic}")
@@ -65,10 +71,6 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     for name, why in sorted(world.session.names.unread.items()):
         lines.append(f"stored, but not here: {name}: {visible(why, 300)}")
     for vat in lens.vats():
-        if vat.state == "suspended":
-            lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
-            hints.append(f"`%%vat {vat.name} --upgrade` with better code resumes it")
-            hints.append(f"`%swingset resume {vat.name}` lets it go on as it is")
         older = lens.outdated_kinds(vat.name)
         if older:
             lines.append(f"vat {vat.name} may have older records of {words_of(older)}")

@@ -49,6 +49,7 @@ from swingset.host.upgrading import Upgraded
 from swingset.host.vats import Vats
 from swingset.host.views import Views
 from swingset.lens.cause import Cause, Effect, Step
+from swingset.lens.console import ConsoleLine, ConsoleLines
 from swingset.lens.costs import Costs
 from swingset.lens.cycles import Ring
 from swingset.lens.described import Described
@@ -79,6 +80,7 @@ from swingset.model.messages import (
 from swingset.model.reports import Fault, Frame
 from swingset.model.states import (
     CollectionKind,
+    ConsoleLevel,
     ConsoleStream,
     CrankOutcome,
     OutputStream,
@@ -98,6 +100,7 @@ from swingset.time.debugging import Debugged, debug
 from swingset.time.exporting import export_spans, export_trace
 from swingset.time.mirror_tables import HostConnection, MirrorError
 from swingset.time.mirrors import Mirror, mirror
+from swingset.time.monitoring import console
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.querying import dataframe, sql
@@ -165,6 +168,9 @@ __all__ = [
     "CollectionKind",
     "CommitFeed",
     "Configuration",
+    "ConsoleLevel",
+    "ConsoleLine",
+    "ConsoleLines",
     "ConsoleStream",
     "ContentRow",
     "Controller",
@@ -322,6 +328,7 @@ __all__ = [
     "bug_to_test",
     "catch_up",
     "collect_garbage",
+    "console",
     "dataframe",
     "debug",
     "export_archive",

@@ -86,6 +86,9 @@ LINES = [
         "explain ko1",
     ),
     *(
+        "console",
+        "console root --level error",
+        "cause",
         "cause 3",
         "cause 4",
         "cause root",

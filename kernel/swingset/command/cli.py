@@ -27,6 +27,7 @@ from swingset.command import (
     exports,
     keeping,
     mirrored,
+    monitoring,
     predicates,
     restarts,
 )
@@ -60,6 +61,7 @@ _MORE: tuple[Add, ...] = (
     predicates.add,
     restarts.add,
     mirrored.add,
+    monitoring.add,
 )
 """The functions that add the subcommands of other modules."""
 

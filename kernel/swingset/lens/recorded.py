@@ -109,6 +109,11 @@ class Recorded:
         self._kept[place] = tuple(found)
         return self._kept[place]
 
+    def through(self, crank: int) -> int:
+        """The number of a record after which all that came after a crank is, and little else."""
+        place = self._line.with_crank(crank + 1)
+        return self._marks[place - 1].record if place else 0
+
     def after(self, number: int = 0) -> Iterator[Record]:
         """All records after that number, oldest first."""
         return self.mentioning(lambda _: True, number)

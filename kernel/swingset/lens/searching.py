@@ -14,13 +14,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Literal, get_args
 
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.lens.cause import Causes, Step
-from swingset.lens.recorded import Wanted
+from swingset.lens.recorded import Recorded, Wanted
 from swingset.lens.story import entries_of, syscalls_of
 from swingset.model.capdata import CapData, MalformedCapData, method_of
 from swingset.model.messages import Collect, CreateVat, Event, Send, kind_of
@@ -44,6 +44,7 @@ EventKind = Literal[
 _PLAIN = re.compile(r"[A-Za-z0-9_]+\Z", re.ASCII)
 _REFUSED = ("refused", "rejected")
 _MOST_NAMED = 10
+_LATELY = 5_000  # records
 
 
 @dataclass(frozen=True)
@@ -195,15 +196,30 @@ class _Seeker:
 
     def _is_rejected(self, record: Record) -> bool:
         """Whether a crank failed, or rejected a promise."""
-        if isinstance(record, RequestRecord):
-            return False
-        if record.fault is not None or record.outcome in _REFUSED:
+        return isinstance(record, CrankRecord) and has_rejected(self._store, record)
+
+
+def has_rejected(store: KernelStore, record: CrankRecord) -> bool:
+    """Whether a crank failed, or rejected a promise."""
+    if record.fault is not None or record.outcome in _REFUSED:
+        return True
+    for row in record.rows or ():
+        if row.table == "promises" and row.after is not None and row.after[1] == REJECTED:
             return True
-        for row in record.rows or ():
-            if row.table == "promises" and row.after is not None and row.after[1] == REJECTED:
-                return True
-        # A promise that nobody waited for is gone at the end of the crank; the transcript has its rejection.
-        return any(map(_rejects, syscalls_of(entries_of(self._store, record))))
+    # A promise that nobody waited for is gone at the end of the crank; the transcript has its rejection.
+    return any(map(_rejects, syscalls_of(entries_of(store, record))))
+
+
+def last_said(store: KernelStore) -> int | None:
+    """The newest crank in which a vat printed something, failed or rejected a promise; None if none did.
+
+    The last thousands of records are looked at.
+    """
+    recorded = Recorded(store.world)
+    for record in islice(recorded.before(lambda _: True, recorded.last + 1), _LATELY):
+        if isinstance(record, CrankRecord) and (record.console or has_rejected(store, record)):
+            return record.crank
+    return None
 
 
 def _rejects(syscall: Any) -> bool:

@@ -27,6 +27,9 @@ StarvationPolicy = Literal["suspend", "terminate"]
 ConsoleStream = Literal["stdout", "stderr"]
 """What a vat prints to."""
 
+ConsoleLevel = Literal["error", "warning", "info", "print"]
+"""How bad a line of the console is, the worst first; what is only printed comes last."""
+
 OutputStream = Literal[ConsoleStream, "notice", "file"]
 """Where an output is from: what a vat prints to, or the kernel's notices about a vat or about the file."""
 

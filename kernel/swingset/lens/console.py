@@ -1,0 +1,221 @@
+"""What vats have said and what went wrong in them, read out of the history, the worst first.
+
+A vat says something by printing it, by a warning, and through `logging`; it goes wrong when a rejection is
+handled by nobody, and when a delivery fails and is rolled back. All of that is in the records of its cranks:
+so it can be read after a restart, and of any moment of the past, and a vat pays nothing for it.
+
+A level is read off the text. Standard output is `print`. On standard error, a line that begins as Python's
+own logging writes it (`ERROR:bank:no money`) has the level that it names, a line in the form of a warning is
+a warning, and so is any other. So a vat can choose the level of its own lines. It cannot choose the name at
+their side, nor say anything for another vat or for the kernel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, NamedTuple, get_args
+
+from swingset.core.errors import KernelError
+from swingset.core.store import KernelStore
+from swingset.lens.recorded import Recorded, Wanted
+from swingset.lens.wording import Words
+from swingset.model.messages import Send, kind_of
+from swingset.model.result_lines import InLines
+from swingset.model.states import ConsoleLevel
+from swingset.model.visible import one_line
+from swingset.world.records import CrankRecord
+
+LEVELS: Final[tuple[ConsoleLevel, ...]] = get_args(ConsoleLevel)
+"""The levels, the worst first."""
+
+MOST_OF_ONE = 200
+"""How many lines of one crank are returned at most."""
+
+_LONGEST = 1_000
+_READ = 1 << 18  # characters of one output that are taken apart
+_JUDGED = 4_000  # and of one text on standard error
+
+_LOGGED = re.compile(r"(CRITICAL|ERROR|WARNING|INFO|DEBUG):[^:\s]{0,200}:")
+_LOGGED_AS: dict[str, ConsoleLevel] = {
+    "CRITICAL": "error",
+    "ERROR": "error",
+    "WARNING": "warning",
+    "INFO": "info",
+    "DEBUG": "info",
+}
+_WARNED = re.compile(r"<[^<>:\n]{1,200}:([^<>\n]{1,200})>:(\d{1,9}): (\w{0,80}Warning: )")
+_UNHANDLED = "unhandled rejection in "
+_AT = re.compile(r"\((?P<part>[^()]{1,200}), line (?P<line>\d{1,9}), in (?P<function>[^()\n]{1,200})\)")
+_TRACED = "Traceback (most recent call last):"
+_FRAME = re.compile(r'\n  File "<[^<>:\n]{1,200}:([^<>"\n]{1,200})>", line (\d{1,9}), in ([^\n]{1,200})')
+
+
+@dataclass(frozen=True)
+class ConsoleLine:
+    """One thing that a vat said, or that went wrong in it, as one line of drawn characters.
+
+    `record` and `crank` say in which it was, and `during` what the crank did: a method such as `deposit()`,
+    or the kind of another event. `where` is the line of the vat's code, if the text or the fault names it.
+    """
+
+    level: ConsoleLevel
+    vat: str
+    crank: int
+    record: int
+    during: str
+    text: str
+    where: str | None = None
+
+    def __str__(self) -> str:
+        where = f" ({self.where})" if self.where is not None and self.where not in self.text else ""
+        return f"{self.level}: crank {self.crank:,}, {self.vat}, {self.during}: {self.text}{where}"
+
+
+@dataclass(frozen=True, repr=False)
+class ConsoleLines(InLines):
+    """The console of a world: `shown` are the worst lines first, those of one level in order of time.
+
+    `counts` has the number of all lines of each level that was asked for. Of more than are shown, the newest
+    of each level are. `gone` says which part of the past is not in the file.
+    """
+
+    shown: tuple[ConsoleLine, ...]
+    counts: tuple[tuple[ConsoleLevel, int], ...]
+    gone: str | None = None
+
+    @property
+    def more(self) -> int:
+        """How many lines there are besides those that are shown."""
+        return sum(count for _, count in self.counts) - len(self.shown)
+
+    def counted(self) -> str:
+        """The numbers of lines in words.
+
+        Example:
+            >>> swingset.console(world).counted()
+            'no lines'
+        """
+        words = {"error": ("error", "errors"), "warning": ("warning", "warnings")}
+        words |= {"info": ("line of info", "lines of info"), "print": ("printed line", "printed lines")}
+        told = [f"{count:,} {words[level][count != 1]}" for level, count in self.counts if count]
+        return ", ".join(told) or "no lines"
+
+    def _lines(self) -> list[str]:
+        found = [self.gone] if self.gone else []
+        found += [self.counted(), *map(str, self.shown)]
+        return [*found, f"and {self.more:,} more"] if self.more else found
+
+
+class _Part(NamedTuple):
+    """A piece of an output, with its level and its line of code."""
+
+    level: ConsoleLevel
+    text: str
+    where: str | None = None
+
+
+def console(
+    store: KernelStore, vat: str | None, level: ConsoleLevel, since: int, until: int | None, most: int
+) -> ConsoleLines:
+    """The lines of a level and worse, after crank `since` and up to crank `until`.
+
+    Raises `KernelError` for a level or a vat that is none, and if `most` is not a number from 1.
+    """
+    if level not in LEVELS:
+        raise KernelError(f"there is no level {one_line(repr(level), 40)}; there are: {', '.join(LEVELS)}")
+    if most < 1:
+        raise KernelError(f"at most {most} lines are nothing to show: ask for 1 or more")
+    if vat is not None and vat not in (names := [known.name for known in store.vats.all()]):
+        there_are = ", ".join(one_line(name, 40) for name in sorted(set(names))[:20]) or "none"
+        raise KernelError(f"there is no vat {one_line(repr(vat), 60)}; there are: {there_are}")
+    asked = LEVELS[: LEVELS.index(level) + 1]
+    recorded = Recorded(store.world)
+    kept: dict[ConsoleLevel, deque[ConsoleLine]] = {each: deque(maxlen=most) for each in asked}
+    counts = dict.fromkeys(asked, 0)
+    for line in _said(recorded, Words(store), vat, level, since, until):
+        if line.level in counts:
+            counts[line.level] += 1
+            kept[line.level].append(line)
+    shown: list[ConsoleLine] = []
+    for each in asked:
+        room = most - len(shown)
+        shown += list(kept[each])[-room:] if room else []
+    gone = recorded.gone
+    lacking = str(gone) if gone is not None and since < gone.crank else None
+    return ConsoleLines(tuple(shown), tuple(counts.items()), lacking)
+
+
+def _said(
+    recorded: Recorded, words: Words, vat: str | None, level: ConsoleLevel, since: int, until: int | None
+) -> Iterator[ConsoleLine]:
+    for record in recorded.mentioning(_wanted(level), recorded.through(since)):
+        if until is not None and record.crank > until:
+            return
+        if isinstance(record, CrankRecord) and record.crank > since and vat in (None, record.vat):
+            yield from lines_of(record, words)
+
+
+def _wanted(level: ConsoleLevel) -> Wanted:
+    if level == "print":
+        return lambda line: b'"console":' in line or b'"fault":' in line
+    return lambda line: b'"stderr"' in line or b'"fault":' in line
+
+
+def lines_of(record: CrankRecord, words: Words) -> Iterator[ConsoleLine]:
+    """What was said in one crank, and what went wrong in it."""
+    vat, during = one_line(record.vat or "?", 60), during_of(record, words)
+    for part in islice(_parts_of(record), MOST_OF_ONE):
+        text, where = one_line(part.text[:_JUDGED].strip("\n"), _LONGEST), part.where
+        where = None if where is None else one_line(where, 200)
+        yield ConsoleLine(part.level, vat, record.crank, record.number, during, text, where)
+
+
+def during_of(record: CrankRecord, words: Words) -> str:
+    """What a crank did, in a word: `deposit()` for a message, and the event for another crank."""
+    if isinstance(record.event, Send):
+        return f"{one_line(record.event.message.method, 60)}()"
+    return kind_of(record.event) if kind_of(record.event) != "notify" else words.event(record.event)
+
+
+def _parts_of(record: CrankRecord) -> Iterator[_Part]:
+    fault = record.fault
+    if fault is not None:
+        where = str(fault.trace[-1]) if fault.trace else None
+        yield _Part("error", f"{fault.name}: {fault.message} [{fault.code}]", where)
+    for stream, text in record.console:
+        if stream == "stdout":
+            yield from (_Part("print", line) for line in text[:_READ].split("\n") if line)
+        else:
+            yield from map(_judged, _pieces(text[:_READ]))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The texts on standard error: a line with the lines that belong to it, such as those of a traceback."""
+    piece, traced = "", False
+    for line in text.split("\n"):
+        if piece and (line[:1] == " " or traced or line == _TRACED):
+            piece += f"\n{line}"
+            traced = line == _TRACED or (traced and line[:1] == " ")
+            continue
+        if piece:
+            yield piece[:_JUDGED]
+        piece, traced = line, line == _TRACED
+    if piece:
+        yield piece[:_JUDGED]
+
+
+def _judged(piece: str) -> _Part:
+    if piece.startswith(_UNHANDLED):
+        at = _AT.search(piece)
+        return _Part("error", piece, None if at is None else at[0][1:-1])
+    if warned := _WARNED.match(piece):
+        words = piece.partition("\n")[0][warned.start(3) :]  # the line of code below it is in `where`
+        return _Part("warning", words, f"{warned[1]}, line {warned[2]}")
+    logged = _LOGGED.match(piece)
+    level = _LOGGED_AS[logged[1]] if logged else "error" if _TRACED in piece else "warning"
+    frames = _FRAME.findall(piece)
+    return _Part(level, piece, "{}, line {}, in {}".format(*frames[-1]) if frames else None)

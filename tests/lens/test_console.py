@@ -1,0 +1,193 @@
+"""The console of a world: what vats have said and what went wrong in them, out of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import swingset
+from swingset.command.cli import main
+from swingset.lens.console import LEVELS, MOST_OF_ONE, lines_of
+from swingset.lens.wording import Words
+from swingset.model.capdata import CapData
+from swingset.model.messages import Message, Send
+from swingset.model.reports import Fault, Frame
+from swingset.model.states import ConsoleStream
+from swingset.world.records import CrankRecord
+from tests.host.test_said import ALL, check
+from tests.staging import Stage
+
+BANK = """
+import sys
+from swingset.vat import E, remotable
+
+@remotable
+class Bank:
+    def say(self, text):
+        print(text)
+        return text
+
+    def fail(self):
+        raise ValueError("no money")
+
+    def warn(self):
+        print("<bank:bank>:15: UserWarning: soon\\n  soon()", file=sys.stderr)
+
+    def forget(self):
+        E(self).fail()
+
+def build_root_object():
+    return Bank()
+"""
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A world in which two vats have spoken, and is closed."""
+    path = tmp_path_factory.mktemp("console") / "said.world"
+    stage = Stage("local", path)
+    bank, shop = stage.define("bank", BANK), stage.define("shop", BANK)
+    for word in ("one", "two", "three"):
+        stage.ask(bank, "say", word)
+    stage.ask(shop, "say", ALL)
+    stage.ask(bank, "warn")
+    stage.ask(bank, "forget")
+    with pytest.raises(ValueError, match="no money"):
+        stage.ask(bank, "fail")
+    stage.close()
+    return path
+
+
+@pytest.fixture(scope="module")
+def world(path: Path) -> Iterator[swingset.Controller]:
+    """The world again, to be looked at: what was said is in its history."""
+    with swingset.open_world(path, look_only=True, workers=False) as opened:
+        yield opened
+
+
+def test_the_worst_comes_first_with_its_crank_method_and_line(world: swingset.Controller) -> None:
+    """A rejection that no code handles is an error, and what its sender handles is none."""
+    found = swingset.console(world, vat="bank")
+    told = [(line.level, line.during, line.text[:20], line.where) for line in found.shown]
+    assert told == [
+        ("error", "forget()", "unhandled rejection ", "bank, line 12, in Bank.fail"),
+        ("warning", "warn()", "UserWarning: soon", "bank, line 15"),
+        ("print", "say()", "one", None),
+        ("print", "say()", "two", None),
+        ("print", "say()", "three", None),
+    ]
+    assert found.counted() == "1 error, 1 warning, 3 printed lines"
+    error = found.shown[0]
+    record = next(record for record in world.history.records() if record.number == error.record)
+    assert (record.crank, world.lens.cause(error.crank).step.vat) == (error.crank, "bank")
+
+
+def test_the_newest_lines_of_each_level_are_shown(world: swingset.Controller) -> None:
+    """Of more lines than were asked for, the worst and the newest are returned, and the others counted."""
+    found = swingset.console(world, vat="bank", most=3)
+    assert [line.text for line in found.shown[1:]] == ["UserWarning: soon", "three"]
+    assert found.more == 2
+    assert found.lines()[-1] == "and 2 more"
+
+
+def test_a_stretch_of_the_past_is_asked_for_by_cranks(world: swingset.Controller) -> None:
+    """Only what came after a crank, and up to another, is returned."""
+    said = [line for line in swingset.console(world).shown if line.text in ("one", "two", "three")]
+    one, two, three = (line.crank for line in said)
+    between = swingset.console(world, since=one, until=two)
+    assert [line.text for line in between.shown] == ["two"]
+    assert "three" in str(swingset.console(world, since=three - 1))
+
+
+def test_levels_are_those_that_are_asked_for_and_worse(world: swingset.Controller) -> None:
+    """Each level adds lines to those of the level before."""
+    counts = [len(swingset.console(world, level=level).shown) for level in LEVELS]
+    assert counts == sorted(counts)
+    assert counts[0] == 1
+    assert counts[-1] > counts[1]
+
+
+def test_what_a_stranger_says_is_one_line_of_drawn_characters(world: swingset.Controller) -> None:
+    """A vat cannot pass for another, nor for the kernel."""
+    found = swingset.console(world, vat="shop")
+    check("\n".join(found.lines()))
+    assert len(found.shown) > 1
+    assert all(line.vat == "shop" for line in found.shown)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"level": "loud"}, "there is no level 'loud'; there are: error, warning, info, print"),
+        ({"vat": "nonesuch"}, "there is no vat 'nonesuch'; there are: bank, "),
+        ({"most": 0}, "ask for 1 or more"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(
+    world: swingset.Controller, wrong: dict[str, object], says: str
+) -> None:
+    """A refusal says what there is instead."""
+    with pytest.raises(swingset.KernelError, match=says):
+        swingset.console(world, **wrong)  # type: ignore[arg-type]
+
+
+JUDGED = [
+    ("ERROR:bank:no money", [("error", "ERROR:bank:no money")]),
+    ("CRITICAL:root:stop", [("error", "CRITICAL:root:stop")]),
+    ("WARNING:a.b:low", [("warning", "WARNING:a.b:low")]),
+    ("INFO:bank:ready\nDEBUG:bank:x", [("info", "INFO:bank:ready"), ("info", "DEBUG:bank:x")]),
+    ("just so", [("warning", "just so")]),
+    ("ERROR: bank:no", [("warning", "ERROR: bank:no")]),
+    ("<bank:bank>:7: UserWarning: soon\n  code()", [("warning", "UserWarning: soon")]),
+    ("one\n  of two\nlow", [("warning", "one⏎  of two"), ("warning", "low")]),
+    (
+        'oops\nTraceback (most recent call last):\n  File "<bank:bank>", line 3, in go\nKeyError: 1\nlow',
+        [("error", 'oops⏎Traceback (most recent call last):⏎  File "<bank:bank>", line 3, in go⏎KeyError: 1'),
+         ("warning", "low")],
+    ),
+    ("unhandled rejection in bank: ValueError: x", [("error", "unhandled rejection in bank: ValueError: x")]),
+]  # fmt: skip
+
+
+def said_by(*console: tuple[ConsoleStream, str], fault: Fault | None = None) -> CrankRecord:
+    """The record of a delivery that said this."""
+    event = Send("ko20", Message(CapData('#["go",[]]'), None), None)
+    return CrankRecord(1, 1, 1, event, "delivered", "bank", None, fault, console)
+
+
+@pytest.mark.parametrize(("text", "levels"), JUDGED, ids=range(len(JUDGED)))
+def test_a_level_is_read_off_the_text(
+    world: swingset.Controller, text: str, levels: list[tuple[str, str]]
+) -> None:
+    """Each form on standard error has its level, and lines that belong together are one."""
+    found = lines_of(said_by(("stderr", text + "\n")), Words(world.kernel.store))
+    assert [(line.level, line.text) for line in found] == levels
+
+
+def test_a_delivery_that_failed_is_an_error_with_its_line(world: swingset.Controller) -> None:
+    """A fault comes before what was printed on the way to it."""
+    fault = Fault("wall-clock", "too long", "Error", (Frame("bank", 4, "Bank.spin"),))
+    first, second = lines_of(said_by(("stdout", "on my way\n"), fault=fault), Words(world.kernel.store))
+    assert (first.level, first.text) == ("error", "Error: too long [wall-clock]")
+    assert first.where == "bank, line 4, in Bank.spin"
+    assert second.text == "on my way"
+
+
+def test_a_crank_has_a_bounded_number_of_lines(world: swingset.Controller) -> None:
+    """However much a vat prints in one delivery, and however long a line is."""
+    words = Words(world.kernel.store)
+    assert len(list(lines_of(said_by(("stdout", "x\n" * 100_000)), words))) == MOST_OF_ONE
+    (long,) = lines_of(said_by(("stderr", "(" * 1_000_000)), words)
+    assert len(long.text) <= 1_000
+
+
+def test_the_command_prints_the_console(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`swingset console` takes a vat, a level and a stretch of the past."""
+    assert main(["console", str(path), "bank", "--level", "warning"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("1 error, 1 warning\nerror: crank ")
+    check(printed)
+    assert main(["console", str(path), "--until", "1"]) == 0
+    assert capsys.readouterr().out == "no lines\n"

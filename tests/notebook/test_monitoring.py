@@ -1,0 +1,109 @@
+"""Watching a world from a notebook: the console, the last error or print, and what went wrong lately."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.kernels import Kernel
+
+CLERK = """%%vat clerk
+import sys
+from swingset.vat import E, remotable
+
+@remotable
+class Clerk:
+    def say(self, text):
+        print(text)
+
+    def warn(self):
+        print("WARNING:clerk:low", file=sys.stderr)
+
+    def forget(self):
+        E(self).fail()
+
+    def fail(self):
+        raise ValueError("no money")
+
+def build_root_object():
+    return Clerk()
+"""
+
+
+@pytest.fixture(scope="module")
+def opened(kernel: Kernel) -> Kernel:
+    """A kernel with a world open in which a clerk has spoken and failed."""
+    kernel.run("%swingset close")
+    kernel.run("%swingset open monitoring.world --worker local")
+    kernel.run(CLERK)
+    kernel.run("await E(clerk).say('good morning')")
+    kernel.run("await E(clerk).warn()")
+    return kernel
+
+
+def test_what_went_wrong_since_the_last_look_comes_first(opened: Kernel) -> None:
+    """`%swingset` tells of an error once, with its crank and what to type."""
+    opened.run("%swingset")
+    opened.run("await E(clerk).forget()")
+    told = opened.run("%swingset").plain.splitlines()
+    assert told[1].startswith("  went wrong in crank ")
+    assert "forget() of vat clerk: unhandled rejection in clerk: ValueError: no money" in told[1]
+    crank = told[1].split(" crank ")[1].split(",")[0]
+    assert f"→ `%swingset cause {crank}` says what led to the last error" in told
+    assert "went wrong" not in opened.run("%swingset").plain
+    assert "forget() to root of clerk" in opened.run(f"%swingset cause {crank}").plain
+
+
+def test_many_errors_are_counted(opened: Kernel) -> None:
+    """The last of them are shown, with a line that lists all."""
+    opened.run("%swingset")
+    opened.run("for _ in range(8):\n    E(clerk).forget()")
+    told = opened.run("%swingset").plain
+    assert told.count("went wrong in crank") == 5
+    assert "3 errors before these since you last looked" in told
+    hint = next(line for line in told.splitlines() if "--level error --since" in line)
+    listed = opened.run(hint.split("`")[1]).plain
+    assert "8 errors" in listed
+
+
+def test_a_suspended_vat_comes_before_the_list_of_vats(opened: Kernel) -> None:
+    """It is told for as long as it is suspended."""
+    opened.run("%swingset suspend clerk for lunch")
+    told = opened.run("%swingset").plain.splitlines()
+    assert told[1].startswith("  vat clerk is suspended: for lunch")
+    assert told[2].startswith("  vats: clerk")
+    opened.run("%swingset resume clerk")
+
+
+def test_the_console_lists_the_worst_first(opened: Kernel) -> None:
+    """With a level and a vat; each line has its crank and its method."""
+    rows = opened.run("%swingset console clerk").plain.splitlines()
+    levels = [row.split()[0] for row in rows[3:] if row[:5] in ("error", "warni", "print")]
+    assert levels == sorted(levels, key=["error", "warning", "print"].index)
+    assert "good morning" in opened.run("%swingset console").plain
+    warned = opened.run("%swingset console --level warning").plain
+    assert "WARNING:clerk:low" in warned
+    assert "good morning" not in warned
+    assert opened.run("%swingset console nonesuch").status == "error"
+    assert opened.run("%swingset console --level loud").status == "error"
+
+
+def test_the_last_error_or_print_needs_no_number(opened: Kernel) -> None:
+    """`cause` and `story` are about the last crank that printed or rejected something."""
+    opened.run("await E(clerk).say('good night')")
+    opened.run("x = 1")
+    assert "say('good night')" in opened.run("%swingset cause").plain.splitlines()[0]
+    assert "  │ good night" in opened.run("%swingset story").plain
+    assert opened.run("await E(clerk).fail()").status == "error"
+    assert "fail() to root of clerk" in opened.run("%swingset cause").plain.splitlines()[0]
+
+
+def test_nothing_to_be_asked_about_is_said(opened: Kernel) -> None:
+    """In a new world there is no last error; and what was said is there after a restart."""
+    opened.run("%swingset close")
+    opened.run("%swingset open quiet.world --worker local")
+    assert "say which crank is meant" in opened.run("%swingset cause").traceback
+    assert "nothing was said" in opened.run("%swingset console").plain
+    opened.run("%swingset close")
+    opened.run("%swingset open monitoring.world --worker local")
+    assert "good night" in opened.run("%swingset console clerk").plain
+    assert "went wrong" not in opened.run("%swingset").plain
