@@ -5,6 +5,9 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
+# Hundreds of processes are started here, and without stored bytecode each compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-all mutants lint bench bench-peer lab notebooks site engine browser clean
 
 $(READY): pyproject.toml

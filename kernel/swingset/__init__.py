@@ -13,6 +13,7 @@ package too, and needs none of it. `swingset.api` lists the names and says where
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,13 @@ def __getattr__(name: str) -> Any:
 
 def _is_of_python(name: str) -> bool:
     """Whether the import system asks: for a part of the package as a module, or for something about it."""
-    return name.startswith("__") or any(module.name == name for module in iter_modules(__path__))
+    return name.startswith("__") or name in _parts()
+
+
+@cache
+def _parts() -> frozenset[str]:
+    """The names of the modules in this package: listed once, because listing reads the folder."""
+    return frozenset(module.name for module in iter_modules(__path__))
 
 
 def __dir__() -> list[str]:

@@ -75,17 +75,21 @@ def _flags(source: str) -> int:
     except (SyntaxError, ValueError):
         return 0  # compile reports it
     sorts = (ast.FunctionDef, ast.AsyncFunctionDef)
-    for function in ast.walk(tree):
-        for node in ast.walk(function) if isinstance(function, sorts) else ():
-            if isinstance(node, ast.ClassDef):
+    waiting = [(node, False) for node in tree.body]
+    while waiting:
+        node, inside = waiting.pop()  # a statement, and whether it is inside of a function
+        if inside and isinstance(node, ast.ClassDef):
+            return 0
+        if inside and isinstance(node, sorts):
+            notes = [
+                node.returns,
+                *(arg.annotation for arg in ast.walk(node.args) if isinstance(arg, ast.arg)),
+            ]
+            if any(notes):
                 return 0
-            if isinstance(node, sorts) and node is not function:
-                notes = [
-                    node.returns,
-                    *(arg.annotation for arg in ast.walk(node.args) if isinstance(arg, ast.arg)),
-                ]
-                if any(notes):
-                    return 0
+        inside = inside or isinstance(node, sorts)
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += [(child, inside) for child in getattr(node, part, ())]
     return __future__.annotations.compiler_flag
 
 

@@ -82,7 +82,7 @@ def needed_by(
                 f"the code of a vat and the modules that it imports have more than {MOST_READ:,} characters:"
                 " let it import fewer"
             )
-        for name in (imported(source) & known.keys()) - needed:
+        for name in (imported(source) & known.keys()) - needed if known else ():
             needed.add(name)
             if name not in closed:
                 waiting += [source for _, source in known[name]]
