@@ -13,8 +13,9 @@ from swingset.lens.picture import draw
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import cancel_interrupted, run_all, take_steps
 from swingset_nb.render import Shown, Table
+from swingset_nb.scripts import script, style
 from swingset_nb.tables import clist_table, queue_table, step_row, vat_table
-from swingset_nb.widget import Actions, LiveWidget, script, show, style
+from swingset_nb.widget import Actions, LiveWidget, show
 
 MOST_ROWS = 60
 MOST_CARDS = 30

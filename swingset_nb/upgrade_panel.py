@@ -14,7 +14,8 @@ from swingset_nb.cells import changed, rehearse, upgrade
 from swingset_nb.errors import SwingSetError
 from swingset_nb.extent import fit
 from swingset_nb.notebook import Notebook
-from swingset_nb.widget import Actions, LiveWidget, script, show, style
+from swingset_nb.scripts import script, style
+from swingset_nb.widget import Actions, LiveWidget, show
 
 MOST_LINES = 400
 MOST_SENTENCES = 60

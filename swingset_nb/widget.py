@@ -8,7 +8,6 @@ errors to `error`, and the panel shows them. Nothing is shown only in a panel.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -20,7 +19,6 @@ from swingset.model.visible import one_line, visible
 from swingset_nb.errors import as_text
 from swingset_nb.notebook import Notebook
 
-STATIC = Path(__file__).parent / "static"
 MOST_PANELS = 4
 """How many panels stay live; older ones stop, because each live one is redrawn after every cell."""
 MOST_SAID = 50
@@ -28,16 +26,6 @@ MOST_TEXT = 2_000
 """The most characters of one text in a panel, except for a picture."""
 
 Actions = Mapping[str, Callable[[Mapping[str, Any]], None]]
-
-
-def script(name: str) -> str:
-    """The JavaScript module of one panel: the lines that all panels share, then its own."""
-    return (STATIC / "dom.js").read_text("utf-8") + (STATIC / name).read_text("utf-8")
-
-
-def style() -> str:
-    """The style sheet of all panels."""
-    return (STATIC / "panel.css").read_text("utf-8")
 
 
 class LiveWidget(anywidget.AnyWidget):

@@ -8,35 +8,47 @@
  * @param {...(Node | string | null | undefined)} children
  * @returns {HTMLElement}
  */
-function h(tag, props = {}, ...children) {
+export function h(tag, props = {}, ...children) {
   const el = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) el.setAttribute(name, value === true ? "" : String(value));
+    else if (value !== null && value !== undefined && value !== false)
+      el.setAttribute(name, value === true ? "" : String(value));
   }
-  el.append(...children.filter((child) => child !== null && child !== undefined));
+  el.append(
+    ...children.filter((child) => child !== null && child !== undefined),
+  );
   return el;
 }
 
 /** Replace what an element holds, and give the focus back to the element of the same key.
- * @param {HTMLElement} el @param {...(Node | null)} children */
-function fill(el, ...children) {
-  const key = el.contains(document.activeElement) ? document.activeElement?.getAttribute("data-key") : null;
+ * @param {HTMLElement} el @param {...(Node | string | null)} children */
+export function fill(el, ...children) {
+  const key = el.contains(document.activeElement)
+    ? document.activeElement?.getAttribute("data-key")
+    : null;
   el.replaceChildren(...children.filter((child) => child !== null));
-  if (key) /** @type {HTMLElement | undefined} */ ([...el.querySelectorAll("[data-key]")].find((node) => node.getAttribute("data-key") === key))?.focus();
+  if (key)
+    /** @type {HTMLElement | undefined} */ (
+      [...el.querySelectorAll("[data-key]")].find(
+        (node) => node.getAttribute("data-key") === key,
+      )
+    )?.focus();
 }
 
 /** A heading and what belongs to it. @param {string} title @param {...(Node | null)} children */
-const section = (title, ...children) => h("section", { "aria-label": title }, h("h4", {}, title), ...children);
+export const section = (title, ...children) =>
+  h("section", { "aria-label": title }, h("h4", {}, title), ...children);
 
 /** A list, or a sentence that says it is empty. @param {string[]} lines @param {string} cls */
-const lines = (lines, cls) => h("ul", { class: cls }, ...lines.map((line) => h("li", {}, line)));
+export const lines = (lines, cls) =>
+  h("ul", { class: cls }, ...lines.map((line) => h("li", {}, line)));
 
 /**
  * What a panel says when its kernel is gone. It cannot reach the new one, so its button copies the lines to run.
  * @param {string[]} again
  */
-function epitaph(again) {
+export function epitaph(again) {
   const said = h("span", { class: "sw-state", role: "status" });
   const code = h("pre", {}, again.join("\n"));
   const copy = async () => {
@@ -48,9 +60,22 @@ function epitaph(again) {
       said.textContent = "selected: copy it into a cell and run it";
     }
   };
-  return h("div", { class: "sw-dead", role: "alert" },
-    h("p", {}, "The kernel of this panel has ended. It shows what was there then; the world is in its file. These lines show it again:"),
-    code, h("button", { type: "button", class: "sw-again", onclick: copy }, "Copy them"), said);
+  return h(
+    "div",
+    { class: "sw-dead", role: "alert" },
+    h(
+      "p",
+      {},
+      "The kernel of this panel has ended. It shows what was there then; the world is in its file. These lines show it again:",
+    ),
+    code,
+    h(
+      "button",
+      { type: "button", class: "sw-again", onclick: copy },
+      "Copy them",
+    ),
+    said,
+  );
 }
 
 /**
@@ -59,33 +84,74 @@ function epitaph(again) {
  * @param {[kind: string, text: string, label: string][]} buttons
  * @param {(view: any, send: (message: object) => void, bar: Record<string, HTMLButtonElement>) => (Node | null)[]} draw
  */
-function frame(model, root, label, buttons, draw) {
+export function frame(model, root, label, buttons, draw) {
   const state = h("span", { class: "sw-state", role: "status" });
   const body = h("div", { class: "sw-body" });
-  const said = h("div", { class: "sw-said", role: "log", "aria-label": "what vats said" });
+  const said = h("div", {
+    class: "sw-said",
+    role: "log",
+    "aria-label": "what vats said",
+  });
   const error = h("pre", { class: "sw-error", role: "alert" });
   /** @type {Record<string, HTMLButtonElement>} */
   const bar = {};
-  const panel = h("div", { class: "sw-panel", role: "group", "aria-label": label });
+  const panel = h("div", {
+    class: "sw-panel",
+    role: "group",
+    "aria-label": label,
+  });
   const send = (/** @type {object} */ message) => {
     state.textContent = "waiting for the kernel…";
     panel.setAttribute("aria-busy", "true");
     model.send(message);
   };
   for (const [kind, text, title] of buttons)
-    bar[kind] = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: `sw-${kind}`, title, "aria-label": title, onclick: () => send({ kind }) }, text));
+    bar[kind] = /** @type {HTMLButtonElement} */ (
+      h(
+        "button",
+        {
+          type: "button",
+          class: `sw-${kind}`,
+          title,
+          "aria-label": title,
+          onclick: () => send({ kind }),
+        },
+        text,
+      )
+    );
   let dead = false;
   const redraw = () => {
     const view = model.get("view");
-    for (const button of Object.values(bar)) button.disabled = dead || !view.open;
-    fill(body, ...(view.open ? draw(view, send, bar) : [h("p", { class: "sw-empty" }, `This panel is asleep: ${view.why || "nothing to show yet"}.`)]));
+    for (const button of Object.values(bar))
+      button.disabled = dead || !view.open;
+    fill(
+      body,
+      ...(view.open
+        ? draw(view, send, bar)
+        : [
+            h(
+              "p",
+              { class: "sw-empty" },
+              `This panel is asleep: ${view.why || "nothing to show yet"}.`,
+            ),
+          ]),
+    );
     const words = model.get("said");
-    fill(said, words.length ? section("Vats said", h("pre", {}, words.join("\n"))) : null);
+    fill(
+      said,
+      words.length
+        ? section("Vats said", h("pre", {}, words.join("\n")))
+        : null,
+    );
     said.scrollTop = said.scrollHeight;
     error.textContent = model.get("error");
     error.hidden = !model.get("error");
     if (dead) {
-      for (const button of [...Object.values(bar), ...body.querySelectorAll("button")]) button.setAttribute("disabled", "");
+      for (const button of [
+        ...Object.values(bar),
+        ...body.querySelectorAll("button"),
+      ])
+        button.setAttribute("disabled", "");
       settled();
     }
   };
@@ -99,14 +165,21 @@ function frame(model, root, label, buttons, draw) {
     state.textContent = "";
     panel.removeAttribute("aria-busy");
   };
-  panel.append(h("div", { class: "sw-bar" }, ...Object.values(bar), state), error, body, said);
+  panel.append(
+    h("div", { class: "sw-bar" }, ...Object.values(bar), state),
+    error,
+    body,
+    said,
+  );
   root.append(panel);
-  for (const name of ["view", "said", "error"]) model.on(`change:${name}`, redraw);
+  for (const name of ["view", "said", "error"])
+    model.on(`change:${name}`, redraw);
   model.on("change:turn", settled);
   model.on("comm_live_update", died);
   redraw();
   return () => {
-    for (const name of ["view", "said", "error"]) model.off(`change:${name}`, redraw);
+    for (const name of ["view", "said", "error"])
+      model.off(`change:${name}`, redraw);
     model.off("change:turn", settled);
     model.off("comm_live_update", died);
   };

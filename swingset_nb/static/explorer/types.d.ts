@@ -1,0 +1,196 @@
+// The shapes of what the kernel sends to the explorer: those of `swingset.explore`, as JSON.
+
+export interface Bar {
+  open: boolean;
+  why: string;
+  path: string;
+  crank: number; // of the moment that is shown
+  present: number;
+  at: number | null; // null: the present
+  paused: boolean;
+  interrupted: boolean;
+  breaks: string[];
+  ask: Ask | null;
+  did: Did | null;
+}
+/** What going on from the past would cost, to be confirmed. */
+export interface Ask {
+  crank: number;
+  headline: string;
+  lines: string[];
+}
+/** What was done, as the line that does the same in a cell. */
+export interface Did {
+  line: string;
+  lines: string[];
+}
+export interface Lane {
+  vat: string;
+  name: string;
+  hue: number;
+}
+/** Lane, column, cranks, first crank, last crank, errors. */
+export type Bin = [number, number, number, number, number, number];
+export interface Mark {
+  crank: number;
+  kind: string;
+  text: string;
+}
+export interface Timeline {
+  since: number;
+  until: number;
+  present: number;
+  columns: number;
+  lanes: Lane[];
+  bins: Bin[];
+  marks: Mark[];
+  more_marks: number;
+}
+export interface Row {
+  id: string;
+  sort: "root" | "durable" | "heap" | "promise" | "lost" | "rest" | "name";
+  label: string;
+  note: string;
+  count: number;
+  krefs: string[];
+  opens: boolean;
+  opened: boolean;
+}
+export interface Box {
+  id: string;
+  name: string;
+  kind: "session" | "vat" | "device" | "nobody";
+  incarnation: number | null;
+  state: string;
+  worker: string;
+  note: string;
+  hue: number;
+  rows: Row[];
+  more: number;
+}
+export interface Arrow {
+  holder: string;
+  holder_row: string | null;
+  owner: string;
+  row: string;
+  count: number;
+  waits: boolean;
+}
+export interface Waiting {
+  id: string;
+  position: number;
+  what: string;
+  args: string;
+  source: string;
+  target_box: string;
+  target_row: string;
+  target: string;
+  where: string;
+  record: number | null;
+}
+export interface World {
+  at: number | null;
+  crank: number;
+  boxes: Box[];
+  arrows: Arrow[];
+  waiting: Waiting[];
+  waiting_total: number;
+  elsewhere: number;
+  left_out: string[];
+}
+export interface Link {
+  text: string;
+  crank: number | null;
+  cell: number | null;
+  where: string;
+}
+export interface Tick {
+  crank: number;
+  vat: string;
+  what: string;
+  args: string;
+  outcome: string;
+  error: string;
+  prints: string[];
+  computrons: number | null;
+  parent: string;
+  chain: Link[];
+}
+export interface Field {
+  name: string;
+  value: string;
+  history: [number, string][];
+}
+export interface Method {
+  name: string;
+  signature: string;
+  doc: string;
+  line: number | null;
+}
+export interface Code {
+  lines: string[];
+  first: number;
+  marked: number | null;
+  title: string;
+}
+export interface KernelRow {
+  vat: string;
+  vref: string;
+  kref: string;
+  direction: string;
+  reachable: boolean;
+  recognizable: number;
+  reachable_count: number;
+}
+export interface Verb {
+  verb:
+    | "bind"
+    | "send"
+    | "suspend"
+    | "resume"
+    | "drop"
+    | "upgrade"
+    | "break"
+    | "trace";
+  label: string;
+  enabled: boolean;
+  why: string;
+}
+export interface Inspected {
+  subject: string;
+  kind: "object" | "promise" | "vat" | "device" | "message" | "crank";
+  title: string;
+  subtitle: string;
+  vat: string;
+  fields: Field[];
+  methods: Method[];
+  held: Link[];
+  alive: string[];
+  waiting: Waiting[];
+  last: string;
+  last_crank: number | null;
+  code: Code | null;
+  kernel: KernelRow[];
+  verbs: Verb[];
+}
+export interface Hit {
+  subject: string;
+  kind: string;
+  text: string;
+  where: string;
+  crank: number | null;
+}
+export interface Found {
+  text: string;
+  hits: Hit[];
+  note: string;
+}
+export interface Place {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  column: number;
+}
+export type Message = { kind: string } & Record<string, unknown>;
+export type Send = (message: Message) => void;

@@ -1,0 +1,353 @@
+// The world: vats as rooms with their rows, arrows between them, and the run-queue below.
+/** @import { Arrow, Box, Place, Row, Send, Waiting, World } from "./types.d.ts" */
+import { h, fill } from "../dom.js";
+import { arrange, curve, rowY, thickness } from "./rooms.js";
+import { svg } from "./svg.js";
+
+/** @type {Record<Row["sort"], string>} */
+export const SIGNS = {
+  root: "■",
+  durable: "●",
+  heap: "○",
+  promise: "…",
+  lost: "✕",
+  rest: "⋯",
+  name: "›",
+};
+const LEGEND =
+  "■ root and ● durable survive an upgrade · ○ heap and … open promises do not · thickness: how many references";
+let instances = 0;
+
+/** @param {Send} send */
+export function worldView(send) {
+  const number = ++instances;
+  const arrows = svg("svg", { class: "sw-arrows", "aria-hidden": "true" });
+  const rooms = h("div", { class: "sw-rooms" });
+  const legend = h("p", { class: "sw-note sw-legend" });
+  const el = h(
+    "section",
+    { class: "sw-world", "aria-label": "world" },
+    arrows,
+    rooms,
+    legend,
+  );
+  /** @type {World | null} */
+  let shown = null;
+  /** @type {Map<string, Place>} */
+  let places = new Map();
+
+  /** @param {Row} row @param {string} chosen */
+  function rowOf(row, chosen) {
+    const kref = row.krefs[0];
+    const group = row.opens && row.count > 1;
+    const pick = () =>
+      group || !kref
+        ? row.opens &&
+          send({ kind: row.opened ? "close" : "open", row: row.id })
+        : send({ kind: "pick", subject: kref });
+    const title = [
+      row.label,
+      row.count > 1 ? `×${row.count}` : "",
+      row.note,
+      row.krefs.join(", "),
+    ]
+      .filter(Boolean)
+      .join(" · ");
+    const main = h(
+      "button",
+      {
+        type: "button",
+        class: `sw-row sw-${row.sort}`,
+        "data-key": `row-${row.id}`,
+        "data-row": row.id,
+        title,
+        onclick: pick,
+        "aria-pressed":
+          !group && kref ? String(row.krefs.includes(chosen)) : null,
+        "aria-expanded": group ? String(row.opened) : null,
+      },
+      h("i", { "aria-hidden": "true" }, SIGNS[row.sort] ?? "·"),
+      h("b", {}, row.label),
+      row.count > 1 ? h("em", {}, `×${row.count.toLocaleString("en")}`) : null,
+      h("span", {}, row.note),
+    );
+    if (!row.opens) return h("li", {}, main);
+    const words = row.opened ? "fold" : "open";
+    return h(
+      "li",
+      {},
+      main,
+      h(
+        "button",
+        {
+          type: "button",
+          class: "sw-fold",
+          "data-key": `fold-${row.id}`,
+          "aria-label": `${words} ${row.label}`,
+          title: words,
+          onclick: () =>
+            send({ kind: row.opened ? "close" : "open", row: row.id }),
+        },
+        row.opened ? "▾" : "▸",
+      ),
+    );
+  }
+
+  /** @param {Box} box @param {Place} place @param {string} chosen */
+  function roomOf(box, place, chosen) {
+    const facts = [
+      box.kind === "session"
+        ? "this notebook"
+        : box.incarnation === null
+          ? box.kind
+          : `incarnation ${box.incarnation}`,
+      box.kind === "vat" ? box.worker : "",
+      box.note,
+    ]
+      .filter(Boolean)
+      .join(" · ");
+    const ill =
+      box.state && box.state !== "running" && box.state !== "live"
+        ? box.state
+        : "";
+    const rows = box.rows.map((row) => rowOf(row, chosen));
+    if (box.more)
+      rows.push(
+        h(
+          "li",
+          { class: "sw-note sw-more" },
+          `and ${box.more.toLocaleString("en")} more`,
+        ),
+      );
+    const room = h(
+      "section",
+      {
+        class: `sw-room sw-hue-${box.hue % 8} sw-is-${box.kind}${ill ? " sw-ill" : ""}`,
+        "aria-label": `${box.kind} ${box.name}`,
+      },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "sw-roomhead",
+          "data-key": `box-${box.id}`,
+          title: [box.name, ill, facts].filter(Boolean).join(" · "),
+          "aria-pressed": String(chosen === box.id),
+          onclick: () => send({ kind: "pick", subject: box.id }),
+        },
+        h("b", {}, box.name),
+        ill ? h("strong", {}, ill) : null,
+        h("span", {}, facts),
+      ),
+      rows.length ? h("ul", {}, ...rows) : null,
+    );
+    Object.assign(room.style, {
+      left: `${place.x}px`,
+      top: `${place.y}px`,
+      width: `${place.width}px`,
+      height: `${place.height}px`,
+    });
+    return room;
+  }
+
+  /** @param {World} world @param {Arrow} arrow @param {string} chosen */
+  function pathOf(world, arrow, chosen) {
+    const [holder, owner] = [arrow.holder, arrow.owner].map((id) =>
+      world.boxes.find((box) => box.id === id),
+    );
+    const [from, to] = [places.get(arrow.holder), places.get(arrow.owner)];
+    if (!holder || !owner || !from || !to || holder === owner) return null;
+    const target = owner.rows.find((row) => row.id === arrow.row);
+    const source = holder.rows.find((row) => row.id === arrow.holder_row);
+    const lit = [target, source].some(
+      (row) => row?.krefs.includes(chosen) && row.count === 1,
+    );
+    const { d } = curve(
+      from,
+      rowY(holder, from, arrow.holder_row),
+      to,
+      rowY(owner, to, arrow.row),
+    );
+    const path = svg("path", {
+      d,
+      class: `sw-arrow${arrow.waits ? " sw-waits" : ""}${lit ? " sw-lit" : ""}`,
+      "stroke-width": thickness(arrow.count).toFixed(1),
+      "marker-end": `url(#sw-head-${number}${lit ? "-lit" : ""})`,
+    });
+    path.append(
+      svg(
+        "title",
+        {},
+        `${holder.name} → ${owner.name}: ${arrow.count.toLocaleString("en")}`,
+      ),
+    );
+    return path;
+  }
+
+  /** @param {World} world @param {string} chosen @param {number} width */
+  function draw(world, chosen, width) {
+    shown = world;
+    const { places: found, height } = arrange(world.boxes, world.arrows, width);
+    places = found;
+    for (const each of [arrows, rooms])
+      Object.assign(each.style, { height: `${height}px` });
+    arrows.setAttribute("width", String(width));
+    arrows.setAttribute("height", String(height));
+    const head = (/** @type {string} */ name) =>
+      svg(
+        "marker",
+        {
+          id: `sw-head-${number}${name}`,
+          class: `sw-head${name}`,
+          viewBox: "0 0 8 8",
+          refX: 6,
+          refY: 4,
+          markerWidth: 9,
+          markerHeight: 9,
+          markerUnits: "userSpaceOnUse",
+          orient: "auto",
+        },
+        svg("path", { d: "M0 0 8 4 0 8z" }),
+      );
+    const paths = world.arrows
+      .map((arrow) => pathOf(world, arrow, chosen))
+      .filter((path) => path !== null);
+    arrows.replaceChildren(
+      svg("defs", {}, head(""), head("-lit")),
+      ...paths.filter((path) => !path.classList.contains("sw-lit")),
+      ...paths.filter((path) => path.classList.contains("sw-lit")),
+    );
+    fill(
+      rooms,
+      ...world.boxes.map((box) => {
+        const place = places.get(box.id);
+        return place ? roomOf(box, place, chosen) : null;
+      }),
+    );
+    if (!world.boxes.length)
+      rooms.append(
+        h(
+          "p",
+          { class: "sw-empty" },
+          "There is no vat yet: a cell that begins with %%vat NAME makes one.",
+        ),
+      );
+    legend.replaceChildren(
+      LEGEND,
+      ...world.left_out.map((line) => h("span", {}, line)),
+    );
+  }
+
+  /** Let a message travel to its target. @param {Waiting} message */
+  function travel(message) {
+    if (!shown || matchMedia("(prefers-reduced-motion: reduce)").matches)
+      return;
+    const [source, target] = [message.source, message.target_box].map((id) =>
+      shown?.boxes.find((box) => box.id === id),
+    );
+    const [from, to] = [
+      places.get(message.source),
+      places.get(message.target_box),
+    ];
+    if (!target || !to) return;
+    const ends =
+      source && from && source !== target
+        ? curve(
+            from,
+            rowY(source, from, null),
+            to,
+            rowY(target, to, message.target_row),
+          )
+        : {
+            x: to.x - 30,
+            y: 0,
+            endX: to.x,
+            endY: rowY(target, to, message.target_row),
+          };
+    const pill = h(
+      "span",
+      { class: "sw-pill", "aria-hidden": "true" },
+      `${message.what}`,
+    );
+    rooms.append(pill);
+    const moved = pill.animate(
+      [
+        {
+          transform: `translate(${ends.x}px, ${ends.y}px) translate(-50%, -50%)`,
+          opacity: 0.3,
+        },
+        { opacity: 1, offset: 0.25 },
+        {
+          transform: `translate(${ends.endX}px, ${ends.endY}px) translate(-50%, -50%)`,
+          opacity: 1,
+        },
+      ],
+      { duration: 700, easing: "ease-in-out" },
+    );
+    moved.onfinish = moved.oncancel = () => pill.remove();
+  }
+  return { el, draw, travel };
+}
+
+/** The run-queue in the order of delivery. @param {World} world @param {string} chosen @param {Send} send */
+export function queueOf(world, chosen, send) {
+  const name = (/** @type {string} */ id) =>
+    world.boxes.find((box) => box.id === id)?.name ?? "";
+  const cards = world.waiting.map((each) => {
+    const parked = each.where !== "run-queue";
+    const from = name(each.source);
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        {
+          type: "button",
+          class: `sw-card${parked ? " sw-parked" : ""}`,
+          "data-key": `card-${each.id}`,
+          "aria-pressed": String(chosen === `waiting:${each.id}`),
+          title: [
+            each.what + each.args,
+            `${from} → ${each.target}`,
+            each.where,
+          ].join(" · "),
+          onclick: () => send({ kind: "pick", subject: `waiting:${each.id}` }),
+        },
+        h("b", {}, parked ? "" : `${each.position}. `, each.what, each.args),
+        h(
+          "small",
+          {},
+          parked
+            ? `waits: ${each.where}`
+            : `${from ? `${from} ` : ""}→ ${each.target}`,
+        ),
+      ),
+    );
+  });
+  const left = world.waiting_total + world.elsewhere - world.waiting.length;
+  if (left > 0)
+    cards.push(
+      h(
+        "li",
+        { class: "sw-note" },
+        `and ${left.toLocaleString("en")} more: %swingset queue --all`,
+      ),
+    );
+  const empty = h(
+    "span",
+    { class: "sw-empty" },
+    "nothing waits: the run-queue is empty",
+  );
+  return h(
+    "section",
+    { class: "sw-queue", "aria-label": "run-queue" },
+    h("b", {}, "Next"),
+    cards.length
+      ? h(
+          "ol",
+          { class: "sw-strip", "aria-label": "what waits, the first is next" },
+          ...cards,
+        )
+      : empty,
+  );
+}
