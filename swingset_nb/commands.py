@@ -131,7 +131,7 @@ GROUPS = {
     ),
     "run": ("step", "run", "until", "pause", "cancel"),
     "save and go back": (
-        *("checkpoint", "checkpoints", "delete-checkpoint", "go-back", "undo", "redo"),
+        *("checkpoint", "checkpoints", "delete-checkpoint", "go-back", "go-on", "undo", "redo"),
         *("digest", "export", "unpack"),
     ),
     "change code": (
@@ -161,6 +161,7 @@ ALSO = {
     "load": "go-back",
     "restore": "go-back",
     "goto": "go-back",
+    "branch": "go-on",
     "rewind": "undo",
     "revert": "undo",
     "back": "undo",

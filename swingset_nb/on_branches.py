@@ -1,4 +1,4 @@
-"""A changed past: a vat with its changed cell since it began, and an upgrade that is undone."""
+"""A changed past: a vat with its changed cell since it began, an upgrade undone, a crank to go on from."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 from swingset.host.combining import combined
 from swingset.time.branches import Branch
 from swingset.time.branching import keep_branch, shadow, undo_upgrade
+from swingset.time.going_on import GoneOn, go_on, would_go_on
+from swingset.time.where import WrongCrank
+from swingset.world.errors import UnknownCommit
 from swingset_nb.commands import argument, command
-from swingset_nb.errors import BadArguments
+from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.extent import EVERYTHING
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import named_vat
@@ -57,6 +60,65 @@ def shadow_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     with shadow(world.controller, name, parts, since=given.since) as found:
         lines = _lines(found, whole=given.all)
         return Message(_headline(f"with the changed cell of {name}", found), lines)
+
+
+@command(
+    "go-on",
+    "say what going on from a crank of the past would leave behind; with --yes, do it",
+    argument("crank", metavar="N", type=int, nargs="?", help="the number of the crank"),
+    argument("--yes", action="store_true", help="do it"),
+    argument("--commit", metavar="N", type=int, help="go to a commit that was left behind, instead"),
+)
+def go_on_from(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Let the world go on from a crank, as if what came later had not happened."""
+    if (given.crank is None) == (given.commit is None):
+        raise BadArguments("go on from which crank?", "%swingset go-on N", "%swingset history")
+    if given.commit is not None:
+        return _to_commit(notebook, given.commit)
+    if given.yes:
+        return Message(*went_on(notebook, given.crank))
+    found = cost_of_going_on(notebook, given.crank)
+    hint = f"`%swingset go-on {given.crank} --yes` does it; until then nothing has changed"
+    return Message(f"if the world went on from crank {given.crank:,}", found.lines(), (hint,))
+
+
+def _to_commit(notebook: Notebook, commit: int) -> Message:
+    controller = notebook.require().controller
+    notebook.flush()
+    controller.commit("before going to a commit")
+    here = controller.history.head
+    try:
+        lines = stand_elsewhere(
+            notebook,
+            lambda: controller.history.go_back_to_commit(commit),
+            f"the world went to commit {commit}",
+        )
+    except UnknownCommit as problem:
+        raise SwingSetError(str(problem), "%swingset history") from None
+    headline = f"the world is as it was at commit {commit}, crank {controller.crank:,}"
+    return Message(headline, lines, (f"`%swingset go-on --commit {here}` leads to where it was",))
+
+
+def cost_of_going_on(notebook: Notebook, crank: int) -> GoneOn:
+    """What the world would leave behind; raises `SwingSetError` with a crank that would do."""
+    controller = notebook.require().controller
+    notebook.flush()
+    try:
+        return would_go_on(controller, crank)
+    except WrongCrank as problem:
+        raise SwingSetError(str(problem), *(f"%swingset go-on {near}" for near in problem.near)) from None
+
+
+def went_on(notebook: Notebook, crank: int) -> tuple[str, list[str], tuple[str, ...]]:
+    """Go on from a crank; returns a headline, lines about names and commits, and hints."""
+    controller = notebook.require().controller
+    found = cost_of_going_on(notebook, crank)
+    lines = stand_elsewhere(
+        notebook, lambda: go_on(controller, crank), f"the world went on from crank {crank}"
+    )
+    headline = f"the world goes on from crank {crank:,}, without the {found.left:,} that came later"
+    hint = f"`%swingset go-on --commit {found.commit}` leads to where it was, until the past is pruned"
+    return headline, lines, (hint,)
 
 
 def _headline(what: str, found: Branch) -> str:

@@ -251,8 +251,13 @@ def stand_elsewhere(notebook: Notebook, go: Callable[[], object], why: str) -> l
 
     Returns lines about the names that came back, and those that are gone.
     """
+    bound = dict(notebook.shell.user_ns)
     gone = notebook.withdraw()
-    go()
+    try:
+        go()
+    except BaseException:  # the world stands where it stood, and so do the references
+        notebook.give({name: bound[name] for name in gone})
+        raise
     return begin_anew(notebook, gone, notebook.require().session.attach(why))
 
 

@@ -98,6 +98,7 @@ from swingset.time.catching_up import HowStarted, Started, WorldLeads, catch_up,
 from swingset.time.comparing import Unlike
 from swingset.time.debugging import Debugged, debug
 from swingset.time.exporting import export_spans, export_trace
+from swingset.time.going_on import GoneOn, go_on, would_go_on
 from swingset.time.mirror_tables import HostConnection, MirrorError
 from swingset.time.mirrors import Mirror, mirror
 from swingset.time.monitoring import console
@@ -204,6 +205,7 @@ __all__ = [
     "Frame",
     "Freed",
     "GarbageCollection",
+    "GoneOn",
     "Happening",
     "History",
     "HostConnection",
@@ -334,6 +336,7 @@ __all__ = [
     "export_archive",
     "export_spans",
     "export_trace",
+    "go_on",
     "import_archive",
     "keep_branch",
     "merge",
@@ -356,4 +359,5 @@ __all__ = [
     "verify",
     "what_if",
     "when",
+    "would_go_on",
 ]

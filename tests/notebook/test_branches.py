@@ -52,3 +52,26 @@ def test_an_upgrade_is_undone(opened: Kernel) -> None:
     assert "names that came back" in done
     assert opened.run("await E(purse).deposit(0)").plain == "11"
     assert "0 problems" in opened.run("%swingset verify").plain
+
+
+def test_the_world_goes_on_from_a_crank_and_back(opened: Kernel) -> None:
+    """First it is listed what stays behind; `--yes` does it; the commit that was left leads there again."""
+    at = opened.run("import swingset_nb\nswingset_nb.session().controller.crank").plain
+    balance = int(opened.run("await E(purse).deposit(5)").plain)
+    assert "which crank" in str(opened.run("%swingset go-on").error)
+    listed = opened.run(f"%swingset go-on {at}").plain
+    assert "not in the world then: deposit(5)" in listed
+    assert "until then nothing has changed" in listed
+    assert int(opened.run("await E(purse).deposit(0)").plain) == balance
+    done = opened.run(f"%swingset go-on {at} --yes").plain
+    assert f"the world goes on from crank {at}" in done
+    assert "names that came back" in done
+    assert int(opened.run("await E(purse).deposit(0)").plain) == balance - 5
+    there = done.rpartition("%swingset go-on --commit ")[2].split("`")[0]
+    assert "leads to where it was" in opened.run(f"%swingset go-on --commit {there}").plain
+    assert int(opened.run("await E(purse).deposit(0)").plain) == balance
+    refused = opened.run("%swingset go-on --commit 99999")
+    assert "99999" in str(refused.error)
+    assert int(opened.run("await E(purse).deposit(0)").plain) == balance
+    assert "there is no crank 77777" in str(opened.run("%swingset go-on 77777").error)
+    assert "0 problems" in opened.run("%swingset verify").plain
