@@ -1,4 +1,4 @@
-"""`python -m swingset_nb.demo`: runs the quickstart notebook and prints it in a terminal.
+"""`swingset demo`, `python -m swingset_nb.demo`: runs the quickstart notebook and prints it in a terminal.
 
 It prepares the engine, runs the notebook cell by cell in its own kernel, and prints each cell and its output.
 It exits with 1 if a cell fails that should not, or does not fail although it should.
@@ -11,14 +11,14 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from swingset.workers.base import Progress
 from swingset_nb.extension import PROGRESS_AFTER
+from swingset_nb.on_lessons import lessons
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "quickstart.ipynb"
 TIMEOUT = 300
+QUICKSTART = "quickstart"
 RAISES = "raises-exception"
 _ANSI = re.compile("\x1b\\[[0-9;]*m")
 
@@ -29,15 +29,12 @@ def main() -> int:
         import nbformat
         from nbclient import NotebookClient
     except ImportError as missing:
-        print(f"the demonstration needs {missing.name}: pip install 'swingset-nb[dev]'", file=sys.stderr)
-        return 1
-    if not NOTEBOOK.exists():
-        print(f"{NOTEBOOK} is missing: run this from a clone of the project", file=sys.stderr)
+        print(f"the demonstration needs {missing.name}: pip install {missing.name}", file=sys.stderr)
         return 1
     prepare(terminal_progress())
     os.environ[PROGRESS_AFTER] = str(TIMEOUT)
     read: Any = nbformat.read
-    notebook = read(NOTEBOOK, as_version=4)
+    notebook = read(lessons()[QUICKSTART], as_version=4)
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
@@ -62,7 +59,8 @@ def main() -> int:
     if failures:
         print(f"\n{failures} cells did not end as they should", file=sys.stderr)
         return 1
-    print("\nThat was notebooks/quickstart.ipynb, executed just now. To try it yourself: make lab")
+    print("\nThat was the notebook quickstart, executed just now. To try it yourself, in a notebook:")
+    print("    %load_ext swingset_nb\n    %swingset lesson quickstart")
     return 0
 
 
