@@ -105,9 +105,7 @@ def examine(folder: Path, *, prepare: bool = False) -> Iterator[Finding]:
         folder: where worlds are to be kept; a world is made there, and removed.
         prepare: whether to compile the engine if it was never compiled on this machine.
     """
-    yield Finding(
-        "Python", "good", f"{platform.python_version()} on {sys.platform} {platform.machine()}"
-    )
+    yield Finding("Python", "good", f"{platform.python_version()} on {sys.platform} {platform.machine()}")
     yield Finding("SQLite", "good", f"{apsw.sqlite_lib_version()}, its own by apsw {version('apsw')}")
     yield _of_cache()
     compiled = _of_engine("lean", prepare)
