@@ -9,6 +9,7 @@ from shlex import quote
 
 from swingset.host.controller import Controller
 from swingset.time.archives import export_archive, import_archive
+from swingset.world.retention import Retention
 from swingset_nb.commands import argument, command
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown
@@ -30,14 +31,19 @@ def archived(controller: Controller, given: argparse.Namespace, notes: Sequence[
     "make a world file of an archive, which may come from anybody",
     argument("archive", metavar="ARCHIVE", help="a .swingset file"),
     argument("path", metavar="WORLD", help="a file that is not there yet"),
+    argument("--everything", action="store_true", help="keep all of its past, whatever retention it has"),
     argument("--expect", metavar="HASH", help="refuse any other archive than that of this hash"),
     completes="path",
 )
 def unpack(_notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Make a new world file, which is not opened."""
     target = os.path.expanduser(given.path)
-    made = import_archive(os.path.expanduser(given.archive), target, expected=given.expect)
+    everything = Retention(ceiling=None) if given.everything else None
+    source = os.path.expanduser(given.archive)
+    made = import_archive(source, target, expected=given.expect, retention=everything)
     lines = [f"level {made.level}, crank {made.crank}", f"digest {made.digest}"]
     if made.vat is not None:
         lines.append(f"it has vat {made.vat} alone, which is suspended")
+    if made.retention is not None:
+        lines.append(f"it keeps {made.retention}; `%swingset retention` changes that when it is open")
     return Message(f"{given.path}: a world, checked", lines, (f"`%swingset open {quote(given.path)}`",))

@@ -132,8 +132,10 @@ def retention(notebook: Notebook, given: argparse.Namespace) -> Shown:
     freed = history.retain(policy) if given.yes else history.would_retain(policy)
     lines = [] if freed is None else freed.lines()
     said = [f"{'freed' if given.yes else 'this would free'} {line}" for line in lines[:1]] + lines[1:]
+    kept = history.kept()
     if given.yes:
-        unmet = history.kept().unmet
-        return Message(f"retention: {policy}", said + ([f"it is not kept: {unmet}"] if unmet else []))
+        return Message(f"retention: {policy}", [*said, *kept.troubles])
+    if kept.idle is not None:
+        said = kept.troubles
     hints = ("`%swingset retention --yes`, with the same arguments, takes it; what is dropped is gone",)
     return Message(f"the retention would be: {policy}", said or ["this would free nothing now"], hints)

@@ -187,6 +187,23 @@ FORGED: dict[str, tuple[Callable[..., None], str, str]] = {
     "a digest of another state": (_set(digest="0" * 64), "hash", "a state with another digest"),
     "another commit": (_set(commit=1), "level", "lacks commit 1"),
     "another seal": (_set(seal="0" * 64), "level", "lacks commit"),
+    "a retention that is none": (
+        _set(retention=[0, None, None, False]),
+        "metadata",
+        "has retention in its metadata",
+    ),
+    "a retention of nothing": (_set(retention=None), "metadata", "has retention in its metadata"),
+    "prunes that are none": (_set(prunes=[[1]]), "metadata", "has prunes in its metadata"),
+    "a retention of one vat": (
+        _set(vat="bank", vat_id="v1", retention=[1, None, None, False]),
+        "metadata",
+        "is of one vat, and says how much",
+    ),
+    "prunes without a past": (
+        _set(level="replay", prunes=[[1, 1, 1, 1, 1, "asked"]], cut=None, begins={}),
+        "level",
+        "says what its past lacks",
+    ),
     "something more": (_set(more=1), "metadata", "other metadata"),
     "no list of artifacts": (_set(artifacts={}), "metadata", "a list of artifacts that is none"),
     "an artifact of other fields": (_set(artifacts=[["x"]]), "metadata", "that is none"),

@@ -184,18 +184,28 @@ NOT_DROPPED: dict[str, Callable[[Controller, Path], Controller]] = {
 }
 
 
+IDLE = {
+    "a fork": "this is a fork",
+    "a world that hands its commits on": "a function of this program has its commits with their seals",
+    "a world with a log": "the log 'ledger' has its commits with their seals",
+}
+
+
 @pytest.mark.parametrize("what", NOT_DROPPED)
 def test_who_has_commits_of_others_drops_none(what: str, tmp_path: Path) -> None:
-    """The retention is there, and it is said that nothing is dropped by itself."""
+    """It is said why, where the past is shown, and once in an output as soon as more is kept than wanted."""
     with world_of(None, 3) as world:
         world.history.retain(Retention(cranks=2))
         other = NOT_DROPPED[what](world, tmp_path)
+        said = told(other)
         for _ in range(4):
             other.queue_to_root("ann", "earn", EARN, policy="none")
             other.run()
         kept = other.history.kept()
         assert (kept.cranks, kept.prunes[-1].first) == (6, 3)
-        assert "nothing is dropped by itself: " in "\n".join(kept.lines())
+        assert f"nothing is dropped by itself: {IDLE[what]}" in "\n".join(kept.lines())
+        assert [IDLE[what] in line for line in said] == ([] if what == "a fork" else [True])
+        assert other.history.retain(Retention(cranks=1)) is None
         if other is not world:
             other.close()
 
@@ -244,7 +254,7 @@ def test_what_another_retention_would_drop_is_measured() -> None:
 
 
 def test_the_retention_is_of_the_file_and_of_no_state(tmp_path: Path) -> None:
-    """It is there after a restart and in a copy, going back leaves it, and no digest covers it."""
+    """It is there after a restart, in a copy and an archive; going back leaves it, no digest covers it."""
     path = tmp_path / "a.world"
     with swingset.open_world(path, worker="local", retention=Retention(cranks=100)) as world:
         world.create_vat("ann", (("ann", ACTOR),))
@@ -257,12 +267,10 @@ def test_the_retention_is_of_the_file_and_of_no_state(tmp_path: Path) -> None:
         assert world.history.retention == Retention(cranks=50, ceiling=None)
         world.history.export(tmp_path / "b.world")
         swingset.export_archive(world, tmp_path / "b.swingset")
-    for copy in (path, tmp_path / "b.world"):
+    swingset.import_archive(tmp_path / "b.swingset", tmp_path / "c.world")
+    for copy in (path, tmp_path / "b.world", tmp_path / "c.world"):
         with swingset.open_world(copy, worker="local") as world:
             assert world.history.retention == Retention(cranks=50, ceiling=None)
-    swingset.import_archive(tmp_path / "b.swingset", tmp_path / "c.world")
-    with swingset.open_world(tmp_path / "c.world", worker="local") as world:
-        assert world.history.retention == Retention()
 
 
 @pytest.mark.parametrize(
@@ -323,3 +331,69 @@ def test_the_command_shows_before_it_takes_a_retention(
     assert "choose one" in capsys.readouterr().err
     assert main(["retention", str(path), "--everything", "--yes", "--trust-local"]) == 0
     assert capsys.readouterr().out == "retention: everything\n"
+
+
+LEVELS: dict[str, tuple[dict[str, Any], str | None, bool]] = {
+    "operational": ({"level": "operational"}, "the last 3 cranks", False),
+    "replay": ({"level": "replay"}, "the last 3 cranks", False),
+    "archival": ({"level": "archival"}, "the last 3 cranks", True),
+    "debug": ({"level": "debug"}, "the last 3 cranks", True),
+    "one vat": ({"level": "debug", "vat": "ann"}, None, False),
+}
+
+
+@pytest.fixture(scope="module")
+def cut_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A world that was told to keep three cranks, and has dropped others; it has a checkpoint."""
+    path = tmp_path_factory.mktemp("cut") / "a.world"
+    with world_of(path, 8) as world:
+        world.history.retain(Retention(cranks=3, ceiling=None))
+        world.checkpoint("day")
+    return path
+
+
+@pytest.mark.parametrize("case", LEVELS)
+def test_an_archive_says_what_it_takes_along(case: str, cut_world: Path, tmp_path: Path) -> None:
+    """The policy comes at every level, what was dropped with the past, and unpacking says what it took."""
+    options, wanted, lists = LEVELS[case]
+    made = swingset.export_archive(cut_world, tmp_path / "a.swingset", **options)
+    unpacked = swingset.import_archive(tmp_path / "a.swingset", tmp_path / "b.world", expected=made.id)
+    assert made.retention == unpacked.retention
+    assert (None if unpacked.retention is None else str(unpacked.retention)) == wanted
+    with swingset.open_world(tmp_path / "b.world", worker="local", look_only=True) as world:
+        assert world.history.retention == (unpacked.retention or Retention())
+        assert len(world.history.kept().prunes) == lists
+        assert world.verify() == []
+
+
+@pytest.mark.parametrize("level", ["operational", "archival"])
+def test_a_checkpoint_comes_only_with_its_retention(level: Any, tmp_path: Path) -> None:
+    """Where the checkpoint is left out, the rest of the policy comes; what the host wants instead counts."""
+    policy = Retention(checkpoint="day", ceiling=10**9)
+    with world_of(tmp_path / "a.world", 3) as world:
+        world.checkpoint("day")
+        world.history.retain(policy)
+        made = swingset.export_archive(world, tmp_path / "a.swingset", level=level)
+    assert made.retention == (policy if level == "archival" else Retention(ceiling=10**9))
+    if level == "operational":
+        with pytest.raises(swingset.UnknownLabel):
+            swingset.import_archive(made.path, tmp_path / "b.world", retention=policy)
+        assert not (tmp_path / "b.world").exists()
+    unpacked = swingset.import_archive(made.path, tmp_path / "b.world", retention=Retention(cranks=9))
+    with swingset.open_world(tmp_path / "b.world", look_only=True) as world:
+        assert world.history.retention == unpacked.retention == Retention(cranks=9)
+
+
+def test_the_commands_say_what_was_taken_over(
+    cut_world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`unpack` names the retention, and with `--everything` keeps all."""
+    archive = str(tmp_path / "a.swingset")
+    assert main(["archive", str(cut_world), archive, "--level", "archival"]) == 0
+    capsys.readouterr()
+    assert main(["unpack", archive, str(tmp_path / "b.world")]) == 0
+    assert "it keeps the last 3 cranks: `swingset retention` changes that" in capsys.readouterr().out
+    assert main(["unpack", archive, str(tmp_path / "c.world"), "--everything"]) == 0
+    assert "it keeps everything: " in capsys.readouterr().out
+    with swingset.open_world(tmp_path / "c.world", look_only=True) as world:
+        assert world.history.retention == Retention(ceiling=None)

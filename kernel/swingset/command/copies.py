@@ -10,6 +10,7 @@ from swingset.host.saying import say
 from swingset.time.archives import Archive, export_archive, import_archive
 from swingset.world.archiving import LEVELS
 from swingset.world.migration import migrate
+from swingset.world.retention import Retention
 
 
 def add(command: AddCommand) -> None:
@@ -34,6 +35,9 @@ def add(command: AddCommand) -> None:
         world="the new world file",
     )
     unpack.add_argument("--expect", metavar="HASH", help="refuse any other archive than that of this hash")
+    unpack.add_argument(
+        "--everything", action="store_true", help="keep all of its past, whatever retention the archive has"
+    )
     unpack.add_argument("--most", type=int, metavar="BYTES", help="refuse one that unpacks to more")
     command(
         "migrate",
@@ -51,7 +55,9 @@ def _archive(controller: Controller, chosen: argparse.Namespace) -> int:
 
 
 def _unpack(chosen: argparse.Namespace) -> int:
-    _tell(import_archive(chosen.archive, chosen.world, expected=chosen.expect, most=chosen.most))
+    everything = Retention(ceiling=None) if chosen.everything else None
+    given = {"expected": chosen.expect, "most": chosen.most, "retention": everything}
+    _tell(import_archive(chosen.archive, chosen.world, **given))
     return 0
 
 
@@ -65,3 +71,5 @@ def _tell(made: Archive) -> None:
     say(f"{made.level} archive{alone}, commit {made.commit}, crank {made.crank}, {made.size:,} bytes")
     say(f"state    {made.digest}")
     say(f"archive  {made.id}")
+    if made.retention is not None:
+        say(f"it keeps {made.retention}: `swingset retention` changes that")

@@ -126,8 +126,9 @@ def _retention(controller: Controller, chosen: argparse.Namespace) -> int:
         say(f"{'freed' if chosen.yes else 'this would free'} {first}")
         for line in rest:
             say(line)
-    if chosen.yes and (unmet := history.kept().unmet) is not None:
-        say(f"it is not kept: {unmet}")
+    kept = history.kept()
+    for line in kept.troubles if chosen.yes or kept.idle is not None else ():
+        say(line)
     if not chosen.yes:
         say("nothing was changed: say --yes to do it; what is dropped is gone")
     return DONE

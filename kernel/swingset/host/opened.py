@@ -93,6 +93,8 @@ class Opened:
         """Whether the past is dropped as the retention asks for: not once its history was found damaged."""
         self.bounds: Bounds | None = None
         """Up to where nothing of the past has to go; None if that is not known."""
+        self.said_idle = False
+        """Whether it was said that more is kept than wanted, because commits are handed on."""
 
     @cached_property
     def past(self) -> Past:

@@ -122,11 +122,18 @@ class Kept:
         ]
         if self.more is not None:
             found.append(f"about {self.more:,} more messages fit below the ceiling")
-        if self.unmet is not None:
-            found.append(f"it is not kept: {self.unmet}")
-        if self.idle is not None:
-            found.append(f"nothing is dropped by itself: {self.idle}")
-        return [*found, *map(str, self.prunes[-3:])]
+        return [*found, *self.troubles, *map(str, self.prunes[-3:])]
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why the retention is not kept, and why nothing is dropped by itself, in sentences.
+
+        Example:
+            >>> world.history.kept().troubles
+            []
+        """
+        unmet = [] if self.unmet is None else [f"it is not kept: {self.unmet}"]
+        return unmet if self.idle is None else [*unmet, f"nothing is dropped by itself: {self.idle}"]
 
 
 def kept(opened: Opened) -> Kept:
@@ -136,9 +143,7 @@ def kept(opened: Opened) -> Kept:
     more = None
     if policy.ceiling is not None and costs.each_message:
         more = max(policy.ceiling - world.used, 0) // costs.each_message
-    idle = None
-    if not enforcing.is_kept(world):
-        idle = "it is a fork, or commits are handed on with their seals; `prune` does it by hand"
+    idle = enforcing.idle(world)
     unmet = None if idle else enforcing.unmet(world)
     return Kept(policy, world.used, costs.cranks, more, tuple(listed(world.db)), unmet, idle)
 
@@ -168,7 +173,7 @@ def retain(opened: Opened, policy: Retention) -> Freed | None:
         before = opened.world.size
         opened.bounds = None
         enforcing.keep_policy(opened.world, policy)
-        found = enforcing.enforce(opened.world) if enforcing.is_kept(opened.world) else None
+        found = enforcing.enforce(opened.world) if enforcing.idle(opened.world) is None else None
         if found is None or found.what is None:
             return None
         opened.world.shrink()
@@ -180,7 +185,7 @@ def would_retain(opened: Opened, policy: Retention) -> Freed | None:
     with opened.lock:
         refuse_within_crank(opened.kernel.store)
         _refuse_missing(opened, policy)
-        if not enforcing.is_kept(opened.world):
+        if enforcing.idle(opened.world) is not None:
             return None
         with opened.world.fork() as twin:
             twin.make_whole()
@@ -203,7 +208,8 @@ def enforce(opened: Opened) -> None:
     world, crank = opened.world, opened.kernel.cranks.count
     try:
         with told_in_words(world.name):
-            if not enforcing.is_kept(world):
+            if (idle := enforcing.idle(world)) is not None:
+                _say_idle(opened, idle)
                 return
             found = enforcing.enforce(world)
             opened.bounds = enforcing.bounds(world)
@@ -218,6 +224,20 @@ def enforce(opened: Opened) -> None:
         opened.outputs.say(crank, f"retention of {read_retention(world.db)[0]}: {' '.join(lost)}", "file")
     if found.unmet is not None:
         opened.outputs.say(crank, f"retention of {read_retention(world.db)[0]}: {found.unmet}", "file")
+    opened.outputs.release()
+
+
+def _say_idle(opened: Opened, why: str) -> None:
+    """Say once, in an output, that a world goes beyond its retention and drops nothing by itself."""
+    world = opened.world
+    if world.lends_all:
+        return
+    opened.bounds = enforcing.bounds(world)
+    if opened.said_idle or enforcing.due(world) is None:
+        return
+    opened.said_idle = True
+    words = f"retention of {read_retention(world.db)[0]}: nothing is dropped by itself: {why}"
+    opened.outputs.say(opened.kernel.cranks.count, words, "file")
     opened.outputs.release()
 
 

@@ -18,7 +18,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO
+from typing import IO, Any
 
 from swingset.core.errors import KernelError, KernelPanic
 from swingset.core.store import KernelStore
@@ -31,16 +31,16 @@ from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.model.modules import by_module
 from swingset.model.spelling import canonical
 from swingset.model.visible import visible
-from swingset.world import opening, paths, schema
+from swingset.world import beginnings, names, opening, paths, schema
 from swingset.world.archive_metadata import Metadata, read_metadata
 from swingset.world.archive_pieces import MAGIC, Artifact, Reader
 from swingset.world.archiving import LEVELS, ArchiveLevel, Contents, has_past
-from swingset.world.beginnings import as_json
 from swingset.world.descriptors import close_descriptor, open_descriptor, refuse_odd
 from swingset.world.edge import told_in_words
-from swingset.world.errors import BadArchive, WorldError, WorldMissing
+from swingset.world.errors import BadArchive, UnknownLabel, WorldError, WorldMissing
 from swingset.world.file import WorldFile
 from swingset.world.lock import WorldLock
+from swingset.world.retention import KEY, Retention, as_json, listed, of_json, read
 from swingset.world.sources import MODULES
 from swingset.world.unarchiving import Filling
 from swingset.world.vats import SUSPENDED, TERMINATED
@@ -57,7 +57,8 @@ class Archive:
     """An archive that was written or unpacked.
 
     `id` is the hash of its metadata, which have the hash of everything else. `commit`, `crank` and `digest`
-    are those of the archived state. `size` is that of the file, in bytes.
+    are those of the archived state. `size` is that of the file, in bytes. `retention` is how much of its past
+    the world was told to keep, and `import_archive` has taken over; None if the archive does not say.
     """
 
     path: str
@@ -69,6 +70,7 @@ class Archive:
     digest: str
     size: int
     artifacts: tuple[Artifact, ...]
+    retention: Retention | None = None
 
 
 def export_archive(
@@ -120,6 +122,7 @@ def import_archive(
     *,
     expected: str | None = None,
     most: int | None = None,
+    retention: Retention | None = None,
 ) -> Archive:
     """Make a new world file of an archive, which may come from anybody.
 
@@ -130,12 +133,14 @@ def import_archive(
         world_path: the new world, a file that does not exist yet.
         expected: the hash that the archive must have, as `export_archive` returned it; None for any.
         most: how many bytes it may unpack to; None for 1 GiB or 200 times its size, whichever is more.
+        retention: how much of its past the world keeps; None for what the archive says.
     Returns:
-        What was unpacked.
+        What was unpacked, with the retention that was taken over.
     Raises:
         BadArchive: for anything wrong with the archive; its `fault` says what, and its text what exactly.
         WorldMissing: if there is no archive at `path`.
         WorldError: if the world cannot be written, or if there is a file at `world_path`.
+        UnknownLabel: if the archive lacks the checkpoint of `retention`.
     Example:
         >>> made = swingset.export_archive(world, folder / "bank.swingset")
         >>> unpacked = swingset.import_archive(folder / "bank.swingset", folder / "b.world", expected=made.id)
@@ -155,20 +160,26 @@ def import_archive(
         if expected is not None and metadata.id() != expected:
             words = f"has the hash {metadata.id()}, and {visible(expected, 80)} was expected"
             raise BadArchive("expected", f"{source} {words}: it is another archive")
+        policy = of_json(metadata.retention) if retention is None else retention
+        needed = None if retention is None else retention.checkpoint
         with WorldLock(target):
             opening.fill_new(
                 target,
-                lambda db: Filling(db, reader, metadata).fill(),
-                lambda draft: _refuse_problems(source, draft),
+                lambda db: Filling(db, reader, metadata, policy).fill(),
+                lambda draft: _refuse_problems(source, draft, needed),
             )
-        return _described(source, metadata)
+        return replace(_described(source, metadata), retention=policy)
 
 
-def _refuse_problems(source: str, draft: str) -> None:
-    """Raise `BadArchive` unless the draft is a sound world."""
+def _refuse_problems(source: str, draft: str, checkpoint: str | None) -> None:
+    """Raise `BadArchive` unless the draft is a sound world, and `UnknownLabel` if it lacks the checkpoint."""
     try:
         with WorldFile.look(draft) as world:
             problems = verify(KernelStore(world))
+            if checkpoint is not None and not problems:
+                world.labelled(checkpoint)
+    except UnknownLabel:
+        raise
     except WorldError as problem:
         raise BadArchive("content", f"{source} makes no sound world: {problem}") from None
     if problems:
@@ -187,6 +198,7 @@ def _write(
     name, vat_id = alone or (None, None)
     contents = Contents(world, level, vat_id)
     commit, cut = world.history.commit(world.head), world.history.cut
+    past = has_past(level) and alone is None
     metadata = Metadata(
         world_format=schema.FORMAT,
         software=opening.software_version(),
@@ -199,9 +211,11 @@ def _write(
         last=world.commits()[-1].seq,
         seal=world.history.seal(commit.seq),
         digest=world.digest(),
-        cut=list(cut) if cut is not None and has_past(level) and alone is None else None,
-        begins=as_json(contents.begins),
+        cut=list(cut) if cut is not None and past else None,
+        begins=beginnings.as_json(contents.begins),
         artifacts=tuple(contents.measured()),
+        retention=_retention(world, contents, alone is None),
+        prunes=[list(each) for each in listed(world.db)] or None if past else None,
     )
     with (
         WorldLock(target),
@@ -212,10 +226,21 @@ def _write(
     return _described(target, metadata)
 
 
+def _retention(world: WorldFile, contents: Contents, is_whole: bool) -> list[Any] | None:
+    """The retention that an archive has, as JSON data; a checkpoint only together with the checkpoint."""
+    if not is_whole or names.stored(world.db, KEY) is None:
+        return None
+    policy, _ = read(world.db)
+    labels = contents.rows("history/labels") if "history/labels" in contents.names else ()
+    if policy.checkpoint is not None and policy.checkpoint not in {row[0] for row in labels}:
+        policy = replace(policy, checkpoint=None)
+    return as_json(policy)
+
+
 def _described(path: str, made: Metadata) -> Archive:
     size = os.path.getsize(path)
     said = made.id(), made.level, made.vat, made.commit, made.crank, made.digest
-    return Archive(path, *said, size, made.artifacts)
+    return Archive(path, *said, size, made.artifacts, of_json(made.retention))
 
 
 @contextmanager

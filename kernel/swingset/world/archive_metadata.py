@@ -23,6 +23,7 @@ from .archiving import LEVELS, ArchiveLevel, artifact_names, has_past
 from .beginnings import are_beginnings
 from .cuts import read_cut
 from .errors import ArchiveFault, BadArchive
+from .retention import are_prunes, of_json
 from .rows import MOST, is_hash
 
 
@@ -33,7 +34,9 @@ class Metadata:
     `vat` and `vat_id` name the vat of an archive of one vat. `commit`, `crank`, `record`, `seal` and `digest`
     are those of the commit that was archived; `last` is the highest number that any commit of its world had.
     `cut` says where the past of the world was cut off, and `begins` where its transcripts begin, as in its
-    file; both are for levels with the past.
+    file; both are for levels with the past, as are `prunes`, which lists what was dropped of it. `retention`
+    is how much of its past the world keeps, for whole worlds that were told. The last two are left out where
+    there is nothing to say.
     """
 
     world_format: int
@@ -50,6 +53,8 @@ class Metadata:
     cut: list[int] | None
     begins: dict[str, Any]
     artifacts: tuple[Artifact, ...]
+    retention: list[Any] | None = None
+    prunes: list[Any] | None = None
 
     @property
     def past(self) -> bool:
@@ -63,8 +68,11 @@ class Metadata:
 
     def text(self) -> bytes:
         """The metadata as they are stored."""
-        artifacts = [list(artifact) for artifact in self.artifacts]
-        return canonical(asdict(self) | {"artifacts": artifacts}).encode()
+        said = asdict(self) | {"artifacts": [list(artifact) for artifact in self.artifacts]}
+        for name in _LEFT_OUT:
+            if said[name] is None:
+                del said[name]
+        return canonical(said).encode()
 
     def id(self) -> str:
         """The hash that names the whole archive."""
@@ -80,19 +88,23 @@ def read_metadata(name: str, text: bytes, most: int) -> Metadata:
         found = read_json(text)
     except Unreadable as problem:
         _refuse(name, "metadata", f"has metadata that are {problem}")
-    if not isinstance(found, dict) or set(found) != set(Metadata.__dataclass_fields__):
+    if not isinstance(found, dict) or {*found, *_LEFT_OUT} != set(Metadata.__dataclass_fields__):
         _refuse(name, "metadata", "has other metadata than an archive of this format has")
     if found["world_format"] != schema.FORMAT:
         shown = one_line(str(found["world_format"]), 20)
         words = f"is of a world of format {shown}, and this release reads {schema.FORMAT}"
         _refuse(name, "another format", f"{words}: unpack it with the release that made it")
     for field, rule in _RULES.items():
-        if not rule(found[field]):
+        if (field in found or field not in _LEFT_OUT) and not rule(found[field]):
             _refuse(name, "metadata", f"has {field} in its metadata as nobody writes it")
     if (found["vat"] is None) != (found["vat_id"] is None):
         _refuse(name, "metadata", "names a vat by its name or its id alone")
     if found["level"] in ("operational", "replay") and (found["cut"] or found["begins"]):
         _refuse(name, "level", f"says where its past begins, and level {found['level']} has none")
+    if not has_past(found["level"]) and "prunes" in found:
+        _refuse(name, "level", f"says what its past lacks, and level {found['level']} has none")
+    if found["vat"] is not None and not found.keys().isdisjoint(_LEFT_OUT):
+        _refuse(name, "metadata", "is of one vat, and says how much of its past a world keeps")
     artifacts = found["artifacts"]
     if not isinstance(artifacts, list) or not all(map(_is_one, artifacts)):
         _refuse(name, "metadata", "has a list of artifacts that is none")
@@ -156,4 +168,8 @@ _RULES = {
     "begins": are_beginnings,
     "seal": is_hash,
     "digest": is_hash,
+    "retention": lambda value: of_json(value) is not None,
+    "prunes": are_prunes,
 }
+_LEFT_OUT = ("retention", "prunes")
+"""The fields that are left out if there is nothing to say."""

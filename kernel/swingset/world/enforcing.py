@@ -60,12 +60,18 @@ def bounds(world: WorldFile) -> Bounds:
     )
 
 
-def is_kept(world: WorldFile) -> bool:
-    """Whether a world drops its past by itself: a fork does not, nor does one that hands commits on.
+def idle(world: WorldFile) -> str | None:
+    """Why a world drops nothing by itself, and what does it; None if it does.
 
     Who takes its commits has them with their seals, which a cut computes again.
     """
-    return not (world.lends_all or world.history.takers or world.history.log)
+    if world.lends_all:
+        return "this is a fork, which goes when it is closed"
+    log = world.history.log
+    if log is None and not world.history.takers:
+        return None
+    taker = "a function of this program" if log is None else f"the log {one_line(log, 60)!r}"
+    return f"{taker} has its commits with their seals, and a cut makes others; `prune` does it by hand"
 
 
 def due(world: WorldFile) -> PruneReason | None:

@@ -118,16 +118,28 @@ def parsed(text: str) -> tuple[Retention, Tried] | None:
     found = _json(text)
     if not isinstance(found, list) or len(found) != 5 or not _are_numbers(found[4], len(Tried._fields)):
         return None
+    policy = of_json(found[:4])
+    return None if policy is None else (policy, Tried(*found[4]))
+
+
+def as_json(policy: Retention) -> list[Any]:
+    """A policy as JSON data."""
+    return [policy.cranks, policy.checkpoint, policy.ceiling, policy.to_images]
+
+
+def of_json(found: Any) -> Retention | None:
+    """The policy that JSON data stand for; None if it is none."""
+    if not isinstance(found, list) or len(found) != 4:
+        return None
     try:
-        return Retention(*found[:4]), Tried(*found[4])
+        return Retention(*found)
     except WorldError:
         return None
 
 
 def store(db: apsw.Connection, policy: Retention, tried: Tried) -> None:
     """Store a policy in the caller's transaction, who then renews the seal of the names."""
-    said = [policy.cranks, policy.checkpoint, policy.ceiling, policy.to_images, list(tried)]
-    keep(db, KEY, canonical(said))
+    keep(db, KEY, canonical([*as_json(policy), list(tried)]))
 
 
 def listed(db: apsw.Connection) -> list[PastPrune]:
@@ -139,11 +151,21 @@ def listed(db: apsw.Connection) -> list[PastPrune]:
 def parsed_list(text: str) -> list[PastPrune] | None:
     """A stored list; None if it is none."""
     found = _json(text)
-    if not isinstance(found, list) or not 0 < len(found) <= MOST_LISTED:
-        return None
-    if not all(isinstance(each, list) and _is_prune(each) for each in found):
-        return None
-    return [PastPrune(*each) for each in found]
+    return [PastPrune(*each) for each in found] if are_prunes(found) else None
+
+
+def are_prunes(found: Any) -> bool:
+    """Whether JSON data are a list of what was dropped."""
+    return (
+        isinstance(found, list)
+        and 0 < len(found) <= MOST_LISTED
+        and all(isinstance(each, list) and _is_prune(each) for each in found)
+    )
+
+
+def list_again(db: apsw.Connection, prunes: list[list[Any]]) -> None:
+    """Store a list of what was dropped, as JSON data; the caller then renews the seal of the names."""
+    keep(db, PRUNES, canonical(prunes))
 
 
 def note(db: apsw.Connection, prune: PastPrune) -> None:
@@ -159,7 +181,7 @@ def note(db: apsw.Connection, prune: PastPrune) -> None:
             records=last.records + prune.records,
             bytes=last.bytes + prune.bytes,
         )
-    keep(db, PRUNES, canonical([list(each) for each in [*known, prune][-MOST_LISTED:]]))
+    list_again(db, [list(each) for each in [*known, prune][-MOST_LISTED:]])
 
 
 def _json(text: str) -> Any:

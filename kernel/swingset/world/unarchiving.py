@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import apsw
 
-from . import beginnings, opening, schema
+from . import beginnings, opening, retention, schema
 from .archive_metadata import Metadata
 from .archive_pieces import Artifact, Reader
 from .archive_rows import Row, RowReader
@@ -28,6 +28,7 @@ from .digest import state_digest
 from .errors import ArchiveFault, BadArchive, WorldError
 from .history import History
 from .journal import Journal
+from .retention import Retention, Tried
 from .rows import shown
 from .seals import Sealed, commit_seal
 from .vats import TERMINATED
@@ -40,7 +41,11 @@ _ROWS = 500  # rows that are inserted at once
 class Filling:
     """Fills one empty database from one archive. Raises `BadArchive`, and apsw's errors of the disk."""
 
-    def __init__(self, db: apsw.Connection, reader: Reader, metadata: Metadata) -> None:
+    def __init__(
+        self, db: apsw.Connection, reader: Reader, metadata: Metadata, policy: Retention | None
+    ) -> None:
+        """`policy` is how much of its past the world is to keep; None if it is not told."""
+        self._policy = policy
         self._db = db
         self._reader = reader
         self._said = metadata
@@ -64,6 +69,10 @@ class Filling:
                     self._insert(artifact)
         self._reader.end()
         beginnings.keep(db, self._beginnings())
+        if self._policy is not None:
+            retention.store(db, self._policy, Tried())
+        if self._said.prunes is not None:
+            retention.list_again(db, self._said.prunes)
         self._history.seal_names()
         if self._digest() != self._said.digest:
             self._refuse("hash", "has a state with another digest than its metadata say")
