@@ -1,0 +1,331 @@
+"""Folds a world into a picture: boxes with few rows, arrows with counts, and what waits, in order.
+
+A vat is a box. Things that are equal (`swingset.time.explorer.index`) are one row with their count, which can
+be opened. A thing for which the session has a name of its own stands by itself. What is more than fits is one
+row that counts it, and arrows to it are counted too, so nothing disappears silently. What has been opened is
+given by the ids of its rows, which stay the same as long as the thing is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterator
+from heapq import nsmallest
+
+from swingset.core.store import KernelStore
+from swingset.model.visible import one_line
+from swingset.time.explorer.answers import Arrow, Box, BoxKind, Folded, Row
+from swingset.time.explorer.index import Group, Index, Key, number
+from swingset.time.explorer.labels import LABEL, NAME, NOTE, Labels
+from swingset.time.explorer.queueing import Queue
+from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
+
+MOST_BOXES, MOST_ROWS, MOST_ARROWS = 12, 400, 400
+"""How many boxes, rows and arrows a picture has at most."""
+
+IN_ONE_BOX, A_PAGE, MOST_SPLIT = 12, 40, 5
+"""How many rows a box has at first, how many more each opening shows, and how many named ones stand apart."""
+
+_ORDER = {"root": 0, "durable": 2, "heap": 3, "promise": 4, "lost": 5, "name": 6, "rest": 7}
+
+
+def group_id(key: Key) -> str:
+    """The id of a row for equal things: it depends on nothing but what they have in common."""
+    said = "\n".join((key.owner, key.sort, key.kind, *sorted(key.holders)))
+    return "g:" + hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+class Folding:
+    """One picture in the making."""
+
+    def __init__(
+        self,
+        store: KernelStore,
+        index: Index,
+        labels: Labels,
+        opened: Collection[str],
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._labels = labels
+        self._opened = frozenset(opened)
+        self._budget = MOST_ROWS
+        self._rows: dict[str, list[Row]] = {}
+        self._place: dict[str, str] = {}
+        """The row of each thing that stands by itself."""
+        self._groups: dict[Key, tuple[str, int]] = {}
+        """The row of each group, and how many members it stands for."""
+        self._rests: dict[str, Counter[str]] = {}
+        """The references to what the row of the rest stands for, by box."""
+        self._name_rows: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+
+    def fold(self, at: int | None, crank: int) -> Folded:
+        """The picture."""
+        vats = [vat for vat in self._labels.vats.values() if vat.state != TERMINATED]
+        vats.sort(key=lambda vat: (not vat.attached, vat.state != SUSPENDED, _number(vat.id)))
+        shown = vats[: MOST_BOXES + A_PAGE * self._pages("boxes")]
+        shown.sort(key=lambda vat: (not vat.attached, _number(vat.id)))
+        left_out = []
+        if len(vats) > len(shown):
+            left_out.append(f"{len(vats) - len(shown):,} more vats are not drawn")
+        boxes = [self._vat(vat) for vat in shown]
+        boxes += [
+            self._box(device.id, one_line(device.name, NAME), "device", state="edge")
+            for device in list(self._labels.devices.values())[:MOST_BOXES]
+            if any(key.holders for key in self._index.by_owner[device.id])
+        ]
+        if self._index.by_owner[""]:
+            boxes.append(self._box("nobody", "nobody", "nobody", state="owners are gone"))
+        arrows = list(self._arrows({box.id for box in boxes}))
+        if len(arrows) > MOST_ARROWS:
+            arrows.sort(key=lambda arrow: -arrow.count)
+            left_out.append(f"{len(arrows) - MOST_ARROWS:,} more arrows are not drawn")
+        for count, words in (
+            (self._index.settled, "settled promises are not drawn"),
+            (self._index.counts["?"], "promises that a waiting message or the host settles are not drawn"),
+        ):
+            if count:
+                left_out.append(f"{count:,} {words}")
+        queue = Queue(self._store, self._labels, self.target)
+        return Folded(
+            at,
+            crank,
+            tuple(boxes),
+            tuple(arrows[:MOST_ARROWS]),
+            queue.first(),
+            queue.total,
+            queue.elsewhere,
+            tuple(left_out),
+        )
+
+    # Boxes
+
+    def _vat(self, vat: VatRecord) -> Box:
+        parked = self._store.world.rows("SELECT count(*) from parked where vat = ?", (vat.id,))
+        names = self._names(vat.id) if vat.attached else []
+        span = self._store.vats.span(vat.id)
+        return self._box(
+            vat.id,
+            one_line(vat.name, NAME),
+            "session" if vat.attached else "vat",
+            names,
+            incarnation=vat.incarnation,
+            state=vat.state,
+            worker=one_line(vat.worker, NAME),
+            note=one_line(vat.reason or "", NOTE) if vat.state == SUSPENDED else "",
+            waiting=int(parked[0][0]),
+            computrons=span.computrons,
+        )
+
+    def _box(
+        self,
+        id: str,
+        name: str,
+        kind: BoxKind,
+        names: list[Row] | None = None,
+        *,
+        incarnation: int | None = None,
+        state: str = "",
+        worker: str = "",
+        note: str = "",
+        waiting: int = 0,
+        computrons: int | None = None,
+    ) -> Box:
+        owner = "" if kind == "nobody" else id
+        rows, more = self._rows_of(id, owner, names or [])
+        self._rows[id] = rows
+        hue = _number(id) if kind != "nobody" else 0
+        return Box(
+            id, name, kind, incarnation, state, worker, note, hue, tuple(rows), more, waiting, computrons
+        )
+
+    def _names(self, session: str) -> list[Row]:
+        """The names of a session as rows."""
+        rows, held = [], []
+        for name, (krefs, direct) in self._index.names.of(session).items():
+            if not krefs:
+                continue
+            row = f"{session}/{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+            note = self._labels.thing(krefs[0]) if direct else f"{len(krefs):,} things"
+            few = tuple(one_line(kref, NAME) for kref in krefs[:3])
+            rows.append(Row(row, "name", one_line(name, NAME), note, len(krefs), few))
+            held.append((row, krefs))
+        self._name_rows[session] = held
+        return rows
+
+    def _rows_of(self, box: str, owner: str, names: list[Row]) -> tuple[list[Row], int]:
+        room = min(IN_ONE_BOX + A_PAGE * self._pages(box), max(self._budget, 3))
+        index, labels = self._index, self._labels
+        rows = names[:room]
+        left_names = names[room:]
+        groups, total = index.by_owner[owner], index.counts[owner]
+        marked = {id(index.group_of[kref]) for kref in labels.named if kref in index.group_of}
+        first = nsmallest(room, groups.values(), key=lambda group: _rank(group, marked))
+        planned: list[tuple[Group, list[str], int]] = []
+        krefs: list[str] = []
+        for group in first:
+            apart, rest = self._split(group)
+            planned.append((group, apart, rest))
+            krefs += apart if rest == 0 else [*apart, *group.some(len(apart) + 3)]
+        labels.read(krefs)
+        shown, rest_held = 0, Counter(index.held[owner])
+        for group, apart, rest in planned:
+            if len(rows) >= room:
+                break
+            for kref in apart:
+                rows.append(self._single(group.key, kref))
+                self._place[kref] = kref
+            if rest:
+                rows += self._folded(group, apart, rest)
+            shown += len(group.members)
+            rest_held.subtract({holder: len(group.members) for holder in group.key.holders})
+        more = total - shown + len(left_names)
+        self._budget -= len(rows)
+        if more:
+            id_ = f"{box}/rest{self._pages(box)}"
+            what = "names" if left_names and total == shown else "more"
+            rows.append(Row(id_, "rest", f"and {more:,} {what}", count=more, opens=self._budget > 0))
+            self._rests[box] = +rest_held
+        return rows, more
+
+    def _split(self, group: Group) -> tuple[list[str], int]:
+        """The members of a group that stand by themselves, and how many others there are."""
+        members = group.members
+        if len(members) == 1:
+            return list(members), 0
+        named = self._labels.named
+        known = [kref for kref in (named if len(named) < len(members) else members) if kref in members]
+        apart = sorted((kref for kref in known if kref in named), key=number)
+        if len(apart) > MOST_SPLIT or group.key.sort == "promise":
+            apart = []
+        if len(members) - len(apart) == 1:
+            apart = sorted(members, key=number)
+        return apart, len(members) - len(apart)
+
+    def _single(self, key: Key, kref: str, depth: int = 0) -> Row:
+        labels = self._labels
+        label, fields = labels.kind(key), labels.fields(kref)
+        if key.sort == "promise":
+            label = f"promise {kref}"
+        names = labels.named.get(kref, ())
+        notes = [f"{name} in {labels.owner(session)}" for session, name in names[:3]]
+        label = f"{label} {fields}" if fields else label
+        notes += [] if depth else self._notes(key, {session for session, _ in names})
+        said, note = one_line(kref, NAME), one_line(" · ".join(notes), NOTE)
+        return Row(said, key.sort, one_line(label, LABEL), note, 1, (said,), depth=depth)
+
+    def _folded(self, group: Group, apart: list[str], rest: int) -> Iterator[Row]:
+        """The row of a group, and those of its first members if it is opened."""
+        key, row = group.key, group_id(group.key)
+        self._groups[key] = row, rest
+        is_open = row in self._opened and self._budget > 0
+        pages = self._pages(row)
+        known = len(apart) + (A_PAGE * (1 + pages) if is_open else 3)
+        members = [kref for kref in group.some(known) if kref not in apart]
+        few = [found for kref in members[:3] if (found := self._labels.fields(kref))]
+        more = ", …" if rest > len(few) else ""
+        notes = [", ".join(few) + more] if few else []
+        notes += self._notes(key)
+        krefs = tuple(one_line(kref, NAME) for kref in members[:3])
+        note = one_line(" · ".join(notes), NOTE)
+        yield Row(row, key.sort, self._labels.kind(key), note, rest, krefs, opens=True, opened=is_open)
+        if not is_open:
+            return
+        members = members[: max(min(A_PAGE * (1 + pages), self._budget), 0)]
+        self._budget -= len(members)
+        self._labels.read(members)
+        for kref in members:
+            yield self._single(key, kref, depth=1)
+        if (left := rest - len(members)) > 0:
+            opens = self._budget > 0
+            yield Row(f"{row}/rest{pages}", "rest", f"{left:,} more", count=left, opens=opens, depth=1)
+
+    def _notes(self, key: Key, told: Collection[str] = ()) -> list[str]:
+        """Who holds the things of a group, or who waits for the promises and who settles them.
+
+        Those who are `told` of already are left out.
+        """
+        labels = self._labels
+        who = labels.vat_list(key.holders.difference(told))
+        if key.sort == "promise":
+            waits = f"{who} {'waits' if len(key.holders) == 1 else 'wait'}, " if who else ""
+            return [f"{waits}{labels.owner(key.owner)} settles it"]
+        said = {"root": ["root"], "lost": ["its vat is gone"]}.get(key.sort, [])
+        if key.sort == "heap" and key.owner in labels.vats:
+            said = ["ends with an upgrade"]
+        also = "also held by" if told else "held by"
+        return [*said, f"{also} {who}"] if who else said
+
+    def _pages(self, id: str) -> int:
+        """How many times more rows of something were asked for."""
+        pages = 0
+        while f"{id}/rest{pages}" in self._opened and pages < MOST_ROWS:
+            pages += 1
+        return pages
+
+    # Arrows
+
+    def _arrows(self, boxes: set[str]) -> Iterator[Arrow]:
+        named = Counter[tuple[str, str]]()
+        for (session, name, box, row), count in self._from_names().items():
+            if box != session:
+                named[session, row] += count
+                yield Arrow(session, name, box, row, count)
+        for key, row, count in self._targets():
+            owner, waits = key.owner or "nobody", key.sort == "promise"
+            for holder in sorted(key.holders & boxes, key=_number):
+                left = count - named[holder, row]
+                if holder != owner and left > 0:
+                    yield Arrow(holder, None, owner, row, left, waits)
+        for box, held in self._rests.items():
+            row = self._rows[box][-1].id
+            for holder, count in sorted(held.items(), key=lambda item: _number(item[0])):
+                left = count - named[holder, row]
+                if holder in boxes and holder != box and left > 0:
+                    yield Arrow(holder, None, box, row, left)
+
+    def _targets(self) -> Iterator[tuple[Key, str, int]]:
+        for kref, row in self._place.items():
+            yield self._index.group_of[kref].key, row, 1
+        for key, (row, count) in self._groups.items():
+            yield key, row, count
+
+    def _from_names(self) -> Counter[tuple[str, str, str, str]]:
+        """How many references each name of a session has to each row, with the box of the row."""
+        found = Counter[tuple[str, str, str, str]]()
+        for session, rows in self._name_rows.items():
+            shown = {row.id for row in self._rows[session]}
+            for name, krefs in rows:
+                if name in shown:
+                    for kref in krefs:
+                        box, row = self.target(kref)
+                        if row:
+                            found[session, name, box, row] += 1
+        return found
+
+    def target(self, kref: str) -> tuple[str, str]:
+        """The box and the row where a thing is drawn, each empty if it is not."""
+        group = self._index.group_of.get(kref)
+        if group is None:
+            return "", ""
+        box = group.key.owner or "nobody"
+        if kref in self._place:
+            return box, self._place[kref]
+        if group.key in self._groups:
+            return box, self._groups[group.key][0]
+        rows = self._rows.get(box)
+        if rows is None:
+            return "", ""
+        return box, rows[-1].id if rows and rows[-1].sort == "rest" else ""
+
+
+def _rank(group: Group, marked: set[int]) -> tuple[int, int]:
+    """Roots come first, then what the session has a name for, then by sort and number."""
+    return 1 if id(group) in marked and group.key.sort != "root" else _ORDER[group.key.sort], group.least
+
+
+def _number(id: str) -> int:
+    """The number of a vat's or a device's id."""
+    digits = id[1:17]
+    return int(digits) if digits.isascii() and digits.isdecimal() else 0

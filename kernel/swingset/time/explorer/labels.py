@@ -1,0 +1,151 @@
+"""What people know a thing by: its kind and its first fields, the name that a session has for it, its vat.
+
+The fields of a durable object are read from its vat's store, and only for the rows that are shown: those of
+one vat with one statement. A record that is too long to be read for a label has none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from swingset.core.store import KernelStore
+from swingset.lens.outlines import Outline, outline
+from swingset.lens.records import base
+from swingset.model.capdata import CapData, MalformedCapData
+from swingset.model.foreign import Unreadable, read_json
+from swingset.model.values import value_in_words
+from swingset.model.visible import one_line
+from swingset.time.explorer.index import Index, Key
+from swingset.world.errors import WorldError
+from swingset.world.vats import VatRecord
+
+NAME, LABEL, NOTE = 40, 80, 200
+"""The most characters of a name, a label and a note."""
+
+_MOST_RECORD, _SHORT, _FEW = 20_000, 24, 2
+
+
+class Outlines:
+    """The outlines of the code of vats, each read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Outline] = {}
+
+    def of(self, store: KernelStore, vat: VatRecord) -> Outline:
+        """The outline of a vat's code; an empty one if it has none that can be read."""
+        if vat.bundle is None:
+            return Outline({})
+        if vat.bundle not in self._known:
+            try:
+                self._known[vat.bundle] = outline(store.world.bundles.get(vat.bundle))
+            except WorldError:
+                return Outline({})
+        return self._known[vat.bundle]
+
+
+class Labels:
+    """The labels of the things of one world at one moment."""
+
+    def __init__(self, store: KernelStore, index: Index, outlines: Outlines) -> None:
+        self._store = store
+        self._index = index
+        self._outlines = outlines
+        self.vats: dict[str, VatRecord] = {vat.id: vat for vat in store.vats.all()}
+        self.devices = {device.id: device for device in store.devices.all()}
+        self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.named: dict[str, list[tuple[str, str]]] = {}
+        """The names that are just one thing, by its kref: the session's id, and the name."""
+        for session in sorted(index.names.sessions):
+            for name, (krefs, direct) in index.names.of(session).items():
+                if direct and krefs:
+                    self.named.setdefault(krefs[0], []).append((session, name))
+
+    def owner(self, owner: str) -> str:
+        """What a vat or a device is called."""
+        vat, device = self.vats.get(owner), self.devices.get(owner)
+        return one_line(vat.name if vat else device.name if device else owner or "nobody", NAME)
+
+    def kind(self, key: Key) -> str:
+        """What the things of a group are."""
+        if key.sort == "promise":
+            return "promise"
+        if key.sort == "root":
+            vat = self.vats.get(key.owner)
+            found = self._outlines.of(self._store, vat).root if vat is not None else None
+            return one_line(found or "root", NAME)
+        if key.sort == "durable":
+            kind, colon, facet = key.kind.partition(":")
+            tag = self._index.tags.get((key.owner, kind), f"kind {kind}")
+            return one_line(f"{tag}, facet {facet}" if colon else tag, NAME)
+        if key.kind == "node" and key.owner in self.devices:
+            return "node"
+        return one_line(key.kind.removeprefix("Alleged: ") or "object", NAME)
+
+    def read(self, krefs: Iterable[str]) -> None:
+        """Read the fields of these objects, those of one vat at once."""
+        wanted: dict[str, list[str]] = {}
+        for kref in krefs:
+            vat, vref = self._index.vrefs.get(kref, ("", ""))
+            if vref.startswith("o+d") and (vat, base(vref)) not in self._fields:
+                wanted.setdefault(vat, []).append(f"vom.{base(vref)}")
+        for vat, keys in wanted.items():
+            query = (
+                "SELECT key, value from vatstore where vat = ? and key in (SELECT value from json_each(?))"
+                f" and length(value) <= {_MOST_RECORD}"
+            )
+            for key, value in self._store.world.rows(query, (vat, json.dumps(keys))):
+                self._fields[vat, key.removeprefix("vom.")] = tuple(self._short(value))
+
+    def _short(self, value: str) -> Iterator[str]:
+        """The first fields of a record that are short, such as `alice` and `10`."""
+        shown = 0
+        for name, stored in fields_of(value).items():
+            if name.startswith("#") or shown == _FEW:
+                continue
+            try:
+                data = CapData.from_json(stored)
+            except MalformedCapData:
+                continue
+            if not data.slots and len(data.body) <= 2 * _SHORT:
+                text = value_in_words(data, _unnamed, _SHORT)
+                yield text[1:-1] if text[:1] in "'\"" and text[-1:] == text[:1] else text
+                shown += 1
+
+    def fields(self, kref: str) -> str:
+        """The first fields of an object, such as `alice · 10`; empty if none were read."""
+        vat, vref = self._index.vrefs.get(kref, ("", ""))
+        return " · ".join(self._fields.get((vat, base(vref)), ()))
+
+    def thing(self, kref: str, iface: str | None = None) -> str:
+        """A reference with what it is, such as `Purse ko24`."""
+        if kref[1:2] == "p":
+            return one_line(f"promise {kref}", NAME)
+        group = self._index.group_of.get(kref)
+        if group is None:
+            return one_line(f"{iface or 'object'} {kref}", LABEL)
+        if group.key.sort == "root":
+            return f"root of {self.owner(group.key.owner)} {one_line(kref, NAME)}"
+        return f"{self.kind(group.key)} {one_line(kref, NAME)}"
+
+    def vat_list(self, vats: Iterable[str], most: int = 4) -> str:
+        """The names of some vats as a phrase."""
+        names = [self.owner(vat) for vat in sorted(vats, key=lambda vat: (len(vat), vat))]
+        more = f" and {len(names) - most:,} more" if len(names) > most else ""
+        return ", ".join(names[:most]) + more
+
+
+def fields_of(value: str | None) -> dict[str, Any]:
+    """The stored fields of an object by name; empty for what is no record."""
+    if value is None:
+        return {}
+    try:
+        raw = read_json(value)
+    except Unreadable:
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def _unnamed(_slot: str, iface: str | None) -> str:
+    return one_line(iface or "object", _SHORT)
