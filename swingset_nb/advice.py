@@ -24,6 +24,7 @@ from swingset.model.foreign import said
 _LONGEST = 2_000
 _TIMERS = ("<timed eval>", "<timed exec>", "<magic-timeit-setup>", "<magic-timeit-stmt>", "<string>")
 """The names that the magics of IPython give to the code that they are to time."""
+_UNHANDLED = re.compile(r"unhandled rejection in [\w.-]{1,199}: (\w{1,100}): (.*)\Z", re.DOTALL)
 _IN_VATS = frozenset(names_of_vats.__all__)
 
 
@@ -148,6 +149,12 @@ def advice_on(kind: str, words: str, cases: Iterable[Case] = CASES) -> list[str]
         if found is not None:
             return list(case.advice(found))
     return []
+
+
+def advice_on_unhandled(text: str) -> list[str]:
+    """What to write instead, for the printed text of a rejection that nobody has handled."""
+    told = _UNHANDLED.match(text[:_LONGEST].rpartition("; sent as ")[0])
+    return [] if told is None else advice_on(told[1], told[2])
 
 
 def of_state(references: References, error: BaseException) -> list[str]:

@@ -25,14 +25,22 @@ _AFTER_STOP = "everything up to the last commit is kept; `%swingset` says where 
 class Advisers:
     """The wrapped methods of one shell."""
 
-    def __init__(self, shell: Any, of_name: Callable[[BaseException], list[str]]) -> None:
-        self._of_name = of_name
+    def __init__(
+        self,
+        shell: Any,
+        of_name: Callable[[BaseException], list[str]],
+        in_own_words: Callable[[BaseException, list[str]], list[str]],
+    ) -> None:
+        def hints(error: BaseException) -> list[str]:
+            return in_own_words(error, of_name(error) or advice(error))
+
+        self._hints = hints
         self._layouts = [shell.InteractiveTB, shell.SyntaxTB]
 
     def install(self) -> None:
         """Begin to add advice."""
         for layout in self._layouts:
-            layout.structured_traceback = _advising(layout.structured_traceback, self._of_name)
+            layout.structured_traceback = _advising(layout.structured_traceback, self._hints)
 
     def remove(self) -> None:
         """Stop it; the methods of the classes are there again."""
@@ -41,7 +49,7 @@ class Advisers:
 
 
 def _advising(
-    before: Callable[..., list[str]], of_name: Callable[[BaseException], list[str]]
+    before: Callable[..., list[str]], hints_on: Callable[[BaseException], list[str]]
 ) -> Callable[..., list[str]]:
     def structured_traceback(etype: Any, evalue: Any = None, *given: Any, **options: Any) -> list[str]:
         if isinstance(evalue, SyntaxError) and below_a_timer(evalue):
@@ -49,7 +57,7 @@ def _advising(
         if isinstance(evalue, KeyboardInterrupt) and any(map(_is_ours, _files(evalue.__traceback__))):
             return short_form(evalue, "stopped", [_AFTER_STOP])
         lines = before(etype, evalue, *given, **options)
-        hints = (of_name(evalue) or advice(evalue)) if isinstance(evalue, BaseException) else []
+        hints = hints_on(evalue) if isinstance(evalue, BaseException) else []
         return [*lines, *(f"→ {one_line(hint, 600)}" for hint in hints)]
 
     return structured_traceback

@@ -16,6 +16,7 @@ from swingset_nb.hooks import CellHooks
 from swingset_nb.inspection import Inspection
 from swingset_nb.magics import SwingSet
 from swingset_nb.notebook import Notebook
+from swingset_nb.own_words import OwnWords
 from swingset_nb.preparing import EngineAhead
 from swingset_nb.references import Displays, References
 
@@ -39,7 +40,8 @@ class Extension:
         references = References(self.notebook)
         self.ahead = EngineAhead(shell, lambda: self.magics.progress_after)
         self.completer = Completer(self.notebook, references)
-        self.advisers = Advisers(shell, self.notebook.of_name)
+        self.words = OwnWords(self.notebook.cells.number, references.described_at)
+        self.advisers = Advisers(shell, self.notebook.of_name, self.words.put)
         self.forms = CellForms(shell)
         self.displays = Displays(shell, references)
         self.inspection = Inspection(shell, references)
@@ -62,7 +64,10 @@ class Extension:
         self.vat_displays.install()
         self.frame_displays.install()
         self.ahead.begin()
-        errors.install(self.notebook.source_of, self.notebook.advise, self.notebook.cells.lines)
+        errors.install(self.notebook.source_of, self._advise, self.notebook.cells.lines)
+
+    def _advise(self, error: BaseException) -> list[str]:
+        return self.words.put(error, self.notebook.advise(error))
 
     def remove(self) -> None:
         """Remove it."""

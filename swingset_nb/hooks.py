@@ -13,10 +13,12 @@ as a missing file, is not shown again if these steps fail with it too.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from swingset.model.foreign import said
+from swingset.model.visible import one_line
 from swingset_nb.again import Again
 from swingset_nb.binding import SHOWN
 from swingset_nb.errors import FOREIGN, SwingSetError, shorten
@@ -92,6 +94,9 @@ class CellHooks:
                     told.add(str(problem))
                     self._show(problem)
         notebook.console.end()
+        for hint in notebook.require().session.hints():
+            sys.stderr.flush()  # what it is about may stand there
+            print(f"→ {one_line(hint, 600)}")
         return first
 
     def _run(self) -> None:

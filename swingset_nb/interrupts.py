@@ -24,8 +24,11 @@ from swingset.host.session import Session
 from swingset.model.places import places
 from swingset.model.visible import one_line
 from swingset.workers.pulses import Listener, listening
+from swingset_nb.advice import advice_on_unhandled
 from swingset_nb.errors import Interrupted, shorten
 from swingset_nb.places import Cells
+
+_MOST_HINTS = 5
 
 
 @contextmanager
@@ -50,6 +53,18 @@ class NotebookSession(Session):
         """Called with how far a long delivery is."""
         super().__init__(controller, name)
         self.references.people.shorten = shorten
+        self.references.people.unhandled = self._note
+        self._hints: dict[str, None] = {}
+
+    def _note(self, text: str) -> None:
+        for hint in advice_on_unhandled(text):
+            if len(self._hints) < _MOST_HINTS:
+                self._hints[hint] = None
+
+    def hints(self) -> list[str]:
+        """What to write instead of what led to rejections that nobody handled, since this was asked last."""
+        told, self._hints = list(self._hints), {}
+        return told
 
     def file_called(self, filename: str) -> str:
         """The number of a cell, instead of the file name that the front end gives it."""

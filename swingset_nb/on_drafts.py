@@ -19,23 +19,33 @@ _VAT = argument("vat", metavar="VAT", help="the vat they are for")
 
 @command(
     "drafts",
-    "cells that wait for their vat to be defined",
+    "cells that wait for their vat to be defined or upgraded",
     argument("vat", metavar="VAT", nargs="?", help="show the text of those for one vat"),
 )
 def drafts(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """List drafts, or show those for one vat."""
-    found = notebook.require().session.drafts.all(given.vat)
+    world = notebook.require()
+    found = world.session.drafts.all(given.vat)
+    changed: list[list[object]] = [
+        [vat, part, "this session: the vat runs without it yet", len(source_lines(source))]
+        for vat, parts in world.pending.items()
+        for part, source in parts.items()
+        if given.vat in (None, vat)
+    ]
     if given.vat is not None and found:
         shown: list[Shown] = []
         for draft in found:
             whose = "of this session" if draft.own else "found in the file"
             shown += [Message(f"{draft.part}, {whose}"), Diff([f"  {x}" for x in source_lines(draft.source)])]
         return Stack([*shown, Message("To go on", (), _hints(given.vat, all(draft.own for draft in found)))])
-    rows = [
+    rows: list[list[object]] = [
         [draft.vat, draft.part, "this session" if draft.own else "the file", len(source_lines(draft.source))]
         for draft in found
     ]
-    return Table("drafts", ["vat", "cell", "from", "lines"], rows, "none; `%%kind NAME --vat VAT` makes one")
+    notes = ["`%swingset upgrade VAT` rehearses and applies the cells of a vat that runs"] if changed else []
+    notes += ["`%swingset drop-draft VAT CELL` forgets one"] if changed else []
+    columns = ["vat", "cell", "from", "lines"]
+    return Table("drafts", columns, rows + changed, "none; `%%kind NAME --vat VAT` makes one", notes)
 
 
 def _hints(vat: str, own: bool) -> list[str]:

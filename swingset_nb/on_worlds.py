@@ -11,10 +11,10 @@ from swingset.core.lifecycle import LeftBehind
 from swingset.host.engines import KINDS, WorkerKind
 from swingset.model.visible import one_line, visible
 from swingset.world.archiving import LEVELS
-from swingset.world.errors import LabelExists, WorldMoved
+from swingset.world.errors import WorldMoved
 from swingset.world.history import Label
 from swingset_nb.commands import argument, command
-from swingset_nb.errors import BadArguments, SwingSetError
+from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.on_archives import archived
 from swingset_nb.on_modules import stale_in_words
@@ -170,13 +170,10 @@ def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notebook.flush()
     notebook.remember()
     label = {known.name: known for known in world.controller.history.checkpoints()}.get(given.name)
-    if label is not None and not given.move and world.session.steps.only_housekeeping_since(label.seq):
-        words = f"checkpoint {label.name} is at this state already, crank {label.crank:,}: nothing changed"
-        return Message(words, _lost(notebook.fleeting()))
+    if label is not None and not given.move:
+        return _checkpoint_again(notebook, label)
     try:
         made = world.controller.checkpoint(given.name, move=given.move)
-    except LabelExists as problem:
-        raise SwingSetError(str(problem), f"%swingset checkpoint {quote(given.name)} --move") from None
     finally:
         notebook.progress.clear()
     lines = [f"digest {made.digest[:SHORT]}…"]
@@ -185,6 +182,22 @@ def checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
     lines += _lost(notebook.fleeting())
     hint = f"`%swingset go-back {quote(given.name)}` brings the world back to here"
     return Message(f"checkpoint {given.name} at crank {made.crank}", lines, (hint,))
+
+
+def _checkpoint_again(notebook: Notebook, label: Label) -> Shown:
+    """Leave a checkpoint where it is, and say so: a notebook that runs from the top again goes on."""
+    world, lost = notebook.require(), _lost(notebook.fleeting())
+    name = one_line(label.name, 60)
+    if world.session.steps.only_housekeeping_since(label.seq):
+        words = f"checkpoint {name} is at this state already, crank {label.crank:,}: nothing changed"
+        return Message(words, lost)
+    now = f"the world has gone on since, to crank {world.controller.crank:,}"
+    hints = (
+        f"`%swingset checkpoint {quote(label.name)} --move` moves it to the present",
+        f"`%swingset go-back {quote(label.name)}` brings the world back to it",
+    )
+    words = f"checkpoint {name} stays where it is, at crank {label.crank:,}: {now}; nothing changed"
+    return Message(words, lost, hints)
 
 
 @command("checkpoints", "list the checkpoints")

@@ -107,6 +107,10 @@ class References:
         """The reference to which a path such as `purse` or `purses["alice"]` leads; None if there is none."""
         return reference_at(self._notebook.shell.user_ns, path)
 
+    def described_at(self, path: str) -> Described | None:
+        """What the reference stands for to which a path leads; None if there is none."""
+        return self.describe(self.find(path))
+
     @contextmanager
     def _free(self) -> Iterator[OpenWorld | None]:
         """The open world, or None if there is none or if another thread is at work in it."""

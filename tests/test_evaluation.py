@@ -91,7 +91,7 @@ WHY = {
     "kernel/swingset/world/tables.py __init__ attrgetter": SOURCE,
     "kernel/swingset/world/tables.py getters getattr": SOURCE,
     "kernel/swingset/world/tables.py getters attrgetter": SOURCE,
-    "kernel/swingset/host/people.py spelled getline": "the file of a frame of this process, for an error",
+    "kernel/swingset/host/people.py expression getline": "the file of a frame of this process, for an error",
     "swingset_nb/places.py lines getline": "the file of a frame of this process, to show a line of it",
     "swingset_nb/places.py _line getline": "the file of a frame of this process, to show a line of it",
     "swingset_nb/limits.py chosen getattr": SOURCE,

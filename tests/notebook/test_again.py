@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,11 @@ NOTEBOOK = [
     "(await E(purse).deposit(5), note.read())",
     "import os; os.chdir('sub')",
 ]
+
+
+def drafts(walked: Kernel) -> list[str]:
+    """The rows of the table of drafts."""
+    return walked.run("%swingset drafts").plain.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -63,27 +69,31 @@ def test_restart_and_run_all_twice(walked: Kernel) -> None:
     told = []
     for _ in range(2):
         for cell in NOTEBOOK:
-            if cell.endswith("begun"):
-                continue
             ran = walked.run(cell.replace("'sub'", "'../sub' if os.getcwd().endswith('sub') else 'sub'"))
             assert ran.status == "ok", ran.traceback
             told.append(ran.printed + ran.plain)
     assert "it.world is open already" in told[0]
     assert "nothing changed" in told[0]
     assert "already runs exactly this cell" in told[1]
-    assert "defined again: Note; its stored objects go on with this code" in told[8]
+    assert "checkpoint begun is at this state already" in told[3]
+    assert "checkpoint begun stays where it is" in told[10]
+    assert "defined again: Note; its stored objects go on with this code" in told[9]
     assert told[-2].endswith("(5, 'mine')")
     walked.run("os.chdir('..')")
 
 
 def test_a_checkpoint_of_the_same_state_says_so(walked: Kernel) -> None:
-    """It goes on if only names were stored since; if more was done, it says how to move the name."""
+    """If more was done than names stored, it stays where it is, and says how to move it or go back to it."""
     walked.run("%swingset checkpoint here")
     walked.run("same = purse")
     assert "is at this state already" in walked.run("%swingset checkpoint here").plain
     walked.run("await E(purse).deposit(1)")
-    refused = walked.run("%swingset checkpoint here").traceback
-    assert "→ %swingset checkpoint here --move" in refused
+    for _ in range(2):
+        told = walked.run("%swingset checkpoint here")
+        assert told.status == "ok"
+        assert re.match(r"checkpoint here stays where it is, at crank \d+: the world has gone on", told.plain)
+        assert "→ `%swingset checkpoint here --move` moves it to the present" in told.plain
+    assert walked.run("%swingset checkpoint here --move").plain.startswith("checkpoint here at crank ")
 
 
 def test_another_worker_or_world_is_refused_with_the_way(walked: Kernel) -> None:
@@ -142,7 +152,9 @@ def test_a_kind_with_a_slip_in_its_name_is_dropped(walked: Kernel) -> None:
     ):
         told = walked.run(kind.format(vat=vat)).plain
         assert f"→ `%swingset drop-draft {vat} Purze`" in told
+        assert any("kind Purze" in line and vat in line for line in drafts(walked)), "it is listed"
         assert done in walked.run(f"%swingset drop-draft {vat} Purze").plain
+        assert not any("kind Purze" in line for line in drafts(walked))
     assert "changed cell" not in walked.run("%swingset").plain
 
 

@@ -21,7 +21,7 @@ def opened(kernel: Kernel) -> Kernel:
     return kernel
 
 
-AWAIT = "→ `await` the promise for its value: `value = await E(x).method(...)`"
+AWAIT = "→ `await` the promise for its value: `value = await E(purse).deposit(0)`"
 MISTAKES = [
     (
         "x = E(bank).open_purse('z'); x.deposit(1)",
@@ -31,8 +31,19 @@ MISTAKES = [
     (
         "bank.open_purse('z')",
         "AttributeError: bank lives in another vat, so .open_purse cannot be reached directly:"
-        " use `await E(bank).open_purse(...)`",
+        " use `await E(bank).open_purse(owner)`",
     ),
+    (
+        "purse.balance",
+        "AttributeError: purse lives in another vat, so .balance cannot be reached directly:"
+        " it is a part of its state, and no method",
+    ),
+    (
+        "purse.depsit",
+        "AttributeError: purse lives in another vat, so .depsit cannot be reached directly,"
+        " and it has no such method: use `await E(purse).deposit(amount)`",
+    ),
+    ("bank.total", "and it has no such method: use `await E(bank).open_purse(owner)`"),
     (
         "purse.balance",
         "→ .balance is a part of its state: the class needs a method that returns or changes it",
@@ -52,12 +63,12 @@ MISTAKES = [
         "def build_root_object(): return A()",
         "→ return an object of a @remotable class that makes the durable ones, or has them in its baggage",
     ),
-    ("await E(purse.deposit(1))", "use `await E(purse).deposit(...)`"),
-    ("{'p': purse}['p'].deposit(1)", "use `await E({'p': purse}['p']).deposit(...)`"),
+    ("await E(purse.deposit(1))", "use `await E(purse).deposit(amount)`"),
+    ("{'p': purse}['p'].deposit(1)", "use `await E({'p': purse}['p']).deposit(amount)`"),
     ("E(bank).open_purse('z').deposit(1)", "use `await E(E(bank).open_purse('z')).deposit(...)`"),
     (
         "asyncio.create_task(E(purse).deposit(1))",
-        "→ E(x).method(...) has sent the message already, it needs no task",
+        "→ E(purse).deposit(1) has sent the message already, it needs no task",
     ),
     (
         "if E(purse).deposit(0): pass",
@@ -79,12 +90,19 @@ MISTAKES = [
     ("E(purse).deposit(0)[0]", AWAIT),
     ("E(purse).deposit(0)()", AWAIT),
     ("'total ' + E(purse).deposit(0)", AWAIT),
-    ("await purse", "→ a reference is no promise: `await E(x).method(...)` sends it a message"),
-    ("purse()", "→ a reference is not the object itself: ask it with a message, `await E(x).method(...)`"),
-    ("await E(purse)", "TypeError: E(x) sends nothing by itself: await E(x).method(...)"),
-    ("E(purse)(1)", "TypeError: E(x) is not called, a method of it is: await E(x).method(...)"),
-    ("await E(purse).deposit", "TypeError: E(x).deposit was not called: await E(x).deposit(...)"),
-    ("E(purse).deposit + 1", "→ nothing is sent before a method is called: `await E(x).method(...)`"),
+    ("await purse", "→ a reference is no promise: `await E(purse).deposit(amount)` sends it a message"),
+    ("purse()", "→ a reference is not the object itself: ask it with a message, `await E(purse).deposit(am"),
+    ("purse + bank", "→ a reference is not the object itself: ask it with a message, `await E(x).method("),
+    ("await E(purse)", "TypeError: E(purse) sends nothing by itself: await E(purse).deposit(amount)"),
+    ("await E([purse][0])", "TypeError: E([purse][0]) sends nothing by itself: await E([purse][0]).deposit("),
+    ("await E(\n    purse\n)", "TypeError: E(x) sends nothing by itself: await E(x).deposit(amount)"),
+    ("await E(bank)", "TypeError: E(bank) sends nothing by itself: await E(bank).open_purse(owner)"),
+    ("E(purse)(1)", "TypeError: E(purse) is not called, a method of it is: await E(purse).deposit(amount)"),
+    ("await E(purse).deposit", "TypeError: E(purse).deposit was not called: await E(purse).deposit(amount)"),
+    (
+        "E(purse).deposit + 1",
+        "→ nothing is sent before a method is called: `await E(purse).deposit(amount)`",
+    ),
     ("E.deposit(1)", "AttributeError: E.deposit sends to nobody: use `await E(x).deposit(...)`"),
     ("await E(purse)._secret()", "AttributeError: _secret cannot be sent: names that start with _"),
     (
@@ -120,8 +138,9 @@ MISTAKES = [
         for cell in ("Promise()", "Promise(lambda resolve, reject: None)", "Promise(3)")
     ),
     ("await asyncio.run(E(purse).deposit(1))", "→ `await` works at the top of a cell, without asyncio.run"),
-    ("E()", "→ E takes the one object that a message is for"),
+    ("E()", "→ E takes the one object that a message is for: `await E(x).method(...)`"),
     ("E(purse).__init__()", "→ E takes the one object that a message is for"),
+    ("plain = Plain()\nawait E(plain).greet()", "→ call it directly, plain.greet(...), if it is a plain"),
     ("import pickle; pickle.dumps(purse)", "→ a reference into a world cannot be pickled"),
     ("E = 5\nE(purse).deposit(1)", "→ E has another meaning here: to send, use `from swingset.vat import E"),
     ("del E; E", "→ from swingset.vat import E"),
@@ -130,7 +149,10 @@ MISTAKES = [
     ("%swingset PRINT", "did you mean `%swingset describe`?"),
     ("%swingset -h", "did you mean `%swingset help`?"),
     ("%swingset ?", "did you mean `%swingset help`?"),
-    ("await E(E(purse).deposit(1)).foo()", "→ the answer is plain data, no object"),
+    (
+        "await E(E(purse).deposit(1)).foo()",
+        "→ the answer is plain data, no object: `value = await E(purse).deposit(1)`, and then use value",
+    ),
     ("async for n in E(purse).deposit(1):\n    pass", "→ `async for` is for a notifier: `await` the promise"),
     ("%swingset import", "did you mean `%swingset module`?"),
     ("%%vat bank --engine full\nx = 1", "→ did you mean --worker wasm-full?"),
@@ -188,6 +210,26 @@ def test_what_is_no_mistake_works(opened: Kernel, cell: str, shown: str) -> None
     """Promises are compared with None and each other, hashed, and awaited by asyncio."""
     ran = opened.run(cell)
     assert ran.plain == shown, ran.traceback
+
+
+@pytest.mark.parametrize(
+    ("cell", "hints"),
+    [
+        ("E(5).foo()", ["→ E(x) is for a reference into the world", "→ call it directly, x.foo(...), if it"]),
+        ("[E(purse).depsit(1) for _ in range(3)]", ["→ did you mean .deposit(...)?"]),
+        ("E(bank).open_purse(5)", []),
+    ],
+)
+def test_a_rejection_that_nobody_handles_has_its_next_steps(
+    opened: Kernel, cell: str, hints: list[str]
+) -> None:
+    """They stand below its line, once, as for a promise that is awaited; the next cell has none of them."""
+    told = opened.run(f"{cell}; None").printed.splitlines()
+    assert "unhandled rejection in notebook: TypeError: " in told[0]
+    shown = [line for line in told if line.startswith("→")]
+    assert len(shown) == len(hints)
+    assert all(line.startswith(hint) for line, hint in zip(shown, hints, strict=True))
+    assert "→" not in opened.run("1").printed
 
 
 def test_a_vat_that_has_ended_is_named(opened: Kernel) -> None:

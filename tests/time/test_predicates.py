@@ -132,6 +132,20 @@ MISSING = [
     ("nothing.balance < 0", ()),
     ("mine.friend.balance", ()),
     ('method == "deposit"', ()),
+    ('vat == "bnk"', ("no vat is called 'bnk': did you mean 'bank'?",)),
+    ('not "bank" != vat', ()),
+    ('vat != "shop"', ("no vat is called 'shop': there are ",)),
+    ('method == "depsit"', ("no method of these vats is called 'depsit': did you mean 'deposit'?",)),
+    ('method == "withdraw"', ()),
+    ('event == "sent" and rejection', ("no event is called 'sent': did you mean 'send'?",)),
+    ('outcome == "ok"', ("no outcome is called 'ok': there are 'delivered', 'waiting', ",)),
+    ('purse.owner == "alcie"', ("no purse.owner is 'alcie': did you mean 'alice'?",)),
+    ('mine.friend.owner == "alice" or mine.owner == "alicia"', ("no mine.owner is 'alicia': did you",)),
+    ('"bbo" == bank.purse.owner', ("no bank.purse.owner is 'bbo': did you mean 'bob'?",)),
+    ('purse.owner == "carol"', ()),
+    ('bank.owners[0] == "alise"', ("no bank.owners[0] is 'alise': did you mean 'alice'?",)),
+    ('object == "ko2o" or rejection == "x"', ()),
+    (f'purse.owner == "{"alice" * 100}"', ()),
 ]
 
 

@@ -32,7 +32,15 @@ def introduce(session: Session, live: Liveslots) -> None:
     live.guard = session.controller.lock
     live.reader = session.reading
     live.file_called = session.file_called
-    live.people = session.references.people
+    people = live.people = session.references.people
+    printed = live.on_unhandled
+
+    def on_unhandled(text: str) -> None:
+        printed(text)
+        if people.unhandled is not None:
+            people.unhandled(text)
+
+    live.on_unhandled = on_unhandled
 
 
 class References:

@@ -16,7 +16,15 @@ from swingset.core.errors import KernelError
 from swingset.core.routing import fate_of
 from swingset.core.store import KernelStore
 from swingset.lens.cause import Causes
-from swingset.lens.outlines import ClassOutline, MethodOutline, Outline, listed, outline
+from swingset.lens.outlines import (
+    ClassOutline,
+    MethodOutline,
+    Outline,
+    example,
+    listed,
+    outline,
+    simplest,
+)
 from swingset.lens.records import base, kind_tag
 from swingset.lens.wording import Words
 from swingset.model.capdata import CapData, MalformedCapData
@@ -115,6 +123,17 @@ class Described:
             'open_purse(owner: str)'
         """
         return next((method for method in self.methods if method.name == name), None)
+
+    def example(self) -> str:
+        """A call of the method that needs the fewest arguments: `deposit(amount)`.
+
+        Raises:
+            ValueError: if no method is known.
+        Example:
+            >>> world.lens.describe(world.vats.root("bank")).example()
+            'open_purse(owner)'
+        """
+        return example(simplest(self.methods))
 
 
 def describe(store: KernelStore, kref: str, asker: str | None = None) -> Described:

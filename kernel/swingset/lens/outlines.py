@@ -2,6 +2,7 @@
 
 The code is a stranger's, and of a newer Python than the host's perhaps. So it is not compiled and no syntax
 tree is made of it, which would recurse as deep as the stranger likes: the tokens are read once, line by line.
+(Of one signature, which is cut to a short length, a tree is made.)
 A text that cannot be read to its end is read up to there. The methods that a class has from its bases are put
 together for a class that is asked for, because those of all classes would be as many as the square of what
 is written. What a program makes while it runs, such as methods that a decorator adds, is not seen; a message
@@ -10,6 +11,7 @@ finds them all the same.
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -340,6 +342,31 @@ def _doc(line: Line) -> str:
         return ""
     lines = (text.strip() for text in found[2].strip().split("\n"))
     return visible("\n".join(lines), MOST_DOC)
+
+
+def example(method: MethodOutline) -> str:
+    """A call of a method with the names of the parameters that it needs: `deposit(amount)`."""
+    needed = _needed(method)
+    return f"{method.name}(...)" if needed is None else f"{method.name}({', '.join(needed)})"
+
+
+def simplest(methods: Sequence[MethodOutline]) -> MethodOutline:
+    """The first of the methods that need the fewest arguments."""
+    return min(methods, key=lambda method: len(_needed(method) or ("",) * _MOST_BASES))
+
+
+def _needed(method: MethodOutline) -> list[str] | None:
+    """The arguments that a call has to have; None if the signature cannot be read."""
+    try:
+        (made,) = ast.parse(f"def {method.signature}: pass").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a newer Python's, or cut
+        return None
+    if not isinstance(made, ast.FunctionDef):
+        return None
+    places = [*made.args.posonlyargs, *made.args.args]
+    named = zip(made.args.kwonlyargs, made.args.kw_defaults, strict=True)
+    keywords = [f"{one.arg}={one.arg}" for one, default in named if default is None]
+    return [one.arg for one in places[: len(places) - len(made.args.defaults)]] + keywords
 
 
 def listed(methods: Sequence[MethodOutline], most: int = 8) -> str:

@@ -52,6 +52,12 @@ class Happened:
         return dict(vars(self))
 
 
+EVENTS = {
+    "Send": "send", "Notify": "notify", "CreateVat": "create-vat", "UpgradeVat": "upgrade-vat",
+    "ChangeVatOptions": "options", "Collect": "collect", "Reap": "reap", "CleanUp": "clean-up",
+}  # fmt: skip
+"""What the kinds of events are called, by the names of their classes."""
+
 EVENT_WORDS = tuple(field.name for field in fields(Happened))
 """The words that mean something of a crank."""
 

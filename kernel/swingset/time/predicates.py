@@ -26,6 +26,7 @@ from swingset.model.visible import one_line
 from swingset.time.choosing import some
 from swingset.time.meanings import COMPARISONS, EVENT_WORDS, Happened, Holds, Walk, first_name, is_path
 from swingset.time.missing import missing
+from swingset.time.misspelt import misspelt
 from swingset.time.stored import Stored
 
 LONGEST = 1_000
@@ -82,8 +83,12 @@ class Predicate:
         return tuple(name for name in self.names if not walk.knows(name))
 
     def missing(self, store: KernelStore) -> tuple[str, ...]:
-        """What it asks of things that have no such part in the current state, each in one sentence."""
-        return missing(Walk(store, Happened()), Stored(store), self._tree)
+        """What it asks of things that have no such part in the current state, each in one sentence.
+
+        So are texts that it compares, and that nothing has, if they are nearly what something has.
+        """
+        walk = Walk(store, Happened())
+        return missing(walk, Stored(store), self._tree) + misspelt(walk, store, self._tree)
 
 
 _ALLOWED = (

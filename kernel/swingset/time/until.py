@@ -16,13 +16,10 @@ from swingset.host.policies import RunPolicy
 from swingset.model.messages import Send
 from swingset.model.result_lines import InLines
 from swingset.model.visible import one_line
-from swingset.time.meanings import CUT, Happened, Holds
+from swingset.time.meanings import CUT, EVENTS, Happened, Holds
 from swingset.time.predicates import Predicate
 from swingset.time.stored import NOTHING, in_words, rejection_in
 from swingset.world.records import CrankRecord
-
-_EVENTS = {"Send": "send", "Notify": "notify", "CreateVat": "create-vat", "UpgradeVat": "upgrade-vat"}
-_EVENTS |= {"ChangeVatOptions": "options", "Collect": "collect", "Reap": "reap", "CleanUp": "clean-up"}
 
 _OF_STATE = frozenset({"vats", "vatstore", "clists", "objects"})
 """The tables that say what a name of the state means."""
@@ -147,7 +144,7 @@ def happened(record: CrankRecord) -> Happened:
         None if rejection is NOTHING else in_words(rejection, 500),
         record.outcome,
         record.computrons,
-        _EVENTS[type(event).__name__],
+        EVENTS[type(event).__name__],
     )
 
 

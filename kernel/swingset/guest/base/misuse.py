@@ -20,10 +20,10 @@ _VALUES = (bool, int, float, complex, str, bytes, list, dict, tuple, set, frozen
 _hash = object.__hash__
 
 
-def refused(vat: Vat | None, error: Exception) -> Exception:
-    """An error that is about to be raised on the user's own line."""
+def refused(vat: Vat | None, error: Exception, target: Any = None) -> Exception:
+    """An error that is about to be raised on the user's own line, for a misuse of a target."""
     if vat is not None and vat.people is not None:
-        vat.people.refused(error)
+        vat.people.refused(error, target)
     return error
 
 

@@ -51,8 +51,12 @@ class People(Protocol):
         """What the object of a presence is called; None if that cannot be told."""
         ...
 
-    def refused(self, error: Exception) -> None:
-        """Prepare an error that is raised for a misuse of a reference."""
+    def way(self, presence: object, spelled: str, name: str) -> str | None:
+        """The end of the sentence that refuses an attribute: what to do instead; None if no more is known."""
+        ...
+
+    def refused(self, error: Exception, target: object = None) -> None:
+        """Prepare an error that is raised for a misuse of a reference, the target."""
         ...
 
 

@@ -88,11 +88,11 @@ class Presence(OneIdentity):
         if name.startswith("_"):
             raise AttributeError(f"{self!r} has no attribute {name!r}")
         known = spelled(self._vat, name)
-        error = AttributeError(
-            f"{known or repr(self)} lives in another vat, so .{name} cannot be reached directly: "
-            f"use `await E({known or 'x'}).{name}(...)`"
-        )
-        raise refused(self._vat, error)
+        text = f"{known or repr(self)} lives in another vat, so .{name} cannot be reached directly"
+        people = self._vat.people
+        way = None if people is None else people.way(self, known or "x", name)
+        text += f": use `await E({known or 'x'}).{name}(...)`" if way is None else way
+        raise refused(self._vat, AttributeError(text))
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = spelled(self._vat, name)

@@ -86,7 +86,7 @@ class EMethod:
     def __await__(self) -> NoReturn:
         sender = "E" if self._wanted else "E.send_only"
         text = f"{sender}(x).{self._name} was not called: await E(x).{self._name}(...)"
-        raise refused(_people_of(self._target), TypeError(text))
+        raise refused(_people_of(self._target), TypeError(text), self._target)
 
 
 class EProxy:
@@ -110,11 +110,11 @@ class EProxy:
 
         def __await__(self) -> NoReturn:
             text = "E(x) sends nothing by itself: await E(x).method(...)"
-            raise refused(_people_of(self._target), TypeError(text))
+            raise refused(_people_of(self._target), TypeError(text), self._target)
 
         def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:  # noqa: D102 - it only refuses
             text = "E(x) is not called, a method of it is: await E(x).method(...)"
-            raise refused(_people_of(self._target), TypeError(text))
+            raise refused(_people_of(self._target), TypeError(text), self._target)
 
     def __repr__(self) -> str:
         return f"E({type(self._target).__name__})"
