@@ -19,7 +19,7 @@ from swingset.guest.base.errors import RemoteError
 from swingset.guest.kinds.descriptors import KindError
 from swingset.guest.kinds.migration import MigrationError
 from swingset.host.pending import StillPending
-from swingset.lens.outlines import outline
+from swingset.lens.fixes import Fix, fixes
 from swingset.model.places import Sources, places
 from swingset.model.reports import Fault, Frame
 from swingset.model.visible import MARK, one_line, quoted, visible
@@ -97,18 +97,14 @@ def vat_failed(
 ) -> VatFailed:
     """The error for a vat that did not start, with the lines of the cells that were tried.
 
-    `before` are the cells that it ran so far, if it is an upgrade.
+    `before` are the cells that it ran so far, if it is an upgrade to a changed cell that now waits.
     """
     fault = _with_place(error.fault)
     name = "" if fault.name in ("Error", "VatStartError") else f"{fault.name}: "
     consequence = "nothing has changed" if what is UpgradeRefused else "no vat was made"
     where = "" if fault.message.startswith(f"vat {error.vat}") else f"vat {error.vat}: "
-    lost = fault.details.get("lostKinds")
-    hints = []
-    if isinstance(lost, list) and lost:
-        kinds = ", ".join(one_line(str(kind), 80) for kind in lost[:10])
-        hints.append(f"durable objects of kind {kinds} live in vat {error.vat}: keep the class in the cell")
-        hints.append(_renamed(str(lost[0]), parts, before or {}))
+    cures = fixes(fault, tuple(parts.items()), tuple(before.items())) if before else ()
+    hints = cures_in_words(error.vat, cures)
     hints += advice_on(fault.name, fault.message) + lacking_for(fault.name, fault.message)
     hints += of_a_start(error.vat, fault.code)
     hints = hints or ["change the cell where it fails, and run it again"]
@@ -116,15 +112,15 @@ def vat_failed(
     return what(message, *hints, frames=places(fault.trace, parts.get, error.vat))
 
 
-def _renamed(kind: str, parts: Mapping[str, str], before: Mapping[str, str]) -> str:
-    """How a class gets a new name and keeps its instances."""
-    known = outline(tuple(before.items())).classes
-    new = [cls for cls in outline(tuple(parts.items())).classes.values() if cls.mark == "durable"]
-    fresh = [one_line(cls.name, 80) for cls in new if cls.name not in known]
-    tag = one_line(kind, 80)
-    if len(fresh) == 1:
-        return f'if {fresh[0]} is the new name of {tag}, keep the tag: @durable(tag="{tag}") class {fresh[0]}'
-    return f'if the class has a new name, keep the tag: @durable(tag="{tag}") above it'
+def cures_in_words(vat: str, cures: Sequence[Fix]) -> list[str]:
+    """What may cure a refusal, and what to type for it."""
+    if not cures:
+        return []
+    first, *others = [one_line(str(fix), 400) for fix in cures]
+    writes = f"`%vat {vat} --fix` writes the cure into the cell"
+    if others:
+        writes += ", `--fix 2` the second one" if len(others) == 1 else ", `--fix 2` and so on the others"
+    return [f"cure: {first}", *(f"or: {fix}" for fix in others), writes]
 
 
 def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], in_cell: Lines) -> None:

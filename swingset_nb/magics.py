@@ -16,6 +16,7 @@ from swingset.host.engines import KINDS
 from swingset_nb import commands, limits
 from swingset_nb.arguments import LineParser
 from swingset_nb.cells import Cell, changed, run_cell
+from swingset_nb.cures import fix_change
 from swingset_nb.errors import BadArguments
 from swingset_nb.extent import add_extent, extent_of, fit
 from swingset_nb.notebook import Notebook, words_of
@@ -49,6 +50,14 @@ MODULE.add_argument(
 MODULE.add_argument("--message", default="", metavar="TEXT", help="a text for rejections of broken promises")
 LOOK = LineParser("%vat", "how a vat is, what it holds, and its changed cells that are not applied")
 LOOK.add_argument("name", metavar="NAME", nargs="?", help="the vat's name; all vats if left out")
+LOOK.add_argument(
+    "--fix",
+    metavar="N",
+    nargs="?",
+    type=int,
+    const=1,
+    help="write cure N of a refused upgrade into the changed cell",
+)
 
 WHATIF = LineParser("%%whatif", "run this cell in a fork of the world, and show both worlds")
 WHATIF.add_argument("--at", type=int, metavar="N", help="begin after crank N; the present if left out")
@@ -99,6 +108,8 @@ class SwingSet(Magics):
     def vat(self, line: str, cell: str | None = None) -> Shown:  # noqa: D102 - made from the parser
         if cell is None:
             given = LOOK.read(line)
+            if given.fix is not None:
+                return fit(self._fix(given.name, given.fix), f"%vat {given.name}", extent_of(given))
             return fit(self._status(given.name), f"%vat {line.strip()}", extent_of(given))
         given = VAT.read(line)
         extent = extent_of(given)
@@ -178,6 +189,11 @@ class SwingSet(Magics):
         else:
             shown = what_if_cell(self.notebook, source, wanted)
         return fit(shown, f"{'%%' if cell else '%'}whatif {line.strip()}".strip(), extent)
+
+    def _fix(self, name: str | None, number: int) -> Shown:
+        if name is None:
+            raise BadArguments("--fix is for the changed cell of one vat", "%vat NAME --fix")
+        return fix_change(self.notebook, named_vat(self.notebook.require(), name), number)
 
     def _status(self, name: str | None) -> Shown:
         world = self.notebook.require()

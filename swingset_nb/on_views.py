@@ -10,7 +10,7 @@ from swingset.lens.picture import draw
 from swingset.time.redelivery import redeliver
 from swingset_nb.cells import rehearse
 from swingset_nb.commands import argument, command
-from swingset_nb.errors import BadArguments
+from swingset_nb.errors import BadArguments, cures_in_words
 from swingset_nb.extent import fit
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import named_vat
@@ -101,12 +101,14 @@ def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     shown = []
     for part, source in world.pending[name].items():
         found = rehearse(notebook, name, part, source, records)
-        hints = (f"`%swingset upgrade {name}` applies it, in a panel",) if found.ok else ()
-        verdict, lines = found.verdict, found.lines
+        hints = [f"`%swingset upgrade {name}` applies it, in a panel"] if found.ok else []
+        verdict, lines, fixes = found.verdict, found.lines, found.fixes
         if messages is not None and found.fault is None:
             parts = combined(world.session, name, part, source)
             told = redeliver(world.controller, name, parts, messages=messages)
             verdict, lines = f"{verdict} {told.verdict}", (*lines, *told.lines())
+            fixes = fixes or told.fixes
+        hints += cures_in_words(name, [fix for fix in fixes if fix.part == part])
         shown.append(Message(verdict, lines, hints))
     return Stack(shown)
 

@@ -55,6 +55,7 @@ from swingset.lens.cycles import Ring
 from swingset.lens.described import Described
 from swingset.lens.difference import Difference
 from swingset.lens.explain import Explanation, Verdict
+from swingset.lens.fixes import Fix, fixes
 from swingset.lens.merging import Arrival, MergedRecord, Passage, merge
 from swingset.lens.modules import ModuleRow, ModuleUse
 from swingset.lens.outlines import MethodOutline
@@ -238,6 +239,7 @@ __all__ = [
     "Field",
     "FileDepth",
     "FirstDifference",
+    "Fix",
     "Folded",
     "Fork",
     "Found",
@@ -395,6 +397,7 @@ __all__ = [
     "export_archive",
     "export_spans",
     "export_trace",
+    "fixes",
     "go_on",
     "import_archive",
     "keep_branch",

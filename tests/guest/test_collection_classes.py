@@ -76,7 +76,7 @@ def test_class_that_a_collection_was_made_for_cannot_be_left_out(stored: Bench) 
     """An upgrade without the class is refused, and names the collection."""
     error = stored.upgrade(without_sizes()).start()["error"]
     assert error["message"] == (
-        'vat bank, incarnation 1: collection "sizes" was made for list[Size | None]: the code has no such '
+        'vat bank: collection "sizes" was made for list[Size | None]: the code has no such '
         "class any more; keep it, and its name"
     )
     assert stored.upgrade(SOURCE).up().ask("look") == [5, "<Size.LARGE: 2>"]

@@ -167,7 +167,7 @@ def test_state_shape_is_enforced() -> None:
             MULTI.replace("KIT", '{"up": {}}'),
             "Counter: expected facets down, up as stored, found facet up",
         ),
-        (SINGLE, "make = None", "vat bank, incarnation 1: durable kinds Counter are in the store but not in"),
+        (SINGLE, "make = None", "vat bank: durable kinds Counter are in the store but not in"),
     ],
 )
 def test_changed_definition_refuses_the_upgrade(old: str, new: str, told: str) -> None:

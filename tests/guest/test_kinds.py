@@ -213,9 +213,7 @@ def test_ephemeral_exports_get_new_names_after_an_upgrade(bench: Bench) -> None:
 def test_lost_kind_stops_the_upgrade(bench: Bench) -> None:
     """Code that does not define a stored kind cannot start."""
     error = bench.upgrade(code("Purse = None")).start()["error"]
-    assert error["message"].startswith(
-        "vat bank, incarnation 1: durable kinds Purse are in the store but not"
-    )
+    assert error["message"].startswith("vat bank: durable kinds Purse are in the store but not")
     assert error["details"] == {"lostKinds": ["Purse"]}
 
 

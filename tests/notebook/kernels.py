@@ -77,6 +77,8 @@ class Kernel:
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(TIMEOUT)
+        self.next_cell: str | None = None
+        """What the last cell offered as the text of the next one."""
         assert self.run("%load_ext swingset_nb").status == "ok"
 
     def __enter__(self) -> Kernel:
@@ -103,6 +105,8 @@ class Kernel:
 
         reply = self.client.execute_interactive(code, output_hook=hear, timeout=TIMEOUT, allow_stdin=False)
         ran.status = reply["content"]["status"]
+        offered = [each["text"] for each in reply["content"]["payload"] if each["source"] == "set_next_input"]
+        self.next_cell = offered[-1] if offered else None
         return ran
 
     def open_bank(self, world: str = "it.world") -> None:

@@ -320,11 +320,14 @@ def test_an_interrupt_of_a_display_shows_no_machinery(opened: Kernel, shown: str
 
 
 def test_a_renamed_class_is_told_of_its_tag(opened: Kernel) -> None:
-    """The refusal of the upgrade says how the new name keeps the stored objects."""
+    """The refusal of the upgrade says how the new name keeps the stored objects, and writes the cell."""
     renamed = bank("--upgrade").replace("Purse", "Wallet").replace("open_purse", "open_wallet")
     told = opened.run(renamed).traceback
-    assert '→ if Wallet is the new name of Purse, keep the tag: @durable(tag="Purse") class Wallet' in told
+    assert '→ cure: @durable(tag="Purse") above class Wallet: records of Purse are stored' in told
+    assert "incarnation" not in told
     fixed = renamed.replace("@durable\n", '@durable(tag="Purse")\n')
+    assert '+@durable(tag="Purse")' in opened.run("%vat bank --fix").plain
+    assert opened.next_cell == fixed.replace(" --upgrade", "")
     assert "runs now" in opened.run(fixed).plain
     assert opened.run("await E(purse).deposit(1) > 0").plain == "True"
 

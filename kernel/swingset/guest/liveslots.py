@@ -316,13 +316,13 @@ class Liveslots:
         lost = self.kinds.lost()
         if lost:
             raise VatStartError(
-                f"vat {self.vat_name}, incarnation {self.incarnation}: durable kinds {', '.join(lost)} are "
-                "in the store but not in the code: define them again, even if nothing makes new ones",
+                f"vat {self.vat_name}: durable kinds {', '.join(lost)} are in the store but not in the code: "
+                "define them again, even if nothing makes new ones",
                 lostKinds=lost,
             )
         gone = self.collections.lost() if self.incarnation else None
         if gone is not None:
-            raise VatStartError(f"vat {self.vat_name}, incarnation {self.incarnation}: {gone}")
+            raise VatStartError(f"vat {self.vat_name}: {gone}")
         self.kinds.settle_definitions()  # for the kinds that the builder defined
         self.kinds.sweep.at_start()
         self.calls.resume()

@@ -21,6 +21,7 @@ from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
 from swingset.host.policies import cranks
 from swingset.host.starting import Parts
+from swingset.lens.fixes import Fix, fixes, fixes_of_answers
 from swingset.lens.tables import Lens, ObjectRow, PromiseRow
 from swingset.lens.versions import Versions
 from swingset.model.reports import Fault
@@ -45,6 +46,7 @@ class Rehearsal:
     `disconnected` lists promises that would be broken, and `kept` counts durable objects by kind. `records`
     is set if more records were migrated than the upgrade itself migrates; if one fails, `ok` is False.
     `rejected` lists other promises that the upgrade would reject, such as adopted ones whose adopter fails.
+    `fixes` are changes of the code that may cure a refusal, or such a rejection.
     """
 
     vat: str
@@ -58,6 +60,7 @@ class Rehearsal:
     computrons: int | None
     records: Migrated | None = None
     rejected: tuple[PromiseRow, ...] = ()
+    fixes: tuple[Fix, ...] = ()
 
 
 def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records: Extent = None) -> Rehearsal:
@@ -75,7 +78,7 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records:
         try:
             report = fork.upgrade_vat(vat, parts)
         except VatFault as error:
-            found = _refused(vat, error.fault)
+            found = _refused(vat, error.fault, fixes(error.fault, parts, controller.vats.parts(vat)))
             if records is None or "record" not in error.fault.details:
                 return found
             return _with_records(found, _all_the_same(controller, vat, parts, records))
@@ -98,6 +101,8 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records:
         run = fork.run(cranks(FOLLOW_UP_CRANKS))
         faults = [later.fault for later in run.reports if later.fault is not None]
         found = _accepted(vat, report.computrons, abandoned, broken, rejected, kept, run.cranks, faults)
+        cures = [fixes_of_answers(row.value, parts, controller.vats.parts(vat)) for row in rejected[:1]]
+        found = replace(found, fixes=cures[0] if cures else ())
         return found if records is None else _with_records(found, _migrated(fork, vat, records))
     finally:
         fork.close()
@@ -166,10 +171,10 @@ def describe_left_behind(abandoned: tuple[ObjectRow, ...], broken: tuple[Promise
     return lines
 
 
-def _refused(vat: str, fault: Fault) -> Rehearsal:
+def _refused(vat: str, fault: Fault, cures: tuple[Fix, ...]) -> Rehearsal:
     verdict = f"The upgrade of {vat} would be refused, and nothing would change: {fault}"
     lines = tuple(f"at {frame}" for frame in fault.trace)
-    return Rehearsal(vat, False, verdict, lines, fault, (), (), {}, None)
+    return Rehearsal(vat, False, verdict, lines, fault, (), (), {}, None, fixes=cures)
 
 
 def _accepted(

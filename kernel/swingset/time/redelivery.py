@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 from swingset.core.errors import VatFault
 from swingset.host.controller import Controller
 from swingset.host.starting import Parts
+from swingset.lens.fixes import Fix, fixes_of_answers
 from swingset.lens.recorded import Recorded
 from swingset.lens.wording import Words
 from swingset.model.capdata import CapData
@@ -26,6 +26,7 @@ from swingset.time.origins import Origins
 from swingset.world.records import CrankRecord, Record
 
 _MOST_NOTES = 10
+_MOST_ANSWERS = 100
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ class Redelivered:
 
     `count` is how many messages the old code got, and `differing` how many of them the new code answered
     differently. `first` has both answers to the first of these; one is None if that code did not get the
-    message. `crank` is the first crank that was repeated. `notes` say what could not be repeated.
+    message. `answers` has the answers to each message in order, at most a hundred. `crank` is the first crank
+    that was repeated. `notes` say what could not be repeated. `fixes` are changes of the new code that may
+    make it answer what it rejects first.
     """
 
     count: int
@@ -58,6 +61,8 @@ class Redelivered:
     first: tuple[Answered | None, Answered | None] | None = None
     crank: int | None = None
     notes: tuple[str, ...] = ()
+    answers: tuple[tuple[Answered | None, Answered | None], ...] = ()
+    fixes: tuple[Fix, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -133,14 +138,39 @@ def redeliver(controller: Controller, vat: str, parts: Parts, *, messages: int) 
         with new:
             told = [list(_told(each, vat, since, before)) for each in (old, new)]
             notes = [*dict.fromkeys(note for each in (old, new) for note in _notes(each))]
-    differing = [(one, other) for one, other in zip_longest(*told) if one != other]
+    longest = max(map(len, told))
+    answers = [(_at(told[0], place), _at(told[1], place)) for place in range(longest)]
+    differing = [(one, other) for one, other in answers if one != other]
     if len(notes) > _MOST_NOTES:
         notes = [*notes[:_MOST_NOTES], f"and {len(notes) - _MOST_NOTES:,} more that could not be repeated"]
     if (more := len(told[0]) - len(got)) != 0:
         many = "1 message" if abs(more) == 1 else f"{abs(more):,} messages"
         notes.append(f"the old code got {many} {'more' if more > 0 else 'fewer'} than it did")
     told_first = differing[0] if differing else None
-    return Redelivered(len(told[0]), len(differing), told_first, first, (*short, *notes))
+    cures = _cures(differing, parts, controller.vats.parts(vat))
+    notes = [*short, *notes]
+    return Redelivered(
+        len(told[0]), len(differing), told_first, first, tuple(notes), tuple(answers[:_MOST_ANSWERS]), cures
+    )
+
+
+def _at(told: list[Answered], place: int) -> Answered | None:
+    return told[place] if place < len(told) else None
+
+
+def _cures(
+    differing: list[tuple[Answered | None, Answered | None]], parts: Parts, running: Parts
+) -> tuple[Fix, ...]:
+    """Fixes for the first message that only the new code rejects."""
+    for old, new in differing:
+        if (
+            old is not None
+            and new is not None
+            and new.answer.startswith("rejected ")
+            and old.answer != new.answer
+        ):
+            return fixes_of_answers(new.answer, parts, running)
+    return ()
 
 
 def _is_to(record: Record, vat: str) -> bool:

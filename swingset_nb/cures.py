@@ -1,0 +1,55 @@
+"""Cures of a refused upgrade: said in words, and written into the changed cell that waits.
+
+`%vat NAME --fix` changes the source that waits to be applied, and offers it as the text of the next cell. It
+applies nothing: the difference is shown, and the upgrade is rehearsed or applied like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from swingset.lens.fixes import Fix
+from swingset.model.visible import one_line
+from swingset_nb.cells import Cell, changed, rehearse
+from swingset_nb.errors import BadArguments, SwingSetError
+from swingset_nb.notebook import Notebook
+from swingset_nb.render import Message, Shown, Stack
+
+
+def cell_text(vat: str, fix: Fix) -> str:
+    """The whole cell with a fix in it, as it is typed."""
+    magic = Cell(vat, fix.part, fix.source).magic
+    return magic + (fix.source if fix.source.startswith("\n") else f"\n{fix.source}")
+
+
+def cures_of(notebook: Notebook, vat: str, part: str, source: str) -> Sequence[Fix]:
+    """The fixes of one changed cell, as a rehearsal finds them."""
+    return [fix for fix in rehearse(notebook, vat, part, source).fixes if fix.part == part]
+
+
+def fix_change(notebook: Notebook, vat: str, number: int) -> Shown:
+    """Write a fix into the changed cell of a vat that was run last; `number` counts them from 1."""
+    world = notebook.require()
+    parts = world.pending.get(vat, {})
+    if not parts:
+        words = f"vat {vat} has no changed cell to fix"
+        raise SwingSetError(words, f"change the cell that begins with `%%vat {vat}` and run it")
+    part = next(reversed(parts))
+    found = cures_of(notebook, vat, part, parts[part])
+    if not found:
+        words = f"nothing in the changed cell of {vat} can be fixed by rule"
+        raise SwingSetError(words, f"`%swingset rehearse {vat}` says what an upgrade to it would do")
+    if not 1 <= number <= len(found):
+        raise BadArguments(f"there is no fix {number}, there are {len(found)}", f"%vat {vat} --fix 1")
+    fix = found[number - 1]
+    parts[part] = fix.source
+    notebook.shell.set_next_input(cell_text(vat, fix))
+    hints = [
+        f"`%swingset rehearse {vat}` tries it, `%swingset upgrade {vat}` applies it, in a panel",
+        "the next cell has it as text: run it, and it is the cell of the vat",
+    ]
+    others = [f"fix {at}, not made: {one_line(str(each), 300)}" for at, each in enumerate(found, 1)]
+    del others[number - 1]
+    return Stack(
+        [Message(fix.title, [fix.why, *others]), changed(world, vat), Message("To go on", (), hints)]
+    )
