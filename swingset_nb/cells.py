@@ -74,6 +74,8 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
         words = f"vat {cell.vat} runs in a {runs_in} worker, and stays there as long as it lives"
         ends = f"`{cell.magic} --replace --worker {cell.worker}` ends it with all its state, and starts anew"
         raise BadArguments(words, ends)
+    options = world.controller.vats[cell.vat].options
+    old_limits = {name: options.get(name) for name in cell.limits}
     if cell.limits:
         world.controller.vats.change_options(cell.vat, cell.limits)
     difference = world.session.difference(cell.vat, cell.part, cell.source)
@@ -88,7 +90,12 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
         words = f"vat {cell.vat} already runs exactly this {what}: {but}"
         return Message(words, said + lines, hints)
     if cell.upgrade:
-        return upgrade(notebook, cell.vat, cell.part, cell.source, cell.message)
+        try:
+            return upgrade(notebook, cell.vat, cell.part, cell.source, cell.message)
+        except UpgradeRefused:
+            if old_limits:  # they were for the code that has not come
+                world.controller.vats.change_options(cell.vat, old_limits)
+            raise
     world.pending.setdefault(cell.vat, {}).pop(cell.part, None)
     world.pending[cell.vat][cell.part] = cell.source
     said = give_root(notebook, cell.vat, world.session.root(cell.vat))

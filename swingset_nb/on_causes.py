@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from swingset.guest.base.promises import Promise
 from swingset.time.monitoring import last_said
 from swingset.time.searching import OPTIONS, chosen_options, search
 from swingset.time.sending import lines_of
@@ -86,8 +87,13 @@ def asked(notebook: Notebook, world: OpenWorld, text: str) -> int | str:
     """What a word asks about: a crank by its number, a kref, or the reference of a name of the notebook."""
     if text.isascii() and text.isdigit():
         return int(text[:18])
-    value = reference_called(notebook.shell.user_ns, text) or notebook.shell.user_ns.get(text)
+    value = reference_called(notebook.shell.user_ns, text)
+    if value is None:  # a promise is neither true nor false
+        value = notebook.shell.user_ns.get(text)
     kref = None if value is None else world.session.kref_of(value)
+    if kref is None and isinstance(value, Promise):
+        words = f"the promise {text} is settled, and has no name in the world any more"
+        raise BadArguments(words, '`%swingset find "TEXT"` finds the message by what it said')
     if kref is None and value is not None:
         raise BadArguments(f"{text} is no reference or promise of this world", "%swingset cause CRANK")
     return kref or text

@@ -1,4 +1,8 @@
-"""`%swingset lesson`: copies a walkthrough beside the notebook, to be opened and run there."""
+"""`%swingset lesson`: copies a lesson beside the notebook, to be opened and run there.
+
+The list tells how far each lesson is, from what lies beside the notebook: not there, there, or run to its
+last cell. It runs nothing, and a file of that name which is no notebook counts as not run.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +18,31 @@ from swingset_nb.render import Message, Shown, Table
 
 _PACKAGED = Path(__file__).parent / "lessons"
 _IN_A_CLONE = Path(__file__).parents[1] / "notebooks"
+_MOST_READ = 16 << 20
+"""A notebook beside this one that is larger, in bytes, is not read."""
+
+_ORDER = (
+    *("quickstart", "concepts", "eventual_sends", "durable_kinds", "failed_upgrade", "upgrade_walkthrough"),
+    *("migration", "kill_and_resume", "garbage", "stuck_promise", "time_travel", "escrow"),
+)
+"""The lessons, each after those whose words it uses."""
 
 
 @command(
     "lesson",
-    "the walkthroughs; with a name, put a copy of one beside this notebook",
+    "the lessons, and which you have done; with a name, put a copy of one beside this notebook",
     argument("name", metavar="NAME", nargs="?", help="one of those that are listed without a name"),
 )
 def lesson(_notebook: Notebook, given: argparse.Namespace) -> Shown:
     """List the lessons, or copy one."""
     found = lessons()
     if given.name is None:
-        rows = [[name, _title(path)] for name, path in found.items()]
-        hint = "`%swingset lesson NAME` puts a copy of one beside this notebook"
-        return Table("lessons", ["name", "about"], rows, notes=(hint,))
+        rows = [[name, _title(path), _how_far(name)] for name, path in found.items()]
+        ahead = next((name for name, _, how_far in rows if how_far != _DONE), None)
+        hint = f"`%swingset lesson {ahead or 'NAME'}` puts a copy of one beside this notebook"
+        if ahead is not None and Path(f"{ahead}.ipynb").exists():
+            hint = f"{ahead}.ipynb is the next: it is beside this notebook"
+        return Table("lessons", ["name", "about", "here"], rows, notes=(hint,))
     if given.name not in found:
         raise BadArguments(
             f"there is no lesson {given.name!r}; there are: {', '.join(found)}", "%swingset lesson"
@@ -49,9 +64,27 @@ def lesson(_notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 
 def lessons() -> dict[str, Path]:
-    """The stored notebooks by name, as they come with the package or lie in a clone of the project."""
+    """The lessons by name, in their order, as they come with the package or lie in a clone of the project."""
     folder = _PACKAGED if _PACKAGED.is_dir() else _IN_A_CLONE
-    return {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    return {name: folder / f"{name}.ipynb" for name in _ORDER if (folder / f"{name}.ipynb").is_file()}
+
+
+_DONE = "done"
+
+
+def _how_far(name: str) -> str:
+    """How far the copy of a lesson in this folder is."""
+    path = Path(f"{name}.ipynb")
+    try:
+        if path.stat().st_size > _MOST_READ:
+            return "here"
+        cells = _read(path)["cells"]
+        counts = [cell["execution_count"] for cell in cells if cell["cell_type"] == "code"]
+    except FileNotFoundError:
+        return "-"
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return "here"  # it is something else, which is left to its owner
+    return _DONE if counts and counts[-1] is not None else "begun" if any(counts) else "here"
 
 
 def _read(path: Path) -> dict[str, Any]:

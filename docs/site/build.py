@@ -26,6 +26,7 @@ import swingset
 import swingset.vat
 from swingset.command.cli import parser
 from swingset_nb import commands, magics
+from swingset_nb.on_lessons import lessons
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
@@ -60,7 +61,7 @@ def _index(source: Path) -> str:
             text,
             _tree(
                 "Notebooks",
-                (f"notebooks/{page.stem}" for page in sorted((source / "notebooks").glob("*.ipynb"))),
+                (f"notebooks/{name}" for name in lessons()),
             ),
             _tree("Concepts", (f"docs/{name}" for name in order)),
             _tree(

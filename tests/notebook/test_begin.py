@@ -66,12 +66,56 @@ def test_a_lesson_is_put_beside_the_notebook(tmp_path: Path, monkeypatch: pytest
     try:
         listed = str(commands.run(notebook, "lesson"))
         assert all(name in listed for name in lessons())
+        assert "`%swingset lesson quickstart` puts a copy" in listed
         assert "quickstart.ipynb is beside" in str(commands.run(notebook, "lesson quickstart"))
         cells = json.loads((tmp_path / "quickstart.ipynb").read_text())["cells"]
         assert len(cells) > 10
         assert not any(cell.get("outputs") for cell in cells)
+        assert "quickstart.ipynb is the next" in str(commands.run(notebook, "lesson"))
         for line, wanted in (("lesson quickstart", "is there already"), ("lesson nothing", "no lesson")):
             with pytest.raises(BadArguments, match=wanted):
                 commands.run(notebook, line)
     finally:
         extension.unload(shell)
+
+
+def test_every_notebook_of_the_project_is_a_lesson() -> None:
+    """None is left out of the list, and the list has none that is not there."""
+    assert sorted(lessons()) == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+def _cells(*counts: int | None) -> str:
+    return json.dumps({"cells": [{"cell_type": "code", "execution_count": count} for count in counts]})
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (None, "-"),
+        (_cells(None, None), "here"),
+        (_cells(1, None), "begun"),
+        (_cells(1, 2), "done"),
+        (_cells(), "here"),
+        ("no notebook", "here"),
+        ("[" * 100_000, "here"),
+        ('{"cells": 5}', "here"),
+        ('{"cells": [{"cell_type": "code"}]}', "here"),
+        ("[]", "here"),
+    ],
+)
+def test_how_far_a_lesson_is_comes_from_its_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, wanted: str
+) -> None:
+    """Whatever lies beside the notebook under the name of a lesson, it is listed and never an error."""
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / "quickstart.ipynb").write_text(text)
+    shell = InteractiveShell()
+    extension.load(shell)
+    try:
+        listed = str(commands.run(shell._swingset_nb.notebook, "lesson"))
+    finally:
+        extension.unload(shell)
+    line = next(line for line in listed.splitlines() if line.startswith("quickstart"))
+    assert line.split()[-1] == wanted
+    assert ("lesson concepts` puts" in listed) is (wanted == "done")

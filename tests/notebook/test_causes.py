@@ -60,9 +60,20 @@ def test_a_command_shows_the_chain_up_to_the_cell(opened: Kernel) -> None:
     assert f"  cell [{number}], line 1: vat notebook: send deposit(7) to" in shown
     assert "process order, vat notebook" in shown
     assert "creation of vat bank" in opened.run("%swingset cause bank").plain
+    assert "the promise p is settled" in opened.run("%swingset cause p").traceback
     story = opened.run(f"%swingset story {crank - 1}").plain
     assert "message: deposit(7)" in story
     assert f"sent by: cell [{number}], line 1" in story
+
+
+def test_a_promise_can_be_asked_about_while_it_waits(opened: Kernel) -> None:
+    """`%swingset cause` takes the name of an unsettled promise, which is neither true nor false."""
+    opened.run("%swingset pause")
+    opened.run("waits = E(purse).deposit(8)")
+    number = int(opened.run("print(len(In) - 2)").printed)
+    shown = opened.run("%swingset cause waits").plain
+    assert shown.startswith(f"cell [{number}], line 1: vat notebook: send deposit(8) to")
+    opened.run("%swingset run")
 
 
 @pytest.mark.parametrize("line", ["cause 99999", "cause nonesuch", "story kp99999", "cause x --y"])

@@ -103,6 +103,14 @@ def test_the_cell_of_a_vat_sets_limits(opened: Kernel) -> None:
     assert "→ `%%vat slow --computrons " in ran.traceback
 
 
+def test_a_refused_upgrade_keeps_the_limits(opened: Kernel) -> None:
+    """The limits in the line of a cell that is refused were for its code: the old ones hold again."""
+    before = opened.run("%swingset limits spin").plain
+    ran = opened.run("%%vat spin --upgrade --computrons 3e8 --memory 64\n1 / 0\n")
+    assert "nothing has changed" in ran.traceback
+    assert opened.run("%swingset limits spin").plain == before
+
+
 @pytest.mark.parametrize("value", ["many", "0", "-3", "1e99", "nan"])
 def test_a_limit_is_a_number(opened: Kernel, value: str) -> None:
     """Anything else is refused, with an example."""
