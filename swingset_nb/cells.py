@@ -25,7 +25,8 @@ from swingset_nb.binding import unfit
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.preparing import await_engines
-from swingset_nb.render import Diff, Message, Shown, Stack
+from swingset_nb.render import Message, Shown, Stack
+from swingset_nb.sides import SideBySide
 from swingset_nb.vat_names import give_root, refuse_taken
 
 HALF_A_PAIR = "the cell holds half of a surrogate pair, which no file can hold"
@@ -128,7 +129,7 @@ def changed(world: OpenWorld, vat: str) -> Shown:
 def _changed(difference: Difference) -> Shown:
     which = "this cell" if difference.part == difference.vat else f"the cell of {difference.part}"
     words = f"{which} differs from what vat {difference.vat} runs; nothing has changed yet"
-    return Stack([Message(words), Diff(difference.unified())])
+    return Stack([Message(words), SideBySide.of(difference)])
 
 
 def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str = "") -> Message:

@@ -61,6 +61,7 @@ from swingset.lens.modules import ModuleRow, ModuleUse
 from swingset.lens.outlines import MethodOutline
 from swingset.lens.querying import Answer, BadQuery
 from swingset.lens.searching import EventKind, Found
+from swingset.lens.sides import DiffRow, Piece, Side
 from swingset.lens.story import Settlement, Story
 from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
 from swingset.lens.timeline import Happening, Stretch
@@ -226,6 +227,7 @@ __all__ = [
     "DeviceEffect",
     "DeviceError",
     "DeviceState",
+    "DiffRow",
     "Difference",
     "Direction",
     "Draft",
@@ -302,6 +304,7 @@ __all__ = [
     "Package",
     "Passage",
     "PastPrune",
+    "Piece",
     "Problem",
     "PromiseRow",
     "PromiseState",
@@ -338,6 +341,7 @@ __all__ = [
     "SessionNames",
     "Settlement",
     "ShrinkingEnd",
+    "Side",
     "Since",
     "Stale",
     "Started",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from swingset.lens.difference import MOST_STEPS, Difference, steps
+from swingset.lens.sides import Side
 from swingset.model.lines import source_lines
 
 CELL = "".join(f"\nline {count}\n" for count in range(60))
@@ -39,3 +40,78 @@ def test_long_code_is_compared_line_by_line() -> None:
         "-x = 7",
         *(" x = 8", " x = 9"),
     ]
+
+
+def spelled(side: Side | None) -> str:
+    """A line with its number, and brackets around what is marked."""
+    if side is None:
+        return ""
+    return f"{side.number} " + "".join(f"[{p.text}]" if p.marked else p.text for p in side.pieces)
+
+
+ROWS = (
+    (
+        "a word is changed",
+        "a = 1\nb = 2",
+        "a = 1\nb = 3",
+        ["same|1 a = 1|1 a = 1", "changed|2 b = [2]|2 b = [3]"],
+    ),
+    (
+        "a line comes and one goes",
+        "a\nb\nc",
+        "a\nc\nd",
+        ["same|1 a|1 a", "removed|2 b|", "same|3 c|2 c", "added||3 d"],
+    ),
+    (
+        "lines are paired with those like them",
+        "x = f(1)\n",
+        "import y\nx = f(2)\n",
+        ["added||1 import y", "changed|1 x = f([1])|2 x = f([2])"],
+    ),
+    (
+        "what is far away is left out",
+        "a\n" + "k\n" * 9 + "z",
+        "b\n" + "k\n" * 9 + "z",
+        ["removed|1 a|", "added||1 b", "same|2 k|2 k", "same|3 k|3 k", "gap||"],
+    ),
+    ("nothing is changed", "a\n", "a\n", []),
+)
+
+
+@pytest.mark.parametrize(("old", "new", "rows"), [case[1:] for case in ROWS], ids=[case[0] for case in ROWS])
+def test_a_difference_has_two_sides(old: str, new: str, rows: list[str]) -> None:
+    """Each row has the line that runs and the line in its place, with the words that are different."""
+    found = Difference("vat", "vat", old, new).side_by_side()
+    assert ["|".join((row.change, spelled(row.old), spelled(row.new))) for row in found] == rows
+
+
+TONES = (
+    ("x = 1  # one", [("x = ", ""), ("1", "number"), ("  ", ""), ("# one", "comment")]),
+    ("@durable", [("@durable", "mark")]),
+    ("class A: pass", [("class", "keyword"), (" ", ""), ("A", "name"), (": ", ""), ("pass", "keyword")]),
+    ("f'{a} b' + 'c'", [("f'{a} b'", "text"), (" + ", ""), ("'c'", "text")]),
+    ("x = 'no end", [("x = 'no end", "")]),
+)
+
+
+@pytest.mark.parametrize(("line", "pieces"), TONES)
+def test_the_words_of_a_line_have_tones(line: str, pieces: list[tuple[str, str]]) -> None:
+    """Keywords, texts, numbers, comments, names and decorators; what cannot be read has none."""
+    (row,) = Difference("vat", "vat", "", line).side_by_side()
+    assert row.new is not None
+    merged: list[tuple[str, str]] = []
+    for piece in row.new.pieces:
+        if merged and merged[-1][1] == piece.tone:
+            merged[-1] = (merged[-1][0] + piece.text, piece.tone)
+        else:
+            merged.append((piece.text, piece.tone))
+    assert merged == pieces
+
+
+@pytest.mark.parametrize("size", [1, 30_000])
+def test_two_sides_have_all_of_the_text(size: int) -> None:
+    """However long lines are and however many, no character is lost between the pieces."""
+    old, new = "a" * size + "\nb\n" * min(size, 300), "a" * size + "x\n" + "c = 'd'\n" * min(size, 300)
+    rows = Difference("vat", "vat", old, new).side_by_side()
+    assert [row.new.text for row in rows if row.new is not None] == source_lines(new)
+    assert [row.old.text for row in rows if row.old is not None] == source_lines(old)

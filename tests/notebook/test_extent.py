@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from swingset.lens.difference import Difference
 from swingset_nb import commands, extension
 from swingset_nb.errors import FOREIGN, SwingSetError
 from swingset_nb.extent import EVERYTHING, Extent, fit, size
 from swingset_nb.panel import WorldPanel
 from swingset_nb.render import Diff, Listing, Message, Shown, Stack, Table
+from swingset_nb.sides import SideBySide
 from swingset_nb.upgrade_panel import UpgradePanel
 
 pytestmark = pytest.mark.unaudited  # hundreds of vats, audited after each crank, take minutes
@@ -342,6 +344,7 @@ LONG: list[Shown] = [
     Table(WIDE, [WIDE] * 20, [[WIDE] * 20] * 500, WIDE, [WIDE] * 500),
     Table("wide", ["c"] * 300, [["x" * 100] * 300] * 100),
     Diff([f"+{WIDE}"] * 3_000),
+    SideBySide.of(Difference("vat", WIDE, f"{WIDE}\n" * 500, f"{WIDE} more\n" * 700)),
     Listing(WIDE, [WIDE] * 3_000),
     Stack([Table("t", ["a"], [[WIDE]] * 100)] * 500),
 ]

@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 import pytest
 
 from swingset.host.outputs import Output
+from swingset.lens.difference import Difference
 from swingset_nb.console import marked
 from swingset_nb.render import Diff, Line, Listing, Message, Shown, Stack, Table
+from swingset_nb.sides import SideBySide
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">|`*_[a](javascript:x)'
 SHOWN: list[Shown] = [
@@ -17,6 +19,7 @@ SHOWN: list[Shown] = [
     Table(HOSTILE, [HOSTILE, "b"], [[HOSTILE, 1], [("x", HOSTILE), None]], notes=[HOSTILE]),
     Table(HOSTILE, ["a"], [], HOSTILE),
     Diff([f"+{HOSTILE}", f"-{HOSTILE}", "````", f" {HOSTILE}"]),
+    SideBySide.of(Difference("vat", HOSTILE, f"x = 1\n{HOSTILE}\n\n", f"x = 2\n{HOSTILE}\n{HOSTILE}")),
 ]
 
 
@@ -39,7 +42,7 @@ def test_hostile_text_stays_text(shown: Shown) -> None:
     tags = Tags()
     tags.feed(shown.html())
     assert not tags.tags & {"script", "img"}
-    assert tags.attributes <= {"style", "scope"}
+    assert tags.attributes <= {"style", "scope", "colspan"}
 
 
 FORMULA = "$$\\href{javascript:x}{x}$$ \\(\\rule{9em}{9em}\\) \\[x\\]"
@@ -54,6 +57,7 @@ FORMULA = "$$\\href{javascript:x}{x}$$ \\(\\rule{9em}{9em}\\) \\[x\\]"
         Table(FORMULA, ["a"], [], FORMULA, [FORMULA]),
         Listing(FORMULA, [FORMULA]),
         Diff([f"+{FORMULA}", FORMULA]),
+        SideBySide.of(Difference("vat", FORMULA, FORMULA, f"{FORMULA} more")),
     ],
 )
 def test_a_text_is_no_formula(shown: Shown) -> None:

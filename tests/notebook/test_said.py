@@ -12,11 +12,13 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from swingset.core.report import CrankReport
+from swingset.lens.difference import Difference
 from swingset.model.messages import Reap
 from swingset.vat import E
 from swingset_nb import commands, extension
 from swingset_nb.panel import WorldPanel
 from swingset_nb.render import Diff, Message, Shown, Stack, Table
+from swingset_nb.sides import SideBySide
 from swingset_nb.upgrade_panel import UpgradePanel
 from tests.host.test_said import ALL, NASTY, SOURCE, check
 
@@ -33,6 +35,7 @@ def shown_with(text: str) -> list[Shown]:
         Table(text, [text], [], text, [text]),
         Diff([f"+{text}", f"--- {text}"]),
         Stack([Message(text), Diff([f" {text}"])]),
+        SideBySide.of(Difference("vat", text, f"x = 1\n{text}\n", f"x = 2\n{text} more\n")),
     ]
 
 

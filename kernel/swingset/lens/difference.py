@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from swingset.lens.sides import DiffRow, side_by_side
 from swingset.model.lines import source_lines
 
 MOST_STEPS = 50_000_000
@@ -43,6 +44,18 @@ class Difference:
         after = source_lines(self.new)
         names = (f"{self.part} (running)", f"{self.part} (this cell)")
         return unified(before, after, names, context)
+
+    def side_by_side(self, context: int = 2) -> list[DiffRow]:
+        """The change as rows: each has a running line, and the new line that takes its place.
+
+        Args:
+            context: how many lines that are the same stand around a change.
+        Example:
+            >>> [row.change for row in session.difference("bank", "bank", "x = 1").side_by_side()][0]
+            'added'
+        """
+        before, after = source_lines(self.old or ""), source_lines(self.new)
+        return side_by_side(before, after, context, searched=steps(before, after) <= MOST_STEPS)
 
 
 def unified(before: Sequence[str], after: Sequence[str], names: tuple[str, str], context: int) -> list[str]:

@@ -26,6 +26,7 @@ from swingset.model.reports import Fault
 MOST = 4
 """How many fixes are offered at most."""
 _LONGEST = 4_000
+_WORDS = re.compile(r"\w+|\W+")
 _ROOT = "build_root_object"
 
 
@@ -137,7 +138,8 @@ def _no_name(sources: Sources, match: re.Match[str], refusal: Fault) -> Iterator
         yield Fix(f"import {name} from {module}", part, code.importing(name, module), why)
     line = refusal.trace[-1].line
     for near in difflib.get_close_matches(name, sorted(known), 2):
-        text = re.sub(rf"\b{name}\b", near, code.lines[line - 1]) if line <= len(code.lines) else ""
+        text = code.lines[line - 1] if line <= len(code.lines) else ""
+        text = "".join(near if word == name else word for word in _WORDS.findall(text))
         if text:
             why = f"{name} is not defined, {near} is"
             yield Fix(f"write {near} for {name}", part, code.replaced(line, line, [text]), why)
@@ -214,8 +216,8 @@ _CASES = (
     _Case(re.compile(r"^(\w{1,100}) does not implement \w+: it has no method (\w{1,100})"), _without_method),
     _Case(re.compile(r"^No module named '(\w{1,100})'"), _no_module),
     _Case(re.compile(r"^name '(\w{1,100})' is not defined"), _no_name),
-    _Case(re.compile(rf"defines no {_ROOT}"), _no_root),
-    _Case(re.compile(rf"^{_ROOT} of vat .* (?:must return|waits for)"), _root_as_it_runs),
+    _Case(re.compile(r"defines no build_root_object"), _no_root),
+    _Case(re.compile(r"^build_root_object of vat .* (?:must return|waits for)"), _root_as_it_runs),
     _Case(re.compile(r"^key '(\w{1,100})' not found in baggage"), _no_key),
 )
 
