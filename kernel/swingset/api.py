@@ -137,6 +137,7 @@ from swingset.time.monitoring import console
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.querying import dataframe, sql
+from swingset.time.recorded_code import recorded_device, recorded_object
 from swingset.time.redelivery import Answered, Redelivered, redeliver
 from swingset.time.replay import FirstDifference, Replayed, replay
 from swingset.time.searching import search
@@ -412,6 +413,8 @@ __all__ = [
     "policies",
     "rebuild",
     "recorded_answers",
+    "recorded_device",
+    "recorded_object",
     "redeliver",
     "replay",
     "search",

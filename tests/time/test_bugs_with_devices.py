@@ -34,7 +34,10 @@ class Clerk:
         return woken
 
     def register(self, device):
-        D(device).register(self)
+        return D(device).register(self)
+
+    def ring(self, node):
+        D(node).ring()
 
     def inbound(self, data):
         self.baggage["got"] = data
@@ -45,8 +48,12 @@ class Clerk:
     def ask(self, function, *args):
         self.baggage["rate"] = D(function).call(*args)
 
-    def hear(self, listener):
-        return E(listener).say("hello")
+    async def listen(self, listener):
+        self.baggage["heard"] = await E(listener).say("hello", self)
+
+    async def borrow(self, listener):
+        await E(listener).lend(self)
+        self.baggage["got"] = 5
 
     def dig(self, depth: int):
         return sum(range(depth))
@@ -136,6 +143,56 @@ def _shared(stage: Stage, clerk: Any) -> None:
     stage.session.settle()
 
 
+@remotable
+class Listener:
+    """An object of the program's own."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def say(self, words: str, clerk: Any) -> str:
+        """Return another answer each time, and raise at the third."""
+        self.count += 1
+        if self.count == 3:
+            raise LookupError(words)
+        return f"{words} {self.count}"
+
+    def lend(self, clerk: Any) -> Any:
+        """Return a reference."""
+        return clerk
+
+
+class Library(swingset.Device):
+    """A device of the program's own."""
+
+    kind = "library"
+
+    def register(self, call: swingset.DeviceCall, handler: Any) -> swingset.Ref:
+        """Make a node, and send to the caller at once."""
+        call.send(handler, "inbound", 4)
+        return call.new_node({"handler": handler})
+
+    def ring(self, call: swingset.DeviceCall) -> None:
+        """Send to the one who registered."""
+        call.send(call.node_state["handler"], "inbound", 5)
+
+
+def _own_object(stage: Stage, clerk: Any) -> None:
+    listener = Listener()
+    stage.ask(clerk, "listen", listener)
+    stage.ask(clerk, "listen", listener)
+    with pytest.raises(LookupError):
+        stage.ask(clerk, "listen", listener)
+
+
+def _own_device(stage: Stage, clerk: Any) -> None:
+    stage.controller.devices.own.install(Library())
+    node = stage.ask(clerk, "register", stage.session.devices.get("library"))
+    stage.session.settle()
+    assert stage.ask(clerk, "ring", node) is None
+    stage.session.settle()
+
+
 @dataclass(frozen=True)
 class Case:
     """What is played, what is wrong after it, what the test has to call, and what mends it."""
@@ -169,6 +226,14 @@ CASES = {
         *(_meter, 'outcome == "parked"', ("meters.create(10000000, 0)", "vats.change_options('clerk'")),
         ("return sum(range(depth))", "return 0"),
         "wasm",
+    ),
+    "own_object": Case(
+        *(_own_object, "clerk.heard == 'hello 2'", ("swingset.recorded_object(session, 'Listener', {",)),
+        ('["heard"] = await', '["heard"], _ = "", await'),
+    ),
+    "own_device": Case(
+        *(_own_device, "clerk.got == 5", ("devices.own.install(swingset.recorded_device('library', [",)),
+        ('["got"] = data', '["got"] = None'),
     ),
     "shared": Case(
         *(_shared, "second.mail == 'ho'", ("devices.add('post', 'mailbox')", "parameters=swingset.CapData(")),
@@ -209,36 +274,6 @@ def _bad(stage: Stage) -> int:
     return next(step.crank for step in found.steps if step.vat not in ("notebook", None))
 
 
-@remotable
-class Listener:
-    """An object of the program's own."""
-
-    def say(self, words: str) -> str:
-        """Raise, which the clerk passes on."""
-        raise LookupError(words)
-
-
-class Library(swingset.Device):
-    """A device of the program's own."""
-
-    kind = "library"
-
-    def register(self, call: swingset.DeviceCall, handler: Any) -> None:
-        """Send to the caller at once."""
-        call.send(handler, "inbound", 5)
-
-
-def _own_object(stage: Stage, clerk: Any) -> None:
-    with pytest.raises(LookupError):
-        stage.ask(clerk, "hear", Listener())
-
-
-def _own_device(stage: Stage, clerk: Any) -> None:
-    stage.controller.devices.own.install(Library())
-    stage.ask(clerk, "register", stage.session.devices.get("library"))
-    stage.session.settle()
-
-
 def _failing(stage: Stage, clerk: Any) -> None:
     rates = stage.session.devices.plugin("rates", lambda metal: {}[metal])
     with pytest.raises(KeyError, match="gold"):
@@ -253,17 +288,20 @@ def _meter_of_a_vat(stage: Stage, clerk: Any) -> None:
     stage.ask(clerk, "inbound", 5)
 
 
+def _visit(stage: Stage, clerk: Any) -> None:
+    stage.controller.devices.own.install(Library())
+    with stage.controller.devices.own.visit("library") as call:
+        call.send(swingset.Ref(stage.controller.vats.root("clerk")), "inbound", 5)
+    stage.session.settle()
+
+
 REFUSED = {
-    "an object of the program": (
-        _own_object,
-        "rejection",
-        "an object of notebook's own, whose code is in the",
-    ),
-    "a device of the program": (
-        _own_device,
+    "an answer with a reference": (
+        lambda stage, clerk: stage.ask(clerk, "borrow", Listener()),
         "clerk.got == 5",
-        "the code of device library is the embedder's own",
+        "an object of the program's own, which mentions references",
     ),
+    "a visit to a device": (_visit, "clerk.got == 5", "what the program did at device library by itself"),
 }
 LEFT_OUT = {
     "a function that failed": (_failing, "1 calls of host function rates failed: it has no answer to them"),
@@ -373,3 +411,39 @@ def test_what_a_bug_is_about_is_tried_first(long: Stage, tmp_path: Path) -> None
     made = swingset.bug_to_test(long.controller, bug, "x", shows="clerk.got == 'bug'", folder=tmp_path)
     assert made.kept == 2
     assert made.tries < 6
+
+
+ODD_METHODS = ("__init__", "__del__", "_own", "kind", "on_vat_ended", "a b", "class", "")
+
+
+@pytest.mark.parametrize("method", ODD_METHODS)
+def test_whatever_a_record_calls_a_method_a_stand_in_is_made(local: Stage, method: str) -> None:
+    """No name of a stranger's file becomes a part of the class that means something else."""
+    kref = swingset.recorded_object(local.session, "Any", {f'#["{method}",[]]': [(False, "#5")]})
+    assert kref in {row.kref for row in local.lens.objects()}
+    call = {"caller": "v2", "node": "kd20", "method": method}
+    call |= {"args": {"body": "#[]", "slots": []}, "answer": {"body": "#6", "slots": []}}
+    device = swingset.recorded_device("any", [call])
+    local.controller.devices.own.install(device)
+    assert device.kind == "any"
+    assert local.lens is not None
+
+
+def test_stand_ins_answer_only_what_was_recorded(local: Stage) -> None:
+    """A rejection stays one, data that were a reason are one again, and what was never asked is refused."""
+    answers = {
+        '#["ask",[1]]': [(True, '#{"#error":"no","name":"KeyError"}'), (True, '#"why"')],
+        '#["ask",[2]]': [(False, "#[1,2]")],
+    }
+    own = swingset.recorded_object(local.session, "Teller", answers)
+    controller = local.controller
+
+    def asked(number: int) -> str:
+        result = controller.queue_to_object(own, "ask", [number])
+        controller.run()
+        found = controller.outcome(result or "")
+        return f"{found.status} {found.data.body if found.data is not None else None}"
+
+    assert asked(2) == "fulfilled #[1,2]"
+    assert [asked(1) for _ in range(3)][1:] == ['rejected #"why"'] * 2
+    assert "no answer of Teller to this ask() was recorded" in asked(3)

@@ -15,7 +15,8 @@ from swingset.host.controller import Controller
 from swingset.host.engines import WorkerKind
 from swingset.host.session import Session
 from swingset.model.capdata import CapData, Ref
-from swingset.time.acts import Act, Made, Origin, Replies, Step, recorded_answers
+from swingset.time.acts import Act, Called, Made, Origin, Replies, Step, recorded_answers
+from swingset.time.recorded_code import recorded_device, recorded_object
 
 ASKS: Mapping[str, Callable[[Controller], Callable[..., Any]]] = {
     "meters.create": lambda world: world.meters.create,
@@ -28,6 +29,7 @@ ASKS: Mapping[str, Callable[[Controller], Callable[..., Any]]] = {
     "devices.add": lambda world: world.devices.add,
     "devices.service": lambda world: world.devices.service,
     "devices.install_bundle": lambda world: world.devices.install_bundle,
+    "devices.own.install": lambda world: world.devices.own.install,
     "devices.plugin": lambda world: world.devices.plugin,
     "devices.critical_vat_key": lambda world: world.devices.critical_vat_key,
     "devices.admin_node": lambda world: world.devices.admin_node,
@@ -75,6 +77,9 @@ class Player:
             case "bundle":
                 self._session = self._session or Session(world)
                 self._results[act.number] = self._session.kref_of(self._session.devices.bundle(act.parts))
+            case "own":
+                self._session = self._session or Session(world)
+                self._results[act.number] = recorded_object(self._session, act.method, act.args[0].answers)
             case "ask":
                 self._ask(act)
             case "send":
@@ -109,6 +114,8 @@ class Player:
             return self._result(value.act)
         if type(value) is Replies:
             return recorded_answers(value.answers)
+        if type(value) is Called:
+            return recorded_device(*value)
         if type(value) in (list, tuple):
             return type(value)(self._value(item) for item in value)
         if type(value) is dict:

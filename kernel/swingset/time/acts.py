@@ -13,9 +13,11 @@ from typing import Any, Literal, NamedTuple
 from swingset.model.capdata import CapData
 from swingset.model.visible import one_line
 
-ActKind = Literal["create", "upgrade", "terminate", "suspend", "resume", "run", "send", "ask", "bundle"]
-"""What an act is: `ask` calls a method of the world, such as `meters.create`, and `bundle` has a session
-install some code and get the bundlecap for it."""
+ActKind = Literal[
+    "create", "upgrade", "terminate", "suspend", "resume", "run", "send", "ask", "bundle", "own"
+]
+"""What an act is: `ask` calls a method of the world, such as `meters.create`, `bundle` has a session install
+some code and get the bundlecap for it, and `own` has it export a stand-in for an object of its program."""
 
 PLAIN = "#null"
 """The parameters of a vat that gets none."""
@@ -48,6 +50,19 @@ class Replies(NamedTuple):
     """The answers of a host function: by the body of its arguments, the bodies of its answers in order."""
 
     answers: Mapping[str, Sequence[str]]
+
+
+class Heard(NamedTuple):
+    """What an object of a program answered, as `recorded_object` takes it."""
+
+    answers: Mapping[str, Sequence[tuple[bool, str]]]
+
+
+class Called(NamedTuple):
+    """A device of a program: its kind, and its recorded calls as JSON, as `recorded_device` takes them."""
+
+    kind: str
+    calls: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from swingset.lens.tables import Lens
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.visible import one_line
-from swingset.time.acts import Act, Made, Replies, Unwritable
+from swingset.time.acts import Act, Called, Made, Replies, Unwritable
 from swingset.time.past import rows_of
+from swingset.time.script import call_as_json
 from swingset.world.records import CrankRecord, Record, RequestRecord
 from swingset.world.rows import RULES
 
@@ -55,6 +56,8 @@ class Asked:
         self._called: dict[str, str] = {}  # names of devices by id
         self._functions: dict[str, str] = {}  # the nodes of host functions, by their names
         self._answers: dict[str, dict[str, list[str]]] = {}  # of host functions, by their nodes
+        self._own: dict[str, list[dict[str, Any]]] = {}  # calls of the program's devices, by their ids
+        self._nodes: dict[str, str] = {}  # the ids of devices by their nodes
         self._failed: dict[str, int] = {}
         self._outside: dict[str, int] = {}
 
@@ -63,9 +66,13 @@ class Asked:
         for device in rows_of(self._controller, record, "devices"):
             self._devices[device.root] = device.name, device.kind
             self._called[device.id] = device.name
+            self._nodes[device.root] = device.id
+            if device.kind not in DEVICE_KINDS:
+                self._own[device.id] = []
         for row in record.rows or ():
             if row.table == "device_state" and row.after is not None:
                 self._learn_cap(str(row.after[_STATE["key"]]), str(row.after[_STATE["value"]]))
+        self._learn_own(record)
         if isinstance(record, CrankRecord):
             for call in record.calls or ():
                 if call.node in self._answers and call.method == "call" and not call.failed:
@@ -99,7 +106,9 @@ class Asked:
             case "change-kernel-options":
                 yield _ask("options.change", given["options"]), None
             case "add-device" if given["kind"] not in DEVICE_KINDS:
-                raise Unwritable(f"the code of device {given['name']} is the embedder's own")
+                for row in rows_of(self._controller, record, "devices"):
+                    device = Called(row.kind, self._own.setdefault(row.id, []))
+                    yield _ask("devices.own.install", device, row.name), row.root
             case "add-device" if given["kind"] != "plugin":
                 found = (row.root for row in rows_of(self._controller, record, "devices"))
                 yield _ask("devices.add", given["name"], given["kind"]), next(found, None)
@@ -125,7 +134,7 @@ class Asked:
             case "bridge-taken":
                 yield _ask("devices.bridge_taken", given["number"], **beside), None
             case "visit-device":
-                raise Unwritable(f"what the embedder did with device {given['name']} is not in the record")
+                raise Unwritable(f"what the program did at device {given['name']} by itself")
             case _ if verb not in _FOLLOWS:
                 raise Unwritable("nothing of the public API does it in another world")
 
@@ -189,6 +198,17 @@ class Asked:
         if digest not in self._modules:
             raise Unwritable(f"no record has the source of module {one_line(str(digest), 24)}")
         return self._modules[digest]
+
+    def _learn_own(self, record: Record) -> None:
+        """Learn the calls of devices of the program by vats."""
+        for effect in (effect for call in record.calls or () for effect in call.effects):
+            if effect.what == "new_node":
+                self._nodes[effect.given[0]] = effect.device
+        if isinstance(record, CrankRecord):
+            for call in record.calls or ():
+                known = self._own.get(self._nodes.get(call.node, ""))
+                if known is not None and not call.undone:
+                    known.append(call_as_json(call))
 
     def _learn_module(self, source: Any) -> None:
         if isinstance(source, str):

@@ -102,7 +102,7 @@ class HostCalls:
                 f"the recorded answer has no meaning here: {lacking}", code="no-record"
             ) from None
         if call.failed:
-            raise _error_of(answer)
+            raise error_of(answer)
         return answer
 
     def visit(self, record: RequestRecord) -> None:
@@ -139,7 +139,7 @@ class _Recorded:
         self._calls.told(context)
 
 
-def _error_of(answer: CapData) -> DeviceError:
+def error_of(answer: CapData) -> DeviceError:
     """The exception that a device's recorded error was made of."""
     try:
         tree = read_json(answer.json)

@@ -20,11 +20,11 @@ from swingset.lens.recorded import Recorded
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Send
 from swingset.model.visible import one_line
-from swingset.time.acts import Act, ActKind, Made, Origin, Step, Unwritable, places
+from swingset.time.acts import Act, ActKind, Heard, Made, Origin, Step, Unwritable, places
 from swingset.time.asking import Asked
 from swingset.time.past import rows_of
 from swingset.world.gone import Gone
-from swingset.world.promises import FULFILLED
+from swingset.world.promises import FULFILLED, PromiseRecord
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
 _KINDS: Mapping[str, ActKind] = {
@@ -69,6 +69,8 @@ class _Gathering:
         self._names: dict[str, str] = {}  # of vats by id
         self._attached: set[str] = set()
         self._started: set[str] = set()  # the names of vats that an act starts, and not a vat
+        self._exports: dict[str, dict[str, list[tuple[bool, str]]]] = {}  # answers of a program's objects
+        self._heard: dict[str, tuple[str, str]] = {}  # such an object and what it heard, by the result
         self._requests: dict[int, int] = {}  # the crank before a request or after a crank of the embedder
         self._place = (0, 0)  # the record that sent what is taken, and the crank before it
         self._asked = Asked(controller, self._names)
@@ -150,6 +152,8 @@ class _Gathering:
     def _take_message(self, record: CrankRecord, event: Send) -> None:
         crank = self._requests.get(record.sender or 0)
         target_vat = record.vat
+        if record.outcome == "delivered" and event.message.result is not None:
+            self._heard[event.message.result] = event.target, event.message.methargs.body
         if crank is None or event.message.result in self._answers:
             return
         if any(vat in self._attached for vat in record.transcripts) or target_vat is None:
@@ -178,9 +182,12 @@ class _Gathering:
 
     def _take_answers(self, record: Record) -> None:
         for entry in rows_of(self._controller, record, "clists"):
+            if entry.vat in self._attached and entry.vref.startswith("o+"):
+                self._exports.setdefault(entry.kref, {})
             if entry.vref == "o+0" and self._names.get(entry.vat) in self._started:
                 self._origins.setdefault(entry.kref, Origin(vat=self._names[entry.vat]))
         for promise in rows_of(self._controller, record, "promises"):
+            self._take_own_answer(promise)
             number = self._answers.get(promise.kref)
             if number is None or promise.data is None:
                 continue
@@ -190,18 +197,36 @@ class _Gathering:
                 for path, ref in _refs(promise.data):
                     self._origins.setdefault(ref.kref, Origin(act=number, path=path))
 
-    def _target(self, kref: str) -> Origin:
+    def _take_own_answer(self, promise: PromiseRecord) -> None:
+        """Learn what an object of the program has answered to a message."""
+        heard = self._heard.get(promise.kref)
+        if heard is None or promise.data is None or heard[0] not in self._exports:
+            return
+        if promise.state == "forwarded":
+            self._heard.setdefault(promise.data.slots[0], heard)
+        elif promise.data.slots:
+            words = f"an answer of {heard[0]}, an object of the program's own, which mentions references"
+            self._left_out.append(words)
+        else:
+            found = self._exports[heard[0]].setdefault(heard[1], [])
+            found.append((promise.state != FULFILLED, promise.data.body))
+
+    def _target(self, kref: str, iface: str = "Recorded") -> Origin:
         if kref in self._answers:
             return Origin(act=self._answers[kref], promise=True)
         if kref not in self._origins and (parts := self._asked.bundle(kref)) is not None:
             self._origins[kref] = Origin(act=self._add(Act(0, "bundle", parts=parts)), promise=True)
+        if kref not in self._origins and (answers := self._exports.get(kref)) is not None:
+            name = iface if iface.isidentifier() else "Recorded"
+            own = Act(0, "own", method=name, args=(Heard(answers),))
+            self._origins[kref] = Origin(act=self._add(own), promise=True)
         if kref in self._origins:
             return self._origins[kref]
         raise Unwritable(self._asked.why(kref))
 
     def _with_origins(self, value: Any) -> Any:
         if type(value) is Ref:
-            return self._target(value.kref)
+            return self._target(value.kref, value.iface)
         if type(value) in (list, tuple):
             return type(value)(self._with_origins(item) for item in value)
         if type(value) is dict:

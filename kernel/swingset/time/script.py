@@ -154,7 +154,7 @@ class ScriptedWorker:
         """Return the outcome of a delivery that was rolled back: only the crank's record tells of it."""
         crank = self._script.crank
         for call in crank.calls or ():
-            self._store.effects.calls.append(_as_noted(call))
+            self._store.effects.calls.append(call_as_json(call) | {"undone": True})
         if crank.fault is not None and crank.fault.code == reasons.METER_EXHAUSTED:
             return DeliveryResult(None, crank.computrons)
         if crank.fault is None and crank.outcome == "delivered":
@@ -197,8 +197,8 @@ def _kind(store: KernelStore, effect: DeviceEffect) -> str | None:
     return device.kind if device is not None else None
 
 
-def _as_noted(call: DeviceAnswer) -> dict[str, Any]:
-    """A recorded call as `core.effects` notes calls."""
+def call_as_json(call: DeviceAnswer) -> dict[str, Any]:
+    """A recorded call as `core.effects` notes calls of deliveries that were not rolled back."""
     found: dict[str, Any] = {
         "caller": call.caller,
         "node": call.node,
@@ -208,7 +208,7 @@ def _as_noted(call: DeviceAnswer) -> dict[str, Any]:
     found |= {"failed": call.failed, "answer": call.answer.to_json()}
     if call.effects:
         found["effects"] = [_effect_as_noted(effect) for effect in call.effects]
-    return found | {"undone": True}
+    return found
 
 
 def _effect_as_noted(effect: DeviceEffect) -> list[Any]:

@@ -126,7 +126,7 @@ def related(acts: Sequence[Act], act: int) -> list[Act]:
             if mentioned & known or any(origin.act == number for origin in known):
                 kept.add(number)
                 known |= mentioned
-    return [one for one in acts if one.number in kept or one.kind not in ("send", "bundle")]
+    return [one for one in acts if one.number in kept or one.kind not in ("send", "bundle", "own")]
 
 
 def with_needed(some: Iterable[Act], acts: Sequence[Act]) -> list[Act]:

@@ -10,7 +10,7 @@ from typing import Any
 from swingset.model.capdata import CapData
 from swingset.model.visible import one_line, visible
 from swingset.time.acting import worker_of
-from swingset.time.acts import PLAIN, Act, Made, Origin, Replies
+from swingset.time.acts import PLAIN, Act, Called, Made, Origin, Replies
 
 
 def written(acts: Sequence[Act], name: str, shows: str | None, code: Mapping[str, str], about: str) -> str:
@@ -62,7 +62,7 @@ class _File:
         self._roots = {
             origin.vat for act in acts for origin in replace(act, target=None).origins() if origin.vat
         }
-        self.has_session = any(act.kind == "bundle" for act in acts)
+        self.has_session = any(act.kind in ("bundle", "own") for act in acts)
         self._root_names = {vat: f"root_{number}" for number, vat in enumerate(sorted(self._roots), 1)}
         self._results = {act: f"result_{number}" for number, act in enumerate(sorted(self._used), 1)}
         self.reads = any(vat in code for vat in self._last)
@@ -111,6 +111,10 @@ class _File:
                 return self._named(act, f"world.{act.method}({given})")
             case "bundle":
                 return self._named(act, f"session.kref_of(session.devices.bundle({self._parts(act)}))")
+            case "own":
+                answers = literal({body: list(found) for body, found in act.args[0].answers.items()})
+                call = f"swingset.recorded_object(session, {literal(act.method)}, {answers})"
+                return self._named(act, call)
             case "upgrade":
                 return f"world.upgrade_vat({literal(act.vat)}, {self._parts(act)}{given})"
             case "terminate":
@@ -153,6 +157,8 @@ class _File:
         if type(value) is Replies:
             answers = {args: list(bodies) for args, bodies in value.answers.items()}
             return f"swingset.recorded_answers({literal(answers)})"
+        if type(value) is Called:
+            return f"swingset.recorded_device({literal(value.kind)}, {literal(list(value.calls))})"
         if type(value) is CapData:
             return f"swingset.CapData({literal(value.body)})"
         if type(value) is list:

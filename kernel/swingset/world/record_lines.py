@@ -104,7 +104,7 @@ def _record(line: bytes, number: int, commit: int, crank: int) -> Record:
         _text(raw, "do"),
         _of(raw, "with", dict, {}),
         None if cell is None else (_whole(cell, 0), _whole_or_none(cell, 1)),
-        calls=_told(raw, "calls", _call),
+        calls=_told(raw, "calls", call_of),
         effects=_told(raw, "effects", _effect),
         rows=_told(raw, "rows", _row),
     )
@@ -141,7 +141,7 @@ def _crank(raw: dict[str, Any], number: int, commit: int) -> CrankRecord:
         sender=_amount(raw, "sender"),
         clean_up=_amount(raw, "clean_up"),
         transcripts=transcripts,
-        calls=_told(raw, "calls", _call),
+        calls=_told(raw, "calls", call_of),
         effects=_told(raw, "effects", _effect),
         rows=_told(raw, "rows", _row),
     )
@@ -179,7 +179,8 @@ def _line(item: Any) -> tuple[ConsoleStream, str]:
     return cast(ConsoleStream, item[0]), _text(item, 1)
 
 
-def _call(item: Any) -> DeviceAnswer:
+def call_of(item: Any) -> DeviceAnswer:
+    """The call of a device that JSON data of a record stands for. Raises `ValueError`."""
     if not isinstance(item, dict):
         raise _Bad("a call of a device is no object")
     _only(item, {"caller", "node", "method", "args", "failed", "answer", "effects", "undone"})
@@ -318,6 +319,7 @@ def _whole_or_none(cell: Any, at: int) -> int | None:
 
 __all__ = [
     "MOST_RECORDS",
+    "call_of",
     "event_of",
     "fault_of",
     "lines",
