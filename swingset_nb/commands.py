@@ -140,7 +140,7 @@ GROUPS = {
     ),
     "one vat": ("suspend", "resume", "drop", "limits", "terminate"),
     "the past": (
-        *("history", "console", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),
+        *("history", "console", "costs", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),
         *("verify", "prune", "retention", "export-trace"),
     ),
 }
@@ -171,6 +171,10 @@ ALSO = {
     "again": "redo",
     "log": "history",
     "timeline": "history",
+    "cost": "costs",
+    "computrons": "costs",
+    "profile": "costs",
+    "top": "costs",
     "logs": "console",
     "logging": "console",
     "errors": "console",

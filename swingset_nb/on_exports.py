@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 
 from swingset.time.exporting import export_trace
 from swingset.time.querying import sql
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
-from swingset_nb.notebook import Notebook
-from swingset_nb.render import Message, Shown, Table
+from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.render import Message, SavedFile, Shown, Table
 
 
 @command(
@@ -30,13 +31,24 @@ def ask(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 @command(
     "export-trace",
-    "write the history as Chrome trace events, which ui.perfetto.dev shows",
-    argument("path", metavar="PATH", help="a file that is not there yet"),
+    "write the history as Chrome trace events, which ui.perfetto.dev shows, with a link that downloads them",
+    argument("path", metavar="PATH", nargs="?", help="a file that is not there yet; one named by the crank"),
     completes="path",
 )
 def trace(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Write a file of trace events."""
     world = notebook.require()
     notebook.flush()
-    count = export_trace(world.controller, os.path.expanduser(given.path))
-    return Message(f"{count:,} trace events are in {given.path}", (), ("open it in ui.perfetto.dev",))
+    path = os.path.expanduser(given.path) if given.path is not None else _named(world)
+    count = export_trace(world.controller, path)
+    said = f"{count:,} trace events are in {path}, {os.path.getsize(path):,} bytes"
+    return SavedFile(path, Message(said, (), ("open it in ui.perfetto.dev, which reads it in the browser",)))
+
+
+def _named(world: OpenWorld) -> str:
+    """The name of the trace of a world as of now, which replaces an earlier one of the same crank."""
+    name = os.path.splitext(os.path.basename(world.controller.path or world.typed))[0]
+    path = f"{name}-{world.controller.crank}.trace.json"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    return path

@@ -1,18 +1,21 @@
-"""Commands that watch a world: what vats have said, and what went wrong in them."""
+"""Commands that watch a world: what vats have said, what went wrong in them, and what they cost."""
 
 from __future__ import annotations
 
 import argparse
 
 from swingset.lens.console import LEVELS, ConsoleLines
-from swingset.time.monitoring import console
+from swingset.lens.costs_over_time import CostsOverTime, MethodCosts
+from swingset.lens.costs_picture import draw_costs
+from swingset.time.monitoring import console, costs_over_time
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook, OpenWorld
 from swingset_nb.on_runs import named_vat
-from swingset_nb.render import Shown, Table
+from swingset_nb.render import Drawn, Message, Shown, Stack, Table
 
 _MOST_NEWS = 5
+_MOST_METHODS = 20
 
 
 @command(
@@ -43,6 +46,64 @@ def show_console(notebook: Notebook, given: argparse.Namespace) -> Shown:
     of = "" if vat is None else f" of {vat}"
     columns = ["level", "vat", "crank", "during", "line", "text"]
     return Table(f"console{of}", columns, rows, "nothing was said and nothing went wrong", notes)
+
+
+@command(
+    "costs",
+    "computrons by vat and method, and what vats store, over time",
+    argument("vat", metavar="VAT", nargs="?", help="only of this vat"),
+    argument("--since", metavar="N", type=int, default=0, help="only what came after this crank"),
+    argument("--until", metavar="N", type=int, help="only what came up to this crank"),
+    completes="vat",
+)
+def show_costs(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show what deliveries have cost, and a chart of it."""
+    world = notebook.require()
+    notebook.flush()
+    most = extent_of(given).most(_MOST_METHODS)
+    vat = None if given.vat is None else named_vat(world, given.vat, own=True)
+    found = costs_over_time(world.controller, vat=vat, since=given.since, until=given.until, most=most)
+    if not found.deliveries:
+        return Message("no deliveries in these cranks", [found.gone] if found.gone else ())
+    vats = [
+        [each.vat, each.deliveries, *_spent(each.computrons, found), each.stored, each.memory]
+        for each in found.vats
+    ]
+    methods = [
+        [
+            each.vat,
+            each.method,
+            each.deliveries,
+            *(_measured(each) if found.metered else ()),
+            f"{each.share / 10:.1f} %",
+        ]
+        for each in found.methods
+    ]
+    spent = ["computrons"] if found.metered else []
+    each_spent = ["total", "median", "worst", "in crank"] if found.metered else []
+    notes = [] if found.metered else ["not metered: vats of the worker `local` count no computrons"]
+    if found.more_methods:
+        notes.append(f"and {found.more_methods:,} more methods: `--rows {4 * most}` or `--all` shows them")
+    notes += [found.gone] if found.gone else []
+    if found.metered and (worst := found.methods[0].worst_crank) is not None:
+        notes.append(f"`%swingset cause {worst}` says what led to the dearest delivery of the first method")
+    return Stack(
+        [
+            Drawn(draw_costs(found)),
+            Table("vats", ["vat", "deliveries", *spent, "bytes stored", "bytes of heap"], vats),
+            Table("methods", ["vat", "method", "deliveries", *each_spent, "share"], methods, notes=notes),
+        ]
+    )
+
+
+def _spent(computrons: int, found: CostsOverTime) -> list[int]:
+    return [computrons] if found.metered else []
+
+
+def _measured(method: MethodCosts) -> list[int | None]:
+    if not method.measured:
+        return [None] * 4
+    return [method.total, method.median, method.worst, method.worst_crank]
 
 
 def news(world: OpenWorld) -> tuple[list[str], list[str]]:

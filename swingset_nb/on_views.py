@@ -7,20 +7,28 @@ import argparse
 from swingset.host.combining import combined
 from swingset.host.rehearsal import Extent
 from swingset.lens.picture import draw
+from swingset.time.monitoring import storage
 from swingset.time.redelivery import redeliver
 from swingset_nb.cells import rehearse
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, cures_in_words
-from swingset_nb.extent import fit
+from swingset_nb.extent import extent_of, fit
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
-from swingset_nb.tables import clist_table, queue_table, vat_table
+from swingset_nb.tables import clist_table, queue_table, storage_table, vat_table
 
 
-@command("vats", "the vats and how they are")
-def vats(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+@command(
+    "vats",
+    "the vats and how they are",
+    argument("--storage", action="store_true", help="what each of them takes in the file instead"),
+)
+def vats(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """List the vats."""
+    if given.storage:
+        notebook.flush()
+        return storage_table(storage(notebook.require().controller, most=extent_of(given).most()))
     return vat_table(notebook.require().lens)
 
 

@@ -11,11 +11,13 @@ An answer can be cut to a `Room`, and says then what is left out; `extent` decid
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from swingset.lens.picture import Picture
+from swingset.lens.paper import Picture
 from swingset.model.visible import one_line, visible
 from swingset_nb.sanitised import safe_text
 
@@ -27,6 +29,7 @@ _CODE = "font-family:monospace;padding:1px 5px;border:1px solid rgba(128,128,128
 _ADDED = "background-color:rgba(46,160,67,0.18)"
 _REMOVED = "background-color:rgba(248,81,73,0.18)"
 _PRE = "line-height:1.35;padding:8px;border:1px solid rgba(128,128,128,0.35)"
+_BUTTON = "display:inline-block;padding:4px 12px;border-radius:4px;border:1px solid rgba(128,128,128,0.6)"
 _MOST_IN_CELL = 120
 _LONGEST_LINE = 2_000
 _MOST_IN_LINE = 1_000
@@ -113,6 +116,34 @@ class Message(Shown):
             parts.append(f'<ul style="margin:4px 0">{items}</ul>')
         parts += [f"<div>→ {_with_code(hint)}</div>" for hint in self.hints]
         return "".join(parts)
+
+
+@dataclass(frozen=True, repr=False)
+class SavedFile(Shown):
+    """A file that was written, with a link that downloads it if it is below the notebook's folder.
+
+    The link has the address of the file beside the notebook, so it needs no server but the notebook's own.
+    """
+
+    path: str
+    said: Message
+
+    def cut(self, room: Room) -> SavedFile:  # noqa: D102
+        return SavedFile(self.path, self.said.cut(room))
+
+    def plain(self) -> str:  # noqa: D102
+        return self.said.plain()
+
+    def markdown(self) -> str:  # noqa: D102
+        return self.said.markdown()
+
+    def html(self) -> str:  # noqa: D102
+        path = os.path.normpath(self.path)
+        if os.path.isabs(path) or path.split(os.sep)[0] == os.pardir:
+            return self.said.html()
+        name = _ht(os.path.basename(path))
+        link = f'<a href="{quote(path)}" download style="{_BUTTON}">Download {name}</a>'
+        return f'{self.said.html()}<div style="margin:6px 0">{link}</div>'
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swingset.core.report import CrankReport
+from swingset.lens.storage import Storage
 from swingset.lens.tables import Lens, QueueRow
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
 from swingset_nb.notebook import OpenWorld
@@ -28,6 +29,22 @@ def vat_table(lens: Lens) -> Table:
             upgrades = f"`%swingset module {module} --upgrade` upgrades it"
             notes.append(f"{vat.name} runs an older version of module {module}: {upgrades}")
     return Table("vats", columns, rows, notes=notes)
+
+
+def storage_table(found: Storage) -> Table:
+    """What each vat takes in the file as a table, in bytes."""
+    columns = ["vat", "state", "store", "transcript", "heap images", "history", "all of it"]
+    rows = [
+        [
+            f"{row.vat}, terminated" if row.terminated else row.vat,
+            *(row.state, row.store, row.transcript, row.images, row.history, row.total),
+        ]
+        for row in (*found.vats, found.host)
+    ]
+    notes = [f"other branches of the history: {found.elsewhere:,} bytes"] if found.elsewhere else []
+    notes.append(f"the file: {found.file:,} bytes, with code, guest libraries and what SQLite needs")
+    notes.append("`%swingset retention --cranks 1000` says what less of the past would free")
+    return Table("bytes by vat", columns, rows, notes=notes)
 
 
 def queue_table(lens: Lens, *, paused: bool) -> Table:

@@ -51,6 +51,7 @@ from swingset.host.views import Views
 from swingset.lens.cause import Cause, Effect, Step
 from swingset.lens.console import ConsoleLine, ConsoleLines
 from swingset.lens.costs import Costs
+from swingset.lens.costs_over_time import CostsBin, CostsOverTime, MethodCosts, VatCosts
 from swingset.lens.cycles import Ring
 from swingset.lens.described import Described
 from swingset.lens.difference import Difference
@@ -62,6 +63,7 @@ from swingset.lens.outlines import MethodOutline
 from swingset.lens.querying import Answer, BadQuery
 from swingset.lens.searching import EventKind, Found
 from swingset.lens.sides import DiffRow, Piece, Side
+from swingset.lens.storage import Storage, VatStorage
 from swingset.lens.story import Settlement, Story
 from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
 from swingset.lens.timeline import Happening, Stretch
@@ -133,7 +135,7 @@ from swingset.time.exporting import export_spans, export_trace
 from swingset.time.going_on import GoneOn, go_on, would_go_on
 from swingset.time.mirror_tables import HostConnection, MirrorError
 from swingset.time.mirrors import Mirror, mirror
-from swingset.time.monitoring import console
+from swingset.time.monitoring import console, costs_over_time, storage
 from swingset.time.past import NotRepeatable
 from swingset.time.predicates import BadPredicate
 from swingset.time.querying import dataframe, sql
@@ -215,6 +217,8 @@ __all__ = [
     "ContentRow",
     "Controller",
     "Costs",
+    "CostsBin",
+    "CostsOverTime",
     "CrankOutcome",
     "CrankRecord",
     "CrankReport",
@@ -280,6 +284,7 @@ __all__ = [
     "MeterRow",
     "Meters",
     "Method",
+    "MethodCosts",
     "MethodOutline",
     "Migrated",
     "Mirror",
@@ -350,6 +355,7 @@ __all__ = [
     "StepKind",
     "Steps",
     "StillPending",
+    "Storage",
     "StoredCommit",
     "Story",
     "StrangeDrafts",
@@ -370,11 +376,13 @@ __all__ = [
     "Upgraded",
     "ValueChange",
     "VatConfig",
+    "VatCosts",
     "VatExists",
     "VatFault",
     "VatRecord",
     "VatRow",
     "VatState",
+    "VatStorage",
     "Vats",
     "Verb",
     "VerbName",
@@ -396,6 +404,7 @@ __all__ = [
     "catch_up",
     "collect_garbage",
     "console",
+    "costs_over_time",
     "dataframe",
     "debug",
     "explore",
@@ -422,6 +431,7 @@ __all__ = [
     "shadow",
     "sql",
     "start_from",
+    "storage",
     "trace",
     "undo_upgrade",
     "until",

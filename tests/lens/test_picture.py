@@ -11,7 +11,7 @@ import pytest
 from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
 from swingset.host.session import Session
-from swingset.lens import picture
+from swingset.lens import paper
 from swingset.lens.picture import draw
 from swingset.lens.scene import MOST_IN_ONE_BOX, MOST_THINGS, MOST_VATS, compose
 from swingset.lens.tables import Lens
@@ -157,9 +157,9 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-TEXTS = (picture._INK, picture._FAINT)
-PAPERS = (picture._PAPER, picture._BOX, picture._CARD)
-SHAPES = (*picture._HOLDERS, picture._CARD_EDGE)
+TEXTS = (paper.INK, paper.FAINT)
+PAPERS = (paper.PAPER, paper.BOX, paper.CARD)
+SHAPES = (*paper.HOLDERS, paper.CARD_EDGE)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -168,12 +168,12 @@ def test_everything_can_be_seen_on_light_and_on_dark_paper(colour: str, scheme: 
     """Text has a contrast of 4.5 with everything that it lies on, lines and marks one of 3."""
 
     def shown(light: str) -> str:
-        return picture.DARK[light] if scheme == "dark" else light
+        return paper.DARK[light] if scheme == "dark" else light
 
-    for paper in PAPERS:
+    for sheet in PAPERS:
         least = 4.5 if colour in TEXTS else 3.0
-        if colour != picture._CARD_EDGE or paper == picture._CARD:
-            assert contrast(shown(colour), shown(paper)) >= least, (colour, paper)
+        if colour != paper.CARD_EDGE or sheet == paper.CARD:
+            assert contrast(shown(colour), shown(sheet)) >= least, (colour, paper)
 
 
 def test_dark_paper_has_a_colour_for_each_that_is_drawn(session: Session) -> None:
@@ -183,5 +183,5 @@ def test_dark_paper_has_a_colour_for_each_that_is_drawn(session: Session) -> Non
     body = svg.replace(style, "")
     drawn = set(re.findall(r"(?:fill|stroke)='(#[0-9a-f]{6})'", body))
     assert drawn
-    assert drawn <= picture.DARK.keys()
-    assert all(f"[fill='{light}']{{fill:{dark}}}" in style for light, dark in picture.DARK.items())
+    assert drawn <= paper.DARK.keys()
+    assert all(f"[fill='{light}']{{fill:{dark}}}" in style for light, dark in paper.DARK.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.notebook.kernels import Kernel
+from tests.notebook.kernels import Kernel, Ran
 
 CLERK = """%%vat clerk
 import sys
@@ -27,6 +27,11 @@ class Clerk:
 def build_root_object():
     return Clerk()
 """
+
+
+def html_of(ran: Ran) -> str:
+    """What a page shows of a cell's result."""
+    return str(ran.shown[-1]["text/html"])
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +100,37 @@ def test_the_last_error_or_print_needs_no_number(opened: Kernel) -> None:
     assert "  │ good night" in opened.run("%swingset story").plain
     assert opened.run("await E(clerk).fail()").status == "error"
     assert "fail() to root of clerk" in opened.run("%swingset cause").plain.splitlines()[0]
+
+
+def test_costs_have_a_chart_and_two_tables(opened: Kernel) -> None:
+    """In a world whose vats are not metered, deliveries are compared."""
+    shown = opened.run("%swingset costs")
+    assert '<img alt="Costs over time, cranks 1 to ' in html_of(shown)
+    assert "data:image/svg+xml;base64," in html_of(shown)
+    assert "not metered" in shown.plain
+    assert "clerk     forget()" in shown.plain
+    assert html_of(opened.run("%swingset costs")) == html_of(shown)
+    assert "notebook" not in opened.run("%swingset costs clerk").plain
+    assert opened.run("%swingset costs clerk --since 99999").plain == "no deliveries in these cranks"
+    assert opened.run("%swingset costs nonesuch").status == "error"
+
+
+def test_storage_is_listed_by_vat(opened: Kernel) -> None:
+    """`%swingset vats --storage` has a row for each vat and one for the host."""
+    shown = opened.run("%swingset vats --storage").plain.splitlines()
+    assert [line.split("  ")[0] for line in shown[3:6]] == ["notebook", "clerk", "the host"]
+
+
+def test_a_trace_has_a_link_that_downloads_it(opened: Kernel) -> None:
+    """It is a file beside the notebook, named by the crank; a file elsewhere has no link."""
+    shown = opened.run("%swingset export-trace")
+    assert "trace events are in monitoring-" in shown.plain
+    name = shown.plain.split(" are in ")[1].split(",")[0]
+    assert f'<a href="{name}" download ' in html_of(shown)
+    assert "http" not in html_of(shown)
+    assert opened.run("%swingset export-trace").status == "ok"
+    assert opened.run("import json; len(json.load(open('" + name + "'))['traceEvents']) > 10").plain == "True"
+    assert "<a " not in html_of(opened.run("%swingset export-trace ../elsewhere.json"))
 
 
 def test_nothing_to_be_asked_about_is_said(opened: Kernel) -> None:

@@ -89,6 +89,9 @@ LINES = [
         "explain ko1",
     ),
     *(
+        "costs",
+        "costs root",
+        "vats --storage",
         "console",
         "console root --level error",
         "cause",

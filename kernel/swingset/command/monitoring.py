@@ -1,4 +1,4 @@
-"""The subcommands that watch a world: `console`."""
+"""The subcommands that watch a world: `console`, `costs` and `storage`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.saying import say
 from swingset.lens.console import LEVELS
-from swingset.time.monitoring import console
+from swingset.time.monitoring import console, costs_over_time, storage
 
 
 def add(command: AddCommand) -> None:
@@ -20,10 +20,31 @@ def add(command: AddCommand) -> None:
     shows.add_argument("--since", metavar="N", type=int, default=0, help="only what came after this crank")
     shows.add_argument("--until", metavar="N", type=int, help="only what came up to this crank")
     shows.add_argument("--most", metavar="N", type=int, default=100, help="print at most N lines (100)")
+    words = "show what vats have cost: computrons by vat and method, and what they store"
+    costs = command("costs", _costs, words, looks=True)
+    costs.add_argument("vat", metavar="VAT", nargs="?", help="only of this vat")
+    costs.add_argument("--since", metavar="N", type=int, default=0, help="only what came after this crank")
+    costs.add_argument("--until", metavar="N", type=int, help="only what came up to this crank")
+    costs.add_argument("--most", metavar="N", type=int, default=50, help="print at most N methods (50)")
+    stores = command("storage", _storage, "show what each vat takes in the file", looks=True)
+    stores.add_argument("--most", metavar="N", type=int, default=50, help="print at most N vats (50)")
 
 
 def _console(controller: Controller, chosen: argparse.Namespace) -> int:
     options = {name: vars(chosen)[name] for name in ("vat", "level", "since", "until", "most")}
     for line in console(controller, **options).lines():
+        say(line)
+    return 0
+
+
+def _costs(controller: Controller, chosen: argparse.Namespace) -> int:
+    options = {name: vars(chosen)[name] for name in ("vat", "since", "until", "most")}
+    for line in costs_over_time(controller, **options).lines():
+        say(line)
+    return 0
+
+
+def _storage(controller: Controller, chosen: argparse.Namespace) -> int:
+    for line in storage(controller, most=chosen.most).lines():
         say(line)
     return 0

@@ -1,8 +1,9 @@
 """The history of a world as tables, for programs that ask in SQL or with data frames.
 
 `records` has a row for each record, `changes` one for each row of state that a record changed, `console` one
-for each text that a vat printed, and `calls` one for each call of a device. Texts are as they are in the
-records, and values as JSON: who shows them to a reader has to make them visible.
+for each text that a vat printed, `calls` one for each call of a device, and `memory` one for each record of
+the bytes that a vat stores or that its heap image takes. Texts are as they are in the records, and values as
+JSON: who shows them to a reader has to make them visible.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 
+from swingset.core.store import KernelStore
 from swingset.lens.cause import Causes, result_of
+from swingset.lens.costs_over_time import footprints
 from swingset.model.messages import Send, kind_of
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
@@ -62,13 +65,21 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "answer": "TEXT",
         "undone": "INTEGER",
     },
+    "memory": {
+        "record": "INTEGER",
+        "crank": "INTEGER",
+        "vat": "TEXT",
+        "stored": "INTEGER",
+        "heap": "INTEGER",
+    },
 }
 """The columns of each table of the history, with their types in SQL."""
 
 
-def rows_of(causes: Causes, table: str) -> Iterator[Row]:
+def rows_of(store: KernelStore, table: str) -> Iterator[Row]:
     """The rows of one of these tables, oldest first; made as the records are read."""
-    make = _ROWS[table]
+    causes = Causes(store)
+    make = _memory(store) if table == "memory" else _ROWS[table]
     for record in causes.recorded.after():
         yield from make(record, causes)
 
@@ -113,6 +124,16 @@ def _calls(record: Record, causes: Causes) -> Iterator[Row]:
         made = causes.words.vat(call.caller), call.node, call.method, call.args.body
         answered = int(call.failed), call.answer.body, int(call.undone)
         yield (record.number, record.crank, *made, *answered)
+
+
+def _memory(store: KernelStore) -> Callable[[Record, Causes], Iterator[Row]]:
+    footprint = footprints(store.world)
+
+    def rows(record: Record, causes: Causes) -> Iterator[Row]:
+        for vat, stored, heap in footprint(record):
+            yield record.number, record.crank, causes.words.vat(vat), stored, heap
+
+    return rows
 
 
 _ROWS: Mapping[str, Callable[[Record, Causes], Iterator[Row]]] = {

@@ -24,7 +24,6 @@ import apsw.ext
 
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
-from swingset.lens.cause import Causes
 from swingset.lens.history_tables import COLUMNS, rows_of
 from swingset.model.foreign import said
 from swingset.model.result_lines import InLines
@@ -201,7 +200,7 @@ def _fill(db: apsw.Connection, store: KernelStore, table: str) -> None:
 def whole_table(store: KernelStore, table: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     """The columns and the rows of one of `TABLES`; a row that breaks the rules raises `DamagedRow`."""
     if table in COLUMNS:
-        return list(COLUMNS[table]), rows_of(Causes(store), table)
+        return list(COLUMNS[table]), rows_of(store, table)
     return list(RULES[table]), _state(store, table)
 
 

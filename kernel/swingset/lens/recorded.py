@@ -69,6 +69,11 @@ class Recorded:
         """The number of the last record."""
         return self._marks[-1].record
 
+    @property
+    def last_crank(self) -> int:
+        """The number of the last crank."""
+        return self._marks[-1].crank
+
     def number(self, number: int) -> Record | None:
         """The record of that number, or None."""
         place = self._line.with_record(number)

@@ -1,11 +1,15 @@
-"""Watching an open world: what its vats say, and what goes wrong in them."""
+"""Watching an open world: what its vats say, what goes wrong in them, and what they cost."""
 
 from __future__ import annotations
 
 from swingset.host.controller import Controller
 from swingset.lens import console as consoles
+from swingset.lens import costs_over_time as costing
 from swingset.lens import searching
+from swingset.lens import storage as storing
 from swingset.lens.console import ConsoleLines
+from swingset.lens.costs_over_time import CostsOverTime
+from swingset.lens.storage import Storage
 from swingset.model.states import ConsoleLevel
 
 
@@ -38,6 +42,57 @@ def console(
     """
     with controller.lock:
         return consoles.console(controller.kernel.store, vat, level, since, until, most)
+
+
+def costs_over_time(
+    controller: Controller,
+    *,
+    vat: str | None = None,
+    since: int = 0,
+    until: int | None = None,
+    columns: int = 60,
+    most: int = 50,
+) -> CostsOverTime:
+    """What vats have cost: computrons by vat and method, and the bytes that they store, over time.
+
+    It is read out of the committed records, so it is there for any stretch of the past. A vat that runs in
+    the host's interpreter is not metered.
+
+    Args:
+        controller: the world, which is only read.
+        vat: the name of a vat, or None for all.
+        since: a crank; what came after it is counted.
+        until: a crank; what came up to it is counted. None for the present.
+        columns: into how many columns the stretch is cut at most, up to 1,000.
+        most: how many methods are returned at most, the dearest first.
+    Raises:
+        KernelError: for a vat that is none, and for numbers that are none.
+        WorldError: if a record cannot be read.
+    Example:
+        >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+        >>> report = world.run()
+        >>> [each.method for each in swingset.costs_over_time(world, vat="bank").methods]
+        ['create-vat', 'open_purse()']
+    """
+    with controller.lock:
+        return costing.costs_over_time(controller.kernel.store, vat, since, until, columns, most)
+
+
+def storage(controller: Controller, *, most: int = 50) -> Storage:
+    """What each vat takes in the file of a world: state, store, transcript, heap images, and its past.
+
+    Args:
+        controller: the world, which is only read. What waits in memory is written to its file first.
+        most: how many vats are returned at most, the largest first; the others are added up.
+    Raises:
+        KernelError: if `most` is not a number from 1.
+        WorldError: if a record cannot be read.
+    Example:
+        >>> [each.vat for each in swingset.storage(world).vats]
+        ['bank', 'notebook']
+    """
+    with controller.lock:
+        return storing.storage(controller.kernel.store, most)
 
 
 def last_said(controller: Controller) -> int | None:
