@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swingset.guest.base.promises import Promise
+from swingset.lens.cause_picture import draw_cause
 from swingset.time.monitoring import last_said
 from swingset.time.searching import OPTIONS, chosen_options, search
 from swingset.time.sending import lines_of
@@ -13,7 +14,7 @@ from swingset_nb.errors import BadArguments
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook, OpenWorld
 from swingset_nb.references import reference_called
-from swingset_nb.render import Listing, Shown
+from swingset_nb.render import Illustrated, Listing, Shown
 
 _OF = argument("of", metavar="CRANK", nargs="?", help="its number, or a name, or a kref such as kp40")
 
@@ -23,14 +24,18 @@ _OF = argument("of", metavar="CRANK", nargs="?", help="its number, or a name, or
     "why something happened, and what came of it; of the last error or print, if nothing is named",
     _OF,
     argument("--lines", action="store_true", help="repeat the senders, and show the lines of their code"),
+    argument("--process", action="store_true", help="only what the same vat did before and next, all of it"),
 )
 def cause(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show what led to a crank, what came of it, and what the same vat did before and next."""
     world = notebook.require()
     notebook.flush()
-    found = world.lens.cause(_named_or_last(notebook, world, given.of))
+    of = _named_or_last(notebook, world, given.of)
+    if given.process:
+        return _process(world, of, extent_of(given).most())
+    found = world.lens.cause(of)
     lines = lines_of(world.controller, found) if given.lines else []
-    return listing([*found.lines(), *lines])
+    return Illustrated(draw_cause(found), listing([*found.lines(), *lines]))
 
 
 @command(
@@ -68,6 +73,16 @@ def find(notebook: Notebook, given: argparse.Namespace) -> Shown:
 def listing(lines: list[str]) -> Listing:
     """Lines under the first of them."""
     return Listing(lines[0], lines[1:])
+
+
+def _process(world: OpenWorld, of: int | str, most: int) -> Shown:
+    """What the vat that ran then did before and next, in about so many lines."""
+    beside = max(1, (most - 3) // 2)
+    found = world.lens.cause(of, most=1, beside=beside)
+    more = f"and perhaps more: `--rows {4 * most}` or `--all` shows it"
+    full = beside in (len(found.before), len(found.after))
+    lines = found.process_order() or ["no vat ran in it"]
+    return listing([str(found.step), *lines, *([more] if full else [])])
 
 
 def _named_or_last(notebook: Notebook, world: OpenWorld, text: str | None) -> int | str:

@@ -299,6 +299,26 @@ class Drawn(Shown):
 
 
 @dataclass(frozen=True, repr=False)
+class Illustrated(Shown):
+    """An answer with a picture of it above, for readers who see pictures: the answer says the same."""
+
+    picture: Picture
+    answer: Shown
+
+    def cut(self, room: Room) -> Illustrated:  # noqa: D102
+        return Illustrated(self.picture, self.answer.cut(room))
+
+    def plain(self) -> str:  # noqa: D102
+        return self.answer.plain()
+
+    def markdown(self) -> str:  # noqa: D102
+        return self.answer.markdown()
+
+    def html(self) -> str:  # noqa: D102
+        return f"{Drawn(self.picture).html()}{self.answer.html()}"
+
+
+@dataclass(frozen=True, repr=False)
 class Stack(Shown):
     """Several answers, one below the other."""
 

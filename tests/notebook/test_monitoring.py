@@ -133,6 +133,26 @@ def test_a_trace_has_a_link_that_downloads_it(opened: Kernel) -> None:
     assert "<a " not in html_of(opened.run("%swingset export-trace ../elsewhere.json"))
 
 
+def test_a_cause_is_drawn_above_its_lines(opened: Kernel) -> None:
+    """The picture is an image with words; as text there are only the lines."""
+    opened.run("await E(clerk).say('drawn')")
+    shown = opened.run("%swingset cause")
+    assert shown.plain.splitlines()[0].endswith("say('drawn') to root of clerk ko20")
+    assert '<img alt="crank ' in html_of(shown)
+    assert "data:image/svg+xml;base64," in html_of(shown)
+    assert len(html_of(shown)) < 40_000
+
+
+def test_process_order_lists_all_that_the_vat_did(opened: Kernel) -> None:
+    """`--process` lists the deliveries of one vat, however many there are, and says if there may be more."""
+    shown = opened.run("%swingset cause --process --rows 100").plain
+    assert "message order" not in shown
+    assert "the creation of vat clerk" in shown
+    assert shown.count("forget() to root of clerk") == 9
+    short = opened.run("%swingset cause --process --rows 5").plain
+    assert "`--rows 20` or `--all`" in short
+
+
 def test_nothing_to_be_asked_about_is_said(opened: Kernel) -> None:
     """In a new world there is no last error; and what was said is there after a restart."""
     opened.run("%swingset close")

@@ -32,7 +32,8 @@ from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
 MOST_UP = 1_000
 """How many senders are followed at most."""
 
-_BESIDE = 3  # cranks of the same vat that are shown before and after
+BESIDE = 3
+"""How many cranks of the same vat are shown before and after."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Step:
     for a request, the last crank before it. `kind` is the kind of its event, or `request`. `vat` is the name
     of the vat that ran or would have, and `outcome` is None for a request. `cell` is the notebook cell that
     made a request, with the line. `session` is the number of the session that has this cell; it is None if
-    the world has had one session only.
+    the world has had one session only. `failed` says that it was rolled back or refused, and `printed` that
+    the vat printed something.
     """
 
     number: int
@@ -56,6 +58,8 @@ class Step:
     sender: int | None = None
     cell: tuple[int, int | None] | None = None
     session: int | None = None
+    failed: bool = False
+    printed: bool = False
 
     @property
     def title(self) -> str:
@@ -109,11 +113,20 @@ class Cause(InLines):
         found += [f"  {self.origin}", "message order, down: what came of it"]
         found += [f"{'  ' * effect.depth}{effect.step}" for effect in self.down] or ["  nothing"]
         found += ["  and more"] if self.more else []
-        if self.before or self.after or self.gone:
-            found.append(f"process order, vat {self.step.vat}: what it did before and next")
-            found += [f"  {self.gone}"] if self.gone else []
-            found += [f"  {step}" for step in (*self.before, self.step, *self.after)]
-        return found
+        return found + self.process_order()
+
+    def process_order(self) -> list[str]:
+        """What the same vat did before and next, as lines; empty if no vat ran.
+
+        Example:
+            >>> world.lens.cause(1).process_order()[0]
+            'process order, vat bank: what it did before and next'
+        """
+        if not (self.before or self.after or self.gone):
+            return []
+        found = [f"process order, vat {self.step.vat}: what it did before and next"]
+        found += [f"  {self.gone}"] if self.gone else []
+        return found + [f"  {step}" for step in (*self.before, self.step, *self.after)]
 
 
 Asked = int | str | Record
@@ -129,14 +142,17 @@ class Causes:
         self.words = Words(store)
         self.sessions = Sessions(store, self.recorded)
 
-    def cause(self, asked: Asked, most: int) -> Cause:
-        """The cause of a crank, a promise, an object or a record, with at most `most` steps down."""
+    def cause(self, asked: Asked, most: int, beside: int = BESIDE) -> Cause:
+        """The cause of a crank, a promise, an object or a record.
+
+        It has at most `most` steps down, and `beside` ones of the same vat before and after.
+        """
         record = self.record(asked)
         up, origin = self._up(record)
         down = list(islice(self._down(record), most + 1))
-        before, after = self._beside(record)
+        before, after = self._beside(record, beside)
         gone = None
-        if len(before) < _BESIDE and isinstance(record, CrankRecord):
+        if len(before) < beside and isinstance(record, CrankRecord):
             gone = next((str(self.recorded.gone) for vat in record.transcripts if self._is_older(vat)), None)
         return Cause(self.step(record), up, origin, tuple(down[:most]), len(down) > most, before, after, gone)
 
@@ -151,7 +167,8 @@ class Causes:
         if vat is not None and isinstance(record.event, Send) and f" of {vat}" not in summary:
             summary = f"{summary} of {vat}"
         said = kind_of(record.event), vat, record.outcome, record.computrons, record.sender
-        return Step(record.number, record.crank, summary, *said)
+        signs = record.fault is not None, bool(record.console)
+        return Step(record.number, record.crank, summary, *said, None, None, *signs)
 
     def session(self, record: RequestRecord) -> int | None:
         """The number of the session whose cell made a request, None if no cell did."""
@@ -258,23 +275,22 @@ class Causes:
 
     # Process order
 
-    def _beside(self, record: Record) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    def _beside(self, record: Record, most: int) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
         if not isinstance(record, CrankRecord) or not record.transcripts:
             return (), ()
         vats = record.transcripts.keys()
         wanted = naming(next(iter(vats)))
-        before = self._same(self.recorded.before(wanted, record.number), record)
-        after = self._same(self.recorded.mentioning(wanted, record.number), record)
+        before = islice(self._same(self.recorded.before(wanted, record.number), record), most)
+        after = islice(self._same(self.recorded.mentioning(wanted, record.number), record), most)
         return tuple(reversed(list(before))), tuple(after)
 
     def _same(self, records: Iterator[Record], record: CrankRecord) -> Iterator[Step]:
         vats = record.transcripts.keys()
-        same = (
+        return (
             self.step(found)
             for found in records
             if isinstance(found, CrankRecord) and found.transcripts.keys() & vats
         )
-        return islice(same, _BESIDE)
 
 
 def result_of(event: Event) -> str | None:

@@ -61,11 +61,20 @@ def cut(text: str, limit: int) -> str:
 
 
 def text_at(
-    x: int, y: int, text: str, *, size: float, colour: str = INK, weight: str = "", anchor: str = ""
+    x: int,
+    y: int,
+    text: str,
+    *,
+    size: float,
+    colour: str = INK,
+    weight: str = "",
+    anchor: str = "",
+    halo: bool = False,
 ) -> str:
-    """A text of one line at a place of the picture."""
+    """A text of one line at a place of the picture; a halo lets it be read across lines."""
     extra = f" font-weight='{weight}'" if weight else ""
     extra += f" text-anchor='{anchor}'" if anchor else ""
+    extra += f" stroke='{PAPER}' stroke-width='3' paint-order='stroke'" if halo else ""
     return f"<text x='{x}' y='{y}' font-size='{size}' fill='{colour}'{extra}>{escape(text)}</text>"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from swingset.core.store import KernelStore
-from swingset.lens.cause import Asked, Cause, Causes
+from swingset.lens.cause import BESIDE, Asked, Cause, Causes
 from swingset.lens.described import Described, describe
 from swingset.lens.modules import ModuleRow, module_rows, stale_modules
 from swingset.lens.reading import WHOLE, Extent, Reading, among, held_by
@@ -361,13 +361,14 @@ class Lens:
         """
         return describe(self._store, kref)
 
-    def cause(self, asked: Asked, *, most: int = 200) -> Cause:
+    def cause(self, asked: Asked, *, most: int = 200, beside: int = BESIDE) -> Cause:
         """Why something happened, and what came of it, out of the committed records.
 
         Args:
             asked: the number of a crank, the kref of a promise or an object, or a record. A promise is asked
                 about as the result of its message; an object is asked about as new.
             most: how many steps that came of it are returned at most.
+            beside: how many steps of the same vat are returned before it, and after it, at most.
         Returns:
             The senders up to the request of the host; what was sent because of it; and what the same vat did
             before and after. Its text shows all of them.
@@ -381,7 +382,7 @@ class Lens:
             >>> [step.summary for step in world.lens.cause(kref).up]
             ["open_purse('alice') to root of bank ko20"]
         """
-        return Causes(self._store).cause(asked, most)
+        return Causes(self._store).cause(asked, most, beside)
 
     def story(self, asked: Asked) -> Story:
         """All that is known of one crank: message, sender, console, syscalls, cost, fault, changes, result.
