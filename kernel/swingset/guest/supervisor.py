@@ -9,11 +9,13 @@ The vat is in this module's globals, which are in the linear memory, and so in t
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from .base import jsontext
+from .base.logged import LAST_RESORT
 from .base.no_event_loop import refuse_sleep
 from .liveslots import Liveslots, SyscallError
 
@@ -40,8 +42,9 @@ _text = jsontext.write_text
 
 _STREAMS = (sys.stdout, sys.stderr)
 
-if sys.platform == "wasi":  # in a host, other code uses `time` too
+if sys.platform == "wasi":  # in a host, other code uses these modules too
     time.sleep = refuse_sleep
+    logging.lastResort = LAST_RESORT  # type: ignore[assignment]
 
 _vat: Liveslots | None = None
 _buffer: list[list[Any]] = []

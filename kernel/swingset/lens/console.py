@@ -4,9 +4,9 @@ A vat says something by printing it, by a warning, and through `logging`; it goe
 handled by nobody, and when a delivery fails and is rolled back. All of that is in the records of its cranks:
 so it can be read after a restart, and of any moment of the past, and a vat pays nothing for it.
 
-A level is read off the text. Standard output is `print`. On standard error, a line that begins as Python's
-own logging writes it (`ERROR:bank:no money`) has the level that it names, a line in the form of a warning is
-a warning, and so is any other. So a vat can choose the level of its own lines. It cannot choose the name at
+A level is read off the text. Standard output is `print`. On standard error, a line that begins as `logging`
+writes it (`ERROR:bank:no money`) has the level that it names, a line in the form of a warning is a warning,
+and so is any other. So a vat can choose the level of its own lines. It cannot choose the name at
 their side, nor say anything for another vat or for the kernel.
 """
 
@@ -51,7 +51,7 @@ _WARNED = re.compile(r"<[^<>:\n]{1,200}:([^<>\n]{1,200})>:(\d{1,9}): (\w{0,80}Wa
 _UNHANDLED = "unhandled rejection in "
 _AT = re.compile(r"\((?P<part>[^()]{1,200}), line (?P<line>\d{1,9}), in (?P<function>[^()\n]{1,200})\)")
 _TRACED = "Traceback (most recent call last):"
-_FRAME = re.compile(r'\n  File "<[^<>:\n]{1,200}:([^<>"\n]{1,200})>", line (\d{1,9}), in ([^\n]{1,200})')
+_FRAME = re.compile(r'\n {2,4}File "<[^<>:\n]{1,200}:([^<>"\n]{1,200})>", line (\d{1,9}), in ([^\n]{1,200})')
 
 
 @dataclass(frozen=True)
@@ -217,5 +217,7 @@ def _judged(piece: str) -> _Part:
         return _Part("warning", words, f"{warned[1]}, line {warned[2]}")
     logged = _LOGGED.match(piece)
     level = _LOGGED_AS[logged[1]] if logged else "error" if _TRACED in piece else "warning"
-    frames = _FRAME.findall(piece)
-    return _Part(level, piece, "{}, line {}, in {}".format(*frames[-1]) if frames else None)
+    if frames := _FRAME.findall(piece):
+        return _Part(level, piece, "{}, line {}, in {}".format(*frames[-1]))
+    at = _AT.search(piece) if logged else None
+    return _Part(level, piece, None if at is None else at[0][1:-1])

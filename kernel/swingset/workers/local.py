@@ -17,11 +17,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
 from swingset.guest.base import context
 from swingset.guest.base.context import DeliveryAbandonedError
+from swingset.guest.base.logged import RootLogger
 from swingset.guest.liveslots import Liveslots, SyscallError
 from swingset.model import reasons, syscalls
 from swingset.model.limits import Limits
@@ -36,9 +38,16 @@ _MOST_FRAMES = 50
 
 
 class _Console(io.TextIOBase):
-    """Collects what a vat prints, up to a limit, and says how much was cut."""
+    """Collects what a vat prints in a delivery, up to a limit, and says how much was cut.
 
-    def __init__(self, limit: int) -> None:
+    A vat has the same one in each delivery: a handler of its `logging` keeps it.
+    """
+
+    def __init__(self) -> None:
+        self.begin(0)
+
+    def begin(self, limit: int) -> None:
+        """A delivery begins."""
         self._chunks: list[str] = []
         self._left = limit
         self._lost = 0
@@ -64,10 +73,13 @@ class _GuestWorker:
     kind = "local"
     confined_stack = False
     """Whether to hide from vat code how many frames the process allows."""
+    _logging: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    """Gives the vat a root logger of its own during a delivery, unless it is the embedder itself."""
 
     def __init__(self) -> None:
         self._handler: SyscallHandler | None = None
         self._host_problem: BaseException | None = None
+        self._out, self._err = _Console(), _Console()
         self.liveslots: Liveslots
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
@@ -89,7 +101,9 @@ class _GuestWorker:
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         """Run one delivery in this thread. An exception of the syscall handler is raised unchanged."""
-        out, err = _Console(limits.console_bytes), _Console(limits.console_bytes)
+        out, err = self._out, self._err
+        out.begin(limits.console_bytes)
+        err.begin(limits.console_bytes)
         self._handler = syscall
         timed_out, interrupted = _Flag(), _Flag(self.liveslots)
         result: dict[str, Any]
@@ -97,6 +111,7 @@ class _GuestWorker:
             with (
                 contextlib.redirect_stdout(out),
                 contextlib.redirect_stderr(err),
+                self._logging(),
                 context.activate(self.liveslots),
                 room(exactly=self.confined_stack),
                 _no_collector(),
@@ -141,6 +156,7 @@ class LocalWorker(_GuestWorker):
 
     def __init__(self, spec: VatSpec) -> None:
         super().__init__()
+        self._logging = RootLogger().exchanged
         self.liveslots = Liveslots(
             self._syscall,
             vat_name=spec.name,

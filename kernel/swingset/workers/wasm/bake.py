@@ -115,7 +115,7 @@ print(_bake())
 STANDARD = (
     "abc", "ast", "base64", "bisect", "builtins", "collections", "collections.abc", "contextlib", "copy",
     "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "inspect",
-    "itertools", "json", "keyword", "linecache", "math", "numbers", "operator", "re", "reprlib",
+    "itertools", "json", "keyword", "linecache", "logging", "math", "numbers", "operator", "re", "reprlib",
     "string", "struct", "textwrap", "traceback", "types", "typing", "warnings", "weakref",
 )  # fmt: skip
 """Standard modules that every vat finds already loaded; without `random`, which draws its seed at import."""
