@@ -382,8 +382,10 @@ class Notebook:
             elif held := waits_for(self._world, error):
                 for name in held[:_MOST_HELD]:
                     yield f"`%swingset resume {name}` lets it run: what was sent to it is kept, and runs then"
+            elif error.kref is not None:
+                yield f"`%swingset explain {error.kref}` says what it waits for"
             else:
-                yield "%swingset promises"
+                yield "`%swingset promises` lists the promises that are not settled"
         elif isinstance(error, StrangeModules):
             for name in error.names:
                 yield f"%swingset module {name} --keep"

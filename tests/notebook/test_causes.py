@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.notebook.kernels import Kernel, bank
@@ -139,3 +141,25 @@ def test_a_cell_is_named_with_its_session_where_there_were_several(opened: Kerne
     crank = int(opened.run(f"print({WORLD}.crank)").printed)
     assert f"cell [{number}] of session 2, line 1" in opened.run(f"%swingset cause {crank}").plain
     assert "0 found" in opened.run(f"%swingset find --cell {before} --session 2 --kind send").plain
+
+
+def test_a_stuck_promise_says_what_to_type(opened: Kernel) -> None:
+    """An await that cannot end names the line that shows the chain, and that line works as it is."""
+    opened.run(
+        "%%vat mute --worker local\n"
+        "from swingset.vat import make_promise, remotable\n"
+        "@remotable\n"
+        "class Mute:\n"
+        "    def answer(self):\n"
+        "        promise, self.settle = make_promise()\n"
+        "        return promise\n"
+        "def build_root_object():\n"
+        "    return Mute()\n"
+    )
+    ran = opened.run("stuck = E(mute).answer()\nawait stuck")
+    hint = re.search(r"→ `(%swingset explain kp\d+)` says what it waits for", ran.traceback)
+    assert hint is not None
+    shown = opened.run(hint[1]).plain
+    assert shown == opened.run("%swingset explain stuck").plain
+    assert shown.endswith("vat mute waits for no other vat: its own code has to settle it")
+    opened.run("%swingset undo")

@@ -8,6 +8,8 @@ backwards from the thing asked about, so its cost depends on the neighbourhood a
 A vat's heap cannot be seen. If a vat imports something that no record of it mentions, its heap must hold it,
 and the path says so. Such a hop costs much more than a visible one, so that a path of evidence is preferred
 to a shorter path that assumes.
+
+Of a promise that is not settled, it also says what it waits for (`waits`).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Final, Literal, NamedTuple
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.lens.records import Records, base, where
+from swingset.lens.waits import waits
 from swingset.model.messages import described, event_from_json
 from swingset.model.refs import ROOT, is_kref, kref_type
 from swingset.world.gc import RETIRE_IMPORT
@@ -86,7 +89,8 @@ def explain(store: KernelStore, kref: str) -> Explanation:
     if path is None:
         return searched.unheld(kref)
     assumed = any(hold.cost >= ASSUMED for hold in path)
-    return Explanation(kref, HELD, tuple(hold.words for hold in path), assumed, searched.notes(kref))
+    notes = waits(store, kref).steps if kref_type(kref) == "p" else searched.notes(kref)
+    return Explanation(kref, HELD, tuple(hold.words for hold in path), assumed, notes)
 
 
 _MESSAGE = Reader("promise_queue", "promise, item")
