@@ -15,6 +15,7 @@ from typing import Any
 
 from swingset.core.errors import VatFault
 from swingset.host.engines import WorkerKind
+from swingset.host.migrating import Migrated
 from swingset.host.rehearsal import Extent, Rehearsal, describe_left_behind
 from swingset.host.upgrading import Upgraded
 from swingset.lens.difference import Difference
@@ -22,7 +23,8 @@ from swingset.lens.stillness import remarks
 from swingset.model.capdata import is_well_formed
 from swingset.model.modules import by_module, cells_of
 from swingset_nb.binding import unfit
-from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, VatFailed, vat_failed
+from swingset_nb.errors import BadArguments, Interrupted, SwingSetError, UpgradeRefused, VatFailed, vat_failed
+from swingset_nb.interrupts import interruptible
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.preparing import await_engines
 from swingset_nb.render import Message, Shown, Stack
@@ -152,8 +154,17 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
 def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Extent = None) -> Rehearsal:
     """Do `upgrade` in a fork of the world, and report it; `records` are migrated there."""
     session = notebook.require().session
+
+    def tell(done: Migrated) -> None:
+        share = done.migrated / max(1, done.migrated + done.remaining)
+        notebook.progress.stage(f"rehearsing the records of {vat}", share)
+
     try:
-        return session.rehearse(vat, part, source, records=records)
+        with interruptible():
+            return session.rehearse(vat, part, source, records=records, progress=tell)
+    except KeyboardInterrupt:
+        words = f"the rehearsal for {vat} was stopped: nothing has changed"
+        raise Interrupted(words, f"%swingset rehearse {vat}") from None
     finally:
         notebook.progress.clear()
 

@@ -135,7 +135,7 @@ GROUPS = {
         *("digest", "export", "unpack"),
     ),
     "change code": (
-        *("rehearse", "upgrade", "shadow", "migrate", "upgrade-all", "module"),
+        *("rehearse", "upgrade", "upgraded", "shadow", "migrate", "upgrade-all", "module"),
         *("drafts", "keep-drafts", "drop-draft", "name"),
     ),
     "one vat": ("suspend", "resume", "drop", "limits", "terminate"),

@@ -68,6 +68,7 @@ STEPS = (
             "%swingset vats",
         ),
     ),
+    Step(KernelError, r"was not upgraded", ("%swingset vats", "%swingset history")),
     Step(KernelError, r"has no record of k(p)\d", ("%swingset promises",)),
     Step(KernelError, r"has no record of k[od]\w", ("%swingset clists",)),
     Step(KernelError, r"has no record of crank|^no cause of ", (_RECORDED,)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swingset.host.combining import combined
-from swingset.host.rehearsal import Extent
+from swingset.host.rehearsal import Extent, Rehearsal
 from swingset.lens.picture import draw
 from swingset.time.monitoring import storage
 from swingset.time.redelivery import redeliver
@@ -110,15 +110,32 @@ def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     for part, source in world.pending[name].items():
         found = rehearse(notebook, name, part, source, records)
         hints = [f"`%swingset upgrade {name}` applies it, in a panel"] if found.ok else []
-        verdict, lines, fixes = found.verdict, found.lines, found.fixes
+        verdict, lines, fixes = found.verdict, rehearsed_in_words(found), found.fixes
         if messages is not None and found.fault is None:
             parts = combined(world.session, name, part, source)
             told = redeliver(world.controller, name, parts, messages=messages)
-            verdict, lines = f"{verdict} {told.verdict}", (*lines, *told.lines())
+            verdict, lines = f"{verdict} {told.verdict}", [*lines, *told.lines()]
             fixes = fixes or told.fixes
         hints += cures_in_words(name, [fix for fix in fixes if fix.part == part])
         shown.append(Message(verdict, lines, hints))
     return Stack(shown)
+
+
+@command(
+    "upgraded",
+    "the last upgrade of a vat step by step, as its records tell it",
+    argument("vat", metavar="VAT", help="the vat's name"),
+    completes="vat",
+)
+def upgraded(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Tell how an upgrade went."""
+    world = notebook.require()
+    name = named_vat(world, given.vat)
+    notebook.flush()
+    steps = world.controller.vats.upgrade_steps(name)
+    rows = [[number, step.title, "; ".join(step.lines)] for number, step in enumerate(steps, 1)]
+    hint = f"`%swingset undo upgrade {name}` lists what would be without it"
+    return Table(f"the last upgrade of {name}", ["step", "what happened", "details"], rows, notes=(hint,))
 
 
 @command(
@@ -137,6 +154,13 @@ def upgrade(notebook: Notebook, given: argparse.Namespace) -> Shown | None:
         return _unchanged(name)
     show_upgrade(notebook, name)
     return None
+
+
+def rehearsed_in_words(found: Rehearsal) -> list[str]:
+    """What an upgrade would do: what survives, is lost and migrates, who notices, and what it costs."""
+    if found.fault is not None:
+        return list(found.lines)
+    return [*found.consequences.lines(), *(found.records.lines() if found.records is not None else ())]
 
 
 def _extent(given: str | None) -> Extent:

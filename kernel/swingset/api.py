@@ -16,6 +16,7 @@ from swingset.host.building import bootstrap_result
 from swingset.host.checkpoints import Checkpoint
 from swingset.host.collecting import Collected, collect_garbage
 from swingset.host.config import BadConfiguration, Configuration, VatConfig
+from swingset.host.consequences import Consequences
 from swingset.host.controller import Controller
 from swingset.host.devices import HostDevices
 from swingset.host.drafts import Draft, Drafts, StrangeDrafts
@@ -43,6 +44,7 @@ from swingset.host.retention import Freed, Kept
 from swingset.host.session import Session
 from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
+from swingset.host.trials import RecordsTrial, TrialReport, try_records
 from swingset.host.undoing import Steps
 from swingset.host.undone import Undone
 from swingset.host.upgrading import Upgraded
@@ -67,6 +69,7 @@ from swingset.lens.storage import Storage, VatStorage
 from swingset.lens.story import Settlement, Story
 from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
 from swingset.lens.timeline import Happening, Stretch
+from swingset.lens.upgrade_steps import UpgradeStep
 from swingset.lens.verifying import FileDepth
 from swingset.lens.versions import Failure, Moved, Stale
 from swingset.model.capdata import CapData, Ref
@@ -210,6 +213,7 @@ __all__ = [
     "CollectionKind",
     "CommitFeed",
     "Configuration",
+    "Consequences",
     "ConsoleLevel",
     "ConsoleLine",
     "ConsoleLines",
@@ -322,6 +326,7 @@ __all__ = [
     "Reap",
     "Reason",
     "Record",
+    "RecordsTrial",
     "Redelivered",
     "Ref",
     "References",
@@ -367,11 +372,13 @@ __all__ = [
     "Timeline",
     "Trace",
     "TraceStep",
+    "TrialReport",
     "Tried",
     "Undone",
     "UnknownCommit",
     "UnknownLabel",
     "Unlike",
+    "UpgradeStep",
     "UpgradeVat",
     "Upgraded",
     "ValueChange",
@@ -433,6 +440,7 @@ __all__ = [
     "start_from",
     "storage",
     "trace",
+    "try_records",
     "undo_upgrade",
     "until",
     "verify",

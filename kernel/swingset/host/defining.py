@@ -7,6 +7,7 @@ from typing import Any
 from swingset.host.combining import combined
 from swingset.host.engines import WorkerKind
 from swingset.host.joined import Joined
+from swingset.host.migrating import Watcher
 from swingset.host.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.host.upgrading import Upgraded, parameters_of, upgrade
 from swingset.lens.difference import Difference
@@ -88,7 +89,15 @@ class DefinesVats:
             given = parameters_of(self, parameters)
             return upgrade(self.controller, vat, combined(self, vat, part, source), given, message)
 
-    def rehearse(self: Joined, vat: str, part: str, source: str, *, records: Extent = None) -> Rehearsal:
+    def rehearse(
+        self: Joined,
+        vat: str,
+        part: str,
+        source: str,
+        *,
+        records: Extent = None,
+        progress: Watcher | None = None,
+    ) -> Rehearsal:
         """Do `upgrade` in a fork, and report what it would do; the world is not changed.
 
         What the code does differently with messages, `swingset.redeliver` finds out.
@@ -98,6 +107,7 @@ class DefinesVats:
             part: the name of the cell.
             source: the new code.
             records: how many records of changed kinds to migrate, or `"all"`; if one fails, it is not `ok`.
+            progress: called after each step of that migration.
         Raises:
             NoSuchVat: if there is no such vat.
         Example:
@@ -106,4 +116,4 @@ class DefinesVats:
         """
         with self.controller.lock:
             parts = combined(self, vat, part, source)
-            return rehearse_upgrade(self.controller, vat, parts, records=records)
+            return rehearse_upgrade(self.controller, vat, parts, records=records, progress=progress)

@@ -12,13 +12,22 @@ What the new code does differently shows only with messages: `swingset.redeliver
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from swingset.core.errors import VatFault
 from swingset.core.kernel import Kernel
+from swingset.host.consequences import (
+    Consequences,
+    costing,
+    lost,
+    migrating,
+    noticing,
+    store_size,
+    surviving,
+)
 from swingset.host.controller import Controller
-from swingset.host.migrating import Migrated
+from swingset.host.migrating import Migrated, Watcher
 from swingset.host.policies import cranks
 from swingset.host.starting import Parts
 from swingset.lens.fixes import Fix, fixes, fixes_of_answers
@@ -46,7 +55,8 @@ class Rehearsal:
     `disconnected` lists promises that would be broken, and `kept` counts durable objects by kind. `records`
     is set if more records were migrated than the upgrade itself migrates; if one fails, `ok` is False.
     `rejected` lists other promises that the upgrade would reject, such as adopted ones whose adopter fails.
-    `fixes` are changes of the code that may cure a refusal, or such a rejection.
+    `fixes` are changes of the code that may cure a refusal, or such a rejection. `consequences` tell what the
+    upgrade would do to the world; they are empty if it is refused.
     """
 
     vat: str
@@ -61,13 +71,21 @@ class Rehearsal:
     records: Migrated | None = None
     rejected: tuple[PromiseRow, ...] = ()
     fixes: tuple[Fix, ...] = ()
+    consequences: Consequences = field(default_factory=Consequences)
 
 
-def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records: Extent = None) -> Rehearsal:
+def rehearse_upgrade(
+    controller: Controller,
+    vat: str,
+    parts: Parts,
+    *,
+    records: Extent = None,
+    progress: Watcher | None = None,
+) -> Rehearsal:
     """Upgrade `vat` to `parts` in a fork of the world, then run the events that wait there.
 
     With `records`, that many older records are migrated after that, or all of them, and failures are
-    reported.
+    reported. `progress` is called after each step of that.
     """
     fork = controller.fork()
     try:
@@ -75,13 +93,15 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records:
         objects = {row.kref: row for row in lens.objects()}
         promises = {row.kref: row for row in lens.promises()}
         kept = kinds_exported(lens, vat)
+        kernel, vat_id = fork.kernel, fork.kernel.vat(vat).id
+        size = store_size(kernel, vat_id)
         try:
             report = fork.upgrade_vat(vat, parts)
         except VatFault as error:
             found = _refused(vat, error.fault, fixes(error.fault, parts, controller.vats.parts(vat)))
             if records is None or "record" not in error.fault.details:
                 return found
-            return _with_records(found, _all_the_same(controller, vat, parts, records))
+            return _with_records(found, _all_the_same(controller, vat, parts, records, progress))
         left_behind = report.left_behind
         abandoned = tuple(
             objects[kref] for kref in (left_behind.abandoned if left_behind else ()) if kref in objects
@@ -97,24 +117,35 @@ def rehearse_upgrade(controller: Controller, vat: str, parts: Parts, *, records:
             and promises[row.kref].state not in (FULFILLED, REJECTED)
             and _DISCONNECTION not in row.value
         )
+        moved, left = migrating(kernel, vat_id)
+        size_then = store_size(kernel, vat_id)
         fork.queue.unpause()
         run = fork.run(cranks(FOLLOW_UP_CRANKS))
         faults = [later.fault for later in run.reports if later.fault is not None]
         found = _accepted(vat, report.computrons, abandoned, broken, rejected, kept, run.cranks, faults)
         cures = [fixes_of_answers(row.value, parts, controller.vats.parts(vat)) for row in rejected[:1]]
-        found = replace(found, fixes=cures[0] if cures else ())
-        return found if records is None else _with_records(found, _migrated(fork, vat, records))
+        told = Consequences(
+            surviving(kept),
+            lost(abandoned, broken, rejected),
+            moved,
+            noticing(abandoned, broken, [promises[row.kref] for row in rejected], faults),
+            costing(report.computrons, (size, size_then), run.cranks, len(faults), left),
+        )
+        found = replace(found, fixes=cures[0] if cures else (), consequences=told)
+        return found if records is None else _with_records(found, _migrated(fork, vat, records, progress))
     finally:
         fork.close()
 
 
-def _all_the_same(controller: Controller, vat: str, parts: Parts, records: Extent) -> Migrated | None:
+def _all_the_same(
+    controller: Controller, vat: str, parts: Parts, records: Extent, progress: Watcher | None
+) -> Migrated | None:
     """The migration of the records to code that the upgrade refuses because one of the first fails."""
     fork = controller.fork()
     try:
         put_off_migration(fork.kernel, fork.kernel.vat(vat).id)
         fork.upgrade_vat(vat, parts)
-        return _migrated(fork, vat, records)
+        return _migrated(fork, vat, records, progress)
     except VatFault:
         return None  # records are not the only obstacle
     finally:
@@ -128,10 +159,10 @@ def put_off_migration(kernel: Kernel, vat_id: str) -> None:
             kernel.store.vatstore.set(vat_id, f"vom.sweep.{number}", '{"putOff":true}')
 
 
-def _migrated(fork: Controller, vat: str, records: Extent) -> Migrated | None:
+def _migrated(fork: Controller, vat: str, records: Extent, progress: Watcher | None) -> Migrated | None:
     if fork.kernel.vat(vat).state != LIVE:
         return None
-    return fork.vats.migrate(vat, budget=None if records == "all" else records)
+    return fork.vats.migrate(vat, budget=None if records == "all" else records, progress=progress)
 
 
 def _with_records(found: Rehearsal, migrated: Migrated | None) -> Rehearsal:

@@ -12,6 +12,7 @@ from typing import Any
 from swingset.core.atomic import refuse_within_crank
 from swingset.host import migrating, restarting
 from swingset.host.opened import Opened
+from swingset.lens.upgrade_steps import UpgradeStep, upgrade_steps
 from swingset.model.messages import described
 from swingset.world.vats import LIVE, VatRecord
 
@@ -169,6 +170,22 @@ class Vats:
             {'reap_interval': 50}
         """
         self._opened.ask(lambda: self._kernel.change_options(name, options), f"change options of {name}")
+
+    def upgrade_steps(self, name: str) -> tuple[UpgradeStep, ...]:
+        """The last upgrade of a vat step by step, as its records tell it.
+
+        Args:
+            name: the name of the vat.
+        Raises:
+            NoSuchVat: if there is no such vat.
+            KernelError: if it was not upgraded, as far as its records go back.
+        Example:
+            >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
+            >>> [step.title for step in world.vats.upgrade_steps("bank")][-1]
+            'the crank is committed: from here on, messages reach the new code'
+        """
+        with self._opened.lock:
+            return upgrade_steps(self._kernel.store, self._kernel.vat(name).id, name)
 
     def migrate(
         self,

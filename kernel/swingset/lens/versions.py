@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,15 +128,32 @@ class Versions:
                     return one_line(str(row[0]).removeprefix("vom."), 80)
         return None
 
+    def moved_at_start(self) -> tuple[Moved, ...]:
+        """Which records of any kind the current incarnation has migrated so far."""
+        last = self._store.vats.span(self._vat).hash
+        return self.moved_in(self._store.world.transcripts.deliveries(self._vat, last, None), self.tags())
+
+    def tags(self) -> dict[str, str]:
+        """The tags of the durable kinds, by the text of their number."""
+        return {str(number): kind.kind for number, kind in self._described()}
+
+    def _described(self) -> Iterator[tuple[int, Outdated]]:
+        for number, descriptor in self.kinds().items():
+            yield number, _outdated(number, descriptor, None)
+
     def moved(self, since: str | None, kinds: tuple[Outdated, ...]) -> tuple[Moved, ...]:
         """Which records of some kinds went to another version in the deliveries after a transcript's hash.
 
         Counted from what the vat read and wrote there, not from what it says of it.
         """
-        tags = {str(kind.number): kind.kind for kind in kinds}
-        counts: Counter[tuple[str, int, int]] = Counter()
         last = self._store.vats.span(self._vat).hash
-        for entry in self._store.world.transcripts.deliveries(self._vat, last, since):
+        tags = {str(kind.number): kind.kind for kind in kinds}
+        return self.moved_in(self._store.world.transcripts.deliveries(self._vat, last, since), tags)
+
+    def moved_in(self, entries: Iterable[dict[str, Any]], tags: dict[str, str]) -> tuple[Moved, ...]:
+        """Which records of the kinds with these tags some deliveries of a transcript have migrated."""
+        counts: Counter[tuple[str, int, int]] = Counter()
+        for entry in entries:
             read: dict[str, int] = {}
             for syscall, answer in entry["syscalls"]:
                 of_store = syscall[0] in _OF_STORE and len(syscall) > 1
