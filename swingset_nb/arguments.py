@@ -73,7 +73,8 @@ class LineParser(AnyOrder):
         """The option that was meant, with its value where other words say which."""
         name = option.partition("=")[0]
         if name in _ENGINES and "--worker" in self.options():
-            return "--worker wasm-full" if any("full" in word for word in words) else "--worker"
+            kinds = (f"wasm-{word}" for asked in words for word in _NAMED if word in asked)
+            return f"--worker {kind}" if (kind := next(kinds, None)) is not None else "--worker"
         return nearest(name, self.options())
 
 
@@ -91,6 +92,7 @@ def without_comment(line: str) -> str:
     return line
 
 
+_NAMED = ("full", "pandas", "numpy")
 _ENGINES = {"--engine", "--runtime", "--interpreter"}
 """What people call the kind of a worker."""
 

@@ -64,6 +64,7 @@ class Extension:
         self.vat_displays.install()
         self.frame_displays.install()
         self.ahead.begin()
+        self.notebook.prepare = self.ahead.begin
         errors.install(self.notebook.source_of, self._advise, self.notebook.cells.lines)
 
     def _advise(self, error: BaseException) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from swingset.host.engines import CONFINING, KINDS
 from swingset.lens.outlines import MOST_SOURCE
 from swingset.model.modules import Parts, module_of
-from swingset.workers.importable import SCIENTIFIC, STANDARD
+from swingset.workers.importable import PACKAGES, STANDARD
 
 if TYPE_CHECKING:
     from swingset_nb.notebook import OpenWorld
@@ -46,8 +46,8 @@ def offered(world: OpenWorld, text: str, before: str) -> tuple[str, list[str]] |
     typed = found["typed"]
     top, dot, _ = typed.partition(".")
     if not dot:
-        full = _worker(world, cell["rest"]) == "wasm-full"
-        return typed, sorted({*STANDARD, *defined, "swingset", *(SCIENTIFIC if full else ())})
+        packages = PACKAGES[_worker(world, cell["rest"])]
+        return typed, sorted({*STANDARD, *defined, "swingset", *packages})
     return (typed, sorted(_modules_of(defined[top]))) if top in defined else None
 
 

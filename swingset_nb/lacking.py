@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 
 from swingset.guest.base.errors import RemoteError
-from swingset.workers.importable import SCIENTIFIC, STANDARD
+from swingset.workers.importable import STANDARD, smallest_with
 from swingset_nb.advice import Case, advice_on
 
 _FILES = (
@@ -30,20 +30,16 @@ _WAITS = (
     "nothing else runs in a vat while it waits for a lock, a queue or an event: `await` a promise instead"
 )
 _ZONES = (
-    "the lean engine has no time zones: pass times in UTC, or with an offset,"
-    " `timezone(timedelta(hours=1))`; the scientific engine has them: `%%vat NAME --worker wasm-full`"
-)
-_ENGINE = (
-    "the scientific engine has it: `%%vat NAME --worker wasm-full` for a new vat; with `--replace`, a"
-    " vat that runs ends with all its state"
+    "`zoneinfo.available_timezones()` has the names of all zones, such as Europe/Paris",
+    "a vat that was started by an earlier version has no zones: an upgrade gives it them",
 )
 _INPUT = "nobody types into a vat: pass what it asks for as an argument of a method"
 
 
 def _module(found: re.Match[str]) -> Iterable[str]:
     name = found[1].partition(".")[0]
-    if name in SCIENTIFIC:
-        return [f"the scientific engine has {name}: `%%vat NAME --worker wasm-full`"]
+    if (kind := smallest_with(name)) is not None:
+        return [f"another engine has {name}: `%%vat NAME --worker {kind}`"]
     if name in sys.stdlib_module_names and name not in STANDARD:
         return [f"no vat has {name}, which needs the machine: have a cell of the notebook do that part"]
     return [
@@ -52,14 +48,20 @@ def _module(found: re.Match[str]) -> Iterable[str]:
     ]
 
 
+def _library(found: re.Match[str]) -> Iterable[str]:
+    kind = smallest_with(found[1])
+    ends = "with `--replace`, a vat that runs ends with all its state"
+    return [f"another engine has it: `%%vat NAME --worker {kind}` for a new vat; {ends}"]
+
+
 def _case(kind: str, pattern: re.Pattern[str], *hints: str) -> Case:
     return Case(kind, pattern, lambda _found: hints)
 
 
 CASES = (
     Case("ModuleNotFoundError", re.compile(r"No module named '([A-Za-z_][\w.]{0,99})'"), _module),
-    _case("TypeError", re.compile(r"came, and vat [\w.-]{1,199} has no (?:numpy|pandas): "), _ENGINE),
-    _case("ZoneInfoNotFoundError", re.compile(r"No time zone found"), _ZONES),
+    Case("TypeError", re.compile(r"came, and vat [\w.-]{1,199} has no (numpy|pandas): "), _library),
+    _case("ZoneInfoNotFoundError", re.compile(r"No time zone found"), *_ZONES),
     _case("RuntimeError", re.compile(r"can't start new thread"), _THREADS),
     _case("AttributeError", re.compile(r"module '_?socket' has no attribute"), _NETWORK),
     _case("AttributeError", re.compile(r"'os' has no attribute '(system|fork|exec|spawn|W)"), _PROCESSES),

@@ -127,6 +127,8 @@ class Notebook:
         self.binding = Binding(shell)
         self.stirred: Callable[[], None] | None = None
         """Called when something is sent, from any thread."""
+        self.prepare: Callable[[str], None] | None = None
+        """Called with the kind of worker of a world that was opened, to begin with its engine."""
         self.parted: dict[str, Any] = {}
         self.closed: Place | None = None
         """Where the world is that was closed last."""
@@ -188,6 +190,8 @@ class Notebook:
         self._world = OpenWorld(path, controller, session, found, looked=controller.crank)
         self.allow_run()
         self.binding.offer_e()
+        if self.prepare is not None:
+            self.prepare(worker)
         return self._world
 
     def is_open(self, path: str) -> bool:

@@ -101,7 +101,8 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     argument(
         "--worker",
         choices=KINDS,
-        help="where new vats run: wasm (default), wasm-full with the scientific packages, or local",
+        help="where new vats run: wasm (default), wasm-numpy, wasm-pandas (numpy too), wasm-full with all"
+        " scientific packages, or local",
     ),
     completes="path",
     rest="`%swingset status --all` shows them",

@@ -301,7 +301,10 @@ def test_names_of_the_host_are_checked(name: str) -> None:
     [
         ('[devices]\nx = "nosuch"', "devices.x: there is no kind of device 'nosuch'; there are: bundle"),
         ('bootstrap = ["a"]\n[vats.a]\nsource = "a.py"', "bootstrap is ['a'], which is no vat"),
-        ('[vats.a]\nsource = "a.py"\nworker = "xsnap"', "worker wants one of wasm, wasm-full, local"),
+        (
+            '[vats.a]\nsource = "a.py"\nworker = "xsnap"',
+            "worker wants one of wasm, wasm-numpy, wasm-pandas, wasm-full, local",
+        ),
         ('[vats.a]\nsource = "latin.py"', "latin.py cannot be read: it is not UTF-8"),
         ('[vats."a b"]\nsource = "a.py"', 'vats.a b: bad vat name "a b"'),
         ('[vats.timer]\nsource = "a.py"', "vats.timer: the name timer is kept for"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from swingset.host.engines import CONFINING
 from tests.notebook.kernels import Kernel, bank
 
 
@@ -298,7 +299,7 @@ def test_completion(opened: Kernel) -> None:
     assert "bank" in opened.complete("%%vat ba")
     assert "--upgrade" in opened.complete("%%vat bank --up")
     assert opened.complete("%swingset go-back ear") == ["early"]
-    assert set(opened.complete("%swingset open x.world --worker wasm")) == {"wasm", "wasm-full"}
+    assert set(opened.complete("%swingset open x.world --worker wasm")) == {*CONFINING}
 
 
 def test_a_long_print_is_cut_and_control_characters_are_spelt(opened: Kernel) -> None:

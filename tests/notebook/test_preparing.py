@@ -46,16 +46,23 @@ def wait_until(holds: Any) -> None:
 def test_the_progress_is_shown_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is one display with a bar, which is updated, and empty at the end."""
     go_on: list[bool] = []
+    begun: list[str] = []
 
     def work(progress: Progress) -> None:
         progress("compiling", 0.25)
         wait_until(lambda: go_on)
 
-    monkeypatch.setattr(wasm, "is_compiled", lambda: False)
-    monkeypatch.setattr(wasm, "begin_preparing", lambda: Preparation(work, "test"))  # type: ignore[arg-type]
+    def begin(flavour: str) -> Preparation[None]:
+        begun.append(flavour)
+        return Preparation(work, "test")
+
+    monkeypatch.setattr(wasm, "is_compiled", lambda _flavour: False)
+    monkeypatch.setattr(wasm, "begin_preparing", begin)
     shell = Pages()
-    EngineAhead(shell, lambda: 0.0).begin()
+    EngineAhead(shell, lambda: 0.0).begin("wasm-numpy")
+    EngineAhead(shell, lambda: 0.0).begin("local")
     wait_until(lambda: len(shell.published) > 1)
+    assert begun == ["numpy"]
     go_on.append(True)
     wait_until(lambda: shell.published[-1] == ({}, True))
     (first, again), *_, last = shell.published
@@ -68,11 +75,11 @@ def test_the_progress_is_shown_and_removed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_nothing_is_begun_where_it_is_ready_or_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has the engine, and one that cannot have it, show nothing."""
 
-    def refuse() -> Any:
+    def refuse(_flavour: str) -> Any:
         raise WorkerError("no engine here")
 
     shell = Pages()
-    monkeypatch.setattr(wasm, "is_compiled", lambda: True)
+    monkeypatch.setattr(wasm, "is_compiled", lambda _flavour: True)
     monkeypatch.setattr(wasm, "begin_preparing", refuse)
     EngineAhead(shell, lambda: 0.0).begin()
     monkeypatch.setattr(wasm, "is_compiled", refuse)

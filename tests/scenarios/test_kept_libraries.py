@@ -250,7 +250,7 @@ UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "deep": (lambda: b"[" * 200_000, "no JSON text"),
     "a list": (lambda: b"[]", "interface"),
     "long number": (lambda: b'{"interface":' + b"9" * 10_000 + b"}", "no JSON text"),
-    "later interface": (lambda: content(interface=4), "speaks interface 4, this host speaks 1, 2, 3"),
+    "later interface": (lambda: content(interface=5), "speaks interface 5, this host speaks 1, 2, 3, 4"),
     "no interface": (lambda: content(interface=True), "speaks interface True"),
     "worded interface": (lambda: content(interface="\x1b[2J" * 99), "speaks interface"),
     "more than that": (lambda: content(more=1), "and nothing else"),
@@ -264,7 +264,7 @@ UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
 
 UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "no library": (lambda: b"import os", "no JSON text"),
-    "another interface": (lambda: content(interface=4), "speaks interface 4, this host speaks 1, 2, 3"),
+    "another interface": (lambda: content(interface=5), "speaks interface 5, this host speaks 1, 2, 3, 4"),
     "bootstrap fails": (lambda: content(bootstrap="1 / 0"), "ZeroDivisionError"),
     "bootstrap is silent": (lambda: content(bootstrap="pass"), "printed"),
     "bootstrap lies": (lambda: content(bootstrap="print(10 ** 9)"), "printed"),

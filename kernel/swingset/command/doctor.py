@@ -110,7 +110,8 @@ def examine(folder: Path, *, prepare: bool = False) -> Iterator[Finding]:
     yield _of_cache()
     compiled = _of_engine("lean", prepare)
     yield compiled
-    yield _of_engine("full", False)
+    for flavour in ("numpy", "pandas", "full"):
+        yield _of_engine(flavour, False)
     yield from _of_worlds(folder, runs=compiled.grade == "good")
     yield from _of_packages()
     for names, use in _PROGRAMS.items():
@@ -135,7 +136,7 @@ def _of_cache() -> Finding:
 
 def _of_engine(flavour: str, prepare: bool) -> Finding:
     of = f"engine {flavour}"
-    option = "" if flavour == "lean" else " --worker wasm-full"
+    option = "" if flavour == "lean" else f" --worker wasm-{flavour}"
     cure = f"the first vat compiles it, or now: python -m swingset.workers.wasm{option}"
     try:
         from swingset.workers.wasm import is_compiled, prepare_engine

@@ -8,11 +8,14 @@ from typing import Literal, get_args
 from swingset.workers.base import Progress, WorkerFactory
 from swingset.workers.local import LocalWorkerFactory
 
-WorkerKind = Literal["wasm", "wasm-full", "local"]
+WorkerKind = Literal["wasm", "wasm-numpy", "wasm-pandas", "wasm-full", "local"]
 KINDS: tuple[str, ...] = get_args(WorkerKind)
-"""The lean engine (the default), the engine with the scientific packages, and the host's interpreter."""
+"""The lean engine (the default), engines with more and more packages, and the host's interpreter."""
 
-CONFINING: tuple[str, ...] = ("wasm", "wasm-full")
+FLAVOURS = {"wasm": "lean", "wasm-numpy": "numpy", "wasm-pandas": "pandas", "wasm-full": "full"}
+"""The flavours of the confined engine, by the kinds of worker that run in them."""
+
+CONFINING = tuple(FLAVOURS)
 """The kinds whose vats can reach only their world."""
 
 
@@ -46,4 +49,4 @@ class Engines(Mapping[str, WorkerFactory]):
         # Imported late, because a host with only local vats may run on a machine without an engine.
         from swingset.workers.wasm import prepare_engine
 
-        return prepare_engine("full" if kind == "wasm-full" else "lean", self.progress)
+        return prepare_engine(FLAVOURS[kind], self.progress)

@@ -50,7 +50,7 @@ def open_world(
             ignored if the world exists. It is built whole: if that fails, the world stays empty. The
             bootstrap message then waits in the run-queue.
         create: whether to make the file if there is none.
-        worker: the default kind of worker for new vats: wasm, wasm-full or local.
+        worker: the default kind of worker for new vats: wasm, wasm-numpy, wasm-pandas, wasm-full or local.
         progress: called with the stages of preparing an engine that was never compiled here.
         snapshot_interval: after how many deliveries a heap image is saved at the latest, while the world is
             open; None for the world's own option.

@@ -37,3 +37,17 @@ _SCIENTIFIC = """
 
 SCIENTIFIC = frozenset(_SCIENTIFIC.split())
 """The packages that the scientific engine has besides."""
+
+_NUMPY = frozenset({"numpy", "tzdata"})
+PACKAGES = {
+    "wasm": frozenset[str](),
+    "wasm-numpy": _NUMPY,
+    "wasm-pandas": _NUMPY | {"pandas", "dateutil", "six"},
+    "wasm-full": SCIENTIFIC,
+}
+"""The packages that each engine has, by the kind of worker that runs in it, the smallest first."""
+
+
+def smallest_with(package: str) -> str | None:
+    """The kind of worker of the smallest engine that has a package; None if none has it."""
+    return next((kind for kind, packages in PACKAGES.items() if package in packages), None)

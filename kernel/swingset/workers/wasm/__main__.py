@@ -8,8 +8,10 @@ import time
 
 from swingset.workers.base import WorkerError
 from swingset.workers.wasm.engine import prepare_engine
+from swingset.workers.wasm.flavours import FLAVOURS
 
-_FLAVOURS = {"wasm": "lean", "wasm-full": "full"}
+_KINDS = {("wasm" if flavour == "lean" else f"wasm-{flavour}"): flavour for flavour in FLAVOURS}
+"""The flavours by the kinds of worker that run in them."""
 
 
 def _show(stage: str, fraction: float | None) -> None:
@@ -24,11 +26,14 @@ def main() -> int:
     """Prepare one flavour."""
     parser = argparse.ArgumentParser(prog="python -m swingset.workers.wasm", description=__doc__)
     parser.add_argument(
-        "--worker", choices=tuple(_FLAVOURS), default="wasm", help="wasm-full has the scientific packages"
+        "--worker",
+        choices=_KINDS,
+        default="wasm",
+        help="wasm-numpy has numpy, wasm-pandas also pandas, wasm-full all scientific packages",
     )
     begun = time.monotonic()
     try:
-        factory = prepare_engine(_FLAVOURS[parser.parse_args().worker], _show)
+        factory = prepare_engine(_KINDS[parser.parse_args().worker], _show)
     except WorkerError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1

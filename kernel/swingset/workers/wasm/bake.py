@@ -48,8 +48,8 @@ import sys, _imp
 
 def _guard():
     """Compiled packages whose code was removed must be missing, not fatal."""
-    standard = frozenset(sys.stdlib_module_names) | {"_host"}
-    allowed = frozenset(n for n in sys.builtin_module_names if n in standard)
+    there = frozenset(sys.stdlib_module_names) | {"_host"} | frozenset(globals().get("PACKAGES", ()))
+    allowed = frozenset(n for n in sys.builtin_module_names if n.partition(".")[0] in there)
     sys.builtin_module_names = tuple(sorted(allowed))
     is_builtin, create_builtin = _imp.is_builtin, _imp.create_builtin
     def guarded_is_builtin(name):
@@ -60,11 +60,13 @@ def _guard():
         return create_builtin(spec)
     _imp.is_builtin, _imp.create_builtin = guarded_is_builtin, guarded_create_builtin
 
+import os
 if LEAN:
     _guard()
+    # zoneinfo looks there first; an engine with the package of time zones has no such folder.
+    os.environ["PYTHONTZPATH"] = "/usr/local/lib/python315.zip/tzdata/zoneinfo"
 else:
     # matplotlib wants a folder with its settings and its list of fonts; the one with its data has both.
-    import os
     os.environ["MPLCONFIGDIR"] = "/usr/local/lib/python315.zip/matplotlib/mpl-data"
     os.environ["MPLBACKEND"] = "agg"
 

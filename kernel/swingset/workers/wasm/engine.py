@@ -1,9 +1,10 @@
 """Getting the engine ready: compile once per machine, bake once per guest library, then start vats at will.
 
 `prepare_engine` is the entry. On a machine that never ran it, it compiles the interpreter, which takes
-some ten seconds for the lean flavour and over a minute for the full one; the result is kept in the user's
-cache folder and later calls take milliseconds. The compiled code does not depend on the guest library: its
-memory is laid over each new instance, so that a change of the library never costs another compile.
+from some ten seconds for the lean flavour to minutes for the full one (`flavours`); the result is kept in
+the user's cache folder and later calls take milliseconds. The compiled code does not depend on the guest
+library: its memory is laid over each new instance, so that a change of the library never costs another
+compile.
 
 The name of a base image is the digest of everything that decides what a vat does: the interpreter's module
 and flavour, the library's archive, and the baked memory. It is the same on every machine. New incarnations
@@ -35,6 +36,7 @@ from swingset.workers.wasm import bake, cache, data_files, guest_library, image,
 from swingset.workers.wasm.compiled import Compiled
 from swingset.workers.wasm.data_files import DataFiles
 from swingset.workers.wasm.door import Surroundings
+from swingset.workers.wasm.flavours import FLAVOURS
 from swingset.workers.wasm.guest_library import GuestLibrary, Sources
 from swingset.workers.wasm.memory import BaseImage
 from swingset.workers.wasm.native import HostFunctions
@@ -42,8 +44,6 @@ from swingset.workers.wasm.preparing import Preparation
 from swingset.workers.wasm.ticker import Ticker
 from swingset.workers.wasm.wasi import Library, answer_for
 from swingset.workers.wasm.worker import WasmWorker
-
-_EXPECTED_SECONDS = {"lean": 15.0, "full": 90.0}
 
 _MOST_OLDER = 16
 """How many images of older libraries an engine keeps open."""
@@ -85,8 +85,8 @@ class WasmWorkerFactory:
         return self._start(spec, self._base(spec))
 
     def _start(self, spec: VatSpec, base: BaseImage) -> WasmWorker:
-        data = self._data if base.interface >= guest_library.HAS_DATA_FILES else None
-        host = Surroundings(self._archive, data)
+        data = self._data
+        host = Surroundings(self._archive, data if data and base.interface >= data.since else None)
         guest = self._compiled.guest(host)
         host.allocate = guest.function("host_alloc")
         base.lay_over(guest)
@@ -161,8 +161,8 @@ def begin_preparing(flavour: str = "lean") -> Preparation[WasmWorkerFactory]:
 
     Raises `WorkerError` for a flavour that there is not.
     """
-    if flavour not in image.FLAVOURS:
-        raise WorkerError(f"engine {flavour!r} is not known; wanted one of {', '.join(image.FLAVOURS)}")
+    if flavour not in FLAVOURS:
+        raise WorkerError(f"engine {flavour!r} is not known; wanted one of {', '.join(FLAVOURS)}")
 
     def make(progress: Progress) -> WasmWorkerFactory:
         try:
@@ -193,7 +193,7 @@ def make_factory(flavour: str, sources: Sources, progress: Progress | None = Non
     compiled = Compiled(engine, functions.linker.instantiate_pre(module), functions, Ticker(engine))
     progress("loading the guest library", None)
     archive = _library(folder, compiled, flavour)
-    data = _data_files(folder) if flavour == "full" else None
+    data = _data_files(folder) if flavour == "full" else _zones(folder) if flavour == "lean" else None
 
     def baked(library: GuestLibrary) -> BaseImage:
         return _base_image(folder, compiled, archive, flavour, library)
@@ -250,7 +250,11 @@ def _deserialised(engine: wasmtime.Engine, path: Path) -> wasmtime.Module | None
 
 
 def _compile(engine: wasmtime.Engine, wasm: bytes, flavour: str, progress: Progress) -> wasmtime.Module:
-    """Compile in a thread, and report an estimate of the progress meanwhile."""
+    """Compile in a thread, and report an estimate of the progress meanwhile.
+
+    It is reckoned by the time that processors have spent, so that it holds with any number of cores, and on a
+    machine that has other work.
+    """
     outcome: list[wasmtime.Module | BaseException] = []
 
     def work() -> None:
@@ -260,10 +264,10 @@ def _compile(engine: wasmtime.Engine, wasm: bytes, flavour: str, progress: Progr
             outcome.append(error)
 
     thread = threading.Thread(target=work, name="swingset-compile", daemon=True)
-    begun = time.monotonic()
+    begun = time.process_time()
     thread.start()
     while thread.is_alive():
-        spent = (time.monotonic() - begun) / _EXPECTED_SECONDS[flavour]
+        spent = (time.process_time() - begun) / FLAVOURS[flavour].seconds
         progress(f"compiling the vat engine ({flavour}; once on this machine)", min(spent, 0.97))
         thread.join(0.25)
     result = outcome[0]
@@ -277,20 +281,32 @@ def _library(folder: Path, compiled: Compiled, flavour: str) -> Library:
     path = folder / f"library-{flavour}-{_key(image.STDLIB_SHA256, stdlib.RECIPE, flavour)}.zip"
     if not cache.trusted(path):
         archive = _read(_artifacts().stdlib_zip, image.STDLIB_SHA256)
-        if flavour == "lean":
-            archive = stdlib.lean_archive(archive, bake.standard_names(compiled))
+        packages = FLAVOURS[flavour].packages
+        if packages is not None:
+            archive = stdlib.smaller_archive(archive, bake.standard_names(compiled), packages)
         cache.store(path, archive)
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _data_files(folder: Path) -> DataFiles:
-    """The files that packages read beside their modules, mapped so that all vats share them."""
-    path = folder / f"data-full-{_key(image.STDLIB_SHA256, data_files.RECIPE)}.zip"
+    """The files that packages read beside their modules."""
+    return DataFiles(_mapped(folder, "data-full", data_files.data_archive))
+
+
+def _zones(folder: Path) -> DataFiles:
+    """The time zones, for an engine that has no package of them."""
+    archive = _mapped(folder, "zones", data_files.zone_archive)
+    return DataFiles(archive, data_files.ZONES, guest_library.HAS_ZONES)
+
+
+def _mapped(folder: Path, name: str, made: Callable[[bytes], bytes]) -> mmap.mmap:
+    """An archive that is made of the interpreter's, mapped so that all vats share it."""
+    path = folder / f"{name}-{_key(image.STDLIB_SHA256, data_files.RECIPE)}.zip"
     if not cache.trusted(path):
-        cache.store(path, data_files.data_archive(_read(_artifacts().stdlib_zip, image.STDLIB_SHA256)))
+        cache.store(path, made(_read(_artifacts().stdlib_zip, image.STDLIB_SHA256)))
     with path.open("rb") as file:
-        return DataFiles(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _base_image(
@@ -298,7 +314,7 @@ def _base_image(
 ) -> BaseImage:
     """The baked memory, from the cache or fresh."""
     stdlib_digest = hashlib.sha256(archive).hexdigest()
-    program = library.program(lean=flavour == "lean")
+    program = library.program(FLAVOURS[flavour].packages)
     key = _key(image.MODULE_SHA256, image.RECIPE, bake.RECIPE, stdlib_digest, program, length=64)
     name = f"memory-{flavour}-{key}"
     path, label = folder / f"{name}.image", folder / f"{name}.json"  # the label is written last

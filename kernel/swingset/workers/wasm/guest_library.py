@@ -8,12 +8,14 @@ upgrade moves a vat to the newest library.
 That makes the protocol between host and library a public interface. `INTERFACE` is its version, and these are
 its parts:
 
-- how a library is baked: the names `LEAN`, `STANDARD` and `SOURCES` are set, then its bootstrap runs, which
-  imports all modules and prints the address of the function that serves one delivery;
+- how a library is baked: the names `LEAN`, `STANDARD` and `SOURCES` are set, and `PACKAGES` if the engine has
+  some compiled packages and not all; then its bootstrap runs, which imports all modules and prints the
+  address of the function that serves one delivery;
 - how it is entered: that function is called without arguments, once for each delivery;
 - how it calls the host: the form of deliveries, syscalls and results (`door`), of which version 1 knows
   `D`, `S` and `R`, and version 2 `F` and `G` too;
-- what the engine's system interface answers (`wasi`): from version 3 on, that there are data files.
+- what the engine's system interface answers (`wasi`): from version 3 on, that there are data files of
+  packages, and from version 4 on, those of time zones.
 
 A change that an older library would notice raises the version. The host then either goes on speaking the
 older version to the libraries that ask for it, or refuses them by name.
@@ -33,13 +35,16 @@ from swingset.model.spelling import spelled
 from swingset.model.wording import fit
 from swingset.workers.base import LibraryUnusable
 
-INTERFACE = 3
+INTERFACE = 4
 """How this host and its library speak to each other."""
 
 HAS_DATA_FILES = 3
 """From this version on, the system interface of the scientific engine has the data files of its packages."""
 
-SPOKEN = frozenset({1, 2, INTERFACE})
+HAS_ZONES = 4
+"""From this version on, that of the lean engine has time zones."""
+
+SPOKEN = frozenset({1, 2, 3, INTERFACE})
 """The versions that this host can speak."""
 
 _KEYS = {"bootstrap", "interface", "modules", "standard"}
@@ -72,9 +77,10 @@ class GuestLibrary:
         }
         return spelled(said).encode()
 
-    def program(self, *, lean: bool) -> str:
-        """What the interpreter runs to bake the library."""
-        head = f"LEAN = {lean}\nSTANDARD = {self.standard!a}\nSOURCES = {self.sources!a}\n"
+    def program(self, packages: frozenset[str] | None) -> str:
+        """What the interpreter runs to bake the library, where it has these packages; None for all."""
+        head = f"LEAN = {packages is not None}\nSTANDARD = {self.standard!a}\nSOURCES = {self.sources!a}\n"
+        head += f"PACKAGES = {sorted(packages)!a}\n" if packages else ""
         return head + self.bootstrap
 
 

@@ -4,9 +4,10 @@ The engine is a build of CPython for WebAssembly that carries, besides the inter
 of a large scientific stack: nine tenths of its code. Vats that do not want them should not wait for them to
 be compiled, so the *lean* flavour replaces those functions' bodies by a trap and points their table entries
 at one of them. Function numbers stay as they are, so nothing else has to be rewritten; importing a removed
-package is refused by a guard in the guest (see `bake`). The *full* flavour keeps every function.
+package is refused by a guard in the guest (see `bake`). Other flavours keep the functions of some packages
+(`flavours`), and the *full* flavour every function.
 
-Both flavours lose their custom sections (the names alone are 14 MB) and gain two exports. One is the stack
+All flavours lose their custom sections (the names alone are 14 MB) and gain two exports. One is the stack
 pointer: that it is at rest between deliveries is what lets linear memory stand for the whole state of a vat.
 The other calls a Python object in the guest, so that a delivery need not compile a line of source first.
 
@@ -20,10 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from swingset.workers.base import WorkerError
+from swingset.workers.wasm.flavours import FLAVOURS
 
 MODULE_SHA256 = "879bdb628a1a799dc3a6d1a645fee0f88944bf4cdf5e1628e0e1d2b4b33d28d3"
 STDLIB_SHA256 = "a7b8f7cbd4799ac8c81223cbc47f8cea503adac934a04826778b66e5a5e9b847"
-FLAVOURS = ("lean", "full")
 STACK_POINTER = "__stack_pointer"
 CALL = "PyObject_CallNoArgs"
 """Given the address of an object, calls it, and returns the address of the result; 0 if it raised."""
@@ -63,8 +64,8 @@ def read_checked(path: Path, sha256: str) -> bytes:
 
 
 def prepare_module(data: bytes, flavour: str) -> bytes:
-    """The module to compile: without custom sections, lean if wanted, with two exports more."""
-    removed = _removed_functions(data) if flavour == "lean" else range(0)
+    """The module to compile: without custom sections and what its flavour removes, with two exports more."""
+    removed = _removed_functions(data, flavour) if flavour != "full" else frozenset()
     _check_names(data, {_CALL_NUMBER: CALL})
     out = bytearray(data[:8])
     for section, start, end in _sections(data):
@@ -83,11 +84,15 @@ def prepare_module(data: bytes, flavour: str) -> bytes:
     return bytes(out)
 
 
-def _removed_functions(data: bytes) -> range:
+def _removed_functions(data: bytes, flavour: str) -> frozenset[int]:
     """The functions to remove, after checking by name that they are the ones meant."""
     wanted = {_REMOVED[0]: _FIRST_REMOVED, _REMOVED[-1]: _LAST_REMOVED, _REMOVED[-1] + 1: "adler32_z"}
+    removed = set(_REMOVED)
+    for kept in FLAVOURS[flavour].kept:
+        wanted |= {kept.numbers[0]: kept.first, kept.numbers[-1]: kept.last}
+        removed.difference_update(kept.numbers)
     _check_names(data, wanted)
-    return _REMOVED
+    return frozenset(removed)
 
 
 def _check_names(data: bytes, wanted: dict[int, str]) -> None:
@@ -121,7 +126,7 @@ def _function_names(data: bytes, numbers: object) -> Iterator[tuple[int, str]]:
             at += size
 
 
-def _without_bodies(body: bytes, removed: range, first: int) -> bytes:
+def _without_bodies(body: bytes, removed: frozenset[int], first: int) -> bytes:
     count, at = _read_leb(body, 0)
     out = bytearray(_leb(count))
     for number in range(first, first + count):
@@ -131,19 +136,19 @@ def _without_bodies(body: bytes, removed: range, first: int) -> bytes:
     return bytes(out)
 
 
-def _redirected(body: bytes, removed: range) -> bytes:
+def _redirected(body: bytes, removed: frozenset[int]) -> bytes:
     """Point the table entries of all removed functions at the first: only that one needs an entry point."""
     count, at = _read_leb(body, 0)
     if count != 1 or body[at : at + 2] != b"\x00\x41":
         raise ArtifactMismatch("the interpreter's function table has another form; use the full flavour")
     _, at = _read_leb(body, at + 2)
     at += 1  # the end of the offset's expression
-    out = bytearray(body[:at])
+    out, instead = bytearray(body[:at]), min(removed)
     entries, at = _read_leb(body, at)
     out += _leb(entries)
     for _ in range(entries):
         number, at = _read_leb(body, at)
-        out += _leb(removed[0] if number in removed else number)
+        out += _leb(instead if number in removed else number)
     return bytes(out)
 
 
