@@ -81,7 +81,7 @@ def _process(world: OpenWorld, of: int | str, most: int) -> Shown:
     found = world.lens.cause(of, most=1, beside=beside)
     more = f"and perhaps more: `--rows {4 * most}` or `--all` shows it"
     full = beside in (len(found.before), len(found.after))
-    lines = found.process_order() or ["no vat ran in it"]
+    lines = found.process_order() or ["no vat did anything before or next"]
     return listing([str(found.step), *lines, *([more] if full else [])])
 
 

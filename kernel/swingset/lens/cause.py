@@ -116,9 +116,11 @@ class Cause(InLines):
         return found + self.process_order()
 
     def process_order(self) -> list[str]:
-        """What the same vat did before and next, as lines; empty if no vat ran.
+        """What the same vat did before and next, as lines; empty if it did nothing else, or no vat ran.
 
         Example:
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> report = world.run()
             >>> world.lens.cause(1).process_order()[0]
             'process order, vat bank: what it did before and next'
         """

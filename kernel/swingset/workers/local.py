@@ -43,8 +43,8 @@ class _Console(io.TextIOBase):
     A vat has the same one in each delivery: a handler of its `logging` keeps it.
     """
 
-    def __init__(self) -> None:
-        self.begin(0)
+    def __init__(self, limit: int = 0) -> None:
+        self.begin(limit)
 
     def begin(self, limit: int) -> None:
         """A delivery begins."""
