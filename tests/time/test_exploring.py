@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -57,8 +58,8 @@ class Town:
         return found
 
 
-def make_town() -> Town:
-    world = swingset.open_world(worker="local")
+def make_town(path: Path | None = None) -> Town:
+    world = swingset.open_world(path, worker="local")
     session = swingset.Session(world)
     town = Town(world, session, swingset.explore(world))
     bank = session.define("bank", BANK)

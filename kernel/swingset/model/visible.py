@@ -14,6 +14,8 @@ _HARMLESS = frozenset("\n\t")
 
 def visible(text: str, limit: int | None = None) -> str:
     """The text with every invisible or control character spelt out, cut at `limit` characters."""
+    if limit is not None:
+        text = text[: limit + 1]  # a character is spelt with one or more, so no later one is shown
     if not text.isprintable():
         text = "".join(char if _drawn(char) else _spell(char) for char in text)
     if limit is not None and len(text) > limit:
@@ -32,6 +34,8 @@ MARK = "  │ "
 
 def one_line(text: str, limit: int | None = None) -> str:
     """As `visible`, with line ends spelt out too: for table cells and labels."""
+    if limit is not None:
+        text = text[: limit + 1]
     return visible(text.replace("\n", "⏎").replace("\t", " "), limit)
 
 

@@ -80,9 +80,8 @@ class Finder:
         for group in self._index.groups.values():
             if group.key.sort == "promise":
                 continue
-            kind = self._labels.kind(group.key)
-            if text in kind.casefold():
-                first = group.some(1)[0]
+            if text in self._labels.kind_as_is(group.key).casefold():
+                kind, first = self._labels.kind(group.key), group.some(1)[0]
                 count = f" ×{len(group.members):,}" if len(group.members) > 1 else ""
                 yield Hit(first, "kind", f"{kind}{count}", self._labels.owner(group.key.owner))
 

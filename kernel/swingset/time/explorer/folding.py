@@ -52,8 +52,8 @@ class Folding:
         self._opened = frozenset(opened)
         self._budget = MOST_ROWS
         self._rows: dict[str, list[Row]] = {}
-        self._place: dict[str, str] = {}
-        """The row of each thing that stands by itself."""
+        self._place: dict[str, None] = {}
+        """The things that stand by themselves, each with a row of its own."""
         self._groups: dict[Key, tuple[str, int]] = {}
         """The row of each group, and how many members it stands for."""
         self._rests: dict[str, Counter[str]] = {}
@@ -175,7 +175,7 @@ class Folding:
                 break
             for kref in apart:
                 rows.append(self._single(group.key, kref))
-                self._place[kref] = kref
+                self._place[kref] = None
             if rest:
                 rows += self._folded(group, apart, rest)
             shown += len(group.members)
@@ -286,22 +286,29 @@ class Folding:
                     yield Arrow(holder, None, box, row, left)
 
     def _targets(self) -> Iterator[tuple[Key, str, int]]:
-        for kref, row in self._place.items():
-            yield self._index.group_of[kref].key, row, 1
+        for kref in self._place:
+            yield self._index.group_of[kref].key, one_line(kref, NAME), 1
         for key, (row, count) in self._groups.items():
             yield key, row, count
 
     def _from_names(self) -> Counter[tuple[str, str, str, str]]:
         """How many references each name of a session has to each row, with the box of the row."""
         found = Counter[tuple[str, str, str, str]]()
+        group_of = self._index.group_of
         for session, rows in self._name_rows.items():
             shown = {row.id for row in self._rows[session]}
             for name, krefs in rows:
-                if name in shown:
-                    for kref in krefs:
-                        box, row = self.target(kref)
-                        if row:
-                            found[session, name, box, row] += 1
+                if name not in shown:
+                    continue
+                counts, held = Counter(map(group_of.get, krefs)), set(krefs)
+                for kref in self._place:
+                    if kref in held:
+                        counts[group_of[kref]] -= 1
+                        found[session, name, group_of[kref].key.owner or "nobody", kref] += 1
+                for group, count in counts.items():
+                    box, row = ("", "") if group is None else self._drawn(group)
+                    if row and count:
+                        found[session, name, box, row] += count
         return found
 
     def target(self, kref: str) -> tuple[str, str]:
@@ -309,9 +316,11 @@ class Folding:
         group = self._index.group_of.get(kref)
         if group is None:
             return "", ""
+        return (group.key.owner or "nobody", kref) if kref in self._place else self._drawn(group)
+
+    def _drawn(self, group: Group) -> tuple[str, str]:
+        """The box and the row of those members of a group that do not stand by themselves."""
         box = group.key.owner or "nobody"
-        if kref in self._place:
-            return box, self._place[kref]
         if group.key in self._groups:
             return box, self._groups[group.key][0]
         rows = self._rows.get(box)

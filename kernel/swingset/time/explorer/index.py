@@ -18,15 +18,17 @@ from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from swingset.core.store import KernelStore
-from swingset.lens.records import kind_tag
+from swingset.lens.records import EVERY, kind_tag, of_vats
 from swingset.time.explorer.answers import RowSort
 from swingset.time.explorer.names import NAMES, Name, Names
 from swingset.world.promises import UNRESOLVED
 from swingset.world.records import RowChange
-from swingset.world.vats import ATTACHED, TERMINATED
+from swingset.world.vats import ATTACHED
 
 _KINDS, _DESCRIPTOR = "vom.dkind.", ".descriptor"
 _NONE: frozenset[str] = frozenset()
+
+_FIRST = 16  # members of a group that are kept in order
 
 
 class Key(NamedTuple):
@@ -41,36 +43,36 @@ class Key(NamedTuple):
     holders: frozenset[str]
 
 
-@dataclass
+@dataclass(eq=False)
 class Group:
     """Things that are equal, by kref."""
 
     key: Key
     members: dict[str, None] = field(default_factory=dict)
-    _least: int | None = None
+    _first: list[str] = field(default_factory=list)
 
     def add(self, kref: str) -> None:
         """Add a member."""
         self.members[kref] = None
-        if self._least is not None:
-            self._least = min(self._least, number(kref))
+        if self._first and number(kref) < number(self._first[-1]):
+            self._first = []
 
     def remove(self, kref: str) -> None:
         """Remove a member."""
         del self.members[kref]
-        if self._least == number(kref):
-            self._least = None
+        if self._first and number(kref) <= number(self._first[-1]):
+            self._first = []
 
     @property
     def least(self) -> int:
         """The lowest number of a member."""
-        if self._least is None:
-            self._least = min(map(number, self.members), default=0)
-        return self._least
+        return number(self.some(1)[0])
 
     def some(self, most: int) -> list[str]:
         """The members with the lowest numbers."""
-        return nsmallest(most, self.members, key=number)
+        if len(self._first) < min(most, len(self.members)):
+            self._first = nsmallest(max(most, _FIRST), self.members, key=number)
+        return self._first[:most]
 
 
 class Index:
@@ -125,14 +127,10 @@ class Index:
             self._subscribers[promise] = self._one(self._subscribers.get(promise, _NONE) | {vat})
         for kref, state, decider in rows("SELECT kref, state, decider from promises"):
             self._settle(kref, state, decider)
-        for kref in self.ifaces:
-            self._enter(kref)
-        for kref in self._promises:
-            self._enter(kref)
+        self._enter_all()
+        for row in of_vats(store, _KINDS, EVERY):
+            self._store(*row)
         query = "SELECT vat, key, value from vatstore where vat = ? and key >= ? and key < ?"
-        for (vat,) in rows("SELECT id from vats where state != ?", (TERMINATED,)):
-            for row in rows(query, (vat, _KINDS, _KINDS + "\U0010ffff")):
-                self._store(*row)
         for vat in self.names.sessions:
             for row in rows(query, (vat, NAMES, NAMES + "\U0010ffff")):
                 self._store(*row)
@@ -235,6 +233,23 @@ class Index:
         self.group_of[kref] = group
         self.counts[key.owner] += 1
         self.held[key.owner].update(key.holders)
+
+    def _enter_all(self) -> None:
+        """As `_enter` for all that there is, of which nothing is in a group yet."""
+        group_of = self.group_of
+        for krefs, key_of in ((self.ifaces, self._object), (self._promises, self._promise)):
+            for kref in krefs:
+                key = key_of(kref)
+                if key is None:
+                    continue
+                group = self.groups.get(key)
+                if group is None:
+                    group = self.groups[key] = self.by_owner[key.owner][key] = Group(key)
+                group.members[kref] = None
+                group_of[kref] = group
+        for key, group in self.groups.items():
+            self.counts[key.owner] += len(group.members)
+            self.held[key.owner].update(dict.fromkeys(key.holders, len(group.members)))
 
     def _leave(self, kref: str, group: Group) -> None:
         key = group.key

@@ -24,7 +24,7 @@ from swingset.world.vats import VatRecord
 NAME, LABEL, NOTE = 40, 80, 200
 """The most characters of a name, a label and a note."""
 
-_MOST_RECORD, _SHORT, _FEW = 20_000, 24, 2
+_MOST_RECORD, _SHORT, _FEW, _LONGEST = 20_000, 24, 2, 200
 
 
 class Outlines:
@@ -69,19 +69,23 @@ class Labels:
 
     def kind(self, key: Key) -> str:
         """What the things of a group are."""
+        return one_line(self.kind_as_is(key), NAME)
+
+    def kind_as_is(self, key: Key) -> str:
+        """As `kind`, in the words of the vat: to compare, and not to show."""
         if key.sort == "promise":
             return "promise"
         if key.sort == "root":
             vat = self.vats.get(key.owner)
             found = self._outlines.of(self._store, vat).root if vat is not None else None
-            return one_line(found or "root", NAME)
+            return found or "root"
         if key.sort == "durable":
             kind, colon, facet = key.kind.partition(":")
             tag = self._index.tags.get((key.owner, kind), f"kind {kind}")
-            return one_line(f"{tag}, facet {facet}" if colon else tag, NAME)
+            return f"{tag}, facet {facet}" if colon else tag
         if key.kind == "node" and key.owner in self.devices:
             return "node"
-        return one_line(key.kind.removeprefix("Alleged: ") or "object", NAME)
+        return key.kind.removeprefix("Alleged: ")[:_LONGEST] or "object"
 
     def read(self, krefs: Iterable[str]) -> None:
         """Read the fields of these objects, those of one vat at once."""

@@ -15,6 +15,9 @@ from swingset.model.foreign import Unreadable, read_json
 NAMES = "vc.2."
 """The beginning of the keys under which a session stores its names."""
 
+Held = dict[str, tuple[tuple[str, ...], bool]]
+"""By name: the krefs of what it holds, and whether it is just one thing."""
+
 _MOST = 4 << 20  # characters of one value that are read
 
 
@@ -36,9 +39,11 @@ class Names:
         self._parts: defaultdict[str, dict[str, dict[str, tuple[str, ...]]]] = defaultdict(dict)
         self._krefs: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._vrefs: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._found: dict[str, Held] = {}
 
     def hold(self, vat: str, kref: str, vref: str | None) -> None:
         """Note what a session calls something; None if it does not hold it any more."""
+        self._found.pop(vat, None)
         before = self._vrefs[vat].pop(kref, None)
         if before is not None:
             self._krefs[vat].pop(before, None)
@@ -48,6 +53,7 @@ class Names:
 
     def take(self, vat: str, key: str, value: str | None) -> None:
         """Note an entry of a session's store that belongs to its names."""
+        self._found.pop(vat, None)
         rest = key[len(NAMES) :]
         if rest.startswith("s"):
             name = rest[1:]
@@ -63,10 +69,12 @@ class Names:
             else:
                 parts[part] = _read(value).slots
 
-    def of(self, vat: str) -> dict[str, tuple[tuple[str, ...], bool]]:
+    def of(self, vat: str) -> Held:
         """The names of a session in order: the krefs of what each holds, and whether it is one thing."""
+        if vat in self._found:
+            return self._found[vat]
         stored, krefs = self._stored[vat], self._krefs[vat]
-        found: dict[str, tuple[tuple[str, ...], bool]] = {}
+        found = self._found[vat] = {}
         for name in sorted(stored):
             value = stored[name]
             if value.same is not None:

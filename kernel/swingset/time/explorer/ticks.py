@@ -22,11 +22,13 @@ from swingset.core.errors import KernelError
 from swingset.model.capdata import CapData
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
-from swingset.time.explorer.answers import Bin, Lane, Mark, MarkKind, Timeline
+from swingset.time.explorer.answers import Bin, Lane, MarkKind, Timeline
+from swingset.time.explorer.answers import Mark as Told
 from swingset.time.explorer.labels import LABEL, NAME
 from swingset.time.explorer.reel import Reel, is_crank
 from swingset.world.errors import WorldError
 from swingset.world.file import WorldFile
+from swingset.world.line import Mark
 from swingset.world.promises import REJECTED
 from swingset.world.records import CrankRecord, RowChange
 from swingset.world.rows import RULES
@@ -61,6 +63,7 @@ class _Seen:
     """What a row of the table of vats said after a crank; `state` is empty if the row was deleted."""
 
     crank: int
+    record: int
     vat: str
     name: str = ""
     state: str = ""
@@ -76,7 +79,7 @@ class Ticks:
         self._reel = reel
         self._lanes: dict[str, _Lane] = {}
         self._seen: list[_Seen] = []
-        self._marks: list[Mark] = []
+        self._marks: list[Told] = []
         self._known: dict[str, tuple[str, int]] = {}
         self._ids: dict[str, str] = {}
         self._rejected: dict[bytes, int] = {}
@@ -85,7 +88,7 @@ class Ticks:
         """The commits that were read, oldest first."""
         self._words: dict[int, str] = {}
         self._others: tuple[tuple[int, int], _Lane] | None = None
-        self.last = 0
+        self.last, self._first, self._record = 0, 1, 0
 
     # Following
 
@@ -102,7 +105,7 @@ class Ticks:
             known = set(done)
             while keep < len(marks) and (marks[keep].seq in known):
                 keep += 1
-        self._forget_after(marks[keep - 1].crank if keep else 0)
+        self._forget_after(reel.before(keep))
         self._done = [mark.seq for mark in marks]
         for place in range(keep, len(marks)):
             if place >= reel.start:
@@ -110,17 +113,27 @@ class Ticks:
             elif place == reel.start - 1:
                 self._begin(place)
         self._read(len(marks))
+        if reel.first != self._first:
+            self._forget_before(reel.first)
 
-    def _forget_after(self, crank: int) -> None:
-        if crank == self.last:
+    def _forget_before(self, crank: int) -> None:
+        """Forget the cranks of a past that was pruned."""
+        self._first = crank
+        for lane in self._lanes.values():
+            for kept in (lane.cranks, lane.failed):
+                del kept[: bisect_left(kept, crank)]
+
+    def _forget_after(self, mark: Mark) -> None:
+        if mark.record == self._record:
             return
-        self.last = min(crank, self.last)
+        crank, self._record = mark.crank, mark.record
+        self.last = crank
         for lane in self._lanes.values():
             for kept in (lane.cranks, lane.failed):
                 del kept[bisect_right(kept, crank) :]
         self._rejected = {kref: at for kref, at in self._rejected.items() if at <= crank}
         self._words = {at: text for at, text in self._words.items() if at <= crank}
-        seen = [one for one in self._seen if one.crank <= crank]
+        seen = [one for one in self._seen if one.record <= mark.record]
         self._seen, self._marks, self._known, self._ids = [], [], {}, {}
         for one in seen:
             self._see(one)
@@ -128,24 +141,25 @@ class Ticks:
     def _begin(self, place: int) -> None:
         """Begin with the vats of the state at which the past that is left begins."""
         mark = self._reel.marks[place]
-        self.last = max(self.last, mark.crank)
+        self.last, self._record = mark.crank, mark.record
         for change in apsw.Changeset.iter(self._world.history.changes(mark.seq).reader()):
             if change.name == "vats" and change.new is not None:
-                self._take(mark.crank, RowChange("vats", (), tuple(change.new)), told=False)  # type: ignore[arg-type]
+                row = RowChange("vats", (), tuple(change.new))  # type: ignore[arg-type]
+                self._take(mark.crank, mark.record, row, told=False)
 
     def _read(self, place: int) -> None:
         """Pass over the records of a commit."""
-        crank = self._reel.before(place).crank
+        crank, record = self._reel.before(place).crank, self._reel.before(place).record
         for at, line in enumerate(self._reel.streamed(place)):
-            before = crank
+            before, record = crank, record + 1
             if is_crank(line):
                 crank += 1
                 self._count(line, crank)
             if _VATS in line:
                 for row in self._reel.decode(place, at, line, before).rows or ():
                     if row.table == "vats":
-                        self._take(crank, row, told=True)
-        self.last = crank
+                        self._take(crank, record, row, told=True)
+        self.last, self._record = crank, record
 
     def _count(self, line: bytes, crank: int) -> None:
         found = _VAT.search(line[-820:])
@@ -162,12 +176,12 @@ class Ticks:
         if failed:
             lane.failed.append(crank)
 
-    def _take(self, crank: int, row: RowChange, *, told: bool) -> None:
+    def _take(self, crank: int, record: int, row: RowChange, *, told: bool) -> None:
         if row.after is None:
-            self._see(_Seen(crank, str(row.key[0])))
+            self._see(_Seen(crank, record, str(row.key[0])))
             return
         vat, name, state, incarnation = (row.after[_AT[at]] for at in ("id", "name", "state", "incarnation"))
-        self._see(_Seen(crank, str(vat), str(name), str(state), int(incarnation or 0), told))
+        self._see(_Seen(crank, record, str(vat), str(name), str(state), int(incarnation or 0), told))
 
     def _see(self, seen: _Seen) -> None:
         self._seen.append(seen)
@@ -186,7 +200,7 @@ class Ticks:
             kind = "upgraded"
         if kind is not None and seen.told:
             to = f" to incarnation {seen.incarnation}" if kind == "upgraded" else ""
-            self._marks.append(Mark(seen.crank, kind, f"{one_line(seen.name, NAME)} {kind}{to}"))
+            self._marks.append(Told(seen.crank, kind, f"{one_line(seen.name, NAME)} {kind}{to}"))
 
     # Answers
 
@@ -242,13 +256,13 @@ class Ticks:
     def _hue(self, name: str) -> int:
         return int(self._ids.get(name, "v0")[1:17])
 
-    def _marked(self, begin: int, end: int) -> tuple[tuple[Mark, ...], int]:
+    def _marked(self, begin: int, end: int) -> tuple[tuple[Told, ...], int]:
         """The marks of a stretch: what happened to vats and the past, then the newest errors."""
         low = bisect_left(self._marks, begin, key=lambda mark: mark.crank)
         high = bisect_right(self._marks, end, key=lambda mark: mark.crank)
         found = [*self._marks[low:high], *self._checkpoints(begin, end)]
         if self._reel.gone is not None and begin == self._reel.first:
-            found.append(Mark(begin, "cut", one_line(str(self._reel.gone), LABEL)))
+            found.append(Told(begin, "cut", one_line(str(self._reel.gone), LABEL)))
         found.sort(key=lambda mark: (_RANK.get(mark.kind, 9), -mark.crank))
         failed: list[int] = []
         errors = 0
@@ -260,14 +274,14 @@ class Ticks:
         newest = sorted(failed)[-room:]
         kept = found[: MOST_MARKS - len(newest)]
         more = len(found) - len(kept) + errors - len(newest)
-        kept += [Mark(crank, "error", self._error(crank)) for crank in newest]
+        kept += [Told(crank, "error", self._error(crank)) for crank in newest]
         return tuple(sorted(kept, key=lambda mark: (mark.crank, mark.kind, mark.text))), more
 
-    def _checkpoints(self, begin: int, end: int) -> Iterator[Mark]:
+    def _checkpoints(self, begin: int, end: int) -> Iterator[Told]:
         places = self._reel.places
         for label in self._world.labels():
             if begin <= label.crank <= end and label.seq in places:
-                yield Mark(label.crank, "checkpoint", f"checkpoint {one_line(label.name, NAME)}")
+                yield Told(label.crank, "checkpoint", f"checkpoint {one_line(label.name, NAME)}")
 
     def _error(self, crank: int) -> str:
         """Why a crank failed, in words."""
