@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ _PACKAGED = Path(__file__).parent / "lessons"
 _IN_A_CLONE = Path(__file__).parents[1] / "notebooks"
 _MOST_READ = 16 << 20
 """A notebook beside this one that is larger, in bytes, is not read."""
+
+_PAGE = re.compile(r"\[([^\]]+)\]\(\.\./docs/([\w/.-]+)\)")
+_LESSON = re.compile(r"\[[^\]]+\]\((\w+)\.ipynb\)")
 
 _ORDER = (
     *("quickstart", "concepts", "eventual_sends", "durable_kinds", "failed_upgrade", "upgrade_walkthrough"),
@@ -48,7 +52,7 @@ def lesson(_notebook: Notebook, given: argparse.Namespace) -> Shown:
             f"there is no lesson {given.name!r}; there are: {', '.join(found)}", "%swingset lesson"
         )
     target = Path(f"{given.name}.ipynb")
-    text = json.dumps(_without_outputs(_read(found[given.name])), indent=1, ensure_ascii=False)
+    text = json.dumps(_copied(_read(found[given.name])), indent=1, ensure_ascii=False)
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(text + "\n")
@@ -97,8 +101,12 @@ def _title(path: Path) -> str:
     return text.lstrip("# ").partition("\n")[0]
 
 
-def _without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
+def _copied(notebook: dict[str, Any]) -> dict[str, Any]:
+    """A lesson to be run elsewhere: without outputs, and with what its links lead to where nothing lies."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
+        else:
+            text = _PAGE.sub(r"\1 (`docs/\2` of the project)", "".join(cell["source"]))
+            cell["source"] = _LESSON.sub(r"\g<0> (`%swingset lesson \1`)", text).splitlines(keepends=True)
     return notebook
