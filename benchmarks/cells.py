@@ -18,7 +18,7 @@ import time
 from IPython.core.interactiveshell import InteractiveShell
 
 from swingset_nb import extension
-from swingset_nb.panel import WorldPanel
+from swingset_nb.explorer import Explorer
 
 NAMES = 10_000
 LARGE = 1_000_000
@@ -130,7 +130,7 @@ def measure(names: int, large: int, rounds: int) -> dict[str, tuple[float, float
         settle(with_it)
         found = {"a world, and references among the names": compare(without, with_it, rounds)}
         notebook = with_it._swingset_nb.notebook
-        notebook.panels.append(WorldPanel(notebook))
+        notebook.panels.append(Explorer(notebook))
         settle(with_it)
         found["the same with a live panel"] = compare(without, with_it, rounds)
         extension.unload(with_it)

@@ -7,11 +7,12 @@ from shlex import quote
 
 from swingset.core.errors import VatFault
 from swingset.model.lines import source_lines
+from swingset.model.refs import is_kref, kref_type
 from swingset.model.visible import one_line
 from swingset_nb import binding, cells
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, UpgradeRefused, vat_failed
-from swingset_nb.notebook import Notebook, words_of
+from swingset_nb.notebook import Notebook, OpenWorld, words_of
 from swingset_nb.render import Diff, Message, Shown, Stack, Table
 
 _VAT = argument("vat", metavar="VAT", help="the vat they are for")
@@ -114,16 +115,17 @@ def _named(words: str, known: list[str], vat: str) -> str:
 
 @command(
     "name",
-    "bind something of the world to another name, if its own has another meaning here",
-    argument("name", metavar="NAME", help="its name in the world"),
+    "bind something of the world to a name: what could not have its own here, or any object by its kref",
+    argument("name", metavar="NAME", help="its name in the world, or a kref: ko23"),
     argument("word", metavar="as", choices=["as"], help="this word"),
     argument("new", metavar="NEW", help="the name to give it"),
 )
 def name(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Bind a name of the world that could not be bound here under another one."""
-    notebook.require()
+    """Bind a name of the world that could not be bound here under another one, or an object."""
+    world = notebook.require()
     withheld = notebook.binding.withheld
-    if given.name not in withheld:
+    kref = given.name if given.name not in withheld and is_kref(given.name) else None
+    if given.name not in withheld and kref is None:
         known = words_of(sorted(withheld)) or "none"
         raise BadArguments(
             f"{given.name!r} is no name of the world that was not bound here; there are: {known}",
@@ -135,5 +137,17 @@ def name(notebook: Notebook, given: argparse.Namespace) -> Shown:
             f"{given.new!r} {why or 'has a value already'}",
             f"%swingset name {quote(given.name)} as another_name",
         )
+    if kref is not None:
+        return _bind_object(notebook, world, kref, given.new)
     notebook.binding.bind({given.new: withheld[given.name]})
     return Message(f"{given.new} stands for what the world calls {given.name}")
+
+
+def _bind_object(notebook: Notebook, world: OpenWorld, kref: str, new: str) -> Shown:
+    """Have the notebook hold an object, and bind a name to it."""
+    described = world.lens.describe(kref)
+    if kref_type(kref) != "o":
+        raise BadArguments(f"{kref} is no object, so no name can stand for it", "%swingset clists")
+    notebook.binding.bind({new: world.session.reference(kref, described.name)})
+    notebook.flush()
+    return Message(f"{new} stands for {described.name}", (), (f"`{new}` shows it, `E({new})` sends to it",))

@@ -27,8 +27,13 @@ _PREDICATE = argument(
 )
 def until(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Run to a breakpoint; the world is paused there, so that the end of the cell does not run on."""
+    notebook.require()
+    return run_until(notebook, predicate_of(given))
+
+
+def run_until(notebook: Notebook, wanted: Predicate) -> Message:
+    """Run until a predicate holds, and pause there."""
     world = notebook.require()
-    wanted = predicate_of(given)
     notebook.flush()
     controller, session = world.controller, world.session
     stop = Breakpoint(controller, wanted)

@@ -51,10 +51,21 @@ def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"vat {name} goes on")
 
 
-@command("drop", "drop the first event that waits for a suspended vat", _VAT, completes="vat")
+@command(
+    "drop",
+    "drop the first event that waits for a suspended vat, or one of the run-queue",
+    argument("vat", metavar="VAT", nargs="?", help="the vat's name"),
+    argument("--position", metavar="N", type=int, help="the number of the event in the run-queue"),
+    completes="vat",
+)
 def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Drop the event that suspends a vat each time; the result of a message is rejected."""
+    """Drop the event that suspends a vat each time, or one that waits; a message's result is rejected."""
     world = notebook.require()
+    if (given.vat is None) == (given.position is None):
+        raise BadArguments("drop which event?", "%swingset drop VAT", "%swingset drop --position N")
+    if given.vat is None:
+        notebook.flush()
+        return Message(f"dropped {world.controller.queue.drop(given.position)}: its result is rejected")
     name = named_vat(world, given.vat)
     dropped = world.controller.vats.drop_parked(name)
     if dropped is None:

@@ -77,17 +77,17 @@ def picture(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     return Drawn(draw(world.lens))
 
 
-@command("panel", "a live panel: queue, vats, c-lists, Step and Run")
+@command("panel", "the explorer: the world live, its past, all about what you click, Step and Run")
 def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
-    """Show the world as it is now and, below, a panel that follows it."""
-    from swingset_nb.panel import show_panel
+    """Show the world as it is now and, below, an explorer that follows it."""
+    from swingset_nb.explorer import show_explorer
 
     world = notebook.require()
     notebook.flush()
     lens = world.lens.cached()
     snapshot = Stack([queue_table(lens, paused=world.controller.queue.paused), vat_table(lens)])
     rest = "`%swingset queue --all` and `%swingset vats --all` list them"
-    show_panel(notebook, fit(snapshot, "%swingset panel", rest=rest))
+    show_explorer(notebook, fit(snapshot, "%swingset panel", rest=rest))
 
 
 @command(

@@ -2,8 +2,8 @@
 
 The modules in `static` are modules of JavaScript as Node and a type checker see them. They import each other
 by name, in lines of one form, and their names differ, so it is enough to write them one after the other
-without these lines. Nothing is compiled: what the page runs is what stands in the files, without the comments
-and the indentation, since each panel carries its own copy of the text.
+without these lines. Nothing is compiled: what the page runs is what stands in the files, without comments and
+space, since each panel carries its own copy of the text. So no text in them has an end of a line in it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[^"]*)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*//[^\n]*\n|/\*\*.*?\*/ ?", re.MULTILINE | re.DOTALL)
 _SPACE = re.compile(r"^\s+|(?<=\n)\n", re.MULTILINE)
+_BREAK = re.compile(r"(?<=[,(\[{])\n|\n(?=[)\]}])")
+"""An end of a line that ends no statement."""
 
 
 @cache
@@ -40,4 +42,8 @@ def _collect(path: Path, found: dict[Path, str]) -> None:
         other = (path.parent / imported).resolve()
         if other not in found:
             _collect(other, found)
-    found[path.resolve()] = _SPACE.sub("", _COMMENT.sub("", _EXPORT.sub("", _IMPORT.sub("", source))))
+    found[path.resolve()] = _short(_EXPORT.sub("", _IMPORT.sub("", source)))
+
+
+def _short(source: str) -> str:
+    return _BREAK.sub("", _SPACE.sub("", _COMMENT.sub("", source)))

@@ -74,18 +74,26 @@ class LiveWidget(anywidget.AnyWidget):
             return
         with world.controller.lock:
             if (stamp := self.stamp()) != self._stamp:
-                self.view = _fit(self.compose())
+                self.put(self.compose())
                 self._stamp = stamp
 
     def sleep(self, why: str) -> None:
         """Show only the reason."""
         self._stamp = None
-        self.view = {"open": False, "why": why}
+        self.put(self.sleeping(why))
+
+    def sleeping(self, why: str) -> dict[str, Any]:
+        """What to show while there is no world to show: the reason."""
+        return {"open": False, "why": why}
+
+    def put(self, composed: dict[str, Any]) -> None:
+        """Send what was composed to the page."""
+        self.view = _fit(composed)
 
     def _hear(self, _widget: object, content: object, _buffers: object) -> None:
         if not isinstance(content, dict):
             return
-        action = self.actions().get(content.get("kind", ""))
+        action = self.actions().get(str(content.get("kind", "")))
         if action is None:  # anywidget's own messages come this way too
             return
         notebook, error = self.notebook, ""

@@ -101,6 +101,8 @@ WHY = {
     "swingset_nb/next_steps.py next_steps search": SOURCE,
     "swingset_nb/outs.py forget_shown getattr": SOURCE,
     "swingset_nb/outs.py forget_shown setattr": SOURCE,
+    "swingset_nb/explorer_verbs.py _sent getattr": "of `E(...)`, which makes a message of any name",
+    "swingset_nb/plain_data.py plain getattr": "a field of a class that is in this source",
     "swingset_nb/what_if.py _compiled compile": "the user's own cell",
     "swingset_nb/what_if.py _ran eval": "the user's own cell",
     "swingset_nb/extension.py load getattr": SOURCE,

@@ -1,5 +1,4 @@
-// What the panels share: building elements from text, never from markup, and talking to the kernel.
-/** @import { AnyModel } from "@anywidget/types" */
+// What the panels share: building elements from text, never from markup.
 
 /**
  * Make an element. Text goes in as text: whatever a vat calls itself, it cannot become markup.
@@ -15,34 +14,20 @@ export function h(tag, props = {}, ...children) {
     else if (value !== null && value !== undefined && value !== false)
       el.setAttribute(name, value === true ? "" : String(value));
   }
-  el.append(
-    ...children.filter((child) => child !== null && child !== undefined),
-  );
+  el.append(...children.filter((child) => child !== null && child !== undefined));
   return el;
 }
 
 /** Replace what an element holds, and give the focus back to the element of the same key.
  * @param {HTMLElement} el @param {...(Node | string | null)} children */
 export function fill(el, ...children) {
-  const key = el.contains(document.activeElement)
-    ? document.activeElement?.getAttribute("data-key")
-    : null;
+  const key = el.contains(document.activeElement) ? document.activeElement?.getAttribute("data-key") : null;
   el.replaceChildren(...children.filter((child) => child !== null));
   if (key)
     /** @type {HTMLElement | undefined} */ (
-      [...el.querySelectorAll("[data-key]")].find(
-        (node) => node.getAttribute("data-key") === key,
-      )
+      [...el.querySelectorAll("[data-key]")].find((node) => node.getAttribute("data-key") === key)
     )?.focus();
 }
-
-/** A heading and what belongs to it. @param {string} title @param {...(Node | null)} children */
-export const section = (title, ...children) =>
-  h("section", { "aria-label": title }, h("h4", {}, title), ...children);
-
-/** A list, or a sentence that says it is empty. @param {string[]} lines @param {string} cls */
-export const lines = (lines, cls) =>
-  h("ul", { class: cls }, ...lines.map((line) => h("li", {}, line)));
 
 /**
  * What a panel says when its kernel is gone. It cannot reach the new one, so its button copies the lines to run.
@@ -69,118 +54,18 @@ export function epitaph(again) {
       "The kernel of this panel has ended. It shows what was there then; the world is in its file. These lines show it again:",
     ),
     code,
-    h(
-      "button",
-      { type: "button", class: "sw-again", onclick: copy },
-      "Copy them",
-    ),
+    h("button", { type: "button", class: "sw-again", onclick: copy }, "Copy them"),
     said,
   );
 }
 
 /**
- * The frame of every panel: a bar of buttons that stays, a body that is redrawn, and what vats said and what went wrong.
- * @param {AnyModel} model @param {HTMLElement} root @param {string} label
- * @param {[kind: string, text: string, label: string][]} buttons
- * @param {(view: any, send: (message: object) => void, bar: Record<string, HTMLButtonElement>) => (Node | null)[]} draw
+ * Keep keys that are pressed in a panel from the notebook, in which `d d` deletes the cell. JupyterLab asks the
+ * element that has the focus, so each gets the word for it when it is reached.
+ * @param {HTMLElement} panel
  */
-export function frame(model, root, label, buttons, draw) {
-  const state = h("span", { class: "sw-state", role: "status" });
-  const body = h("div", { class: "sw-body" });
-  const said = h("div", {
-    class: "sw-said",
-    role: "log",
-    "aria-label": "what vats said",
+export function keepKeys(panel) {
+  panel.addEventListener("focusin", ({ target }) => {
+    if (target instanceof Element) target.setAttribute("data-lm-suppress-shortcuts", "true");
   });
-  const error = h("pre", { class: "sw-error", role: "alert" });
-  /** @type {Record<string, HTMLButtonElement>} */
-  const bar = {};
-  const panel = h("div", {
-    class: "sw-panel",
-    role: "group",
-    "aria-label": label,
-  });
-  const send = (/** @type {object} */ message) => {
-    state.textContent = "waiting for the kernel…";
-    panel.setAttribute("aria-busy", "true");
-    model.send(message);
-  };
-  for (const [kind, text, title] of buttons)
-    bar[kind] = /** @type {HTMLButtonElement} */ (
-      h(
-        "button",
-        {
-          type: "button",
-          class: `sw-${kind}`,
-          title,
-          "aria-label": title,
-          onclick: () => send({ kind }),
-        },
-        text,
-      )
-    );
-  let dead = false;
-  const redraw = () => {
-    const view = model.get("view");
-    for (const button of Object.values(bar))
-      button.disabled = dead || !view.open;
-    fill(
-      body,
-      ...(view.open
-        ? draw(view, send, bar)
-        : [
-            h(
-              "p",
-              { class: "sw-empty" },
-              `This panel is asleep: ${view.why || "nothing to show yet"}.`,
-            ),
-          ]),
-    );
-    const words = model.get("said");
-    fill(
-      said,
-      words.length
-        ? section("Vats said", h("pre", {}, words.join("\n")))
-        : null,
-    );
-    said.scrollTop = said.scrollHeight;
-    error.textContent = model.get("error");
-    error.hidden = !model.get("error");
-    if (dead) {
-      for (const button of [
-        ...Object.values(bar),
-        ...body.querySelectorAll("button"),
-      ])
-        button.setAttribute("disabled", "");
-      settled();
-    }
-  };
-  const died = () => {
-    if (dead) return;
-    dead = true;
-    panel.prepend(epitaph(model.get("again")));
-    redraw();
-  };
-  const settled = () => {
-    state.textContent = "";
-    panel.removeAttribute("aria-busy");
-  };
-  panel.append(
-    h("div", { class: "sw-bar" }, ...Object.values(bar), state),
-    error,
-    body,
-    said,
-  );
-  root.append(panel);
-  for (const name of ["view", "said", "error"])
-    model.on(`change:${name}`, redraw);
-  model.on("change:turn", settled);
-  model.on("comm_live_update", died);
-  redraw();
-  return () => {
-    for (const name of ["view", "said", "error"])
-      model.off(`change:${name}`, redraw);
-    model.off("change:turn", settled);
-    model.off("comm_live_update", died);
-  };
 }

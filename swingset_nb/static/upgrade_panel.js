@@ -1,6 +1,7 @@
 // The upgrade panel. The lines of a difference carry their sign, so colour is never the only mark.
 /** @import { AnyModel } from "@anywidget/types" */
-import { frame, h, lines, section } from "./dom.js";
+import { h } from "./dom.js";
+import { frame, lines, section } from "./frame.js";
 
 /** @param {any} view */
 function difference(view) {
@@ -15,10 +16,7 @@ function difference(view) {
           : "";
     return h("span", { class: cls }, `${line}\n`);
   });
-  if (view.hidden)
-    rows.push(
-      h("span", {}, `and ${view.hidden} more lines: %vat ${view.vat} --all\n`),
-    );
+  if (view.hidden) rows.push(h("span", {}, `and ${view.hidden} more lines: %vat ${view.vat} --all\n`));
   return h(
     "pre",
     {
@@ -38,11 +36,7 @@ export default {
       el,
       "upgrade",
       [
-        [
-          "rehearse",
-          "Rehearse",
-          "Try the upgrade on a fork of the world, which is thrown away",
-        ],
+        ["rehearse", "Rehearse", "Try the upgrade on a fork of the world, which is thrown away"],
         ["apply", "Apply", "Upgrade the vat"],
       ],
       (view, send, bar) => {
@@ -55,9 +49,7 @@ export default {
             { class: "sw-where" },
             "vat ",
             h("b", {}, view.vat),
-            view.incarnation === null
-              ? " does not run"
-              : ` · incarnation ${view.incarnation} runs`,
+            view.incarnation === null ? " does not run" : ` · incarnation ${view.incarnation} runs`,
           ),
           view.parts.length > 1
             ? h(
@@ -78,9 +70,7 @@ export default {
                 ),
               )
             : null,
-          view.happened.length
-            ? section("What happened", lines(view.happened, "sw-happened"))
-            : null,
+          view.happened.length ? section("What happened", lines(view.happened, "sw-happened")) : null,
           changed
             ? section(`Changed: ${view.part}`, difference(view))
             : h(

@@ -71,7 +71,7 @@ def test_the_quickstart_runs_in_the_page(notebook_page: Any, pictures: Path) -> 
 
 
 def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None:
-    """Step delivers one message and says so; Run delivers the rest and ends the pause."""
+    """Step delivers one message and says so; a look back moves the picture alone; Run ends the pause."""
     from playwright.sync_api import expect
 
     lab = notebook_page
@@ -82,15 +82,23 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
     panel = lab.page.locator(".sw-panel")
     expect(panel.locator(".sw-card")).to_have_count(3)
     panel.locator("button.sw-step").click()
-    expect(panel.locator(".sw-last")).to_contain_text("up() to ko21, vat counter: delivered")
+    expect(panel.locator(".sw-story")).to_contain_text("up() to Counter ko21")
     expect(panel.locator(".sw-said")).to_contain_text("counter │ <b>count</b> is 2")
     expect(panel.locator(".sw-where")).to_contain_text("‖ paused")
-    panel.locator("button.sw-vat", has_text="notebook").click()
-    expect(panel.locator("section", has_text="What notebook holds")).to_be_visible()
+    panel.locator(".sw-roomhead", has_text="counter").click()
+    expect(panel.locator(".sw-inspector h4")).to_have_text("counter")
+    panel.get_by_role("slider").click(position={"x": 200, "y": 20})
+    expect(panel.locator(".sw-where")).to_contain_text("looking back")
     panel.screenshot(path=pictures / "panel.png")
+    cells = lab.page.locator(".jp-Notebook .jp-CodeCell").count()
+    # Keys of the notebook itself, which must not reach it from here: the end, a new cell, a deleted one.
+    for key in ("ArrowUp", "a", "d", "d", "End"):
+        lab.page.keyboard.press(key)
+    expect(panel.locator(".sw-where")).to_contain_text("the present")
+    assert lab.page.locator(".jp-Notebook .jp-CodeCell").count() == cells
     panel.locator("button.sw-run").click()
-    expect(panel.locator(".sw-last")).to_contain_text("the pause is over")
-    expect(panel.locator(".sw-empty").first).to_contain_text("nothing is waiting")
+    expect(panel.locator(".sw-did")).to_contain_text("the pause is over")
+    expect(panel.locator(".sw-queue")).to_contain_text("nothing waits")
     expect(lab.run("await E(c).up()")).to_contain_text("4")
     expect(panel.locator(".sw-error")).to_be_hidden()
     lab.run("%swingset close")
@@ -134,7 +142,7 @@ def test_a_panel_whose_kernel_has_ended_says_so(notebook_page: Any, pictures: Pa
     lab.page.evaluate("() => window.notebook.sessionContext.session.kernel.restart()")
     expect(panel.locator(".sw-dead")).to_contain_text("The kernel of this panel has ended")
     expect(panel.locator(".sw-dead pre")).to_contain_text("%swingset open ending.world")
-    for button in ("step", "run", "pause", "vat"):
+    for button in ("step", "run", "pause", "row"):
         expect(panel.locator(f"button.sw-{button}").first).to_be_disabled()
     panel.locator("button.sw-again").click()
     expect(panel.locator(".sw-dead .sw-state")).to_contain_text("into a cell and run it")

@@ -59,7 +59,7 @@ def test_undo_redo_and_a_runaway_that_is_cancelled(notebook_page: Any, pictures:
     expect(stuck).to_contain_text("in the middle of the message go() in vat spin", timeout=30_000)
     panel.scroll_into_view_if_needed()
     panel.locator("button.sw-cancel").click()
-    expect(panel.locator(".sw-last")).to_contain_text("the message go() is dropped")
+    expect(panel.locator(".sw-did")).to_contain_text("the message go() is dropped")
     expect(panel.locator("button.sw-cancel")).to_be_hidden()
     panel.screenshot(path=pictures / "cancelled.png")
     expect(lab.run("await E(c).up()")).to_contain_text("4")

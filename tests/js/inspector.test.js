@@ -14,7 +14,7 @@ test("a quoted text ends where its quotes do", () => {
 });
 
 test("a vat, an object and a message each have the predicate that speaks of them", () => {
-  const it = (kind, subject, title, vat = "bank") => /** @type {any} */ ({ kind, subject, title, vat });
+  const it = (kind, subject, title, whose = "bank") => /** @type {any} */ ({ kind, subject, title, whose });
   assert.equal(predicateOf(it("vat", "v1", "bank")), 'vat == "bank"');
   assert.equal(predicateOf(it("object", "ko21", "Purse")), 'object == "ko21"');
   assert.equal(predicateOf(it("message", "waiting:7", "deposit", "shop")), 'vat == "shop"');

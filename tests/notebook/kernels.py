@@ -161,3 +161,9 @@ class Kernel:
         """SIGKILL: no clean-up of any sort."""
         self.manager.shutdown_kernel(now=True)
         self.client.stop_channels()
+
+
+def shown_by(panel: Any) -> dict[str, Any]:
+    """What a panel sends to its page, but for its script and what every widget has."""
+    own = {name for name in panel.trait_names(sync=True) if not name.startswith("_")}
+    return {name: panel.trait_values()[name] for name in sorted(own - {"layout", "tabbable", "tooltip"})}

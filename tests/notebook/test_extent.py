@@ -19,11 +19,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from swingset.lens.difference import Difference
 from swingset_nb import commands, extension
 from swingset_nb.errors import FOREIGN, SwingSetError
+from swingset_nb.explorer import Explorer
 from swingset_nb.extent import EVERYTHING, Extent, fit, size
-from swingset_nb.panel import WorldPanel
 from swingset_nb.render import Diff, Listing, Message, Shown, Stack, Table
 from swingset_nb.sides import SideBySide
 from swingset_nb.upgrade_panel import UpgradePanel
+from tests.notebook.kernels import shown_by
 
 pytestmark = pytest.mark.unaudited  # hundreds of vats, audited after each crank, take minutes
 
@@ -333,9 +334,9 @@ def test_panels_are_bounded(shell: Any) -> None:
     """What a panel sends to the browser, of which some front ends store a copy."""
     notebook = shell._swingset_nb.notebook
     notebook.require().pending["bank"] = {"bank": CHANGED}
-    for panel in (WorldPanel(notebook), UpgradePanel(notebook, "bank")):
+    for panel in (Explorer(notebook), UpgradePanel(notebook, "bank")):
         panel.refresh()
-        assert len(json.dumps([panel.view, panel.said, panel.error])) < BOUND
+        assert len(json.dumps(shown_by(panel))) < BOUND
 
 
 WIDE = "<&'\"|`é" * 200

@@ -11,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from swingset_nb import extension
-from swingset_nb.panel import WorldPanel
+from swingset_nb.explorer import Explorer
 from swingset_nb.scripts import STATIC
 from swingset_nb.upgrade_panel import UpgradePanel
 from tests.notebook.kernels import bank
@@ -42,27 +42,13 @@ def press(panel: Any, **message: object) -> None:
     panel._hear(panel, message, [])
 
 
-def test_step_runs_one_crank_and_keeps_what_vats_said(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Step shows the crank and the output in the panel and prints nothing."""
-    panel = WorldPanel(notebook_of(shell))
-    panel.refresh()
-    assert panel.view["waiting"] == 1
-    capsys.readouterr()
-    press(panel, kind="step")
-    assert "open_purse()" in panel.last
-    assert panel.said == ["bank │ opening bob"]
-    assert panel.error == ""
-    assert panel.turn == 1
-    assert capsys.readouterr().out == ""
-
-
 def test_a_cell_that_changes_nothing_draws_nothing(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A live panel is composed anew when the world or the panel has changed, and not after every cell."""
-    panel = WorldPanel(notebook_of(shell))
+    panel = Explorer(notebook_of(shell))
     notebook_of(shell).panels.append(panel)
     shell.run_cell("1")
-    before, composed = panel.view, []
-    monkeypatch.setattr(panel, "compose", lambda: composed.append(1) or before)
+    composed = list[int]()
+    monkeypatch.setattr(panel, "compose", lambda: composed.append(1) or {})
     shell.run_cell("x = 1")
     assert composed == []
     shell.run_cell("%swingset step")
@@ -76,26 +62,14 @@ def test_a_cell_that_changes_nothing_draws_nothing(shell: Any, monkeypatch: pyte
 def test_a_panel_has_the_lines_that_show_it_again(shell: Any) -> None:
     """The page has them before the kernel ends, because nothing can be asked then."""
     start = ["%load_ext swingset_nb", "%swingset open a.world --worker local"]
-    assert WorldPanel(notebook_of(shell)).again == [*start, "%swingset panel"]
+    assert Explorer(notebook_of(shell)).again == [*start, "%swingset panel"]
     assert UpgradePanel(notebook_of(shell), "bank").again == [*start, "%swingset upgrade bank"]
-
-
-def test_run_ends_the_pause(shell: Any) -> None:
-    """Run delivers what waits; the promise in the notebook is settled."""
-    panel = WorldPanel(notebook_of(shell))
-    notebook_of(shell).panels.append(panel)
-    press(panel, kind="run")
-    assert panel.view["paused"] is False
-    assert panel.view["queue"] == []
-    assert shell.user_ns["second"].status == "fulfilled"
-    press(panel, kind="pause")
-    assert panel.view["paused"] is True
 
 
 def test_a_panel_shows_errors_and_ignores_strangers(shell: Any) -> None:
     """A failing handler ends in `error`; messages that are not ours do nothing."""
     notebook = notebook_of(shell)
-    panel = WorldPanel(notebook)
+    panel = Explorer(notebook)
     press(panel, kind="anywidget-command")
     panel._hear(panel, "nonsense", [])
     assert panel.turn == 0
@@ -135,10 +109,10 @@ def test_an_upgrade_is_rehearsed_and_applied(shell: Any) -> None:
 def test_closing_the_world_puts_panels_to_sleep(shell: Any) -> None:
     """A panel of a closed world says why it shows nothing."""
     notebook = notebook_of(shell)
-    panel = WorldPanel(notebook)
+    panel = Explorer(notebook)
     notebook.panels.append(panel)
     shell.run_cell("%swingset close")
-    assert panel.view == {"open": False, "why": "its world was closed"}
+    assert (panel.bar["open"], panel.bar["why"]) == (False, "its world was closed")
 
 
 def test_style_sheets_fetch_nothing() -> None:

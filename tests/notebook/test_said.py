@@ -16,11 +16,12 @@ from swingset.lens.difference import Difference
 from swingset.model.messages import Reap
 from swingset.vat import E
 from swingset_nb import commands, extension
-from swingset_nb.panel import WorldPanel
+from swingset_nb.explorer import Explorer
 from swingset_nb.render import Diff, Message, Shown, Stack, Table
 from swingset_nb.sides import SideBySide
 from swingset_nb.upgrade_panel import UpgradePanel
 from tests.host.test_said import ALL, NASTY, SOURCE, check
+from tests.notebook.kernels import shown_by
 
 FORMS = ("plain", "markdown", "html")
 
@@ -138,16 +139,19 @@ def test_what_is_typed_is_no_better(shell: Any) -> None:
 def test_panels(shell: Any) -> None:
     """The state of a panel, which its script puts into the page as text."""
     notebook = shell._swingset_nb.notebook
-    for panel in (WorldPanel(notebook), UpgradePanel(notebook, "root")):
+    for panel in (Explorer(notebook), UpgradePanel(notebook, "root")):
         panel.refresh()
         for message in (
             {"kind": "step"},
             {"kind": "run"},
-            {"kind": "select", "vat": ALL},
+            {"kind": "pick", "subject": ALL},
+            {"kind": "pick", "subject": "ko20"},
+            {"kind": "search", "text": "o"},
+            {"kind": "look", "crank": 1},
             {"kind": "rehearse"},
         ):
             panel._hear(panel, message, [])
-            state = json.loads(json.dumps([panel.view, panel.said, panel.error]))
+            state = json.loads(json.dumps(shown_by(panel)))
             for text in texts(state):
                 check(text)
 

@@ -11,7 +11,7 @@ from swingset.host.controller import Controller
 from swingset.lens.taken_back import Effects, effects
 
 
-def done_in(controller: Controller, commits: Iterable[int]) -> Effects:
-    """What messages and requests did in some commits, the first of them in words."""
+def done_in(controller: Controller, commits: Iterable[int], after: int = -1) -> Effects:
+    """What messages and requests did in some commits after a crank, the first of them in words."""
     with controller.lock:
-        return effects(controller.kernel.store, commits)
+        return effects(controller.kernel.store, commits, after)

@@ -48,13 +48,18 @@ class Effects:
     outside: tuple[str, ...] = ()
 
 
-def effects(store: KernelStore, commits: Iterable[int]) -> Effects:
-    """What these commits did, given oldest first; the world stands where their results can be looked up."""
+def effects(store: KernelStore, commits: Iterable[int], after: int = -1) -> Effects:
+    """What these commits did, given oldest first; the world stands where their results can be looked up.
+
+    Of a commit with several cranks, only what came after the crank `after` counts.
+    """
     causes = Causes(store)
     done: list[str] = []
     count = cranks = lines = 0
     outside: Counter[str] = Counter()
     for record in _records(store, commits):
+        if record.crank < after or (record.crank == after and isinstance(record, CrankRecord)):
+            continue
         if isinstance(record, CrankRecord):
             cranks += 1
             lines += sum(text.count("\n") or 1 for _, text in record.console if text)

@@ -38,8 +38,8 @@ class GoneOn(InLines):
     listed: bool = True
 
     def _lines(self) -> list[str]:
-        cranks = f"{self.left:,} {'crank' if self.left == 1 else 'cranks'}"
-        lines = [f"{cranks} after crank {self.crank:,} are left behind"]
+        cranks = f"{self.left:,} {'crank is' if self.left == 1 else 'cranks are'}"
+        lines = [f"{cranks} left behind after crank {self.crank:,}"]
         lines += [f"not in the world then: {words}" for words in self.done]
         if self.more:
             lines.append(f"and {self.more:,} more messages and requests")
@@ -69,9 +69,9 @@ def would_go_on(controller: Controller, crank: int) -> GoneOn:
         if crank == controller.crank:
             raise KernelError(f"the world stands at crank {crank:,}: there is nothing to leave behind")
         controller.commit("before going on from the past")
-        commits = [each.commit for each in controller.history.timeline() if each.crank > crank]
+        commits = [each.commit for each in controller.history.timeline() if each.crank >= crank]
         listed = len(commits) <= MOST_LISTED
-        effects = done_in(controller, commits if listed else ())
+        effects = done_in(controller, commits if listed else (), crank)
         found = (effects.done, effects.more, effects.outside, listed)
         return GoneOn(crank, controller.crank - crank, controller.history.head, *found)
 

@@ -2,7 +2,7 @@
 // Each trait is drawn when it has changed. The kernel is asked for one moment at a time: the latest drag wins.
 /** @import { AnyModel } from "@anywidget/types" */
 /** @import { Bar, Message, Waiting, World } from "./types.d.ts" */
-import { epitaph, fill, h } from "../dom.js";
+import { epitaph, fill, h, keepKeys } from "../dom.js";
 import { inspectorView } from "./inspector.js";
 import { latest } from "./latest.js";
 import { searchView } from "./search.js";
@@ -14,16 +14,8 @@ const BEAT = 900;
 const SLOW = 500;
 const BESIDE = 720;
 const SIDE = 320;
-const TRAITS = [
-  "bar",
-  "timeline",
-  "world",
-  "inspector",
-  "tick",
-  "found",
-  "said",
-  "error",
-];
+const PADDING = 12;
+const TRAITS = ["bar", "timeline", "world", "inspector", "tick", "found", "said", "error"];
 
 /** @param {AnyModel} model @param {HTMLElement} el */
 function explorer(model, el) {
@@ -33,8 +25,8 @@ function explorer(model, el) {
     class: "sw-panel sw-explorer",
     role: "group",
     "aria-label": "explorer",
-    "data-lm-suppress-shortcuts": "true",
   });
+  keepKeys(panel);
   let [dead, width, sent, answered] = [false, 0, 0, model.get("turn") ?? 0];
   const base = answered;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -49,9 +41,7 @@ function explorer(model, el) {
     panel.setAttribute("aria-busy", "true");
     // Short waits are not worth words; a long one is a cell that runs.
     slow ??= setTimeout(
-      () =>
-        (state.textContent =
-          "waiting: a cell runs, the kernel answers after it"),
+      () => (state.textContent = "waiting: a cell runs, the kernel answers after it"),
       SLOW,
     );
   };
@@ -78,7 +68,8 @@ function explorer(model, el) {
           type: "button",
           class: `sw-${kind}`,
           title,
-          "aria-label": title,
+          // A sign is read as its title; words are read as they are.
+          "aria-label": /[a-z]/.test(text) ? null : title,
           "data-key": kind,
           onclick: act,
         },
@@ -92,46 +83,25 @@ function explorer(model, el) {
       "span",
       { class: "sw-group" },
       button("first", "|◀", "look at the beginning", () => look(0)),
-      button("back", "◀", "look one crank back", () =>
-        look(timeline.shown() - 1),
-      ),
-      button("play", "▷", "play slowly, a crank at a time", () =>
-        play(!playing),
-      ),
-      button("forward", "▶", "look one crank on", () =>
-        look(timeline.shown() + 1),
-      ),
+      button("back", "◀", "look one crank back", () => look(timeline.shown() - 1)),
+      button("play", "▷", "play slowly, a crank at a time", () => play(!playing)),
+      button("forward", "▶", "look one crank on", () => look(timeline.shown() + 1)),
       button("now", "▶|", "look at the present", () => look(Infinity)),
     ),
     h(
       "span",
       { class: "sw-group" },
       button("step", "Step ▸", "run one crank"),
-      button(
-        "run",
-        "Run ▸▸",
-        "run until nothing can, or to a breakpoint, and end a pause",
-      ),
+      button("run", "Run ▸▸", "run until nothing can, or to a breakpoint, and end a pause"),
       button("pause", "‖ Pause", "let messages wait from now on"),
-      button(
-        "cancel",
-        "Cancel",
-        "drop the message whose delivery was interrupted, and run what else waits",
-      ),
+      button("cancel", "Cancel", "drop the message whose delivery was interrupted, and run what else waits"),
     ),
     state,
     search.el,
-    button(
-      "branch",
-      "Go on from here",
-      "let the world go on from the moment that is shown",
-      () => send({ kind: "branch" }),
+    button("branch", "Go on from here", "let the world go on from the moment that is shown", () =>
+      send({ kind: "branch" }),
     ),
-    button(
-      "whatif",
-      "What if…",
-      "the cell that tries something else from here, in a fork",
-    ),
+    button("whatif", "What if…", "the cell that tries something else from here, in a fork"),
   );
   const [notice, queue, story] = ["notice", "queue", "story"].map((name) =>
     h("div", { class: `sw-at-${name}` }),
@@ -144,14 +114,7 @@ function explorer(model, el) {
   });
   const middle = h("div", { class: "sw-middle" }, world.el, inspector.el);
   const asleep = h("p", { class: "sw-empty" });
-  const body = h(
-    "div",
-    { class: "sw-body" },
-    timeline.el,
-    middle,
-    queue ?? null,
-    story ?? null,
-  );
+  const body = h("div", { class: "sw-body" }, timeline.el, middle, queue ?? null, story ?? null);
   panel.append(where, head, notice ?? "", error, asleep, body, said);
 
   function play(/** @type {boolean} */ on) {
@@ -174,36 +137,31 @@ function explorer(model, el) {
   function moved() {
     const now = /** @type {World} */ (model.get("world"));
     /** @type {Waiting | undefined} */
-    const message = before?.waiting.find((each) => each.where === "run-queue");
-    if (before && message && now.crank === before.crank + 1)
-      world.travel(message);
+    const message = before?.waiting.find((each) => each.where === "");
+    if (before && message && now.crank === before.crank + 1) world.travel(message);
     before = now;
   }
   /** @param {Set<string>} changed */
   function redraw(changed) {
     const now = bar();
-    const any = (/** @type {string[]} */ ...names) =>
-      names.some((name) => changed.has(name));
+    const any = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
     asleep.hidden = now.open;
     body.hidden = !now.open;
     if (!now.open) {
       asleep.textContent = `This panel is asleep: ${now.why || "nothing to show yet"}.`;
       play(false);
     }
-    for (const each of Object.values(buttons))
-      each.disabled = dead || !now.open;
+    for (const each of Object.values(buttons)) each.disabled = dead || !now.open;
     const back = now.at !== null;
     const set = (/** @type {string} */ name, /** @type {boolean} */ off) => {
       if (off && buttons[name]) buttons[name].disabled = true;
     };
     for (const name of ["forward", "now", "branch"]) set(name, !back);
-    for (const name of ["first", "back"])
-      set(name, timeline.shown() <= 0 && back);
+    for (const name of ["first", "back"]) set(name, timeline.shown() <= 0 && back);
     set("pause", now.paused);
     if (buttons.cancel) buttons.cancel.hidden = !now.interrupted;
     if (now.open) {
-      const count = (/** @type {number} */ number) =>
-        number.toLocaleString("en");
+      const count = (/** @type {number} */ number) => number.toLocaleString("en");
       fill(
         where,
         h("b", {}, now.path),
@@ -222,30 +180,18 @@ function explorer(model, el) {
           ),
         ),
       );
-      if (notice)
-        fill(
-          notice,
-          now.ask ? askOf(now.ask, send) : null,
-          now.did ? didOf(now.did, send) : null,
-        );
+      if (notice) fill(notice, now.ask ? askOf(now.ask, send) : null, now.did ? didOf(now.did, send) : null);
       const chosen = model.get("inspector")?.subject ?? "";
       const beside = width >= BESIDE;
       middle.classList.toggle("sw-beside", beside);
       if (any("bar", "timeline", "width"))
-        timeline.draw(model.get("timeline"), now, width, looks.waits);
+        timeline.draw(model.get("timeline"), now, width - 2 * PADDING, looks.waits);
       if (any("world", "inspector", "width"))
         world.draw(model.get("world"), chosen, beside ? width - SIDE : width);
-      if (any("inspector"))
-        inspector.draw(
-          model.get("inspector")?.subject ? model.get("inspector") : null,
-        );
-      if (queue && any("world", "inspector"))
-        fill(queue, queueOf(model.get("world"), chosen, send));
+      if (any("inspector")) inspector.draw(model.get("inspector")?.subject ? model.get("inspector") : null);
+      if (queue && any("world", "inspector")) fill(queue, queueOf(model.get("world"), chosen, send));
       if (story && any("tick"))
-        fill(
-          story,
-          model.get("tick")?.crank ? storyOf(model.get("tick"), send) : null,
-        );
+        fill(story, model.get("tick")?.crank ? storyOf(model.get("tick"), send) : null);
       if (any("found")) search.draw(model.get("found"));
       if (any("world")) moved();
     }
@@ -253,13 +199,7 @@ function explorer(model, el) {
     if (any("said")) {
       fill(
         said,
-        words.length
-          ? h(
-              "pre",
-              { tabindex: 0, "aria-label": "what vats said" },
-              words.join("\n"),
-            )
-          : null,
+        words.length ? h("pre", { tabindex: 0, "aria-label": "what vats said" }, words.join("\n")) : null,
       );
       said.scrollTop = said.scrollHeight;
     }
@@ -308,21 +248,19 @@ function explorer(model, el) {
     panel.prepend(epitaph(model.get("again")));
     redraw(new Set());
   };
-  const watched = TRAITS.map(
-    (name) => /** @type {const} */ ([`change:${name}`, () => changing(name)]),
-  );
+  const watched = TRAITS.map((name) => /** @type {const} */ ([`change:${name}`, () => changing(name)]));
   for (const [event, act] of watched) model.on(event, act);
   model.on("change:turn", turned);
   model.on("comm_live_update", died);
   const seen = new ResizeObserver(() => {
-    const wide = Math.floor(body.clientWidth || panel.clientWidth - 2);
+    const wide = Math.floor(panel.clientWidth);
     if (!wide || wide === width) return;
     width = wide;
     redraw(new Set(["width", "inspector"]));
   });
   el.append(panel);
   seen.observe(panel);
-  width = Math.max(320, Math.floor(panel.clientWidth - 2));
+  width = Math.max(320, Math.floor(panel.clientWidth));
   redraw(new Set([...TRAITS, "width"]));
   return () => {
     play(false);

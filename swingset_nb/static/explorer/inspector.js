@@ -1,50 +1,43 @@
 // The inspector: what was clicked, in five tabs, and what can be done with it.
 /** @import { Code, Inspected, Send, Verb } from "./types.d.ts" */
 import { h, fill } from "../dom.js";
-import { linkOf } from "./story.js";
+import { call } from "./story.js";
 
-const TABS = /** @type {const} */ ([
-  "State",
-  "Methods",
-  "Held by",
-  "Code",
-  "Kernel",
-]);
+const TABS = /** @type {const} */ (["State", "Methods", "Held by", "Code", "Kernel"]);
 
 /** @param {string} title @param {...(Node | string | null)} children */
-const part = (title, ...children) =>
-  h("div", { class: "sw-part" }, h("h5", {}, title), ...children);
+const part = (title, ...children) => h("div", { class: "sw-part" }, h("h5", {}, title), ...children);
 /** @param {(Node | string)[]} items */
-const list = (items) =>
-  h("ul", { class: "sw-plain" }, ...items.map((item) => h("li", {}, item)));
+const list = (items) => h("ul", { class: "sw-plain" }, ...items.map((item) => h("li", {}, item)));
 
 /** @param {Inspected} it @param {Send} send */
 function state(it, send) {
-  const fields = it.fields.map(({ name, value, history }) =>
+  const was = (/** @type {number} */ crank, /** @type {string} */ words) =>
     h(
+      "button",
+      {
+        type: "button",
+        class: "sw-was",
+        title: `look at crank ${crank}`,
+        onclick: () => send({ kind: "look", crank }),
+      },
+      words,
+    );
+  const fields = it.fields.map(({ name, value, history }) => {
+    const [newest, ...older] = history;
+    const since = newest && newest.value === value ? newest.crank : null;
+    const changes = (since === null ? history : older).map(({ crank, value: old }) =>
+      was(crank, `← ${old} at crank ${crank.toLocaleString("en")}`),
+    );
+    if (since !== null && older.length)
+      changes.unshift(was(since, `since crank ${since.toLocaleString("en")}`));
+    return h(
       "tr",
       {},
       h("th", { scope: "row" }, name),
-      h(
-        "td",
-        {},
-        h("b", {}, value),
-        ...history.flatMap(([crank, old]) => [
-          " ",
-          h(
-            "button",
-            {
-              type: "button",
-              class: "sw-was",
-              title: `look at crank ${crank}`,
-              onclick: () => send({ kind: "look", crank }),
-            },
-            `← ${old} at crank ${crank.toLocaleString("en")}`,
-          ),
-        ]),
-      ),
-    ),
-  );
+      h("td", {}, h("b", {}, value), ...changes.flatMap((each) => [" ", each])),
+    );
+  });
   const waiting = it.waiting.map((each) =>
     h(
       "button",
@@ -53,15 +46,14 @@ function state(it, send) {
         class: "sw-link",
         onclick: () => send({ kind: "pick", subject: `waiting:${each.id}` }),
       },
-      `${each.what}${each.args}`,
+      call(each),
       " ",
       h("small", {}, each.where),
     ),
   );
   return [
-    fields.length
-      ? h("table", { "aria-label": "fields" }, h("tbody", {}, ...fields))
-      : null,
+    it.doc ? h("p", { class: "sw-note" }, it.doc) : null,
+    fields.length ? h("table", { "aria-label": "fields" }, h("tbody", {}, ...fields)) : null,
     waiting.length ? part("Waiting for it", list(waiting)) : null,
     it.alive.length ? part("Alive because", list(it.alive)) : null,
     it.last
@@ -87,19 +79,19 @@ function state(it, send) {
     fields.length || waiting.length || it.alive.length || it.last
       ? null
       : h("p", { class: "sw-empty" }, "Nothing is stored of it."),
+    ...it.notes.map((note) => h("p", { class: "sw-note" }, note)),
   ];
 }
 
 /** @param {Inspected} it @param {Send} send */
 function methods(it, send) {
-  if (!it.methods.length)
-    return [h("p", { class: "sw-empty" }, "No methods are known of it.")];
+  if (!it.methods.length) return [h("p", { class: "sw-empty" }, "No methods are known of it.")];
   return it.methods.map(({ name, signature, doc, line }) =>
     h(
       "div",
       { class: "sw-method" },
       h("code", {}, signature || name),
-      line === null ? null : h("small", {}, ` line ${line}`),
+      line ? h("small", {}, ` line ${line}`) : null,
       h(
         "button",
         {
@@ -110,7 +102,7 @@ function methods(it, send) {
           onclick: () =>
             send({
               kind: "break",
-              predicate: `vat == ${quoted(it.vat)} and method == ${quoted(name)}`,
+              predicate: `vat == ${quoted(it.whose)} and method == ${quoted(name)}`,
             }),
         },
         "break",
@@ -120,12 +112,8 @@ function methods(it, send) {
   );
 }
 
-/** @param {Inspected} it @param {Send} send */
-const heldBy = (it, send) => [
-  it.held.length
-    ? list(it.held.map((link) => linkOf(link, send)))
-    : h("p", { class: "sw-empty" }, "No vat holds it."),
-];
+/** @param {Inspected} it */
+const heldBy = (it) => [it.held.length ? list(it.held) : h("p", { class: "sw-empty" }, "No vat holds it.")];
 
 /** @param {Code | null} code */
 function source(code) {
@@ -134,25 +122,20 @@ function source(code) {
     const number = code.first + index;
     return h(
       "span",
-      { class: number === code.marked ? "sw-here" : null },
+      { class: number === code.mark ? "sw-here" : null },
       h("i", {}, String(number).padStart(4)),
       `  ${line}\n`,
     );
   });
   return [
-    code.title ? h("p", { class: "sw-note" }, code.title) : null,
-    h(
-      "pre",
-      { class: "sw-code", tabindex: 0, "aria-label": "source" },
-      ...rows,
-    ),
+    code.part ? h("p", { class: "sw-note" }, `cell ${code.part}`) : null,
+    h("pre", { class: "sw-code", tabindex: 0, "aria-label": "source" }, ...rows),
   ];
 }
 
 /** @param {Inspected} it */
 function kernelView(it) {
-  if (!it.kernel.length)
-    return [h("p", { class: "sw-empty" }, "No c-list has it.")];
+  if (!it.kernel.length) return [h("p", { class: "sw-empty" }, "No c-list has it.")];
   const head = ["vat", "vref", "kref", "direction", "reachable"].map((name) =>
     h("th", { scope: "col" }, name),
   );
@@ -160,13 +143,9 @@ function kernelView(it) {
     h(
       "tr",
       {},
-      ...[
-        row.vat,
-        row.vref,
-        row.kref,
-        row.direction,
-        row.reachable ? "yes" : "no",
-      ].map((text) => h("td", {}, text)),
+      ...[row.vat, row.vref, row.kref, row.direction, row.reachable ? "yes" : "no", row.counts].map((text) =>
+        h("td", {}, text),
+      ),
     ),
   );
   return [
@@ -189,15 +168,12 @@ function kernelView(it) {
 }
 
 /** A text in the grammar of predicates. @param {string} text */
-export const quoted = (text) =>
-  `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+export const quoted = (text) => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 
 /** What a run can stop at, for what was clicked. @param {Inspected} it */
 export function predicateOf(it) {
   if (it.kind === "vat") return `vat == ${quoted(it.title)}`;
-  return /^k[opd]\d+$/.test(it.subject)
-    ? `object == ${quoted(it.subject)}`
-    : `vat == ${quoted(it.vat)}`;
+  return /^k[opd]\d+$/.test(it.subject) ? `object == ${quoted(it.subject)}` : `vat == ${quoted(it.whose)}`;
 }
 
 /** @param {Send} send */
@@ -232,9 +208,7 @@ export function inspectorView(send) {
           "data-key": `form-${name}`,
         }),
       );
-    const names = it.methods.map(({ name }) =>
-      h("option", { value: name }, name),
-    );
+    const names = it.methods.map(({ name }) => h("option", { value: name }, name));
     const fields =
       verb.verb === "bind"
         ? [field("name", "name", "", "purse")]
@@ -247,11 +221,7 @@ export function inspectorView(send) {
                       "label",
                       {},
                       "method",
-                      h(
-                        "select",
-                        { name: "method", "data-key": "form-method" },
-                        ...names,
-                      ),
+                      h("select", { name: "method", "data-key": "form-method" }, ...names),
                     )
                   : field("method", "method", ""),
                 field("args", "arguments", "", "10, 'alice'"),
@@ -261,24 +231,16 @@ export function inspectorView(send) {
               : [];
     const submit = (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
-      const data = Object.fromEntries(
-        new FormData(/** @type {HTMLFormElement} */ (event.target)),
-      );
+      const data = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
       form = null;
-      if (verb.verb === "break")
-        send({ kind: "break", predicate: data.predicate });
-      else
-        send({ kind: "verb", verb: verb.verb, subject: it.subject, ...data });
+      if (verb.verb === "break") send({ kind: "break", predicate: data.predicate });
+      else send({ kind: "verb", verb: verb.verb, subject: it.subject, ...data });
     };
     return h(
       "form",
       { class: "sw-form", "aria-label": verb.label, onsubmit: submit },
       ...fields,
-      h(
-        "button",
-        { type: "submit", class: "sw-primary", "data-key": "form-do" },
-        verb.label,
-      ),
+      h("button", { type: "submit", class: "sw-primary", "data-key": "form-do" }, verb.label),
     );
   }
   const NEED = ["bind", "send", "suspend", "break"];
@@ -288,11 +250,7 @@ export function inspectorView(send) {
     if (!it) {
       fill(
         el,
-        h(
-          "p",
-          { class: "sw-empty" },
-          "Click on anything: a row, a vat, a card, a tick. It is shown here.",
-        ),
+        h("p", { class: "sw-empty" }, "Click on anything: a row, a vat, a card, a tick. It is shown here."),
       );
       return;
     }
@@ -313,9 +271,7 @@ export function inspectorView(send) {
           onkeydown: (/** @type {KeyboardEvent} */ event) => {
             const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
             if (!step) return;
-            tab =
-              TABS[(TABS.indexOf(tab) + step + TABS.length) % TABS.length] ??
-              "State";
+            tab = TABS[(TABS.indexOf(tab) + step + TABS.length) % TABS.length] ?? "State";
             event.preventDefault();
             redraw(`tab-${tab}`);
           },
@@ -329,7 +285,7 @@ export function inspectorView(send) {
         : tab === "Methods"
           ? methods(it, send)
           : tab === "Held by"
-            ? heldBy(it, send)
+            ? heldBy(it)
             : tab === "Code"
               ? source(it.code)
               : kernelView(it);
@@ -342,12 +298,9 @@ export function inspectorView(send) {
           disabled: !verb.enabled,
           title: verb.why || verb.label,
           "data-key": `verb-${verb.verb}`,
-          "aria-expanded": NEED.includes(verb.verb)
-            ? String(form === verb.verb)
-            : null,
+          "aria-expanded": NEED.includes(verb.verb) ? String(form === verb.verb) : null,
           onclick: () => {
-            if (!NEED.includes(verb.verb))
-              send({ kind: "verb", verb: verb.verb, subject: it.subject });
+            if (!NEED.includes(verb.verb)) send({ kind: "verb", verb: verb.verb, subject: it.subject });
             else {
               form = form === verb.verb ? null : verb.verb;
               redraw();
@@ -363,18 +316,9 @@ export function inspectorView(send) {
     const open = it.verbs.find((verb) => verb.verb === form);
     fill(
       el,
-      h(
-        "h4",
-        {},
-        it.title,
-        it.vat && it.kind !== "vat" ? h("span", {}, ` of ${it.vat}`) : null,
-      ),
+      h("h4", {}, it.title),
       h("p", { class: "sw-names" }, it.subtitle),
-      h(
-        "div",
-        { class: "sw-tabs", role: "tablist", "aria-label": "what to show" },
-        ...tabs,
-      ),
+      h("div", { class: "sw-tabs", role: "tablist", "aria-label": "what to show" }, ...tabs),
       h(
         "div",
         {
@@ -400,9 +344,7 @@ export function inspectorView(send) {
       open ? formOf(it, open) : null,
     );
     if (focus)
-      /** @type {HTMLElement | null} */ (
-        el.querySelector(`[data-key="${focus}"]`)
-      )?.focus();
+      /** @type {HTMLElement | null} */ (el.querySelector(`[data-key="${focus}"]`))?.focus();
   }
   /** @param {Inspected | null} next */
   function draw(next) {

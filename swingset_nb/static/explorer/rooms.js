@@ -7,19 +7,17 @@ export const LINE = 24;
 const FOOT = 8;
 const GAP = 18;
 const EDGE = 14;
-const NARROWEST = 230;
+const NARROWEST = 190;
 const WIDEST = 400;
+const BETWEEN = 60;
 
 /** How tall a room is. @param {Box} box */
-export const tallness = (box) =>
-  HEAD + (box.rows.length + (box.more ? 1 : 0)) * LINE + FOOT;
+export const tallness = (box) => HEAD + box.rows.length * LINE + FOOT;
 
 /** The rooms in their order: sessions first, then those that they hold, and so on.
  * @param {Box[]} boxes @param {Arrow[]} arrows */
 export function ordered(boxes, arrows) {
-  const rank = new Map(
-    boxes.filter((box) => box.kind === "session").map((box) => [box.id, 0]),
-  );
+  const rank = new Map(boxes.filter((box) => box.kind === "session").map((box) => [box.id, 0]));
   const first = boxes[0];
   if (!rank.size && first) rank.set(first.id, 0);
   for (let step = 0; step < boxes.length; step++)
@@ -29,10 +27,7 @@ export function ordered(boxes, arrows) {
     }
   const last = boxes.length;
   const place = new Map(boxes.map((box, index) => [box.id, index]));
-  const of = (/** @type {Box} */ box) => [
-    rank.get(box.id) ?? last,
-    place.get(box.id) ?? 0,
-  ];
+  const of = (/** @type {Box} */ box) => [rank.get(box.id) ?? last, place.get(box.id) ?? 0];
   return [...boxes].sort((a, b) => {
     const [one = 0, other = 0] = [of(a)[0], of(b)[0]];
     return one - other || (of(a)[1] ?? 0) - (of(b)[1] ?? 0);
@@ -45,8 +40,7 @@ export function split(heights, columns) {
   const count = heights.length;
   /** @type {number[]} */
   const sums = [0];
-  for (const height of heights)
-    sums.push((sums[sums.length - 1] ?? 0) + height + GAP);
+  for (const height of heights) sums.push((sums[sums.length - 1] ?? 0) + height + GAP);
   const between = (/** @type {number} */ from, /** @type {number} */ to) =>
     (sums[to] ?? 0) - (sums[from] ?? 0);
   /** @type {{ worst: number, cuts: number[] }[]} */
@@ -61,8 +55,7 @@ export function split(heights, columns) {
         const before = best[from];
         if (!before) continue;
         const worst = Math.max(before.worst, between(from, to));
-        if (worst < found.worst)
-          found = { worst, cuts: [...before.cuts, from] };
+        if (worst < found.worst) found = { worst, cuts: [...before.cuts, from] };
       }
       return found;
     });
@@ -75,39 +68,32 @@ export function split(heights, columns) {
  * @param {Box[]} boxes @param {Arrow[]} arrows @param {number} width */
 export function arrange(boxes, arrows, width) {
   const list = ordered(boxes, arrows);
-  const most = Math.max(
-    1,
-    Math.min(3, Math.floor((width - 2 * EDGE + 70) / (NARROWEST + 70))),
-  );
+  const most = Math.max(1, Math.min(3, Math.floor((width - 2 * EDGE + BETWEEN) / (NARROWEST + BETWEEN))));
   const columns = Math.min(most, list.length || 1);
   // The notebook holds most of what there is: where there is room, it has a column of its own.
-  const alone =
-    columns > 1 && list.filter((box) => box.kind === "session").length === 1
-      ? 1
-      : 0;
+  const alone = columns > 1 && list.filter((box) => box.kind === "session").length === 1 ? 1 : 0;
   const rest = list.slice(alone);
-  const counts = split(rest.map(tallness), columns - alone).filter(
-    (count) => count > 0,
-  );
+  const counts = split(rest.map(tallness), columns - alone).filter((count) => count > 0);
   if (alone) counts.unshift(1);
   const used = Math.max(1, counts.length);
-  const between = used === 1 ? 0 : 80;
-  const wide = Math.min(
-    WIDEST,
-    (width - 2 * EDGE - between * (used - 1)) / used,
-  );
-  const slack = used === 1 ? 0 : (width - 2 * EDGE - wide * used) / (used - 1);
+  const between = used === 1 ? 0 : BETWEEN;
+  // Names are short, so the notebook's column is narrower.
+  const shares = counts.map((_, column) => (alone && column === 0 ? 0.72 : 1));
+  const sum = shares.reduce((total, share) => total + share, 0);
+  const wide = Math.min(WIDEST, (width - 2 * EDGE - between * (used - 1)) / sum);
+  const slack = used === 1 ? 0 : (width - 2 * EDGE - wide * sum) / (used - 1);
   /** @type {Map<string, Place>} */
   const places = new Map();
-  let [taken, height] = [0, 0];
+  let [taken, height, x] = [0, 0, EDGE];
   for (const [column, count] of counts.entries()) {
     let y = EDGE;
+    const own = wide * shares[column];
     for (const box of list.slice(taken, taken + count)) {
       const tall = tallness(box);
       places.set(box.id, {
-        x: EDGE + column * (wide + slack),
+        x,
         y,
-        width: wide,
+        width: own,
         height: tall,
         column,
       });
@@ -115,13 +101,13 @@ export function arrange(boxes, arrows, width) {
     }
     height = Math.max(height, y - GAP + EDGE);
     taken += count;
+    x += own + slack;
   }
   return { places, height: Math.max(height, 120) };
 }
 
 /** How thick an arrow is. @param {number} count */
-export const thickness = (count) =>
-  Math.min(7, 1.2 + 0.9 * Math.log2(Math.max(1, count)));
+export const thickness = (count) => Math.min(7, 1.2 + 0.9 * Math.log2(Math.max(1, count)));
 
 /** The curve from one place to another, and its ends. Between rooms of one column it goes around on the right.
  * @param {Place} from @param {number} fromY @param {Place} to @param {number} toY */
@@ -157,7 +143,6 @@ export function curve(from, fromY, to, toY) {
 /** The height of a row in its room; of the room's head, if the row is not shown.
  * @param {Box} box @param {Place} place @param {string | null} row */
 export function rowY(box, place, row) {
-  const index =
-    row === null ? -1 : box.rows.findIndex((each) => each.id === row);
+  const index = row === null ? -1 : box.rows.findIndex((each) => each.id === row);
   return place.y + (index < 0 ? 18 : HEAD + index * LINE + LINE / 2);
 }

@@ -44,30 +44,18 @@ export function searchView(send) {
   const buttons = () => [...answers.querySelectorAll("button")];
   el.addEventListener("keydown", (event) => {
     const all = buttons();
-    const here = all.indexOf(
-      /** @type {HTMLButtonElement} */ (document.activeElement),
-    );
+    const here = all.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     if (event.key === "Escape") {
       close();
       box.focus();
-    } else if (event.key === "ArrowDown" && !answers.hidden)
-      all[Math.min(all.length - 1, here + 1)]?.focus();
-    else if (event.key === "ArrowUp" && here >= 0)
-      (all[here - 1] ?? box).focus();
-    else if (
-      event.key === "Enter" &&
-      document.activeElement === box &&
-      !answers.hidden
-    )
-      all[0]?.click();
+    } else if (event.key === "ArrowDown" && !answers.hidden) all[Math.min(all.length - 1, here + 1)]?.focus();
+    else if (event.key === "ArrowUp" && here >= 0) (all[here - 1] ?? box).focus();
+    else if (event.key === "Enter" && document.activeElement === box && !answers.hidden) all[0]?.click();
     else return;
     event.preventDefault();
   });
   el.addEventListener("focusout", (event) => {
-    if (
-      !(event.relatedTarget instanceof Node) ||
-      !el.contains(event.relatedTarget)
-    )
+    if (!(event.relatedTarget instanceof Node) || !el.contains(event.relatedTarget))
       setTimeout(() => el.contains(document.activeElement) || close(), 150);
   });
   /** @param {Found} found */
@@ -95,7 +83,8 @@ export function searchView(send) {
       hits.length
         ? h("ul", { class: "sw-plain" }, ...hits)
         : h("p", { class: "sw-empty" }, `nothing has ${found.text}`),
-      found.note ? h("p", { class: "sw-note" }, found.note) : null,
+      found.more ? h("p", { class: "sw-note" }, "and more: say more of it") : null,
+      ...found.notes.map((note) => h("p", { class: "sw-note" }, note)),
     );
     answers.hidden = !el.contains(document.activeElement);
   }

@@ -2,6 +2,12 @@
 /** @import { Bar, Did, Link, Send, Tick } from "./types.d.ts" */
 import { h } from "../dom.js";
 
+const EVENTS = ["notify", "create-vat", "upgrade-vat", "options", "collect", "reap", "clean-up"];
+
+/** A message as a call, another event in words. @param {{ what: string, args: string }} event */
+export const call = ({ what, args }) =>
+  EVENTS.includes(what) ? `${what} ${args}`.trim() : `${what}(${args})`;
+
 /** A link into the past, or plain text. @param {Link} link @param {Send} send */
 export function linkOf(link, send) {
   const { crank, cell } = link;
@@ -9,8 +15,7 @@ export function linkOf(link, send) {
     "small",
     {},
     [
-      cell === null ? "" : `cell [${cell}]`,
-      link.where,
+      link.where || (cell === null ? "" : `cell [${cell}]`),
       crank === null ? "" : `crank ${crank.toLocaleString("en")}`,
     ]
       .filter(Boolean)
@@ -34,24 +39,17 @@ export function linkOf(link, send) {
 
 /** @param {Tick} tick @param {Send} send */
 export function storyOf(tick, send) {
-  const spent =
-    tick.computrons === null
-      ? ""
-      : `${tick.computrons.toLocaleString("en")} computrons`;
+  const spent = tick.computrons === null ? "" : `${tick.computrons.toLocaleString("en")} computrons`;
+  const facts = [tick.result && !tick.error ? `→ ${tick.result}` : "", tick.outcome, spent];
   const head = h(
     "p",
     {},
-    h("b", {}, `crank ${tick.crank.toLocaleString("en")}`),
-    ` ${tick.vat ? `vat ${tick.vat}: ` : ""}`,
-    h("code", {}, `${tick.what}${tick.args}`),
-    ` · ${[tick.outcome, spent, tick.parent].filter(Boolean).join(" · ")}`,
+    h("b", {}, `crank ${tick.crank.toLocaleString("en")} `),
+    h("code", {}, call(tick)),
+    ` ${[tick.target ? `to ${tick.target}` : "", ...facts].filter(Boolean).join(" · ")}`,
   );
   const chain = tick.chain.map((link) =>
-    h(
-      "li",
-      link.crank === tick.crank ? { "aria-current": "step" } : {},
-      linkOf(link, send),
-    ),
+    h("li", link.crank === tick.crank ? { "aria-current": "step" } : {}, linkOf(link, send)),
   );
   return h(
     "section",
@@ -59,15 +57,9 @@ export function storyOf(tick, send) {
     head,
     tick.error ? h("p", { class: "sw-wrong" }, tick.error) : null,
     tick.prints.length
-      ? h(
-          "pre",
-          { class: "sw-prints", tabindex: 0, "aria-label": "printed" },
-          tick.prints.join("\n"),
-        )
+      ? h("pre", { class: "sw-prints", tabindex: 0, "aria-label": "printed" }, tick.prints.join("\n"))
       : null,
-    chain.length
-      ? h("div", { class: "sw-why" }, h("b", {}, "Why?"), h("ol", {}, ...chain))
-      : null,
+    chain.length ? h("div", { class: "sw-why" }, h("b", {}, "Why?"), h("ol", {}, ...chain)) : null,
   );
 }
 
@@ -99,9 +91,7 @@ export function didOf(did, send) {
           ),
         )
       : null,
-    did.lines.length
-      ? h("pre", { tabindex: 0, "aria-label": "answer" }, did.lines.join("\n"))
-      : null,
+    did.lines.length ? h("pre", { tabindex: 0, "aria-label": "answer" }, did.lines.join("\n")) : null,
   );
 }
 
@@ -117,11 +107,7 @@ function copyOf(text, code, said) {
       said.textContent = "selected";
     }
   };
-  return h(
-    "button",
-    { type: "button", class: "sw-small", "data-key": "copy", onclick: copy },
-    "Copy",
-  );
+  return h("button", { type: "button", class: "sw-small", "data-key": "copy", onclick: copy }, "Copy");
 }
 
 /** What going on from here costs, and two buttons. @param {NonNullable<Bar["ask"]>} ask @param {Send} send */
@@ -137,8 +123,7 @@ export function askOf(ask, send) {
         type: "button",
         class: "sw-confirm sw-primary",
         "data-key": "confirm",
-        onclick: () =>
-          send({ kind: "branch", crank: ask.crank, confirmed: true }),
+        onclick: () => send({ kind: "branch", crank: ask.crank, confirmed: true }),
       },
       `Go on from crank ${ask.crank.toLocaleString("en")}`,
     ),

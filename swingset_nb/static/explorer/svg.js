@@ -9,8 +9,7 @@
  */
 export function svg(tag, props = {}, ...children) {
   const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(props))
-    if (value !== null) el.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries(props)) if (value !== null) el.setAttribute(name, String(value));
   el.append(...children);
   return el;
 }

@@ -18,11 +18,9 @@ export function scaleOf({ since, until }, width) {
     span,
     one,
     /** The middle of a crank. @param {number} crank */
-    x: (crank) =>
-      LABELS + Math.min(plot, Math.max(0, (crank - since + 0.5) * one)),
+    x: (crank) => LABELS + Math.min(plot, Math.max(0, (crank - since + 0.5) * one)),
     /** The crank at a place. @param {number} x */
-    crank: (x) =>
-      Math.min(until, Math.max(since, since + Math.floor((x - LABELS) / one))),
+    crank: (x) => Math.min(until, Math.max(since, since + Math.floor((x - LABELS) / one))),
   };
 }
 
@@ -39,16 +37,10 @@ export function pathsOf(timeline, scale) {
     const weight = cranks <= 1 ? 1 : cranks < 8 ? 2 : 3;
     const x = ((scale.x(first) + scale.x(last)) / 2 - width / 2).toFixed(1);
     const y = TOP + lane * LANE;
-    const add = (
-      /** @type {string} */ key,
-      /** @type {number} */ from,
-      /** @type {number} */ tall,
-    ) => {
+    const add = (/** @type {string} */ key, /** @type {number} */ from, /** @type {number} */ tall) => {
       const list = parts.get(key) ?? [];
       parts.set(key, list);
-      list.push(
-        `M${x} ${from}h${width.toFixed(1)}v${tall}h-${width.toFixed(1)}z`,
-      );
+      list.push(`M${x} ${from}h${width.toFixed(1)}v${tall}h-${width.toFixed(1)}z`);
     };
     add(`${lane}/${weight}/`, y + 2, LANE - 5);
     if (errors) add(`${lane}/${weight}/error`, y - 1, LANE + 1);
@@ -93,36 +85,28 @@ export function labelled(marks, scale, rows) {
     const from = it.left ? it.x - wide : it.x - 2;
     const to = it.left ? it.x + 2 : it.x + wide;
     if (from < 0) continue;
-    it.row = taken.findIndex((row) =>
-      row.every(([start, end]) => to <= start || from >= end),
-    );
+    it.row = taken.findIndex((row) => row.every(([start, end]) => to <= start || from >= end));
     if (it.row >= 0) taken[it.row]?.push([from, to]);
   }
   return placed;
 }
 
 /** @param {string} text */
-const cut = (text) =>
-  text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
+const cut = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
 
 /** The crank that a key leads to; undefined for another key. Past the end is the present.
  * @param {{ key: string, altKey: boolean }} event @param {number} at @param {Timeline} timeline */
 export function keyed({ key, altKey }, at, timeline) {
   const page = Math.max(1, Math.round((timeline.until - timeline.since) / 10));
-  const within = (/** @type {number} */ crank) =>
-    Math.max(0, Math.min(timeline.present, crank));
+  const within = (/** @type {number} */ crank) => Math.max(0, Math.min(timeline.present, crank));
   const marked = timeline.marks.map((mark) => mark.crank);
   switch (key) {
     case "ArrowLeft":
     case "ArrowDown":
-      return altKey
-        ? (marked.filter((crank) => crank < at).pop() ?? within(0))
-        : within(at - 1);
+      return altKey ? (marked.filter((crank) => crank < at).pop() ?? within(0)) : within(at - 1);
     case "ArrowRight":
     case "ArrowUp":
-      return altKey
-        ? (marked.find((crank) => crank > at) ?? timeline.present)
-        : within(at + 1);
+      return altKey ? (marked.find((crank) => crank > at) ?? timeline.present) : within(at + 1);
     case "PageDown":
       return within(at - page);
     case "PageUp":
@@ -143,9 +127,6 @@ export function zoomed(timeline, about, factor) {
   const wanted = Math.max(20, Math.round(span * factor));
   if (wanted >= timeline.present + 1) return { since: null, until: null };
   const share = Math.min(1, Math.max(0, (about - timeline.since) / span));
-  const since = Math.max(
-    0,
-    Math.min(timeline.present + 1 - wanted, Math.round(about - share * wanted)),
-  );
+  const since = Math.max(0, Math.min(timeline.present + 1 - wanted, Math.round(about - share * wanted)));
   return { since, until: since + wanted - 1 };
 }

@@ -2,16 +2,7 @@
 /** @import { Bar, Timeline, Send } from "./types.d.ts" */
 import { h, fill } from "../dom.js";
 import { svg } from "./svg.js";
-import {
-  LABELS,
-  LANE,
-  TOP,
-  keyed,
-  labelled,
-  pathsOf,
-  scaleOf,
-  zoomed,
-} from "./ticks.js";
+import { LABELS, LANE, TOP, keyed, labelled, pathsOf, scaleOf, zoomed } from "./ticks.js";
 
 const ROWS = 2;
 const LABEL = 14;
@@ -26,18 +17,14 @@ export function timelineView(look, send) {
     "data-key": "slider",
     "aria-describedby": null,
   });
-  const button = (
-    /** @type {string} */ text,
-    /** @type {string} */ title,
-    /** @type {() => void} */ act,
-  ) =>
+  const button = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ act) =>
     h(
       "button",
       {
         type: "button",
         class: "sw-small",
         title,
-        "aria-label": title,
+        "aria-label": /[a-z]/.test(text) ? null : title,
         onclick: act,
       },
       text,
@@ -48,19 +35,10 @@ export function timelineView(look, send) {
     { class: "sw-zoom" },
     more,
     button("−", "show more of the past", () => zoom(shown(), 3)),
-    button("+", "show less of the past, in more detail", () =>
-      zoom(shown(), 1 / 3),
-    ),
-    button("all", "show the whole past", () =>
-      send({ kind: "zoom", since: null, until: null }),
-    ),
+    button("+", "show less of the past, in more detail", () => zoom(shown(), 1 / 3)),
+    button("all", "all of the past", () => send({ kind: "zoom", since: null, until: null })),
   );
-  const el = h(
-    "section",
-    { class: "sw-timeline", "aria-label": "timeline" },
-    picture,
-    tools,
-  );
+  const el = h("section", { class: "sw-timeline", "aria-label": "timeline" }, picture, tools);
   /** @type {Timeline | null} */
   let timeline = null;
   /** @type {number | null} */
@@ -86,23 +64,15 @@ export function timelineView(look, send) {
     dragging = true;
     picture.setPointerCapture(event.pointerId);
     picture.focus({ preventScroll: true });
-    const marked =
-      event.target instanceof Element
-        ? event.target.closest("[data-crank]")
-        : null;
+    const marked = event.target instanceof Element ? event.target.closest("[data-crank]") : null;
     go(marked ? Number(marked.getAttribute("data-crank")) : under(event));
     event.preventDefault();
   });
-  picture.addEventListener(
-    "pointermove",
-    (event) => dragging && go(under(event)),
-  );
-  for (const name of ["pointerup", "pointercancel"])
-    picture.addEventListener(name, () => (dragging = false));
+  picture.addEventListener("pointermove", (event) => dragging && go(under(event)));
+  for (const name of ["pointerup", "pointercancel"]) picture.addEventListener(name, () => (dragging = false));
   picture.addEventListener("keydown", (event) => {
     if (!timeline || event.ctrlKey || event.metaKey) return;
-    if (event.key === "+" || event.key === "-")
-      zoom(shown(), event.key === "+" ? 1 / 3 : 3);
+    if (event.key === "+" || event.key === "-") zoom(shown(), event.key === "+" ? 1 / 3 : 3);
     else {
       const crank = keyed(event, shown(), timeline);
       if (crank === undefined) return;
@@ -146,9 +116,7 @@ export function timelineView(look, send) {
       "aria-valuemax": timeline.present,
       "aria-valuenow": crank,
       "aria-valuetext":
-        crank >= timeline.present
-          ? `crank ${crank}, the present`
-          : `crank ${crank} of ${timeline.present}`,
+        crank >= timeline.present ? `crank ${crank}, the present` : `crank ${crank} of ${timeline.present}`,
     });
   }
   /** Show it anew. @param {Timeline} next @param {Bar} bar @param {number} wide @param {boolean} asked whether a look is awaited */
@@ -196,41 +164,35 @@ export function timelineView(look, send) {
           d,
         }),
       );
-      const marks = labelled(next.marks, scale, ROWS).map(
-        ({ mark, x, row, left, text }) => {
-          const group = svg(
-            "g",
-            { class: `sw-mark sw-mark-${mark.kind}`, "data-crank": mark.crank },
-            svg("path", { d: `M${x} ${low}v${6 + Math.max(0, row) * LABEL}` }),
+      const marks = labelled(next.marks, scale, ROWS).map(({ mark, x, row, left, text }) => {
+        const group = svg(
+          "g",
+          { class: `sw-mark sw-mark-${mark.kind}`, "data-crank": mark.crank },
+          svg("path", { d: `M${x} ${low}v${6 + Math.max(0, row) * LABEL}` }),
+        );
+        if (row >= 0)
+          group.append(
+            svg(
+              "text",
+              {
+                x: left ? x - 4 : x + 4,
+                y: low + 10 + row * LABEL,
+                "text-anchor": left ? "end" : "start",
+              },
+              text,
+            ),
           );
-          if (row >= 0)
-            group.append(
-              svg(
-                "text",
-                {
-                  x: left ? x - 4 : x + 4,
-                  y: low + 10 + row * LABEL,
-                  "text-anchor": left ? "end" : "start",
-                },
-                text,
-              ),
-            );
-          group.append(svg("title", {}, `crank ${mark.crank}: ${mark.text}`));
-          return group;
-        },
-      );
+        group.append(svg("title", {}, `crank ${mark.crank}: ${mark.text}`));
+        return group;
+      });
       picture.replaceChildren(...lanes, ...ticks, veil, ...marks, line, knob);
-      const part = next.since > 0 || next.until < next.present;
+      const part = next.since > next.first || next.until < next.present;
       fill(
         more,
         document.createTextNode(
           [
-            part
-              ? `cranks ${next.since.toLocaleString("en")} to ${next.until.toLocaleString("en")}`
-              : "",
-            next.more_marks
-              ? `${next.more_marks.toLocaleString("en")} more marks: zoom in`
-              : "",
+            part ? `cranks ${next.since.toLocaleString("en")} to ${next.until.toLocaleString("en")}` : "",
+            next.more_marks ? `${next.more_marks.toLocaleString("en")} more marks: zoom in` : "",
           ]
             .filter(Boolean)
             .join(" · "),
@@ -244,6 +206,5 @@ export function timelineView(look, send) {
 
 /** @param {Element} el @param {Record<string, string | number>} props */
 function set(el, props) {
-  for (const [name, value] of Object.entries(props))
-    el.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries(props)) el.setAttribute(name, String(value));
 }

@@ -39,8 +39,10 @@ export interface Mark {
 export interface Timeline {
   since: number;
   until: number;
+  first: number;
   present: number;
   columns: number;
+  width: number;
   lanes: Lane[];
   bins: Bin[];
   marks: Mark[];
@@ -55,6 +57,7 @@ export interface Row {
   krefs: string[];
   opens: boolean;
   opened: boolean;
+  depth: number;
 }
 export interface Box {
   id: string;
@@ -67,6 +70,8 @@ export interface Box {
   hue: number;
   rows: Row[];
   more: number;
+  waiting: number;
+  computrons: number | null;
 }
 export interface Arrow {
   holder: string;
@@ -87,6 +92,7 @@ export interface Waiting {
   target: string;
   where: string;
   record: number | null;
+  result: string | null;
 }
 export interface World {
   at: number | null;
@@ -103,6 +109,7 @@ export interface Link {
   crank: number | null;
   cell: number | null;
   where: string;
+  side: "up" | "here" | "down";
 }
 export interface Tick {
   crank: number;
@@ -115,43 +122,37 @@ export interface Tick {
   computrons: number | null;
   parent: string;
   chain: Link[];
+  target: string;
+  result: string;
 }
 export interface Field {
   name: string;
   value: string;
-  history: [number, string][];
+  history: { crank: number; value: string }[];
 }
 export interface Method {
   name: string;
   signature: string;
   doc: string;
-  line: number | null;
+  line: number;
 }
 export interface Code {
-  lines: string[];
+  part: string;
   first: number;
-  marked: number | null;
-  title: string;
+  mark: number;
+  lines: string[];
 }
 export interface KernelRow {
   vat: string;
   vref: string;
   kref: string;
-  direction: string;
+  direction: "export" | "import";
   reachable: boolean;
-  recognizable: number;
-  reachable_count: number;
+  counts: string;
+  label: string;
 }
 export interface Verb {
-  verb:
-    | "bind"
-    | "send"
-    | "suspend"
-    | "resume"
-    | "drop"
-    | "upgrade"
-    | "break"
-    | "trace";
+  verb: "bind" | "send" | "suspend" | "resume" | "drop" | "upgrade" | "break" | "trace";
   label: string;
   enabled: boolean;
   why: string;
@@ -162,16 +163,20 @@ export interface Inspected {
   title: string;
   subtitle: string;
   vat: string;
+  whose: string; // the name of that vat
   fields: Field[];
   methods: Method[];
-  held: Link[];
+  held: string[];
   alive: string[];
   waiting: Waiting[];
   last: string;
   last_crank: number | null;
   code: Code | null;
   kernel: KernelRow[];
+  more_kernel: number;
   verbs: Verb[];
+  notes: string[];
+  doc: string;
 }
 export interface Hit {
   subject: string;
@@ -183,7 +188,8 @@ export interface Hit {
 export interface Found {
   text: string;
   hits: Hit[];
-  note: string;
+  more: boolean;
+  notes: string[];
 }
 export interface Place {
   x: number;

@@ -2,6 +2,7 @@
 /** @import { Arrow, Box, Place, Row, Send, Waiting, World } from "./types.d.ts" */
 import { h, fill } from "../dom.js";
 import { arrange, curve, rowY, thickness } from "./rooms.js";
+import { call } from "./story.js";
 import { svg } from "./svg.js";
 
 /** @type {Record<Row["sort"], string>} */
@@ -24,13 +25,7 @@ export function worldView(send) {
   const arrows = svg("svg", { class: "sw-arrows", "aria-hidden": "true" });
   const rooms = h("div", { class: "sw-rooms" });
   const legend = h("p", { class: "sw-note sw-legend" });
-  const el = h(
-    "section",
-    { class: "sw-world", "aria-label": "world" },
-    arrows,
-    rooms,
-    legend,
-  );
+  const el = h("section", { class: "sw-world", "aria-label": "world" }, arrows, rooms, legend);
   /** @type {World | null} */
   let shown = null;
   /** @type {Map<string, Place>} */
@@ -42,28 +37,21 @@ export function worldView(send) {
     const group = row.opens && row.count > 1;
     const pick = () =>
       group || !kref
-        ? row.opens &&
-          send({ kind: row.opened ? "close" : "open", row: row.id })
+        ? row.opens && send({ kind: row.opened ? "close" : "open", row: row.id })
         : send({ kind: "pick", subject: kref });
-    const title = [
-      row.label,
-      row.count > 1 ? `×${row.count}` : "",
-      row.note,
-      row.krefs.join(", "),
-    ]
+    const title = [row.label, row.count > 1 ? `×${row.count}` : "", row.note, row.krefs.join(", ")]
       .filter(Boolean)
       .join(" · ");
     const main = h(
       "button",
       {
         type: "button",
-        class: `sw-row sw-${row.sort}`,
+        class: `sw-row sw-${row.sort}${row.depth ? " sw-deep" : ""}`,
         "data-key": `row-${row.id}`,
         "data-row": row.id,
         title,
         onclick: pick,
-        "aria-pressed":
-          !group && kref ? String(row.krefs.includes(chosen)) : null,
+        "aria-pressed": !group && kref ? String(row.krefs.includes(chosen)) : null,
         "aria-expanded": group ? String(row.opened) : null,
       },
       h("i", { "aria-hidden": "true" }, SIGNS[row.sort] ?? "·"),
@@ -85,8 +73,7 @@ export function worldView(send) {
           "data-key": `fold-${row.id}`,
           "aria-label": `${words} ${row.label}`,
           title: words,
-          onclick: () =>
-            send({ kind: row.opened ? "close" : "open", row: row.id }),
+          onclick: () => send({ kind: row.opened ? "close" : "open", row: row.id }),
         },
         row.opened ? "▾" : "▸",
       ),
@@ -102,23 +89,13 @@ export function worldView(send) {
           ? box.kind
           : `incarnation ${box.incarnation}`,
       box.kind === "vat" ? box.worker : "",
+      box.computrons ? `${box.computrons.toLocaleString("en")} computrons` : "",
       box.note,
     ]
       .filter(Boolean)
       .join(" · ");
-    const ill =
-      box.state && box.state !== "running" && box.state !== "live"
-        ? box.state
-        : "";
+    const ill = box.state && box.state !== "running" && box.state !== "live" ? box.state : "";
     const rows = box.rows.map((row) => rowOf(row, chosen));
-    if (box.more)
-      rows.push(
-        h(
-          "li",
-          { class: "sw-note sw-more" },
-          `and ${box.more.toLocaleString("en")} more`,
-        ),
-      );
     const room = h(
       "section",
       {
@@ -152,35 +129,20 @@ export function worldView(send) {
 
   /** @param {World} world @param {Arrow} arrow @param {string} chosen */
   function pathOf(world, arrow, chosen) {
-    const [holder, owner] = [arrow.holder, arrow.owner].map((id) =>
-      world.boxes.find((box) => box.id === id),
-    );
+    const [holder, owner] = [arrow.holder, arrow.owner].map((id) => world.boxes.find((box) => box.id === id));
     const [from, to] = [places.get(arrow.holder), places.get(arrow.owner)];
     if (!holder || !owner || !from || !to || holder === owner) return null;
     const target = owner.rows.find((row) => row.id === arrow.row);
     const source = holder.rows.find((row) => row.id === arrow.holder_row);
-    const lit = [target, source].some(
-      (row) => row?.krefs.includes(chosen) && row.count === 1,
-    );
-    const { d } = curve(
-      from,
-      rowY(holder, from, arrow.holder_row),
-      to,
-      rowY(owner, to, arrow.row),
-    );
+    const lit = [target, source].some((row) => row?.krefs.includes(chosen) && row.count === 1);
+    const { d } = curve(from, rowY(holder, from, arrow.holder_row), to, rowY(owner, to, arrow.row));
     const path = svg("path", {
       d,
       class: `sw-arrow${arrow.waits ? " sw-waits" : ""}${lit ? " sw-lit" : ""}`,
       "stroke-width": thickness(arrow.count).toFixed(1),
       "marker-end": `url(#sw-head-${number}${lit ? "-lit" : ""})`,
     });
-    path.append(
-      svg(
-        "title",
-        {},
-        `${holder.name} → ${owner.name}: ${arrow.count.toLocaleString("en")}`,
-      ),
-    );
+    path.append(svg("title", {}, `${holder.name} → ${owner.name}: ${arrow.count.toLocaleString("en")}`));
     return path;
   }
 
@@ -189,8 +151,7 @@ export function worldView(send) {
     shown = world;
     const { places: found, height } = arrange(world.boxes, world.arrows, width);
     places = found;
-    for (const each of [arrows, rooms])
-      Object.assign(each.style, { height: `${height}px` });
+    for (const each of [arrows, rooms]) Object.assign(each.style, { height: `${height}px` });
     arrows.setAttribute("width", String(width));
     arrows.setAttribute("height", String(height));
     const head = (/** @type {string} */ name) =>
@@ -209,9 +170,7 @@ export function worldView(send) {
         },
         svg("path", { d: "M0 0 8 4 0 8z" }),
       );
-    const paths = world.arrows
-      .map((arrow) => pathOf(world, arrow, chosen))
-      .filter((path) => path !== null);
+    const paths = world.arrows.map((arrow) => pathOf(world, arrow, chosen)).filter((path) => path !== null);
     arrows.replaceChildren(
       svg("defs", {}, head(""), head("-lit")),
       ...paths.filter((path) => !path.classList.contains("sw-lit")),
@@ -226,49 +185,29 @@ export function worldView(send) {
     );
     if (!world.boxes.length)
       rooms.append(
-        h(
-          "p",
-          { class: "sw-empty" },
-          "There is no vat yet: a cell that begins with %%vat NAME makes one.",
-        ),
+        h("p", { class: "sw-empty" }, "There is no vat yet: a cell that begins with %%vat NAME makes one."),
       );
-    legend.replaceChildren(
-      LEGEND,
-      ...world.left_out.map((line) => h("span", {}, line)),
-    );
+    legend.replaceChildren(LEGEND, ...world.left_out.map((line) => h("span", {}, line)));
   }
 
   /** Let a message travel to its target. @param {Waiting} message */
   function travel(message) {
-    if (!shown || matchMedia("(prefers-reduced-motion: reduce)").matches)
-      return;
+    if (!shown || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const [source, target] = [message.source, message.target_box].map((id) =>
       shown?.boxes.find((box) => box.id === id),
     );
-    const [from, to] = [
-      places.get(message.source),
-      places.get(message.target_box),
-    ];
+    const [from, to] = [places.get(message.source), places.get(message.target_box)];
     if (!target || !to) return;
     const ends =
       source && from && source !== target
-        ? curve(
-            from,
-            rowY(source, from, null),
-            to,
-            rowY(target, to, message.target_row),
-          )
+        ? curve(from, rowY(source, from, null), to, rowY(target, to, message.target_row))
         : {
             x: to.x - 30,
             y: 0,
             endX: to.x,
             endY: rowY(target, to, message.target_row),
           };
-    const pill = h(
-      "span",
-      { class: "sw-pill", "aria-hidden": "true" },
-      `${message.what}`,
-    );
+    const pill = h("span", { class: "sw-pill", "aria-hidden": "true" }, call(message));
     rooms.append(pill);
     const moved = pill.animate(
       [
@@ -291,10 +230,9 @@ export function worldView(send) {
 
 /** The run-queue in the order of delivery. @param {World} world @param {string} chosen @param {Send} send */
 export function queueOf(world, chosen, send) {
-  const name = (/** @type {string} */ id) =>
-    world.boxes.find((box) => box.id === id)?.name ?? "";
+  const name = (/** @type {string} */ id) => world.boxes.find((box) => box.id === id)?.name ?? "";
   const cards = world.waiting.map((each) => {
-    const parked = each.where !== "run-queue";
+    const parked = each.where !== "";
     const from = name(each.source);
     return h(
       "li",
@@ -306,48 +244,24 @@ export function queueOf(world, chosen, send) {
           class: `sw-card${parked ? " sw-parked" : ""}`,
           "data-key": `card-${each.id}`,
           "aria-pressed": String(chosen === `waiting:${each.id}`),
-          title: [
-            each.what + each.args,
-            `${from} → ${each.target}`,
-            each.where,
-          ].join(" · "),
+          title: [call(each), `${from} → ${each.target}`, each.where].join(" · "),
           onclick: () => send({ kind: "pick", subject: `waiting:${each.id}` }),
         },
-        h("b", {}, parked ? "" : `${each.position}. `, each.what, each.args),
-        h(
-          "small",
-          {},
-          parked
-            ? `waits: ${each.where}`
-            : `${from ? `${from} ` : ""}→ ${each.target}`,
-        ),
+        h("b", {}, parked ? "" : `${each.position}. `, call(each)),
+        h("small", {}, parked ? `waits: ${each.where}` : `${from ? `${from} ` : ""}→ ${each.target}`),
       ),
     );
   });
-  const left = world.waiting_total + world.elsewhere - world.waiting.length;
+  const left = world.waiting_total - world.waiting.length;
   if (left > 0)
-    cards.push(
-      h(
-        "li",
-        { class: "sw-note" },
-        `and ${left.toLocaleString("en")} more: %swingset queue --all`,
-      ),
-    );
-  const empty = h(
-    "span",
-    { class: "sw-empty" },
-    "nothing waits: the run-queue is empty",
-  );
+    cards.push(h("li", { class: "sw-note" }, `and ${left.toLocaleString("en")} more: %swingset queue --all`));
+  const empty = h("span", { class: "sw-empty" }, "nothing waits: the run-queue is empty");
   return h(
     "section",
     { class: "sw-queue", "aria-label": "run-queue" },
     h("b", {}, "Next"),
     cards.length
-      ? h(
-          "ol",
-          { class: "sw-strip", "aria-label": "what waits, the first is next" },
-          ...cards,
-        )
+      ? h("ol", { class: "sw-strip", "aria-label": "what waits, the first is next" }, ...cards)
       : empty,
   );
 }

@@ -1,0 +1,141 @@
+"""What the inspector's buttons do with what was clicked: each is a line that one could type.
+
+A verb runs that line through the same commands as a cell, and returns it with its answer. Only sending a
+message has no command: it is a line of Python, whose arguments are read here and never evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+
+from swingset.guest.sending.eventual import E
+from swingset.model.visible import one_line
+from swingset.time.explorer.answers import Inspected
+from swingset_nb.commands import run
+from swingset_nb.errors import BadArguments, SwingSetError
+from swingset_nb.notebook import Notebook
+
+_MOST_TEXT = 2_000
+
+
+@dataclass(frozen=True)
+class Did:
+    """What was done: the line that does it in a cell, and what it answered."""
+
+    line: str
+    lines: tuple[str, ...]
+
+
+def done_by(notebook: Notebook, it: Inspected, verb: str, content: Mapping[str, Any]) -> Did:
+    """Do a verb with a subject; raises `SwingSetError` if it cannot be done, with what helps."""
+    offered = {each.verb: each for each in it.verbs}
+    known = next((each for each in it.verbs if each.verb == verb), None)
+    if known is None:
+        raise BadArguments(
+            f"nothing is called {one_line(verb, 40)!r} here", f"there are {', '.join(offered)}"
+        )
+    if not known.enabled:
+        raise SwingSetError(f"{known.label} cannot be done: {known.why}")
+    said = {name: str(content.get(name, "")).strip()[:_MOST_TEXT] for name in ("name", "reason")}
+    if verb == "send":
+        method, args = (str(content.get(name, ""))[:_MOST_TEXT] for name in ("method", "args"))
+        return _sent(notebook, _object(notebook, it), method.strip(), args)
+    if verb == "bind":
+        return _typed(notebook, f"name {_object(notebook, it)} as {quote(said['name'])}")
+    if verb == "trace":
+        return _typed(notebook, f"trace {it.last_crank}")
+    if verb == "drop" and it.kind == "message":
+        number = it.subject.removeprefix("waiting:q")
+        return _typed(notebook, f"drop --position {int(number)}")
+    vat = _vat(notebook, it)
+    if verb == "upgrade":
+        return _upgrade(notebook, vat)
+    if verb == "suspend":
+        return _typed(notebook, f"suspend {quote(vat)} {quote(said['reason']) if said['reason'] else ''}")
+    if verb in ("resume", "drop"):
+        return _typed(notebook, f"{verb} {quote(vat)}")
+    raise BadArguments(f"{verb} is not done in this way", "%swingset help")
+
+
+def _typed(notebook: Notebook, rest: str) -> Did:
+    """Run a subcommand as if it was typed."""
+    shown = run(notebook, rest.strip())
+    return Did(f"%swingset {rest.strip()}", () if shown is None else tuple(shown.plain().splitlines()))
+
+
+def _vat(notebook: Notebook, it: Inspected) -> str:
+    """The name of the vat of a subject."""
+    for vat in notebook.require().controller.vats:
+        if vat.id == it.vat:
+            return vat.name
+    raise BadArguments(f"{it.title} is of no vat", "%swingset vats")
+
+
+def _object(notebook: Notebook, it: Inspected) -> str:
+    """The kref of a subject, or of the root of a vat."""
+    if it.kind == "vat":
+        return notebook.require().controller.vats.root(_vat(notebook, it))
+    return it.subject
+
+
+def _upgrade(notebook: Notebook, vat: str) -> Did:
+    """Say how the walkthrough is opened: only a cell can show another panel."""
+    line = f"%swingset upgrade {quote(vat)}"
+    changed = notebook.require().pending.get(vat)
+    if not changed:
+        return Did(line, (f"first change the cell that begins with %%vat {vat}, and run it",))
+    return Did(line, (f"changed and not applied: {', '.join(changed)}; this line opens the walkthrough",))
+
+
+def _sent(notebook: Notebook, kref: str, method: str, args: str) -> Did:
+    """Send a message from the notebook, run, and say what was answered."""
+    if not method.isidentifier() or method.startswith("_"):
+        raise BadArguments(f"{one_line(method, 60)!r} is no name of a method", "letters, digits and _")
+    session = notebook.require().session
+    given, named = _arguments(notebook, method, args)
+    reference = session.reference(kref, kref)
+    name = next((name for name, value in notebook.own() if value is reference), None)
+    promise = getattr(E(reference), method)(*given, **named)
+    line = f"await E({name or kref}).{method}({args.strip()})"
+    notebook.flush()
+    if notebook.require().controller.queue.paused:
+        return Did(line, ("it waits: the world is paused, and Step delivers it",))
+    notebook.settle()
+    if promise.status == "pending":
+        return Did(line, ("no answer yet",))
+    found = session.references.describe(promise)
+    return Did(line, (found.pieces()[0], *found.pieces()[1:]))
+
+
+def _arguments(notebook: Notebook, method: str, args: str) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a call as Python writes them: literals, and names of the notebook."""
+    hint = "numbers, texts in quotes, lists, dicts, and names of this notebook: 10, 'alice', to=purse"
+    try:
+        call = ast.parse(f"{method}({args}\n)", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise BadArguments(f"{one_line(args, 80)!r} are no arguments", hint) from None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise BadArguments(f"{one_line(args, 80)!r} are no arguments", hint)
+    own = dict(notebook.own())
+
+    def value(node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=found) if type(found) in (int, float, str, bytes, bool, type(None)):
+                return found
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as found)):
+                return -found
+            case ast.Name(id=name) if name in own:
+                return own[name]
+            case ast.List(elts=elts):
+                return [value(each) for each in elts]
+            case ast.Dict(keys=keys, values=values) if None not in keys:
+                return {value(key): value(each) for key, each in zip(keys, values, strict=True) if key}
+        raise BadArguments(f"{one_line(ast.unparse(node), 80)!r} is no value that can be sent so", hint)
+
+    if any(each.arg is None for each in call.keywords):
+        raise BadArguments("** cannot be used here", hint)
+    return [value(each) for each in call.args], {str(each.arg): value(each.value) for each in call.keywords}
