@@ -300,6 +300,6 @@ def _lines(shown: Shown) -> tuple[str, ...]:
     return tuple(shown.plain().splitlines())
 
 
-def show_explorer(notebook: Notebook, snapshot: Shown) -> None:
-    """Display the snapshot and, below it, an explorer."""
-    show(notebook, Explorer(notebook), snapshot)
+def show_explorer(notebook: Notebook, snapshot: Shown, place: Callable[[object], None] | None = None) -> None:
+    """Display the snapshot and, below it or in another place, an explorer."""
+    show(notebook, Explorer(notebook), snapshot, place)

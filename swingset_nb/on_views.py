@@ -7,6 +7,7 @@ import argparse
 from swingset.host.combining import combined
 from swingset.host.rehearsal import Extent, Rehearsal
 from swingset.lens.picture import draw
+from swingset.model.visible import one_line
 from swingset.time.monitoring import storage
 from swingset.time.redelivery import redeliver
 from swingset_nb.cells import rehearse
@@ -77,17 +78,24 @@ def picture(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     return Drawn(draw(world.lens))
 
 
-@command("panel", "the explorer: the world live, its past, all about what you click, Step and Run")
-def panel(notebook: Notebook, _given: argparse.Namespace) -> None:
-    """Show the world as it is now and, below, an explorer that follows it."""
+@command(
+    "panel",
+    "the explorer: the world live, its past, all about what you click, Step and Run",
+    argument("--dock", action="store_true", help="beside the notebook; needs the package sidecar"),
+)
+def panel(notebook: Notebook, given: argparse.Namespace) -> None:
+    """Show the world as it is now and, below or beside it, an explorer that follows it."""
+    from swingset_nb.docking import WHERE, docked
     from swingset_nb.explorer import show_explorer
 
     world = notebook.require()
+    place = docked(one_line(world.path, 60)) if given.dock else None
     notebook.flush()
     lens = world.lens.cached()
-    snapshot = Stack([queue_table(lens, paused=world.controller.queue.paused), vat_table(lens)])
+    told = [Message(WHERE)] if place else []
+    snapshot = Stack([queue_table(lens, paused=world.controller.queue.paused), vat_table(lens), *told])
     rest = "`%swingset queue --all` and `%swingset vats --all` list them"
-    show_explorer(notebook, fit(snapshot, "%swingset panel", rest=rest))
+    show_explorer(notebook, fit(snapshot, "%swingset panel", rest=rest), place)
 
 
 @command(

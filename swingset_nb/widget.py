@@ -128,12 +128,17 @@ def _fit(shown: Any) -> Any:
     return [_fit(item) for item in shown] if isinstance(shown, list | tuple) else shown
 
 
-def show(notebook: Notebook, widget: LiveWidget, snapshot: object) -> None:
-    """Display the current state as a static answer, and the panel in a separate display below it."""
+def show(
+    notebook: Notebook, widget: LiveWidget, snapshot: object, place: Callable[[object], None] | None = None
+) -> None:
+    """Display the current state as a static answer, and the panel in a separate display below it.
+
+    `place` displays the panel elsewhere.
+    """
     display: Any = IPython.display.display
     notebook.panels.append(widget)
     while len(notebook.panels) > MOST_PANELS:
         notebook.panels.pop(0).sleep("newer panels took its place")
     widget.refresh()
     display(snapshot)
-    display(widget)
+    (place or display)(widget)

@@ -177,7 +177,7 @@ def test_the_timeline_is_dragged_back(bare: Bare, pictures: Path) -> None:
 
 
 def test_an_error_is_followed_to_its_cause(bare: Bare) -> None:
-    """A click on the mark of an error shows its crank, and the chain from the cell down to it."""
+    """A click on its mark shows the crank, the chain from the cell down to it, and what would help."""
     from playwright.sync_api import expect
 
     panel = bare.show()
@@ -185,6 +185,10 @@ def test_an_error_is_followed_to_its_cause(bare: Bare) -> None:
     story = panel.locator(".sw-story")
     expect(story.locator(".sw-wrong")).to_contain_text("bob has 5, not 100")
     expect(story.locator(".sw-why")).to_contain_text("buy('sofa'")
+    story.locator(".sw-unsent").click()
+    expect(panel.locator(".sw-did")).to_contain_text("nothing has changed in this world")
+    story.get_by_text("Break on rejections").click()
+    expect(panel.locator(".sw-chip")).to_have_text("◉ rejection ×")
     story.locator(".sw-why button", has_text="buy('sofa'").click()
     expect(story.locator("p").first).to_contain_text("buy('sofa'")
 
@@ -303,6 +307,27 @@ def test_nothing_serious_is_wrong_for_those_who_cannot_see(bare: Bare, pictures:
             if each["impact"] in ("serious", "critical")
         ]
         assert bad == [], "\n".join(bad)
+
+
+def test_the_past_is_played_slowly(bare: Bare) -> None:
+    """Play shows one crank after the other, until it is pressed again; in motion, a message travels."""
+    from playwright.sync_api import expect
+
+    bare.page.emulate_media(reduced_motion="no-preference")
+    panel = bare.show()
+    time = panel.get_by_role("slider")
+    last = int(time.get_attribute("aria-valuenow"))
+    for _ in range(6):
+        panel.locator("button.sw-back").click()
+    expect(time).to_have_attribute("aria-valuenow", str(last - 6))
+    play = panel.locator("button.sw-play")
+    play.click()
+    expect(play).to_have_attribute("aria-pressed", "true")
+    expect(panel.locator(".sw-pill")).to_be_attached()
+    expect(time).to_have_attribute("aria-valuenow", str(last - 4))
+    play.click()
+    expect(play).to_have_attribute("aria-pressed", "false")
+    assert [message["kind"] for message in bare.asked] == ["look"] * len(bare.asked)
 
 
 def test_a_dead_panel_says_so(bare: Bare) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -270,3 +273,24 @@ def test_whatever_a_page_sends_the_panel_stays(seen: Seen) -> None:
     state = json.dumps([panel.bar, panel.timeline, panel.world, panel.inspector, panel.tick, panel.found])
     assert "\x1b" not in state
     assert len(state) < 60_000
+
+
+def test_a_panel_is_docked_where_that_is_possible(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the package it is displayed in a place of its own; without it, the refusal says how to do it."""
+    entered = list[str]()
+
+    class Sidecar(contextlib.AbstractContextManager[None]):
+        def __init__(self, title: str, anchor: str) -> None:
+            entered.append(f"{title}, {anchor}")
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr("swingset_nb.docking.find_spec", lambda name: None)
+    refused = seen.shell.run_cell("%swingset panel --dock").error_in_exec
+    assert "Create New View for Output" in " ".join(refused.hints)
+    monkeypatch.setattr("swingset_nb.docking.find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "sidecar", types.SimpleNamespace(Sidecar=Sidecar))
+    seen.run("%swingset panel --dock")
+    assert entered == ["a.world, split-right"]
+    assert isinstance(seen.notebook.panels[-1], Explorer)

@@ -5,8 +5,11 @@ import { h } from "../dom.js";
 const EVENTS = ["notify", "create-vat", "upgrade-vat", "options", "collect", "reap", "clean-up"];
 
 /** A message as a call, another event in words. @param {{ what: string, args: string }} event */
-export const call = ({ what, args }) =>
-  EVENTS.includes(what) ? `${what} ${args}`.trim() : `${what}(${args})`;
+export const call = (event) =>
+  isCall(event) ? `${event.what}(${event.args})` : `${event.what} ${event.args}`.trim();
+
+/** Whether it is a message. @param {{ what: string }} event */
+const isCall = ({ what }) => !EVENTS.includes(what);
 
 /** A link into the past, or plain text. @param {Link} link @param {Send} send */
 export function linkOf(link, send) {
@@ -56,6 +59,32 @@ export function storyOf(tick, send) {
     { class: "sw-story", "aria-label": `crank ${tick.crank}` },
     head,
     tick.error ? h("p", { class: "sw-wrong" }, tick.error) : null,
+    h(
+      "p",
+      { class: "sw-tries" },
+      isCall(tick)
+        ? h(
+            "button",
+            {
+              type: "button",
+              class: "sw-small sw-unsent",
+              onclick: () => send({ kind: "whatif", crank: tick.crank }),
+            },
+            "What if it had not been sent?",
+          )
+        : null,
+      tick.error
+        ? h(
+            "button",
+            {
+              type: "button",
+              class: "sw-small",
+              onclick: () => send({ kind: "break", predicate: "rejection" }),
+            },
+            "Break on rejections",
+          )
+        : null,
+    ),
     tick.prints.length
       ? h("pre", { class: "sw-prints", tabindex: 0, "aria-label": "printed" }, tick.prints.join("\n"))
       : null,
