@@ -8,7 +8,7 @@ READY  := $(VENV)/.installed
 # Hundreds of processes are started here, and without stored bytecode each compiles all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all mutants lint bench bench-peer lab notebooks site engine browser clean
+.PHONY: demo test test-all ready mutants lint bench bench-peer lab notebooks site engine browser clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,19 +43,20 @@ lint: $(READY)
 	$(BIN)/mypy
 
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg \
-         --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=60 notebooks/
+         --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=60
 
 # Two processes, a file of tests to each: what the tests of a file share is made once. Files come in their
 # order, in which those with few and long tests, of the browser, are first: at the end neither process waits.
-SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(NBVAL) notebooks tests
 
-test: engine browser lint
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
-	$(BIN)/pytest $(NBVAL)
+test: ready
+	$(PYTEST) -m "not slow"
 
-test-all: engine browser lint
-	$(BIN)/pytest $(SIDE_BY_SIDE)
-	$(BIN)/pytest $(NBVAL)
+test-all: ready
+	$(PYTEST)
+
+ready: $(READY)
+	@$(MAKE) --no-print-directory --jobs 3 engine browser lint
 
 # Plants faults in a copy of the sources and shows each to the tests that concern it; `N=all` plants all of
 # them (hours), `ONLY=core` those of one area or module, `SEED=2` others. Takes about half an hour.

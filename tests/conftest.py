@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -32,11 +35,67 @@ SLOW = pytest.mark.timeout(3_600)
 """How many seconds a slow sweep may take."""
 
 
+def is_of_both(item: pytest.Item) -> bool:
+    """Whether a confined vat runs beside a service vat that is upgraded between all steps.
+
+    The quick tests show each of the two without the other.
+    """
+    chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return chosen.get("stage") == "wasm" and any(chosen.get(name) is True for name in ("admin", "clockwork"))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give the slow sweeps more time than other tests have."""
     for item in items:
+        if is_of_both(item):
+            item.add_marker("slow")
         if item.get_closest_marker("slow"):
             item.add_marker(SLOW, append=False)
+
+
+IN_MEMORY, ENOUGH = Path("/dev/shm"), 2_000_000_000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have temporary files in memory, if there is room: the worlds of tests are synced thousands of times.
+
+    The process that has made the folder deletes it at the end, unless a test has failed.
+    """
+    if "PYTEST_DEBUG_TEMPROOT" in os.environ or config.option.basetemp or not os.access(IN_MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(IN_MEMORY).free >= ENOUGH:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = folder = tempfile.mkdtemp(
+            prefix="swingset-tests-", dir=IN_MEMORY
+        )
+        config.stash[MADE] = folder
+
+
+MADE = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Free the memory that temporary files take."""
+    made = session.config.stash.get(MADE, None)
+    if made is not None and exitstatus != pytest.ExitCode.TESTS_FAILED:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process whole files, and all tests of the browser to one, which starts one JupyterLab."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return BROWSER if file.startswith(BROWSER) else file
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+BROWSER = "tests/browser/"
 
 
 def leave_out_what_is_there() -> None:
@@ -64,11 +123,12 @@ def clean_module() -> Iterator[None]:
     yield
     if next(_ended) % MODULES == 0:
         gc.unfreeze()
-        gc.collect()
+        leave_out_what_is_there()
 
 
-MODULES = 8
-"""After so many modules of tests all garbage is collected."""
+MODULES = 30
+"""After so many modules of tests all garbage is collected, which takes most of a second: all that is imported
+is walked through."""
 
 _ended = count(1)
 
