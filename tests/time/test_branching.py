@@ -36,6 +36,23 @@ def build_root_object():
 TWICE = BANK.replace("self.balance += amount", "self.balance += 2 * amount")
 
 
+LIGHT = """
+from swingset.vat import remotable
+
+def build_root_object():
+    count = 0
+
+    @remotable
+    class Light:
+        def more(self) -> int:
+            nonlocal count
+            count += 1
+            return count
+
+    return Light()
+"""
+
+
 class Story:
     """Alice and Bob open purses, deposit, and Bob pays Alice."""
 
@@ -217,7 +234,7 @@ def test_a_message_to_the_session_is_answered_from_the_record(story: Story) -> N
     with swingset.branch(story.controller, at=story.began, code={"bank": (("bank", TWICE),)}) as found:
         assert len(found.unanswered) == 1
         assert found.unanswered[0].startswith("tell() to o+")
-        assert str(found.answers[-1]).endswith("show(): recorded told 13, came no outcome")
+        assert str(found.answers[-1]).endswith("show(): recorded 'told 13', came no outcome")
     assert Teller.told == [13]
 
 
@@ -413,3 +430,50 @@ def test_long_lists_are_cut(story: Story) -> None:
         assert lines[51] == "another answer: 13 more"
         assert lines[52].endswith(", and 61 more after it")
         assert len(found.lines(None)) == 63 + 62
+
+
+def test_a_vat_without_a_transcript_begins_anew_and_the_branch_says_so() -> None:
+    """Its memory is in no record, so its answers may be others for that reason alone: a note names it."""
+    stage = Stage("local")
+    vat = stage.define("light", LIGHT, options={"use_transcript": False})
+    assert stage.ask(vat, "more") == 1
+    began = stage.controller.crank
+    assert [stage.ask(vat, "more") for _ in range(2)] == [2, 3]
+    with swingset.branch(stage.controller, at=began) as found:
+        words = (
+            "has no transcript: it began anew in the branch, with what it had stored and without its memory"
+        )
+        assert found.notes == (f"vat light {words}",)
+        assert str(found.answers[0]).endswith("more(): recorded 2, came 1")
+    stage.close()
+
+
+VALUES = {
+    "[1, [True, None]]": "[1, [True, None]]",
+    "{'a': b'x'}": "{'a': ",
+    "(1 << 60, -2.5)": "1152921504606846976, -2.5",
+    "[Purse(owner='zoe')]": "[Purse]",
+    "'!'": "'!'",
+}
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_other_answers_are_in_words(value: str) -> None:
+    """Both sides are written as Python would write them, and a reference by what it is."""
+    stage = Stage("local")
+    source = BANK.replace(
+        "def open_purse(self, owner: str):", "def tell(self):\n        return 0\n\n    def old(self):"
+    )
+    bank = stage.define("bank", source.replace("owner=owner", "owner='x'"))
+    began = stage.controller.crank
+    stage.ask(bank, "tell")
+    code = {
+        "bank": (("bank", source.replace("owner=owner", "owner='x'").replace("return 0", f"return {value}")),)
+    }
+    with swingset.branch(stage.controller, at=began, code=code) as found:
+        (answer,) = found.answers
+        assert answer.recorded == "0"
+        assert VALUES[value] in answer.came
+        assert "$" not in answer.came
+        assert "#" not in answer.came
+    stage.close()

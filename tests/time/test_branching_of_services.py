@@ -288,9 +288,9 @@ def test_time_keeps_its_place(place: Place) -> None:
     assert place.ask(handler, "seen") == [6, 9]
     place.unchanged()
     with place.branch(drop=place.sent("alarm")[:1]) as found:
-        assert answers(found) == ["seen(): recorded [6,9], came [9]"] or answers(found) == [
+        assert answers(found) == ["seen(): recorded [6, 9], came [9]"] or answers(found) == [
             "seen(): recorded [6], came []",
-            "seen(): recorded [6,9], came [9]",
+            "seen(): recorded [6, 9], came [9]",
         ]
     with place.branch(edit={place.records("poll")[1]: {"now": 5}}) as found:
         assert answers(found)[0] == "seen(): recorded [6], came [5]"
@@ -313,13 +313,13 @@ def test_mail_is_compared_and_heard_again(place: Place) -> None:
     place.unchanged()
     first = place.sent("mail")[0]
     with place.branch(edit={first: place.edited(first, "hello", "go away")}) as found:
-        assert answers(found) == ["mail 1 to paris: recorded hello, came go away"]
+        assert answers(found) == ["mail 1 to paris: recorded 'hello', came 'go away'"]
         assert [(entry.what, entry.why) for entry in found.premise_changed] == [
             ("receive paris", "mail 1 to paris is another one")
         ]
         assert found.controller.devices.outbox() == place.world.devices.outbox()
     with place.branch(drop=[place.sent("mail")[1]]) as found:
-        assert answers(found) == ["mail 2 to paris: recorded well, came nothing"]
+        assert answers(found) == ["mail 2 to paris: recorded 'well', came nothing"]
     with place.branch(drop=place.sent("register")) as found:
         (entry,) = found.withheld
         assert (entry.what, "no vat has registered" in entry.why) == ("receive paris", True)
@@ -559,7 +559,7 @@ def test_an_upgrade_that_a_vat_asked_for_is_undone(place: Place) -> None:
         assert [entry.what for entry in found.dropped] == ["the upgrade of vat bank"]
         upgrade, deposit = found.answers
         assert upgrade.message == "upgrade()"
-        assert upgrade.came == "not upgraded: the host gave up this event"
+        assert upgrade.came == "'not upgraded: the host gave up this event'"
         assert (deposit.recorded, deposit.came) == ("3", "2")
         assert (found.withheld, found.unanswered, found.notes) == ((), (), ())
 
@@ -603,7 +603,7 @@ def test_a_message_between_vats_is_dropped(place: Place) -> None:
     with place.branch(drop=[first.number]) as found:
         assert [entry.what for entry in found.dropped] == ["the message deposit()"]
         one, two = found.answers
-        assert (one.recorded, one.came) == ("1", "caught the host gave up this event")
+        assert (one.recorded, one.came) == ("1", "'caught the host gave up this event'")
         assert (two.recorded, two.came) == ("21", "20")
     with place.branch(drop=[first.number, place.sent("caught")[0]]) as found:
         (entry,) = found.withheld

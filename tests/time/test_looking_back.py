@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 import swingset
+from swingset import api
 from swingset.core.cranks import Cranks
 from swingset.host.controller import Controller
 from swingset.world import merging, spans
 from swingset.world.errors import HistoryBroken, WorldMisuse
+from tests.looks import CHANGES, looks, watch
 from tests.scenarios.test_digests import ACTOR, HOSTS, NAMES, Host, Play
 from tests.staging import Stage
 
@@ -143,6 +145,25 @@ def test_looks_leave_the_file_as_it_is(tmp_path: Path) -> None:
     with swingset.open_world(path, look_only=True) as looking, looking.at(2) as moment, world.at(2) as same:
         assert moment.digest() == same.digest()
     world.close()
+
+
+def test_a_look_that_changes_a_world_is_noticed(local: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each function that is given a world is watched or said to change it: a look that does fails a test."""
+    watched = looks()
+    assert {"trace", "when", "what_if", "branch", "search", "sql", "replay", "verify", "debug"} <= set(
+        watched
+    )
+    assert all(callable(getattr(api, name)) for name in CHANGES)
+
+    def careless(controller: Controller) -> None:
+        controller.terminate_vat("bank")
+
+    local.define("bank", ACTOR)
+    monkeypatch.setattr(api, "storage", careless)
+    monkeypatch.setattr("tests.looks.looks", lambda: {"storage": careless})
+    watch(monkeypatch)
+    with pytest.raises(AssertionError, match=r"careless\(\) has changed"):
+        swingset.storage(local.controller)
 
 
 def test_moments_that_are_open_together_do_not_disturb_each_other(local: Stage) -> None:

@@ -175,6 +175,41 @@ def test_a_session_keeps_its_number_when_the_past_is_pruned(three: swingset.Cont
         assert titles == {"cell [5] of session 3"}
 
 
+LIVES: dict[str, tuple[list[tuple[int | None, int]], list[str]]] = {
+    # for each life: the cell that begins it, if one does, and the cell that sends
+    "a notebook goes back": ([(None, 5), (7, 8), (9, 10)], ["cell [5]", "cell [8]", "cell [10]"]),
+    "a notebook is started again": (
+        [(None, 5), (7, 8), (1, 2)],
+        ["cell [5] of session 1", "cell [8] of session 1", "cell [2] of session 3"],
+    ),
+    "it begins in the cell of the last message": (
+        [(None, 5), (5, 5)],
+        ["cell [5] of session 1", "cell [5] of session 2"],
+    ),
+    "no cell begins it": ([(None, 5), (None, 6)], ["cell [5] of session 1", "cell [6] of session 2"]),
+}
+
+
+@pytest.mark.parametrize("case", LIVES)
+def test_a_session_goes_on_where_its_cells_go_on_counting(case: str) -> None:
+    """A cell is named as its reader sees it; only a notebook that begins to count anew is another session."""
+    lives, titles = LIVES[case]
+    with swingset.open_world(worker="local") as made:
+        session = swingset.Session(made)
+        bank = session.define("bank", BANK)
+        for place, (begins, cell) in enumerate(lives):
+            made.kernel.request.cell = lambda begins=begins: begins and (begins, None)  # type: ignore[misc]
+            if place:
+                session.attach()
+            made.kernel.request.cell = lambda: None
+            bank = session.root("bank")
+            made.kernel.request.cell = lambda cell=cell: (cell, 1)  # type: ignore[misc]
+            session.wait(E(bank).open_purse(f"{cell}"))
+        made.kernel.request.cell = lambda: None
+        found = swingset.search(made, text="open_purse", kind="request")
+        assert [step.title.partition(",")[0] for step in found.steps if step.cell] == titles
+
+
 ORDERS = [
     ["alice", "--vat", "bank", "--kind", "send"],
     ["--vat", "bank", "alice", "--kind", "send"],

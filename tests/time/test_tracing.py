@@ -167,6 +167,14 @@ class Root:
         async for number in Later():
             last = number
 
+    async def anext(self):
+        later = Later()
+        later.left = 0
+        try:
+            await later.__anext__()
+        except StopAsyncIteration:
+            return 9
+
     def loop(self):
         for number in Two():
             pass
@@ -196,8 +204,12 @@ WAITS = {
     "each": [
         *("return __init__ None", "return __aiter__ <Later>", "return __next__ 1", "return __anext__ 1"),
         *("await each 1", "return __next__ 0", "return __anext__ 0", "await each 0"),
-        *("raise __anext__ StopAsyncIteration()", "leave __anext__ ", "raise each StopAsyncIteration()"),
+        *("raise __anext__ StopAsyncIteration()", "leave __anext__ "),
         "return each None",
+    ],
+    "anext": [
+        *("return __init__ None", "raise __anext__ StopAsyncIteration()", "leave __anext__ "),
+        *("raise anext StopAsyncIteration()", "return anext 9"),
     ],
     "loop": [
         *("return __init__ None", "return __iter__ <Two>", "return __next__ 1", "return __next__ 0"),

@@ -129,7 +129,7 @@ class Life:
     def note(self, message: str, promise: Any) -> None:
         """Note the outcome of a message of the session."""
         try:
-            self.came.append((message, f"{self.stage.session.wait(promise)}".replace(", ", ",")))
+            self.came.append((message, repr(self.stage.session.wait(promise))))
         except ValueError as problem:
             self.came.append((message, f"rejected with ValueError: {problem}"))
 

@@ -161,7 +161,7 @@ class Causes:
     def step(self, record: Record) -> Step:
         """A record in words."""
         if isinstance(record, RequestRecord):
-            session = self.session(record) if self.sessions.count > 1 else None
+            session = self.session(record) if self.sessions.several else None
             asked = self.words.request(record)
             return Step(record.number, record.crank, asked, "request", cell=record.cell, session=session)
         vat = one_line(record.vat, 60) if record.vat is not None else None

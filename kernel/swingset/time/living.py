@@ -39,10 +39,10 @@ from swingset.time.outgoing import Outgoing, differences
 from swingset.time.playing import DROPS, Player, Players
 from swingset.time.repeating import Repeater
 from swingset.time.script import Script, ScriptedDevices
+from swingset.time.vats_in_a_branch import began_anew, states_in_words
 from swingset.world.errors import NoSuchMoment, WorldError
 from swingset.world.record_lines import read_lines
 from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
-from swingset.world.vats import LIVE
 
 MOST_CRANKS = 10_000
 """How many cranks a branch runs at most beyond those that were recorded."""
@@ -406,18 +406,10 @@ class Living:
             name = vat if verb in _BY_NAME else self.origins.name_of(vat)
         return one_line(f"{verb} {name}" if isinstance(name, str) else verb, SHOWN)
 
-    def _note_vats(self) -> None:
-        """Note the vats that live in the world, and are suspended or terminated in the branch."""
-        here = {vat.name: vat for vat in self.kernel.store.vats.all()}  # the last one of a name
-        for then in self._present.kernel.store.vats.all():
-            vat = here.get(then.name)
-            if then.state == LIVE and vat is not None and vat.state != LIVE:
-                why = f": {vat.reason}" if vat.reason else ""
-                self._note(one_line(f"vat {vat.name} is {vat.state} in the branch{why}", 300))
-
     def _branch(self) -> Branch:
+        own = list(self.fork.history.records(self._since))
         if self._sent[0].is_possible:
-            for record in self.fork.history.records(self._since):
+            for record in own:
                 self._sent[1].observe(record)
         mail = [answer for _, answer in differences(*self._sent)]
         first = next((answer for answer in mail if answer.record), None)
@@ -426,7 +418,9 @@ class Living:
                 self._mark(record.number, what, f"{first.message} is another one")
         for entry in self._players.silent():
             self._withhold(*entry)
-        self._note_vats()
+        present = self._present.kernel
+        for line in (*states_in_words(self.kernel, present), *began_anew(self.kernel, own)):
+            self._note(line)
         here, then = len(self.fork.queue), len(self.origins.waiting)
         if here != then:
             self._note(f"events that wait at the end: {here:,} in the branch, {then:,} in the world")

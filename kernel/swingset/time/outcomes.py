@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from swingset.core.kernel import Kernel
-from swingset.model.capdata import CapData, in_words
+from swingset.model.capdata import CapData
+from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
 from swingset.time.branches import BranchAnswer
 from swingset.time.origins import Origins
@@ -132,5 +133,10 @@ def shown(outcome: tuple[bool, CapData] | None) -> str:
     """An outcome on one line."""
     if outcome is None:
         return "no outcome"
-    words = in_words(outcome[1])
+    words = value_in_words(outcome[1], unnumbered, _SHOWN)
     return one_line(f"rejected with {words}" if outcome[0] else words, _SHOWN)
+
+
+def unnumbered(_slot: str, iface: str | None) -> str:
+    """A reference in words, for two worlds in which its name differs."""
+    return iface or "object"

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from swingset.core.store import KernelStore
 from swingset.devices.bridge import BridgeDevice
 from swingset.devices.mailbox import MailboxDevice
-from swingset.model.capdata import CapData, in_words
+from swingset.model.capdata import CapData
 from swingset.model.foreign import read_json
+from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
 from swingset.time.branches import BranchAnswer
+from swingset.time.outcomes import unnumbered
 from swingset.world.records import Record, RowChange
 from swingset.world.rows import RULES
 
@@ -75,4 +77,4 @@ def _words(place: tuple[str, str]) -> str:
 def _shown(value: str | None) -> str:
     if value is None:
         return "nothing"
-    return one_line(in_words(CapData.from_json(read_json(value))), 200)
+    return value_in_words(CapData.from_json(read_json(value)), unnumbered, 200)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import opcode
 import sys
 from collections.abc import Callable
-from types import FrameType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _ENDS_LOOP = frozenset(
     for name in ("FOR_ITER", "END_FOR", "POP_ITER", "END_ASYNC_FOR")
     if name in opcode.opmap
 )
+_ENDS_ASYNC_FOR = opcode.opmap.get("END_ASYNC_FOR")
 _STOPS = (StopIteration, StopAsyncIteration)
 _VALUE = StopIteration.__dict__["value"].__get__
 
@@ -141,7 +142,7 @@ class _Call:
         elif event == "exception" and not self._is_stop(frame, arg[1]):
             self._raised = True
             tracer._say(["raise", *where, changes, text_of(arg[1])])
-        elif event == "exception":
+        elif event == "exception" and type(arg[1]) is StopIteration:
             # With this exception the interpreter ends an await or a loop: nothing is raised in the code.
             code = frame.f_code
             if code.co_flags & _AWAITS and code.co_code[frame.f_lasti] in _ENDS_AWAIT:
@@ -161,10 +162,31 @@ class _Call:
 
     def _is_stop(self, frame: FrameType, problem: BaseException) -> bool:
         """Whether an exception only says to the interpreter that what is awaited or looped over has ended."""
-        at = frame.f_code.co_code[frame.f_lasti]
+        code = frame.f_code
+        at = code.co_code[frame.f_lasti]
         if at in _ENDS_AWAIT:
+            if type(problem) is StopAsyncIteration:  # what an `async for` awaits has no more items
+                return code.co_code[_handler(code, frame.f_lasti)] == _ENDS_ASYNC_FOR
             return type(problem) is StopIteration
         return at in _ENDS_LOOP and type(problem) in _STOPS
+
+
+def _handler(code: CodeType, at: int) -> int:
+    """Where the interpreter goes on after an exception at an instruction; 0 if nothing catches it.
+
+    The exception table has four numbers for each stretch of instructions: where it begins, how long it is,
+    where it is handled, and something of the stack. Each is written in groups of six bits, the highest first.
+    """
+    numbers: list[int] = []
+    goes_on = False
+    for byte in code.co_exceptiontable:
+        numbers.append((numbers.pop() << 6 if goes_on else 0) | byte & 63)
+        goes_on = bool(byte & 64)
+    for place in range(0, len(numbers) - 3, 4):
+        begin, length, target = (2 * number for number in numbers[place : place + 3])
+        if begin <= at < begin + length:
+            return target
+    return 0
 
 
 def fields_of(value: Any, module: str) -> list[tuple[str, str]]:
