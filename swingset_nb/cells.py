@@ -22,6 +22,7 @@ from swingset.lens.difference import Difference
 from swingset.lens.stillness import remarks
 from swingset.model.capdata import is_well_formed
 from swingset.model.modules import by_module, cells_of
+from swingset.model.visible import one_line
 from swingset_nb.binding import unfit
 from swingset_nb.errors import BadArguments, Interrupted, SwingSetError, UpgradeRefused, VatFailed, vat_failed
 from swingset_nb.interrupts import interruptible
@@ -139,6 +140,7 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
     world = notebook.require()
     world.pending.setdefault(vat, {})[part] = source
     before = dict(world.controller.vats.parts(vat))
+    left_out = world.session.modules.left_out(vat)
     try:
         done = world.session.upgrade(vat, part, source, message)
     except VatFault as error:
@@ -147,6 +149,9 @@ def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str =
         notebook.progress.clear()
     forget_pending(world, vat, part)
     lines = give_root(notebook, vat, world.session.root(vat))
+    lines += [
+        f"module {one_line(name, 60)} of its old code is left out: {why}" for name, why in left_out.items()
+    ]
     lines = upgrade_in_words(done) + lines + _told_of(world, vat, [(part, source)])
     return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", lines)
 

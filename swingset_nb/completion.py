@@ -68,7 +68,11 @@ class Completer:
             return {"completions": []}
         typed = "" if before[-1:].isspace() else words.pop()
         candidates = self._candidates(words[0], words[1:], typed)
-        return _result(typed, candidates, "magic")
+        found = _result(typed, candidates, "magic")
+        if not found["completions"] and self._is_closed(words):
+            # The word as it is: IPython would else offer what the notebook and its folder have.
+            found = _result(typed, [typed], "magic")
+        return found
 
     def _methods(self, before: str) -> SimpleMatcherResult:
         """Complete the name of a method that can be sent to a reference."""
@@ -131,6 +135,11 @@ class Completer:
             case "label":
                 return self._labels()
         return []
+
+    def _is_closed(self, words: list[str]) -> bool:
+        """Whether the next word of a line can only be one of those that there are."""
+        command = registered().get(words[1]) if len(words) == 2 and words[0] == "%swingset" else None
+        return command is not None and command.completes in ("vat", "name", "module", "label", "command")
 
     def _labels(self) -> list[str]:
         world = self._notebook.world

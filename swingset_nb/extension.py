@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from swingset.model.visible import one_line
 from swingset_nb import errors
 from swingset_nb.advisers import Advisers
 from swingset_nb.cell_forms import CellForms
@@ -15,15 +16,18 @@ from swingset_nb.frames import FrameDisplays
 from swingset_nb.hooks import CellHooks
 from swingset_nb.inspection import Inspection
 from swingset_nb.magics import SwingSet
-from swingset_nb.notebook import Notebook
+from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.own_words import OwnWords
 from swingset_nb.preparing import EngineAhead
 from swingset_nb.references import Displays, References
+from swingset_nb.reopening import Place
+from swingset_nb.results import Results
 
 PROGRESS_AFTER = "SWINGSET_PROGRESS_AFTER"
 """An environment variable for comparing outputs: how many seconds to wait before progress is shown."""
 
 _ATTRIBUTE = "_swingset_nb"
+_LEFT = "_swingset_nb_left"  # where the world is that an unloaded extension has closed, and in which cell
 
 
 class Extension:
@@ -45,6 +49,7 @@ class Extension:
         self.forms = CellForms(shell)
         self.displays = Displays(shell, references)
         self.inspection = Inspection(shell, references)
+        self.results = Results(shell, lambda: self.magics.print_limit)
         self.vat_displays = VatDisplays(shell)
         self.frame_displays = FrameDisplays(shell)
 
@@ -63,6 +68,7 @@ class Extension:
         self.inspection.install()
         self.vat_displays.install()
         self.frame_displays.install()
+        self.results.install()
         self.ahead.begin()
         self.notebook.prepare = self.ahead.begin
         errors.install(self.notebook.source_of, self._advise, self.notebook.cells.lines)
@@ -75,6 +81,8 @@ class Extension:
         shell = self.shell
         closed = self.notebook.close(whatever=True)
         if closed is not None:
+            if closed.unsaved is None:
+                setattr(shell, _LEFT, (shell.execution_count, closed.place))
             print(
                 f"{closed.path} is closed, and its names are gone: `{closed.place.line()}` binds them again"
             )
@@ -87,6 +95,7 @@ class Extension:
         self.inspection.remove()
         self.vat_displays.remove()
         self.frame_displays.remove()
+        self.results.remove()
         shell.Completer.custom_matchers.remove(self.completer.matcher)
         shell.configurables.remove(self.magics)
         for kind, names in self.magics.magics.items():
@@ -100,6 +109,23 @@ def load(shell: Any) -> None:
         extension = Extension(shell)
         extension.add()
         setattr(shell, _ATTRIBUTE, extension)
+        left = getattr(shell, _LEFT, None)
+        if left is not None:
+            delattr(shell, _LEFT)
+            if left[0] == shell.execution_count:  # `%reload_ext` unloads and loads in one cell
+                _open_again(extension, left[1])
+
+
+def _open_again(extension: Extension, place: Place) -> None:
+    """Open the world that a reload has closed, and bind its names."""
+    try:
+        world = extension.notebook.open(place.path(), place.worker)
+    except Exception as problem:  # the line to type is printed already
+        print(f"{place.path()} was not opened again: {one_line(str(problem), 300)}")
+        return
+    names = extension.notebook.come_back(world.session.names.recall())
+    back = f"names that came back: {words_of(names)}" if names else "no names were stored"
+    print(f"{world.path} is open again, at crank {world.controller.crank:,}; {back}")
 
 
 def loaded(shell: Any) -> Extension:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from shlex import quote
 from typing import NamedTuple
 
+from swingset.host.engines import WorkerKind
+
 DEFAULT = "%swingset open bank.world"
 
 
@@ -20,7 +22,7 @@ class Place(NamedTuple):
 
     typed: str
     real: str | None
-    worker: str
+    worker: WorkerKind
 
     def path(self) -> str:
         """The path as it was typed, or in full if the working directory has changed."""

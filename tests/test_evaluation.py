@@ -53,6 +53,8 @@ WHY = {
     f"{GUEST}/passing/late_copies.py _load find_spec": SOURCE,
     f"{GUEST}/fonts.py find_spec find_spec": "the module of fonts, which the engine has",
     f"{GUEST}/fonts.py __getattr__ getattr": "matplotlib's own code asks for a name of its own module",
+    f"{GUEST}/modules.py __getattr__ getattr": "the vat's own code asks for a name of importlib",
+    f"{GUEST}/modules.py _import_module import_module": OWN_CODE,
     f"{GUEST}/modules.py _import __import__": "an `import` in the vat's own code, in its own worker",
     # What a class or a function in the source of a vat says of itself.
     f"{GUEST}/guards/annotations.py evaluate eval": "an annotation: "
@@ -107,6 +109,8 @@ WHY = {
     "swingset_nb/what_if.py _ran eval": "the user's own cell",
     "swingset_nb/extension.py load getattr": SOURCE,
     "swingset_nb/extension.py load setattr": SOURCE,
+    "swingset_nb/extension.py load delattr": SOURCE,
+    "swingset_nb/extension.py remove setattr": SOURCE,
     "swingset_nb/extension.py loaded getattr": SOURCE,
     "swingset_nb/extension.py unload getattr": SOURCE,
     "swingset_nb/extension.py unload delattr": SOURCE,

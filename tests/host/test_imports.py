@@ -25,6 +25,22 @@ def test_imports_are_found(source: str, names: set[str], rest: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("import importlib\nm = importlib.import_module('a.b')", {"importlib", "a"}),
+        ("from importlib import import_module\nm = import_module('a', 'b')", {"importlib", "a"}),
+        ("m = __import__('a')", {"a"}),
+        ("m = import_module(name)", set()),
+        ("m = import_module(5) or other('a') or import_module()", set()),
+        ("m = import_module('.a', 'b')", set()),
+    ],
+)
+def test_a_module_that_a_call_imports_comes_along(source: str, names: set[str]) -> None:
+    """If the source says its name; one that is only known at run time cannot be found."""
+    assert imported(source) == names
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "\n" * MOST_SOURCE,

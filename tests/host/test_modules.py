@@ -257,6 +257,12 @@ def runner(request: pytest.FixtureRequest) -> tuple[swingset.Session, object]:
         ("import shop, sys; answer = 'shop' in sys.modules", False),
         ("import first; answer = first.second.x()", 1),
         ("import json_too, json; answer = json_too.json is json", True),
+        ("import importlib; answer = importlib.import_module('shop.late').prices", 5),
+        ("from importlib import import_module as i; answer = i('.prices', 'shop').PRICE", 5),
+        ("import importlib as i; answer = i.import_module('json') is i.import_module('json')", True),
+        ("import importlib.util as u; answer = u.find_spec('json').name", "json"),
+        ("import importlib as i; answer = [i.util.find_spec('shop'), i.__name__]", [None, "importlib"]),
+        ("answer = __import__('shop').PRICE", 5),
         ("import annotated as a; answer = [a.Point(1).x, a.Point(2) == a.Point(2)]", [1, True]),
     ],
 )  # fmt: skip
@@ -277,6 +283,9 @@ def test_import_means_what_it_means_in_python(
         ("import here", "here of vat runner, which is still being run: it imports the module that asks"),
         ("import fails", "division by zero"),
         ("import nowhere", "No module named 'nowhere'"),
+        ("import importlib; importlib.import_module('nowhere')", "No module named 'nowhere'"),
+        ("import importlib; importlib.import_module('shop.nowhere')", "shop of vat runner has no module"),
+        ("import importlib; importlib.import_module('.prices')", "package"),
     ],
 )  # fmt: skip
 def test_an_import_that_fails_says_why(
@@ -343,6 +352,14 @@ def test_old_code_cannot_put_a_module_before_one_of_python(name: str) -> None:
         running = ((MODULE + name, "def dumps(value): return 'taken'"),)
         completed = session.modules.completed("runner", (("runner", f"import {name}"),), running)
         assert [part for part, _ in completed] == ["runner"]
+
+
+def test_a_module_that_new_code_cannot_have_is_told(make_stage: MakeStage) -> None:
+    """The vat runs with it until it is upgraded, and who upgrades it can say so."""
+    stage = make_stage("local")
+    stage.define("runner", RUN)
+    stage.controller.upgrade_vat("runner", ((MODULE + "json", ""), (MODULE + "money", ""), ("runner", RUN)))
+    assert stage.session.modules.left_out("runner") == {"json": "json is a module of Python's own"}
 
 
 def test_a_module_found_in_a_file_is_not_read() -> None:

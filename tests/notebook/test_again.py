@@ -121,7 +121,7 @@ def test_reset_leaves_a_way_back(walked: Kernel) -> None:
     assert walked.run("await E(purse).deposit(0)").plain == "6"
 
 
-@pytest.mark.parametrize("ends", ["%swingset close", "%reload_ext swingset_nb"])
+@pytest.mark.parametrize("ends", ["%swingset close", "%unload_ext swingset_nb"])
 def test_a_world_that_is_left_is_opened_by_its_own_path(walked: Kernel, ends: str) -> None:
     """Whatever ends it says how to open it; so do the refusals after it, from another folder too."""
     told = walked.run(ends)
@@ -138,7 +138,19 @@ def test_a_world_that_is_left_is_opened_by_its_own_path(walked: Kernel, ends: st
         assert f"{line.split()[2]} is open already" in refused
         walked.run("os.chdir('..')")
     else:
+        walked.run("%load_ext swingset_nb")
+        assert "NameError" in walked.run("purse").traceback
         walked.run(OPEN)
+
+
+def test_a_reload_opens_the_world_again(walked: Kernel) -> None:
+    """Its names are bound and work, and a second reload is like the first; what is plain stays."""
+    walked.run("plain = object(); kept = plain")
+    for _ in range(2):
+        told = walked.run("%reload_ext swingset_nb").printed
+        assert re.search(r"it\.world is open again, at crank \d+; names that came back: .*purse", told)
+        assert int(walked.run("await E(purse).deposit(0)").plain) > 0
+    assert walked.run("kept is plain").plain == "True"
 
 
 def test_a_kind_with_a_slip_in_its_name_is_dropped(walked: Kernel) -> None:
@@ -171,6 +183,7 @@ def test_paths_and_labels_complete_to_what_is_there(walked: Kernel) -> None:
     """Folders with their slash, worlds and archives, and nothing else; labels of this world."""
     assert walked.complete("%swingset open ") == ["it.world", "other.world", "sub/"]
     assert walked.complete("%swingset open s") == ["sub/"]
+    assert walked.complete("%swingset go-back nothi") == ["nothi"]
     assert "here" in walked.complete("%swingset go-back ")
     assert walked.complete("%swingset checkpoint he") == ["here"]
     assert walked.complete("%swingset delete-checkpoint he") == ["here"]

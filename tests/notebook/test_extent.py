@@ -49,6 +49,9 @@ class Bank:
             print(number)
         return [Purse(owner=f"the {number}th owner, whose name is long") for number in range(count)]
 
+    def text(self, length: int) -> str:
+        return "x" * length
+
     def fail(self) -> None:
         raise ValueError("no " * 5_000)
 
@@ -307,6 +310,35 @@ def test_what_vats_print_is_bounded(shell: Any, capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out
     assert len(printed) < BOUND
     assert "more characters" in printed
+
+
+@pytest.mark.parametrize(
+    ("cell", "much"),
+    [
+        ("await E(bank).text(1_000_000)", "940,002"),
+        ("[await E(bank).text(100_000)] * 9", ""),
+        ("import numpy; numpy.array(['x' * 100_000])", ""),
+        ("'x' * 1_000_000", "940,002"),
+    ],
+)
+def test_a_result_is_bounded(shell: Any, capsys: pytest.CaptureFixture[str], cell: str, much: str) -> None:
+    """A long text, alone or in a list or an array, is cut, and says how much more there is."""
+    shell._swingset_nb.notebook.require().controller.queue.unpause()
+    shell.run_cell(cell)
+    printed = capsys.readouterr().out
+    assert len(printed) < BOUND
+    assert f"and {much}" in printed
+    assert "more characters: a part of the value shows them, such as `_[:1000]`" in printed
+
+
+def test_a_result_is_whole_if_that_is_asked_for(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The setting is the one for what vats print; short results are as they were."""
+    shell.run_cell("%config SwingSet.print_limit = 0")
+    shell.run_cell("'x' * 100_000")
+    assert len(capsys.readouterr().out) > 100_000
+    shell.run_cell("%config SwingSet.print_limit = 60_000")
+    shell.run_cell("'x' * 5")
+    assert "'xxxxx'" in capsys.readouterr().out
 
 
 def test_an_error_of_a_vat_is_bounded(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:

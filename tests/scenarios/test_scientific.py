@@ -63,6 +63,17 @@ def test_a_vat_of_the_lean_engine_says_what_it_lacks(
         stage.ask(echo, "same", value)
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_arrow_table_is_refused_with_what_passes(make_stage: MakeStage, wrapped: bool) -> None:
+    """No engine has its library, so it is the sender who learns what to pass, and where in the arguments."""
+    table = type("Table", (), {"__module__": "pyarrow.lib"})()
+    stage = make_stage("wasm")
+    echo = stage.define("echo", ECHO.format(imports=""))
+    words = "no vat has pyarrow: pass x.to_pandas() to a vat that has pandas, or x.to_pylist()"
+    with pytest.raises(TypeError, match=re.escape(words)):
+        stage.ask(echo, "same", {"sales": [table]} if wrapped else table)
+
+
 @pytest.mark.slow
 def test_the_scientific_engine_passes_arrays_and_frames(make_stage: MakeStage) -> None:
     """Both ways, with types, missing values and time zones; and a vat that has not imported them says so."""

@@ -8,12 +8,13 @@ modules below it, and a module that fails is run again by the next import.
 Only the code of the vat sees them. They are not in `sys.modules`, which vats in the host's interpreter share
 with the host: the statement asks the `__import__` among the builtins of its own namespace, and the vat's
 namespaces have one that looks here first. So the standard library imports what it always does, whatever a
-module of the vat is called.
+module of the vat is called. `importlib.import_module`, which code reaches by an import, looks here first too.
 """
 
 from __future__ import annotations
 
 import builtins
+import importlib
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,6 +36,17 @@ class _Source(NamedTuple):
     package: bool
 
 
+class _Importlib(ModuleType):
+    """`importlib` as the code of a vat sees it: all of it, with an `import_module` of the vat's."""
+
+    def __init__(self, import_module: Callable[..., ModuleType]) -> None:
+        super().__init__(importlib.__name__, importlib.__doc__)
+        self.import_module = import_module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib, name)
+
+
 class Modules:
     """The modules of one vat. `run(part, source, module)` runs the source of one in its namespace."""
 
@@ -52,6 +64,7 @@ class Modules:
         self._loaded: dict[str, ModuleType] = {}
         self._running: set[str] = set()
         self._builtins = {**vars(builtins), "__import__": self._import}
+        self._importlib = _Importlib(self._import_module)
 
     def fit_out(self, namespace: dict[str, Any]) -> None:
         """Let the code that runs in a namespace import these modules."""
@@ -69,7 +82,8 @@ class Modules:
         whole = self._absolute(name, globals or {}, level)
         top = whole.partition(".")[0]
         if top not in self._tops:
-            return __import__(name, globals, locals, fromlist or (), level)
+            found = __import__(name, globals, locals, fromlist or (), level)
+            return self._importlib if found is importlib else found
         module = self._module(whole)
         if not fromlist:
             return self._loaded[top]
@@ -82,6 +96,14 @@ class Modules:
                     raise self._lacks(module, wanted)
                 self._module(f"{whole}.{wanted}")
         return module
+
+    def _import_module(self, name: str, package: str | None = None) -> ModuleType:
+        """What `importlib.import_module` does, for code of the vat."""
+        dots = len(name) - len(name.lstrip("."))
+        whole = self._absolute(name[dots:], {"__package__": package}, dots) if package else name
+        if whole.partition(".")[0] in self._tops:
+            return self._module(whole)
+        return importlib.import_module(name, package)
 
     def _absolute(self, name: str, globals: Mapping[str, Any], level: int) -> str:
         package = globals.get("__package__")

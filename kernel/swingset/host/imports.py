@@ -48,7 +48,19 @@ def imported(source: str) -> set[str]:
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             found.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Call) and (name := _called_for(node)):
+            found.add(name)
     return found
+
+
+def _called_for(call: ast.Call) -> str:
+    """The name that a call such as `import_module("money")` imports, if the source says it."""
+    called, given = call.func, call.args[0] if call.args else None
+    function = called.attr if isinstance(called, ast.Attribute) else ""
+    function = called.id if isinstance(called, ast.Name) else function
+    if function not in ("import_module", "__import__") or not isinstance(given, ast.Constant):
+        return ""
+    return given.value.partition(".")[0] if isinstance(given.value, str) else ""
 
 
 def _by_line(source: str) -> set[str]:

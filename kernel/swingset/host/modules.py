@@ -240,6 +240,22 @@ class Modules:
             )
         return (*(part for name in needed for part in known[name]), *cells)
 
+    def left_out(self, vat: str) -> dict[str, str]:
+        """The modules in the code of a vat that its next code will not have, each with the reason.
+
+        A file may have modules that nobody could define, such as one that is called like one of Python's own.
+
+        Args:
+            vat: the name of the vat.
+        Raises:
+            NoSuchVat: if there is no vat of that name.
+        Example:
+            >>> session.modules.left_out("bank")
+            {}
+        """
+        running = by_module(self._controller.vats.parts(vat))
+        return {name: trouble for name in running if (trouble := name_trouble(name)) is not None}
+
     def _plans(self, name: str, newest: Parts) -> tuple[list[tuple[VatRecord, Parts]], list[tuple[str, str]]]:
         """The vats whose code changes with a module, with the code to come, and those that are left."""
         plans, left = [], []

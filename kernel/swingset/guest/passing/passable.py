@@ -230,7 +230,7 @@ def why_not(value: Any) -> UnpassableError:
     elif kind.__module__.partition(".")[0] == "matplotlib" and hasattr(value, "figure"):
         fix = "pass x.figure, which arrives as a picture"
     elif kind.__module__.partition(".")[0] == "pyarrow":
-        fix = "no vat engine has pyarrow: pass x.to_pandas(), or its columns as arrays"
+        fix = "no vat has pyarrow: pass x.to_pandas() to a vat that has pandas, or x.to_pylist()"
     elif kind.__module__ == "builtins":
         fix = "pass str, numbers, lists and dicts, or an object whose class is @remotable or @durable"
     elif hasattr(kind, "__dataclass_fields__"):
