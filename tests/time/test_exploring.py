@@ -12,7 +12,7 @@ import swingset
 from swingset.guest.sending.eventual import E
 
 BANK = """
-from swingset.vat import durable, remotable
+from swingset.vat import durable, make_promise, remotable
 
 @durable
 class Purse:
@@ -33,6 +33,10 @@ class Purse:
 
 @remotable
 class Bank:
+    def later(self):
+        promise, self.resolver = make_promise()
+        return promise
+
     def open_purse(self, owner: str):
         print("opened for", owner)
         return Purse(owner=owner)
@@ -128,7 +132,11 @@ def test_a_tick_tells_of_its_crank(town: Town) -> None:
     assert (tick.what, tick.args, tick.outcome, tick.vat) == ("open_purse", "'owner3'", "delivered", "bank")
     assert tick.prints == ("opened for owner3",)
     assert tick.result == "Purse ko24"
-    assert [link.side for link in tick.chain] == ["up", "here", "down"]
+    assert [(link.side, link.text) for link in tick.chain] == [
+        ("up", "notebook: open_purse('owner3') to root of bank ko20"),
+        ("here", "open_purse('owner3') to root of bank ko20"),
+        ("down", "the outcome of kp44"),
+    ]
 
 
 def test_an_object_shows_its_state_and_history(town: Town) -> None:
@@ -144,6 +152,8 @@ def test_an_object_shows_its_state_and_history(town: Town) -> None:
     assert found.code is not None
     assert found.code.lines[found.code.mark - found.code.first] == "class Purse:"
     assert found.last.startswith("deposit(10) → 10")
+    assert found.held == ("notebook as alice",)
+    assert found.alive == ("vat notebook keeps ko21 (Purse of bank) as o-51 in its name 'alice'",)
     assert {entry.vat: entry.direction for entry in found.kernel} == {"bank": "export", "notebook": "import"}
     assert all(verb.enabled for verb in found.verbs)
     assert town.explorer.inspect("ko999") is None
@@ -173,3 +183,92 @@ def test_the_timeline_has_every_crank(town: Town) -> None:
     assert sorted(found.first for found in line.bins) == list(range(1, town.world.crank + 1))
     assert [lane.name for lane in line.lanes] == ["notebook", "bank"]
     assert [mark.text for mark in line.marks if mark.kind == "created"] == ["bank created"]
+
+
+def test_the_last_delivery_is_found_through_a_promise(town: Town) -> None:
+    """A message sent to the promise of a purse was delivered to the purse."""
+    purse = E(town.session.root("bank")).open_purse("carol")
+    town.session.wait(E(purse).deposit(3))
+    kref = max(row.kref for row in town.world.lens.objects())
+    found = town.explorer.inspect(kref)
+    assert found is not None
+    assert found.last.startswith("deposit(3) → 3")
+
+
+def test_what_waits_is_shown_in_order_with_its_target(town: Town) -> None:
+    """Each event has the row that it will reach; an id can be inspected and dropped."""
+    town.world.queue_to_root("bank", "open_purse", ["dora"], policy="none")
+    town.world.queue_to_root("bank", "later", [])
+    waiting = town.explorer.scene().waiting
+    assert [(item.position, item.what, item.args, item.target_row) for item in waiting] == [
+        (1, "open_purse", "'dora'", "ko20"),
+        (2, "later", "", "ko20"),
+    ]
+    found = town.explorer.inspect(f"waiting:{waiting[0].id}")
+    assert found is not None
+    assert (found.title, found.verbs[0].verb, found.verbs[0].enabled) == ("open_purse('dora')", "drop", True)
+    root = town.explorer.inspect("ko20")
+    assert root is not None
+    assert [item.what for item in root.waiting] == ["open_purse", "later"]
+
+
+def test_a_promise_says_who_waits_and_who_settles_it(town: Town) -> None:
+    """It has a row in the box of the vat that decides, and an arrow from the one that waits."""
+    waited = E(town.session.root("bank")).later()
+    town.session.settle()
+    (row,) = [row for row in town.box("bank").rows if row.sort == "promise"]
+    assert row.note == "notebook waits, bank settles it"
+    (arrow,) = [arrow for arrow in town.explorer.scene().arrows if arrow.waits]
+    assert (arrow.row, arrow.holder, arrow.owner) == (row.id, "v1", "v2")
+    found = town.explorer.inspect(row.id)
+    assert found is not None
+    assert [(field.name, field.value) for field in found.fields] == [
+        ("state", "unresolved"),
+        ("settled by", "bank"),
+    ]
+    del waited
+
+
+def test_a_suspended_vat_says_why_and_how_it_goes_on(town: Town) -> None:
+    """Its box has the reason, and only what helps can be done."""
+    town.world.vats.suspend("bank", "out of computrons (bank, line 20, in Bank.later)")
+    assert town.box("bank").note == "out of computrons (bank, line 20, in Bank.later)"
+    found = town.explorer.inspect("v2")
+    assert found is not None
+    verbs = {verb.verb: (verb.enabled, verb.why) for verb in found.verbs}
+    assert verbs["resume"] == (True, "")
+    assert verbs["suspend"] == (False, "bank is suspended already")
+    assert verbs["drop"] == (False, "nothing is parked for it")
+
+
+def test_in_the_past_nothing_can_be_done(town: Town) -> None:
+    """But a delivery can be traced; what it takes to do more is said."""
+    found = town.explorer.inspect("ko20", at=town.world.crank)
+    assert found is not None
+    assert [verb.verb for verb in found.verbs if verb.enabled] == ["trace"]
+    assert all("go on from here" in verb.why for verb in found.verbs if not verb.enabled)
+
+
+def test_the_timeline_marks_what_people_look_for(town: Town) -> None:
+    """Checkpoints, upgrades and errors with their words; after a prune, where the past begins."""
+    world = town.world
+    purse = world.queue_to_root("bank", "open_purse", ["bob"])
+    world.run()
+    world.queue_to_object(purse, "withdraw", [5])
+    world.run()
+    world.checkpoint("poor")
+    world.upgrade_vat("bank", (("bank", BANK),))
+    marks = town.explorer.timeline().marks
+    assert [mark.text for mark in marks if mark.crank > world.crank - 2] == [
+        "checkpoint poor",
+        "rejected: ValueError: bob has 0, not 5",
+        "bank upgraded to incarnation 1",
+    ]
+    world.history.prune(before=world.crank - 3)
+    line = town.explorer.timeline()
+    assert line.since == line.first > 1
+    assert line.marks[0].kind == "cut"
+    with pytest.raises(swingset.NoSuchMoment):
+        town.explorer.scene(at=1)
+    with pytest.raises(swingset.KernelError):
+        town.explorer.tick(1)

@@ -75,8 +75,11 @@ class Hold(NamedTuple):
     words: str
 
 
-def explain(store: KernelStore, kref: str) -> Explanation:
-    """Why the kernel still knows `kref`; raises `KernelError` for what is not a kref."""
+def explain(store: KernelStore, kref: str, most: int | None = None) -> Explanation:
+    """Why the kernel still knows `kref`; raises `KernelError` for what is not a kref.
+
+    With `most`, the search stops after that many things, and the explanation says only that others hold it.
+    """
     if not is_kref(kref):
         raise KernelError(f"{kref!r} is not a kref such as ko20, kp40 or kd30")
     if kref_type(kref) == "p":
@@ -85,7 +88,10 @@ def explain(store: KernelStore, kref: str) -> Explanation:
     elif store.objects.get(kref) is None:
         return Explanation(kref, GONE, notes=(f"there is no object {kref}: nobody holds it any more",))
     searched = _Search(store)
-    path = searched.path(Node(kref))
+    path = searched.path(Node(kref), most)
+    if searched.stopped:
+        words = f"others hold it, and the search for what holds them was stopped after {most:,} things"
+        return Explanation(kref, HELD, (), True, (words, *searched.notes(kref)))
     if path is None:
         return searched.unheld(kref)
     assumed = any(hold.cost >= ASSUMED for hold in path)
@@ -104,20 +110,29 @@ class _Search:
         self._rows = store.world.rows
         self._records = Records(store)
         self._vats = {vat.id: vat for vat in store.vats.all()}
+        self.stopped = False
+        """Whether the search was stopped before it found a path."""
 
-    def path(self, goal: Node) -> list[Hold] | None:
-        """The cheapest chain of holds from what lives by itself to `goal`, or None."""
+    def path(self, goal: Node, most: int | None = None) -> list[Hold] | None:
+        """The cheapest chain of holds from what lives by itself to `goal`, or None.
+
+        None is returned too, and `stopped` set, if it is not found among the first `most` things.
+        """
         best: dict[Node, int] = {goal: 0}
         back: dict[Node, tuple[Hold, Node]] = {}
         ends: dict[Node, Hold] = {}
         waiting: list[tuple[int, int, Node | None, Node]] = [(0, 0, goal, goal)]
-        order = 0
+        order = looked = 0
         while waiting:
             cost, _, node, end = heapq.heappop(waiting)
             if node is None:
                 return self._unroll(ends[end], end, back)
             if cost > best[node]:
                 continue
+            if looked == most:
+                self.stopped = True
+                return None
+            looked += 1
             for hold in self.holds(node):
                 order += 1
                 total = cost + hold.cost

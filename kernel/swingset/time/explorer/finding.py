@@ -54,8 +54,8 @@ class Finder:
         found: list[Hit] = []
         for hits in (self._vats, self._krefs, self._names, self._kinds, self._methods):
             found += islice(hits(text), EACH)
-        for hits in (self._fields, self._records):
-            found += islice(hits(text), max(most + 1 - len(found), 0))
+        found += islice(self._fields(text), max(most + 1 - len(found), 0))
+        found += islice(self._records(text), max(min(most + 1 - len(found), 2 * EACH), 0))
         return Hits(tuple(found[:most]), len(found) > most, tuple(self._notes))
 
     def _vats(self, text: str) -> Iterator[Hit]:
@@ -122,21 +122,26 @@ class Finder:
             self._notes.append(f"only the first {_ROOM:,} records with it were looked at")
 
     def _records(self, text: str) -> Iterator[Hit]:
-        """Messages and prints, newest first."""
+        """Messages and prints, newest first; of equal ones the newest."""
         plain = spelled(text)[1:-1]
         needle = plain.encode() if plain.isascii() else b""
-        budget = Budget(_CRANKS.commits, _CRANKS.bytes)
+        budget, told = Budget(_CRANKS.commits, _CRANKS.bytes), set[str]()
         for record in self._reel.back(lambda line: needle in line.lower(), budget):
             if not isinstance(record, CrankRecord):
                 continue
             vat = one_line(record.vat or "", NAME)
             for _, said in record.console:
-                if text in said.casefold():
-                    yield Hit(f"crank:{record.crank}", "print", _around(said, text), vat, record.crank)
+                found = _around(said, text)
+                if text in said.casefold() and found not in told:
+                    told.add(found)
+                    yield Hit(f"crank:{record.crank}", "print", found, vat, record.crank)
                     break
             if isinstance(record.event, Send) and text in record.event.message.methargs.body.casefold():
                 what, args, to = event_in_words(record.event, self._labels)
                 said = one_line(f"{what}({args})", LABEL)
+                if f"{said} {to}" in told:
+                    continue
+                told.add(f"{said} {to}")
                 yield Hit(f"crank:{record.crank}", "message", said, one_line(f"to {to}", NOTE), record.crank)
         if budget.spent:
             self._notes.append(

@@ -12,8 +12,9 @@ from swingset.core.store import KernelStore
 from swingset.lens.cause import result_of, row_of
 from swingset.lens.recorded import naming, sent_by
 from swingset.lens.wording import Words
-from swingset.model.capdata import CapData
+from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import Send
+from swingset.model.values import call_in_words
 from swingset.model.visible import one_line, visible
 from swingset.time.explorer.answers import Link, LinkSide, Tick
 from swingset.time.explorer.labels import LABEL, NAME, NOTE, Labels
@@ -35,6 +36,7 @@ class Teller:
     """Tells of the cranks of one world."""
 
     def __init__(self, store: KernelStore, reel: Reel, labels: Labels) -> None:
+        self._store = store
         self._reel = reel
         self._labels = labels
         self._words = Words(store)
@@ -69,11 +71,31 @@ class Teller:
 
     def _text(self, record: Record) -> str:
         if isinstance(record, RequestRecord):
-            return one_line(self._words.request(record), NOTE)
+            return one_line(self._sent(record) or self._words.request(record), NOTE)
         said = self._words.event(record.event)
         if record.vat is not None and isinstance(record.event, Send) and f" of {record.vat}" not in said:
             said = f"{said} of {record.vat}"
         return one_line(said, NOTE)
+
+    def _sent(self, record: RequestRecord) -> str | None:
+        """A message that a session sent, in the kernel's names for its own; None for another request."""
+        vat = record.arguments.get("vat")
+        match record.arguments.get("syscall"):
+            case ["send", str() as target, {"methargs": raw}] if isinstance(vat, str):
+                return self._message(vat, target, raw)
+        return None
+
+    def _message(self, vat: str, target: str, raw: object) -> str | None:
+        try:
+            methargs = CapData.from_json(raw)
+        except MalformedCapData:
+            return None
+
+        def named(slot: str, iface: str | None = None) -> str:
+            entry = self._store.clists.by_vref(vat, slot)
+            return self._labels.thing(entry.kref, iface) if entry else one_line(iface or slot, NAME)
+
+        return f"{self._labels.owner(vat)}: {call_in_words(methargs, named)} to {named(target)}"
 
     def _up(self, record: Record) -> list[Link]:
         """What led to a record, the first cause first; of a long chain the middle is left out."""

@@ -7,7 +7,7 @@ says so where something older may be there. No code of a vat is run.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from swingset.lens.described import Described, describe
 from swingset.lens.explain import explain
 from swingset.lens.outlines import ClassOutline
 from swingset.lens.records import base
+from swingset.lens.story import entries_of
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import Send
 from swingset.model.values import value_in_words
@@ -32,6 +33,7 @@ from swingset.world.records import CrankRecord, Record
 from swingset.world.vats import VatRecord
 
 MOST_FIELDS, MOST_METHODS, MOST_HOLDERS, MOST_ENTRIES, MOST_WAITING = 60, 60, 40, 40, 12
+MOST_PROMISED, MOST_EXPLAINED, MOST_NAMES = 200, 60, 6
 MOST_VALUES, MOST_STATES, MOST_WHY, MOST_CODE, VALUE, DOC = 8, 60, 16, 60, 160, 600
 
 _LONGEST = 200_000  # characters of a record that are read
@@ -80,9 +82,7 @@ class Things:
             group.key.owner,
             tuple(self._fields(group.key.owner, vref, past)),
             methods_of(found),
-            tuple(
-                one_line(self._labels.owner(vat), NAME) for vat in sorted(group.key.holders)[:MOST_HOLDERS]
-            ),
+            tuple(self._held(kref, group.key.holders)),
             self._alive(kref),
             seen.queue().about(kref, MOST_WAITING),
             "" if past.last is None else self._delivered(past.last),
@@ -95,6 +95,17 @@ class Things:
             visible(found.doc, DOC),
         )
 
+    def _held(self, kref: str, holders: Collection[str]) -> Iterator[str]:
+        """Who holds an object, a session with the names by which it does."""
+        names = self._seen.index.names
+        for vat in sorted(holders, key=lambda vat: (len(vat), vat))[:MOST_HOLDERS]:
+            known = names.of(vat).items() if vat in names.sessions else ()
+            called = [name for name, (held, _) in known if kref in held][:MOST_NAMES]
+            said = f" as {', '.join(called)}" if called else ""
+            yield one_line(self._labels.owner(vat) + said, LABEL)
+        if len(holders) > MOST_HOLDERS:
+            yield f"and {len(holders) - MOST_HOLDERS:,} more"
+
     def _described(self, kref: str) -> Described:
         try:
             return describe(self._seen.store, kref)
@@ -105,16 +116,19 @@ class Things:
         """The newest states of an object in the records, and its last delivery, in one pass."""
         past, budget = _Past(), Budget()
         stored = _needle(vat, f"vom.{base(vref)}") if vref.startswith("o+d") else None
-        sent = f'"target":"{kref}"'.encode()
+        sent, to_vat, looked = f'"target":"{kref}"'.encode(), f'"transcripts":{{"{vat}"'.encode(), 0
 
         def wanted(line: bytes) -> bool:
-            return (past.last is None and sent in line) or (stored is not None and stored in line)
+            if past.last is None and (sent in line or (b'"target":"kp' in line and to_vat in line)):
+                return True
+            return stored is not None and stored in line
 
         key = (vat, f"vom.{base(vref)}")
         for record in self._seen.back(wanted, budget):
-            event = record.event if isinstance(record, CrankRecord) else None
-            if past.last is None and isinstance(event, Send) and event.target == kref:
-                past.last = record
+            if past.last is None and isinstance(record, CrankRecord) and isinstance(record.event, Send):
+                looked += 1
+                if record.event.target == kref or (looked < MOST_PROMISED and self._reached(record, vref)):
+                    past.last = record
             for row in record.rows or ():
                 if row.table == "vatstore" and row.key == key and row.after is not None:
                     past.states.append((record.crank, self._values(vat, str(row.after[2]))))
@@ -122,6 +136,14 @@ class Things:
                 break
         past.cut = budget.spent or len(past.states) >= MOST_STATES
         return past
+
+    def _reached(self, record: CrankRecord, vref: str) -> bool:
+        """Whether a message to a promise was delivered to an object: the vat's transcript says so."""
+        for entry in entries_of(self._seen.store, record):
+            match entry.entry.get("delivery") if isinstance(entry.entry, dict) else None:
+                case ["message", target, _] if target == vref:
+                    return True
+        return False
 
     def _fields(self, vat: str, vref: str, past: _Past) -> Iterator[Field]:
         if not vref.startswith("o+d"):
@@ -135,7 +157,7 @@ class Things:
         for name, value in list(values.items())[:MOST_FIELDS]:
             yield Field(name, value, tuple(_history(name, past.states)))
         if len(values) > MOST_FIELDS:
-            yield Field("…", f"{len(values) - MOST_FIELDS:,} more fields")
+            yield Field("…", f"more than {MOST_FIELDS:,} fields")
 
     def _values(self, vat: str, record: str) -> dict[str, str]:
         """The fields of a stored record in words."""
@@ -147,7 +169,7 @@ class Things:
             return self._labels.thing(entry.kref, iface) if entry else one_line(iface or "object", NAME)
 
         for name, stored in fields_of(record if len(record) <= _LONGEST else None).items():
-            if name.startswith("#"):
+            if name.startswith("#") or len(found) > MOST_FIELDS:
                 continue
             try:
                 text = value_in_words(CapData.from_json(stored), named, VALUE)
@@ -164,7 +186,7 @@ class Things:
 
     def _alive(self, kref: str) -> tuple[str, ...]:
         try:
-            found = explain(self._seen.store, kref)
+            found = explain(self._seen.store, kref, most=MOST_EXPLAINED)
         except (WorldError, KernelError) as problem:
             return (one_line(str(problem), NOTE),)
         lines = [one_line(line, NOTE) for line in (*found.hops, *found.notes)]
