@@ -71,6 +71,7 @@ STEPS = (
     Step(KernelError, r"was not upgraded", ("%swingset vats", "%swingset history")),
     Step(KernelError, r"has no record of k(p)\d", ("%swingset promises",)),
     Step(KernelError, r"has no record of k[od]\w", ("%swingset clists",)),
+    Step(KernelError, r"^there is no vat ", ("%swingset vats",)),
     Step(KernelError, r"has no record of crank|^no cause of ", (_RECORDED,)),
     Step(NotAWorld, "", ("`%swingset open other.world` opens another world",)),
     Step(LifeEndedError, "", ("`%swingset names` lists the references that this session has",)),

@@ -11,7 +11,6 @@ from swingset.time.monitoring import console, costs_over_time
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook, OpenWorld
-from swingset_nb.on_runs import named_vat
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
 
 _MOST_NEWS = 5
@@ -32,9 +31,8 @@ def show_console(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     most = extent_of(given).most()
-    vat = None if given.vat is None else named_vat(world, given.vat, own=True)
     found = console(
-        world.controller, vat=vat, level=given.level, since=given.since, until=given.until, most=most
+        world.controller, vat=given.vat, level=given.level, since=given.since, until=given.until, most=most
     )
     rows = [[line.level, line.vat, line.crank, line.during, line.where, line.text] for line in found.shown]
     notes = [found.counted()] if rows else []
@@ -43,7 +41,7 @@ def show_console(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notes += [found.gone] if found.gone else []
     if rows:
         notes.append(f"`%swingset cause {found.shown[0].crank}` says what led to the first of them")
-    of = "" if vat is None else f" of {vat}"
+    of = "" if given.vat is None else f" of {given.vat}"
     columns = ["level", "vat", "crank", "during", "line", "text"]
     return Table(f"console{of}", columns, rows, "nothing was said and nothing went wrong", notes)
 
@@ -61,8 +59,7 @@ def show_costs(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     most = extent_of(given).most(_MOST_METHODS)
-    vat = None if given.vat is None else named_vat(world, given.vat, own=True)
-    found = costs_over_time(world.controller, vat=vat, since=given.since, until=given.until, most=most)
+    found = costs_over_time(world.controller, vat=given.vat, since=given.since, until=given.until, most=most)
     if not found.deliveries:
         return Message("no deliveries in these cranks", [found.gone] if found.gone else ())
     vats = [

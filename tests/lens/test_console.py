@@ -16,6 +16,7 @@ from swingset.model.messages import Message, Send
 from swingset.model.reports import Fault, Frame
 from swingset.model.states import ConsoleStream
 from swingset.world.records import CrankRecord
+from tests.conftest import MakeStage
 from tests.host.test_said import ALL, check
 from tests.staging import Stage
 
@@ -191,3 +192,23 @@ def test_the_command_prints_the_console(path: Path, capsys: pytest.CaptureFixtur
     check(printed)
     assert main(["console", str(path), "--until", "1"]) == 0
     assert capsys.readouterr().out == "no lines\n"
+
+
+def test_what_was_pruned_is_said_to_be_gone(make_stage: MakeStage, tmp_path: Path) -> None:
+    """What is left is shown, with a line about the part that is not, in the costs too."""
+    stage = make_stage("local", tmp_path / "cut.world")
+    bank = stage.define("bank", BANK)
+    for word in ("early", "late"):
+        stage.ask(bank, "say", word)
+    stage.controller.history.prune(stage.controller.crank)
+    stage.ask(bank, "say", "now")
+    found = swingset.console(stage.controller)
+    assert "early" not in [line.text for line in found.shown]
+    assert found.shown[-1].text == "now"
+    assert found.gone is not None
+    assert found.lines()[0] == found.gone
+    costs = swingset.costs_over_time(stage.controller)
+    assert costs.gone == found.gone
+    assert costs.since + costs.deliveries == stage.controller.crank
+    assert sum(sum(each.deliveries) for each in costs.bins) == costs.deliveries
+    assert swingset.storage(stage.controller).host.history > 0

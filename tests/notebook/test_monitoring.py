@@ -88,7 +88,6 @@ def test_the_console_lists_the_worst_first(opened: Kernel) -> None:
     warned = opened.run("%swingset console --level warning").plain
     assert "WARNING:clerk:low" in warned
     assert "good morning" not in warned
-    assert opened.run("%swingset console nonesuch").status == "error"
     assert opened.run("%swingset console --level loud").status == "error"
 
 
@@ -112,13 +111,26 @@ def test_costs_have_a_chart_and_two_tables(opened: Kernel) -> None:
     assert html_of(opened.run("%swingset costs")) == html_of(shown)
     assert "notebook" not in opened.run("%swingset costs clerk").plain
     assert opened.run("%swingset costs clerk --since 99999").plain == "no deliveries in these cranks"
-    assert opened.run("%swingset costs nonesuch").status == "error"
+
+
+def test_a_vat_that_is_gone_can_still_be_asked_about(opened: Kernel) -> None:
+    """Its console and its costs are in the history; a name that no vat ever had is refused."""
+    opened.run(CLERK.replace("%%vat clerk", "%%vat late"))
+    opened.run("await E(late).say('last words')")
+    opened.run("%swingset terminate late")
+    assert "last words" in opened.run("%swingset console late").plain
+    assert "say()" in opened.run("%swingset costs late").plain
+    for word in ("console", "costs"):
+        refused = opened.run(f"%swingset {word} nonesuch").traceback
+        assert "there is no vat 'nonesuch'; there are: clerk, late, notebook" in refused
+        assert refused.endswith("→ %swingset vats")
 
 
 def test_storage_is_listed_by_vat(opened: Kernel) -> None:
     """`%swingset vats --storage` has a row for each vat and one for the host."""
     shown = opened.run("%swingset vats --storage").plain.splitlines()
-    assert [line.split("  ")[0] for line in shown[3:6]] == ["notebook", "clerk", "the host"]
+    assert {line.split("  ")[0] for line in shown[3:6]} == {"notebook", "clerk", "late, terminated"}
+    assert shown[6].startswith("the host  ")
 
 
 def test_a_trace_has_a_link_that_downloads_it(opened: Kernel) -> None:

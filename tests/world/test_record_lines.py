@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from swingset.world.journal import MOST_LINE
 from swingset.world.record_lines import (
     MOST_RECORDS,
     lines,
+    read_briefly,
     read_records,
 )
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, RequestRecord, RowChange
@@ -286,3 +288,43 @@ def test_an_event_that_is_never_queued_is_read_as_it_was_spelled(event: Any) -> 
     """A reap, a clean-up and a collection are in records only."""
     (found,) = read({**RAN, "event": event_to_data(event)})
     assert found.event == event
+
+
+def briefly(*records: dict[str, Any], wanted: bytes = b"", tables: tuple[str, ...] = ()) -> list[Any]:
+    """The same records, those with a text in their lines, read briefly."""
+    found = [json.dumps(record).encode() for record in records]
+    return list(
+        read_briefly(
+            *("a.world", 3, found), number=5, crank=7, wanted=lambda line: wanted in line, tables=tables
+        )
+    )
+
+
+def test_a_record_is_read_briefly_with_the_rows_that_are_wanted() -> None:
+    """All else of it is as in the whole record; a line that is not wanted is not looked at."""
+    rows = [["counters", ["crank", 4]], ["clists", ["v1", "ko20", "o+1", 1]]]
+    full = {**RAN, "computrons": 5, "vat": "ann", "rows": rows, "calls": [CALL], "console": [["stdout", "a"]]}
+    (brief,) = briefly(full, tables=("clists",))
+    (whole,) = read(full)
+    assert brief == replace(whole, rows=whole.rows[1:], calls=(), effects=())
+    assert briefly({**ASKED, "rows": rows})[0] == replace(read({**ASKED, "rows": rows})[0], rows=())
+    assert [found.number for found in briefly({"odd": 1}, full, wanted=b"crank")] == [6]
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {**RAN, "computrons": -1},
+        {**RAN, "rows": 1},
+        {**RAN, "rows": [["counters", ["crank"]]]},
+        {**RAN, "console": [["loud", "a"]]},
+        {**RAN, "outcome": "odd"},
+        {"do": 1},
+        [RAN],
+    ],
+    ids=str,
+)
+def test_what_is_read_briefly_is_checked(slip: Any) -> None:
+    """A slip in a part that is read is named with its record."""
+    with pytest.raises(DamagedRow, match="record 6 is none"):
+        briefly(RAN, slip, tables=("counters",))

@@ -152,7 +152,7 @@ def console(
 def _said(
     recorded: Recorded, words: Words, vat: str | None, level: ConsoleLevel, since: int, until: int | None
 ) -> Iterator[ConsoleLine]:
-    for record in recorded.mentioning(_wanted(level), recorded.through(since)):
+    for record in recorded.briefly(_wanted(level), recorded.through(since)):
         if until is not None and record.crank > until:
             return
         if isinstance(record, CrankRecord) and record.crank > since and vat in (None, record.vat):

@@ -182,7 +182,7 @@ def costs_over_time(
     lacking = str(gone) if gone is not None and since < gone.crank else None
     since = max(since, gone.crank if gone is not None else 0, 0)
     adding = _Adding(store, since, last, columns)
-    for record in recorded.after(recorded.through(since)):
+    for record in recorded.briefly(lambda _: True, recorded.through(since), FOOTPRINTS):
         if record.crank > last:
             break
         adding.add(record, vat)
@@ -343,6 +343,9 @@ def what_ran(record: CrankRecord) -> str:
         return f"{one_line(record.event.message.method, 60)}()"
     return kind_of(record.event)
 
+
+FOOTPRINTS = ("holdings", "spans")
+"""The tables whose rows say what vats take."""
 
 Footprint = tuple[str, int | None, int | None]
 """A vat's id, the bytes that it stores, and those of its heap image, of which None are not told."""

@@ -11,7 +11,7 @@ there. Records of a pruned commit are gone, and who asks for one is told where t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from functools import cached_property
 from typing import TypeVar
 
@@ -19,8 +19,8 @@ from swingset.core.errors import KernelError
 from swingset.world.edge import told_in_words
 from swingset.world.file import WorldFile
 from swingset.world.gone import Gone, Made, what_is_gone
-from swingset.world.line import Line
-from swingset.world.record_lines import lines
+from swingset.world.line import Line, Mark
+from swingset.world.record_lines import lines, read_briefly
 from swingset.world.records import CrankRecord, Record
 
 _T = TypeVar("_T")
@@ -132,6 +132,26 @@ class Recorded:
         for place in range(start, len(self._marks)):
             if self._has(place, wanted):
                 yield from (record for record in self.of(place) if record.number > after)
+
+    def briefly(self, wanted: Wanted, after: int, tables: Collection[str] = ()) -> Iterator[Record]:
+        """The records after that number whose lines are wanted, with rows of these tables only.
+
+        They have no calls, effects and transcripts either. The crank of a request is that of the last record
+        that was wanted.
+        """
+        start = self._line.with_record(after + 1)
+        for place in range(start, len(self._marks)):
+            mark, before = self._marks[place], self._marks[place - 1] if place else Mark(0, 0, 0)
+            found = read_briefly(
+                self._world.name,
+                mark.seq,
+                lines(self._world.history.records(mark.seq)),
+                number=before.record + 1,
+                crank=before.crank,
+                wanted=wanted,
+                tables=tables,
+            )
+            yield from (record for record in self._guarded(found) if record.number > after)
 
     def before(self, wanted: Wanted, number: int) -> Iterator[Record]:
         """The records before that number, newest first, of those commits that have a wanted line."""

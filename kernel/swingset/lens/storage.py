@@ -20,7 +20,7 @@ from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
 from swingset.world.file import WorldFile
 from swingset.world.line import Line
-from swingset.world.record_lines import lines, read_lines
+from swingset.world.record_lines import lines, read_briefly
 from swingset.world.records import Record, RequestRecord
 from swingset.world.rows import RULES
 from swingset.world.vats import TERMINATED
@@ -191,7 +191,10 @@ def _measured(world: WorldFile, seq: int, number: int, crank: int) -> Iterator[t
             lengths.append(len(text))
             yield text
 
-    for record in read_lines(world.name, seq, measuring(), number=number + 1, crank=crank):
+    found = read_briefly(
+        world.name, seq, measuring(), number=number + 1, crank=crank, wanted=lambda _: True, tables=()
+    )
+    for record in found:
         yield record, lengths.pop()
 
 

@@ -7,7 +7,7 @@ from a hostile file, so the form of every part is checked, and rows by the rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast, get_args
 
 from swingset.model.capdata import CapData
@@ -85,10 +85,45 @@ def read_lines(
         yield record
 
 
-def _record(line: bytes, number: int, commit: int, crank: int) -> Record:
+def read_briefly(
+    world: str,
+    commit: int,
+    found: Iterable[bytes],
+    *,
+    number: int,
+    crank: int,
+    wanted: Callable[[bytes], bool],
+    tables: Collection[str],
+) -> Iterator[Record]:
+    """The records whose lines are wanted, with rows of these tables only, and without calls and effects.
+
+    That takes a third of the time. The crank of a request is that of the last record that was wanted.
+    """
+    for at, line in enumerate(found, number):
+        if not wanted(line):
+            continue
+        try:
+            raw = _json(line)
+            rows = raw.get("rows")
+            if isinstance(rows, list):
+                rows = [row for row in rows if isinstance(row, list) and row[:1] and row[0] in tables]
+            brief = {name: raw[name] for name in raw.keys() - _LONG} | {"rows": [] if rows is None else rows}
+            record = _crank(brief, at, commit) if "crank" in raw else _request(brief, at, commit, crank)
+        except ValueError as problem:
+            raise DamagedRow(world, "commits", str(commit), f"record {at} is none: {problem}") from None
+        crank = record.crank
+        yield record
+
+
+def _json(line: bytes) -> dict[str, Any]:
     raw = read_json(line, depth=_DEPTH, values=_VALUES)
     if not isinstance(raw, dict):
         raise _Bad("a JSON object is wanted")
+    return raw
+
+
+def _record(line: bytes, number: int, commit: int, crank: int) -> Record:
+    raw = _json(line)
     if "crank" in raw:
         _only(raw, _CRANK)
         found = _crank(raw, number, commit)
@@ -96,6 +131,10 @@ def _record(line: bytes, number: int, commit: int, crank: int) -> Record:
             raise _Bad(f"it is of crank {found.crank}, and crank {crank + 1} comes next")
         return found
     _only(raw, _REQUEST)
+    return _request(raw, number, commit, crank)
+
+
+def _request(raw: dict[str, Any], number: int, commit: int, crank: int) -> RequestRecord:
     cell = raw.get("cell")
     return RequestRecord(
         number,
@@ -115,6 +154,8 @@ _CRANK = {
     *("crank", "event", "outcome", "seq", "sender", "vat", "computrons", "fault", "clean_up", "console"),
     *("transcripts", "calls", "effects", "rows"),
 }
+
+_LONG = {"transcripts", "calls", "effects", "rows"}
 
 
 def _crank(raw: dict[str, Any], number: int, commit: int) -> CrankRecord:
@@ -323,6 +364,7 @@ __all__ = [
     "event_of",
     "fault_of",
     "lines",
+    "read_briefly",
     "read_lines",
     "read_records",
 ]
