@@ -1,8 +1,13 @@
-"""The upgrade panel: the difference of the sources, the report of a rehearsal, Apply, and the result.
+"""The upgrade panel: from a change to its undo.
 
-It works on the changed cell that was run last and not applied. A rehearsal upgrades a fork of the world and
-discards the fork, so its report is observed, not guessed. Apply is the same upgrade as `%%vat NAME
---upgrade`: if it is refused, nothing has changed.
+It works on the changed cell that was run last and not applied: its difference from the code that runs, a
+rehearsal with its verdict, the answers to recorded messages under both codes, and fixes of what is refused. A
+fix changes the source that waits, and the panel shows its text, because a panel cannot rewrite a cell. Apply
+is the same upgrade as `%%vat NAME --upgrade`; its steps are told from the records. Undo first lists what
+would be answered differently without the upgrade, and what it costs.
+
+A rehearsal of all records takes long, and while it runs no button could be heard. So each message from the
+page does a part of it, and the page asks for the next one until it is done or stopped.
 """
 
 from __future__ import annotations
@@ -10,69 +15,106 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from swingset.host.combining import combined
+from swingset.host.rehearsal import Rehearsal
+from swingset.host.trials import RecordsTrial, TrialReport, try_records
+from swingset.lens.fixes import Fix
+from swingset.lens.sides import DiffRow, Side
+from swingset.model.visible import one_line
+from swingset.time.redelivery import Answered, Redelivered, redeliver
 from swingset_nb.cells import changed, rehearse, upgrade
-from swingset_nb.errors import SwingSetError
+from swingset_nb.cures import cell_text
+from swingset_nb.errors import SwingSetError, UpgradeRefused
 from swingset_nb.extent import fit
 from swingset_nb.notebook import Notebook
+from swingset_nb.on_branches import undo_of_upgrade
+from swingset_nb.render import Message
 from swingset_nb.scripts import script, style
+from swingset_nb.sides import SIGNS
 from swingset_nb.widget import Actions, LiveWidget, show
 
 MOST_LINES = 400
 MOST_SENTENCES = 60
-"""The most lines of a rehearsal's report."""
+"""The most lines of a report."""
+MOST_MESSAGES = 100
+_MESSAGES = 5
+_MOST_PIECES = 200
+"""The most pieces of one line."""
+
+View = dict[str, Any]
 
 
 class UpgradePanel(LiveWidget):
     """One vat's pending change."""
 
     _esm = script("upgrade_panel.js")
-    _css = style()
+    _css = style("upgrade_panel.css")
 
     def __init__(self, notebook: Notebook, vat: str) -> None:
         self.vat = vat
         self.part = ""
+        self.messages = _MESSAGES
         self.rehearsed: str | None = None
-        self.verdict: dict[str, Any] = {}
-        self.happened: list[str] = []
+        self.fixes: Sequence[Fix] = ()
+        self.fixed: Fix | None = None
+        self.told: View = {}
+        """What the buttons have brought: a verdict, a fix, a trial of the records, an upgrade, an undo."""
+        self.trial: RecordsTrial | None = None
+        self.deeds = 0
         super().__init__(notebook, f"upgrade panel of vat {vat}", f"%swingset upgrade {vat}")
 
     def actions(self) -> Actions:
-        """The buttons: rehearse, apply, and the choice of a cell if several have changed."""
-        return {"rehearse": self._rehearse, "apply": self._apply, "choose": self._choose}
+        """The buttons, and what the page sends by itself."""
+        return {
+            "rehearse": self._rehearse,
+            "messages": self._choose_messages,
+            "fix": self._fix,
+            "records": self._try_records,
+            "more": self._try_more,
+            "stop": self._stop,
+            "apply": self._apply,
+            "undo": self._ask_for_undo,
+            "undo-now": self._undo,
+            "keep": self._keep,
+            "choose": self._choose,
+        }
 
     def stamp(self) -> Hashable:
         """The commit, the changed cells, and what the buttons have done."""
         world = self.notebook.require()
         changed = tuple(world.pending.get(self.vat, {}).items())
-        done = str(self.verdict), tuple(self.happened)
-        return (world.path, world.controller.history.head, changed, self.part, *done)
+        return (world.path, world.controller.history.head, changed, self.part, self.messages, self.deeds)
 
-    def compose(self) -> dict[str, Any]:
-        """The current change, and the results of a rehearsal and of Apply."""
+    def sleep(self, why: str) -> None:
+        """Show only the reason, and throw away what was tried."""
+        self._end_trial()
+        super().sleep(why)
+
+    def compose(self) -> View:
+        """The current change, and the results of the buttons."""
         world = self.notebook.require()
         parts = world.pending.get(self.vat, {})
         if self.part not in parts:
             self.part = next(reversed(parts), "")
         source = parts.get(self.part)
-        if source is not None:
-            self.happened = []
-        if source != self.rehearsed:
-            self.verdict = {}
+        if source is not None and source != self.rehearsed:
+            self._forget()
         difference = None
         if source is not None and world.has_vat(self.vat):
             difference = world.session.difference(self.vat, self.part, source)
-        lines = difference.unified() if difference else []
+        rows = difference.side_by_side() if difference else []
         vats = world.controller.vats
+        incarnation = vats[self.vat].incarnation if self.vat in vats else None
         return {
             "open": True,
             "vat": self.vat,
-            "incarnation": vats[self.vat].incarnation if self.vat in vats else None,
+            "incarnation": incarnation,
             "part": self.part,
             "parts": list(parts),
-            "diff": lines[:MOST_LINES],
-            "hidden": max(0, len(lines) - MOST_LINES),
-            "verdict": self.verdict,
-            "happened": self.happened,
+            "rows": [_row(row) for row in rows[:MOST_LINES]],
+            "hidden": max(0, len(rows) - MOST_LINES),
+            "messages": self.messages,
+            "told": self.told,
         }
 
     def _pending(self) -> str:
@@ -82,19 +124,170 @@ class UpgradePanel(LiveWidget):
             raise SwingSetError(f"vat {self.vat} has no change to apply", hint)
         return source
 
+    def _forget(self) -> None:
+        self._end_trial()
+        self.told, self.fixes, self.rehearsed = {}, (), None
+
     def _rehearse(self, _content: Mapping[str, Any]) -> None:
         source = self._pending()
+        self._forget()
+        self.deeds += 1
         found = rehearse(self.notebook, self.vat, self.part, source)
+        redelivered = None
+        if found.fault is None and self.messages:
+            world = self.notebook.require()
+            parts = combined(world.session, self.vat, self.part, source)
+            redelivered = redeliver(world.controller, self.vat, parts, messages=self.messages)
+        cures = found.fixes or (redelivered.fixes if redelivered is not None else ())
+        self.fixes = [fix for fix in cures if fix.part == self.part]
         self.rehearsed = source
-        self.verdict = {"ok": found.ok, "words": found.verdict, "lines": _some(found.lines)}
+        self.told = {"verdict": _verdict(found, redelivered, self.fixes)}
+        if self.fixed is not None and self.fixed.source == source:
+            cell = cell_text(self.vat, self.fixed)
+            self.told["fixed"] = {
+                "title": self.fixed.title,
+                "cell": [f" {line}" for line in cell.split("\n")],
+            }
 
-    def _apply(self, _content: Mapping[str, Any]) -> None:
-        done = upgrade(self.notebook, self.vat, self.part, self._pending(), "applied from the upgrade panel")
-        self.happened = [done.headline, *_some(done.lines)]
-        self.verdict = {}
+    def _choose_messages(self, content: Mapping[str, Any]) -> None:
+        count = content.get("count")
+        if type(count) is int and 0 <= count <= MOST_MESSAGES:
+            self.messages = count
+
+    def _fix(self, content: Mapping[str, Any]) -> None:
+        number = content.get("number")
+        self._pending()
+        if type(number) is not int or not 0 <= number < len(self.fixes):
+            raise SwingSetError("that fix belongs to another change", "press Rehearse")
+        fix = self.fixes[number]
+        self.notebook.require().pending[self.vat][self.part] = fix.source
+        self.fixed = fix
+        self._rehearse(content)
+
+    def _try_records(self, content: Mapping[str, Any]) -> None:
+        source = self._pending()
+        self._end_trial()
+        world = self.notebook.require()
+        parts = combined(world.session, self.vat, self.part, source)
+        self.trial = try_records(world.controller, self.vat, parts)
+        self.rehearsed = source
+        self._try_more(content)
+
+    def _try_more(self, _content: Mapping[str, Any]) -> None:
+        if self.trial is None:
+            return  # it was stopped while the page asked for more
+        self.deeds += 1
+        found = self.trial.step()
+        self.told = {**self.told, "records": _records(found, going=not found.done)}
+        if found.done:
+            self._end_trial()
+
+    def _stop(self, _content: Mapping[str, Any]) -> None:
+        if self.trial is not None:
+            self._end_trial()
+            self.deeds += 1
+            stopped = {**self.told["records"], "going": False}
+            stopped["lines"] = [*stopped["lines"], "stopped; the world has not changed"]
+            self.told = {**self.told, "records": stopped}
+
+    def _end_trial(self) -> None:
+        if self.trial is not None:
+            self.trial.close()
+            self.trial = None
+
+    def _apply(self, content: Mapping[str, Any]) -> None:
+        source = self._pending()
+        try:
+            done = upgrade(self.notebook, self.vat, self.part, source, "applied from the upgrade panel")
+        except UpgradeRefused:
+            self._rehearse(content)
+            words = self.told["verdict"]["words"]
+            self.told["verdict"]["words"] = f"Apply was refused, and nothing has changed. {words}"
+            return
+        self._forget()
+        self.deeds += 1
+        self.told = {"done": _done(done, self._steps())}
+
+    def _steps(self) -> list[View]:
+        steps = self.notebook.require().controller.vats.upgrade_steps(self.vat)
+        return [{"title": step.title, "lines": list(step.lines)} for step in steps]
+
+    def _ask_for_undo(self, _content: Mapping[str, Any]) -> None:
+        self.deeds += 1
+        self.told = {**self.told, "undo": _message(undo_of_upgrade(self.notebook, self.vat, confirmed=False))}
+
+    def _undo(self, _content: Mapping[str, Any]) -> None:
+        self.deeds += 1
+        done = undo_of_upgrade(self.notebook, self.vat, confirmed=True)
+        self._forget()
+        self.told = {"done": {**_message(done), "steps": []}}
+
+    def _keep(self, _content: Mapping[str, Any]) -> None:
+        self.deeds += 1
+        self.told = {name: value for name, value in self.told.items() if name != "undo"}
 
     def _choose(self, content: Mapping[str, Any]) -> None:
         self.part = str(content.get("part", ""))
+
+
+def _row(row: DiffRow) -> list[Any]:
+    """A row as the page gets it: the sort of change, and both sides."""
+    signs = SIGNS.get(row.change, "  ")
+    return [row.change, _side(row.old, signs[0]), _side(row.new, signs[1])]
+
+
+def _side(side: Side | None, sign: str) -> list[Any] | None:
+    """The number of a line, its text behind its sign, and how many characters each of its pieces has."""
+    if side is None:
+        return None
+    pieces = [[_units(piece.text), piece.tone, piece.marked] for piece in side.pieces[:_MOST_PIECES]]
+    return [side.number, f"{sign} {one_line(side.text)}", pieces]
+
+
+def _units(text: str) -> int:
+    """How long a text is for the page, which counts what is outside of the basic plane twice."""
+    return len(one_line(text).encode("utf-16-le")) // 2
+
+
+def _verdict(found: Rehearsal, told: Redelivered | None, fixes: Sequence[Fix]) -> View:
+    """The report of a rehearsal. Another answer is no fault: it may be what the change is for."""
+    words = found.verdict if told is None else f"{found.verdict} {told.verdict}"
+    sections = [] if found.fault is not None else found.consequences.sections()
+    lines = found.lines if found.fault is not None else (told.notes if told is not None else ())
+    return {
+        "ok": found.ok,
+        "words": words,
+        "sections": [[heading, _some(lines)] for heading, lines in sections],
+        "lines": _some(lines),
+        "answers": [_answers(old, new) for old, new in (told.answers if told is not None else ())],
+        "fixes": [{"title": fix.title, "why": fix.why} for fix in fixes],
+    }
+
+
+def _answers(old: Answered | None, new: Answered | None) -> list[Any]:
+    call = (old or new or Answered("", "")).call
+    texts = [str(each) if each is not None else "does not get it" for each in (old, new)]
+    if texts[0] == texts[1] and old != new:  # in what a short form leaves out, such as the name of a class
+        texts = [one_line(each.exactly, 200) if each is not None else "" for each in (old, new)]
+    return [call, *texts, old == new]
+
+
+def _records(found: TrialReport, *, going: bool) -> View:
+    whole = max(1, found.migrated + found.left)
+    return {
+        "going": going,
+        "ok": not found.left,
+        "share": 1 if found.done else found.migrated / whole,
+        "lines": _some(found.lines()),
+    }
+
+
+def _done(message: Message, steps: list[View]) -> View:
+    return {**_message(message), "steps": steps}
+
+
+def _message(message: Any) -> View:
+    return {"words": message.headline, "lines": _some(message.lines)}
 
 
 def _some(lines: Sequence[str]) -> list[str]:

@@ -152,31 +152,49 @@ def test_a_panel_whose_kernel_has_ended_says_so(notebook_page: Any, pictures: Pa
     assert lab.strangers == []
 
 
-def test_upgrade_from_the_panel(notebook_page: Any, pictures: Path) -> None:
-    """A lost kind is refused in words; a good change is rehearsed, applied, and keeps the count."""
+def test_an_upgrade_from_change_to_undo(notebook_page: Any, pictures: Path) -> None:
+    """A lost kind is refused, fixed by a button, rehearsed, applied and undone; the count stays right."""
     from playwright.sync_api import expect
 
     lab = notebook_page
     world(lab, "upgrading")
-    lab.run(VAT.replace("Counter", "Tally"))
+    changed = VAT.replace("Counter", "Tally").replace("+= 1", "+= 10")
+    lab.run(changed)
     lab.run("%swingset upgrade counter")
     panel = lab.page.locator(".sw-panel")
-    expect(panel.locator(".sw-removed").first).to_contain_text("-class Counter:")
+    expect(panel.locator("td.sw-removed code").first).to_have_text("class Counter:")
+    expect(panel.locator("td.sw-added mark").first).to_have_text("Tally")
     panel.locator("button.sw-rehearse").click()
     expect(panel.locator(".sw-bad")).to_contain_text("would be refused")
-    panel.locator("button.sw-apply").click()
-    expect(panel.locator(".sw-error")).to_contain_text("nothing has changed")
+    expect(panel.locator("button.sw-apply")).to_be_disabled()
     panel.screenshot(path=pictures / "upgrade-refused.png")
-    lab.run(VAT.replace("+= 1", "+= 10"))
-    panel.scroll_into_view_if_needed()
-    expect(panel.locator(".sw-added").first).to_contain_text("+        self.count += 10")
-    panel.locator("button.sw-rehearse").click()
+    panel.locator("button.sw-fix").first.click()
     expect(panel.locator(".sw-good")).to_contain_text("would go through")
+    expect(panel.locator("td.sw-added code").first).to_have_text('@durable(tag="Counter")')
+    expect(panel.locator(".sw-differs").last).to_contain_text("fulfilled 10")
+    expect(panel.locator("button.sw-apply")).to_have_class(re.compile("sw-ready"))
+    panel.locator("button.sw-copy").click()
+    expect(panel.locator(".sw-fixed + details + button + .sw-state")).to_contain_text("over the cell")
+    panel.locator("button.sw-try-records").click()
+    expect(panel.locator(".sw-records")).to_contain_text("every record is of the version")
     panel.screenshot(path=pictures / "upgrade-rehearsed.png")
     panel.locator("button.sw-apply").click()
     expect(panel.locator(".sw-happened")).to_contain_text("1 Counter kept, with identity and state")
+    expect(panel.locator(".sw-steps > li")).to_have_count(1)
+    panel.locator("button.sw-next").click()
+    expect(panel.locator(".sw-steps > li[aria-current]")).to_contain_text("brings out its dead")
+    panel.locator("button.sw-all").click()
+    expect(panel.locator(".sw-steps")).to_contain_text("incarnation 1 starts with the new code")
     panel.screenshot(path=pictures / "upgrade-applied.png")
     expect(lab.run("await E(c).up()")).to_contain_text("11")
+    panel.scroll_into_view_if_needed()
+    panel.locator("button.sw-undo").click()
+    expect(panel.locator(".sw-confirm")).to_contain_text("recorded 11, came 2")
+    panel.screenshot(path=pictures / "upgrade-undo.png")
+    panel.locator("button.sw-undo-now").click()
+    expect(panel.locator(".sw-good")).to_contain_text("is undone: incarnation 0")
+    expect(panel.locator("button.sw-undo")).to_be_disabled()
+    expect(lab.run("await E(c).up()")).to_contain_text("3")
     assert lab.strangers == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from swingset.host.trials import RecordsTrial
 from swingset_nb import extension
 from swingset_nb.explorer import Explorer
 from swingset_nb.scripts import STATIC
@@ -79,31 +80,186 @@ def test_a_panel_shows_errors_and_ignores_strangers(shell: Any) -> None:
     assert panel.turn == 1
 
 
-def test_an_upgrade_is_rehearsed_and_applied(shell: Any) -> None:
-    """A rehearsal says what would happen and changes nothing; Apply does it; a refusal is shown."""
-    notebook = notebook_of(shell)
-    shell.run_cell(bank().replace("Purse", "Wallet"))
-    panel = UpgradePanel(notebook, "bank")
-    notebook.panels.append(panel)
+def upgrading(shell: Any, old: str, new: str) -> Any:
+    """A panel for the bank with a text in its cell replaced."""
+    shell.run_cell(bank().replace(old, new))
+    panel = UpgradePanel(notebook_of(shell), "bank")
+    notebook_of(shell).panels.append(panel)
     panel.refresh()
-    assert "-class Purse:" in panel.view["diff"]
+    return panel
+
+
+def sides(panel: Any) -> list[tuple[str, str]]:
+    """The lines of the difference that are changed: the sign of a side, and its text."""
+    found = []
+    for change, old, new in panel.view["rows"]:
+        for sign, side in (("-", old), ("+", new)):
+            if change not in ("same", "gap") and side is not None:
+                assert side[1][0] == sign.replace("-", "−")
+                found.append((sign, side[1][2:]))
+    return found
+
+
+def test_an_upgrade_is_rehearsed_and_applied(shell: Any) -> None:
+    """A rehearsal says what would happen and changes nothing; Apply does it, and tells its steps."""
+    panel = upgrading(shell, "+= amount", "+= 2 * amount")
+    assert sides(panel) == [
+        ("-", "        self.balance += amount"),
+        ("+", "        self.balance += 2 * amount"),
+    ]
+    before = notebook_of(shell).require().controller.digest()
     press(panel, kind="rehearse")
-    assert panel.view["verdict"]["ok"] is False
-    press(panel, kind="apply")
-    assert "nothing has changed" in panel.error
+    verdict = panel.view["told"]["verdict"]
+    assert verdict["ok"] is True
+    assert [heading for heading, _ in verdict["sections"]] == [
+        *("survives", "lost", "migrates", "who notices", "costs")
+    ]
     assert panel.view["incarnation"] == 0
-    shell.run_cell(bank().replace("+= amount", "+= 2 * amount"))
-    assert panel.view["verdict"] == {}
-    press(panel, kind="rehearse")
-    assert panel.view["verdict"]["ok"] is True
-    assert panel.view["incarnation"] == 0
+    assert notebook_of(shell).require().controller.digest() == before
     press(panel, kind="apply")
     assert panel.error == ""
     assert panel.view["incarnation"] == 1
-    assert panel.view["happened"][0] == "vat bank upgraded: incarnation 1 runs now"
-    assert panel.view["diff"] == []
+    done = panel.view["told"]["done"]
+    assert done["words"] == "vat bank upgraded: incarnation 1 runs now"
+    assert [step["title"] for step in done["steps"]][-1].startswith("the crank is committed")
+    assert panel.view["rows"] == []
     press(panel, kind="apply")
     assert "no change to apply" in panel.error
+
+
+def test_answers_to_recorded_messages_are_side_by_side(shell: Any) -> None:
+    """Of as many messages as are asked for; a rejection of what was answered has a fix."""
+    shell.run_cell("%swingset run")
+    shell.run_cell("await E(purse).deposit(5)")
+    panel = upgrading(shell, "def deposit", "def put_in")
+    press(panel, kind="messages", count=1)
+    press(panel, kind="rehearse")
+    verdict = panel.view["told"]["verdict"]
+    ((call, old, new, same),) = verdict["answers"]
+    assert call.startswith("deposit(5) to Purse")
+    assert (old, same) == ("fulfilled 5", False)
+    assert 'target has no method "deposit"' in new
+    assert [fix["title"] for fix in verdict["fixes"]] == ["bring back deposit() of class Purse"]
+    for count in (-1, 101, True, "5", None):
+        press(panel, kind="messages", count=count)
+    assert panel.view["messages"] == 1
+
+
+def test_a_refusal_is_cured_by_a_button(shell: Any) -> None:
+    """The fix changes the source that waits, is rehearsed at once, and its cell is there to be copied."""
+    panel = upgrading(shell, "Purse", "Wallet")
+    press(panel, kind="apply")
+    assert panel.error == ""
+    verdict = panel.view["told"]["verdict"]
+    assert verdict["ok"] is False
+    assert verdict["words"].startswith("Apply was refused, and nothing has changed.")
+    assert [fix["title"] for fix in verdict["fixes"]] == [
+        '@durable(tag="Purse") above class Wallet',
+        "bring back class Purse",
+    ]
+    assert panel.view["incarnation"] == 0
+    press(panel, kind="fix", number=0)
+    assert panel.view["told"]["verdict"]["ok"] is True
+    assert ("+", '@durable(tag="Purse")') in sides(panel)
+    cell = "\n".join(line[1:] for line in panel.view["told"]["fixed"]["cell"])
+    assert cell == bank().replace("Purse", "Wallet").replace("@durable", '@durable(tag="Purse")')
+    press(panel, kind="apply")
+    assert panel.view["incarnation"] == 1
+    shell.run_cell(cell)
+    assert notebook_of(shell).require().pending == {}
+
+
+def test_pieces_are_counted_as_the_page_counts(shell: Any) -> None:
+    """A character outside of the basic plane is two for a page; the pieces add up to the text."""
+    panel = upgrading(shell, 'print("opening", owner)', 'print("\U0001f511 \u00e9", owner)  # \u202e')
+    for _, *both in panel.view["rows"]:
+        for side in both:
+            if side is not None:
+                assert sum(piece[0] for piece in side[2]) == len(side[1][2:].encode("utf-16-le")) // 2
+
+
+@pytest.mark.parametrize("number", [0, 7, -1, True, "0", None])
+def test_a_fix_that_is_not_there_is_refused(shell: Any, number: object) -> None:
+    """Whatever the page sends."""
+    panel = upgrading(shell, "+= amount", "+= 2 * amount")
+    press(panel, kind="fix", number=number)
+    assert "that fix belongs to another change" in panel.error
+
+
+def test_another_change_takes_the_verdict_away(shell: Any) -> None:
+    """A verdict is of the source that was rehearsed."""
+    panel = upgrading(shell, "Purse", "Wallet")
+    press(panel, kind="rehearse")
+    assert panel.view["told"]["verdict"]["ok"] is False
+    shell.run_cell(bank().replace("+= amount", "+= 2 * amount"))
+    assert panel.view["told"] == {}
+
+
+MIGRATED = """    balance: int = 0
+
+    @migrate(1, 2)
+    @staticmethod
+    def checked(old):
+        return {**old, "balance": 100 // (len(old["owner"]) - 3)}
+"""
+
+
+def test_all_records_are_rehearsed_in_parts(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each message of the page does a part; it can be stopped; those that do not migrate are named."""
+    monkeypatch.setattr("swingset.host.trials.STEP", 1)
+    monkeypatch.setattr(RecordsTrial.step, "__defaults__", (1,))
+    shell.run_cell("%swingset run")
+    shell.run_cell('third = await E(bank).open_purse("carol")')
+    source = bank().replace("import durable", "import durable, migrate")
+    source = source.replace("@durable", "@durable(version=2)").replace("    balance: int = 0\n", MIGRATED)
+    panel = upgrading(shell, bank(), source)
+    shell.run_cell(source)
+    before = notebook_of(shell).require().controller.digest()
+    press(panel, kind="records")
+    first = panel.view["told"]["records"]
+    assert (first["going"], first["lines"]) == (True, ["1 record migrated: 2 left"])
+    press(panel, kind="stop")
+    stopped = panel.view["told"]["records"]
+    assert (stopped["going"], stopped["lines"][-1]) == (False, "stopped; the world has not changed")
+    press(panel, kind="more")
+    assert panel.view["told"]["records"] == stopped
+    press(panel, kind="records")
+    press(panel, kind="more")
+    press(panel, kind="more")
+    end = panel.view["told"]["records"]
+    assert (end["going"], end["ok"]) == (False, False)
+    assert end["lines"][0] == "2 records migrated: 1 does not migrate"
+    assert "ZeroDivisionError" in end["lines"][1]
+    assert "line" in end["lines"][1]
+    assert notebook_of(shell).require().controller.digest() == before
+    press(panel, kind="records")
+    assert panel.trial is not None
+    shell.run_cell("%swingset close")
+    assert panel.trial is None
+
+
+def test_an_upgrade_is_undone_after_it_was_confirmed(shell: Any) -> None:
+    """What would be answered differently is listed first; nothing changes until the second button."""
+    shell.run_cell("%swingset run")
+    panel = upgrading(shell, "+= amount", "+= 2 * amount")
+    press(panel, kind="apply")
+    shell.run_cell("await E(purse).deposit(5)")
+    press(panel, kind="undo")
+    asked = panel.view["told"]["undo"]
+    assert "one answer differs" in asked["words"]
+    assert asked["lines"][0].endswith("deposit(): recorded 10, came 5")
+    assert panel.view["incarnation"] == 1
+    press(panel, kind="keep")
+    assert "undo" not in panel.view["told"]
+    press(panel, kind="undo")
+    press(panel, kind="undo-now")
+    assert panel.error == ""
+    assert panel.view["incarnation"] == 0
+    assert panel.view["told"]["done"]["words"].startswith("the upgrade of bank is undone: incarnation 0")
+    shell.run_cell("left = await E(purse).deposit(1)")
+    assert shell.user_ns["left"] == 6
+    press(panel, kind="undo")
+    assert "has no upgrade to undo" in panel.error
 
 
 def test_closing_the_world_puts_panels_to_sleep(shell: Any) -> None:
