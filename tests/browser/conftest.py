@@ -39,6 +39,14 @@ OPEN_ALONE = """async () => {
   window.notebook = widget;
 }"""
 
+EDIT = """async () => {
+  const {content} = window.notebook;
+  content.activeCellIndex = content.widgets.length - 1;
+  await window.jupyterapp.commands.execute('notebook:insert-cell-below');
+  await window.jupyterapp.commands.execute('notebook:enter-edit-mode');
+}"""
+"""Adds a cell at the end, with the cursor in it."""
+
 
 @pytest.fixture(scope="package")
 def chromium() -> str:
@@ -161,6 +169,15 @@ class Lab:
         )
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").last
         cell.scroll_into_view_if_needed()
+        return cell
+
+    def type(self, text: str) -> Any:
+        """Add a cell at the end, type a text in it as a user does, and return its locator."""
+        self.page.evaluate(EDIT)
+        self.page.keyboard.type(text)
+        cell = self.page.locator(".jp-Notebook .jp-CodeCell").last
+        cell.scroll_into_view_if_needed()
+        cell.locator(".jp-mod-completer-enabled").wait_for()  # before that, Tab would indent
         return cell
 
 

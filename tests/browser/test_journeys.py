@@ -108,7 +108,7 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
 
 
 def test_an_hour_in_notebook_7(notebook_page: Any, pictures: Path) -> None:
-    """Answers, an error with its line, a panel, a refusal and its next step are as in JupyterLab."""
+    """Answers, an error with its line, completion, signatures, a panel and a refusal are as in JupyterLab."""
     from playwright.sync_api import expect
 
     lab = notebook_page
@@ -118,6 +118,16 @@ def test_an_hour_in_notebook_7(notebook_page: Any, pictures: Path) -> None:
     assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
     expect(lab.run("await E(counter).made()")).to_contain_text("this cell, line 1")
     expect(lab.run("%swingset hlep")).to_contain_text("did you mean")
+    cell = lab.type("await E(c).u")
+    lab.page.keyboard.press("Tab")
+    expect(lab.page.locator(".jp-Completer-item")).to_contain_text("up", timeout=30_000)
+    lab.page.keyboard.press("Enter")
+    expect(cell.locator(".cm-content")).to_contain_text("await E(c).up")
+    lab.page.keyboard.type("(")
+    lab.page.keyboard.press("Shift+Tab")
+    expect(lab.page.locator(".jp-Tooltip")).to_contain_text("up() -> int")
+    lab.page.keyboard.press("Escape")
+    expect(lab.run("c.up?")).to_contain_text("Method of: Counter of counter")
     lab.run("%swingset pause")
     lab.run("E(c).up()\nNone")
     lab.run("%swingset panel")
