@@ -25,6 +25,7 @@ from swingset.model.places import places
 from swingset.model.visible import one_line
 from swingset.workers.pulses import Listener, listening
 from swingset_nb.advice import advice_on_unhandled
+from swingset_nb.clocks import Clocks
 from swingset_nb.errors import Interrupted, shorten
 from swingset_nb.places import Cells
 
@@ -55,14 +56,21 @@ class NotebookSession(Session):
         self.references.people.shorten = shorten
         self.references.people.unhandled = self._note
         self._hints: dict[str, None] = {}
+        self._clocks = Clocks(self)
 
     def _note(self, text: str) -> None:
-        for hint in advice_on_unhandled(text):
+        self._hint(advice_on_unhandled(text))
+
+    def _hint(self, hints: list[str]) -> None:
+        for hint in hints:
             if len(self._hints) < _MOST_HINTS:
                 self._hints[hint] = None
 
     def hints(self) -> list[str]:
-        """What to write instead of what led to rejections that nobody handled, since this was asked last."""
+        """What to write instead of what led to rejections that nobody handled, since this was asked last.
+
+        And what methods that were called do with clocks and chance.
+        """
         told, self._hints = list(self._hints), {}
         return told
 
@@ -76,6 +84,7 @@ class NotebookSession(Session):
 
     def wait(self, promise: Promise[Any]) -> Any:
         """The promise's value; a rejection from this session shows only the cell's line."""
+        self._hint(self._clocks.told(promise))
         try:
             return super().wait(promise)
         except Exception as error:

@@ -446,5 +446,12 @@ def test_a_vat_with_a_clock_is_told_once(opened: Kernel) -> None:
     made = opened.run("%%vat dice --worker wasm" + dice + "random.randint(1, 6)" + end).plain
     words = "dice, line 6: random.randint(): random numbers in a vat follow from the delivery"
     assert f"{words}, and can be foretold: let the sender pass a seed, `random.Random(seed)`" in made
+    assert f"→ {words}" in opened.run("await E(dice).roll()").printed
+    assert "random" not in opened.run("await E(dice).roll()").printed
     changed = opened.run("%%vat dice --upgrade" + dice + "random.randint(1, 7)" + end).plain
     assert words in changed
+    assert f"→ {words}" in opened.run("await E(dice).roll()").printed
+    still = dice + "1\n    def both(\n        self,\n    ):\n        return random.random()" + end
+    opened.run("%%vat dice --upgrade" + still)
+    assert "→" not in opened.run("await E(dice).roll()").printed, "another method draws them"
+    assert "→ dice, line 10: random.random(): random" in opened.run("await E(dice).both()").printed

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swingset.lens.outlines import MOST_SOURCE, lines_of
+from swingset.model.lines import source_lines
 from swingset.model.visible import one_line
 
 _CLOCK = "a vat has no clock, and this is the same in every delivery: ask the timer service for the time,"
@@ -63,11 +64,13 @@ class Remark:
         return f"{one_line(self.part, 60)}, line {self.line}: {self.call}(): {self.words}"
 
 
-def remarks(part: str, source: str, *, confined: bool) -> list[Remark]:
+def remarks(part: str, source: str, *, confined: bool, method: int | None = None) -> list[Remark]:
     """The first call for a clock in a cell, and the first for chance.
 
-    `confined` says that the vat runs in a confined worker.
+    `confined` says that the vat runs in a confined worker. With a `method`, the line at which one begins,
+    only calls in it are told.
     """
+    within = range(1, MOST_SOURCE + 1) if method is None else _body(source, method)
     names: dict[str, str] = {}
     found: list[Remark] = []
     seen: set[str] = set()
@@ -87,12 +90,31 @@ def remarks(part: str, source: str, *, confined: bool) -> list[Remark]:
             if call == "random.seed" and words[end + 1 : end + 2] == ["("] and not bare:
                 seen |= {name for name in _CALLS if name.startswith("random.")}  # seeded by the author
             calls = words[end + 1 : end + 2] == ["("] and (bare or call not in _GIVEN)
-            if call in _CALLS and calls and call not in seen:
+            row = line.tokens[at].start[0]
+            if call in _CALLS and calls and call not in seen and row in within:
                 told = _CALLS[call]
                 seen |= {name for name, words in _CALLS.items() if words is told}  # of each sort the first
-                row = line.tokens[at].start[0]
                 found.append(Remark(part, row, call, told[0 if confined else 1]))
     return found
+
+
+def _body(source: str, begins: int) -> range:
+    """The lines of the method that begins at a line: up to the next one that is indented no deeper."""
+    lines = source_lines(source[:MOST_SOURCE])
+    if not 0 < begins <= len(lines):
+        return range(0)
+    deep = _indent(lines[begins - 1])
+    ends = begins
+    while ends < len(lines):
+        line = lines[ends].strip()
+        if line and not line.startswith((")", "#")) and _indent(lines[ends]) <= deep:
+            break
+        ends += 1
+    return range(begins, ends + 1)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _imported(words: list[str]) -> dict[str, str]:
