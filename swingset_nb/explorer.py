@@ -70,7 +70,7 @@ class Explorer(LiveWidget):
 
     def __init__(self, notebook: Notebook) -> None:
         world = notebook.require()
-        self._model = explore(world.controller)
+        self._model = explore(world.controller, world.session)
         self._at: int | None = None
         self._span: tuple[int | None, int | None] = (None, None)
         self._opened: dict[str, None] = {}

@@ -124,6 +124,16 @@ def test_a_cell_is_measured_with_and_without_the_extension(
     assert all(median <= worst for median, worst in found.values())
 
 
+def test_the_explorer_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each figure is there, and in small worlds no target is missed."""
+    explorer = loaded(BENCHMARKS / "explorer.py")
+    explorer.objects(12)
+    explorer.cranks(30)
+    assert "12 objects: first picture" in (printed := capsys.readouterr().out)
+    assert "30 cranks: timeline" in printed
+    assert explorer._missed == []
+
+
 @pytest.mark.unaudited  # one of them fills tables by hand
 def test_the_others_run() -> None:
     """Messages, objects and cranks are measured, however few."""

@@ -12,7 +12,7 @@ import swingset
 from swingset.guest.sending.eventual import E
 
 BANK = """
-from swingset.vat import durable, make_promise, remotable
+from swingset.vat import E, durable, make_promise, remotable
 
 @durable
 class Purse:
@@ -33,6 +33,9 @@ class Purse:
 
 @remotable
 class Bank:
+    def waste(self, purse):
+        E(purse).withdraw(1_000)
+
     def later(self):
         promise, self.resolver = make_promise()
         return promise
@@ -65,7 +68,7 @@ class Town:
 def make_town(path: Path | None = None) -> Town:
     world = swingset.open_world(path, worker="local")
     session = swingset.Session(world)
-    town = Town(world, session, swingset.explore(world))
+    town = Town(world, session, swingset.explore(world, session))
     bank = session.define("bank", BANK)
     purses = []
     for number in range(6):
@@ -272,3 +275,26 @@ def test_the_timeline_marks_what_people_look_for(town: Town) -> None:
         town.explorer.scene(at=1)
     with pytest.raises(swingset.KernelError):
         town.explorer.tick(1)
+
+
+def test_a_name_for_a_promise_is_shown_until_it_is_settled(town: Town) -> None:
+    """No world stores it, but its session tells; the arrow leads from the name to the promise."""
+    waited = E(town.session.root("bank")).later()
+    town.session.settle()
+    town.names(bank=town.session.root("bank"), answer=waited)
+    rows = {row.id: row for box in town.explorer.scene().boxes for row in box.rows}
+    (arrow,) = [arrow for arrow in town.explorer.scene().arrows if arrow.waits]
+    assert rows[arrow.row].sort == "promise"
+    assert rows[arrow.holder_row or ""].label == "answer"
+    assert "answer" not in [row.label for row in town.box("notebook", at=town.world.crank).rows]
+
+
+def test_a_rejection_that_no_code_handles_is_an_error(town: Town) -> None:
+    """The message settles no promise that anybody waits for, and yet it went wrong."""
+    bank = town.session.root("bank")
+    purse = town.session.wait(E(bank).open_purse("eve"))
+    town.session.wait(E(bank).waste(purse))
+    mark = town.explorer.timeline().marks[-1]
+    assert mark.kind == "error"
+    assert mark.text.startswith("unhandled rejection in bank: ValueError: eve has 0, not 1000")
+    assert town.explorer.tick(mark.crank).error.startswith("unhandled rejection in bank")

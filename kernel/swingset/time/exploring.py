@@ -8,11 +8,14 @@ after each cell costs little in a large world. Nothing is run, and no question c
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from swingset.core.atomic import refuse_within_crank
 from swingset.core.store import KernelStore
+from swingset.guest.base.ended import LifeEndedError
+from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
+from swingset.host.session import Session
 from swingset.time.explorer.answers import Folded, Hits, Inspected, Tick, Timeline
 from swingset.time.explorer.finding import Finder
 from swingset.time.explorer.folding import Folding
@@ -29,8 +32,9 @@ from swingset.time.explorer.ticks import Ticks
 class Explorer:
     """Answers questions about one world. `swingset.explore` makes one."""
 
-    def __init__(self, world: Controller) -> None:
+    def __init__(self, world: Controller, session: Session | None = None) -> None:
         self._world = world
+        self._session = session
         self._reel = Reel(world.world)
         self._ticks = Ticks(world.world, self._reel)
         self._present = Present(world.kernel.store, self._reel)
@@ -131,18 +135,35 @@ class Explorer:
     def _moment(self, at: int | None) -> Iterator[tuple[KernelStore, Index, int, int | None]]:
         """The state at a moment, its index, its crank, and in the past its record."""
         if at is None:
-            yield self._world.kernel.store, self._present.index(), self._world.crank, None
+            index = self._present.index()
+            if self._session is not None:
+                index.names.also(self._session.vat_id, _fleeting(self._session))
+            yield self._world.kernel.store, index, self._world.crank, None
             return
         self._reel.follow()
         with self._world.at(at) as moment:
             yield moment.kernel.store, Index(moment.kernel.store), at, moment.record
 
 
-def explore(world: Controller) -> Explorer:
+def _fleeting(session: Session) -> dict[str, str]:
+    """The names of a session for promises that are not settled, which no world stores, with their krefs."""
+    found: dict[str, str] = {}
+    held = session.names.holding()
+    for name in session.names.fleeting:
+        value = held.get(name)
+        if isinstance(value, Promise):
+            with suppress(LifeEndedError):
+                kref = session.kref_of(value)
+                found |= {name: kref} if kref is not None else {}
+    return found
+
+
+def explore(world: Controller, session: Session | None = None) -> Explorer:
     """Make an explorer of a world: it answers questions for a face that shows the world. Nothing changes.
 
     Args:
         world: the world; keep the explorer as long as it is open, because it follows the world.
+        session: a session of the world whose names for promises, which no world stores, are shown too.
     Raises:
         WorldError: from its answers, if a record or a row cannot be read.
     Example:
@@ -150,7 +171,7 @@ def explore(world: Controller) -> Explorer:
         >>> [box.name for box in explorer.scene().boxes]
         ['notebook', 'bank']
     """
-    return Explorer(world)
+    return Explorer(world, session)
 
 
 __all__ = ["Explorer", "explore"]

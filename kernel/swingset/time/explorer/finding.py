@@ -126,7 +126,7 @@ class Finder:
         plain = spelled(text)[1:-1]
         needle = plain.encode() if plain.isascii() else b""
         budget, told = Budget(_CRANKS.commits, _CRANKS.bytes), set[str]()
-        for record in self._reel.back(lambda line: needle in line.lower(), budget):
+        for record in self._reel.back(lambda line: needle in line.lower(), budget, rows=False):
             if not isinstance(record, CrankRecord):
                 continue
             vat = one_line(record.vat or "", NAME)

@@ -268,10 +268,11 @@ class Folding:
 
     def _arrows(self, boxes: set[str]) -> Iterator[Arrow]:
         named = Counter[tuple[str, str]]()
+        promises = {row.id for rows in self._rows.values() for row in rows if row.sort == "promise"}
         for (session, name, box, row), count in self._from_names().items():
             if box != session:
                 named[session, row] += count
-                yield Arrow(session, name, box, row, count)
+                yield Arrow(session, name, box, row, count, row in promises)
         for key, row, count in self._targets():
             owner, waits = key.owner or "nobody", key.sort == "promise"
             for holder in sorted(key.holders & boxes, key=_number):

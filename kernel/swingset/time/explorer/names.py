@@ -40,6 +40,7 @@ class Names:
         self._krefs: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._vrefs: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._found: dict[str, Held] = {}
+        self._also: dict[str, dict[str, str]] = {}
 
     def hold(self, vat: str, kref: str, vref: str | None) -> None:
         """Note what a session calls something; None if it does not hold it any more."""
@@ -50,6 +51,12 @@ class Names:
         if vref is not None:
             self._vrefs[vat][kref] = vref
             self._krefs[vat][vref] = kref
+
+    def also(self, vat: str, names: dict[str, str]) -> None:
+        """Note the names of a running session that are not stored, with the kref that each stands for."""
+        if self._also.get(vat, {}) != names:
+            self._also[vat] = names
+            self._found.pop(vat, None)
 
     def take(self, vat: str, key: str, value: str | None) -> None:
         """Note an entry of a session's store that belongs to its names."""
@@ -74,8 +81,12 @@ class Names:
         if vat in self._found:
             return self._found[vat]
         stored, krefs = self._stored[vat], self._krefs[vat]
+        also = self._also.get(vat, {})
         found = self._found[vat] = {}
-        for name in sorted(stored):
+        for name in sorted({*stored, *also}):
+            if name in also:
+                found[name] = (also[name],), True
+                continue
             value = stored[name]
             if value.same is not None:
                 value = stored.get(value.same, Name())

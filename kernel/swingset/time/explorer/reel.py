@@ -18,7 +18,7 @@ from swingset.world.edge import told_in_words
 from swingset.world.file import WorldFile
 from swingset.world.gone import Gone, what_is_gone
 from swingset.world.line import Line, Mark
-from swingset.world.record_lines import lines, read_lines
+from swingset.world.record_lines import lines, read_briefly, read_lines
 from swingset.world.records import CrankRecord, Record
 
 MOST_COMMITS, MOST_BYTES = 3_000, 32 << 20
@@ -138,13 +138,18 @@ class Reel:
         """The commit before a place."""
         return self.marks[place - 1] if place else Mark(-1, 0, 0)
 
-    def decode(self, place: int, at: int, line: bytes, crank: int) -> Record:
-        """Decode the line `at` of a commit; `crank` is the last crank before it. Raises `WorldError`."""
+    def decode(self, place: int, at: int, line: bytes, crank: int, rows: bool = True) -> Record:
+        """Decode the line `at` of a commit; `crank` is the last crank before it. Raises `WorldError`.
+
+        Without `rows`, the changed rows are left out: most of a long record are rows.
+        """
         before = self.before(place)
         seq = self.marks[place].seq if place < len(self.marks) else before.seq
         with told_in_words(self._world.name):
-            found = read_lines(self._world.name, seq, [line], number=before.record + 1 + at, crank=crank)
-            return next(iter(found))
+            where, number = (self._world.name, seq, [line]), before.record + 1 + at
+            if rows:
+                return next(read_lines(*where, number=number, crank=crank))
+            return next(read_briefly(*where, number=number, crank=crank, wanted=_any, tables=()))
 
     def number(self, number: int) -> Record | None:
         """The record of that number, or None."""
@@ -171,8 +176,13 @@ class Reel:
         known = str(self._gone) if self._gone is not None else "they are numbered from 1"
         raise KernelError(f"{self._world.name} has no record of crank {crank:,}: {known}")
 
-    def back(self, wanted: Wanted, budget: Budget, before: int | None = None) -> Iterator[Record]:
-        """The records whose line is wanted, newest first; those before record number `before`, if given."""
+    def back(
+        self, wanted: Wanted, budget: Budget, before: int | None = None, rows: bool = True
+    ) -> Iterator[Record]:
+        """The records whose line is wanted, newest first; those before record number `before`, if given.
+
+        They are without their rows if these are not asked for.
+        """
         last = len(self.marks) if before is None else self._line.with_record(before)
         for place in range(min(last, len(self.marks)), self.start - 1, -1):
             if not budget.take(self._size(place)):
@@ -183,7 +193,7 @@ class Reel:
                 at -= 1
                 if (before is None or mark.record + at + 1 < before) and wanted(line):
                     crank = mark.crank + sum(map(is_crank, found[:at]))
-                    yield self.decode(place, at, line, crank)
+                    yield self.decode(place, at, line, crank, rows)
 
     def on(self, wanted: Wanted, budget: Budget, after: int) -> Iterator[Record]:
         """The records after that number whose line is wanted, oldest first."""
@@ -196,6 +206,10 @@ class Reel:
                 if mark.record + at + 1 > after and wanted(line):
                     yield self.decode(place, at, line, crank)
                 crank += is_crank(line)
+
+
+def _any(_line: bytes) -> bool:
+    return True
 
 
 def is_crank(line: bytes) -> bool:

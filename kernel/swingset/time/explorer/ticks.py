@@ -4,8 +4,8 @@ The records are passed over once, as text: of each crank only its vat, and wheth
 bytes for a crank. After that only new records are read, and if the world has gone elsewhere, what is not on
 its line of commits any more is forgotten. A stretch is then binned by bisection, whatever its length.
 
-A crank failed if its delivery did, if its message was rejected, or if it rejected a promise that somebody
-waits for.
+A crank failed if its delivery did, if its message was rejected, if it rejected a promise that somebody
+waits for, or if the guest reports a rejection that no code of the vat handles.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ FIRST_BINS, ZOOM_BINS = 1_400, 420
 _VAT = re.compile(rb'"vat":"([^"\\\\]{1,800})"\}\Z')
 _REJECTED = re.compile(rb'\["promises",\["(kp[0-9]{1,16})","rejected",')
 _VATS = b'["vats",'
+_UNHANDLED = b'["stderr","unhandled rejection in '
 _AT = {column: list(RULES["vats"]).index(column) for column in ("id", "name", "state", "incarnation")}
 _RANK: dict[MarkKind, int] = {"cut": 0, "checkpoint": 1, "upgraded": 2, "terminated": 3, "suspended": 4}
 _OTHERS = "\n"  # what no vat can be called
@@ -168,7 +169,8 @@ class Ticks:
         if lane is None:
             lane = self._lanes[name] = _Lane()
         lane.cranks.append(crank)
-        failed = b'"fault":{' in line or (b'"outcome":"delivered"' not in line and _has_failed(line))
+        failed = b'"fault":{' in line or _UNHANDLED in line
+        failed = failed or (b'"outcome":"delivered"' not in line and _has_failed(line))
         if b'"rejected",' in line:
             for promise in _REJECTED.findall(line):
                 failed = failed or promise not in self._rejected
@@ -317,7 +319,7 @@ def _binned(cranks: list[_Lane], begin: int, end: int, width: int, most: int) ->
 
 
 def error_of(record: CrankRecord) -> str:
-    """Why a crank failed, or what it rejected a promise with; empty if it did neither."""
+    """Why a crank failed, or which rejection it has or reports; empty if there is none."""
     if record.fault is not None:
         where = f" ({record.fault.trace[-1]})" if record.fault.trace else ""
         return f"{record.fault.name}: {record.fault.message}{where}"
@@ -325,6 +327,9 @@ def error_of(record: CrankRecord) -> str:
         after = row.after if row.table == "promises" else None
         if after is not None and after[1] == REJECTED and isinstance(after[5], str):
             return "rejected: " + value_in_words(CapData(after[5]), _unnamed, LABEL)
+    for stream, text in record.console:
+        if stream == "stderr" and text.startswith("unhandled rejection in "):
+            return text
     return record.outcome if _has_failed(b'"outcome":"%s"' % record.outcome.encode()) else ""
 
 
