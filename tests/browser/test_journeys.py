@@ -162,12 +162,26 @@ def test_a_panel_whose_kernel_has_ended_says_so(notebook_page: Any, pictures: Pa
     assert lab.strangers == []
 
 
+def in_both_themes(lab: Any, panel: Any, path: Path) -> None:
+    """Pictures of a panel on a dark page and on a light one."""
+    for theme, name in (
+        ("JupyterLab Dark", f"{path.stem}-dark{path.suffix}"),
+        ("JupyterLab Light", path.name),
+    ):
+        lab.page.evaluate(
+            "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+        )
+        lab.page.wait_for_function("(theme) => document.body.dataset.jpThemeName === theme", arg=theme)
+        panel.screenshot(path=path.with_name(name))
+
+
 def test_an_upgrade_from_change_to_undo(notebook_page: Any, pictures: Path) -> None:
     """A lost kind is refused, fixed by a button, rehearsed, applied and undone; the count stays right."""
     from playwright.sync_api import expect
 
     lab = notebook_page
     world(lab, "upgrading")
+    lab.page.set_viewport_size({"width": 1280, "height": 1500})
     changed = VAT.replace("Counter", "Tally").replace("+= 1", "+= 10")
     lab.run(changed)
     lab.run("%swingset upgrade counter")
@@ -187,7 +201,7 @@ def test_an_upgrade_from_change_to_undo(notebook_page: Any, pictures: Path) -> N
     expect(panel.locator(".sw-fixed + details + button + .sw-state")).to_contain_text("over the cell")
     panel.locator("button.sw-try-records").click()
     expect(panel.locator(".sw-records")).to_contain_text("every record is of the version")
-    panel.screenshot(path=pictures / "upgrade-rehearsed.png")
+    in_both_themes(lab, panel, pictures / "upgrade-rehearsed.png")
     panel.locator("button.sw-apply").click()
     expect(panel.locator(".sw-happened")).to_contain_text("1 Counter kept, with identity and state")
     expect(panel.locator(".sw-steps > li")).to_have_count(1)

@@ -20,7 +20,7 @@ Change = Literal["same", "changed", "removed", "added", "gap"]
 
 _MOST_PAIRED = 400  # pairs of lines that are compared to find those that resemble each other
 _LONGEST = 400  # characters of a line in which words are marked
-_ALIKE = 0.4
+_ALIKE = 0.35
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 
