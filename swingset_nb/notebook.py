@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from swingset.core.errors import KernelError
 from swingset.core.lifecycle import LeftBehind
+from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
 from swingset.host.engines import WorkerKind
 from swingset.host.looking import is_reference
@@ -405,6 +406,8 @@ class Notebook:
             yield from of_state(self._world.session.references, error)
         yield from advice(error)
         yield from lacking(error)
+        if self._world is not None and isinstance(error, RemoteError):
+            yield "`%swingset cause` says what led to it"
 
     def of_name(self, error: BaseException) -> list[str]:
         """What to type after an error about a name that the open world has, or one that is not open may."""
