@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from tests.conftest import MakeStage
 from tests.replayed import replaying
 from tests.scenarios.admin import Admin
 from tests.staging import Stage
+
+_replayed = set[tuple[Path, str]]()
 
 
 @pytest.fixture(params=[False, True], ids=["", "vatAdmin-upgraded"])
@@ -28,12 +31,17 @@ def metered(request: pytest.FixtureRequest, make_stage: MakeStage) -> Admin:
 def replays(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Replay the worlds of a test from their records, and compare every step.
 
-    No vat runs in such a replay, so a test of both workers is replayed as the quicker one ran.
+    No vat runs in such a replay, so a test of both workers is replayed as the quicker one ran. Of a test with
+    many cases the quick tests replay the first.
     """
     chosen = getattr(request.node, "callspec", None)
     again = chosen is not None and any(
         type(each) is str and each == "wasm" for each in chosen.params.values()
     )
+    if not again and "not slow" in request.config.option.markexpr:
+        test = (request.node.path, request.node.originalname)
+        again = test in _replayed
+        _replayed.add(test)
     if again or request.node.get_closest_marker("unreplayed"):
         yield
     else:
