@@ -261,9 +261,11 @@ class Replaying:
             made = self.world.journal.since(before)
             if len(made) != 1:
                 raise Differs("the number of records that it makes", len(made), 1)
-            numbers = {"number": before + 1, "crank": crank}
-            (came,) = read_lines(self.world.name, record.commit, made, **numbers)
-            self._compare(came, record)
+            since = record.crank - 1 if isinstance(record, CrankRecord) else record.crank
+            if made != [line] or (record.number, since) != (before + 1, crank):  # else they are equal unread
+                numbers = {"number": before + 1, "crank": crank}
+                (came,) = read_lines(self.world.name, record.commit, made, **numbers)
+                self._compare(came, record)
         except _UntoldRows:
             raise
         except Differs as found:
