@@ -11,6 +11,8 @@ import pytest
 import swingset
 from swingset.command.cli import main
 from swingset.model.visible import visible
+from swingset.time.tracing import _Gathered
+from swingset.workers.agents.tracing import syscall_of
 from tests.conftest import MakeStage
 from tests.staging import Stage
 
@@ -91,7 +93,9 @@ def test_each_line_is_shown_with_what_it_changed(stage: Stage) -> None:
     assert "self.balance = 10 (was 0)" in changes
     assert "amount = 10" in changes
     assert [step.text for step in found.steps if step.kind == "return"] == ["0"]
-    assert any("vatstoreSet" in step.text for step in found.steps if step.kind == "syscall")
+    syscalls = [step.text for step in found.steps if step.kind == "syscall"]
+    assert any(text.startswith("resolve p-") and text.endswith("fulfilled with 0") for text in syscalls)
+    assert any(text.startswith("vatstoreSet vom.o+") and "balance 10" in text for text in syscalls)
     assert str(found).endswith("it did what the record says")
 
 
@@ -477,3 +481,24 @@ def test_the_command_shows_a_trace_of_a_file(
     assert "self.balance = 10 (was 0)" in printed
     assert main(["trace", str(tmp_path / "my.world"), "100000"]) == 1
     assert "there is no committed crank" in capsys.readouterr().err
+
+
+SYSCALLS: dict[str, tuple[Any, Any]] = {
+    "short": (["vatstoreGet", "a"], "vatstoreGet a"),
+    "long": (["vatstoreSet", "a", "x" * 5_000], "['vatstoreSet', 'a', 'xxx"),
+    "deep": (["vatstoreGet", [[[[[[[[["a"]]]]]]]]]], "['vatstoreGet', [[["),
+    "many": (["dropImports", ["o-50"] * 2_000], "['dropImports', ['o-50', 'o-50', "),
+    "none": ([], "no syscall"),
+    "odd": ([5, {"methargs": 3}], "no syscall"),
+}
+
+
+@pytest.mark.parametrize("case", SYSCALLS)
+def test_a_syscall_is_in_words_if_it_is_short(case: str) -> None:
+    """Others are a text of limited length; nothing that a guest says of its syscalls fails a trace."""
+    call, shown = SYSCALLS[case]
+    gathered = _Gathered(5, {})
+    gathered.take(["syscall", syscall_of(call)])
+    (step,) = gathered.steps
+    assert step.text.startswith(shown)
+    assert len(step.text) <= 500

@@ -16,7 +16,7 @@ from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.messages import event_from_json
 from swingset.model.refs import ROOT
-from swingset.model.values import SHORT, value_in_words
+from swingset.model.values import SHORT, stored_in_words
 from swingset.model.visible import one_line
 from swingset.world.records import RowChange
 
@@ -97,7 +97,7 @@ def _stored(
     place = _place(key, kinds)
     if after is None:
         return f"{words.vat(vat)}: {place} is deleted"
-    return f"{words.vat(vat)}: {place}: {_value(str(after[2]))}"
+    return f"{words.vat(vat)}: {place}: {stored_in_words(str(after[2]))}"
 
 
 def _place(key: str, kinds: dict[str, str]) -> str:
@@ -109,32 +109,3 @@ def _place(key: str, kinds: dict[str, str]) -> str:
     if baggage is not None:
         return f"baggage[{baggage[1]!r}]"
     return ROOT if key == f"vom.{ROOT}" else key
-
-
-def _value(text: str) -> str:
-    """A stored value: capdata, or the fields of a durable object."""
-    try:
-        raw = read_json(text)
-    except Unreadable:
-        return text[:SHORT]
-    if (data := _capdata(raw)) is not None:
-        return value_in_words(data, _as_it_is)
-    if not isinstance(raw, dict):
-        return text[:SHORT]
-    fields = []
-    for name, part in raw.items():
-        found = _capdata(part)
-        if found is not None:
-            fields.append(f"{name} {value_in_words(found, _as_it_is, 60)}")
-    return ", ".join(fields) or text[:SHORT]
-
-
-def _capdata(raw: Any) -> CapData | None:
-    try:
-        return CapData.from_json(raw)
-    except MalformedCapData:
-        return None
-
-
-def _as_it_is(slot: str, iface: str | None) -> str:
-    return f"{iface} {slot}" if iface else slot

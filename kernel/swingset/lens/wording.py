@@ -15,7 +15,7 @@ from swingset.lens.requests_in_words import kept_name, request_in_words
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import CleanUp, Collect, CreateVat, Event, Reap, Send, described
 from swingset.model.refs import is_kref, kref_type
-from swingset.model.values import SHORT, call_in_words, value_in_words
+from swingset.model.values import SHORT, call_in_words, stored_in_words, value_in_words
 from swingset.model.visible import one_line
 from swingset.world.records import RequestRecord
 
@@ -109,6 +109,8 @@ def syscall_in_words(raw: Any) -> str:
         return f"send {what} to {one_line(str(given[0]), 40)}{wanted}"
     if name == "resolve" and given and isinstance(given[0], list):
         return "resolve " + one_line("; ".join(map(_resolution, given[0][:20])), SHORT)
+    if name == "vatstoreSet" and len(given) == 2 and all(isinstance(part, str) for part in given):
+        return one_line(f"vatstoreSet {given[0][:120]}: {stored_in_words(given[1])}", SHORT)
     if name == "callNow" and len(given) == 3:
         data = _capdata(given[2])
         args = "" if data is None else value_in_words(data, _as_it_is)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from swingset.model.capdata import MOST_DEPTH, CapData
+from swingset.model.capdata import MOST_DEPTH, CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.visible import one_line
 from swingset.wire import grammar
@@ -44,6 +44,35 @@ def value_in_words(data: CapData, named: Named, limit: int = SHORT) -> str:
     if tree is _UNREAD:
         return one_line(data.body, limit)
     return one_line(_Shown(data.slots, named).part(tree), limit)
+
+
+def stored_in_words(text: str) -> str:
+    """A value of a vat's store: capdata, or the fields of a durable object; any other text as it is, cut."""
+    try:
+        raw = read_json(text)
+    except Unreadable:
+        return text[:SHORT]
+    if (data := _capdata(raw)) is not None:
+        return value_in_words(data, _as_it_is)
+    if not isinstance(raw, dict):
+        return text[:SHORT]
+    fields = []
+    for name, part in raw.items():
+        found = _capdata(part)
+        if found is not None:
+            fields.append(f"{name} {value_in_words(found, _as_it_is, 60)}")
+    return ", ".join(fields) or text[:SHORT]
+
+
+def _capdata(raw: Any) -> CapData | None:
+    try:
+        return CapData.from_json(raw)
+    except MalformedCapData:
+        return None
+
+
+def _as_it_is(slot: str, iface: str | None) -> str:
+    return f"{iface} {slot}" if iface else slot
 
 
 _UNREAD = object()

@@ -23,7 +23,8 @@ MOST_LINES = 20
 """How many deliveries are repeated for one cause at most."""
 
 _STEPS = 20 * MOST_STEPS
-_SENDS = "['send', "
+_SENDS = ("send ", "['send',")
+"""How the step of a send begins, in words or, if it is long, as it was made."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,6 +18,7 @@ from typing import Any, Literal, cast, get_args
 
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
+from swingset.lens.wording import syscall_in_words
 from swingset.model import reasons
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.limits import Limits
@@ -31,7 +32,7 @@ from swingset.time.answering import Answers
 from swingset.time.past import PastDelivery, brought_before, crank_record, find_delivery, limits_then
 from swingset.time.undone import differs, repeat_undone
 from swingset.workers.agents import program
-from swingset.workers.agents.tracing import Tracer, text_of
+from swingset.workers.agents.tracing import Tracer, syscall_of
 from swingset.workers.base import SyscallHandler, WatchableWorker, Worker
 from swingset.workers.replaying import short
 from swingset.world.records import CrankRecord
@@ -264,8 +265,9 @@ class _Gathered:
 
     def _step(self, event: list[Any]) -> TraceStep | None:
         match event:
-            case ["syscall", str(text)]:
-                return TraceStep("syscall", self.steps[-1].depth if self.steps else 0, text=one_line(text))
+            case ["syscall", str() | list() as said]:
+                text = one_line(said) if isinstance(said, str) else syscall_in_words(said)
+                return TraceStep("syscall", self.steps[-1].depth if self.steps else 0, text=text)
             case [str(kind), int(depth), str(part), int(line), str(function), list(changes), *rest]:
                 if kind not in get_args(StepKind) or len(rest) > 1 or not all(map(_is_text, rest)):
                     return None
@@ -341,7 +343,7 @@ def _told(answers: SyscallHandler, gathered: _Gathered) -> SyscallHandler:
     """Answers that also report each syscall, for a worker whose syscalls arrive where they are made."""
 
     def answer(syscall: Syscall) -> list[Any]:
-        gathered.take(["syscall", text_of(syscall.raw, 400, 8)])
+        gathered.take(["syscall", syscall_of(syscall.raw)])
         return answers(syscall)
 
     return answer

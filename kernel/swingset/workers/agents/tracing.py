@@ -28,6 +28,7 @@ _MOST_ITEMS = 8
 _MOST_TEXT = 160
 _DEEPEST = 3
 _LONG_NUMBER = 400  # bits
+_MOST_SYSCALL = 4_000
 
 _CLASS_DICT = type.__dict__["__dict__"].__get__
 _CLASS_LINE = type.__dict__["__mro__"].__get__
@@ -74,7 +75,7 @@ class Tracer:
             return None
         if self._guest is not None and code is self._guest.syscall:
             call = frame.f_locals[code.co_varnames[0]]
-            self._say(["syscall", text_of(call, 400, 8)])
+            self._say(["syscall", syscall_of(call)])
             return None
         if not code.co_filename.startswith(self._prefix) or code.co_name == "__annotate__":
             return None
@@ -217,6 +218,24 @@ def _stored(data: Any) -> str:
         body = {"true": "True", "false": "False", "null": "None"}[body]
     slots = " ".join(data["slots"])
     return _cut(f"{body} [{slots}]" if slots else body, _MOST_TEXT)
+
+
+def syscall_of(call: Any) -> Any:
+    """A syscall as it is made, if it is short; else a text of limited length."""
+    return call if _size(call, _MOST_SYSCALL, 8) < _MOST_SYSCALL else text_of(call, 400, 8)
+
+
+def _size(value: Any, most: int, depth: int) -> int:
+    """About how many characters a value of lists, dicts and texts has, as far as `most`; it if too deep."""
+    cls = type(value)
+    if cls is not list and cls is not dict:
+        return len(value) if cls is str else 8
+    size = 2 if depth else most
+    for item in (value if cls is list else [*value, *value.values()]) if depth else ():
+        size += _size(item, most - size, depth - 1)
+        if size >= most:
+            break
+    return size
 
 
 def text_of(value: Any, most: int = _MOST_TEXT, depth: int = _DEEPEST) -> str:
