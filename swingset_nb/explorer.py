@@ -5,6 +5,9 @@ bounded. Each region is a trait of its own, which is composed anew only if what 
 sent only if it is another. What its buttons do, they do through the same functions as the lines one could
 type, and the panel shows that line.
 
+To inspect a thing can take as long as a cell, so a cell does not wait for it: the page is told that what it
+shows of the thing is stale, and asks for it again when the kernel is free.
+
 Looking back changes nothing: the panel stands at a moment, and the world at its present. A button that runs
 the world brings the panel back to the present.
 """
@@ -61,7 +64,7 @@ class Explorer(LiveWidget):
     _esm = script("explorer/explorer.js")
     _css = style("explorer.css")
 
-    bar = traitlets.Dict({"open": False, "why": "", "breaks": []}).tag(sync=True)
+    bar = traitlets.Dict({"open": False, "why": "", "breaks": [], "stale": False}).tag(sync=True)
     timeline = traitlets.Dict(_START).tag(sync=True)
     world = traitlets.Dict({**_NOTHING, "waiting_total": 0, "elsewhere": 0, "left_out": []}).tag(sync=True)
     inspector = traitlets.Dict().tag(sync=True)
@@ -80,6 +83,7 @@ class Explorer(LiveWidget):
         self._did: Did | None = None
         self._parts: dict[str, _Part] = {}
         self._furthest = 0
+        self._asked = False
         super().__init__(notebook, f"explorer of {world.path}", "%swingset panel")
 
     def actions(self) -> Actions:
@@ -101,6 +105,7 @@ class Explorer(LiveWidget):
             "whatif": self._what_if,
             "verb": self._verb,
             "dismiss": self._dismiss,
+            "again": self._again,
         }
 
     # What is shown
@@ -133,18 +138,22 @@ class Explorer(LiveWidget):
         opened = tuple(self._opened)
         crank = present if at is None else at
         scene = self._part("world", (when, opened), lambda: plain(self._model.scene(at, opened)))
+        looked, stamp = self._parts.get("inspector"), (when, self._subject)
+        stale = not self._asked and looked is not None and looked.stamp != stamp
         return {
             "timeline": self._part("timeline", (now, self._span), self._timeline),
             "world": scene,
-            "inspector": self._part("inspector", (when, self._subject), self._inspected),
+            "inspector": looked.shown
+            if stale and looked
+            else self._part("inspector", stamp, self._inspected),
             "tick": self._part("tick", (now, crank), lambda: self._ticked(crank)),
-            "bar": self._bar(world.path, scene["crank"], present, world.controller.queue.paused),
+            "bar": self._bar(world.path, scene["crank"], present, stale),
         }
 
     def sleeping(self, why: str) -> dict[str, Any]:
         """Only the reason."""
         self._parts = {}
-        return {"bar": {"open": False, "why": plain(why), "breaks": []}}
+        return {"bar": {"open": False, "why": plain(why), "breaks": [], "stale": False}}
 
     def put(self, composed: dict[str, Any]) -> None:
         """Show what was composed, in one message."""
@@ -158,11 +167,24 @@ class Explorer(LiveWidget):
             part = self._parts[name] = _Part(stamp, compose())
         return part.shown
 
-    def _bar(self, path: str, crank: int, present: int, paused: bool) -> dict[str, Any]:
-        interrupted = self.notebook.require().controller.queue.interrupted is not None
+    def _hear(self, widget: object, content: object, buffers: object) -> None:
+        self._asked = True
+        try:
+            super()._hear(widget, content, buffers)
+        finally:
+            self._asked = False
+
+    def _bar(self, path: str, crank: int, present: int, stale: bool) -> dict[str, Any]:
+        queue = self.notebook.require().controller.queue
         bar = {"open": True, "why": "", "path": path, "crank": crank, "present": present, "at": self._at}
         did = None if self._did is None else asdict(self._did)
-        more = {"paused": paused, "interrupted": interrupted, "breaks": list(self._breaks)}
+        interrupted = queue.interrupted is not None
+        more = {
+            "paused": queue.paused,
+            "interrupted": interrupted,
+            "breaks": list(self._breaks),
+            "stale": stale,
+        }
         shown: dict[str, Any] = plain({**bar, **more, "ask": self._ask, "did": did})
         return shown
 
@@ -222,6 +244,9 @@ class Explorer(LiveWidget):
     def _search(self, content: Mapping[str, Any]) -> None:
         text = str(content.get("text", ""))[:_LONGEST]
         self.put({"found": {"text": text, **plain(self._model.search(text))}})
+
+    def _again(self, _content: Mapping[str, Any]) -> None:
+        self._stamp = None
 
     # Running
 

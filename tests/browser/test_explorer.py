@@ -269,8 +269,8 @@ def test_the_world_goes_on_from_the_past(bare: Bare, shell: Any, pictures: Path)
     expect(panel.locator(".sw-did")).to_have_count(0)
 
 
-def test_a_message_is_sent_from_the_inspector(bare: Bare) -> None:
-    """The form takes a method and arguments, and the line that does the same is shown."""
+def test_a_message_is_sent_from_the_inspector(bare: Bare, shell: Any) -> None:
+    """The line that does the same is shown; what a cell does afterwards is asked for by the page."""
     from playwright.sync_api import expect
 
     panel = bare.show()
@@ -286,6 +286,9 @@ def test_a_message_is_sent_from_the_inspector(bare: Bare) -> None:
     panel.locator(".sw-form input").fill("print")
     bare.page.keyboard.press("Enter")
     expect(panel.locator(".sw-error")).to_contain_text("means something else in every notebook")
+    shell.run_cell("wait(E(bob).deposit(4))")
+    bare.refresh()
+    expect(panel.locator(".sw-inspector tr", has_text="balance")).to_contain_text("7")
 
 
 def test_nothing_serious_is_wrong_for_those_who_cannot_see(bare: Bare, pictures: Path) -> None:

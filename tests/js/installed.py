@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,13 +36,13 @@ def installed() -> Path:
     node()
     with (HERE / ".installing").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = MODULES / ".package-lock.json"
-        wanted = HERE / "package-lock.json"
-        if not done.exists() or done.stat().st_mtime < wanted.stat().st_mtime:
+        wanted = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+        done = MODULES / ".installed"
+        if not done.exists() or done.read_text() != wanted:
             command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             ran = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
             if any(word in ran.stderr for word in _OFFLINE):
-                pytest.skip("npm's registry cannot be reached, and tests/js/node_modules is not there")
+                pytest.skip("npm's registry cannot be reached, and tests/js/node_modules is not complete")
             assert ran.returncode == 0, ran.stderr
-            done.touch()
+            done.write_text(wanted)
     return MODULES

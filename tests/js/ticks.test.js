@@ -73,7 +73,7 @@ test("labels do not overlap, and an error has its label before a crank that made
   const marks = Array.from({ length: 40 }, (_, index) => ({
     crank: index * 2,
     kind: index === 7 ? "error" : "created",
-    text: "a vat was created here",
+    text: `vat ${index} was created`,
   }));
   const placed = labelled(marks, scaleOf(timeline(), 900), 2);
   assert.ok(placed[7].row >= 0);
@@ -86,6 +86,14 @@ test("labels do not overlap, and an error has its label before a crank that made
     spans.sort((a, b) => a[0] - b[0]);
     for (const [index, span] of spans.entries()) if (index) assert.ok(span[0] >= spans[index - 1][1]);
   }
+});
+
+test("what is said already is not said again", () => {
+  const marks = [5, 40, 80].map((crank) => ({ crank, kind: "error", text: "rejected: no" }));
+  assert.deepEqual(
+    labelled(marks, scaleOf(timeline(), 900), 2).map(({ row }) => row),
+    [0, -1, -1],
+  );
 });
 
 test("a long text is cut, and a label that would leave the picture stands on the left", () => {

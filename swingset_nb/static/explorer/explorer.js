@@ -151,6 +151,7 @@ function explorer(model, el) {
       asleep.textContent = `This panel is asleep: ${now.why || "nothing to show yet"}.`;
       play(false);
     }
+    if (now.stale && changed.has("bar")) send({ kind: "again" });
     for (const each of Object.values(buttons)) each.disabled = dead || !now.open;
     const back = now.at !== null;
     const set = (/** @type {string} */ name, /** @type {boolean} */ off) => {

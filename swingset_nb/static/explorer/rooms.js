@@ -10,6 +10,7 @@ const EDGE = 14;
 const NARROWEST = 190;
 const WIDEST = 400;
 const BETWEEN = 60;
+const AROUND = 16;
 
 /** How tall a room is. @param {Box} box */
 export const tallness = (box) => HEAD + box.rows.length * LINE + FOOT;
@@ -65,8 +66,9 @@ export function split(heights, columns) {
 }
 
 /** The place of each room, and how much room all take.
- * @param {Box[]} boxes @param {Arrow[]} arrows @param {number} width */
-export function arrange(boxes, arrows, width) {
+ * @param {Box[]} boxes @param {Arrow[]} arrows @param {number} whole the width that there is */
+export function arrange(boxes, arrows, whole) {
+  const width = whole - AROUND; // arrows between rooms of the last column run around on the right
   const list = ordered(boxes, arrows);
   const most = Math.max(1, Math.min(3, Math.floor((width - 2 * EDGE + BETWEEN) / (NARROWEST + BETWEEN))));
   const columns = Math.min(most, list.length || 1);
@@ -117,7 +119,7 @@ export function curve(from, fromY, to, toY) {
     const [x, end, out] = [
       from.x + from.width,
       to.x + to.width,
-      18 + Math.min(40, Math.abs(toY - fromY) / 6),
+      14 + Math.min(20, Math.abs(toY - fromY) / 12),
     ];
     return {
       x: round(x),

@@ -77,16 +77,20 @@ export function labelled(marks, scale, rows) {
     left: false,
     text: cut(mark.text),
   }));
+  /** @type {Set<string>} */
+  const said = new Set();
   for (const { index } of order) {
     const it = placed[index];
-    if (!it) continue;
+    if (said.has(it.text)) continue; // the same again is a mark without words
     const wide = it.text.length * LETTER + 10;
     it.left = it.x + wide > right;
     const from = it.left ? it.x - wide : it.x - 2;
     const to = it.left ? it.x + 2 : it.x + wide;
     if (from < 0) continue;
     it.row = taken.findIndex((row) => row.every(([start, end]) => to <= start || from >= end));
-    if (it.row >= 0) taken[it.row]?.push([from, to]);
+    if (it.row < 0) continue;
+    taken[it.row].push([from, to]);
+    said.add(it.text);
   }
   return placed;
 }

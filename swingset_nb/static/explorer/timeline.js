@@ -127,7 +127,7 @@ export function timelineView(look, send) {
     if (!same) {
       const scale = scaleOf(next, wide);
       const low = TOP + next.lanes.length * LANE + 2;
-      const height = low + (next.marks.length ? ROWS * LABEL + 6 : 4);
+      const height = low + (next.marks.length ? ROWS * LABEL + 8 : 4);
       set(picture, { width: wide, height });
       const lanes = next.lanes.map(({ name, hue }, lane) => {
         const y = TOP + lane * LANE + (LANE - 1) / 2;
@@ -168,7 +168,7 @@ export function timelineView(look, send) {
         const group = svg(
           "g",
           { class: `sw-mark sw-mark-${mark.kind}`, "data-crank": mark.crank },
-          svg("path", { d: `M${x} ${low}v${6 + Math.max(0, row) * LABEL}` }),
+          svg("path", { d: `M${x} ${low}v${row < 0 ? 3 : 7 + row * LABEL}` }),
         );
         if (row >= 0)
           group.append(
@@ -176,7 +176,7 @@ export function timelineView(look, send) {
               "text",
               {
                 x: left ? x - 4 : x + 4,
-                y: low + 10 + row * LABEL,
+                y: low + 13 + row * LABEL,
                 "text-anchor": left ? "end" : "start",
               },
               text,

@@ -10,6 +10,7 @@ export interface Bar {
   paused: boolean;
   interrupted: boolean;
   breaks: string[];
+  stale: boolean; // what the inspector shows is of an earlier moment: ask again
   ask: Ask | null;
   did: Did | null;
 }

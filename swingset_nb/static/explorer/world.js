@@ -135,7 +135,11 @@ export function worldView(send) {
     const target = owner.rows.find((row) => row.id === arrow.row);
     const source = holder.rows.find((row) => row.id === arrow.holder_row);
     const lit = [target, source].some((row) => row?.krefs.includes(chosen) && row.count === 1);
-    const { d } = curve(from, rowY(holder, from, arrow.holder_row), to, rowY(owner, to, arrow.row));
+    // What a name that is not listed holds leaves from the row that stands for the rest of the names.
+    const unlisted =
+      holder.kind === "session" ? holder.rows.find(({ sort }) => sort === "rest")?.id : undefined;
+    const begins = rowY(holder, from, arrow.holder_row ?? unlisted ?? null);
+    const { d } = curve(from, begins, to, rowY(owner, to, arrow.row));
     const path = svg("path", {
       d,
       class: `sw-arrow${arrow.waits ? " sw-waits" : ""}${lit ? " sw-lit" : ""}`,
