@@ -22,6 +22,7 @@ import traitlets
 
 from swingset.core.errors import KernelError
 from swingset.time.exploring import explore
+from swingset.time.monitoring import console, costs_over_time
 from swingset.time.predicates import BadPredicate, Predicate
 from swingset_nb.errors import BadArguments
 from swingset_nb.explorer_verbs import Did, done_by
@@ -37,6 +38,7 @@ from swingset_nb.widget import Actions, LiveWidget, show
 
 MOST_BREAKS = 8
 MOST_OPENED = 40
+MOST_WATCHED = 30
 _LONGEST = 200
 _EMPTY: dict[str, Any] = {"columns": 1, "width": 1, "lanes": [], "bins": [], "marks": [], "more_marks": 0}
 _START = {"since": 0, "until": 0, "first": 0, "present": 0, **_EMPTY}
@@ -69,6 +71,7 @@ class Explorer(LiveWidget):
     world = traitlets.Dict({**_NOTHING, "waiting_total": 0, "elsewhere": 0, "left_out": []}).tag(sync=True)
     inspector = traitlets.Dict().tag(sync=True)
     tick = traitlets.Dict().tag(sync=True)
+    watched = traitlets.Dict({"view": "", "headline": "", "rows": []}).tag(sync=True)
     found = traitlets.Dict({"text": "", "hits": [], "more": False, "notes": []}).tag(sync=True)
 
     def __init__(self, notebook: Notebook) -> None:
@@ -82,6 +85,7 @@ class Explorer(LiveWidget):
         self._ask: dict[str, Any] | None = None
         self._did: Did | None = None
         self._parts: dict[str, _Part] = {}
+        self._watching = ""
         self._furthest = 0
         self._asked = False
         super().__init__(notebook, f"explorer of {world.path}", "%swingset panel")
@@ -95,6 +99,7 @@ class Explorer(LiveWidget):
             "close": self._close,
             "pick": self._pick,
             "search": self._search,
+            "watch": self._watch,
             "step": self._step,
             "run": self._run,
             "pause": self._pause,
@@ -112,7 +117,7 @@ class Explorer(LiveWidget):
 
     def stamp(self) -> Hashable:
         """The commit, and what the page has asked for."""
-        own = (self._at, self._span, tuple(self._opened), self._subject, tuple(self._breaks))
+        own = (self._at, self._span, tuple(self._opened), self._subject, tuple(self._breaks), self._watching)
         return (*self._now(), *own, str(self._ask), self._did)
 
     def _now(self) -> tuple[Hashable, ...]:
@@ -138,16 +143,15 @@ class Explorer(LiveWidget):
         opened = tuple(self._opened)
         crank = present if at is None else at
         scene = self._part("world", (when, opened), lambda: plain(self._model.scene(at, opened)))
-        looked, stamp = self._parts.get("inspector"), (when, self._subject)
-        stale = not self._asked and looked is not None and looked.stamp != stamp
+        inspector, stale = self._later("inspector", (when, self._subject), self._inspected)
+        watched, old = self._later("watched", (now, self._span, self._watching), self._watched)
         return {
             "timeline": self._part("timeline", (now, self._span), self._timeline),
             "world": scene,
-            "inspector": looked.shown
-            if stale and looked
-            else self._part("inspector", stamp, self._inspected),
+            "inspector": inspector,
+            "watched": watched,
             "tick": self._part("tick", (now, crank), lambda: self._ticked(crank)),
-            "bar": self._bar(world.path, scene["crank"], present, stale),
+            "bar": self._bar(world.path, scene["crank"], present, stale or old),
         }
 
     def sleeping(self, why: str) -> dict[str, Any]:
@@ -166,6 +170,15 @@ class Explorer(LiveWidget):
         if part is None or part.stamp != stamp:
             part = self._parts[name] = _Part(stamp, compose())
         return part.shown
+
+    def _later(
+        self, name: str, stamp: Hashable, compose: Callable[[], dict[str, Any]]
+    ) -> tuple[dict[str, Any], bool]:
+        """A region for which no cell waits, and whether it is stale, because nobody has asked for it yet."""
+        part = self._parts.get(name)
+        if part is not None and part.stamp != stamp and not self._asked:
+            return part.shown, True
+        return self._part(name, stamp, compose), False
 
     def _hear(self, widget: object, content: object, buffers: object) -> None:
         self._asked = True
@@ -208,6 +221,19 @@ class Explorer(LiveWidget):
             return {}
         return shown
 
+    def _watched(self) -> dict[str, Any]:
+        """What vats said, or what they cost, in the part of the past that the timeline shows."""
+        controller = self.notebook.require().controller
+        since, until = self._span
+        stretch = {"since": max(0, (since or 1) - 1), "until": until}
+        if self._watching == "console":
+            said = console(controller, most=MOST_WATCHED, **stretch)
+            return {"view": "console", "headline": said.counted(), "rows": plain(said.shown)}
+        if self._watching == "costs":
+            cost = costs_over_time(controller, columns=1, most=MOST_WATCHED, **stretch)
+            return {"view": "costs", "headline": cost.headline(), "rows": plain(cost.methods)}
+        return {"view": "", "headline": "", "rows": []}
+
     # Looking
 
     def _look(self, content: Mapping[str, Any]) -> None:
@@ -244,6 +270,9 @@ class Explorer(LiveWidget):
     def _search(self, content: Mapping[str, Any]) -> None:
         text = str(content.get("text", ""))[:_LONGEST]
         self.put({"found": {"text": text, **plain(self._model.search(text))}})
+
+    def _watch(self, content: Mapping[str, Any]) -> None:
+        self._watching = str(content.get("view", ""))[:_LONGEST]
 
     def _again(self, _content: Mapping[str, Any]) -> None:
         self._stamp = None

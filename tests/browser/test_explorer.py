@@ -181,7 +181,7 @@ def test_an_error_is_followed_to_its_cause(bare: Bare) -> None:
     from playwright.sync_api import expect
 
     panel = bare.show()
-    panel.locator(".sw-mark-error").last.click()
+    panel.locator(".sw-mark-error text").last.click()
     story = panel.locator(".sw-story")
     expect(story.locator(".sw-wrong")).to_contain_text("bob has 5, not 100")
     expect(story.locator(".sw-why")).to_contain_text("buy('sofa'")
@@ -310,6 +310,27 @@ def test_nothing_serious_is_wrong_for_those_who_cannot_see(bare: Bare, pictures:
             if each["impact"] in ("serious", "critical")
         ]
         assert bad == [], "\n".join(bad)
+
+
+def test_what_vats_said_and_cost_is_below(bare: Bare, shell: Any, pictures: Path) -> None:
+    """The console has errors first, and leads to their cranks; costs are by method; both follow cells."""
+    from playwright.sync_api import expect
+
+    panel = bare.show()
+    panel.get_by_text("Console", exact=True).click()
+    first = panel.locator(".sw-watched tbody tr").first
+    expect(first).to_contain_text("bob has 5, not 100")
+    panel.screenshot(path=pictures / "explorer-console.png")
+    first.locator("button").click()
+    expect(panel.locator(".sw-where")).to_contain_text("looking back")
+    panel.get_by_text("Costs", exact=True).click()
+    row = panel.locator(".sw-watched tbody tr", has_text="deposit()")
+    count = int(row.locator(".sw-number").first.inner_text())
+    shell.run_cell("wait(E(bob).deposit(4))")
+    bare.refresh()
+    expect(row.locator(".sw-number").first).to_have_text(str(count + 1))
+    panel.get_by_text("Story", exact=True).click()
+    expect(panel.locator(".sw-story")).to_be_visible()
 
 
 def test_the_past_is_played_slowly(bare: Bare) -> None:

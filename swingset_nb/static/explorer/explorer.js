@@ -6,8 +6,9 @@ import { epitaph, fill, h, keepKeys } from "../dom.js";
 import { inspectorView } from "./inspector.js";
 import { latest } from "./latest.js";
 import { searchView } from "./search.js";
-import { askOf, didOf, storyOf } from "./story.js";
+import { askOf, didOf } from "./story.js";
 import { timelineView } from "./timeline.js";
+import { belowOf } from "./watch.js";
 import { queueOf, worldView } from "./world.js";
 
 const BEAT = 900;
@@ -15,7 +16,7 @@ const SLOW = 500;
 const BESIDE = 720;
 const SIDE = 320;
 const PADDING = 12;
-const TRAITS = ["bar", "timeline", "world", "inspector", "tick", "found", "said", "error"];
+const TRAITS = ["bar", "timeline", "world", "inspector", "watched", "tick", "found", "said", "error"];
 
 /** @param {AnyModel} model @param {HTMLElement} el */
 function explorer(model, el) {
@@ -191,8 +192,11 @@ function explorer(model, el) {
         world.draw(model.get("world"), chosen, beside ? width - SIDE : width);
       if (any("inspector")) inspector.draw(model.get("inspector")?.subject ? model.get("inspector") : null);
       if (queue && any("world", "inspector")) fill(queue, queueOf(model.get("world"), chosen, send));
-      if (story && any("tick"))
-        fill(story, model.get("tick")?.crank ? storyOf(model.get("tick"), send) : null);
+      if (story && any("tick", "watched"))
+        fill(
+          story,
+          ...belowOf(model.get("watched"), model.get("tick")?.crank ? model.get("tick") : null, send),
+        );
       if (any("found")) search.draw(model.get("found"));
       if (any("world")) moved();
     }

@@ -192,6 +192,11 @@ export interface Found {
   more: boolean;
   notes: string[];
 }
+export interface Watched {
+  view: "" | "console" | "costs";
+  headline: string;
+  rows: any[]; // `ConsoleLine` or `MethodCosts`
+}
 export interface Place {
   x: number;
   y: number;
