@@ -224,13 +224,12 @@ class Explorer(LiveWidget):
     def _watched(self) -> dict[str, Any]:
         """What vats said, or what they cost, in the part of the past that the timeline shows."""
         controller = self.notebook.require().controller
-        since, until = self._span
-        stretch = {"since": max(0, (since or 1) - 1), "until": until}
+        since, until = max(0, (self._span[0] or 1) - 1), self._span[1]
         if self._watching == "console":
-            said = console(controller, most=MOST_WATCHED, **stretch)
+            said = console(controller, most=MOST_WATCHED, since=since, until=until)
             return {"view": "console", "headline": said.counted(), "rows": plain(said.shown)}
         if self._watching == "costs":
-            cost = costs_over_time(controller, columns=1, most=MOST_WATCHED, **stretch)
+            cost = costs_over_time(controller, columns=1, most=MOST_WATCHED, since=since, until=until)
             return {"view": "costs", "headline": cost.headline(), "rows": plain(cost.methods)}
         return {"view": "", "headline": "", "rows": []}
 

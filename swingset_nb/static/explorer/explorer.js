@@ -159,7 +159,7 @@ function explorer(model, el) {
       if (off && buttons[name]) buttons[name].disabled = true;
     };
     for (const name of ["forward", "now", "branch"]) set(name, !back);
-    for (const name of ["first", "back"]) set(name, timeline.shown() <= 0 && back);
+    for (const name of ["first", "back"]) set(name, now.at === 0);
     set("pause", now.paused);
     if (buttons.cancel) buttons.cancel.hidden = !now.interrupted;
     if (now.open) {
