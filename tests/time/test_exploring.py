@@ -96,6 +96,11 @@ def test_equal_objects_are_one_row_and_a_named_one_stands_apart(town: Town) -> N
         ("Purse", 5, "durable"),
     ]
     assert rows[1].note == "alice in notebook"
+    assert [(row.label, row.note) for row in town.box("notebook").rows] == [
+        ("alice", "Purse owner0 · 10"),
+        ("bank", "root of bank ko20"),
+        ("others", "5 things"),
+    ]
     assert rows[2].note == "owner1 · 0, owner2 · 0, owner3 · 0, … · held by notebook"
 
 

@@ -103,13 +103,11 @@ class Folding:
 
     def _vat(self, vat: VatRecord) -> Box:
         parked = self._store.world.rows("SELECT count(*) from parked where vat = ?", (vat.id,))
-        names = self._names(vat.id) if vat.attached else []
         span = self._store.vats.span(vat.id)
         return self._box(
             vat.id,
             one_line(vat.name, NAME),
             "session" if vat.attached else "vat",
-            names,
             incarnation=vat.incarnation,
             state=vat.state,
             worker=one_line(vat.worker, NAME),
@@ -123,7 +121,6 @@ class Folding:
         id: str,
         name: str,
         kind: BoxKind,
-        names: list[Row] | None = None,
         *,
         incarnation: int | None = None,
         state: str = "",
@@ -133,32 +130,39 @@ class Folding:
         computrons: int | None = None,
     ) -> Box:
         owner = "" if kind == "nobody" else id
-        rows, more = self._rows_of(id, owner, names or [])
+        rows, more = self._rows_of(id, owner)
         self._rows[id] = rows
         hue = _number(id) if kind != "nobody" else 0
         return Box(
             id, name, kind, incarnation, state, worker, note, hue, tuple(rows), more, waiting, computrons
         )
 
-    def _names(self, session: str) -> list[Row]:
-        """The names of a session as rows."""
+    def _names(self, session: str, most: int) -> list[Row]:
+        """The first names of a session as rows."""
+        labels, found = self._labels, self._held_by_names(session)[:most]
+        labels.read(krefs[0] for _, krefs, direct in found if direct)
         rows, held = [], []
-        for name, (krefs, direct) in self._index.names.of(session).items():
-            if not krefs:
-                continue
+        for name, krefs, direct in found:
             row = f"{session}/{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-            note = self._labels.thing(krefs[0]) if direct else f"{len(krefs):,} things"
+            note = labels.known_as(krefs[0]) if direct else f"{len(krefs):,} things"
             few = tuple(one_line(kref, NAME) for kref in krefs[:3])
-            rows.append(Row(row, "name", one_line(name, NAME), note, len(krefs), few))
+            rows.append(Row(row, "name", one_line(name, NAME), one_line(note, LABEL), len(krefs), few))
             held.append((row, krefs))
         self._name_rows[session] = held
         return rows
 
-    def _rows_of(self, box: str, owner: str, names: list[Row]) -> tuple[list[Row], int]:
+    def _held_by_names(self, session: str) -> list[tuple[str, tuple[str, ...], bool]]:
+        """The names of a session that hold something, what each holds, and whether it is one thing."""
+        if session not in self._index.names.sessions:
+            return []
+        found = self._index.names.of(session).items()
+        return [(name, krefs, direct) for name, (krefs, direct) in found if krefs]
+
+    def _rows_of(self, box: str, owner: str) -> tuple[list[Row], int]:
         room = min(IN_ONE_BOX + A_PAGE * self._pages(box), max(self._budget, 3))
         index, labels = self._index, self._labels
-        rows = names[:room]
-        left_names = names[room:]
+        rows = self._names(box, room)
+        left_names = len(self._held_by_names(box)) - len(rows)
         groups, total = index.by_owner[owner], index.counts[owner]
         marked = {id(index.group_of[kref]) for kref in labels.named if kref in index.group_of}
         first = nsmallest(room, groups.values(), key=lambda group: _rank(group, marked))
@@ -180,8 +184,8 @@ class Folding:
                 rows += self._folded(group, apart, rest)
             shown += len(group.members)
             rest_held.subtract({holder: len(group.members) for holder in group.key.holders})
-        more = total - shown + len(left_names)
-        self._budget -= len(rows)
+        more = total - shown + left_names
+        self._budget -= sum(not row.depth for row in rows)
         if more:
             id_ = f"{box}/rest{self._pages(box)}"
             what = "names" if left_names and total == shown else "more"

@@ -122,6 +122,11 @@ class Labels:
         vat, vref = self._index.vrefs.get(kref, ("", ""))
         return " · ".join(self._fields.get((vat, base(vref)), ()))
 
+    def known_as(self, kref: str) -> str:
+        """What a thing is, with its fields instead of its kref if they were read."""
+        fields, group = self.fields(kref), self._index.group_of.get(kref)
+        return f"{self.kind(group.key)} {fields}" if fields and group is not None else self.thing(kref)
+
     def thing(self, kref: str, iface: str | None = None) -> str:
         """A reference with what it is, such as `Purse ko24`."""
         if kref[1:2] == "p":
