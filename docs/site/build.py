@@ -42,6 +42,7 @@ def gather(source: Path) -> None:
         for page in sorted((ROOT / folder).glob("*.md")) + sorted((ROOT / folder).glob("*.ipynb")):
             (source / folder).mkdir(exist_ok=True)
             shutil.copy(page, source / folder / page.name)
+    shutil.copytree(ROOT / "docs" / "pictures", source / "docs" / "pictures")
     (source / GLOSSARY).parent.mkdir(parents=True)
     shutil.copy(ROOT / GLOSSARY, source / GLOSSARY)
     shutil.copy(Path(__file__).with_name("conf.py"), source / "conf.py")
