@@ -25,6 +25,7 @@ from swingset.lens.outlines import MethodOutline
 from swingset_nb.references import References
 
 _SENT = re.compile(r"(?<![\w.])E(?:\.send_only)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])+)\s*\)\.(\w+)")
+_ITEM = re.compile(r"(?<![\w.\])])([^\W\d]\w*(?:\[[^\[\]]*\])+)(?:\.(\w+))?")
 _REST = re.compile(r"\w*")
 _LONGEST = 1_000
 _OF_VATS = ("%%vat", "%%kind", "%%module")
@@ -127,15 +128,19 @@ class Inspection:
         return None if method is None else method_card(name, found, method)
 
     def at(self, code: str, cursor: int) -> Card | None:
-        """The card for the method of an item, `E(purses["alice"]).deposit(`, if the cursor is on its call."""
+        """The card for an item or its method, `E(purses["alice"]).deposit(`, if the cursor is on its call.
+
+        IPython would look for the name alone, `purses`.
+        """
         if code.lstrip().startswith(_OF_VATS):
             return None
         end = cursor + len(_REST.match(code[cursor : cursor + 100])[0])  # type: ignore[index]
         line = code[:end].rpartition("\n")[2][-_LONGEST:]
-        for found in reversed(list(_SENT.finditer(line))):
-            rest = line[found.end() :]
-            if not rest or (rest[0] == "(" and rest.count("(") > rest.count(")")):
-                return self.card(f"{found[1]}.{found[2]}")
+        for form in (_SENT, _ITEM):
+            for found in reversed(list(form.finditer(line))):
+                rest = line[found.end() :]
+                if not rest or (rest[0] == "(" and rest.count("(") > rest.count(")")):
+                    return self.card(f"{found[1]}.{found[2]}" if found[2] else found[1])
         return None
 
     def _do_inspect(self, code: str, cursor_pos: int, *given: Any, **options: Any) -> Any:
