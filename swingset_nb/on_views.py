@@ -141,9 +141,12 @@ def upgraded(notebook: Notebook, given: argparse.Namespace) -> Shown:
     name = named_vat(world, given.vat)
     notebook.flush()
     steps = world.controller.vats.upgrade_steps(name)
-    rows = [[number, step.title, "; ".join(step.lines)] for number, step in enumerate(steps, 1)]
+    lines = [
+        f"{number}. {step.title}" + (f" ({'; '.join(step.lines)})" if step.lines else "")
+        for number, step in enumerate(steps, 1)
+    ]
     hint = f"`%swingset undo upgrade {name}` lists what would be without it"
-    return Table(f"the last upgrade of {name}", ["step", "what happened", "details"], rows, notes=(hint,))
+    return Message(f"the last upgrade of vat {name}, step by step", lines, (hint,))
 
 
 @command(

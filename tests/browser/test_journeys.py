@@ -9,6 +9,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from tests.js.installed import installed
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 VAT = """%%vat counter
@@ -162,21 +164,21 @@ def test_a_panel_whose_kernel_has_ended_says_so(notebook_page: Any, pictures: Pa
     assert lab.strangers == []
 
 
+THEMES = {"JupyterLab Dark": "-dark", "JupyterLab Light": ""}
+
+
 def in_both_themes(lab: Any, panel: Any, path: Path) -> None:
     """Pictures of a panel on a dark page and on a light one."""
-    for theme, name in (
-        ("JupyterLab Dark", f"{path.stem}-dark{path.suffix}"),
-        ("JupyterLab Light", path.name),
-    ):
+    for theme, suffix in THEMES.items():
         lab.page.evaluate(
             "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
         )
         lab.page.wait_for_function("(theme) => document.body.dataset.jpThemeName === theme", arg=theme)
-        panel.screenshot(path=path.with_name(name))
+        panel.screenshot(path=path.with_name(f"{path.stem}{suffix}{path.suffix}"))
 
 
 def test_an_upgrade_from_change_to_undo(notebook_page: Any, pictures: Path) -> None:
-    """A lost kind is refused, fixed by a button, rehearsed, applied and undone; the count stays right."""
+    """A lost kind is refused, fixed by a button, rehearsed, applied and undone; axe-core finds nothing."""
     from playwright.sync_api import expect
 
     lab = notebook_page
@@ -220,6 +222,14 @@ def test_an_upgrade_from_change_to_undo(notebook_page: Any, pictures: Path) -> N
     expect(panel.locator("button.sw-undo")).to_be_disabled()
     expect(lab.run("await E(c).up()")).to_contain_text("3")
     assert lab.strangers == []
+    lab.run(changed)
+    panel.locator("button.sw-rehearse").click()
+    expect(panel.locator("button.sw-fix")).to_have_count(2)
+    axe = (installed() / "axe-core" / "axe.min.js").read_text()
+    lab.page.evaluate(axe)
+    found = lab.page.evaluate("() => axe.run(document.querySelector('.sw-panel'))")
+    bad = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert bad == [], [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in bad]
 
 
 def test_a_stored_notebook_can_be_read_without_a_kernel(notebook_page: Any, pictures: Path) -> None:

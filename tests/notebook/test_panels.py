@@ -275,3 +275,35 @@ def test_style_sheets_fetch_nothing() -> None:
     """No style sheet imports another, or names an address."""
     for sheet in STATIC.glob("**/*.css"):
         assert not {"@import", "url(", "http"} & set(re.findall(r"@import|url\(|http", sheet.read_text()))
+
+
+def test_the_way_of_an_upgrade_can_be_typed(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a panel: a refusal with its cures, the cure in the cell, the steps, and what has none."""
+    notebook = notebook_of(shell)
+
+    def typed(line: str) -> str:
+        capsys.readouterr()
+        shell.run_cell(line)
+        return capsys.readouterr().out
+
+    shell.run_cell("%swingset run")
+    assert "vat bank was not upgraded" in typed("%swingset upgraded bank")
+    assert "has no changed cell to fix" in typed("%vat bank --fix")
+    assert "is for the changed cell of one vat" in typed("%vat --fix")
+    shell.run_cell(bank().replace("+= amount", "+= 2 * amount"))
+    assert "can be fixed by rule" in typed("%vat bank --fix")
+    said = typed("%swingset rehearse bank")
+    assert "survives: 2 Purse that others hold, with identity and state" in said
+    shell.run_cell(bank().replace("Purse", "Wallet"))
+    said = typed("%swingset rehearse bank")
+    assert said.count("are in the store but not in the code") == 1
+    assert '→ cure: @durable(tag="Purse") above class Wallet' in said
+    assert "incarnation" not in said
+    assert "there is no fix 3, there are 2" in typed("%vat bank --fix 3")
+    assert "fix 1, not made" in typed("%vat bank --fix 2")
+    assert "class Purse" in notebook.require().pending["bank"]["bank"]
+    assert "would go through" in typed("%swingset rehearse bank")
+    shell.run_cell(bank("--upgrade").replace("+= amount", "+= 2 * amount"))
+    said = typed("%swingset upgraded bank")
+    assert "incarnation 0 brings out its dead, and ends with its heap" in said
+    assert "incarnation 1 starts with the new code (not metered)" in said
