@@ -38,11 +38,11 @@ def agrees(world: WorldFile) -> None:
 
 
 @contextmanager
-def replaying(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def replaying(monkeypatch: pytest.MonkeyPatch, *, full: bool = False) -> Iterator[None]:
     """Replay every world that is opened in the body, except forks, and fail at the first difference.
 
-    A world of a file may be opened again, and then has all of its past still. So it is replayed at the end,
-    as it was when it was last closed.
+    With `full`, the vats of worlds in memory run again. A world of a file may be opened again, and then has
+    all of its past still. So it is replayed at the end, as it was when it was last closed, and without vats.
     """
     made = WeakSet[Controller]()
     files: dict[str, WorldFile] = {}
@@ -55,7 +55,7 @@ def replaying(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def check(controller: Controller) -> None:
         made.discard(controller)
-        replayed = replay(controller)
+        replayed = replay(controller, full=full)
         assert replayed.ok, str(replayed)
 
     def checked_close(controller: Controller, *, keep: bool = True) -> None:

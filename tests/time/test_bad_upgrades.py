@@ -70,6 +70,13 @@ def predicted(found: swingset.Rehearsal, told: swingset.Redelivered | None, case
     return case.predicted if case.predicted in kinds else ", ".join(kinds) or "nothing"
 
 
+def test_the_catalogue_is_whole() -> None:
+    """Forty upgrades that differ in name, each with a culprit, some of each sort of prediction."""
+    assert len({case.name for case in BAD_UPGRADES}) == len(BAD_UPGRADES) == 40
+    assert all(case.culprit for case in BAD_UPGRADES)
+    assert len({case.predicted for case in BAD_UPGRADES}) >= 5
+
+
 @pytest.mark.parametrize("case", SAMPLE, ids=lambda case: case.name)
 def test_a_bad_upgrade_is_predicted(case: BadUpgrade) -> None:
     """The rehearsal says how the upgrade fails, and names the kind, field, method or function."""
