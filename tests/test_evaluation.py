@@ -79,6 +79,8 @@ WHY = {
     f"{GUEST}/guards/structures.py _dataclass getattr": "a field of a dataclass: " + OWN_CODE,
     f"{GUEST}/kinds/migration.py marked_migrations setattr": "a method of a class: " + OWN_CODE,
     f"{GUEST}/lasting/call_log.py __getattr__ getattr": "what the vat's own code does with its output",
+    f"{GUEST}/base/logged.py format format": "what the vat's own code logs, laid out in its own worker",
+    f"{GUEST}/base/logged.py emit format": "what the vat's own code logs, laid out in its own worker",
     f"{GUEST}/base/errors.py _family getattr": "a name out of a fixed list of builtin exceptions",
     # Developers' tools, which run in the guest only.
     "kernel/swingset/workers/agents/terminal.py  import marshal": "modules of the pinned interpreter",
