@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -61,28 +60,26 @@ IN_MEMORY, ENOUGH = Path("/dev/shm"), 2_000_000_000
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have temporary files in memory, if there is room: the worlds of tests are synced thousands of times.
-
-    The process that has made the folder deletes it at the end, unless a test has failed.
-    """
+    """Have temporary files in memory, if there is room: the worlds of tests are synced thousands of times."""
     if "PYTEST_DEBUG_TEMPROOT" in os.environ or config.option.basetemp or not os.access(IN_MEMORY, os.W_OK):
         return
     if shutil.disk_usage(IN_MEMORY).free >= ENOUGH:
-        os.environ["PYTEST_DEBUG_TEMPROOT"] = folder = tempfile.mkdtemp(
-            prefix="swingset-tests-", dir=IN_MEMORY
-        )
-        config.stash[MADE] = folder
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(IN_MEMORY)
+        config.stash[MOVED] = True
 
 
-MADE = pytest.StashKey[str]()
+MOVED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Free the memory that temporary files take."""
-    made = session.config.stash.get(MADE, None)
-    if made is not None and exitstatus != pytest.ExitCode.TESTS_FAILED:
-        shutil.rmtree(made, ignore_errors=True)
+    """Free the memory at once, unless somebody wants to see why a test has failed.
+
+    Of such runs pytest keeps the last three.
+    """
+    if session.config.stash.get(MOVED, False) and exitstatus != pytest.ExitCode.TESTS_FAILED:
+        config: Any = session.config
+        shutil.rmtree(config._tmp_path_factory.getbasetemp(), ignore_errors=True)
 
 
 @pytest.hookimpl(optionalhook=True)
