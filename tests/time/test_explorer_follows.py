@@ -31,7 +31,7 @@ class Life:
 
     def steps(self) -> list[Callable[[], None]]:
         often = [self.open, self.open, self.pay, self.pay, self.overdraw, self.queue, self.drop, self.name]
-        often += [self.undo, self.define, self.suspend, self.resume, self.upgrade]
+        often += [self.lock, self.undo, self.define, self.suspend, self.resume, self.upgrade]
         return [*often, self.terminate, self.checkpoint]
 
     def define(self) -> None:
@@ -54,6 +54,10 @@ class Life:
     def pay(self) -> None:
         if self.purses:
             self._ask(E(self.chance.choice(self.purses)).deposit(self.chance.randrange(9)))
+
+    def lock(self) -> None:
+        if self.purses:
+            self._ask(E(self._bank()).lock(self.purses[-2:]))
 
     def overdraw(self) -> None:
         if self.purses:

@@ -31,8 +31,15 @@ class Purse:
         self.balance -= amount
         return self.balance
 
+@durable
+class Safe:
+    purses: list
+
 @remotable
 class Bank:
+    def lock(self, purses):
+        return Safe(purses=list(purses))
+
     def waste(self, purse):
         E(purse).withdraw(1_000)
 
@@ -303,3 +310,20 @@ def test_a_rejection_that_no_code_handles_is_an_error(town: Town) -> None:
     assert mark.kind == "error"
     assert mark.text.startswith("unhandled rejection in bank: ValueError: eve has 0, not 1000")
     assert town.explorer.tick(mark.crank).error.startswith("unhandled rejection in bank")
+
+
+def test_arrows_lead_from_durable_objects_to_what_their_records_hold(town: Town) -> None:
+    """A safe of another vat holds two of the purses in its field; the arrow begins at the safe."""
+    shop = town.session.define("shop", BANK)
+    bank = town.session.root("bank")
+    purses = [town.session.wait(E(bank).open_purse(name)) for name in ("fay", "gus")]
+    safe = town.session.wait(E(shop).lock(purses))
+    scene = town.explorer.scene()
+    rows = {row.id: row.label for box in scene.boxes for row in box.rows}
+    found = [
+        (rows[arrow.holder_row or ""], rows[arrow.row], arrow.count)
+        for arrow in scene.arrows
+        if arrow.holder == "v3"
+    ]
+    assert found == [("Safe", "Purse", 2)]
+    del safe

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from heapq import nsmallest
 
 from swingset.core.store import KernelStore
@@ -58,7 +58,7 @@ class Folding:
         """The row of each group, and how many members it stands for."""
         self._rests: dict[str, Counter[str]] = {}
         """The references to what the row of the rest stands for, by box."""
-        self._name_rows: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        self._name_rows: dict[str, list[tuple[str, Iterable[str]]]] = {}
 
     def fold(self, at: int | None, crank: int) -> Folded:
         """The picture."""
@@ -141,7 +141,8 @@ class Folding:
         """The first names of a session as rows."""
         labels, found = self._labels, self._held_by_names(session)[:most]
         labels.read(krefs[0] for _, krefs, direct in found if direct)
-        rows, held = [], []
+        rows: list[Row] = []
+        held: list[tuple[str, Iterable[str]]] = []
         for name, krefs, direct in found:
             row = f"{session}/{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
             note = labels.known_as(krefs[0]) if direct else f"{len(krefs):,} things"
@@ -271,22 +272,25 @@ class Folding:
     # Arrows
 
     def _arrows(self, boxes: set[str]) -> Iterator[Arrow]:
-        named = Counter[tuple[str, str]]()
+        told = Counter[tuple[str, str]]()
         promises = {row.id for rows in self._rows.values() for row in rows if row.sort == "promise"}
-        for (session, name, box, row), count in self._from_names().items():
-            if box != session:
-                named[session, row] += count
-                yield Arrow(session, name, box, row, count, row in promises)
+        for holder, sources in self._sources().items():
+            for source, krefs in sources:
+                for (box, row), count in self._reached(krefs).items():
+                    if box != holder:
+                        yield Arrow(holder, source, box, row, count, row in promises)
+            every = dict.fromkeys(kref for _, krefs in sources for kref in krefs)
+            told.update({(holder, row): count for (_, row), count in self._reached(every).items()})
         for key, row, count in self._targets():
             owner, waits = key.owner or "nobody", key.sort == "promise"
             for holder in sorted(key.holders & boxes, key=_number):
-                left = count - named[holder, row]
+                left = count - told[holder, row]
                 if holder != owner and left > 0:
                     yield Arrow(holder, None, owner, row, left, waits)
         for box, held in self._rests.items():
             row = self._rows[box][-1].id
             for holder, count in sorted(held.items(), key=lambda item: _number(item[0])):
-                left = count - named[holder, row]
+                left = count - told[holder, row]
                 if holder in boxes and holder != box and left > 0:
                     yield Arrow(holder, None, box, row, left)
 
@@ -296,24 +300,28 @@ class Folding:
         for key, (row, count) in self._groups.items():
             yield key, row, count
 
-    def _from_names(self) -> Counter[tuple[str, str, str, str]]:
-        """How many references each name of a session has to each row, with the box of the row."""
-        found = Counter[tuple[str, str, str, str]]()
-        group_of = self._index.group_of
-        for session, rows in self._name_rows.items():
-            shown = {row.id for row in self._rows[session]}
-            for name, krefs in rows:
-                if name not in shown:
-                    continue
-                counts, held = Counter(map(group_of.get, krefs)), set(krefs)
-                for kref in self._place:
-                    if kref in held:
-                        counts[group_of[kref]] -= 1
-                        found[session, name, group_of[kref].key.owner or "nobody", kref] += 1
-                for group, count in counts.items():
-                    box, row = ("", "") if group is None else self._drawn(group)
-                    if row and count:
-                        found[session, name, box, row] += count
+    def _sources(self) -> dict[str, list[tuple[str, Iterable[str]]]]:
+        """By box, the rows of which it is known what they hold: names of a session, and durable objects."""
+        found: dict[str, list[tuple[str, Iterable[str]]]] = {**self._name_rows}
+        for kref in self._place:
+            if held := self._labels.held_by(kref):
+                owner = self._index.group_of[kref].key.owner
+                found[owner] = [*found.get(owner, ()), (kref, held)]
+        return found
+
+    def _reached(self, krefs: Iterable[str]) -> Counter[tuple[str, str]]:
+        """How many of some things each row stands for, by box and row."""
+        found = Counter[tuple[str, str]]()
+        group_of, held = self._index.group_of, dict.fromkeys(krefs)
+        counts = Counter(map(group_of.get, held))
+        for kref in self._place:
+            if kref in held:
+                counts[group_of[kref]] -= 1
+                found[group_of[kref].key.owner or "nobody", kref] += 1
+        for group, count in counts.items():
+            box, row = ("", "") if group is None else self._drawn(group)
+            if row and count:
+                found[box, row] += count
         return found
 
     def target(self, kref: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from swingset.core.store import KernelStore
@@ -24,7 +25,7 @@ from swingset.world.vats import VatRecord
 NAME, LABEL, NOTE = 40, 80, 200
 """The most characters of a name, a label and a note."""
 
-_MOST_RECORD, _SHORT, _FEW, _LONGEST = 20_000, 24, 2, 200
+_MOST_RECORD, _SHORT, _FEW, _LONGEST, _MOST_HELD = 20_000, 24, 2, 200, 40
 
 
 class Outlines:
@@ -55,6 +56,7 @@ class Labels:
         self.vats: dict[str, VatRecord] = {vat.id: vat for vat in store.vats.all()}
         self.devices = {device.id: device for device in store.devices.all()}
         self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._held: dict[tuple[str, str], tuple[str, ...]] = {}
         self.named: dict[str, list[tuple[str, str]]] = {}
         """The names that are just one thing, by its kref: the session's id, and the name."""
         for session in sorted(index.names.sessions):
@@ -99,13 +101,33 @@ class Labels:
                 "SELECT key, value from vatstore where vat = ? and key in (SELECT value from json_each(?))"
                 f" and length(value) <= {_MOST_RECORD}"
             )
+            slots: dict[str, list[str]] = {}
             for key, value in self._store.world.rows(query, (vat, json.dumps(keys))):
-                self._fields[vat, key.removeprefix("vom.")] = tuple(self._short(value))
+                vref, fields = key.removeprefix("vom."), fields_of(value)
+                self._fields[vat, vref] = tuple(self._short(fields))
+                slots[vref] = list(islice(_slots(fields), _MOST_HELD))
+            self._find(vat, slots)
 
-    def _short(self, value: str) -> Iterator[str]:
+    def _find(self, vat: str, slots: dict[str, list[str]]) -> None:
+        """Note what objects of a vat hold, of which their records have the vat's own names."""
+        wanted = sorted({slot for some in slots.values() for slot in some})
+        if not wanted:
+            return
+        query = "SELECT vref, kref from clists where vat = ? and vref in (SELECT value from json_each(?))"
+        known = dict(self._store.world.rows(query, (vat, json.dumps(wanted))))
+        for vref, some in slots.items():
+            self._held[vat, vref] = tuple(known[slot] for slot in some if slot in known)
+
+    def held_by(self, kref: str) -> tuple[str, ...]:
+        """What the record of an object refers to, by kref, if its fields were read."""
+        vat, vref = self._index.vrefs.get(kref, ("", ""))
+        return self._held.get((vat, base(vref)), ())
+
+    @staticmethod
+    def _short(fields: dict[str, Any]) -> Iterator[str]:
         """The first fields of a record that are short, such as `alice` and `10`."""
         shown = 0
-        for name, stored in fields_of(value).items():
+        for name, stored in fields.items():
             if name.startswith("#") or shown == _FEW:
                 continue
             try:
@@ -143,6 +165,17 @@ class Labels:
         names = [self.owner(vat) for vat in sorted(vats, key=lambda vat: (len(vat), vat))]
         more = f" and {len(names) - most:,} more" if len(names) > most else ""
         return ", ".join(names[:most]) + more
+
+
+def _slots(fields: dict[str, Any]) -> Iterator[str]:
+    """The references in the fields of a record, each once."""
+    told: set[str] = set()
+    for stored in fields.values():
+        slots = stored.get("slots") if isinstance(stored, dict) else None
+        for slot in slots if isinstance(slots, list) else ():
+            if isinstance(slot, str) and slot not in told:
+                told.add(slot)
+                yield slot
 
 
 def fields_of(value: str | None) -> dict[str, Any]:
