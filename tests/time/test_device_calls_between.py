@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import swingset
+from swingset.lens.taken_back import effects
 from tests.staging import Stage
 
 CLERK = """
@@ -248,3 +249,24 @@ def test_mirrors_archives_and_the_file_have_them(tmp_path: Path) -> None:
         assert swingset.replay(tmp_path / f"{name}.world").ok
         with swingset.open_world(tmp_path / f"{name}.world", look_only=True) as again:
             assert [record.calls for record in again.history.records() if record.calls] == calls
+
+
+def test_views_of_the_past_have_them(scene: Scene) -> None:
+    """A search, SQL, a merge of histories and an undo take a session's call as they take a vat's."""
+    _mail(scene)
+    _plugin(scene)
+    number = next(
+        record.number
+        for record in scene.controller.history.records()
+        if any(call.method == "send" for call in record.calls or ())
+    )
+    heard = [step.number for step in swingset.search(scene.controller, text='["paris","hello"]').steps]
+    assert number in heard
+    rows = swingset.sql(scene.controller, f"SELECT caller, method FROM calls WHERE record = {number}").rows
+    assert rows == (("notebook", "send"),)
+    records = {"here": scene.controller.history.records(), "paris": ()}
+    merged = list(swingset.merge(records))
+    assert [item.sent for item in merged if item.record.number == number] == [(("here", "paris", 1),)]
+    commits = [commit.seq for commit in scene.controller.world.commits()]
+    gone = effects(scene.controller.kernel.store, commits)
+    assert any("call() of device" in line for line in gone.outside)
