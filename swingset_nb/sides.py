@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from swingset.lens.difference import Difference
 from swingset.lens.sides import DiffRow, Piece, Side
-from swingset.lens.tones import Tone
 from swingset.model.visible import one_line, visible
 from swingset_nb.render import Diff, Message, Room, Shown, Stack
 from swingset_nb.sanitised import safe_text
@@ -25,7 +24,7 @@ _CELL = "text-align:left;vertical-align:top;padding:0;border:0"
 _PRE = "margin:0;padding:0 6px;white-space:pre-wrap"
 _TINTS = (";background-color:rgba(248,81,73,0.16)", ";background-color:rgba(46,160,67,0.16)")
 _MARKS = ("background-color:rgba(248,81,73,0.32)", "background-color:rgba(46,160,67,0.32)")
-_TONES: dict[Tone, str] = {
+_TONES: dict[str, str] = {
     "keyword": "color:#a0489c",
     "text": "color:#1a7f37",
     "number": "color:#b35900",

@@ -6,6 +6,8 @@ import pytest
 
 import swingset
 from swingset.host.rehearsal import rehearse_upgrade
+from swingset.lens.blocks import Code
+from swingset.lens.fixes import fixes_of_answers
 from tests.time.bad_upgrades import BAD_UPGRADES, BadUpgrade
 from tests.time.test_bad_upgrades import world_of
 
@@ -141,3 +143,21 @@ def test_an_import_comes_with_what_is_brought_back() -> None:
     assert fix.title == "bring back class Ware"
     assert fix.source.startswith("from swingset.vat import remotable, durable\n")
     assert fix.source.index("class Ware") < fix.source.index("class Shop")
+
+
+def test_long_code_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many classes a rejection may be about, each source is split up once."""
+    classes = "".join(f"class C{n}:\n    def m{n}(self): return {n}\n\n" for n in range(200))
+    read: list[int] = []
+    plain = Code.__init__
+
+    def counted(self: Code, source: str) -> None:
+        read.append(len(source))
+        plain(self, source)
+
+    monkeypatch.setattr(Code, "__init__", counted)
+    words = 'rejected TypeError: target has no method "m199"'
+    new = classes.replace("def m199", "def other")
+    (fix,) = fixes_of_answers(words, (("vat", new),), (("vat", classes),))
+    assert fix.title == "bring back m199() of class C199"
+    assert len(read) < 6

@@ -51,8 +51,9 @@ class Difference:
         Args:
             context: how many lines that are the same stand around a change.
         Example:
-            >>> [row.change for row in session.difference("bank", "bank", "x = 1").side_by_side()][0]
-            'added'
+            >>> rows = session.difference("bank", "bank", "x = 1").side_by_side()
+            >>> [row.new.text for row in rows if row.new is not None]
+            ['x = 1']
         """
         before, after = source_lines(self.old or ""), source_lines(self.new)
         return side_by_side(before, after, context, searched=steps(before, after) <= MOST_STEPS)

@@ -46,15 +46,16 @@ class Sources:
     def __init__(self, code: Parts, running: Parts) -> None:
         self.code = dict(code)
         self.running = dict(running)
+        self._read: dict[str, Code] = {}
         self._outlines = outline(tuple(code)), outline(tuple(running))
 
     def new(self, sort: Sort, name: str) -> Place | None:
         """A block of the new code, by name."""
-        return _place(self.code, sort, name)
+        return self._place(self.code, sort, name)
 
     def old(self, sort: Sort, name: str) -> Place | None:
         """A block of the running code, by name."""
-        return _place(self.running, sort, name)
+        return self._place(self.running, sort, name)
 
     def new_class(self, tag: str) -> Place | None:
         """The class of a kind in the new code."""
@@ -98,6 +99,21 @@ class Sources:
             source, title = code.replaced(at, at - 1, lines), f"bring back {noun} {name}"
         yield Fix(title, part, self.completed(source, text, old.code), why)
 
+    def _place(self, parts: dict[str, str], sort: Sort, name: str) -> Place | None:
+        for part, source in reversed(parts.items()):
+            if name in source:
+                code = self._code(source)
+                block = code.named(sort, name)
+                if block is not None:
+                    return Place(part, code, block)
+        return None
+
+    def _code(self, source: str) -> Code:
+        """A source in blocks; each is read once, because a refusal may lead to many of its classes."""
+        if source not in self._read:
+            self._read[source] = Code(source)
+        return self._read[source]
+
     def completed(self, source: str, added: list[str], old: Code) -> str:
         """A source with the imports of names that lines from another source need."""
         imports = old.imports()
@@ -107,16 +123,6 @@ class Sources:
                 if name not in code.imports() and code.named("class", name) is None:
                     source = code.importing(name, imports[name])
         return source
-
-
-def _place(parts: dict[str, str], sort: Sort, name: str) -> Place | None:
-    for part, source in reversed(parts.items()):
-        if name in source:
-            code = Code(source)
-            block = code.named(sort, name)
-            if block is not None:
-                return Place(part, code, block)
-    return None
 
 
 def _place_of_next(old: Place, code: Code) -> int | None:

@@ -12,11 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
-from typing import Literal
 
-from swingset.lens.tones import Tone, Toned, tones
-
-Change = Literal["same", "changed", "removed", "added", "gap"]
+from swingset.lens.tones import Toned, tones
 
 _MOST_PAIRED = 400  # pairs of lines that are compared to find those that resemble each other
 _LONGEST = 400  # characters of a line in which words are marked
@@ -26,10 +23,13 @@ _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a line: its text, its tone, and whether it is a word that is different."""
+    """A part of a line: its text, its tone, and whether it is a word that is different.
+
+    The tone is one of `swingset.lens.tones`, empty for a plain word.
+    """
 
     text: str
-    tone: Tone = ""
+    tone: str = ""
     marked: bool = False
 
 
@@ -45,17 +45,22 @@ class Side:
         """The line.
 
         Example:
-            >>> session.difference("bank", "bank", "x = 1").side_by_side()[0].new.text
-            'x = 1'
+            >>> rows = session.difference("bank", "bank", "x = 1").side_by_side()
+            >>> {row.new.text for row in rows if row.new is not None}
+            {'x = 1'}
         """
         return "".join(piece.text for piece in self.pieces)
 
 
 @dataclass(frozen=True)
 class DiffRow:
-    """A row of a difference: the running line and the new one. A gap has neither: lines are left out."""
+    """A row of a difference: the running line and the new one.
 
-    change: Change
+    `change` is one of: same, changed, removed (there is no new line), added (there is no running line), gap
+    (there is neither: equal lines are left out).
+    """
+
+    change: str
     old: Side | None = None
     new: Side | None = None
 
