@@ -19,7 +19,7 @@ from swingset.lens.versions import Stale, Versions
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, QueuedEvent, Send, UpgradeVat
 from swingset.model.refs import kref_type, sort_key
 from swingset.model.states import PromiseState, VatState
-from swingset.world.promises import UNRESOLVED
+from swingset.world.promises import FORWARDED, UNRESOLVED
 from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
 
 Direction = Literal["export", "import"]
@@ -301,7 +301,8 @@ class Lens:
             subscribers = tuple(reading.name(vat) or vat for vat in reading.subscribers[record.kref])
             decider = reading.name(record.decider) or ("kernel" if record.state == UNRESOLVED else "")
             waiting = len(reading.waiting[record.kref])
-            value = _short(record.data.json) if record.data else ""
+            followed = record.state == FORWARDED  # its decider is the promise that it follows
+            value = _short(record.data.json) if record.data and not followed else ""
             rows.append(
                 PromiseRow(record.kref, record.state, decider, subscribers, waiting, record.refcount, value)
             )
