@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
+import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -210,6 +213,18 @@ def test_many_vats_are_added_up(world: swingset.Controller) -> None:
     assert sum(vat.total for vat in short.vats) == sum(vat.total for vat in whole.vats)
     with pytest.raises(swingset.KernelError, match="ask for 1 or more"):
         swingset.storage(world, most=0)
+
+
+def test_what_a_file_says_of_its_images_is_bounded(path: Path, tmp_path: Path) -> None:
+    """Numbers that are too large to be added up, or below zero, raise nothing."""
+    for odd in (1 << 62, -(1 << 62)):
+        copy = tmp_path / f"odd{odd}.world"
+        shutil.copy(path, copy)
+        with closing(sqlite3.connect(copy)) as db, db:
+            db.execute("UPDATE snapshots SET new_bytes = ?, size = ?", (odd, odd))
+        with swingset.open_world(copy, look_only=True, workers=False) as world:
+            assert all(0 <= vat.images < 1 << 40 for vat in swingset.storage(world).vats)
+            assert all(vat.memory is None for vat in swingset.costs_over_time(world).vats)
 
 
 def test_looking_leaves_digest_and_file_as_they_are(path: Path) -> None:

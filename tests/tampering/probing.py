@@ -19,8 +19,11 @@ from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.policies import cranks
 from swingset.host.session import Session
+from swingset.lens.cause_picture import draw_cause
+from swingset.lens.costs_picture import draw_costs
 from swingset.lens.picture import draw
 from swingset.lens.tables import Lens
+from swingset.time.monitoring import console, costs_over_time, storage
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 
@@ -47,6 +50,10 @@ def look(controller: Controller) -> Steps:
     for vat in ("bank", "shop", "notebook", "timer"):
         yield f"clist of {vat}", lambda vat=vat: lens.clist(vat)
     yield "picture", lambda: draw(lens)
+    yield "console", lambda: console(controller)
+    yield "costs", lambda: draw_costs(costs_over_time(controller))
+    yield "storage", lambda: storage(controller)
+    yield "cause", lambda: draw_cause(lens.cause(1))
     yield "older records", lambda: lens.older_records("bank")
     yield "digest", controller.digest
     yield "panic", lambda: controller.kernel.cranks.panic

@@ -40,6 +40,7 @@ _OWNERS = {
 """The column that says whose a row is, in each table of the state that has rows of vats."""
 
 _HOST = ""
+_MOST = 1 << 32  # bytes of a heap
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ def storage(store: KernelStore, most: int) -> Storage:
         sizes.state[named.get(name, _HOST)] += size
     _add(sizes.store, world, _length("key", "value"), "vat", "vatstore")
     _add(sizes.transcript, world, _length("hash", "prev", "entry"), "vat", "transcript")
-    _add(sizes.images, world, "max(new_bytes, 0) + length(pages)", "vat", "snapshots")
+    # A stranger's file may say anything of new bytes, and SQLite adds up no more than it can count.
+    _add(sizes.images, world, f"min(max(new_bytes, 0), {_MOST}) + length(pages)", "vat", "snapshots")
     ids = {vat.name: vat.id for vat in known}
     elsewhere = _add_history(sizes.history, world, ids)
     rows = sorted(
