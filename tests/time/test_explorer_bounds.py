@@ -25,7 +25,7 @@ def size(timeline: swingset.Timeline) -> int:
     """The bytes of a timeline as JSON, its bins as lists."""
     plain = asdict(timeline)
     plain["bins"] = [list(item.values()) for item in plain["bins"]]
-    return len(json.dumps(plain, separators=(",", ":")).encode())
+    return len(json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def texts(answer: Any) -> Iterator[str]:
@@ -166,7 +166,7 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
 
 
 def _sent(number: int) -> tuple[str, list[str]]:
-    return ("nonesuch", []) if number % 5 == 4 else ("open_purse", ["alice"])
+    return ("\u2603" * 60, []) if number % 5 == 4 else ("open_purse", ["alice"])
 
 
 def many_cranks(cranks: int) -> swingset.Controller:

@@ -20,6 +20,7 @@ import apsw
 
 from swingset.core.errors import KernelError
 from swingset.model.capdata import CapData
+from swingset.model.spelling import spelled
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
 from swingset.time.explorer.answers import Bin, Lane, MarkKind, Timeline
@@ -39,8 +40,10 @@ MOST_LANES, MOST_MARKS = 20, 60
 
 MOST_COLUMNS = 2_000
 
-FIRST_BINS, ZOOM_BINS = 1_400, 420
-"""How many bins a timeline has at most: of all cranks, and of a stretch of them."""
+FIRST_BYTES, ZOOM_BYTES = 60_000, 20_000
+"""How many bytes a timeline has at most as JSON, its bins as lists: of all cranks, and of a stretch."""
+
+_AROUND = 600  # bytes of the names of its parts
 
 _VAT = re.compile(rb'"vat":"([^"\\\\]{1,800})"\}\Z')
 _REJECTED = re.compile(rb'\["promises",\["(kp[0-9]{1,16})","rejected",')
@@ -215,20 +218,21 @@ class Ticks:
     def timeline(self, since: int | None, until: int | None, columns: int) -> Timeline:
         """The cranks of a stretch, binned; of all of them if none is given."""
         self.follow()
-        first, most = self._reel.first, ZOOM_BINS
-        if since is None and until is None:
-            most = FIRST_BINS
+        first = self._reel.first
+        room = (FIRST_BYTES if since is None and until is None else ZOOM_BYTES) - _AROUND
         begin = min(max(first if since is None else since, first), max(self.last, first))
         end = max(min(self.last if until is None else until, self.last), begin)
         lanes, cranks = self._chosen()
+        marks, more = self._marked(begin, end)
+        room -= sum(map(_size, lanes)) + sum(map(_size, marks))
         columns = max(1, min(columns, MOST_COLUMNS))
         while True:
             width = -(-(end - begin + 1) // columns)
+            most = room // (10 + len(str(columns)) + 2 * len(str(end)) + 2 * len(str(width)))
             bins = list(_binned(cranks, begin, end, width, most))
-            if len(bins) <= most:
+            if len(bins) <= most or columns == 1:
                 break
             columns = max(1, columns * 2 // 3)
-        marks, more = self._marked(begin, end)
         used = -(-(end - begin + 1) // width)
         return Timeline(begin, end, first, self.last, used, width, lanes, tuple(bins), marks, more)
 
@@ -295,6 +299,12 @@ class Ticks:
             except (KernelError, WorldError):
                 return "it cannot be read"
         return self._words[crank]
+
+
+def _size(part: Lane | Told) -> int:
+    """How many bytes a lane or a mark has as JSON, at most."""
+    texts = (part.vat, part.name) if isinstance(part, Lane) else (part.kind, part.text)
+    return 60 + sum(len(spelled(text).encode("utf-8", "replace")) for text in texts)
 
 
 def _has_failed(line: bytes) -> bool:
