@@ -134,7 +134,8 @@ class Asked:
             case "bridge-taken":
                 yield _ask("devices.bridge_taken", given["number"], **beside), None
             case "visit-device":
-                raise Unwritable(f"what the program did at device {given['name']} by itself")
+                own = f"what the program did at device {given['name']} by itself"
+                raise Unwritable(f"{own}: have a vat call the device instead")
             case _ if verb not in _FOLLOWS:
                 raise Unwritable("nothing of the public API does it in another world")
 
@@ -171,7 +172,8 @@ class Asked:
                 f"it mentions {label} {kref}, an object of {one_line(owner.name, 60)}'s own, whose code is in"
                 " the embedder's program and not in the world"
             )
-        return f"no answer brought {kref}, so nothing tells where it came from"
+        words = f"no answer brought {kref}, so nothing tells where it came from"
+        return f"{words}: send a message that returns it"
 
     def lacking(self) -> Iterator[str]:
         """What could not be written of what devices did, in sentences."""
@@ -191,7 +193,8 @@ class Asked:
 
     def _meter(self, meter: Any) -> Made:
         if meter not in self._meters:
-            raise Unwritable(f"meter {one_line(str(meter), 40)} was made by a vat")
+            made = f"meter {one_line(str(meter), 40)} was made by a vat"
+            raise Unwritable(f"{made}: create it with `meters.create`")
         return Made(self._meters[meter])
 
     def _module(self, digest: Any) -> str:

@@ -206,7 +206,7 @@ class _Gathering:
             self._heard.setdefault(promise.data.slots[0], heard)
         elif promise.data.slots:
             words = f"an answer of {heard[0]}, an object of the program's own, which mentions references"
-            self._left_out.append(words)
+            self._left_out.append(f"{words}: have a vat answer so, or answer with plain data")
         else:
             found = self._exports[heard[0]].setdefault(heard[1], [])
             found.append((promise.state != FULFILLED, promise.data.body))
