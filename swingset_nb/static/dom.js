@@ -9,6 +9,7 @@
  */
 export function h(tag, props = {}, ...children) {
   const el = document.createElement(tag);
+  if (tag === "button") el.setAttribute("type", "button"); // unless the properties say that it submits
   for (const [name, value] of Object.entries(props)) {
     if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
     else if (value !== null && value !== undefined && value !== false)

@@ -364,3 +364,38 @@ def test_a_dead_panel_says_so(bare: Bare) -> None:
     assert panel.locator("button:enabled").count() == 1
     expect(panel.locator("button.sw-again")).to_be_enabled()
     expect(panel.locator(".sw-row", has_text="Purse alice")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_many_objects_and_vats(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 5,000 objects one is found by its field, and vats that are not drawn at first can be drawn."""
+    from playwright.sync_api import expect
+
+    monkeypatch.chdir(tmp_path)
+    running: Any = InteractiveShell()
+    extension.load(running)
+    running.run_cell("%swingset open large.world --worker local")
+    many = """    def many(self, first, last):
+        return [Purse(owner=f"owner {n}") for n in range(first, last)]
+"""
+    running.run_cell(BANK.replace("    def teller", many + "    def teller"))
+    notebook = running._swingset_nb.notebook
+    running.user_ns["wait"] = notebook.world.session.wait
+    running.run_cell("held = [wait(E(bank).many(n, n + 500)) for n in range(0, 5_000, 500)]")
+    for number in range(14):
+        running.run_cell(SHOP.replace("%%vat shop", f"%%vat shop{number}"))
+    panel = Explorer(notebook)
+    notebook.panels.append(panel)
+    panel.refresh()
+    page = browser.new_page(viewport={"width": 1230, "height": 900}, reduced_motion="reduce")
+    shown = Bare(page, panel).show()
+    expect(shown.locator(".sw-room")).to_have_count(12)
+    shown.locator(".sw-vats").click()
+    expect(shown.locator(".sw-room")).to_have_count(16)
+    expect(shown.locator(".sw-vats")).to_have_count(0)
+    shown.get_by_label("search the world").press_sequentially("owner 4321")
+    expect(shown.locator(".sw-hits button").first).to_contain_text("owner 4321", timeout=20_000)
+    page.keyboard.press("Enter")
+    expect(shown.locator(".sw-inspector")).to_contain_text("'owner 4321'", timeout=20_000)
+    page.close()
+    extension.unload(running)

@@ -13,6 +13,20 @@ from tests.js.installed import installed
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
+START = """async (code) => {
+  const {content} = window.notebook;
+  content.activeCellIndex = content.widgets.length - 1;
+  await window.jupyterapp.commands.execute('notebook:insert-cell-below');
+  content.activeCell.model.sharedModel.setSource(code);
+  window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+"""Begins to run a cell, and does not wait for its end."""
+
+BUSY = """import swingset_nb, time
+with swingset_nb.session().controller.lock:
+    time.sleep(4)"""
+"""A cell that works in the world; while one only computes, some kernels answer a panel."""
+
 VAT = """%%vat counter
 from swingset.vat import durable, remotable
 
@@ -98,6 +112,12 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
         lab.page.keyboard.press(key)
     expect(panel.locator(".sw-where")).to_contain_text("the present")
     assert lab.page.locator(".jp-Notebook .jp-CodeCell").count() == cells
+    lab.page.evaluate(START, BUSY)
+    lab.page.wait_for_timeout(500)
+    panel.locator("button.sw-back").click()
+    expect(panel.locator(".sw-state")).to_contain_text("waiting: a cell runs")
+    expect(panel.locator(".sw-where")).to_contain_text("looking back", timeout=20_000)
+    expect(panel.locator(".sw-state")).to_be_empty()
     panel.locator("button.sw-run").click()
     expect(panel.locator(".sw-did")).to_contain_text("the pause is over")
     expect(panel.locator(".sw-queue")).to_contain_text("nothing waits")

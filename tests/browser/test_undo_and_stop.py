@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_journeys import blank, world
+from tests.browser.test_journeys import START, blank, world
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -22,13 +22,6 @@ class Spin:
 
 def build_root_object():
     return Spin()"""
-START = """async (code) => {
-  const {content} = window.notebook;
-  content.activeCellIndex = content.widgets.length - 1;
-  await window.jupyterapp.commands.execute('notebook:insert-cell-below');
-  content.activeCell.model.sharedModel.setSource(code);
-  window.jupyterapp.commands.execute('notebook:run-cell');
-}"""
 INTERRUPT = "() => window.notebook.sessionContext.session.kernel.interrupt()"
 
 

@@ -66,7 +66,6 @@ function explorer(model, el) {
       h(
         "button",
         {
-          type: "button",
           class: `sw-${kind}`,
           title,
           // A sign is read as its title; words are read as they are.
@@ -172,7 +171,6 @@ function explorer(model, el) {
           h(
             "button",
             {
-              type: "button",
               class: "sw-chip",
               title: "remove this breakpoint",
               "data-key": `break-${text}`,

@@ -16,7 +16,6 @@ function state(it, send) {
     h(
       "button",
       {
-        type: "button",
         class: "sw-was",
         title: `look at crank ${crank}`,
         onclick: () => send({ kind: "look", crank }),
@@ -42,7 +41,6 @@ function state(it, send) {
     h(
       "button",
       {
-        type: "button",
         class: "sw-link",
         onclick: () => send({ kind: "pick", subject: `waiting:${each.id}` }),
       },
@@ -67,7 +65,6 @@ function state(it, send) {
               : h(
                   "button",
                   {
-                    type: "button",
                     class: "sw-link",
                     onclick: () => send({ kind: "look", crank: it.last_crank }),
                   },
@@ -95,7 +92,6 @@ function methods(it, send) {
       h(
         "button",
         {
-          type: "button",
           class: "sw-small",
           title: `stop a run after a call of ${name}`,
           "aria-label": `break on ${name}`,
@@ -258,7 +254,6 @@ export function inspectorView(send) {
       h(
         "button",
         {
-          type: "button",
           role: "tab",
           "aria-selected": String(name === tab),
           "aria-controls": id,
@@ -293,7 +288,6 @@ export function inspectorView(send) {
       h(
         "button",
         {
-          type: "button",
           class: `sw-verb sw-verb-${verb.verb}`,
           disabled: !verb.enabled,
           title: verb.why || verb.label,

@@ -68,7 +68,6 @@ export function searchView(send) {
         h(
           "button",
           {
-            type: "button",
             "data-key": `hit-${index}`,
             onclick: () => pick(hit),
           },

@@ -29,7 +29,6 @@ export function linkOf(link, send) {
     : h(
         "button",
         {
-          type: "button",
           class: "sw-link",
           "data-key": `crank-${crank}`,
           onclick: () => send({ kind: "look", crank, pick: true }),
@@ -66,7 +65,6 @@ export function storyOf(tick, send) {
         ? h(
             "button",
             {
-              type: "button",
               class: "sw-small sw-unsent",
               onclick: () => send({ kind: "whatif", crank: tick.crank }),
             },
@@ -77,7 +75,6 @@ export function storyOf(tick, send) {
         ? h(
             "button",
             {
-              type: "button",
               class: "sw-small",
               onclick: () => send({ kind: "break", predicate: "rejection" }),
             },
@@ -110,7 +107,6 @@ export function didOf(did, send) {
           h(
             "button",
             {
-              type: "button",
               class: "sw-small sw-dismiss",
               "aria-label": "dismiss",
               title: "dismiss",
@@ -136,7 +132,7 @@ function copyOf(text, code, said) {
       said.textContent = "selected";
     }
   };
-  return h("button", { type: "button", class: "sw-small", "data-key": "copy", onclick: copy }, "Copy");
+  return h("button", { class: "sw-small", "data-key": "copy", onclick: copy }, "Copy");
 }
 
 /** What going on from here costs, and two buttons. @param {NonNullable<Bar["ask"]>} ask @param {Send} send */
@@ -149,7 +145,6 @@ export function askOf(ask, send) {
     h(
       "button",
       {
-        type: "button",
         class: "sw-confirm sw-primary",
         "data-key": "confirm",
         onclick: () => send({ kind: "branch", crank: ask.crank, confirmed: true }),
@@ -160,7 +155,6 @@ export function askOf(ask, send) {
     h(
       "button",
       {
-        type: "button",
         "data-key": "stay",
         onclick: () => send({ kind: "dismiss" }),
       },

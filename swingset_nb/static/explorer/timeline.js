@@ -15,13 +15,11 @@ export function timelineView(look, send) {
     tabindex: 0,
     "aria-label": "moment of the past",
     "data-key": "slider",
-    "aria-describedby": null,
   });
   const button = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ act) =>
     h(
       "button",
       {
-        type: "button",
         class: "sw-small",
         title,
         "aria-label": /[a-z]/.test(text) ? null : title,

@@ -19,7 +19,6 @@ const crankOf = (crank, text, send) =>
     : h(
         "button",
         {
-          type: "button",
           class: "sw-link",
           "data-key": `watched-${crank}`,
           onclick: () => send({ kind: "look", crank }),
@@ -72,7 +71,6 @@ export function belowOf(watched, tick, send) {
     h(
       "button",
       {
-        type: "button",
         class: "sw-small",
         "aria-pressed": String(view === watched.view),
         "data-key": `watch-${view}`,

@@ -45,7 +45,6 @@ export function worldView(send) {
     const main = h(
       "button",
       {
-        type: "button",
         class: `sw-row sw-${row.sort}${row.depth ? " sw-deep" : ""}`,
         "data-key": `row-${row.id}`,
         "data-row": row.id,
@@ -68,7 +67,6 @@ export function worldView(send) {
       h(
         "button",
         {
-          type: "button",
           class: "sw-fold",
           "data-key": `fold-${row.id}`,
           "aria-label": `${words} ${row.label}`,
@@ -105,7 +103,6 @@ export function worldView(send) {
       h(
         "button",
         {
-          type: "button",
           class: "sw-roomhead",
           "data-key": `box-${box.id}`,
           title: [box.name, ill, facts].filter(Boolean).join(" · "),
@@ -191,7 +188,22 @@ export function worldView(send) {
       rooms.append(
         h("p", { class: "sw-empty" }, "There is no vat yet: a cell that begins with %%vat NAME makes one."),
       );
-    legend.replaceChildren(LEGEND, ...world.left_out.map((line) => h("span", {}, line)));
+    const drawn = world.boxes.filter(({ kind }) => kind === "vat" || kind === "session").length;
+    const left = world.left_out.map((line) =>
+      line.includes("more vats")
+        ? h(
+            "button",
+            {
+              class: "sw-small sw-vats",
+              "data-key": "vats",
+              // Each page has its number: twelve vats are always drawn, and forty more with each page.
+              onclick: () => send({ kind: "open", row: `boxes/rest${Math.ceil((drawn - 12) / 40)}` }),
+            },
+            line.replace("are not drawn", "to draw"),
+          )
+        : h("span", {}, line),
+    );
+    legend.replaceChildren(LEGEND, ...left);
   }
 
   /** Let a message travel to its target. @param {Waiting} message */
@@ -244,7 +256,6 @@ export function queueOf(world, chosen, send) {
       h(
         "button",
         {
-          type: "button",
           class: `sw-card${parked ? " sw-parked" : ""}`,
           "data-key": `card-${each.id}`,
           "aria-pressed": String(chosen === `waiting:${each.id}`),
