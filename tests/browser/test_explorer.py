@@ -130,11 +130,11 @@ def test_what_is_clicked_is_inspected(bare: Bare, pictures: Path) -> None:
     from playwright.sync_api import expect
 
     panel = bare.show()
-    panel.locator(".sw-row", has_text="Purse alice").click()
+    panel.locator(".sw-durable", has_text="Purse alice").click()
     inspector = panel.locator(".sw-inspector")
     expect(inspector.locator("tr", has_text="balance")).to_contain_text("10 since crank")
     expect(inspector.locator("tr", has_text="balance")).to_contain_text("← 40 at crank")
-    expect(panel.locator(".sw-row[aria-pressed=true]", has_text="Purse alice")).to_have_count(1)
+    expect(panel.locator(".sw-durable[aria-pressed=true]", has_text="Purse alice")).to_have_count(1)
     panel.screenshot(path=pictures / "explorer.png")
     inspector.get_by_role("tab", name="Methods").click()
     expect(inspector).to_contain_text("withdraw(amount: int) -> int")
@@ -173,7 +173,7 @@ def test_the_timeline_is_dragged_back(bare: Bare, pictures: Path) -> None:
     expect(panel.locator(".sw-rooms .sw-empty")).to_contain_text("no vat yet")
     bare.page.keyboard.press("End")
     expect(panel.locator(".sw-where")).to_contain_text("the present")
-    expect(panel.locator(".sw-row", has_text="Purse alice · 10")).to_be_visible()
+    expect(panel.locator(".sw-durable", has_text="Purse alice · 10")).to_be_visible()
 
 
 def test_an_error_is_followed_to_its_cause(bare: Bare) -> None:
@@ -229,7 +229,7 @@ def test_step_and_a_breakpoint(bare: Bare, shell: Any, pictures: Path) -> None:
     expect(panel.locator(".sw-story")).to_contain_text("deposit(7)")
     expect(panel.locator(".sw-story .sw-prints")).to_contain_text("<b>alice</b> has 17")
     expect(panel.locator(".sw-said")).to_contain_text("bank │ <b>alice</b> has 17")
-    panel.locator(".sw-row", has_text="Purse alice").click()
+    panel.locator(".sw-durable", has_text="Purse alice").click()
     panel.get_by_role("tab", name="Methods").click()
     panel.get_by_label("break on withdraw").click()
     chip = panel.locator(".sw-chip")
@@ -274,7 +274,7 @@ def test_a_message_is_sent_from_the_inspector(bare: Bare, shell: Any) -> None:
     from playwright.sync_api import expect
 
     panel = bare.show()
-    panel.locator(".sw-row", has_text="Purse bob").click()
+    panel.locator(".sw-durable", has_text="Purse bob").click()
     panel.locator(".sw-verb-send").click()
     form = panel.locator(".sw-form")
     form.locator("select").select_option("withdraw")
@@ -296,7 +296,7 @@ def test_nothing_serious_is_wrong_for_those_who_cannot_see(bare: Bare, pictures:
     axe = (installed() / "axe-core" / "axe.min.js").read_text()
     for light in (True, False):
         panel = bare.show(light=light)
-        panel.locator(".sw-row", has_text="Purse alice").click()
+        panel.locator(".sw-durable", has_text="Purse alice").click()
         panel.locator("button.sw-back").click()
         panel.locator("button.sw-branch").click()
         panel.get_by_role("alertdialog").wait_for()
@@ -363,7 +363,7 @@ def test_a_dead_panel_says_so(bare: Bare) -> None:
     expect(panel.locator(".sw-dead")).to_contain_text("%swingset open explored.world --worker local")
     assert panel.locator("button:enabled").count() == 1
     expect(panel.locator("button.sw-again")).to_be_enabled()
-    expect(panel.locator(".sw-row", has_text="Purse alice")).to_be_visible()
+    expect(panel.locator(".sw-durable", has_text="Purse alice")).to_be_visible()
 
 
 @pytest.mark.slow

@@ -237,6 +237,22 @@ def test_a_message_that_waits_is_dropped(seen: Seen) -> None:
     assert "drop which event" in str(seen.shell.run_cell("%swingset drop").error_in_exec)
 
 
+def test_any_object_gets_a_name_by_its_kref(seen: Seen) -> None:
+    """Also one that the notebook does not hold; what is no object, or not there, is refused by name."""
+    first = seen.kref("purse")
+    seen.run("del purse")
+    seen.run("%swingset collect --shown")
+    seen.run("kept = await E(bank).open_purse('kept')\nwaits = E(bank).open_purse('soon')")
+    other = seen.kref("kept")
+    seen.run(f"%swingset name {other} as again")
+    assert seen.shell.user_ns["again"] is seen.shell.user_ns["kept"]
+    for kref in (first, "ko999", "kp999", seen.kref("waits")):
+        refused = seen.shell.run_cell(f"%swingset name {kref} as another")
+        assert kref in str(refused.error_in_exec)
+        assert "another" not in seen.shell.user_ns
+    assert seen.notebook.world.controller.verify() == []
+
+
 def test_search_finds_names_fields_and_prints(seen: Seen) -> None:
     """A hit of the past leads there, others are inspected."""
     panel = seen.press("search", text="alice")

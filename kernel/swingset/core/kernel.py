@@ -30,8 +30,9 @@ from swingset.model.messages import (
     answer_of,
     event_from_json,
 )
-from swingset.model.refs import is_called_well
+from swingset.model.refs import is_called_well, is_kref, kref_type
 from swingset.model.states import HeldPolicy
+from swingset.model.visible import one_line
 from swingset.model.wording import named
 from swingset.workers.base import Worker
 from swingset.world.errors import DamagedRow
@@ -390,8 +391,14 @@ class Kernel:
         return answer
 
     def introduce(self, vat_id: str, kref: str) -> str:
-        """Add a kref to a vat's c-list for the host; returns the vat's name for it. Raises `NoSuchVat`."""
+        """Add a kref to a vat's c-list for the host; returns the vat's name for it.
+
+        Raises `NoSuchVat`, and `KernelError` for what is not in the world: its count would have no row.
+        """
         self._refuse_ended(vat_id)
+        known = self.store.promises if is_kref(kref) and kref_type(kref) == "p" else self.store.objects
+        if known.get(kref) is None:
+            raise KernelError(f"there is no {one_line(kref, 60)} in this world: it is gone, or never was")
         with self.request("introduce", vat=vat_id, kref=kref):
             return Translator(self.store, vat_id).to_vat(kref)
 

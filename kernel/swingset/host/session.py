@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from swingset.core.errors import KernelError
 from swingset.core.lifecycle import LeftBehind
 from swingset.core.report import CrankReport
 from swingset.guest.base import context
@@ -39,6 +40,7 @@ from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
 from swingset.host.undoing import CanUndo, Steps
 from swingset.model.capdata import NOTHING, object_named
+from swingset.model.refs import is_kref, kref_type
 from swingset.workers.local import AttachedWorker
 
 MOST_DIGESTED = 64 << 20
@@ -337,14 +339,17 @@ class Session(CanUndo, DefinesVats):
         """A reference to an object of the kernel, which this vat then holds.
 
         Args:
-            kref: the kernel's name for it.
+            kref: the kernel's name for it, such as `ko23`.
             iface: a name for people.
         Raises:
             NoSuchVat: if this session's vat was terminated.
+            KernelError: if there is no such object, and for a promise, for which no reference stands.
         Example:
             >>> session.reference(world.vats.root("bank"), "bank") is bank
             True
         """
+        if is_kref(kref) and kref_type(kref) == "p":
+            raise KernelError(f"{kref} is a promise, and no reference stands for it: hold its result")
         vref = self.controller.kernel.introduce(self.vat_id, kref)
         slots = self.liveslots.slots
         with context.activate(self.liveslots):
