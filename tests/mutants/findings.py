@@ -804,4 +804,20 @@ UNDONE = [
         "        if False:",
         "time/test_retention.py::test_no_retention_drops_a_checkpoint",
     ),
+    Undone(
+        "E",
+        "a session holds what is not in the world",
+        "kernel",
+        "        if known.get(kref) is None:",
+        "        if False:",
+        "core/test_introducing.py",
+    ),
+    Undone(
+        "E",
+        "going on lists what came before the crank, of a commit with several",
+        "taken_back",
+        "        if record.crank < after or (",
+        "        if False and (",
+        "time/test_going_on.py::test_of_a_commit_only_what_came_later_is_left",
+    ),
 ]

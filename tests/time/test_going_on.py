@@ -80,3 +80,15 @@ def test_the_present_leaves_nothing_behind(world: Controller) -> None:
     """There is nothing to go on from at the last crank."""
     with pytest.raises(swingset.KernelError, match="nothing to leave behind"):
         swingset.go_on(world, world.crank)
+
+
+def test_of_a_commit_only_what_came_later_is_left(world: Controller) -> None:
+    """Several cranks of one commit: those up to the crank that goes on are not said to be lost."""
+    for by in (5, 6, 7):
+        world.queue_to_root("counter", "up", [by])
+    before, _ = world.crank, world.run()
+    assert world.crank - before == 3
+    told = swingset.would_go_on(world, before + 1)
+    listed = [word for line in told.done for word in ("up(5)", "up(6)", "up(7)") if word in line]
+    assert listed == ["up(6)", "up(7)"]
+    assert told.outside == ("2 printed lines",)
