@@ -39,7 +39,7 @@ def done_by(notebook: Notebook, it: Inspected, verb: str, content: Mapping[str, 
             f"nothing is called {one_line(verb, 40)!r} here", f"there are {', '.join(offered)}"
         )
     if not known.enabled:
-        raise SwingSetError(f"{known.label} cannot be done: {known.why}")
+        raise SwingSetError(f"{known.label} cannot be done: {known.why}", "click what it can be done with")
     said = {name: str(content.get(name, "")).strip()[:_MOST_TEXT] for name in ("name", "reason")}
     if verb == "send":
         method, args = (str(content.get(name, ""))[:_MOST_TEXT] for name in ("method", "args"))
