@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from swingset.core.errors import KernelError
 from swingset.guest.base.promises import Promise
+from swingset.host.called import asked_of, called
 from swingset.host.session import Session
-from swingset.lens.described import describe
 from swingset.lens.stillness import remarks
-from swingset.world.errors import WorldError
 
 _MOST = 10_000  # methods that are remembered
 
@@ -28,28 +26,15 @@ class Clocks:
 
     def told(self, promise: Promise[Any]) -> list[str]:
         """What there is to say of the method that a promise is the answer of; nothing if it was said."""
-        cause = promise._cause
-        if type(cause) is not tuple or not cause[3]:
-            return []
         with self._session.controller.lock:
-            kernel, asker = self._session.controller.kernel, self._session.vat_id
-            kref = kernel.recognize(asker, cause[3])
-            record = None if kref is None else kernel.store.objects.get(kref)
-            owner = None if record is None or record.owner is None else kernel.store.vats.get(record.owner)
-            if kref is None or owner is None or not owner.bundle:
+            asked = asked_of(self._session, promise)
+            if asked is None or asked in self._known or len(self._known) >= _MOST:
                 return []
-            known = (owner.bundle, cause[0])
-            if known in self._known or len(self._known) >= _MOST:
-                return []
-            self._known.add(known)
-            try:
-                method = describe(kernel.store, kref, asker).method(cause[0])
-                parts = dict(kernel.store.world.bundles.get(owner.bundle))
-            except (KernelError, WorldError):
-                return []
-        source = parts.get(method.part) if method is not None else None
-        if method is None or source is None:
+            self._known.add(asked)
+            found = called(self._session, promise)
+        if found is None:
             return []
-        confined = owner.worker != "local"
-        found = remarks(method.part, source, confined=confined, method=method.line)
-        return [str(remark) for remark in found]
+        return [
+            str(each)
+            for each in remarks(found.part, found.source, confined=found.confined, method=found.line)
+        ]

@@ -18,6 +18,7 @@ from swingset.lens.outlines import ClassOutline
 from swingset.lens.records import base
 from swingset.lens.story import entries_of
 from swingset.model.capdata import CapData, MalformedCapData
+from swingset.model.lines import source_lines
 from swingset.model.messages import Send
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line, visible
@@ -288,7 +289,7 @@ class Things:
         for name, source in self._seen.store.world.bundles.get(vat.bundle):
             if one_line(name, 60) == part:
                 begin = max(line - 2, 0)
-                lines = source.splitlines()[begin : begin + MOST_CODE]
+                lines = source_lines(source)[begin : begin + MOST_CODE]
                 shown = tuple(one_line(text.expandtabs(4), VALUE) for text in lines)
                 return Code(part, begin + 1, line, shown)
         return None
