@@ -350,7 +350,7 @@ class Explorer(LiveWidget):
 
 
 def _lines(shown: Shown) -> tuple[str, ...]:
-    return tuple(shown.plain().splitlines())
+    return tuple(shown.plain().split("\n"))
 
 
 def show_explorer(notebook: Notebook, snapshot: Shown, place: Callable[[object], None] | None = None) -> None:

@@ -64,7 +64,7 @@ def done_by(notebook: Notebook, it: Inspected, verb: str, content: Mapping[str, 
 def _typed(notebook: Notebook, rest: str) -> Did:
     """Run a subcommand as if it was typed."""
     shown = run(notebook, rest.strip())
-    return Did(f"%swingset {rest.strip()}", () if shown is None else tuple(shown.plain().splitlines()))
+    return Did(f"%swingset {rest.strip()}", () if shown is None else tuple(shown.plain().split("\n")))
 
 
 def _vat(notebook: Notebook, it: Inspected) -> str:
