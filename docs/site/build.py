@@ -30,7 +30,7 @@ from swingset_nb.on_lessons import lessons
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
-FOLDERS = ("docs", "notebooks", "benchmarks")
+FOLDERS = ("docs", "docs/design", "notebooks", "benchmarks")
 GLOSSARY = "kernel/swingset/glossary.md"
 
 
@@ -53,10 +53,6 @@ def gather(source: Path) -> None:
 def _index(source: Path) -> str:
     text = (source / "README.md").read_text()
     (source / "README.md").unlink()
-    listed = (ROOT / "docs" / "README.md").read_text()
-    order = sorted(
-        (page.stem for page in (source / "docs").glob("*.md")), key=lambda name: listed.find(f"({name}.md)")
-    )
     return "\n".join(
         [
             text,
@@ -64,7 +60,8 @@ def _index(source: Path) -> str:
                 "Notebooks",
                 (f"notebooks/{name}" for name in lessons()),
             ),
-            _tree("Concepts", (f"docs/{name}" for name in order)),
+            _tree("Concepts", _listed(source, "docs")),
+            _tree("Design", _listed(source, "docs/design")),
             _tree(
                 "Reference",
                 (f"reference/{page.stem}" for page in sorted((source / "reference").glob("*.md"))),
@@ -78,6 +75,15 @@ def _index(source: Path) -> str:
             ),
         ]
     )
+
+
+def _listed(source: Path, folder: str) -> list[str]:
+    """The pages of a folder, in the order in which its first page lists them."""
+    order = (source / folder / "README.md").read_text()
+    names = sorted(
+        (page.stem for page in (source / folder).glob("*.md")), key=lambda name: order.find(f"({name}.md)")
+    )
+    return [f"{folder}/{name}" for name in names]
 
 
 def _tree(caption: str, pages: Iterable[str]) -> str:
