@@ -100,6 +100,7 @@ def _sent(notebook: Notebook, kref: str, method: str, args: str) -> Did:
     reference = session.reference(kref, kref)
     name = next((name for name, value in notebook.own() if value is reference), None)
     promise = getattr(E(reference), method)(*given, **named)
+    promise.then(None, lambda _reason: None)  # the panel shows the outcome, so a rejection is handled
     line = f"await E({name or kref}).{method}({args.strip()})"
     notebook.flush()
     if notebook.require().controller.queue.paused:

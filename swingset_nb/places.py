@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import swingset
 from swingset.model.lines import source_lines
+from swingset.model.places import code_file
 from swingset.model.visible import one_line, visible
 
 MOST_MODULES = 3
@@ -82,10 +83,10 @@ class Cells:
         return 0 if filename.startswith("<ipython-input-") else None
 
     def called(self, filename: str) -> str:
-        """The name of a file in messages: `cell [3]`, or its own name if it is not a cell."""
+        """The name of a file in messages: `cell [3]`, or its own name without folders if it is no cell."""
         number = self.number(filename)
         if number is None:
-            return filename
+            return code_file(filename)
         return f"cell [{number}]" if number else "a cell"
 
     def lines(self, error: BaseException) -> tuple[str, ...]:

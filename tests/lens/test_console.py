@@ -9,6 +9,7 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
+from swingset.guest.sending.eventual import E
 from swingset.lens.console import LEVELS, MOST_OF_ONE, lines_of
 from swingset.lens.wording import Words
 from swingset.model.capdata import CapData
@@ -22,6 +23,7 @@ from tests.staging import Stage
 
 BANK = """
 import sys
+from contextlib import ExitStack
 from swingset.vat import E, remotable
 
 @remotable
@@ -38,6 +40,10 @@ class Bank:
 
     def forget(self):
         E(self).fail()
+
+    def forget_later(self):
+        with ExitStack() as stack:
+            stack.callback(E(self).fail)
 
 def build_root_object():
     return Bank()
@@ -73,7 +79,7 @@ def test_the_worst_comes_first_with_its_crank_method_and_line(world: swingset.Co
     found = swingset.console(world, vat="bank")
     told = [(line.level, line.during, line.text[:20], line.where) for line in found.shown]
     assert told == [
-        ("error", "forget()", "unhandled rejection ", "bank, line 12, in Bank.fail"),
+        ("error", "forget()", "unhandled rejection ", "bank, line 13, in Bank.fail"),
         ("warning", "warn()", "UserWarning: soon", "bank, line 15"),
         ("print", "say()", "one", None),
         ("print", "say()", "two", None),
@@ -132,6 +138,33 @@ def test_what_cannot_be_asked_for_is_refused(
     """A refusal says what there is instead."""
     with pytest.raises(swingset.KernelError, match=says):
         swingset.console(world, **wrong)  # type: ignore[arg-type]
+
+
+FILES = [
+    ("/home/alice/my.py", "my.py"),
+    ("C:\\Users\\alice\\my.py", "my.py"),
+    ("my.py", "my.py"),
+    ("<stdin>", "<stdin>"),
+    ("/home/alice/", "unnamed code"),
+]
+
+
+@pytest.mark.parametrize(("filename", "called"), FILES)
+def test_no_folder_of_the_host_is_recorded(make_stage: MakeStage, filename: str, called: str) -> None:
+    """What a program sends and nobody handles says where it was sent, without the folders of the host."""
+    stage = make_stage("local")
+    bank = stage.define("bank", BANK)
+    exec(compile("E(bank).fail()", filename, "exec"), {"E": E, "bank": bank})
+    stage.session.settle()
+    found = str(swingset.console(stage.controller, level="error"))
+    assert f"sent as E(...).fail() in {called}, line 1" in found
+
+
+def test_no_folder_of_pythons_library_is_recorded(make_stage: MakeStage) -> None:
+    """Also in a vat: a call from Python's library names only the library's file."""
+    stage = make_stage("local")
+    stage.ask(stage.define("bank", BANK), "forget_later")
+    assert "sent as E(...).fail() in contextlib.py, line " in str(swingset.console(stage.controller))
 
 
 JUDGED = [

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+import swingset
 from swingset_nb import extension
 from swingset_nb.explorer import MOST_BREAKS, Explorer
 from tests.notebook.kernels import bank
@@ -223,6 +224,16 @@ def test_verbs(seen: Seen, verb: str, subject: str, more: dict[str, str], line: 
     assert seen.panel.error == ""
     assert seen.panel.bar["did"]["line"] == line
     assert said in " ".join(seen.panel.bar["did"]["lines"])
+
+
+@pytest.mark.parametrize(("method", "args"), [("deposit", "-1"), ("deposit", ""), ("nonesuch", "")])
+def test_a_rejected_message_is_handled_by_the_panel(seen: Seen, method: str, args: str) -> None:
+    """Its answer is shown once; nothing is recorded as unhandled, and nothing prints."""
+    panel = seen.press("verb", verb="send", subject=seen.kref("purse"), method=method, args=args)
+    assert "rejected with" in " ".join(panel.bar["did"]["lines"])
+    found = str(swingset.console(seen.notebook.world.controller))
+    assert "unhandled" not in found
+    assert "explorer_verbs" not in found
 
 
 def test_a_message_that_waits_is_dropped(seen: Seen) -> None:

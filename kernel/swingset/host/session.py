@@ -40,6 +40,7 @@ from swingset.host.session_devices import SessionDevices
 from swingset.host.session_names import SessionNames
 from swingset.host.undoing import CanUndo, Steps
 from swingset.model.capdata import NOTHING, object_named
+from swingset.model.places import code_file
 from swingset.model.refs import is_kref, kref_type
 from swingset.workers.local import AttachedWorker
 
@@ -243,15 +244,15 @@ class Session(CanUndo, DefinesVats):
         return promise.result()
 
     def file_called(self, filename: str) -> str:
-        """The name of a file of this session's own code in messages.
+        """The name of a file of this session's own code in messages: without its folders.
 
         Args:
             filename: its path, as Python has it.
         Example:
-            >>> session.file_called("my.py")
+            >>> session.file_called("/home/alice/my.py")
             'my.py'
         """
-        return filename
+        return code_file(filename)
 
     def _run_turns(self) -> None:
         with self.controller.lock, context.activate(self.liveslots):

@@ -22,6 +22,16 @@ Sources = Callable[[str], str | None]
 """Returns the source of a vat's cell by the cell's name, None if it is unknown."""
 
 
+def code_file(filename: str) -> str:
+    """The name that a file of code has for people and in records: without its folders, which are the host's.
+
+    A name that is no path, such as `<bank:bank>`, stays as it is.
+    """
+    if filename.startswith("<"):
+        return filename
+    return filename.replace("\\", "/").rpartition("/")[2] or "unnamed code"
+
+
 def places(trace: Sequence[Frame], sources: Sources, vat: str | None = None) -> tuple[str, ...]:
     """The vat's lines of code, innermost last, each with the lines around it."""
     shown = trace[-MOST_FRAMES:]

@@ -27,6 +27,7 @@ from swingset.guest.base.logged import RootLogger
 from swingset.guest.liveslots import Liveslots, SyscallError
 from swingset.model import reasons, syscalls
 from swingset.model.limits import Limits
+from swingset.model.places import code_file
 from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
 from swingset.model.stack import room
 from swingset.model.states import ConsoleStream
@@ -163,6 +164,7 @@ class LocalWorker(_GuestWorker):
             incarnation=spec.incarnation,
             parts=[list(part) for part in spec.parts],
         )
+        self.liveslots.file_called = code_file  # Python's library is somewhere else on each host
 
 
 class AttachedWorker(_GuestWorker):
