@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -154,6 +155,58 @@ def test_only_the_current_incarnation_is_asked(bank: tuple[Stage, Any]) -> None:
     )
     stage.ask(root, "open_purse", "bob")
     assert compared(stage, BANK, 5).count == 1
+
+
+REFUSED = {
+    "code that does not run": "x",
+    "a kind that is missing": BANK.replace("Purse", "Wallet"),
+    "a field without a default": BANK.replace("balance: int = 0", "balance: int = 0\n    limit: int"),
+}
+ASKERS: dict[str, Callable[[Stage], Any]] = {
+    "re-delivered messages": lambda stage: compared(stage, BANK, 9).count,
+    "a shadow": lambda stage: _at(swingset.shadow(stage.controller, "bank", (("bank", BANK),))),
+    "the undo of an upgrade": lambda stage: _at(swingset.undo_upgrade(stage.controller, "bank")),
+    "the steps of an upgrade": lambda stage: stage.controller.vats.upgrade_steps("bank")[0].title,
+    "the timeline": lambda stage: [
+        str(each) for stretch in stage.controller.history.timeline() for each in stretch.happenings
+    ],
+}
+
+
+def _at(found: swingset.Branch) -> int:
+    with found:
+        return found.at
+
+
+@pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED)
+def test_a_refused_upgrade_begins_no_incarnation(bank: tuple[Stage, Any], refused: str) -> None:
+    """Whoever looks for the crank in which the code of a vat began passes over upgrades that were refused."""
+    stage, root = bank
+    stage.upgrade("bank", BANK + "\n")
+    purse = stage.ask(root, "open_purse", "ann")
+    before = {name: ask(stage) for name, ask in ASKERS.items()}
+    with pytest.raises(swingset.VatFault):
+        stage.upgrade("bank", refused)
+    assert {name: ask(stage) for name, ask in ASKERS.items()} == before
+    stage.ask(purse, "deposit", 5)
+    assert compared(stage, BANK, 9).count == 2
+
+
+def test_what_was_refused_is_not_tried_again(bank: tuple[Stage, Any]) -> None:
+    """After other code, a refused upgrade might be accepted, and then it would answer the messages."""
+    stage, root = bank
+    purse = stage.ask(root, "open_purse", "ann")
+    refused = BANK.replace("balance: int = 0", "balance: int = 0\n    limit: int")
+    with pytest.raises(swingset.VatFault):
+        stage.upgrade("bank", refused.replace("balance += amount", "balance += 2 * amount"))
+    stage.ask(purse, "deposit", 5)
+    cured = refused.replace("limit: int", "limit: int = 0")
+    found = compared(stage, cured, 2)
+    assert (found.count, found.differing, found.notes) == (2, 0, ())
+    parts = (("bank", cured),)
+    with swingset.shadow(stage.controller, "bank", parts) as shadow:
+        assert shadow.answers == ()
+        assert shadow.controller.vats["bank"].incarnation == 1
 
 
 def test_the_verdict_counts_the_differences(bank: tuple[Stage, Any]) -> None:

@@ -56,12 +56,7 @@ def upgrade_steps(store: KernelStore, vat: str, name: str) -> tuple[UpgradeStep,
 def _last(causes: Causes, vat: str) -> CrankRecord | None:
     recorded = causes.recorded
     for record in recorded.before(lambda line: b'"upgrade-vat"' in line, recorded.last + 1):
-        if (
-            isinstance(record, CrankRecord)
-            and isinstance(record.event, UpgradeVat)
-            and record.event.vat == vat
-            and record.outcome == "upgraded"
-        ):
+        if isinstance(record, CrankRecord) and isinstance(record.event, UpgradeVat) and record.began == vat:
             return record
     return None
 

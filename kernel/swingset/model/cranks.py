@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swingset.model.messages import Event
+from swingset.model.messages import CreateVat, Event, UpgradeVat
 from swingset.model.reports import Fault
 from swingset.model.states import ConsoleStream, CrankOutcome
 
@@ -29,3 +29,15 @@ class Crank:
     computrons: int | None = None
     fault: Fault | None = None
     console: tuple[tuple[ConsoleStream, str], ...] = ()
+
+    @property
+    def began(self) -> str | None:
+        """The id of the vat whose code began in this crank; None if none did, as when a start is refused.
+
+        Example:
+            >>> world.upgrade_vat("bank", world.vats.parts("bank")).began == world.vats["bank"].id
+            True
+        """
+        if isinstance(self.event, CreateVat | UpgradeVat) and self.outcome in ("created", "upgraded"):
+            return self.event.vat
+        return None

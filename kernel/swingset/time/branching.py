@@ -26,7 +26,7 @@ from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.starting import Parts
 from swingset.lens.recorded import Recorded
-from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.messages import UpgradeVat
 from swingset.time.branches import Addition, Branch, Changes
 from swingset.time.entries import refuse_wrong
 from swingset.time.living import Living
@@ -52,7 +52,8 @@ def branch(
             started a vat's code. If a vat had sent it, the sender's promise is rejected.
         edit: other arguments of requests, by record number; those that are not given stay.
         add: messages that are sent besides, each after a crank.
-        code: vats that are upgraded to other parts as the branch begins, by name.
+        code: vats that are upgraded to other parts as the branch begins, by name. What was refused as an
+            upgrade of such a vat is not tried again.
         strict: whether to raise at the first entry that was sent after another outcome than it was then.
     Returns:
         The branch, with everything in it that is not as it was.
@@ -79,6 +80,8 @@ def branch(
         fork = controller.fork(at)
         try:
             with strangers_refused(at):
+                replaced = {fork.kernel.vat(vat).id for vat in code or {}}
+                changes = replace(changes, drop=changes.drop | set(_refused(records, replaced)))
                 living = Living(fork, present, at, records, changes)
                 for vat, parts in (code or {}).items():
                     fork.upgrade_vat(vat, parts)
@@ -86,6 +89,20 @@ def branch(
         except BaseException:
             fork.close(keep=False)
             raise
+
+
+def _refused(records: Sequence[Record], replaced: Collection[str]) -> Iterator[int]:
+    """The records that ask for refused upgrades of vats: after other code, they might be accepted."""
+    requests = {record.number for record in records if isinstance(record, RequestRecord)}
+    for record in records:
+        if (
+            isinstance(record, CrankRecord)
+            and isinstance(record.event, UpgradeVat)
+            and record.event.vat in replaced
+            and record.began is None
+        ):
+            asked = record.sender
+            yield asked if asked is not None and asked in requests else record.number
 
 
 @contextmanager
@@ -152,12 +169,7 @@ def _began(controller: Controller, vat: str) -> int:
     with controller.fork() as present:
         present.commit()
         for record in present.history.records():
-            if (
-                not isinstance(record, RequestRecord)
-                and isinstance(record.event, CreateVat | UpgradeVat)
-                and record.event.vat == known
-                and record.outcome in ("created", "upgraded")
-            ):
+            if not isinstance(record, RequestRecord) and record.began == known:
                 found = record.crank
     if not found:
         gone = Recorded(controller.world).gone
@@ -228,8 +240,7 @@ def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> B
                     lost.add(record.number)
             elif (
                 isinstance(record.event, UpgradeVat)
-                and record.event.vat == known.id
-                and record.outcome == "upgraded"
+                and record.began == known.id
                 and record.sender not in lost
             ):
                 upgrade, kept = record, set()

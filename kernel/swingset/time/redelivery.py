@@ -17,7 +17,7 @@ from swingset.lens.fixes import Fix, fixes_of_answers
 from swingset.lens.recorded import Recorded
 from swingset.lens.wording import Words
 from swingset.model.capdata import CapData
-from swingset.model.messages import CreateVat, Send, UpgradeVat
+from swingset.model.messages import Send
 from swingset.model.spelling import spelled
 from swingset.model.visible import one_line
 from swingset.time.branches import Branch
@@ -188,8 +188,7 @@ def _got(controller: Controller, vat: str, count: int) -> tuple[list[CrankRecord
     got, oldest = list[CrankRecord](), 1 if gone is None else gone.first + 1
     for record in recorded.before(lambda line: b'"crank":' in line, recorded.last + 1):
         if isinstance(record, CrankRecord) and record.crank >= oldest:
-            event = record.event
-            if isinstance(event, CreateVat | UpgradeVat) and event.vat == vat_id:
+            if record.began == vat_id:
                 return got, ()
             if _is_to(record, vat):
                 got.append(record)
