@@ -244,7 +244,7 @@ def test_a_gone_object_that_others_held_makes_it_a_new_life(stage: Stage) -> Non
     assert "which others held then, is gone" in str(undone.resumed)
     assert undone.left_behind is not None
     assert len(undone.left_behind.abandoned) == 1
-    assert "began a new life" in undone.lines()[-1]
+    assert "the session began anew, because" in undone.lines()[-1]
     assert stage.session.incarnation == life + 1
     with pytest.raises(LifeEndedError, match="was taken back"):
         stage.ask(bank, "read")
@@ -406,7 +406,7 @@ def test_steps_of_an_earlier_session(tmp_path: Path) -> None:
     undone = stage.session.undo(2)
     assert undone.steps[0] == "the last step"
     assert undone.steps[1].startswith("what followed commit")
-    assert undone.resumed == "that state is of another life of the session"
+    assert undone.resumed == "that state belongs to another session"
     assert stage.ask(stage.session.names.recall()["purse"], "read") == ["alice", 0]
     stage.close()
 
@@ -421,7 +421,7 @@ def test_going_back_to_a_checkpoint_can_be_undone(stage: Stage) -> None:
     stage.session.attach()
     crank = stage.controller.crank
     undone = stage.session.undo()
-    assert undone.resumed == "that state is of another life of the session"
+    assert undone.resumed == "that state belongs to another session"
     assert undone.crank > crank
 
 

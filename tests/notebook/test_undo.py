@@ -26,7 +26,7 @@ def test_three_cells_back_and_forth(opened: Kernel) -> None:
         "took back cells [5], [6] and [7]: the world is as it was at crank 3",
         "  open_purse('bob') to root of bank ko20",
         "  deposit(7) to Purse ko21 of bank",
-        "  1 handle is dead",
+        "  1 reference or promise that is newer can be used no longer",
         "  names that are gone: old and other",
         "  names as they were: purse",
         "  these variables stay as they are: n",
@@ -151,7 +151,7 @@ def test_a_checkpoint_is_moved_and_deleted(opened: Kernel) -> None:
     """Its name can go to the present, and away."""
     opened.run("%swingset checkpoint here")
     opened.run("await E(purse).deposit(1)")
-    assert "%swingset checkpoint here --move" in opened.run("%swingset checkpoint here").traceback
+    assert "%swingset checkpoint here --move" in opened.run("%swingset checkpoint here").plain
     assert opened.run("%swingset checkpoint here --move").status == "ok"
     told = opened.run("%swingset delete-checkpoint here").plain
     assert told.startswith("checkpoint here, at crank ")
@@ -175,7 +175,7 @@ def test_going_back_is_taken_back_in_a_new_life(opened: Kernel) -> None:
     opened.run("third = await E(bank).open_purse('dora')")
     opened.run("%swingset go-back before")
     told = opened.run("%swingset undo").plain
-    assert "the session began a new life, because that state is of another life of the session" in told
+    assert "the session began anew, because that state belongs to another session" in told
     assert "names that came back: bank" in told
     assert opened.run("await E(third).deposit(2)").plain == "2"
 

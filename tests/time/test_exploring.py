@@ -289,6 +289,15 @@ def test_the_timeline_marks_what_people_look_for(town: Town) -> None:
         town.explorer.tick(1)
 
 
+def test_a_session_that_begins_anew_was_not_upgraded(town: Town) -> None:
+    """Nobody upgrades the vat of a session: the explorer and the history name what its user knows."""
+    town.session.attach("gone back")
+    town.world.commit("anew")
+    assert town.explorer.timeline().marks[-1].text == "notebook: session began anew"
+    told = [str(each) for stretch in town.world.history.timeline() for each in stretch.happenings]
+    assert told[-1] == "notebook: session began anew"
+
+
 def test_a_name_for_a_promise_is_shown_until_it_is_settled(town: Town) -> None:
     """No world stores it, but its session tells; the arrow leads from the name to the promise."""
     waited = E(town.session.root("bank")).later()

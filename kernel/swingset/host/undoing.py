@@ -364,7 +364,7 @@ class Steps:
                 life.end(f"{steps} was taken back")
                 controller.kernel.warehouse.detach(life.vat_id)
         else:
-            problem = "that state is of another life of the session"
+            problem = "that state belongs to another session"
             controller.history.go_back_to_commit(mark.head)
         if problem is not None:
             left_behind = session.attach(f"{steps} was taken back")

@@ -60,12 +60,15 @@ class Undone(Effects):
             found.append(f"and {self.more:,} more")
         found += self.modules
         if self.resumed is not None:
-            found.append(f"the session began a new life, because {self.resumed}: all its references are new")
+            found.append(
+                f"the session began anew, because {self.resumed}: its references from before are dead"
+            )
         if self.kept:
             promises = "promise keeps its value" if self.kept == 1 else "promises keep their values"
             found.append(f"{self.kept:,} {promises}, although that was taken back")
         if self.dead and self.resumed is None:
-            found.append(f"{self.dead:,} {'handle is' if self.dead == 1 else 'handles are'} dead")
+            these = "reference or promise that is" if self.dead == 1 else "references and promises that are"
+            found.append(f"{self.dead:,} {these} newer can be used no longer")
         return found
 
 

@@ -1,8 +1,8 @@
 """The timeline of a world: its commits in order, with what happened in each that people look for.
 
-That is: vats that were created, upgraded, suspended, resumed and terminated, checkpoints, and how many cranks
-and requests there were. It is read from the records of the line of commits that leads to the present.
-Only commits in which a vat's own row changed are decoded.
+That is: vats that were created, upgraded, suspended, resumed and terminated, sessions that began anew,
+checkpoints, and how many cranks and requests there were. It is read from the records of the line of commits
+that leads to the present. Only commits in which a vat's own row changed are decoded.
 """
 
 from __future__ import annotations
@@ -20,16 +20,23 @@ from swingset.world.line import Line, Mark
 from swingset.world.record_lines import lines, read_records
 from swingset.world.records import RowChange
 from swingset.world.rows import RULES
+from swingset.world.vats import ATTACHED
 
 _VATS = b'["vats",'
 _CELL = re.compile(rb'^\{"cell":\[([0-9]{1,15}),')
-_AT = {column: list(RULES["vats"]).index(column) for column in ("name", "state", "incarnation", "id")}
+_AT = {
+    column: list(RULES["vats"]).index(column) for column in ("name", "state", "incarnation", "id", "worker")
+}
 _WORDS = {"suspended": "suspended", "live": "resumed", "terminated": "terminated"}
+RENEWED = "session began anew"
+"""What happens to the vat of an embedder or a notebook where another gets new code."""
 
 
 @dataclass(frozen=True)
 class Happening:
     """What happened to a vat: `created`, `upgraded`, `suspended`, `resumed` or `terminated`.
+
+    The vat of a session is not upgraded: of it, `what` is `session began anew`.
 
     `record` is the number of the record, and `crank` the last crank by then.
     """
@@ -41,8 +48,14 @@ class Happening:
     incarnation: int
 
     def __str__(self) -> str:
-        to = f" to incarnation {self.incarnation}" if self.what == "upgraded" else ""
-        return f"{one_line(self.vat, 40)} {self.what}{to}"
+        return in_words(one_line(self.vat, 40), self.what, self.incarnation)
+
+
+def in_words(vat: str, what: str, incarnation: int) -> str:
+    """What happened to a vat, as a line names it."""
+    if what == RENEWED:
+        return f"{vat}: {RENEWED}"
+    return f"{vat} {what}" + (f" to incarnation {incarnation}" if what == "upgraded" else "")
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,7 @@ class _Vats:
         elif before[0] != state:
             what = _WORDS.get(state, state)
         elif before[1] != incarnation:
-            what = "upgraded"
+            what = RENEWED if row.after[_AT["worker"]] == ATTACHED else "upgraded"
         else:
             return None
         return Happening(crank, record, name, what, incarnation)

@@ -14,7 +14,9 @@ from typing import Literal
 
 from swingset.lens.tables import Direction
 
-MarkKind = Literal["checkpoint", "created", "upgraded", "suspended", "resumed", "terminated", "error", "cut"]
+MarkKind = Literal[
+    "checkpoint", "created", "upgraded", "renewed", "suspended", "resumed", "terminated", "error", "cut"
+]
 """What a mark of the timeline says."""
 
 RowSort = Literal["root", "durable", "heap", "promise", "lost", "rest", "name"]

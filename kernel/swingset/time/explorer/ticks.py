@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import apsw
 
 from swingset.core.errors import KernelError
+from swingset.lens.timeline import RENEWED, in_words
 from swingset.model.capdata import CapData
 from swingset.model.spelling import spelled
 from swingset.model.values import value_in_words
@@ -33,7 +34,7 @@ from swingset.world.line import Mark
 from swingset.world.promises import REJECTED
 from swingset.world.records import CrankRecord, RowChange
 from swingset.world.rows import RULES
-from swingset.world.vats import SUSPENDED, TERMINATED
+from swingset.world.vats import ATTACHED, SUSPENDED, TERMINATED
 
 MOST_LANES, MOST_MARKS = 20, 60
 """How many lanes and marks a timeline has at most."""
@@ -49,7 +50,9 @@ _VAT = re.compile(rb'"vat":"([^"\\\\]{1,800})"\}\Z')
 _REJECTED = re.compile(rb'\["promises",\["(kp[0-9]{1,16})","rejected",')
 _VATS = b'["vats",'
 _UNHANDLED = b'["stderr","unhandled rejection in '
-_AT = {column: list(RULES["vats"]).index(column) for column in ("id", "name", "state", "incarnation")}
+_AT = {
+    column: list(RULES["vats"]).index(column) for column in ("id", "name", "state", "incarnation", "worker")
+}
 _RANK: dict[MarkKind, int] = {"cut": 0, "checkpoint": 1, "upgraded": 2, "terminated": 3, "suspended": 4}
 _OTHERS = "\n"  # what no vat can be called
 
@@ -72,6 +75,7 @@ class _Seen:
     name: str = ""
     state: str = ""
     incarnation: int = 0
+    attached: bool = False
     told: bool = True
 
 
@@ -185,8 +189,9 @@ class Ticks:
         if row.after is None:
             self._see(_Seen(crank, record, str(row.key[0])))
             return
-        vat, name, state, incarnation = (row.after[_AT[at]] for at in ("id", "name", "state", "incarnation"))
-        self._see(_Seen(crank, record, str(vat), str(name), str(state), int(incarnation or 0), told))
+        vat, name, state = (str(row.after[_AT[at]]) for at in ("id", "name", "state"))
+        incarnation, attached = int(row.after[_AT["incarnation"]] or 0), row.after[_AT["worker"]] == ATTACHED
+        self._see(_Seen(crank, record, vat, name, state, incarnation, attached, told))
 
     def _see(self, seen: _Seen) -> None:
         self._seen.append(seen)
@@ -202,10 +207,11 @@ class Ticks:
         elif before[0] != seen.state:
             kind = {SUSPENDED: "suspended", TERMINATED: "terminated"}.get(seen.state, "resumed")  # type: ignore[assignment]
         elif before[1] != seen.incarnation:
-            kind = "upgraded"
+            kind = "renewed" if seen.attached else "upgraded"
         if kind is not None and seen.told:
-            to = f" to incarnation {seen.incarnation}" if kind == "upgraded" else ""
-            self._marks.append(Told(seen.crank, kind, f"{one_line(seen.name, NAME)} {kind}{to}"))
+            what = RENEWED if kind == "renewed" else kind
+            words = in_words(one_line(seen.name, NAME), what, seen.incarnation)
+            self._marks.append(Told(seen.crank, kind, words))
 
     # Answers
 
