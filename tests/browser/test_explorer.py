@@ -389,7 +389,7 @@ def test_many_objects_and_vats(browser: Any, tmp_path: Path, monkeypatch: pytest
     panel.refresh()
     page = browser.new_page(viewport={"width": 1230, "height": 900}, reduced_motion="reduce")
     shown = Bare(page, panel).show()
-    expect(shown.locator(".sw-room")).to_have_count(12)
+    expect(shown.locator(".sw-room")).to_have_count(13)
     shown.locator(".sw-vats").click()
     expect(shown.locator(".sw-room")).to_have_count(16)
     expect(shown.locator(".sw-vats")).to_have_count(0)

@@ -161,7 +161,9 @@ def test_an_object_shows_its_state_and_history(town: Town) -> None:
     assert found is not None
     assert found.title == "Purse of bank"
     balance = found.fields[1]
-    assert [change.value for change in balance.history] == ["10", "0"]
+    assert [change.value for change in balance.history] == ["0"]
+    assert found.fields[0].history == ()
+    assert balance.since == found.last_crank
     assert found.methods[0].signature == "deposit(amount: int) -> int"
     assert found.methods[0].doc == "Put money in."
     assert found.code is not None
@@ -336,3 +338,57 @@ def test_arrows_lead_from_durable_objects_to_what_their_records_hold(town: Town)
     ]
     assert found == [("Safe", "Purse", 2)]
     del safe
+
+
+def fields(town: Town, subject: str) -> tuple[swingset.Field, ...]:
+    found = town.explorer.inspect(subject)
+    assert found is not None
+    return found.fields
+
+
+SHELF = """
+from swingset.vat import durable, remotable
+
+@durable
+class Card:
+    text: str
+    def write(self, text: str):
+        self.text = text
+
+@remotable
+class Shelf:
+    def card(self, text: str):
+        return Card(text=text)
+
+def build_root_object():
+    return Shelf()
+"""
+
+
+def test_a_long_text_is_cut_and_is_no_earlier_value_of_itself(town: Town) -> None:
+    """A label has the beginning of a long text; a history has only what differs, even past the cut."""
+    shelf = town.session.define("shelf", SHELF)
+    long = "the card with a text that goes on " * 20
+    card = town.session.wait(E(shelf).card(long + "A"))
+    row = town.box("shelf").rows[1]
+    assert row.label == "Card the card with a text t…"
+    (text,) = fields(town, row.id)
+    assert (text.history, text.value[-1]) == ((), "…")
+    town.session.wait(E(card).write(long + "B"))
+    (text,) = fields(town, row.id)
+    assert len(text.history) == 1
+    assert text.since is not None
+    assert text.since > text.history[0].crank
+
+
+def test_twelve_vats_are_drawn_and_the_rest_can_be(town: Town) -> None:
+    """Besides the session there are boxes for twelve vats; one id draws the rest, and is gone then."""
+    for number in range(11):
+        town.session.define(f"vat{number}", SHELF)
+    scene = town.explorer.scene()
+    assert (len(scene.boxes), scene.further) == (13, "")
+    town.session.define("one_more", SHELF)
+    scene = town.explorer.scene()
+    assert (len(scene.boxes), scene.left_out[0]) == (13, "1 more vat is not drawn")
+    scene = town.explorer.scene(opened=[scene.further])
+    assert (len(scene.boxes), scene.further) == (14, "")

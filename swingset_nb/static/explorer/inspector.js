@@ -22,13 +22,11 @@ function state(it, send) {
       },
       words,
     );
-  const fields = it.fields.map(({ name, value, history }) => {
-    const [newest, ...older] = history;
-    const since = newest && newest.value === value ? newest.crank : null;
-    const changes = (since === null ? history : older).map(({ crank, value: old }) =>
+  const fields = it.fields.map(({ name, value, history, since }) => {
+    const changes = history.map(({ crank, value: old }) =>
       was(crank, `← ${old} at crank ${crank.toLocaleString("en")}`),
     );
-    if (since !== null && older.length)
+    if (since !== null && history.length)
       changes.unshift(was(since, `since crank ${since.toLocaleString("en")}`));
     return h(
       "tr",
@@ -132,7 +130,7 @@ function source(code) {
 /** @param {Inspected} it */
 function kernelView(it) {
   if (!it.kernel.length) return [h("p", { class: "sw-empty" }, "No c-list has it.")];
-  const head = ["vat", "vref", "kref", "direction", "reachable"].map((name) =>
+  const head = ["vat", "vref", "kref", "direction", "reachable", "counts"].map((name) =>
     h("th", { scope: "col" }, name),
   );
   const rows = it.kernel.map((row) =>

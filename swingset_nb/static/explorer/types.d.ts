@@ -104,6 +104,7 @@ export interface World {
   waiting_total: number;
   elsewhere: number;
   left_out: string[];
+  further: string; // the id that draws more vats; empty: all are drawn
 }
 export interface Link {
   text: string;
@@ -130,6 +131,7 @@ export interface Field {
   name: string;
   value: string;
   history: { crank: number; value: string }[];
+  since: number | null;
 }
 export interface Method {
   name: string;

@@ -25,7 +25,8 @@ export function worldView(send) {
   const arrows = svg("svg", { class: "sw-arrows", "aria-hidden": "true" });
   const rooms = h("div", { class: "sw-rooms" });
   const legend = h("p", { class: "sw-note sw-legend" });
-  const el = h("section", { class: "sw-world", "aria-label": "world" }, arrows, rooms, legend);
+  const pane = h("div", { class: "sw-pane" }, arrows, rooms);
+  const el = h("section", { class: "sw-world", "aria-label": "world" }, pane, legend);
   /** @type {World | null} */
   let shown = null;
   /** @type {Map<string, Place>} */
@@ -188,22 +189,21 @@ export function worldView(send) {
       rooms.append(
         h("p", { class: "sw-empty" }, "There is no vat yet: a cell that begins with %%vat NAME makes one."),
       );
-    const drawn = world.boxes.filter(({ kind }) => kind === "vat" || kind === "session").length;
-    const left = world.left_out.map((line) =>
-      line.includes("more vats")
+    const left = world.left_out.map((line, index) =>
+      world.further && index === 0
         ? h(
             "button",
             {
               class: "sw-small sw-vats",
               "data-key": "vats",
-              // Each page has its number: twelve vats are always drawn, and forty more with each page.
-              onclick: () => send({ kind: "open", row: `boxes/rest${Math.ceil((drawn - 12) / 40)}` }),
+              title: "draw more vats",
+              onclick: () => send({ kind: "open", row: world.further }),
             },
-            line.replace("are not drawn", "to draw"),
+            line,
           )
         : h("span", {}, line),
     );
-    legend.replaceChildren(LEGEND, ...left);
+    fill(legend, document.createTextNode(LEGEND), ...left);
   }
 
   /** Let a message travel to its target. @param {Waiting} message */

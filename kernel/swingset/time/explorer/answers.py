@@ -183,7 +183,8 @@ class Folded:
 
     `at` is the crank that was asked for, None for the present; `crank` is that of the moment. `waiting` has
     the first events that wait, `waiting_total` counts all of them, and `elsewhere` those of them that are not
-    in the run-queue. `left_out` says what is not drawn.
+    in the run-queue. `left_out` says what is not drawn; opening `further` draws more of the vats, and it is
+    empty if all are drawn.
     """
 
     at: int | None
@@ -194,6 +195,7 @@ class Folded:
     waiting_total: int
     elsewhere: int
     left_out: tuple[str, ...]
+    further: str = ""
 
 
 @dataclass(frozen=True)
@@ -243,11 +245,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an object: its value in words, and its earlier values, newest first."""
+    """One field of an object: its value in words, and its earlier values, newest first.
+
+    `since` is the crank in which it got its value, if that is known.
+    """
 
     name: str
     value: str
     history: tuple[Change, ...] = ()
+    since: int | None = None
 
 
 @dataclass(frozen=True)

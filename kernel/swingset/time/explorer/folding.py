@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from heapq import nsmallest
 
 from swingset.core.store import KernelStore
+from swingset.model.counting import plural
 from swingset.model.visible import one_line
 from swingset.time.explorer.answers import Arrow, Box, BoxKind, Folded, Row
 from swingset.time.explorer.index import Group, Index, Key, number
@@ -22,12 +23,15 @@ from swingset.time.explorer.queueing import Queue
 from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
 
 MOST_BOXES, MOST_ROWS, MOST_ARROWS = 12, 400, 400
-"""How many boxes, rows and arrows a picture has at most."""
+"""How many boxes of vats, rows and arrows a picture has at most."""
 
 IN_ONE_BOX, A_PAGE, MOST_SPLIT = 12, 40, 5
 """How many rows a box has at first, how many more each opening shows, and how many named ones stand apart."""
 
 _ORDER = {"root": 0, "durable": 2, "heap": 3, "promise": 4, "lost": 5, "name": 6, "rest": 7}
+
+
+_SEARCH = "a search finds each by its fields"
 
 
 def group_id(key: Key) -> str:
@@ -64,11 +68,13 @@ class Folding:
         """The picture."""
         vats = [vat for vat in self._labels.vats.values() if vat.state != TERMINATED]
         vats.sort(key=lambda vat: (not vat.attached, vat.state != SUSPENDED, _number(vat.id)))
-        shown = vats[: MOST_BOXES + A_PAGE * self._pages("boxes")]
+        pages = self._pages("boxes")
+        sessions = min(sum(vat.attached for vat in vats), MOST_BOXES)
+        shown = vats[: sessions + MOST_BOXES + A_PAGE * pages]
         shown.sort(key=lambda vat: (not vat.attached, _number(vat.id)))
         left_out = []
         if len(vats) > len(shown):
-            left_out.append(f"{len(vats) - len(shown):,} more vats are not drawn")
+            left_out.append(_not_drawn(len(vats) - len(shown), "more vat"))
         boxes = [self._vat(vat) for vat in shown]
         boxes += [
             self._box(device.id, one_line(device.name, NAME), "device", state="edge")
@@ -80,13 +86,11 @@ class Folding:
         arrows = list(self._arrows({box.id for box in boxes}))
         if len(arrows) > MOST_ARROWS:
             arrows.sort(key=lambda arrow: -arrow.count)
-            left_out.append(f"{len(arrows) - MOST_ARROWS:,} more arrows are not drawn")
-        for count, words in (
-            (self._index.settled, "settled promises are not drawn"),
-            (self._index.counts["?"], "promises that a waiting message or the host settles are not drawn"),
-        ):
-            if count:
-                left_out.append(f"{count:,} {words}")
+            left_out.append(_not_drawn(len(arrows) - MOST_ARROWS, "more arrow"))
+        if self._index.settled:
+            left_out.append(_not_drawn(self._index.settled, "settled promise"))
+        if unanswered := self._index.counts["?"]:
+            left_out.append(_not_drawn(unanswered, "promise", " with no answer yet"))
         queue = Queue(self._store, self._labels, self.target)
         return Folded(
             at,
@@ -97,6 +101,7 @@ class Folding:
             queue.total,
             queue.elsewhere,
             tuple(left_out),
+            f"boxes/rest{pages}" if len(vats) > len(shown) else "",
         )
 
     # Boxes
@@ -244,7 +249,7 @@ class Folding:
             yield self._single(key, kref, depth=1)
         if (left := rest - len(members)) > 0:
             opens = self._budget > 0
-            yield Row(f"{row}/rest{pages}", "rest", f"{left:,} more", count=left, opens=opens, depth=1)
+            yield Row(f"{row}/rest{pages}", "rest", f"{left:,} more", _SEARCH, left, opens=opens, depth=1)
 
     def _notes(self, key: Key, told: Collection[str] = ()) -> list[str]:
         """Who holds the things of a group, or who waits for the promises and who settles them.
@@ -340,6 +345,11 @@ class Folding:
         if rows is None:
             return "", ""
         return box, rows[-1].id if rows and rows[-1].sort == "rest" else ""
+
+
+def _not_drawn(count: int, noun: str, which: str = "") -> str:
+    """How many of something a picture leaves out."""
+    return f"{plural(count, noun)}{which} {'is' if count == 1 else 'are'} not drawn"
 
 
 def _rank(group: Group, marked: set[int]) -> tuple[int, int]:

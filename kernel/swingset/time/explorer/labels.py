@@ -125,7 +125,7 @@ class Labels:
 
     @staticmethod
     def _short(fields: dict[str, Any]) -> Iterator[str]:
-        """The first fields of a record that are short, such as `alice` and `10`."""
+        """The first fields of a record that are short, such as `alice` and `10`; a long text is cut."""
         shown = 0
         for name, stored in fields.items():
             if name.startswith("#") or shown == _FEW:
@@ -134,9 +134,12 @@ class Labels:
                 data = CapData.from_json(stored)
             except MalformedCapData:
                 continue
-            if not data.slots and len(data.body) <= 2 * _SHORT:
-                text = value_in_words(data, _unnamed, _SHORT)
-                yield text[1:-1] if text[:1] in "'\"" and text[-1:] == text[:1] else text
+            if data.slots:
+                continue
+            text = value_in_words(data, _unnamed, _SHORT)
+            quote = text[:1] if text[:1] in ("'", '"') else ""
+            if quote or len(data.body) <= 2 * _SHORT:
+                yield text.removeprefix(quote).removesuffix(quote)
                 shown += 1
 
     def fields(self, kref: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.lens.described import Described, describe
@@ -41,11 +40,15 @@ _LONGEST = 200_000  # characters of a record that are read
 _OLDER = "older records were not looked through: `swingset.search` reads all of them"
 
 
+_State = dict[str, tuple[str, str]]
+"""The fields of an object: each in words, which may be cut, and all of it, to compare."""
+
+
 @dataclass
 class _Past:
     """What the records tell of an object: its stored states, newest first, and its last delivery."""
 
-    states: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    states: list[tuple[int, _State]] = field(default_factory=list)
     last: Record | None = None
     cut: bool = False
 
@@ -156,13 +159,14 @@ class Things:
             return
         values = self._values(vat, rows[0][0])
         for name, value in list(values.items())[:MOST_FIELDS]:
-            yield Field(name, value, tuple(_history(name, past.states)))
+            since, earlier = _history(name, value, past.states)
+            yield Field(name, value[0], earlier, since)
         if len(values) > MOST_FIELDS:
             yield Field("…", f"more than {MOST_FIELDS:,} fields")
 
-    def _values(self, vat: str, record: str) -> dict[str, str]:
-        """The fields of a stored record in words."""
-        found: dict[str, str] = {}
+    def _values(self, vat: str, record: str) -> _State:
+        """The fields of a stored record."""
+        found: _State = {}
         by_vref = self._seen.store.clists.by_vref
 
         def named(slot: str, iface: str | None) -> str:
@@ -176,7 +180,7 @@ class Things:
                 text = value_in_words(CapData.from_json(stored), named, VALUE)
             except MalformedCapData:
                 text = "?"
-            found[one_line(name, NAME)] = text
+            found[one_line(name, NAME)] = text, json.dumps(stored, sort_keys=True)
         return found
 
     def _delivered(self, record: Record) -> str:
@@ -308,16 +312,17 @@ def methods_of(found: Described | ClassOutline) -> tuple[Method, ...]:
     )
 
 
-def _history(name: str, states: list[tuple[int, dict[str, Any]]]) -> Iterator[Change]:
-    """What a field became, newest first."""
-    shown = 0
+def _history(
+    name: str, value: tuple[str, str], states: list[tuple[int, _State]]
+) -> tuple[int | None, tuple[Change, ...]]:
+    """When a field got its value, if the states tell, and what it was before, newest first."""
+    changes = []
     for at, (crank, values) in enumerate(states):
         older = states[at + 1][1].get(name) if at + 1 < len(states) else None
         if name in values and values[name] != older:
-            yield Change(crank, one_line(values[name], NAME))
-            shown += 1
-            if shown == MOST_VALUES:
-                return
+            changes.append((crank, values[name]))
+    since = changes.pop(0)[0] if changes and changes[0][1] == value else None
+    return since, tuple(Change(crank, one_line(words, NAME)) for crank, (words, _) in changes[:MOST_VALUES])
 
 
 def _needle(vat: str, key: str) -> bytes:
