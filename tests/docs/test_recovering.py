@@ -1,0 +1,101 @@
+"""The page on recovering has a section for everything that goes wrong, and names only what can be typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+
+from swingset.command.cli import parser
+from swingset.host.opening import open_world
+from swingset.model.states import Reason
+from swingset.world import errors
+from swingset_nb.commands import registered
+from swingset_nb.magics import KIND, MODULE, VAT, WHATIF
+from tests.docs.test_docs import DOCS
+
+HOWTO = ("testing-vats", "sharing-code", "handling-time", "calling-http", "profiling", "moving-a-world")
+PAGE = (DOCS / "recovering.md").read_text()
+SECTIONS = dict(re.findall(r"^##+ (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
+MISUSE = {"WorldMisuse", "UncommittedChanges", "UnknownCommit", "UnknownLabel", "LabelExists", "NoSuchMoment"}
+"""Errors of a call and not of a file: there is nothing to recover from."""
+CELLS = {"%%vat": VAT, "%%kind": KIND, "%%module": MODULE, "%%whatif": WHATIF}
+KINDS = {"WorldError", "StorageError", "ValueRefused"} | MISUSE
+"""Errors without a section: those, bases, and a refusal of SQLite that is told as another."""
+
+
+def world_errors() -> list[str]:
+    """The errors of a world file, by name."""
+    found = [name for name, each in vars(errors).items() if isinstance(each, type)]
+    return sorted(name for name in found if issubclass(getattr(errors, name), errors.WorldError))
+
+
+@pytest.mark.parametrize("code", get_args(Reason))
+def test_each_code_has_a_section(code: str) -> None:
+    """It says what the code means, what is seen, and what to do; and the table on top leads to it."""
+    text = SECTIONS[code].strip()
+    blocks = re.split(r"\n\n(?=\S)", text)
+    assert len(blocks) >= 3, "what it means, what you see, what to type"
+    assert blocks[1].startswith(("```python\n", "You see "))
+    assert blocks[-1].startswith("- ")
+    assert PAGE.count(f"[{code}](#{code})") == 1
+
+
+@pytest.mark.parametrize("name", [name for name in world_errors() if name not in KINDS])
+def test_each_error_of_a_world_file_is_told(name: str) -> None:
+    """It has a section, or is named in that of its kind."""
+    assert name in SECTIONS or f"`{name}`" in PAGE
+
+
+def test_no_section_is_of_something_else() -> None:
+    """Each section is of a code or an error that exists."""
+    assert SECTIONS.keys() <= {*get_args(Reason), *world_errors()} | {"Errors"}
+
+
+def typed() -> Iterator[tuple[str, str]]:
+    """What the how-to pages tell to type, with the page."""
+    for page in (*HOWTO, "recovering"):
+        text = (DOCS / f"{page}.md").read_text()
+        outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        shown = re.findall(r"^```\n(swingset .*?)\n```$", text, re.MULTILINE | re.DOTALL)
+        for line in (*re.findall(r"`([^`\n]+)`", outside), *shown):
+            if re.match(r"%|swingset ", line):
+                yield page, line
+
+
+PLACES = {"N": "7", "M": "8", "VAT": "bank", "METER": "m1"}
+"""What stands for what a reader has to fill in, where it has to be a number or a name."""
+
+
+@pytest.mark.parametrize(("page", "line"), sorted(set(typed())))
+def test_what_is_to_be_typed_can_be(page: str, line: str) -> None:
+    """Each line that a how-to page tells to type is read by its parser, as far as it goes."""
+    first, *words = [PLACES.get(word, word) for word in shlex.split(line)]
+    if first == "swingset":
+        assert words[0] in ("--version", "--help") or parser().parse_args(words), page
+    elif first in CELLS:
+        assert CELLS[first].read(shlex.join(words) or "bank"), page
+    elif words:
+        known = registered()[words[0]].parser
+        assert {word for word in words if word.startswith("--")} <= {*known._option_string_actions}, page
+        if len(words) > 1:
+            assert known.read(shlex.join(words[1:])), page
+    else:
+        assert first == "%swingset", page
+
+
+def test_calls_of_the_world_exist() -> None:
+    """Each `controller....(` in the text of the how-to pages is a method of an open world."""
+    found = set[str]()
+    for page in (*HOWTO, "recovering"):
+        found.update(re.findall(r"\bcontroller((?:\.\w+)+)\(", (DOCS / f"{page}.md").read_text()))
+    assert len(found) > 5
+    with open_world(worker="local") as world:
+        for path in found:
+            target: object = world
+            for name in path.split(".")[1:]:
+                target = getattr(target, name)
+            assert callable(target), path
