@@ -38,3 +38,16 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
         if not file.startswith("tests/"):
             places = (ROOT, ROOT / "kernel" / "swingset")
             assert any((place / file).is_file() for place in places), file
+
+
+def test_every_source_of_a_difference_has_a_test() -> None:
+    """Each row of the page on determinism has three columns, and the last names tests and nothing else."""
+    lines = (DESIGN / "determinism.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("|") and not line.startswith(("|---", "| source"))]
+    assert len(rows) > 30
+    for row in rows:
+        source, closed, tests = (cell.strip() for cell in row.strip("|").split("|"))
+        assert source
+        assert closed
+        assert _TEST.search(tests), source
+        assert _TEST.sub("", tests).strip(" ,") == "", source

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swingset.guest.base import errors
 from tests.guest.guest_bench import Bench, capdata
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -211,3 +212,8 @@ def test_forgotten_rejection_is_reported_with_its_line(bench: Bench) -> None:
         f"(bank, line {line('five is')}, in Root.plain); "
         f"sent as E(...).plain() in bank, line {line('E(self).plain')}"
     ]
+
+
+def test_no_message_has_an_address() -> None:
+    """It differs between two runs of a local vat, and tells a reader nothing."""
+    assert errors.message_of(ValueError(object())) == "<object object>"

@@ -102,6 +102,14 @@ def test_the_clock_stands_still(bench: Bench) -> None:
     assert bench.run("print(time.time(), time.monotonic())").console == (("stdout", "0.0 0.0\n"),)
 
 
+def test_a_nan_that_is_computed_has_the_same_bits_everywhere(bench: Bench) -> None:
+    """Processors differ in its sign; the engine has one."""
+    said = bench.run(
+        "import struct; x = float('inf')\nfor nan in (x - x, x * 0): print(struct.pack('>d', nan).hex())"
+    )
+    assert said.console == (("stdout", "7ff8000000000000\n" * 2),)
+
+
 def test_chance_follows_from_the_delivery(bare: WasmWorkerFactory) -> None:
     """The same delivery to the same vat draws the same numbers; another delivery or vat draws others."""
     source = "import os, uuid, random; print(os.urandom(8), os.urandom(8), uuid.uuid4(), random.random())"
