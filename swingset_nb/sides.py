@@ -19,6 +19,8 @@ from swingset_nb.sanitised import safe_text
 
 SIGNS = {"same": (" ", " "), "changed": ("−", "+"), "removed": ("−", " "), "added": (" ", "+")}
 """The signs of the two sides of a row."""
+MOST_ROWS = 2_000
+"""The most rows that are made of a difference."""
 _LONGEST = 1_000
 _CELL = "text-align:left;vertical-align:top;padding:0;border:0"
 _PRE = "margin:0;padding:0 6px;white-space:pre-wrap"
@@ -36,23 +38,28 @@ _TONES: dict[str, str] = {
 
 @dataclass(frozen=True, repr=False)
 class SideBySide(Shown):
-    """The lines of a unified diff, and the same change in rows of two sides."""
+    """The lines of a unified diff, and the same change in rows of two sides.
+
+    `hidden` is how many rows there are behind those that were made.
+    """
 
     title: str
     lines: Sequence[str]
     rows: Sequence[DiffRow]
+    hidden: int = 0
 
     @classmethod
     def of(cls, difference: Difference) -> SideBySide:
         """A difference in both forms."""
-        return cls(difference.part, difference.unified(), difference.side_by_side())
+        return cls(difference.part, difference.unified(), *difference.first_rows(MOST_ROWS))
 
     def cut(self, room: Room) -> Shown:  # noqa: D102
-        left = max(len(self.lines), len(self.rows)) - room.lines
+        kept = min(room.lines, len(self.rows)) if self.hidden else room.lines
+        left = max(len(self.lines), len(self.rows) + self.hidden) - kept
         if left <= 0:
             return self
-        shown = SideBySide(self.title, self.lines[: room.lines], self.rows[: room.lines])
-        return Stack([shown, Message(room.more(left, room.lines))])
+        shown = SideBySide(self.title, self.lines[:kept], self.rows[:kept])
+        return Stack([shown, Message(room.more(left, kept))])
 
     def plain(self) -> str:  # noqa: D102
         return Diff(self.lines).plain()

@@ -102,7 +102,7 @@ class UpgradePanel(LiveWidget):
         difference = None
         if source is not None and world.has_vat(self.vat):
             difference = world.session.difference(self.vat, self.part, source)
-        rows = difference.side_by_side() if difference else []
+        rows, hidden = difference.first_rows(MOST_LINES) if difference else ([], 0)
         vats = world.controller.vats
         incarnation = vats[self.vat].incarnation if self.vat in vats else None
         return {
@@ -111,8 +111,8 @@ class UpgradePanel(LiveWidget):
             "incarnation": incarnation,
             "part": self.part,
             "parts": list(parts),
-            "rows": [_row(row) for row in rows[:MOST_LINES]],
-            "hidden": max(0, len(rows) - MOST_LINES),
+            "rows": [_row(row) for row in rows],
+            "hidden": hidden,
             "messages": self.messages,
             "told": self.told,
         }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from typing import Any
+
 import pytest
 
 from swingset.lens.difference import MOST_STEPS, Difference, steps
@@ -115,3 +118,32 @@ def test_two_sides_have_all_of_the_text(size: int) -> None:
     rows = Difference("vat", "vat", old, new).side_by_side()
     assert [row.new.text for row in rows if row.new is not None] == source_lines(new)
     assert [row.old.text for row in rows if row.old is not None] == source_lines(old)
+
+
+HEAVY = (
+    ("lines of brackets", "(" * 399 + "{}", "()" * 199 + "{}", 20),
+    ("groups of lines of brackets", "()" * 20 + "{}", ")(" * 20 + "{}", 2_000),
+    ("words and spaces", "a b " * 99 + "{}", "b  a " * 79 + "{}", 20),
+    ("lines that all differ", "x{} = 1", "y{} = 2", 10_000),
+)
+"""The running line, the new one, and how many of each."""
+
+
+@pytest.mark.parametrize(("old", "new", "lines"), [case[1:] for case in HEAVY], ids=[x[0] for x in HEAVY])
+def test_no_line_takes_long(monkeypatch: pytest.MonkeyPatch, old: str, new: str, lines: int) -> None:
+    """What repeats is not compared word by word: the steps of a difference are bounded."""
+    compared: list[int] = []
+    plain = difflib.SequenceMatcher.find_longest_match
+
+    def counted(self: Any, alo: int, ahi: int, blo: int, bhi: int) -> Any:
+        compared.append(sum(len(self.b2j.get(self.a[at], ())) for at in range(alo, ahi)))
+        return plain(self, alo, ahi, blo, bhi)
+
+    monkeypatch.setattr(difflib.SequenceMatcher, "find_longest_match", counted)
+    before, after = (
+        "\n".join("" if n % 21 == 20 else line.format(n) for n in range(lines)) for line in (old, new)
+    )
+    rows, left = Difference("vat", "vat", before, after).first_rows(400)
+    assert sum(compared) <= 11_000_000
+    assert len(rows) == min(400, len(rows) + left)
+    assert rows

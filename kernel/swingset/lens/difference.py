@@ -55,8 +55,21 @@ class Difference:
             >>> [row.new.text for row in rows if row.new is not None]
             ['x = 1']
         """
+        return self.first_rows(None, context)[0]
+
+    def first_rows(self, most: int | None, context: int = 2) -> tuple[list[DiffRow], int]:
+        """The first rows of `side_by_side`, and how many more there are, which are not made.
+
+        Args:
+            most: how many rows at most; None for all.
+            context: how many lines that are the same stand around a change.
+        Example:
+            >>> rows, left = session.difference("bank", "bank", "x = 1").first_rows(400)
+            >>> left
+            0
+        """
         before, after = source_lines(self.old or ""), source_lines(self.new)
-        return side_by_side(before, after, context, searched=steps(before, after) <= MOST_STEPS)
+        return side_by_side(before, after, context, most, searched=steps(before, after) <= MOST_STEPS)
 
 
 def unified(before: Sequence[str], after: Sequence[str], names: tuple[str, str], context: int) -> list[str]:

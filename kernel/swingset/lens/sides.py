@@ -2,13 +2,15 @@
 
 Lines that were changed are paired with those that resemble them most, and the words that are different are
 marked in both. Code may be a stranger's, so the search for pairs and words is bounded: too many lines are
-paired in order, and in a very long line everything is marked.
+paired in order, and in a line that is very long or repeats a few words often everything is marked. What all
+lines of a difference may take together is bounded too. Only rows that are shown get pieces.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
@@ -17,7 +19,11 @@ from swingset.lens.tones import Toned, tones
 
 _MOST_PAIRED = 400  # pairs of lines that are compared to find those that resemble each other
 _LONGEST = 400  # characters of a line in which words are marked
+_MOST_STEPS = 200_000  # comparisons of words that two lines may take
+_MOST_IN_ALL = 10_000_000  # those that all lines of a difference may take: about a second
+_OF_A_WORD = 5  # comparisons that reading a word counts as
 _ALIKE = 0.35
+_Marks = tuple[list[tuple[int, int]], list[tuple[int, int]]]
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -65,26 +71,76 @@ class DiffRow:
     new: Side | None = None
 
 
-def side_by_side(before: list[str], after: list[str], context: int, *, searched: bool) -> list[DiffRow]:
-    """The rows of a difference; without `searched`, all lines of the one are against all of the other."""
-    old, new = _Lines(before), _Lines(after)
+def side_by_side(
+    before: list[str], after: list[str], context: int, most: int | None, *, searched: bool
+) -> tuple[list[DiffRow], int]:
+    """The first rows of a difference, and how many more there are.
+
+    Without `searched`, all lines of the one are against all of the other.
+    """
+    effort = _Effort()
+    planned = list(_planned(before, after, context, effort, searched=searched))
+    shown = planned[:most]
+    # what is behind the last row needs no tones
+    old = _Lines(before[: max((a + 1 for _, a, _ in shown if a is not None), default=0)])
+    new = _Lines(after[: max((c + 1 for _, _, c in shown if c is not None), default=0)])
+    return [_row(old, new, plan, effort) for plan in shown], len(planned) - len(shown)
+
+
+_Plan = tuple[str, int | None, int | None]
+"""A row without its pieces: its change, and the places of its lines, from 0."""
+
+
+def _planned(
+    before: list[str], after: list[str], context: int, effort: _Effort, *, searched: bool
+) -> Iterator[_Plan]:
     if not searched:
-        return list(_replaced(old, new, (0, len(before)), (0, len(after))))
-    rows: list[DiffRow] = []
+        yield from _replaced(before, after, (0, len(before)), (0, len(after)), effort)
+        return
     end = 0
     matcher = difflib.SequenceMatcher(None, before, after)
     for group in matcher.get_grouped_opcodes(context):
         if group[0][1] > end:
-            rows.append(DiffRow("gap"))
+            yield "gap", None, None
         for sort, a, b, c, d in group:
             end = b
             if sort == "equal":
-                rows += [DiffRow("same", old.side(a + at, ()), new.side(c + at, ())) for at in range(b - a)]
+                yield from (("same", a + at, c + at) for at in range(b - a))
             else:
-                rows += _replaced(old, new, (a, b), (c, d))
-    if rows and end < len(before):
-        rows.append(DiffRow("gap"))
-    return rows
+                yield from _replaced(before, after, (a, b), (c, d), effort)
+    if 0 < end < len(before):
+        yield "gap", None, None
+
+
+def _row(old: _Lines, new: _Lines, plan: _Plan, effort: _Effort) -> DiffRow:
+    change, a, c = plan
+    marks: _Marks = ([], [])
+    if change == "changed" and a is not None and c is not None:
+        marks = _words(old.lines[a], new.lines[c], effort)
+    sides = (None if a is None else old.side(a, marks[0]), None if c is None else new.side(c, marks[1]))
+    return DiffRow(change, *sides)
+
+
+class _Effort:
+    """What is left of the comparisons of words that one difference may take."""
+
+    def __init__(self) -> None:
+        self.left = _MOST_IN_ALL
+
+    def matcher(self, a: list[str], b: list[str]) -> difflib.SequenceMatcher[str] | None:
+        """What compares two lines word by word; None if that would take too many steps.
+
+        A word that both lines repeat is compared as often as the product of both, for each piece found. Where
+        what is left is too little for two lines, it is for all that follow.
+        """
+        there = Counter(b)
+        pairs = sum(times * there[word] for word, times in Counter(a).items())
+        steps = pairs * min(len(a), len(b))
+        cost = _OF_A_WORD * (len(a) + len(b)) + (steps if steps <= _MOST_STEPS else 0)
+        self.left = self.left - cost if cost <= self.left else 0
+        if steps > _MOST_STEPS or not self.left:
+            return None
+        return difflib.SequenceMatcher(None, a, b, autojunk=False)
 
 
 class _Lines:
@@ -120,27 +176,22 @@ def _pieces(
         yield Piece(text[start:end], toned[at_tone].tone if in_tone else "", in_mark)
 
 
-def _replaced(old: _Lines, new: _Lines, gone: tuple[int, int], come: tuple[int, int]) -> Iterator[DiffRow]:
+def _replaced(
+    before: list[str], after: list[str], gone: tuple[int, int], come: tuple[int, int], effort: _Effort
+) -> Iterator[_Plan]:
     """The rows of lines that take each other's place."""
-    for a, c in _pairs(old.lines, new.lines, range(*gone), range(*come)):
-        if a is None or c is None:
-            if a is not None:
-                yield DiffRow("removed", old.side(a, ()), None)
-            elif c is not None:
-                yield DiffRow("added", None, new.side(c, ()))
-            continue
-        marks = _words(old.lines[a], new.lines[c])
-        yield DiffRow("changed", old.side(a, marks[0]), new.side(c, marks[1]))
+    for a, c in _pairs(before, after, range(*gone), range(*come), effort):
+        yield "added" if a is None else "removed" if c is None else "changed", a, c
 
 
 def _pairs(
-    before: list[str], after: list[str], gone: range, come: range
+    before: list[str], after: list[str], gone: range, come: range, effort: _Effort
 ) -> Iterator[tuple[int | None, int | None]]:
     """Which lines take each other's place, in the order of both."""
-    if len(gone) * len(come) > _MOST_PAIRED:
+    if not gone or not come or len(gone) * len(come) > _MOST_PAIRED:
         yield from zip_longest(gone, come)
         return
-    alike = [[_alike(before[a], after[c]) for c in come] for a in gone]
+    alike = [[_alike(before[a], after[c], effort) for c in come] for a in gone]
     # best[i][j] is how much the lines from the i-th and the j-th on resemble each other at most
     best = [[0.0] * (len(come) + 1) for _ in range(len(gone) + 1)]
     for i in range(len(gone) - 1, -1, -1):
@@ -161,20 +212,23 @@ def _pairs(
             j += 1
 
 
-def _alike(one: str, other: str) -> float:
-    if len(one) > _LONGEST or len(other) > _LONGEST:
+def _alike(one: str, other: str, effort: _Effort) -> float:
+    if len(one) > _LONGEST or len(other) > _LONGEST or not effort.left:
         return 0.0
     a, b = _WORD.findall(one.strip()), _WORD.findall(other.strip())
-    return difflib.SequenceMatcher(None, a, b, autojunk=False).ratio() if a and b else 0.0
+    matcher = effort.matcher(a, b) if a and b else None
+    return matcher.ratio() if matcher is not None else 0.0
 
 
-def _words(one: str, other: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def _words(one: str, other: str, effort: _Effort) -> _Marks:
     """The columns of what is different in two lines; all of them if nearly everything is."""
-    if len(one) > _LONGEST or len(other) > _LONGEST:
+    short = len(one) <= _LONGEST and len(other) <= _LONGEST and effort.left > 0
+    a, b = (_WORD.findall(one), _WORD.findall(other)) if short else ([], [])
+    matcher = effort.matcher(a, b) if short else None
+    if matcher is None:
         return [(0, len(one))], [(0, len(other))]
-    a, b = _WORD.findall(one), _WORD.findall(other)
-    marks: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
-    for sort, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    marks: _Marks = ([], [])
+    for sort, i, j, k, m in matcher.get_opcodes():
         if sort != "equal":
             for words, (first, last), found in ((a, (i, j), marks[0]), (b, (k, m), marks[1])):
                 start = len("".join(words[:first]))
