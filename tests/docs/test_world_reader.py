@@ -126,6 +126,11 @@ def test_the_changes_of_all_commits_make_the_state(world: World) -> None:
     assert sum("crank" in record for record in world.records()) == state["counters"][("crank",)][1]
 
 
+def test_the_records_make_the_digest_of_all_cranks(world: World) -> None:
+    """Two hosts compare one number, and the page says of what."""
+    assert world.activity() == world.one("SELECT digest FROM activity")
+
+
 def test_transcripts_code_and_heap_images(world: World) -> None:
     """A vat is told its start first; its code, its library and its memory have the hashes that name them."""
     entries = world.transcript("v1")

@@ -255,6 +255,31 @@ class World:
             if last - before != len(found) and seq != cut:
                 raise Altered(f"commit {seq} has {len(found)} records")
 
+    def activity(self) -> str:
+        """The running digest of all cranks, out of the records."""
+        running = sha256(b"swingset activity 1")
+        ids, workers, hashes = dict[str, str](), dict[str, str](), dict[str, str | None]()
+        for record in self.records():
+            for table, row, *_ in record.get("rows", ()):
+                if table == "vats" and row is not None:
+                    workers[row[0]] = row[2]
+                    if row[3] != "terminated":
+                        ids[row[1]] = row[0]
+                    elif ids.get(row[1]) == row[0]:
+                        del ids[row[1]]
+                if table == "spans" and row is not None:
+                    hashes[row[0]] = row[7]
+            if "crank" not in record:
+                continue
+            event, name = dict(record["event"]), record.get("vat")
+            kind = "".join(word.title() for word in event.pop("type").split("-"))
+            vat = ids.get(name, "")
+            told = None if workers.get(vat) == "attached" else hashes.get(vat)
+            fault = record.get("fault", {}).get("code")
+            done = [record["crank"], kind, event, record["outcome"], fault, name, told]
+            running = sha256(canonical([running, done]).encode())
+        return running
+
     def check_seals(self) -> int:
         """Hold all commits, labels and names against their seals; returns how many seals there are."""
         columns = "seq, parent, crank, record, note, seal, changeset, records"
