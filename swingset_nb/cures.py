@@ -35,7 +35,11 @@ def fix_change(notebook: Notebook, vat: str, number: int) -> Shown:
         words = f"vat {vat} has no changed cell to fix"
         raise SwingSetError(words, f"change the cell that begins with `%%vat {vat}` and run it")
     part = next(reversed(parts))
-    found = cures_of(notebook, vat, part, parts[part])
+    source = parts[part]
+    found = cures_of(notebook, vat, part, source)
+    made, refused = world.fixed.get(vat, ("", ""))
+    if not found and source == made:  # another of the fixes that were offered with the one that was made
+        source, found = refused, cures_of(notebook, vat, part, refused)
     if not found:
         words = f"nothing in the changed cell of {vat} can be fixed by rule"
         raise SwingSetError(words, f"`%swingset rehearse {vat}` says what an upgrade to it would do")
@@ -43,13 +47,21 @@ def fix_change(notebook: Notebook, vat: str, number: int) -> Shown:
         raise BadArguments(f"there is no fix {number}, there are {len(found)}", f"%vat {vat} --fix 1")
     fix = found[number - 1]
     parts[part] = fix.source
+    world.fixed[vat] = fix.source, source
     notebook.shell.set_next_input(cell_text(vat, fix))
     hints = [
         f"`%swingset rehearse {vat}` tries it, `%swingset upgrade {vat}` applies it, in a panel",
         "the next cell has it as text: run it, and it is the cell of the vat",
     ]
-    others = [f"fix {at}, not made: {one_line(str(each), 300)}" for at, each in enumerate(found, 1)]
-    del others[number - 1]
+    again = cures_of(notebook, vat, part, fix.source)
+    if again:
+        others = [f"refused next; fix {at}: {one_line(str(each), 300)}" for at, each in enumerate(again, 1)]
+    else:
+        others = [f"fix {at}, not made: {one_line(str(each), 300)}" for at, each in enumerate(found, 1)]
+        del others[number - 1]
+        if others:
+            other = 1 if number > 1 else 2
+            hints.insert(1, f"`%vat {vat} --fix {other}` makes that fix instead")
     return Stack(
         [Message(fix.title, [fix.why, *others]), changed(world, vat), Message("To go on", (), hints)]
     )

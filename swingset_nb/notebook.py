@@ -74,6 +74,7 @@ class OpenWorld:
     session: NotebookSession
     found: bool
     pending: dict[str, dict[str, str]] = field(default_factory=dict)
+    fixed: dict[str, tuple[str, str]] = field(default_factory=dict)  # by vat: a cell with its fix, and before
     unsaved: str | None = None
     """Why the last changes could not be committed when it was closed."""
     fleeting: list[str] = field(default_factory=list)

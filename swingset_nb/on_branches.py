@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from swingset.host.combining import combined
+from swingset.model.modules import module_of
 from swingset.time.branches import Branch
 from swingset.time.branching import keep_branch, shadow, undo_upgrade
 from swingset.time.going_on import GoneOn, go_on, would_go_on
@@ -25,6 +26,7 @@ def undo_of_upgrade(notebook: Notebook, vat: str, *, confirmed: bool, whole: boo
     world = notebook.require()
     name = named_vat(world, vat)
     notebook.flush()
+    code = world.controller.vats.parts(name)
     with undo_upgrade(world.controller, name) as found:
         lines = _lines(found, whole=whole)
         if not confirmed:
@@ -37,7 +39,18 @@ def undo_of_upgrade(notebook: Notebook, vat: str, *, confirmed: bool, whole: boo
         )
         incarnation = world.controller.vats[name].incarnation
     headline = f"the upgrade of {name} is undone: incarnation {incarnation}, with all that came later"
-    return Message(headline, lines, ("names that cells bound since then are bound by running them again",))
+    hints = ["names that cells bound since then are bound by running them again"]
+    running = dict(world.controller.vats.parts(name))
+    undone = {
+        part: source for part, source in code if module_of(part) is None and running.get(part) != source
+    }
+    if undone:
+        world.pending[name] = undone
+        hints.append(
+            f"`%swingset upgrade {name}` shows the code that was undone as a change that waits: it can be"
+            " rehearsed, changed and applied again"
+        )
+    return Message(headline, lines, tuple(hints))
 
 
 @command(
@@ -126,7 +139,7 @@ def _headline(what: str, found: Branch) -> str:
     differ = "every answer is as it was" if not count else f"{count:,} answers differ"
     if count == 1:
         differ = "one answer differs"
-    return f"{what}, since crank {found.at:,}: {differ}"
+    return f"{what}, since crank {found.at + 1:,}: {differ}"
 
 
 def _lines(found: Branch, *, whole: bool) -> list[str]:

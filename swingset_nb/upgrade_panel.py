@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from swingset.core.errors import VatFault
 from swingset.host.combining import combined
 from swingset.host.rehearsal import Rehearsal
 from swingset.host.trials import RecordsTrial, TrialReport, try_records
 from swingset.lens.fixes import Fix
 from swingset.lens.sides import DiffRow, Side
 from swingset.model.visible import one_line
-from swingset.time.redelivery import Answered, Redelivered, redeliver
+from swingset.time.redelivery import Answered, Redelivered, answers_in_words, redeliver
 from swingset_nb.cells import changed, rehearse, upgrade
 from swingset_nb.cures import cell_text
 from swingset_nb.errors import SwingSetError, UpgradeRefused
@@ -169,7 +170,11 @@ class UpgradePanel(LiveWidget):
         self._end_trial()
         world = self.notebook.require()
         parts = combined(world.session, self.vat, self.part, source)
-        self.trial = try_records(world.controller, self.vat, parts)
+        try:
+            self.trial = try_records(world.controller, self.vat, parts)
+        except VatFault:
+            self._rehearse(content)  # its verdict says why the change is refused, with the fixes
+            return
         self.rehearsed = source
         self._try_more(content)
 
@@ -220,6 +225,9 @@ class UpgradePanel(LiveWidget):
         self.deeds += 1
         done = undo_of_upgrade(self.notebook, self.vat, confirmed=True)
         self._forget()
+        parts = self.notebook.require().pending.get(self.vat, {})
+        self.part = next(reversed(parts), "")
+        self.rehearsed = parts.get(self.part)
         self.told = {"done": {**_message(done), "steps": []}}
 
     def _keep(self, _content: Mapping[str, Any]) -> None:
@@ -266,10 +274,7 @@ def _verdict(found: Rehearsal, told: Redelivered | None, fixes: Sequence[Fix]) -
 
 def _answers(old: Answered | None, new: Answered | None) -> list[Any]:
     call = (old or new or Answered("", "")).call
-    texts = [str(each) if each is not None else "does not get it" for each in (old, new)]
-    if texts[0] == texts[1] and old != new:  # in what a short form leaves out, such as the name of a class
-        texts = [one_line(each.exactly, 200) if each is not None else "" for each in (old, new)]
-    return [call, *texts, old == new]
+    return [call, *answers_in_words(old, new), old is not None and old.is_same(new)]
 
 
 def _records(found: TrialReport, *, going: bool) -> View:
@@ -287,7 +292,7 @@ def _done(message: Message, steps: list[View]) -> View:
 
 
 def _message(message: Any) -> View:
-    return {"words": message.headline, "lines": _some(message.lines)}
+    return {"words": message.headline, "lines": _some(message.lines), "hints": list(message.hints)}
 
 
 def _some(lines: Sequence[str]) -> list[str]:

@@ -238,15 +238,35 @@ def test_all_records_are_rehearsed_in_parts(shell: Any, monkeypatch: pytest.Monk
     assert panel.trial is None
 
 
+def test_what_is_refused_is_rehearsed_with_its_cures(shell: Any) -> None:
+    """All records of a change that is refused cannot be tried: the verdict says why, and has the fixes."""
+    shell.run_cell("%swingset run")
+    panel = upgrading(shell, "Purse", "Wallet")
+    press(panel, kind="records")
+    told = panel.view["told"]
+    assert panel.error == ""
+    assert told["verdict"]["words"].startswith("The upgrade of bank would be refused")
+    assert [fix["title"] for fix in told["verdict"]["fixes"]] == [
+        '@durable(tag="Purse") above class Wallet',
+        "bring back class Purse",
+    ]
+    press(panel, kind="fix", number=0)
+    assert panel.view["told"]["verdict"]["ok"]
+    press(panel, kind="records")
+    assert panel.view["told"]["records"]["ok"]
+
+
 def test_an_upgrade_is_undone_after_it_was_confirmed(shell: Any) -> None:
     """What would be answered differently is listed first; nothing changes until the second button."""
     shell.run_cell("%swingset run")
     panel = upgrading(shell, "+= amount", "+= 2 * amount")
     press(panel, kind="apply")
+    steps = panel.view["told"]["done"]["steps"]
     shell.run_cell("await E(purse).deposit(5)")
     press(panel, kind="undo")
     asked = panel.view["told"]["undo"]
-    assert "one answer differs" in asked["words"]
+    crank = steps[0]["title"].split(":")[0]
+    assert asked["words"] == f"without the upgrade of bank, since {crank}: one answer differs"
     assert asked["lines"][0].endswith("deposit(): recorded 10, came 5")
     assert panel.view["incarnation"] == 1
     press(panel, kind="keep")
@@ -258,8 +278,13 @@ def test_an_upgrade_is_undone_after_it_was_confirmed(shell: Any) -> None:
     assert panel.view["told"]["done"]["words"].startswith("the upgrade of bank is undone: incarnation 0")
     shell.run_cell("left = await E(purse).deposit(1)")
     assert shell.user_ns["left"] == 6
+    (*_, step) = panel.view["told"]["done"]["hints"]
+    assert step.startswith("`%swingset upgrade bank` shows the code that was undone")
+    assert ("+", "        self.balance += 2 * amount") in sides(panel)
     press(panel, kind="undo")
     assert "has no upgrade to undo" in panel.error
+    press(panel, kind="apply")
+    assert panel.view["incarnation"] == 1
 
 
 def test_closing_the_world_puts_panels_to_sleep(shell: Any) -> None:
@@ -300,7 +325,9 @@ def test_the_way_of_an_upgrade_can_be_typed(shell: Any, capsys: pytest.CaptureFi
     assert '→ cure: @durable(tag="Purse") above class Wallet' in said
     assert "incarnation" not in said
     assert "there is no fix 3, there are 2" in typed("%vat bank --fix 3")
-    assert "fix 1, not made" in typed("%vat bank --fix 2")
+    assert "fix 2, not made" in typed("%vat bank --fix 1")
+    assert "--fix 1` makes that fix instead" in typed("%vat bank --fix 2")
+    assert "there is no fix 3, there are 2" in typed("%vat bank --fix 3")
     assert "class Purse" in notebook.require().pending["bank"]["bank"]
     assert "would go through" in typed("%swingset rehearse bank")
     shell.run_cell(bank("--upgrade").replace("+= amount", "+= 2 * amount"))

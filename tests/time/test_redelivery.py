@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -171,6 +172,59 @@ ASKERS: dict[str, Callable[[Stage], Any]] = {
         str(each) for stretch in stage.controller.history.timeline() for each in stretch.happenings
     ],
 }
+
+
+SAME = {
+    "a renamed class": ("Purse", "Wallet"),
+    "a line more": ("@remotable\nclass Bank", "MORE = 1\n\n@remotable\nclass Bank"),
+}
+OTHERS = {
+    "a long text": ('"a" * 300', '"a" * 290 + "b" * 10', "aaa", "bbbbb"),
+    "a long line that is printed": ('print("a" * 300)', 'print("a" * 299 + "c")', "aaa", "aac"),
+    "another name in a text": ('"$0.Alleged: Purse"', '"$0.Alleged: Bank"', "Purse", "Bank"),
+    "another error": ('raise ValueError("no")', 'raise TypeError("no")', "ValueError", "TypeError"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), SAME.values(), ids=SAME)
+def test_what_is_only_alleged_is_no_other_answer(make_stage: MakeStage, old: str, new: str) -> None:
+    """The name of a class, or the line of an error, may be another one; the words tell the name."""
+    stage = make_stage("local")
+    source = BANK.replace("def tell", "def fail(self):\n        raise ValueError('no')\n\n    def tell")
+    root = stage.define("bank", source)
+    purse = stage.ask(root, "open_purse", "ann")
+    stage.ask(root, "pay", purse, 5)
+    with pytest.raises(ValueError, match="no"):
+        stage.ask(root, "fail")
+    changed = source.replace(old, new).replace("@durable\n", '@durable(tag="Purse")\n')
+    found = compared(stage, changed, 3)
+    assert (found.count, found.differing, found.verdict) == (
+        3,
+        0,
+        "It would answer 3 recorded messages as before.",
+    )
+    note = "1 answer names a class otherwise, and is the same: fulfilled Purse new 1, with the new code"
+    assert found.notes == ((f"{note} fulfilled Wallet new 1",) if new == "Wallet" else ())
+    with swingset.shadow(stage.controller, "bank", (("bank", changed),)) as shadow:
+        assert not [answer for answer in shadow.answers if "fail" in answer.message]
+
+
+@pytest.mark.parametrize(("old", "new", "told", "came"), OTHERS.values(), ids=OTHERS)
+def test_words_tell_what_differs(make_stage: MakeStage, old: str, new: str, told: str, came: str) -> None:
+    """Both answers are in words, cut to where they differ, and never as the text of a body."""
+    stage = make_stage("local")
+    body = old if old.startswith(("raise", "print")) else f"return {old}"
+    source = BANK.replace("def tell", f"def say(self):\n        {body}\n\n    def tell")
+    root = stage.define("bank", source)
+    with contextlib.suppress(ValueError):
+        stage.ask(root, "say")
+    found = compared(stage, source.replace(old, new), 1)
+    assert found.differing == 1
+    _, first, second, *_ = found.lines()
+    assert first != second
+    assert told in first
+    assert came in second
+    assert "body" not in first + second
 
 
 def _at(found: swingset.Branch) -> int:

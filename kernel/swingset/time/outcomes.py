@@ -13,6 +13,7 @@ from typing import Any
 
 from swingset.core.kernel import Kernel
 from swingset.model.capdata import CapData
+from swingset.model.essence import essence
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
 from swingset.time.branches import BranchAnswer
@@ -122,7 +123,9 @@ class Outcomes:
 
 
 def _alike(one: tuple[bool, CapData], other: tuple[bool, CapData]) -> bool:
-    return (one[0], one[1].body, len(one[1].slots)) == (other[0], other[1].body, len(other[1].slots))
+    if one[0] != other[0] or len(one[1].slots) != len(other[1].slots):
+        return False
+    return one[1].body == other[1].body or essence(one[1], names=True) == essence(other[1], names=True)
 
 
 def _both_alike(one: tuple[bool, CapData] | None, other: tuple[bool, CapData] | None) -> bool:

@@ -17,8 +17,10 @@ from swingset.lens.fixes import Fix, fixes_of_answers
 from swingset.lens.recorded import Recorded
 from swingset.lens.wording import Words
 from swingset.model.capdata import CapData
+from swingset.model.essence import essence
 from swingset.model.messages import Send
 from swingset.model.spelling import spelled
+from swingset.model.values import SHORT, Named, call_in_words, value_in_words
 from swingset.model.visible import one_line
 from swingset.time.branches import Branch
 from swingset.time.branching import branch
@@ -27,22 +29,70 @@ from swingset.world.records import CrankRecord, Record
 
 _MOST_NOTES = 10
 _MOST_ANSWERS = 100
+_AT_LENGTH = 20_000
+_BEFORE = 40
+"""How many characters of an answer are shown before the first that differs."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What a vat did with one message: the call in words, its outcome, what it printed, and a fault."""
+    """What a vat did with one message: the call in words, its outcome, what it printed, and a fault.
+
+    `whole` is the outcome in words at length. `exactly` is what is compared: the call and the outcome without
+    names of classes, which are only alleged, and without the lines of code in an error.
+    """
 
     call: str
     answer: str
     printed: tuple[str, ...] = ()
     fault: str | None = None
+    whole: str = field(default="", repr=False)
     exactly: str = field(default="", repr=False)
-    """The whole answer, of which `answer` shows the beginning."""
+
+    def is_same(self, other: Answered | None) -> bool:
+        """Whether another answer is the same; the name of a class makes no other answer.
+
+        Example:
+            >>> swingset.Answered("owner()", "fulfilled 'ann'").is_same(None)
+            False
+        """
+        if other is None:
+            return False
+        one, two = (each.exactly or f"{each.call}: {each.answer}" for each in (self, other))
+        return (one, self.printed, self.fault) == (two, other.printed, other.fault)
 
     def __str__(self) -> str:
-        said = [self.answer, *(f"prints {one_line(text, 200)}" for text in self.printed)]
+        return self._said(self.answer, 200)
+
+    def at_length(self) -> str:
+        """The same with the outcome and what was printed at length.
+
+        Example:
+            >>> swingset.Answered("owner()", "fulfilled 'an…'", whole="fulfilled 'ann'").at_length()
+            "fulfilled 'ann'"
+        """
+        return self._said(self.whole or self.answer, _AT_LENGTH)
+
+    def _said(self, answer: str, limit: int) -> str:
+        said = [answer, *(f"prints {one_line(text, limit)}" for text in self.printed)]
         return "; ".join([*said, *([] if self.fault is None else [f"rolled back: {self.fault}"])])
+
+
+def answers_in_words(old: Answered | None, new: Answered | None) -> tuple[str, str]:
+    """Both answers to a message on one line each, cut to where they differ."""
+    if old is None or new is None or str(old) != str(new) or old.is_same(new):
+        return _words(old), _words(new)
+    one, two = old.at_length(), new.at_length()
+    if one == two:
+        return f"{old}; and more that is not shown", f"{new}; and more that is not shown, which differs"
+    pairs = enumerate(zip(one, two, strict=False))
+    alike = next((at for at, (mine, other) in pairs if mine != other), min(len(one), len(two)))
+    begin = max(0, alike - _BEFORE)
+    return one_line(f"…{one[begin:]}", SHORT), one_line(f"…{two[begin:]}", SHORT)
+
+
+def _words(answered: Answered | None) -> str:
+    return "does not get it" if answered is None else str(answered)
 
 
 @dataclass(frozen=True)
@@ -90,10 +140,11 @@ class Redelivered:
             return [f"{messages} re-delivered: the new code answers the same", *self.notes]
         old, new = self.first
         call = (old or new or Answered("", "")).call
+        words = answers_in_words(old, new)
         return [
             f"{messages} re-delivered: {self.differing:,} answered differently, {call} first",
-            f"the old code: {old if old is not None else 'does not get it'}",
-            f"the new code: {new if new is not None else 'does not get it'}",
+            f"the old code: {words[0]}",
+            f"the new code: {words[1]}",
             *self.notes,
         ]
 
@@ -140,7 +191,8 @@ def redeliver(controller: Controller, vat: str, parts: Parts, *, messages: int) 
             notes = [*dict.fromkeys(note for each in (old, new) for note in _notes(each))]
     longest = max(map(len, told))
     answers = [(_at(told[0], place), _at(told[1], place)) for place in range(longest)]
-    differing = [(one, other) for one, other in answers if one != other]
+    differing = [(one, other) for one, other in answers if one is None or not one.is_same(other)]
+    notes += _renamed(answers)
     if len(notes) > _MOST_NOTES:
         notes = [*notes[:_MOST_NOTES], f"and {len(notes) - _MOST_NOTES:,} more that could not be repeated"]
     if (more := len(told[0]) - len(got)) != 0:
@@ -171,6 +223,19 @@ def _cures(
         ):
             return fixes_of_answers(new.answer, parts, running)
     return ()
+
+
+def _renamed(answers: list[tuple[Answered | None, Answered | None]]) -> Iterator[str]:
+    """A note if answers are the same, but for the names of classes."""
+    alike = [
+        (old.answer, new.answer)
+        for old, new in answers
+        if old is not None and new is not None and old.is_same(new) and old.answer != new.answer
+    ]
+    if alike:
+        many = "1 answer names" if len(alike) == 1 else f"{len(alike):,} answers name"
+        old, new = alike[0]
+        yield one_line(f"{many} a class otherwise, and is the same: {old}, with the new code {new}", 400)
 
 
 def _is_to(record: Record, vat: str) -> bool:
@@ -215,17 +280,20 @@ def _told(found: Branch, vat: str, since: int, before: set[str]) -> Iterator[Ans
             assert isinstance(record, CrankRecord)
             assert isinstance(record.event, Send)
             message = record.event.message
-            call = f"{words.call(names.data(message.methargs))} to {names.label(words, record.event.target)}"
+            called, target = names.data(message.methargs), record.event.target
+            named = names.named(words)
+            call = f"{call_in_words(called, named)} to {names.label(words, target)}"
             outcome = None if message.result is None else origins.recorded_outcome(message.result)
             answer = "no answer" if message.result is None else "unresolved"
-            exactly = ""
+            whole, exactly = "", [essence(called), *called.slots, names.name(target), answer]
             if outcome is not None:
-                data = names.data(outcome[1])
-                answer = f"{'rejected' if outcome[0] else 'fulfilled'} {words.value(data)}"
-                exactly = spelled(data.to_json())
+                data, how = names.data(outcome[1]), "rejected" if outcome[0] else "fulfilled"
+                answer = f"{how} {value_in_words(data, named)}"
+                whole = f"{how} {value_in_words(data, named, _AT_LENGTH)}"
+                exactly += [how, essence(data), *data.slots]
             printed = tuple(text.rstrip("\n") for _, text in record.console)
             fault = None if record.fault is None else one_line(str(record.fault), 300)
-            yield Answered(call, answer, printed, fault, exactly)
+            yield Answered(call, answer, printed, fault, whole, spelled(exactly))
 
 
 class _Names:
@@ -244,6 +312,14 @@ class _Names:
     def data(self, data: CapData) -> CapData:
         """Data with such names for its slots."""
         return CapData(data.body, tuple(map(self.name, data.slots)))
+
+    def named(self, words: Words) -> Named:
+        """Says what a reference with such a name is; what is new is what its sender alleges."""
+
+        def name(slot: str, iface: str | None) -> str:
+            return words.thing(slot) if slot in self._before else f"{one_line(iface or 'object', 60)} {slot}"
+
+        return name
 
     def label(self, words: Words, kref: str) -> str:
         """A target in words."""

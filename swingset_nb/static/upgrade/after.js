@@ -61,6 +61,7 @@ export function doneOf(done, at) {
     "What happened",
     h("p", { class: "sw-good" }, `✓ ${done.words}`),
     lines(done.lines, "sw-happened"),
+    ...done.hints.map((/** @type {string} */ hint) => h("p", { class: "sw-note" }, `→ ${hint}`)),
     done.steps.length ? section("Step by step", list, h("div", { class: "sw-bar" }, next, all)) : null,
   );
 }
