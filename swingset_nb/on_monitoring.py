@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.lens.console import LEVELS, ConsoleLines
+from swingset.lens.console import LEVELS, ConsoleLine
 from swingset.lens.costs_over_time import CostsOverTime, MethodCosts
 from swingset.lens.costs_picture import draw_costs
 from swingset.time.monitoring import console, costs_over_time
@@ -14,6 +14,7 @@ from swingset_nb.notebook import Notebook, OpenWorld
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
 
 _MOST_NEWS = 5
+_MOST_READ = 500
 _MOST_METHODS = 20
 
 
@@ -104,21 +105,26 @@ def _measured(method: MethodCosts) -> list[int | None]:
 
 
 def news(world: OpenWorld) -> tuple[list[str], list[str]]:
-    """What went wrong since this was last asked for, as lines, and what to type next."""
+    """What went wrong since this was last asked for, as lines, and what to type next.
+
+    A refused upgrade is left out after one of the same vat that succeeded.
+    """
     since, world.looked = world.looked, world.controller.crank
     if world.looked == since:
         return [], []
-    found = console(world.controller, level="error", since=since, most=_MOST_NEWS)
-    lines = [_in_words(found, place) for place in range(len(found.shown))]
-    if not lines:
+    found = console(world.controller, level="error", since=since, most=_MOST_READ)
+    wrong = [line for line in found.shown if line.mended is None]
+    if not wrong:
         return [], []
-    hints = [f"`%swingset cause {found.shown[-1].crank}` says what led to the last error"]
-    if found.more:
-        lines.insert(0, f"{found.more:,} errors before these since you last looked")
+    shown = wrong[-_MOST_NEWS:]
+    more = len(wrong) - len(shown) + found.more
+    lines = [_in_words(line) for line in shown]
+    hints = [f"`%swingset cause {shown[-1].crank}` says what led to the last error"]
+    if more:
+        lines.insert(0, f"{more:,} {'error' if more == 1 else 'errors'} before these since you last looked")
         hints.append(f"`%swingset console --level error --since {since}` lists them")
     return lines, hints
 
 
-def _in_words(found: ConsoleLines, place: int) -> str:
-    line = found.shown[place]
+def _in_words(line: ConsoleLine) -> str:
     return f"went wrong in crank {line.crank:,}, {line.during} of vat {line.vat}: {line.text}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import swingset
 from swingset.core.errors import KernelError
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteRejection
@@ -499,3 +500,22 @@ def test_any_walk_of_steps_undo_and_redo(stage: Stage, seed: int) -> None:
         stage.check()
     for purse in held:
         assert stage.ask(purse, "read")[0] == "x"
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
+def test_a_refused_upgrade_is_no_step(tmp_path: Path, sessions: int) -> None:
+    """An undo takes back the step before it, and does not list it; so it is in a later session."""
+    stage = bank_stage(tmp_path / "a.world")
+    bank, _purse = at_the_bank(stage)
+    stage.ask(bank, "open_purse", "bob")
+    stage.session.steps.begin()
+    with pytest.raises(swingset.VatFault, match="refused"):
+        stage.upgrade("bank", "1 +")
+    stage.session.steps.begin()
+    if sessions == 2:
+        stage.close()
+        stage = Stage("local", tmp_path / "a.world")
+    undone = stage.session.undo()
+    assert undone.done[0].startswith("open_purse('bob') to root of bank ")
+    assert "upgrade" not in " ".join(undone.lines())
+    stage.close()

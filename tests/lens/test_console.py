@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,15 @@ class Bank:
 
     def warn(self):
         print("<bank:bank>:15: UserWarning: soon\\n  soon()", file=sys.stderr)
+
+    def passes_on(self):
+        return E(self).fail()
+
+    async def handles(self):
+        try:
+            await E(self).fail()
+        except ValueError:
+            return "handled"
 
     def forget(self):
         E(self).fail()
@@ -75,17 +86,18 @@ def world(path: Path) -> Iterator[swingset.Controller]:
 
 
 def test_the_worst_comes_first_with_its_crank_method_and_line(world: swingset.Controller) -> None:
-    """A rejection that no code handles is an error, and what its sender handles is none."""
+    """A rejection that no code handles is an error, and so is one that a session has awaited."""
     found = swingset.console(world, vat="bank")
     told = [(line.level, line.during, line.text[:20], line.where) for line in found.shown]
     assert told == [
         ("error", "forget()", "unhandled rejection ", "bank, line 13, in Bank.fail"),
+        ("error", "fail()", "rejected: ValueError", "bank, line 13, in Bank.fail"),
         ("warning", "warn()", "UserWarning: soon", "bank, line 15"),
         ("print", "say()", "one", None),
         ("print", "say()", "two", None),
         ("print", "say()", "three", None),
     ]
-    assert found.counted() == "1 error, 1 warning, 3 printed lines"
+    assert found.counted() == "2 errors, 1 warning, 3 printed lines"
     error = found.shown[0]
     record = next(record for record in world.history.records() if record.number == error.record)
     assert (record.crank, world.lens.cause(error.crank).step.vat) == (error.crank, "bank")
@@ -93,8 +105,8 @@ def test_the_worst_comes_first_with_its_crank_method_and_line(world: swingset.Co
 
 def test_the_newest_lines_of_each_level_are_shown(world: swingset.Controller) -> None:
     """Of more lines than were asked for, the worst and the newest are returned, and the others counted."""
-    found = swingset.console(world, vat="bank", most=3)
-    assert [line.text for line in found.shown[1:]] == ["UserWarning: soon", "three"]
+    found = swingset.console(world, vat="bank", most=4)
+    assert [line.text for line in found.shown[2:]] == ["UserWarning: soon", "three"]
     assert found.more == 2
     assert found.lines()[-1] == "and 2 more"
 
@@ -112,7 +124,7 @@ def test_levels_are_those_that_are_asked_for_and_worse(world: swingset.Controlle
     """Each level adds lines to those of the level before."""
     counts = [len(swingset.console(world, level=level).shown) for level in LEVELS]
     assert counts == sorted(counts)
-    assert counts[0] == 1
+    assert counts[0] == 2
     assert counts[-1] > counts[1]
 
 
@@ -138,6 +150,54 @@ def test_what_cannot_be_asked_for_is_refused(
     """A refusal says what there is instead."""
     with pytest.raises(swingset.KernelError, match=says):
         swingset.console(world, **wrong)  # type: ignore[arg-type]
+
+
+REJECTED = [
+    ("awaited", "fail", ["fail(): rejected: ValueError: no money"]),
+    ("sent", "fail", ["the outcome of *: unhandled rejection in notebook: ValueError: no money"]),
+    ("awaited", "passes_on", ["passes_on(): rejected: ValueError: no money"]),
+    ("awaited", "handles", []),
+    ("awaited", "forget", ["forget(): unhandled rejection in bank: ValueError: no money"]),
+    ("awaited", "nonesuch", ["nonesuch(): rejected: TypeError: target has no method"]),
+]
+
+
+@pytest.fixture(scope="module")
+def teller() -> Iterator[tuple[Stage, object]]:
+    """A stage with a bank."""
+    stage = Stage("local")
+    yield stage, stage.define("bank", BANK)
+    stage.close()
+
+
+@pytest.mark.parametrize(("how", "method", "errors"), REJECTED)
+def test_a_rejection_is_listed_once(
+    teller: tuple[Stage, object], how: str, method: str, errors: list[str]
+) -> None:
+    """As unhandled if nobody handled it, else as rejected if a session was told of it."""
+    stage, bank = teller
+    before = stage.controller.crank
+    promise = stage.send(bank, method)
+    if how == "awaited":
+        with suppress(ValueError, TypeError, swingset.RemoteError):
+            stage.session.wait(promise)
+    stage.session.settle()
+    found = swingset.console(stage.controller, level="error", since=before)
+    told = [f"{re.sub('kp[0-9]+', '*', line.during)}: {line.text}" for line in found.shown]
+    assert len(told) == len(errors)
+    assert all(line.startswith(expected) for line, expected in zip(told, errors, strict=True))
+    assert all(stage.lens.cause(line.crank).step.number == line.record for line in found.shown)
+
+
+def test_a_refused_upgrade_is_mended_by_a_good_one(make_stage: MakeStage) -> None:
+    """It stays in the list, with the crank of the upgrade that succeeded; one after that is not mended."""
+    stage = make_stage("local")
+    stage.define("bank", BANK)
+    for source in ("1 +", BANK + "# better", "2 +"):
+        with suppress(swingset.VatFault):
+            stage.upgrade("bank", source)
+    first, last = swingset.console(stage.controller, level="error").shown
+    assert (first.mended, last.mended) == (first.crank + 1, None)
 
 
 FILES = [
@@ -221,7 +281,7 @@ def test_the_command_prints_the_console(path: Path, capsys: pytest.CaptureFixtur
     """`swingset console` takes a vat, a level and a stretch of the past."""
     assert main(["console", str(path), "bank", "--level", "warning"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("1 error, 1 warning\nerror: crank ")
+    assert printed.startswith("2 errors, 1 warning\nerror: crank ")
     check(printed)
     assert main(["console", str(path), "--until", "1"]) == 0
     assert capsys.readouterr().out == "no lines\n"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from swingset.lens.taken_back import is_quiet
+from swingset.lens.taken_back import did_nothing, is_quiet
 from swingset.world.edge import told_in_words
 from swingset.world.history import History
 from swingset.world.records import Record, RequestRecord
@@ -53,7 +53,7 @@ def _steps(history: History, last: int, vat: str) -> Iterator[EarlierStep]:
         if parent is None or (cut is not None and seq <= cut.seq):
             break
         records = list(history.records_of(seq))
-        ran = ran or any(not is_quiet(record, vat) for record in records)
+        ran = ran or not did_nothing(records, vat)
         cell = _cell(records)
         if cell is None and not _asks(records, vat):
             continue
@@ -75,7 +75,9 @@ def _cell(records: list[Record]) -> int | None:
 
 
 def _asks(records: list[Record], vat: str) -> bool:
-    return any(isinstance(record, RequestRecord) and not is_quiet(record, vat) for record in records)
+    return any(
+        isinstance(record, RequestRecord) and not is_quiet(record, vat) for record in records
+    ) and not did_nothing(records, vat)
 
 
 def _attaches(record: Record) -> bool:

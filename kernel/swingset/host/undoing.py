@@ -2,7 +2,8 @@
 
 A step is what a cell did to the world, or what a program did between two calls of `session.steps.begin`. Each
 begins at a commit, so to take back the last steps is to go to the commit before them. Steps that changed
-nothing do not count, nor do those that only kept house: stored plain data, heap images, collected garbage.
+nothing do not count, nor do those that only kept house: stored plain data, heap images, collected garbage,
+nor those whose upgrade was refused.
 A step that only bound a name to something of the world counts.
 
 A name that a step has bound first is unbound; any other name stands again for the object of then, which is
@@ -46,7 +47,7 @@ from swingset.host.lives import Life
 from swingset.host.session_names import Rebound, SessionNames
 from swingset.host.undone import Undone, changed_modules, modules_of
 from swingset.lens.recorded import Recorded
-from swingset.lens.taken_back import Effects, effects, is_quiet
+from swingset.lens.taken_back import Effects, Judge, did_nothing, effects, only_housekeeping
 from swingset.model.modules import Parts
 
 _MOST = 500
@@ -305,7 +306,7 @@ class Steps:
         end = self._marks[at + 1].head if ended else here
         loud = mark.loud if ended else None
         if loud is None:
-            loud = mark.head != end and not self._is_quiet(mark.head, end)
+            loud = mark.head != end and not self._is_quiet(mark.head, end, did_nothing)
             mark.loud = loud if ended else None
         return loud or (mark.names.touched and mark.head != self._joined)
 
@@ -331,12 +332,12 @@ class Steps:
         """Whether nothing but housekeeping was done since the last undo."""
         return self._is_quiet(self._undone[-1].target, here)
 
-    def _is_quiet(self, first: int, last: int) -> bool:
+    def _is_quiet(self, first: int, last: int, judged: Judge = only_housekeeping) -> bool:
         """Whether one commit leads to another with nothing but housekeeping in between."""
         world, vat = self._session.controller.world, self._session._now.vat_id
         way = self._way(first, last)
-        return way is not None and all(
-            is_quiet(record, vat) for seq in way for record in world.history.records_of(seq)
+        return way is not None and judged(
+            [record for seq in way for record in world.history.records_of(seq)], vat
         )
 
     def _go(self, mark: _Mark, here: int, frame: _Frame, fix: str, rebind: Callable[[], Rebound]) -> Undone:

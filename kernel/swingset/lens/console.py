@@ -1,8 +1,12 @@
 """What vats have said and what went wrong in them, read out of the history, the worst first.
 
 A vat says something by printing it, by a warning, and through `logging`; it goes wrong when a rejection is
-handled by nobody, and when a delivery fails and is rolled back. All of that is in the records of its cranks:
-so it can be read after a restart, and of any moment of the past, and a vat pays nothing for it.
+handled by nobody, when a delivery fails and is rolled back, and when a session is told of a rejection that it
+awaits. What one vat handles of another is part of its work. All of that is in the records of cranks: so it
+can be read after a restart, and of any moment of the past, and a vat pays nothing for it.
+
+A rejection is listed once: as `unhandled` where nobody handled it, else as `rejected` in the crank that
+rejected it.
 
 A level is read off the text. Standard output is `print`. On standard error, a line that begins as `logging`
 writes it (`ERROR:bank:no money`) has the level that it names, a line in the form of a warning is a warning,
@@ -14,8 +18,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, NamedTuple, get_args
 
@@ -23,10 +27,15 @@ from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.lens.recorded import Recorded, Wanted
 from swingset.lens.wording import Words
-from swingset.model.messages import Send, kind_of
+from swingset.model.capdata import CapData
+from swingset.model.foreign import Unreadable, read_json
+from swingset.model.messages import Notify, Send, UpgradeVat, kind_of
+from swingset.model.reports import frames_from_json
 from swingset.model.result_lines import InLines
 from swingset.model.states import ConsoleLevel
+from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
+from swingset.world.promises import REJECTED
 from swingset.world.records import CrankRecord
 
 LEVELS: Final[tuple[ConsoleLevel, ...]] = get_args(ConsoleLevel)
@@ -48,6 +57,8 @@ _LOGGED_AS: dict[str, ConsoleLevel] = {
     "DEBUG": "info",
 }
 _WARNED = re.compile(r"<[^<>:\n]{1,200}:([^<>\n]{1,200})>:(\d{1,9}): (\w{0,80}Warning: )")
+_MOST_WAITING = 10_000  # rejections whose receiver was not told yet
+_UPGRADE = "upgrade-vat"
 _UNHANDLED = "unhandled rejection in "
 _AT = re.compile(r"\((?P<part>[^()]{1,200}), line (?P<line>\d{1,9}), in (?P<function>[^()\n]{1,200})\)")
 _TRACED = "Traceback (most recent call last):"
@@ -60,6 +71,7 @@ class ConsoleLine:
 
     `record` and `crank` say in which it was, and `during` what the crank did: a method such as `deposit()`,
     or the kind of another event. `where` is the line of the vat's code, if the text or the fault names it.
+    `mended` is the crank of the first good upgrade of the vat after this one, if this one was refused.
     """
 
     level: ConsoleLevel
@@ -69,6 +81,7 @@ class ConsoleLine:
     during: str
     text: str
     where: str | None = None
+    mended: int | None = None
 
     def __str__(self) -> str:
         where = f" ({self.where})" if self.where is not None and self.where not in self.text else ""
@@ -136,33 +149,83 @@ def console(
     recorded = Recorded(store.world)
     kept: dict[ConsoleLevel, deque[ConsoleLine]] = {each: deque(maxlen=most) for each in asked}
     counts = dict.fromkeys(asked, 0)
-    for line in _said(recorded, Words(store), vat, level, since, until):
+    sessions = {known.name for known in store.vats.all() if known.attached}
+    upgraded: dict[str, list[int]] = {}
+    for line in _said(recorded, Words(store), vat, level, since, until, sessions, upgraded):
         if line.level in counts:
             counts[line.level] += 1
             kept[line.level].append(line)
     shown: list[ConsoleLine] = []
     for each in asked:
         room = most - len(shown)
-        shown += list(kept[each])[-room:] if room else []
+        newest = list(kept[each])[-room:] if room else []
+        shown += [_mended(line, upgraded) for line in sorted(newest, key=lambda line: line.record)]
     gone = recorded.gone
     lacking = str(gone) if gone is not None and since < gone.crank else None
     return ConsoleLines(tuple(shown), tuple(counts.items()), lacking)
 
 
 def _said(
-    recorded: Recorded, words: Words, vat: str | None, level: ConsoleLevel, since: int, until: int | None
+    recorded: Recorded,
+    words: Words,
+    vat: str | None,
+    level: ConsoleLevel,
+    since: int,
+    until: int | None,
+    sessions: set[str],
+    upgraded: dict[str, list[int]],
 ) -> Iterator[ConsoleLine]:
-    for record in recorded.briefly(_wanted(level), recorded.through(since)):
+    """The lines in order of time; the cranks of good upgrades are added to `upgraded`, by the vat's name."""
+    waiting: dict[str, ConsoleLine] = {}
+    for record in recorded.briefly(_wanted(level), recorded.through(since), ("promises",)):
         if until is not None and record.crank > until:
             return
-        if isinstance(record, CrankRecord) and record.crank > since and vat in (None, record.vat):
+        if not isinstance(record, CrankRecord) or record.crank <= since:
+            continue
+        if vat in (None, record.vat):
             yield from lines_of(record, words)
+        if isinstance(record.event, UpgradeVat) and record.outcome == "upgraded":
+            upgraded.setdefault(one_line(record.vat or "?", 60), []).append(record.crank)
+        told = waiting.pop(record.event.promise, None) if isinstance(record.event, Notify) else None
+        awaited = record.vat in sessions and not _reports(record)
+        if told is not None and awaited and vat in (None, told.vat):
+            yield told
+        for row in record.rows or ():
+            if row.after is not None and row.after[1] == REJECTED and isinstance(row.after[5], str):
+                waiting[str(row.key[0])] = _rejected(record, row.after[5], words)
+                if len(waiting) > _MOST_WAITING:
+                    del waiting[next(iter(waiting))]
 
 
 def _wanted(level: ConsoleLevel) -> Wanted:
-    if level == "print":
-        return lambda line: b'"console":' in line or b'"fault":' in line
-    return lambda line: b'"stderr"' in line or b'"fault":' in line
+    said = b'"console":' if level == "print" else b'"stderr"'
+    needles = (said, b'"fault":', b'"rejected"', b'"notify"', b'"upgraded"')
+    return lambda line: any(needle in line for needle in needles)
+
+
+def _reports(record: CrankRecord) -> bool:
+    """Whether a crank reports a rejection that nobody has handled."""
+    return any(stream == "stderr" and _UNHANDLED in text for stream, text in record.console)
+
+
+def _rejected(record: CrankRecord, body: str, words: Words) -> ConsoleLine:
+    """The line of a rejection, in the crank that rejected the promise."""
+    vat, during = one_line(record.vat or "?", 60), during_of(record, words)
+    said = value_in_words(CapData(body), lambda slot, iface: iface or slot, _LONGEST)
+    try:
+        raw = read_json(body[1:])
+    except Unreadable:
+        raw = None
+    frames = frames_from_json(raw.get("trace")) if isinstance(raw, dict) else ()
+    where = one_line(str(frames[-1]), 200) if frames else None
+    return ConsoleLine("error", vat, record.crank, record.number, during, f"rejected: {said}", where)
+
+
+def _mended(line: ConsoleLine, upgraded: Mapping[str, list[int]]) -> ConsoleLine:
+    if line.during != _UPGRADE:
+        return line
+    later = (crank for crank in upgraded.get(line.vat, ()) if crank > line.crank)
+    return replace(line, mended=next(later, None))
 
 
 def lines_of(record: CrankRecord, words: Words) -> Iterator[ConsoleLine]:

@@ -10,11 +10,12 @@ It is read from the records. Nothing is run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from swingset.core.store import KernelStore
-from swingset.lens.cause import Causes
+from swingset.lens.cause import Causes, result_of
 from swingset.model.messages import Collect, CreateVat, Reap, Send, UpgradeVat
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
@@ -85,6 +86,39 @@ def is_quiet(record: Record, vat: str) -> bool:
     return record.verb in ("attach-vat", "unpark", "snapshot-vat", "reap")
 
 
+Judge = Callable[[Sequence[Record], str], bool]
+"""Judges records, given the id of the session's vat."""
+
+
+def only_housekeeping(records: Sequence[Record], vat: str) -> bool:
+    """Whether records only keep house."""
+    return all(is_quiet(record, vat) for record in records)
+
+
+def did_nothing(records: Sequence[Record], vat: str) -> bool:
+    """Whether records only keep house, or ask for upgrades that were refused: these have changed nothing."""
+    refused = [record for record in records if is_refused_upgrade(record)]
+    asked, results = {record.sender for record in refused}, {result_of(record.event) for record in refused}
+    return all(
+        is_quiet(record, vat)
+        or is_refused_upgrade(record)
+        or record.number in asked
+        or (
+            isinstance(record, RequestRecord)
+            and record.verb == "release"
+            and record.arguments.get("kref") in results
+        )
+        for record in records
+    )
+
+
+def is_refused_upgrade(record: Record) -> TypeGuard[CrankRecord]:
+    """Whether a record is that of an upgrade that was refused."""
+    if not isinstance(record, CrankRecord):
+        return False
+    return isinstance(record.event, UpgradeVat) and record.outcome == "refused"
+
+
 def _records(store: KernelStore, commits: Iterable[int]) -> Iterator[Record]:
     with told_in_words(store.world.name):
         for seq in commits:
@@ -93,7 +127,7 @@ def _records(store: KernelStore, commits: Iterable[int]) -> Iterator[Record]:
 
 def _counts(record: Record) -> bool:
     if isinstance(record, CrankRecord):
-        return isinstance(record.event, Send | CreateVat | UpgradeVat)
+        return isinstance(record.event, Send | CreateVat | UpgradeVat) and not is_refused_upgrade(record)
     return record.verb not in _BY_THEMSELVES | {"send", "create-vat", "upgrade-vat"}
 
 
