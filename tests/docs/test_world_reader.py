@@ -18,6 +18,7 @@ import pytest
 
 from swingset import export_archive, open_world
 from swingset.world import schema
+from swingset.world.migration import migrate
 from tests.docs import world_reader
 from tests.docs.world_reader import Altered, World, read_archive
 from tests.vat_sources import PURSE
@@ -149,6 +150,32 @@ def test_an_archive_has_the_same_rows(world: World, written: Path) -> None:
     for table, rows in world.state().items():
         assert sorted(found[f"state/{table}"], key=repr) == sorted(rows.values(), key=repr)
     assert [row[0] for row in found["history/commits"]] == world.line()
+
+
+def test_a_world_of_an_older_format_that_was_migrated(tmp_path: Path) -> None:
+    """Its old changes lack the columns that came later."""
+    packed = (Path(__file__).parents[1] / "corpus" / "unfinished.world.zst").read_bytes()
+    (tmp_path / "old.world").write_bytes(world_reader.unpacked(packed, 1 << 30))
+    migrate(tmp_path / "old.world", tmp_path / "new.world")
+    world = World(tmp_path / "new.world")
+    assert world.check_seals() > 7
+    assert world.lived() == world.state()
+
+
+def test_a_past_that_was_cut_off(written: Path, tmp_path: Path) -> None:
+    """The first commit that is left makes the whole state, and transcripts begin later."""
+    copy = shutil.copy(written, tmp_path / "cut.world")
+    before = World(written)
+    with open_world(copy) as controller:
+        controller.history.prune(before=controller.history.last_crank().crank)  # type: ignore[union-attr]
+    world = World(copy)
+    assert "cut" in world.meta
+    assert world.check_seals() < before.check_seals()
+    assert world.lived() == world.state()
+    assert len(world.transcript("v1")) < len(before.transcript("v1"))
+    assert sum("crank" in record for record in world.records()) < before.one(
+        "SELECT value FROM counters WHERE name = 'crank'"
+    )
 
 
 def check_all(world: World) -> None:

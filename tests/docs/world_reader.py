@@ -123,22 +123,24 @@ class _Bytes:
         return content.decode() if kind == 3 else content
 
 
-def apply(changes: bytes, state: dict[str, dict[Row, Row]]) -> None:
-    """Apply a changeset to rows by key, by table."""
+def apply(changes: bytes, state: dict[str, dict[Row, Row]], widths: dict[str, int]) -> None:
+    """Apply a changeset to rows by key, by table; tables have so many columns."""
     data, rows, keys = _Bytes(changes), dict[Row, Row](), tuple[int, ...]()
-    columns = 0
+    table, columns = "", 0
     while data.at < len(changes):
         (operation,) = data.take(1)
         if operation == ord("T"):
             columns = data.varint()
             keys = tuple(at for at, key in enumerate(data.take(columns)) if key)
             end = changes.index(0, data.at)
-            rows = state[data.take(end - data.at).decode()]
+            table = data.take(end - data.at).decode()
+            rows = state[table]
             data.take(1)
             continue
         data.take(1)
-        old = () if operation == 18 else tuple(data.value() for _ in range(columns))
-        new = () if operation == 9 else tuple(data.value() for _ in range(columns))
+        more = (... if operation == 23 else None,) * (widths[table] - columns)
+        old = () if operation == 18 else tuple(data.value() for _ in range(columns)) + more
+        new = () if operation == 9 else tuple(data.value() for _ in range(columns)) + more
         key = tuple((new if operation == 18 else old)[at] for at in keys)
         if (key in rows) == (operation == 18):
             raise Altered(f"a change does not fit: {key}")
@@ -238,8 +240,10 @@ class World:
     def lived(self) -> dict[str, dict[Row, Row]]:
         """The state that the changes of the line make."""
         state: dict[str, dict[Row, Row]] = {table: {} for table in STATE}
+        widths = {table: len(self.columns(table)) for table in STATE}
         for seq in self.line():
-            apply(unpacked(self.one("SELECT changeset FROM commits WHERE seq = ?", seq), MOST_CHANGES), state)
+            packed = self.one("SELECT changeset FROM commits WHERE seq = ?", seq)
+            apply(unpacked(packed, MOST_CHANGES), state, widths)
         return state
 
     def records(self) -> Iterator[dict[str, Any]]:
