@@ -71,6 +71,7 @@ def registered() -> dict[str, Command]:
         on_debugging,
         on_drafts,
         on_exports,
+        on_health,
         on_help,
         on_lessons,
         on_limits,
@@ -115,7 +116,7 @@ def guess(word: str, known: Iterable[str]) -> str | None:
 
 
 GROUPS = {
-    "begin and end": ("lesson", "status", "open", "close", "help"),
+    "begin and end": ("lesson", "status", "open", "close", "help", "doctor"),
     "look": (
         "vats",
         "queue",

@@ -21,19 +21,19 @@ GLOSSARY = "glossary"
     completes="command",
 )
 def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
-    commands, words = registered(), glossary.by_word()
+    commands = registered()
     if not given.word:
         return _all_help(commands)
     word = " ".join(given.word)
     if word == GLOSSARY:
         rows = [[term.written, term.meaning] for term in glossary.terms()]
         return Table("glossary", ["say", "of"], rows)
-    found, term = commands.get(word), words.get(word.lower()) or words.get(word.lower().removesuffix("s"))
+    found, term = commands.get(word), glossary.find(word)
     if found is not None:
         lines = [f"the term: {term.meaning}"] if term else []
         return Message(f"{found.parser.usage_line()} - {found.summary}", [*found.parser.described(), *lines])
     if term is None:
-        near = guess(word, [*commands, *words])
+        near = guess(word, [*commands, *glossary.by_word()])
         hints = [f"did you mean `%swingset help {near}`?"] if near else []
         raise BadArguments(
             f"{word!r} is no subcommand of %swingset and no term of the glossary",

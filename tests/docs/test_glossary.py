@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from swingset.model.glossary import terms
+from swingset.model.glossary import find, terms
+from swingset_nb import commands
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook
 
 ROOT = Path(__file__).parent.parent.parent
 PLACES = ("kernel", "swingset_nb", "docs", "notebooks", "benchmarks", "README.md", "SECURITY.md", "Makefile")
@@ -68,3 +72,82 @@ def test_an_old_name_stays_out(name: str, texts: dict[str, str]) -> None:
         for match in whole.finditer(text)
     ]
     assert not found
+
+
+WORDS = {
+    "README.md": (
+        *("vat", "vats", "capability", "object-capability", "reference", "references", "message"),
+        *("eventual messages", "identity", "state", "code", "run-queue", "run queue", "c-list", "c-lists"),
+        *("kernel", "confined", "metered", "deterministic", "heap", "heap images", "E", "D", "promise"),
+        *(
+            "rejects",
+            "rejected",
+            "incarnation",
+            "upgraded",
+            "refused",
+            "abandoned",
+            "broken",
+            "kind",
+            "store",
+        ),
+        *("crank", "cranks", "digest", "checkpoints", "computrons", "worker", "wasm", "local", "fork"),
+        *("rehearsal", "durable", "remotable", "root", "baggage", "guard", "powers", "parameters"),
+        *("pipelines", "session", "devices", "meters", "transcript", "confinement", "cell"),
+    ),
+    "docs/README.md": (
+        *("collections", "watchers", "disconnected", "garbage", "archive", "mirror", "bundles", "admin node"),
+        *(
+            "mailbox",
+            "bridge",
+            "suspending",
+            "paused",
+            "policies",
+            "replay",
+            "branch",
+            "breakpoints",
+            "rings",
+        ),
+        *("trace", "causes", "contract", "notified", "notify", "adopted", "facets", "critical", "limits"),
+    ),
+    "notebooks/concepts.ipynb": (
+        *("object capability", "vref", "kref", "exports", "imports", "fulfilled", "settled", "settles"),
+        *("resolver", "pipelining", "delivery", "delivers", "send", "method", "unresolved", "deciders"),
+        *("subscribers", "holders", "parked", "suspended", "resumed", "terminated", "snapshot", "migrated"),
+        *("handle", "host", "engine", "notebook", "determinism"),
+    ),
+}
+"""What each page, with those that it lists, uses as terms, in the forms in which it does."""
+
+
+@pytest.mark.parametrize(("page", "word"), [(page, word) for page, words in WORDS.items() for word in words])
+def test_help_explains_every_word(page: str, word: str) -> None:
+    """`%swingset help WORD` gives the meaning of a row, for a subcommand of that name too."""
+    shown = commands.run(cast(Notebook, None), f"help {word}")
+    assert shown is not None
+    assert any(term.meaning in shown.plain() for term in terms()), page
+
+
+@pytest.mark.parametrize(
+    ("word", "row"),
+    [
+        ("Notified", "notification, notify"),
+        ("policies", "policy"),
+        ("dropped anchors", None),
+        ("metered", "metered"),
+        ("meters", "meter"),
+        ("run queue", "run-queue"),
+        ("committed", "commit"),
+        ("s", None),
+        ("", None),
+    ],
+)
+def test_a_word_is_found_in_another_form(word: str, row: str | None) -> None:
+    """Plural, past and `-ing` lead to the row; a word of its own row comes first; nothing is made up."""
+    found = find(word)
+    assert (found.written if found else None) == row
+
+
+def test_what_is_no_word_is_no_term() -> None:
+    """It is refused, and not explained by what only looks like it."""
+    with pytest.raises(BadArguments, match="no term of the glossary"):
+        commands.run(cast(Notebook, None), "help hovercraft")

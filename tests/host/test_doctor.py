@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from swingset.command import doctor
 from swingset.command.cli import main
+from swingset.host import health
 
 
 def _run(capsys: pytest.CaptureFixture[str], folder: Path) -> tuple[int, list[str]]:
@@ -69,7 +69,7 @@ def test_packages_that_are_missing_are_told_with_what_they_are_for(
             raise PackageNotFoundError(name)
         return "1.0"
 
-    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(health, "version", version)
     status, lines = _run(capsys, tmp_path)
     assert status == 1
     assert lines[lines.index("NO ipywidgets is not installed") + 1] == "pip install ipywidgets"

@@ -274,6 +274,19 @@ def test_nothing_runs_above_a_refused_magic(opened: Kernel, magic: str) -> None:
     assert opened.run(f"text = '''\n{magic}\nx'''\nlen(text) > 3").plain == "True"
 
 
+def test_the_doctor_leaves_the_world_as_it_is(opened: Kernel) -> None:
+    """It lists what works, beside a world that is open: references go on, and nothing of its own is left."""
+    before = opened.run("%swingset digest").plain
+    told = opened.run("%swingset doctor").plain
+    assert "answered, were upgraded, and came back from their file" in told
+    assert "all that is needed works" in told
+    assert opened.run("%swingset digest").plain == before
+    assert opened.run("await E(purse).deposit(1)").status == "ok"
+    assert (
+        opened.run("[p.name for p in __import__('pathlib').Path().glob('.swingset-doctor*')]").plain == "[]"
+    )
+
+
 def test_an_explained_property_is_not_guessed_at(opened: Kernel) -> None:
     """The error says why no message calls it, and names no other method."""
     opened.run(

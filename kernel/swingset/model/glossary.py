@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from swingset.model.lines import source_lines
+
+_ENDINGS = (
+    *(("s", ""), ("es", ""), ("ies", "y"), ("ied", "y"), ("d", ""), ("ed", ""), ("ing", ""), ("ing", "e")),
+    *(("ment", ""), ("er", ""), ("ness", "")),
+)
+"""How words end in other forms, and what their stem ends with instead."""
+
+_SHORTEST = 3
 
 _STRUCK_OUT = re.compile(r"~~`([^`]+)`~~")
 
@@ -38,6 +46,48 @@ def terms() -> tuple[Term, ...]:
         for row in cells
         if len(row) == 3 and row[0] != "say" and not row[0].startswith("--")
     )
+
+
+def find(word: str) -> Term | None:
+    """The term that somebody asks for, in another form of the word if need be: plural, past, or with `-ing`.
+
+    Returns None if there is none.
+
+    Example:
+        >>> find("Notified").written
+        'notification, notify'
+    """
+    asked = _spaced(word)
+    exact = {_spaced(known): term for known, term in by_word().items()}
+    if asked in exact:
+        return exact[asked]
+    return next((_by_stem()[stem] for stem in _stems(asked) if stem in _by_stem()), None)
+
+
+@cache
+def _by_stem() -> Mapping[str, Term]:
+    """Each term by the stems of its words; the first row wins."""
+    found: dict[str, Term] = {}
+    for word, term in by_word().items():
+        for stem in _stems(_spaced(word)):
+            found.setdefault(stem, term)
+    return found
+
+
+def _spaced(word: str) -> str:
+    """A word as it is looked up: `run-queue`, `run queue` and `Run_queue` are the same."""
+    return " ".join(re.split(r"[-_\s]+", word.lower().strip()))
+
+
+def _stems(word: str) -> Iterator[str]:
+    """A word without its ending, for each that it may have, the word itself first."""
+    yield word
+    for ending, instead in _ENDINGS:
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) >= _SHORTEST:
+            yield stem + instead
+            if not instead and stem[-1] == stem[-2]:
+                yield stem[:-1]
 
 
 @cache
