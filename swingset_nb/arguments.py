@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
@@ -25,7 +26,25 @@ class LineParser(AnyOrder):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing to a terminal that is not there."""
-        raise BadArguments(f"{self.prog}: {message}", f"usage: {self.usage_line()}")
+        raise BadArguments(f"{self.prog}: {self._in_words(message)}", f"usage: {self.usage_line()}")
+
+    def _in_words(self, message: str) -> str:
+        """What argparse says, in the words of this project, with what each missing word is."""
+        if message.startswith(_REQUIRED):
+            names = message.removeprefix(_REQUIRED).split(", ")
+            helps = {
+                action.metavar or action.dest: action.help
+                for action in self._actions
+                if not action.option_strings or action.required
+            }
+            return "; ".join(
+                f"{name} is missing: {helps[name]}" if helps.get(name) else f"{name} is missing"
+                for name in names
+            )
+        found = _INVALID.fullmatch(message)
+        if found is not None and found[2] in _KINDS:
+            return f"{found[1]} has to be a {_KINDS[found[2]]}, not {found[3]}"
+        return message
 
     def usage_line(self) -> str:
         """The usage of the line."""
@@ -91,6 +110,11 @@ def without_comment(line: str) -> str:
         before = letter
     return line
 
+
+_REQUIRED = "the following arguments are required: "
+_INVALID = re.compile(r"argument (.+): invalid (\w+) value: (.+)", re.DOTALL)
+_KINDS = {"int": "whole number", "float": "number"}
+"""What argparse says of what is missing or not of its kind."""
 
 _NAMED = ("full", "pandas", "numpy")
 _ENGINES = {"--engine", "--runtime", "--interpreter"}

@@ -89,6 +89,12 @@ def _named_or_last(notebook: Notebook, world: OpenWorld, text: str | None) -> in
     """What a word asks about; without one, the last crank that printed, failed or rejected something."""
     if text is not None:
         return asked(notebook, world, text)
+    if not world.controller.crank:
+        raise BadArguments(
+            "nothing has happened in this world yet",
+            "`%%vat NAME` on the first line of a cell makes a vat of it",
+            "%swingset lesson",
+        )
     last = last_said(world.controller)
     if last is None:
         raise BadArguments(

@@ -69,7 +69,7 @@ def drop(notebook: Notebook, given: argparse.Namespace) -> Shown:
     name = named_vat(world, given.vat)
     dropped = world.controller.vats.drop_parked(name)
     if dropped is None:
-        return Message(f"nothing is parked for vat {name}")
+        return Message(f"nothing waits for vat {name}: there is nothing to drop")
     return Message(f"dropped {dropped}", (), (f"`%swingset resume {name}` lets the vat go on",))
 
 

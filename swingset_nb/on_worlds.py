@@ -9,6 +9,7 @@ from shlex import quote
 
 from swingset.core.lifecycle import LeftBehind
 from swingset.host.engines import KINDS, WorkerKind
+from swingset.model.counting import plural
 from swingset.model.visible import one_line, visible
 from swingset.world.archiving import LEVELS
 from swingset.world.errors import WorldMoved
@@ -64,7 +65,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     lacking = world.session.lacking()
     if lacking:
         waiting = sum(vat.parked for vat in lens.vats() if vat.name == world.session.name)
-        wait = f"; {waiting} outcomes wait for that" if waiting else ""
+        wait = f"; waiting for that: {plural(waiting, 'outcome')}" if waiting else ""
         lines.append(f"not defined yet in this session: {words_of(lacking)}{wait}")
         hints.append("run the cells that define these, then what waits for them goes on")
     lines += _lost(notebook.fleeting())
@@ -349,9 +350,9 @@ def _come_back(notebook: Notebook, world: OpenWorld, left_behind: LeftBehind) ->
     if lacking:
         lines.append(f"not defined yet in this session: {words_of(lacking)}; run their cells")
     if left_behind.abandoned:
-        count = len(left_behind.abandoned)
-        lines.append(f"lost with the old session: {count} of its own objects that others held")
+        count = plural(len(left_behind.abandoned), "object")
+        lines.append(f"lost with the old session: {count} of its own that others held")
     if left_behind.disconnected:
-        count = len(left_behind.disconnected)
-        lines.append(f"lost with the old session: {count} promises that it had not settled")
+        count = plural(len(left_behind.disconnected), "promise")
+        lines.append(f"lost with the old session: {count} that it had not settled")
     return lines

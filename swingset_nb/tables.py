@@ -19,7 +19,7 @@ def vat_table(lens: Lens) -> Table:
     for vat in lens.vats():
         worker = "this notebook" if vat.attached else vat.worker
         metered = "-" if vat.attached or vat.worker == "local" else vat.computrons
-        state = f"{vat.state}, {vat.parked} parked" if vat.parked else vat.state
+        state = f"{vat.state}, {vat.parked} waiting" if vat.parked else vat.state
         rows.append(
             [vat.name, vat.incarnation, state, worker, vat.exports, vat.imports, vat.deliveries, metered]
         )

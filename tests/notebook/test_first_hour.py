@@ -157,6 +157,10 @@ MISTAKES = [
     ("%swingset import", "did you mean `%swingset module`?"),
     ("%%vat bank --engine full\nx = 1", "→ did you mean --worker wasm-full?"),
     ("%swingset open other.world --engine local", "→ did you mean --worker?"),
+    ("%swingset trace", "BadArguments: %swingset trace: N is missing: "),
+    ("%swingset upgrade", "BadArguments: %swingset upgrade: VAT is missing: "),
+    ("%swingset trace one", "BadArguments: %swingset trace: N has to be a whole number, not 'one'"),
+    ("%swingset history --rows x", "%swingset history: --rows has to be a whole number, not 'x'"),
     ("%swingset help foo", "no term of the glossary\n→ %swingset help\n"),
     ("x = 1\n%%vat other\n", "BadArguments: %%vat stands on the first line of its cell"),
     ("x = 1\n%%module other\n", "BadArguments: %%module stands on the first line of its cell"),
@@ -285,6 +289,12 @@ def test_the_doctor_leaves_the_world_as_it_is(opened: Kernel) -> None:
     assert (
         opened.run("[p.name for p in __import__('pathlib').Path().glob('.swingset-doctor*')]").plain == "[]"
     )
+
+
+@pytest.mark.parametrize("line", ["cause --help", "cause -h", "go-on 3 --help", "help help --help"])
+def test_help_is_an_option_too(opened: Kernel, line: str) -> None:
+    """`--help` behind a subcommand says what `help` says of it."""
+    assert opened.run(f"%swingset {line}").plain == opened.run(f"%swingset help {line.split()[0]}").plain
 
 
 def test_an_explained_property_is_not_guessed_at(opened: Kernel) -> None:

@@ -56,7 +56,7 @@ def test_what_waits_is_given_up(opened: Kernel) -> None:
     opened.run("%swingset suspend desk")
     opened.run("answer = E(desk).write('hello')")
     assert "dropped the message write()" in opened.run("%swingset drop desk").plain
-    assert "nothing is parked for vat desk" in opened.run("%swingset drop desk").plain
+    assert "nothing waits for vat desk: there is nothing to drop" in opened.run("%swingset drop desk").plain
     opened.run("%swingset resume desk")
     failed = opened.run("try: await answer\nexcept Exception as problem: print(problem.code)")
     assert failed.printed.strip() == "dropped"

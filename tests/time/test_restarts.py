@@ -86,7 +86,7 @@ def test_the_command_restarts_all_vats(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["upgrade-all", str(path), "--trust-local"]) == 1
     said = capsys.readouterr().out.splitlines()
     assert (
-        said[0] == "bank: restarted as incarnation 1 on the host's own library; 0 exports and 0 promises lost"
+        said[0] == "bank: restarted as incarnation 1 on the host's own library; lost: 0 exports, 0 promises"
     )
     assert said[1].startswith("stubborn: refused, on the host's own library: ")
     with swingset.open_world(path, worker="local") as world:

@@ -15,6 +15,7 @@ from swingset.core.errors import KernelError, VatFault
 from swingset.host.opened import Opened
 from swingset.host.starting import upgrade_vat
 from swingset.model import reasons
+from swingset.model.counting import plural
 from swingset.workers.base import WorkerError
 from swingset.world.errors import StorageError, WorldError
 from swingset.world.vats import SUSPENDED, VatRecord
@@ -125,5 +126,5 @@ def _line(vat: Restart) -> str:
     if vat.outcome != "restarted":
         return f"{vat.vat}: {vat.outcome}, on {library}: {vat.reason}"
     moved = "" if vat.before == vat.library else f", moved from {(vat.before or 'none')[:11]}"
-    lost = f"; {vat.abandoned} exports and {vat.disconnected} promises lost"
+    lost = f"; lost: {plural(vat.abandoned, 'export')}, {plural(vat.disconnected, 'promise')}"
     return f"{vat.vat}: restarted as incarnation {vat.incarnation} on {library}{moved}{lost}"

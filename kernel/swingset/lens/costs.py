@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swingset.model.counting import plural
 from swingset.world.file import WorldFile
 from swingset.world.schema import STATE_NAMES
 
@@ -62,7 +63,8 @@ class Costs:
             True
         """
         found = [
-            f"the file: {self.file:,} bytes, for {self.commits:,} commits and {self.cranks:,} cranks",
+            f"the file: {self.file:,} bytes, for {plural(self.commits, 'commit')}"
+            f" and {plural(self.cranks, 'crank')}",
             f"  the present: {self.state:,} of state, {self.code:,} of code",
             f"  history: {self.history:,} (changes {self.changes:,}, records {self.records:,})",
             f"  transcripts: {self.transcripts:,}",

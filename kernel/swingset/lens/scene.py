@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from swingset.lens.tables import CListRow, Lens, QueueRow, VatRow
+from swingset.model.counting import plural
 from swingset.model.visible import one_line
 
 MOST_VATS = 12
@@ -91,7 +92,7 @@ def compose(lens: Lens) -> Scene:
     boxes = {vat.name: _box(vat) for vat in shown}
     left_out = []
     if len(vats) > len(shown):
-        left_out.append(f"{len(vats) - len(shown)} more vats are not drawn")
+        left_out.append(f"not drawn: {plural(len(vats) - len(shown), 'more vat')}")
 
     for name, box in boxes.items():
         box.things += [

@@ -21,6 +21,7 @@ import apsw
 from swingset.core.errors import KernelError
 from swingset.lens.timeline import RENEWED, in_words
 from swingset.model.capdata import CapData
+from swingset.model.counting import plural
 from swingset.model.spelling import spelled
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
@@ -253,7 +254,7 @@ class Ticks:
         ]
         cranks = [self._lanes[name] for name in shown]
         if rest:
-            lanes.append(Lane("", f"{len(rest):,} more vats", 0))
+            lanes.append(Lane("", plural(len(rest), "more vat"), 0))
             total = sum(len(self._lanes[name].cranks) for name in rest)
             if self._others is None or self._others[0] != (total, self.last):
                 other = _Lane()
