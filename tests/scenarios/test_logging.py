@@ -119,3 +119,67 @@ def test_both_engines_say_the_same(make_stage: MakeStage) -> None:
         bank = stage.define("bank", BANK)
         said.append([asked(stage, bank, method) for method in ("fail", "all", "talk", "own", "talk", "fail")])
     assert said[0] == said[1]
+
+
+ODD = """
+import logging
+from swingset.vat import remotable
+
+log = logging.getLogger("odd")
+
+@remotable
+class Odd:
+    def wrong(self):
+        log.error("%d", "x")
+
+    def deep(self):
+        log.error("here", stack_info=True)
+
+    def mute(self):
+        logging.disable(logging.CRITICAL)
+
+    def filtered(self):
+        logging.getLogger().addFilter(lambda record: False)
+
+    def renamed(self):
+        logging.addLevelName(logging.ERROR, "BLUNDER")
+
+    def made(self):
+        logging.setLogRecordFactory(lambda *args, **more: None)
+
+    def talk(self):
+        logging.error("no gold")
+
+def build_root_object():
+    return Odd()
+"""
+
+
+@pytest.mark.parametrize("method", ["wrong", "deep"])
+def test_no_frame_of_a_host_is_in_what_a_vat_logs(make_stage: MakeStage, method: str) -> None:
+    """What cannot be formatted, and a stack, are the same on both engines and in both depths of a host."""
+
+    def deeper(depth: int) -> object:
+        return asked(stage, odd, method) if not depth else deeper(depth - 1)
+
+    said = []
+    for worker in WORKERS:
+        stage = make_stage(worker)
+        odd = stage.define("odd", ODD)
+        said += [asked(stage, odd, method), deeper(20)]
+    assert len({str(each) for each in said}) == 1
+    assert "error" in str(said[0])
+    assert "/" not in str(said[0])
+
+
+@pytest.mark.parametrize("method", ["mute", "filtered", "renamed", "made"])
+def test_what_a_vat_sets_for_all_loggers_is_its_own(local: Stage, method: str) -> None:
+    """Another vat and the host log as before."""
+    odd = local.define("odd", ODD)
+    other = local.define("other", ODD)
+    local.ask(odd, method)
+    assert [level for level, _, _ in asked(local, other, "talk")] == ["error"]
+    assert logging.root.manager.disable == 0
+    assert not logging.root.filters
+    assert logging.getLevelName(logging.ERROR) == "ERROR"
+    assert logging.getLogRecordFactory() is logging.LogRecord

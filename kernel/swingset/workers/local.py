@@ -23,7 +23,6 @@ from typing import Any
 
 from swingset.guest.base import context
 from swingset.guest.base.context import DeliveryAbandonedError
-from swingset.guest.base.logged import RootLogger
 from swingset.guest.liveslots import Liveslots, SyscallError
 from swingset.model import reasons, syscalls
 from swingset.model.limits import Limits
@@ -34,6 +33,7 @@ from swingset.model.states import ConsoleStream
 from swingset.model.wording import MOST_NAME, fit
 from swingset.workers import interrupts
 from swingset.workers.base import DeliveryInterrupted, HeapImage, ImageMismatch, SyscallHandler, VatSpec
+from swingset.workers.loggers import RootLogger
 
 _MOST_FRAMES = 50
 

@@ -5,17 +5,15 @@ and as the bare message. In a vat the last resort is the handler of this module:
 `ERROR:bank:no money (bank, line 7, in pay)`. There is no time in a line, because a vat has no clock; further
 lines of a message or a traceback are indented, so that they belong to it.
 
-In the wasm engine a vat has the module `logging` to itself. In a host's interpreter all share it, so there a
-vat's root logger is exchanged for the time of a delivery (`RootLogger`): the host's handlers neither get what
-vats log, before it is committed, nor decide which of it there is.
+Only frames of vat code are written, of exceptions and of stacks alike: those of the interpreter and of the
+host differ from one machine to the next, and what vats print is a part of the world.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 
 class _Lines(logging.Formatter):
@@ -28,8 +26,34 @@ class _Lines(logging.Formatter):
             where = f" ({path[1:-1].partition(':')[2]}, line {record.lineno}, in {record.funcName})"
         return f"{record.levelname}:{record.name}:{record.message}{where}"
 
+    def formatException(self, ei: Any) -> str:
+        return _of_vats(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:
+        return _of_vats(stack_info)
+
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).replace("\n", "\n  ")
+
+
+def _of_vats(traceback: str) -> str:
+    """A traceback without the frames that are not of vat code."""
+    kept, shown = [], True
+    for line in traceback.split("\n"):
+        if line.startswith('  File "'):
+            shown = line.startswith('  File "<')
+        elif not line.startswith("  "):  # a heading, or the exception itself
+            shown = True
+        if shown:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def say_it_cannot(_handler: logging.Handler, record: logging.LogRecord) -> None:
+    """Say that a line cannot be made; what `logging` says itself shows the frames of the host."""
+    problem = sys.exc_info()[0]
+    what = "an error" if problem is None else problem.__name__
+    print(f"{record.levelname}:{record.name}:a line that cannot be written: {what}", file=sys.stderr)
 
 
 class _ToConsole(logging.Handler):
@@ -39,35 +63,8 @@ class _ToConsole(logging.Handler):
         try:
             print(self.format(record), file=sys.stderr)
         except Exception:
-            self.handleError(record)
+            say_it_cannot(self, record)
 
 
 LAST_RESORT = _ToConsole()
 LAST_RESORT.setFormatter(_Lines())
-
-
-class RootLogger:
-    """The root logger of a vat in an interpreter that it shares: what it sets stays for its next delivery."""
-
-    def __init__(self) -> None:
-        self._handlers: list[logging.Handler] = []
-        self._level = logging.WARNING
-
-    @contextmanager
-    def exchanged(self) -> Iterator[None]:
-        """Have this vat's root logger instead of the host's in the body."""
-        root = logging.root
-        before = list(root.handlers), root.level, logging.lastResort
-        self._set(self._handlers, self._level, LAST_RESORT)
-        try:
-            yield
-        finally:
-            self._handlers, self._level = list(root.handlers), root.level
-            self._set(*before)
-
-    def _set(self, handlers: list[logging.Handler], level: int, last: logging.Handler | None) -> None:
-        root = logging.root
-        root.handlers[:] = handlers
-        logging.lastResort = last
-        if root.level != level:  # it clears what every logger remembers
-            root.setLevel(level)
