@@ -55,10 +55,16 @@ def done_by(notebook: Notebook, it: Inspected, verb: str, content: Mapping[str, 
     if verb == "upgrade":
         return _upgrade(notebook, vat)
     if verb == "suspend":
-        return _typed(notebook, f"suspend {quote(vat)} {quote(said['reason']) if said['reason'] else ''}")
+        return _typed(notebook, f"suspend {_plain(vat, *([said['reason']] if said['reason'] else []))}")
     if verb in ("resume", "drop"):
-        return _typed(notebook, f"{verb} {quote(vat)}")
+        return _typed(notebook, f"{verb} {_plain(vat)}")
     raise BadArguments(f"{verb} is not done in this way", "%swingset help")
+
+
+def _plain(*words: str) -> str:
+    """Words of a line that are no options, whatever they begin with."""
+    marked = ["--"] if any(word.startswith("-") for word in words) else []
+    return " ".join([*marked, *map(quote, words)])
 
 
 def _typed(notebook: Notebook, rest: str) -> Did:

@@ -10,6 +10,7 @@ import argparse
 import json
 import re
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from swingset_nb.commands import argument, command
@@ -80,7 +81,8 @@ def _how_far(name: str) -> str:
     """How far the copy of a lesson in this folder is."""
     path = Path(f"{name}.ipynb")
     try:
-        if path.stat().st_size > _MOST_READ:
+        found = path.stat()
+        if not S_ISREG(found.st_mode) or found.st_size > _MOST_READ:
             return "here"
         cells = _read(path)["cells"]
         counts = [cell["execution_count"] for cell in cells if cell["cell_type"] == "code"]

@@ -205,6 +205,8 @@ VERBS = [
     ("send", "purse", {"method": "__class__", "args": ""}, "", "no name of a method"),
     ("trace", "purse", {}, "%swingset trace 14", "Purse.deposit returns 10"),
     ("suspend", "v2", {"reason": "to look"}, "%swingset suspend bank 'to look'", "is suspended"),
+    ("suspend", "v2", {"reason": "--help"}, "%swingset suspend -- bank --help", "is suspended"),
+    ("suspend", "v2", {"reason": "half \ud800"}, "%swingset suspend bank 'half \\ud800'", "is suspended"),
     ("resume", "v2", {}, "", "is not suspended"),
     ("upgrade", "v2", {}, "%swingset upgrade bank", "first change the cell"),
     ("explode", "v2", {}, "", "nothing is called 'explode'"),
@@ -234,6 +236,13 @@ def test_a_rejected_message_is_handled_by_the_panel(seen: Seen, method: str, arg
     found = str(swingset.console(seen.notebook.world.controller))
     assert "unhandled" not in found
     assert "explorer_verbs" not in found
+
+
+def test_a_search_takes_any_text(seen: Seen) -> None:
+    """Half of a surrogate pair, too, which no file can hold."""
+    panel = seen.press("search", text="\ud800")
+    assert panel.error == ""
+    assert panel.found["hits"] == []
 
 
 def test_a_message_that_waits_is_dropped(seen: Seen) -> None:

@@ -33,7 +33,7 @@ from swingset.model.messages import (
 from swingset.model.refs import is_called_well, is_kref, kref_type
 from swingset.model.states import HeldPolicy
 from swingset.model.visible import one_line
-from swingset.model.wording import named
+from swingset.model.wording import fit, named
 from swingset.workers.base import Worker
 from swingset.world.errors import DamagedRow
 from swingset.world.promises import UNRESOLVED
@@ -247,7 +247,7 @@ class Kernel:
 
     def suspend(self, name: str, reason: str) -> None:
         """Suspend a vat: its events are parked instead of delivered."""
-        vat = self.vat(name)
+        vat, reason = self.vat(name), fit(reason)
         with self.request("suspend-vat", vat=vat.id, reason=reason):
             self.store.vats.save(vat.having(state=SUSPENDED, reason=reason))
 

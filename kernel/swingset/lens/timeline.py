@@ -11,15 +11,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import apsw
 
 from swingset.model.visible import one_line
+from swingset.world.edge import told_in_words
 from swingset.world.file import WorldFile
 from swingset.world.line import Line, Mark
 from swingset.world.record_lines import lines, read_records
 from swingset.world.records import RowChange
-from swingset.world.rows import RULES
+from swingset.world.rows import RULES, Reader, not_text
 from swingset.world.vats import ATTACHED
 
 _VATS = b'["vats",'
@@ -102,9 +104,8 @@ class _Vats:
 
     def begin(self, world: WorldFile, cut: int) -> None:
         """Begin with the vats of the commit at which the past was cut off."""
-        for change in apsw.Changeset.iter(world.history.changes(cut).reader()):
-            if change.name == "vats" and change.new is not None:
-                self.see(RowChange("vats", (), tuple(change.new)), 0, 0)  # type: ignore[arg-type]
+        for row in vats_then(world, cut):
+            self.see(row, 0, 0)
 
     def see(self, row: RowChange, crank: int, record: int) -> Happening | None:
         """Take a row of the table of vats, and return what happened to that vat, if anything."""
@@ -124,6 +125,23 @@ class _Vats:
         else:
             return None
         return Happening(crank, record, name, what, incarnation)
+
+
+def vats_then(world: WorldFile, commit: int) -> Iterator[RowChange]:
+    """The rows of the vats in the state with which a past begins that was cut.
+
+    Raises `WorldError` for rows that are not as they should be.
+    """
+    reader = Reader("vats", ", ".join(RULES["vats"]))
+    with told_in_words(world.name):
+        try:
+            for change in apsw.Changeset.iter(world.history.changes(commit).reader()):
+                if change.name == "vats" and change.new is not None:
+                    row: tuple[Any, ...] = tuple(change.new)
+                    reader.check(world.name, row)
+                    yield RowChange("vats", (), row)
+        except UnicodeDecodeError as problem:
+            raise not_text(world.name, "from vats", problem) from None
 
 
 def timeline(world: WorldFile) -> Iterator[Stretch]:

@@ -16,6 +16,7 @@ from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.promises import Promise
 from swingset.host.controller import Controller
 from swingset.host.session import Session
+from swingset.model.wording import fit
 from swingset.time.explorer.answers import Folded, Hits, Inspected, Tick, Timeline
 from swingset.time.explorer.finding import Finder
 from swingset.time.explorer.folding import Folding
@@ -123,7 +124,7 @@ class Explorer:
         with self._looking():
             index, store = self._present.index(), self._world.kernel.store
             labels = Labels(store, index, self._outlines)
-            return Finder(store, index, labels, self._outlines, self._reel).search(text, most)
+            return Finder(store, index, labels, self._outlines, self._reel).search(fit(text), most)
 
     @contextmanager
     def _looking(self) -> Iterator[None]:

@@ -41,7 +41,8 @@ def _of_vats(traceback: str) -> str:
     kept, shown = [], True
     for line in traceback.split("\n"):
         if line.startswith('  File "'):
-            shown = line.startswith('  File "<')
+            name = line[8:].partition('"')[0]  # the library's own have no colon: "<swingset.guest.base>"
+            shown = name.startswith("<") and ":" in name
         elif not line.startswith("  "):  # a heading, or the exception itself
             shown = True
         if shown:

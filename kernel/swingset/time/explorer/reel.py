@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from swingset.core.errors import KernelError
 from swingset.world.edge import told_in_words
@@ -53,6 +54,7 @@ class Reel:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._kept: dict[int, list[bytes]] = {}
+        self._long: tuple[int, list[bytes], list[int]] | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -61,6 +63,7 @@ class Reel:
         self._cuts, self._head = world.cuts, -1
         self._gone: Gone | None = None
         self._kept.clear()
+        self._long = None
 
     def follow(self) -> None:
         """Follow the world to its present."""
@@ -151,16 +154,37 @@ class Reel:
                 return next(read_lines(*where, number=number, crank=crank))
             return next(read_briefly(*where, number=number, crank=crank, wanted=_any, tables=()))
 
-    def number(self, number: int) -> Record | None:
-        """The record of that number, or None."""
+    def number(self, number: int, budget: Budget) -> Record | None:
+        """The record of that number, or None, also if it is in a commit too long for the budget."""
         place = self._line.with_record(number)
         crank, first = self.before(place).crank, self.before(place).record + 1
-        if place >= self.start and number >= first:
-            for at, line in enumerate(self.streamed(place)):
-                if first + at == number:
-                    return self.decode(place, at, line, crank)
-                crank += is_crank(line)
+        if place < self.start or number < first:
+            return None
+        counted = self._counted(place)
+        if counted is not None:
+            found, cranks = counted
+            at = number - first
+            return self.decode(place, at, found[at], crank + cranks[at]) if at < len(found) else None
+        if not budget.take(self._size(place)):
+            return None
+        for at, line in enumerate(self.streamed(place)):
+            if first + at == number:
+                return self.decode(place, at, line, crank)
+            crank += is_crank(line)
         return None
+
+    def _counted(self, place: int) -> tuple[list[bytes], list[int]] | None:
+        """The lines of a commit, and how many of those before each are cranks; None if it is too long.
+
+        That of one commit is kept, because a chain of causes mostly stays within one.
+        """
+        if place >= len(self.marks) or self._size(place) > MOST_BYTES:
+            return None
+        seq = self.marks[place].seq
+        if self._long is None or self._long[0] != seq:
+            found = self.of(place)
+            self._long = seq, found, [0, *accumulate(map(is_crank, found))]
+        return self._long[1:]
 
     def crank(self, crank: int) -> CrankRecord:
         """The record of a crank. Raises `KernelError` if there is none."""

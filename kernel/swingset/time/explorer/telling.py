@@ -29,6 +29,7 @@ MOST_PRINTS, MOST_UP, MOST_DOWN = 40, 12, 12
 """How many printed lines, steps up and steps down a tick has at most."""
 
 _FOLLOWED = 1_000
+_LONG, _LONG_BYTES = 8, 1 << 30  # how often commits are read that are too long to keep
 _NEXT = Budget(400, 4 << 20)
 
 
@@ -100,9 +101,9 @@ class Teller:
     def _up(self, record: Record) -> list[Link]:
         """What led to a record, the first cause first; of a long chain the middle is left out."""
         found: list[Link] = []
-        at, followed = record, 0
+        at, followed, budget = record, 0, Budget(_LONG, _LONG_BYTES)
         while isinstance(at, CrankRecord) and at.sender is not None and followed < _FOLLOWED:
-            sender = self._reel.number(at.sender)
+            sender = self._reel.number(at.sender, budget)
             if sender is None or sender.number >= at.number:
                 break
             at, followed = sender, followed + 1

@@ -16,10 +16,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import apsw
-
 from swingset.core.errors import KernelError
-from swingset.lens.timeline import RENEWED, in_words
+from swingset.lens.timeline import RENEWED, in_words, vats_then
 from swingset.model.capdata import CapData
 from swingset.model.counting import plural
 from swingset.model.spelling import spelled
@@ -151,10 +149,8 @@ class Ticks:
         """Begin with the vats of the state at which the past that is left begins."""
         mark = self._reel.marks[place]
         self.last, self._record = mark.crank, mark.record
-        for change in apsw.Changeset.iter(self._world.history.changes(mark.seq).reader()):
-            if change.name == "vats" and change.new is not None:
-                row = RowChange("vats", (), tuple(change.new))  # type: ignore[arg-type]
-                self._take(mark.crank, mark.record, row, told=False)
+        for row in vats_then(self._world, mark.seq):
+            self._take(mark.crank, mark.record, row, told=False)
 
     def _read(self, place: int) -> None:
         """Pass over the records of a commit."""
