@@ -60,6 +60,10 @@ class _Part:
     shown: dict[str, Any]
 
 
+_DEEDS = ("step", "run", "pause", "cancel", "break", "branch", "whatif", "verb")
+"""What takes the place of the deed before, even if it is refused."""
+
+
 class Explorer(LiveWidget):
     """The world, live, at its present or at a moment of its past."""
 
@@ -182,6 +186,8 @@ class Explorer(LiveWidget):
 
     def _hear(self, widget: object, content: object, buffers: object) -> None:
         self._asked = True
+        if isinstance(content, dict) and content.get("kind") in _DEEDS:
+            self._did = None
         try:
             super()._hear(widget, content, buffers)
         finally:

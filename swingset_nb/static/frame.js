@@ -45,7 +45,6 @@ export function frame(model, root, label, buttons, draw) {
           type: "button",
           class: `sw-${kind}`,
           title,
-          "aria-label": title,
           onclick: () => send({ kind }),
         },
         text,

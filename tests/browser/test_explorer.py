@@ -170,7 +170,7 @@ def test_the_timeline_is_dragged_back(bare: Bare, pictures: Path) -> None:
     for key, crank in (("ArrowLeft", shown - 1), ("ArrowRight", shown), ("Home", 0)):
         bare.page.keyboard.press(key)
         expect(time).to_have_attribute("aria-valuenow", str(crank))
-    expect(panel.locator(".sw-rooms .sw-empty")).to_contain_text("no vat yet")
+    expect(panel.locator(".sw-legend")).to_contain_text("There was no vat yet")
     bare.page.keyboard.press("End")
     expect(panel.locator(".sw-where")).to_contain_text("the present")
     expect(panel.locator(".sw-durable", has_text="Purse alice · 10")).to_be_visible()
@@ -181,14 +181,14 @@ def test_an_error_is_followed_to_its_cause(bare: Bare) -> None:
     from playwright.sync_api import expect
 
     panel = bare.show()
-    panel.locator(".sw-mark-error text").last.click()
+    panel.locator(".sw-mark-error text", has_text="rejected: ValueError").click()
     story = panel.locator(".sw-story")
     expect(story.locator(".sw-wrong")).to_contain_text("bob has 5, not 100")
     expect(story.locator(".sw-why")).to_contain_text("buy('sofa'")
     story.locator(".sw-unsent").click()
     expect(panel.locator(".sw-did")).to_contain_text("nothing has changed in this world")
     story.get_by_text("Break on rejections").click()
-    expect(panel.locator(".sw-chip")).to_have_text("◉ rejection ×")
+    expect(panel.locator(".sw-chip")).to_have_text("◉ Run stops after rejection ×")
     story.locator(".sw-why button", has_text="buy('sofa'").click()
     expect(story.locator("p").first).to_contain_text("buy('sofa'")
 
@@ -253,6 +253,8 @@ def test_the_world_goes_on_from_the_past(bare: Bare, shell: Any, pictures: Path)
     expect(panel.locator("button.sw-branch")).to_be_disabled()
     for _ in range(3):
         panel.locator("button.sw-back").click()
+    expect(panel.locator("button.sw-step")).to_be_disabled()
+    expect(panel.locator("button.sw-run")).to_have_attribute("title", "it runs in the present: press ▶|")
     panel.locator("button.sw-branch").click()
     ask = panel.get_by_role("alertdialog")
     expect(ask).to_contain_text("3 cranks are left behind")

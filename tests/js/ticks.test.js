@@ -88,11 +88,43 @@ test("labels do not overlap, and an error has its label before a crank that made
   }
 });
 
+test("a text without room is cut shorter", () => {
+  const marks = [0, 30].map((crank) => ({
+    crank,
+    kind: "error",
+    text: `rejected by ${crank} ${"x".repeat(60)}`,
+  }));
+  const placed = labelled(marks, scaleOf(timeline(), 900), 1);
+  assert.deepEqual(
+    placed.map(({ row, text }) => [row, text.length]),
+    [
+      [0, 26],
+      [0, 44],
+    ],
+  );
+});
+
+test("no line leads through a label", () => {
+  const marks = Array.from({ length: 30 }, (_, index) => ({
+    crank: index * 3,
+    kind: "error",
+    text: `rejected: ValueError: purse ${index} has not got so much`,
+  }));
+  const placed = labelled(marks, scaleOf(timeline(), 900), 3);
+  const drawn = placed.filter(({ row }) => row >= 0);
+  assert.ok(drawn.length >= 4, String(drawn.length));
+  for (const { x, row, left, text } of drawn)
+    for (const below of drawn.filter((each) => each.row > row)) {
+      const [from, to] = left ? [x - text.length * 6.3, x] : [x, x + text.length * 6.3];
+      assert.ok(below.x <= from || below.x >= to, `${below.text} through ${text}`);
+    }
+});
+
 test("what is said already is not said again", () => {
   const marks = [5, 40, 80].map((crank) => ({ crank, kind: "error", text: "rejected: no" }));
   assert.deepEqual(
     labelled(marks, scaleOf(timeline(), 900), 2).map(({ row }) => row),
-    [0, -1, -1],
+    [-1, -1, 0],
   );
 });
 

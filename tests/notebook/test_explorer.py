@@ -155,7 +155,9 @@ def test_a_run_stops_at_a_breakpoint(seen: Seen) -> None:
     seen.press("unbreak", predicate='method == "deposit"')
     assert seen.press("run").bar["breaks"] == []
     assert seen.panel.world["waiting"] == []
-    assert "no predicate" in seen.press("break", predicate="__import__('os')").error
+    assert seen.press("whatif").bar["did"] is not None
+    panel = seen.press("break", predicate="__import__('os')")
+    assert ("no predicate" in panel.error, panel.bar["did"]) == (True, None)
     for number in range(MOST_BREAKS + 1):
         seen.press("break", predicate=f"computrons > {number}")
     assert "breakpoints already" in seen.panel.error

@@ -18,6 +18,12 @@ const SIDE = 320;
 const PADDING = 12;
 const TRAITS = ["bar", "timeline", "world", "inspector", "watched", "tick", "found", "said", "error"];
 
+const RUNS = {
+  step: "run one crank",
+  run: "run until nothing can, or to a breakpoint, and end a pause",
+};
+const IDLE = "there is nothing to run yet";
+
 /** @param {AnyModel} model @param {HTMLElement} el */
 function explorer(model, el) {
   const state = h("span", { class: "sw-state", role: "status" });
@@ -91,8 +97,8 @@ function explorer(model, el) {
     h(
       "span",
       { class: "sw-group" },
-      button("step", "Step ▸", "run one crank"),
-      button("run", "Run ▸▸", "run until nothing can, or to a breakpoint, and end a pause"),
+      button("step", "Step ▸", RUNS.step),
+      button("run", "Run ▸▸", RUNS.run),
       button("pause", "‖ Pause", "let messages wait from now on"),
       button("cancel", "Cancel", "drop the message whose delivery was interrupted, and run what else waits"),
     ),
@@ -158,7 +164,15 @@ function explorer(model, el) {
       if (off && buttons[name]) buttons[name].disabled = true;
     };
     for (const name of ["forward", "now", "branch"]) set(name, !back);
-    for (const name of ["first", "back"]) set(name, now.at === 0);
+    const waits = /** @type {World} */ (model.get("world")).waiting_total > 0;
+    const nothing = now.present === 0 && !waits;
+    for (const name of ["first", "back"]) set(name, now.at === 0 || nothing);
+    set("play", nothing);
+    for (const name of /** @type {const} */ (["step", "run"])) {
+      set(name, back || nothing);
+      if (buttons[name])
+        buttons[name].title = back ? "it runs in the present: press ▶|" : nothing ? IDLE : RUNS[name];
+    }
     set("pause", now.paused);
     if (buttons.cancel) buttons.cancel.hidden = !now.interrupted;
     if (now.open) {
@@ -172,11 +186,12 @@ function explorer(model, el) {
             "button",
             {
               class: "sw-chip",
-              title: "remove this breakpoint",
+              title:
+                "only Run stops at it, after the crank; a cell, Step and Send do not. A click removes it",
               "data-key": `break-${text}`,
               onclick: () => send({ kind: "unbreak", predicate: text }),
             },
-            `◉ ${text} ×`,
+            `◉ Run stops after ${text} ×`,
           ),
         ),
       );

@@ -91,7 +91,7 @@ function methods(it, send) {
         "button",
         {
           class: "sw-small",
-          title: `stop a run after a call of ${name}`,
+          title: `let Run stop after a call of ${name}; cells and Send do not stop`,
           "aria-label": `break on ${name}`,
           onclick: () =>
             send({

@@ -5,7 +5,7 @@ export const LANE = 17;
 export const TOP = 8;
 export const LABELS = 96;
 const LETTER = 6.3;
-const LONGEST = 44;
+const LENGTHS = [44, 26];
 
 /** How the cranks of a timeline lie on a line of some width.
  * @param {{ since: number, until: number }} timeline @param {number} width */
@@ -58,16 +58,11 @@ export function pathsOf(timeline, scale) {
 }
 
 /** Marks with the row of their label, or -1 for those without room for one. Loud ones choose first.
+ * The line that leads down to a label crosses no other label, so it takes room in the rows above.
  * @param {Mark[]} marks @param {ReturnType<typeof scaleOf>} scale @param {number} rows */
 export function labelled(marks, scale, rows) {
   const right = LABELS + scale.plot;
   const loud = ["checkpoint", "upgraded", "error", "terminated", "suspended"];
-  const order = marks.map((mark, index) => ({
-    mark,
-    index,
-    rank: (loud.indexOf(mark.kind) + 9) % 9,
-  }));
-  order.sort((a, b) => a.rank - b.rank || a.index - b.index);
   /** @type {[number, number][][]} */
   const taken = Array.from({ length: rows }, () => []);
   const placed = marks.map((mark) => ({
@@ -75,28 +70,40 @@ export function labelled(marks, scale, rows) {
     x: scale.x(mark.crank),
     row: -1,
     left: false,
-    text: cut(mark.text),
+    text: cut(mark.text, LENGTHS[0]),
   }));
   /** @type {Set<string>} */
-  const said = new Set();
-  for (const { index } of order) {
-    const it = placed[index];
-    if (said.has(it.text)) continue; // the same again is a mark without words
-    const wide = it.text.length * LETTER + 10;
-    it.left = it.x + wide > right;
-    const from = it.left ? it.x - wide : it.x - 2;
-    const to = it.left ? it.x + 2 : it.x + wide;
-    if (from < 0) continue;
-    it.row = taken.findIndex((row) => row.every(([start, end]) => to <= start || from >= end));
-    if (it.row < 0) continue;
-    taken[it.row].push([from, to]);
-    said.add(it.text);
-  }
+  const said = new Set(); // the same again is a mark without words
+  const free = (/** @type {number} */ row, /** @type {number} */ from, /** @type {number} */ to) =>
+    taken[row].every(([start, end]) => to <= start || from >= end);
+  /** Take the first row with room. @param {(typeof placed)[number]} it @param {string} text @param {boolean} left */
+  const place = (it, text, left) => {
+    const wide = text.length * LETTER + 10;
+    const [from, to] = left ? [it.x - wide, it.x + 2] : [it.x - 2, it.x + wide];
+    const row = taken.findIndex((_, at) => free(at, from, to));
+    const above = taken.slice(0, row);
+    if (row < 0 || from < 0 || (!left && to > right)) return false;
+    if (!above.every((_, at) => free(at, it.x - 2, it.x + 2))) return false;
+    for (const each of above) each.push([it.x - 2, it.x + 2]);
+    taken[row].push([from, to]);
+    Object.assign(it, { row, left, text });
+    return true;
+  };
+  const ranks = [...loud, ""].map((kind) =>
+    placed.filter(({ mark }) => (loud.includes(mark.kind) ? mark.kind : "") === kind),
+  );
+  // Labels on the right of their lines step down to the left, those on the left step down to the right.
+  for (const rank of ranks)
+    for (const most of LENGTHS)
+      for (const left of [false, true])
+        for (const it of left ? rank : [...rank].reverse())
+          if (it.row < 0 && !said.has(it.mark.text) && place(it, cut(it.mark.text, most), left))
+            said.add(it.mark.text);
   return placed;
 }
 
-/** @param {string} text */
-const cut = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text);
+/** @param {string} text @param {number} most */
+const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 /** The crank that a key leads to; undefined for another key. Past the end is the present.
  * @param {{ key: string, altKey: boolean }} event @param {number} at @param {Timeline} timeline */

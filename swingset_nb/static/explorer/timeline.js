@@ -4,7 +4,7 @@ import { h, fill } from "../dom.js";
 import { svg } from "./svg.js";
 import { LABELS, LANE, TOP, keyed, labelled, pathsOf, scaleOf, zoomed } from "./ticks.js";
 
-const ROWS = 2;
+const ROWS = 4;
 const LABEL = 14;
 
 /** @param {(crank: number) => void} look @param {Send} send */
@@ -125,7 +125,9 @@ export function timelineView(look, send) {
     if (!same) {
       const scale = scaleOf(next, wide);
       const low = TOP + next.lanes.length * LANE + 2;
-      const height = low + (next.marks.length ? ROWS * LABEL + 8 : 4);
+      const placed = labelled(next.marks, scale, ROWS);
+      const rows = Math.max(0, ...placed.map(({ row }) => row + 1));
+      const height = low + rows * LABEL + (rows ? 8 : 4);
       set(picture, { width: wide, height });
       const lanes = next.lanes.map(({ name, hue }, lane) => {
         const y = TOP + lane * LANE + (LANE - 1) / 2;
@@ -162,7 +164,7 @@ export function timelineView(look, send) {
           d,
         }),
       );
-      const marks = labelled(next.marks, scale, ROWS).map(({ mark, x, row, left, text }) => {
+      const marks = placed.map(({ mark, x, row, left, text }) => {
         const group = svg(
           "g",
           { class: `sw-mark sw-mark-${mark.kind}`, "data-crank": mark.crank },

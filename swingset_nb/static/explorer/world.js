@@ -17,6 +17,9 @@ export const SIGNS = {
 };
 const LEGEND =
   "■ root and ● durable survive an upgrade · ○ heap and … open promises do not · thickness: how many references";
+const BEGIN =
+  "There is no vat yet: a cell that begins with %%vat NAME makes one, and %swingset help vat shows how. " +
+  "What it does then is a tick of the timeline above, and its objects are rows here.";
 let instances = 0;
 
 /** @param {Send} send */
@@ -56,7 +59,7 @@ export function worldView(send) {
       },
       h("i", { "aria-hidden": "true" }, SIGNS[row.sort] ?? "·"),
       h("b", {}, row.label),
-      row.count > 1 ? h("em", {}, `×${row.count.toLocaleString("en")}`) : null,
+      row.count > 1 && row.sort !== "rest" ? h("em", {}, `×${row.count.toLocaleString("en")}`) : null,
       h("span", {}, row.note),
     );
     if (!row.opens) return h("li", {}, main);
@@ -185,10 +188,6 @@ export function worldView(send) {
         return place ? roomOf(box, place, chosen) : null;
       }),
     );
-    if (!world.boxes.length)
-      rooms.append(
-        h("p", { class: "sw-empty" }, "There is no vat yet: a cell that begins with %%vat NAME makes one."),
-      );
     const left = world.left_out.map((line, index) =>
       world.further && index === 0
         ? h(
@@ -203,7 +202,9 @@ export function worldView(send) {
           )
         : h("span", {}, line),
     );
-    fill(legend, document.createTextNode(LEGEND), ...left);
+    const begun = world.boxes.some(({ kind }) => kind === "vat");
+    const words = begun ? LEGEND : world.at === null ? BEGIN : "There was no vat yet.";
+    fill(legend, document.createTextNode(words), ...left);
   }
 
   /** Let a message travel to its target. @param {Waiting} message */
