@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import swingset
@@ -161,3 +163,143 @@ def test_long_code_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     (fix,) = fixes_of_answers(words, (("vat", new),), (("vat", classes),))
     assert fix.title == "bring back m199() of class C199"
     assert len(read) < 6
+
+
+def lost(kind: str, **details: Any) -> swingset.Fault:
+    """A refusal of a lost kind or of one of its facets."""
+    return swingset.Fault("start-failed", kind, details=details)
+
+
+LOST = lost(REFUSED, lostKinds=["Ware"])
+FACET = lost("vat shop: others may hold a facet 'guest' of Ware", kinds=["Ware"])
+NO_MODULE = lost("No module named 'zz'")
+OTHER = lost("Ware.n: expected `int` as stored, found `str`; keep it", kinds=["Ware"])
+NO_DEFAULT = lost("Ware.m: expected a default, found none", kinds=["Ware"])
+DURABLE = "from swingset.vat import durable\n"
+BROUGHT = "from evil import str, tea\n" + DURABLE + "@durable\nclass Ware:\n    n: str = tea\n"
+
+LEFT = (
+    (
+        "other statements of a field, new",
+        OTHER,
+        DURABLE + "@durable\nclass Ware:\n    n: int\n",
+        "    n: str; k: int = 3",
+    ),
+    (
+        "a field with another behind it",
+        NO_DEFAULT,
+        DURABLE + "@durable\nclass Ware:\n    n: int\n",
+        "    m: int; k: str = ''",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "running", "line"), [case[1:] for case in LEFT], ids=[x[0] for x in LEFT]
+)
+def test_a_line_of_many_statements_is_left(refusal: swingset.Fault, running: str, line: str) -> None:
+    """Where other statements are on the line, no fix takes its place."""
+    new = DURABLE + f"@durable\nclass Ware:\n{line}\n"
+    for fix in swingset.fixes(refusal, (("shop", new),), (("shop", running),)):
+        assert line in fix.source.split("\n")
+
+
+IMPORTS = (
+    ("none there", "", ["from evil import tea", DURABLE.strip()]),
+    ("everything", "from evil import *\n", ["from evil import *", "from evil import tea"]),
+    (
+        "two statements",
+        "from evil import a; import b\n",
+        ["from evil import a; import b", "from evil import tea"],
+    ),
+    ("some", "from evil import a\n", ["from evil import a, tea"]),
+    ("in brackets", "from evil import (a)\n", ["from evil import (tea, a)"]),
+    ("the name is there", "from good import tea\n", ["from good import tea"]),
+    ("the name is assigned", "tea = 1\n", ["tea = 1"]),
+)
+
+
+@pytest.mark.parametrize(("new", "lines"), [case[1:] for case in IMPORTS], ids=[x[0] for x in IMPORTS])
+def test_a_fix_says_what_it_imports(new: str, lines: list[str]) -> None:
+    """Its reason names each import; none takes the place of a builtin or of a name of the new code."""
+    (fix,) = swingset.fixes(LOST, (("shop", new),), (("shop", BROUGHT),))
+    assert fix.title == "bring back class Ware"
+    after = fix.source.split("\n")
+    assert set(lines) <= set(after)
+    assert not any("str" in line for line in after if "import" in line)
+    assert ("`from evil import tea`" in fix.why) == any("evil" in line and "tea" in line for line in lines)
+
+
+NOT_OFFERED = (
+    ("used in a text with values", NO_MODULE, "import zz\nx = f'{zz.y}'\n", "", "leave out"),
+    ("a comment above", LOST, "# k\n@other(1)  # why\nclass Ware:\n    n: str\n", BROUGHT, "@durable above"),
+    ("another decorator", LOST, "@other(1)\nclass Ware:\n    n: str\n", BROUGHT, "@durable above"),
+)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "new", "running", "title"),
+    [case[1:] for case in NOT_OFFERED],
+    ids=[x[0] for x in NOT_OFFERED],
+)
+def test_a_fix_that_would_drop_something_is_not_offered(
+    refusal: swingset.Fault, new: str, running: str, title: str
+) -> None:
+    """What a line uses, other decorators and comments are the author's."""
+    found = swingset.fixes(refusal, (("shop", new),), (("shop", running),))
+    assert not [fix for fix in found if fix.title.startswith(title)]
+
+
+def test_line_ends_stay() -> None:
+    """A cell whose lines end with CR and LF keeps them."""
+    (fix,) = swingset.fixes(NO_MODULE, (("shop", "import zz\r\nx = 1\r\n"),), ())
+    assert fix.source == "x = 1\r\n"
+
+
+MANY = range(1_000)
+LONG = (
+    ("imports that nothing uses", NO_MODULE, "import zz\n" * 1_000, ""),
+    (
+        "a key many times",
+        lost("key 'balance' not found in baggage"),
+        "x = 'balance'\n" * 1_000,
+        "x = 'balances'\n" * 1_000,
+    ),
+    (
+        "a class that needs many imports",
+        LOST,
+        "x = 1\n" * 1_000,
+        "".join(f"from m import a{n}\n" for n in MANY)
+        + "@durable\nclass Ware:\n"
+        + "".join(f"    f{n}: a{n}\n" for n in MANY),
+    ),
+    (
+        "many methods of a facet",
+        FACET,
+        "@durable\nclass Ware:\n" + "".join(f"    def m{n}(self): pass\n" for n in MANY),
+        "@durable\nclass Ware:\n" + "".join(f"    @facet('guest')\n    def m{n}(self): pass\n" for n in MANY),
+    ),
+    (
+        "many new classes",
+        LOST,
+        DURABLE + "".join(f"@durable\nclass C{n}: pass\n" for n in MANY),
+        DURABLE + "@durable\nclass Ware: pass\n",
+    ),
+)
+
+
+@pytest.mark.parametrize(("refusal", "new", "running"), [case[1:] for case in LONG], ids=[x[0] for x in LONG])
+def test_a_source_is_not_read_for_each_of_its_lines(
+    monkeypatch: pytest.MonkeyPatch, refusal: swingset.Fault, new: str, running: str
+) -> None:
+    """However often a fix changes a source, it is read a few times."""
+    read: list[int] = []
+    plain = Code.__init__
+
+    def counted(self: Code, source: str) -> None:
+        read.append(len(source))
+        plain(self, source)
+
+    monkeypatch.setattr(Code, "__init__", counted)
+    swingset.fixes(refusal, (("shop", new),), (("shop", running),))
+    assert 0 < len(read) < 12

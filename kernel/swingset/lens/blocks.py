@@ -8,7 +8,7 @@ the code may be a stranger's. Source that cannot be read to its end has the bloc
 from __future__ import annotations
 
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,6 +31,16 @@ class Block:
     inner: list[Block] = field(default_factory=list)
 
     @property
+    def shares(self) -> bool:
+        """Whether other statements are on the line of this one: no fix changes such a line."""
+        return ";" in self.line.words
+
+    @property
+    def opens(self) -> bool:
+        """Whether what is inside it begins on a line of its own."""
+        return self.line.words[-1] == ":"
+
+    @property
     def head(self) -> int:
         """The line of `class` or `def`."""
         return self.line.tokens[0].start[0]
@@ -51,7 +61,9 @@ class Code:
     def __init__(self, source: str) -> None:
         self.lines = source_lines(source)
         self.ended = source.endswith(("\n", "\r"))
+        self._end = "\r\n" if 0 < source.count("\n") == source.count("\r\n") else "\n"
         self.top = list(_blocks("\n".join(self.lines)[:MOST_SOURCE]))
+        self._named = {(block.sort, block.name): block for block in self.top}
 
     @property
     def source(self) -> str:
@@ -60,7 +72,7 @@ class Code:
 
     def named(self, sort: Sort, name: str) -> Block | None:
         """The last block of that sort and name at the top."""
-        return next((b for b in reversed(self.top) if b.sort == sort and b.name == name), None)
+        return self._named.get((sort, name))
 
     def text(self, block: Block) -> list[str]:
         """The lines of a block."""
@@ -81,16 +93,6 @@ class Code:
         line = self.lines[row - 1]
         return self.replaced(row, row, [line[:column] + text + line[column + skip :]])
 
-    def words(self) -> set[str]:
-        """The names and keywords that the source has anywhere."""
-        found: set[str] = set()
-        waiting = list(self.top)
-        for block in waiting:
-            waiting += block.inner
-            for line in (block.line, *block.decorators):
-                found.update(token.string for token in line.tokens if token.type == tokenize.NAME)
-        return found
-
     def imports(self) -> dict[str, str]:
         """The names that `from MODULE import NAME` binds at the top, with their modules."""
         found: dict[str, str] = {}
@@ -103,22 +105,63 @@ class Code:
                 found.update((piece[-1], module) for piece in _pieces(names) if len(piece) == 1)
         return found
 
-    def importing(self, name: str, module: str) -> str:
-        """The source with a name imported from a module, behind those that it imports from there."""
+    def binds(self, name: str) -> bool:
+        """Whether a statement at the top defines, assigns or imports the name."""
+        if any((sort, name) in self._named for sort in ("class", "def")):
+            return True
         for block in self.top:
             words = block.line.words
-            if block.sort == "import" and words[0] == "from" and "import" in words:
-                at = words.index("import")
-                if "".join(words[1:at]) == module and words[at + 1 : at + 2] == ["("]:
-                    return self.spliced(block.line.tokens[at + 1].end, f"{name}, ")
-                if "".join(words[1:at]) == module:
-                    return self.spliced(block.line.tokens[-1].end, f", {name}")
+            assigned = block.sort == "other" and words[0] == name and "=" in words
+            if assigned or (block.sort == "import" and name in words):
+                return True
+        return False
+
+    def importing(self, names: Mapping[str, str]) -> str:
+        """The source with names imported, each from its module, behind those that it imports from there.
+
+        A line that has more than one statement, or imports everything, is left as it is.
+        """
+        wanted: dict[str, list[str]] = {}
+        for name, module in names.items():
+            wanted.setdefault(module, []).append(name)
+        edits: list[tuple[tuple[int, int], str, int]] = []
+        for block in self.top:
+            words = block.line.words
+            if block.sort != "import" or words[0] != "from" or "import" not in words or {";", "*"} & {*words}:
+                continue
+            at = words.index("import")
+            more = ", ".join(wanted.pop("".join(words[1:at]), []))
+            if more and words[at + 1 : at + 2] == ["("]:
+                edits.append((block.line.tokens[at + 1].end, f"{more}, ", 0))
+            elif more:
+                edits.append((block.line.tokens[-1].end, f", {more}", 0))
+        lines = self.edited(edits)
         first = next((b.first for b in self.top if b.sort != "import" and not _is_text(b)), None)
-        at_line = first if first is not None else len(self.lines) + 1
-        return self.replaced(at_line, at_line - 1, [f"from {module} import {name}"])
+        at_line = first - 1 if first is not None else len(lines)
+        fresh = [f"from {module} import {', '.join(each)}" for module, each in wanted.items()]
+        return self._joined([*lines[:at_line], *fresh, *lines[at_line:]])
+
+    def edited(self, edits: Iterable[tuple[tuple[int, int], str, int]]) -> list[str]:
+        """The lines with many edits of one line each: place, text, and how many characters it replaces."""
+        lines = list(self.lines)
+        for (row, column), text, skip in sorted(edits, reverse=True):
+            line = lines[row - 1]
+            lines[row - 1] = line[:column] + text + line[column + skip :]
+        return lines
+
+    def with_edits(self, edits: Iterable[tuple[tuple[int, int], str, int]]) -> str:
+        """The source with many edits, made from its end on, so that it is read once."""
+        return self._joined(self.edited(edits))
+
+    def with_blocks(self, edits: Iterable[tuple[int, int, list[str]]]) -> str:
+        """The source with other lines in place of some: first, last, and the lines."""
+        lines = list(self.lines)
+        for first, last, text in sorted(edits, reverse=True):
+            lines[first - 1 : last] = text
+        return self._joined(lines)
 
     def _joined(self, lines: list[str]) -> str:
-        return "\n".join(lines) + ("\n" if self.ended else "")
+        return self._end.join(lines) + (self._end if self.ended else "")
 
 
 def _pieces(words: list[str]) -> Iterator[list[str]]:

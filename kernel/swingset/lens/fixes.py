@@ -26,6 +26,7 @@ from swingset.model.reports import Fault
 MOST = 4
 """How many fixes are offered at most."""
 _LONGEST = 4_000
+_MOST_EDITS = 50
 _WORDS = re.compile(r"\w+|\W+")
 _ROOT = "build_root_object"
 
@@ -109,14 +110,12 @@ def _no_module(sources: Sources, match: re.Match[str], _refusal: Fault) -> Itera
     """The import of a module that is not there, if nothing uses it."""
     name = match[1]
     for part, source in sources.code.items():
-        code = Code(source)
-        for block in code.top:
-            alone = block.sort == "import" and block.line.words == ["import", name]
-            rest = Code(code.replaced(block.first, block.last, [])) if alone else None
-            if rest is not None and name not in rest.words():
-                source = code.replaced(block.first, block.last, [])
-                why = f"there is no module {name} in the vat, and nothing in the cell uses it"
-                yield Fix(f"leave out `import {name}`", part, source, why)
+        code = sources.read(source)
+        alone = [block for block in code.top if block.line.words == ["import", name]]
+        rest = code.with_blocks((block.first, block.last, []) for block in alone)
+        if alone and re.search(rf"\b{name}\b", rest) is None:
+            why = f"there is no module {name} in the vat, and nothing in the cell uses it"
+            yield Fix(f"leave out `import {name}`", part, rest, why)
 
 
 def _no_name(sources: Sources, match: re.Match[str], refusal: Fault) -> Iterator[Fix]:
@@ -125,17 +124,18 @@ def _no_name(sources: Sources, match: re.Match[str], refusal: Fault) -> Iterator
     part = refusal.trace[-1].part if refusal.trace else ""
     if part not in sources.code:
         return
-    code = Code(sources.code[part])
+    code = sources.read(sources.code[part])
     known: set[str] = set()
     for source in sources.code.values():
-        each = Code(source)
+        each = sources.read(source)
         known |= {block.name for block in each.top if block.sort in ("class", "def")} | set(each.imports())
     module = next(
-        (Code(source).imports().get(name) for source in sources.running.values() if name in source), None
+        (sources.read(source).imports().get(name) for source in sources.running.values() if name in source),
+        None,
     )
     if module is not None:
         why = f"{name} is not defined in the new code; the running code imports it"
-        yield Fix(f"import {name} from {module}", part, code.importing(name, module), why)
+        yield Fix(f"import {name} from {module}", part, code.importing({name: module}), why)
     line = refusal.trace[-1].line
     for near in difflib.get_close_matches(name, sorted(known), 2):
         text = code.lines[line - 1] if line <= len(code.lines) else ""
@@ -149,7 +149,7 @@ def _no_root(sources: Sources, _match: re.Match[str], _refusal: Fault) -> Iterat
     """No function that makes the root: rename the one that resembles it, or bring back the old one."""
     why = f"a vat begins with {_ROOT}"
     for part, source in sources.code.items():
-        code = Code(source)
+        code = sources.read(source)
         names = [block.name for block in code.top if block.sort == "def"]
         for near in difflib.get_close_matches(_ROOT, names, 1):
             block = code.named("def", near)
@@ -171,13 +171,15 @@ def _no_key(sources: Sources, match: re.Match[str], _refusal: Fault) -> Iterator
     has = {text for source in sources.code.values() for text in _texts(source)}
     for near in difflib.get_close_matches(match[1], sorted(had - has), 1):
         for part, source in sources.code.items():
-            code = Code(source)
-            for token in reversed(list(_strings(code))):
-                if token.string[1:-1] == match[1]:
-                    code = Code(code.spliced((token.start[0], token.start[1] + 1), near, len(match[1])))
-            if code.source != source:
+            code = sources.read(source)
+            edits = [
+                ((token.start[0], token.start[1] + 1), near, len(match[1]))
+                for token in _strings(code)
+                if token.string[1:-1] == match[1]
+            ]
+            if 0 < len(edits) <= _MOST_EDITS:
                 why = f"the baggage has no key {match[1]!r}; the running code stores it as {near!r}"
-                yield Fix(f"write the key {near!r} for {match[1]!r}", part, code.source, why)
+                yield Fix(f"write the key {near!r} for {match[1]!r}", part, code.with_edits(edits), why)
 
 
 def _texts(source: str) -> set[str]:

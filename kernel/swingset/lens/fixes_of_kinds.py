@@ -16,6 +16,9 @@ from swingset.model.reports import Fault
 _DURABLE = re.compile(r"^(\s*@(?:[\w.]+\.)?durable)\b\s*(\(\s*\)|\()?")
 _VERSION = re.compile(r"\bversion\s*=\s*\d+")
 _ZEROS = {"int": "0", "str": '""', "bool": "False", "float": "0.0", "bytes": 'b""'}
+_MARK = re.compile(r"@(?:[\w.]+\.)?(?:durable|virtual|remotable)\b[^#]*")
+_FACET = re.compile(r"@(?:[\w.]+\.)?facet\b[^#]*")
+_MOST_EDITS = 50
 _PLAIN = ("int", "str", "bool", "float")
 _MOST_CLASSES = 3
 
@@ -27,7 +30,7 @@ def lost(sources: Sources, tag: str) -> Iterator[Fix]:
     if old is not None and same is not None:
         why = f"records of {tag} are stored, so its class has to stay durable"
         if set(_fields(old)) <= set(_fields(same)):
-            yield _as_durable(sources, old, same, why)
+            yield from _as_durable(sources, old, same, why)
         else:
             yield from sources.back("class", old.block.name, why)
         return
@@ -70,7 +73,7 @@ def lost_field(sources: Sources, match: re.Match[str], refusal: Fault) -> Iterat
     fresh = [name for name in _fields(new) if name not in _fields(old)]
     renamed = _renamed(old, new, gone, fresh)
     if not renamed:
-        yield _kept_field(sources, old, new, match[1])
+        yield from _kept_field(sources, old, new, match[1])
     yield from _migration(old, new, refusal, renamed)
 
 
@@ -81,9 +84,10 @@ def other_field(sources: Sources, match: re.Match[str], refusal: Fault) -> Itera
         return
     old, new = both
     was, now = _fields(old)[match[1]], _fields(new)[match[1]]
-    source = new.code.replaced(now.first, now.last, _moved(old, new, was))
-    why = f"stored records have `{_annotation(was)}` there"
-    yield Fix(f"keep `{match[1]}: {_annotation(was)}`", new.part, source, why)
+    if not was.shares and not now.shares:
+        source = new.code.replaced(now.first, now.last, _moved(old, new, was))
+        why = f"stored records have `{_annotation(was)}` there"
+        yield Fix(f"keep `{match[1]}: {_annotation(was)}`", new.part, source, why)
     yield from _migration(old, new, refusal, {})
 
 
@@ -91,7 +95,7 @@ def no_default(sources: Sources, match: re.Match[str], refusal: Fault) -> Iterat
     """A new field without a default: give it one."""
     both = _both(sources, refusal)
     field = None if both is None else _fields(both[1]).get(match[1])
-    if both is None or field is None:
+    if both is None or field is None or field.shares:
         return
     new, noted = both[1], _annotation(field)
     zero = _zero(noted)
@@ -118,15 +122,19 @@ def lost_facet(sources: Sources, match: re.Match[str], refusal: Fault) -> Iterat
     if both is None:
         return
     old, new = both
-    had = [name for name, method in old.block.inside("def").items() if _has_facet(method, match[1])]
-    there = new.block.inside("def")
-    source = new.code.source
-    changed: list[str] = []
-    for name in reversed([name for name in had if name in there]):
-        was, now = old.block.inside("def")[name], there[name]
+    before, there = old.block.inside("def"), new.block.inside("def")
+    had = [name for name, method in before.items() if _has_facet(method, match[1])]
+    changed = [name for name in had if name in there]
+    if len(changed) > _MOST_EDITS:
+        return
+    edits = []
+    for name in changed:
+        was, now = before[name], there[name]
         marks = _moved(old, new, was)[: was.head - was.first]
-        source = Code(source).replaced(now.first, now.head - 1, marks)
-        changed.insert(0, name)
+        if _drops(new, now, marks, _FACET):
+            return
+        edits.append((now.first, now.head - 1, marks))
+    source = new.code.with_blocks(edits)
     why = f"others may hold a facet {match[1]!r} of {new.block.name}"
     if changed:
         methods = ", ".join(f"{name}()" for name in changed)
@@ -149,10 +157,14 @@ def not_returned(sources: Sources, match: re.Match[str], refusal: Fault) -> Iter
     if value is None:
         noted = _fields(new).get(field)
         value = None if noted is None else _zero(_annotation(noted))
-    source = new.code.source
-    for block in reversed(function.inner):
-        if value is not None and block.line.words[:2] == ["return", "{"]:
-            source = Code(source).spliced(block.line.tokens[1].end, f'"{field}": {value}, ')
+    edits = [
+        (block.line.tokens[1].end, f'"{field}": {value}, ', 0)
+        for block in function.inner
+        if value is not None and block.line.words[:2] == ["return", "{"]
+    ]
+    if len(edits) > _MOST_EDITS:
+        return
+    source = new.code.with_edits(edits)
     why = f"a migration has to return every field of its version, and {match[1]} returns no {field}"
     yield Fix(f'return "{field}": {value} in {match[1]}()', new.part, source, why)
 
@@ -164,15 +176,16 @@ def method_back(sources: Sources, method: str, wanted: str = "") -> Iterator[Fix
         if old is None or new is None or method in new.block.inside("def"):
             continue
         was = old.block.inside("def").get(method)
-        if was is None:
+        if was is None or not new.block.opens:
             continue
         text = _moved(old, new, was)
         before = [block.name for block in old.block.inner if block.last < was.first]
         near = [block for block in new.block.inner if block.sort == "def" and block.name in before]
         at = (near[-1] if near else new.block).last
-        source = sources.completed(new.code.replaced(at + 1, at, ["", *text]), text, old.code)
+        source = new.code.replaced(at + 1, at, ["", *text])
         why = f"{name} has to answer {method}()"
-        yield Fix(f"bring back {method}() of class {name}", new.part, source, why)
+        fix = Fix(f"bring back {method}() of class {name}", new.part, source, why)
+        yield from sources.with_imports(fix, text, old.code)
 
 
 def signature_back(sources: Sources, name: str, method: str) -> Iterator[Fix]:
@@ -199,13 +212,20 @@ def _both(sources: Sources, refusal: Fault) -> tuple[Place, Place] | None:
     return None if old is None or new is None else (old, new)
 
 
-def _as_durable(sources: Sources, old: Place, new: Place, why: str) -> Fix:
+def _as_durable(sources: Sources, old: Place, new: Place, why: str) -> Iterator[Fix]:
     marks = _moved(old, new, old.block)[: old.block.head - old.block.first]
+    if _drops(new, new.block, marks, _MARK):
+        return
     source = new.code.replaced(new.block.first, new.block.head - 1, marks)
-    source = sources.completed(source, marks, old.code)
-    return Fix(
-        f"{' '.join(mark.strip() for mark in marks)} above class {new.block.name}", new.part, source, why
-    )
+    title = f"{' '.join(mark.strip() for mark in marks)} above class {new.block.name}"
+    yield from sources.with_imports(Fix(title, new.part, source, why), marks, old.code)
+
+
+def _drops(place: Place, block: Block, marks: list[str], known: re.Pattern[str]) -> bool:
+    """Whether other decorators would take the place of one, or of a comment, that they do not replace."""
+    kept = {mark.strip() for mark in marks}
+    above = (line.strip() for line in place.code.lines[block.first - 1 : block.head - 1])
+    return any(line not in kept and known.fullmatch(line) is None for line in above)
 
 
 def _marked(place: Place, argument: str) -> str:
@@ -261,17 +281,19 @@ def _renamed(old: Place, new: Place, gone: list[str], fresh: list[str]) -> dict[
     return {fresh[0]: gone[0]} if same else {}
 
 
-def _kept_field(sources: Sources, old: Place, new: Place, name: str) -> Fix:
+def _kept_field(sources: Sources, old: Place, new: Place, name: str) -> Iterator[Fix]:
     was = _fields(old)[name]
+    if was.shares or not new.block.opens:
+        return
     text = _moved(old, new, was)
     if "=" not in was.line.words and (zero := _zero(_annotation(was))) is not None:
         text = [*text[:-1], f"{text[-1]} = {zero}"]
     before = [block.name for block in old.block.inner if block.last < was.first]
     near = [field for field in _fields(new).values() if field.name in before]
     at = near[-1].last if near else _start(new)
-    source = sources.completed(new.code.replaced(at + 1, at, text), text, old.code)
+    source = new.code.replaced(at + 1, at, text)
     why = "stored records have it; nothing has to use it"
-    return Fix(f"keep the field {name}", new.part, source, why)
+    yield from sources.with_imports(Fix(f"keep the field {name}", new.part, source, why), text, old.code)
 
 
 def _start(place: Place) -> int:
@@ -294,6 +316,8 @@ def _migration(old: Place, new: Place, refusal: Fault, renamed: dict[str, str]) 
 def _stub(old: Place, new: Place, before: int, after: int, renamed: dict[str, str]) -> Iterator[Fix]:
     """A migration between two versions that takes over all fields, if each has a value."""
     had, has = _fields(old), _fields(new)
+    if not new.block.opens:
+        return
     items = []
     for name, field in has.items():
         source = renamed.get(name, name)
@@ -324,7 +348,7 @@ def _stub(old: Place, new: Place, before: int, after: int, renamed: dict[str, st
     source = new.code.replaced(at + 1, at, lines)
     code = Code(source)
     if not prefix and "migrate" not in code.imports():
-        source = code.importing("migrate", "swingset.vat")
+        source = code.importing({"migrate": "swingset.vat"})
     does = [f"renames {was} to {now}" for now, was in renamed.items()] + [f"drops {name}" for name in gone]
     what = " and ".join(does) or "takes over every field"
     why = f"stored records of version {before} go through it when they are next used"

@@ -6,13 +6,17 @@ its new place.
 
 from __future__ import annotations
 
-import re
+import builtins
+import textwrap
+import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swingset.lens.blocks import Block, Code, Sort
-from swingset.lens.outlines import outline
+from swingset.lens.outlines import lines_of, outline
 from swingset.model.modules import Parts
+
+_MOST_IMPORTS = 20
 
 
 @dataclass(frozen=True)
@@ -83,46 +87,66 @@ class Sources:
     def back(self, sort: Sort, name: str, why: str) -> Iterator[Fix]:
         """A class or function as it runs: in place of that of the new code, or where it was."""
         old = self.old(sort, name)
-        if old is None:
+        if old is None or old.block.shares:
             return
         noun = "class" if sort == "class" else "function"
         there, text = self.new(sort, name), old.code.text(old.block)
+        if there is not None and there.block.shares:
+            return
         if there is not None:
             source = there.code.replaced(there.block.first, there.block.last, text)
             part, title = there.part, f"write {noun} {name} as it runs"
         else:
             part = old.part if old.part in self.code else next(reversed(self.code))
-            code = Code(self.code[part])
+            code = self.read(self.code[part])
             at = _place_of_next(old, code)
             lines = [*text, "", ""] if at is not None else ["", "", *text]
             at = len(code.lines) + 1 if at is None else at
             source, title = code.replaced(at, at - 1, lines), f"bring back {noun} {name}"
-        yield Fix(title, part, self.completed(source, text, old.code), why)
+        yield from self.with_imports(Fix(title, part, source, why), text, old.code)
 
     def _place(self, parts: dict[str, str], sort: Sort, name: str) -> Place | None:
         for part, source in reversed(parts.items()):
-            if name in source:
-                code = self._code(source)
+            if source in self._read or name in source:
+                code = self.read(source)
                 block = code.named(sort, name)
                 if block is not None:
                     return Place(part, code, block)
         return None
 
-    def _code(self, source: str) -> Code:
+    def read(self, source: str) -> Code:
         """A source in blocks; each is read once, because a refusal may lead to many of its classes."""
         if source not in self._read:
             self._read[source] = Code(source)
         return self._read[source]
 
-    def completed(self, source: str, added: list[str], old: Code) -> str:
-        """A source with the imports of names that lines from another source need."""
-        imports = old.imports()
-        for name in re.findall(r"\b[^\W\d]\w*\b", "\n".join(added)):
-            if name in imports:
-                code = Code(source)
-                if name not in code.imports() and code.named("class", name) is None:
-                    source = code.importing(name, imports[name])
-        return source
+    def with_imports(self, fix: Fix, added: list[str], old: Code) -> Iterator[Fix]:
+        """A fix with the imports that lines from another source need, which its reason names.
+
+        No import takes the place of a builtin or of a name of the new code. None where many are needed.
+        """
+        imports, code = old.imports(), Code(fix.source)
+        names = {
+            name: imports[name] for name in _names(added) if name in imports and not hasattr(builtins, name)
+        }
+        if len(names) > _MOST_IMPORTS:
+            return
+        wanted = {name: module for name, module in names.items() if not code.binds(name)}
+        if not wanted:
+            yield fix
+            return
+        told = ", ".join(f"`from {module} import {name}`" for name, module in wanted.items())
+        yield replace(fix, source=code.importing(wanted), why=f"{fix.why}; adds {told}")
+
+
+def _names(lines: list[str]) -> list[str]:
+    """The names in some lines, each once, but not attributes, comments and texts."""
+    found: dict[str, None] = {}
+    for line in lines_of(textwrap.dedent("\n".join(lines))):
+        for before, token in zip(["", *line.words], line.tokens, strict=False):
+            if token.type == tokenize.NAME and before != ".":
+                found[token.string] = None
+    return list(found)
 
 
 def _place_of_next(old: Place, code: Code) -> int | None:
