@@ -229,6 +229,24 @@ def terminate(notebook: Notebook, given: argparse.Namespace) -> Shown:
     )
 
 
+CHANGED = "the vat whose changed cell was run; the one that has such a cell, if you do not say"
+
+
+def changed_vat(world: OpenWorld, name: str | None) -> str:
+    """The vat of this name; without one, the only vat with a changed cell.
+
+    Raises `BadArguments` with the vats that there are.
+    """
+    if name is not None:
+        return named_vat(world, name)
+    changed = list(world.pending)
+    if not changed:
+        raise BadArguments("no vat has a changed cell: change the cell of one, and run it", "%swingset vats")
+    if len(changed) > 1:
+        raise BadArguments(f"several vats have a changed cell: {words_of(changed)}; say which is meant")
+    return changed[0]
+
+
 def named_vat(world: OpenWorld, name: str, *, own: bool = False) -> str:
     """Return the name, if a vat has it; raises `BadArguments` with the names that there are."""
     names = world.vat_names()

@@ -15,7 +15,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, cures_in_words
 from swingset_nb.extent import extent_of, fit
 from swingset_nb.notebook import Notebook
-from swingset_nb.on_runs import named_vat
+from swingset_nb.on_runs import CHANGED, changed_vat, named_vat
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
 from swingset_nb.tables import clist_table, queue_table, storage_table, vat_table
 
@@ -101,7 +101,7 @@ def panel(notebook: Notebook, given: argparse.Namespace) -> None:
 @command(
     "rehearse",
     "try the changed cell of a vat on a fork of the world",
-    argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
+    argument("vat", metavar="VAT", nargs="?", help=CHANGED),
     argument("--records", metavar="N", help="migrate so many records of changed kinds there, or `all`"),
     argument("--messages", metavar="K", help="re-deliver the last K recorded messages to both codes"),
     completes="vat",
@@ -109,7 +109,7 @@ def panel(notebook: Notebook, given: argparse.Namespace) -> None:
 def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Say what an upgrade to each pending cell would do."""
     world = notebook.require()
-    name = named_vat(world, given.vat)
+    name = changed_vat(world, given.vat)
     if name not in world.pending:
         return _unchanged(name)
     records = _extent(given.records)
@@ -152,7 +152,7 @@ def upgraded(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command(
     "upgrade",
     "rehearse and apply the changed cell of a vat, in a panel",
-    argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
+    argument("vat", metavar="VAT", nargs="?", help=CHANGED),
     completes="vat",
 )
 def upgrade(notebook: Notebook, given: argparse.Namespace) -> Shown | None:
@@ -160,7 +160,7 @@ def upgrade(notebook: Notebook, given: argparse.Namespace) -> Shown | None:
     from swingset_nb.upgrade_panel import show_upgrade
 
     world = notebook.require()
-    name = named_vat(world, given.vat)
+    name = changed_vat(world, given.vat)
     if name not in world.pending:
         return _unchanged(name)
     show_upgrade(notebook, name)

@@ -59,6 +59,7 @@ class Inspector:
         entries, more = self._things.entries("vat = ?", (vat.id,))
         name = one_line(vat.name, NAME)
         said = [vat.id, f"incarnation {vat.incarnation:,}", one_line(vat.worker, NAME), vat.state]
+        metered = not vat.attached and vat.worker != "local"
         fields = [
             Field("state", vat.state),
             *([Field("reason", one_line(vat.reason, NOTE))] if vat.reason else []),
@@ -66,7 +67,7 @@ class Inspector:
             Field("worker", one_line(vat.worker, NAME)),
             Field("created", f"crank {vat.created:,}"),
             Field("deliveries", f"{span.position:,}"),
-            Field("computrons", f"{span.computrons:,}"),
+            Field("computrons", f"{span.computrons:,}" if metered else "not metered"),
             Field("exports and imports", f"{len(entries) + more:,}"),
             Field("parked", f"{parked:,}"),
         ]
