@@ -103,7 +103,8 @@ def run(notebook: Notebook, line: str) -> Shown | None:
         near = guess(name, commands)
         hints = [f"did you mean `%swingset {near}`?"] if near else []
         raise BadArguments(f"%swingset has no subcommand {name!r}", *hints, "%swingset help")
-    if {"--help", "-h"} & {*rest.split()} and "--help" not in found.parser.options():
+    before = f" {rest} ".partition(" -- ")[0].split()  # what follows `--` is no option
+    if {"--help", "-h"} & {*before} and "--help" not in found.parser.options():
         found, rest = commands["help"], name
     given = found.parser.read(rest)
     extent = extent_of(given)
