@@ -24,6 +24,7 @@ from swingset.core.errors import KernelError
 from swingset.time.exploring import explore
 from swingset.time.monitoring import console, costs_over_time
 from swingset.time.predicates import BadPredicate, Predicate
+from swingset_nb.asleep import nothing_runs
 from swingset_nb.errors import BadArguments
 from swingset_nb.explorer_verbs import Did, done_by
 from swingset_nb.notebook import Notebook
@@ -287,7 +288,8 @@ class Explorer(LiveWidget):
     def _step(self, _content: Mapping[str, Any]) -> None:
         self._at, self._did = None, None
         if not take_steps(self.notebook, 1):
-            self._did = Did("%swingset step", ("nothing can run: the run-queue is empty",))
+            headline, lines, hints = nothing_runs(self.notebook.require())
+            self._did = Did("%swingset step", (headline, *lines, *hints))
 
     def _run(self, _content: Mapping[str, Any]) -> None:
         self._at = None

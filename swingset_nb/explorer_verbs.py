@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
+from swingset.guest.base.promises import Promise
 from swingset.guest.sending.eventual import E
+from swingset.host.pending import StillPending
 from swingset.model.visible import one_line
 from swingset.time.explorer.answers import Inspected
+from swingset_nb.asleep import cures
 from swingset_nb.commands import run
 from swingset_nb.errors import BadArguments, SwingSetError
-from swingset_nb.notebook import Notebook
+from swingset_nb.notebook import Notebook, events_wait, waits_for
 
 _MOST_TEXT = 2_000
 
@@ -113,9 +116,23 @@ def _sent(notebook: Notebook, kref: str, method: str, args: str) -> Did:
         return Did(line, ("it waits: the world is paused, and Step delivers it",))
     notebook.settle()
     if promise.status == "pending":
-        return Did(line, ("no answer yet",))
+        return Did(line, _why_no_answer(notebook, promise))
     found = session.references.describe(promise)
     return Did(line, (found.pieces()[0], *found.pieces()[1:]))
+
+
+def _why_no_answer(notebook: Notebook, promise: Promise[Any]) -> tuple[str, ...]:
+    """What a message waits for after a run, and what makes a suspended vat go on."""
+    world = notebook.require()
+    if world.waiting():
+        return (f"no answer yet: {events_wait(world)} in the run-queue, and Run runs on",)
+    try:
+        world.session.wait(promise)
+    except StillPending as problem:
+        vats = {vat.name: vat.reason for vat in world.lens.vats()}
+        hints = [hint for name in waits_for(world, problem) for hint in cures(name, vats.get(name))]
+        return (f"no answer yet: {one_line(str(problem), 400)}", *hints)
+    return ("no answer yet",)
 
 
 def _arguments(notebook: Notebook, method: str, args: str) -> tuple[list[Any], dict[str, Any]]:

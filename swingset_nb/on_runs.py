@@ -8,6 +8,7 @@ from swingset.core.report import CrankReport
 from swingset.host.collecting import collect_garbage
 from swingset.host.migrating import Migrated
 from swingset.model.visible import one_line
+from swingset_nb.asleep import nothing_runs
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, Interrupted, SwingSetError
 from swingset_nb.interrupts import interruptible
@@ -34,7 +35,7 @@ def step(notebook: Notebook, given: argparse.Namespace) -> Shown:
     reports = take_steps(notebook, given.count)
     left = f"{world.waiting()} left in the run-queue" if world.waiting() else "the run-queue is empty now"
     if not reports:
-        return Message("nothing can run: the run-queue is empty")
+        return Message(*nothing_runs(world))
     columns = ["crank", "event", "vat", "outcome", "computrons"]
     return Table("steps", columns, [step_row(world, report) for report in reports], notes=(left,))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swingset.model.refs import is_kref
+from swingset_nb.asleep import cures
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook, words_of
@@ -44,7 +45,7 @@ def resume(notebook: Notebook, given: argparse.Namespace) -> Shown:
     again = world.controller.vats[name]
     if again.state == "suspended":
         hints = (
-            f"`%%vat {name} --upgrade` with better code resumes it",
+            cures(name, again.reason)[0],
             f"`%swingset drop {name}` drops the first event that waits",
         )
         return Message(f"vat {name} is suspended again: {again.reason}", (), hints)

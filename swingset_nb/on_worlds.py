@@ -14,6 +14,7 @@ from swingset.model.visible import one_line, visible
 from swingset.world.archiving import LEVELS
 from swingset.world.errors import WorldMoved
 from swingset.world.history import Label
+from swingset_nb.asleep import suspended
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook, OpenWorld, words_of
@@ -37,11 +38,8 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
     controller, names, lens = world.controller, world.vat_names(), world.lens.cached()
     lines, hints = news(world)
-    for vat in lens.vats():
-        if vat.state == "suspended":
-            lines.append(f"vat {vat.name} is suspended: {vat.reason}; {vat.parked} messages wait for it")
-            hints.append(f"`%%vat {vat.name} --upgrade` with better code resumes it")
-            hints.append(f"`%swingset resume {vat.name}` lets it go on as it is")
+    for found, more in zip(suspended(world), (lines, hints), strict=True):
+        more += found
     lines.append(f"vats: {words_of(names)}" if names else "no vats yet")
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
     panic = controller.queue.panic

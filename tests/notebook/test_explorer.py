@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import swingset
 from swingset_nb import extension
+from swingset_nb.asleep import cures, parked
 from swingset_nb.explorer import MOST_BREAKS, Explorer
 from tests.notebook.kernels import bank
 
@@ -245,6 +246,50 @@ def test_a_search_takes_any_text(seen: Seen) -> None:
     panel = seen.press("search", text="\ud800")
     assert panel.error == ""
     assert panel.found["hits"] == []
+
+
+ASLEEP = [
+    ("verb", "no answer yet: nothing is left to run", "`%swingset resume bank` lets it go on as it is"),
+    ("step", "what waits is parked for suspended vats", "`%swingset resume bank` lets it go on as it is"),
+]
+
+
+@pytest.mark.parametrize(("kind", "said", "cure"), ASLEEP)
+def test_a_suspended_vat_says_so_and_what_resumes_it(seen: Seen, kind: str, said: str, cure: str) -> None:
+    """Send and Step name the vat, why it is suspended, and the cure: no other code, if a person did it."""
+    seen.run("%swingset suspend bank for lunch")
+    seen.run("waits = E(purse).deposit(1)")
+    panel = seen.press(kind, verb="send", subject=seen.kref("purse"), method="deposit", args="2")
+    lines = " ".join(panel.bar["did"]["lines"])
+    assert said in lines
+    assert "bank" in lines
+    assert cure in lines
+    assert "better code" not in lines
+    assert "for lunch" in seen.notebook.world.controller.vats["bank"].reason
+
+
+CURES = [
+    ("for lunch", ["resume"]),
+    (None, ["resume"]),
+    ("deposit(1) was interrupted", ["resume"]),
+    ("out-of-computrons: too much work", ["upgrade", "resume"]),
+    ("start-failed: no build_root_object", ["upgrade", "resume"]),
+]
+
+
+@pytest.mark.parametrize(("reason", "words"), CURES)
+def test_better_code_is_a_cure_where_the_code_was_the_cause(reason: str | None, words: list[str]) -> None:
+    """A vat that the kernel suspended needs better code; one that a person suspended is resumed."""
+    found = cures("bank", reason)
+    assert [next(word for word in ("upgrade", "resume") if word in line) for line in found] == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "nothing waits"), (1, "1 event is"), (2000, "2,000 events are")]
+)
+def test_what_is_parked_is_counted(count: int, words: str) -> None:
+    """In good English."""
+    assert parked(count).startswith(words)
 
 
 def test_a_message_that_waits_is_dropped(seen: Seen) -> None:

@@ -22,13 +22,12 @@ def of_vat(seen: Seen, vat: VatRecord, last: int | None) -> tuple[Verb, ...]:
     own = "it is the session itself" if vat.attached else gone
     asleep = vat.state == SUSPENDED
     parked = seen.store.world.rows("SELECT 1 from parked where vat = ? limit 1", (vat.id,))
+    waits = "" if parked else "nothing is parked for it"
     return (
         verb(seen, "bind", "Bind its root to a name", gone),
         verb(seen, "suspend", "Suspend", own or (f"{name} is suspended already" if asleep else "")),
         verb(seen, "resume", "Resume", own or ("" if asleep else f"{name} is not suspended")),
-        verb(
-            seen, "drop", "Drop what it stumbles over", own or ("" if parked else "nothing is parked for it")
-        ),
+        verb(seen, "drop", "Drop the first parked event", own or waits),
         verb(seen, "upgrade", "Upgrade…", own),
         verb(seen, "break", "Break on it", gone),
         traced(seen, last, vat),
