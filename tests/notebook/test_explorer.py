@@ -268,6 +268,16 @@ def test_a_suspended_vat_says_so_and_what_resumes_it(seen: Seen, kind: str, said
     assert "for lunch" in seen.notebook.world.controller.vats["bank"].reason
 
 
+def test_what_is_parked_was_no_delivery(seen: Seen) -> None:
+    """The last crank of a suspended vat says that its message was not delivered."""
+    seen.run("%swingset suspend bank")
+    seen.run("waits = E(purse).deposit(1)")
+    for subject in ("v2", seen.kref("purse")):
+        found = seen.panel._model.inspect(subject, None)
+        assert found is not None
+        assert found.last.startswith("deposit(1) → parked, so not delivered yet")
+
+
 CURES = [
     ("for lunch", ["resume"]),
     (None, ["resume"]),

@@ -17,7 +17,7 @@ from swingset.time.explorer import verbs
 from swingset.time.explorer.answers import Field, Inspected
 from swingset.time.explorer.labels import LABEL, NAME, NOTE
 from swingset.time.explorer.seen import Seen
-from swingset.time.explorer.telling import Teller
+from swingset.time.explorer.telling import Teller, came_of
 from swingset.time.explorer.things import DOC, MOST_WAITING, MOST_WHY, Things, methods_of
 from swingset.world.errors import WorldError
 from swingset.world.vats import VatRecord
@@ -107,7 +107,7 @@ class Inspector:
             tick = self._teller().tick(crank)
         except (KernelError, WorldError):
             return ""
-        return one_line(f"{tick.what}({tick.args}) → {tick.result or tick.error or tick.outcome}", NOTE)
+        return one_line(f"{tick.what}({tick.args}) → {came_of(tick)}", NOTE)
 
     def _teller(self) -> Teller:
         return Teller(self._seen.store, self._seen.reel, self._seen.labels)

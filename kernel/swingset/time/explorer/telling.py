@@ -169,3 +169,9 @@ def _prints(record: CrankRecord) -> Iterator[str]:
         yield one_line(line, NOTE)
     if len(lines) > MOST_PRINTS:
         yield f"and {len(lines) - MOST_PRINTS:,} more lines"
+
+
+def came_of(tick: Tick) -> str:
+    """What came of a crank: its result, why it failed, or its outcome."""
+    waits = "parked, so not delivered yet" if tick.outcome == "parked" else tick.outcome
+    return tick.result or tick.error or waits

@@ -26,7 +26,7 @@ from swingset.time.explorer.answers import Change, Code, Field, Inspected, Kerne
 from swingset.time.explorer.labels import LABEL, NAME, NOTE, fields_of
 from swingset.time.explorer.reel import Budget, Wanted
 from swingset.time.explorer.seen import Seen
-from swingset.time.explorer.telling import Teller
+from swingset.time.explorer.telling import Teller, came_of
 from swingset.world.errors import WorldError
 from swingset.world.promises import UNRESOLVED
 from swingset.world.records import CrankRecord, Record
@@ -186,8 +186,7 @@ class Things:
     def _delivered(self, record: Record) -> str:
         tick = Teller(self._seen.store, self._seen.reel, self._labels).tick(record.crank)
         cost = "" if tick.computrons is None else f" · {tick.computrons:,} computrons"
-        came = f" → {tick.result or tick.error or tick.outcome}"
-        return one_line(f"{tick.what}({tick.args}){came}{cost}", NOTE)
+        return one_line(f"{tick.what}({tick.args}) → {came_of(tick)}{cost}", NOTE)
 
     def _alive(self, kref: str) -> tuple[str, ...]:
         try:
