@@ -42,7 +42,7 @@ def test_a_vat_is_held_still_and_goes_on(opened: Kernel) -> None:
     assert said.startswith("vat desk is suspended: what comes for it waits")
     opened.run("answer = E(desk).write('hello')")
     status = opened.run("%swingset").plain
-    assert "vat desk is suspended: for lunch; 1 messages wait for it" in status
+    assert "vat desk is suspended: for lunch; 1 event is parked for it" in status
     assert "`%swingset resume desk` lets it go on as it is" in status
     woken = opened.run("%swingset resume desk")
     assert "vat desk goes on" in woken.plain
