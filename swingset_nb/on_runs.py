@@ -244,7 +244,9 @@ def changed_vat(world: OpenWorld, name: str | None) -> str:
     if not changed:
         raise BadArguments("no vat has a changed cell: change the cell of one, and run it", "%swingset vats")
     if len(changed) > 1:
-        raise BadArguments(f"several vats have a changed cell: {words_of(changed)}; say which is meant")
+        raise BadArguments(
+            f"several vats have a changed cell: {words_of(changed)}; say which is meant", "%swingset vats"
+        )
     return changed[0]
 
 

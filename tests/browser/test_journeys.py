@@ -118,6 +118,8 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
     expect(panel.locator(".sw-state")).to_contain_text("waiting: a cell runs")
     expect(panel.locator(".sw-where")).to_contain_text("looking back", timeout=20_000)
     expect(panel.locator(".sw-state")).to_be_empty()
+    panel.locator("button.sw-now").click()
+    expect(panel.locator(".sw-where")).to_contain_text("the present")
     panel.locator("button.sw-run").click()
     expect(panel.locator(".sw-did")).to_contain_text("the pause is over")
     expect(panel.locator(".sw-queue")).to_contain_text("nothing waits")

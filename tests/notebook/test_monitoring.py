@@ -169,7 +169,7 @@ def test_nothing_to_be_asked_about_is_said(opened: Kernel) -> None:
     """In a new world there is no last error; and what was said is there after a restart."""
     opened.run("%swingset close")
     opened.run("%swingset open quiet.world --worker local")
-    assert "say which crank is meant" in opened.run("%swingset cause").traceback
+    assert "nothing has happened in this world yet" in opened.run("%swingset cause").traceback
     assert "nothing was said" in opened.run("%swingset console").plain
     opened.run("%swingset close")
     opened.run("%swingset open monitoring.world --worker local")

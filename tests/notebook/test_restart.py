@@ -101,7 +101,7 @@ def build_root_object():
         assert first.run("await E(waiter).how()").plain == "'waiting'"
     with Kernel(tmp_path) as second:
         found = second.run("%swingset open it.world --worker local").plain
-        assert "1 promises that it had not settled" in found
+        assert "1 promise that it had not settled" in found
         assert second.run("await E(waiter).how()").plain == "'vatUpgraded'"
 
 
@@ -158,7 +158,7 @@ def test_watchers_and_resumable_calls_of_the_notebook_go_on(tmp_path: Path, work
         assert "lost with the old session" not in found
         second.run('await E(oracle).answer("when?", "soon")\nawait E(oracle).answer("guilty?", "no")')
         status = second.run("%swingset").plain
-        assert "@durable Listener and @resumable trial; 2 outcomes wait for that" in status
+        assert "@durable Listener and @resumable trial; waiting for that: 2 outcomes" in status
         assert "without its session or its code" in second.run("%swingset queue").plain
         defined = second.run(CODE)
         assert "names that came back: ann\n" in defined.printed

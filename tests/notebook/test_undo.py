@@ -134,10 +134,8 @@ def test_what_cannot_be_taken_back_has_a_next_step(opened: Kernel, line: str, wa
         ("log", "history"),
         ("delete", "delete-checkpoint"),
         ("inspect", "describe"),
-        ("rollback", "undo"),
         ("stop", "pause"),
         ("rewind", "undo"),
-        ("tracing", "trace"),
         ("histroy", "history"),
     ],
 )

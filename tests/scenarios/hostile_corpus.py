@@ -65,7 +65,7 @@ CORPUS: dict[str, list[Case]] = {
             "OSError: [Errno 69] Read-only file system: '/etc/passwd' -> '/usr/loc",
             "os.symlink('/etc/passwd', '/usr/local/lib/x')",
         ),
-        Case("environment", "= []", "return sorted(os.environ)"),
+        Case("environment", "= ['PYTHONTZPATH']", "return sorted(os.environ)"),
         Case("arguments", "= [[''], 0]", "return [sys.argv, sys.flags.hash_randomization]"),
         Case(
             "process",
@@ -150,7 +150,7 @@ CORPUS: dict[str, list[Case]] = {
         ),
         Case(
             "frames",
-            "= ['Any', 'Liveslots', 'SyscallError']",
+            "= ['Any', 'LAST_RESORT', 'Liveslots']",
             "frame = sys._getframe()\n"
             "while frame.f_back: frame = frame.f_back\n"
             "return sorted(frame.f_globals)[:3]",
@@ -783,7 +783,7 @@ CORPUS: dict[str, list[Case]] = {
             "[out-of-computrons] the delivery used up its computrons",
             "while True: print('x' * 10_000)",
         ),
-        Case("prints much", "= 1", "print('x' * 30_000_000)\nreturn 1"),
+        Case("prints much", "= 1", "print('x' * 25_000_000)\nreturn 1"),
         Case("complains much", "= 1", "print('\\x1b[2J' * 1_000_000, file=sys.stderr)\nreturn 1"),
         Case(
             "stores much",

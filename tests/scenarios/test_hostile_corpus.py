@@ -87,7 +87,7 @@ def test_hostile_vats_harm_nobody(make_stage: MakeStage, tmp_path: Path, kind: s
         bystander_is_well(stage, spy, number + 1)
         with contextlib.suppress(RemoteError, StillPending):  # what became of the vat is its own affair
             stage.session.wait(again)
-    assert problems == []
+    assert problems == [], "\n".join(problems)
     stage.close()
     with open_world(path) as world:
         digest = world.digest()
