@@ -16,6 +16,10 @@ from typing import Any
 
 from swingset.guest.base.logged import LAST_RESORT, say_it_cannot
 
+_Names = tuple[dict[int, str], dict[str, int]]
+_STOCK: _Names = dict(logging._levelToName), dict(logging._nameToLevel)
+"""The names of levels that a vat begins with, whatever a program has named since."""
+
 
 @dataclass
 class _Settings:
@@ -26,7 +30,7 @@ class _Settings:
     level: int = logging.WARNING
     disabled: int = 0
     maker: Any = logging.LogRecord
-    names: tuple[dict[int, str], dict[str, int]] = field(default_factory=lambda: _names())
+    names: _Names = _STOCK
     last: logging.Handler | None = None
     cannot: Any = say_it_cannot
 
@@ -51,11 +55,12 @@ class _Settings:
         root.handlers[:] = self.handlers
         root.filters[:] = self.filters
         logging.setLogRecordFactory(self.maker)
-        words, numbers = self.names
-        logging._levelToName.clear()
-        logging._levelToName.update(words)
-        logging._nameToLevel.clear()
-        logging._nameToLevel.update(numbers)
+        if _names() is not self.names:
+            words, numbers = self.names
+            logging._levelToName.clear()
+            logging._levelToName.update(words)
+            logging._nameToLevel.clear()
+            logging._nameToLevel.update(numbers)
         logging.lastResort = self.last
         logging.Handler.handleError = self.cannot  # type: ignore[method-assign]
         if (root.level, root.manager.disable) != (self.level, self.disabled):
@@ -63,7 +68,10 @@ class _Settings:
             root.setLevel(self.level)  # it clears what every logger remembers
 
 
-def _names() -> tuple[dict[int, str], dict[str, int]]:
+def _names() -> _Names:
+    """The names that levels have now; nearly always those of the beginning, which are not copied."""
+    if (logging._levelToName, logging._nameToLevel) == _STOCK:
+        return _STOCK
     return dict(logging._levelToName), dict(logging._nameToLevel)
 
 
