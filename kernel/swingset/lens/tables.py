@@ -179,7 +179,7 @@ class Lens:
             waits += [(seq, f"vat {vat.name}, {why}", event) for seq, event in first.parked[vat.id]]
         for kref in sorted(first.waiting, key=sort_key):
             waits += [(at, f"promise {kref}", event) for at, event in enumerate(first.waiting[kref], 1)]
-        reading = self._read(among([kref for _, _, event in waits for kref in _about(event)]))
+        reading = self._read(among([kref for _, _, event in waits for kref in aims_of(event)]))
         return [_queue_row(reading, position, where, event) for position, where, event in waits]
 
     def clist(self, vat_name: str) -> list[CListRow]:
@@ -401,7 +401,7 @@ class Lens:
         return story(self._store, asked)
 
 
-def _about(event: QueuedEvent) -> tuple[str, ...]:
+def aims_of(event: QueuedEvent) -> tuple[str, ...]:
     """The krefs of which a row of the queue says more than their names."""
     match event:
         case Send(target=target):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from swingset.core.store import KernelStore
+from swingset.lens.tables import aims_of
 from swingset.model.messages import (
     ChangeVatOptions,
     CreateVat,
@@ -59,7 +60,7 @@ class Queue:
         found: list[Waiting] = []
         query = "SELECT seq, item, sender from queue where instr(item, ?) order by seq limit ?"
         for seq, item, sender in self._rows(query, (f'"{kref}"', 4 * most)):
-            if (event := _event(item)) is not None and kref in _aims(event):
+            if (event := _event(item)) is not None and kref in aims_of(event):
                 found.append(self.row(len(found) + 1, f"q{seq}", item, sender, ""))
         query = "SELECT seq, item, sender from promise_queue where promise = ? order by seq limit ?"
         for seq, item, sender in self._rows(query, (kref, most)):
@@ -165,12 +166,3 @@ def _event(item: str) -> QueuedEvent | None:
         return event_from_json(item)
     except ValueError:
         return None
-
-
-def _aims(event: QueuedEvent) -> tuple[str, ...]:
-    match event:
-        case Send(target=target):
-            return (target,)
-        case Notify(promise=promise):
-            return (promise,)
-    return ()
