@@ -89,7 +89,7 @@ def test_an_upgrade_closes_suspended_calls_in_silence(
     stage.session.settle()
     kernel = stage.controller.kernel
     worker = kernel.warehouse.online(kernel.vat("a"))
-    calls = [weakref.ref(call) for call in worker.liveslots.collector.suspended.values()]  # type: ignore[union-attr]
+    calls = [weakref.ref(call) for call in worker.vat.collector.suspended.values()]  # type: ignore[union-attr]
     del worker
     assert len(calls) == 1
     stage.upgrade("a", WAITING)

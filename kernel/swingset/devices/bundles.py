@@ -16,6 +16,7 @@ from typing import Any
 from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.devices import plain
 from swingset.model.capdata import CapData, Ref
+from swingset.model.modules import is_raw
 from swingset.model.refs import is_kref
 from swingset.world.bundles import Bundles
 
@@ -104,6 +105,11 @@ class BundleDevice:
             raise DeviceError(f"a bundle cannot be installed: modules are missing: {short}")
         if len({part for part, _ in manifest}) < len(manifest):
             raise DeviceError("a bundle cannot be installed: two of its modules have one name")
+        if is_raw(manifest):
+            words = "a part without liveslots belongs to the library: give it another name"
+            raise DeviceError(
+                f"a bundle cannot be installed: {manifest[-1][0][:60]!r} is no name for code, {words}"
+            )
         bundle = self._bundles.put([(part, self._source(digest, context)) for part, digest in manifest])
         context.set(f"bundle.{bundle}", plain.write([list(entry) for entry in manifest]))
         for index, (_, digest) in enumerate(manifest):

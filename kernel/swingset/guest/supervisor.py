@@ -14,10 +14,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from swingset.wire.parts import is_raw
+
 from .base import jsontext
 from .base.logged import LAST_RESORT
 from .base.no_event_loop import refuse_sleep
 from .liveslots import Liveslots, SyscallError
+from .raw import RawVat
 
 # The syscalls that return nothing.
 _SILENT = frozenset(
@@ -46,7 +49,7 @@ if sys.platform == "wasi":  # in a host, other code uses these modules too
     time.sleep = refuse_sleep
     logging.lastResort = LAST_RESORT  # type: ignore[assignment]
 
-_vat: Liveslots | None = None
+_vat: Liveslots | RawVat | None = None
 _buffer: list[list[Any]] = []
 
 
@@ -127,9 +130,8 @@ def _next() -> list[Any]:
         request = jsontext.read(said[1:])
         spec = request.get("vat")
         if spec is not None:
-            _vat = Liveslots(
-                _syscall, vat_name=spec["name"], incarnation=spec["incarnation"], parts=spec["parts"]
-            )
+            made = RawVat if is_raw(spec["parts"]) else Liveslots
+            _vat = made(_syscall, vat_name=spec["name"], incarnation=spec["incarnation"], parts=spec["parts"])
         delivery: list[Any] = request["delivery"]
         return delivery
     name, second, slots, body = said[1:].split("\n", 3)

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from swingset.core.errors import VatFault
+from swingset.core.errors import KernelError, VatFault
 from swingset.core.report import CrankReport
 from swingset.host.engines import WorkerKind
 from swingset.host.opened import Opened
 from swingset.model import modules
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.modules import RAW, is_raw
+from swingset.world.errors import DamagedWorld
+
+_ONLY_OWN = (
+    f"a part whose name begins with {RAW!r} is code without liveslots, which only vats of the library have: "
+    "give the part another name"
+)
 
 Parts = modules.Parts
 """The code of a vat: the names and sources of its parts, its modules and kinds first."""
@@ -40,6 +47,8 @@ def create_vat(
     `service` is set only for service vats, whose ids the world stores.
     """
     kernel = opened.kernel
+    if is_raw(parts) and not service:
+        raise KernelError(f"vat {name}: {_ONLY_OWN}")
     with opened.lock:
         given = parameters or NOTHING
         kind = worker or opened.choices.default_worker
@@ -65,11 +74,22 @@ def create_vat(
 
 
 def upgrade_vat(
-    opened: Opened, name: str, parts: Parts, *, parameters: CapData | None, message: str
+    opened: Opened,
+    name: str,
+    parts: Parts,
+    *,
+    parameters: CapData | None,
+    message: str,
+    service: bool = False,
 ) -> CrankReport:
-    """Replace a vat's code now; its durable objects stay. Returns the report of the upgrade's crank."""
+    """Replace a vat's code now; its durable objects stay. Returns the report of the upgrade's crank.
+
+    `service` is set only for the library's own code of a service vat.
+    """
     kernel = opened.kernel
     with opened.lock:
+        if not service:
+            _check_own(opened, name, parts)
         words = message or f"vat {name} upgraded"
         result = kernel.queue_upgrade(name, parts, parameters, words, first=True)
         report = _run_request(opened, result)
@@ -82,6 +102,18 @@ def upgrade_vat(
         kernel.keep_sources(name, parts)
         opened.commit(f"upgrade {name}")
         return report
+
+
+def _check_own(opened: Opened, name: str, parts: Parts) -> None:
+    """Raise `KernelError` unless an upgrade leaves a raw vat as it is and makes none of another."""
+    vat = opened.kernel.vat(name)
+    try:
+        before = () if vat.bundle is None else opened.world.bundles.get(vat.bundle)
+    except DamagedWorld:
+        before = ()  # an upgrade is what helps such a vat
+    same = [tuple(part) for part in before] == [tuple(part) for part in parts]
+    if (is_raw(parts) or is_raw(before)) and not same:
+        raise KernelError(f"vat {name}: {_ONLY_OWN}")
 
 
 def _run_request(opened: Opened, result: str) -> CrankReport:

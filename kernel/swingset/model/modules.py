@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from swingset.model.spelling import canonical
-from swingset.wire.parts import INIT, MODULE, module_of
+from swingset.wire.parts import INIT, MODULE, RAW, is_raw, module_of
 
 Parts = tuple[tuple[str, str], ...]
 """The code of a vat: the names and sources of its parts, in the order in which they run."""
@@ -42,10 +42,12 @@ def cells_of(parts: Parts) -> Parts:
 __all__ = [
     "INIT",
     "MODULE",
+    "RAW",
     "SHORT",
     "Parts",
     "by_module",
     "cells_of",
+    "is_raw",
     "module_of",
     "version_of",
 ]

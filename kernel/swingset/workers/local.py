@@ -24,8 +24,10 @@ from typing import Any
 from swingset.guest.base import context
 from swingset.guest.base.context import DeliveryAbandonedError
 from swingset.guest.liveslots import Liveslots, SyscallError
+from swingset.guest.raw import RawVat
 from swingset.model import reasons, syscalls
 from swingset.model.limits import Limits
+from swingset.model.modules import is_raw
 from swingset.model.places import code_file
 from swingset.model.reports import DeliveryResult, Fault, Frame, frames_from_json
 from swingset.model.stack import room
@@ -81,7 +83,7 @@ class _GuestWorker:
         self._handler: SyscallHandler | None = None
         self._host_problem: BaseException | None = None
         self._out, self._err = _Console(), _Console()
-        self.liveslots: Liveslots
+        self.vat: Liveslots | RawVat
 
     def _outside(self, syscall: list[Any]) -> list[Any]:
         return ["error", f"syscall {syscall[0]!r} outside of a delivery"]
@@ -106,20 +108,20 @@ class _GuestWorker:
         out.begin(limits.console_bytes)
         err.begin(limits.console_bytes)
         self._handler = syscall
-        timed_out, interrupted = _Flag(), _Flag(self.liveslots)
+        timed_out, interrupted = _Flag(), _Flag(self.vat)
         result: dict[str, Any]
         try:
             with (
                 contextlib.redirect_stdout(out),
                 contextlib.redirect_stderr(err),
                 self._logging(),
-                context.activate(self.liveslots),
+                context.activate(self.vat),  # type: ignore[arg-type]  # a raw vat has no parts
                 room(exactly=self.confined_stack),
                 _no_collector(),
                 _watchdog.limit(limits.seconds, timed_out),
                 interrupts.taken(interrupted.abandon),
             ):
-                result = self.liveslots.deliver(delivery)
+                result = self.vat.deliver(delivery)
         except DeliveryAbandonedError:
             result = {"status": "ok"}
         finally:
@@ -146,8 +148,8 @@ class _GuestWorker:
 
     def close(self) -> None:
         """Drop the guest's objects; later syscalls of theirs are refused."""
-        self.liveslots.collector.close()
-        del self.liveslots
+        self.vat.collector.close()
+        del self.vat
 
 
 class LocalWorker(_GuestWorker):
@@ -158,13 +160,14 @@ class LocalWorker(_GuestWorker):
     def __init__(self, spec: VatSpec) -> None:
         super().__init__()
         self._logging = RootLogger().exchanged
-        self.liveslots = Liveslots(
+        made = RawVat if is_raw(spec.parts) else Liveslots
+        self.vat = made(
             self._syscall,
             vat_name=spec.name,
             incarnation=spec.incarnation,
             parts=[list(part) for part in spec.parts],
         )
-        self.liveslots.file_called = code_file  # Python's library is somewhere else on each host
+        self.vat.file_called = code_file  # Python's library is somewhere else on each host
 
 
 class AttachedWorker(_GuestWorker):
@@ -185,6 +188,7 @@ class AttachedWorker(_GuestWorker):
         self._take_outside = outside
         self._ended = ended
         self.liveslots = Liveslots(self._syscall, vat_name=vat_name, incarnation=incarnation, parts=None)
+        self.vat = self.liveslots
 
     def deliver(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         """Run one delivery; fails with `code-missing` if the code that it needs is not defined yet."""
@@ -258,7 +262,7 @@ class _Flag:
 
     __slots__ = ("_live", "trace", "up")
 
-    def __init__(self, live: Liveslots | None = None) -> None:
+    def __init__(self, live: Liveslots | RawVat | None = None) -> None:
         self._live = live
         self.up = False
         self.trace: tuple[Frame, ...] = ()
@@ -274,7 +278,7 @@ class _Flag:
         raise DeliveryAbandonedError
 
 
-def _lines_of(frame: FrameType | None, live: Liveslots | None) -> tuple[Frame, ...]:
+def _lines_of(frame: FrameType | None, live: Liveslots | RawVat | None) -> tuple[Frame, ...]:
     """The lines of a vat's code in a stack of frames, outermost first."""
     found: list[Frame] = []
     while frame is not None and live is not None and len(found) < _MOST_FRAMES:
