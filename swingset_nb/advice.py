@@ -18,7 +18,7 @@ from swingset import vat as names_of_vats
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.passing.remotables import Presence
 from swingset.host.references import References
-from swingset.lens.described import Described
+from swingset.lens.present.described import Described
 from swingset.model.foreign import said
 
 _LONGEST = 2_000

@@ -18,8 +18,8 @@ from swingset.host.engines import WorkerKind
 from swingset.host.migrating import Migrated
 from swingset.host.rehearsal import Extent, Rehearsal, describe_left_behind
 from swingset.host.upgrading import Upgraded
-from swingset.lens.difference import Difference
-from swingset.lens.stillness import remarks
+from swingset.lens.source.difference import Difference
+from swingset.lens.source.stillness import remarks
 from swingset.model.capdata import is_well_formed
 from swingset.model.modules import by_module, cells_of
 from swingset.model.visible import one_line

@@ -12,7 +12,7 @@ from typing import Any
 from swingset.guest.base.promises import Promise
 from swingset.host.called import asked_of, called
 from swingset.host.session import Session
-from swingset.lens.stillness import remarks
+from swingset.lens.source.stillness import remarks
 
 _MOST = 10_000  # methods that are remembered
 

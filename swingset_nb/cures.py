@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from swingset.lens.fixes import Fix
+from swingset.lens.source.fixes import Fix
 from swingset.model.visible import one_line
 from swingset_nb.cells import Cell, changed, rehearse
 from swingset_nb.errors import BadArguments, SwingSetError

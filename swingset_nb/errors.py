@@ -19,7 +19,7 @@ from swingset.guest.base.errors import RemoteError
 from swingset.guest.kinds.descriptors import KindError
 from swingset.guest.kinds.migration import MigrationError
 from swingset.host.pending import StillPending
-from swingset.lens.fixes import Fix, fixes
+from swingset.lens.source.fixes import Fix, fixes
 from swingset.model.places import Sources, places
 from swingset.model.reports import Fault, Frame
 from swingset.model.visible import MARK, one_line, quoted, visible

@@ -21,9 +21,9 @@ from typing import Any
 import traitlets
 
 from swingset.core.errors import KernelError
-from swingset.time.exploring import explore
-from swingset.time.monitoring import console, costs_over_time
-from swingset.time.predicates import BadPredicate, Predicate
+from swingset.time.explorer.exploring import explore
+from swingset.time.looking.monitoring import console, costs_over_time
+from swingset.time.predicates.predicate import BadPredicate, Predicate
 from swingset_nb.asleep import nothing_runs
 from swingset_nb.errors import BadArguments
 from swingset_nb.explorer_verbs import Did, done_by

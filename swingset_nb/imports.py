@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from swingset.host.engines import CONFINING, KINDS
-from swingset.lens.outlines import MOST_SOURCE
+from swingset.lens.source.outlines import MOST_SOURCE
 from swingset.model.modules import Parts, module_of
 from swingset.workers.importable import PACKAGES, STANDARD
 

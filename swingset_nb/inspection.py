@@ -20,8 +20,8 @@ from IPython.core.oinspect import OInfo
 
 from swingset.guest.base.promises import Promise
 from swingset.guest.passing.remotables import Presence
-from swingset.lens.described import MOST_METHODS, Described
-from swingset.lens.outlines import MethodOutline
+from swingset.lens.present.described import MOST_METHODS, Described
+from swingset.lens.source.outlines import MethodOutline
 from swingset_nb.references import References
 
 _SENT = re.compile(r"(?<![\w.])E(?:\.send_only)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])+)\s*\)\.(\w+)")

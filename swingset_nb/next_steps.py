@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.ended import LifeEndedError
-from swingset.lens.querying import BadQuery
+from swingset.lens.exports.querying import BadQuery
 from swingset.model.foreign import said
-from swingset.time.past import NotRepeatable
+from swingset.time.deliveries.past import NotRepeatable
 from swingset.workers.base import WorkerError
 from swingset.world.errors import NotAWorld, WorldLocked
 

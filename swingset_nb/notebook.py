@@ -24,7 +24,7 @@ from swingset.host.opening import open_world
 from swingset.host.pending import StillPending
 from swingset.host.policies import cranks
 from swingset.host.reports import RunReport
-from swingset.lens.tables import Lens
+from swingset.lens.present.tables import Lens
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved
 from swingset.world.lock import name_notebook

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from swingset.host.controller import Controller
-from swingset.time.archives import export_archive, import_archive
+from swingset.time.copies.archives import export_archive, import_archive
 from swingset.world.retention import Retention
 from swingset_nb.commands import argument, command
 from swingset_nb.notebook import Notebook

@@ -7,10 +7,10 @@ from typing import Any
 
 from swingset.host.combining import combined
 from swingset.model.modules import module_of
-from swingset.time.branches import Branch
-from swingset.time.branching import keep_branch, shadow, undo_upgrade
-from swingset.time.going_on import GoneOn, go_on, would_go_on
-from swingset.time.where import WrongCrank
+from swingset.time.branches.branch import Branch
+from swingset.time.branches.branching import keep_branch, shadow, undo_upgrade
+from swingset.time.forks.going_on import GoneOn, go_on, would_go_on
+from swingset.time.forks.where import WrongCrank
 from swingset.world.errors import UnknownCommit
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError

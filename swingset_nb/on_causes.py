@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from swingset.guest.base.promises import Promise
-from swingset.lens.cause_picture import draw_cause
-from swingset.time.monitoring import last_said
-from swingset.time.searching import OPTIONS, chosen_options, search
-from swingset.time.sending import lines_of
+from swingset.lens.pictures.cause_picture import draw_cause
+from swingset.time.deliveries.sending import lines_of
+from swingset.time.looking.monitoring import last_said
+from swingset.time.looking.searching import OPTIONS, chosen_options, search
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.extent import extent_of

@@ -6,11 +6,11 @@ import argparse
 
 from IPython.core.error import StdinNotImplementedError
 
-from swingset.time.bug_to_test import bug_to_test
-from swingset.time.debugging import debug
-from swingset.time.predicates import BadPredicate
-from swingset.time.shrinking import MOST_TRIES
-from swingset.time.tracing import MOST_STEPS, trace
+from swingset.time.bugs.bug_to_test import bug_to_test
+from swingset.time.bugs.shrinking import MOST_TRIES
+from swingset.time.deliveries.debugging import debug
+from swingset.time.deliveries.tracing import MOST_STEPS, trace
+from swingset.time.predicates.predicate import BadPredicate
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook

@@ -6,8 +6,8 @@ import argparse
 import contextlib
 import os
 
-from swingset.time.exporting import export_trace
-from swingset.time.querying import sql
+from swingset.time.looking.exporting import export_trace
+from swingset.time.looking.querying import sql
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook, OpenWorld

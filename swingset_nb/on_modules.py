@@ -14,8 +14,8 @@ from swingset.core.errors import KernelError, VatFault
 from swingset.host.imports import MOST_SOURCE
 from swingset.host.modules import ModuleUpgrade, StrangeModules
 from swingset.host.packages import Package, package_source
-from swingset.lens.difference import unified
-from swingset.lens.modules import ModuleRow
+from swingset.lens.source.difference import unified
+from swingset.lens.source.modules import ModuleRow
 from swingset.model.capdata import is_well_formed
 from swingset.model.lines import source_lines
 from swingset.model.visible import one_line

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.lens.console import LEVELS, ConsoleLine
-from swingset.lens.costs_over_time import CostsOverTime, MethodCosts
-from swingset.lens.costs_picture import draw_costs
-from swingset.time.monitoring import console, costs_over_time
+from swingset.lens.pictures.costs_picture import draw_costs
+from swingset.lens.watching.console import LEVELS, ConsoleLine
+from swingset.lens.watching.costs_over_time import CostsOverTime, MethodCosts
+from swingset.time.looking.monitoring import console, costs_over_time
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook, OpenWorld

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from swingset.host.controller import Controller
 from swingset.host.looking_back import done_in
 from swingset.host.retention import policy_of
-from swingset.lens.timeline import Stretch
-from swingset.time.verification import DEPTHS, verify
+from swingset.lens.history.timeline import Stretch
+from swingset.time.replaying.verification import DEPTHS, verify
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
 from swingset_nb.notebook import Notebook

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from swingset.host import policies
-from swingset.time.predicates import BadPredicate, Predicate
-from swingset.time.until import Breakpoint
-from swingset.time.when import sender_of
-from swingset.time.when import when as since_when
+from swingset.time.predicates.predicate import BadPredicate, Predicate
+from swingset.time.predicates.until import Breakpoint
+from swingset.time.predicates.when import sender_of
+from swingset.time.predicates.when import when as since_when
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook

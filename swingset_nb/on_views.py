@@ -6,10 +6,10 @@ import argparse
 
 from swingset.host.combining import combined
 from swingset.host.rehearsal import Extent, Rehearsal
-from swingset.lens.picture import draw
+from swingset.lens.pictures.picture import draw
 from swingset.model.visible import one_line
-from swingset.time.monitoring import storage
-from swingset.time.redelivery import redeliver
+from swingset.time.forks.redelivery import redeliver
+from swingset.time.looking.monitoring import storage
 from swingset_nb.cells import rehearse
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, cures_in_words

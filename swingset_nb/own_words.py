@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from swingset.host.people import MOST_SPELLED, expression, parsed, proxied
-from swingset.lens.described import Described
+from swingset.lens.present.described import Described
 
 _MESSAGE, _TARGET, _VALUE = "E(x).method(...)", "E(x)", "x."
 

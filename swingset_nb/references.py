@@ -21,8 +21,8 @@ from swingset.guest.guards.method_tables import MethodTable
 from swingset.guest.passing.remotables import Presence
 from swingset.guest.sending.eventual import EMethod, EProxy
 from swingset.host.looking import defined, is_reference
-from swingset.lens.described import Described
-from swingset.lens.outlines import MethodOutline
+from swingset.lens.present.described import Described
+from swingset.lens.source.outlines import MethodOutline
 from swingset.world.errors import WorldError
 from swingset_nb.notebook import Notebook, OpenWorld
 from swingset_nb.render import Line

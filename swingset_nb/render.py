@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from swingset.lens.paper import Picture
+from swingset.lens.pictures.paper import Picture
 from swingset.model.visible import one_line, visible
 from swingset_nb.sanitised import safe_text
 

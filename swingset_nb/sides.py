@@ -11,8 +11,8 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from swingset.lens.difference import Difference
-from swingset.lens.sides import DiffRow, Piece, Side
+from swingset.lens.source.difference import Difference
+from swingset.lens.source.sides import DiffRow, Piece, Side
 from swingset.model.visible import one_line, visible
 from swingset_nb.render import Diff, Message, Room, Shown, Stack
 from swingset_nb.sanitised import safe_text

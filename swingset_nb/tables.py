@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from swingset.core.report import CrankReport
-from swingset.lens.storage import Storage
-from swingset.lens.tables import Lens, QueueRow
+from swingset.lens.present.tables import Lens, QueueRow
+from swingset.lens.watching.storage import Storage
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
 from swingset_nb.notebook import OpenWorld
 from swingset_nb.render import Table

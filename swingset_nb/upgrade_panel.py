@@ -19,10 +19,10 @@ from swingset.core.errors import VatFault
 from swingset.host.combining import combined
 from swingset.host.rehearsal import Rehearsal
 from swingset.host.trials import RecordsTrial, TrialReport, try_records
-from swingset.lens.fixes import Fix
-from swingset.lens.sides import DiffRow, Side
+from swingset.lens.source.fixes import Fix
+from swingset.lens.source.sides import DiffRow, Side
 from swingset.model.visible import one_line
-from swingset.time.redelivery import Answered, Redelivered, answers_in_words, redeliver
+from swingset.time.forks.redelivery import Answered, Redelivered, answers_in_words, redeliver
 from swingset_nb.cells import changed, rehearse, upgrade
 from swingset_nb.cures import cell_text
 from swingset_nb.errors import SwingSetError, UpgradeRefused

@@ -24,8 +24,8 @@ from swingset.host.policies import cranks
 from swingset.host.session import Session
 from swingset.host.starting import Parts
 from swingset.model.foreign import said
-from swingset.time.what_if import Fork, WhatIf, what_if
-from swingset.time.where import WrongCrank
+from swingset.time.forks.what_if import Fork, WhatIf, what_if
+from swingset.time.forks.where import WrongCrank
 from swingset.world.errors import WorldError
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.interrupts import NotebookSession

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from swingset import Controller, api
-from swingset.lens.tables import Lens
+from swingset.lens.present.tables import Lens
 from swingset.world.file import WorldFile
 
 CHANGES = ("catch_up", "go_on", "keep_branch", "mirror", "until")

@@ -15,8 +15,8 @@ import pytest
 from swingset.core.atomic import refuse_within_crank
 from swingset.host.controller import Controller
 from swingset.host.opened import Opened
-from swingset.time.repeating import EXECUTORS, by_rows
-from swingset.time.replay import Replaying, replay
+from swingset.time.replaying.repeating import EXECUTORS, by_rows
+from swingset.time.replaying.replay import Replaying, replay
 from swingset.world.file import WorldFile
 
 

@@ -11,7 +11,7 @@ from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.session import Session
 from swingset.host.upgrading import Upgraded
-from swingset.lens.tables import Lens
+from swingset.lens.present.tables import Lens
 from swingset.testing import audit, audit_holdings
 
 

@@ -1,4 +1,4 @@
-"""The guest library has rooms that stand on each other, and no circles."""
+"""Rooms: the sub-packages of a layer stand on each other, and no two modules import each other."""
 
 from __future__ import annotations
 
@@ -7,44 +7,66 @@ from pathlib import Path
 
 import pytest
 
-GUEST = Path(__file__).parent.parent / "kernel" / "swingset" / "guest"
-ROOMS: dict[str, str] = {
-    "base": "",
-    "passing": "base",
-    "guards": "base passing",
-    "sending": "base passing",
-    "clist": "base passing sending",
-    "kinds": "base passing sending clist guards",
-    "stores": "base passing sending clist guards kinds",
-    "lasting": "base passing sending clist guards kinds stores",
-    "reaping": "base passing sending clist guards kinds stores",
-    "top": "base passing sending clist guards kinds stores lasting reaping",
+KERNEL = Path(__file__).parent.parent / "kernel" / "swingset"
+ROOMS: dict[str, dict[str, str]] = {
+    "guest": {
+        "base": "",
+        "passing": "base",
+        "guards": "base passing",
+        "sending": "base passing",
+        "clist": "base passing sending",
+        "kinds": "base passing sending clist guards",
+        "stores": "base passing sending clist guards kinds",
+        "lasting": "base passing sending clist guards kinds stores",
+        "reaping": "base passing sending clist guards kinds stores",
+        "top": "base passing sending clist guards kinds stores lasting reaping",
+    },
+    "lens": {
+        "source": "",
+        "state": "",
+        "history": "state",
+        "watching": "history",
+        "present": "source state history",
+        "pictures": "history watching present",
+        "exports": "state history watching",
+    },
+    "time": {
+        "explorer": "",
+        "looking": "",
+        "copies": "",
+        "replaying": "",
+        "deliveries": "replaying",
+        "predicates": "looking deliveries",
+        "branches": "replaying",
+        "forks": "looking branches",
+        "bugs": "replaying deliveries predicates branches",
+    },
 }
-"""For each room, those it may import from; the modules of the folder itself are the top."""
-
-CIRCLES: dict[str, frozenset[str]] = {}
-"""Modules of one room that import each other when they run: by room, each explained in the first lines of its
-modules."""
+"""By layer and room, the rooms that it may import from; the modules of the layer's own folder are the top."""
 
 
-def modules() -> dict[str, Path]:
-    """The modules of the library by their names below `swingset.guest`; a package by its own."""
+def modules(layer: str) -> dict[str, Path]:
+    """The modules of a layer by their names below it; a package by its own."""
     found = {}
-    for path in sorted(GUEST.rglob("*.py")):
-        parts = path.relative_to(GUEST).with_suffix("").parts
+    for path in sorted((KERNEL / layer).rglob("*.py")):
+        parts = path.relative_to(KERNEL / layer).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
-def room_of(module: str, path: Path) -> str:
+MODULES = {layer: modules(layer) for layer in ROOMS}
+
+
+def room_of(layer: str, module: str) -> str:
     """The room of a module."""
-    return "top" if path.parent == GUEST else module.partition(".")[0]
+    path = MODULES[layer][module]
+    return "top" if path.parent == KERNEL / layer else module.partition(".")[0]
 
 
-def imports(path: Path, known: dict[str, Path], *, for_checkers: bool) -> set[str]:
-    """The modules of the library that one imports, with those for type checkers or without."""
+def imports(layer: str, path: Path, *, for_checkers: bool) -> set[str]:
+    """The modules of its layer that one imports, with those for type checkers or without."""
     tree = ast.parse(path.read_text())
-    package = ["swingset", "guest", *path.relative_to(GUEST).parent.parts]
+    package = ["swingset", *path.relative_to(KERNEL).parent.parts]
     skipped: set[int] = set()
     if not for_checkers:
         for node in ast.walk(tree):
@@ -64,8 +86,8 @@ def imports(path: Path, known: dict[str, Path], *, for_checkers: bool) -> set[st
             base = package[: len(package) - node.level + 1] if node.level else []
             whole = ".".join([*base, *([node.module] if node.module else [])])
             named |= {f"{whole}.{alias.name}" for alias in node.names} | {whole}
-    below = {name.removeprefix("swingset.guest.") for name in named if name.startswith("swingset.guest.")}
-    return below & known.keys()
+    own = f"swingset.{layer}."
+    return {name.removeprefix(own) for name in named if name.startswith(own)} & MODULES[layer].keys()
 
 
 def circles(edges: dict[str, set[str]]) -> list[frozenset[str]]:
@@ -82,46 +104,64 @@ def circles(edges: dict[str, set[str]]) -> list[frozenset[str]]:
     return [circle for circle in found if circle]
 
 
-def test_every_module_lies_in_a_room_that_says_what_it_is_for() -> None:
+@pytest.mark.parametrize("layer", ROOMS)
+def test_every_module_lies_in_a_room_that_says_what_it_is_for(layer: str) -> None:
     """Each folder is a room of the table, and opens with an essay and no code."""
-    folders = {path.parent.relative_to(GUEST).as_posix() for path in modules().values()}
-    assert folders == {".", *(ROOMS.keys() - {"top"})}
-    for room in ROOMS.keys() - {"top"}:
-        tree = ast.parse((GUEST / room / "__init__.py").read_text())
+    folders = {path.parent.relative_to(KERNEL / layer).as_posix() for path in MODULES[layer].values()}
+    rooms = ROOMS[layer].keys() - {"top"}
+    assert folders == {".", *rooms}
+    for room in rooms:
+        tree = ast.parse((KERNEL / layer / room / "__init__.py").read_text())
         assert len(tree.body) == 1, room
         essay = ast.get_docstring(tree) or ""
         assert "Stands on" in essay, room
         assert "It never" in essay, room
 
 
-@pytest.mark.parametrize("module", modules())
-def test_a_room_stands_on_those_below_it(module: str) -> None:
+@pytest.mark.parametrize("layer", ROOMS)
+def test_a_layer_has_modules_outside_of_its_rooms_only_if_it_has_a_top(layer: str) -> None:
+    """The folder of a layer has rooms and an essay, and its own modules only if the table says so."""
+    outside = {module for module in MODULES[layer] if room_of(layer, module) == "top"} - {""}
+    assert bool(outside) == ("top" in ROOMS[layer])
+
+
+@pytest.mark.parametrize("layer", ROOMS)
+def test_a_room_stands_on_those_below_it(layer: str) -> None:
     """No module imports from a room above or beside its own, not even for type checkers."""
-    known = modules()
-    room = room_of(module, known[module])
-    allowed = {room, *ROOMS[room].split()}
-    for imported in imports(known[module], known, for_checkers=True):
-        other = room_of(imported, known[imported])
-        assert other in allowed, f"{module} of {room} imports {imported} of {other}"
+    wrong = [
+        f"{module} imports {imported}"
+        for module, path in MODULES[layer].items()
+        for imported in imports(layer, path, for_checkers=True)
+        if room_of(layer, imported)
+        not in {(room := room_of(layer, module)), *ROOMS[layer].get(room, "").split()}
+    ]
+    assert wrong == []
 
 
-def test_rooms_are_listed_from_the_lowest_up() -> None:
+@pytest.mark.parametrize("layer", ROOMS)
+def test_a_room_needs_all_that_it_stands_on(layer: str) -> None:
+    """Each room imports from every room that the table has below it, or from one that stands on that."""
+    for room, below in ROOMS[layer].items():
+        members = [path for module, path in MODULES[layer].items() if room_of(layer, module) == room]
+        used = {room_of(layer, name) for path in members for name in imports(layer, path, for_checkers=True)}
+        reached = used | {under for other in used for under in ROOMS[layer][other].split()}
+        assert set(below.split()) <= reached, f"{room} of {layer}"
+
+
+@pytest.mark.parametrize("layer", ROOMS)
+def test_rooms_are_listed_from_the_lowest_up(layer: str) -> None:
     """The table has no circle itself: a room stands on rooms that come before it."""
     before: set[str] = set()
-    for room, below in ROOMS.items():
+    for room, below in ROOMS[layer].items():
         assert set(below.split()) <= before
         before.add(room)
 
 
-def test_circles_are_those_that_are_explained() -> None:
-    """No modules import each other when they run but those of the table, which say so at their top."""
-    known = modules()
-    edges = {module: imports(path, known, for_checkers=False) for module, path in known.items()}
-    assert set(circles(edges)) == set(CIRCLES.values())
-    for circle in CIRCLES.values():
-        for module in circle:
-            essay = ast.get_docstring(ast.parse(known[module].read_text())) or ""
-            assert "circle" in essay, f"{module} does not say why it is part of a circle"
+@pytest.mark.parametrize("layer", ROOMS)
+def test_no_modules_import_each_other(layer: str) -> None:
+    """No modules import each other when they run."""
+    edges = {module: imports(layer, path, for_checkers=False) for module, path in MODULES[layer].items()}
+    assert circles(edges) == []
 
 
 def test_circles_are_found() -> None:

@@ -50,28 +50,28 @@ from swingset.host.undone import Undone
 from swingset.host.upgrading import Upgraded
 from swingset.host.vats import Vats
 from swingset.host.views import Views
-from swingset.lens.cause import Cause, Effect, Step
-from swingset.lens.console import ConsoleLine, ConsoleLines
-from swingset.lens.costs import Costs
-from swingset.lens.costs_over_time import CostsBin, CostsOverTime, MethodCosts, VatCosts
-from swingset.lens.cycles import Ring
-from swingset.lens.described import Described
-from swingset.lens.difference import Difference
-from swingset.lens.explain import Explanation, Verdict
-from swingset.lens.fixes import Fix, fixes
-from swingset.lens.merging import Arrival, MergedRecord, Passage, merge
-from swingset.lens.modules import ModuleRow, ModuleUse
-from swingset.lens.outlines import MethodOutline
-from swingset.lens.querying import Answer, BadQuery
-from swingset.lens.searching import EventKind, Found
-from swingset.lens.sides import DiffRow, Piece, Side
-from swingset.lens.storage import Storage, VatStorage
-from swingset.lens.story import Settlement, Story
-from swingset.lens.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
-from swingset.lens.timeline import Happening, Stretch
-from swingset.lens.upgrade_steps import UpgradeStep
-from swingset.lens.verifying import FileDepth
-from swingset.lens.versions import Failure, Moved, Stale
+from swingset.lens.exports.merging import Arrival, MergedRecord, Passage, merge
+from swingset.lens.exports.querying import Answer, BadQuery
+from swingset.lens.history.cause import Cause, Effect, Step
+from swingset.lens.history.searching import EventKind, Found
+from swingset.lens.history.story import Settlement, Story
+from swingset.lens.history.timeline import Happening, Stretch
+from swingset.lens.history.upgrade_steps import UpgradeStep
+from swingset.lens.present.cycles import Ring
+from swingset.lens.present.described import Described
+from swingset.lens.present.explain import Explanation, Verdict
+from swingset.lens.present.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
+from swingset.lens.source.difference import Difference
+from swingset.lens.source.fixes import Fix, fixes
+from swingset.lens.source.modules import ModuleRow, ModuleUse
+from swingset.lens.source.outlines import MethodOutline
+from swingset.lens.source.sides import DiffRow, Piece, Side
+from swingset.lens.state.verifying import FileDepth
+from swingset.lens.state.versions import Failure, Moved, Stale
+from swingset.lens.watching.console import ConsoleLine, ConsoleLines
+from swingset.lens.watching.costs import Costs
+from swingset.lens.watching.costs_over_time import CostsBin, CostsOverTime, MethodCosts, VatCosts
+from swingset.lens.watching.storage import Storage, VatStorage
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import (
     ChangeVatOptions,
@@ -96,14 +96,20 @@ from swingset.model.states import (
     ResultPolicy,
     VatState,
 )
-from swingset.time.acts import recorded_answers
-from swingset.time.archives import Archive, export_archive, import_archive
-from swingset.time.branches import Addition, Branch, BranchAddition, BranchAnswer, BranchEntry
-from swingset.time.branching import branch, keep_branch, shadow, undo_upgrade
-from swingset.time.bug_to_test import BugTest, NotReproduced, bug_to_test
-from swingset.time.catching_up import HowStarted, Started, WorldLeads, catch_up, rebuild, start_from
-from swingset.time.comparing import Unlike
-from swingset.time.debugging import Debugged, debug
+from swingset.time.branches.branch import Addition, Branch, BranchAddition, BranchAnswer, BranchEntry
+from swingset.time.branches.branching import branch, keep_branch, shadow, undo_upgrade
+from swingset.time.bugs.acts import recorded_answers
+from swingset.time.bugs.bug_to_test import BugTest, NotReproduced, bug_to_test
+from swingset.time.bugs.recorded_code import recorded_device, recorded_object
+from swingset.time.bugs.shrinking import ShrinkingEnd, Tried
+from swingset.time.copies.archives import Archive, export_archive, import_archive
+from swingset.time.copies.catching_up import HowStarted, Started, WorldLeads, catch_up, rebuild, start_from
+from swingset.time.copies.mirror_tables import HostConnection, MirrorError
+from swingset.time.copies.mirrors import Mirror, mirror
+from swingset.time.deliveries.debugging import Debugged, debug
+from swingset.time.deliveries.past import NotRepeatable
+from swingset.time.deliveries.sending import SentFrom, sent_from
+from swingset.time.deliveries.tracing import StepKind, Trace, TraceStep, ValueChange, trace
 from swingset.time.explorer.answers import (
     Arrow,
     Bin,
@@ -133,27 +139,21 @@ from swingset.time.explorer.answers import (
     VerbName,
     Waiting,
 )
-from swingset.time.exploring import Explorer, explore
-from swingset.time.exporting import export_spans, export_trace
-from swingset.time.going_on import GoneOn, go_on, would_go_on
-from swingset.time.mirror_tables import HostConnection, MirrorError
-from swingset.time.mirrors import Mirror, mirror
-from swingset.time.monitoring import console, costs_over_time, storage
-from swingset.time.past import NotRepeatable
-from swingset.time.predicates import BadPredicate
-from swingset.time.querying import dataframe, sql
-from swingset.time.recorded_code import recorded_device, recorded_object
-from swingset.time.redelivery import Answered, Redelivered, redeliver
-from swingset.time.replay import FirstDifference, Replayed, replay
-from swingset.time.searching import search
-from swingset.time.sending import SentFrom, sent_from
-from swingset.time.shrinking import ShrinkingEnd, Tried
-from swingset.time.tracing import StepKind, Trace, TraceStep, ValueChange, trace
-from swingset.time.until import Reached, until
-from swingset.time.verification import Depth, Verified, verify
-from swingset.time.what_if import Fork, WhatIf, what_if
-from swingset.time.when import Since, when
-from swingset.time.where import WrongCrank
+from swingset.time.explorer.exploring import Explorer, explore
+from swingset.time.forks.going_on import GoneOn, go_on, would_go_on
+from swingset.time.forks.redelivery import Answered, Redelivered, redeliver
+from swingset.time.forks.what_if import Fork, WhatIf, what_if
+from swingset.time.forks.where import WrongCrank
+from swingset.time.looking.comparing import Unlike
+from swingset.time.looking.exporting import export_spans, export_trace
+from swingset.time.looking.monitoring import console, costs_over_time, storage
+from swingset.time.looking.querying import dataframe, sql
+from swingset.time.looking.searching import search
+from swingset.time.predicates.predicate import BadPredicate
+from swingset.time.predicates.until import Reached, until
+from swingset.time.predicates.when import Since, when
+from swingset.time.replaying.replay import FirstDifference, Replayed, replay
+from swingset.time.replaying.verification import Depth, Verified, verify
 from swingset.world.archive_pieces import Artifact
 from swingset.world.archiving import ArchiveLevel
 from swingset.world.errors import (

@@ -28,7 +28,7 @@ from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.session import Session
 from swingset.model.capdata import Ref
-from swingset.time.archives import export_archive, import_archive
+from swingset.time.copies.archives import export_archive, import_archive
 from tests.corpus.playing import ARCHIVE, FOLDER, SUFFIX, digests, play, repeated
 from tests.vat_sources import PURSE
 

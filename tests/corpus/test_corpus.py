@@ -11,8 +11,8 @@ import pytest
 import swingset
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
-from swingset.lens.verifying import verify
-from swingset.time.archives import import_archive
+from swingset.lens.state.verifying import verify
+from swingset.time.copies.archives import import_archive
 from swingset.world.migration import migrate
 from tests.corpus import make
 from tests.corpus.playing import ARCHIVE, FOLDER, SUFFIX, digests, play, repeated, unpack

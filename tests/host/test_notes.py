@@ -17,7 +17,7 @@ import pytest
 from swingset import Session, VatFault
 from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
-from swingset.lens.difference import Difference
+from swingset.lens.source.difference import Difference
 from swingset.model.lines import source_lines
 from tests.conftest import MakeStage
 from tests.staging import Stage
@@ -222,9 +222,9 @@ def test_source_is_split_in_one_place() -> None:
         "command/cli.py",  # what a vat printed, which is visible by then
         "workers/wasm/worker.py",  # what an interpreter said when it crashed
         "guest/guards/method_tables.py",  # a docstring
-        "lens/story.py",  # what a vat printed, which is visible by then
+        "lens/history/story.py",  # what a vat printed, which is visible by then
         "time/explorer/telling.py",  # what a vat printed, which is visible by then
-        "time/writing_tests.py",  # pieces of a literal, which are joined again
+        "time/bugs/writing_tests.py",  # pieces of a literal, which are joined again
     }
     kernel = ROOT / "kernel" / "swingset"
     found = {

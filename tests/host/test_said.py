@@ -21,7 +21,7 @@ from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
 from swingset.host.outputs import Output
 from swingset.host.saying import say, say_json
-from swingset.lens.difference import Difference
+from swingset.lens.source.difference import Difference
 from swingset.model.places import places
 from swingset.model.reports import Fault, Frame
 from swingset.workers.base import WorkerError

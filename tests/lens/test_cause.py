@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import swingset
 from swingset.command.cli import main
 from swingset.guest.sending.eventual import E
-from swingset.lens.recorded import Recorded
+from swingset.lens.history.recorded import Recorded
 from tests.host.test_said import ALL, SOURCE, check
 from tests.staging import Stage
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from swingset.lens.cause import Cause, Effect, Step
-from swingset.lens.cause_picture import MOST_DOWN, MOST_UP, draw_cause
-from swingset.lens.paper import DARK
+from swingset.lens.history.cause import Cause, Effect, Step
+from swingset.lens.pictures.cause_picture import MOST_DOWN, MOST_UP, draw_cause
+from swingset.lens.pictures.paper import DARK
 from tests.host.test_said import ALL, check
 from tests.lens.test_cause import BANK, crank
 from tests.staging import Stage

@@ -12,8 +12,8 @@ import pytest
 import swingset
 from swingset.command.cli import main
 from swingset.guest.sending.eventual import E
-from swingset.lens.console import LEVELS, MOST_OF_ONE, lines_of
-from swingset.lens.wording import Words
+from swingset.lens.history.wording import Words
+from swingset.lens.watching.console import LEVELS, MOST_OF_ONE, lines_of
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Send
 from swingset.model.reports import Fault, Frame

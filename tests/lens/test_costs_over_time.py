@@ -16,9 +16,9 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
-from swingset.lens import costs_over_time as costing
-from swingset.lens.costs_picture import draw_costs
-from swingset.lens.paper import DARK
+from swingset.lens.pictures.costs_picture import draw_costs
+from swingset.lens.pictures.paper import DARK
+from swingset.lens.watching import costs_over_time as costing
 from swingset.world.records import CrankRecord
 from tests.staging import Stage
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from swingset import Controller, KernelError, Session, open_world
-from swingset.lens.described import MOST_FIELDS, MOST_HOLDERS, describe
+from swingset.lens.present.described import MOST_FIELDS, MOST_HOLDERS, describe
 from swingset.vat import E
 
 BANK = """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from swingset.lens.explain import explain
-from swingset.lens.scene import compose, in_words
+from swingset.lens.pictures.scene import compose, in_words
+from swingset.lens.present.explain import explain
 from tests.staging import Stage
 
 

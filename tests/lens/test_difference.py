@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from swingset.lens.difference import MOST_STEPS, Difference, steps
-from swingset.lens.sides import Side
+from swingset.lens.source.difference import MOST_STEPS, Difference, steps
+from swingset.lens.source.sides import Side
 from swingset.model.lines import source_lines
 
 CELL = "".join(f"\nline {count}\n" for count in range(60))

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
-from swingset.lens.cycles import find_rings
-from swingset.lens.explain import ASSUMED, explain
+from swingset.lens.present.cycles import find_rings
+from swingset.lens.present.explain import ASSUMED, explain
 from swingset.world.file import WorldFile
 from tests.staging import Stage
 

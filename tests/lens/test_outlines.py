@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swingset.lens.outlines import MOST_DOC, MOST_TEXT, lines_of, outline
+from swingset.lens.source.outlines import MOST_DOC, MOST_TEXT, lines_of, outline
 
 CODE = '''
 from swingset.vat import Cohort, durable, facet, remotable

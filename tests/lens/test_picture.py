@@ -11,10 +11,10 @@ import pytest
 from swingset.guest.sending.eventual import E
 from swingset.host.opening import open_world
 from swingset.host.session import Session
-from swingset.lens import paper
-from swingset.lens.picture import draw
-from swingset.lens.scene import MOST_IN_ONE_BOX, MOST_THINGS, MOST_VATS, compose
-from swingset.lens.tables import Lens
+from swingset.lens.pictures import paper
+from swingset.lens.pictures.picture import draw
+from swingset.lens.pictures.scene import MOST_IN_ONE_BOX, MOST_THINGS, MOST_VATS, compose
+from swingset.lens.present.tables import Lens
 from swingset.model.visible import one_line, visible
 
 MAKER = """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from swingset.core.verbs import VERBS
-from swingset.lens.requests_in_words import SENTENCES, kept_name, request_in_words
+from swingset.lens.history.requests_in_words import SENTENCES, kept_name, request_in_words
 
 
 def test_each_verb_has_a_sentence() -> None:

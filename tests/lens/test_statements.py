@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import pytest
 
 from swingset.core.store import KernelStore
-from swingset.lens.audit import audit
-from swingset.lens.cycles import find_rings
-from swingset.lens.dump import dump
-from swingset.lens.explain import explain
-from swingset.lens.picture import draw
-from swingset.lens.tables import Lens
-from swingset.lens.verifying import verify
+from swingset.lens.exports.dump import dump
+from swingset.lens.pictures.picture import draw
+from swingset.lens.present.cycles import find_rings
+from swingset.lens.present.explain import explain
+from swingset.lens.present.tables import Lens
+from swingset.lens.state.audit import audit
+from swingset.lens.state.verifying import verify
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Notify, Send
 from swingset.world import held

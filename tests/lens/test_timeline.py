@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 import swingset
-from swingset.lens.timeline import vats_then
+from swingset.lens.history.timeline import vats_then
 from swingset.world.rows import RULES
 from tests.staging import Stage
 from tests.vat_sources import PURSE

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from swingset.host.pending import StillPending
-from swingset.lens import waits as told
-from swingset.lens.waits import Waits, waits
+from swingset.lens.present import waits as told
+from swingset.lens.present.waits import Waits, waits
 from tests.staging import Stage
 
 LINK = """

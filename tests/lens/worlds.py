@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from swingset.core.store import KernelStore
-from swingset.lens.explain import ASSUMED
+from swingset.lens.present.explain import ASSUMED
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Send
 from swingset.world.device_records import DeviceRecord

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from swingset.lens.difference import Difference
+from swingset.lens.source.difference import Difference
 from swingset_nb import commands, extension
 from swingset_nb.errors import FOREIGN, SwingSetError
 from swingset_nb.explorer import Explorer

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from swingset.lens.stillness import remarks
+from swingset.lens.source.stillness import remarks
 from swingset_nb.arguments import without_comment
 from swingset_nb.cell_forms import reorder, waits
 from tests.notebook.kernels import Kernel, bank

@@ -209,7 +209,7 @@ def test_looking_changes_nothing(opened: Kernel) -> None:
 def test_a_list_of_promises_is_shown_without_a_look_at_the_queue(opened: Kernel, shown: str) -> None:
     """Each is called by its message and how it stands: a walk over what waits, for each of them, is none."""
     opened.run(
-        "from swingset.lens import described\nwalks = []\nbefore = described._Describing._unsettled\n"
+        "from swingset.lens.present import described\nwalks = []\nbefore = described._Describing._unsettled\n"
         "described._Describing._unsettled = lambda *given: walks.append(1) or before(*given)"
     )
     ran = opened.run(f"many = [E(purse).deposit(0) for _ in range(20)]\none = many[0]\n{shown}")

@@ -11,9 +11,9 @@ import pytest
 import swingset_nb
 from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.ended import LifeEndedError
-from swingset.lens.querying import BadQuery
+from swingset.lens.exports.querying import BadQuery
 from swingset.model.reports import Fault
-from swingset.time.past import NotRepeatable
+from swingset.time.deliveries.past import NotRepeatable
 from swingset.workers.base import WorkerError
 from swingset.world.errors import NotAWorld, WorldError, WorldLocked
 from swingset_nb import errors

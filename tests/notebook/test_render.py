@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from swingset.host.outputs import Output
-from swingset.lens.difference import Difference
+from swingset.lens.source.difference import Difference
 from swingset_nb.console import marked
 from swingset_nb.render import Diff, Line, Listing, Message, Shown, Stack, Table
 from swingset_nb.sides import SideBySide

@@ -12,7 +12,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from swingset.core.report import CrankReport
-from swingset.lens.difference import Difference
+from swingset.lens.source.difference import Difference
 from swingset.model.messages import Reap
 from swingset.vat import E
 from swingset_nb import commands, extension

@@ -15,7 +15,7 @@ from swingset.guest.base.errors import RemoteError
 from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
 from swingset.host.opening import open_world
-from swingset.lens.versions import Moved, Stale, Versions
+from swingset.lens.state.versions import Moved, Stale, Versions
 from swingset.testing import audit
 from swingset.world.file import WorldFile
 from tests.guest.test_migrations import generations

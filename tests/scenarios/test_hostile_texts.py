@@ -16,8 +16,8 @@ from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.devices import plain
 from swingset.host.controller import Controller
-from swingset.lens.records import Records
-from swingset.lens.versions import Versions
+from swingset.lens.state.records import Records
+from swingset.lens.state.versions import Versions
 from swingset.model.capdata import CapData
 from swingset.model.foreign import MOST_DIGITS, Unreadable, read_json, shown, stored_size, whole
 from swingset.model.messages import Message

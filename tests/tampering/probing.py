@@ -19,11 +19,11 @@ from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.policies import cranks
 from swingset.host.session import Session
-from swingset.lens.cause_picture import draw_cause
-from swingset.lens.costs_picture import draw_costs
-from swingset.lens.picture import draw
-from swingset.lens.tables import Lens
-from swingset.time.monitoring import console, costs_over_time, storage
+from swingset.lens.pictures.cause_picture import draw_cause
+from swingset.lens.pictures.costs_picture import draw_costs
+from swingset.lens.pictures.picture import draw
+from swingset.lens.present.tables import Lens
+from swingset.time.looking.monitoring import console, costs_over_time, storage
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 

@@ -21,7 +21,7 @@ import zstandard
 
 from swingset.host.opening import open_world
 from swingset.host.policies import cranks
-from swingset.lens.verifying import verify
+from swingset.lens.state.verifying import verify
 from swingset.model.spelling import canonical
 from swingset.world.codec import compress
 from swingset.world.errors import DamagedRow, DamagedWorld

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from swingset.host.opening import open_world
-from swingset.lens.verifying import verify
+from swingset.lens.state.verifying import verify
 from swingset.world import schema
 from swingset.world.rows import RULES
 from swingset.world.seals import names_seal

@@ -10,7 +10,7 @@ import pytest
 
 import swingset
 from swingset.core import recording
-from swingset.time import living
+from swingset.time.branches import living
 from swingset.vat import remotable
 from tests.staging import Stage
 from tests.vat_sources import PURSE

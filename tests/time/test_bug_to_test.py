@@ -14,9 +14,9 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
-from swingset.time.acts import Act, Origin
-from swingset.time.shrinking import Shrinking, whole
-from swingset.time.writing_tests import written
+from swingset.time.bugs.acts import Act, Origin
+from swingset.time.bugs.shrinking import Shrinking, whole
+from swingset.time.bugs.writing_tests import written
 from tests.conftest import MakeStage
 from tests.staging import Stage
 

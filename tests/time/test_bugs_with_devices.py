@@ -13,7 +13,7 @@ import pytest
 import swingset
 from swingset.core.verbs import VERBS
 from swingset.guest.passing.remotables import Presence
-from swingset.time.inputs import _Gathering
+from swingset.time.bugs.inputs import _Gathering
 from swingset.vat import remotable
 from tests.conftest import MakeStage
 from tests.staging import Stage

@@ -8,9 +8,8 @@ from itertools import product
 import pytest
 
 import swingset
-from swingset.time import choosing
-from swingset.time.meanings import CUT, Happened, Walk
-from swingset.time.predicates import Predicate
+from swingset.time.predicates.meanings import CUT, Happened, Walk
+from swingset.time.predicates.predicate import Predicate, choosing
 from tests.staging import Stage
 
 SHOP = """

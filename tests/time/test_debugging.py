@@ -127,7 +127,7 @@ def test_it_quits_cleanly(bank: tuple[Stage, int], last: str | Callable[[], str]
 
 def test_a_line_that_never_ends_is_stopped(bank: tuple[Stage, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """What one line may spend is limited, and the session says so."""
-    monkeypatch.setattr("swingset.time.debugging.MOST_COMPUTRONS", 100_000_000)
+    monkeypatch.setattr("swingset.time.deliveries.debugging.MOST_COMPUTRONS", 100_000_000)
     found, _seen = debugged(*bank, "while True: pass")
     assert found.difference is not None
     assert "computrons, and was stopped" in found.difference

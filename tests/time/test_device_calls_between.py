@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import swingset
-from swingset.lens.taken_back import effects
+from swingset.lens.history.taken_back import effects
 from tests.staging import Stage
 
 CLERK = """

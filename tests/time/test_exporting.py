@@ -297,7 +297,7 @@ def test_without_the_sdk_it_is_said_what_to_install(
     world: swingset.Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The extra is named."""
-    monkeypatch.setitem(sys.modules, "swingset.time.spans", None)
+    monkeypatch.setitem(sys.modules, "swingset.time.looking.spans", None)
     with pytest.raises(swingset.KernelError, match=r"pip install 'swingset-nb\[otel\]'"):
         swingset.export_spans(world, InMemorySpanExporter())
 

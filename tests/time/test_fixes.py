@@ -8,8 +8,8 @@ import pytest
 
 import swingset
 from swingset.host.rehearsal import rehearse_upgrade
-from swingset.lens.blocks import Code
-from swingset.lens.fixes import fixes_of_answers
+from swingset.lens.source.blocks import Code
+from swingset.lens.source.fixes import fixes_of_answers
 from tests.time.bad_upgrades import BAD_UPGRADES, BadUpgrade
 from tests.time.test_bad_upgrades import world_of
 

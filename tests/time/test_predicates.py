@@ -10,8 +10,8 @@ import swingset
 from swingset import Session
 from swingset.command.cli import main
 from swingset.guest.sending.eventual import E
-from swingset.time.predicates import BadPredicate, Happened, Predicate
-from swingset.time.until import happened
+from swingset.time.predicates.predicate import BadPredicate, Happened, Predicate
+from swingset.time.predicates.until import happened
 from tests.conftest import MakeStage
 from tests.staging import Stage
 

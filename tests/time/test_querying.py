@@ -14,8 +14,8 @@ import pytest
 import swingset
 from swingset.command.cli import main
 from swingset.guest.sending.eventual import E
-from swingset.lens.history_tables import COLUMNS
-from swingset.lens.querying import TABLES
+from swingset.lens.exports.history_tables import COLUMNS
+from swingset.lens.exports.querying import TABLES
 from swingset.world.rows import RULES
 from tests.host.test_said import ALL, SOURCE, check
 from tests.lens.test_cause import BANK

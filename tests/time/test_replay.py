@@ -14,7 +14,7 @@ import pytest
 import swingset
 from swingset.core.verbs import VERBS
 from swingset.host.engines import Engines
-from swingset.time.repeating import EXECUTORS
+from swingset.time.replaying.repeating import EXECUTORS
 from swingset.world.codec import Unpacking, compress
 from swingset.world.migration import migrate
 from swingset.world.record_lines import MOST_RECORDS, lines

@@ -11,7 +11,7 @@ import pytest
 import swingset
 from swingset.command.cli import main
 from swingset.model.visible import visible
-from swingset.time.tracing import _Gathered
+from swingset.time.deliveries.tracing import _Gathered
 from swingset.workers.agents.tracing import syscall_of
 from tests.conftest import MakeStage
 from tests.staging import Stage

@@ -10,7 +10,7 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
-from swingset.time.verification import DEPTHS, Depth
+from swingset.time.replaying.verification import DEPTHS, Depth
 from tests.scenarios.test_digests import ACTOR
 
 

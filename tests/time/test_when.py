@@ -11,7 +11,7 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
-from swingset.time.when import sender_of
+from swingset.time.predicates.when import sender_of
 from tests.conftest import MakeStage
 from tests.staging import Stage
 

@@ -7,8 +7,8 @@ import argparse
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.saying import say
-from swingset.time.searching import OPTIONS, chosen_options, search
-from swingset.time.sending import lines_of
+from swingset.time.deliveries.sending import lines_of
+from swingset.time.looking.searching import OPTIONS, chosen_options, search
 
 
 def add(command: AddCommand) -> None:

@@ -45,8 +45,8 @@ from swingset.host.policies import RunPolicy, cranks, forever
 from swingset.host.saying import say, say_json
 from swingset.model.counting import plural
 from swingset.model.visible import one_line, visible
-from swingset.time.predicates import BadPredicate
-from swingset.time.until import until
+from swingset.time.predicates.predicate import BadPredicate
+from swingset.time.predicates.until import until
 from swingset.workers.base import WorkerError
 from swingset.world.errors import WorldError
 

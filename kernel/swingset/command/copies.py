@@ -7,7 +7,7 @@ import argparse
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.saying import say
-from swingset.time.archives import Archive, export_archive, import_archive
+from swingset.time.copies.archives import Archive, export_archive, import_archive
 from swingset.world.archiving import LEVELS
 from swingset.world.migration import migrate
 from swingset.world.retention import Retention

@@ -11,11 +11,11 @@ from swingset.command.adding import AddCommand
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.saying import say
-from swingset.time.bug_to_test import bug_to_test
-from swingset.time.debugging import debug
-from swingset.time.predicates import BadPredicate
-from swingset.time.shrinking import MOST_TRIES, Tried
-from swingset.time.tracing import MOST_STEPS, trace
+from swingset.time.bugs.bug_to_test import bug_to_test
+from swingset.time.bugs.shrinking import MOST_TRIES, Tried
+from swingset.time.deliveries.debugging import debug
+from swingset.time.deliveries.tracing import MOST_STEPS, trace
+from swingset.time.predicates.predicate import BadPredicate
 
 
 def add(command: AddCommand) -> None:

@@ -10,8 +10,8 @@ from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.opening import open_world
 from swingset.host.saying import say, say_json
-from swingset.time.exporting import export_trace
-from swingset.time.querying import sql
+from swingset.time.looking.exporting import export_trace
+from swingset.time.looking.querying import sql
 
 
 def add(command: AddCommand) -> None:

@@ -11,8 +11,8 @@ from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.retention import policy_of
 from swingset.host.saying import say, say_json
-from swingset.lens.verifying import MOST
-from swingset.time.verification import DEPTHS, verify
+from swingset.lens.state.verifying import MOST
+from swingset.time.replaying.verification import DEPTHS, verify
 
 DONE, PROBLEM = 0, 1
 

@@ -16,8 +16,8 @@ from swingset.command.adding import AddCommand
 from swingset.core.errors import KernelError
 from swingset.host.saying import say
 from swingset.model.foreign import said
-from swingset.time.catching_up import catch_up, rebuild
-from swingset.time.mirror_tables import MirrorError
+from swingset.time.copies.catching_up import catch_up, rebuild
+from swingset.time.copies.mirror_tables import MirrorError
 
 _ADDRESSES = ("postgresql://", "postgres://")
 

@@ -7,8 +7,8 @@ import argparse
 from swingset.command.adding import AddCommand
 from swingset.host.controller import Controller
 from swingset.host.saying import say
-from swingset.lens.console import LEVELS
-from swingset.time.monitoring import console, costs_over_time, storage
+from swingset.lens.watching.console import LEVELS
+from swingset.time.looking.monitoring import console, costs_over_time, storage
 
 
 def add(command: AddCommand) -> None:

@@ -8,8 +8,8 @@ from swingset.command.adding import AddCommand
 from swingset.core.errors import KernelError
 from swingset.host.controller import Controller
 from swingset.host.saying import say
-from swingset.time.predicates import BadPredicate
-from swingset.time.when import sender_of, when
+from swingset.time.predicates.predicate import BadPredicate
+from swingset.time.predicates.when import sender_of, when
 
 
 def add(command: AddCommand) -> None:

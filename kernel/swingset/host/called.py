@@ -8,7 +8,7 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.guest.base.promises import Promise
 from swingset.host.session import Session
-from swingset.lens.described import describe
+from swingset.lens.present.described import describe
 from swingset.world.errors import WorldError
 
 

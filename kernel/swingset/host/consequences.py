@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from swingset.core.kernel import Kernel
 from swingset.host.migrating import STEP
-from swingset.lens.tables import ObjectRow, PromiseRow
-from swingset.lens.versions import Versions
+from swingset.lens.present.tables import ObjectRow, PromiseRow
+from swingset.lens.state.versions import Versions
 from swingset.model.reports import Fault
 from swingset.model.visible import one_line
 

@@ -36,8 +36,8 @@ from swingset.host.running import Running
 from swingset.host.starting import Parts
 from swingset.host.vats import Vats
 from swingset.host.views import Views
-from swingset.lens import verifying
-from swingset.lens.verifying import FileDepth
+from swingset.lens.state import verifying
+from swingset.lens.state.verifying import FileDepth
 from swingset.model.capdata import CapData
 from swingset.model.states import ResultPolicy
 from swingset.world.verifying import Problem

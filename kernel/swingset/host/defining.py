@@ -10,7 +10,7 @@ from swingset.host.joined import Joined
 from swingset.host.migrating import Watcher
 from swingset.host.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.host.upgrading import Upgraded, parameters_of, upgrade
-from swingset.lens.difference import Difference
+from swingset.lens.source.difference import Difference
 
 
 class DefinesVats:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from swingset.lens.taken_back import did_nothing, is_quiet
+from swingset.lens.history.taken_back import did_nothing, is_quiet
 from swingset.world.edge import told_in_words
 from swingset.world.history import History
 from swingset.world.records import Record, RequestRecord

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from swingset.core.errors import KernelError
 from swingset.host.opened import Opened
-from swingset.lens.cycles import Ring, find_rings
-from swingset.lens.explain import Explanation, explain
+from swingset.lens.present.cycles import Ring, find_rings
+from swingset.lens.present.explain import Explanation, explain
 from swingset.model.refs import is_kref, kref_type
 
 

@@ -17,10 +17,10 @@ from swingset.host.moments import Moment, moment
 from swingset.host.opened import Opened
 from swingset.host.promoting import promote
 from swingset.host.retention import Freed, Kept
-from swingset.lens import timeline as lines
-from swingset.lens.costs import Costs
-from swingset.lens.costs import costs as count_costs
-from swingset.lens.timeline import Stretch
+from swingset.lens.history import timeline as lines
+from swingset.lens.history.timeline import Stretch
+from swingset.lens.watching.costs import Costs
+from swingset.lens.watching.costs import costs as count_costs
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
 from swingset.world.errors import WorldError, WorldMoved

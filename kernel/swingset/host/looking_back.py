@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from swingset.host.controller import Controller
-from swingset.lens.taken_back import Effects, effects
+from swingset.lens.history.taken_back import Effects, effects
 
 
 def done_in(controller: Controller, commits: Iterable[int], after: int = -1) -> Effects:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
 from swingset.host.opened import Opened
-from swingset.lens.versions import Failure, Moved, Stale, Versions
+from swingset.lens.state.versions import Failure, Moved, Stale, Versions
 from swingset.model import reasons
 from swingset.world.vats import LIVE
 

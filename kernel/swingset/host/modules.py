@@ -23,7 +23,7 @@ from swingset.host.packages import Package
 from swingset.host.restarting import why_left
 from swingset.host.starting import Parts
 from swingset.host.upgrading import Upgraded, upgrade
-from swingset.lens.modules import ModuleRow, module_rows
+from swingset.lens.source.modules import ModuleRow, module_rows
 from swingset.model.modules import by_module, cells_of
 from swingset.model.wording import named
 from swingset.world.sources import MODULES

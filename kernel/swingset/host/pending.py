@@ -9,8 +9,8 @@ from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.guest.base.promises import Promise
 from swingset.host.reports import RunReport
-from swingset.lens.tables import Lens, PromiseRow, QueueRow
-from swingset.lens.waits import waits
+from swingset.lens.present.tables import Lens, PromiseRow, QueueRow
+from swingset.lens.present.waits import waits
 from swingset.world.promises import FORWARDED
 from swingset.world.vats import SUSPENDED
 

@@ -26,8 +26,8 @@ import swingset
 from swingset.guest.base.promises import Promise
 from swingset.guest.passing.remotables import Presence
 from swingset.host.callers import Inside
-from swingset.lens.described import Described
-from swingset.lens.outlines import example
+from swingset.lens.present.described import Described
+from swingset.lens.source.outlines import example
 from swingset.world.errors import WorldError
 
 MOST_SPELLED = 80

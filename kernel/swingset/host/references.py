@@ -16,7 +16,7 @@ from swingset.guest.base.promises import PENDING, REJECTED, Promise
 from swingset.guest.passing.remotables import Presence
 from swingset.host.looking import owner_of
 from swingset.host.people import People
-from swingset.lens.described import Described, describe
+from swingset.lens.present.described import Described, describe
 from swingset.model.foreign import said
 from swingset.model.visible import one_line
 

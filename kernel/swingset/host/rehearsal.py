@@ -30,9 +30,9 @@ from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated, Watcher
 from swingset.host.policies import cranks
 from swingset.host.starting import Parts
-from swingset.lens.fixes import Fix, fixes, fixes_of_answers
-from swingset.lens.tables import Lens, ObjectRow, PromiseRow
-from swingset.lens.versions import Versions
+from swingset.lens.present.tables import Lens, ObjectRow, PromiseRow
+from swingset.lens.source.fixes import Fix, fixes, fixes_of_answers
+from swingset.lens.state.versions import Versions
 from swingset.model.reports import Fault
 from swingset.model.visible import one_line
 from swingset.world.promises import FULFILLED, REJECTED

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from swingset.core.atomic import refuse_within_crank
-from swingset.lens.costs import costs as count_costs
+from swingset.lens.watching.costs import costs as count_costs
 from swingset.model.counting import plural
 from swingset.model.visible import one_line
 from swingset.world import enforcing

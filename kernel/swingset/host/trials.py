@@ -13,7 +13,7 @@ from swingset.host.controller import Controller
 from swingset.host.migrating import Migrated
 from swingset.host.rehearsal import put_off_migration
 from swingset.host.starting import Parts
-from swingset.lens.versions import Moved, Versions
+from swingset.lens.state.versions import Moved, Versions
 
 STEP = 500
 """How many records one call visits."""

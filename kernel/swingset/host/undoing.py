@@ -46,8 +46,8 @@ from swingset.host.handles import (
 from swingset.host.lives import Life
 from swingset.host.session_names import Rebound, SessionNames
 from swingset.host.undone import Undone, changed_modules, modules_of
-from swingset.lens.recorded import Recorded
-from swingset.lens.taken_back import Effects, Judge, did_nothing, effects, only_housekeeping
+from swingset.lens.history.recorded import Recorded
+from swingset.lens.history.taken_back import Effects, Judge, did_nothing, effects, only_housekeeping
 from swingset.model.modules import Parts
 
 _MOST = 500

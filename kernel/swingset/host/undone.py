@@ -8,7 +8,7 @@ from typing import Any
 
 from swingset.core.lifecycle import LeftBehind
 from swingset.core.store import KernelStore
-from swingset.lens.taken_back import Effects
+from swingset.lens.history.taken_back import Effects
 from swingset.model.modules import Parts, by_module
 from swingset.model.visible import one_line
 from swingset.world.sources import MODULES

@@ -13,7 +13,7 @@ from swingset.host.controller import Controller
 from swingset.host.joined import Joined
 from swingset.host.rehearsal import kinds_exported
 from swingset.host.starting import Parts
-from swingset.lens.tables import ObjectRow, PromiseRow
+from swingset.lens.present.tables import ObjectRow, PromiseRow
 from swingset.model.capdata import CapData
 from swingset.model.stack import room
 

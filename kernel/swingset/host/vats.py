@@ -12,7 +12,7 @@ from typing import Any
 from swingset.core.atomic import refuse_within_crank
 from swingset.host import migrating, restarting
 from swingset.host.opened import Opened
-from swingset.lens.upgrade_steps import UpgradeStep, upgrade_steps
+from swingset.lens.history.upgrade_steps import UpgradeStep, upgrade_steps
 from swingset.model.messages import described
 from swingset.world.vats import LIVE, VatRecord
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from swingset.host.opened import Opened
 from swingset.host.requests import Outcome, PromiseStatus, Requests
-from swingset.lens import dump as dumping
-from swingset.lens.tables import Lens
+from swingset.lens.exports import dump as dumping
+from swingset.lens.present.tables import Lens
 
 
 class Views:

@@ -11,7 +11,7 @@ Call the auditor between cranks; it reads, and never writes.
     assert report.sound, report
 """
 
-from swingset.lens.audit import audit, audit_holdings
+from swingset.lens.state.audit import audit, audit_holdings
 from swingset.testing.crashing import CrashMode, CrashReport, crash_everywhere
 from swingset.testing.lives import CrashProblem
 

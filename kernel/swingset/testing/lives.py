@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from swingset.host.controller import Controller
 from swingset.host.outputs import Output
-from swingset.lens.audit import audit, audit_holdings
+from swingset.lens.state.audit import audit, audit_holdings
 from swingset.world.vats import LIVE
 
 Act = Callable[[Controller], object]

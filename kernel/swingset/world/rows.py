@@ -5,8 +5,8 @@ that reads a row trusts it. So each row is checked by its rules when it is read;
 a file is opened, and `verify` checks all. A rule returns what is wrong with a value, as words that follow the
 name of the column, or None if the value is valid.
 
-A rule concerns one row. The auditor (`swingset.lens.audit`) checks that rows of different tables agree, and
-`swingset.world.verifying` that they are the rows that were written.
+A rule concerns one row. The auditor (`swingset.lens.state.audit`) checks that rows of different tables agree,
+and `swingset.world.verifying` that they are the rows that were written.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from the commit at which it begins. Commits are checked by their seals, and bulk
 
 SQLite may move the copy to disk, and only a piece of a changeset is in memory at a time. The size of the
 file limits how many bytes changesets may unpack to. So a hostile file is reported, and cannot exhaust the
-host. `swingset.lens.audit` checks the relations between rows. Only a replay checks transcripts.
+host. `swingset.lens.state.audit` checks the relations between rows. Only a replay checks transcripts.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from swingset.lens.tables import Direction
+from swingset.lens.present.tables import Direction
 
 MarkKind = Literal[
     "checkpoint", "created", "upgraded", "renewed", "suspended", "resumed", "terminated", "error", "cut"

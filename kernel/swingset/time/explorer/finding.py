@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from swingset.core.store import KernelStore
-from swingset.lens.outlines import listed
+from swingset.lens.source.outlines import listed
 from swingset.model.messages import Send
 from swingset.model.refs import is_kref
 from swingset.model.spelling import spelled

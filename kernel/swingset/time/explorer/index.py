@@ -18,7 +18,7 @@ from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from swingset.core.store import KernelStore
-from swingset.lens.records import EVERY, kind_tag, of_vats
+from swingset.lens.state.records import EVERY, kind_tag, of_vats
 from swingset.time.explorer.answers import RowSort
 from swingset.time.explorer.names import NAMES, Name, Names
 from swingset.world.promises import UNRESOLVED

@@ -6,10 +6,10 @@ Each gets the same card, with the parts that it has.
 from __future__ import annotations
 
 from swingset.core.errors import KernelError
-from swingset.lens.changes import changes_in_words
-from swingset.lens.outlines import ClassOutline
-from swingset.lens.records import descriptors
-from swingset.lens.wording import Words
+from swingset.lens.history.changes import changes_in_words
+from swingset.lens.history.wording import Words
+from swingset.lens.source.outlines import ClassOutline
+from swingset.lens.state.records import descriptors
 from swingset.model.messages import Send
 from swingset.model.refs import is_kref, is_vat_id, kref_type
 from swingset.model.visible import one_line, visible

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any
 
 from swingset.core.store import KernelStore
-from swingset.lens.outlines import Outline, outline
-from swingset.lens.records import base
+from swingset.lens.source.outlines import Outline, outline
+from swingset.lens.state.records import base
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.values import value_in_words

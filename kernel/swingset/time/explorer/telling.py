@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from swingset.core.store import KernelStore
-from swingset.lens.cause import result_of, row_of
-from swingset.lens.recorded import naming, sent_by
-from swingset.lens.wording import Words
+from swingset.lens.history.cause import result_of, row_of
+from swingset.lens.history.recorded import naming, sent_by
+from swingset.lens.history.wording import Words
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import Send
 from swingset.model.values import call_in_words

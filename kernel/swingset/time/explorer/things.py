@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from swingset.core.errors import KernelError
-from swingset.lens.described import Described, describe
-from swingset.lens.explain import explain
-from swingset.lens.outlines import ClassOutline
-from swingset.lens.records import base
-from swingset.lens.story import entries_of
+from swingset.lens.history.story import entries_of
+from swingset.lens.present.described import Described, describe
+from swingset.lens.present.explain import explain
+from swingset.lens.source.outlines import ClassOutline
+from swingset.lens.state.records import base
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.lines import source_lines
 from swingset.model.messages import Send

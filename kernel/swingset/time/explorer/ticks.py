@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from swingset.core.errors import KernelError
-from swingset.lens.timeline import RENEWED, in_words, vats_then
+from swingset.lens.history.timeline import RENEWED, in_words, vats_then
 from swingset.model.capdata import CapData
 from swingset.model.counting import plural
 from swingset.model.spelling import spelled
