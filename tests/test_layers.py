@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BELOW_THE_HOST = {
     "swingset.wire",
+    "swingset.net",
     "swingset.model",
     "swingset.guest",
     "swingset.world",
@@ -22,6 +23,7 @@ BELOW_THE_HOST = {
 }
 LAYERS = {
     "swingset.wire": set(),
+    "swingset.net": {"swingset.wire"},
     "swingset.model": {"swingset.wire"},
     "swingset.guest": {"swingset.wire"},
     "swingset.vat": {"swingset.guest"},
@@ -102,7 +104,7 @@ def test_a_module_imports_only_its_own_layer_and_those_below(module: str, path: 
 
 
 @pytest.mark.parametrize(
-    "layer", ["swingset.wire", "swingset.guest", "swingset.vat", "swingset.service_vats"]
+    "layer", ["swingset.wire", "swingset.net", "swingset.guest", "swingset.vat", "swingset.service_vats"]
 )
 def test_what_runs_inside_a_vat_needs_the_standard_library_only(layer: str) -> None:
     """The guest library imports nothing but the standard library and itself when it runs."""

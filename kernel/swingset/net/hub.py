@@ -1,0 +1,240 @@
+"""The protocol, from outside: what the kernel and the device tell it, each as one input.
+
+A `Hub` has no state but its store, so it can be made anew over the same store at any time. Each input is
+applied whole or not at all. A peer that breaks the rules has its session aborted, with the reason, and
+nothing else happens; so does one that uses more than it may, even if another's message shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import capdata, locators
+from .core import Core
+from .limits import Limits
+from .operations import receive
+from .outside import Local, Opening, Wire
+from .sessions import OverLimit
+from .store import Store
+from .values import Failure, Hidden, Malformed, Refused
+
+_MOST_ABORTED = 1_000
+
+
+class Hub:
+    """All sessions of a world.
+
+    Args:
+        store: where their tables are.
+        wire: the device.
+        local: the kernel.
+        limits: what peers may use.
+    """
+
+    def __init__(self, store: Store, wire: Wire, local: Local, limits: Limits | None = None) -> None:
+        self._store = store
+        self._wire = wire
+        self._local = local
+        self._limits = limits or Limits()
+
+    def _core(self) -> Core:
+        return Core(self._store, self._wire, self._local, self._limits)
+
+    def _input(self, apply: Callable[[Core], None]) -> None:
+        """Apply an input; a session that it takes past its limits is aborted first."""
+        for _ in range(_MOST_ABORTED):
+            core = self._core()
+            try:
+                apply(core)
+                core.finish()
+                return
+            except OverLimit as problem:
+                self._abort(problem.conn, str(problem))
+
+    def _abort(self, conn: str, reason: str) -> None:
+        core = self._core()
+        if core.sessions.row(conn) is None:
+            core.after(self._wire.close, conn, reason)
+            core.reaching.failed(conn, reason)
+        core.sessions.abort(conn, reason)
+        core.finish()
+
+    # From the device.
+
+    def opened(self, connection: str, opening: Opening) -> None:
+        """A connection is there, whoever dialled."""
+        self._from_peer(connection, lambda core: core.sessions.open(connection, opening))
+
+    def received(self, connection: str, data: bytes) -> None:
+        """One message came. Whatever it is, this returns."""
+        self._from_peer(connection, lambda core: receive(core, connection, data))
+
+    def _from_peer(self, connection: str, apply: Callable[[Core], None]) -> None:
+        def known(core: Core) -> None:
+            try:
+                apply(core)
+            except OverLimit:
+                raise
+            except Malformed as problem:
+                raise OverLimit(connection, str(problem)) from None
+            except Exception as fault:
+                # A fault of this side is no reason to let a peer stop the others: its session alone ends.
+                raise OverLimit(connection, f"this side failed: {type(fault).__name__}") from fault
+
+        self._input(known)
+
+    def closed(self, connection: str, why: str) -> None:
+        """A connection has ended, or could not be made."""
+
+        def apply(core: Core) -> None:
+            if core.sessions.row(connection) is None:
+                core.reaching.failed(connection, why)
+            else:
+                core.sessions.end(connection, "ended", why)
+
+        self._input(apply)
+
+    def hang_up(self, connection: str, reason: str) -> None:
+        """End a session from this side."""
+        self._abort(connection, reason)
+
+    def age(self) -> None:
+        """Some time has passed: gifts that nobody fetched for long are dropped."""
+        self._input(lambda core: core.handoff.age())
+
+    # From the kernel.
+
+    def message(self, target: str, body: str, slots: list[str], result: str | None) -> None:
+        """A message for a remote object, or for a promise that is decided here."""
+
+        def apply(core: Core) -> None:
+            core.names.mentioned(slots)
+            cell = None
+            if result is not None:
+                known = core.cells.known(result)
+                cell = core.cells.new(["own"], result) if known is None else known
+                core.cells.set_by(cell, ["own"])
+            try:
+                args = capdata.decode_call(body, slots, core.cells.ref_of, _is_plain(core, target))
+                where = target if not target.startswith("p") else core.cells.known(target)
+                if where is None:
+                    raise Refused("the promise was settled")
+            except Refused as problem:
+                core.cells.reject(cell, Failure(str(problem), "TypeError"))
+                return
+            core.routing.deliver(where, args, cell)
+
+        self._input(apply)
+
+    def notify(self, resolutions: list[tuple[str, bool, str, list[str]]]) -> None:
+        """Promises were settled that the protocol has subscribed to."""
+
+        def apply(core: Core) -> None:
+            for _, _, _, slots in resolutions:
+                core.names.mentioned(slots)
+            names = {name for name, *_ in resolutions}
+            wanted = [each for each in resolutions if core.cells.known(each[0]) is not None]
+            found, at = [], 0
+            by_name = {each[0]: each for each in resolutions}
+            while at < len(wanted):
+                name, rejected, body, slots = wanted[at]
+                at += 1
+                for slot in slots:
+                    if slot in names and core.cells.known(slot) is None:
+                        core.cells.new(["local"], slot)
+                        wanted.append(by_name[slot])
+                try:
+                    value = capdata.decode(body, slots, core.cells.ref_of)
+                except Refused as problem:
+                    rejected, value = True, Failure(str(problem), "TypeError")
+                found.append((core.cells.of_name(name), rejected, value))
+            for cell, rejected, value in found:
+                core.cells.set_by(cell, ["local"])
+                core.cells.settle(cell, rejected, value)
+
+        self._input(apply)
+
+    def dropped(self, names: list[str]) -> None:
+        """The kernel no longer holds these remote objects."""
+
+        def apply(core: Core) -> None:
+            for name in names:
+                core.names.dropped(name)
+
+        self._input(apply)
+
+    # From whoever may share and fetch.
+
+    def share(self, digest: str, name: str) -> None:
+        """Have an object found by the swissnum of which this is the SHA-256, in hexadecimal digits."""
+        self._input(lambda core: core.bootstrap.share(digest, name))
+
+    def unshare(self, digest: str) -> None:
+        """Have nothing found by it any more."""
+        self._input(lambda core: core.bootstrap.unshare(digest))
+
+    def enliven(self, locator: locators.Locator, secret: Hidden) -> str:
+        """Follow a sturdyref; returns the promise of its object."""
+        return self._enliven(locators.uri(locator), secret.handle, secret.length)
+
+    def enliven_held(self, name: str) -> str:
+        """Follow a sturdyref that came in a message, by the name of its object; returns a promise.
+
+        Raises `Refused` for the name of anything else.
+        """
+        row = self._core().names.row(name)
+        if row is None or row["kind"] != "sturdy":
+            raise Refused(f"{name} is no sturdyref")
+        return self._enliven(row["uri"], row["secret"], row["length"])
+
+    def _enliven(self, uri: str, handle: str, length: int) -> str:
+        found: list[str] = []
+
+        def apply(core: Core) -> None:
+            cell = core.reaching.enliven(uri, handle, length)
+            found[:] = [core.cells.name_of(cell)]
+
+        self._input(apply)
+        return found[0]
+
+    # Looking.
+
+    def promises(self) -> list[str]:
+        """The promises that are decided here, which a next incarnation keeps."""
+        core = self._core()
+        found = []
+        for name in core.batch.below("p."):
+            row = core.cells.row(core.batch.get(f"p.{name}"))
+            if row is not None and row["by"][0] != "local":
+                found.append(name)
+        return found
+
+    def connections(self) -> list[str]:
+        """The connections whose sessions have not ended."""
+        return list(self._core().batch.below("s."))
+
+    def peers(self) -> list[dict[str, Any]]:
+        """What people may see of each session: counts, never a key or a secret."""
+        core, found = self._core(), []
+        shown = ("state", "outgoing", "proven", "dialect", "exports", "imports", "answers", "gifts")
+        for conn in core.batch.below("s."):
+            row = core.sessions.row(conn) or {}
+            uri = row.get("peer") or row["expected"] or ""
+            more = {key: row[key] for key in ("received", "messages", "sent")}
+            found.append({"connection": conn, "peer": uri, **{key: row[key] for key in shown}, **more})
+        return found
+
+
+def _is_plain(core: Core, target: str) -> bool:
+    """Whether the peer of a target calls objects, and not methods of them."""
+    conn: str | None = None
+    if target.startswith("p"):
+        cell = core.cells.known(target)
+        row = core.cells.row(cell) if cell is not None else None
+        if row is not None and row["by"][0] in ("answer", "import"):
+            conn = row["by"][1]
+    else:
+        conn = core.names.session_of(target)
+    session = core.sessions.row(conn) if conn is not None else None
+    return session is None or session["dialect"] != "swingset"

@@ -1,0 +1,132 @@
+"""Reaching a peer: what is wanted of it waits until there is a session, and is done then.
+
+A sturdyref is followed by asking its peer for the swissnum. What arrives is a lasting object: it outlives its
+session, and the first message after a disconnect dials and asks again. A gift of a third party is withdrawn
+in the same way.
+
+Rows: `r.C` is the peer of a connection and what waits for it: `["fetch", handle, length, cell]` or `["gift",
+envelope, connection of the gifter, cell]`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import locators
+from .values import Failure, Hidden, Record, Ref, Refused, Symbol
+
+if TYPE_CHECKING:
+    from .core import Core
+
+_BOOTSTRAP = Record(Symbol("desc:export"), (0,))
+_FETCH = Symbol("fetch")
+
+
+class Reaching:
+    """Peers that are wanted."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def enliven(self, uri: str, secret: str, length: int, name: str | None = None) -> str:
+        """Follow a sturdyref; returns the promise of its object, as `name` if it had one."""
+        cell = self._core.cells.new(["own"])
+        self._core.cells.change(cell, bind=[uri, secret, length, name])
+        self.reach(uri, ["fetch", secret, length, cell])
+        return cell
+
+    def wake(self, name: str, row: dict[str, Any], args: list[Any], result: str | None) -> None:
+        """Send a message to a lasting object whose session has ended."""
+        cell = row.get("waking")
+        found = None if cell is None else self._core.cells.row(cell)
+        if found is None or found["state"]:
+            cell = self.enliven(row["uri"], row["secret"], row["length"], name)
+            self._core.names.put(name, {**row, "waking": cell})
+        self._core.routing.deliver(cell or "", args, result)
+
+    def bound(self, bind: list[Any], value: Ref) -> Ref:
+        """What a followed sturdyref arrived at, as a lasting object."""
+        uri, secret, length, name = bind
+        names, batch = self._core.names, self._core.batch
+        row = names.row(value.name) if names.is_remote(value.name) else None
+        if row is None or row["kind"] != "far":
+            return value
+        kept = {"held": row["held"], "known": row.get("known", False)}
+        where = {"conn": row["conn"], "pos": row["pos"]}
+        lasting = {"kind": "lasting", "uri": uri, "secret": secret, "length": length, **where}
+        if name is None or name == value.name:
+            names.put(value.name, {**lasting, **kept})
+            return value
+        old = names.row(name)
+        if old is None:
+            return value
+        names.put(name, {**old, **where, "waking": None})
+        imported = batch.get(f"i.{row['conn']}.{row['pos']}")
+        batch.put(f"i.{row['conn']}.{row['pos']}", [name, imported[1]])
+        names.put(value.name, {**row, "through": name})
+        names.use(name)
+        names.touch(value.name)
+        return Ref(name)
+
+    def reach(self, uri: str, wanted: list[Any]) -> None:
+        """Do something with a peer, now or once it is reached."""
+        core = self._core
+        found = locators.parse_uri(uri)
+        if isinstance(found, locators.Sturdyref):
+            raise Refused("a locator was wanted")
+        conn = core.batch.get(f"l.{found.peer}")
+        if conn is not None:
+            self._do(conn, wanted)
+            return
+        conn = core.batch.get(f"d.{found.peer}")
+        if conn is None:
+            conn = core.wire.connect(locators.uri(found))
+            core.batch.put(f"d.{found.peer}", conn)
+            core.batch.put(f"r.{conn}", [found.peer])
+        core.batch.put(f"r.{conn}", [*core.batch.get(f"r.{conn}"), wanted])
+
+    def arrived(self, conn: str, peer: str) -> None:
+        """A session with a peer has begun: do what waited for it."""
+        batch = self._core.batch
+        dialled = batch.get(f"d.{peer}")
+        if dialled is None or batch.get(f"l.{peer}") != conn:
+            return
+        batch.drop(f"d.{peer}")
+        waiting = batch.get(f"r.{dialled}") or [peer]
+        batch.drop(f"r.{dialled}")
+        for wanted in waiting[1:]:
+            self._do(conn, wanted)
+
+    def failed(self, conn: str, why: str) -> None:
+        """A connection has ended before its session began: reject what waited for it."""
+        batch = self._core.batch
+        waiting = batch.get(f"r.{conn}")
+        if waiting is None:
+            return
+        batch.drop(f"r.{conn}")
+        if batch.get(f"d.{waiting[0]}") == conn:
+            batch.drop(f"d.{waiting[0]}")
+        text = f"the peer could not be reached ({why}): nothing was sent, try again"
+        for wanted in waiting[1:]:
+            self._core.cells.reject(wanted[3], Failure(text, "Disconnected", {"code": "unreachable"}))
+
+    def _do(self, conn: str, wanted: list[Any]) -> None:
+        core = self._core
+        kind, first, second, cell = wanted
+        try:
+            if kind == "fetch":
+                self._ask(conn, [_FETCH, Hidden(first, second)], cell)
+            else:
+                args = core.handoff.withdrawal(conn, bytes.fromhex(first), second)
+                self._ask(conn, args, cell)
+        except Refused as problem:
+            core.cells.reject(cell, Failure(str(problem)))
+
+    def _ask(self, conn: str, said: list[Any], cell: str) -> None:
+        """Ask the bootstrap object of a peer; messages that waited for the result are pipelined to it."""
+        core = self._core
+        position = core.descriptors.new_question(conn, cell)
+        resolver = core.descriptors.new_resolver(conn, "result", cell)
+        back = Record(Symbol("desc:import-object"), (resolver,))
+        core.sessions.send(conn, Record(Symbol("op:deliver"), (_BOOTSTRAP, said, position, back)))
+        core.cells.pipeline(cell)

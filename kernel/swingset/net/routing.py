@@ -1,0 +1,161 @@
+"""Where a message goes: to the kernel, to a peer, or to wait for a promise.
+
+A message is a target, arguments as they stand on the wire, and a cell for its result. The target may be an
+object of this world, a remote one, or a promise; what is sent to a promise goes where that is settled, at
+once if it can be pipelined. A message that cannot go anywhere rejects its result, and never raises.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import capdata
+from .cells import projected
+from .dialects import DIALECTS
+from .values import Failure, Record, Ref, Refused, Symbol
+
+if TYPE_CHECKING:
+    from .core import Core
+
+EXPORT, ANSWER = Symbol("desc:export"), Symbol("desc:answer")
+IMPORT_OBJECT = Symbol("desc:import-object")
+DELIVER, LISTEN = Symbol("op:deliver"), Symbol("op:listen")
+FULFILL, BREAK = Symbol("fulfill"), Symbol("break")
+
+
+class Routing:
+    """Sends messages on, and does what waits for a settled promise."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def deliver(self, target: str, args: list[Any], result: str | None) -> None:
+        """Send a message to an object or a promise by its name in the tables."""
+        try:
+            if target.startswith("c"):
+                self._to_promise(target, args, result)
+            elif self._core.names.is_remote(target):
+                self._to_remote(target, args, result)
+            else:
+                self._to_kernel(target, args, result)
+        except Refused as problem:
+            self._core.cells.reject(result, Failure(str(problem), "TypeError"))
+
+    def _to_kernel(self, target: str, args: list[Any], result: str | None) -> None:
+        cells, core = self._core.cells, self._core
+        body, slots = capdata.encode_call(args, cells.slot_of)
+        late = cells.late()
+        name = None if result is None else cells.name_of(result)
+        core.after(core.local.send, target, body, slots, name)
+        if late:
+            core.after(core.local.resolve, late)
+        if result is not None:
+            cells.set_by(result, ["local"])
+            core.after(core.local.subscribe, name)
+
+    def _to_promise(self, cell: str, args: list[Any], result: str | None) -> None:
+        cells = self._core.cells
+        row = cells.row(cell)
+        if row is None or row["state"]:
+            rejected, value = cells.outcome(cell)
+            if rejected:
+                self._settle(result, True, value)
+            elif isinstance(value, Ref):
+                self.deliver(value.name, args, result)
+            else:
+                raise Refused("the message was sent to a value that is no object")
+            return
+        by = row["by"]
+        if by[0] == "own" or row.get("embargo") is not None:
+            cells.hold(cell, args, result)
+        elif by[0] == "local":
+            self._to_kernel(cells.name_of(cell), args, result)
+        else:
+            cells.change(cell, sent=row["sent"] + 1)
+            self.send(by[1], Record(ANSWER if by[0] == "answer" else EXPORT, (by[2],)), args, result)
+
+    def _settle(self, result: str | None, rejected: bool, value: Any) -> None:
+        if result is not None:
+            self._core.cells.settle(result, rejected, value)
+
+    def _to_remote(self, name: str, args: list[Any], result: str | None) -> None:
+        row = self._core.names.row(name)
+        if row is None or row["kind"] == "dead":
+            why = row["why"] if row is not None else "it is gone"
+            self._core.cells.reject(result, disconnected(why))
+        elif row["kind"] == "sturdy":
+            raise Refused("a sturdyref takes no messages: enliven it first")
+        elif row["kind"] == "far" and not self._core.sessions.is_live(row["conn"]):
+            self._core.cells.reject(result, disconnected("it is closed"))
+        elif row.get("conn") is not None:
+            self.send(row["conn"], Record(EXPORT, (row["pos"],)), args, result)
+        else:
+            self._core.reaching.wake(name, row, args, result)
+
+    def send(self, conn: str, target: Record, args: list[Any], result: str | None) -> None:
+        """Send `op:deliver` to a peer; raises `Refused` for arguments that cannot be sent."""
+        core = self._core
+        said = [core.descriptors.write(conn, arg) for arg in args]
+        if result is None:
+            core.sessions.send(conn, Record(DELIVER, (target, said, False, False)))
+            return
+        position = core.descriptors.new_question(conn, result)
+        resolver = core.descriptors.new_resolver(conn, "result", result)
+        back = Record(IMPORT_OBJECT, (resolver,))
+        core.sessions.send(conn, Record(DELIVER, (target, said, position, back)))
+
+    def loop_back(self, cell: str, by: list[Any]) -> None:
+        """Ask the peer that settles a promise for its outcome once more, behind what was pipelined."""
+        position = self._core.descriptors.new_resolver(by[1], "loop", cell)
+        target = Record(ANSWER if by[0] == "answer" else EXPORT, (by[2],))
+        self._core.sessions.send(by[1], Record(LISTEN, (target, Record(IMPORT_OBJECT, (position,)), False)))
+
+    def listen(self, conn: str, position: int, cell: str) -> None:
+        """Ask a peer for the outcome of a promise that it exports."""
+        resolver = Record(IMPORT_OBJECT, (self._core.descriptors.new_resolver(conn, "result", cell),))
+        self._core.sessions.send(conn, Record(LISTEN, (Record(EXPORT, (position,)), resolver, False)))
+
+    def fire(self, sink: list[Any], rejected: bool, value: Any) -> None:
+        """Do what waited for a promise.
+
+        Args:
+            sink: `["settle", cell]`; `["tell", name, connection, position]`, a resolver of a peer; `["part",
+                operation, key, cell]`, a part of the value.
+            rejected: whether the promise was rejected.
+            value: with what it was settled.
+        """
+        kind = sink[0]
+        if kind == "settle":
+            self._core.cells.change(sink[1], follows=None)
+            self._core.cells.settle(sink[1], rejected, value)
+        elif kind == "part":
+            try:
+                part = value if rejected else projected(sink[1], sink[2], value)
+                self._core.cells.settle(sink[3], rejected, part)
+            except Refused as problem:
+                self._core.cells.reject(sink[3], Failure(str(problem), "TypeError"))
+        else:
+            self._tell(sink[2], sink[3], rejected, value)
+            self._core.names.unuse(sink[1])
+
+    def _tell(self, conn: str, position: int, rejected: bool, value: Any) -> None:
+        row = self._core.sessions.row(conn)
+        if row is None:
+            return
+        write, error = self._core.descriptors.write, DIALECTS[row["dialect"]].error
+        verb = BREAK if rejected else FULFILL
+        try:
+            said = write(conn, value)
+        except Refused as problem:
+            verb, said = BREAK, error(Failure(str(problem), "TypeError"))
+        target = Record(EXPORT, (position,))
+        self._core.sessions.send(conn, Record(DELIVER, (target, [verb, said], False, False)))
+
+
+def disconnected(why: str) -> Failure:
+    """What a promise is rejected with whose peer is gone; whether the message arrived is unknown."""
+    return Failure(
+        f"the connection to the peer ended ({why}), so the outcome is unknown",
+        "Disconnected",
+        {"code": "disconnected"},
+    )

@@ -1,0 +1,103 @@
+"""Two hubs connected by bytes: what a vat sees of an object in another world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from swingset.net.values import Failure, Ref
+from tests.net.bench import Network, World
+
+SWISS = b"0123456789abcdef0123456789abcdef"
+
+
+class Two:
+    """A world that shares, and one that fetches."""
+
+    def __init__(self, dialect: str = "goblins") -> None:
+        self.network = Network()
+        self.here = World(self.network, "here", dialect=dialect)
+        self.there = World(self.network, "there", dialect=dialect)
+
+    def fetched(self, method: Any) -> str:
+        """An object of `there`, as a reference of `here`."""
+        self.there.share(self.there.object(method), SWISS)
+        promise = self.here.fetch(self.there.here, SWISS)
+        self.network.run()
+        found = self.here.outcome(promise)
+        assert isinstance(found, Ref), found
+        return found.name
+
+    def value(self, promise: str) -> Any:
+        self.network.run()
+        return self.here.outcome(promise)
+
+
+@pytest.fixture(params=["goblins", "endo", "swingset"])
+def two(request: pytest.FixtureRequest) -> Two:
+    return Two(request.param)
+
+
+def test_a_shared_object_is_called_from_another_world(two: Two) -> None:
+    """A message reaches an object of another world, and its result comes back."""
+    purse = two.fetched(lambda method, *args: [method, *args])
+    assert two.value(two.here.call(purse, "deposit", 5, "x")) == ["deposit", 5, "x"]
+
+
+def test_keyword_arguments_arrive(two: Two) -> None:
+    """Keyword arguments cross as such."""
+    purse = two.fetched(lambda method, *args, **words: [method, words])
+    assert two.value(two.here.call(purse, "pay", amount=5)) == ["pay", {"amount": 5}]
+
+
+def test_an_error_arrives_as_an_error(two: Two) -> None:
+    """What a method raises rejects the promise in the other world."""
+
+    def fail(method: str) -> None:
+        raise ValueError("no money")
+
+    rejected, error = two.value(two.here.call(two.fetched(fail), "deposit"))
+    assert (rejected, isinstance(error, Failure)) == ("rejected", True)
+    assert "no money" in error.message
+
+
+def test_a_message_is_pipelined_to_a_result_that_is_on_its_way(two: Two) -> None:
+    """Messages to the promise of a result are sent before it is known."""
+    car = two.there.object(lambda method: "Vroom")
+    factory = two.there.object(lambda method: Ref(car))
+    builder = two.fetched(lambda method: Ref(factory))
+    before = len(two.there.device.log)
+    made = two.here.call(builder, "builder")
+    car_promise = two.here.call(made, "car")
+    sound = two.here.call(car_promise, "drive")
+    while two.here.step():
+        pass
+    assert len(two.there.device.log) == before
+    assert sum(b"op:deliver" in data for _, data in two.here.device.log) >= 3
+    assert two.value(sound) == "Vroom"
+
+
+def test_messages_to_a_fetched_promise_wait_while_its_peer_is_dialled(two: Two) -> None:
+    """The promise of a fetch takes messages at once."""
+    two.there.share(two.there.object(lambda method, x: x + 1), SWISS)
+    promise = two.here.fetch(two.there.here, SWISS)
+    assert two.value(two.here.call(promise, "add", 1)) == 2
+
+
+def test_an_object_comes_home_as_itself(two: Two) -> None:
+    """What was passed to another world and comes back is the same object."""
+    purse = two.fetched(lambda method, x: x)
+    mine = two.here.object(lambda method: "mine")
+    assert two.value(two.here.call(purse, "same", Ref(mine))) == Ref(mine)
+    assert two.value(two.here.call(purse, "same", Ref(purse))) == Ref(purse)
+
+
+def test_a_callback_is_called(two: Two) -> None:
+    """An object passed to another world is called from there."""
+    got: list[Any] = []
+    listener = two.here.object(lambda method, *args: got.append((method, *args)))
+    purse = two.fetched(lambda method, target: two.there.call(target.name, "notify", 7, result=False))
+    two.here.call(purse, "call_me", Ref(listener))
+    two.network.run()
+    assert got == [("notify", 7)]
