@@ -12,6 +12,7 @@ from typing import Final, get_args
 from swingset.model.states import Reason
 from swingset.model.visible import one_line
 from swingset.world.vats import SUSPENDED
+from swingset_nb.next_steps import more_on
 from swingset_nb.notebook import OpenWorld
 
 _MOST = 5
@@ -22,8 +23,8 @@ def cures(name: str, reason: str | None) -> list[str]:
     """What makes a suspended vat go on, the likeliest first."""
     upgrade = f"`%%vat {name} --upgrade` with better code resumes it"
     resume = f"`%swingset resume {name}` lets it go on as it is"
-    by_kernel = (reason or "").partition(":")[0] in _CODES
-    return [upgrade, resume] if by_kernel else [resume]
+    code = (reason or "").partition(":")[0]
+    return [upgrade, resume, *more_on(code)] if code in _CODES else [resume]
 
 
 def suspended(world: OpenWorld, *, only_waiting: bool = False) -> tuple[list[str], list[str]]:
@@ -50,4 +51,4 @@ def nothing_runs(world: OpenWorld) -> tuple[str, list[str], list[str]]:
     headline = "nothing can run: the run-queue is empty"
     if lines:
         headline += ", and what waits is parked for suspended vats"
-    return headline, lines[:_MOST], hints[: 2 * _MOST]
+    return headline, lines[:_MOST], hints[: 3 * _MOST]

@@ -20,6 +20,7 @@ from swingset.guest.kinds.descriptors import KindError
 from swingset.guest.kinds.migration import MigrationError
 from swingset.host.pending import StillPending
 from swingset.lens.source.fixes import Fix, fixes
+from swingset.model import reasons
 from swingset.model.places import Sources, places
 from swingset.model.reports import Fault, Frame
 from swingset.model.visible import MARK, one_line, quoted, visible
@@ -28,7 +29,7 @@ from swingset.world.errors import WorldError
 from swingset_nb.advice import advice, advice_on
 from swingset_nb.lacking import lacking_for
 from swingset_nb.limits import of_a_start
-from swingset_nb.next_steps import next_steps
+from swingset_nb.next_steps import more_on, next_steps
 
 FOREIGN = (RemoteError, KernelError, WorldError, WorkerError, LifeEndedError, KindError, MigrationError)
 """The errors of the layers below that are shown in this way."""
@@ -108,6 +109,8 @@ def vat_failed(
     hints += advice_on(fault.name, fault.message) + lacking_for(fault.name, fault.message)
     hints += of_a_start(error.vat, fault.code)
     hints = hints or ["change the cell where it fails, and run it again"]
+    if fault.code != reasons.START_FAILED:  # the error itself says what that code's section would
+        hints += more_on(fault.code)
     message = f"{where}{name}{fault.message} ({consequence})"
     return what(message, *hints, frames=places(fault.trace, parts.get, error.vat))
 
@@ -151,10 +154,11 @@ def explain(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
         trace = tuple(Frame(*frame) for frame in error.trace)
         words += f" [{one_line(error.code, 100)}]" if error.code else ""
         frames = _in_cell(error) + places(trace, sources)
-        return _lines(error, error.remote_name, words, frames, hints)
+        return _lines(error, error.remote_name, words, frames, [*hints, *more_on(error.code)])
     if isinstance(error, VatFault):
         fault = _with_place(error.fault)
-        return _lines(error, "VatFault", words, places(fault.trace, sources, error.vat), hints)
+        frames = places(fault.trace, sources, error.vat)
+        return _lines(error, "VatFault", words, frames, [*hints, *more_on(fault.code)])
     hints = hints or next_steps(error)
     return _lines(error, type(error).__name__, words, _in_cell(error), hints)
 

@@ -16,6 +16,7 @@ from swingset.core.errors import KernelError
 from swingset.guest.base.ended import LifeEndedError
 from swingset.lens.exports.querying import BadQuery
 from swingset.model.foreign import said
+from swingset.model.recovering import recovery
 from swingset.time.deliveries.past import NotRepeatable
 from swingset.workers.base import WorkerError
 from swingset.world.errors import NotAWorld, WorldLocked
@@ -78,6 +79,13 @@ STEPS = (
     Step(WorkerError, "", ("`%swingset vats` says how the vats are",)),
 )
 
+
+def more_on(name: str | None) -> list[str]:
+    """The line that shows the cures of a code or of an error's class; empty if it has no section."""
+    found = recovery(name) if name else None
+    return [] if found is None else [f"`%swingset help {found.name}` says what to do about it"]
+
+
 _SOMEWHERE = "nothing has changed; `%swingset` says where the world stands"
 
 
@@ -89,4 +97,4 @@ def next_steps(error: BaseException) -> Sequence[str]:
         if found is not None:
             first = found[1] if found.re.groups else ""
             return [line.replace("$1", first) for line in lines]
-    return [_SOMEWHERE]
+    return more_on(type(error).__name__) or [_SOMEWHERE]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swingset.model import glossary
+from swingset.model.recovering import Recovery, recoveries, recovery
 from swingset_nb.commands import GROUPS, Command, argument, command, guess, registered
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
@@ -16,8 +17,13 @@ GLOSSARY = "glossary"
 
 @command(
     "help",
-    "the subcommands; with a subcommand its arguments, with a term such as `crank` what it stands for",
-    argument("word", metavar="WORD", nargs="*", help="a subcommand, a term, or `glossary` for all terms"),
+    "the subcommands; of a subcommand its arguments, of a code its cure, of a term its meaning",
+    argument(
+        "word",
+        metavar="WORD",
+        nargs="*",
+        help="a subcommand, the code of an error, a term, or `glossary` for all terms",
+    ),
     completes="command",
 )
 def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -28,15 +34,17 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
     if word == GLOSSARY:
         rows = [[term.written, term.meaning] for term in glossary.terms()]
         return Table("glossary", ["say", "of"], rows)
-    found, term = commands.get(word), glossary.find(word)
+    found, term, cure = commands.get(word), glossary.find(word), recovery(word)
+    if cure is not None:
+        return _cure(cure, term)
     if found is not None:
         lines = [f"the term: {term.meaning}"] if term else []
         return Message(f"{found.parser.usage_line()} - {found.summary}", [*found.parser.described(), *lines])
     if term is None:
-        near = guess(word, [*commands, *glossary.by_word()])
+        near = guess(word, [*commands, *glossary.by_word(), *recoveries()])
         hints = [f"did you mean `%swingset help {near}`?"] if near else []
         raise BadArguments(
-            f"{word!r} is no subcommand of %swingset and no term of the glossary",
+            f"{word!r} is no subcommand of %swingset, no code of an error and no term of the glossary",
             *hints,
             "%swingset help",
             f"%swingset help {GLOSSARY}",
@@ -44,6 +52,12 @@ def _help(_notebook: Notebook, given: argparse.Namespace) -> Shown:
     related = [name for name in term.words if name in commands]
     hints = [f"`%swingset help {name}` has the subcommand" for name in related]
     return Message(f"{term.written}: {term.meaning}", (), hints)
+
+
+def _cure(cure: Recovery, term: glossary.Term | None) -> Shown:
+    lines = [f"- {line}" for line in cure.cures]
+    lines += [f"the term: {term.meaning}"] if term else []
+    return Message(f"{cure.name}: {cure.meaning}", lines, [f"{cure.place} has all of it, with an example"])
 
 
 def _all_help(commands: dict[str, Command]) -> Shown:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from typing import get_args
+from typing import cast, get_args
 
 import pytest
 
-from swingset.command.cli import parser
+from swingset.command.cli import main, parser
+from swingset.command.helping import hint
+from swingset.core.errors import VatFault
+from swingset.guest.base.errors import RemoteError
 from swingset.host.opening import open_world
+from swingset.model.recovering import recovery
+from swingset.model.reports import Fault
 from swingset.model.states import Reason
 from swingset.world import errors
-from swingset_nb.commands import registered
+from swingset_nb.asleep import cures
+from swingset_nb.commands import registered, run
+from swingset_nb.errors import VatFailed, as_text, vat_failed
 from swingset_nb.magics import KIND, MODULE, VAT, WHATIF
+from swingset_nb.notebook import Notebook
 from tests.docs.test_docs import DOCS
 
 HOWTO = ("testing-vats", "sharing-code", "handling-time", "calling-http", "profiling", "moving-a-world")
@@ -99,3 +107,51 @@ def test_calls_of_the_world_exist() -> None:
             for name in path.split(".")[1:]:
                 target = getattr(target, name)
             assert callable(target), path
+
+
+NAMES = [*get_args(Reason), *(name for name in world_errors() if name not in KINDS)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_shows_the_cures(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A notebook and a terminal show what each code and error means and every cure of its section."""
+    section = recovery(name)
+    assert section is not None
+    shown = run(cast(Notebook, None), f"help {name}")
+    assert shown is not None
+    assert main(["help", name]) == 0
+    for text in (shown.plain(), capsys.readouterr().out):
+        flat = " ".join(text.split())
+        assert " ".join(section.meaning.split()) in flat
+        assert section.cures
+        assert all(cure in flat for cure in section.cures)
+        assert f"docs/recovering.md#{section.name.lower()}" in flat
+
+
+def test_help_refuses_what_is_no_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command says what there is help for."""
+    assert main(["help", "hovercraft"]) == 1
+    assert "vat-upgraded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", get_args(Reason))
+def test_an_error_with_a_code_says_where_its_cure_is(code: str) -> None:
+    """A rejection, the reason of a suspension, and a start that failed otherwise than by its own error."""
+    line = f"`%swingset help {code}` says what to do about it"
+    problem = RemoteError("it did not work", code=code)
+    assert line in as_text(problem, lambda _part: None)
+    assert line in cures("bank", f"{code}: it did not work")
+    if code != "start-failed":
+        fault = Fault(cast(Reason, code), "it did not work")
+        assert line in vat_failed(VatFault("bank", "it did not start", fault), VatFailed, {}).hints
+
+
+@pytest.mark.parametrize("name", [name for name in world_errors() if name not in KINDS])
+def test_an_error_of_the_file_says_where_its_cure_is(name: str) -> None:
+    """Its section is named below it, or the steps of its own are."""
+    problem = getattr(errors, name).__new__(getattr(errors, name))
+    Exception.__init__(problem, "it did not work")
+    assert "→ " in as_text(problem, lambda _part: None)
+    section = recovery(name)
+    assert section is not None
+    assert hint(problem) == f"→ `swingset help {section.name}` says what to do"

@@ -26,6 +26,7 @@ from swingset.command import (
     describing,
     doctor,
     exports,
+    helping,
     keeping,
     mirrored,
     monitoring,
@@ -59,6 +60,7 @@ _MORE: tuple[Add, ...] = (
     doctor.add,
     copies.add,
     exports.add,
+    helping.add,
     keeping.add,
     predicates.add,
     restarts.add,
@@ -95,6 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except (KernelError, WorldError, WorkerError) as problem:
         say(f"swingset: {problem}", file=sys.stderr)
+        if (more := helping.hint(problem)) is not None:
+            say(more, file=sys.stderr)
         return PROBLEM
     except KeyboardInterrupt:
         print("swingset: interrupted; what was committed stays", file=sys.stderr)
