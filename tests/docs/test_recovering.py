@@ -128,6 +128,12 @@ def test_help_shows_the_cures(name: str, capsys: pytest.CaptureFixture[str]) -> 
         assert f"docs/recovering.md#{section.name.lower()}" in flat
 
 
+@pytest.mark.parametrize("name", [*registered()])
+def test_no_section_hides_a_subcommand(name: str) -> None:
+    """A word of `%swingset` is never taken for a code or an error, though sections name it."""
+    assert recovery(name) is None
+
+
 def test_help_refuses_what_is_no_word(capsys: pytest.CaptureFixture[str]) -> None:
     """The command says what there is help for."""
     assert main(["help", "hovercraft"]) == 1

@@ -126,7 +126,9 @@ def given_back(function: Any) -> Any:
 
 def sections(text: str) -> dict[str, str]:
     """The sections of a docstring by their headings."""
-    found = re.split(r"^(Args|Returns|Raises|Example):$\n?", inspect.cleandoc(text), flags=re.MULTILINE)
+    found = re.split(
+        r"^(Args|Returns|Raises|Example|Source):$\n?", inspect.cleandoc(text), flags=re.MULTILINE
+    )
     return dict(zip(found[1::2], found[2::2], strict=True))
 
 
@@ -230,6 +232,15 @@ def test_a_public_method_says_how_to_call_it(name: str) -> None:
     assert named == wanted, f"{name} takes {wanted}, and describes {named}"
     assert ">>> " in said.get("Example", ""), f"{name} has no example"
     assert raised_in(function) <= set(errors_of(function)), f"{name} raises {raised_in(function)}"
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_a_public_method_says_what_it_follows(name: str) -> None:
+    """It, or its class for all of them, names SwingSet's own of it, or says that there is none."""
+    owner = name.rpartition(".")[0]
+    said = [CALLABLES[name], *([CLASSES[owner]] if owner in CLASSES else [])]
+    found = [sections(each.__doc__ or "").get("Source", "").strip() for each in said]
+    assert any(found), f"{name}: add `Source:` to its docstring or to that of {owner}"
 
 
 def errors_of(function: Any) -> list[str]:

@@ -62,6 +62,9 @@ class KernelPanic(KernelError):
 
     Nothing runs, in this process or the next, until the world goes back to a commit before it or the host
     overrules it (`controller.queue.overrule_panic`).
+
+    Source:
+        `panic` of the kernel, here a part of the world.
     """
 
 

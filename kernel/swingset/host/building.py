@@ -90,6 +90,8 @@ def bootstrap_result(controller: Controller) -> str | None:
 
     Args:
         controller: an open world.
+    Source:
+        `controller.bootstrapResult`.
     Example:
         >>> swingset.bootstrap_result(world) is None  # this one was made without a configuration
         True

@@ -43,6 +43,8 @@ def collect_garbage(session: Session) -> Collected:
         The objects that others held before, and nobody outside of their vat holds now, by number.
     Raises:
         KernelError: if the world is paused, for nothing can run then.
+    Source:
+        `controller.reapAllVats`, repeated until nothing more is found.
     Example:
         >>> purse = session.wait(E(bank).open_purse("alice"))
         >>> del purse

@@ -59,7 +59,11 @@ class BadConfiguration(KernelError):
 
 @dataclass(frozen=True)
 class VatConfig:
-    """One static vat: the names and sources of its cells, kinds first, and its start parameters."""
+    """One static vat: the names and sources of its cells, kinds first, and its start parameters.
+
+    Source:
+        One entry of `vats` in a configuration.
+    """
 
     parts: Parts
     parameters: Any = None
@@ -75,6 +79,9 @@ class Configuration:
     maps names to kinds of device, `services` names service vats (`vatAdmin`, `timer`), and `bundles` has code
     by name. `modules` has the sources of modules by name; each vat and bundle gets those that it imports.
     `kernel` has options of the whole kernel. `online` is how many vats have a worker at once.
+
+    Source:
+        The configuration file of `loadSwingsetConfigFile`, in TOML.
     """
 
     vats: Mapping[str, VatConfig]

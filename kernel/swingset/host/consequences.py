@@ -22,7 +22,11 @@ _MOST = 20
 
 @dataclass(frozen=True)
 class Consequences:
-    """What an upgrade does, sentence by sentence."""
+    """What an upgrade does, sentence by sentence.
+
+    Source:
+        Ours.
+    """
 
     survives: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()

@@ -44,7 +44,12 @@ from swingset.world.verifying import Problem
 
 
 class Controller(Views):
-    """A world and its workers. `swingset.open_world` makes one; close it when done, or use it with `with`."""
+    """A world and its workers. `swingset.open_world` makes one; close it when done, or use it with `with`.
+
+    Source:
+        SwingSet's controller, which `makeSwingsetController` returns. Methods that name no counterpart are
+        ours.
+    """
 
     def __init__(self, opened: Opened) -> None:
         super().__init__(opened)
@@ -92,6 +97,8 @@ class Controller(Views):
             keep: whether to commit; False loses uncommitted changes, as a crash does.
         Raises:
             WorldError: if the commit fails; the world is closed all the same.
+        Source:
+            `controller.shutdown`.
         Example:
             >>> world.close()
         """
@@ -157,6 +164,8 @@ class Controller(Views):
             What the crank did; None if nothing can run.
         Raises:
             KernelPanic: after the commit, if this crank made the world stop for good.
+        Source:
+            `controller.step`.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> world.step().outcome
@@ -183,6 +192,8 @@ class Controller(Views):
         Raises:
             KernelPanic: after the commit, if the world has stopped for good.
             WorldError: if it cannot be committed; the world is then rolled back to its last commit.
+        Source:
+            `controller.run(policy)`.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> world.run(swingset.policies.cranks(10)).more
@@ -199,6 +210,8 @@ class Controller(Views):
             The number of the commit; None if nothing had changed.
         Raises:
             WorldError: if it cannot be committed; the world is then rolled back to its last commit.
+        Source:
+            `hostStorage.commit`, which the reference leaves to the host.
         Example:
             >>> world.commit() is None
             True
@@ -234,6 +247,8 @@ class Controller(Views):
             VatExists: if a vat has that name.
             KernelError: for an invalid name, option or module.
             VatFault: if the code fails, with the user's own line; then no vat was made.
+        Source:
+            `createVat` of the vat-admin vat, without a vat that asks for it.
         Example:
             >>> kref = world.create_vat("branch", world.vats.parts("bank"), options={"reap_interval": 50})
             >>> world.vats["branch"].incarnation
@@ -267,6 +282,8 @@ class Controller(Views):
             NoSuchVat: if there is no such vat.
             KernelError: for an invalid module.
             VatFault: if the new code fails, with the reason; the old incarnation then stays as it was.
+        Source:
+            `controller.upgradeStaticVat`, for every vat and not only those of the configuration.
         Example:
             >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
             >>> world.vats["bank"].incarnation
@@ -285,6 +302,8 @@ class Controller(Views):
             reason: a text for the rejections of its promises.
         Raises:
             NoSuchVat: if there is no such vat.
+        Source:
+            `controller.terminateVat`.
         Example:
             >>> world.terminate_vat("bank", "closed for good")
             >>> "bank" in world.vats
@@ -319,6 +338,8 @@ class Controller(Views):
             NoSuchVat: if there is no such vat, or if its root is gone.
             KernelError: for an unknown policy, or a `Ref` to something that nothing holds any more.
             TypeError: for an argument that cannot be passed.
+        Source:
+            `controller.queueToVatRoot(name, method, args, resultPolicy)`.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> world.status(kref)
@@ -347,6 +368,8 @@ class Controller(Views):
         Raises:
             KernelError: for an unknown policy, or a reference to something that nothing holds any more.
             TypeError: for an argument that cannot be passed.
+        Source:
+            `controller.queueToVatObject`.
         Example:
             >>> purse = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> paid = world.queue_to_object(purse, "deposit", [10])
@@ -363,6 +386,8 @@ class Controller(Views):
             kref: the promise.
         Raises:
             KernelError: if the host does not hold it.
+        Source:
+            The end of `kpRegisterInterest`, which the reference does by itself with the resolution.
         Example:
             >>> world.release(world.queue_to_root("bank", "open_purse", ["alice"]))
         """

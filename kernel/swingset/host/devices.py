@@ -46,7 +46,11 @@ def _check_readable(data: CapData) -> None:
 
 
 class HostDevices:
-    """The devices and service vats of an open world, as `controller.devices`."""
+    """The devices and service vats of an open world, as `controller.devices`.
+
+    Source:
+        The devices of SwingSet; a method that names none of them is ours.
+    """
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -135,6 +139,8 @@ class HostDevices:
     def critical_vat_key(self) -> str:
         """The kref of the key with which a vat can be made critical: if such a vat ends, the world stops.
 
+        Source:
+            `criticalVatKey` of the bootstrap.
         Example:
             >>> world.devices.critical_vat_key() == world.devices.critical_vat_key()
             True
@@ -156,6 +162,8 @@ class HostDevices:
         Raises:
             NoSuchVat: if there is no such vat.
             KernelError: for the vat of a session, which has none.
+        Source:
+            Ours: `adminNode` of `createVat`, also for vats that no vat has made.
         Example:
             >>> kref = world.devices.admin_node("bank")
             >>> report = world.run()
@@ -182,6 +190,8 @@ class HostDevices:
             The id of the bundle.
         Raises:
             KernelError: for invalid parts or an invalid name.
+        Source:
+            `controller.validateAndInstallBundle`.
         Example:
             >>> id = world.devices.install_bundle(world.vats.parts("bank"), "bank")
             >>> id == world.devices.install_bundle(world.vats.parts("bank"))
@@ -214,6 +224,8 @@ class HostDevices:
             source: the text of the module.
         Returns:
             Its hash.
+        Source:
+            The install of a bundle in parts, as the chain around SwingSet does it.
         Example:
             >>> hash = world.devices.upload_module("def build_root_object(): ...")
             >>> world.devices.missing_modules([("main", hash)])
@@ -232,6 +244,8 @@ class HostDevices:
             The id of the bundle.
         Raises:
             KernelError: if a module was not uploaded.
+        Source:
+            The same.
         Example:
             >>> hash = world.devices.upload_module("def build_root_object(): ...")
             >>> id = world.devices.install_manifest([("main", hash)], "empty")
@@ -257,6 +271,8 @@ class HostDevices:
             How many alarms went off.
         Raises:
             KernelError: for a time before the last one, or a device that is not there.
+        Source:
+            `timer.poll(now)` of the timer device.
         Example:
             >>> world.devices.poll(5)
             0
@@ -269,6 +285,8 @@ class HostDevices:
 
         Args:
             device: the name of the timer device, if the world has several.
+        Source:
+            `timer.getNextWakeup`.
         Example:
             >>> later = E(session.devices.timer()).delay(5)
             >>> report = session.settle()
@@ -287,6 +305,8 @@ class HostDevices:
             device: the name of the mailbox, if the world has several.
         Returns:
             For each peer a dict: its `messages`, each a list of number and body, and `ack`, a number.
+        Source:
+            `mailbox.exportToData`, and the state of `buildMailboxStateMap`.
         Example:
             >>> world.devices.outbox()
             {}
@@ -308,6 +328,8 @@ class HostDevices:
             How many messages were new.
         Raises:
             KernelError: for messages that no outbox could hold, or if no vat has registered for mail.
+        Source:
+            `mailbox.deliverInbound(peer, messages, ack)`.
         Example:
             >>> world.devices.receive("paris", [[1, "hello"]])
             Traceback (most recent call last):
@@ -326,6 +348,8 @@ class HostDevices:
             device: the name of the bridge, if the world has several.
         Returns:
             The number and the data of each, in order.
+        Source:
+            The callback `outboundCallback` of `buildBridge`, as a queue that is taken after the commit.
         Example:
             >>> world.devices.bridge_outbound()
             []
@@ -353,6 +377,8 @@ class HostDevices:
             device: the name of the bridge, if the world has several.
         Raises:
             KernelError: if no vat has registered.
+        Source:
+            `bridge.deliverInbound`.
         Example:
             >>> world.devices.bridge_deliver(swingset.CapData("#5"))
             Traceback (most recent call last):
@@ -373,6 +399,8 @@ class HostDevices:
             function: takes the capdata of the arguments, and returns that of the answer.
         Returns:
             The kref of the device node.
+        Source:
+            The plugin device, without the loading of modules by name.
         Example:
             >>> kref = world.devices.plugin("echo", lambda data: data)
         """

@@ -43,7 +43,11 @@ class Draft:
 
 
 class Drafts:
-    """The drafts of a world, as `session.drafts`. Iterating gives a `Draft` for each."""
+    """The drafts of a world, as `session.drafts`. Iterating gives a `Draft` for each.
+
+    Source:
+        Ours.
+    """
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller

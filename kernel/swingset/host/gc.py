@@ -16,7 +16,11 @@ from swingset.model.refs import is_kref, kref_type
 
 
 class GarbageCollection:
-    """Pins, reaping, and the reasons why objects live, as `controller.gc`."""
+    """Pins, reaping, and the reasons why objects live, as `controller.gc`.
+
+    Source:
+        Pins and reaping are SwingSet's; `explain` and `rings` are ours.
+    """
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -29,6 +33,8 @@ class GarbageCollection:
             kref: the kernel's name for it, such as `ko42`.
         Raises:
             KernelError: if it is not an object, or if nothing holds it any more.
+        Source:
+            `pinObject` of the kernel keeper.
         Example:
             >>> world.gc.pin(world.vats.root("bank"))
         """
@@ -90,6 +96,8 @@ class GarbageCollection:
             since: the result of an earlier call; only vats with a delivery after it are reaped.
         Returns:
             The number of deliveries that each vat will then have had, by name.
+        Source:
+            `controller.reapAllVats`.
         Example:
             >>> before = world.gc.reap_all()
             >>> report = world.run()

@@ -38,6 +38,9 @@ class History:
     """The checkpoints and records of an open world, its feed of commits, and copies of it.
 
     It is `controller.history`.
+
+    Source:
+        Ours, on the session extension of SQLite: the reference keeps only the present and transcripts.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -163,6 +166,8 @@ class History:
                 cannot be changed without that log.
         Raises:
             WorldError: if the name is invalid, or the world has another log.
+        Source:
+            `exportCallback` of swing-store, with whole commits.
         Example:
             >>> taken = []
             >>> world.history.feed(taken.append)
@@ -417,6 +422,8 @@ class History:
     def activity_digest(self) -> str:
         """The running hash of all cranks, in hex: equal for two runs with the same events and outcomes.
 
+        Source:
+            `controller.getActivityhash`.
         Example:
             >>> with world.fork() as other:
             ...     other.history.activity_digest() == world.history.activity_digest()

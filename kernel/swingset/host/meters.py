@@ -18,6 +18,9 @@ class MeterRow:
     """A meter: its remaining computrons, None if it is unlimited, and the vats that it pays for.
 
     Its keeper is notified once when less than `threshold` remains.
+
+    Source:
+        `mNN.*` in the kernel's store.
     """
 
     id: str
@@ -27,7 +30,11 @@ class MeterRow:
 
 
 class Meters:
-    """The meters of an open world, as `controller.meters`. Iterating gives a `MeterRow` for each."""
+    """The meters of an open world, as `controller.meters`. Iterating gives a `MeterRow` for each.
+
+    Source:
+        The meters of SwingSet (`allocateMeter`), with a host as the one who holds them.
+    """
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -43,6 +50,8 @@ class Meters:
             Its id, for the option `meter` of a vat.
         Raises:
             KernelError: if one of the two is not a valid amount.
+        Source:
+            `vatAdmin.createMeter(remaining, threshold)`.
         Example:
             >>> world.meters.create(5_000)
             'm1'
@@ -63,6 +72,8 @@ class Meters:
             The meter as it is then.
         Raises:
             KernelError: if there is no such meter, or if it cannot hold so much.
+        Source:
+            `meter.addRemaining`.
         Example:
             >>> meter = world.meters.create(5_000)
             >>> world.meters.refill(meter, 1_000).remaining
@@ -84,6 +95,8 @@ class Meters:
             threshold: a number of computrons.
         Raises:
             KernelError: if there is no such meter, or if the threshold is not a valid amount.
+        Source:
+            `meter.setThreshold`.
         Example:
             >>> meter = world.meters.create(5_000)
             >>> world.meters.set_threshold(meter, 100)
@@ -126,6 +139,8 @@ class Meters:
             Its remaining computrons, and the vats that it pays for.
         Raises:
             KernelError: if there is no such meter.
+        Source:
+            `meter.get`.
         Example:
             >>> world.meters.get(world.meters.create(None))
             MeterRow(id='m1', remaining=None, threshold=0, vats=())

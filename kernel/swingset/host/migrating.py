@@ -32,6 +32,9 @@ class Migrated:
     `moved` and `steps` count this run only. `left` counts the records that are older than the code, and
     `failed` those among them that could not be migrated; `failures` describes some of these. `stopped` says
     what stopped the run, if it was neither its end nor its budget.
+
+    Source:
+        Ours: kinds of the reference do not migrate.
     """
 
     vat: str

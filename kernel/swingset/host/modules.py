@@ -48,7 +48,11 @@ class ModuleUpgrade:
 
 
 class Modules:
-    """The modules of a world, as `session.modules`. Iterating gives a `ModuleRow` for each."""
+    """The modules of a world, as `session.modules`. Iterating gives a `ModuleRow` for each.
+
+    Source:
+        Ours: bundles are SwingSet's, modules with versions are not.
+    """
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller

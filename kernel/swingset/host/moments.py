@@ -26,6 +26,9 @@ class Moment(Views):
     """A world as it was right after a crank or a record. Use it with `with`, or `close` it.
 
     It has the views of a controller. Whatever would change it raises an error.
+
+    Source:
+        Ours: the reference keeps no past state.
     """
 
     def __init__(self, opened: Opened, record: int, leave: weakref.finalize[Any, Any]) -> None:

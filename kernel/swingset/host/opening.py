@@ -68,6 +68,8 @@ def open_world(
         KernelError: for a world with local vats, unless `worker` is local.
         BadConfiguration: for a configuration that lacks something or has something wrong.
         VatFault: if the code of a configured vat fails.
+    Source:
+        `initializeSwingset` and `makeSwingsetController` in one.
     Example:
         >>> with swingset.open_world(folder / "new.world", worker="local") as made:
         ...     len(made.vats)

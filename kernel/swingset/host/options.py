@@ -12,6 +12,9 @@ class Options:
 
     `reap_interval`, `reap_gc_krefs` and `reap_computrons` say when a vat gets a `bringOutYourDead`, and
     `snapshot_interval` after how many deliveries its heap image is saved; None means never.
+
+    Source:
+        `controller.changeKernelOptions`.
     """
 
     def __init__(self, opened: Opened) -> None:

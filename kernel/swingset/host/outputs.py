@@ -40,7 +40,11 @@ MOST_WAITING = 1_000_000
 
 
 class Outputs:
-    """The outputs of a world, as `controller.outputs`, which listeners get when they are committed."""
+    """The outputs of a world, as `controller.outputs`, which listeners get when they are committed.
+
+    Source:
+        The vats' `console`, held until the commit as `hostStorage` holds the state.
+    """
 
     def __init__(self, waiting: WaitingOutputs) -> None:
         self._waiting = waiting

@@ -39,6 +39,9 @@ class Device:
 
     Each takes a `DeviceCall` and the arguments of the caller. Methods that begin with `_` or `on_` are not
     for vats. The kernel calls the hooks below in the crank of their event.
+
+    Source:
+        The device drivers of SwingSet (`buildRootDeviceNode`), with methods in place of a root node.
     """
 
     kind: ClassVar[str]
@@ -69,6 +72,9 @@ class DeviceCall:
 
     `caller` is the id of the calling vat, and `node` is the node that it called; both are None in a `visit`
     of the host.
+
+    Source:
+        The device powers: `SO`, `getDeviceState` and `setDeviceState`; promises are ours.
     """
 
     def __init__(self, kernel: Kernel, context: DeviceContext) -> None:
@@ -111,6 +117,8 @@ class DeviceCall:
         Raises:
             TypeError: for an argument that cannot be passed.
             KernelError: for a reference that nothing holds any more.
+        Source:
+            `SO(target).method(...)`.
         Example:
             >>> kref = world.devices.own.install(Tally(), "tally")
             >>> with world.devices.own.visit("tally") as call:
@@ -192,7 +200,11 @@ class DeviceState(MutableMapping[str, Any]):
 
 
 class OwnDevices:
-    """The embedder's own devices in an open world, as `controller.devices.own`."""
+    """The embedder's own devices in an open world, as `controller.devices.own`.
+
+    Source:
+        `addDevices` of the configuration, in a world that is open.
+    """
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened

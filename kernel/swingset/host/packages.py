@@ -28,6 +28,9 @@ class Package:
     """An installed package as source: its modules by name, a package's own as `name.__init__`.
 
     `left_out` counts the files that are no modules, such as data and tests.
+
+    Source:
+        Ours; `importBundle` of the reference takes the dependencies of npm.
     """
 
     name: str
@@ -67,6 +70,8 @@ def package_source(name: str) -> Package:
         name: the name under which it was installed.
     Raises:
         KernelError: if it is not installed, is not pure Python, or has no source or too much of it.
+    Source:
+        Ours.
     Example:
         >>> package = swingset.package_source("iniconfig")
         >>> package.names, package.licence

@@ -24,6 +24,8 @@ RunPolicy = Callable[[CrankReport], bool]
 def forever() -> RunPolicy:
     """Run until nothing can run.
 
+    Source:
+        `foreverPolicy`.
     Example:
         >>> world.run(swingset.policies.forever()).more
         False
@@ -38,6 +40,8 @@ def cranks(limit: int) -> RunPolicy:
         limit: the number of cranks, at least 1.
     Raises:
         KernelError: for any other limit.
+    Source:
+        `crankCounter`.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> world.run(swingset.policies.cranks(1)).cranks
@@ -53,6 +57,8 @@ def computrons(limit: int) -> RunPolicy:
         limit: the number of computrons, at least 1; the last crank is run whole and may exceed it.
     Raises:
         KernelError: for any other limit.
+    Source:
+        `computronCounter`.
     Example:
         >>> report = world.run(swingset.policies.computrons(1_000_000))
     """
@@ -66,6 +72,8 @@ def vats_created(limit: int) -> RunPolicy:
         limit: the number of vats, at least 1.
     Raises:
         KernelError: for any other limit.
+    Source:
+        `crankCounter(maxCranks, maxCreateVats)`: its second limit.
     Example:
         >>> report = world.run(swingset.policies.vats_created(1))
     """
@@ -79,6 +87,8 @@ def seconds(limit: float) -> RunPolicy:
         limit: the number of seconds, which may be a fraction.
     Raises:
         KernelError: for any other limit.
+    Source:
+        `wallClockWaiter`.
     Example:
         >>> report = world.run(swingset.policies.seconds(0.5))
     """
@@ -136,6 +146,8 @@ def all_of(*policies: RunPolicy) -> RunPolicy:
 
     Args:
         policies: the policies.
+    Source:
+        Ours: the reference's policies are not composed.
     Example:
         >>> both = swingset.policies.all_of(swingset.policies.cranks(10), swingset.policies.seconds(1))
         >>> world.run(both).more

@@ -13,7 +13,11 @@ from swingset.model.messages import described
 
 
 class RunQueue:
-    """The run-queue of an open world, as `controller.queue`; its length is the number of waiting events."""
+    """The run-queue of an open world, as `controller.queue`; its length is the number of waiting events.
+
+    Source:
+        The kernel's run-queue; to pause it, or to drop an event of it, is ours.
+    """
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -71,6 +75,8 @@ class RunQueue:
     def overrule_panic(self) -> None:
         """Let a world that has panicked continue as it is, and commit.
 
+        Source:
+            Ours: a panic of the reference is final until the host starts anew.
         Example:
             >>> world.queue.overrule_panic()
             >>> world.queue.panic is None

@@ -44,7 +44,11 @@ def introduce(session: Session, live: Liveslots) -> None:
 
 
 class References:
-    """The references of a session, as `session.references`."""
+    """The references of a session, as `session.references`.
+
+    Source:
+        Ours.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session

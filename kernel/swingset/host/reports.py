@@ -16,6 +16,9 @@ class RunReport:
     `more` says that another run under this policy could continue. `reports` are those of the last cranks, at
     most `MOST_REPORTS` and fewer of large ones, so that an endless run does not fill the memory; `watch` gets
     all of them.
+
+    Source:
+        What a run policy is told of each crank, for the whole run.
     """
 
     cranks: int

@@ -47,7 +47,11 @@ class Restart:
 
 @dataclass(frozen=True)
 class RestartReport:
-    """What became of all vats, oldest first. `ok` is true if none has refused."""
+    """What became of all vats, oldest first. `ok` is true if none has refused.
+
+    Source:
+        Ours.
+    """
 
     vats: tuple[Restart, ...]
 

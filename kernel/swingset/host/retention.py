@@ -44,6 +44,9 @@ class Freed:
 
     `first` is the first crank that can be looked back on, and `bytes` what the file gets smaller by.
     `undebuggable` says in words what cannot be done any more.
+
+    Source:
+        Ours; swing-store has `keepTranscripts` and `keepSnapshots`.
     """
 
     first: int
@@ -96,6 +99,9 @@ class Kept:
     `used` is how many bytes of the file are in use, and `cranks` how many cranks are kept. `more` is about
     how many messages fit below the ceiling, if that can be told. `prunes` are what was dropped, oldest first.
     `unmet` says why the retention cannot be kept, and `idle` why nothing is dropped by itself, if that is so.
+
+    Source:
+        Ours.
     """
 
     policy: Retention

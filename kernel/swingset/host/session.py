@@ -52,6 +52,9 @@ class Session(CanUndo, DefinesVats):
     """The caller as a vat of an open world.
 
     `found_digest` is the world's digest before the session joined, or None if the file is large.
+
+    Source:
+        Ours: a vat that is attached to the caller's interpreter, for which the reference has no counterpart.
     """
 
     def __init__(self, controller: Controller, name: str = "notebook") -> None:

@@ -17,7 +17,11 @@ from swingset.model.stack import room
 
 
 class SessionDevices:
-    """The service vats and devices, as `session.devices`; each is made if the world has none."""
+    """The service vats and devices, as `session.devices`; each is made if the world has none.
+
+    Source:
+        Ours: what `bootstrap(vats, devices)` hands out, to a session.
+    """
 
     def __init__(self, joined: Joined) -> None:
         self._joined = joined

@@ -28,6 +28,9 @@ class SessionNames:
 
     `classes` is the namespace in which the classes of stored objects are found, such as the program's
     variables. `unread` has the stored names without a value yet, each with the reason.
+
+    Source:
+        Ours.
     """
 
     def __init__(self, joined: Joined) -> None:

@@ -24,6 +24,9 @@ class TrialReport:
     """How far a trial is: how many records `migrated`, are `left`, and have `failed` among these.
 
     `done` says that every record was visited; `report` describes failures and what stopped it.
+
+    Source:
+        Ours.
     """
 
     migrated: int
@@ -54,7 +57,11 @@ class TrialReport:
 
 
 class RecordsTrial:
-    """A fork of a world in which the records of a vat are migrated to other code."""
+    """A fork of a world in which the records of a vat are migrated to other code.
+
+    Source:
+        Ours: the reference has no dry run of an upgrade.
+    """
 
     def __init__(self, controller: Controller, vat: str, parts: Parts) -> None:
         self._vat = vat
@@ -124,6 +131,8 @@ def try_records(controller: Controller, vat: str, parts: Parts) -> RecordsTrial:
     Raises:
         NoSuchVat: if there is no such vat.
         VatFault: if the upgrade is refused for another reason than a record.
+    Source:
+        Ours.
     Example:
         >>> with swingset.try_records(world, "bank", world.vats.parts("bank")) as trial:
         ...     trial.step().left

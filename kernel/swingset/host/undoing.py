@@ -107,7 +107,11 @@ class Undoable(Protocol):
 
 
 class Steps:
-    """The steps of one session, as `session.steps`."""
+    """The steps of one session, as `session.steps`.
+
+    Source:
+        Ours.
+    """
 
     def __init__(self, session: Undoable) -> None:
         self._session = session

@@ -31,6 +31,9 @@ class Undone(Effects):
     `modules` says in words which definitions of modules are gone, back or as they were.
     `resumed` says why a new life of the session began; then all its handles are dead, and `left_behind` is
     what was lost. None means that the life goes on.
+
+    Source:
+        Ours.
     """
 
     steps: tuple[str, ...]

@@ -21,6 +21,9 @@ class Vats:
     """The vats of an open world, as `controller.vats`: iterate over it, ask `name in`, or take `[name]`.
 
     Iterating gives a `VatRecord` for each vat that is not terminated, oldest first.
+
+    Source:
+        Each method names its counterpart in SwingSet; those that name none are ours.
     """
 
     def __init__(self, opened: Opened) -> None:
@@ -52,6 +55,8 @@ class Vats:
             A kref, which is valid as long as something holds the root.
         Raises:
             NoSuchVat: if there is no such vat, or if its root is gone, because nothing held it.
+        Source:
+            `vatNameToID`, with the root in place of the vat's id.
         Example:
             >>> world.vats.root("bank")
             'ko20'
@@ -68,6 +73,8 @@ class Vats:
             name: the name of the vat.
         Raises:
             NoSuchVat: if there is no such vat, or if its root is gone already.
+        Source:
+            `controller.pinVatRoot`.
         Example:
             >>> world.vats.pin_root("bank") == world.vats.root("bank")
             True
@@ -164,6 +171,8 @@ class Vats:
         Raises:
             NoSuchVat: if there is no such vat.
             KernelError: for an invalid option or value; then none is changed.
+        Source:
+            The delivery `changeVatOptions`, and `adminNode.changeOptions`, for any vat.
         Example:
             >>> world.vats.change_options("bank", {"reap_interval": 50})
             >>> world.vats["bank"].options
@@ -228,6 +237,8 @@ class Vats:
             older_only: whether to leave the vats that run on the newest library already.
         Returns:
             What became of each vat, and on which library it runs now.
+        Source:
+            Ours: the reference has no restart of all vats.
         Example:
             >>> report = world.vats.upgrade_all()
             >>> [(vat.vat, vat.outcome) for vat in report.vats]
@@ -244,6 +255,8 @@ class Vats:
 
         Returns:
             The names of the vats whose heap was saved.
+        Source:
+            `controller.snapshotAllVats`.
         Example:
             >>> world.vats.snapshot_all()  # a local vat has no heap image
             []

@@ -14,7 +14,11 @@ from swingset.lens.present.tables import Lens
 
 
 class Views:
-    """The part of a controller that shows the state. A `Moment` of the past has the same."""
+    """The part of a controller that shows the state. A `Moment` of the past has the same.
+
+    Source:
+        Each method names its counterpart in SwingSet's controller.
+    """
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -35,6 +39,8 @@ class Views:
             kref: the promise.
         Raises:
             KernelError: if there is no such promise any more.
+        Source:
+            `controller.kpStatus`.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> report = world.run()
@@ -53,6 +59,8 @@ class Views:
             raised but returned, as an exception.
         Raises:
             KernelError: if there is no such promise any more.
+        Source:
+            `controller.kpResolution`.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> report = world.run()
@@ -68,6 +76,8 @@ class Views:
             kref: the promise.
         Raises:
             KernelError: if there is no such promise any more.
+        Source:
+            `kpStatus` and `kpResolution` in one.
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> world.outcome(kref).value is None
@@ -83,6 +93,8 @@ class Views:
     def digest(self) -> str:
         """The SHA-256 of the world's state, in hex: equal for equal worlds.
 
+        Source:
+            The hash of `crankHash` over the whole state; ours in that it depends on no history.
         Example:
             >>> len(world.digest())
             64
@@ -93,6 +105,8 @@ class Views:
     def dump(self) -> dict[str, Any]:
         """The whole state as JSON data, without the stores of vats.
 
+        Source:
+            `controller.dump`.
         Example:
             >>> "vats" in world.dump()
             True
@@ -103,6 +117,8 @@ class Views:
     def stats(self) -> dict[str, int]:
         """Numbers about the world: what it has now, such as live vats, and totals, such as cranks.
 
+        Source:
+            `controller.getStats`.
         Example:
             >>> world.stats()["vats_live"]
             2

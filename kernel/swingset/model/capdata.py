@@ -62,7 +62,11 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class CapData:
-    """A body of smallcaps text (`#` and JSON) and the references it mentions, in order of mention."""
+    """A body of smallcaps text (`#` and JSON) and the references it mentions, in order of mention.
+
+    Source:
+        Capdata, `{body, slots}`, with the smallcaps encoding of `@endo/marshal`.
+    """
 
     body: str
     slots: tuple[str, ...] = ()

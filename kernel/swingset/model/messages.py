@@ -20,7 +20,11 @@ from swingset.model.states import CollectionKind
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A method call in flight: `[method, args, kwargs?]` as capdata, and the promise for its result."""
+    """A method call in flight: `[method, args, kwargs?]` as capdata, and the promise for its result.
+
+    Source:
+        A message of SwingSet: `{methargs, result}`, with the method apart.
+    """
 
     methargs: CapData
     result: str | None = None
@@ -42,7 +46,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Deliver `message` to `target`, an object or a promise. `sender` is the vat, or None for the host."""
+    """Deliver `message` to `target`, an object or a promise. `sender` is the vat, or None for the host.
+
+    Source:
+        The event `send` of the run-queue.
+    """
 
     target: str
     message: Message
@@ -58,7 +66,11 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Notify `vat` of the outcome of `promise`."""
+    """Notify `vat` of the outcome of `promise`.
+
+    Source:
+        The event `notify` of the run-queue.
+    """
 
     vat: str
     promise: str
@@ -93,7 +105,11 @@ class _HoldsNothing:
 
 @dataclass(frozen=True, slots=True)
 class CreateVat(_Starts):
-    """Start a new vat of `bundle`; settle `result` with its root object."""
+    """Start a new vat of `bundle`; settle `result` with its root object.
+
+    Source:
+        The event `create-vat` of the run-queue.
+    """
 
     vat: str
     name: str
@@ -106,7 +122,11 @@ class CreateVat(_Starts):
 
 @dataclass(frozen=True, slots=True)
 class UpgradeVat(_Starts):
-    """Replace the code of `vat`; settle `result` with `{"incarnationNumber": n}`."""
+    """Replace the code of `vat`; settle `result` with `{"incarnationNumber": n}`.
+
+    Source:
+        The event `upgrade-vat` of the run-queue.
+    """
 
     vat: str
     bundle: str
@@ -117,7 +137,11 @@ class UpgradeVat(_Starts):
 
 @dataclass(frozen=True, slots=True)
 class ChangeVatOptions(_HoldsNothing):
-    """Pass `vat` options that its guest library acts on, such as `{"migrate": records to visit}`."""
+    """Pass `vat` options that its guest library acts on, such as `{"migrate": records to visit}`.
+
+    Source:
+        The event `changeVatOptions` of the run-queue.
+    """
 
     vat: str
     options: dict[str, Any]
@@ -125,7 +149,11 @@ class ChangeVatOptions(_HoldsNothing):
 
 @dataclass(frozen=True, slots=True)
 class Collect(_HoldsNothing):
-    """Notify `vat` that references were dropped or retired. Never queued: chosen from the GC actions."""
+    """Notify `vat` that references were dropped or retired. Never queued: chosen from the GC actions.
+
+    Source:
+        The kernel's `gcActions`: `dropExports`, `retireExports` and `retireImports`.
+    """
 
     vat: str
     kind: CollectionKind
@@ -134,14 +162,22 @@ class Collect(_HoldsNothing):
 
 @dataclass(frozen=True, slots=True)
 class Reap(_HoldsNothing):
-    """Make `vat` bring out its dead. Never queued: chosen from the vats that are due."""
+    """Make `vat` bring out its dead. Never queued: chosen from the vats that are due.
+
+    Source:
+        The event `bringOutYourDead`, from the kernel's `reapQueue`.
+    """
 
     vat: str
 
 
 @dataclass(frozen=True, slots=True)
 class CleanUp(_HoldsNothing):
-    """Delete some of what a terminated vat left. Never queued: chosen from the terminated vats."""
+    """Delete some of what a terminated vat left. Never queued: chosen from the terminated vats.
+
+    Source:
+        The event `cleanup-terminated-vat`, slow termination.
+    """
 
     vat: str
 

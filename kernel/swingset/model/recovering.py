@@ -68,9 +68,10 @@ def recovery(name: str) -> Recovery | None:
     exact = {known.lower(): section for known, section in found.items()}
     if name.lower() in exact:
         return exact[name.lower()]
-    if not name.isidentifier():
+    errors = [section for section in found.values() if section.name[0].isupper()]
+    if not name[:1].isupper():
         return None
-    return next((section for section in found.values() if f"`{name}`" in section.meaning), None)
+    return next((section for section in errors if f"`{name}`" in section.meaning), None)
 
 
 def _plain(text: str) -> str:

@@ -71,6 +71,9 @@ class CrashReport:
 
     `points` are its steps, by name, `runs` how often it was crashed, by mode. `skipped` says which modes this
     system cannot do. `problems` has the mode and the step of each problem.
+
+    Source:
+        Ours.
     """
 
     points: Counter[str] = field(default_factory=Counter)
@@ -136,6 +139,8 @@ def crash_everywhere(
         What was done and what was found; print it.
     Raises:
         ValueError: if a mode is unknown, or the scenario does not come to the same end twice.
+    Source:
+        Ours, in the manner of the crash tests of SQLite.
     Example:
         >>> from swingset.testing import crash_everywhere
         >>> acts = [lambda world: world.options.change({"reap_interval": 5})]

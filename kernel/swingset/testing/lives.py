@@ -73,6 +73,9 @@ class CrashProblem:
 
     `kind` is `lost` for what was acknowledged and is missing, `doubled` for what was released twice or too
     early, and `divergent` for a state, a count or a replay that is another than without the crash.
+
+    Source:
+        Ours.
     """
 
     kind: str

@@ -77,6 +77,8 @@ def merge(
         Each record once, with the messages that it sent and received. It is made as the records are read.
     Raises:
         KernelError: for a mailbox of a world that is not among the histories, or whose name is a world's.
+    Source:
+        Ours, after Lamport's order of messages.
     Example:
         >>> [merged.world for merged in swingset.merge({"ann": world.history.records()})][0]
         'ann'

@@ -96,6 +96,9 @@ class Cause(InLines):
     what came of it, in the order in which it ran; `more` says that there is more than that. `before` and
     `after` are process order: what the same vat did just before it and next, in order of time. `gone` says
     that the vat did something before the past that is left.
+
+    Source:
+        The orders of Causeway: message order, and process order.
     """
 
     step: Step

@@ -67,6 +67,9 @@ class Stretch:
     `cranks` and `requests` count those since. `cell` is the notebook cell that made the requests, if one did.
     `checkpoints` are its names. `size` is how many bytes its
     changes and records take. `cut` says that the past before it was pruned.
+
+    Source:
+        Ours.
     """
 
     commit: int

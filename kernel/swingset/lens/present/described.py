@@ -58,6 +58,9 @@ class Described:
     `name` says what it is and whose, such as `Purse of bank`. `fields` are the names and values of its state,
     if that is stored. `methods` are those that its class has in the source. `holders` are the vats that hold
     it. `part` and `line` are where its class is, if it was found; `notes` are further facts.
+
+    Source:
+        Ours.
     """
 
     kref: str

@@ -108,6 +108,10 @@ class Lens:
     """Views of one world.
 
     Each view reads a table of the world at most once, however many rows there are.
+
+    Source:
+        `controller.dump`, as rows of `vNN.*`, `vNN.c.*`, `koNN.*`, `kpNN.*` and `runQueue`. Causes and
+        stories are ours, after the debugger Causeway.
     """
 
     def __init__(self, store: KernelStore, reading: Reading | None = None) -> None:

@@ -24,7 +24,11 @@ _MANY = 200
 
 @dataclass(frozen=True)
 class Difference:
-    """One cell of a vat: the source that runs (`old`, None for a new cell) and the source given (`new`)."""
+    """One cell of a vat: the source that runs (`old`, None for a new cell) and the source given (`new`).
+
+    Source:
+        Ours.
+    """
 
     vat: str
     part: str

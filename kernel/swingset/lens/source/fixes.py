@@ -48,6 +48,8 @@ def fixes(refusal: Fault, code: Parts, running: Parts) -> tuple[Fix, ...]:
         running: those that the vat runs.
     Returns:
         At most four; none if nothing follows from the refusal. Rehearse the source of the one you choose.
+    Source:
+        Ours.
     Example:
         >>> running = world.vats.parts("bank")
         >>> renamed = (("bank", dict(running)["bank"].replace("Purse", "Wallet")),)

@@ -24,7 +24,11 @@ from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
 
 def audit(store: KernelStore) -> list[str]:
-    """Every discrepancy of a world between cranks, in words; empty for a sound one."""
+    """Every discrepancy of a world between cranks, in words; empty for a sound one.
+
+    Source:
+        Ours; the reference's `auditstore` looked for the same.
+    """
     return sorted(_Audit(store).problems(), key=sort_key)
 
 
@@ -49,6 +53,9 @@ def audit_holdings(store: KernelStore) -> list[str]:
     """Every vat whose count of stored bytes is wrong, in words, oldest vat first.
 
     Separate from `audit`, because it reads everything that every vat has stored.
+
+    Source:
+        Ours.
     """
     return [
         f"{vat.id}: vat {vat.name} keeps {kept:,} bytes, {stored:,} are stored"

@@ -94,6 +94,9 @@ class ConsoleLines(InLines):
 
     `counts` has the number of all lines of each level that was asked for. Of more than are shown, the newest
     of each level are. `gone` says which part of the past is not in the file.
+
+    Source:
+        Ours; the slog has `console` entries for the same.
     """
 
     shown: tuple[ConsoleLine, ...]

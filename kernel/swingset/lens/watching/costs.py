@@ -30,6 +30,9 @@ class Costs:
     is overhead. `transcripts` are the deliveries, `images` the heap images, `code` bundles and guest
     libraries, and `rest` what SQLite needs. `messages` counts the deliveries of messages in the transcripts
     that are kept, `cranks` the cranks whose records are.
+
+    Source:
+        Ours.
     """
 
     file: int

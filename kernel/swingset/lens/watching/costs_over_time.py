@@ -94,6 +94,9 @@ class CostsOverTime(InLines):
     `vats` and `methods` are those that cost most, the dearest first; `bins` has the columns in order of time.
     `metered` says that computrons are compared: otherwise deliveries are, because none was metered.
     `more_methods` counts those that are left out. `gone` says which part of the past is not in the file.
+
+    Source:
+        Ours; the slog has the computrons of each delivery.
     """
 
     since: int

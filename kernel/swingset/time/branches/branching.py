@@ -63,6 +63,8 @@ def branch(
             crank, and if `strict` finds an entry.
         TypeError: for an argument of an added message that cannot be passed.
         VatFault: if other code cannot be started there.
+    Source:
+        Ours.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()
@@ -150,6 +152,8 @@ def shadow(controller: Controller, vat: str, parts: Parts, *, since: int | None 
         NoSuchMoment: if the history does not lead to that crank.
         KernelError: if `since` is None and that crank was pruned.
         VatFault: if the other code cannot be started there.
+    Source:
+        Ours.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()
@@ -194,6 +198,8 @@ def keep_branch(controller: Controller, changed: Branch) -> int:
     Raises:
         KernelError: if the world has gone on since the branch began, or hands its commits to a log.
         WorldError: if the file cannot be written; the world stays as it was.
+    Source:
+        Ours.
     Example:
         >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
         >>> with swingset.undo_upgrade(world, "bank") as found:
@@ -218,6 +224,8 @@ def undo_upgrade(controller: Controller, vat: str, *, strict: bool = False) -> B
         NoSuchVat: if there is no such vat.
         NoSuchMoment: if the moment before the upgrade was pruned.
         KernelError: if it was not upgraded, as far as its records go back, and if `strict` finds a message.
+    Source:
+        Ours.
     Example:
         >>> report = world.upgrade_vat("bank", world.vats.parts("bank"))
         >>> with swingset.undo_upgrade(world, "bank") as found:

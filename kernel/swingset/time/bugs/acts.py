@@ -140,6 +140,8 @@ def recorded_answers(answers: Mapping[str, Sequence[str]]) -> Any:
         answers: by the body of the arguments, the bodies of the answers, as capdata without references.
     Returns:
         A function of capdata, which returns capdata.
+    Source:
+        Ours.
     Example:
         >>> rates = swingset.recorded_answers({'#["gold"]': ["#7", "#8"]})
         >>> [rates(swingset.CapData('#["gold"]')).body for _ in range(3)]

@@ -133,6 +133,8 @@ def bug_to_test(
             could not be written.
         BadPredicate: if `shows` is no predicate.
         KernelError: for a bad name, a file that is there already, or untrusted local vats.
+    Source:
+        Ours, with the delta debugging of Zeller and Hildebrandt.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", [7])
         >>> report = world.run()

@@ -45,6 +45,8 @@ def recorded_object(session: Session, name: str, answers: Mapping[str, Sequence[
             the outcome, without references.
     Returns:
         The kref of the object.
+    Source:
+        Ours.
     Example:
         >>> heard = {'#["tell",[5]]': [(False, '#"thanks"')]}
         >>> kref = swingset.recorded_object(session, "Teller", heard)
@@ -90,6 +92,8 @@ def recorded_device(kind: str, calls: Sequence[Mapping[str, Any]]) -> Device:
         calls: the calls as records have them, in JSON; references have the names of that world.
     Returns:
         The device.
+    Source:
+        Ours.
     Example:
         >>> heard = {"caller": "v2", "node": "kd20", "method": "roll"}
         >>> heard |= {"args": {"body": "#[]", "slots": []}, "answer": {"body": "#6", "slots": []}}

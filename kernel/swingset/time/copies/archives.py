@@ -59,6 +59,9 @@ class Archive:
     `id` is the hash of its metadata, which have the hash of everything else. `commit`, `crank` and `digest`
     are those of the archived state. `size` is that of the file, in bytes. `retention` is how much of its past
     the world was told to keep, and `import_archive` has taken over; None if the archive does not say.
+
+    Source:
+        An export of swing-store.
     """
 
     path: str
@@ -97,6 +100,8 @@ def export_archive(
         WorldError: if the archive cannot be written, or if the world lacks what the level needs.
         KernelError: for an unknown level, or a vat that lives in its host's interpreter.
         NoSuchVat: if there is no vat of that name.
+    Source:
+        The state export of swing-store: small trusted metadata, artifacts with hashes, and four levels.
     Example:
         >>> made = swingset.export_archive(world, folder / "bank.swingset", level="replay")
         >>> made.level, made.digest == world.digest()
@@ -141,6 +146,8 @@ def import_archive(
         WorldMissing: if there is no archive at `path`.
         WorldError: if the world cannot be written, or if there is a file at `world_path`.
         UnknownLabel: if the archive lacks the checkpoint of `retention`.
+    Source:
+        The state import of swing-store (`importSwingStore`), with its checks.
     Example:
         >>> made = swingset.export_archive(world, folder / "bank.swingset")
         >>> unpacked = swingset.import_archive(folder / "bank.swingset", folder / "b.world", expected=made.id)

@@ -71,6 +71,8 @@ def rebuild(path: str | os.PathLike[str], connection: HostConnection, name: str 
     Raises:
         MirrorError: if there is no such mirror, or if no sound world can be built from it.
         WorldError: if the file cannot be written, or if there is one already.
+    Source:
+        Ours.
     Example:
         >>> import sqlite3
         >>> database = sqlite3.connect(folder / "host.db")
@@ -107,6 +109,8 @@ def catch_up(
         WorldLeads: if the world is too new, so that its state is not that of the mirror.
         MirrorError: if there is no such mirror, or if it has another world.
         WorldError: if a commit of the mirror does not fit, or if the file cannot be written.
+    Source:
+        Ours; swing-store exports state in one direction only.
     Example:
         >>> import sqlite3
         >>> database = sqlite3.connect(folder / "host.db")
@@ -150,6 +154,8 @@ def start_from(
     Raises:
         MirrorError: if there is no such mirror, or if no sound world can be built from it.
         WorldError: if the file cannot be opened or written.
+    Source:
+        Ours.
     Example:
         >>> import sqlite3
         >>> database = sqlite3.connect(folder / "host.db")

@@ -189,6 +189,8 @@ def mirror(controller: Controller, connection: HostConnection, name: str = "worl
     Raises:
         MirrorError: for an invalid name or connection, or if the mirror and the file do not fit together.
         WorldError: if the world has another log.
+    Source:
+        Ours; `exportCallback` of swing-store is the nearest.
     Example:
         >>> import sqlite3
         >>> database = sqlite3.connect(folder / "host.db")

@@ -101,6 +101,8 @@ def debug(
     Raises:
         NotRepeatable: if there is no such crank, or its delivery cannot be repeated; it says why.
         KernelError: if the vat cannot be brought back to where it was.
+    Source:
+        Ours; the reference replays one vat from a transcript (`replay-transcript.js`).
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()

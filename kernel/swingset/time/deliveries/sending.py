@@ -57,6 +57,8 @@ def sent_from(controller: Controller, asked: Asked) -> SentFrom:
         asked: the number of a crank, the kref of a result, or a record, as in `lens.cause`.
     Raises:
         KernelError: if no record tells of it, or if it is no message.
+    Source:
+        Ours; Causeway shows the line of each send.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()

@@ -168,6 +168,8 @@ def trace(controller: Controller, crank: int, *, steps: int = MOST_STEPS) -> Tra
         NotRepeatable: if there is no such crank, or its delivery cannot be repeated; it says why. A delivery
             that was rolled back is repeated in a fork, whose kernel answers it.
         KernelError: if the vat cannot be brought back to where it was.
+    Source:
+        Ours.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()

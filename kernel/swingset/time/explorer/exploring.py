@@ -167,6 +167,8 @@ def explore(world: Controller, session: Session | None = None) -> Explorer:
         session: a session of the world whose names for promises, which no world stores, are shown too.
     Raises:
         WorldError: from its answers, if a record or a row cannot be read.
+    Source:
+        Ours.
     Example:
         >>> explorer = swingset.explore(world)
         >>> [box.name for box in explorer.scene().boxes]

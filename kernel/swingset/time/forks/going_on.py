@@ -58,6 +58,8 @@ def would_go_on(controller: Controller, crank: int) -> GoneOn:
     Raises:
         WrongCrank: if the history has no such crank; it is a `KernelError`.
         KernelError: if it is the last one: the world stands there.
+    Source:
+        Ours.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> here, report = world.crank, world.run()
@@ -91,6 +93,8 @@ def go_on(controller: Controller, crank: int) -> GoneOn:
         NoSuchMoment: if the history does not lead to that crank any more.
         KernelError: if it is the last one, or if the world hands its commits to a log.
         WorldError: if the file cannot be written; the world stays as it was.
+    Source:
+        Ours.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> here, report = world.crank, world.run()

@@ -167,6 +167,8 @@ def redeliver(controller: Controller, vat: str, parts: Parts, *, messages: int) 
     Raises:
         NoSuchVat: if there is no such vat.
         NoSuchMoment: if the moment before these messages was pruned.
+    Source:
+        Ours.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()

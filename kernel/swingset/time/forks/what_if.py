@@ -158,6 +158,8 @@ def what_if(
         WrongCrank: if there is no crank `at`, or if it delivered no message that can be dropped; it is a
             `KernelError`, and says which cranks near it would do.
         KernelError: if that state has local vats, and the world is not trusted with them.
+    Source:
+        Ours.
     Example:
         >>> purse = session.wait(E(bank).open_purse("alice"))
         >>> found = swingset.what_if(world, lambda fork: E(fork.here(purse)).deposit(100))

@@ -37,6 +37,8 @@ def export_trace(
         KernelError: if there is such a file.
         WorldError: if a record cannot be read.
         OSError: if the file cannot be written.
+    Source:
+        Ours, in the trace event format of Chrome.
     Example:
         >>> swingset.export_trace(world, folder / "trace.json") > 0
         True
@@ -99,6 +101,8 @@ def export_spans(
     Raises:
         KernelError: if the SDK is not installed, or the exporter fails.
         WorldError: if a record cannot be read.
+    Source:
+        `slogger` and the OpenTelemetry sender of Agoric's `telemetry`, from records after the fact.
     Example:
         >>> from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
         >>> exporter = InMemorySpanExporter()

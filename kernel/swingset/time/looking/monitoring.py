@@ -36,6 +36,8 @@ def console(
     Raises:
         KernelError: for a level or a vat that is none, and if `most` is not a number from 1.
         WorldError: if a record cannot be read.
+    Source:
+        Ours; the slog has `console` entries for the same.
     Example:
         >>> swingset.console(world, vat="bank", level="error")
         no lines
@@ -68,6 +70,8 @@ def costs_over_time(
     Raises:
         KernelError: for a vat that is none, and for numbers that are none.
         WorldError: if a record cannot be read.
+    Source:
+        Ours; the slog has the computrons of each delivery.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()
@@ -87,6 +91,8 @@ def storage(controller: Controller, *, most: int = 50) -> Storage:
     Raises:
         KernelError: if `most` is not a number from 1.
         WorldError: if a record cannot be read.
+    Source:
+        Ours.
     Example:
         >>> [each.vat for each in swingset.storage(world).vats]
         ['bank', 'notebook']

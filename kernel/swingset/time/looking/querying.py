@@ -25,6 +25,8 @@ def sql(controller: Controller, question: str, *, most: int = 1_000, seconds: fl
     Raises:
         BadQuery: if it is no SELECT, names what it may not, or takes too long.
         WorldError: if a row of the world is damaged.
+    Source:
+        Ours.
     Example:
         >>> swingset.sql(world, "SELECT name, state FROM vats WHERE name = 'bank'")
         name  state
@@ -45,6 +47,8 @@ def dataframe(controller: Controller, table: str) -> Any:
     Raises:
         KernelError: if pandas is not installed, and for a table that is none.
         WorldError: if a row of the world is damaged.
+    Source:
+        Ours.
     Example:
         >>> frame = swingset.dataframe(world, "vats")
         >>> list(frame["name"])

@@ -77,6 +77,8 @@ def search(
         The first steps that fit, oldest first, and whether there are more. Its text shows them.
     Raises:
         KernelError: for a kind that is none, and if `most` is not a number from 1.
+    Source:
+        Ours; the reference's `slogulator` reads a slog.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()

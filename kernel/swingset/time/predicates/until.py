@@ -119,6 +119,8 @@ def until(controller: Controller, predicate: str, policy: RunPolicy | None = Non
     Raises:
         BadPredicate: for a text that is no predicate.
         KernelPanic: after the commit, if the world has stopped for good.
+    Source:
+        Ours.
     Example:
         >>> purse = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> paid = world.queue_to_object(purse, "deposit", [10])

@@ -84,6 +84,8 @@ def when(controller: Controller, predicate: str) -> Since:
     Raises:
         BadPredicate: for a text that is no predicate.
         WorldError: if a record or a change of the history is damaged.
+    Source:
+        Ours.
     Example:
         >>> purse = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> paid = [world.queue_to_object(purse, "deposit", [amount]) for amount in (20, -50, 10)]

@@ -118,6 +118,8 @@ def replay(
         How much was repeated, what could not be checked, and the first difference.
     Raises:
         WorldError: for a file that is no world, or whose history cannot be read.
+    Source:
+        The replay of a worker from its transcript, for all vats and the kernel at once.
     Example:
         >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
         >>> report = world.run()

@@ -84,6 +84,8 @@ def verify(controller: Controller, depth: Depth = 2) -> Verified:
             which runs the vats on the engines of the world, or if it has none, on those that confine them.
     Raises:
         WorldError: if the history cannot be read.
+    Source:
+        Ours; `assertComplete` of swing-store looks at the artifacts only.
     Example:
         >>> found = swingset.verify(world, 3)
         >>> found.ok, found.depth
