@@ -19,8 +19,8 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 
 RUNS = 3

@@ -27,7 +27,7 @@ from typing import Any
 
 import swingset
 from swingset import Ref
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.model.limits import DEFAULT_LIMITS
 from swingset.model.reports import DeliveryResult
 from swingset.model.syscalls import Send, Syscall

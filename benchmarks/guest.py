@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.model.limits import WASM_PAGE
 

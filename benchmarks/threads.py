@@ -13,8 +13,8 @@ import statistics
 import time
 
 from swingset.core.ahead import cores
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 
 ROUNDS = 9
 VATS = 4

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from swingset.host.session import Session
+    from swingset.host.sessions.session import Session
 
 __version__ = "0.1.0"
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from swingset import vat as names_of_vats
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.passing.remotables import Presence
-from swingset.host.references import References
+from swingset.host.sessions.references import References
 from swingset.lens.present.described import Described
 from swingset.model.foreign import said
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from swingset.guest.sending.eventual import E
-from swingset.host.looking import is_reference
+from swingset.host.variables.looking import is_reference
 from swingset.model.visible import one_line
 
 LONGEST = 100

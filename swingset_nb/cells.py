@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swingset.core.errors import VatFault
-from swingset.host.engines import WorkerKind
-from swingset.host.migrating import Migrated
-from swingset.host.rehearsal import Extent, Rehearsal, describe_left_behind
-from swingset.host.upgrading import Upgraded
+from swingset.host.base.engines import WorkerKind
+from swingset.host.code.rehearsal import Extent, Rehearsal, describe_left_behind
+from swingset.host.code.upgrading import Upgraded
+from swingset.host.controls.migrating import Migrated
 from swingset.lens.source.difference import Difference
 from swingset.lens.source.stillness import remarks
 from swingset.model.capdata import is_well_formed

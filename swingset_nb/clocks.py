@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from swingset.guest.base.promises import Promise
-from swingset.host.called import asked_of, called
-from swingset.host.session import Session
+from swingset.host.sessions.called import asked_of, called
+from swingset.host.sessions.session import Session
 from swingset.lens.source.stillness import remarks
 
 _MOST = 10_000  # methods that are remembered

@@ -19,7 +19,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from swingset.guest.base.promises import Promise
 from swingset.guest.passing.remotables import Presence
-from swingset.host.engines import KINDS
+from swingset.host.base.engines import KINDS
 from swingset.model.glossary import by_word
 from swingset_nb.arguments import LineParser
 from swingset_nb.commands import registered

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from swingset.host.outputs import Output
+from swingset.host.base.outputs import Output
 from swingset.model.visible import one_line, visible
 
 MOST_LINES = 200

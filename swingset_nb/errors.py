@@ -18,7 +18,7 @@ from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.kinds.descriptors import KindError
 from swingset.guest.kinds.migration import MigrationError
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
 from swingset.lens.source.fixes import Fix, fixes
 from swingset.model import reasons
 from swingset.model.places import Sources, places

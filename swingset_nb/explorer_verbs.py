@@ -14,7 +14,7 @@ from typing import Any
 
 from swingset.guest.base.promises import Promise
 from swingset.guest.sending.eventual import E
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
 from swingset.model.visible import one_line
 from swingset.time.explorer.answers import Inspected
 from swingset_nb.asleep import cures

@@ -11,7 +11,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from swingset.host.engines import CONFINING, KINDS
+from swingset.host.base.engines import CONFINING, KINDS
 from swingset.lens.source.outlines import MOST_SOURCE
 from swingset.model.modules import Parts, module_of
 from swingset.workers.importable import PACKAGES, STANDARD

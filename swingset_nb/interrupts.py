@@ -17,10 +17,10 @@ from typing import Any
 
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.base.promises import Promise
-from swingset.host.controller import Controller
-from swingset.host.handles import kinds_of
-from swingset.host.reports import RunReport
-from swingset.host.session import Session
+from swingset.host.base.reports import RunReport
+from swingset.host.sessions.handles import kinds_of
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
 from swingset.model.places import places
 from swingset.model.visible import one_line
 from swingset.workers.pulses import Listener, listening

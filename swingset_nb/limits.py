@@ -9,7 +9,7 @@ from typing import Any
 
 from swingset.core.errors import NoSuchVat
 from swingset.core.warehouse import limits_of
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.model import reasons
 from swingset.model.limits import DEFAULT_LIMITS, MOST_WRITE_BYTES, WASM_PAGE, Limits
 from swingset.model.states import Reason

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Bool, Float, Int
 
-from swingset.host.engines import KINDS
+from swingset.host.base.engines import KINDS
 from swingset_nb import commands, limits
 from swingset_nb.arguments import LineParser
 from swingset_nb.cells import Cell, changed, run_cell

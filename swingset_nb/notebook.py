@@ -16,14 +16,14 @@ from typing import Any, Protocol
 from swingset.core.errors import KernelError
 from swingset.core.lifecycle import LeftBehind
 from swingset.guest.base.errors import RemoteError
-from swingset.host.controller import Controller
-from swingset.host.engines import WorkerKind
-from swingset.host.looking import is_reference
-from swingset.host.modules import StrangeModules
-from swingset.host.opening import open_world
-from swingset.host.pending import StillPending
-from swingset.host.policies import cranks
-from swingset.host.reports import RunReport
+from swingset.host.base.engines import WorkerKind
+from swingset.host.base.policies import cranks
+from swingset.host.base.reports import RunReport
+from swingset.host.code.modules import StrangeModules
+from swingset.host.sessions.pending import StillPending
+from swingset.host.variables.looking import is_reference
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.lens.present.tables import Lens
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from shlex import quote
 
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.time.copies.archives import export_archive, import_archive
 from swingset.world.retention import Retention
 from swingset_nb.commands import argument, command

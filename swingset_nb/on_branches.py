@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from swingset.host.combining import combined
+from swingset.host.code.combining import combined
 from swingset.model.modules import module_of
 from swingset.time.branches.branch import Branch
 from swingset.time.branches.branching import keep_branch, shadow, undo_upgrade

@@ -11,9 +11,9 @@ import os
 from collections.abc import Mapping
 
 from swingset.core.errors import KernelError, VatFault
-from swingset.host.imports import MOST_SOURCE
-from swingset.host.modules import ModuleUpgrade, StrangeModules
-from swingset.host.packages import Package, package_source
+from swingset.host.code.modules import ModuleUpgrade, StrangeModules
+from swingset.host.code.packages import Package, package_source
+from swingset.host.worlds.imports import MOST_SOURCE
 from swingset.lens.source.difference import unified
 from swingset.lens.source.modules import ModuleRow
 from swingset.model.capdata import is_well_formed

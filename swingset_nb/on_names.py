@@ -7,7 +7,7 @@ import argparse
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.promises import Promise
 from swingset.guest.passing.remotables import Presence
-from swingset.host.looking import is_reference
+from swingset.host.variables.looking import is_reference
 from swingset.model.refs import is_kref
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments

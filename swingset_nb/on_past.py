@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from swingset.host.controller import Controller
-from swingset.host.looking_back import done_in
-from swingset.host.retention import policy_of
+from swingset.host.base.retention import policy_of
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.looking_back import done_in
 from swingset.lens.history.timeline import Stretch
 from swingset.time.replaying.verification import DEPTHS, verify
 from swingset_nb.commands import argument, command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.host import policies
+from swingset.host.base import policies
 from swingset.time.predicates.predicate import BadPredicate, Predicate
 from swingset.time.predicates.until import Breakpoint
 from swingset.time.predicates.when import sender_of

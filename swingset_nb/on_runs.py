@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from swingset.core.report import CrankReport
-from swingset.host.collecting import collect_garbage
-from swingset.host.migrating import Migrated
+from swingset.host.controls.migrating import Migrated
+from swingset.host.sessions.collecting import collect_garbage
 from swingset.model.visible import one_line
 from swingset_nb.asleep import nothing_runs
 from swingset_nb.commands import argument, command

@@ -7,8 +7,8 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from swingset.core.errors import KernelError
-from swingset.host.looking import is_reference
-from swingset.host.undone import Undone
+from swingset.host.sessions.undone import Undone
+from swingset.host.variables.looking import is_reference
 from swingset.model.visible import one_line
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError

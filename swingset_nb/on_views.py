@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.host.combining import combined
-from swingset.host.rehearsal import Extent, Rehearsal
+from swingset.host.code.combining import combined
+from swingset.host.code.rehearsal import Extent, Rehearsal
 from swingset.lens.pictures.picture import draw
 from swingset.model.visible import one_line
 from swingset.time.forks.redelivery import redeliver

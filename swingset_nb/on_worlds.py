@@ -8,7 +8,7 @@ from collections.abc import Callable
 from shlex import quote
 
 from swingset.core.lifecycle import LeftBehind
-from swingset.host.engines import KINDS, WorkerKind
+from swingset.host.base.engines import KINDS, WorkerKind
 from swingset.model.counting import plural
 from swingset.model.visible import one_line, visible
 from swingset.world.archiving import LEVELS

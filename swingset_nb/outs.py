@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from swingset.host.looking import is_reference
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.variables.looking import is_reference
 
 _SHOWN = re.compile(r"_{1,3}|_\d+")
 """The names that IPython gives to what a cell has shown."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple
 
-from swingset.host.people import MOST_SPELLED, expression, parsed, proxied
+from swingset.host.sessions.people import MOST_SPELLED, expression, parsed, proxied
 from swingset.lens.present.described import Described
 
 _MESSAGE, _TARGET, _VALUE = "E(x).method(...)", "E(x)", "x."

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from swingset.host.engines import CONFINING, FLAVOURS
+from swingset.host.base.engines import CONFINING, FLAVOURS
 from swingset.workers.base import WorkerError
 from swingset_nb.errors import Interrupted
 from swingset_nb.interrupts import interruptible

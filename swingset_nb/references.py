@@ -20,7 +20,7 @@ from swingset.guest.base.promises import FULFILLED, Promise
 from swingset.guest.guards.method_tables import MethodTable
 from swingset.guest.passing.remotables import Presence
 from swingset.guest.sending.eventual import EMethod, EProxy
-from swingset.host.looking import defined, is_reference
+from swingset.host.variables.looking import defined, is_reference
 from swingset.lens.present.described import Described
 from swingset.lens.source.outlines import MethodOutline
 from swingset.world.errors import WorldError

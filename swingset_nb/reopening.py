@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from shlex import quote
 from typing import NamedTuple
 
-from swingset.host.engines import WorkerKind
+from swingset.host.base.engines import WorkerKind
 
 DEFAULT = "%swingset open bank.world"
 

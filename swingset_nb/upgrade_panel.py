@@ -16,9 +16,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from swingset.core.errors import VatFault
-from swingset.host.combining import combined
-from swingset.host.rehearsal import Rehearsal
-from swingset.host.trials import RecordsTrial, TrialReport, try_records
+from swingset.host.code.combining import combined
+from swingset.host.code.rehearsal import Rehearsal
+from swingset.host.code.trials import RecordsTrial, TrialReport, try_records
 from swingset.lens.source.fixes import Fix
 from swingset.lens.source.sides import DiffRow, Side
 from swingset.model.visible import one_line

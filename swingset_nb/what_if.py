@@ -18,11 +18,11 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.ended import LifeEndedError
-from swingset.host.combining import combined
-from swingset.host.controller import Controller
-from swingset.host.policies import cranks
-from swingset.host.session import Session
-from swingset.host.starting import Parts
+from swingset.host.base.policies import cranks
+from swingset.host.base.starting import Parts
+from swingset.host.code.combining import combined
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
 from swingset.model.foreign import said
 from swingset.time.forks.what_if import Fork, WhatIf, what_if
 from swingset.time.forks.where import WrongCrank

@@ -13,8 +13,8 @@ from weakref import WeakSet
 import pytest
 
 from swingset.core.atomic import refuse_within_crank
-from swingset.host.controller import Controller
-from swingset.host.opened import Opened
+from swingset.host.base.opened import Opened
+from swingset.host.worlds.controller import Controller
 from swingset.time.replaying.repeating import EXECUTORS, by_rows
 from swingset.time.replaying.replay import Replaying, replay
 from swingset.world.file import WorldFile

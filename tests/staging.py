@@ -7,10 +7,10 @@ from textwrap import dedent
 from typing import Any
 
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
-from swingset.host.outputs import Output
-from swingset.host.session import Session
-from swingset.host.upgrading import Upgraded
+from swingset.host.base.outputs import Output
+from swingset.host.code.upgrading import Upgraded
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
 from swingset.lens.present.tables import Lens
 from swingset.testing import audit, audit_holdings
 

@@ -30,6 +30,15 @@ ROOMS: dict[str, dict[str, str]] = {
         "pictures": "history watching present",
         "exports": "state history watching",
     },
+    "host": {
+        "base": "",
+        "controls": "base",
+        "worlds": "base controls",
+        "variables": "",
+        "code": "base controls worlds",
+        "sessions": "base controls worlds variables code",
+        "top": "base controls worlds variables code sessions",
+    },
     "time": {
         "explorer": "",
         "looking": "",

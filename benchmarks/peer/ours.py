@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from swingset import Ref
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 
 ALICE = """
 from swingset.vat import E, remotable

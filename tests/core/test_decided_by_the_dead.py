@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from swingset.core.lifecycle import REJECTED_AT_ONCE
-from swingset.host.controller import Controller
-from swingset.host.opened import Opened
+from swingset.host.base.opened import Opened
+from swingset.host.worlds.controller import Controller
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Notify, Send, event_to_json
 from swingset.testing import audit

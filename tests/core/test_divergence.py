@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
 from swingset.model.capdata import CapData
 from tests.staging import Stage
 

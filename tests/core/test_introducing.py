@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import swingset
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from swingset.core.administration import Administration
 from swingset.core.errors import DeliveryStopped, VatFault
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
 from swingset.model import reasons, syscalls
 from swingset.model.capdata import CapData
 from swingset.model.limits import Limits

@@ -6,8 +6,8 @@ import pytest
 
 from swingset import policies
 from swingset.core.report import CrankReport
-from swingset.host.controller import Controller
-from swingset.host.opened import Opened
+from swingset.host.base.opened import Opened
+from swingset.host.worlds.controller import Controller
 from swingset.model.messages import CleanUp
 from swingset.testing import audit
 from swingset.world.file import WorldFile

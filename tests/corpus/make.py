@@ -24,9 +24,9 @@ if __name__ == "__main__":
     sys.path[:0] = [str(root / "kernel"), str(root)]
 
 from swingset.guest.sending.eventual import E
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import Ref
 from swingset.time.copies.archives import export_archive, import_archive
 from tests.corpus.playing import ARCHIVE, FOLDER, SUFFIX, digests, play, repeated

@@ -12,8 +12,8 @@ from typing import Any
 import zstandard
 
 from swingset.guest.sending.eventual import E
-from swingset.host.controller import Controller
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".world.zst"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import swingset
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.lens.state.verifying import verify
 from swingset.time.copies.archives import import_archive
 from swingset.world.migration import migrate

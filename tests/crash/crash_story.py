@@ -11,9 +11,9 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.testing import audit
 from swingset.vat import E
 from tests.vat_sources import SAVINGS

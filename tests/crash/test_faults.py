@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import VatFault
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.testing import audit
 from tests.crash.crash_story import BANK, SLOW

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
 from tests.crash import crash_story
 
 _processes = multiprocessing.get_context("forkserver")

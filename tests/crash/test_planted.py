@@ -15,9 +15,9 @@ import pytest
 
 from swingset.core.errors import KernelError
 from swingset.core.warehouse import Warehouse
-from swingset.host import outputs
-from swingset.host.opened import Opened
-from swingset.host.outputs import WaitingOutputs
+from swingset.host.base import outputs
+from swingset.host.base.opened import Opened
+from swingset.host.base.outputs import WaitingOutputs
 from swingset.testing import crash_everywhere
 from swingset.testing.crashing import CrashMode
 from swingset.testing.lives import Act

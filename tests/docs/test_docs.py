@@ -24,9 +24,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 import swingset_nb
 from swingset.core.errors import VatFault
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
-from swingset.host.outputs import Output
-from swingset.host.session import Session
+from swingset.host.base.outputs import Output
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
 from swingset.testing import audit
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -13,7 +13,7 @@ from swingset.command.cli import main, parser
 from swingset.command.helping import hint
 from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.model.recovering import recovery
 from swingset.model.reports import Fault
 from swingset.model.states import Reason

@@ -17,7 +17,7 @@ from swingset.guest.guards.shape import BadAnnotationError
 from swingset.guest.guards.shapes import compile_shape, compile_spelled
 from swingset.guest.guards.spelling import MOST_CHARACTERS, MOST_DEPTH
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.vat import BigMap, FarRef, Interface, Promise, Remotable, Tagged, remotable
 from swingset.vat.patterns import alleged, between, gt, gte, length, lt, lte, matching, prefix
 from tests.guest.guest_bench import Bench

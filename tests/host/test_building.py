@@ -17,7 +17,7 @@ import swingset
 from swingset import BadConfiguration, Configuration, KernelError, VatConfig, VatFault
 from swingset.core.options import host_options
 from swingset.guest.base.errors import RemoteError
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.testing import audit
 from tests.conftest import MakeStage
 from tests.staging import Stage
@@ -354,7 +354,7 @@ def test_a_service_is_known_by_what_the_world_remembers(local: Stage) -> None:
     assert local.controller.devices.service("timer") == first
     local.controller.terminate_vat("timer")
     result = kernel.queue_creation(
-        "timer", "local", (("timer", PLAIN),), swingset.host.requests.write(None), {}, service=True
+        "timer", "local", (("timer", PLAIN),), swingset.host.base.requests.write(None), {}, service=True
     )
     local.session.settle()
     kernel.release_result(result)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from swingset.host.callers import Callers
+from swingset.host.base.callers import Callers
 
 
 class Ask:

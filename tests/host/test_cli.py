@@ -12,7 +12,7 @@ import swingset
 from swingset import Session
 from swingset.command.cli import main
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from tests.meddling import altered
 
 VAT = dedent("""

@@ -10,8 +10,8 @@ import pytest
 
 from swingset.command.cli import main
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.testing import audit
 from swingset.world.errors import DamagedRow
 from tests.meddling import atomic

@@ -16,10 +16,10 @@ import pytest
 
 from swingset.guest.passing.passable import Tagged
 from swingset.guest.sending.eventual import E
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.requests import Ref, read, write
-from swingset.host.session import Session
+from swingset.host.base.requests import Ref, read, write
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model import capdata
 from tests.conftest import WORKERS
 

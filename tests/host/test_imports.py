@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from swingset import KernelError
-from swingset.host.imports import MOST_READ, MOST_SOURCE, imported, needed_by
+from swingset.host.worlds.imports import MOST_READ, MOST_SOURCE, imported, needed_by
 
 UNREADABLE = "\nx = (\n"
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.workers.pulses import Pulse, listening
 
 SPIN = {

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from swingset import Controller, Session
-from swingset.host import running
-from swingset.host.opening import open_world
-from swingset.host.outputs import Output
-from swingset.host.policies import cranks
+from swingset.host.base import running
+from swingset.host.base.outputs import Output
+from swingset.host.base.policies import cranks
+from swingset.host.worlds.opening import open_world
 from swingset.vat import E
 from swingset.world.errors import WorldMissing, WorldMoved, WorldOfParent
 

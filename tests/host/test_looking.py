@@ -12,8 +12,8 @@ import swingset
 from swingset import KernelError, Session
 from swingset.command.cli import main
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
-from swingset.host.requests import Outcome
+from swingset.host.base.requests import Outcome
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.world.errors import LookOnly
 

@@ -17,9 +17,9 @@ import pytest
 
 from swingset.guest.base.promises import make_promise
 from swingset.guest.sending.eventual import E
-from swingset.host.looking import PORTION, Search
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.variables.looking import PORTION, Search
+from swingset.host.worlds.opening import open_world
 from swingset.vat import durable, remotable
 from tests.host import odd
 from tests.host.test_lives import bank_stage

@@ -16,7 +16,7 @@ import pytest
 
 from swingset import Session, VatFault
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.lens.source.difference import Difference
 from swingset.model.lines import source_lines
 from tests.conftest import MakeStage

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from swingset.host import session
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.sessions import session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
 from swingset.world.file import WorldFile
 from tests.meddling import altered
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swingset.core.report import CrankReport
-from swingset.host.outputs import MOST_WAITING, Output, WaitingOutputs
+from swingset.host.base.outputs import MOST_WAITING, Output, WaitingOutputs
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, Message, Notify, Reap, Send, UpgradeVat
 from swingset.model.reports import Fault

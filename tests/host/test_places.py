@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import swingset
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import Ref
 
 VAT = """

@@ -14,7 +14,7 @@ import swingset
 from swingset.command.cli import main
 from swingset.core.verbs import VERBS
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.world.errors import WorldMisuse
 from tests.corpus.playing import FOLDER, SUFFIX, unpack
 from tests.staging import Stage

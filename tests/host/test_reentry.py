@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from swingset.guest.base.errors import RemoteError
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
 from tests.staging import Stage
 
 CALLER = """

@@ -11,6 +11,7 @@ import pytest
 
 import swingset
 from swingset import Controller, KernelError, KernelPanic, Ref, policies
+from swingset.host.base.requests import write
 from swingset.testing import audit
 
 BANK = dedent("""
@@ -236,7 +237,7 @@ def test_a_run_stops_at_its_limit_of_cranks(world: Controller, limit: int) -> No
 def test_a_run_stops_when_a_vat_was_created(world: Controller) -> None:
     """The policy counts creations, whoever asked for them."""
     endless(world)
-    world.kernel.queue_creation("late", "local", (("late", BANK),), swingset.host.requests.write(None), {})
+    world.kernel.queue_creation("late", "local", (("late", BANK),), write(None), {})
     report = world.run(policies.vats_created(1))
     assert report.reports[-1].outcome == "created"
     assert report.more

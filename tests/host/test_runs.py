@@ -13,7 +13,7 @@ import pytest
 from swingset import Controller, KernelError, NoSuchVat, policies
 from swingset.core.report import CrankReport
 from swingset.core.store import KernelStore
-from swingset.host.policies import RunPolicy
+from swingset.host.base.policies import RunPolicy
 from swingset.model.messages import CleanUp, QueuedEvent, Reap
 from tests.staging import Stage
 

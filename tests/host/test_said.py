@@ -15,12 +15,12 @@ import pytest
 
 from swingset import KernelError, Session
 from swingset.command.cli import main
+from swingset.command.saying import say, say_json
 from swingset.guest.base import context
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
-from swingset.host.outputs import Output
-from swingset.host.saying import say, say_json
+from swingset.host.base.outputs import Output
+from swingset.host.worlds.opening import open_world
 from swingset.lens.source.difference import Difference
 from swingset.model.places import places
 from swingset.model.reports import Fault, Frame

@@ -15,10 +15,10 @@ from swingset.command.cli import main
 from swingset.core.kernel import Kernel
 from swingset.core.store import KernelStore
 from swingset.guest.base import context
-from swingset.host.engines import Engines
-from swingset.host.opened import Choices, Opened
-from swingset.host.opening import open_world
-from swingset.host.rehearsal import rehearse_upgrade
+from swingset.host.base.engines import Engines
+from swingset.host.base.opened import Choices, Opened
+from swingset.host.code.rehearsal import rehearse_upgrade
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.model.messages import CreateVat, QueuedEvent, UpgradeVat
 from swingset.testing import audit

@@ -17,7 +17,7 @@ from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteRejection
 from swingset.guest.base.promises import make_promise
 from swingset.guest.stores.bigmaps import BigMap
-from swingset.host.undone import Undone
+from swingset.host.sessions.undone import Undone
 from swingset.vat import durable, remotable, watch_promise
 from tests.host.test_lives import BANK, bank_stage, fail_commit
 from tests.staging import Stage

@@ -18,7 +18,7 @@ import pytest
 
 from swingset.core.errors import KernelError
 from swingset.guest.sending.eventual import E
-from swingset.host.collecting import collect_garbage
+from swingset.host.sessions.collecting import collect_garbage
 from swingset.vat import durable, remotable
 from tests.host.test_lives import bank_stage
 from tests.staging import Stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import swingset
-from swingset.host.rehearsal import rehearse_upgrade
+from swingset.host.code.rehearsal import rehearse_upgrade
 from tests.time.bad_upgrades import BAD_UPGRADES, BANK, ORACLE, BadUpgrade, Call, changed
 from tests.time.test_bad_upgrades import world_of
 

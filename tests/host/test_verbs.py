@@ -13,7 +13,7 @@ import pytest
 import swingset
 from swingset.core.verbs import VERBS
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.model import reasons
 from swingset.model.capdata import CapData
 from swingset.vat import remotable

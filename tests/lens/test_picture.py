@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
 from swingset.lens.pictures import paper
 from swingset.lens.pictures.picture import draw
 from swingset.lens.pictures.scene import MOST_IN_ONE_BOX, MOST_THINGS, MOST_VATS, compose

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
 from swingset.lens.present import waits as told
 from swingset.lens.present.waits import Waits, waits
 from tests.staging import Stage

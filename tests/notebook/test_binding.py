@@ -10,8 +10,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from swingset import Session
 from swingset.guest.base import context
-from swingset.host.drafts import StrangeDrafts
-from swingset.host.opening import open_world
+from swingset.host.code.drafts import StrangeDrafts
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.vat import E
 from swingset_nb import commands, extension

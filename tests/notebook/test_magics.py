@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from swingset.host.engines import CONFINING
+from swingset.host.base.engines import CONFINING
 from tests.notebook.kernels import Kernel, bank
 
 

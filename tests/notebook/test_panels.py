@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from swingset.host.trials import RecordsTrial
+from swingset.host.code.trials import RecordsTrial
 from swingset_nb import extension
 from swingset_nb.explorer import Explorer
 from swingset_nb.scripts import STATIC
@@ -206,7 +206,7 @@ MIGRATED = """    balance: int = 0
 
 def test_all_records_are_rehearsed_in_parts(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each message of the page does a part; it can be stopped; those that do not migrate are named."""
-    monkeypatch.setattr("swingset.host.trials.STEP", 1)
+    monkeypatch.setattr("swingset.host.code.trials.STEP", 1)
     monkeypatch.setattr(RecordsTrial.step, "__defaults__", (1,))
     shell.run_cell("%swingset run")
     shell.run_cell('third = await E(bank).open_purse("carol")')

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from swingset.host.outputs import Output
+from swingset.host.base.outputs import Output
 from swingset.lens.source.difference import Difference
 from swingset_nb.console import marked
 from swingset_nb.render import Diff, Line, Listing, Message, Shown, Stack, Table

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sys
 
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 
 ALICE = """

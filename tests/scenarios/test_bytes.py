@@ -16,7 +16,7 @@ from swingset.core import cranks
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.guest.base.errors import RemoteError
-from swingset.host import running
+from swingset.host.base import running
 from swingset.model import reasons
 from swingset.model.capdata import CapData
 from swingset.model.limits import DEFAULT_LIMITS, MOST_WRITE_BYTES

@@ -225,7 +225,7 @@ def test_another_process_draws_the_same(worker: str, tmp_path: Path, make_stage:
 
 def ref_of(stage: Stage, presence: Any) -> Any:
     """The host's name for what a session holds."""
-    from swingset.host.requests import Ref
+    from swingset.host.base.requests import Ref
 
     kref = stage.session.kref_of(presence)
     assert kref is not None

@@ -17,9 +17,9 @@ import pytest
 
 from swingset.core.errors import VatFault
 from swingset.guest.sending.eventual import E
-from swingset.host import policies
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.base import policies
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
 from swingset.model import reasons
 from swingset.model.capdata import Ref
 from swingset.world.digest import HOSTS_COUNTERS, LEFT_OUT

@@ -12,9 +12,9 @@ import pytest
 
 from swingset.core.errors import KernelError, NoSuchVat, VatFault
 from swingset.guest.base.errors import RemoteError
-from swingset.host.controller import Controller
-from swingset.host.migrating import Migrated
-from swingset.host.opening import open_world
+from swingset.host.controls.migrating import Migrated
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.lens.state.versions import Moved, Stale, Versions
 from swingset.testing import audit
 from swingset.world.file import WorldFile

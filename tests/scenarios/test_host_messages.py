@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import KernelPanic
-from swingset.host.policies import cranks
+from swingset.host.base.policies import cranks
 from swingset.model.capdata import Ref
 from tests.conftest import MakeStage
 from tests.scenarios.test_patterns import cast

@@ -14,7 +14,7 @@ import pytest
 
 from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError, RemoteRejection
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
 from swingset.world.schema import STATE_TABLES
 from tests.staging import Stage
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from swingset.guest.base.errors import RemoteError
-from swingset.host.opening import open_world
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
+from swingset.host.worlds.opening import open_world
 from swingset.world.vats import TERMINATED
 from tests.conftest import MakeStage
 from tests.staging import Stage

@@ -15,7 +15,7 @@ import pytest
 from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.devices import plain
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.state.records import Records
 from swingset.lens.state.versions import Versions
 from swingset.model.capdata import CapData

@@ -18,9 +18,9 @@ import pytest
 import zstandard
 
 from swingset.core.errors import VatFault
-from swingset.host.controller import Controller
-from swingset.host.opened import Opened
-from swingset.host.opening import open_world
+from swingset.host.base.opened import Opened
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.workers.base import LibraryUnusable
 from swingset.workers.local import LocalWorkerFactory
 from swingset.workers.wasm import bake, engine, guest_library

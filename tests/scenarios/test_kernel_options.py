@@ -9,9 +9,9 @@ import pytest
 
 from swingset.command.cli import main
 from swingset.core.errors import KernelError
-from swingset.host import opened
-from swingset.host.config import BadConfiguration
-from swingset.host.opening import open_world
+from swingset.host.base import opened
+from swingset.host.worlds.config import BadConfiguration
+from swingset.host.worlds.opening import open_world
 from swingset.model.messages import Reap
 from tests.conftest import WORKERS, MakeStage
 from tests.staging import Stage

@@ -11,8 +11,8 @@ import pytest
 
 from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.testing import audit
 from swingset.world.file import WorldFile

@@ -10,7 +10,7 @@ import pytest
 from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
-from swingset.host.starting import create_vat, upgrade_vat
+from swingset.host.base.starting import create_vat, upgrade_vat
 from swingset.vat import make_promise
 from tests.scenarios.test_gc import reap
 from tests.staging import Stage

@@ -12,9 +12,9 @@ import pytest
 from swingset.command.cli import main
 from swingset.core.ahead import LONG, AheadReport
 from swingset.core.errors import VatFault
-from swingset.host import policies
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.base import policies
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import Ref
 
 NAMES = ("ann", "ben", "cyd", "dan")

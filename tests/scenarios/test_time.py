@@ -8,10 +8,10 @@ import pytest
 
 from swingset.core.errors import NoSuchVat
 from swingset.guest.base.errors import RemoteError
-from swingset.host.opening import open_world
-from swingset.host.pending import StillPending
-from swingset.host.policies import cranks
-from swingset.host.session import Session
+from swingset.host.base.policies import cranks
+from swingset.host.sessions.pending import StillPending
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
 from swingset.vat import E, make_promise
 from tests.conftest import MakeStage
 from tests.staging import Stage

@@ -9,7 +9,7 @@ import pytest
 from swingset.core.errors import KernelError
 from swingset.guest.base.promises import make_promise
 from swingset.guest.sending.eventual import E
-from swingset.host.pending import StillPending
+from swingset.host.sessions.pending import StillPending
 from tests.scenarios.test_forwarding import VAT
 from tests.staging import Stage
 

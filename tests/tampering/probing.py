@@ -15,10 +15,10 @@ from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.liveslots import SyscallError
 from swingset.guest.sending.eventual import E
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.policies import cranks
-from swingset.host.session import Session
+from swingset.host.base.policies import cranks
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.lens.pictures.cause_picture import draw_cause
 from swingset.lens.pictures.costs_picture import draw_costs
 from swingset.lens.pictures.picture import draw

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from swingset.host.opening import open_world
-from swingset.host.policies import cranks
+from swingset.host.base.policies import cranks
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Send
 from swingset.world.errors import DamagedRow

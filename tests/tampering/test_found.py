@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from swingset.host.opening import open_world
-from swingset.host.policies import cranks
+from swingset.host.base.policies import cranks
+from swingset.host.worlds.opening import open_world
 from swingset.lens.state.verifying import verify
 from swingset.model.spelling import canonical
 from swingset.world.codec import compress

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.world.codec import Unpacking, compress
 from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.record_lines import MOST_RECORDS, read_records

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.lens.state.verifying import verify
 from swingset.world import schema
 from swingset.world.rows import RULES

@@ -8,9 +8,9 @@ from typing import Any
 
 from swingset.core.errors import KernelPanic
 from swingset.guest.sending.eventual import E
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from tests.vat_sources import PURSE
 
 BANK = (

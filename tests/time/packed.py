@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import Ref
 from swingset.world.archive_metadata import Metadata, read_metadata
 from swingset.world.archive_pieces import Measure, Reader, Writer

@@ -13,7 +13,7 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.world.archiving import LEVELS
 from swingset.world.errors import DamagedWorld
 from swingset.world.transcripts import Transcripts

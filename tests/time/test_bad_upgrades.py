@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import swingset
-from swingset.host.rehearsal import rehearse_upgrade
-from swingset.host.requests import Ref
+from swingset.host.base.requests import Ref
+from swingset.host.code.rehearsal import rehearse_upgrade
 from tests.time.bad_upgrades import BAD_UPGRADES, BadUpgrade
 
 SAMPLE = BAD_UPGRADES[::4]

@@ -15,7 +15,7 @@ import pytest
 
 import swingset
 from swingset.guest.sending.eventual import E
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
 from swingset.vat import remotable
 from tests.staging import Stage
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import swingset
-from swingset.host.rehearsal import rehearse_upgrade
+from swingset.host.code.rehearsal import rehearse_upgrade
 from swingset.lens.source.blocks import Code
 from swingset.lens.source.fixes import fixes_of_answers
 from tests.time.bad_upgrades import BAD_UPGRADES, BadUpgrade

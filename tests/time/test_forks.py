@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import swingset
-from swingset.host.controller import Controller
-from swingset.host.policies import cranks
+from swingset.host.base.policies import cranks
+from swingset.host.worlds.controller import Controller
 from swingset.world.lending import BULK
 from tests.scenarios.test_digests import ACTOR
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import swingset
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 
 COUNTER = """
 from swingset.vat import remotable

@@ -11,7 +11,7 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from tests.scenarios.test_digests import ACTOR, HOSTS, Host, Play
 from tests.staging import Stage
 

@@ -10,7 +10,7 @@ import pytest
 import swingset
 from swingset import api
 from swingset.core.cranks import Cranks
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.world import merging, spans
 from swingset.world.errors import HistoryBroken, WorldMisuse
 from tests.looks import CHANGES, looks, watch

@@ -16,7 +16,7 @@ import pytest
 
 import swingset
 from swingset.command.cli import main
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.world.place import Place
 from tests.time.hosts import Connect, server, sqlite
 from tests.time.packed import PARTS, asked, make

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import swingset
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.world.archiving import LEVELS
 from swingset.world.vats import LIVE
 from tests.core.test_random_histories import History

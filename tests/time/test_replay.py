@@ -13,7 +13,7 @@ import pytest
 
 import swingset
 from swingset.core.verbs import VERBS
-from swingset.host.engines import Engines
+from swingset.host.base.engines import Engines
 from swingset.time.replaying.repeating import EXECUTORS
 from swingset.world.codec import Unpacking, compress
 from swingset.world.migration import migrate

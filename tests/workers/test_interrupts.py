@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from swingset.core.report import CrankReport
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.requests import Ref
+from swingset.host.base.requests import Ref
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.workers.interrupts import before, routed, taken
 
 BOB = """

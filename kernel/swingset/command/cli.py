@@ -34,16 +34,16 @@ from swingset.command import (
     restarts,
 )
 from swingset.command.adding import Add, AddCommand, Looks
+from swingset.command.saying import say, say_json
 from swingset.core.errors import KernelError
 from swingset.core.report import CrankReport
-from swingset.host.building import bootstrap_result
-from swingset.host.config import Configuration, load
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.outputs import Output
+from swingset.host.base.outputs import Output
+from swingset.host.base.policies import RunPolicy, cranks, forever
 from swingset.host.parsing import AnyOrder
-from swingset.host.policies import RunPolicy, cranks, forever
-from swingset.host.saying import say, say_json
+from swingset.host.worlds.building import bootstrap_result
+from swingset.host.worlds.config import Configuration, load
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.model.counting import plural
 from swingset.model.visible import one_line, visible
 from swingset.time.predicates.predicate import BadPredicate

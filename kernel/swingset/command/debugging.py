@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 
 from swingset.command.adding import AddCommand
+from swingset.command.saying import say
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
-from swingset.host.saying import say
+from swingset.host.worlds.controller import Controller
 from swingset.time.bugs.bug_to_test import bug_to_test
 from swingset.time.bugs.shrinking import MOST_TRIES, Tried
 from swingset.time.deliveries.debugging import debug

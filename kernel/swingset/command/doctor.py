@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from swingset.command.adding import AddCommand
+from swingset.command.saying import say
 from swingset.host.health import Finding, examine, verdict
-from swingset.host.saying import say
 
 DONE, PROBLEM = 0, 1
 

@@ -6,10 +6,10 @@ import argparse
 from contextlib import ExitStack
 
 from swingset.command.adding import AddCommand
+from swingset.command.saying import say, say_json
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.saying import say, say_json
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.time.looking.exporting import export_trace
 from swingset.time.looking.querying import sql
 

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from swingset.command.adding import AddCommand
-from swingset.host.saying import say
+from swingset.command.saying import say
 from swingset.model import glossary
 from swingset.model.recovering import recoveries, recovery
 

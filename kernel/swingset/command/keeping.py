@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from swingset.command.adding import AddCommand
-from swingset.host.controller import Controller
-from swingset.host.retention import policy_of
-from swingset.host.saying import say, say_json
+from swingset.command.saying import say, say_json
+from swingset.host.base.retention import policy_of
+from swingset.host.worlds.controller import Controller
 from swingset.lens.state.verifying import MOST
 from swingset.time.replaying.verification import DEPTHS, verify
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from swingset.command.adding import AddCommand
+from swingset.command.saying import say
 from swingset.core.errors import KernelError
-from swingset.host.saying import say
 from swingset.model.foreign import said
 from swingset.time.copies.catching_up import catch_up, rebuild
 from swingset.time.copies.mirror_tables import MirrorError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from swingset.command.adding import AddCommand
+from swingset.command.saying import say
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
-from swingset.host.saying import say
+from swingset.host.worlds.controller import Controller
 from swingset.time.predicates.predicate import BadPredicate
 from swingset.time.predicates.when import sender_of, when
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from swingset.command.adding import AddCommand
-from swingset.host.controller import Controller
-from swingset.host.saying import say
+from swingset.command.saying import say
+from swingset.host.worlds.controller import Controller
 
 
 def add(command: AddCommand) -> None:

@@ -24,8 +24,8 @@ import apsw
 from swingset.core.errors import KernelError
 from swingset.guest.base import context
 from swingset.guest.sending.eventual import E
-from swingset.host.opening import open_world
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
 from swingset.workers.base import WorkerError
 from swingset.world.descriptors import HAS_LOCKS
 from swingset.world.errors import WorldError

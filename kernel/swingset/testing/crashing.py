@@ -32,9 +32,9 @@ from typing import Literal, get_args
 
 import apsw
 
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
-from swingset.host.outputs import Output
+from swingset.host.base.outputs import Output
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.testing.disk import LOSSES, Disk, Images, Loss
 from swingset.testing.lives import (
     Act,

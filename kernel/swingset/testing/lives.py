@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from swingset.host.controller import Controller
-from swingset.host.outputs import Output
+from swingset.host.base.outputs import Output
+from swingset.host.worlds.controller import Controller
 from swingset.lens.state.audit import audit, audit_holdings
 from swingset.world.vats import LIVE
 

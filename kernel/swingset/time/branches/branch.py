@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from swingset.host.controller import Controller
-from swingset.host.requests import write
+from swingset.host.base.requests import write
+from swingset.host.worlds.controller import Controller
 from swingset.model.capdata import CapData
 from swingset.model.visible import one_line
 

@@ -23,8 +23,8 @@ from dataclasses import replace
 from typing import Any
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
-from swingset.host.starting import Parts
+from swingset.host.base.starting import Parts
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
 from swingset.model.messages import UpgradeVat
 from swingset.time.branches.branch import Addition, Branch, Changes

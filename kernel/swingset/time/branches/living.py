@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from swingset.core.errors import KernelError, KernelPanic
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded, naming
 from swingset.model import syscalls
 from swingset.model.capdata import CapData, method_of

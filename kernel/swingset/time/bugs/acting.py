@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
-from swingset.host.engines import WorkerKind
-from swingset.host.session import Session
+from swingset.host.base.engines import WorkerKind
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
 from swingset.model.capdata import CapData, Ref
 from swingset.time.bugs.acts import Act, Called, Made, Origin, Replies, Step, recorded_answers
 from swingset.time.bugs.recorded_code import recorded_device, recorded_object

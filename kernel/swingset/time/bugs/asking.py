@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from swingset.devices.bundles import module_hash
-from swingset.host.controller import Controller
-from swingset.host.device_access import DEFAULTS
-from swingset.host.devices import DEVICE_KINDS
+from swingset.host.controls.device_access import DEFAULTS
+from swingset.host.controls.devices import DEVICE_KINDS
+from swingset.host.worlds.controller import Controller
 from swingset.lens.present.tables import Lens
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json

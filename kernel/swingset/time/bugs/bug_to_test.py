@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.cause import Causes
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.model.visible import one_line

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from swingset.host.controller import Controller
-from swingset.host.requests import read
+from swingset.host.base.requests import read
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Send

@@ -17,10 +17,10 @@ from typing import Any
 from swingset.guest.base.errors import RemoteRejection
 from swingset.guest.guards.remotable import remotable
 from swingset.guest.passing import smallcaps
-from swingset.host.own_devices import Device, DeviceCall
-from swingset.host.requests import read, write
-from swingset.host.session import Session
-from swingset.host.upgrading import parameters_of
+from swingset.host.base.requests import read, write
+from swingset.host.code.upgrading import parameters_of
+from swingset.host.controls.own_devices import Device, DeviceCall
+from swingset.host.sessions.session import Session
 from swingset.model.capdata import CapData, method_of
 from swingset.model.stack import room
 from swingset.model.visible import one_line

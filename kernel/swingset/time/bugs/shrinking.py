@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from swingset.core.errors import KernelError, VatFault
-from swingset.host.opening import open_world
+from swingset.host.worlds.opening import open_world
 from swingset.time.bugs.acting import Player, worker_of
 from swingset.time.bugs.acts import Act
 from swingset.time.predicates.until import until

@@ -22,9 +22,9 @@ from typing import IO, Any
 
 from swingset.core.errors import KernelError, KernelPanic
 from swingset.core.store import KernelStore
-from swingset.host.controller import Controller
-from swingset.host.opened import Opened
-from swingset.host.opening import open_world
+from swingset.host.base.opened import Opened
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.lens.state.verifying import verify
 from swingset.model.capdata import NOTHING
 from swingset.model.messages import CreateVat, UpgradeVat

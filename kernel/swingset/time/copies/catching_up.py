@@ -19,8 +19,8 @@ from typing import Any, Literal
 import apsw
 
 from swingset.core.store import KernelStore
-from swingset.host.controller import Controller
-from swingset.host.opening import open_world
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
 from swingset.lens.state.verifying import verify
 from swingset.time.copies.mirror_tables import COPIED, HostConnection, MirrorError, MirrorTables, columns
 from swingset.time.copies.mirrors import Mirror, commit_of, log_of, mirror, number, refuse_format, seal_of

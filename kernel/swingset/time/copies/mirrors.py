@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import apsw
 
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.time.copies.mirror_tables import (
     COPIED,
     STATE,

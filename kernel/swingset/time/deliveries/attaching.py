@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.time.deliveries.answering import Answers
 from swingset.time.deliveries.past import PastDelivery, brought_before, limits_then
 from swingset.time.deliveries.tracing import first_difference

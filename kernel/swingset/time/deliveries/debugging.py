@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from swingset.guest.base.context import DeliveryAbandonedError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.model import reasons
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult

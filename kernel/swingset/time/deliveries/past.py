@@ -18,8 +18,8 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.warehouse import Warehouse, limits_of
-from swingset.host.controller import Controller
-from swingset.host.engines import Engines
+from swingset.host.base.engines import Engines
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
 from swingset.model.limits import Limits
 from swingset.model.visible import one_line

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.cause import Asked, Cause, Causes, Step
 from swingset.model.messages import Send, event_from_json
 from swingset.model.reports import Frame

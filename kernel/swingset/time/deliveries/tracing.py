@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.wording import syscall_in_words
 from swingset.model import reasons
 from swingset.model.foreign import Unreadable, read_json

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from swingset.core.delivery import HandOver
 from swingset.core.report import CrankReport
-from swingset.host.controller import Controller
-from swingset.host.engines import Engines
+from swingset.host.base.engines import Engines
+from swingset.host.worlds.controller import Controller
 from swingset.model.reports import Fault
 from swingset.model.visible import one_line
 from swingset.time.deliveries.past import NotRepeatable

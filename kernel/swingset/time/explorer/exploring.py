@@ -14,8 +14,8 @@ from swingset.core.atomic import refuse_within_crank
 from swingset.core.store import KernelStore
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.promises import Promise
-from swingset.host.controller import Controller
-from swingset.host.session import Session
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
 from swingset.model.wording import fit
 from swingset.time.explorer.answers import Folded, Hits, Inspected, Tick, Timeline
 from swingset.time.explorer.finding import Finder

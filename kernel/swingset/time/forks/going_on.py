@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
-from swingset.host.looking_back import done_in
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.looking_back import done_in
 from swingset.model.result_lines import InLines
 from swingset.time.forks.where import check_crank
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from swingset.core.errors import VatFault
-from swingset.host.controller import Controller
-from swingset.host.starting import Parts
+from swingset.host.base.starting import Parts
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
 from swingset.lens.history.wording import Words
 from swingset.lens.source.fixes import Fix, fixes_of_answers

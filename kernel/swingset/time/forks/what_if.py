@@ -19,12 +19,12 @@ from typing import Any
 
 from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.promises import Promise
-from swingset.host.controller import Controller
-from swingset.host.outputs import Output
-from swingset.host.policies import RunPolicy
-from swingset.host.session import Session
-from swingset.host.standing_in import StandIns, set_aside
-from swingset.host.starting import Parts
+from swingset.host.base.outputs import Output
+from swingset.host.base.policies import RunPolicy
+from swingset.host.base.starting import Parts
+from swingset.host.sessions.session import Session
+from swingset.host.sessions.standing_in import StandIns, set_aside
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
 from swingset.model.foreign import said
 from swingset.model.visible import one_line, visible

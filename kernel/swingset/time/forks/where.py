@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.cause import Causes
 from swingset.model.messages import Send
 from swingset.world.records import CrankRecord, Record

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.exports.chrome import trace_events
 from swingset.lens.exports.merging import Mailboxes
 from swingset.lens.history.cause import Causes

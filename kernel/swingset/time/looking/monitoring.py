@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history import searching
 from swingset.lens.watching import console as consoles
 from swingset.lens.watching import costs_over_time as costing

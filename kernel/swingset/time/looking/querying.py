@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.exports import querying
 from swingset.lens.exports.querying import Answer
 

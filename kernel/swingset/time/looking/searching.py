@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history import searching
 from swingset.lens.history.searching import EventKind, Found, Query
 

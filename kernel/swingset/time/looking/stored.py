@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from swingset.core.store import KernelStore
 from swingset.guest.passing.smallcaps import DecodeError
-from swingset.host.requests import read
+from swingset.host.base.requests import read
 from swingset.lens.state.records import ONE, base, descriptors, kind_tag, of_vats
 from swingset.model.capdata import CapData, Ref
 from swingset.model.foreign import Unreadable, read_json, said, shown

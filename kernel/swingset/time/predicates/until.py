@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swingset.core.report import CrankReport
-from swingset.host import policies
-from swingset.host.controller import Controller
-from swingset.host.policies import RunPolicy
+from swingset.host.base import policies
+from swingset.host.base.policies import RunPolicy
+from swingset.host.worlds.controller import Controller
 from swingset.model.messages import Send
 from swingset.model.result_lines import InLines
 from swingset.model.visible import one_line

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from swingset.core.errors import KernelError
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.lens.history.cause import Cause
 from swingset.lens.history.recorded import Recorded
 from swingset.model.result_lines import InLines

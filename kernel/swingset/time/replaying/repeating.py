@@ -21,10 +21,10 @@ from swingset.devices.mailbox import MailboxDevice
 from swingset.devices.plugin import PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
-from swingset.host.building import COUNTERS
-from swingset.host.device_access import DEFAULTS, VAT_ADMIN
-from swingset.host.rehearsal import put_off_migration
-from swingset.host.starting import service_counter
+from swingset.host.base.starting import service_counter
+from swingset.host.code.rehearsal import put_off_migration
+from swingset.host.controls.device_access import DEFAULTS, VAT_ADMIN
+from swingset.host.worlds.building import COUNTERS
 from swingset.model.capdata import CapData
 from swingset.model.messages import ChangeVatOptions
 from swingset.time.replaying.script import Differs, Script, ScriptedDevices, ScriptedWorker

@@ -27,8 +27,8 @@ from typing import Any
 from swingset.core.atomic import refuse_within_crank
 from swingset.core.cranks import Cranks
 from swingset.core.kernel import Kernel
-from swingset.host.controller import Controller
-from swingset.host.engines import CONFINING, Engines
+from swingset.host.base.engines import CONFINING, Engines
+from swingset.host.worlds.controller import Controller
 from swingset.model.foreign import read_json
 from swingset.model.stack import room
 from swingset.model.visible import one_line

@@ -29,7 +29,7 @@ from swingset.devices.mailbox import MailboxDevice
 from swingset.devices.plugin import PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
-from swingset.host.engines import KINDS
+from swingset.host.base.engines import KINDS
 from swingset.model import capdata, reasons, syscalls
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.heap import HeapImage

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from swingset.host.controller import Controller
+from swingset.host.worlds.controller import Controller
 from swingset.model.counting import plural
 from swingset.time.replaying.replay import FirstDifference, replay
 from swingset.world.verifying import Problem

@@ -1,0 +1,24 @@
+"""Puts the code of a vat together when one of its cells is defined, changed or removed."""
+
+from __future__ import annotations
+
+from swingset.host.base.starting import Parts
+from swingset.host.code.joined import Joined
+from swingset.model.modules import cells_of, module_of
+
+
+def combined(joined: Joined, vat: str, part: str, source: str | None) -> Parts:
+    """A vat's code with one part replaced or removed: the modules that it imports, its kinds, its own cell.
+
+    Modules are the newest that this session has defined, or those that the vat runs. One that is given as the
+    `part` is used whatever else is defined.
+    """
+    controller = joined.controller
+    with controller.lock:
+        running = controller.vats.parts(vat) if vat in controller.vats else joined.drafts.usable(vat, part)
+        cells = dict(cells_of(running))
+        if module_of(part) is None:
+            cells.pop(part, None) if source is None else cells.update({part: source})
+        own = ((vat, cells.pop(vat)),) if vat in cells else ()
+        chosen = ((part, source),) if source is not None and module_of(part) is not None else ()
+        return joined.modules.completed(vat, (*cells.items(), *own), running, chosen)

@@ -1,0 +1,241 @@
+"""Rehearsal: does an upgrade in a fork, reports what happened, and discards the fork.
+
+The fork is the whole world, with heaps and queue, on the same engines. So its report is not a prediction but
+an observation, and it cannot change the live world.
+
+An upgrade that changes kinds migrates their first records at once and the others later, when a record that
+fails would reject messages to it. So a rehearsal can migrate all of them. If one of the first records fails
+and refuses the upgrade, a second fork postpones their migration, to report the other failures too.
+
+What the new code does differently shows only with messages: `swingset.redeliver` re-delivers recorded ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from swingset.core.errors import VatFault
+from swingset.core.kernel import Kernel
+from swingset.host.base.policies import cranks
+from swingset.host.base.starting import Parts
+from swingset.host.code.consequences import (
+    Consequences,
+    costing,
+    lost,
+    migrating,
+    noticing,
+    store_size,
+    surviving,
+)
+from swingset.host.controls.migrating import Migrated, Watcher
+from swingset.host.worlds.controller import Controller
+from swingset.lens.present.tables import Lens, ObjectRow, PromiseRow
+from swingset.lens.source.fixes import Fix, fixes, fixes_of_answers
+from swingset.lens.state.versions import Versions
+from swingset.model.reports import Fault
+from swingset.model.visible import one_line
+from swingset.world.promises import FULFILLED, REJECTED
+from swingset.world.vats import LIVE
+
+Extent = int | Literal["all"] | None
+"""How many records of changed kinds a rehearsal migrates; None for those that the upgrade itself migrates."""
+
+_DISCONNECTION = "vatUpgraded"  # in the rejection of a promise that is broken
+
+FOLLOW_UP_CRANKS = 1_000
+"""How many cranks of the waiting events are run after the rehearsed upgrade."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The report of what an upgrade would do.
+
+    `verdict` is one sentence and `lines` are several. `abandoned` lists exports that would be lost,
+    `disconnected` lists promises that would be broken, and `kept` counts durable objects by kind. `records`
+    is set if more records were migrated than the upgrade itself migrates; if one fails, `ok` is False.
+    `rejected` lists other promises that the upgrade would reject, such as adopted ones whose adopter fails.
+    `fixes` are changes of the code that may cure a refusal, or such a rejection. `consequences` tell what the
+    upgrade would do to the world; they are empty if it is refused.
+    """
+
+    vat: str
+    ok: bool
+    verdict: str
+    lines: tuple[str, ...]
+    fault: Fault | None
+    abandoned: tuple[ObjectRow, ...]
+    disconnected: tuple[PromiseRow, ...]
+    kept: dict[str, int]
+    computrons: int | None
+    records: Migrated | None = None
+    rejected: tuple[PromiseRow, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    consequences: Consequences = field(default_factory=Consequences)
+
+
+def rehearse_upgrade(
+    controller: Controller,
+    vat: str,
+    parts: Parts,
+    *,
+    records: Extent = None,
+    progress: Watcher | None = None,
+) -> Rehearsal:
+    """Upgrade `vat` to `parts` in a fork of the world, then run the events that wait there.
+
+    With `records`, that many older records are migrated after that, or all of them, and failures are
+    reported. `progress` is called after each step of that.
+    """
+    fork = controller.fork()
+    try:
+        lens = Lens(fork.kernel.store)
+        objects = {row.kref: row for row in lens.objects()}
+        promises = {row.kref: row for row in lens.promises()}
+        kept = kinds_exported(lens, vat)
+        kernel, vat_id = fork.kernel, fork.kernel.vat(vat).id
+        size = store_size(kernel, vat_id)
+        try:
+            report = fork.upgrade_vat(vat, parts)
+        except VatFault as error:
+            found = _refused(vat, error.fault, fixes(error.fault, parts, controller.vats.parts(vat)))
+            if records is None or "record" not in error.fault.details:
+                return found
+            return _with_records(found, _all_the_same(controller, vat, parts, records, progress))
+        left_behind = report.left_behind
+        abandoned = tuple(
+            objects[kref] for kref in (left_behind.abandoned if left_behind else ()) if kref in objects
+        )
+        broken = tuple(
+            promises[kref] for kref in (left_behind.disconnected if left_behind else ()) if kref in promises
+        )
+        rejected = tuple(
+            row
+            for row in lens.promises()
+            if row.state == REJECTED
+            and row.kref in promises
+            and promises[row.kref].state not in (FULFILLED, REJECTED)
+            and _DISCONNECTION not in row.value
+        )
+        moved, left = migrating(kernel, vat_id)
+        size_then = store_size(kernel, vat_id)
+        fork.queue.unpause()
+        run = fork.run(cranks(FOLLOW_UP_CRANKS))
+        faults = [later.fault for later in run.reports if later.fault is not None]
+        found = _accepted(vat, report.computrons, abandoned, broken, rejected, kept, run.cranks, faults)
+        cures = [fixes_of_answers(row.value, parts, controller.vats.parts(vat)) for row in rejected[:1]]
+        told = Consequences(
+            surviving(kept),
+            lost(abandoned, broken, rejected),
+            moved,
+            noticing(abandoned, broken, [promises[row.kref] for row in rejected], faults),
+            costing(report.computrons, (size, size_then), run.cranks, len(faults), left),
+        )
+        found = replace(found, fixes=cures[0] if cures else (), consequences=told)
+        return found if records is None else _with_records(found, _migrated(fork, vat, records, progress))
+    finally:
+        fork.close()
+
+
+def _all_the_same(
+    controller: Controller, vat: str, parts: Parts, records: Extent, progress: Watcher | None
+) -> Migrated | None:
+    """The migration of the records to code that the upgrade refuses because one of the first fails."""
+    fork = controller.fork()
+    try:
+        put_off_migration(fork.kernel, fork.kernel.vat(vat).id)
+        fork.upgrade_vat(vat, parts)
+        return _migrated(fork, vat, records, progress)
+    except VatFault:
+        return None  # records are not the only obstacle
+    finally:
+        fork.close()
+
+
+def put_off_migration(kernel: Kernel, vat_id: str) -> None:
+    """Have the next start of a vat migrate no record. In a fork that is thrown away."""
+    with kernel.request("put-off-migration", vat=vat_id):
+        for number in Versions(kernel.store, vat_id).kinds():
+            kernel.store.vatstore.set(vat_id, f"vom.sweep.{number}", '{"putOff":true}')
+
+
+def _migrated(fork: Controller, vat: str, records: Extent, progress: Watcher | None) -> Migrated | None:
+    if fork.kernel.vat(vat).state != LIVE:
+        return None
+    return fork.vats.migrate(vat, budget=None if records == "all" else records, progress=progress)
+
+
+def _with_records(found: Rehearsal, migrated: Migrated | None) -> Rehearsal:
+    if migrated is None:
+        return found
+    verdict = found.verdict
+    if found.ok and migrated.failed:
+        does = "1 record does" if migrated.failed == 1 else f"{migrated.failed:,} records do"
+        verdict = (
+            f"The upgrade of {found.vat} would leave broken records behind: {does} not migrate, and messages "
+            "that touch them would be rejected."
+        )
+    elif found.ok and migrated.stopped is not None:
+        verdict = f"The upgrade of {found.vat} would go through, but its records could not all be migrated."
+    ok = found.ok and not migrated.failed and migrated.stopped is None
+    return replace(found, ok=ok, verdict=verdict, lines=(*found.lines, *migrated.lines()), records=migrated)
+
+
+def kinds_exported(lens: Lens, vat: str) -> dict[str, int]:
+    """The number of durable objects of each kind that other vats can reach, by tag."""
+    found: dict[str, int] = {}
+    for row in lens.clist(vat):
+        if row.vref.startswith("o+d"):
+            found[row.label] = found.get(row.label, 0) + 1
+    return dict(sorted(found.items()))
+
+
+def describe_left_behind(abandoned: tuple[ObjectRow, ...], broken: tuple[PromiseRow, ...]) -> list[str]:
+    """Sentences about the objects and promises that an upgrade leaves behind and that others still hold."""
+    lines = []
+    for row in abandoned:
+        holders = ", ".join(row.holders) or "nobody"
+        lines.append(f"{row.kref} ({row.label}) is abandoned; held by {holders}")
+    for promise in broken:
+        waiting = ", ".join(promise.subscribers) or "nobody"
+        lines.append(f"promise {promise.kref} is broken; {waiting} waits for it")
+    return lines
+
+
+def _refused(vat: str, fault: Fault, cures: tuple[Fix, ...]) -> Rehearsal:
+    verdict = f"The upgrade of {vat} would be refused, and nothing would change: {fault}"
+    lines = tuple(f"at {frame}" for frame in fault.trace)
+    return Rehearsal(vat, False, verdict, lines, fault, (), (), {}, None, fixes=cures)
+
+
+def _accepted(
+    vat: str,
+    computrons: int | None,
+    abandoned: tuple[ObjectRow, ...],
+    broken: tuple[PromiseRow, ...],
+    rejected: tuple[PromiseRow, ...],
+    kept: dict[str, int],
+    ran: int,
+    faults: list[Fault],
+) -> Rehearsal:
+    lines = [f"{count} {tag} kept, identity and state" for tag, count in kept.items()]
+    lines += describe_left_behind(abandoned, broken)
+    lines += [f"promise {row.kref} is rejected: {one_line(row.value, 200)}" for row in rejected]
+    if ran:
+        lines.append(f"what was waiting then ran for {ran} cranks, {len(faults)} of them undone")
+    lines += [f"undone: {fault}" for fault in faults[:5]]
+    losses = [
+        f"{count} {one if count == 1 else many}"
+        for count, one, many in (
+            (len(abandoned), "exported object would be abandoned", "exported objects would be abandoned"),
+            (len(broken), "promise would be broken", "promises would be broken"),
+            (len(rejected), "promise would be rejected", "promises would be rejected"),
+            (len(faults), "waiting delivery would be undone", "waiting deliveries would be undone"),
+        )
+        if count
+    ]
+    verdict = (
+        f"The upgrade of {vat} would go through" + (", but " + " and ".join(losses) if losses else "") + "."
+    )
+    left = (abandoned, broken, kept, computrons)
+    return Rehearsal(vat, True, verdict, tuple(lines), None, *left, rejected=rejected)
