@@ -1,12 +1,14 @@
 """The explorer: the timeline, the world at one of its moments, and all about what was clicked, live.
 
 What it shows comes from `swingset.explore` alone, as data in which every text is safe and everything is
-bounded. Each region is a trait of its own, which is composed anew only if what it depends on has changed, and
-sent only if it is another. What its buttons do, they do through the same functions as the lines one could
-type, and the panel shows that line.
+bounded. Each region is a trait of its own, which is composed anew only if what it depends on has changed,
+and of which only the changes are sent. What its buttons do, they do through the same functions as the lines
+one could type, and the panel shows that line.
 
 To inspect a thing can take as long as a cell, so a cell does not wait for it: the page is told that what it
 shows of the thing is stale, and asks for it again when the kernel is free.
+
+A vat is upgraded in the explorer itself: it opens that vat's upgrade panel within it, in the same output.
 
 Looking back changes nothing: the panel stands at a moment, and the world at its present. A button that runs
 the world brings the panel back to the present.
@@ -16,8 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
+import anywidget
 import traitlets
 
 from swingset.core.errors import KernelError
@@ -26,20 +30,21 @@ from swingset.time.looking.monitoring import console, costs_over_time
 from swingset.time.predicates.predicate import BadPredicate, Predicate
 from swingset_nb.asleep import nothing_runs
 from swingset_nb.errors import BadArguments
-from swingset_nb.explorer_verbs import Did, done_by
+from swingset_nb.explorer_verbs import Did, done_by, vat_to_upgrade
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_branches import cost_of_going_on, went_on
 from swingset_nb.on_predicates import run_until
 from swingset_nb.on_runs import cancel_interrupted, run_all, take_steps
 from swingset_nb.plain_data import plain
 from swingset_nb.render import Shown
-from swingset_nb.scripts import script, style
+from swingset_nb.upgrade_panel import UpgradePanel
 from swingset_nb.what_if import Wanted, what_if_cell
 from swingset_nb.widget import Actions, LiveWidget, show
 
 MOST_BREAKS = 8
 MOST_OPENED = 40
 MOST_WATCHED = 30
+MOST_CHANGED = 8
 _LONGEST = 200
 _EMPTY: dict[str, Any] = {"columns": 1, "width": 1, "lanes": [], "bins": [], "marks": [], "more_marks": 0}
 _START = {"since": 0, "until": 0, "first": 0, "present": 0, **_EMPTY}
@@ -68,10 +73,12 @@ _DEEDS = ("step", "run", "pause", "cancel", "break", "branch", "whatif", "verb")
 class Explorer(LiveWidget):
     """The world, live, at its present or at a moment of its past."""
 
-    _esm = script("explorer/explorer.js")
-    _css = style("explorer.css")
-
-    bar = traitlets.Dict({"open": False, "why": "", "breaks": [], "stale": False}).tag(sync=True)
+    panel = traitlets.Unicode("explorer").tag(sync=True)
+    bar = traitlets.Dict({"open": False, "why": "", "breaks": [], "changed": [], "stale": False}).tag(
+        sync=True
+    )
+    walkthrough = anywidget.WidgetTrait().tag(sync=True)
+    """The upgrade panel that is open within this one."""
     timeline = traitlets.Dict(_START).tag(sync=True)
     world = traitlets.Dict({**_NOTHING, "waiting_total": 0, "elsewhere": 0, "left_out": []}).tag(sync=True)
     inspector = traitlets.Dict().tag(sync=True)
@@ -114,6 +121,8 @@ class Explorer(LiveWidget):
             "branch": self._branch,
             "whatif": self._what_if,
             "verb": self._verb,
+            "upgrade": self._upgrade,
+            "shut": self._shut,
             "dismiss": self._dismiss,
             "again": self._again,
         }
@@ -123,7 +132,11 @@ class Explorer(LiveWidget):
     def stamp(self) -> Hashable:
         """The commit, and what the page has asked for."""
         own = (self._at, self._span, tuple(self._opened), self._subject, tuple(self._breaks), self._watching)
-        return (*self._now(), *own, str(self._ask), self._did)
+        return (*self._now(), *own, str(self._ask), self._did, self._changed())
+
+    def _changed(self) -> tuple[str, ...]:
+        """The vats with cells that were changed and not applied."""
+        return tuple(islice(self.notebook.require().pending, MOST_CHANGED))
 
     def _now(self) -> tuple[Hashable, ...]:
         """What the present depends on."""
@@ -162,13 +175,22 @@ class Explorer(LiveWidget):
     def sleeping(self, why: str) -> dict[str, Any]:
         """Only the reason."""
         self._parts = {}
-        return {"bar": {"open": False, "why": plain(why), "breaks": [], "stale": False}}
+        return {"bar": {"open": False, "why": plain(why), "breaks": [], "changed": [], "stale": False}}
+
+    def refresh(self) -> None:
+        """Show the current state of the world, in the upgrade panel within too."""
+        super().refresh()
+        if self.walkthrough is not None:
+            self.walkthrough.refresh()
+
+    def sleep(self, why: str) -> None:
+        """Show only the reason."""
+        super().sleep(why)
+        self._close_walkthrough()
 
     def put(self, composed: dict[str, Any]) -> None:
-        """Show what was composed, in one message."""
-        with self.hold_sync():
-            for name, value in composed.items():
-                self.set_trait(name, value)
+        """Show what was composed: each region by itself."""
+        self.bring(composed)
 
     def _part(self, name: str, stamp: Hashable, compose: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         part = self._parts.get(name)
@@ -203,6 +225,7 @@ class Explorer(LiveWidget):
             "paused": queue.paused,
             "interrupted": interrupted,
             "breaks": list(self._breaks),
+            "changed": list(self._changed()),
             "stale": stale,
         }
         shown: dict[str, Any] = plain({**bar, **more, "ask": self._ask, "did": did})
@@ -210,8 +233,12 @@ class Explorer(LiveWidget):
 
     def _timeline(self) -> dict[str, Any]:
         shown: dict[str, Any] = plain(self._model.timeline(*self._span))
-        # A bin is the largest part of a picture of the past, so it goes without the names of its fields.
-        return {**shown, "bins": [list(each.values()) for each in shown["bins"]]}
+        # Bins are the largest part of a picture of the past, so they go without the names of their fields,
+        # and each lane has a list, so that the rest of a lane is not sent again when something is added.
+        lanes: list[list[list[int]]] = [[] for _ in shown["lanes"]]
+        for lane, *rest in (each.values() for each in shown["bins"]):
+            lanes[lane].append(rest)
+        return {**shown, "bins": lanes}
 
     def _inspected(self) -> dict[str, Any]:
         found = self._model.inspect(self._subject, self._at) if self._subject else None
@@ -351,7 +378,33 @@ class Explorer(LiveWidget):
         found = self._model.inspect(str(content.get("subject", ""))[:_LONGEST], self._at)
         if found is None:
             raise BadArguments("there is no such thing at the moment that is shown", "pick it again")
-        self._did = done_by(self.notebook, found, str(content.get("verb", "")), content)
+        verb = str(content.get("verb", ""))
+        if verb == "upgrade":
+            self._open_walkthrough(vat_to_upgrade(self.notebook, found))
+            return
+        self._did = done_by(self.notebook, found, verb, content)
+
+    def _upgrade(self, content: Mapping[str, Any]) -> None:
+        vat = str(content.get("vat", ""))
+        if vat not in self.notebook.require().pending:
+            raise BadArguments("that vat has no cell that was changed", "change the vat's cell, and run it")
+        self._open_walkthrough(vat)
+
+    def _open_walkthrough(self, vat: str) -> None:
+        before = self.walkthrough
+        if before is None or before.vat != vat:
+            self._close_walkthrough()
+            self.walkthrough = UpgradePanel(self.notebook, vat)
+
+    def _shut(self, _content: Mapping[str, Any]) -> None:
+        self._close_walkthrough()
+
+    def _close_walkthrough(self) -> None:
+        before = self.walkthrough
+        if before is not None:
+            self.walkthrough = None
+            before.sleep("it was closed")
+            before.close()
 
     def _dismiss(self, _content: Mapping[str, Any]) -> None:
         self._ask = self._did = None

@@ -16,7 +16,7 @@ from swingset.guest.base.promises import Promise
 from swingset.guest.sending.eventual import E
 from swingset.host.sessions.pending import StillPending
 from swingset.model.visible import one_line
-from swingset.time.explorer.answers import Inspected
+from swingset.time.explorer.answers import Inspected, Verb
 from swingset_nb.asleep import cures
 from swingset_nb.commands import run
 from swingset_nb.errors import BadArguments, SwingSetError
@@ -35,14 +35,7 @@ class Did:
 
 def done_by(notebook: Notebook, it: Inspected, verb: str, content: Mapping[str, Any]) -> Did:
     """Do a verb with a subject; raises `SwingSetError` if it cannot be done, with what helps."""
-    offered = {each.verb: each for each in it.verbs}
-    known = next((each for each in it.verbs if each.verb == verb), None)
-    if known is None:
-        raise BadArguments(
-            f"nothing is called {one_line(verb, 40)!r} here", f"there are {', '.join(offered)}"
-        )
-    if not known.enabled:
-        raise SwingSetError(f"{known.label} cannot be done: {known.why}", "click what it can be done with")
+    _require(it, verb)
     said = {name: str(content.get(name, "")).strip()[:_MOST_TEXT] for name in ("name", "reason")}
     if verb == "send":
         method, args = (str(content.get(name, ""))[:_MOST_TEXT] for name in ("method", "args"))
@@ -55,13 +48,29 @@ def done_by(notebook: Notebook, it: Inspected, verb: str, content: Mapping[str, 
         number = it.subject.removeprefix("waiting:q")
         return _typed(notebook, f"drop --position {int(number)}")
     vat = _vat(notebook, it)
-    if verb == "upgrade":
-        return _upgrade(notebook, vat)
     if verb == "suspend":
         return _typed(notebook, f"suspend {_plain(vat, *([said['reason']] if said['reason'] else []))}")
     if verb in ("resume", "drop"):
         return _typed(notebook, f"{verb} {_plain(vat)}")
     raise BadArguments(f"{verb} is not done in this way", "%swingset help")
+
+
+def vat_to_upgrade(notebook: Notebook, it: Inspected) -> str:
+    """The name of the vat that an upgrade of a subject is about; raises `SwingSetError` if there is none."""
+    _require(it, "upgrade")
+    return _vat(notebook, it)
+
+
+def _require(it: Inspected, verb: str) -> None:
+    """Refuse a verb that a subject does not have, or that cannot be done now."""
+    offered: dict[str, Verb] = {each.verb: each for each in it.verbs}
+    known = offered.get(verb)
+    if known is None:
+        raise BadArguments(
+            f"nothing is called {one_line(verb, 40)!r} here", f"there are {', '.join(offered)}"
+        )
+    if not known.enabled:
+        raise SwingSetError(f"{known.label} cannot be done: {known.why}", "click what it can be done with")
 
 
 def _plain(*words: str) -> str:
@@ -89,15 +98,6 @@ def _object(notebook: Notebook, it: Inspected) -> str:
     if it.kind == "vat":
         return notebook.require().controller.vats.root(_vat(notebook, it))
     return it.subject
-
-
-def _upgrade(notebook: Notebook, vat: str) -> Did:
-    """Say how the walkthrough is opened: only a cell can show another panel."""
-    line = f"%swingset upgrade {quote(vat)}"
-    changed = notebook.require().pending.get(vat)
-    if not changed:
-        return Did(line, (f"first change the cell that begins with %%vat {vat}, and run it",))
-    return Did(line, (f"changed and not applied: {', '.join(changed)}; this line opens the walkthrough",))
 
 
 def _sent(notebook: Notebook, kref: str, method: str, args: str) -> Did:

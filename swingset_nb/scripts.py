@@ -1,9 +1,9 @@
-"""Puts the JavaScript of a panel together: one text from small modules, because a widget has one.
+"""Puts the JavaScript of the panels together: one text from small modules, because a widget has one.
 
 The modules in `static` are modules of JavaScript as Node and a type checker see them. They import each other
 by name, in lines of one form, and their names differ, so it is enough to write them one after the other
 without these lines. Nothing is compiled: what the page runs is what stands in the files, without comments and
-space, since each panel carries its own copy of the text. So no text in them has an end of a line in it.
+space, because the text is sent to each page. So no text in them has an end of a line in it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BREAK = re.compile(r"(?<=[,(\[{])\n|\n(?=[)\]}])")
 
 @cache
 def script(name: str) -> str:
-    """The JavaScript of one panel: its module, and before it those that it imports."""
+    """The JavaScript of a module, and before it those that it imports."""
     found: dict[Path, str] = {}
     _collect(STATIC / name, found)
     return "".join(found.values())
@@ -32,8 +32,8 @@ def script(name: str) -> str:
 
 @cache
 def style(*names: str) -> str:
-    """The style sheet of all panels, and those of a panel of its own."""
-    return "".join((STATIC / name).read_text("utf-8") for name in ("panel.css", *names))
+    """Style sheets, one after the other."""
+    return "".join((STATIC / name).read_text("utf-8") for name in names)
 
 
 def _collect(path: Path, found: dict[Path, str]) -> None:

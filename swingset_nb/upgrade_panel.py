@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import traitlets
+
 from swingset.core.errors import VatFault
 from swingset.host.code.combining import combined
 from swingset.host.code.rehearsal import Rehearsal
@@ -30,7 +32,6 @@ from swingset_nb.extent import fit
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_branches import undo_of_upgrade
 from swingset_nb.render import Message
-from swingset_nb.scripts import script, style
 from swingset_nb.sides import SIGNS
 from swingset_nb.widget import Actions, LiveWidget, show
 
@@ -48,8 +49,7 @@ View = dict[str, Any]
 class UpgradePanel(LiveWidget):
     """One vat's pending change."""
 
-    _esm = script("upgrade_panel.js")
-    _css = style("upgrade_panel.css")
+    panel = traitlets.Unicode("upgrade").tag(sync=True)
 
     def __init__(self, notebook: Notebook, vat: str) -> None:
         self.vat = vat

@@ -3,10 +3,14 @@
 A button's message may arrive on any thread, and while a cell runs, so its handler takes the world's lock
 first. What a handler prints or raises would be lost, so both are caught: outputs of vats go to `said` and
 errors to `error`, and the panel shows them. Nothing is shown only in a panel.
+
+The code of all panels is in one widget that is never shown, so a further panel does not send it again. Of
+what a panel shows, only the changes are sent (`deltas`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Mapping
 from shlex import quote
 from typing import Any
@@ -16,8 +20,10 @@ import IPython.display
 import traitlets
 
 from swingset.model.visible import one_line, visible
+from swingset_nb.deltas import Delta, delta
 from swingset_nb.errors import as_text
 from swingset_nb.notebook import Notebook
+from swingset_nb.scripts import script, style
 
 MOST_PANELS = 4
 """How many panels stay live; older ones stop, because each live one is redrawn after every cell."""
@@ -28,12 +34,36 @@ MOST_TEXT = 2_000
 Actions = Mapping[str, Callable[[Mapping[str, Any]], None]]
 
 
+class PanelCode(anywidget.AnyWidget):
+    """The script and the style sheet of all panels, which are sent to the page once."""
+
+    _esm = script("panels.js")
+    _css = style("panel.css", "upgrade_panel.css", "explorer.css")
+
+
+_codes: list[PanelCode] = []
+
+
+def panel_code() -> PanelCode:
+    """The widget with the code; another one if somebody has closed it."""
+    if not _codes or _codes[0].comm is None:
+        _codes[:] = [PanelCode()]
+    return _codes[0]
+
+
 class LiveWidget(anywidget.AnyWidget):
     """A panel of one notebook, which `line` shows.
 
-    `view` is all that it shows, and `turn` counts the messages it has handled.
+    `view` is all that it shows, and `turn` counts the messages it has handled. `patch` has what has changed
+    in traits that are not sent as a whole.
     """
 
+    _esm = script("panel.js")
+
+    panel = traitlets.Unicode().tag(sync=True)
+    """The name of its function in the code of all panels."""
+    code = anywidget.WidgetTrait().tag(sync=True)
+    patch = traitlets.Dict({"number": 0, "regions": {}}).tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
     said = traitlets.List(traitlets.Unicode()).tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)
@@ -45,10 +75,14 @@ class LiveWidget(anywidget.AnyWidget):
         self.notebook = notebook
         self.title = title
         self._stamp: Hashable = None
+        self._as_patch: frozenset[str] = frozenset()
+        self._patches = 0
         world = notebook.require()
         worker = world.controller.default_worker
         opens = f"%swingset open {quote(world.path)}" + (f" --worker {worker}" if worker != "wasm" else "")
-        super().__init__(again=[one_line(each) for each in ("%load_ext swingset_nb", opens, line)])
+        super().__init__(
+            code=panel_code(), again=[one_line(each) for each in ("%load_ext swingset_nb", opens, line)]
+        )
         self.on_msg(self._hear)
 
     def __repr__(self) -> str:
@@ -87,8 +121,32 @@ class LiveWidget(anywidget.AnyWidget):
         return {"open": False, "why": why}
 
     def put(self, composed: dict[str, Any]) -> None:
-        """Send what was composed to the page."""
-        self.view = _fit(composed)
+        """Show what was composed."""
+        self.bring({"view": _fit(composed)})
+
+    def bring(self, traits: Mapping[str, Any]) -> None:
+        """Set traits, and send in one message what has changed in them, or the whole if that is short."""
+        regions: dict[str, Delta] = {}
+        for name, value in traits.items():
+            before = getattr(self, name)
+            if before and value and before != value:
+                change = delta(before, value)
+                if 2 * _size(change) < _size(value):
+                    regions[name] = change
+        self._as_patch = frozenset(regions)
+        try:
+            with self.hold_sync():
+                for name, value in traits.items():
+                    self.set_trait(name, value)
+                if regions:
+                    self._patches += 1
+                    self.patch = {"number": self._patches, "regions": regions}
+        finally:
+            self._as_patch = frozenset()
+
+    def _should_send_property(self, key: str, value: object) -> bool:
+        """Whether a trait is sent when it changes: not if the page makes it from the patch."""
+        return key not in self._as_patch and bool(super()._should_send_property(key, value))
 
     def _hear(self, _widget: object, content: object, _buffers: object) -> None:
         if not isinstance(content, dict):
@@ -114,6 +172,10 @@ class LiveWidget(anywidget.AnyWidget):
         except Exception as problem:
             self.error = error or as_text(problem, notebook.source_of)
         self.turn += 1
+
+
+def _size(data: object) -> int:
+    return len(json.dumps(data, separators=(",", ":"), ensure_ascii=False))
 
 
 def _fit(shown: Any) -> Any:

@@ -125,7 +125,7 @@ def bare(shell: Any, browser: Any) -> Iterator[Bare]:
     assert problems == []
 
 
-def test_what_is_clicked_is_inspected(bare: Bare, pictures: Path) -> None:
+def test_what_is_clicked_is_inspected(bare: Bare, shell: Any, pictures: Path) -> None:
     """A row shows its fields with their history; tabs show methods, code and the c-list entries."""
     from playwright.sync_api import expect
 
@@ -144,6 +144,13 @@ def test_what_is_clicked_is_inspected(bare: Bare, pictures: Path) -> None:
     expect(inspector.locator(".sw-here")).to_contain_text("class Purse")
     inspector.get_by_role("tab", name="Kernel").click()
     expect(inspector.locator("tbody tr")).to_have_count(3)
+    inspector.locator(".sw-entry", has_text="shop").click()
+    expect(inspector.locator("h4")).to_have_text("shop")
+    inspector.get_by_role("tab", name="Kernel").click()
+    kref = shell._swingset_nb.notebook.world.session.kref_of(shell.user_ns["alice"])
+    inspector.get_by_role("button", name=kref, exact=True).click()
+    expect(inspector.locator("h4")).to_have_text("Purse of bank")
+    expect(panel.locator(".sw-durable[aria-pressed=true]", has_text="Purse alice")).to_have_count(1)
     panel.locator(".sw-roomhead", has_text="shop").click()
     expect(inspector.locator("h4")).to_have_text("shop")
 
@@ -269,6 +276,30 @@ def test_the_world_goes_on_from_the_past(bare: Bare, shell: Any, pictures: Path)
     expect(panel.locator(".sw-did code")).to_have_text("%%whatif")
     panel.locator(".sw-dismiss").click()
     expect(panel.locator(".sw-did")).to_have_count(0)
+
+
+def test_a_vat_is_upgraded_in_the_panel(bare: Bare, shell: Any, pictures: Path) -> None:
+    """One click opens the difference there; it is rehearsed, applied, undone, and closed."""
+    from playwright.sync_api import expect
+
+    panel = bare.show()
+    shell.run_cell(BANK.replace("self.balance += amount", "self.balance += 2 * amount"))
+    bare.refresh()
+    panel.get_by_text("bank was changed: Upgrade…").click()
+    walk = panel.locator(".sw-walk .sw-panel")
+    expect(walk.locator("td.sw-added mark").first).to_contain_text("2")
+    walk.locator("button.sw-rehearse").click()
+    expect(walk.locator(".sw-good")).to_contain_text("would go through")
+    panel.screenshot(path=pictures / "explorer-upgrade.png")
+    walk.locator("button.sw-apply").click()
+    expect(walk.locator(".sw-good")).to_contain_text("incarnation 1")
+    expect(panel.locator(".sw-roomhead", has_text="bank")).to_contain_text("incarnation 1")
+    walk.locator("button.sw-undo").click()
+    walk.locator("button.sw-undo-now").click()
+    expect(panel.locator(".sw-roomhead", has_text="bank")).to_contain_text("incarnation 0")
+    panel.get_by_label("close the upgrade").click()
+    expect(walk).to_have_count(0)
+    shell.run_cell(BANK)
 
 
 def test_a_message_is_sent_from_the_inspector(bare: Bare, shell: Any) -> None:

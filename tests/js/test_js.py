@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import random
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from swingset_nb.deltas import delta
 from swingset_nb.scripts import STATIC, script
 from tests.js.installed import HERE, installed, node
+from tests.notebook.test_deltas import json_data
 
-PANELS = {"explorer/explorer.js": 48_000, "upgrade_panel.js": 14_000}
-"""The panels, and how many bytes the text of each may have: every instance carries it."""
+SENT = {"panel.js": 2_000, "panels.js": 64_000}
+"""What is sent, and how many bytes it may have: the first with each panel, the other once for all of them."""
 
 
 def run(*command: str | Path) -> None:
@@ -35,11 +39,29 @@ def test_units() -> None:
     run(node(), "--test", ".")
 
 
-@pytest.mark.parametrize("name", PANELS)
+_APPLY = """import { merged } from "%s";
+import { readFileSync } from "node:fs";
+const pairs = JSON.parse(readFileSync(0, "utf8"));
+console.log(JSON.stringify(pairs.map(([old, change]) => merged(old, change))));"""
+
+
+def test_a_page_makes_of_the_changes_what_was_meant() -> None:
+    """What Python writes about the difference of two data is applied in JavaScript, for hundreds of them."""
+    chance = random.Random(7)
+    pairs = [(json_data(chance, 4), json_data(chance, 4)) for _ in range(300)]
+    given = json.dumps([[old, delta(old, new)] for old, new in pairs])
+    code = _APPLY % (STATIC / "deltas.js").as_uri()
+    ran = subprocess.run(
+        [node(), "--input-type=module", "-e", code], input=given, capture_output=True, text=True, check=True
+    )
+    assert json.loads(ran.stdout) == [new for _, new in pairs]
+
+
+@pytest.mark.parametrize("name", SENT)
 def test_what_a_panel_sends_stands_alone(name: str, tmp_path: Path) -> None:
-    """The text of a panel is one module, is small, fetches nothing, and makes elements from text only."""
+    """The text is one module, is small, fetches nothing, and makes elements from text only."""
     source = script(name)
-    assert len(source.encode()) < PANELS[name]
+    assert len(source.encode()) < SENT[name]
     for word in ("http:", "https:", "import", "innerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert word not in source.replace("http://www.w3.org/2000/svg", "")
     assert source.count("export default") == 1

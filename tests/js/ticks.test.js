@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   LABELS,
+  committed,
   keyed,
   labelled,
   pathsOf,
@@ -19,6 +20,8 @@ const timeline = (over = {}) => ({
   bins: [],
   marks: [],
   more_marks: 0,
+  commits: [],
+  more_commits: 0,
   ...over,
 });
 const key = (name, altKey = false) => ({ key: name, altKey });
@@ -44,9 +47,11 @@ test("a place beside the timeline is its first or last crank", () => {
 
 test("bins of one lane and weight are one path, and errors another that comes last", () => {
   const bins = [
-    [0, 0, 1, 0, 0, 0],
-    [0, 1, 1, 1, 1, 1],
-    [0, 2, 30, 2, 40, 0],
+    [
+      [0, 1, 0, 0, 0],
+      [1, 1, 1, 1, 1],
+      [2, 30, 2, 40, 0],
+    ],
   ];
   const paths = pathsOf(timeline({ bins }), scaleOf(timeline(), 900));
   assert.deepEqual(
@@ -61,12 +66,19 @@ test("bins of one lane and weight are one path, and errors another that comes la
 });
 
 test("100,000 cranks in 600 columns of 12 lanes stay a few paths", () => {
-  const bins = [];
-  for (let lane = 0; lane < 12; lane++)
-    for (let column = 0; column < 600; column++)
-      bins.push([lane, column, 14, column * 166, column * 166 + 165, 0]);
+  const lane = Array.from({ length: 600 }, (_, column) => [column, 14, column * 166, column * 166 + 165, 0]);
+  const bins = Array.from({ length: 12 }, () => lane);
   const big = timeline({ until: 99_999, present: 99_999, columns: 600, bins });
   assert.equal(pathsOf(big, scaleOf(big, 1000)).length, 12);
+});
+
+test("a commit is a notch behind its crank, and before the next one", () => {
+  const some = timeline({ until: 9, present: 9, commits: [0, 3] });
+  const scale = scaleOf(some, 900);
+  const places = [...committed(some, scale, 40).matchAll(/M([0-9.]+) 36/g)].map((found) => Number(found[1]));
+  assert.equal(places.length, 2);
+  for (const [index, crank] of some.commits.entries())
+    assert.ok(scale.x(crank) < places[index] && places[index] < scale.x(crank + 1));
 });
 
 test("labels do not overlap, and an error has its label before a crank that made a vat", () => {

@@ -166,4 +166,5 @@ class Kernel:
 def shown_by(panel: Any) -> dict[str, Any]:
     """What a panel sends to its page, but for its script and what every widget has."""
     own = {name for name in panel.trait_names(sync=True) if not name.startswith("_")}
-    return {name: panel.trait_values()[name] for name in sorted(own - {"layout", "tabbable", "tooltip"})}
+    state: dict[str, Any] = panel.get_state(sorted(own - {"layout", "tabbable", "tooltip"}))
+    return state

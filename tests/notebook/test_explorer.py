@@ -16,8 +16,9 @@ from IPython.core.interactiveshell import InteractiveShell
 import swingset
 from swingset_nb import extension
 from swingset_nb.asleep import cures, parked
+from swingset_nb.deltas import merged
 from swingset_nb.explorer import MOST_BREAKS, Explorer
-from tests.notebook.kernels import bank
+from tests.notebook.kernels import bank, shown_by
 
 
 class Seen:
@@ -101,7 +102,7 @@ def test_what_has_not_changed_is_not_sent_again(seen: Seen) -> None:
     assert sent == ["turn"]
     sent.clear()
     seen.run("await E(purse).deposit(1)")
-    assert set(sent) == {"bar", "timeline", "world", "tick"}
+    assert set(sent) == {"bar", "timeline", "world", "tick", "patch"}
 
 
 def test_a_cell_does_not_wait_for_what_is_inspected(seen: Seen) -> None:
@@ -211,10 +212,78 @@ VERBS = [
     ("suspend", "v2", {"reason": "--help"}, "%swingset suspend -- bank --help", "is suspended"),
     ("suspend", "v2", {"reason": "half \ud800"}, "%swingset suspend bank 'half \\ud800'", "is suspended"),
     ("resume", "v2", {}, "", "is not suspended"),
-    ("upgrade", "v2", {}, "%swingset upgrade bank", "first change the cell"),
+    ("upgrade", "v1", {}, "", "it is the session itself"),
     ("explode", "v2", {}, "", "nothing is called 'explode'"),
     ("send", "ko99", {"method": "x"}, "", "no such thing"),
 ]
+
+
+def test_the_page_has_all_that_is_shown_by_the_changes_alone(seen: Seen) -> None:
+    """Traits and patches, in the order in which they are sent, make what the kernel has; most are patches."""
+    page = shown_by(seen.panel)
+    sizes: list[int] = []
+    patched: set[str] = set()
+
+    def send(message: Any, buffers: object = None) -> None:
+        state = json.loads(json.dumps(message["state"]))
+        sizes.append(len(json.dumps(state)))
+        page.update(state)
+        for name, change in state.get("patch", {}).get("regions", {}).items():
+            patched.add(name)
+            page[name] = merged(page[name], change)
+
+    seen.panel._send = send
+    (group,) = [row["id"] for box in seen.panel.world["boxes"] for row in box["rows"] if row["opens"]]
+    looks: list[tuple[str, dict[str, Any]]] = [
+        *(("look", {"crank": crank}) for crank in (3, 4, 0, 9, 99)),
+        *[("open", {"row": group}), ("pick", {"subject": seen.kref("purse")}), ("search", {"text": "c3"})],
+        *[("watch", {"view": "costs"}), ("close", {"row": group}), ("step", {})],
+    ]
+    for kind, more in looks:
+        seen.press(kind, **more)
+        assert page == shown_by(seen.panel), kind
+    sizes.clear()
+    for _ in range(4):
+        seen.run("await E(purse).deposit(1)")
+        assert page == shown_by(seen.panel)
+    seen.run("%swingset go-on 5 --yes")
+    assert page == shown_by(seen.panel)
+    assert patched >= {"world", "timeline", "inspector"}
+    assert max(sizes[:4]) < 3_000, sizes
+
+
+def test_a_vat_is_upgraded_within_the_panel(seen: Seen) -> None:
+    """The verb opens the vat's upgrade panel in this one, which says what has a change; closing ends it."""
+    assert seen.panel.bar["changed"] == []
+    panel = seen.press("verb", verb="upgrade", subject=seen.kref("purse"))
+    first = panel.walkthrough
+    assert (panel.error, first.view["vat"], first.view["rows"]) == ("", "bank", [])
+    seen.run(bank().replace("+= amount", "+= 2 * amount"))
+    assert panel.bar["changed"] == ["bank"]
+    assert first.view["rows"]
+    assert seen.press("upgrade", vat="bank").walkthrough is first
+    first._hear(first, {"kind": "rehearse"}, [])
+    assert first.view["told"]["verdict"]["ok"]
+    first._hear(first, {"kind": "apply"}, [])
+    assert (first.error, panel.bar["changed"]) == ("", [])
+    assert [box["incarnation"] for box in panel.world["boxes"] if box["name"] == "bank"] == [1]
+    seen.press("shut")
+    assert (panel.walkthrough, first.comm) == (None, None)
+    assert "that vat has no cell that was changed" in seen.press("upgrade", vat="bank").error
+    open_again = seen.press("verb", verb="upgrade", subject="v2").walkthrough
+    seen.run("%swingset close")
+    assert (panel.walkthrough, open_again.comm, panel.bar["open"]) == (None, None, False)
+
+
+def test_the_code_of_panels_is_sent_once(seen: Seen) -> None:
+    """Panels carry little of their own; if somebody closes the code, the next panel has it again."""
+    other = Explorer(seen.notebook)
+    assert other.code is seen.panel.code
+    assert len(other._esm) < len(other.code._esm) / 20
+    other.code.close()
+    third = Explorer(seen.notebook)
+    assert third.code is not other.code
+    assert third.code.comm is not None
 
 
 @pytest.mark.parametrize(("verb", "subject", "more", "line", "said"), VERBS)

@@ -1,6 +1,6 @@
 // The explorer: the bar, the timeline, the world and the inspector, which know each other through the kernel.
 // Each trait is drawn when it has changed. The kernel is asked for one moment at a time: the latest drag wins.
-/** @import { AnyModel } from "@anywidget/types" */
+/** @import { AnyModel, Host } from "@anywidget/types" */
 /** @import { Bar, Message, Waiting, World } from "./types.d.ts" */
 import { epitaph, fill, h, keepKeys } from "../dom.js";
 import { inspectorView } from "./inspector.js";
@@ -8,6 +8,7 @@ import { latest } from "./latest.js";
 import { searchView } from "./search.js";
 import { askOf, didOf } from "./story.js";
 import { timelineView } from "./timeline.js";
+import { walkView } from "./walk.js";
 import { belowOf } from "./watch.js";
 import { queueOf, worldView } from "./world.js";
 
@@ -24,8 +25,8 @@ const RUNS = {
 };
 const IDLE = "there is nothing to run yet";
 
-/** @param {AnyModel} model @param {HTMLElement} el */
-function explorer(model, el) {
+/** @param {AnyModel} model @param {HTMLElement} el @param {Host} host */
+export function explorer(model, el, host) {
   const state = h("span", { class: "sw-state", role: "status" });
   const where = h("span", { class: "sw-where" });
   const panel = h("div", {
@@ -121,7 +122,8 @@ function explorer(model, el) {
   const middle = h("div", { class: "sw-middle" }, world.el, inspector.el);
   const asleep = h("p", { class: "sw-empty" });
   const body = h("div", { class: "sw-body" }, timeline.el, middle, queue ?? null, story ?? null);
-  panel.append(where, head, notice ?? "", error, asleep, body, said);
+  const walk = walkView(model, host, send);
+  panel.append(where, head, notice ?? "", error, walk.el, asleep, body, said);
 
   function play(/** @type {boolean} */ on) {
     playing = on;
@@ -192,6 +194,19 @@ function explorer(model, el) {
               onclick: () => send({ kind: "unbreak", predicate: text }),
             },
             `◉ Run stops after ${text} ×`,
+          ),
+        ),
+        ...now.changed.map((vat) =>
+          h(
+            "button",
+            {
+              class: "sw-chip sw-changed",
+              title:
+                "its cell was changed, and the vat runs without the change: compare, rehearse, apply, undo",
+              "data-key": `changed-${vat}`,
+              onclick: () => send({ kind: "upgrade", vat }),
+            },
+            `${vat} was changed: Upgrade…`,
           ),
         ),
       );
@@ -266,6 +281,8 @@ function explorer(model, el) {
     panel.prepend(epitaph(model.get("again")));
     redraw(new Set());
   };
+  walk.draw();
+  model.on("change:walkthrough", walk.draw);
   const watched = TRAITS.map((name) => /** @type {const} */ ([`change:${name}`, () => changing(name)]));
   for (const [event, act] of watched) model.on(event, act);
   model.on("change:turn", turned);
@@ -284,13 +301,10 @@ function explorer(model, el) {
     play(false);
     clearTimeout(slow);
     seen.disconnect();
+    walk.end();
+    model.off("change:walkthrough", walk.draw);
     for (const [event, act] of watched) model.off(event, act);
     model.off("change:turn", turned);
     model.off("comm_live_update", died);
   };
 }
-
-export default {
-  /** @param {{ model: AnyModel, el: HTMLElement }} context */
-  render: ({ model, el }) => explorer(model, el),
-};

@@ -127,8 +127,22 @@ function source(code) {
   ];
 }
 
-/** @param {Inspected} it */
-function kernelView(it) {
+/** The c-list entries: the vat, and the thing at the other side of an entry, are a click away.
+ * @param {Inspected} it @param {Send} send */
+function kernelView(it, send) {
+  const led = (/** @type {string} */ subject, /** @type {string} */ text, /** @type {string} */ title) =>
+    subject === it.subject
+      ? text
+      : h(
+          "button",
+          {
+            class: "sw-link sw-entry",
+            title,
+            "data-key": `entry-${text}-${subject}`,
+            onclick: () => send({ kind: "pick", subject }),
+          },
+          text,
+        );
   if (!it.kernel.length) return [h("p", { class: "sw-empty" }, "No c-list has it.")];
   const head = ["vat", "vref", "kref", "direction", "reachable", "counts"].map((name) =>
     h("th", { scope: "col" }, name),
@@ -137,9 +151,14 @@ function kernelView(it) {
     h(
       "tr",
       {},
-      ...[row.vat, row.vref, row.kref, row.direction, row.reachable ? "yes" : "no", row.counts].map((text) =>
-        h("td", {}, text),
-      ),
+      ...[
+        led(row.vat_id, row.vat, `inspect vat ${row.vat}`),
+        row.vref,
+        led(row.kref, row.kref, row.label),
+        row.direction,
+        row.reachable ? "yes" : "no",
+        row.counts,
+      ].map((cell) => h("td", {}, cell)),
     ),
   );
   return [
@@ -281,7 +300,7 @@ export function inspectorView(send) {
             ? heldBy(it)
             : tab === "Code"
               ? source(it.code)
-              : kernelView(it);
+              : kernelView(it, send);
     const verbs = it.verbs.map((verb) =>
       h(
         "button",

@@ -33,7 +33,8 @@ export function pathsOf(timeline, scale) {
   const paths = [];
   /** @type {Map<string, string[]>} */
   const parts = new Map();
-  for (const [lane, , cranks, first, last, errors] of timeline.bins) {
+  const all = timeline.bins.flatMap((bins, lane) => bins.map((bin) => /** @type {const} */ ([lane, bin])));
+  for (const [lane, [, cranks, first, last, errors]] of all) {
     const weight = cranks <= 1 ? 1 : cranks < 8 ? 2 : 3;
     const x = ((scale.x(first) + scale.x(last)) / 2 - width / 2).toFixed(1);
     const y = TOP + lane * LANE;
@@ -56,6 +57,13 @@ export function pathsOf(timeline, scale) {
   }
   return paths.sort((a, b) => Number(a.error) - Number(b.error));
 }
+
+/** The commits as notches below the lanes, each behind its crank.
+ * @param {Timeline} timeline @param {ReturnType<typeof scaleOf>} scale @param {number} low */
+export const committed = (timeline, scale, low) =>
+  timeline.commits
+    .map((crank) => `M${(scale.x(crank) + Math.min(4, scale.one / 2)).toFixed(1)} ${low - 4}v4`)
+    .join("");
 
 /** Marks with the row of their label, or -1 for those without room for one. Loud ones choose first.
  * The line that leads down to a label crosses no other label, so it takes room in the rows above.

@@ -2,7 +2,7 @@
 /** @import { Bar, Timeline, Send } from "./types.d.ts" */
 import { h, fill } from "../dom.js";
 import { svg } from "./svg.js";
-import { LABELS, LANE, TOP, keyed, labelled, pathsOf, scaleOf, zoomed } from "./ticks.js";
+import { LABELS, LANE, TOP, committed, keyed, labelled, pathsOf, scaleOf, zoomed } from "./ticks.js";
 
 const ROWS = 4;
 const LABEL = 14;
@@ -185,13 +185,16 @@ export function timelineView(look, send) {
         group.append(svg("title", {}, `crank ${mark.crank}: ${mark.text}`));
         return group;
       });
-      picture.replaceChildren(...lanes, ...ticks, veil, ...marks, line, knob);
+      const commits = svg("path", { class: "sw-commits", d: committed(next, scale, low) });
+      commits.append(svg("title", {}, "commits: after each of these cranks the world was stored"));
+      picture.replaceChildren(...lanes, ...ticks, commits, veil, ...marks, line, knob);
       const part = next.since > next.first || next.until < next.present;
       fill(
         more,
         document.createTextNode(
           [
             part ? `cranks ${next.since.toLocaleString("en")} to ${next.until.toLocaleString("en")}` : "",
+            commitsOf(next),
             next.more_marks ? `${next.more_marks.toLocaleString("en")} more marks: zoom in` : "",
           ]
             .filter(Boolean)
@@ -202,6 +205,13 @@ export function timelineView(look, send) {
     cursor();
   }
   return { el, draw, shown };
+}
+
+/** How many commits there are, in words. @param {Timeline} timeline */
+function commitsOf({ commits, more_commits: more }) {
+  const count = commits.length + more;
+  if (!count) return "";
+  return `${count === 1 ? "1 commit" : `${count.toLocaleString("en")} commits`}${more ? ": zoom in to see them" : ""}`;
 }
 
 /** @param {Element} el @param {Record<string, string | number>} props */

@@ -10,6 +10,7 @@ export interface Bar {
   paused: boolean;
   interrupted: boolean;
   breaks: string[];
+  changed: string[]; // vats with a changed cell that was not applied
   stale: boolean; // what the inspector shows is of an earlier moment: ask again
   ask: Ask | null;
   did: Did | null;
@@ -30,8 +31,8 @@ export interface Lane {
   name: string;
   hue: number;
 }
-/** Lane, column, cranks, first crank, last crank, errors. */
-export type Bin = [number, number, number, number, number, number];
+/** Column, cranks, first crank, last crank, errors. */
+export type Bin = [number, number, number, number, number];
 export interface Mark {
   crank: number;
   kind: string;
@@ -45,9 +46,11 @@ export interface Timeline {
   columns: number;
   width: number;
   lanes: Lane[];
-  bins: Bin[];
+  bins: Bin[][]; // of each lane
   marks: Mark[];
   more_marks: number;
+  commits: number[];
+  more_commits: number;
 }
 export interface Row {
   id: string;
@@ -153,6 +156,7 @@ export interface KernelRow {
   reachable: boolean;
   counts: string;
   label: string;
+  vat_id: string;
 }
 export interface Verb {
   verb: "bind" | "send" | "suspend" | "resume" | "drop" | "upgrade" | "break" | "trace";

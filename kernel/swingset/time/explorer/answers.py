@@ -81,7 +81,8 @@ class Timeline:
     """The cranks from `since` to `until`, in `columns` columns of `width` cranks each.
 
     `present` is the last crank of the world, and `first` the first that is left of its past. `more_marks` is
-    how many marks of this stretch are not listed.
+    how many marks of this stretch are not listed. `commits` are the cranks after which the world was
+    committed; if there are too many to tell them apart, there are only so many `more_commits`.
     """
 
     since: int
@@ -94,6 +95,8 @@ class Timeline:
     bins: tuple[Bin, ...]
     marks: tuple[Mark, ...]
     more_marks: int = 0
+    commits: tuple[int, ...] = ()
+    more_commits: int = 0
 
 
 @dataclass(frozen=True)
@@ -281,6 +284,7 @@ class KernelRow:
     """One entry of a c-list: the vat, its own name and the kernel's, and whether it can reach it.
 
     `counts` are the kernel's counts: `reachable,recognizable` of an object, the references to a promise.
+    `vat_id` and `kref` are subjects.
     """
 
     vat: str
@@ -290,6 +294,7 @@ class KernelRow:
     reachable: bool
     counts: str
     label: str = ""
+    vat_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,10 @@ MOST_BOXES, MOST_ROWS, MOST_ARROWS = 12, 400, 400
 """How many boxes of vats, rows and arrows a picture has at most."""
 
 IN_ONE_BOX, A_PAGE, MOST_SPLIT = 12, 40, 5
-"""How many rows a box has at first, how many more each opening shows, and how many named ones stand apart."""
+"""How many rows a box has at first, how many more the first opening shows, how many named ones stand apart.
+
+Each further opening shows twice as many more as the one before: three clicks lead to the most that is drawn.
+"""
 
 _ORDER = {"root": 0, "durable": 2, "heap": 3, "promise": 4, "lost": 5, "name": 6, "rest": 7}
 
@@ -70,7 +73,7 @@ class Folding:
         vats.sort(key=lambda vat: (not vat.attached, vat.state != SUSPENDED, _number(vat.id)))
         pages = self._pages("boxes")
         sessions = min(sum(vat.attached for vat in vats), MOST_BOXES)
-        shown = vats[: sessions + MOST_BOXES + A_PAGE * pages]
+        shown = vats[: sessions + MOST_BOXES + _opened(pages)]
         shown.sort(key=lambda vat: (not vat.attached, _number(vat.id)))
         left_out = []
         if len(vats) > len(shown):
@@ -165,7 +168,7 @@ class Folding:
         return [(name, krefs, direct) for name, (krefs, direct) in found if krefs]
 
     def _rows_of(self, box: str, owner: str) -> tuple[list[Row], int]:
-        room = min(IN_ONE_BOX + A_PAGE * self._pages(box), max(self._budget, 3))
+        room = min(IN_ONE_BOX + _opened(self._pages(box)), max(self._budget, 3))
         index, labels = self._index, self._labels
         rows = self._names(box, room)
         left_names = len(self._held_by_names(box)) - len(rows)
@@ -231,7 +234,7 @@ class Folding:
         self._groups[key] = row, rest
         is_open = row in self._opened and self._budget > 0
         pages = self._pages(row)
-        known = len(apart) + (A_PAGE * (1 + pages) if is_open else 3)
+        known = len(apart) + (_opened(1 + pages) if is_open else 3)
         members = [kref for kref in group.some(known) if kref not in apart]
         few = [found for kref in members[:3] if (found := self._labels.fields(kref))]
         more = ", …" if rest > len(few) else ""
@@ -242,7 +245,7 @@ class Folding:
         yield Row(row, key.sort, self._labels.kind(key), note, rest, krefs, opens=True, opened=is_open)
         if not is_open:
             return
-        members = members[: max(min(A_PAGE * (1 + pages), self._budget), 0)]
+        members = members[: max(min(_opened(1 + pages), self._budget), 0)]
         self._budget -= len(members)
         self._labels.read(members)
         for kref in members:
@@ -345,6 +348,11 @@ class Folding:
         if rows is None:
             return "", ""
         return box, rows[-1].id if rows and rows[-1].sort == "rest" else ""
+
+
+def _opened(pages: int) -> int:
+    """How many rows more are drawn after some openings."""
+    return min(A_PAGE * ((1 << min(pages, 10)) - 1), MOST_ROWS)
 
 
 def _not_drawn(count: int, noun: str, which: str = "") -> str:

@@ -280,6 +280,7 @@ class Things:
                 bool(reachable),
                 counts.get(kref, ""),
                 labels.thing(kref),
+                one_line(vat, NAME),
             )
             for vat, vref, kref, reachable in found
         )

@@ -38,7 +38,7 @@ from swingset.world.vats import ATTACHED, SUSPENDED, TERMINATED
 MOST_LANES, MOST_MARKS = 20, 60
 """How many lanes and marks a timeline has at most."""
 
-MOST_COLUMNS = 2_000
+MOST_COLUMNS, MOST_COMMITS = 2_000, 300
 
 FIRST_BYTES, ZOOM_BYTES = 60_000, 20_000
 """How many bytes a timeline has at most as JSON, its bins as lists: of all cranks, and of a stretch."""
@@ -227,6 +227,8 @@ class Ticks:
         end = max(min(self.last if until is None else until, self.last), begin)
         lanes, cranks = self._chosen()
         marks, more = self._marked(begin, end)
+        commits, unlisted = self._commits(begin, end)
+        room -= len(commits) * (len(str(end)) + 1)
         room -= sum(map(_size, lanes)) + sum(map(_size, marks))
         columns = max(1, min(columns, MOST_COLUMNS))
         while True:
@@ -237,7 +239,9 @@ class Ticks:
                 break
             columns = max(1, columns * 2 // 3)
         used = -(-(end - begin + 1) // width)
-        return Timeline(begin, end, first, self.last, used, width, lanes, tuple(bins), marks, more)
+        return Timeline(
+            begin, end, first, self.last, used, width, lanes, tuple(bins), marks, more, commits, unlisted
+        )
 
     def _chosen(self) -> tuple[tuple[Lane, ...], list[_Lane]]:
         """The lanes by order of creation: all, or those with the most cranks and one for the others."""
@@ -285,6 +289,15 @@ class Ticks:
         more = len(found) - len(kept) + errors - len(newest)
         kept += [Told(crank, "error", self._error(crank)) for crank in newest]
         return tuple(sorted(kept, key=lambda mark: (mark.crank, mark.kind, mark.text))), more
+
+    def _commits(self, begin: int, end: int) -> tuple[tuple[int, ...], int]:
+        """The cranks after which there was a commit, and how many commits are not listed: all, or none."""
+        marks = self._reel.marks
+        low = bisect_left(marks, begin, key=lambda mark: mark.crank)
+        high = bisect_right(marks, end, key=lambda mark: mark.crank)
+        if high - low > MOST_COMMITS:
+            return (), high - low
+        return tuple(dict.fromkeys(mark.crank for mark in marks[low:high])), 0
 
     def _checkpoints(self, begin: int, end: int) -> Iterator[Told]:
         places = self._reel.places
