@@ -351,8 +351,8 @@ CURES = [
     ("for lunch", ["resume"]),
     (None, ["resume"]),
     ("deposit(1) was interrupted", ["resume"]),
-    ("out-of-computrons: too much work", ["upgrade", "resume"]),
-    ("start-failed: no build_root_object", ["upgrade", "resume"]),
+    ("out-of-computrons: too much work", ["upgrade", "resume", "help"]),
+    ("start-failed: no build_root_object", ["upgrade", "resume", "help"]),
 ]
 
 
@@ -360,7 +360,7 @@ CURES = [
 def test_better_code_is_a_cure_where_the_code_was_the_cause(reason: str | None, words: list[str]) -> None:
     """A vat that the kernel suspended needs better code; one that a person suspended is resumed."""
     found = cures("bank", reason)
-    assert [next(word for word in ("upgrade", "resume") if word in line) for line in found] == words
+    assert [next(word for word in ("upgrade", "resume", "help") if word in line) for line in found] == words
 
 
 @pytest.mark.parametrize(
