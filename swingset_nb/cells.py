@@ -82,6 +82,8 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     old_limits = {name: options.get(name) for name in cell.limits}
     if cell.limits:
         world.controller.vats.change_options(cell.vat, cell.limits)
+    new_limits = world.controller.vats[cell.vat].options
+    moved = any(new_limits.get(name) != old for name, old in old_limits.items())
     difference = world.session.difference(cell.vat, cell.part, cell.source)
     if difference is None:
         forget_pending(world, cell.vat, cell.part)
@@ -90,7 +92,7 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
         older = world.lens.stale_modules().get(cell.vat, ())
         lines = [f"it runs an older version of module {name}" for name in older]
         hints = tuple(f"`%swingset module {name} --upgrade` upgrades it" for name in older)
-        but = "only its limits have changed" if cell.limits else "nothing changed"
+        but = "only its limits have changed" if moved else "nothing changed"
         words = f"vat {cell.vat} already runs exactly this {what}: {but}"
         return Message(words, said + lines, hints)
     if cell.upgrade:
@@ -176,7 +178,7 @@ def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Exte
 
 def upgrade_in_words(done: Upgraded) -> list[str]:
     """Sentences about what an upgrade kept, abandoned and broke."""
-    lines = [f"{count} {kind} kept, with identity and state" for kind, count in done.kept.items()]
+    lines = [f"{count:,} {kind} kept, with identity and state" for kind, count in done.kept.items()]
     lines += describe_left_behind(done.abandoned, done.disconnected)
     if not done.abandoned:
         lines.append("no exported object was abandoned")

@@ -52,7 +52,8 @@ def _picture(picture: Picture, include: object = None, exclude: object = None) -
     except BadPicture as problem:
         return {"text/plain": f"<a picture that is not shown: {problem}>"}, {}
     words = f"<picture of {png.width:,} by {png.height:,} pixels{': ' if alt else ''}{alt}>"
-    metadata = {"image/png": {"alt": alt or words}}
+    # A picture may have no paper of its own, and ink of any colour: most ink is dark.
+    metadata = {"image/png": {"alt": alt or words}, "needs_background": "light"}
     return {"text/plain": words, "image/png": base64.b64encode(png.data).decode()}, metadata
 
 

@@ -106,7 +106,7 @@ def vat_failed(
     where = "" if fault.message.startswith(f"vat {error.vat}") else f"vat {error.vat}: "
     cures = fixes(fault, tuple(parts.items()), tuple(before.items())) if before else ()
     hints = cures_in_words(error.vat, cures)
-    hints += advice_on(fault.name, fault.message) + lacking_for(fault.name, fault.message)
+    hints += advice_on(fault.name, fault.message) + lacking_for(fault.name, fault.message, parts.values())
     hints += of_a_start(error.vat, fault.code)
     hints = hints or ["change the cell where it fails, and run it again"]
     if fault.code != reasons.START_FAILED:  # the error itself says what that code's section would

@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from functools import partial
 
 from swingset.guest.base.errors import RemoteError
-from swingset.workers.importable import STANDARD, smallest_with
+from swingset.host.imports import imported
+from swingset.workers.importable import SCIENTIFIC, STANDARD, smallest_with
 from swingset_nb.advice import Case, advice_on
 
 _FILES = (
@@ -36,10 +38,15 @@ _ZONES = (
 _INPUT = "nobody types into a vat: pass what it asks for as an argument of a method"
 
 
-def _module(found: re.Match[str]) -> Iterable[str]:
+_MISSING = re.compile(r"No module named '([A-Za-z_][\w.]{0,99})'")
+
+
+def _module(besides: Iterable[str], found: re.Match[str]) -> Iterable[str]:
+    """What brings a module; `besides` are the packages that the same code imports."""
     name = found[1].partition(".")[0]
-    if (kind := smallest_with(name)) is not None:
-        return [f"another engine has {name}: `%%vat NAME --worker {kind}`"]
+    needed = dict.fromkeys((name, *besides))
+    if (kind := smallest_with(*needed)) is not None:
+        return [f"another engine has {', '.join(needed)}: `%%vat NAME --worker {kind}`"]
     if name in sys.stdlib_module_names and name not in STANDARD:
         return [f"no vat has {name}, which needs the machine: have a cell of the notebook do that part"]
     return [
@@ -59,7 +66,6 @@ def _case(kind: str, pattern: re.Pattern[str], *hints: str) -> Case:
 
 
 CASES = (
-    Case("ModuleNotFoundError", re.compile(r"No module named '([A-Za-z_][\w.]{0,99})'"), _module),
     Case("TypeError", re.compile(r"came, and vat [\w.-]{1,199} has no (numpy|pandas): "), _library),
     _case("ZoneInfoNotFoundError", re.compile(r"No time zone found"), *_ZONES),
     _case("RuntimeError", re.compile(r"can't start new thread"), _THREADS),
@@ -74,9 +80,12 @@ CASES = (
 )  # fmt: skip
 
 
-def lacking_for(kind: str, words: str) -> list[str]:
-    """What does the same, for an error of that class with these words, out of a vat."""
-    return advice_on(kind, words, CASES)
+def lacking_for(kind: str, words: str, sources: Iterable[str] = ()) -> list[str]:
+    """What does the same, for an error of that class with these words, out of a vat of these sources."""
+    if kind != "ModuleNotFoundError":
+        return advice_on(kind, words, CASES)
+    besides = sorted(SCIENTIFIC.intersection(name for source in sources for name in imported(source)))
+    return advice_on(kind, words, [Case(kind, _MISSING, partial(_module, besides))])
 
 
 def lacking(error: BaseException) -> list[str]:

@@ -124,6 +124,8 @@ def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
             told = redeliver(world.controller, name, parts, messages=messages)
             verdict, lines = f"{verdict} {told.verdict}", [*lines, *told.lines()]
             fixes = fixes or told.fixes
+        if found.untried:
+            hints.insert(0, f"`%swingset rehearse {name} --records all` tries all records")
         hints += cures_in_words(name, [fix for fix in fixes if fix.part == part])
         shown.append(Message(verdict, lines, hints))
     return Stack(shown)

@@ -39,6 +39,12 @@ OPEN_ALONE = """async () => {
   window.notebook = widget;
 }"""
 
+RUN = """const {content} = window.notebook;
+  content.activeCellIndex = content.widgets.length - 1;
+  await window.jupyterapp.commands.execute('notebook:insert-cell-below');
+  content.activeCell.model.sharedModel.setSource(code);
+  window.ran = window.jupyterapp.commands.execute('notebook:run-cell')"""
+
 EDIT = """async () => {
   const {content} = window.notebook;
   content.activeCellIndex = content.widgets.length - 1;
@@ -126,13 +132,15 @@ def browser(chromium: str) -> Iterator[Any]:
 
 
 class Lab:
-    """One page of JupyterLab with a notebook open."""
+    """One page with a notebook open, in JupyterLab or, if it is `alone`, in Notebook 7 of the same server."""
 
-    def __init__(self, page: Any, url: str, served: Path) -> None:
+    def __init__(self, page: Any, url: str, served: Path, *, alone: bool = False) -> None:
         self.page = page
         self.url = url
         self.served = served
+        self.alone = alone
         self.strangers: list[str] = []
+        page.set_default_timeout(60_000)
         page.on("request", self._note)
 
     def _note(self, request: Any) -> None:
@@ -141,32 +149,27 @@ class Lab:
 
     def open(self, path: str) -> None:
         """Open a notebook and wait for its kernel."""
-        self.page.goto(f"{self.url}/lab?reset")
+        self.page.goto(f"{self.url}/notebooks/{path}" if self.alone else f"{self.url}/lab?reset")
         self.page.wait_for_function("() => window.jupyterapp")
-        self.page.evaluate(OPEN, path)
-
-    def open_in_notebook(self, path: str) -> None:
-        """Open a notebook in Notebook 7, which the same server has, and wait for its kernel."""
-        self.page.goto(f"{self.url}/notebooks/{path}")
-        self.page.wait_for_function("() => window.jupyterapp")
-        self.page.evaluate(OPEN_ALONE)
+        if self.alone:
+            self.page.evaluate(OPEN_ALONE)
+        else:
+            self.page.evaluate(OPEN, path)
 
     def run_all(self) -> None:
         """Run every cell, past those that are meant to fail, and wait for the last."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
 
     def run(self, code: str) -> Any:
-        """Add a cell at the end, run it, and return its locator."""
-        self.page.evaluate(
-            """async (code) => {
-              const {content, context} = window.notebook;
-              content.activeCellIndex = content.widgets.length - 1;
-              await window.jupyterapp.commands.execute('notebook:insert-cell-below');
-              content.activeCell.model.sharedModel.setSource(code);
-              await window.jupyterapp.commands.execute('notebook:run-cell');
-            }""",
-            code,
-        )
+        """Add a cell at the end, run it to its end, and return its locator."""
+        return self._run(code, "await window.ran")
+
+    def begin(self, code: str) -> Any:
+        """Add a cell at the end, begin to run it, and return its locator."""
+        return self._run(code, "")
+
+    def _run(self, code: str, then: str) -> Any:
+        self.page.evaluate(f"async (code) => {{ {RUN}; {then} }}", code)
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").last
         cell.scroll_into_view_if_needed()
         return cell
@@ -181,11 +184,26 @@ class Lab:
         return cell
 
 
+def new_page(browser: Any) -> Any:
+    """A page of the size that the tests expect."""
+    return browser.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce")
+
+
 @pytest.fixture
 def notebook_page(lab: tuple[str, Path], browser: Any) -> Iterator[Lab]:
     """A fresh page on the server."""
     url, served = lab
-    page = browser.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce")
-    page.set_default_timeout(60_000)
+    page = new_page(browser)
     yield Lab(page, url, served)
+    page.close()
+
+
+@pytest.fixture(scope="module", params=["JupyterLab", "Notebook 7"])
+def front(request: pytest.FixtureRequest, lab: tuple[str, Path], browser: Any) -> Iterator[Lab]:
+    """A page in each of the two front ends, which all tests of a module share."""
+    url, served = lab
+    page = new_page(browser)
+    shared = Lab(page, url, served, alone=request.param == "Notebook 7")
+    yield shared
+    assert shared.strangers == []
     page.close()

@@ -13,15 +13,6 @@ from tests.js.installed import installed
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-START = """async (code) => {
-  const {content} = window.notebook;
-  content.activeCellIndex = content.widgets.length - 1;
-  await window.jupyterapp.commands.execute('notebook:insert-cell-below');
-  content.activeCell.model.sharedModel.setSource(code);
-  window.jupyterapp.commands.execute('notebook:run-cell');
-}"""
-"""Begins to run a cell, and does not wait for its end."""
-
 BUSY = """import swingset_nb, time
 with swingset_nb.session().controller.lock:
     time.sleep(4)"""
@@ -57,11 +48,11 @@ def blank(served: Path, name: str) -> str:
     return path.name
 
 
-def world(lab: Any, name: str, *, alone: bool = False) -> None:
-    """A blank notebook with a world and a counter in it; `alone` is in Notebook 7."""
+def world(lab: Any, name: str) -> None:
+    """A blank notebook with a world and a counter in it."""
     from playwright.sync_api import expect
 
-    (lab.open_in_notebook if alone else lab.open)(blank(lab.served, name))
+    lab.open(blank(lab.served, name))
     expect(lab.run(f"%load_ext swingset_nb\n%swingset open {name}.world")).to_contain_text("a new world")
     expect(lab.run(VAT)).to_contain_text("runs now")
     expect(lab.run("c = await E(counter).make()\nawait E(c).up()")).to_contain_text("counter │")
@@ -112,7 +103,7 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
         lab.page.keyboard.press(key)
     expect(panel.locator(".sw-where")).to_contain_text("the present")
     assert lab.page.locator(".jp-Notebook .jp-CodeCell").count() == cells
-    lab.page.evaluate(START, BUSY)
+    lab.begin(BUSY)
     lab.page.wait_for_timeout(500)
     panel.locator("button.sw-back").click()
     expect(panel.locator(".sw-state")).to_contain_text("waiting: a cell runs")
@@ -128,39 +119,6 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
     lab.run("%swingset close")
     panel.scroll_into_view_if_needed()
     expect(panel).to_contain_text("This panel is asleep")
-    assert lab.strangers == []
-
-
-def test_an_hour_in_notebook_7(notebook_page: Any, pictures: Path) -> None:
-    """Answers, an error with its line, completion, signatures, a panel and a refusal are as in JupyterLab."""
-    from playwright.sync_api import expect
-
-    lab = notebook_page
-    world(lab, "classic", alone=True)
-    expect(lab.run("%swingset clists counter").locator("table")).to_contain_text("Counter")
-    image = lab.run("%swingset picture").locator("img[alt*='counter']")
-    assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 500
-    expect(lab.run("await E(counter).made()")).to_contain_text("this cell, line 1")
-    expect(lab.run("%swingset hlep")).to_contain_text("did you mean")
-    cell = lab.type("await E(c).u")
-    lab.page.keyboard.press("Tab")
-    expect(lab.page.locator(".jp-Completer-item")).to_contain_text("up", timeout=30_000)
-    lab.page.keyboard.press("Enter")
-    expect(cell.locator(".cm-content")).to_contain_text("await E(c).up")
-    lab.page.keyboard.type("(")
-    lab.page.keyboard.press("Shift+Tab")
-    expect(lab.page.locator(".jp-Tooltip")).to_contain_text("up() -> int")
-    lab.page.keyboard.press("Escape")
-    expect(lab.run("c.up?")).to_contain_text("Method of: Counter of counter")
-    lab.run("%swingset pause")
-    lab.run("E(c).up()\nNone")
-    lab.run("%swingset panel")
-    panel = lab.page.locator(".sw-panel")
-    panel.locator("button.sw-step").click()
-    expect(panel.locator(".sw-said")).to_contain_text("<b>count</b> is 2")
-    expect(lab.run("%swingset undo")).to_contain_text("took back")
-    expect(lab.run("%swingset redo")).to_contain_text("done again")
-    lab.page.screenshot(path=pictures / "notebook-7.png")
     assert lab.strangers == []
 
 

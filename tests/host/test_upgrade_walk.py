@@ -24,7 +24,7 @@ PURSES = tuple(Call("root", "open_purse", (f"owner {n}",), f"purse {n}") for n i
 MIGRATED = BadUpgrade("records are migrated", BANK, PURSES, DROPPED, "answer", "")
 
 TOLD = (
-    (MIGRATED, "survives", "5 Purse that others hold, with identity and state"),
+    (MIGRATED, "survives", "5 Purse, with identity and state"),
     (MIGRATED, "lost", "nothing"),
     (MIGRATED, "migrates", "1 Purse, from version 1 to 2, at once"),
     (MIGRATED, "migrates", "4 Purse of version 1, each when it is first used"),

@@ -478,4 +478,4 @@ def test_a_notebook_gets_data_and_figures_of_the_scientific_engine(kernel: Kerne
     assert base64.b64decode(shown["image/png"]).startswith(b"\x89PNG")
     refused = kernel.run(DATA.format(name="lean", worker="wasm"))
     assert "No module named 'numpy'" in refused.traceback
-    assert "another engine has numpy: `%%vat NAME --worker wasm-numpy`" in refused.traceback
+    assert "another engine has numpy, matplotlib, pandas: `%%vat NAME --worker" in refused.traceback

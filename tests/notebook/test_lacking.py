@@ -72,8 +72,12 @@ def test_what_is_missing_is_told_with_what_does_the_same(runs: Stage, source: st
 
 
 def test_a_vat_that_does_not_start_gets_the_same_advice() -> None:
-    """Most imports are at the top of a cell."""
-    assert "another engine has pandas" in lacking_for("ModuleNotFoundError", "No module named 'pandas'")[0]
+    """Most imports are at the top of a cell, and the engine to take has all that its code imports."""
+    words = "No module named 'numpy'"
+    assert lacking_for("ModuleNotFoundError", words)[0].endswith("numpy: `%%vat NAME --worker wasm-numpy`")
+    sources = ["import numpy, json\nimport helpers", "def f():\n    from pandas import DataFrame"]
+    (hint,) = lacking_for("ModuleNotFoundError", words, sources)
+    assert hint == "another engine has numpy, pandas: `%%vat NAME --worker wasm-pandas`"
 
 
 @pytest.mark.parametrize(("library", "kind"), [("numpy", "wasm-numpy"), ("pandas", "wasm-pandas")])

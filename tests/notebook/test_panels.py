@@ -318,7 +318,7 @@ def test_the_way_of_an_upgrade_can_be_typed(shell: Any, capsys: pytest.CaptureFi
     shell.run_cell(bank().replace("+= amount", "+= 2 * amount"))
     assert "can be fixed by rule" in typed("%vat bank --fix")
     said = typed("%swingset rehearse bank")
-    assert "survives: 2 Purse that others hold, with identity and state" in said
+    assert "survives: 2 Purse, with identity and state" in said
     shell.run_cell(bank().replace("Purse", "Wallet"))
     said = typed("%swingset rehearse bank")
     assert said.count("are in the store but not in the code") == 1

@@ -94,6 +94,8 @@ def test_the_cell_of_a_vat_sets_limits(opened: Kernel) -> None:
     """A cell that runs already changes only the limits; a start that is too expensive says what it needs."""
     told = opened.run(SPIN.format(options=" --memory 512")).plain
     assert told == "vat spin already runs exactly this cell: only its limits have changed"
+    told = opened.run(SPIN.format(options=" --memory 512")).plain
+    assert told == "vat spin already runs exactly this cell: nothing changed"
     shown = opened.run("%swingset limits spin").plain
     assert "512 MiB" in shown
     assert "1 GiB" not in shown

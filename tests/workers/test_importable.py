@@ -55,3 +55,4 @@ def test_each_engine_has_the_packages_that_are_said_of_it() -> None:
         assert packages == (SCIENTIFIC if kept is None else kept)
     advised = [smallest_with(name) for name in ("numpy", "six", "scipy", "requests")]
     assert advised == ["wasm-numpy", "wasm-pandas", "wasm-full", None]
+    assert smallest_with("numpy", "pandas") == "wasm-pandas"

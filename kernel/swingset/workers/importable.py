@@ -48,6 +48,6 @@ PACKAGES = {
 """The packages that each engine has, by the kind of worker that runs in it, the smallest first."""
 
 
-def smallest_with(package: str) -> str | None:
-    """The kind of worker of the smallest engine that has a package; None if none has it."""
-    return next((kind for kind, packages in PACKAGES.items() if package in packages), None)
+def smallest_with(*packages: str) -> str | None:
+    """The kind of worker of the smallest engine that has all of some packages; None if none has."""
+    return next((kind for kind, there in PACKAGES.items() if there.issuperset(packages)), None)

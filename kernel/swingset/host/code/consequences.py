@@ -119,7 +119,7 @@ def lost(
 
 def surviving(kept: Mapping[str, int]) -> tuple[str, ...]:
     """What goes on under the new code."""
-    kinds = [f"{count:,} {kind} that others hold, with identity and state" for kind, count in kept.items()]
+    kinds = [f"{count:,} {kind}, with identity and state" for kind, count in kept.items()]
     return ("the root object, under the new code", *kinds, "the baggage, and all that it refers to")
 
 

@@ -54,6 +54,7 @@ class Rehearsal:
     `verdict` is one sentence and `lines` are several. `abandoned` lists exports that would be lost,
     `disconnected` lists promises that would be broken, and `kept` counts durable objects by kind. `records`
     is set if more records were migrated than the upgrade itself migrates; if one fails, `ok` is False.
+    `untried` counts the older records that were not migrated, each of which may still fail.
     `rejected` lists other promises that the upgrade would reject, such as adopted ones whose adopter fails.
     `fixes` are changes of the code that may cure a refusal, or such a rejection. `consequences` tell what the
     upgrade would do to the world; they are empty if it is refused.
@@ -69,6 +70,7 @@ class Rehearsal:
     kept: dict[str, int]
     computrons: int | None
     records: Migrated | None = None
+    untried: int = 0
     rejected: tuple[PromiseRow, ...] = ()
     fixes: tuple[Fix, ...] = ()
     consequences: Consequences = field(default_factory=Consequences)
@@ -92,8 +94,9 @@ def rehearse_upgrade(
         lens = Lens(fork.kernel.store)
         objects = {row.kref: row for row in lens.objects()}
         promises = {row.kref: row for row in lens.promises()}
-        kept = kinds_exported(lens, vat)
         kernel, vat_id = fork.kernel, fork.kernel.vat(vat).id
+        versions = Versions(kernel.store, vat_id)
+        stored = versions.stored()
         size = store_size(kernel, vat_id)
         try:
             report = fork.upgrade_vat(vat, parts)
@@ -117,6 +120,7 @@ def rehearse_upgrade(
             and promises[row.kref].state not in (FULFILLED, REJECTED)
             and _DISCONNECTION not in row.value
         )
+        kept = kept_of(stored, versions.stored())
         moved, left = migrating(kernel, vat_id)
         size_then = store_size(kernel, vat_id)
         fork.queue.unpause()
@@ -132,7 +136,13 @@ def rehearse_upgrade(
             costing(report.computrons, (size, size_then), run.cranks, len(faults), left),
         )
         found = replace(found, fixes=cures[0] if cures else (), consequences=told)
-        return found if records is None else _with_records(found, _migrated(fork, vat, records, progress))
+        migrated = None if records is None else _migrated(fork, vat, records, progress)
+        if migrated is not None:
+            found = _with_records(found, migrated)
+            left = max(0, migrated.remaining - migrated.failed)
+        elif left:
+            left = sum(row.count for row in versions.stale())  # what waited may have used some
+        return _with_untried(found, left)
     finally:
         fork.close()
 
@@ -181,13 +191,18 @@ def _with_records(found: Rehearsal, migrated: Migrated | None) -> Rehearsal:
     return replace(found, ok=ok, verdict=verdict, lines=(*found.lines, *migrated.lines()), records=migrated)
 
 
-def kinds_exported(lens: Lens, vat: str) -> dict[str, int]:
-    """The number of durable objects of each kind that other vats can reach, by tag."""
-    found: dict[str, int] = {}
-    for row in lens.clist(vat):
-        if row.vref.startswith("o+d"):
-            found[row.label] = found.get(row.label, 0) + 1
-    return dict(sorted(found.items()))
+def _with_untried(found: Rehearsal, left: int) -> Rehearsal:
+    were = "1 of its records was" if left == 1 else f"{left:,} of its records were"
+    verdict = f"{found.verdict[:-1]}; {were} not tried." if found.ok and left else found.verdict
+    return replace(found, verdict=verdict, untried=left)
+
+
+def kept_of(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    """How many objects of each durable kind an upgrade kept, of the numbers that were stored around it.
+
+    An upgrade first deletes what nothing refers to, and the new code may make some at once.
+    """
+    return {kind: kept for kind, count in before.items() if (kept := min(count, after.get(kind, 0)))}
 
 
 def describe_left_behind(abandoned: tuple[ObjectRow, ...], broken: tuple[PromiseRow, ...]) -> list[str]:
@@ -218,7 +233,7 @@ def _accepted(
     ran: int,
     faults: list[Fault],
 ) -> Rehearsal:
-    lines = [f"{count} {tag} kept, identity and state" for tag, count in kept.items()]
+    lines = [f"{count:,} {tag} kept, identity and state" for tag, count in kept.items()]
     lines += describe_left_behind(abandoned, broken)
     lines += [f"promise {row.kref} is rejected: {one_line(row.value, 200)}" for row in rejected]
     if ran:

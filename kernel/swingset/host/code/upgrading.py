@@ -11,16 +11,17 @@ from swingset.guest.base import context
 from swingset.guest.passing.passable import UnpassableError
 from swingset.host.base.starting import Parts
 from swingset.host.code.joined import Joined
-from swingset.host.code.rehearsal import kinds_exported
+from swingset.host.code.rehearsal import kept_of
 from swingset.host.worlds.controller import Controller
 from swingset.lens.present.tables import ObjectRow, PromiseRow
+from swingset.lens.state.versions import Versions
 from swingset.model.capdata import CapData
 from swingset.model.stack import room
 
 
 @dataclass(frozen=True)
 class Upgraded:
-    """The report of an upgrade. `kept` counts durable objects by kind; rows are from before the upgrade."""
+    """The report of an upgrade. `kept` counts all durable objects by kind; rows are from before it."""
 
     vat: str
     incarnation: int
@@ -35,14 +36,15 @@ def upgrade(controller: Controller, vat: str, parts: Parts, given: CapData | Non
     lens = controller.lens
     objects = {row.kref: row for row in lens.objects()}
     promises = {row.kref: row for row in lens.promises()}
-    kept = kinds_exported(lens, vat)
+    versions = Versions(controller.kernel.store, controller.kernel.vat(vat).id)
+    stored = versions.stored()
     report = controller.upgrade_vat(vat, parts, parameters=given, message=message)
     left_behind = report.left_behind or LeftBehind((), ())
     return Upgraded(
         vat,
         controller.vats[vat].incarnation,
         report,
-        kept,
+        kept_of(stored, versions.stored()),
         tuple(objects[kref] for kref in left_behind.abandoned if kref in objects),
         tuple(promises[kref] for kref in left_behind.disconnected if kref in promises),
     )

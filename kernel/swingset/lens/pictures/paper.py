@@ -1,7 +1,9 @@
 """The paper of pictures: light or dark as the reader prefers, with colours that can be told apart.
 
-A picture is SVG in an `<img>`, the form that survives in untrusted notebooks, so it cannot see the page. It
-lies on paper of its own. What cannot read its style sheet shows it light. Every text is escaped here.
+A picture is SVG in an `<img>`, the form that survives in untrusted notebooks, so it cannot see the variables
+of the page. It lies on paper of its own. The browser shows it in the colour scheme of the page around it:
+JupyterLab and Notebook 7 set one with their theme, and a page without one has what its reader prefers. What
+cannot read the style sheet shows it light. Every text is escaped here.
 """
 
 from __future__ import annotations

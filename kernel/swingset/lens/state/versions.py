@@ -94,6 +94,20 @@ class Versions:
         """The descriptors of the vat's durable kinds by number, as far as they can be read."""
         return _kinds(descriptors(self._store, ONE, self._vat).get(self._vat, {}))
 
+    def stored(self) -> dict[str, int]:
+        """The number of records of each durable kind that has any, by tag."""
+        query = (
+            "WITH kinds as (SELECT key at, value ->> 0 low, value ->> 1 high from json_each(?))"
+            " SELECT at, count(*) from kinds"
+            " CROSS JOIN vatstore on vat = ? and vatstore.key >= low and vatstore.key < high group by at"
+        )
+        kinds = [kind for _, kind in self._described()]
+        ranges = json.dumps([kind.range for kind in kinds])
+        found: Counter[str] = Counter()
+        for at, count in self._store.world.rows(query, (ranges, self._vat)):
+            found[kinds[at].kind] += count
+        return dict(sorted(found.items()))
+
     def outdated(self) -> tuple[Outdated, ...]:
         """The kinds that may have older records, in the order in which a migration visits them."""
         return outdated(self._store, ONE, self._vat).get(self._vat, ())
