@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from swingset.guest.base.errors import RemoteError
-from swingset.host.imports import imported
+from swingset.host.worlds.imports import imported
 from swingset.workers.importable import SCIENTIFIC, STANDARD, smallest_with
 from swingset_nb.advice import Case, advice_on
 
