@@ -61,6 +61,16 @@ def _meter(world: swingset.Controller) -> str:
     return world.meters.create(5_000_000)
 
 
+def _account(world: swingset.Controller) -> None:
+    world.market.open()
+    world.market.open_account("ann", 100)
+
+
+def _bid(world: swingset.Controller) -> None:
+    _account(world)
+    world.market.send("ann", "greet", ["x"], account="ann", base=1, slope="1/2", cap=9)
+
+
 ASKED: dict[str, tuple[str, Callable[[swingset.Controller], Any]]] = {
     "a message": ("send", lambda world: world.queue_to_root("ann", "greet", ["x"])),
     "a message without an answer": (
@@ -88,6 +98,15 @@ ASKED: dict[str, tuple[str, Callable[[swingset.Controller], Any]]] = {
     "a meter less": (
         "forget-meter",
         lambda world: (_meter(world), world.commit(), world.meters.forget("m1")),
+    ),
+    "a market": ("open-market", lambda world: world.market.open()),
+    "an account": ("open-account", lambda world: _account(world)),
+    "money": ("credit-account", lambda world: (_account(world), world.market.credit("ann", 5))),
+    "a facet": ("market-node", lambda world: (_account(world), world.market.facet("account", "ann"))),
+    "a bid": ("offer", lambda world: _bid(world)),
+    "a higher bid": (
+        "raise-bid",
+        lambda world: (_bid(world), world.market.raise_bid(world.market.bids()[0].position, base=3)),
     ),
     "kernel options": ("change-kernel-options", lambda world: world.options.change({"reap_interval": 7})),
     "a pause": ("pause", lambda world: world.queue.pause()),

@@ -760,7 +760,7 @@ UNDONE = [
         "M",
         "what a device sends is written as a message of the host too",
         "inputs",
-        'if record.verb in ("send", "syscall"):',
+        'if record.verb in ("send", "offer", "syscall"):',
         "if record.verb:",
         "time/test_bugs_with_devices.py ::test_each_is_red_with_the_bug_and_green_with_the_mended_code",
     ),

@@ -43,6 +43,8 @@ class Atomic:
     def __enter__(self) -> Atomic:
         refuse_within_crank(self._store)
         self._last = self._world.journal.last
+        if self._store.market is not None:
+            self._store.market.end()
         if self._store.effects.calls or self._store.effects.other:
             self._store.effects.clear()
         self._world.begin_crank()

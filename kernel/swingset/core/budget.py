@@ -34,6 +34,12 @@ PASSED_ON = 48 << 20
 MOST_WAITING, MOST_WAITING_BYTES = 10_000, PASSED_ON // 2
 """How many messages may wait for one promise, and how many bytes they may have as they are stored."""
 
+NO_ROOM = (
+    f"{MOST_WAITING:,} messages or {MOST_WAITING_BYTES:,} bytes wait for this promise to be settled,"
+    " and no more may: send again when it is"
+)
+"""Why a message to a promise is rejected."""
+
 
 class Budget:
     """What one delivery may still write."""

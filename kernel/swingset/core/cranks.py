@@ -29,7 +29,7 @@ from typing import cast
 from swingset.core.administration import Administration
 from swingset.core.ahead import Ahead
 from swingset.core.atomic import Atomic, Requests, refuse_within_crank
-from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES
+from swingset.core.budget import NO_ROOM
 from swingset.core.delivery import Deliverer
 from swingset.core.device_board import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, WorkerRefused
@@ -149,7 +149,7 @@ class Cranks:
                 continue
             try:
                 with room():
-                    if more:
+                    if more and self.agenda.market is None:
                         self.ahead.look(*chosen)
                     report = self.run_event(*chosen, clean_up or 0)
                 if self._failures.count:
@@ -206,7 +206,8 @@ class Cranks:
             name = self.set_aside(stopped.vat, why).name
         else:
             name = event.name if isinstance(event, CreateVat) else self.store.vats.known(event.vat).name
-            if seq < 0 and self._is_awaited(event.result):
+            promise = self.store.promises.get(event.result)
+            if seq < 0 and promise is not None and promise.policy is not None:  # the host learns its outcome
                 outcome = "withdrawn"
                 self.withdraw(event.result)
             else:
@@ -214,11 +215,6 @@ class Cranks:
                 if isinstance(event, UpgradeVat):
                     self.set_aside(event.vat, why)
         return CrankReport(event, outcome, name, fault=stopped.fault, number=self.count + 1)
-
-    def _is_awaited(self, result: str) -> bool:
-        """Whether the host holds a promise, and so learns its outcome."""
-        promise = self.store.promises.get(result)
-        return promise is not None and promise.policy is not None
 
     def withdraw(self, result: str) -> None:
         """Withdraw a creation or an upgrade that is still queued, and release its promise."""
@@ -287,6 +283,8 @@ class Cranks:
             self.world, self.store, lambda: crank_record(self.store, report, said, seq, ran, clean_up)
         ):
             if seq is not None:
+                if self.agenda.market is not None:
+                    self.agenda.market.begin(seq, event)
                 self.store.queues.take(seq)
             match event:
                 case Send():
@@ -311,6 +309,8 @@ class Cranks:
             if report.outcome == "starved":
                 report = self.judge.starved(seq, event, report)
             self.judge.terminate_marked()
+            if self.agenda.market is not None:
+                self.agenda.market.settle(report)
             if report.outcome not in ("waiting", "parked"):
                 self.store.consume(event)
             self.store.counters.set("crank", number)
@@ -334,6 +334,8 @@ class Cranks:
         self.store.discard_touched()
         self.world.undo_crank()
         if self.taken is not None:
+            if self.agenda.market is not None:
+                self.agenda.market.again()
             self.store.queues.take(self.taken)
         self.store.effects.undone()
 
@@ -351,11 +353,7 @@ class Cranks:
         """Queue a message to a promise, or reject it if too many wait already."""
         if self.store.wait_for(promise, event):
             return CrankReport(event, "waiting", number=number)
-        words = (
-            f"{MOST_WAITING:,} messages or {MOST_WAITING_BYTES:,} bytes wait for this promise to be settled,"
-            " and no more may: send again when it is"
-        )
-        self.judge.reject(event.message, capdata.error("Error", words, code=reasons.TOO_MUCH_WAITING))
+        self.judge.reject(event.message, capdata.error("Error", NO_ROOM, code=reasons.TOO_MUCH_WAITING))
         return CrankReport(event, "rejected", number=number)
 
     def _deliver_message(
@@ -442,8 +440,8 @@ class Cranks:
 
     def _clean_up(self, event: CleanUp, number: int, budget: int) -> CrankReport:
         vat = self.store.vats.get(event.vat)
-        done = self.lifecycle.clean_up(event.vat, budget)
-        return CrankReport(event, "cleaned", vat.name if vat else None, cleaned=done, number=number)
+        name, done = vat.name if vat else None, self.lifecycle.clean_up(event.vat, budget)
+        return CrankReport(event, "cleaned", name, cleaned=done, number=number)
 
     def _park(self, seq: int, event: QueuedEvent, vat: VatRecord, number: int) -> CrankReport:
         self.store.queues.park(vat.id, seq, event)

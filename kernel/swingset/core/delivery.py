@@ -58,6 +58,9 @@ class Deliverer:
         consequences, and `Overtaken` if the crank has to run again because of what ran ahead.
         """
         handler, limits = DeliverySyscalls(self._store, vat.id, self._devices), limits_of(vat)
+        market = self._store.market
+        if market is not None and (fuel := market.fuel) is not None:
+            limits = replace(limits, computrons=min(fuel, limits.computrons or fuel))
         self._store.budget = Budget(limits)
         self._warehouse.ran.add(vat.id)
         try:

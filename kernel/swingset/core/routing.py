@@ -13,7 +13,7 @@ from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import Send
 from swingset.model.refs import kref_type
-from swingset.world.promises import REJECTED, UNRESOLVED
+from swingset.world.promises import FORWARDED, REJECTED, UNRESOLVED
 from swingset.world.vats import TERMINATED, VatRecord
 
 
@@ -68,6 +68,25 @@ def route(store: KernelStore, event: Send) -> ToVat | ToPromise | Nowhere:
         code, words = fate_of(obj.fate if obj else None)
         return Nowhere(capdata.error("Error", words, code=code))
     return ToVat(vat, target)
+
+
+def vat_of(store: KernelStore, event: Send) -> str | None:
+    """The id of the vat that `route` would find for a message, or None; looking changes nothing."""
+    target, passed = event.target, set[str]()
+    if kref_type(target) == "p":
+        promise = store.promises.get(target)
+        while promise is not None and promise.state == FORWARDED and promise.decider not in passed:
+            passed.add(promise.kref)
+            promise = store.promises.get(promise.decider or "")
+        if promise is None or promise.state in (REJECTED, FORWARDED):
+            return None
+        if promise.state == UNRESOLVED:
+            pipeliner = _pipeliner(store, promise.decider)
+            return None if pipeliner is None else pipeliner.id
+        target = capdata.sole_object(promise.data or capdata.NOTHING) or ""
+    obj = store.objects.get(target) if target[1:2] == "o" else None
+    vat = store.vats.get(obj.owner) if obj is not None and obj.owner else None
+    return None if vat is None or vat.state == TERMINATED else vat.id
 
 
 def fate_of(fate: str | None) -> tuple[str, str]:

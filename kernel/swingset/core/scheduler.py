@@ -2,7 +2,8 @@
 
 Fixed rules come first: terminated vats are cleaned up while the run allows it, then vats are notified of
 dropped references, then vats that are due get a `bringOutYourDead`. Requests that the host wants at once come
-before the run-queue. The run-queue is last, and a scheduler decides its order.
+before the run-queue. The run-queue is last, and a scheduler decides its order. In a world with a market its
+messages bid for their turn (`swingset.core.escalators`), and now and then housekeeping waits for one of them.
 
 A start for which this host has no worker, or that its clock has stopped, is passed over. It keeps its
 position, and nothing is written about it: for the world its turn has not come, so another host that can run
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from swingset.core.escalators import find_market
 from swingset.core.store import KernelStore
 from swingset.model.messages import CleanUp, Collect, CreateVat, Event, QueuedEvent, Reap, UpgradeVat
 
@@ -101,6 +103,8 @@ class Agenda:
     def __init__(self, store: KernelStore, scheduler: Scheduler) -> None:
         self._store = store
         self._scheduler = scheduler
+        self.market = find_market(store)
+        """The order of a world that has a market; it comes in the place of the scheduler."""
         self.to_tell = Waiting(store, store.gc)
         self.to_reap = Waiting(store, store.reaping)
         self._passed_over: dict[int, PassedOver] = {}
@@ -132,19 +136,29 @@ class Agenda:
         return bool(found)
 
     def look_again(self) -> None:
-        """Pass over nothing any more: the world went to another commit, where positions mean other events."""
+        """Begin anew: the world went to another commit, where positions mean other events."""
         self._passed_over.clear()
+        self.find_market()
+
+    def find_market(self) -> None:
+        """Take the order of the world's market, if it has one."""
+        self.market = find_market(self._store)
 
     def choose(self, runnable: Runnable, *, clean_up: bool) -> tuple[int | None, Event] | None:
         """The next event, with its position where it comes from the run-queue."""
-        if clean_up and (dead := self._store.graveyard.next()) is not None:
-            return None, CleanUp(dead)
-        if (vat := self.to_tell.first(runnable)) is not None:
-            kind, krefs = self._store.gc.group(vat)
-            return None, Collect(vat, kind, tuple(krefs))
-        if (vat := self.to_reap.first(runnable)) is not None:
-            return None, Reap(vat)
+        market = self.market
+        if market is None or not market.is_due():
+            if clean_up and (dead := self._store.graveyard.next()) is not None:
+                return None, CleanUp(dead)
+            if (vat := self.to_tell.first(runnable)) is not None:
+                kind, krefs = self._store.gc.group(vat)
+                return None, Collect(vat, kind, tuple(krefs))
+            if (vat := self.to_reap.first(runnable)) is not None:
+                return None, Reap(vat)
         passed = self._passed_over
+        if market is not None:
+            first = self._store.queues.first_but(passed.keys())
+            return first if first is not None and first[0] < 0 else market.choose(passed.keys())
         if not passed:
             return self._store.queues.urgent() or self._scheduler.choose(self._store)
         first = self._store.queues.first_but(passed.keys())

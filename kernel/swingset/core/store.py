@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Protocol
 
 from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES, REFERENCE, SYSCALL, Budget
 from swingset.core.effects import Effects
@@ -38,6 +39,36 @@ from swingset.world.queues import Queues
 from swingset.world.sources import Sources
 from swingset.world.vats import TERMINATED, Vats
 from swingset.world.vatstore import VatStore
+
+
+class Market(Protocol):
+    """What an order of the run-queue in which messages bid is told by the tables."""
+
+    def enqueued(self, event: QueuedEvent) -> QueuedEvent:
+        """The event as it is to be queued."""
+        ...
+
+    def rejoined(self, item: str) -> str:
+        """The stored text of a message that comes back from a promise, as it is to be queued."""
+        ...
+
+    def settled(self, kref: str) -> None:
+        """A promise was settled, or follows another."""
+        ...
+
+    def dropped(self, event: Event) -> None:
+        """An event was delivered or dropped."""
+        ...
+
+    def end(self) -> None:
+        """No crank is under way any more."""
+        ...
+
+    @property
+    def fuel(self) -> int | None:
+        """How many computrons the delivery of this crank may spend at most; None for no limit."""
+        ...
+
 
 PANIC = "panic"
 """The policy of a host's message whose rejection stops the kernel."""
@@ -77,6 +108,8 @@ class KernelStore:
         self.to_terminate: dict[str, CapData] = {}  # vats to terminate in this crank, with their last words
         self.node_gone: Callable[[str, CapData], None] | None = None
         """Called with the device and the state of each device node that nothing holds any more."""
+        self.market: Market | None = None
+        """The market of this world, which is told of messages; None without one."""
         self._touched: dict[str, tuple[int, int]] = {}
         """What `settle` has to look at, with what its counts change by: reachable and recognizable."""
 
@@ -255,18 +288,25 @@ class KernelStore:
 
     # Events
 
-    def enqueue(self, event: QueuedEvent, *, first: bool = False) -> None:
-        """Put a new event into the run-queue, and hold the references in it."""
+    def enqueue(self, event: QueuedEvent, *, first: bool = False) -> int | None:
+        """Put a new event into the run-queue, and hold the references in it.
+
+        Returns its position if it is at the end.
+        """
         self.write(SYSCALL)
+        if self.market is not None:
+            event = self.market.enqueued(event)
         for kref in event.refs():
             self.hold(kref)
-        if first:
-            self.queues.prepend(event)
-        else:
-            self.queues.append(event)
+        if not first:
+            return self.queues.append(event)
+        self.queues.prepend(event)
+        return None
 
     def consume(self, event: Event) -> None:
         """Release the references in an event, after it was delivered or dropped."""
+        if self.market is not None:
+            self.market.dropped(event)
         for kref in event.refs():
             self.release(kref)
 
@@ -334,6 +374,8 @@ class KernelStore:
             return promise.state == REJECTED, promise.data
         self.hold(promise.kref)
         self.promises.forward(kref, promise.kref)
+        if self.market is not None:
+            self.market.settled(kref)
         self._send_on(kref)
         self.touch(kref)
         return None
@@ -371,6 +413,8 @@ class KernelStore:
         subscribers = self.promises.subscribers(kref)
         self.promises.unsubscribe_all(kref)
         self.promises.settle(kref, REJECTED if rejected else FULFILLED, outcome)
+        if self.market is not None:
+            self.market.settled(kref)
         if rejected and before.policy == PANIC:
             self.panic.over_promise(kref)
         for vat in subscribers:
@@ -382,6 +426,8 @@ class KernelStore:
         for item, sender in self.promises.waiting(kref):
             if self.budget is not None:
                 self.budget.pass_on(size(item))
+            if self.market is not None:
+                item = self.market.rejoined(item)
             self.queues.append_item(item, sender)
         self.promises.forget_waiting(kref)
 

@@ -47,6 +47,13 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "refill-meter": ("meter", "computrons"),
     "set-threshold": ("meter", "threshold"),
     "forget-meter": ("meter",),
+    # A market
+    "open-market": ("terms",),
+    "open-account": ("account", "balance"),
+    "credit-account": ("account", "amount"),
+    "market-node": ("what", "account"),
+    "offer": ("target", "methargs", "policy", "bid"),
+    "raise-bid": ("position", "bid"),
     # The whole world
     "change-kernel-options": ("options",),
     "pause": ("paused",),

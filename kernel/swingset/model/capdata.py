@@ -214,6 +214,28 @@ def part(value: CapData, *path: int | str) -> CapData:
     node = _tree(value)
     for step in path:
         node = node[step]
+    return _part(node, value)
+
+
+def rest(value: CapData, first: int) -> CapData:
+    """The capdata of a list without its first items, as `part`. Raises `NotPlain` if it is no list."""
+    tree = _tree(value)
+    if not isinstance(tree, list):
+        raise NotPlain("it is no list")
+    return _part(tree[first:], value)
+
+
+def is_call(value: CapData) -> bool:
+    """Whether a value has the form of a call: a method, a list of arguments, and those by name if any."""
+    tree = _tree(value)
+    if not isinstance(tree, list) or not 2 <= len(tree) <= 3:
+        return False
+    method, args, *named = tree
+    by_name = all(isinstance(item, dict) and not any(key.startswith("#") for key in item) for item in named)
+    return isinstance(method, str) and isinstance(args, list) and by_name
+
+
+def _part(node: Any, value: CapData) -> CapData:
     order: dict[int, tuple[int, str]] = {}
     # The interface stands at the first mention, which may lie outside of this part.
     renumbered = _renumber(node, value.slots, order)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from swingset.model.bids import Bid, bid_from_json
 from swingset.model.capdata import CapData, is_well_formed, method_of
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.refs import is_called_well, is_kref, is_vat_id
@@ -48,6 +49,8 @@ class Message:
 class Send:
     """Deliver `message` to `target`, an object or a promise. `sender` is the vat, or None for the host.
 
+    `bid` is what the message offers for its turn, in a world with a market.
+
     Source:
         The event `send` of the run-queue.
     """
@@ -55,6 +58,7 @@ class Send:
     target: str
     message: Message
     sender: str | None = None
+    bid: Bid | None = None
 
     def refs(self) -> Iterator[str]:
         """Every kref the event holds, repeated as often as it is mentioned."""
@@ -213,6 +217,8 @@ def event_to_data(event: Event) -> dict[str, Any]:
     match event:
         case Send(target, message, sender):
             raw = {"type": "send", "target": target, "message": message.to_json(), "sender": sender}
+            if event.bid is not None:
+                raw["bid"] = event.bid.to_json()
         case Notify(vat, promise):
             raw = {"type": "notify", "vat": vat, "promise": promise}
         case CreateVat(vat, name, worker, options, bundle, parameters, result):
@@ -271,6 +277,9 @@ def event_from_json(text: str) -> QueuedEvent:
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if fields is None:
         raise MalformedEvent("is no event: its type is none that the run-queue has")
+    bid = None
+    if kind == "send" and "bid" in raw and (bid := bid_from_json(raw.pop("bid"))) is None:
+        raise MalformedEvent("is no event: bid of send wants a bid")
     if set(raw) != {"type", *fields}:
         raise MalformedEvent(f"is no event: {kind} wants exactly {', '.join(fields)}")
     for name in fields:
@@ -283,7 +292,7 @@ def event_from_json(text: str) -> QueuedEvent:
             if not _is_message(message):
                 raise MalformedEvent("is no event: message of send wants methargs and result")
             sent = Message(_capdata(message["methargs"]), message["result"])
-            return Send(raw["target"], sent, raw["sender"])
+            return Send(raw["target"], sent, raw["sender"], bid)
         case "notify":
             return Notify(raw["vat"], raw["promise"])
         case "change-vat-options":

@@ -57,17 +57,26 @@ class Queues:
         self._counters = Counters(world)
         self.sender: int | None = None
         """The sender of the event that was last taken off the run-queue: the number of a record, or None."""
+        self.watched: list[int] | None = None
+        """Where positions whose rows have changed are noted, if somebody wants to know."""
 
-    def append(self, event: QueuedEvent) -> None:
-        """Put an event at the end of the run-queue."""
-        self._add(self._counters.take("queue", 1), event)
+    def append(self, event: QueuedEvent) -> int:
+        """Put an event at the end of the run-queue; returns its position."""
+        seq = self._counters.take("queue", 1)
+        self._add(seq, event)
+        return seq
 
     def _add(self, seq: int, event: QueuedEvent) -> None:
+        if self.watched is not None:
+            self.watched.append(seq)
         self._queue.add(_Waiting(seq, event, self._world.journal.number))
 
     def append_item(self, item: str, sender: int | None) -> None:
         """Put an event that waited for a promise at the end, with its sender; `item` is its stored text."""
-        self._queue.add_row((self._counters.take("queue", 1), item, sender))
+        seq = self._counters.take("queue", 1)
+        if self.watched is not None:
+            self.watched.append(seq)
+        self._queue.add_row((seq, item, sender))
 
     def prepend(self, event: QueuedEvent) -> None:
         """Put an event before all others, including parked ones."""
@@ -108,7 +117,15 @@ class Queues:
         found = self._queue.held.look((seq,))
         sender = found.row[2] if isinstance(found, Unread) else found and found.sender
         self.sender = sender if type(sender) is int else None
+        if self.watched is not None:
+            self.watched.append(seq)
         self._queue.delete(seq)
+
+    def replace(self, seq: int, event: QueuedEvent) -> None:
+        """Put another event in the place of the one at that position."""
+        if self.watched is not None:
+            self.watched.append(seq)
+        self._queue.change(seq, item=event)
 
     def text_at(self, seq: int) -> str | None:
         """The stored text of the event at that position, even if it is damaged; None if there is no event."""
@@ -141,6 +158,8 @@ class Queues:
         """Put one parked event of `vat` back at its position in the run-queue."""
         row = self._parked.row(vat, seq)
         if row is not None:
+            if self.watched is not None:
+                self.watched.append(seq)
             self._queue.add_row(row[1:])
             self._parked.delete(vat, seq)
 

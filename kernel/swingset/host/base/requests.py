@@ -94,17 +94,20 @@ class Requests:
         policy: ResultPolicy,
     ) -> str | None:
         """Send a message to an object, or to a promise for one; returns the promise for its result."""
-        if policy not in POLICIES:
-            raise KernelError(f"no result policy {policy!r}; there are: {', '.join(POLICIES)}")
-        methargs = [method, list(args), dict(kwargs)] if kwargs else [method, list(args)]
-        data = write(methargs)
+        checked_policy(policy)
         with self._opened.lock:
-            for slot in (kref, *data.slots):
-                self._must_be_held(slot)
+            data = self.call(kref, method, args, kwargs)
             if policy != "none":
                 return self._kernel.queue_message(kref, data, policy=policy)
             self._kernel.queue_one_way(kref, data)
             return None
+
+    def call(self, kref: str, method: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> CapData:
+        """A call of a target as capdata, once it is sure that all it mentions is held."""
+        data = write([method, list(args), dict(kwargs)] if kwargs else [method, list(args)])
+        for slot in (kref, *data.slots):
+            self._must_be_held(slot)
+        return data
 
     def outcome(self, kref: str) -> Outcome:
         """The outcome of a promise; if it follows another, that of the other."""
@@ -139,6 +142,12 @@ class Requests:
             )
 
 
+def checked_policy(policy: object) -> None:
+    """Raise `KernelError` for what is no policy of a result."""
+    if policy not in POLICIES:
+        raise KernelError(f"no result policy {policy!r}; there are: {', '.join(POLICIES)}")
+
+
 def _mention(value: Any) -> smallcaps.Mention | None:
     """How a host refers to an object: by a `Ref`; two of them may be of the same object."""
     if type(value) is Ref:
@@ -163,4 +172,4 @@ def _cannot_pass(value: Any, culprit: Any, fix: str) -> TypeError:
     return TypeError(f"{where} is {brief(culprit)}: {fix}")
 
 
-__all__ = ["POLICIES", "Outcome", "Ref", "Requests", "read", "write"]
+__all__ = ["POLICIES", "Outcome", "Ref", "Requests", "checked_policy", "read", "write"]

@@ -15,6 +15,7 @@ from swingset.core.options import NAME_WANTS, name_trouble
 from swingset.devices.bridge import BridgeDevice
 from swingset.devices.bundles import BundleDevice
 from swingset.devices.mailbox import MailboxDevice
+from swingset.devices.market import MarketDevice
 from swingset.devices.plugin import Function, PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
@@ -70,6 +71,7 @@ class HostDevices:
             self._mailbox,
             self._bridge,
             self._plugins,
+            MarketDevice(self._kernel.store),
         ):
             self._kernel.devices.install(code)
 

@@ -114,6 +114,23 @@ class SessionDevices:
         """
         return self._node("bridge")
 
+    def market(self, facet: str = "market", account: str | None = None) -> Any:
+        """A facet of the market, to be called with `D` or sent to a vat.
+
+        Args:
+            facet: `market`, which opens accounts; `mint`, which credits them; or `account`, which spends.
+            account: the name of the account.
+        Raises:
+            KernelError: if the world has no market, or there is no such facet or account.
+        Example:
+            >>> opened = world.market.open()
+            >>> account = world.market.open_account("ann", 100)
+            >>> session.devices.call(session.devices.market("account", "ann"), "get")["balance"]
+            100
+        """
+        with self._joined.controller.lock:
+            return self._known(self._joined.controller.market.facet(facet, account), facet)
+
     def _node(self, kind: str) -> Any:
         with self._joined.controller.lock:
             return self._known(self._joined.controller.devices.node(kind), kind)

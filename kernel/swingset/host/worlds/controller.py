@@ -28,6 +28,7 @@ from swingset.host.controls.checkpoints import Checkpoint, take_checkpoint
 from swingset.host.controls.devices import HostDevices
 from swingset.host.controls.gc import GarbageCollection
 from swingset.host.controls.history import History
+from swingset.host.controls.market import Market
 from swingset.host.controls.meters import Meters
 from swingset.host.controls.moments import Moment, moment
 from swingset.host.controls.options import Options
@@ -60,6 +61,7 @@ class Controller(Views):
         self.outputs = Outputs(opened.outputs)
         self.vats = Vats(opened)
         self.meters = Meters(opened)
+        self.market = Market(opened)
         self.gc = GarbageCollection(opened)
         self.history = History(opened)
         self.options = Options(opened)

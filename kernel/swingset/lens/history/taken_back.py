@@ -24,7 +24,7 @@ from swingset.world.records import CrankRecord, Record, RequestRecord
 MOST = 20
 """How many lines are kept of what was taken back."""
 
-_INNER = frozenset({"timer", "vat-admin", "bundle", "mailbox", "bridge"})
+_INNER = frozenset({"timer", "vat-admin", "bundle", "mailbox", "bridge", "market"})
 """Kinds of devices whose calls change only the world; what the host takes of them later is a request."""
 
 _BY_THEMSELVES = frozenset(
@@ -128,7 +128,7 @@ def _records(store: KernelStore, commits: Iterable[int]) -> Iterator[Record]:
 def _counts(record: Record) -> bool:
     if isinstance(record, CrankRecord):
         return isinstance(record.event, Send | CreateVat | UpgradeVat) and not is_refused_upgrade(record)
-    return record.verb not in _BY_THEMSELVES | {"send", "create-vat", "upgrade-vat"}
+    return record.verb not in _BY_THEMSELVES | {"send", "offer", "create-vat", "upgrade-vat"}
 
 
 def _calls(store: KernelStore, record: Record) -> Iterator[str]:

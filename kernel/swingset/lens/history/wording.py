@@ -78,10 +78,11 @@ class Words:
         if record.verb == "syscall":
             call = given.get("syscall")
             return f"vat {self.vat(_text(given, 'vat'))}: {kept_name(call) or syscall_in_words(call)}"
-        if record.verb == "send":
+        if record.verb in ("send", "offer"):
             methargs = _capdata(given.get("methargs"))
             what = "a message" if methargs is None else self.call(methargs)
-            return f"{what} to {self.thing(_text(given, 'target'))}"
+            bids = " with a bid" if record.verb == "offer" else ""
+            return f"{what} to {self.thing(_text(given, 'target'))}{bids}"
         return one_line(request_in_words(record.verb, given, self._argument), SHORT)
 
     def _argument(self, name: str, value: Any) -> str:

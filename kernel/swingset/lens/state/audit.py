@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from swingset.core.options import option_wants
 from swingset.core.store import KernelStore
+from swingset.lens.state.accounts import audit_market
 from swingset.lens.state.reading import Reading
 from swingset.model.messages import Event, Notify, Send
 from swingset.model.refs import is_kref, kref_type, parse_vref, sort_key
@@ -29,7 +30,7 @@ def audit(store: KernelStore) -> list[str]:
     Source:
         Ours; the reference's `auditstore` looked for the same.
     """
-    return sorted(_Audit(store).problems(), key=sort_key)
+    return sorted([*_Audit(store).problems(), *audit_market(store)], key=sort_key)
 
 
 _OF_VATS = (

@@ -264,7 +264,7 @@ class Living:
                 self._speak(record.number, given["vat"], raw, None)
             return
         self._script.stand_at(record)
-        premise = self._outcomes.premise() if record.verb == "send" else None
+        premise = self._outcomes.premise() if record.verb in ("send", "offer") else None
         self._ask(record, given)
         self._mark(record.number, what, premise)
         if record.verb in ("receive", "bridge-deliver"):
@@ -358,7 +358,7 @@ class Living:
         else:
             self._repeater.repeat(replace(record, arguments=given))
         pairs = self.origins.pair(record.rows or (), self._made(last), numbers)
-        if record.verb == "send":
+        if record.verb in ("send", "offer"):
             method = called(given["methargs"])
             for then, here in pairs:
                 self._outcomes.sent_by_host(then, here, record.number, method)
@@ -399,7 +399,7 @@ class Living:
         """A request in a few words."""
         if verb == "syscall":
             return syscall_in_words(given.get("syscall"))
-        if verb == "send":
+        if verb in ("send", "offer"):
             return f"send {called(given.get('methargs'))}"
         name = given.get("name") or given.get("peer") or given.get("meter") or given.get("device")
         if isinstance(vat := given.get("vat"), str):

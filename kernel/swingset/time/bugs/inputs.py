@@ -105,7 +105,7 @@ class _Gathering:
             if vat.attached:
                 self._attached.add(vat.id)
         if isinstance(record, RequestRecord):
-            if record.verb in ("send", "syscall"):  # what a device sends follows from another act
+            if record.verb in ("send", "offer", "syscall"):  # what a device sends follows from another act
                 self._requests[record.number] = record.crank
             self._take_request(record)
         else:

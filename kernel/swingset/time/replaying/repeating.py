@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from swingset.core import trading
 from swingset.core.atomic import Atomic
 from swingset.core.device_board import DeviceContext
 from swingset.core.kernel import Kernel
@@ -174,6 +175,11 @@ def _forget_meter(to: Repeater, given: Given) -> None:
         to.kernel.metering.forget_unused(given["meter"])
 
 
+def _offer(to: Repeater, given: Given) -> None:
+    methargs = CapData.from_json(given["methargs"])
+    trading.offer(to.kernel, given["target"], methargs, given["bid"], policy=given["policy"])
+
+
 def _pause(to: Repeater, given: Given) -> None:
     with to.asked("pause", given):
         to.store.counters.set("paused", int(given["paused"]))
@@ -295,6 +301,12 @@ EXECUTORS: Mapping[str, Callable[[Repeater, Given], Any]] = {
     "refill-meter": _refill_meter,
     "set-threshold": _set_threshold,
     "forget-meter": _forget_meter,
+    "open-market": lambda to, given: trading.open_market(to.kernel, given["terms"]),
+    "open-account": lambda to, given: trading.open_account(to.kernel, given["account"], given["balance"]),
+    "credit-account": lambda to, given: trading.credit(to.kernel, given["account"], given["amount"]),
+    "market-node": lambda to, given: trading.node(to.kernel, given["what"], given["account"]),
+    "offer": _offer,
+    "raise-bid": lambda to, given: trading.raise_bid(to.kernel, given["position"], given["bid"]),
     "change-kernel-options": lambda to, given: to.kernel.change_kernel_options(given["options"]),
     "pause": _pause,
     "overrule-panic": _overrule_panic,

@@ -5,9 +5,9 @@ a host function or an embedder's device returned, and what the host's workers fa
 the records and transcripts. A `Script` stands at one record at a time, and the parts of the kernel that would
 reach outside ask it instead: `ScriptedWarehouse` for workers, `ScriptedDevices` for devices.
 
-The library's own devices (bundles, vat administration, timer, mailbox, bridge) reach nothing outside. They
-run as the part of the kernel that they are, and the replay compares what they do. The code of plugins and of
-an embedder's own devices never runs.
+The library's own devices (bundles, vat administration, timer, mailbox, bridge, market) reach nothing outside.
+They run as the part of the kernel that they are, and the replay compares what they do. The code of plugins
+and of an embedder's own devices never runs.
 
 Whatever differs from the script raises `Differs`, with both sides. Records and transcripts are untrusted: a
 script only compares them, and says them to the kernel as a vat would.
@@ -26,6 +26,7 @@ from swingset.core.warehouse import VatDiverged, Warehouse
 from swingset.devices.bridge import BridgeDevice
 from swingset.devices.bundles import BundleDevice
 from swingset.devices.mailbox import MailboxDevice
+from swingset.devices.market import MarketDevice
 from swingset.devices.plugin import PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
@@ -45,7 +46,7 @@ from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Reco
 from swingset.world.rows import RULES
 from swingset.world.vats import VatRecord
 
-OWN_KINDS = ("bundle", "vat-admin", "timer", "mailbox", "bridge")
+OWN_KINDS = ("bundle", "vat-admin", "timer", "mailbox", "bridge", "market")
 """The kinds of device that reach nothing outside of the kernel, so that a replay runs their code."""
 
 
@@ -323,6 +324,7 @@ class ScriptedDevices(DeviceBoard):
             TimerDevice(),
             MailboxDevice(),
             BridgeDevice(lambda _data: None),
+            MarketDevice(self._store),
         )
         for code in own:
             self.install(code)

@@ -1,0 +1,109 @@
+"""Waiting bids in memory, highest offer first: one heap per slope.
+
+Bids of equal slope never change their order while time passes, so each slope has one heap, and only the tops
+of the heaps are compared: a bid costs a few steps of one heap, however many others wait. A bid that has
+reached its cap rises no more, and moves to the heap of slope 0 when it comes to the top of its own.
+
+Entries may be stale, because a message was taken, dropped or raised; each has a stamp, and what has no living
+stamp is thrown out when it comes to the top. `steps` counts the entries that were moved, for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from swingset.model.bids import UNIT, Bid
+
+
+class Entry(NamedTuple):
+    """A bid in a heap: the higher its key the better, then the earlier born, then the earlier queued."""
+
+    key: int  # negated, because heaps have the least first
+    born: int
+    seq: int
+    stamp: int
+    cap: int | None
+
+
+class Ladders:
+    """The heaps of one sort of bids."""
+
+    def __init__(self, living: dict[int, int]) -> None:
+        """`living` is the stamp of each waiting message by its position."""
+        self._living = living
+        self._heaps: dict[int, list[Entry]] = {0: []}
+        self.steps = 0
+
+    def add(self, seq: int, bid: Bid, stamp: int) -> None:
+        """Add a bid."""
+        key = bid.slope * bid.born - bid.base * UNIT
+        self._push(bid.slope, Entry(key, bid.born, seq, stamp, bid.cap))
+
+    def _push(self, slope: int, entry: Entry) -> None:
+        if entry.cap is not None and slope == 0:
+            entry = entry._replace(key=max(entry.key, -entry.cap * UNIT))
+        heappush(self._heaps.setdefault(slope, []), entry)
+        self.steps += 1
+
+    def _top(self, slope: int, tick: int) -> Entry | None:
+        """The highest valid entry of a slope that has not reached its cap; those that have are moved."""
+        heap = self._heaps[slope]
+        while heap:
+            entry = heap[0]
+            if self._living.get(entry.seq) != entry.stamp:
+                heappop(heap)
+            elif slope and entry.cap is not None and slope * tick - entry.key >= entry.cap * UNIT:
+                heappop(heap)
+                self._push(0, entry._replace(key=-entry.cap * UNIT))
+            else:
+                return entry
+            self.steps += 1
+        return None
+
+    @contextmanager
+    def descending(self, tick: int) -> Iterator[Iterator[tuple[int, Entry]]]:
+        """An iterator over offers, in 1/1,024 of a unit, and entries at a tick, highest first.
+
+        The heaps are whole again after the body.
+        """
+        taken: list[tuple[int, Entry]] = []
+        try:
+            yield self._descend(tick, taken)
+        finally:
+            for slope, entry in taken:
+                self._push(slope, entry)
+
+    def _descend(self, tick: int, taken: list[tuple[int, Entry]]) -> Iterator[tuple[int, Entry]]:
+        while True:
+            best: tuple[tuple[int, int, int], int, Entry] | None = None
+            for slope in sorted(self._heaps, reverse=True):  # slope 0 last: others may move to it
+                entry = self._top(slope, tick)
+                if entry is not None:
+                    rank = (entry.key - slope * tick, entry.born, entry.seq)
+                    if best is None or rank < best[0]:
+                        best = rank, slope, entry
+            if best is None:
+                return
+            rank, slope, entry = best
+            yield -rank[0], entry
+            heappop(self._heaps[slope])
+            self.steps += 1
+            taken.append((slope, entry))
+
+    def soonest(self, tick: int, reserve: int) -> int | None:
+        """The first tick from which on an offer reaches a reserve, or None if none ever does."""
+        found = None
+        for slope in sorted(self._heaps, reverse=True):
+            entry = self._top(slope, tick)
+            if entry is None:
+                continue
+            lacking = reserve - (slope * tick - entry.key)
+            if lacking <= 0:
+                return tick
+            if slope:
+                when = tick + -(-lacking // slope)
+                found = when if found is None else min(found, when)
+        return found

@@ -1,0 +1,334 @@
+"""A world with a market through the public API: facets in vats, restarts, going back, replays, branches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import swingset
+from swingset.core.errors import KernelError
+from swingset.host.worlds.opening import open_world
+from swingset.lens.state.accounts import audit_market
+from tests.conftest import MakeStage
+from tests.staging import Stage
+
+SHOP = """
+from swingset.vat import D, E, durable, remotable
+
+@remotable
+class Shop:
+    def __init__(self):
+        self.sold = []
+
+    def sell(self, what: str) -> str:
+        self.sold.append(what)
+        return what
+
+    def list(self) -> list[str]:
+        return self.sold
+
+    def burn(self, turns: int) -> int:
+        return sum(range(turns))
+
+def build_root_object():
+    return Shop()
+"""
+
+CLIENT = """
+from swingset.vat import D, E, remotable
+
+@remotable
+class Client:
+    def use(self, account, shop):
+        self.account, self.shop = account, shop
+        return D(account).get()["balance"]
+
+    def buy(self, what, base, slope, cap):
+        escalator = D(self.account).escalator(base, slope, cap)
+        self.result, self.bid = D(escalator).offer(self.shop, "sell", [what])
+        return what
+
+    def raise_to(self, base, cap):
+        D(self.bid).raise_to(base, None, cap)
+        return D(self.bid).get()
+
+    def plainly(self, what):
+        E(self.shop).sell(what)
+
+    def bought(self):
+        return self.result
+
+    def call(self, node, method, args):
+        return getattr(D(node), method)(*args)
+
+    def through(self, base, slope, cap, *call):
+        return D(D(self.account).escalator(base, slope, cap)).send(*call)
+
+def build_root_object():
+    return Client()
+"""
+
+
+@pytest.fixture
+def traded(make_stage: MakeStage) -> Stage:
+    """A shop and two clients with an account each; messages without a bid come first."""
+    return market_stage(make_stage("local"), base=100)
+
+
+def market_stage(stage: Stage, **terms: Any) -> Stage:
+    """Open a market in a world, with a shop and two clients that have an account each."""
+    market = stage.controller.market
+    market.open(**terms)
+    shop = stage.define("shop", SHOP)
+    for name in ("ann", "bob"):
+        market.open_account(name, 1_000)
+        client = stage.define(name, CLIENT)
+        account = stage.session.devices.market("account", name)
+        assert stage.ask(client, "use", account, shop) == 1_000
+    return stage
+
+
+def client(stage: Stage, name: str) -> Any:
+    return stage.session.root(name)
+
+
+def sold(stage: Stage) -> list[str]:
+    found: list[str] = stage.ask(stage.session.root("shop"), "list")
+    return found
+
+
+def test_an_impatient_client_overtakes_a_patient_one(traded: Stage) -> None:
+    """Two vats bid with their accounts, and the shop serves the higher offer first, whoever came first."""
+    traded.send(client(traded, "ann"), "buy", "apples", 1, 1, 50)
+    traded.send(client(traded, "bob"), "buy", "beans", 20, 0, 50)
+    traded.session.settle()
+    assert sold(traded) == ["beans", "apples"]
+    ann, bob = traded.controller.market.accounts()
+    assert (ann.held, bob.held, bob.balance) == (0, 0, 980)
+    assert traded.ask(client(traded, "bob"), "bought") == "beans"
+    totals = traded.controller.market.totals()
+    assert totals.issued == 2_000 == totals.sink + (ann.balance or 0) + (bob.balance or 0)
+
+
+def test_the_holder_of_a_bid_raises_it(make_stage: MakeStage) -> None:
+    """A vat raises the bid that it holds while the message waits, and not once it was delivered."""
+    stage = market_stage(make_stage("local"))
+    ann = client(stage, "ann")
+    stage.ask(ann, "buy", "apples", 2, 0, 50)
+    with pytest.raises(swingset.RemoteError, match="does not wait any more"):
+        stage.ask(ann, "raise_to", 9, 60)
+    stage.send(ann, "buy", "pears", -4_000, 1, 50)
+    stage.controller.run(swingset.policies.cranks(1))
+    (row,) = [row for row in stage.controller.market.bids() if row.method == "sell"]
+    assert (row.sender, row.vat, row.account, row.offer, row.behind) == ("ann", "shop", "ann", -3_999, None)
+    stage.controller.market.raise_bid(row.position, base=7, cap=60)
+    assert stage.controller.market.account("ann").held == 60
+    stage.session.settle()
+    assert sold(stage) == ["apples", "pears"]
+
+
+def test_a_vat_without_a_bid_sends_as_ever_and_is_served(traded: Stage) -> None:
+    """Messages of E ride with the house for nothing, in the order of their sender."""
+    bob = client(traded, "bob")
+    for what in ("a", "b", "c"):
+        traded.send(bob, "plainly", what)
+    traded.session.settle()
+    assert sold(traded) == ["a", "b", "c"]
+    assert traded.controller.market.totals().sink == 0
+
+
+def test_a_restart_a_replay_and_going_back_keep_the_market(tmp_path: Path, make_stage: MakeStage) -> None:
+    """The file alone says what was bid: another process runs the same order to the same digest."""
+    path = tmp_path / "m.world"
+    stage = market_stage(make_stage("local", path), base=100)
+    stage.send(client(stage, "ann"), "buy", "apples", 1, 1, 50)
+    stage.send(client(stage, "bob"), "buy", "beans", 20, 1, 50)
+    stage.controller.run(swingset.policies.cranks(4))
+    controller = stage.controller
+    controller.checkpoint("bid")
+    waiting = controller.market.bids()
+    assert [row.account for row in waiting if row.method == "sell"] == ["ann", "bob"]
+    with controller.fork() as other:
+        assert other.market.bids() == waiting
+        other.run()
+        wanted = other.market.accounts()
+    controller.run()
+    assert controller.market.accounts() == wanted
+    controller.history.go_back("bid")
+    assert controller.market.bids() == waiting
+    assert controller.market.account("bob").held == 50
+    replayed = swingset.replay(controller)
+    assert replayed.ok, replayed
+    stage.close()
+    with open_world(path, worker="local") as again:
+        assert again.market.bids() == waiting
+        again.run()
+        assert again.market.accounts() == wanted
+        assert audit_market(again.kernel.store) == []
+        assert swingset.replay(again).ok
+        assert swingset.replay(again, full=True).ok
+        assert again.verify() == []
+
+
+def test_what_if_the_reader_had_bid_more(tmp_path: Path) -> None:
+    """A branch in which one bid is edited runs the other message first; the live world is as before."""
+    with open_world(tmp_path / "b.world", worker="local") as world:
+        world.market.open()
+        for name in ("ann", "bob"):
+            world.market.open_account(name, 100)
+            world.create_vat(name, ((name, SHOP),))
+        world.commit()
+        at = world.crank
+        world.market.send("ann", "sell", ["apples"], account="ann", base=5, slope=0, cap=50)
+        world.market.send("bob", "sell", ["beans"], account="bob", base=9, slope=0, cap=50)
+        world.run()
+        digest = world.world.digest()
+        offer = next(
+            record
+            for record in world.history.records()
+            if isinstance(record, swingset.RequestRecord) and record.verb == "offer"
+        )
+        more = {offer.number: {"bid": {**offer.arguments["bid"], "base": 10}}}
+        edits: list[tuple[Any, list[str]]] = [({}, ["bob", "ann"]), (more, ["ann", "bob"])]
+        for edit, wanted in edits:
+            with swingset.branch(world, at=at, edit=edit) as branch:
+                ran = [
+                    record.vat
+                    for record in branch.controller.history.records()
+                    if isinstance(record, swingset.CrankRecord) and record.crank > at
+                ]
+                assert ran[-2:] == wanted, branch
+        assert world.world.digest() == digest
+
+
+@pytest.mark.parametrize("worker", ["wasm"])
+def test_a_confined_vat_is_charged_for_what_it_spends(make_stage: MakeStage, worker: str) -> None:
+    """The price is per computron, and the delivery gets no more than the allowance that is paid for."""
+    stage = make_stage(worker)
+    market = stage.controller.market
+    market.open()
+    market.open_account("ann", 10**12)
+    stage.define("shop", SHOP)
+    result = market.send("shop", "burn", [10], account="ann", base=2, slope=0, cap=3, allowance=10**9)
+    assert market.account("ann").held == 3 * 10**9
+    (report,) = [report for report in stage.controller.run().reports if report.computrons]
+    assert stage.controller.resolution(result or "") == 45
+    assert market.account("ann") == swingset.AccountRow("ann", 10**12 - 2 * (report.computrons or 0), 0)
+    short = market.send("shop", "burn", [10**6], account="ann", base=2, slope=0, cap=3, allowance=1_000)
+    stage.controller.run()
+    assert stage.controller.status(short or "") == "rejected"
+    assert market.account("ann").balance == 10**12 - 2 * (report.computrons or 0) - 2_000
+
+
+# Hostile clients: each line is a call of a facet, and the words with which it is refused
+
+REFUSED: dict[str, tuple[str, str, list[Any], str]] = {
+    "a cap below zero": ("account", "escalator", [0, 1, -1], "cap of a bid wants"),
+    "no cap for a finite account": ("account", "escalator", [0, 1, None], "wants a cap"),
+    "a slope below zero": ("account", "escalator", [0, -1, 5], "slope of a bid wants"),
+    "a slope that overflows": ("account", "escalator", [0, 1 << 200, 5], "slope of a bid wants"),
+    "a slope off the menu": ("account", "escalator", [0, 3, 5], "slope of a bid wants"),
+    "a slope that is a float": ("account", "escalator", [0, 0.5, 5], "slope of a bid wants"),
+    "a slope that is text": ("account", "escalator", [0, "1/0", 5], "slope of a bid wants"),
+    "a base that is true": ("account", "escalator", [True, 1, 5], "base of a bid wants"),
+    "a base that overflows": ("account", "escalator", [1 << 100, 1, 5], "base of a bid wants"),
+    "an allowance of nothing": ("account", "escalator", [0, 1, 5, 0], "allowance of a bid wants"),
+    "a hold that overflows": ("account", "escalator", [0, 1, 1 << 40, 1 << 40], "too much"),
+    "an offer that never rises to nothing": ("account", "escalator", [-1, 0, 5], "could never run"),
+    "more arguments than there are": ("account", "escalator", [0, 1, 5, 1, True, 9], "got 6 arguments"),
+    "an amount below zero": ("account", "transfer", ["bob", -5], "amount wants an int"),
+    "more than there is": ("account", "transfer", ["bob", 1 << 40], "can spend"),
+    "to a stranger's account by name": ("account", "transfer", ["name", 5], "wants a device node"),
+    "to what is no account": ("account", "transfer", ["mint", 5], "wants an account of this market"),
+    "money without a mint": ("account", "credit", ["bob", 5], "has no method"),
+    "money below zero": ("mint", "credit", ["bob", -1], "amount wants an int"),
+    "money without end": ("mint", "credit", ["bob", (1 << 62) - 1], "all that is issued"),
+    "a message to nothing": ("escalator", "send", [5, "sell", ["x"]], "wants an object"),
+    "a message to a facet": ("escalator", "send", ["mint", "credit", []], "wants an object"),
+    "a message without arguments": ("escalator", "send", ["shop", "sell"], "wants a list of arguments"),
+    "a message with no list": ("escalator", "send", ["shop", "sell", {"x": 1}], "wants a list of arguments"),
+    "a private method": ("escalator", "send", ["shop", "_sell", []], "cannot be sent"),
+    "a bid without cover": ("escalator", "send", ["shop", "sell", ["x"]], "can spend"),
+}
+
+
+@pytest.fixture(scope="module")
+def robbed() -> Any:
+    """A world for hostile calls, which leave no trace."""
+    stage = market_stage(Stage("local"))
+    yield stage
+    stage.close()
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_hostile_call_is_refused_with_words_and_changes_nothing(robbed: Stage, case: str) -> None:
+    """The caller gets an exception, the accounts are as before, and the vat goes on."""
+    facet, method, args, words = REFUSED[case]
+    devices, market = robbed.session.devices, robbed.controller.market
+    ann = client(robbed, "ann")
+    known = {
+        "bob": lambda: devices.market("account", "bob"),
+        "mint": lambda: devices.market("mint"),
+        "shop": lambda: robbed.session.root("shop"),
+    }
+    given = [known[arg]() if isinstance(arg, str) and arg in known else arg for arg in args]
+    before = market.accounts(), market.totals()
+    if facet == "escalator":
+        call = ("through", 2_000, 0, 2_000, *given)
+    else:
+        node = devices.market("mint") if facet == "mint" else devices.market("account", "ann")
+        call = ("call", node, method, given)
+    with pytest.raises((swingset.RemoteError, TypeError), match=words):
+        robbed.ask(ann, *call)
+    assert (market.accounts(), market.totals().sink) == (before[0], before[1].sink)
+    assert audit_market(robbed.controller.kernel.store) == []
+    assert robbed.ask(ann, "use", devices.market("account", "ann"), robbed.session.root("shop")) == 1_000
+
+
+HOST_REFUSED: dict[str, tuple[Any, str]] = {
+    "a second market": (lambda market: market.open(), "has a market already"),
+    "a taken name": (lambda market: market.open_account("ann"), "already"),
+    "a bad name": (lambda market: market.open_account("a b"), "no account can be called"),
+    "a balance below zero": (lambda market: market.open_account("eve", -1), "int from 0"),
+    "a facet that is none": (lambda market: market.facet("till"), "no facet"),
+    "an account that is none": (lambda market: market.facet("account", "eve"), "no account"),
+    "a part that is none": (
+        lambda market: market.send("shop", "sell", ["x"], account="ann", price=1),
+        "a bid has no",
+    ),
+    "no account": (lambda market: market.send("shop", "sell", ["x"], account="eve", cap=1), "no account"),
+    "nothing that waits": (lambda market: market.raise_bid(10**9, base=5), "does not wait any more"),
+}
+
+
+@pytest.mark.parametrize("case", HOST_REFUSED)
+def test_a_host_is_refused_with_words_too(robbed: Stage, case: str) -> None:
+    """Every refusal names what is wrong, and nothing is committed."""
+    act, words = HOST_REFUSED[case]
+    head = robbed.controller.history.head
+    with pytest.raises(KernelError, match=words):
+        act(robbed.controller.market)
+    assert robbed.controller.history.head == head
+
+
+TERMS: dict[str, tuple[dict[str, Any], str]] = {
+    "a term that is none": ({"fee": 1}, "no term"),
+    "a price that is none": ({"price": "third"}, "terms of a market want"),
+    "a reserve that is a float": ({"reserve": 0.5}, "terms of a market want"),
+    "a house that never runs": ({"reserve": 5, "slope": 0}, "would never reach the reserve"),
+    "a slope off the menu": ({"slope": 3}, "slope of a market wants"),
+}
+
+
+@pytest.mark.parametrize("case", TERMS)
+def test_bad_terms_open_no_market(case: str) -> None:
+    """A world stays without a market, and says that it has none."""
+    terms, words = TERMS[case]
+    with open_world(None, worker="local") as world:
+        with pytest.raises(KernelError, match=words):
+            world.market.open(**terms)
+        assert not world.market.is_open
+        with pytest.raises(KernelError, match="has no market"):
+            world.market.bids()
