@@ -15,6 +15,7 @@ def audit(world: World) -> None:
     uses: Counter[str] = Counter()
     open_ = {key[2:] for key in rows if key.startswith("s.")}
     sessions = {row["session"] for key, row in rows.items() if key.startswith("s.") and "session" in row}
+    held = Counter(key.split(".")[1] for key in rows if key.startswith("w."))
     used: dict[str, Counter[str]] = {conn: Counter() for conn in open_}
     for key, row in rows.items():
         sort, _, rest = key.partition(".")
@@ -45,8 +46,7 @@ def audit(world: World) -> None:
             uses.update(sink[1] for sink in row["sinks"] if sink[0] == "tell")
             if row.get("embargo") is not None and not row["state"]:
                 uses[row["embargo"]] += 1
-            held = [other for other in rows if other.startswith(f"w.{rest}.")]
-            assert len(held) == row["held"], key
+            assert held[rest] == row["held"], key
             assert not (row["state"] and row["uses"] <= 0), key
             if row["state"] == 0 and row["name"] is not None:
                 assert rows[f"p.{row['name']}"] == f"c{rest}", key

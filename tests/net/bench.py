@@ -173,7 +173,15 @@ class World:
     def fetch(self, peer: Locator, swissnum: bytes) -> str:
         """The promise of what a peer has shared."""
         handle = self.device.hide(swissnum)
-        return self.hub.enliven(peer, Hidden(handle, len(swissnum)))
+        promise = self.hub.enliven(peer, Hidden(handle, len(swissnum)))
+        self.decided_here.add(promise)
+        return promise
+
+    def follow(self, name: str) -> str:
+        """The promise of what a sturdyref refers to."""
+        promise = self.hub.enliven_held(name)
+        self.decided_here.add(promise)
+        return promise
 
     def rows(self, prefix: str = "") -> list[str]:
         """The keys of the store that begin so."""
@@ -191,7 +199,7 @@ class World:
         elif target.startswith("o+d10/"):
             if result is not None:
                 self.decided_here.add(result)
-            self.hub.message(target, body, slots, result)
+            self.hub.message(target, body, self._fresh(slots), result)
         else:
             call = capdata.decode(body, slots, Ref)
             try:
@@ -215,7 +223,7 @@ class World:
         elif target in self.decided_here:
             if result is not None:
                 self.decided_here.add(result)
-            self.hub.message(target, body, slots, result)
+            self.hub.message(target, body, self._fresh(slots), result)
         else:
             self.waiting.setdefault(target, []).append((target, body, slots, result))
 
@@ -241,7 +249,18 @@ class World:
                 self.queue.append(each)
         if promise in self.subscribed and promise not in self.decided_here:
             self.retired.add(promise)
-            self.hub.notify([(promise, rejected, body, slots)])
+            self.hub.notify([(promise, rejected, body, self._fresh(slots))])
+
+    def _fresh(self, slots: list[str]) -> list[str]:
+        """The names that the kernel gives to things in a delivery: a settled promise has a new one."""
+        found = []
+        for slot in slots:
+            name = slot
+            if slot in self.retired:
+                name = self.promise()
+                self.settled[name] = self.settled[slot]
+            found.append(name)
+        return found
 
     # What the protocol asks of the kernel.
 
@@ -265,7 +284,8 @@ class World:
         self.subscribed.add(promise)
         if promise in self.settled:
             self.retired.add(promise)
-            self.hub.notify([(promise, *self.settled[promise])])
+            rejected, body, slots = self.settled[promise]
+            self.hub.notify([(promise, rejected, body, self._fresh(slots))])
 
     def resolve(self, resolutions: list[tuple[str, bool, str, list[str]]]) -> None:
         self._may_use(*(name for name, *_ in resolutions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_keys_are_in_the_order_of_their_encoded_bytes() -> None:
     assert syrup.write({"zz": 1, "aaaaaaaaaa": 2}) == b'{10"aaaaaaaaaa2+2"zz1+}'
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(VALUES)
 def test_what_is_written_is_read_back(value: Any) -> None:
     """Every value comes back equal, of the same types, with the same spelling."""
@@ -107,15 +108,13 @@ def test_what_syrup_lacks_is_not_written(value: Any) -> None:
         syrup.write({"deep": [value]} if type(value) is not dict or 1.5 not in value else [None])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(st.binary(max_size=40), st.text("tf[]{}<>D0123456789+-:\"'a", max_size=40).map(str.encode)))
 @example(b"{1'a1+1\"a1+}")
 def test_a_reader_reads_or_refuses(data: bytes) -> None:
     """Whatever the bytes are, they are a value or `Malformed`; what the strict reader reads is canonical."""
-    try:
+    with contextlib.suppress(Malformed):
         syrup.read(data, strict=False)
-    except Malformed:
-        pass
     try:
         value = syrup.read(data)
     except Malformed:
@@ -134,7 +133,7 @@ def test_a_secret_leaves_a_place_for_its_bytes() -> None:
 NAMES: list[FramerName] = ["none", "netstring", "prefix"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from(NAMES), st.lists(VALUES, max_size=5), st.randoms(use_true_random=False))
 def test_a_framer_finds_the_messages_however_the_stream_is_cut(
     name: FramerName, values: list[Any], random: Any
@@ -150,7 +149,7 @@ def test_a_framer_finds_the_messages_however_the_stream_is_cut(
     assert found == messages
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(NAMES),
     st.lists(st.one_of(st.binary(max_size=9), st.text("[]{}<>tD09:\"'+,", max_size=9).map(str.encode))),
@@ -158,12 +157,10 @@ def test_a_framer_finds_the_messages_however_the_stream_is_cut(
 def test_a_framer_takes_any_stream(name: FramerName, pieces: list[bytes]) -> None:
     """A stream that is none is refused with `Malformed`, and by no other error."""
     cutter = framer(name, 20)
-    try:
+    with contextlib.suppress(Malformed):
         for piece in pieces:
             for message in cutter.feed(piece):
                 assert len(message) <= 20
-    except Malformed:
-        pass
 
 
 @pytest.mark.parametrize(
@@ -171,7 +168,7 @@ def test_a_framer_takes_any_stream(name: FramerName, pieces: list[bytes]) -> Non
     [
         ("none", b"100:"),
         ("none", b"[" * 60),
-        ("none", b'[20"aaaaaaaaaaaaaaaaaaaa20"aaaaaaaaaaaaaaaaaaaa20"'),
+        ("none", b'[20"aaaaaaaaaaaaaaaaaaaa20"aaaaaaaaaaaaaaaaaaaa20"a'),
         ("netstring", b"51:"),
         ("prefix", b"9999999999"),
         ("message", b"x" * 51),

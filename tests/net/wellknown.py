@@ -44,7 +44,7 @@ def publish(world: World) -> None:
         ECHO: lambda method, *args: said(method, args),
         GREETER: greet,
         PAIR: pair,
-        ENLIVENER: lambda method, ref: Ref(world.hub.enliven_held(ref.name)),
+        ENLIVENER: lambda method, ref: Ref(world.follow(ref.name)),
     }
     for swissnum, method in published.items():
         world.share(world.object(method), swissnum)
