@@ -11,7 +11,8 @@ import pytest
 
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteRejection
-from swingset.guest.base.promises import Promise, make_promise
+from swingset.guest.base.promises import Promise
+from swingset.guest.base.resolvers import make_promise
 from swingset.guest.sending.eventual import E
 from swingset.guest.stores.baggage import StoredMap
 from swingset.testing import audit

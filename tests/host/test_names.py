@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from swingset.guest.base.promises import make_promise
+from swingset.guest.base.resolvers import make_promise
 from swingset.guest.sending.eventual import E
 from swingset.host.sessions.session import Session
 from swingset.host.variables.looking import PORTION, Search

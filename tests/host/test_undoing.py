@@ -15,7 +15,7 @@ import swingset
 from swingset.core.errors import KernelError
 from swingset.guest.base.ended import LifeEndedError
 from swingset.guest.base.errors import RemoteRejection
-from swingset.guest.base.promises import make_promise
+from swingset.guest.base.resolvers import make_promise
 from swingset.guest.stores.bigmaps import BigMap
 from swingset.host.sessions.undone import Undone
 from swingset.vat import durable, remotable, watch_promise

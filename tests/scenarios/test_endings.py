@@ -8,7 +8,7 @@ import pytest
 
 from swingset.core.errors import KernelPanic
 from swingset.guest.base.errors import RemoteError
-from swingset.guest.base.promises import make_promise
+from swingset.guest.base.resolvers import make_promise
 from tests.scenarios.admin import Admin
 from tests.staging import Stage
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swingset.core.errors import KernelError
-from swingset.guest.base.promises import make_promise
+from swingset.guest.base.resolvers import make_promise
 from swingset.guest.sending.eventual import E
 from swingset.host.sessions.pending import StillPending
 from tests.scenarios.test_forwarding import VAT

@@ -44,9 +44,13 @@ _LEVEL, _TERMS, _PRIVATE, _FACETS, _STARTED = "level", "terms", "private", "face
 def provide_map(baggage: MutableMapping[str, Any], name: str) -> StoredMap:
     """Return the durable map with a name inside a baggage, which is empty at first; its keys are str.
 
-    Raises TypeError for something other than a baggage, or for a name that is empty or has a slash.
+    Raises TypeError for something other than a baggage, or for a name that is empty or has a slash, and
+    LookupError if an older form of the map lies in the baggage.
 
         members = provide_map(baggage, "members")
+
+    Source:
+        `provideDurableMapStore` of vat-data.
     """
     baggage = _stored(baggage, "provide_map")
     if type(name) is not str or not name or "/" in name:
@@ -77,6 +81,9 @@ class ContractRoot:
     """The root of a contract's vat: `async def open(root: ContractRoot): return await E(root).start(terms)`.
 
     It starts the contract once, and returns its facets.
+
+    Source:
+        The vat of a contract in Zoe (`startInstance`), without Zoe: one contract, its terms and its facets.
     """
 
     def __init__(self, contract: _Contract) -> None:
@@ -85,7 +92,8 @@ class ContractRoot:
     async def start(self, terms: Any = None, private: Any = None) -> dict[str, Any]:
         """Start the contract; returns its facets, `{"creator": ..., "public": ...}`.
 
-        Raises VatError if it is started already, and what the contract's `start` raises.
+        Its `start` gets `terms`, which everybody may read, and `private`, which nobody else may. Raises
+        VatError if it is started already, and what the contract's `start` raises.
         """
         return await self._contract.start(terms, private)
 
@@ -210,7 +218,11 @@ def contract(
     `start` gets those of these arguments that it names: `terms`, `private`, `baggage`, and `prepared`, which
     is what `prepare(baggage)` returned. A vat with the parameters `{"terms": ..., "private": ...}` starts the
     contract at once; otherwise `E(root).start(terms, private)` starts it. Raises TypeError for another value
-    of `upgradable` than `none`, `can_be_upgraded` and `can_upgrade`.
+    of `upgradable` than `none`, `can_be_upgraded` and `can_upgrade`. Only code that is declared
+    `can_upgrade` takes over from an earlier incarnation; VatError refuses other code.
+
+    Source:
+        `start`, `prepare` and `meta.upgradability` of a contract of Zoe.
     """
     if upgradable not in (NONE, CAN_BE_UPGRADED, CAN_UPGRADE):
         raise TypeError(f"upgradable is none, can_be_upgraded or can_upgrade, not {brief(upgradable)}")

@@ -14,6 +14,9 @@ class Powers:
     """What a vat may do to itself: `def build_root_object(powers): powers.exit("done")`.
 
     `vat_name` and `incarnation` (from 0 up) say which vat runs.
+
+    Source:
+        `vatPowers` of `buildRootObject`; `migrate_some` and `collect_cycles` are ours.
     """
 
     def __init__(self, vat: Liveslots) -> None:

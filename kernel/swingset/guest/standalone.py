@@ -79,6 +79,9 @@ def drain() -> None:
     """Run all turns that wait, in a test of vat code: `answer = E(root).total(); drain(); answer.result()`.
 
     Raises RuntimeError inside a vat, whose deliveries run its turns.
+
+    Source:
+        Ours; tests of JavaScript await `eventLoopIteration`.
     """
     _alone("drain()").settle()
 
@@ -88,8 +91,12 @@ def start(
 ) -> Any:
     """Call `build_root_object` as a vat would and return the root object: `root = start(build_root_object)`.
 
-    With the `baggage` of an earlier start it finds what an upgrade would find, though objects in memory and
-    kinds stay as they are. Raises what `build_root_object` raises, and RuntimeError inside a vat.
+    It gets `parameters` under this name. With the `baggage` of an earlier start it finds what an upgrade
+    would find, though objects in memory and kinds stay as they are. Raises what `build_root_object` raises,
+    and RuntimeError inside a vat.
+
+    Source:
+        Ours; `buildRootObject(vatPowers, vatParameters, baggage)` in a test.
     """
     vat = _alone("start(...)")
     kept = StoredMap(vat) if baggage is None else baggage

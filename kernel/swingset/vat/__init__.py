@@ -9,7 +9,8 @@ contracts, and `swingset.vat.testing` is for tests of vat code.
 
 from ..guest.base.context import set_stand_in
 from ..guest.base.errors import RemoteError, RemoteRejection, VatError
-from ..guest.base.promises import Promise, Resolver, make_promise
+from ..guest.base.promises import Promise
+from ..guest.base.resolvers import Resolver, make_promise
 from ..guest.guards.conformance import implements
 from ..guest.guards.interfaces import Interface
 from ..guest.guards.remotable import remotable

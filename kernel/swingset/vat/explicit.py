@@ -15,7 +15,7 @@ from ..guest.lasting.explicit import (
     prepare_singleton,
     provide_kind_handle,
 )
-from ..guest.stores.bigmaps import (
+from ..guest.stores.makers import (
     make_scalar_big_map_store,
     make_scalar_big_set_store,
     make_scalar_big_weak_map_store,

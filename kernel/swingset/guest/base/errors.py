@@ -53,7 +53,11 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 
 class VatError(Exception):
-    """An error with a machine-readable `code` that travels along: `VatError("no money", code="broke")`."""
+    """An error with a machine-readable `code` that travels along: `VatError("no money", code="broke")`.
+
+    Source:
+        Ours: errors of the reference have a message and no code.
+    """
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
@@ -64,10 +68,15 @@ class RemoteError(Exception):
     """An error that another vat raised, or that the kernel put in place of an answer.
 
     `remote_name` is the name of its class in that vat, `remote_message` the message, `trace` the frames in
-    that vat's source (part, line, function; innermost last), `code` the machine-readable reason, or None.
+    that vat's source (part, line, function; innermost last), `code` the machine-readable reason, or None:
+    `except RemoteError as problem: print(problem.code)`. Raised anew, it passes on. Vats make it with
+    `message`, `name`, `trace` and `code`.
 
     In an embedder's own interpreter people read errors: there its text is safe to print, and the lines of the
     trace are in its notes. `remote_message` keeps the text as it was sent.
+
+    Source:
+        The copy of an error that `@endo/marshal` makes; `code` and `trace` are ours.
     """
 
     _words: str | None = None
@@ -92,7 +101,13 @@ class RemoteError(Exception):
 
 
 class RemoteRejection(RemoteError):
-    """A promise was rejected with plain data, held in `reason`; rejecting with this passes the data on."""
+    """A promise was rejected with plain data, held in `reason`; rejecting with this passes the data on.
+
+        raise RemoteRejection({"sold out": True})
+
+    Source:
+        A rejection with data, such as `{name: 'vatUpgraded'}` of an upgrade.
+    """
 
     def __init__(self, reason: Any) -> None:
         code = None

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
 
     from .turns import TurnQueue
-    from .vat import Vat
 
     # For type checkers only: with a default, the type may be left out.
     Any_ = TypeVarWithDefault("Any_", default=Any)
@@ -58,7 +57,11 @@ Cause = tuple[str, str, int, str] | str | None
 
 
 class Promise(Unsettled, Generic[T]):
-    """The result of something that has not happened yet: `await promise`, or `promise.then(on_ok)`."""
+    """The result of something that has not happened yet: `await promise`, or `promise.then(on_ok)`.
+
+    Source:
+        A promise of JavaScript; `status` and `result` are ours.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -170,7 +173,7 @@ class Promise(Unsettled, Generic[T]):
     def all(items: Iterable[Any]) -> Promise[list[Any]]: ...
     @staticmethod
     def all(items: Iterable[Any]) -> Promise[list[Any]]:
-        """A promise for the list of all results, in the order given; the first rejection rejects it."""
+        """A promise for the results of all `items`, a list in their order; a rejection rejects it."""
         listed = list(items)
         turns = next((item._turns for item in listed if isinstance(item, Promise)), None) or current().turns
         gathered: Promise[list[Any]] = Promise(turns)
@@ -367,35 +370,6 @@ class Promise(Unsettled, Generic[T]):
         while promise._next is not None and promise is not last:
             promise._next, promise = last, promise._next  # shortens the way for the next call
         return last
-
-
-class Resolver(Generic[T]):
-    """Settles one promise, once: `promise, resolver = make_promise()`. A second outcome is ignored.
-
-    Its methods raise `LifeEndedError` if the promise belongs to a life that has ended.
-    """
-
-    __slots__ = ("_promise",)
-
-    def __init__(self, promise: Promise[T]) -> None:
-        self._promise = promise
-
-    def resolve(self, value: T | Promise[T] | None = None) -> None:
-        """Fulfil the promise with a value, or let another promise decide it."""
-        refuse_ended(self._promise._turns.vat, self._promise)
-        self._promise._resolve(value)
-
-    def reject(self, reason: Any) -> None:
-        """Reject the promise with an exception, or with plain data."""
-        refuse_ended(self._promise._turns.vat, self._promise)
-        self._promise._reject(reason)
-
-
-def make_promise() -> tuple[Promise[Any_], Resolver[Any_]]:
-    """Return a new promise of the current vat and its resolver: `answer, resolver = make_promise()`."""
-    vat: Vat = current()
-    promise: Promise[Any_] = Promise(vat.turns)
-    return promise, Resolver(promise)
 
 
 def settled(turns: TurnQueue, value: Any) -> Promise[Any]:

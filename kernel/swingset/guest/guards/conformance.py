@@ -27,6 +27,9 @@ def implements(*interfaces: Any) -> Callable[[C], C]:
         @durable
         @implements(PurseI)
         class Purse: ...
+
+    Source:
+        The interface guard of `defineExoClass`, checked where the class is defined.
     """
 
     def decorate(cls: C) -> C:

@@ -33,10 +33,13 @@ _FLAGS = __future__.annotations.compiler_flag
 
 
 class Interface:
-    """A named set of methods, each with its signature as text: `Interface("BellI", {"ring": "() -> None"})`.
+    """A set of methods, each with its signature as text: `Interface("BellI", {"ring": "() -> None"})`.
 
-    The names in the signatures are those of the module that makes the interface. Raises TypeError for a text
-    that is not a signature.
+    `name` is what errors call it. The names in the signatures of `methods` are those of the module that makes
+    the interface. Raises TypeError for a text that is not a signature.
+
+    Source:
+        `M.interface`, with signatures of Python in place of patterns.
     """
 
     def __init__(self, name: str, methods: Mapping[str, str]) -> None:

@@ -88,22 +88,38 @@ class Prefix(Pattern):
 
 
 def gt(low: S) -> Range:
-    """A value greater than `low`: `Annotated[int, gt(0)]`."""
+    """A value greater than `low`: `Annotated[int, gt(0)]`.
+
+    Source:
+        `M.gt`.
+    """
     return Range(f"gt({low!r})", f"> {low!r}", low, None, False, False)
 
 
 def gte(low: S) -> Range:
-    """A value greater than or equal to `low`: `Annotated[int, gte(1)]`."""
+    """A value greater than or equal to `low`: `Annotated[int, gte(1)]`.
+
+    Source:
+        `M.gte`.
+    """
     return Range(f"gte({low!r})", f">= {low!r}", low, None, True, False)
 
 
 def lt(high: S) -> Range:
-    """A value less than `high`: `Annotated[int, lt(100)]`."""
+    """A value less than `high`: `Annotated[int, lt(100)]`.
+
+    Source:
+        `M.lt`.
+    """
     return Range(f"lt({high!r})", f"< {high!r}", None, high, False, False)
 
 
 def lte(high: S) -> Range:
-    """A value less than or equal to `high`: `Annotated[float, lte(1)]`."""
+    """A value less than or equal to `high`: `Annotated[float, lte(1)]`.
+
+    Source:
+        `M.lte`.
+    """
     return Range(f"lte({high!r})", f"<= {high!r}", None, high, False, True)
 
 
@@ -111,6 +127,9 @@ def between(low: S, high: S) -> Range:
     """A value from `low` to `high`, both included: `Annotated[str, between("a", "f")]`.
 
     Raises TypeError if the bounds are not both numbers, both str or both bytes.
+
+    Source:
+        `M.and(M.gte(low), M.lte(high))`.
     """
     text = f"between({low!r}, {high!r})"
     if _family(low) != _family(high):
@@ -119,7 +138,11 @@ def between(low: S, high: S) -> Range:
 
 
 def prefix(start: str) -> Prefix:
-    """A str that starts with `start`: `Annotated[str, prefix("user:")]`. Raises TypeError if it is no str."""
+    """A str that starts with `start`: `Annotated[str, prefix("user:")]`. Raises TypeError if it is no str.
+
+    Source:
+        Ours.
+    """
     if type(start) is not str:
         raise TypeError(f"prefix({start!r}): wants a str")
     return Prefix(start)
@@ -129,6 +152,9 @@ def matching(regex: str) -> Pattern:
     """A str that a regular expression matches as a whole: `Annotated[str, matching("[a-z]+")]`.
 
     Raises TypeError if `regex` is no str, and `re.error` if it is no regular expression.
+
+    Source:
+        Ours.
     """
     if type(regex) is not str:
         raise TypeError(f"matching({regex!r}): wants a str")
@@ -142,7 +168,11 @@ def matching(regex: str) -> Pattern:
 
 
 def length(at_most: int, at_least: int = 0) -> Pattern:
-    """A str, bytes, list, tuple or dict with `at_least` to `at_most` items: `Annotated[str, length(80)]`."""
+    """A str, bytes, list, tuple or dict with `at_least` to `at_most` items: `Annotated[str, length(80)]`.
+
+    Source:
+        The limits of `M.string`, `M.bytes`, `M.arrayOf` and `M.recordOf`.
+    """
     if at_least:
         text, words = f"length({at_most}, {at_least})", f"of length {at_least} to {at_most}"
     else:
@@ -160,6 +190,9 @@ def alleged(iface: str) -> Pattern:
     """An object that calls itself an `iface`: `Annotated[Remotable, alleged("Purse")]`.
 
     Another vat's object may lie about this, so it is no proof.
+
+    Source:
+        `M.remotable(label)`.
     """
 
     def test(value: Any) -> bool:

@@ -24,6 +24,9 @@ def remotable(cls: C) -> C:
         @remotable
         class Counter:
             def add(self, amount: int) -> int: ...
+
+    Source:
+        `Far(name, methods)`, as a class, with guards of its annotations.
     """
     if "__kind__" in vars(cls):
         raise TypeError(f"{cls.__name__} is @durable already: @remotable would make it forget its state")

@@ -46,6 +46,9 @@ def durable(cls: Any = None, *, tag: str | None = None, version: int = 1, eager:
         class Purse:
             owner: str
             balance: int = 0
+
+    Source:
+        `defineDurableKind`, with a class in place of a handle and functions.
     """
     if type(version) is not int or version < 1:
         raise TypeError(f"@durable(version={version!r}): a version is a whole number from 1 up")
@@ -68,11 +71,15 @@ def virtual(cls: Any = None, *, tag: str | None = None) -> Any:
     """Make a class a virtual kind: like `@durable`, but its instances end with the incarnation.
 
     Their state is in the vat's store, so there may be more of them than memory has room for. It may refer to
-    `@remotable` objects. Raises TypeError for a class that cannot be a kind.
+    `@remotable` objects. `tag` is the name of the kind in tables, if not that of the class, `cls`. Raises
+    TypeError for a class that cannot be a kind.
 
         @virtual
         class Quote:
             price: int
+
+    Source:
+        `defineKind`.
     """
 
     def make(world_cls: type, where: str, names: dict[str, Any]) -> Kind:

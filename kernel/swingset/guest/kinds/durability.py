@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 def can_be_durable(value: Any) -> bool:
     """Whether durable state could hold a value: the baggage, a field, or an entry of a collection.
 
-    if can_be_durable(note): baggage["note"] = note
+        if can_be_durable(note): baggage["note"] = note
+
+    Source:
+        `canBeDurable` of vat-data.
     """
     vat: Vat = current()
     try:

@@ -44,12 +44,15 @@ T = TypeVar("T")
 
 
 def facet(*names: str) -> Callable[[F], F]:
-    """Put a method on facets, by name; the class must be `@durable` or `@virtual`.
+    """Put a method on the facets of these `names`; the class must be `@durable` or `@virtual`.
 
     Raises TypeError for a name that is no identifier, and if it decorates something other than a method.
 
         @facet("creator", "public")
         def read(self) -> int: ...
+
+    Source:
+        The facets of `defineDurableKindMulti`.
     """
     for name in names:
         if type(name) is not str or not name.isidentifier() or name.startswith("_"):
@@ -69,7 +72,11 @@ def facet(*names: str) -> Callable[[F], F]:
 
 
 class Facets:
-    """The facets of one cohort, by name: `x.facets.public`, `x.facets["public"]`."""
+    """The facets of one cohort, by name: `x.facets.public`, `x.facets["public"]`.
+
+    Source:
+        The `facets` of a method's context in `defineDurableKindMulti`.
+    """
 
     __slots__ = ("_cohort", "_kind")
 
@@ -102,7 +109,11 @@ class Facets:
 
 
 class Cohort:
-    """Optional base of a class with facets, `class Counter(Cohort)`: tells type checkers of `self.facets`."""
+    """Optional base of a class with facets, `class Counter(Cohort)`: tells type checkers of `self.facets`.
+
+    Source:
+        Ours: in SwingSet a method gets `{state, facets}` as its context.
+    """
 
     facets: ClassVar[Facets]
 
@@ -193,6 +204,9 @@ def amplify(cls: type[T], face: object) -> T:
 
     Code needs the class for it, so only code that was given the class can do this. Raises TypeError for
     anything that is not a facet of this class.
+
+    Source:
+        Ours, after the amplifiers of `defineExoClassKit`.
     """
     kind = getattr(type(face), "__kind__", None)
     wanted = getattr(cls, "__kind__", None)

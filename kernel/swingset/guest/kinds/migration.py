@@ -49,10 +49,13 @@ Steps = dict[tuple[int, int], "FunctionType"]
 
 
 class MigrationError(TypeError):
-    """A record could not be migrated; it stays as it was.
+    """A record could not be migrated; it stays as it was: `except MigrationError as problem: ...`.
 
-    `details` names the kind, the record and, if one is the cause, the field. `vat_frame` is the line of the
-    migration function, for an error that was found after it returned.
+    `message` says why. `details` names the kind, the record and, if one is the cause, the field. `vat_frame`
+    is the line of the migration function, for an error that was found after it returned.
+
+    Source:
+        Ours.
     """
 
     def __init__(self, message: str, vat_frame: tuple[str, int, str] | None, **details: Any) -> None:
@@ -71,6 +74,9 @@ def migrate(old: int, new: int) -> Callable[[F], F]:
         @staticmethod
         def to_cents(old: dict[str, Any]) -> dict[str, Any]:
             return {"cents": old["balance"] * 100}
+
+    Source:
+        Ours: a kind of the reference can only get optional fields.
     """
     if not (type(old) is type(new) is int and old > 0 and new > 0 and old != new):
         raise TypeError(f"@migrate({old!r}, {new!r}): wants two different version numbers, from 1 up")

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.context import current
-from ..base.promises import PENDING, Promise, Resolver
+from ..base.promises import PENDING, Promise
+from ..base.resolvers import Resolver
 from ..passing.passable import brief
 from ..passing.remotables import Presence, method_table_of
 from ..stores.baggage import StoredMap
@@ -174,6 +175,9 @@ def adopt_promise(promise: Any, adopter: Any, /, *args: Any) -> None:
 
         answer, resolver = make_promise()
         adopt_promise(answer, order, "paid")
+
+    Source:
+        Ours: an upgrade of the reference rejects every promise that the vat decides.
     """
     vat: Vat = current()
     vat.adoptions.adopt(promise, adopter, list(args))

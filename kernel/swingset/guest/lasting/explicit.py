@@ -117,6 +117,9 @@ def make_kind_handle(tag: str) -> Any:
     Raises TypeError if `tag` is no str that can be stored.
 
         handle = make_kind_handle("Counter")
+
+    Source:
+        `makeKindHandle`.
     """
     if type(tag) is not str or not tag:
         raise TypeError(f"make_kind_handle({tag!r}): wants the tag of the kind, a str")
@@ -144,6 +147,9 @@ def define_durable_kind(
         make_counter = define_durable_kind(
             handle, lambda: {"value": 0}, {"read": lambda context: context.state.value}
         )
+
+    Source:
+        `defineDurableKind`; `version` and `migrations` are ours.
     """
     kind = _durable(handle, finish, version, migrations, {"": behavior}, multi=False)
     return _defined(kind, init, state_shape)
@@ -161,11 +167,15 @@ def define_durable_kind_multi(
 ) -> Callable[..., Facets]:
     """Define the durable kind of a handle, with facets; returns the function that makes them.
 
-    `behavior_kit` has the methods of each facet by name. All else is as in `define_durable_kind`.
+    `behavior_kit` has the methods of each facet by name. `handle`, `init`, `finish`, `state_shape`, `version`
+    and `migrations` are as in `define_durable_kind`, and it raises what that raises.
 
         make = define_durable_kind_multi(
             handle, lambda: {"value": 0}, {"reader": {"read": lambda context: context.state.value}}
         )
+
+    Source:
+        `defineDurableKindMulti`; `version` and `migrations` are ours.
     """
     kind = _durable(handle, finish, version, migrations, behavior_kit, multi=True)
     return _defined(kind, init, state_shape)
@@ -181,7 +191,13 @@ def define_kind(
 ) -> Callable[..., Any]:
     """Define a virtual kind, whose objects end with the incarnation; returns the function that makes them.
 
-    make_point = define_kind("Point", lambda x: {"x": x}, {"x": lambda context: context.state.x})
+    `tag` names the kind in tables. `init`, `behavior`, `finish` and `state_shape` are as in
+    `define_durable_kind`.
+
+        make_point = define_kind("Point", lambda x: {"x": x}, {"x": lambda context: context.state.x})
+
+    Source:
+        `defineKind`.
     """
     return _defined(_virtual(tag, finish, {"": behavior}, multi=False), init, state_shape)
 
@@ -196,11 +212,15 @@ def define_kind_multi(
 ) -> Callable[..., Facets]:
     """Define a virtual kind with facets; returns the function that makes them.
 
-    Its arguments are those of `define_durable_kind_multi`, with a tag instead of a handle.
+    `init`, `behavior_kit`, `finish` and `state_shape` are as in `define_durable_kind_multi`; `tag` names the
+    kind in tables.
 
         make = define_kind_multi(
             "Point", lambda x: {"x": x}, {"reader": {"x": lambda context: context.state.x}}
         )
+
+    Source:
+        `defineKindMulti`.
     """
     return _defined(_virtual(tag, finish, behavior_kit, multi=True), init, state_shape)
 
@@ -208,7 +228,12 @@ def define_kind_multi(
 def provide_kind_handle(baggage: MutableMapping[str, Any], tag: str) -> Any:
     """Return the handle of a tag in the baggage; the first incarnation makes it.
 
-    handle = provide_kind_handle(baggage, "Counter")
+    `tag` names the kind.
+
+        handle = provide_kind_handle(baggage, "Counter")
+
+    Source:
+        `provideKindHandle` of vat-data.
     """
     return provide(baggage, f"{tag}_kindHandle", lambda: make_kind_handle(tag))
 
@@ -222,11 +247,15 @@ def prepare_kind(
 ) -> Callable[..., Any]:
     """Define a durable kind whose handle is in the baggage; returns the function that makes its objects.
 
-    `options` are those of `define_durable_kind`, and it raises what that raises.
+    `tag` names the kind. `init`, `behavior` and `options` are those of `define_durable_kind`, and it raises
+    what that raises.
 
         make_counter = prepare_kind(
             baggage, "Counter", lambda: {"value": 0}, {"read": lambda context: context.state.value}
         )
+
+    Source:
+        `prepareKind` of vat-data.
     """
     return define_durable_kind(provide_kind_handle(baggage, tag), init, behavior, **options)
 
@@ -240,9 +269,13 @@ def prepare_kind_multi(
 ) -> Callable[..., Facets]:
     """Define a durable kind with facets, whose handle is in the baggage; returns its maker.
 
-    `options` are those of `define_durable_kind_multi`, and it raises what that raises.
+    `tag` names the kind. `init`, `behavior_kit` and `options` are those of `define_durable_kind_multi`, and
+    it raises what that raises.
 
         make = prepare_kind_multi(baggage, "Counter", dict, {"reader": {"read": lambda context: 0}})
+
+    Source:
+        `prepareKindMulti` of vat-data.
     """
     return define_durable_kind_multi(provide_kind_handle(baggage, tag), init, behavior_kit, **options)
 
@@ -250,7 +283,12 @@ def prepare_kind_multi(
 def prepare_singleton(baggage: MutableMapping[str, Any], tag: str, behavior: Behavior, **options: Any) -> Any:
     """Return the one object of a durable kind without state, the same in each incarnation.
 
-    root = prepare_singleton(baggage, "Greeter", {"greet": lambda context, name: f"hello {name}"})
+    `tag` names the kind, `behavior` has the methods, and `options` are those of `define_durable_kind`.
+
+        root = prepare_singleton(baggage, "Greeter", {"greet": lambda context, name: f"hello {name}"})
+
+    Source:
+        `prepareSingleton` of vat-data.
     """
     make = prepare_kind(baggage, tag, dict, behavior, **options)
     return provide(baggage, f"the_{tag}", make)

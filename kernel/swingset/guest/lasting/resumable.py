@@ -148,6 +148,9 @@ def resumable(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Prom
         async def pay(purse, order):
             await E(purse).withdraw(5)
             await E(order).paid()
+
+    Source:
+        Ours; `asyncFlow` of Agoric replays in the same way, in a library.
     """
     if not isinstance(function, FunctionType) or not function.__code__.co_flags & 0x80:
         raise TypeError(f"@resumable goes on an async function, not on {brief(function)}")

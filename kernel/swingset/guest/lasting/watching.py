@@ -179,6 +179,9 @@ def watch_promise(promise: Any, watcher: Any, /, *args: Any) -> None:
     durable, or if an argument is not.
 
         watch_promise(E(bank).open(), account, "opened")
+
+    Source:
+        `watchPromise(p, watcher, ...args)`.
     """
     vat: Vat = current()
     vat.watches.watch(promise, watcher, list(args))

@@ -35,10 +35,13 @@ class _Display:
 
 
 class Picture(_Display):
-    """A picture in the format PNG, `Picture(png, "sales by month")`; the text is for those who cannot see it.
+    """A picture in the format PNG, `Picture(png, "sales by month")`; `alt` is for those who cannot see it.
 
     `Picture.of(figure)` draws a figure of matplotlib. A method may also return the figure itself, which
     arrives as a picture.
+
+    Source:
+        Ours.
     """
 
     __slots__ = ("alt", "png")
@@ -57,7 +60,7 @@ class Picture(_Display):
 
     @classmethod
     def of(cls, figure: Any, alt: str = "") -> Picture:
-        """Draw a figure of matplotlib: `Picture.of(figure, "sales by month")`."""
+        """Draw a `figure` of matplotlib, with `alt` in words: `Picture.of(figure, "sales by month")`."""
         out = io.BytesIO()
         # Without the version of matplotlib in it, so that the same figure has the same bytes.
         figure.savefig(out, format="png", bbox_inches="tight", metadata={"Software": None})
@@ -90,13 +93,21 @@ class _Text(_Display):
 
 
 class Markdown(_Text):
-    """Text that a notebook shows with its headings, lists and tables: `Markdown("# Sales")`."""
+    """A `text` that a notebook shows with its headings, lists and tables: `Markdown("# Sales")`.
+
+    Source:
+        Ours.
+    """
 
     __slots__ = ()
 
 
 class Html(_Text):
-    """HTML of which a notebook shows text, lists, tables and PNG pictures: `Html("<b>Sales</b>")`."""
+    """HTML: a notebook shows paragraphs, lists, tables and PNG pictures of `text`: `Html("<b>Sales</b>")`.
+
+    Source:
+        Ours.
+    """
 
     __slots__ = ()
 

@@ -25,7 +25,11 @@ I_co = TypeVar("I_co", covariant=True)
 
 
 class FarRef(Generic[I_co]):
-    """Annotation for a reference to an object in any vat, with its interface: `purse: FarRef[PurseApi]`."""
+    """Annotation for a reference to an object in any vat, with its interface: `purse: FarRef[PurseApi]`.
+
+    Source:
+        The type `FarRef` of `@endo/far`.
+    """
 
     @classmethod
     def of(cls, target: Any) -> FarRef[I_co]:

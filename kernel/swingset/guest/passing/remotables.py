@@ -72,6 +72,9 @@ class Presence(OneIdentity):
     """Stands for an object of another vat; send to it with `E(presence).method(...)`.
 
     Reading or setting an attribute raises AttributeError, which shows the message to send instead.
+
+    Source:
+        The presence of `makePresence` in liveslots.
     """
 
     __slots__ = ("__weakref__", "_iface", "_vat", "_vref")
@@ -148,4 +151,8 @@ if TYPE_CHECKING:
 else:
 
     class Remotable(metaclass=_AnyReference):
-        """Annotation for any object that can be sent to: a presence, a `@remotable` or a `@durable` one."""
+        """Annotation for any object that can be sent to: a presence, a `@remotable` or a `@durable` one.
+
+        Source:
+            The pass style `remotable` of `@endo/pass-style`, as an annotation.
+        """

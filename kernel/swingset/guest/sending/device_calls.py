@@ -56,6 +56,9 @@ def D(device: Any) -> DeviceProxy:
     """Return a proxy that calls a device: `now = D(timer).now()`. Raises TypeError for anything else.
 
     A call returns the device's answer or raises its error. Arguments that cannot pass are a TypeError.
+
+    Source:
+        `D(device)` of a vat's powers, a synchronous `callNow`.
     """
     if not isinstance(device, DevicePresence):
         raise TypeError(f"D(x) wants a device, got {brief(device)}: send to anything else with E(x)")

@@ -121,7 +121,11 @@ class EProxy:
 
 
 class Eventual:
-    """The class of `E`: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`."""
+    """The class of `E`: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`.
+
+    Source:
+        `E`, `E.sendOnly` and `E.when` of `@endo/eventual-send`.
+    """
 
     __slots__ = ()
 

@@ -53,5 +53,8 @@ def updates(notifier: object) -> AsyncIterator[Any]:
     """Iterate over the values of a notifier from its current one on: `async for time in updates(clock)`.
 
     Raises TypeError in the loop if the notifier returns something other than an update.
+
+    Source:
+        `observeIterator` over a notifier of `@agoric/notifier`, as a loop.
     """
     return Updates(notifier)

@@ -37,6 +37,9 @@ class StoredMap(MutableMapping[str, Any]):
     `Baggage()`. Setting a value that is not durable raises TypeError.
 
         baggage["owner"] = "alice"
+
+    Source:
+        `baggage` of SwingSet, a durable map whose keys are str.
     """
 
     def __init__(self, vat: Vat | None = None, collection: int | None = None, label: str = "baggage") -> None:
@@ -134,6 +137,9 @@ def provide(baggage: MutableMapping[str, Any], key: str, make: Callable[[], T]) 
     So the first incarnation makes the value and later ones find it. Raises TypeError if it is not durable.
 
         purses = provide(baggage, "purses", lambda: BigMap("purses", keys=str, values=Purse))
+
+    Source:
+        `provide` of vat-data.
     """
     if key not in baggage:
         baggage[key] = make()

@@ -312,9 +312,13 @@ class BigMap(_Strong[K], _Map[K, V]):
     """A map in the vat's store, in the order of its keys, which may be larger than memory.
 
     `keys` and `values` are annotations that keys and values must fit; other keys and values raise TypeError.
+    `label` is its name in tables. It ends with the incarnation if `durable` is false.
 
         purses = BigMap("purses", keys=str, values=Purse)
         purses["alice"] = Purse(owner="alice")
+
+    Source:
+        `makeScalarBigMapStore`, durable unless it is told otherwise; the order of numbers is ours.
     """
 
     _label = "map"
@@ -340,9 +344,13 @@ class BigSet(_Strong[K], _Set[K]):
     """A set in the vat's store, in the order of its keys, which may be larger than memory.
 
     `keys` is an annotation that keys must fit; another key raises TypeError.
+    `label` is its name in tables. It ends with the incarnation if `durable` is false.
 
         seen = BigSet("seen", keys=str)
         seen.add("alice")
+
+    Source:
+        `makeScalarBigSetStore`, durable unless it is told otherwise.
     """
 
     _label = "set"
@@ -360,8 +368,14 @@ class BigSet(_Strong[K], _Set[K]):
 class WeakBigMap(_Weak[K], _Map[K, V]):
     """A map from objects to values that does not keep the objects alive; it cannot be iterated.
 
-    notes = WeakBigMap("notes", values=str)
-    notes[purse] = "savings"
+    `keys` and `values` are annotations; what does not fit them raises TypeError.
+    `label` is its name in tables. It ends with the incarnation if `durable` is false.
+
+        notes = WeakBigMap("notes", values=str)
+        notes[purse] = "savings"
+
+    Source:
+        `makeScalarBigWeakMapStore`, durable unless it is told otherwise.
     """
 
     _label = "weakMap"
@@ -370,8 +384,14 @@ class WeakBigMap(_Weak[K], _Map[K, V]):
 class WeakBigSet(_Weak[K], _Set[K]):
     """A set of objects that does not keep them alive; it cannot be iterated.
 
-    trusted = WeakBigSet("trusted")
-    trusted.add(purse)
+    `keys` is an annotation that keys must fit; another key raises TypeError.
+    `label` is its name in tables. It ends with the incarnation if `durable` is false.
+
+        trusted = WeakBigSet("trusted")
+        trusted.add(purse)
+
+    Source:
+        `makeScalarBigWeakSetStore`, durable unless it is told otherwise.
     """
 
     _label = "weakSet"
@@ -386,41 +406,3 @@ for _cls in _BASES.values():
 def bases() -> dict[str, type]:
     """The classes of collections by name."""
     return dict(_BASES)
-
-
-def make_scalar_big_map_store(
-    label: str = "map", *, key_shape: Any = MISSING, value_shape: Any = MISSING, durable: bool = False
-) -> Any:
-    """Make a `BigMap`, under its standard name: `make_scalar_big_map_store("names", durable=True)`.
-
-    It ends with the incarnation unless `durable` is set. Raises TypeError for a bad label or annotation.
-    """
-    return BigMap(label, keys=key_shape, values=value_shape, durable=durable)
-
-
-def make_scalar_big_set_store(label: str = "set", *, key_shape: Any = MISSING, durable: bool = False) -> Any:
-    """Make a `BigSet`, under its standard name: `make_scalar_big_set_store("names", durable=True)`.
-
-    It ends with the incarnation unless `durable` is set. Raises TypeError for a bad label or annotation.
-    """
-    return BigSet(label, keys=key_shape, durable=durable)
-
-
-def make_scalar_big_weak_map_store(
-    label: str = "weakMap", *, key_shape: Any = MISSING, value_shape: Any = MISSING, durable: bool = False
-) -> Any:
-    """Make a `WeakBigMap`, under its standard name: `make_scalar_big_weak_map_store("notes")`.
-
-    It ends with the incarnation unless `durable` is set. Raises TypeError for a bad label or annotation.
-    """
-    return WeakBigMap(label, keys=key_shape, values=value_shape, durable=durable)
-
-
-def make_scalar_big_weak_set_store(
-    label: str = "weakSet", *, key_shape: Any = MISSING, durable: bool = False
-) -> Any:
-    """Make a `WeakBigSet`, under its standard name: `make_scalar_big_weak_set_store("trusted")`.
-
-    It ends with the incarnation unless `durable` is set. Raises TypeError for a bad label or annotation.
-    """
-    return WeakBigSet(label, keys=key_shape, durable=durable)

@@ -24,7 +24,8 @@ from operator import is_
 from typing import Any, Literal
 from uuid import UUID
 
-from swingset.guest.base.promises import Promise, Resolver
+from swingset.guest.base.promises import Promise
+from swingset.guest.base.resolvers import Resolver
 from swingset.guest.liveslots import Liveslots
 from swingset.guest.passing.passable import FrozenDict, FrozenList, Tagged
 from swingset.guest.passing.remotables import Presence

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
-from swingset.guest.base.promises import Promise, Resolver
+from swingset.guest.base.promises import Promise
+from swingset.guest.base.resolvers import Resolver
 from swingset.guest.base.vat import Vat
 from swingset.guest.guards.method_tables import MethodTable
 from swingset.guest.kinds.kind import Kind

@@ -25,7 +25,9 @@ from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
 
 def audit(store: KernelStore) -> list[str]:
-    """Every discrepancy of a world between cranks, in words; empty for a sound one.
+    """Every discrepancy of a world's `store` between cranks, in words; empty for a sound one.
+
+        assert audit(world.kernel.store) == []
 
     Source:
         Ours; the reference's `auditstore` looked for the same.
@@ -51,9 +53,11 @@ _VATS_NAMED = " union ".join(
 
 
 def audit_holdings(store: KernelStore) -> list[str]:
-    """Every vat whose count of stored bytes is wrong, in words, oldest vat first.
+    """Every vat of a world's `store` whose count of stored bytes is wrong, in words, oldest vat first.
 
     Separate from `audit`, because it reads everything that every vat has stored.
+
+        assert audit_holdings(world.kernel.store) == []
 
     Source:
         Ours.
