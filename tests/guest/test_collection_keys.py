@@ -242,6 +242,8 @@ def test_shapes_are_checked() -> None:
             getattr(things, how)("b" if how == "init" else "a", 0)
         assert str(found.value) == 'invalid value type for collection "map": int 0 - Must be int > 0'
     assert list(things.items()) == [("a", 1)]
+    with pytest.raises(TypeError, match="Promise - Must be int: await it and keep its value"):
+        things.set("a", make_promise()[0])
     with pytest.raises(TypeError, match="Must be int"):
         things.set("a", "x")
     for members in (BigSet("set", keys=prefix("a")), BigSet("set", keys=prefix("a"), durable=False)):

@@ -209,9 +209,9 @@ def test_references_fit_their_annotations(bench: Bench) -> None:
 
 
 def test_promise_is_no_value(bench: Bench) -> None:
-    """A guard looks at what came, so a promise for an int is not an int."""
+    """A guard looks at what came, so a promise for an int is not an int, and the error says what helps."""
     answer = bench.ask("i", "&0", slots=("p-70",))
-    assert answer["#error"] == "Root.i(v): wanted int, got Promise"
+    assert answer["#error"] == "Root.i(v): wanted int, got Promise: await it first"
     assert bench.ask("promise", "&0", slots=("p-70",)) is None
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..passing.passable import brief
+from ..passing.passable import came
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def _with_members_of(text: str, stored: str) -> str:
 def complaint(where: str, misfit: Misfit, close: str = "") -> str:
     """The message for a misfit: `Purse.deposit(amount): wanted int, got str 'five'`."""
     path, wanted, got = misfit
-    return f"{where}{path}{close}: wanted {wanted}, got {brief(got)}"
+    return f"{where}{path}{close}: wanted {wanted}, got {came(got)}"
 
 
 def simple(

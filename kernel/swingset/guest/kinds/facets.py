@@ -31,7 +31,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..guards.method_tables import MethodTable
-from ..passing.passable import brief
+from ..passing.passable import brief, came
 from ..passing.remotables import OneIdentity, give_repr
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def amplify(cls: type[T], face: object) -> T:
     wanted = getattr(cls, "__kind__", None)
     of_this = wanted is not None and wanted.cls is cls and wanted.latest is kind
     if not of_this or "__cohort__" not in face.__dict__:
-        raise TypeError(f"amplify({cls.__name__}, x): wanted a facet of {cls.__name__}, got {brief(face)}")
+        raise TypeError(f"amplify({cls.__name__}, x): wanted a facet of {cls.__name__}, got {came(face)}")
     cohort: T = face.__dict__["__cohort__"]
     return cohort
 

@@ -195,6 +195,11 @@ def brief(value: Any) -> str:
     return f"{kind.__name__} object" if kind.__module__ != "builtins" else kind.__name__
 
 
+def came(value: Any) -> str:
+    """What came where something else was wanted, in short form; for a promise with the fix."""
+    return "Promise: await it first" if isinstance(value, Promise) else brief(value)
+
+
 def why_not(value: Any) -> UnpassableError:
     """Return the error for a value of a type that cannot pass, with what to pass instead."""
     kind = type(value)

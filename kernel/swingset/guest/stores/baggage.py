@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..base import jsontext
 from ..base.context import current
-from ..passing.passable import brief
+from ..passing.passable import came
 from ..passing.smallcaps import DecodeError
 from .collections import ADDED
 from .keys import LIMIT, encode_scalar
@@ -78,7 +78,7 @@ class StoredMap(MutableMapping[str, Any]):
 
     def _key(self, key: Any) -> str:
         if type(key) is not str:
-            raise TypeError(f"a key of {self._label} is a str, got {brief(key)}")
+            raise TypeError(f"a key of {self._label} is a str, got {came(key)}")
         encode_scalar(key)  # refuses keys for which the kernel would terminate the vat
         return self._prefix + key
 

@@ -50,6 +50,7 @@ _NAMES: dict[str, Any] = {
 }
 
 _LIBRARY = "swingset.guest."
+_AWAIT = ": await it and keep its value"
 
 ADDED = "keys in store cannot be added to during iteration"
 
@@ -232,7 +233,7 @@ class Entries:
             where = f" at {path}" if path else ""
             raise TypeError(
                 f'invalid {what} type for collection "{self.schema.label}": '
-                f"{brief(got)}{where} - Must be {_a(wanted)}"
+                f"{brief(got)}{where} - Must be {_a(wanted)}{_AWAIT if isinstance(got, Promise) else ''}"
             )
 
     def missing(self, key: Any) -> KeyError:
@@ -353,7 +354,7 @@ class Entries:
         if isinstance(key, Promise) and not self.durable:
             raise TypeError(
                 f'key of collection "{self.schema.label}": wanted a scalar or an object, and this is a '
-                "promise: await it and keep its value"
+                f"promise{_AWAIT}"
             )
         what = f"key of {self.schema.label}"
         return str(self.vat.slots.encode_state(key, what, durable=self.durable)["slots"][0])

@@ -307,9 +307,9 @@ class Controller(Views):
             method: the name of the method.
             args: values that vats can pass by copy, and a `Ref` for each reference.
             kwargs: keyword arguments.
-            policy: what to do with the outcome. `ignore` only keeps it, `log_always` and `log_failure` also
-                write it to the outputs, `panic` stops the world if the message is rejected, and `none` makes
-                no promise for it.
+            policy: what to do with the outcome. `ignore` only keeps it: a rejection shows nowhere but in
+                `status` and `resolution`. `log_always` and `log_failure` also write it to the outputs,
+                `panic` stops the world if the message is rejected, and `none` makes no promise for it.
         Returns:
             The promise for its result, which the host holds until `release`; None with the policy `none`.
         Raises:
