@@ -65,7 +65,11 @@ _PROGRAMS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look found: of what, how it stands, in words, and how to mend it if it is not good."""
+    """What one look found.
+
+    `of` is what was looked at, `grade` how it stands, and `words` says so for people. `cure` is how to mend
+    it; it is empty if all is good.
+    """
 
     of: str
     grade: Grade

@@ -55,6 +55,17 @@ def read_json(text: str | bytes, *, depth: int = MOST_DEPTH, values: int = MOST_
         raise Unreadable("not JSON") from None
 
 
+def read_object(text: str | bytes | None, *, longest: int | None = None) -> dict[str, Any] | None:
+    """A JSON object that a stranger wrote; None for anything else, and for a text of more than `longest`."""
+    if text is None or (longest is not None and len(text) > longest):
+        return None
+    try:
+        raw = read_json(text)
+    except Unreadable:
+        return None
+    return raw if isinstance(raw, dict) else None
+
+
 def whole(text: str) -> int:
     """The int of a text of digits with an optional sign, whatever digit limit the process has set."""
     if len(text) <= _SHORT:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
@@ -19,7 +18,7 @@ from swingset.lens.history.cause import Causes
 from swingset.lens.history.story import entries_of, syscalls_of
 from swingset.lens.state.records import kind_tag
 from swingset.lens.state.versions import Versions
-from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import read_object
 from swingset.model.messages import UpgradeVat
 from swingset.model.visible import one_line
 from swingset.world.promises import REJECTED
@@ -143,7 +142,7 @@ def _kinds(vat: str, rows: tuple[RowChange, ...]) -> Iterator[str]:
         if row.after is None or not key.startswith("vom.dkind.") or not key.endswith(".descriptor"):
             continue
         text = str(row.after[2])
-        made = _object(text)
+        made = read_object(text) or {}
         fields = made.get("fields")
         names = [one_line(str(field[0]), 60) for field in fields if field] if isinstance(fields, list) else []
         version = made.get("version", 1)
@@ -151,14 +150,6 @@ def _kinds(vat: str, rows: tuple[RowChange, ...]) -> Iterator[str]:
         records = ", with older records to migrate" if isinstance(older, dict) and older else ""
         tag = one_line(kind_tag(text) or "?", 80)
         yield one_line(f"{tag}, version {version}: {', '.join(names[:_MOST]) or 'any fields'}{records}", 300)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        raw = read_json(text)
-    except Unreadable:
-        return {}
-    return raw if isinstance(raw, dict) else {}
 
 
 def _some(lines: list[str]) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ the page. What cannot read its style sheet shows it light.
 
 from __future__ import annotations
 
-from swingset.lens.pictures import scene as scenes
 from swingset.lens.pictures.paper import (
     BOX,
     CARD,
@@ -26,7 +25,7 @@ from swingset.lens.pictures.paper import (
     sheet,
     text_at,
 )
-from swingset.lens.pictures.scene import Arrow, Box, Queued, Scene, Thing
+from swingset.lens.pictures.scene import Arrow, Box, Queued, Scene, Sort, Thing, compose, in_words
 from swingset.lens.present.tables import Lens
 
 _BOX_WIDTH = 264
@@ -42,8 +41,7 @@ _WIDTH = 2 * (_MARGIN + _BOX_WIDTH) + _GUTTER
 
 def draw(lens: Lens) -> Picture:
     """Draw a world as it is now."""
-    scene = scenes.compose(lens)
-    return _Drawing(scene).picture()
+    return _Drawing(compose(lens)).picture()
 
 
 class _Drawing:
@@ -65,7 +63,7 @@ class _Drawing:
             body.append(text_at(_MARGIN, y + 14, note, size=11, colour=FAINT))
             y += 18
         height = y + _MARGIN - 6
-        words = scenes.in_words(self._scene)
+        words = in_words(self._scene)
         return sheet("".join(body), words, _WIDTH, height, markers())
 
     def _place(self) -> int:
@@ -135,14 +133,15 @@ class _Drawing:
 
 
 _LEGEND = "■ root and ● durable objects survive an upgrade; ○ objects in the heap and … open promises do not"
-_SIGNS = {
-    scenes.ROOT: "■",
-    scenes.DURABLE: "●",
-    scenes.HEAP: "○",
-    scenes.PROMISE: "…",
-    scenes.LOST: "✕",
-    scenes.REST: "+",
+_SIGNS: dict[Sort, str] = {
+    "root": "■",
+    "durable": "●",
+    "heap": "○",
+    "promise": "…",
+    "lost": "✕",
+    "rest": "+",
 }
+_DASHED: tuple[Sort, ...] = ("heap", "promise", "lost")
 
 
 def _waiting(scene: Scene) -> str:
@@ -161,7 +160,7 @@ def _height(box: Box) -> int:
 
 
 def _thing(left: int, top: int, thing: Thing) -> str:
-    dashed = " stroke-dasharray='4 3'" if thing.sort in (scenes.HEAP, scenes.PROMISE, scenes.LOST) else ""
+    dashed = " stroke-dasharray='4 3'" if thing.sort in _DASHED else ""
     return (
         f"<rect x='{left + 9}' y='{top}' width='{_BOX_WIDTH - 18}' height='{_LINE - 5}' rx='11' "
         f"fill='{PAPER}' stroke='{RULE}'{dashed}/>"

@@ -9,7 +9,7 @@ and nothing disappears silently.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal, NamedTuple
 
 from swingset.lens.present.tables import CListRow, Lens, QueueRow, VatRow
 from swingset.model.counting import plural
@@ -21,17 +21,10 @@ MOST_IN_ONE_BOX = 14
 MOST_QUEUED = 8
 
 Sort = Literal["root", "durable", "heap", "promise", "lost", "rest"]
-ROOT: Final = "root"
-DURABLE: Final = "durable"
-HEAP: Final = "heap"
-PROMISE: Final = "promise"
-LOST: Final = "lost"
-REST: Final = "rest"
 """The sort of a thing; `rest` stands for those that are counted but not drawn."""
 
 
-@dataclass(frozen=True)
-class Thing:
+class Thing(NamedTuple):
     """One line in a box. `kref` is empty for the line that counts the rest."""
 
     kref: str
@@ -49,8 +42,7 @@ class Box:
     things: list[Thing] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Arrow:
+class Arrow(NamedTuple):
     """An arrow from box `holder` to the thing at `place` in box `owner`. `waits`: it awaits a promise."""
 
     holder: str
@@ -59,8 +51,7 @@ class Arrow:
     waits: bool
 
 
-@dataclass(frozen=True)
-class Queued:
+class Queued(NamedTuple):
     """One event that waits, in the order it will run in."""
 
     position: int
@@ -68,8 +59,7 @@ class Queued:
     target: str
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(NamedTuple):
     """Everything one picture shows."""
 
     boxes: tuple[Box, ...]
@@ -103,7 +93,7 @@ def compose(lens: Lens) -> Scene:
         if promise.state != "unresolved":
             settled += 1
         elif promise.decider in boxes:
-            boxes[promise.decider].things.append(Thing(promise.kref, "promise", PROMISE))
+            boxes[promise.decider].things.append(Thing(promise.kref, "promise", "promise"))
     if settled:
         left_out.append(f"{settled} settled {_plural(settled, 'promise')} not drawn")
     apart = [row for row in lens.objects() if row.owner not in clists and row.holders]
@@ -113,14 +103,14 @@ def compose(lens: Lens) -> Scene:
                 node.owner, Box(node.owner, one_line(node.owner, 30), "an edge of the world")
             )
             box.things.append(
-                Thing(node.kref, "root", ROOT)
+                Thing(node.kref, "root", "root")
                 if node.label != "device node"
-                else Thing(node.kref, "node", HEAP)
+                else Thing(node.kref, "node", "heap")
             )
     lost = [row for row in apart if row.kref[1] != "d"]
     if lost:
         boxes["nobody"] = nobody = Box("nobody", "nobody", "owners are gone")
-        nobody.things += [Thing(row.kref, one_line(row.label, 30), LOST) for row in lost]
+        nobody.things += [Thing(row.kref, one_line(row.label, 30), "lost") for row in lost]
 
     places = _cut(boxes)
     arrows: dict[Arrow, None] = {}
@@ -174,10 +164,10 @@ def _box(vat: VatRow) -> Box:
 
 def _thing(row: CListRow) -> Thing:
     if row.vref == "o+0":
-        return Thing(row.kref, "root", ROOT)
+        return Thing(row.kref, "root", "root")
     if row.vref.startswith("o+d"):
-        return Thing(row.kref, one_line(row.label, 22), DURABLE)
-    return Thing(row.kref, one_line(row.label, 22), HEAP)
+        return Thing(row.kref, one_line(row.label, 22), "durable")
+    return Thing(row.kref, one_line(row.label, 22), "heap")
 
 
 def _cut(boxes: dict[str, Box]) -> dict[str, tuple[str, int]]:
@@ -194,7 +184,7 @@ def _cut(boxes: dict[str, Box]) -> dict[str, tuple[str, int]]:
             places[thing.kref] = (name, place)
         for thing in rest:
             places[thing.kref] = (name, len(kept))
-        box.things = kept + ([Thing("", f"and {len(rest)} more", REST)] if rest else [])
+        box.things = kept + ([Thing("", f"and {len(rest)} more", "rest")] if rest else [])
     return places
 
 

@@ -28,7 +28,7 @@ from swingset.lens.source.outlines import (
 )
 from swingset.lens.state.records import base, kind_tag
 from swingset.model.capdata import CapData, MalformedCapData
-from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import read_object
 from swingset.model.messages import CreateVat, Send
 from swingset.model.refs import ROOT, is_kref, kref_type
 from swingset.model.values import value_in_words
@@ -317,13 +317,7 @@ def _bodies(late: Any) -> dict[str, Any]:
 
 
 def _read(text: str | None) -> dict[str, Any]:
-    if text is None or len(text) > _MOST_RECORD:
-        return {}
-    try:
-        raw = read_json(text)
-    except Unreadable:
-        return {}
-    return raw if isinstance(raw, dict) else {}
+    return read_object(text, longest=_MOST_RECORD) or {}
 
 
 __all__ = ["Described", "describe"]

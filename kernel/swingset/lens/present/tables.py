@@ -66,7 +66,11 @@ class QueueRow:
 
 @dataclass(frozen=True)
 class CListRow:
-    """One entry of a vat's c-list. `direction` is export or import; `label` says what it is, if known."""
+    """One entry of a vat's c-list: the vat's own name and the kernel's, and whether the vat can reach it.
+
+    `label` says what it is, if that is known, and `owner` is the vat that has it or settles it. `counts` are
+    the kernel's: `reachable,recognizable` of an object, the references to a promise.
+    """
 
     vat: str
     vref: str
@@ -80,7 +84,11 @@ class CListRow:
 
 @dataclass(frozen=True)
 class PromiseRow:
-    """One promise. `decider` and `subscribers` are vat names; `waiting` counts messages queued to it."""
+    """One promise.
+
+    `decider` and `subscribers` are names of vats. `waiting` counts the messages that wait for it, `refcount`
+    all references to it. `value` is what it was settled with, in short.
+    """
 
     kref: str
     state: PromiseState
@@ -93,7 +101,10 @@ class PromiseRow:
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """One object. `fate` says why it has no owner; `holders` are the names of the vats that import it."""
+    """One object: its owner, the names of the vats that import it, and the kernel's counts of its references.
+
+    `fate` says why it has no owner.
+    """
 
     kref: str
     label: str

@@ -15,7 +15,6 @@ import difflib
 import re
 import tokenize
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from swingset.lens.source import fixes_of_kinds as kinds
 from swingset.lens.source.blocks import Code
@@ -29,14 +28,7 @@ _LONGEST = 4_000
 _MOST_EDITS = 50
 _WORDS = re.compile(r"\w+|\W+")
 _ROOT = "build_root_object"
-
-
-@dataclass(frozen=True)
-class _Case:
-    """A sort of refusal: the pattern of its words, and the fixes for it."""
-
-    pattern: re.Pattern[str]
-    fixes: Callable[[Sources, re.Match[str], Fault], Iterator[Fix]]
+_Fixer = Callable[[Sources, re.Match[str], Fault], Iterator[Fix]]
 
 
 def fixes(refusal: Fault, code: Parts, running: Parts) -> tuple[Fix, ...]:
@@ -59,10 +51,9 @@ def fixes(refusal: Fault, code: Parts, running: Parts) -> tuple[Fix, ...]:
     """
     sources, words = Sources(code, running), refusal.message[:_LONGEST]
     found: list[Fix] = []
-    for case in _CASES:
-        match = case.pattern.search(words)
-        if match is not None:
-            found += case.fixes(sources, match, refusal)
+    for pattern, fixer in _CASES:
+        if (match := re.search(pattern, words)) is not None:
+            found += fixer(sources, match, refusal)
             break
     return _offered(found, sources)
 
@@ -200,29 +191,24 @@ def _strings(code: Code) -> Iterator[tokenize.TokenInfo]:
     yield from sorted(plain, key=lambda token: token.start)
 
 
-_CASES = (
-    _Case(re.compile(r"durable kinds (.{1,1000}?) are in the store but not in the code"), _lost_kinds),
-    _Case(re.compile(r"is of the kind '([^']{1,100})', which is not defined"), _lost_kind),
-    _Case(
-        re.compile(r"was made for \W?(\w{1,100})\b.*: (?:the code has no such class|expected)"),
-        kinds.class_back,
-    ),
-    _Case(re.compile(r"(?:^|\.)(\w{1,100}): expected `.*` as stored, found no such field"), kinds.lost_field),
-    _Case(re.compile(r"^\S{1,200}\.(\w{1,100}): expected .* as stored, found .*; keep "), kinds.other_field),
-    _Case(re.compile(r"\.(\w{1,100}): expected a default, found "), kinds.no_default),
-    _Case(
-        re.compile(r"expected a migration from version (\d{1,9}),.* to version (\d{1,9}), found"),
-        kinds.no_migration,
-    ),
-    _Case(re.compile(r"others may hold a facet '(\w{1,100})'"), kinds.lost_facet),
-    _Case(re.compile(r"^(\S{1,100}): expected .* as stored, found .*; (?:a kind|keep it)"), kinds.class_back),
-    _Case(re.compile(r"by [\w.]{1,200}?(\w{1,100}) \(.* it returned no '(\w{1,100})'"), kinds.not_returned),
-    _Case(re.compile(r"^(\w{1,100}) does not implement \w+: it has no method (\w{1,100})"), _without_method),
-    _Case(re.compile(r"^No module named '(\w{1,100})'"), _no_module),
-    _Case(re.compile(r"^name '(\w{1,100})' is not defined"), _no_name),
-    _Case(re.compile(r"defines no build_root_object"), _no_root),
-    _Case(re.compile(r"^build_root_object of vat .* (?:must return|waits for)"), _root_as_it_runs),
-    _Case(re.compile(r"^key '(\w{1,100})' not found in baggage"), _no_key),
+_CASES: tuple[tuple[str, _Fixer], ...] = (
+    (r"durable kinds (.{1,1000}?) are in the store but not in the code", _lost_kinds),
+    (r"is of the kind '([^']{1,100})', which is not defined", _lost_kind),
+    (r"was made for \W?(\w{1,100})\b.*: (?:the code has no such class|expected)", kinds.class_back),
+    (r"(?:^|\.)(\w{1,100}): expected `.*` as stored, found no such field", kinds.lost_field),
+    (r"^\S{1,200}\.(\w{1,100}): expected .* as stored, found .*; keep ", kinds.other_field),
+    (r"\.(\w{1,100}): expected a default, found ", kinds.no_default),
+    (r"expected a migration from version (\d{1,9}),.* to version (\d{1,9}), found", kinds.no_migration),
+    (r"others may hold a facet '(\w{1,100})'", kinds.lost_facet),
+    (r"^(\S{1,100}): expected .* as stored, found .*; (?:a kind|keep it)", kinds.class_back),
+    (r"by [\w.]{1,200}?(\w{1,100}) \(.* it returned no '(\w{1,100})'", kinds.not_returned),
+    (r"^(\w{1,100}) does not implement \w+: it has no method (\w{1,100})", _without_method),
+    (r"^No module named '(\w{1,100})'", _no_module),
+    (r"^name '(\w{1,100})' is not defined", _no_name),
+    (r"defines no build_root_object", _no_root),
+    (r"^build_root_object of vat .* (?:must return|waits for)", _root_as_it_runs),
+    (r"^key '(\w{1,100})' not found in baggage", _no_key),
 )
+"""The sorts of refusals: a pattern of its words, and what makes the fixes for it."""
 
 __all__ = ["MOST", "Fix", "fixes", "fixes_of_answers"]

@@ -11,6 +11,7 @@ import textwrap
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from swingset.lens.source.blocks import Block, Code, Sort
 from swingset.lens.source.outlines import lines_of, outline
@@ -35,8 +36,7 @@ class Fix:
         return f"{self.title}: {self.why}"
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A class or function: the cell that it is in, and its lines there."""
 
     part: str

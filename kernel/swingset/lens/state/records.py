@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from swingset.core.store import KernelStore
-from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import Unreadable, read_json, read_object
 from swingset.model.refs import ROOT, MalformedReference, parse_vref
 from swingset.model.visible import one_line
 
@@ -96,10 +96,7 @@ def of_vats(store: KernelStore, prefix: str, vats: str, *given: str) -> list[tup
 
 def kind_tag(descriptor: str | None) -> str | None:
     """What the class of a durable kind is called, by the text that describes the kind."""
-    try:
-        tag = read_json(descriptor or "null")["tag"]
-    except (Unreadable, TypeError, KeyError):
-        return None
+    tag = (read_object(descriptor) or {}).get("tag")
     return tag if isinstance(tag, str) else None
 
 

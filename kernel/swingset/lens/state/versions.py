@@ -16,7 +16,7 @@ from typing import Any
 
 from swingset.core.store import KernelStore
 from swingset.lens.state.records import EVERY, ONE, descriptors, of_vats
-from swingset.model.foreign import Unreadable, read_json, shown
+from swingset.model.foreign import read_object, shown
 from swingset.model.reports import Frame, frames_from_json
 from swingset.model.visible import one_line, visible
 
@@ -202,14 +202,15 @@ def outdated(store: KernelStore, vats: str = EVERY, *given: str) -> dict[str, tu
 
 def _kinds(texts: dict[str, str]) -> dict[int, dict[str, Any]]:
     return {
-        int(number): _object(texts[number]) for number in sorted(filter(_NUMBER.fullmatch, texts), key=int)
+        int(number): read_object(texts[number]) or {}
+        for number in sorted(filter(_NUMBER.fullmatch, texts), key=int)
     }
 
 
 def _outdated(number: int, descriptor: dict[str, Any], walked: str | None) -> Outdated:
     tag = one_line(_words(descriptor.get("tag")), 80)
     version = _number(descriptor.get("version", 1))
-    walk = _object(walked)
+    walk = read_object(walked) or {}
     if walk.get("to") != version:
         walk = {}
     told = walk.get("failures")
@@ -232,20 +233,12 @@ def _outdated(number: int, descriptor: dict[str, Any], walked: str | None) -> Ou
     )
 
 
-def _object(text: str | None) -> dict[str, Any]:
-    try:
-        raw = read_json(text or "{}")
-    except Unreadable:
-        return {}
-    return raw if isinstance(raw, dict) else {}
-
-
 def _words(value: object) -> str:
     return value if isinstance(value, str) else shown(value)
 
 
 def _version(text: str) -> int:
-    return _number(_object(text).get("#version", 1))
+    return _number((read_object(text) or {}).get("#version", 1))
 
 
 def _number(value: object) -> int:

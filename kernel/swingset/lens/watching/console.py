@@ -28,7 +28,7 @@ from swingset.core.store import KernelStore
 from swingset.lens.history.recorded import Recorded, Wanted
 from swingset.lens.history.wording import Words
 from swingset.model.capdata import CapData
-from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import read_object
 from swingset.model.messages import Notify, Send, UpgradeVat, kind_of
 from swingset.model.reports import frames_from_json
 from swingset.model.result_lines import InLines
@@ -215,11 +215,8 @@ def _rejected(record: CrankRecord, body: str, words: Words) -> ConsoleLine:
     """The line of a rejection, in the crank that rejected the promise."""
     vat, during = one_line(record.vat or "?", 60), during_of(record, words)
     said = value_in_words(CapData(body), lambda slot, iface: iface or slot, _LONGEST)
-    try:
-        raw = read_json(body[1:])
-    except Unreadable:
-        raw = None
-    frames = frames_from_json(raw.get("trace")) if isinstance(raw, dict) else ()
+    raw = read_object(body[1:])
+    frames = frames_from_json(raw.get("trace")) if raw is not None else ()
     where = one_line(str(frames[-1]), 200) if frames else None
     return ConsoleLine("error", vat, record.crank, record.number, during, f"rejected: {said}", where)
 

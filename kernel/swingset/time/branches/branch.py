@@ -54,7 +54,10 @@ class Changes:
 
 @dataclass(frozen=True)
 class BranchEntry:
-    """An entry of the journal that is not as it was: its record, what it was, and why it is listed."""
+    """An entry of the journal that is not as it was.
+
+    `record` is the number of its record, `what` says what it was, and `why` says why it is listed.
+    """
 
     record: int
     what: str

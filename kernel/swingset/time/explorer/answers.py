@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from swingset.lens.pictures.scene import Sort
 from swingset.lens.present.tables import Direction
 
 MarkKind = Literal[
@@ -19,8 +20,8 @@ MarkKind = Literal[
 ]
 """What a mark of the timeline says."""
 
-RowSort = Literal["root", "durable", "heap", "promise", "lost", "rest", "name"]
-"""What a row of a box stands for; `rest` counts those that are not listed."""
+RowSort = Literal[Sort, "name"]
+"""What a row of a box stands for: a thing, as in a picture, or a name of the session."""
 
 BoxKind = Literal["session", "vat", "device", "nobody"]
 """What a box stands for; `nobody` has the objects that have lost their owner."""
@@ -69,7 +70,10 @@ class Bin:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that people look for, at the crank after which it was so."""
+    """Something that people look for.
+
+    `crank` is the one after which it was so, `kind` what it is, and `text` says it in words.
+    """
 
     crank: int
     kind: MarkKind
@@ -240,7 +244,11 @@ class Tick:
 
 @dataclass(frozen=True)
 class Change:
-    """What a field became, and in which crank; crank 0 is before the past that is left."""
+    """An earlier value of a field.
+
+    `value` is in words. `crank` is the crank in which the field got it, 0 if that is before the past that is
+    left.
+    """
 
     crank: int
     value: str
@@ -261,7 +269,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Method:
-    """A method that the source of an object's class has."""
+    """A method that the source of an object's class has.
+
+    `signature` is without `self`, `doc` is its docstring, and `line` where it begins in its cell.
+    """
 
     name: str
     signature: str
@@ -271,7 +282,10 @@ class Method:
 
 @dataclass(frozen=True)
 class Code:
-    """Lines of a vat's source: the cell, the number of the first line, and the line to mark."""
+    """Lines of a vat's source.
+
+    `part` is their cell, `first` the number of the first of them, and `mark` that of the line to mark.
+    """
 
     part: str
     first: int
@@ -299,7 +313,10 @@ class KernelRow:
 
 @dataclass(frozen=True)
 class Verb:
-    """What can be done with a subject, or why it cannot be done now."""
+    """Something that can be done with a subject.
+
+    `label` is what its button says. If it is not `enabled`, it cannot be done now, and `why` says the reason.
+    """
 
     verb: VerbName
     label: str
@@ -338,7 +355,11 @@ class Inspected:
 
 @dataclass(frozen=True)
 class Hit:
-    """One place where a search found its text: what it is of, and the text around it."""
+    """One place where a search found its text.
+
+    `subject` is what the place belongs to, and `kind` what the place is. `text` is the text around what was
+    found, `where` says in words where it is, and `crank` in which crank, if it is of the past.
+    """
 
     subject: str
     kind: HitKind

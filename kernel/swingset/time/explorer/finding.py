@@ -30,6 +30,7 @@ MOST_TEXT, MOST_HITS, EACH = 200, 200, 12
 
 _CRANKS = Budget(600, 4 << 20)
 _ROOM = 4_000  # rows of stores that are looked at more closely
+_LONGEST = 200_000  # characters of a record that is read
 
 
 class Finder:
@@ -110,7 +111,7 @@ class Finder:
         for vat, key, value in self._store.world.rows(query, (pattern, _ROOM)):
             looked += 1
             entry = by_vref(vat, key.removeprefix("vom."))
-            for name, stored in fields_of(value if len(value) <= 200_000 else None).items():
+            for name, stored in fields_of(value, _LONGEST).items():
                 body = stored.get("body") if isinstance(stored, dict) else None
                 if isinstance(body, str) and text in body.casefold() and not name.startswith("#"):
                     said = one_line(f"{name} {_around(body.removeprefix('#'), text)}", LABEL)

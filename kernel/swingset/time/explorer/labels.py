@@ -15,7 +15,7 @@ from swingset.core.store import KernelStore
 from swingset.lens.source.outlines import Outline, outline
 from swingset.lens.state.records import base
 from swingset.model.capdata import CapData, MalformedCapData
-from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import read_object
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
 from swingset.time.explorer.index import Index, Key
@@ -181,15 +181,9 @@ def _slots(fields: dict[str, Any]) -> Iterator[str]:
                 yield slot
 
 
-def fields_of(value: str | None) -> dict[str, Any]:
-    """The stored fields of an object by name; empty for what is no record."""
-    if value is None:
-        return {}
-    try:
-        raw = read_json(value)
-    except Unreadable:
-        return {}
-    return raw if isinstance(raw, dict) else {}
+def fields_of(value: str | None, longest: int | None = None) -> dict[str, Any]:
+    """The stored fields of an object by name; empty for what is no record, or a longer one."""
+    return read_object(value, longest=longest) or {}
 
 
 def _unnamed(_slot: str, iface: str | None) -> str:

@@ -173,7 +173,7 @@ class Things:
             entry = by_vref(vat, slot)
             return self._labels.thing(entry.kref, iface) if entry else one_line(iface or "object", NAME)
 
-        for name, stored in fields_of(record if len(record) <= _LONGEST else None).items():
+        for name, stored in fields_of(record, _LONGEST).items():
             if name.startswith("#") or len(found) > MOST_FIELDS:
                 continue
             try:

@@ -15,9 +15,10 @@ from typing import Any
 
 from swingset.core.store import KernelStore
 from swingset.lens.present.tables import Lens
+from swingset.model.foreign import read_object
 from swingset.model.refs import sort_key
 from swingset.model.visible import one_line
-from swingset.time.looking.stored import BAGGAGE, NOTHING, Object, Stored, in_words, object_at, parsed, values
+from swingset.time.looking.stored import BAGGAGE, NOTHING, Object, Stored, in_words, object_at, values
 from swingset.world.records import Record
 
 _ENTRY = re.compile(r"vc\.([0-9]+)\.s(.*)", re.DOTALL)
@@ -101,7 +102,7 @@ class _Comparison:
         return found
 
     def _row(self, vat: str, key: str, texts: list[str | None]) -> list[Unlike]:
-        raws = [parsed(text) for text in texts]
+        raws = [read_object(text) for text in texts]
         vref = object_at(key)
         at = 0 if texts[1] is None else 1
         if vref is not None:

@@ -16,7 +16,7 @@ from swingset.guest.passing.smallcaps import DecodeError
 from swingset.host.base.requests import read
 from swingset.lens.state.records import ONE, base, descriptors, kind_tag, of_vats
 from swingset.model.capdata import CapData, Ref
-from swingset.model.foreign import Unreadable, read_json, said, shown
+from swingset.model.foreign import read_object, said, shown
 from swingset.model.refs import MalformedReference, parse_vref, sort_key
 from swingset.model.visible import one_line
 from swingset.world.promises import REJECTED
@@ -114,7 +114,7 @@ class Stored:
 
     def record(self, thing: Object) -> dict[str, Any] | None:
         """The record of an object as it is stored, by field; None if there is none that can be read."""
-        return parsed(self._store.vatstore.get(thing.vat, RECORD + thing.vref))
+        return read_object(self._store.vatstore.get(thing.vat, RECORD + thing.vref))
 
     def fields(self, thing: Object) -> dict[str, Any]:
         """The fields of an object that can be read, as values."""
@@ -135,7 +135,7 @@ class Stored:
 
     def value(self, vat: str, key: str) -> Any:
         """The value at a key of a vat's store; `NOTHING` if there is none that can be read."""
-        raw = parsed(self._store.vatstore.get(vat, key))
+        raw = read_object(self._store.vatstore.get(vat, key))
         return NOTHING if raw is None else _value(raw)
 
     def called(self, thing: Object) -> str:
@@ -163,17 +163,6 @@ def object_at(key: str) -> str | None:
         return parse_vref(key.removeprefix(RECORD)).text
     except MalformedReference:
         return None
-
-
-def parsed(text: str | None) -> dict[str, Any] | None:
-    """A JSON object of a vat's store; None for anything else."""
-    if text is None:
-        return None
-    try:
-        raw = read_json(text)
-    except Unreadable:
-        return None
-    return raw if isinstance(raw, dict) else None
 
 
 def values(record: dict[str, Any] | None) -> dict[str, Any]:
@@ -243,7 +232,6 @@ __all__ = [
     "Stored",
     "in_words",
     "object_at",
-    "parsed",
     "rejection_in",
     "values",
 ]
