@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swingset.core.report import CrankReport
-from swingset.lens.present.tables import Lens, QueueRow
+from swingset.lens.present.rows import QueueRow
+from swingset.lens.present.tables import Lens
 from swingset.lens.watching.storage import Storage
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
 from swingset_nb.notebook import OpenWorld

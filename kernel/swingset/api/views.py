@@ -10,7 +10,8 @@ from swingset.lens.history.upgrade_steps import UpgradeStep
 from swingset.lens.present.cycles import Ring
 from swingset.lens.present.described import Described
 from swingset.lens.present.explain import Explanation, Verdict
-from swingset.lens.present.tables import CListRow, Direction, Lens, ObjectRow, PromiseRow, QueueRow, VatRow
+from swingset.lens.present.rows import CListRow, Direction, ObjectRow, PromiseRow, QueueRow, VatRow
+from swingset.lens.present.tables import Lens
 from swingset.lens.source.difference import Difference
 from swingset.lens.source.fixes import Fix, fixes
 from swingset.lens.source.modules import ModuleRow, ModuleUse

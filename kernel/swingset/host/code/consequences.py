@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from swingset.core.kernel import Kernel
 from swingset.host.controls.migrating import STEP
-from swingset.lens.present.tables import ObjectRow, PromiseRow
+from swingset.lens.present.rows import ObjectRow, PromiseRow
 from swingset.lens.state.versions import Versions
 from swingset.model.reports import Fault
 from swingset.model.visible import one_line

@@ -30,7 +30,8 @@ from swingset.host.code.consequences import (
 )
 from swingset.host.controls.migrating import Migrated, Watcher
 from swingset.host.worlds.controller import Controller
-from swingset.lens.present.tables import Lens, ObjectRow, PromiseRow
+from swingset.lens.present.rows import ObjectRow, PromiseRow
+from swingset.lens.present.tables import Lens
 from swingset.lens.source.fixes import Fix, fixes, fixes_of_answers
 from swingset.lens.state.versions import Versions
 from swingset.model.reports import Fault

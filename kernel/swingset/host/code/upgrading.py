@@ -13,7 +13,7 @@ from swingset.host.base.starting import Parts
 from swingset.host.code.joined import Joined
 from swingset.host.code.rehearsal import kept_of
 from swingset.host.worlds.controller import Controller
-from swingset.lens.present.tables import ObjectRow, PromiseRow
+from swingset.lens.present.rows import ObjectRow, PromiseRow
 from swingset.lens.state.versions import Versions
 from swingset.model.capdata import CapData
 from swingset.model.stack import room

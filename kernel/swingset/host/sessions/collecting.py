@@ -16,7 +16,7 @@ from typing import Final
 
 from swingset.core.errors import KernelError
 from swingset.host.sessions.session import Session
-from swingset.lens.present.tables import ObjectRow
+from swingset.lens.present.rows import ObjectRow
 
 MOST_ROUNDS: Final = 100
 """After so many rounds it stops: vats that send to each other for ever have new garbage for ever."""

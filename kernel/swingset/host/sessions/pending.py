@@ -9,7 +9,8 @@ from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.guest.base.promises import Promise
 from swingset.host.base.reports import RunReport
-from swingset.lens.present.tables import Lens, PromiseRow, QueueRow
+from swingset.lens.present.rows import PromiseRow, QueueRow
+from swingset.lens.present.tables import Lens
 from swingset.lens.present.waits import waits
 from swingset.world.promises import FORWARDED
 from swingset.world.vats import SUSPENDED

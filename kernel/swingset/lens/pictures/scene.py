@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from swingset.lens.present.tables import CListRow, Lens, QueueRow, VatRow
+from swingset.lens.present.rows import CListRow, QueueRow, VatRow
+from swingset.lens.present.tables import Lens
 from swingset.model.counting import plural
 from swingset.model.visible import one_line
 

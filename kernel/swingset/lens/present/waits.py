@@ -18,7 +18,8 @@ from typing import NamedTuple
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.lens.history.cause import Causes
-from swingset.lens.present.tables import Lens, QueueRow
+from swingset.lens.present.rows import QueueRow
+from swingset.lens.present.tables import Lens
 from swingset.model.messages import Send
 from swingset.model.visible import one_line
 from swingset.world.promises import FORWARDED, UNRESOLVED

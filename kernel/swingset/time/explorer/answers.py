@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from swingset.lens.pictures.scene import Sort
-from swingset.lens.present.tables import Direction
+from swingset.lens.present.rows import Direction
 
 MarkKind = Literal[
     "checkpoint", "created", "upgraded", "renewed", "suspended", "resumed", "terminated", "error", "cut"

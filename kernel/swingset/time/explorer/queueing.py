@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from swingset.core.store import KernelStore
-from swingset.lens.present.tables import aims_of
+from swingset.lens.present.rows import aims_of
 from swingset.model.messages import (
     ChangeVatOptions,
     CreateVat,
