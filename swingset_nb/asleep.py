@@ -13,7 +13,7 @@ from swingset.model.states import Reason
 from swingset.model.visible import one_line
 from swingset.world.vats import SUSPENDED
 from swingset_nb.next_steps import more_on
-from swingset_nb.notebook import OpenWorld
+from swingset_nb.open_world import OpenWorld
 
 _MOST = 5
 _CODES: Final = frozenset(get_args(Reason))

@@ -26,7 +26,8 @@ from swingset.model.visible import one_line
 from swingset_nb.binding import unfit
 from swingset_nb.errors import BadArguments, Interrupted, SwingSetError, UpgradeRefused, VatFailed, vat_failed
 from swingset_nb.interrupts import interruptible
-from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.notebook import Notebook, words_of
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.preparing import await_engines
 from swingset_nb.render import Message, Shown, Stack
 from swingset_nb.sides import SideBySide

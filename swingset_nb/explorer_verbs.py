@@ -20,7 +20,9 @@ from swingset.time.explorer.answers import Inspected, Verb
 from swingset_nb.asleep import cures
 from swingset_nb.commands import run
 from swingset_nb.errors import BadArguments, SwingSetError
-from swingset_nb.notebook import Notebook, events_wait, waits_for
+from swingset_nb.hints import waits_for
+from swingset_nb.notebook import Notebook
+from swingset_nb.open_world import events_wait
 
 _MOST_TEXT = 2_000
 

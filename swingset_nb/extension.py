@@ -13,6 +13,7 @@ from swingset_nb.completion import Completer
 from swingset_nb.deliveries import Deliveries
 from swingset_nb.displays import VatDisplays
 from swingset_nb.frames import FrameDisplays
+from swingset_nb.hints import hints
 from swingset_nb.hooks import CellHooks
 from swingset_nb.inspection import Inspection
 from swingset_nb.magics import SwingSet
@@ -74,7 +75,7 @@ class Extension:
         errors.install(self.notebook.source_of, self._advise, self.notebook.cells.lines)
 
     def _advise(self, error: BaseException) -> list[str]:
-        return self.words.put(error, self.notebook.advise(error))
+        return self.words.put(error, hints(self.notebook.world, error))
 
     def remove(self) -> None:
         """Remove it."""

@@ -22,7 +22,8 @@ from swingset.model.visible import one_line
 from swingset_nb.again import Again
 from swingset_nb.binding import SHOWN
 from swingset_nb.errors import FOREIGN, SwingSetError, shorten
-from swingset_nb.notebook import Notebook, events_wait, words_of
+from swingset_nb.notebook import Notebook, words_of
+from swingset_nb.open_world import events_wait
 
 
 class CellHooks:

@@ -17,7 +17,7 @@ from swingset.model.modules import Parts, module_of
 from swingset.workers.importable import PACKAGES, STANDARD
 
 if TYPE_CHECKING:
-    from swingset_nb.notebook import OpenWorld
+    from swingset_nb.open_world import OpenWorld
 
 _CELL = re.compile(r"%%(?:vat|kind|module)\b[ \t]*(?P<rest>[^\n]*)")
 _MODULE = re.compile(r"\s*(?:import\s+(?:[\w.]+(?:\s+as\s+\w+)?\s*,\s*)*|from\s+)(?P<typed>[\w.]*)\Z")

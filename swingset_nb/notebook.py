@@ -8,41 +8,31 @@ same for a cell, a command and a button.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from shlex import quote
 from typing import Any, Protocol
 
 from swingset.core.errors import KernelError
 from swingset.core.lifecycle import LeftBehind
-from swingset.guest.base.errors import RemoteError
 from swingset.host.base.engines import WorkerKind
 from swingset.host.base.policies import cranks
 from swingset.host.base.reports import RunReport
-from swingset.host.code.modules import StrangeModules
-from swingset.host.sessions.pending import StillPending
 from swingset.host.variables.looking import is_reference
-from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
-from swingset.lens.present.tables import Lens
 from swingset.model.visible import one_line
 from swingset.world.errors import WorldError, WorldMoved
 from swingset.world.lock import name_notebook
-from swingset.world.vats import SUSPENDED
-from swingset_nb import limits
-from swingset_nb.advice import advice, of_state
 from swingset_nb.binding import LONGEST, SHOWN, Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
-from swingset_nb.lacking import lacking
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.places import Cells
 from swingset_nb.preparing import await_engines
 from swingset_nb.progress import Progress
 from swingset_nb.reopening import DEFAULT, Place, of_name
 
 LOOKED_AT = 5_000
-_MOST_HELD = 3
 """About how many objects are searched after a cell, in variables that had no reference yet."""
 
 
@@ -65,57 +55,6 @@ class Panel(Protocol):
         """Show only the reason."""
 
 
-@dataclass
-class OpenWorld:
-    """An open world, and the changed cells that were shown and not applied, by vat and part."""
-
-    typed: str
-    controller: Controller
-    session: NotebookSession
-    found: bool
-    pending: dict[str, dict[str, str]] = field(default_factory=dict)
-    fixed: dict[str, tuple[str, str]] = field(default_factory=dict)  # by vat: a cell with its fix, and before
-    unsaved: str | None = None
-    """Why the last changes could not be committed when it was closed."""
-    fleeting: list[str] = field(default_factory=list)
-    """The messages about names that could not be stored when it was closed."""
-    prepared: set[str] = field(default_factory=set)
-    """The kinds of worker whose engines are known to be ready."""
-    awaited: bool = False
-    """Whether a run has waited for the engines of the vats that the file has."""
-    looked: int = 0
-    """The crank up to which `%swingset` has told what went wrong."""
-    told_lost: bool = False
-    """Whether a close was refused once because the world is not in its file."""
-
-    @property
-    def path(self) -> str:
-        """The path of the file: as it was typed, or in full if the working directory has changed."""
-        return self.place.path()
-
-    @property
-    def place(self) -> Place:
-        """Where it is, and how it is opened again."""
-        return Place(self.typed, self.controller.path, self.controller.default_worker)
-
-    @property
-    def lens(self) -> Lens:
-        """Views of the world as it is now."""
-        return self.controller.lens
-
-    def has_vat(self, name: str) -> bool:
-        """Whether a vat has that name."""
-        return any(vat.name == name for vat in self.controller.vats)
-
-    def vat_names(self) -> list[str]:
-        """The names of the vats other than the notebook's own."""
-        return [vat.name for vat in self.controller.vats if vat.name != self.session.name]
-
-    def waiting(self) -> int:
-        """The number of events in the run-queue."""
-        return len(self.controller.queue)
-
-
 class Notebook:
     """The state of the extension in one IPython shell."""
 
@@ -132,9 +71,9 @@ class Notebook:
         self.prepare: Callable[[str], None] | None = None
         """Called with the kind of worker of a world that was opened, to begin with its engine."""
         self.parted: dict[str, Any] = {}
+        """The names that `%reset` has unbound, with their values; they stay stored."""
         self.closed: Place | None = None
         """Where the world is that was closed last."""
-        """The names that `%reset` has unbound, with their values; they stay stored."""
         self._told: dict[str, str] = {}
         self._world: OpenWorld | None = None
 
@@ -373,43 +312,6 @@ class Notebook:
             return None
         return self._world.session.reading.source_of(part)
 
-    def advise(self, error: BaseException) -> Iterator[str]:
-        """The hints what to type after an error of the layers below."""
-        code = getattr(error, "code", None)
-        if isinstance(error, StillPending) and self._world is not None:
-            if self._world.controller.queue.interrupted is not None:
-                yield "`%swingset cancel` drops what was interrupted, and runs what else waits"
-            yield from limits.after_wall_clock(self._world.controller)
-            if self._world.controller.queue.paused:
-                yield "%swingset step"
-                yield "%swingset run"
-            elif self._world.waiting():
-                yield "%swingset run"
-            elif held := waits_for(self._world, error):
-                for name in held[:_MOST_HELD]:
-                    yield f"`%swingset resume {name}` lets it run: what was sent to it is kept, and runs then"
-            elif error.kref is not None:
-                yield f"`%swingset explain {error.kref}` says what it waits for"
-            else:
-                yield "`%swingset promises` lists the promises that are not settled"
-        elif isinstance(error, StrangeModules):
-            for name in error.names:
-                yield f"%swingset module {name} --keep"
-        elif self._world is not None and (hints := list(limits.advice(self._world.controller, error))):
-            yield from hints
-        elif code == "abandoned":
-            yield "ask the vat for a new one: only durable objects and the root survive an upgrade"
-        elif code == "vat-upgraded":
-            yield "send the message again: the new incarnation has not received it"
-        elif code == "vat-terminated":
-            yield "a vat that has ended stays so: get a new object from a vat that lives, `%swingset vats`"
-        if self._world is not None:
-            yield from of_state(self._world.session.references, error)
-        yield from advice(error)
-        yield from lacking(error)
-        if self._world is not None and isinstance(error, RemoteError):
-            yield "`%swingset cause` says what led to it"
-
     def of_name(self, error: BaseException) -> list[str]:
         """What to type after an error about a name that the open world has, or one that is not open may."""
         is_open = self._world is not None
@@ -435,16 +337,3 @@ def words_of(names: Iterable[str]) -> str:
     if len(listed) > SHOWN + 1:
         listed = [*listed[:SHOWN], f"{len(listed) - SHOWN:,} more"]
     return " and ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else "".join(listed)
-
-
-def waits_for(world: OpenWorld, error: StillPending) -> list[str]:
-    """The suspended vats that an unsettled promise waits for, or that may be why it is not settled."""
-    if error.suspended is not None:
-        return [error.suspended]
-    return [vat.name for vat in world.lens.vats() if vat.state == SUSPENDED and vat.parked]
-
-
-def events_wait(world: OpenWorld) -> str:
-    """The number of events in the run-queue, as a clause."""
-    count = world.waiting()
-    return f"{count:,} {'event waits' if count == 1 else 'events wait'}"

@@ -12,7 +12,8 @@ from swingset.time.looking.searching import OPTIONS, chosen_options, search
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.extent import extent_of
-from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.notebook import Notebook
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.references import reference_called
 from swingset_nb.render import Illustrated, Listing, Shown
 

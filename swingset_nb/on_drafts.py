@@ -12,7 +12,8 @@ from swingset.model.visible import one_line
 from swingset_nb import binding, cells
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, UpgradeRefused, vat_failed
-from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.notebook import Notebook, words_of
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Diff, Message, Shown, Stack, Table
 
 _VAT = argument("vat", metavar="VAT", help="the vat they are for")

@@ -10,7 +10,8 @@ from swingset.time.looking.exporting import export_trace
 from swingset.time.looking.querying import sql
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
-from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.notebook import Notebook
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Message, SavedFile, Shown, Table
 
 

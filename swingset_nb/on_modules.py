@@ -22,7 +22,8 @@ from swingset.model.visible import one_line
 from swingset_nb.cells import HALF_A_PAIR, upgrade_in_words
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError, UpgradeRefused, vat_failed
-from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.notebook import Notebook, words_of
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Diff, Message, Shown, Stack, Table
 from swingset_nb.vat_names import give_root
 

@@ -10,7 +10,8 @@ from swingset.lens.watching.costs_over_time import CostsOverTime, MethodCosts
 from swingset.time.looking.monitoring import console, costs_over_time
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
-from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.notebook import Notebook
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
 
 _MOST_NEWS = 5

@@ -12,7 +12,8 @@ from swingset_nb.asleep import nothing_runs
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, Interrupted, SwingSetError
 from swingset_nb.interrupts import interruptible
-from swingset_nb.notebook import Notebook, OpenWorld, events_wait, words_of
+from swingset_nb.notebook import Notebook, words_of
+from swingset_nb.open_world import OpenWorld, events_wait
 from swingset_nb.outs import forget_shown, shown_before
 from swingset_nb.render import Message, Shown, Table
 from swingset_nb.tables import step_row

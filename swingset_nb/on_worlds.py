@@ -17,10 +17,11 @@ from swingset.world.history import Label
 from swingset_nb.asleep import suspended
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
-from swingset_nb.notebook import Notebook, OpenWorld, words_of
+from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_archives import archived
 from swingset_nb.on_modules import stale_in_words
 from swingset_nb.on_monitoring import news
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Message, Shown, Table
 
 MOST_NAMED = 30

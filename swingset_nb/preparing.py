@@ -22,7 +22,7 @@ from swingset_nb.errors import Interrupted
 from swingset_nb.interrupts import interruptible
 
 if TYPE_CHECKING:
-    from swingset_nb.notebook import OpenWorld
+    from swingset_nb.open_world import OpenWorld
 
 _LOOK = 0.5  # seconds between two looks at the progress
 

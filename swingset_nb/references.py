@@ -24,7 +24,8 @@ from swingset.host.variables.looking import defined, is_reference
 from swingset.lens.present.described import Described
 from swingset.lens.source.outlines import MethodOutline
 from swingset.world.errors import WorldError
-from swingset_nb.notebook import Notebook, OpenWorld
+from swingset_nb.notebook import Notebook
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Line
 
 _PATH = re.compile(r"[^\W\d]\w{0,99}(?:\[(?:-?\d{1,9}|'[^'\\\n]{0,99}'|\"[^\"\\\n]{0,99}\")\]){0,5}")

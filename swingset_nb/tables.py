@@ -7,7 +7,7 @@ from swingset.lens.present.rows import QueueRow
 from swingset.lens.present.tables import Lens
 from swingset.lens.watching.storage import Storage
 from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
-from swingset_nb.notebook import OpenWorld
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Table
 
 

@@ -22,6 +22,7 @@ import traitlets
 from swingset.model.visible import one_line, visible
 from swingset_nb.deltas import Delta, delta
 from swingset_nb.errors import as_text
+from swingset_nb.hints import hints
 from swingset_nb.notebook import Notebook
 from swingset_nb.scripts import script, style
 
@@ -165,7 +166,7 @@ class LiveWidget(anywidget.AnyWidget):
                     self.said = [*self.said, *lines][-MOST_SAID:]
                 notebook.remember(whole=False)
         except (Exception, KeyboardInterrupt) as problem:
-            error = as_text(problem, notebook.source_of, tuple(notebook.advise(problem)))
+            error = as_text(problem, notebook.source_of, tuple(hints(notebook.world, problem)))
         self.error = error
         try:
             notebook.refresh_panels()

@@ -1,0 +1,67 @@
+"""The world that is open in a notebook, with what the notebook remembers of it while it is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from swingset.host.worlds.controller import Controller
+from swingset.lens.present.tables import Lens
+from swingset_nb.interrupts import NotebookSession
+from swingset_nb.reopening import Place
+
+
+@dataclass
+class OpenWorld:
+    """An open world, and the changed cells that were shown and not applied, by vat and part."""
+
+    typed: str
+    controller: Controller
+    session: NotebookSession
+    found: bool
+    pending: dict[str, dict[str, str]] = field(default_factory=dict)
+    fixed: dict[str, tuple[str, str]] = field(default_factory=dict)  # by vat: a cell with its fix, and before
+    unsaved: str | None = None
+    """Why the last changes could not be committed when it was closed."""
+    fleeting: list[str] = field(default_factory=list)
+    """The messages about names that could not be stored when it was closed."""
+    prepared: set[str] = field(default_factory=set)
+    """The kinds of worker whose engines are known to be ready."""
+    awaited: bool = False
+    """Whether a run has waited for the engines of the vats that the file has."""
+    looked: int = 0
+    """The crank up to which `%swingset` has told what went wrong."""
+    told_lost: bool = False
+    """Whether a close was refused once because the world is not in its file."""
+
+    @property
+    def path(self) -> str:
+        """The path of the file: as it was typed, or in full if the working directory has changed."""
+        return self.place.path()
+
+    @property
+    def place(self) -> Place:
+        """Where it is, and how it is opened again."""
+        return Place(self.typed, self.controller.path, self.controller.default_worker)
+
+    @property
+    def lens(self) -> Lens:
+        """Views of the world as it is now."""
+        return self.controller.lens
+
+    def has_vat(self, name: str) -> bool:
+        """Whether a vat has that name."""
+        return any(vat.name == name for vat in self.controller.vats)
+
+    def vat_names(self) -> list[str]:
+        """The names of the vats other than the notebook's own."""
+        return [vat.name for vat in self.controller.vats if vat.name != self.session.name]
+
+    def waiting(self) -> int:
+        """The number of events in the run-queue."""
+        return len(self.controller.queue)
+
+
+def events_wait(world: OpenWorld) -> str:
+    """The number of events in the run-queue, as a clause."""
+    count = world.waiting()
+    return f"{count:,} {'event waits' if count == 1 else 'events wait'}"
