@@ -19,6 +19,7 @@ BELOW_THE_HOST = {
     "swingset.core",
     "swingset.devices",
     "swingset.service_vats",
+    "swingset.netlayers",
     "swingset.lens",
 }
 LAYERS = {
@@ -31,7 +32,8 @@ LAYERS = {
     "swingset.workers": {"swingset.model", "swingset.guest"},
     "swingset.core": {"swingset.model", "swingset.world", "swingset.workers"},
     "swingset.devices": {"swingset.model", "swingset.world", "swingset.core"},
-    "swingset.service_vats": {"swingset.vat"},
+    "swingset.service_vats": {"swingset.vat", "swingset.wire"},
+    "swingset.netlayers": {"swingset.net"},
     "swingset.lens": {"swingset.model", "swingset.world", "swingset.core"},
     "swingset.host": BELOW_THE_HOST,
     "swingset.time": BELOW_THE_HOST | {"swingset.host"},

@@ -33,11 +33,12 @@ ROOMS: dict[str, dict[str, str]] = {
     "host": {
         "base": "",
         "controls": "base",
-        "worlds": "base controls",
+        "wires": "base controls",
+        "worlds": "base controls wires",
         "variables": "",
         "code": "base controls worlds",
-        "sessions": "base controls worlds variables code",
-        "top": "base controls worlds variables code sessions",
+        "sessions": "base controls wires worlds variables code",
+        "top": "base controls wires worlds variables code sessions",
     },
     "time": {
         "explorer": "",

@@ -205,7 +205,7 @@ def test_a_record_says_which_words_a_field_can_be(record: type, field: str, word
 
 
 @pytest.mark.parametrize(
-    "part", ["vats", "queue", "meters", "market", "gc", "history", "options", "devices", "outputs"]
+    "part", ["vats", "queue", "meters", "market", "gc", "history", "options", "devices", "outputs", "net"]
 )
 def test_the_parts_of_a_controller_are_public(part: str, world: swingset.Controller) -> None:
     """The class of each part can be named, and so its methods are held to what stands here."""

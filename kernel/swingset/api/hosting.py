@@ -40,8 +40,12 @@ from swingset.host.sessions.references import References
 from swingset.host.sessions.session import Session
 from swingset.host.sessions.session_devices import SessionDevices
 from swingset.host.sessions.session_names import SessionNames
+from swingset.host.sessions.session_net import SessionNet
 from swingset.host.sessions.undoing import Steps
 from swingset.host.sessions.undone import Undone
+from swingset.host.wires.keys import NeedsExtra
+from swingset.host.wires.networking import NetError, Networking, Peer
+from swingset.host.wires.wire_secrets import Share
 from swingset.host.worlds.building import bootstrap_result
 from swingset.host.worlds.config import BadConfiguration, Configuration, VatConfig
 from swingset.host.worlds.controller import Controller
@@ -78,6 +82,9 @@ __all__ = [
     "ModuleUpgrade",
     "Modules",
     "Moment",
+    "NeedsExtra",
+    "NetError",
+    "Networking",
     "NoSuchVat",
     "Options",
     "Outcome",
@@ -85,6 +92,7 @@ __all__ = [
     "Outputs",
     "OwnDevices",
     "Package",
+    "Peer",
     "PromiseStatus",
     "RecordsTrial",
     "References",
@@ -98,6 +106,8 @@ __all__ = [
     "Session",
     "SessionDevices",
     "SessionNames",
+    "SessionNet",
+    "Share",
     "Steps",
     "StillPending",
     "StrangeDrafts",

@@ -93,6 +93,12 @@ class Opened:
         """Whether the past is dropped as the retention asks for: not once its history was found damaged."""
         self.bounds: Bounds | None = None
         """Up to where nothing of the past has to go; None if that is not known."""
+        self.committed: list[Callable[[], None]] = []
+        """Called after each commit that changed something."""
+        self.moved: list[Callable[[], None]] = []
+        """Called after the world has gone back in time, or has become another branch of itself."""
+        self.ending: list[Callable[[], None]] = []
+        """Called when the world is closed, after its last commit."""
         self.said_idle = False
         """Whether it was said that more is kept than wanted, because commits are handed on."""
 
@@ -130,6 +136,8 @@ class Opened:
                     self.commit("closed")
                     self.world.check_place()
             finally:
+                for ended in self.ending:
+                    ended()
                 self.past.close()
                 self.lives.close()
                 self.kernel.warehouse.close()
@@ -193,6 +201,9 @@ class Opened:
                 self.kernel.warehouse.discard_all()
                 raise
             self.outputs.release()
+            if commit is not None:
+                for told in self.committed:
+                    told()
             if commit is not None and self.retains and self._has_outgrown():
                 retention.enforce(self)
             return commit
@@ -314,6 +325,8 @@ class Opened:
     def forget_what_ran(self) -> None:
         """Discard what workers, outputs and caches know of a state that the world has left."""
         self.interrupted = None
+        for moved in self.moved:
+            moved()
         self.kernel.agenda.look_again()
         self.outputs.drop()
         self.kernel.store.discard_touched()

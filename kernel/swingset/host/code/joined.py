@@ -25,6 +25,9 @@ class Joined(Protocol):
     def liveslots(self) -> Any:
         """The guest library of its current life; begins the next life if that one has ended."""
 
+    def kref_of(self, value: object) -> str | None:
+        """The kernel's name for a reference of this session, or None."""
+
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat."""
 

@@ -22,6 +22,7 @@ from swingset.world.vats import TERMINATED
 
 VAT_ADMIN = "vatAdmin"
 TIMER = "timer"
+NET = "net"
 DEFAULTS = {
     "bundle": "bundles",
     "vat-admin": VAT_ADMIN,
@@ -36,6 +37,9 @@ SERVICES = {
     TIMER: ("timer", {"timer": "timer"}),
 }
 """The service vats by name: the module of each, and the kinds of the devices that it is given."""
+
+_RAW = {NET: {"wire": "wire"}}
+"""The same of those without liveslots, which speak protocols and are started where they are needed."""
 
 
 class DeviceAccess:
@@ -60,10 +64,14 @@ class DeviceAccess:
                     raise KernelError(
                         f"vat {name} of this world is not the library's own: terminate it to have that one"
                     )
-                module, kinds = SERVICES[name]
-                parts = ((name, service_vats.source(module)),)
+                if name in _RAW:
+                    parts, kinds = service_vats.raw_parts(name), _RAW[name]
+                    options = {"enable_pipelining": True}
+                else:
+                    module, kinds = SERVICES[name]
+                    parts, options = ((name, service_vats.source(module)),), {}
                 parameters = plain.write({given: self.node(kind) for given, kind in kinds.items()})
-                create_vat(self._opened, name, parts, parameters=parameters, service=True)
+                create_vat(self._opened, name, parts, parameters=parameters, options=options, service=True)
             return self._kernel.root_of(name)
 
     @contextmanager

@@ -36,6 +36,7 @@ from swingset.host.sessions.reading import Reading
 from swingset.host.sessions.references import References, introduce
 from swingset.host.sessions.session_devices import SessionDevices
 from swingset.host.sessions.session_names import SessionNames
+from swingset.host.sessions.session_net import SessionNet
 from swingset.host.sessions.undoing import CanUndo, Steps
 from swingset.host.variables.looking import is_reference, owner_of
 from swingset.host.worlds.controller import Controller
@@ -43,6 +44,9 @@ from swingset.model.capdata import NOTHING, object_named
 from swingset.model.places import code_file
 from swingset.model.refs import is_kref, kref_type
 from swingset.workers.local import AttachedWorker
+
+PATIENCE = 0.1
+"""For how many seconds a wait for another world looks away from what else there is to do."""
 
 MOST_DIGESTED = 64 << 20
 """The largest file, in bytes, of which a session takes a digest when it joins; that reads the whole state."""
@@ -62,6 +66,8 @@ class Session(CanUndo, DefinesVats):
         self.name = name
         self.policy: RunPolicy | None = None
         self.watch: Callable[[CrankReport], None] | None = None
+        self.awaits: Callable[[], None] | None = None
+        """Called again and again while an answer of another world is waited for."""
         self.renewed: Callable[[LeftBehind], None] | None = None
         """Called with each life that begins because the one before was rolled back."""
         self.found_digest = controller.digest() if controller.world.size <= MOST_DIGESTED else None
@@ -72,6 +78,7 @@ class Session(CanUndo, DefinesVats):
         self.names = SessionNames(self)
         self.references = References(self)
         self.devices = SessionDevices(self)
+        self.net = SessionNet(self)
         self._life: Life | None = None
         self.attach()
         self.steps = Steps(self)
@@ -228,7 +235,7 @@ class Session(CanUndo, DefinesVats):
         Args:
             promise: a promise of this session.
         Raises:
-            StillPending: if nothing can run and the promise is not settled.
+            StillPending: if nothing can run, no other world can answer, and the promise is not settled.
             LifeEndedError: for a promise of a life that has ended.
         Example:
             >>> purse = session.wait(E(bank).open_purse("alice"))
@@ -240,7 +247,13 @@ class Session(CanUndo, DefinesVats):
         promise.then(None, lambda _reason: None)
         self._run_turns()
         if promise.status == "pending":
-            report = self.settle()
+            report, net = self.settle(), self.controller.net
+            while promise.status == "pending" and net.waits():
+                if self.awaits is not None:
+                    self.awaits()
+                net.wait(PATIENCE)
+                net.pump()
+                report = self.settle()
             if promise.status == "pending":
                 kernel, paused = self.controller.kernel, self.controller.queue.paused
                 raise StillPending(*why_pending(kernel, self.vat_id, promise, report, paused))

@@ -34,6 +34,7 @@ from swingset.host.controls.moments import Moment, moment
 from swingset.host.controls.options import Options
 from swingset.host.controls.vats import Vats
 from swingset.host.controls.views import Views
+from swingset.host.wires.networking import Networking
 from swingset.host.worlds.imports import with_modules
 from swingset.lens.state import verifying
 from swingset.lens.state.verifying import FileDepth
@@ -67,6 +68,7 @@ class Controller(Views):
         self.options = Options(opened)
         self.queue = RunQueue(opened)
         self.devices = HostDevices(opened)
+        self.net = Networking(opened, self.devices.own)
 
     def close(self, *, keep: bool = True) -> None:
         """Commit what the host has requested, stop the workers, and close the file.

@@ -100,6 +100,7 @@ def open_world(
             controller.history.retain(retention)
         if not look:
             keep_within(opened)
+            controller.net.wake()
     except BaseException:
         opened.close(keep=False)
         raise

@@ -1,0 +1,77 @@
+"""Sharing and fetching of a session's own references, as `session.net`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from swingset.guest.base import context
+from swingset.host.code.joined import Joined
+from swingset.host.wires.networking import NetError
+from swingset.model.capdata import Ref, promise_named
+from swingset.model.foreign import shown
+from swingset.model.refs import kref_type
+
+
+class SessionNet:
+    """References that come from other worlds and go to them. `controller.net` has the rest.
+
+    Source:
+        None in SwingSet. In OCapN: registering a sturdyref, and enlivening one.
+    """
+
+    def __init__(self, joined: Joined) -> None:
+        self._joined = joined
+
+    def share(self, value: Any, *, label: str = "", seconds: float | None = None, once: bool = False) -> str:
+        """Give out an object: whoever has the string that is returned has the object. It is a secret.
+
+        Args:
+            value: a reference to the object.
+            label: what the list of what is shared calls it.
+            seconds: after how many seconds the string opens nothing any more; None for never.
+            once: whether it can be used only once.
+        Returns:
+            A URI, for `fetch` in another world.
+        Raises:
+            NetError: if this world does not listen, or if the value is no reference to an object.
+        Example:
+            >>> location = world.net.listen("in-process")
+            >>> session.net.share(bank, label="the bank").startswith(location)
+            True
+        """
+        controller = self._joined.controller
+        with controller.lock:
+            kref = self._joined.kref_of(value)
+            if kref is None or kref_type(kref) != "o":
+                raise NetError(
+                    f"what is shared is a reference to an object of this world, not {shown(value)}"
+                )
+            return controller.net.share(Ref(kref, "remote"), label=label, seconds=seconds, once=once)
+
+    def fetch(self, source: str | os.PathLike[str]) -> Any:
+        """Ask for an object of another world.
+
+        Args:
+            source: the string from `share`, or a file with it, as a path object.
+        Returns:
+            A promise for a reference to it, to which messages can be sent at once. After a disconnect, the
+            next message to the object connects again.
+        Raises:
+            NetError: for a string that is not the address of an object.
+        Example:
+            >>> theirs = session.net.fetch("ocapn://nowhere.in-process/s/AAAA")
+            >>> theirs.status
+            'pending'
+        """
+        controller = self._joined.controller
+        with controller.lock:
+            live, kernel = self._joined.liveslots, controller.kernel
+            kref = controller.net.fetch(source)
+            vref = kernel.introduce(kernel.vat(self._joined.name).id, kref)
+            with context.activate(live):
+                found = live.slots.decode(promise_named(vref).to_json())
+                live.promises.subscribe_new()
+            controller.release(kref)
+            controller.commit("asked for an object of another world")
+            return found

@@ -1,0 +1,330 @@
+"""The thread with the sockets: it reads into a bounded inbox, and writes what was committed.
+
+One daemon thread with an event loop serves all worlds of a process. It never touches a world: what comes in
+waits in the `Inbox` until the world's own thread takes it, between two cells or runs. If the inbox is full,
+no more is read, and the other side has to wait; if a peer does not take what is sent to it, its connection
+is closed. So a peer can neither fill the memory nor block a cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from swingset.host.wires.wire_secrets import Secrets
+from swingset.model.visible import one_line
+from swingset.net import locators
+from swingset.net.framing import Framer, framer
+from swingset.net.limits import Limits
+from swingset.net.locators import Locator
+from swingset.net.values import Malformed
+from swingset.netlayers.base import Link, Listening, NetlayerError
+from swingset.netlayers.finding import netlayer
+
+_T = TypeVar("_T")
+
+FULL = 8 << 20
+"""How many bytes may wait in the inbox of a world before no more is read."""
+
+MOST_UNSENT = 32 << 20
+"""How many bytes may wait to be sent on one connection before it is closed."""
+
+DIALLING = 20.0
+"""How many seconds it may take to dial, the netlayer's greeting included."""
+
+_RETRY = 0.01
+
+
+class _Thread:
+    """The thread, started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Its event loop."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="swingset-wire", daemon=True).start()
+            return self._loop
+
+    def begin(self, work: Coroutine[Any, Any, _T]) -> Future[_T]:
+        """Have something run there."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+
+_thread = _Thread()
+
+
+class Inbox:
+    """What came in and was not taken yet, as inputs of the service vat: a method and its arguments."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inputs: deque[tuple[str, list[Any]]] = deque()
+        self._bytes = 0
+        self.arrived: Callable[[], None] = lambda: None
+        """Called on the thread of the sockets when something came."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be read."""
+        return self._bytes >= FULL
+
+    def __bool__(self) -> bool:
+        return bool(self._inputs)
+
+    def put(self, method: str, *args: Any) -> None:
+        """Add an input."""
+        with self._changed:
+            self._inputs.append((method, list(args)))
+            self._bytes += _size(args)
+            self._changed.notify_all()
+        self.arrived()
+
+    def take(self) -> tuple[str, list[Any]] | None:
+        """The oldest input, or None."""
+        with self._changed:
+            if not self._inputs:
+                return None
+            method, args = self._inputs.popleft()
+            self._bytes -= _size(args)
+            return method, args
+
+    def clear(self) -> None:
+        """Forget all inputs."""
+        with self._changed:
+            self._inputs.clear()
+            self._bytes = 0
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until there is an input; returns whether there is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._inputs), seconds)
+
+
+def _size(args: Any) -> int:
+    return 100 + sum(len(arg) for arg in args if isinstance(arg, bytes))
+
+
+@dataclass
+class _Connection:
+    """One connection: what is to be sent on it, and the tasks that serve it."""
+
+    name: str
+    outgoing: bool
+    here: str
+    wanted: Locator | None = None
+    link: Link | None = None
+    framing: Framer | None = None
+    unsent: deque[bytes | None] = field(default_factory=deque)  # None closes
+    size: int = 0
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    ended: bool = False
+
+
+@dataclass
+class Wires:
+    """All connections of one world. `here` has its own locations by transport, and only grows while open."""
+
+    secrets_of: Callable[[], Secrets]
+    inbox: Inbox
+    here: dict[str, Locator] = field(default_factory=dict)
+    listening: list[Listening] = field(default_factory=list)
+    _connections: dict[str, _Connection] = field(default_factory=dict)
+    _starting: set[str] = field(default_factory=set)
+    _leaving: set[asyncio.Task[None]] = field(default_factory=set)
+    _accepted: int = 0
+    life: str = ""
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of the world."""
+        return self.secrets_of()
+
+    # From the world's thread.
+
+    def listen(self, transport: str, options: Mapping[str, str]) -> Locator:
+        """Take connections; returns where. Raises `NetlayerError`, or `OSError`."""
+        found = _thread.begin(self._listen(transport, options)).result(DIALLING)
+        self.here[transport] = found.location
+        self.listening.append(found)
+        return found.location
+
+    def connect(self, name: str, locator: str) -> None:
+        """Begin to dial."""
+        self._starting.add(name)
+        _thread.loop.call_soon_threadsafe(self._connect, name, locator)
+
+    def send(self, name: str, data: bytes | None) -> None:
+        """Send a message, or close with None."""
+        _thread.loop.call_soon_threadsafe(self._send, name, data)
+
+    def drop_all(self) -> None:
+        """Close all connections, and forget what came over them."""
+        _thread.begin(self._drop_all()).result(DIALLING)
+        self.inbox.clear()
+
+    def close(self) -> None:
+        """Close everything."""
+        _thread.begin(self._stop()).result(DIALLING)
+
+    @property
+    def open(self) -> int:
+        """How many connections there are, those that are being dialled among them."""
+        return len(self._connections) + len(self._starting)
+
+    def peer_of(self, name: str) -> str:
+        """The peer of a connection, as far as its netlayer has proved it."""
+        connection = self._connections.get(name)
+        link = None if connection is None else connection.link
+        location = None if link is None else link.location
+        return "" if location is None else location.peer
+
+    # On the thread of the sockets.
+
+    async def _listen(self, transport: str, options: Mapping[str, str]) -> Listening:
+        return await netlayer(transport).listen(
+            self.secrets, lambda link: self._accept(transport, link), options
+        )
+
+    def _accept(self, transport: str, link: Link) -> None:
+        if len(self._connections) >= Limits().sessions:
+            self._leave(link)
+            return
+        self._accepted += 1
+        connection = _Connection(f"{self.life}-in{self._accepted}", False, locators.uri(self.here[transport]))
+        self._connections[connection.name] = connection
+        self._begin(connection, transport, link)
+
+    def _connect(self, name: str, locator: str) -> None:
+        try:
+            self._dial_to(name, locator)
+        finally:
+            self._starting.discard(name)
+
+    def _dial_to(self, name: str, locator: str) -> None:
+        try:
+            there = locators.parse_uri(locator)
+        except Malformed as problem:
+            self.inbox.put("closed", name, str(problem))
+            return
+        if not isinstance(there, Locator):
+            self.inbox.put("closed", name, "a locator was wanted")
+            return
+        here = self.here.get(there.transport) or Locator(there.transport, self.secrets.designator)
+        connection = _Connection(name, True, locators.uri(here), there)
+        self._connections[name] = connection
+        connection.tasks.append(asyncio.get_running_loop().create_task(self._dial(connection, here, there)))
+
+    async def _dial(self, connection: _Connection, here: Locator, there: Locator) -> None:
+        try:
+            dialling = netlayer(there.transport).dial(self.secrets, here, there)
+            link = await asyncio.wait_for(dialling, DIALLING)
+        except TimeoutError:
+            self._end(connection, f"it did not answer within {DIALLING:g} seconds")
+        except (NetlayerError, OSError) as problem:
+            self._end(connection, one_line(str(problem) or type(problem).__name__, 300))
+        else:
+            self._begin(connection, there.transport, link)
+
+    def _begin(self, connection: _Connection, transport: str, link: Link) -> None:
+        connection.link = link
+        connection.framing = framer(netlayer(transport).framing, Limits().message_bytes)
+        location = link.location
+        expected = None if location is None else locators.uri(location)
+        about = (connection.outgoing, connection.here, expected, location is not None, link.dialect)
+        self.inbox.put("opened", connection.name, *about)
+        loop = asyncio.get_running_loop()
+        for work in (self._read(connection), self._write(connection)):
+            connection.tasks.append(loop.create_task(work))
+
+    async def _read(self, connection: _Connection) -> None:
+        assert connection.link is not None
+        assert connection.framing is not None
+        why = "the other side has closed the connection"
+        try:
+            while data := await connection.link.receive():
+                for message in connection.framing.feed(data):
+                    while self.inbox.full:
+                        await asyncio.sleep(_RETRY)
+                    self.inbox.put("received", connection.name, self.secrets.scrubbed(message))
+        except Malformed as problem:
+            why = f"what came is no message: {problem}"
+        except OSError as problem:
+            why = one_line(str(problem) or type(problem).__name__, 300)
+        self._end(connection, why)
+
+    async def _write(self, connection: _Connection) -> None:
+        link, framing = connection.link, connection.framing
+        assert link is not None
+        assert framing is not None
+        try:
+            while True:
+                while connection.unsent:
+                    data = connection.unsent.popleft()
+                    if data is None:
+                        self._end(connection, None)
+                        return
+                    connection.size -= len(data)
+                    await link.send(framing.frame(data))
+                connection.wake.clear()
+                await connection.wake.wait()
+        except OSError as problem:
+            self._end(connection, one_line(str(problem) or type(problem).__name__, 300))
+
+    def _send(self, name: str, data: bytes | None) -> None:
+        connection = self._connections.get(name)
+        if connection is None:
+            return
+        if data is not None and connection.size + len(data) > MOST_UNSENT:
+            self._end(connection, "the peer is too slow: too much waits to be sent to it")
+            return
+        connection.unsent.append(data)
+        connection.size += len(data or b"")
+        connection.wake.set()
+
+    def _end(self, connection: _Connection, why: str | None) -> None:
+        """End a connection; the vat is told unless it has closed it itself, for None."""
+        if connection.ended:
+            return
+        connection.ended = True
+        if why is not None:
+            self.inbox.put("closed", connection.name, why)
+        self._connections.pop(connection.name, None)
+        mine = asyncio.current_task()
+        for task in connection.tasks:
+            if task is not mine:
+                task.cancel()
+        if connection.link is not None:
+            self._leave(connection.link)
+
+    def _leave(self, link: Link) -> None:
+        task = asyncio.get_running_loop().create_task(_closed(link))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _drop_all(self) -> None:
+        for connection in list(self._connections.values()):
+            self._end(connection, None)
+
+    async def _stop(self) -> None:
+        for listening in self.listening:
+            await listening.close()
+        self.listening.clear()
+        await self._drop_all()
+
+
+async def _closed(link: Link) -> None:
+    with contextlib.suppress(OSError, TimeoutError):
+        await asyncio.wait_for(link.close(), 2.0)

@@ -1,0 +1,207 @@
+"""The wire of an open world: from its device to the thread with the sockets, and back.
+
+What comes in waits, bounded, until the world's own thread calls `pump`: then it is a wish of the host like
+any other, in the journal before the vat acts on it. What goes out stands in the device's state until the
+commit that makes it true, and is sent then.
+
+A connection belongs to a *life of the wire*: from one opening of the world, or going back in time, to the
+next. When a life begins, the vat is told that the connections of the last are gone. A fork has no wire, and a
+replay needs none.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from typing import Any
+
+from swingset.host.base import policies
+from swingset.host.base.opened import Opened
+from swingset.host.base.requests import write
+from swingset.host.base.running import Running
+from swingset.host.base.starting import service_counter
+from swingset.host.controls.device_access import NET
+from swingset.host.controls.own_devices import DeviceCall, DeviceState, OwnDevices
+from swingset.host.wires.wire_device import NAME, OUT, WireDevice
+from swingset.host.wires.wire_io import Inbox, Wires
+from swingset.host.wires.wire_secrets import Secrets
+from swingset.model.visible import one_line
+from swingset.world.vats import TERMINATED
+
+AT_ONCE = 200
+"""How many inputs are queued before the world runs."""
+
+_LOG = 100
+
+
+class Line:
+    """The wire of one open world."""
+
+    def __init__(self, opened: Opened, own: OwnDevices) -> None:
+        self._opened = opened
+        self._kernel = opened.kernel
+        self._own = own
+        self.inbox = Inbox()
+        self.log: deque[dict[str, str]] = deque(maxlen=_LOG)
+        self._secrets: Secrets | None = None
+        self._wires: Wires | None = None
+        self._device: WireDevice | None = None
+        self._stale = False
+        self._sent = 0
+        self._pumping = False
+
+    @property
+    def wires(self) -> Wires | None:
+        """The connections, if there may be any."""
+        return self._wires
+
+    def has_vat(self) -> bool:
+        """Whether the world has the service vat."""
+        number = self._kernel.store.counters.get(service_counter(NET))
+        vat = self._kernel.store.vats.get(f"v{number}") if number else None
+        return vat is not None and vat.state != TERMINATED
+
+    def secrets(self) -> Secrets:
+        """The secrets of the world, read or made when they are first needed."""
+        if self._secrets is None:
+            self._secrets = Secrets.of(self._opened.world.path)
+        return self._secrets
+
+    def begin(self) -> Wires:
+        """Have the device, and a life of the wire."""
+        if self._wires is None:
+            self._wires = Wires(self.secrets, self.inbox)
+            self._device = WireDevice(self.secrets, self._wires.peer_of)
+            self._opened.committed.append(self._flush)
+            self._opened.moved.append(self._move)
+            self._opened.ending.append(self.close)
+            self._own.install(self._device, NAME)
+            self._stale = True
+        if self._stale:
+            self._live(self._wires)
+        return self._wires
+
+    def _live(self, wires: Wires) -> None:
+        """Begin a life of the wire."""
+        self._stale = False
+        wires.drop_all()
+        wires.life, self._sent = secrets.token_hex(8), 0
+        with self._kernel.request("visit-device", name=NAME):
+            state = self._state()
+            for key in [key for key in state if key.startswith(OUT)]:
+                del state[key]
+            state["life"], state["written"] = wires.life, 0
+        if self.has_vat() and self._has_sessions():
+            self.tell("lost", [])
+        self._opened.keep("a life of the wire begins")
+
+    def _has_sessions(self) -> bool:
+        vat, store = self._kernel.vat(NET).id, self._kernel.store.vatstore
+        return any((store.next_key(vat, prefix) or "").startswith(prefix) for prefix in ("net.s.", "net.r."))
+
+    def _move(self) -> None:
+        """The world has gone back in time: what was said over the wire since is not true any more."""
+        self._stale = True
+
+    def tell(self, method: str, args: list[Any]) -> None:
+        """Queue an input of the service vat."""
+        self._kernel.queue_one_way(self._kernel.root_of(NET), write([method, args]))
+
+    def pump(self, seconds: float) -> bool:
+        """Deliver what came in, run the world, commit and send; returns whether anything was done."""
+        if self._wires is None or self._pumping:
+            return False
+        self.begin()
+        if not self.inbox and not self._due():
+            return False
+        self._pumping = True
+        try:
+            self._forget_sent()
+            until = time.monotonic() + seconds
+            while True:
+                taken = self._take()
+                left = until - time.monotonic()
+                if self._due():
+                    Running(self._opened).run(policies.seconds(max(left, 0.001)), None)
+                if left <= 0 or not (taken or self._due()):
+                    break
+            self._opened.commit("what came in")
+        finally:
+            self._pumping = False
+        return True
+
+    def _take(self) -> int:
+        """Queue some of what came in; returns how much."""
+        for count in range(AT_ONCE):
+            taken = self.inbox.take()
+            if taken is None:
+                return count
+            self.tell(*taken)
+        return AT_ONCE
+
+    def _due(self) -> bool:
+        paused = bool(self._kernel.store.counters.get("paused"))
+        return not paused and self._kernel.cranks.has_work(clean_up=False)
+
+    def waits(self) -> bool:
+        """Whether something that waits for a peer may still be answered."""
+        if self._wires is None or self._stale or not self.has_vat():
+            return False
+        if self.inbox or (self._device is not None and self._device.wrote):
+            return True
+        decided = self._kernel.store.promises.decided_by(self._kernel.vat(NET).id)
+        return bool(self._wires.open and list(decided))
+
+    def _flush(self) -> None:
+        """After a commit: send what it made true."""
+        device, wires = self._device, self._wires
+        if device is None or wires is None or not device.wrote or self._stale:
+            return
+        device.wrote = False
+        for key, said in self._written():
+            if _number(key) > self._sent:
+                self._sent = _number(key)
+                self._send(wires, said)
+
+    def _state(self) -> DeviceState:
+        return DeviceCall(self._kernel, self._kernel.devices.context(NAME)).state
+
+    def _written(self) -> list[tuple[str, list[Any]]]:
+        state = self._state()
+        return [(key, state[key]) for key in state if key.startswith(OUT)]
+
+    def _send(self, wires: Wires, said: list[Any]) -> None:
+        verb, connection, *more = said
+        if verb == "connect":
+            wires.connect(connection, more[0])
+        elif verb == "send":
+            wires.send(connection, self._filled(more[0], more[1]))
+        elif verb == "close":
+            wires.send(connection, None)
+        else:
+            self.log.append({name: one_line(text, 300) for name, text in more[0].items()})
+
+    def _filled(self, data: bytes, places: list[Any]) -> bytes:
+        """A message with the secrets in it that it is to have."""
+        for offset, handle in places:
+            secret = self.secrets().foreign.get(handle, b"")
+            data = data[:offset] + secret + data[offset + len(secret) :]
+        return data
+
+    def _forget_sent(self) -> None:
+        keys = [key for key in self._state() if key.startswith(OUT) and _number(key) <= self._sent]
+        if keys:
+            with self._kernel.request("visit-device", name=NAME):
+                state = self._state()
+                for key in keys:
+                    del state[key]
+
+    def close(self) -> None:
+        """Close all connections, and listen no more."""
+        if self._wires is not None:
+            self._wires.close()
+
+
+def _number(key: str) -> int:
+    return int(key.removeprefix(OUT))

@@ -1,0 +1,211 @@
+"""What must neither be in a world nor go back in time with it: in a file beside it, for its owner alone.
+
+It has the lasting key of the world, the swissnums of other worlds that were fetched from, and for each digest
+that was shared whether it may still be used. A copy of the world without this file speaks as nobody, and
+opens nothing. A world in memory keeps all this in memory.
+
+The file is JSON, of mode 0600, and is replaced as a whole. A file that others can read is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import stat
+import tempfile
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.host.wires.keys import SIZE, Key, verify
+from swingset.model.foreign import Unreadable, read_json
+from swingset.netlayers.streams import designator_of
+
+SUFFIX = ".secrets"
+_VERSION = 1
+
+
+@dataclass
+class Share:
+    """What is known of one swissnum that was given out: never the swissnum.
+
+    Attributes:
+        digest: its SHA-256, in hexadecimal digits.
+        label: what the owner calls it.
+        made: when it was given out, in seconds since 1970.
+        expires: after when it opens nothing, or None.
+        once: whether it opens only once.
+        revoked: whether it was taken back.
+        uses: how often it has opened what it is for.
+        last_use: when it did last, or None.
+        last_user: the peer that used it last, or None.
+    """
+
+    digest: str
+    label: str
+    made: float
+    expires: float | None = None
+    once: bool = False
+    revoked: bool = False
+    uses: int = 0
+    last_use: float | None = None
+    last_user: str | None = None
+
+    def state(self, now: float) -> str:
+        """What its string is: `open`, `revoked`, `expired` or `used`.
+
+        Args:
+            now: the time, in seconds since 1970.
+        Source:
+            None: a sturdyref of OCapN does not end by itself.
+        Example:
+            >>> swingset.Share("00", "a gift", made=0.0, expires=5.0).state(6.0)
+            'expired'
+        """
+        if self.revoked:
+            return "revoked"
+        if self.expires is not None and now >= self.expires:
+            return "expired"
+        return "used" if self.once and self.uses else "open"
+
+
+@dataclass
+class Secrets:
+    """The secrets of one world, as an `Identity` for netlayers too. `path` is their file, or None."""
+
+    path: str | None
+    key: Key
+    shares: dict[str, Share] = field(default_factory=dict)
+    foreign: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, world: str | None) -> Secrets:
+        """The secrets of the world at a path; a key is made, and stored, if there is none.
+
+        Raises `KernelError` for a file that is not what this class writes, or that others can read.
+        """
+        path = None if world is None else world + SUFFIX
+        if path is not None and os.path.lexists(path):
+            return cls._read(path)
+        made = cls(path, Key())
+        made.save()
+        return made
+
+    @classmethod
+    def _read(cls, path: str) -> Secrets:
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise KernelError(f"others can read the secrets in {path}: chmod 600 {path}")
+            text = file.read()
+        try:
+            return cls._from(path, read_json(text))
+        except (Unreadable, TypeError, ValueError, KeyError, AttributeError):
+            words = "is not what this library writes: put the right file there, or move it away to begin anew"
+            raise KernelError(f"the file of secrets {path} {words}, as another world") from None
+
+    @classmethod
+    def _from(cls, path: str, said: Any) -> Secrets:
+        if said["version"] != _VERSION or len(secret := base64.b64decode(said["key"])) != SIZE:
+            raise ValueError
+        shares = [Share(**each) for each in said["shares"]]
+        foreign = {str(handle): base64.b64decode(text) for handle, text in said["foreign"].items()}
+        return cls(path, Key(secret), {each.digest: each for each in shares}, foreign)
+
+    def save(self) -> None:
+        """Write the file, as a whole."""
+        if self.path is None:
+            return
+        said = {
+            "version": _VERSION,
+            "key": base64.b64encode(self.key.secret()).decode(),
+            "shares": [asdict(share) for share in self.shares.values()],
+            "foreign": {name: base64.b64encode(data).decode() for name, data in self.foreign.items()},
+        }
+        folder = os.path.dirname(os.path.abspath(self.path))
+        number, name = tempfile.mkstemp(prefix=".swingset-", dir=folder)  # it is made with mode 0600
+        try:
+            with open(number, "w", encoding="utf-8") as file:
+                json.dump(said, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self.path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+
+    # For netlayers.
+
+    @property
+    def designator(self) -> str:
+        """The world's designator."""
+        return designator_of(self.key.public)
+
+    @property
+    def public(self) -> bytes:
+        """The world's public key."""
+        return self.key.public
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign with the world's key."""
+        return self.key.sign(data)
+
+    def verify(self, public: bytes, data: bytes, signature: bytes) -> bool:
+        """Whether a signature is right."""
+        return verify(public, data, signature)
+
+    def random(self) -> bytes:
+        """32 bytes that nobody can guess."""
+        return secrets.token_bytes(SIZE)
+
+    # Swissnums.
+
+    def give_out(self, label: str, now: float, expires: float | None, once: bool) -> tuple[bytes, Share]:
+        """A new swissnum, and what is kept of it."""
+        swissnum = self.random()
+        share = Share(hashlib.sha256(swissnum).hexdigest(), label, now, expires, once)
+        self.shares[share.digest] = share
+        self.save()
+        return swissnum, share
+
+    def may_fetch(self, digest: str, peer: str, now: float) -> bool:
+        """Whether a digest opens something; counts the use if it does."""
+        share = self.shares.get(digest)
+        if share is None or share.state(now) != "open":
+            return False
+        share.uses, share.last_use, share.last_user = share.uses + 1, now, peer
+        self.save()
+        return True
+
+    def hide(self, secret: bytes) -> str:
+        """Keep a swissnum of another world; returns its handle, the same for the same swissnum."""
+        handle = "s" + hashlib.sha256(b"handle" + self.key.secret() + secret).hexdigest()[:32]
+        if handle not in self.foreign:
+            self.foreign[handle] = secret
+            self.save()
+        return handle
+
+    def scrubbed(self, data: bytes) -> bytes:
+        """A message that came in, without the swissnums of this world that it has.
+
+        Each is replaced by its SHA-256, which has the same length. What already is the digest of a swissnum
+        is replaced by a hash of its own, so a digest opens nothing.
+        """
+        at = data.find(_HEAD)
+        while at >= 0:
+            start = at + len(_HEAD)
+            found = data[start : start + SIZE]
+            if len(found) == SIZE:
+                digest = hashlib.sha256(found)
+                if digest.hexdigest() in self.shares or found.hex() in self.shares:
+                    data = data[:start] + digest.digest() + data[start + SIZE :]
+            at = data.find(_HEAD, start)
+        return data
+
+
+_HEAD = b"32:"
+"""How Syrup begins a string of 32 bytes, which all swissnums of this library are."""

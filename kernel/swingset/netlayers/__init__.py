@@ -1,0 +1,6 @@
+"""Netlayers: how the bytes of a connection get from one world to another.
+
+A netlayer dials and listens, and hands in links: bytes in order, into which nobody else can insert any. It
+knows nothing of what the bytes say. All of it runs on one thread with an event loop, the same for all worlds
+of a process. Others are found as entry points of the group `swingset.netlayers`.
+"""
