@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -125,6 +127,69 @@ def test_help_explains_every_word(page: str, word: str) -> None:
     shown = commands.run(cast(Notebook, None), f"help {word}")
     assert shown is not None
     assert any(term.meaning in shown.plain() for term in terms()), page
+
+
+ORDINARY = {
+    *(
+        "call",
+        "cell",
+        "code",
+        "contract",
+        "deliver",
+        "go back",
+        "hold",
+        "import",
+        "library",
+        "limit",
+        "local",
+    ),
+    *("look", "lost", "message", "method", "moment", "notebook", "open", "outputs", "pause", "record"),
+    *(
+        "request",
+        "restart",
+        "return",
+        "send",
+        "state",
+        "step",
+        "store",
+        "story",
+        "undo",
+        "upgrade",
+        "version",
+    ),
+}
+"""Terms that say what the word says everywhere, so that a page may use them before it says more of them."""
+
+_CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+
+
+def first_uses(page: str) -> Iterator[tuple[str, str, bool]]:
+    """Each term that a page uses outside of code: with its line, and whether it is explained or linked there.
+
+    A term is explained where it is emphasised, and linked where it is in the text of a link.
+    """
+    text = (ROOT / page).read_text()
+    if page.endswith(".ipynb"):
+        cells = json.loads(text)["cells"]
+        text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        text = text.partition("\n\n")[2]  # the title is a name, and the first text tells its words
+    marked = _LINK.sub(r"*\1*", _CODE.sub(" ", text))
+    for term in terms():
+        ways = "|".join(re.escape(word) for word in term.words)
+        found = re.search(rf"(?<![\w-])(?:{ways})(?:s|es|ed|d|ing|al|led)?(?![\w-])", marked, re.IGNORECASE)
+        if found is not None and not ORDINARY & {*term.words}:
+            begin, end = marked.rfind("\n", 0, found.start()) + 1, marked.find("\n", found.end())
+            line, before = marked[begin:end], marked[begin : found.start()]
+            yield found[0], line, before.replace("**", "*").count("*") % 2 == 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "notebooks/concepts.ipynb"])
+def test_a_term_is_explained_or_linked_at_its_first_use(page: str) -> None:
+    """Somebody who knows Python and nothing of this reads the page without a word that it leaves open."""
+    uses = list(first_uses(page))
+    assert len(uses) > 15
+    assert [(word, line) for word, line, told in uses if not told] == []
 
 
 @pytest.mark.parametrize(
