@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from swingset_nb.deltas import delta
+from swingset_nb.install import EXTENSION
 from swingset_nb.scripts import STATIC, script
 from tests.js.installed import HERE, installed, node
 from tests.notebook.test_deltas import json_data
@@ -31,7 +32,7 @@ def test_types_are_right() -> None:
 
 def test_the_format_is_one() -> None:
     """Modules and their tests are as the formatter writes them; `npm run format` does it."""
-    run(installed() / ".bin" / "prettier", "--config", ".prettierrc.json", "--check", STATIC, ".")
+    run(installed() / ".bin" / "prettier", "--config", ".prettierrc.json", "--check", STATIC, EXTENSION, ".")
 
 
 def test_units() -> None:

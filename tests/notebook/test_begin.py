@@ -25,6 +25,8 @@ def test_the_kernel_of_the_launcher_has_the_extension_loaded(
     assert install.main(["--prefix", str(tmp_path)]) == 0
     assert "Python 3 with swingset" in capsys.readouterr().out
     folder = tmp_path / "share" / "jupyter"
+    names = {path.name for path in (folder / "labextensions" / "swingset-nb" / "static").iterdir()}
+    assert names == {"remoteEntry.js", "logo.svg", "quickstart.ipynb"}
     spec = json.loads((folder / "kernels" / "swingset" / "kernel.json").read_text())
     assert spec["argv"][0] == sys.executable
     monkeypatch.setenv("JUPYTER_PATH", str(folder))
@@ -48,9 +50,20 @@ def test_the_kernel_of_the_launcher_has_the_extension_loaded(
 
 def test_the_wheel_carries_the_kernel_and_every_lesson() -> None:
     """What `pip install` puts beside the package is named in full."""
-    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["shared-data"] == {"swingset_nb/kernelspec": "share/jupyter/kernels/swingset"}
-    carried = wheel["force-include"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    extension = "share/jupyter/labextensions/swingset-nb"
+    assert wheel["shared-data"] == {
+        "swingset_nb/kernelspec": "share/jupyter/kernels/swingset",
+        "swingset_nb/labextension": extension,
+        "swingset_nb/kernelspec/logo-svg.svg": f"{extension}/static/logo.svg",
+        "notebooks/quickstart.ipynb": f"{extension}/static/quickstart.ipynb",
+    }
+    described = json.loads((install.EXTENSION / "package.json").read_text())
+    assert described["version"] == project["project"]["version"]
+    carried = {
+        source: target for source, target in wheel["force-include"].items() if source.endswith(".ipynb")
+    }
     assert sorted(carried) == sorted(
         f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")
     )

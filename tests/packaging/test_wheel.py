@@ -90,6 +90,10 @@ def test_the_wheel_has_all_that_is_needed_and_no_more(wheel: Path) -> None:
     ):
         assert wanted in names
     assert any(name.endswith("share/jupyter/kernels/swingset/kernel.json") for name in names)
+    static = "share/jupyter/labextensions/swingset-nb/static/"
+    for name in ("../package.json", "remoteEntry.js", "logo.svg", "quickstart.ipynb"):
+        wanted = os.path.normpath(static + name)
+        assert any(each.endswith(wanted) for each in names), wanted
     assert not [name for name in names if name.startswith(("tests/", "notebooks/", "benchmarks/"))]
     assert not [name for name in names if name.endswith((".pyc", ".world", "-lock"))]
 
